@@ -1,1 +1,6 @@
-//! The labwright compiler.
+//! The labwright compiler: KDL sources in, one release of plain files for every machine out.
+
+pub mod artifact;
+pub mod diag;
+pub mod source;
+pub mod syntax;

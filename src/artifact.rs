@@ -1,0 +1,223 @@
+//! What the emitters make: the files of one machine's bundle, before they are hashed and packed.
+
+use std::collections::BTreeMap;
+
+/// Says what program reads a file; the words of `manifest.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// cloud-init's user-data.
+    CloudInitUserData,
+    /// cloud-init's meta-data.
+    CloudInitMetaData,
+    /// cloud-init's network-config, version 2.
+    CloudInitNetworkConfig,
+    /// A compose file.
+    Compose,
+    /// A POSIX sh script.
+    Shell,
+    /// An nftables file.
+    Nftables,
+    /// A Proxmox firewall file.
+    PveFirewall,
+    /// Prometheus' configuration.
+    PrometheusConfig,
+    /// Prometheus rules.
+    PrometheusRules,
+    /// Alertmanager's configuration.
+    Alertmanager,
+    /// Loki's configuration.
+    Loki,
+    /// Alloy's configuration.
+    Alloy,
+    /// Grafana provisioning.
+    GrafanaProvisioning,
+    /// A Grafana dashboard.
+    GrafanaDashboard,
+    /// Traefik's configuration.
+    Traefik,
+    /// A Caddyfile.
+    Caddy,
+    /// A systemd unit.
+    SystemdUnit,
+    /// A fail2ban jail, filter or action.
+    Fail2ban,
+    /// `KEY=value` lines.
+    Env,
+    /// An INI-like file.
+    Ini,
+    /// JSON.
+    Json,
+    /// YAML without a kind of its own.
+    Yaml,
+    /// Markdown.
+    Markdown,
+    /// Tab-separated lines.
+    Table,
+    /// Text without a kind of its own.
+    Text,
+}
+
+impl Kind {
+    /// Returns the word of the manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CloudInitUserData => "cloud-init.user-data",
+            Self::CloudInitMetaData => "cloud-init.meta-data",
+            Self::CloudInitNetworkConfig => "cloud-init.network-config",
+            Self::Compose => "compose",
+            Self::Shell => "shell",
+            Self::Nftables => "nftables",
+            Self::PveFirewall => "pve-firewall",
+            Self::PrometheusConfig => "prometheus.config",
+            Self::PrometheusRules => "prometheus.rules",
+            Self::Alertmanager => "alertmanager",
+            Self::Loki => "loki",
+            Self::Alloy => "alloy",
+            Self::GrafanaProvisioning => "grafana.provisioning",
+            Self::GrafanaDashboard => "grafana.dashboard",
+            Self::Traefik => "traefik",
+            Self::Caddy => "caddy",
+            Self::SystemdUnit => "systemd.unit",
+            Self::Fail2ban => "fail2ban",
+            Self::Env => "env",
+            Self::Ini => "ini",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+            Self::Markdown => "markdown",
+            Self::Table => "table",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// Names what a file or a line came from: a declaration such as `service jellyfin`, or `fixed by the emitter NAME`.
+///
+/// Names, not lines: moving a declaration to another line or file changes no bundle.
+pub type Origin = String;
+
+/// Is one emitted file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// Who reads it.
+    pub kind: Kind,
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// The declarations it was made from, sorted.
+    pub origin: Vec<Origin>,
+}
+
+/// Says that a file of the bundle goes to a place outside the generation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Install {
+    /// The path below `payload/`.
+    pub source: String,
+    /// The absolute path on the machine.
+    pub destination: String,
+    /// The owner, a name or a number.
+    pub owner: String,
+    /// The group, a name or a number.
+    pub group: String,
+    /// The mode, four octal digits.
+    pub mode: String,
+}
+
+/// Says that the machine must hold a secret as a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequiredSecret {
+    /// The secret's name in the lab.
+    pub name: String,
+    /// The absolute path of its file.
+    pub path: String,
+    /// Who owns the file.
+    pub owner: String,
+    /// Its mode, four octal digits.
+    pub mode: String,
+}
+
+/// Names an image that a container of the machine runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageUse {
+    /// The reference as compose has it.
+    pub reference: String,
+    /// The digest, when the reference or the lock has one.
+    pub digest: Option<String>,
+    /// The service it runs for.
+    pub service: String,
+}
+
+/// Is a fact whose change can't be undone: a database's major version, a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OneWay {
+    /// What it is about: `postgres-major immich`.
+    pub key: String,
+    /// Its value now: `14`.
+    pub value: String,
+    /// What a change of it does, for a person.
+    pub what: String,
+}
+
+/// Is when a step of the bundle runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Before anything changes.
+    Check,
+    /// Shows what an activate step would do; reads only.
+    Plan,
+    /// Changes the machine.
+    Activate,
+    /// Says whether the machine is well.
+    Health,
+}
+
+impl Phase {
+    /// Returns the folder of the phase's steps.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Check => "check.d",
+            Self::Plan => "plan.d",
+            Self::Activate => "activate.d",
+            Self::Health => "health.d",
+        }
+    }
+}
+
+/// Collects what the emitters make for one machine.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Artifacts {
+    /// The files, by path below `payload/`.
+    pub files: BTreeMap<String, Artifact>,
+    /// What goes outside the generation.
+    pub installs: Vec<Install>,
+    /// What the machine must hold.
+    pub secrets: Vec<RequiredSecret>,
+    /// What its containers run.
+    pub images: Vec<ImageUse>,
+    /// What can't be undone.
+    pub one_way: Vec<OneWay>,
+}
+
+impl Artifacts {
+    /// Adds a file at `path` below `payload/`.
+    pub fn add(&mut self, path: impl Into<String>, kind: Kind, bytes: impl Into<Vec<u8>>, origin: Vec<Origin>) {
+        self.files.insert(path.into(), Artifact { kind, bytes: bytes.into(), origin });
+    }
+
+    /// Adds a file and says where on the machine it goes, owned by root.
+    pub fn install(&mut self, path: &str, kind: Kind, bytes: impl Into<Vec<u8>>, origin: Vec<Origin>, destination: &str, mode: &str) {
+        self.add(path, kind, bytes, origin);
+        self.installs.push(Install {
+            source: path.to_owned(),
+            destination: destination.to_owned(),
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+            mode: mode.to_owned(),
+        });
+    }
+
+    /// Adds the step `NN-name.sh`; `inputs` are the paths below `payload/` whose change makes it run again (nothing: always).
+    pub fn step(&mut self, phase: Phase, number: u8, name: &str, inputs: &[&str], body: &str, origin: Vec<Origin>) {
+        let inputs = if inputs.is_empty() { String::new() } else { format!("# inputs: {}\n", inputs.join(" ")) };
+        let script = format!("#!/bin/sh\n{inputs}set -eu\n{body}");
+        self.add(format!("{}/{number:02}-{name}.sh", phase.folder()), Kind::Shell, script, origin);
+    }
+}

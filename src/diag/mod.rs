@@ -1,0 +1,190 @@
+//! Findings about a lab: what is wrong, where, and what to write instead.
+//!
+//! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`]; rendering is in the files beside this one.
+
+pub mod codes;
+
+use crate::source::{Sources, Span};
+
+/// Says how bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing is built.
+    Error,
+    /// The lab is built; the finding wants an answer or an `accept`.
+    Warning,
+    /// Worth knowing; the newer or better way.
+    Advice,
+}
+
+impl Severity {
+    /// Returns the word that people read.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Advice => "advice",
+        }
+    }
+}
+
+/// Describes one kind of finding; written once, beside the code that raises it.
+#[derive(Debug)]
+pub struct Code {
+    /// The stable kebab-case name, after the wrong pattern: `scrape-without-exporter`.
+    pub name: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One line: what the finding says.
+    pub summary: &'static str,
+    /// Why it matters, an example that raises it and what to write instead. Markdown, for `labwright explain`.
+    pub explain: &'static str,
+}
+
+/// Points at a second place that has to do with a finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// What this place has to do with it.
+    pub message: String,
+}
+
+/// Is one finding.
+#[derive(Debug, Clone)]
+pub struct Diagnostic {
+    /// The kind.
+    pub code: &'static Code,
+    /// What is wrong, in lower case without a final stop.
+    pub message: String,
+    /// The place that is wrong; nothing for a finding about the lab as a whole.
+    pub span: Option<Span>,
+    /// What stands at the primary place, beside the line; may be empty.
+    pub caption: String,
+    /// The other places.
+    pub labels: Vec<Label>,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// The entity it is about, for `accept CODE on=SUBJECT`.
+    pub subject: Option<String>,
+}
+
+impl Diagnostic {
+    /// Starts a finding of kind `code` at `span`.
+    pub fn new(code: &'static Code, span: Span, message: impl Into<String>) -> Self {
+        Self { span: Some(span), ..Self::lab(code, message) }
+    }
+
+    /// Starts a finding about the lab as a whole.
+    pub fn lab(code: &'static Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), span: None, caption: String::new(), labels: Vec::new(), help: None, subject: None }
+    }
+
+    /// Says what stands at the primary place.
+    #[must_use]
+    pub fn caption(mut self, caption: impl Into<String>) -> Self {
+        self.caption = caption.into();
+        self
+    }
+
+    /// Adds a second place.
+    #[must_use]
+    pub fn label(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.labels.push(Label { span, message: message.into() });
+        self
+    }
+
+    /// Says what to write instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names the entity that an `accept` would name.
+    #[must_use]
+    pub fn on(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Returns how bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity
+    }
+}
+
+/// Collects findings; a stage never stops at the first.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    /// Takes over another collection.
+    pub fn append(&mut self, mut other: Self) {
+        self.list.append(&mut other.list);
+    }
+
+    /// Says whether nothing can be built.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+
+    /// Counts the findings of one severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
+    }
+
+    /// Keeps the findings that `keep` wants.
+    pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+    }
+
+    /// Sorts by file, place and code, and drops what is there twice.
+    pub fn finish(&mut self) {
+        self.list.sort_by(|a, b| (a.span, a.code.name, &a.message, &a.labels).cmp(&(b.span, b.code.name, &b.message, &b.labels)));
+        self.list.dedup_by(|a, b| a.span == b.span && a.code.name == b.code.name && a.message == b.message);
+    }
+
+    /// Lists the findings.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Says whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl<'d> IntoIterator for &'d Diagnostics {
+    type Item = &'d Diagnostic;
+    type IntoIter = std::slice::Iter<'d, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Finds the candidate nearest to `word`, for "did you mean".
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let limit = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Writes `path:line:column` of the place of `span`.
+pub fn place(sources: &Sources, span: Span) -> String {
+    let (line, column) = sources.position(span);
+    format!("{}:{line}:{column}", sources.file(span.file).path)
+}

@@ -1,0 +1,68 @@
+//! KDL text to nodes with spans.
+//!
+//! Knows KDL v2 and nothing of labs. `reader.rs` reads the KDL that people write, fast; whatever it refuses goes to the `kdl` crate,
+//! which either accepts it (then its tree is used) or says what is wrong.
+
+use std::borrow::Cow;
+
+use crate::source::{Span, Spanned};
+
+/// Is text that usually borrows from the source.
+pub type Text<'s> = Cow<'s, str>;
+
+/// Is one scalar as KDL has them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar<'s> {
+    /// A string, quoted or bare.
+    Text(Text<'s>),
+    /// A whole number.
+    Integer(i128),
+    /// A number with a fraction or an exponent.
+    Float(f64),
+    /// `#true` or `#false`.
+    Bool(bool),
+    /// `#null`.
+    Null,
+}
+
+/// Is a scalar with its type annotation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry<'s> {
+    /// `size` of `(size)"4GiB"`; the span covers the word inside the brackets.
+    pub annotation: Option<Spanned<Text<'s>>>,
+    /// The scalar; the span covers it as written, quotes included.
+    pub value: Spanned<Scalar<'s>>,
+}
+
+/// Is a named scalar of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PropertyEntry<'s> {
+    /// The name.
+    pub name: Spanned<Text<'s>>,
+    /// The value.
+    pub entry: Entry<'s>,
+}
+
+/// Is one node with what it holds, in the order written. A property written twice is here twice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node<'s> {
+    /// `force` of `(force)memory …`.
+    pub annotation: Option<Spanned<Text<'s>>>,
+    /// The name.
+    pub name: Spanned<Text<'s>>,
+    /// The arguments.
+    pub arguments: Vec<Entry<'s>>,
+    /// The properties.
+    pub properties: Vec<PropertyEntry<'s>>,
+    /// The nodes of its children block.
+    pub children: Vec<Node<'s>>,
+    /// Covers the node from its annotation or name to the end of its last entry, without the children block.
+    pub span: Span,
+}
+
+/// Is one parsed file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Document<'s> {
+    /// The top nodes, in the order written.
+    pub nodes: Vec<Node<'s>>,
+}
