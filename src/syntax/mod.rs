@@ -3,9 +3,18 @@
 //! Knows KDL v2 and nothing of labs. `reader.rs` reads the KDL that people write, fast; whatever it refuses goes to the `kdl` crate,
 //! which either accepts it (then its tree is used) or says what is wrong.
 
+pub mod codes;
+mod fallback;
+
 use std::borrow::Cow;
 
-use crate::source::{Span, Spanned};
+use crate::diag::Diagnostics;
+use crate::source::{FileId, Span, Spanned};
+
+/// Parses one file; nothing when it has a syntax error, and then every error is in `diagnostics`.
+pub fn parse<'s>(text: &'s str, file: FileId, diagnostics: &mut Diagnostics) -> Option<Document<'s>> {
+    fallback::parse(text, file, diagnostics)
+}
 
 /// Is text that usually borrows from the source.
 pub type Text<'s> = Cow<'s, str>;
