@@ -1,6 +1,7 @@
 //! The labwright compiler: KDL sources in, one release of plain files for every machine out.
 
 pub mod artifact;
+pub mod bundle;
 pub mod diag;
 pub mod source;
 pub mod syntax;

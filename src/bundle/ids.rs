@@ -1,0 +1,89 @@
+//! Hashes, and the ids made of them.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::source::{Layer, Sources};
+
+/// Returns the SHA-256 of `bytes` as 64 lower-case hex digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Returns the first twelve digits of an id: what names folders and archives.
+pub fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+/// Returns the id of a release's content: the SHA-256 of one line `<machine> <content id>` for each machine, sorted by name.
+pub fn release_content_id<'m>(machines: impl IntoIterator<Item = (&'m str, &'m str)>) -> String {
+    let mut lines: Vec<String> = machines.into_iter().map(|(name, content)| format!("{name} {content}\n")).collect();
+    lines.sort_unstable();
+    sha256_hex(lines.concat().as_bytes())
+}
+
+/// Is a file that the build read, as `release.json` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The path below the lab's folder.
+    pub path: String,
+    /// The SHA-256 of its content, in hex.
+    pub sha256: String,
+}
+
+/// Lists the files of the lab's folder that `sources` holds, sorted by path; the standard library is the compiler's.
+pub fn inputs(sources: &Sources) -> Vec<Input> {
+    hashed(sources, |layer| layer != Layer::Builtin)
+}
+
+/// Returns the id of everything that decides a release: the format, the compiler, its standard library, the files read, the lock.
+///
+/// Every part is a line that begins with its own word, so that no two different sets of parts read the same.
+pub fn input_id(release_format: &str, compiler: &str, sources: &Sources, lock: Option<&[u8]>) -> String {
+    let mut text = format!("labwright.input/1\nformat {release_format}\ncompiler {compiler}\n");
+    for (word, files) in [("library", hashed(sources, |layer| layer == Layer::Builtin)), ("input", inputs(sources))] {
+        for Input { path, sha256 } in files {
+            let _ = writeln!(text, "{word} {sha256} {path}");
+        }
+    }
+    let _ = writeln!(text, "lock {}", lock.map_or_else(|| "none".to_owned(), sha256_hex));
+    sha256_hex(text.as_bytes())
+}
+
+fn hashed(sources: &Sources, wanted: impl Fn(Layer) -> bool) -> Vec<Input> {
+    let mut list: Vec<Input> = sources
+        .files()
+        .filter(|(_, file)| wanted(file.layer))
+        .map(|(_, file)| Input { path: file.path.clone(), sha256: sha256_hex(file.text.as_bytes()) })
+        .collect();
+    list.sort_unstable();
+    list
+}
+
+/// Returns the number by which a machine tells an older release from a newer one.
+///
+/// Only the first three numbers of the version count, six digits each, so that the whole stays below 2^63, the most that sh
+/// compares: `2025.11.3` is 2025000011000003.
+pub fn sequence(version: &str) -> Result<u64, String> {
+    const PART: u64 = 1_000_000;
+    let mut numbers = version.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let mut sequence = 0;
+    for _ in 0..3 {
+        let digits = numbers.next().unwrap_or("0");
+        let number = digits.parse::<u64>().ok().filter(|number| *number < PART);
+        sequence = sequence * PART + number.ok_or_else(|| format!("the version `{version}` holds a number of more than six digits"))?;
+    }
+    Ok(sequence)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}

@@ -1,0 +1,154 @@
+//! `manifest.json`: what a bundle holds, for programs; the machine itself reads the tables.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Payload;
+use crate::artifact::Artifacts;
+
+// Fields stand in the order of their names in JSON, which is the order they are written in.
+
+/// Is the whole of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// The files below `payload/`.
+    pub files: Vec<FileEntry>,
+    /// What the containers run.
+    pub images: Vec<ImageEntry>,
+    /// What goes outside the generation.
+    pub installs: Vec<InstallEntry>,
+    /// What can't be undone.
+    pub one_way: Vec<OneWayEntry>,
+    /// What the machine must hold.
+    pub secrets: Vec<SecretEntry>,
+}
+
+/// Is one file of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Who reads it, a word of [`crate::artifact::Kind`].
+    pub kind: String,
+    /// The mode, four octal digits.
+    pub mode: String,
+    /// The declarations it was made from.
+    pub origin: Vec<String>,
+    /// The path below the root folder, as in `SHA256SUMS`.
+    pub path: String,
+    /// The SHA-256 of its content, in hex.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// Is an image that a container runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageEntry {
+    /// Its digest, when known.
+    pub digest: Option<String>,
+    /// The reference as compose has it.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The service it runs for.
+    pub service: String,
+}
+
+/// Is a row of `install.tsv`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallEntry {
+    /// The absolute path on the machine.
+    pub dst: String,
+    /// The group.
+    pub group: String,
+    /// The mode, four octal digits.
+    pub mode: String,
+    /// The owner.
+    pub owner: String,
+    /// The path below `payload/`.
+    pub src: String,
+}
+
+/// Is a row of `one-way.tsv`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneWayEntry {
+    /// What it is about.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// What a change of it does.
+    pub what: String,
+}
+
+/// Is a row of `secrets.required`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretEntry {
+    /// The mode, four octal digits.
+    pub mode: String,
+    /// The secret's name in the lab.
+    pub name: String,
+    /// Who owns the file.
+    pub owner: String,
+    /// The absolute path of its file.
+    pub path: String,
+}
+
+/// Writes the manifest of `payload`.
+pub(super) fn write(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts) -> Result<Vec<u8>, String> {
+    let files = payload.iter().map(|(path, file)| file_entry(path, file)).collect();
+    let images = artifacts.images.iter().map(|image| ImageEntry {
+        digest: image.digest.clone(),
+        reference: image.reference.clone(),
+        service: image.service.clone(),
+    });
+    let installs = artifacts.installs.iter().map(|install| InstallEntry {
+        dst: install.destination.clone(),
+        group: install.group.clone(),
+        mode: install.mode.clone(),
+        owner: install.owner.clone(),
+        src: install.source.clone(),
+    });
+    let one_way =
+        artifacts.one_way.iter().map(|fact| OneWayEntry { key: fact.key.clone(), value: fact.value.clone(), what: fact.what.clone() });
+    let secrets = artifacts.secrets.iter().map(|secret| SecretEntry {
+        mode: secret.mode.clone(),
+        name: secret.name.clone(),
+        owner: secret.owner.clone(),
+        path: secret.path.clone(),
+    });
+    let manifest =
+        Manifest { files, images: sorted(images), installs: sorted(installs), one_way: sorted(one_way), secrets: sorted(secrets) };
+    to_json(&manifest)
+}
+
+fn file_entry(path: &str, file: &Payload<'_>) -> FileEntry {
+    let path = format!("payload/{path}");
+    FileEntry {
+        kind: file.kind.name().to_owned(),
+        mode: format!("{:04o}", super::mode_of(&path)),
+        origin: sorted(file.origin.iter().cloned()),
+        sha256: file.sha256.clone(),
+        size: file.bytes.len() as u64,
+        path,
+    }
+}
+
+/// Writes `value` as JSON with two spaces of indent and a final line feed.
+pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, String> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| error.to_string())?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Sorts a list and drops what is there twice.
+pub(super) fn sorted<T: Ord>(list: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut list: Vec<T> = list.into_iter().collect();
+    list.sort_unstable();
+    list.dedup();
+    list
+}

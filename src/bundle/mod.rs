@@ -1,0 +1,162 @@
+//! From the emitted files of one machine to its archive, and from all archives to the release's index.
+//!
+//! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what stands in its files.
+
+mod archive;
+pub mod ids;
+mod manifest;
+mod names;
+pub mod release;
+mod tables;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::Write as _;
+
+use crate::artifact::{Artifacts, Kind, Origin};
+use archive::{Archiver, Entry};
+
+pub use manifest::{FileEntry, ImageEntry, InstallEntry, Manifest, OneWayEntry, SecretEntry};
+
+/// Is the format that `BUNDLE` names.
+pub const FORMAT: &str = "labwright.bundle/1";
+
+/// Says whose bundle it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// The lab's name.
+    pub lab: String,
+    /// The machine's name.
+    pub machine: String,
+    /// The lab's version.
+    pub version: String,
+}
+
+/// Is one machine's finished bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// The root folder, and the archive's name without `.tar.gz`.
+    pub name: String,
+    /// The SHA-256 of `SHA256SUMS`, in hex: what the machine gets, whatever packs it.
+    pub content_id: String,
+    /// The archive, gzip over ustar.
+    pub archive: Vec<u8>,
+    /// The SHA-256 of the archive, in hex.
+    pub archive_sha256: String,
+}
+
+impl Bundle {
+    /// Returns the name of the archive in the release folder.
+    pub fn file_name(&self) -> String {
+        format!("{}{}", self.name, ARCHIVE_SUFFIX)
+    }
+}
+
+/// Ends the name of every archive.
+pub const ARCHIVE_SUFFIX: &str = ".tar.gz";
+
+/// Says why artifacts can't become a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleError {
+    /// The machine, or the lab for what concerns the release.
+    pub whose: String,
+    /// What is wrong, in lower case without a final stop.
+    pub problem: String,
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the bundle of `{}`: {}", self.whose, self.problem)
+    }
+}
+
+impl std::error::Error for BundleError {}
+
+/// Returns the mode of a file of a bundle; the path alone decides.
+pub fn mode_of(path: &str) -> u32 {
+    let script = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "sh");
+    if path == "payload/labctl" || script { 0o755 } else { 0o644 }
+}
+
+/// Packs bundles; one for all machines of a build, shared by its threads.
+///
+/// Holds compressors for reuse and what big files deflate to. Both only save time: a bundle is the same bytes without them.
+#[derive(Debug, Default)]
+pub struct Packer {
+    archiver: Archiver,
+}
+
+/// Is a file below `payload/` on its way into the archive.
+struct Payload<'a> {
+    kind: Kind,
+    origin: Cow<'a, [Origin]>,
+    bytes: Cow<'a, [u8]>,
+    sha256: String,
+}
+
+impl Packer {
+    /// Makes a packer that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Packs one machine's files.
+    pub fn pack(&self, identity: &Identity, artifacts: &Artifacts) -> Result<Bundle, BundleError> {
+        self.pack_payload(identity, artifacts).map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
+    }
+
+    fn pack_payload(&self, identity: &Identity, artifacts: &Artifacts) -> Result<Bundle, String> {
+        names::check_word("lab", &identity.lab)?;
+        names::check_word("machine", &identity.machine)?;
+        names::check_word("version", &identity.version)?;
+        let payload = self.payload(artifacts)?;
+
+        let mut sums = String::with_capacity(payload.len() * 112);
+        for (path, file) in &payload {
+            let _ = writeln!(sums, "{}  payload/{path}", file.sha256);
+        }
+        let content_id = ids::sha256_hex(sums.as_bytes());
+        let name = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&content_id));
+        names::check_paths(&name, payload.keys().copied())?;
+
+        let manifest = manifest::write(&payload, artifacts)?;
+        let head = head(identity, &content_id, &manifest)?;
+        let mut entries = vec![
+            Entry { path: "BUNDLE".into(), bytes: head.as_bytes() },
+            Entry { path: "SHA256SUMS".into(), bytes: sums.as_bytes() },
+            Entry { path: "manifest.json".into(), bytes: &manifest },
+        ];
+        entries.extend(payload.iter().map(|(path, file)| Entry { path: format!("payload/{path}"), bytes: &file.bytes }));
+        let archive = self.archiver.write(&name, &entries)?;
+        let archive_sha256 = ids::sha256_hex(&archive);
+        Ok(Bundle { name, content_id, archive, archive_sha256 })
+    }
+
+    fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {
+        let mut payload = BTreeMap::new();
+        for (path, artifact) in &artifacts.files {
+            let bytes = Cow::Borrowed(artifact.bytes.as_slice());
+            let sha256 = self.archiver.sha256_hex(path, &artifact.bytes)?;
+            payload.insert(path.as_str(), Payload { kind: artifact.kind, origin: Cow::Borrowed(&artifact.origin), bytes, sha256 });
+        }
+        for (path, text) in tables::write(artifacts)? {
+            if payload.contains_key(path) {
+                return Err(format!("an emitter wrote `{path}`, which is made from its lists"));
+            }
+            let origin = Cow::Owned(vec!["fixed by the bundle".to_owned()]);
+            let sha256 = ids::sha256_hex(text.as_bytes());
+            payload.insert(path, Payload { kind: Kind::Table, origin, bytes: Cow::Owned(text.into_bytes()), sha256 });
+        }
+        Ok(payload)
+    }
+}
+
+fn head(identity: &Identity, content_id: &str, manifest: &[u8]) -> Result<String, String> {
+    let Identity { lab, machine, version } = identity;
+    let sequence = ids::sequence(version)?;
+    let manifest = ids::sha256_hex(manifest);
+    Ok(format!(
+        "format {FORMAT}\nlab {lab}\nmachine {machine}\nversion {version}\nseq {sequence}\ncontent {content_id}\nmanifest-sha256 {manifest}\n"
+    ))
+}

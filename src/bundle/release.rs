@@ -1,0 +1,262 @@
+//! `release.json` and the `SHA256SUMS` beside it: what a release holds and what its lab means.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{self, Input};
+use super::manifest::{sorted, to_json};
+use super::{Bundle, BundleError, ImageEntry};
+
+/// Is the format that `release.json` names.
+pub const FORMAT: &str = "labwright.release/1";
+
+/// Is the name of the index in the release folder.
+pub const INDEX: &str = "release.json";
+
+/// Is the name of the list of hashes in the release folder.
+pub const SUMS: &str = "SHA256SUMS";
+
+/// Gathers what the plan knows about the lab as a whole; the order of its lists has no meaning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseFacts {
+    /// The lab's name.
+    pub lab: String,
+    /// The lab's version.
+    pub version: String,
+    /// The edition of the language.
+    pub edition: u32,
+    /// The compiler's version.
+    pub compiler: String,
+    /// What decides the release, see [`ids::input_id`].
+    pub input_id: String,
+    /// The files read, see [`ids::inputs`].
+    pub inputs: Vec<Input>,
+    /// What each machine is, by name.
+    pub machines: BTreeMap<String, MachineFacts>,
+    /// Every image that some container runs.
+    pub images: Vec<ImageEntry>,
+    /// Every secret file that some machine must hold.
+    pub secrets: Vec<Secret>,
+    /// Every connection that the lab allows.
+    pub flows: Vec<Flow>,
+    /// Every name that a proxy serves.
+    pub routes: Vec<Route>,
+    /// Every metrics endpoint that is read.
+    pub scrapes: Vec<Scrape>,
+    /// Every finding that was read and accepted.
+    pub accepted: Vec<Accepted>,
+}
+
+/// Is what the release says of a machine beside its bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MachineFacts {
+    /// Its addresses, in the order of its interfaces.
+    pub addresses: Vec<String>,
+    /// What it is: `vm`, `lxc`, `proxmox`, `debian`.
+    pub kind: String,
+}
+
+// In what follows, fields stand in the order of their names in JSON, which is the order they are written in.
+
+/// Is the whole of `release.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReleaseIndex {
+    /// The findings that were accepted.
+    pub accepted: Vec<Accepted>,
+    /// The compiler's version.
+    pub compiler: String,
+    /// The id of the content of all bundles, see [`ids::release_content_id`].
+    pub content_id: String,
+    /// The edition of the language.
+    pub edition: u32,
+    /// The connections that the lab allows.
+    pub flows: Vec<Flow>,
+    /// [`FORMAT`].
+    pub format: String,
+    /// The images that containers run.
+    pub images: Vec<ImageEntry>,
+    /// The id of everything that was read.
+    pub input_id: String,
+    /// The files that were read.
+    pub inputs: Vec<Input>,
+    /// The lab's name.
+    pub lab: String,
+    /// The machines by name.
+    pub machines: BTreeMap<String, Machine>,
+    /// The names that proxies serve.
+    pub routes: Vec<Route>,
+    /// The metrics endpoints that are read.
+    pub scrapes: Vec<Scrape>,
+    /// The secret files that machines must hold.
+    pub secrets: Vec<Secret>,
+    /// The lab's version.
+    pub version: String,
+}
+
+/// Is a machine and its bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Machine {
+    /// Its addresses, in the order of its interfaces.
+    pub addresses: Vec<String>,
+    /// The archive's name in the release folder.
+    pub archive: String,
+    /// The id of its bundle's content.
+    pub content_id: String,
+    /// What it is.
+    pub kind: String,
+    /// The SHA-256 of the archive, in hex.
+    pub sha256: String,
+}
+
+/// Is a secret as a file on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    /// The machine.
+    pub machine: String,
+    /// The mode, four octal digits.
+    pub mode: String,
+    /// The secret's name in the lab.
+    pub name: String,
+    /// Who owns the file.
+    pub owner: String,
+    /// The absolute path of the file.
+    pub path: String,
+}
+
+/// Is an allowed connection.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// The zone or machine that connects.
+    pub from: String,
+    /// The port, 0 for a protocol without ports.
+    pub port: u16,
+    /// The protocol: `tcp`, `udp`.
+    pub proto: String,
+    /// Why it is open.
+    pub reason: String,
+    /// The declaration that opens it.
+    pub source: String,
+    /// The machine that is connected to.
+    pub to: String,
+}
+
+/// Is a name that a proxy serves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The zones that may ask for it.
+    pub from: Vec<String>,
+    /// The name.
+    pub host: String,
+    /// The machine of the endpoint behind the proxy.
+    pub machine: String,
+    /// The endpoint's port.
+    pub port: u16,
+    /// The proxy.
+    pub via: String,
+}
+
+/// Is a metrics endpoint that is read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrape {
+    /// The job.
+    pub job: String,
+    /// Its address and port.
+    pub target: String,
+}
+
+/// Is a finding that was read and accepted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// The finding's code.
+    pub code: String,
+    /// The entity it is about.
+    pub on: String,
+    /// Why it is accepted.
+    pub reason: String,
+}
+
+/// Is what the index keeps of a finished bundle, once its archive is written and forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// The archive's name in the release folder.
+    pub archive: String,
+    /// The id of its content.
+    pub content_id: String,
+    /// The SHA-256 of the archive, in hex.
+    pub sha256: String,
+}
+
+impl From<&Bundle> for Packed {
+    fn from(bundle: &Bundle) -> Self {
+        Self { archive: bundle.file_name(), content_id: bundle.content_id.clone(), sha256: bundle.archive_sha256.clone() }
+    }
+}
+
+impl ReleaseIndex {
+    /// Joins what the plan knows with the bundles, by machine; both name the same machines.
+    pub fn new(facts: ReleaseFacts, mut bundles: BTreeMap<String, Packed>) -> Result<Self, BundleError> {
+        let lab = facts.lab;
+        let error = |machine: &str, problem: &str| BundleError { whose: machine.to_owned(), problem: problem.to_owned() };
+        let mut machines = BTreeMap::new();
+        for (name, MachineFacts { addresses, kind }) in facts.machines {
+            let Some(Packed { archive, content_id, sha256 }) = bundles.remove(&name) else {
+                return Err(error(&name, "it was not built"));
+            };
+            machines.insert(name, Machine { addresses, archive, content_id, kind, sha256 });
+        }
+        if let Some(name) = bundles.keys().next() {
+            return Err(error(name, "the lab has no such machine"));
+        }
+        let content_id = ids::release_content_id(machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())));
+        let routes = facts.routes.into_iter().map(|route| Route { from: sorted(route.from), ..route });
+        Ok(Self {
+            accepted: sorted(facts.accepted),
+            compiler: facts.compiler,
+            content_id,
+            edition: facts.edition,
+            flows: sorted(facts.flows),
+            format: FORMAT.to_owned(),
+            images: sorted(facts.images),
+            input_id: facts.input_id,
+            inputs: sorted(facts.inputs),
+            lab,
+            machines,
+            routes: sorted(routes),
+            scrapes: sorted(facts.scrapes),
+            secrets: sorted(facts.secrets),
+            version: facts.version,
+        })
+    }
+
+    /// Returns the name of the release folder.
+    pub fn folder(&self) -> String {
+        folder(&self.lab, &self.version)
+    }
+
+    /// Writes `release.json`.
+    pub fn to_json(&self) -> Result<Vec<u8>, BundleError> {
+        to_json(self).map_err(|problem| BundleError { whose: self.lab.clone(), problem })
+    }
+}
+
+/// Returns the name of the folder of a release.
+pub fn folder(lab: &str, version: &str) -> String {
+    format!("{lab}-{version}")
+}
+
+/// Writes lines as `sha256sum` does, from hashes by path.
+pub fn sums(hashes: &BTreeMap<String, String>) -> String {
+    hashes.iter().fold(String::new(), |mut text, (path, hash)| {
+        let _ = writeln!(text, "{hash}  {path}");
+        text
+    })
+}

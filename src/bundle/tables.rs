@@ -1,0 +1,95 @@
+//! The tables of a bundle that sh reads: tab between the columns, no header, sorted, absent when empty.
+
+use std::collections::BTreeMap;
+
+use crate::artifact::Artifacts;
+
+/// Writes the tables that come from the lists of `artifacts`, by path below `payload/`.
+pub fn write(artifacts: &Artifacts) -> Result<Vec<(&'static str, String)>, String> {
+    check_installs(artifacts)?;
+    check_secrets(artifacts)?;
+    check_one_way(artifacts)?;
+    let tables = [
+        ("install.tsv", table(artifacts.installs.iter().map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]))?),
+        ("secrets.required", table(artifacts.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
+        ("one-way.tsv", table(artifacts.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
+    ];
+    Ok(tables.into_iter().filter(|(_, text)| !text.is_empty()).collect())
+}
+
+fn table<const COLUMNS: usize>(rows: impl Iterator<Item = [impl AsRef<str>; COLUMNS]>) -> Result<String, String> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let mut line = String::new();
+        for (index, cell) in row.iter().map(AsRef::as_ref).enumerate() {
+            // sh reads the columns with `IFS=<tab> read`, which folds empty ones away.
+            if cell.is_empty() || cell.chars().any(char::is_control) {
+                return Err(format!("`{}` can't stand in a table", cell.escape_debug()));
+            }
+            if index > 0 {
+                line.push('\t');
+            }
+            line.push_str(cell);
+        }
+        line.push('\n');
+        lines.push(line);
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    Ok(lines.concat())
+}
+
+fn check_installs(artifacts: &Artifacts) -> Result<(), String> {
+    let mut seen = BTreeMap::new();
+    for install in &artifacts.installs {
+        let source = &install.source;
+        if !artifacts.files.contains_key(source) {
+            return Err(format!("`{source}` is to be installed, but no emitter wrote it"));
+        }
+        check_absolute(&install.destination)?;
+        check_mode(&install.mode)?;
+        match seen.insert(&install.destination, install) {
+            Some(other) if other != install => {
+                return Err(format!("`{}` and `{source}` both go to `{}`", other.source, install.destination));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_secrets(artifacts: &Artifacts) -> Result<(), String> {
+    let mut seen = BTreeMap::new();
+    for secret in &artifacts.secrets {
+        check_absolute(&secret.path)?;
+        check_mode(&secret.mode)?;
+        match seen.insert(&secret.path, secret) {
+            Some(other) if other != secret => {
+                return Err(format!("the secret file `{}` is asked for twice, in two ways", secret.path));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_one_way(artifacts: &Artifacts) -> Result<(), String> {
+    let mut seen = BTreeMap::new();
+    for fact in &artifacts.one_way {
+        match seen.insert(&fact.key, fact) {
+            Some(other) if other != fact => return Err(format!("the one-way fact `{}` has two values", fact.key)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_absolute(path: &str) -> Result<(), String> {
+    let clean = path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")));
+    if clean { Ok(()) } else { Err(format!("`{}` is no absolute path", path.escape_debug())) }
+}
+
+fn check_mode(mode: &str) -> Result<(), String> {
+    let octal = mode.len() == 4 && mode.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    if octal { Ok(()) } else { Err(format!("the mode `{}` is not four octal digits", mode.escape_debug())) }
+}
