@@ -3,5 +3,8 @@
 pub mod artifact;
 pub mod bundle;
 pub mod diag;
+pub mod emit;
+pub mod model;
+pub mod plan;
 pub mod source;
 pub mod syntax;

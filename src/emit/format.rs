@@ -1,0 +1,215 @@
+//! Writes values so that none can leave its place: YAML and JSON by serializers, everything else by templates that escape by file kind.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use serde::Serialize;
+
+/// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same.
+///
+/// # Panics
+/// Never for the views of this crate: their keys are strings.
+pub fn yaml(value: &impl Serialize) -> String {
+    let mut text = String::new();
+    let options = serde_saphyr::ser_options! { indent_step: 2, quote_all: true, prefer_block_scalars: false };
+    match serde_saphyr::to_fmt_writer_with_options(&mut text, value, options) {
+        Ok(()) => text,
+        Err(error) => format!("# labwright could not write this file: {error}\n"),
+    }
+}
+
+/// Writes a value as JSON with two spaces of indentation and a final newline.
+pub fn json(value: &impl Serialize) -> String {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => text + "\n",
+        Err(error) => format!("{{\"error\": {}}}\n", Value::from(error.to_string())),
+    }
+}
+
+/// Quotes one word for sh.
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Is how a template writes values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    /// One sh word for each value; a list is several words.
+    Shell,
+    /// A JSON value, which is a YAML value too.
+    Json,
+    /// The rest of a line: INI, unit files, most configuration files. A line break is an error.
+    Line,
+    /// Text inside Markdown.
+    Markdown,
+    /// HTML text and attributes.
+    Html,
+}
+
+impl Escape {
+    /// Chooses by the file that a template makes: `backup.sh.j2` and `backup.sh` make shell.
+    pub fn of(name: &str) -> Self {
+        let name = name.strip_suffix(".j2").unwrap_or(name);
+        match name.rsplit('.').next().unwrap_or("") {
+            "sh" => Self::Shell,
+            "yaml" | "yml" | "json" => Self::Json,
+            "md" => Self::Markdown,
+            "html" | "xml" => Self::Html,
+            _ => Self::Line,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::Json => "json",
+            Self::Line => "line",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+        }
+    }
+}
+
+static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    syntax.build().unwrap_or_default()
+});
+
+/// Makes an environment for templates: strict about undefined names, escaping by file name, fuel limited.
+pub fn environment<'t>() -> Environment<'t> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(5_000_000));
+    environment.set_syntax(SYNTAX.clone());
+    environment.set_auto_escape_callback(|name| AutoEscape::Custom(Escape::of(name).name().into()));
+    environment.set_formatter(write_value);
+    add_filters(&mut environment);
+    environment
+}
+
+/// Adds the filters that expressions and templates know, beside minijinja's own that touch data only.
+pub fn add_filters(environment: &mut Environment<'_>) {
+    use minijinja::{filters, tests};
+    environment.add_filter("join", |list: Value, separator: Option<String>| -> Result<String, Error> {
+        let words = list.try_iter()?.map(|item| item.to_string()).collect::<Vec<_>>();
+        Ok(words.join(separator.as_deref().unwrap_or("")))
+    });
+    environment.add_filter("default", filters::default);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("sort", filters::sort);
+    environment.add_filter("unique", filters::unique);
+    environment.add_filter("upper", filters::upper);
+    environment.add_filter("lower", filters::lower);
+    environment.add_filter("replace", filters::replace);
+    environment.add_filter("trim", filters::trim);
+    environment.add_filter("int", filters::int);
+    environment.add_filter("items", filters::items);
+    environment.add_filter("list", filters::list);
+    environment.add_filter("map", filters::map);
+    environment.add_filter("select", filters::select);
+    environment.add_filter("reject", filters::reject);
+    environment.add_filter("selectattr", filters::selectattr);
+    environment.add_filter("rejectattr", filters::rejectattr);
+    environment.add_filter("groupby", filters::groupby);
+    environment.add_filter("indent", filters::indent);
+    environment.add_filter("split", filters::split);
+    environment.add_filter("seconds", |text: &str| crate::model::Duration::parse(text).map(|duration| duration.0));
+    environment.add_filter("hours", |text: &str| crate::model::Duration::parse(text).map(|duration| duration.0 / 3600));
+    environment.add_filter("bytes", |text: &str| crate::model::Size::parse(text).map(|size| size.0));
+    environment.add_filter("mebibytes", |text: &str| crate::model::Size::parse(text).map(crate::model::Size::mebibytes));
+    environment.add_test("defined", tests::is_defined);
+    environment.add_test("none", tests::is_none);
+    environment.add_test("equalto", tests::is_eq);
+    environment.add_test("eq", tests::is_eq);
+    environment.add_test("ne", tests::is_ne);
+    environment.add_test("in", tests::is_in);
+    environment.add_test("string", tests::is_string);
+    environment.add_test("startingwith", tests::is_startingwith);
+    environment.add_test("endingwith", tests::is_endingwith);
+}
+
+fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        return Err(Error::new(ErrorKind::UndefinedError, "a name that is not defined"));
+    }
+    if value.is_safe() {
+        return out.write_str(value.as_str().unwrap_or_default()).map_err(Error::from);
+    }
+    let AutoEscape::Custom(escape) = state.auto_escape() else {
+        return Err(Error::new(ErrorKind::InvalidOperation, "escaping can't be turned off"));
+    };
+    let text = match escape.as_ref() {
+        "shell" => shell_value(value)?,
+        "json" => serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?,
+        "markdown" => markdown_text(&value.to_string()),
+        "html" => html_text(&value.to_string()),
+        _ => line_text(value)?,
+    };
+    out.write_str(&text).map_err(Error::from)
+}
+
+fn shell_value(value: &Value) -> Result<String, Error> {
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            let words = value.try_iter()?.map(|item| shell_value(&item)).collect::<Result<Vec<_>, _>>()?;
+            Ok(words.join(" "))
+        }
+        ValueKind::None => Ok("''".to_owned()),
+        _ => {
+            let text = value.to_string();
+            if text.contains('\0') {
+                return Err(Error::new(ErrorKind::InvalidOperation, "a NUL byte can't stand in a shell script"));
+            }
+            Ok(shell_word(&text))
+        }
+    }
+}
+
+fn line_text(value: &Value) -> Result<String, Error> {
+    if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "a list or record can't stand in a line; join it"));
+    }
+    let text = value.to_string();
+    if text.chars().any(char::is_control) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "a line break or control character can't stand in this file"));
+    }
+    Ok(text)
+}
+
+/// Escapes text for Markdown: nothing in it formats, links or breaks out of a table cell.
+pub fn markdown_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '!' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '\n' | '\r' | '\t' => escaped.push(' '),
+            character if character.is_control() => {}
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// Escapes text for HTML.
+pub fn html_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' | '<' | '>' | '"' | '\'' => {
+                let _ = write!(escaped, "&#{};", u32::from(character));
+            }
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,76 @@
+//! Lays out the plan as files, machine by machine: one folder per target, registered in [`EMITTERS`].
+//!
+//! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a serializer or by a template whose
+//! escaping follows the kind of file (`format`), never by joining strings.
+
+pub mod format;
+
+use crate::artifact::Artifacts;
+use crate::diag::Diagnostics;
+use crate::model::{Machine, MachineId, Model, Service, ServiceId};
+use crate::plan::{MachinePlan, Plan};
+use crate::source::Sources;
+
+/// Is what an emitter sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'p> {
+    /// The lab with everything derived from it.
+    pub plan: &'p Plan<'p>,
+    /// The machine whose bundle is made.
+    pub machine: MachineId,
+    /// The files that templates are in.
+    pub sources: &'p Sources,
+}
+
+impl<'p> Context<'p> {
+    /// Returns the lab.
+    pub fn model(&self) -> &'p Model {
+        self.plan.model
+    }
+
+    /// Returns the machine.
+    pub fn this(&self) -> &'p Machine {
+        &self.plan.model[self.machine]
+    }
+
+    /// Returns what is planned for the machine.
+    pub fn planned(&self) -> &'p MachinePlan {
+        self.plan.machine(self.machine)
+    }
+
+    /// Lists the machine's services.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceId, &'p Service)> + use<'p> {
+        let model = self.plan.model;
+        self.plan.machine(self.machine).services.iter().map(move |id| (*id, &model[*id]))
+    }
+
+    /// Names the machine as an origin.
+    pub fn origin(&self) -> Vec<String> {
+        vec![format!("{} {}", self.this().kind.name(), self.this().name)]
+    }
+}
+
+/// Is one emitter: a folder below this one.
+#[derive(Debug)]
+pub struct Emitter {
+    /// The folder's name.
+    pub name: &'static str,
+    /// Adds its files of one machine.
+    pub emit: fn(&Context<'_>, &mut Artifacts, &mut Diagnostics),
+}
+
+/// Lists the emitters. Order does not matter: each writes its own files.
+pub const EMITTERS: &[Emitter] = &[];
+
+/// Makes all files of one machine.
+pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {
+    let mut artifacts = Artifacts::default();
+    for emitter in EMITTERS {
+        (emitter.emit)(context, &mut artifacts, diagnostics);
+    }
+    artifacts.installs.sort();
+    artifacts.secrets.sort();
+    artifacts.images.sort();
+    artifacts.one_way.sort();
+    artifacts
+}

@@ -1,0 +1,750 @@
+//! A service of the resolved lab: a module made concrete on a machine.
+
+use std::collections::BTreeMap;
+
+use super::{Cron, Data, Duration, MachineId, NetworkId, SecretId, ServiceId, Size, ZoneId};
+use crate::source::{Span, Spanned};
+
+/// Is an instance of a module on a machine.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The name; unique in the lab.
+    pub name: String,
+    /// The module's name.
+    pub module: String,
+    /// The module's version.
+    pub module_version: String,
+    /// What it is, in one line, from the module.
+    pub summary: String,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// Where it runs.
+    pub machine: MachineId,
+    /// Every option with its value or default.
+    pub options: BTreeMap<String, Data>,
+    /// Where each option was given; options left at their default are not here.
+    pub option_spans: BTreeMap<String, Span>,
+    /// What the language itself knows it as.
+    pub roles: Vec<Role>,
+    /// What it listens on.
+    pub endpoints: Vec<Endpoint>,
+    /// What it keeps.
+    pub states: Vec<State>,
+    /// Databases to dump before a backup.
+    pub databases: Vec<Database>,
+    /// Its containers.
+    pub containers: Vec<Container>,
+    /// Files that templates of its module make.
+    pub files: Vec<ServiceFile>,
+    /// Packages of the system.
+    pub packages: Vec<Package>,
+    /// systemd units.
+    pub units: Vec<Unit>,
+    /// Kernel settings.
+    pub sysctls: Vec<Sysctl>,
+    /// Secrets that units or scripts of the machine read (a container's are in the container).
+    pub secrets: Vec<SecretUse>,
+    /// Steps that templates of its module make.
+    pub scripts: Vec<Script>,
+    /// What of other services it connects to.
+    pub needs: Vec<Need>,
+    /// A network whose traffic it carries.
+    pub gateway: Option<Gateway>,
+    /// Its listeners, when routes may go through it.
+    pub proxy: Option<Proxy>,
+    /// What it backs up and where to, when it is a backup.
+    pub backup: Option<Backup>,
+    /// Endpoints opened to zones.
+    pub exposes: Vec<Expose>,
+    /// Host names that lead to its endpoints.
+    pub routes: Vec<Route>,
+    /// Limits for all its containers together.
+    pub resources: Resources,
+    /// Alerts that the module brings.
+    pub alerts: Vec<Alert>,
+    /// Dashboards that the module brings.
+    pub dashboards: Vec<Dashboard>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+impl Service {
+    /// Returns an option's value.
+    pub fn option(&self, name: &str) -> &Data {
+        static NONE: Data = Data::None;
+        self.options.get(name).unwrap_or(&NONE)
+    }
+
+    /// Says whether it has a role.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Finds an endpoint by name.
+    pub fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.name == name)
+    }
+
+    /// Returns the folder on the machine that holds its configuration files.
+    pub fn config_folder(&self) -> String {
+        format!("/etc/labwright/services/{}", self.name)
+    }
+}
+
+/// Is what the language itself knows a service as; an emitter serves each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Collects every scrape endpoint: gets `prometheus.yml` and rules.
+    Prometheus,
+    /// Sends alerts on.
+    Alertmanager,
+    /// Shows dashboards: gets datasources and dashboards provisioned.
+    Grafana,
+    /// Stores logs.
+    Loki,
+    /// Collects logs of its machine.
+    LogCollector,
+    /// Backs up with restic.
+    Restic,
+    /// Bans addresses: gets jails.
+    Fail2ban,
+    /// Answers DNS for the lab's names.
+    Dns,
+    /// Measures its machine.
+    NodeExporter,
+    /// Measures its machine's containers.
+    ContainerExporter,
+    /// Probes routes.
+    BlackboxExporter,
+    /// Authenticates users before a proxy lets them in.
+    ForwardAuth,
+    /// Is a database that others connect to.
+    Database,
+}
+
+/// Points at an endpoint of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndpointId {
+    /// The service.
+    pub service: ServiceId,
+    /// The endpoint's index.
+    pub index: u32,
+}
+
+/// Is tcp or udp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Transport {
+    /// Returns `tcp` or `udp`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// Is what is spoken on an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// Anything over TCP.
+    Tcp,
+    /// Anything over UDP.
+    Udp,
+    /// HTTP.
+    Http,
+    /// HTTPS.
+    Https,
+}
+
+impl Protocol {
+    /// Returns what carries it.
+    pub const fn transport(self) -> Transport {
+        match self {
+            Self::Udp => Transport::Udp,
+            Self::Tcp | Self::Http | Self::Https => Transport::Tcp,
+        }
+    }
+
+    /// Returns the word of the language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Is a port that a service listens on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The name: `web`, `metrics`.
+    pub name: String,
+    /// The container that listens; nothing: the machine itself.
+    pub container: Option<String>,
+    /// The port inside the container, or on the machine.
+    pub port: u16,
+    /// The port on the machine; differs from `port` only when the lab says so.
+    pub host_port: u16,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// The path, for probes, scrapes and links.
+    pub path: Option<String>,
+    /// Whether Prometheus scrapes it.
+    pub scrape: bool,
+    /// What others may need it as: `prometheus`, `loki`, `postgres`.
+    pub role: Option<String>,
+    /// Whether it is a database's port.
+    pub database: bool,
+    /// Whether it is for administration and must not be open to everyone.
+    pub admin: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says how often something is backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BackupClass {
+    /// Every hour.
+    Hourly,
+    /// Every day.
+    Daily,
+    /// Every week.
+    Weekly,
+    /// Every month.
+    Monthly,
+    /// Not at all, on purpose.
+    Never,
+}
+
+impl BackupClass {
+    /// Returns the word of the language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hourly => "hourly",
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
+            Self::Monthly => "monthly",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// Says how a state is backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateBackup {
+    /// As the dataset or folder it lies in says.
+    Inherit,
+    /// In this class, whatever it lies in.
+    Class(BackupClass),
+    /// By the dump of a database, never file by file.
+    Dump,
+    /// Not at all; why.
+    Never(String),
+}
+
+/// Is a folder that a service keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The name: `config`.
+    pub name: String,
+    /// The folder on the machine.
+    pub path: String,
+    /// How it is backed up.
+    pub backup: StateBackup,
+    /// The owner, a number or name.
+    pub owner: String,
+    /// The group, a number or name.
+    pub group: String,
+    /// The mode, four octal digits.
+    pub mode: String,
+    /// Whether a file-locking database (SQLite, PostgreSQL, …) lies in it, which NFS corrupts.
+    pub local_disk: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is a database to dump before a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// The name; part of the dump's file name.
+    pub name: String,
+    /// The engine: `postgres`, `mariadb`, `sqlite`.
+    pub engine: String,
+    /// The container that runs it.
+    pub container: Option<String>,
+    /// The user to dump as.
+    pub user: String,
+    /// The database; for sqlite, the file's path on the machine.
+    pub database: String,
+    /// The major version, when the module knows it; a change can't be undone.
+    pub major: Option<String>,
+    /// The state that holds it.
+    pub state: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is a container of a service.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// The name in compose and on the network; unique on its machine.
+    pub name: String,
+    /// The image reference.
+    pub image: Spanned<String>,
+    /// Overrides the image's entry point.
+    pub entrypoint: Vec<String>,
+    /// The command line.
+    pub command: Vec<String>,
+    /// The user it runs as.
+    pub user: Option<String>,
+    /// Environment variables.
+    pub environment: Vec<Environment>,
+    /// Secrets it reads.
+    pub secrets: Vec<SecretUse>,
+    /// Folders and files of the machine.
+    pub mounts: Vec<Mount>,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Memory-backed folders.
+    pub tmpfs: Vec<String>,
+    /// How it is on the network.
+    pub network: NetworkMode,
+    /// Whether it sees the machine's processes.
+    pub host_pid: bool,
+    /// Capabilities added.
+    pub cap_add: Vec<String>,
+    /// Capabilities dropped.
+    pub cap_drop: Vec<String>,
+    /// Whether it gets everything.
+    pub privileged: bool,
+    /// `no-new-privileges:true` and the like.
+    pub security_options: Vec<String>,
+    /// Extra groups, by name or number.
+    pub groups: Vec<String>,
+    /// Kernel settings of its network.
+    pub sysctls: Vec<Sysctl>,
+    /// `host:address` lines for its hosts file.
+    pub extra_hosts: Vec<String>,
+    /// The size of `/dev/shm`.
+    pub shm_size: Option<Size>,
+    /// Whether a tiny init reaps its processes.
+    pub init: bool,
+    /// Whether its root file system is read-only.
+    pub read_only: bool,
+    /// How its health is known.
+    pub health: Option<Health>,
+    /// What must run before.
+    pub depends_on: Vec<Dependency>,
+    /// Limits.
+    pub resources: Resources,
+    /// How long it may take to stop.
+    pub stop_grace: Option<Duration>,
+    /// The signal that makes it read its configuration again; nothing: it is recreated.
+    pub reload_signal: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Compose keys that the language does not model, from `raw compose.KEY`.
+    pub raw: BTreeMap<String, Data>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Environment {
+    /// The name.
+    pub name: String,
+    /// The value, as the program must see it.
+    pub value: String,
+}
+
+/// Says that a program reads a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// The secret.
+    pub secret: SecretId,
+    /// Where a container sees the file; nothing: `/run/secrets/NAME`, or the program reads the machine's own file.
+    pub at: Option<String>,
+    /// The environment variable that names the file (`POSTGRES_PASSWORD_FILE`).
+    pub file_variable: Option<String>,
+    /// The environment variable that holds the value, for programs that can't read a file.
+    pub value_variable: Option<String>,
+    /// Who must own the machine's file.
+    pub owner: String,
+    /// Its mode, four octal digits.
+    pub mode: String,
+    /// Where it is named.
+    pub span: Span,
+}
+
+/// Is a folder or file of the machine inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// What it is.
+    pub kind: MountKind,
+    /// The path on the machine, or the volume's name.
+    pub source: String,
+    /// The path inside.
+    pub at: String,
+    /// Whether it can't be written.
+    pub read_only: bool,
+    /// The propagation: `rslave`.
+    pub propagation: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says what a mount is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountKind {
+    /// A state of the service, by name.
+    State(String),
+    /// The service's configuration folder or a file in it.
+    Config,
+    /// A path of the machine.
+    Path,
+    /// A named volume.
+    Volume,
+}
+
+/// Is a device inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The path on the machine and inside.
+    pub path: String,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says how a container is on the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkMode {
+    /// On the machine's compose network, under its name.
+    Bridge,
+    /// On the machine's own network.
+    Host,
+    /// Inside another container's network; the name is that container's in compose.
+    Container(String),
+    /// On none.
+    None,
+}
+
+/// Says how a container's health is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What is asked.
+    pub probe: HealthProbe,
+    /// How often.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How many failures make it unhealthy.
+    pub retries: u32,
+    /// How long it may take to start.
+    pub start_period: Duration,
+}
+
+/// Is what a health check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthProbe {
+    /// HTTP inside the container, with curl or wget, whichever it has.
+    Http {
+        /// The port inside.
+        port: u16,
+        /// The path.
+        path: String,
+        /// Whether it is https with any certificate.
+        tls: bool,
+    },
+    /// A program inside the container and its arguments.
+    Command(Vec<String>),
+    /// The check that the image itself brings.
+    Image,
+    /// Nothing inside can be asked: running is all that is known.
+    None,
+}
+
+/// Says that a container needs another one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dependency {
+    /// The other one's name in compose.
+    pub container: String,
+    /// Whether it must be healthy rather than started.
+    pub healthy: bool,
+    /// Whether a restart of the other one restarts this one.
+    pub restart: bool,
+}
+
+/// Is a file that a template makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceFile {
+    /// The name in the service's folder of the bundle.
+    pub name: String,
+    /// Who reads it.
+    pub kind: crate::artifact::Kind,
+    /// The template: its text.
+    pub template: TemplateId,
+    /// Where it goes.
+    pub target: ServiceFileTarget,
+    /// What happens when it changes.
+    pub on_change: OnChange,
+    /// The owner on the machine.
+    pub owner: String,
+    /// The group on the machine.
+    pub group: String,
+    /// The mode on the machine, four octal digits.
+    pub mode: String,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Names a template: the module it belongs to and its file there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TemplateId {
+    /// The file among the sources.
+    pub file: crate::source::FileId,
+    /// Its name for messages: `jellyfin/network.xml.j2`.
+    pub name: String,
+}
+
+/// Says where a file goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceFileTarget {
+    /// Into the service's configuration folder, and nowhere else.
+    Config,
+    /// Into a container, read-only.
+    Container {
+        /// The container's name in compose.
+        container: String,
+        /// The path inside.
+        at: String,
+    },
+    /// To an absolute path of the machine.
+    Machine(String),
+}
+
+/// Says what happens when a file changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnChange {
+    /// Its container is recreated, or reloaded when it has a reload signal.
+    Container,
+    /// A unit is restarted.
+    RestartUnit(String),
+    /// A unit is reloaded.
+    ReloadUnit(String),
+    /// The program notices by itself.
+    Nothing,
+}
+
+/// Is a package of the system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Debian's name.
+    pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is a systemd unit: ours when it has sections, a package's otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// The name with its suffix: `restic-backup.timer`.
+    pub name: String,
+    /// What to do with it.
+    pub action: UnitAction,
+    /// `[Section]` and its `Key=value` lines, in order; empty for a package's unit.
+    pub sections: Vec<(String, Vec<(String, String)>)>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says what to do with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UnitAction {
+    /// It starts now and at boot.
+    EnableStart,
+    /// It starts at boot.
+    Enable,
+    /// It is there; something else starts it.
+    Install,
+}
+
+impl UnitAction {
+    /// Returns the word of `units.tsv`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EnableStart => "enable-start",
+            Self::Enable => "enable",
+            Self::Install => "install",
+        }
+    }
+}
+
+/// Is a kernel setting.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sysctl {
+    /// The name: `net.ipv4.ip_forward`.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// Is a step that a template makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// The name.
+    pub name: String,
+    /// When it runs.
+    pub phase: ScriptPhase,
+    /// The order among the steps, 0 to 99.
+    pub number: u8,
+    /// The template.
+    pub template: TemplateId,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says when a module's script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ScriptPhase {
+    /// Before anything changes.
+    Check,
+    /// Changes the machine.
+    Activate,
+    /// Says whether it is well.
+    Health,
+}
+
+/// Says that a service connects to endpoints of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The name that templates know it by.
+    pub name: String,
+    /// The role that the endpoints must have.
+    pub role: String,
+    /// The endpoints, sorted.
+    pub endpoints: Vec<EndpointId>,
+    /// The container that connects; nothing: the machine itself.
+    pub container: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says that a service carries a network's traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// The network of its clients.
+    pub network: NetworkId,
+    /// Zones whose every address the clients may reach.
+    pub reach: Vec<ZoneId>,
+    /// Whether clients appear as the machine where nobody knows a way back to them.
+    pub masquerade: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says that routes may go through a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The program: `nginx-proxy-manager`, `traefik`, `caddy`.
+    pub program: String,
+    /// The listener for http, by index in [`Service::endpoints`].
+    pub http: Option<u32>,
+    /// The listener for https.
+    pub https: Option<u32>,
+    /// The container that connects to what is routed to.
+    pub container: Option<String>,
+}
+
+/// Is what a backup service does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Where the repository is, as restic writes it: a path, `sftp:…`, `rest:…`, `s3:…`, `b2:…`, `rclone:…`.
+    pub repository: Spanned<String>,
+    /// The repository's password.
+    pub password: SecretId,
+    /// When it runs, by class.
+    pub schedule: BTreeMap<BackupClass, Cron>,
+    /// How many snapshots are kept: `daily`, 7.
+    pub keep: Vec<(String, u32)>,
+    /// When the repository is checked.
+    pub check: Option<Cron>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Opens an endpoint to zones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expose {
+    /// The endpoint, by index in [`Service::endpoints`].
+    pub endpoint: u32,
+    /// The zones.
+    pub to: Vec<Spanned<ZoneId>>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Leads a host name to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The host name.
+    pub host: Spanned<String>,
+    /// The endpoint, by index in [`Service::endpoints`].
+    pub endpoint: u32,
+    /// The proxy.
+    pub via: ServiceId,
+    /// The zones that may use it.
+    pub from: Vec<Spanned<ZoneId>>,
+    /// The service that authenticates users first.
+    pub auth: Option<ServiceId>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is what a service or container may use at the most.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resources {
+    /// Memory.
+    pub memory: Option<Spanned<Size>>,
+    /// Processors, in thousandths of one.
+    pub millicpus: Option<u32>,
+}
+
+/// Is an alert rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// The name: `HostOutOfMemory`.
+    pub name: String,
+    /// The PromQL expression.
+    pub expression: String,
+    /// How long it must hold.
+    pub hold: Duration,
+    /// `critical`, `warning` or `info`.
+    pub severity: String,
+    /// What a person reads.
+    pub summary: String,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is a Grafana dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dashboard {
+    /// The name in the lab.
+    pub name: String,
+    /// The id on grafana.com, when it comes from there.
+    pub id: Option<u32>,
+    /// The template that makes it, when the lab or a module brings it.
+    pub template: Option<TemplateId>,
+    /// Where it is declared.
+    pub span: Span,
+}

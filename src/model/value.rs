@@ -1,0 +1,225 @@
+//! The value types of the language: sizes, durations, schedules, and the data of options.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+/// Is a number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Size(pub u64);
+
+impl Size {
+    const UNITS: &[(&'static str, u64)] = &[
+        ("TiB", 1 << 40),
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+        ("TB", 1_000_000_000_000),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+        ("B", 1),
+    ];
+
+    /// Reads `30GiB`, `256GB`, `1.5TiB`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (unit, factor) = Self::UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
+        let number = text.strip_suffix(unit)?.trim_end();
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 3 || (number.contains('.') && fraction.is_empty()) {
+            return None;
+        }
+        let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
+        let scaled =
+            whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(if fraction.is_empty() { 0 } else { fraction.parse().ok()? })?;
+        Some(Self(u64::try_from(u128::from(scaled) * u128::from(*factor) / u128::from(scale)).ok()?))
+    }
+
+    /// Returns whole mebibytes, rounded down.
+    pub const fn mebibytes(self) -> u64 {
+        self.0 >> 20
+    }
+
+    /// Returns whole gibibytes, rounded up.
+    pub const fn gibibytes(self) -> u64 {
+        self.0.div_ceil(1 << 30)
+    }
+}
+
+impl fmt::Display for Size {
+    /// Writes the size with the largest unit that divides it; binary units first.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, factor) =
+            Self::UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)).copied().unwrap_or(("B", 1));
+        write!(formatter, "{}{unit}", self.0 / factor)
+    }
+}
+
+/// Is a length of time in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Duration(pub u64);
+
+impl Duration {
+    const UNITS: &[(char, u64)] = &[('y', 31_536_000), ('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+    /// Reads `30d`, `1h30m`, `90s`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut total = 0_u64;
+        let mut number = String::new();
+        let mut last = u64::MAX;
+        for character in text.chars() {
+            if character.is_ascii_digit() {
+                number.push(character);
+                continue;
+            }
+            let (_, factor) = Self::UNITS.iter().find(|(unit, _)| *unit == character)?;
+            if *factor >= last {
+                return None;
+            }
+            last = *factor;
+            total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*factor)?)?;
+            number.clear();
+        }
+        (number.is_empty() && !text.is_empty()).then_some(Self(total))
+    }
+}
+
+impl fmt::Display for Duration {
+    /// Writes the time with the largest unit that divides it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = &Self::UNITS[2..];
+        let (unit, factor) =
+            units.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)).copied().unwrap_or(('s', 1));
+        write!(formatter, "{}{unit}", self.0 / factor)
+    }
+}
+
+/// Is a schedule of five cron fields, kept as written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cron(String);
+
+impl Cron {
+    const RANGES: [(u8, u8); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+    /// Reads `30 2 * * *`: numbers, `*`, lists, ranges and steps.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+        let valid = fields.len() == 5 && fields.iter().zip(Self::RANGES).all(|(field, range)| Self::field(field, range).is_some());
+        // cron runs when either day matches if both are restricted; systemd wants both, so such a schedule has no equal there.
+        (valid && (fields[2] == "*" || fields[4] == "*")).then(|| Self(fields.join(" ")))
+    }
+
+    /// Returns the values of one field; nothing for every value.
+    #[expect(clippy::option_option, reason = "the outer one says whether the field is well formed, the inner one whether it restricts")]
+    fn field(field: &str, (low, high): (u8, u8)) -> Option<Option<Vec<u8>>> {
+        if field == "*" {
+            return Some(None);
+        }
+        let mut values = Vec::new();
+        for part in field.split(',') {
+            let (range, step) = match part.split_once('/') {
+                Some((range, step)) => (range, step.parse::<u8>().ok().filter(|step| *step > 0)?),
+                None => (part, 1),
+            };
+            let number = |text: &str| text.parse::<u8>().ok().filter(|value| (low..=high).contains(value));
+            let (first, last) = match range.split_once('-') {
+                Some((first, last)) => (number(first)?, number(last)?),
+                None if range == "*" => (low, high),
+                None if part.contains('/') => (number(range)?, high),
+                None => (number(range)?, number(range)?),
+            };
+            if first > last {
+                return None;
+            }
+            values.extend((first..=last).step_by(usize::from(step)));
+        }
+        values.sort_unstable();
+        values.dedup();
+        Some(Some(values))
+    }
+
+    /// Returns the schedule as cron writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the schedule as systemd's `OnCalendar=` writes it.
+    pub fn calendar(&self) -> String {
+        let mut fields = self.0.split(' ').zip(Self::RANGES).map(|(field, range)| Self::field(field, range).flatten());
+        let mut next = || fields.next().flatten();
+        let list = |values: Option<Vec<u8>>| {
+            values.map_or_else(|| "*".to_owned(), |values| values.iter().map(|value| format!("{value:02}")).collect::<Vec<_>>().join(","))
+        };
+        let (minute, hour, day, month) = (list(next()), list(next()), list(next()), list(next()));
+        let weekdays = next().map_or_else(String::new, |values| {
+            let mut days: Vec<u8> = values.iter().map(|day| day % 7).collect();
+            days.sort_unstable();
+            days.dedup();
+            let names: Vec<&str> = days.iter().map(|day| Self::DAYS[usize::from(*day)]).collect();
+            format!("{} ", names.join(","))
+        });
+        format!("{weekdays}*-{month}-{day} {hour}:{minute}:00")
+    }
+}
+
+impl fmt::Display for Cron {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Is the value of an option, as expressions and templates see it.
+///
+/// Sizes, durations, schedules, addresses and paths are text in their canonical spelling; a network, service, machine or secret is its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[serde(untagged)]
+pub enum Data {
+    /// Nothing was given and there is no default.
+    #[default]
+    None,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
+    /// Several values.
+    List(Vec<Data>),
+    /// Named values.
+    Record(BTreeMap<String, Data>),
+}
+
+impl Data {
+    /// Returns the text, if it is text.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// Returns the number, if it is one.
+    pub fn as_integer(&self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    /// Returns the truth value, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    /// Lists the values of a list; any other value is a list of one, and nothing is an empty list.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::None => &[],
+            Self::List(items) => items,
+            single => std::slice::from_ref(single),
+        }
+    }
+
+    /// Returns a field of a record.
+    pub fn field(&self, name: &str) -> &Self {
+        static NONE: Data = Data::None;
+        if let Self::Record(fields) = self { fields.get(name).unwrap_or(&NONE) } else { &NONE }
+    }
+}
