@@ -1,4 +1,6 @@
-//! The one integration binary; a module a concern.
+//! The one integration binary: a folder or file a concern, laid out in `tests/README.md`.
 #![expect(clippy::disallowed_methods, reason = "tests set up and look at real folders")]
 
+mod consumers;
 mod release;
+mod trixie;

@@ -1,0 +1,96 @@
+//! The programs that read what we emit, asked whether they accept it.
+//!
+//! One file a consumer. Each function takes emitted files and returns the consumer's own words when it refuses
+//! them. Where the consumers cannot run (see [`crate::trixie`]) every function accepts and says that it did not ask.
+//! Each file's tests hold a sample that must be refused: a check that cannot fail proves nothing.
+
+mod archive;
+mod caddy;
+mod cloud_init;
+mod compose;
+mod fail2ban;
+mod monitoring;
+mod netplan;
+mod nftables;
+mod nginx;
+mod pve_firewall;
+mod restic;
+mod shellcheck;
+mod structured;
+mod systemd;
+mod ufw;
+
+pub use crate::trixie::available;
+
+use crate::trixie::{Room, text};
+use std::path::Path;
+use std::process::Output;
+
+/// What a consumer says to a file: nothing, or its own words when it refuses.
+pub type Verdict = Result<(), String>;
+
+/// Where a consumer finds the folder of the file it is asked about.
+const PLACE: &str = "/in";
+
+/// Runs a text of sh in a room that sees the folder of `file` (or `file` itself when it is a folder) in `/in`.
+///
+/// `$1` is the file's path in the room.
+fn ask(file: &Path, script: &str) -> Verdict {
+    ask_for(file, script, refusal)
+}
+
+/// Like [`ask`] for a consumer that exits 0 on a fault and only grumbles on stderr.
+fn ask_strictly(file: &Path, script: &str) -> Verdict {
+    ask_for(file, script, |answer| refusal(answer).or_else(|| (!answer.stderr.is_empty()).then(|| words(answer))))
+}
+
+fn ask_for(file: &Path, script: &str, refusal: impl Fn(&Output) -> Option<String>) -> Verdict {
+    let Some(room) = Room::new() else { return Ok(()) };
+    let (folder, inside) = if file.is_dir() {
+        (file, PLACE.to_owned())
+    } else {
+        let name = file.file_name().expect("a file has a name").to_string_lossy();
+        (file.parent().expect("a file has a folder"), format!("{PLACE}/{name}"))
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let answer = room.show(folder, PLACE).sh(script, &[&inside]);
+    refusal(&answer).map_or(Ok(()), |words| Err(format!("{}: refused: {words}", file.display())))
+}
+
+/// Returns the consumer's words when it failed.
+fn refusal(answer: &Output) -> Option<String> {
+    (!answer.status.success()).then(|| words(answer))
+}
+
+fn words(answer: &Output) -> String {
+    format!("{}\n{}{}", answer.status, text(&answer.stdout), text(&answer.stderr))
+}
+
+/// A folder of sample files for the consumers' own tests.
+struct Sample(tempfile::TempDir);
+
+impl Sample {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a sample's folder");
+            std::fs::write(path, text).expect("a sample's file");
+        }
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// Asserts that a consumer accepts the first text under `name` and refuses the second with `words` in its answer.
+fn tells_apart(name: &str, good: &str, bad: &str, words: &str, consumer: impl Fn(&Path) -> Verdict) {
+    if !available() {
+        return;
+    }
+    consumer(&Sample::new(&[(name, good)]).path(name)).expect("the good sample is accepted");
+    let refusal = consumer(&Sample::new(&[(name, bad)]).path(name)).expect_err("the bad sample is refused");
+    assert!(refusal.contains(words), "`{words}` is missing in: {refusal}");
+}

@@ -1,0 +1,23 @@
+//! `ShellCheck`, and the two shells that run our scripts.
+
+use super::{Verdict, ask};
+use std::path::Path;
+
+/// Asks `ShellCheck` (as POSIX sh, every severity), dash and busybox ash about a script.
+pub fn shellcheck(file: &Path) -> Verdict {
+    ask(file, r#"shellcheck -s sh "$1" && dash -n "$1" && busybox ash -n "$1""#)
+}
+
+#[test]
+fn refuses_a_word_that_splits() {
+    let good = "#!/bin/sh\nset -eu\nrm -f \"$1\"\n";
+    let bad = "#!/bin/sh\nset -eu\nrm -f $1\n";
+    super::tells_apart("a.sh", good, bad, "SC2086", shellcheck);
+}
+
+#[test]
+fn refuses_what_only_bash_knows() {
+    let good = "#!/bin/sh\n[ \"$1\" = a ]\n";
+    let bad = "#!/bin/sh\n[[ $1 == a ]]\n";
+    super::tells_apart("a.sh", good, bad, "SC3010", shellcheck);
+}

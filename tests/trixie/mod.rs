@@ -1,0 +1,91 @@
+//! Debian 13 in a folder: runs its programs on our files, each time in a throwaway copy of the root.
+//!
+//! `build` makes the root, `enter` goes into it. Where there is no root, what asks for it is skipped and says so;
+//! `LABWRIGHT_REQUIRE_CONSUMERS=1` turns every skip into a failure.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// Returns the trixie root, or `None` (said on stderr, once) when this machine cannot have one.
+///
+/// # Panics
+/// When `LABWRIGHT_REQUIRE_CONSUMERS=1` and there is none.
+pub fn root() -> Option<&'static Path> {
+    static ROOT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match ROOT.get_or_init(find_root) {
+        Ok(root) => Some(root),
+        Err(why) if std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_ok_and(|value| value == "1") => {
+            panic!("the consumers must be asked here, and cannot be: {why}")
+        }
+        Err(why) => {
+            eprintln!("skipped: {why}");
+            None
+        }
+    }
+}
+
+/// Tells whether the consumers can be asked here; the tests that expect a refusal start with it.
+pub fn available() -> bool {
+    root().is_some()
+}
+
+fn find_root() -> Result<PathBuf, String> {
+    if !fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+        return Err("not root: the consumers run in a chroot".to_owned());
+    }
+    let root = if let Ok(root) = std::env::var("LABWRIGHT_TRIXIE") {
+        PathBuf::from(root)
+    } else {
+        let answer = Command::new(script("build")).arg("--path").output().map_err(|error| format!("tests/trixie/build: {error}"))?;
+        PathBuf::from(text(&answer.stdout).trim_end())
+    };
+    if root.is_dir() { Ok(root) } else { Err(format!("no trixie root in {}: run ./test", root.display())) }
+}
+
+/// Returns one of this folder's scripts.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trixie").join(name)
+}
+
+/// Reads what a program wrote as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A copy of the root that one command is going to run in and that is gone afterwards.
+pub struct Room {
+    command: Command,
+}
+
+impl Room {
+    /// Prepares a copy of the root; `None` when this machine has none.
+    pub fn new() -> Option<Self> {
+        let mut command = Command::new(script("enter"));
+        command.arg(root()?);
+        Some(Self { command })
+    }
+
+    /// Shows a file or folder of ours at `place`, read-only.
+    pub fn show(mut self, path: &Path, place: &str) -> Self {
+        self.command.arg("--ro").arg(absolute(path)).arg(place);
+        self
+    }
+
+    /// Runs a program and waits for it.
+    pub fn run<S: AsRef<OsStr>>(mut self, program: &[S]) -> Output {
+        self.command.arg("--").args(program).output().expect("tests/trixie/enter starts")
+    }
+
+    /// Runs a text of sh with `arguments` as `$1`, `$2`, ….
+    pub fn sh(self, script: &str, arguments: &[&str]) -> Output {
+        self.run(&[&["sh", "-euc", script, "sh"], arguments].concat())
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
