@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::source::{Layer, Sources};
+use crate::source::{LOCK_FILE, Layer, Sources};
 
 /// Returns the SHA-256 of `bytes` as 64 lower-case hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -41,14 +41,15 @@ pub fn inputs(sources: &Sources) -> Vec<Input> {
 /// Returns the id of everything that decides a release: the format, the compiler, its standard library, the files read, the lock.
 ///
 /// Every part is a line that begins with its own word, so that no two different sets of parts read the same.
-pub fn input_id(release_format: &str, compiler: &str, sources: &Sources, lock: Option<&[u8]>) -> String {
+pub fn input_id(release_format: &str, compiler: &str, sources: &Sources) -> String {
     let mut text = format!("labwright.input/1\nformat {release_format}\ncompiler {compiler}\n");
     for (word, files) in [("library", hashed(sources, |layer| layer == Layer::Builtin)), ("input", inputs(sources))] {
         for Input { path, sha256 } in files {
             let _ = writeln!(text, "{word} {sha256} {path}");
         }
     }
-    let _ = writeln!(text, "lock {}", lock.map_or_else(|| "none".to_owned(), sha256_hex));
+    let lock = sources.find(Layer::Lab, LOCK_FILE).map(|id| sha256_hex(sources.file(id).text.as_bytes()));
+    let _ = writeln!(text, "lock {}", lock.as_deref().unwrap_or("none"));
     sha256_hex(text.as_bytes())
 }
 

@@ -1,6 +1,12 @@
-//! Source files, spans into them, and the one place that reads them from the disk.
+//! Source files, spans into them, and in `read.rs` the one place that reads them from the disk.
+
+mod builtin;
+pub mod codes;
+mod read;
 
 use std::fmt;
+
+pub use read::{LOCK_FILE, Unreadable, layer_of, read_lab};
 
 /// Identifies a file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +99,11 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Joins a lab's files with the standard library.
+    pub fn with_standard_library(lab: Vec<SourceFile>) -> Self {
+        Self::new(lab.into_iter().chain(builtin::files()).collect())
+    }
+
     /// Takes the files in any order and sorts them, so that the order they were found in can't matter.
     pub fn new(mut files: Vec<SourceFile>) -> Self {
         files.sort_by(|a, b| (a.layer, &a.path).cmp(&(b.layer, &b.path)));

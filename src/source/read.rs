@@ -1,0 +1,236 @@
+//! Reads a lab's folder.
+//!
+//! What belongs to a lab: every `*.kdl` file below its folder, every file below its `modules/`, and `labwright.lock`. What never
+//! does: names that begin with a dot (editors' and git's own), and the folders `outputs`, `snapshots` and `target` directly in the
+//! lab's folder (what is built, not what it is built from). Links are followed; nothing is read twice.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::{Layer, SourceFile, Sources, codes};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+
+/// Is the most bytes that a source may have.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Is the file that makes a folder a lab.
+const ROOT_FILE: &str = "lab.kdl";
+
+/// Is the file that holds the images' digests.
+pub const LOCK_FILE: &str = "labwright.lock";
+
+/// The folders in a lab's folder that hold what is made from it.
+const MADE: [&str; 3] = ["outputs", "snapshots", "target"];
+
+/// Says why a lab's folder can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Everything that is wrong.
+    pub diagnostics: Diagnostics,
+    /// Whether some of it is the disk's fault and not the lab's.
+    pub outside: bool,
+}
+
+/// Reads the lab in `folder` and joins it with the standard library.
+pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
+    let mut faults = Faults::default();
+    let found = list(folder, &mut faults);
+    check_names(&found, &mut faults);
+    if faults.is_empty() && !found.contains_key(ROOT_FILE) {
+        let message = format!("`{}` has no `{ROOT_FILE}`", folder.display());
+        faults.lab(&codes::LAB_WITHOUT_LAB_KDL, message, "name the lab's folder, or start a lab with `labwright init`");
+    }
+    let files: Vec<SourceFile> = found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
+    // A second look tells whether all that was read stood there at one time.
+    if faults.is_empty() {
+        let again = list(folder, &mut faults);
+        let changed = found.iter().find(|(name, seen)| again.get(*name) != Some(seen)).map(|(name, _)| name);
+        if let Some(name) = changed.or_else(|| again.keys().find(|name| !found.contains_key(*name))) {
+            faults.changed(name);
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Unreadable { diagnostics: faults.diagnostics, outside: faults.outside });
+    }
+    Ok(Sources::with_standard_library(files))
+}
+
+/// Returns the layer of the file `name`, a path below the lab's folder; nothing when it is no part of the lab.
+pub fn layer_of(name: &str) -> Option<Layer> {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    match name {
+        _ if is_left_out(name) => None,
+        _ if name.starts_with("modules/") => Some(Layer::Site),
+        _ if extension == Some("kdl") || name == LOCK_FILE => Some(Layer::Lab),
+        _ => None,
+    }
+}
+
+fn is_left_out(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with('.')) || name.split('/').next().is_some_and(|first| MADE.contains(&first))
+}
+
+/// Is a file to read, as it was at one look.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    path: PathBuf,
+    size: u64,
+    modified: Option<Duration>,
+}
+
+/// Lists what belongs to the lab, by the name it has in the release.
+fn list(folder: &Path, faults: &mut Faults) -> BTreeMap<String, Seen> {
+    let mut found = BTreeMap::new();
+    let mut real_folders = BTreeMap::new();
+    let mut waiting = vec![String::new()];
+    while let Some(name) = waiting.pop() {
+        let path = if name.is_empty() { folder.to_owned() } else { folder.join(&name) };
+        let mut below = match enter(&path, &name, &mut real_folders, faults) {
+            Ok(entries) => entries,
+            Err(error) => {
+                faults.disk(&path.display().to_string(), &error);
+                continue;
+            }
+        };
+        below.sort_unstable();
+        for entry in below.into_iter().rev() {
+            sort_in(folder, &name, &entry, &mut found, &mut waiting, faults);
+        }
+    }
+    found
+}
+
+/// Lists the names in a folder, none of them when the folder was listed under another name.
+fn enter(
+    path: &Path,
+    name: &str,
+    real_folders: &mut BTreeMap<PathBuf, String>,
+    faults: &mut Faults,
+) -> io::Result<Vec<std::ffi::OsString>> {
+    if let Some(first) = real_folders.insert(path.canonicalize()?, name.to_owned()) {
+        let first = if first.is_empty() { "the lab's folder" } else { &format!("`{first}`") };
+        faults.lab(&codes::FOLDER_READ_TWICE, format!("`{name}` and {first} are the same folder"), "remove the link");
+        return Ok(Vec::new());
+    }
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads a lab's folder")]
+    let entries = std::fs::read_dir(path)?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
+}
+
+/// Decides what a name in a folder is: a folder to list, a file to read, or nothing of the lab's.
+fn sort_in(
+    folder: &Path,
+    parent: &str,
+    entry: &std::ffi::OsStr,
+    found: &mut BTreeMap<String, Seen>,
+    waiting: &mut Vec<String>,
+    faults: &mut Faults,
+) {
+    let text = entry.to_string_lossy();
+    let name = if parent.is_empty() { text.clone().into_owned() } else { format!("{parent}/{text}") };
+    if is_left_out(&name) {
+        return;
+    }
+    let path = if parent.is_empty() { folder.join(entry) } else { folder.join(parent).join(entry) };
+    let metadata = path.metadata();
+    let is_folder = metadata.as_ref().is_ok_and(Metadata::is_dir);
+    if !is_folder && layer_of(&name).is_none() {
+        if Path::new(&name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("kdl")) {
+            faults.lab(&codes::SOURCE_NAME_NOT_PORTABLE, format!("`{name}` does not end in `.kdl`"), "rename it");
+        }
+        return;
+    }
+    if entry.to_str().is_none() || text.contains(|character: char| character.is_control() || character == '\\') {
+        let message = format!("`{}` is no name that every system can hold", name.escape_debug());
+        faults.lab(&codes::SOURCE_NAME_NOT_PORTABLE, message, "rename it");
+        return;
+    }
+    match metadata {
+        Err(error) => faults.disk(&path.display().to_string(), &error),
+        Ok(_) if is_folder => waiting.push(name),
+        Ok(metadata) if metadata.is_file() => {
+            let modified = metadata.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
+                Ok(since) => since,
+                Err(before) => before.duration(),
+            });
+            found.insert(name, Seen { path, size: metadata.len(), modified });
+        }
+        Ok(_) => {
+            let message = format!("`{name}` is no regular file");
+            faults.lab(&codes::SOURCE_NOT_A_FILE, message, "remove it, or move it out of the lab's folder");
+        }
+    }
+}
+
+fn check_names(found: &BTreeMap<String, Seen>, faults: &mut Faults) {
+    let mut folded = BTreeMap::new();
+    for name in found.keys() {
+        if let Some(other) = folded.insert(name.to_lowercase(), name) {
+            let message = format!("`{other}` and `{name}` differ only by case");
+            faults.lab(&codes::SOURCE_NAMES_COLLIDE, message, "rename one of them");
+        }
+    }
+}
+
+fn read_file(name: &str, seen: &Seen, faults: &mut Faults) -> Option<SourceFile> {
+    if seen.size > LARGEST {
+        faults.lab(
+            &codes::SOURCE_TOO_LARGE,
+            format!("`{name}` has {} bytes, the most is {LARGEST}", seen.size),
+            "split it, or move it away",
+        );
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(seen.size).unwrap_or(0) + 1);
+    // A file that grows meanwhile is read no further than it takes to notice.
+    let read = File::open(&seen.path).and_then(|file| file.take(seen.size + 1).read_to_end(&mut bytes));
+    match read {
+        Err(error) => faults.disk(&seen.path.display().to_string(), &error),
+        Ok(length) if length as u64 != seen.size => faults.changed(name),
+        Ok(_) => match String::from_utf8(bytes) {
+            Ok(text) => return layer_of(name).map(|layer| SourceFile { path: name.to_owned(), text, layer }),
+            Err(error) => {
+                let message = format!("`{name}` is not UTF-8 text: byte {} is wrong", error.utf8_error().valid_up_to());
+                faults.lab(&codes::SOURCE_NOT_TEXT, message, "save it as UTF-8; what is no text belongs outside `modules/`");
+            }
+        },
+    }
+    None
+}
+
+/// Collects what is wrong with the folder.
+#[derive(Default)]
+struct Faults {
+    diagnostics: Diagnostics,
+    outside: bool,
+}
+
+impl Faults {
+    fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    fn lab(&mut self, code: &'static Code, message: String, help: &str) {
+        self.diagnostics.push(Diagnostic::lab(code, message).help(help));
+    }
+
+    fn disk(&mut self, path: &str, error: &io::Error) {
+        self.outside = true;
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => "name a folder that exists, and remove links that lead nowhere",
+            io::ErrorKind::NotADirectory => "name the folder that holds `lab.kdl`",
+            io::ErrorKind::PermissionDenied => "make it readable, or move it out of the lab's folder",
+            _ => "see that the disk is well, then run the command again",
+        };
+        self.lab(&codes::SOURCE_UNREADABLE, format!("can't read `{path}`: {error}"), help);
+    }
+
+    fn changed(&mut self, name: &str) {
+        self.outside = true;
+        let message = format!("`{name}` changed while the lab was read");
+        self.lab(&codes::SOURCE_CHANGED_WHILE_READ, message, "run the command again once the folder is at rest");
+    }
+}
