@@ -3,4 +3,5 @@
 
 mod consumers;
 mod release;
+mod stubs;
 mod trixie;

@@ -21,3 +21,12 @@ fn refuses_what_only_bash_knows() {
     let bad = "#!/bin/sh\n[[ $1 == a ]]\n";
     super::tells_apart("a.sh", good, bad, "SC3010", shellcheck);
 }
+
+#[test]
+fn accepts_the_scripts_of_these_tests() {
+    let Some(room) = crate::trixie::Room::new() else { return };
+    let answer = room
+        .show(Path::new(env!("CARGO_MANIFEST_DIR")), "/project")
+        .sh("cd /project; shellcheck -x test .ci/run; cd tests; shellcheck -x trixie/build trixie/enter stubs/*.sh stubs/bin/*", &[]);
+    assert!(answer.status.success(), "{}", super::words(&answer));
+}

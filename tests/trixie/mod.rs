@@ -75,6 +75,12 @@ impl Room {
         self
     }
 
+    /// Lends a file or folder of ours at `place`: what the command writes there stays.
+    pub fn lend(mut self, path: &Path, place: &str) -> Self {
+        self.command.arg("--rw").arg(absolute(path)).arg(place);
+        self
+    }
+
     /// Runs a program and waits for it.
     pub fn run<S: AsRef<OsStr>>(mut self, program: &[S]) -> Output {
         self.command.arg("--").args(program).output().expect("tests/trixie/enter starts")
