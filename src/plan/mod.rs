@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 
 use crate::model::{
     BackupClass, Cron, DatasetRef, EndpointId, MachineId, Model, NetworkId, Protocol, SecretId, ServiceId, Size, StateBackup, Transport,
@@ -323,4 +324,19 @@ pub fn secret_path(name: &str, owner: &str) -> String {
 /// Says whether a state is left out of backups made file by file.
 pub const fn is_left_out(backup: &StateBackup) -> bool {
     matches!(backup, StateBackup::Dump | StateBackup::Never(_) | StateBackup::Class(BackupClass::Never))
+}
+
+/// Returns the name under which a dataset's folder is passed to VMs: the directory mapping on the host, the mount tag in the guest.
+///
+/// A tag has at most 36 bytes; a name that does not fit, or that two datasets could share, ends in a digest of itself.
+pub fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
+    let path = model.dataset_path(dataset);
+    let tag = path.replacen('/', "_", 1);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if tag.len() <= 36 && path.bytes().filter(|byte| !plain(*byte)).count() == 1 {
+        return tag;
+    }
+    let digest = format!("{:08x}", Sha256::digest(&path).iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
+    let readable: String = tag.chars().take(27).map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect();
+    format!("{readable}-{digest}")
 }
