@@ -1,10 +1,10 @@
 //! The list of every code that labwright knows, in one place; each is defined beside what raises it.
 
 use super::Code;
-use crate::{source, syntax};
+use crate::{emit, source, syntax};
 
 /// Lists every code, grouped by the stage that raises it.
-pub const ALL: &[&[&Code]] = &[source::codes::CODES, syntax::codes::CODES];
+pub const ALL: &[&[&Code]] = &[source::codes::CODES, syntax::codes::CODES, emit::render::CODES];
 
 /// Finds a code by its name.
 pub fn find(name: &str) -> Option<&'static Code> {

@@ -4,6 +4,7 @@
 //! escaping follows the kind of file (`format`), never by joining strings.
 
 pub mod format;
+pub mod render;
 
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;

@@ -1,0 +1,54 @@
+//! Renders an emitter's own templates; a value that can't stand in a file becomes a finding, not a panic.
+
+use minijinja::Environment;
+use serde::Serialize;
+
+use super::format;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+
+/// Lists the codes of this stage.
+pub static CODES: &[&Code] = &[&VALUE_NOT_WRITABLE];
+
+/// Says that an emitted file has no way to write a value.
+pub static VALUE_NOT_WRITABLE: Code = Code {
+    name: "value-not-writable",
+    severity: Severity::Error,
+    summary: "a value can't be written into the file that needs it",
+    explain: "Some files have no way to write every value: a systemd unit has no line break inside a path, a shell script no NUL byte. \
+              Give the value another spelling; a value without control characters fits everywhere.",
+};
+
+/// Holds the templates of one emitter, compiled once.
+#[derive(Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+    broken: Option<String>,
+}
+
+impl Templates {
+    /// Compiles templates, given as name and text; the name's ending decides the escaping.
+    pub fn new(templates: &[(&'static str, &'static str)]) -> Self {
+        let mut environment = format::environment();
+        let broken = templates.iter().find_map(|(name, text)| environment.add_template(name, text).err());
+        Self { environment, broken: broken.map(|error| format!("{error:#}")) }
+    }
+
+    /// Renders a template.
+    pub fn render(&self, name: &str, view: &impl Serialize) -> Result<String, String> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
+        self.environment.get_template(name).and_then(|template| template.render(view)).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Renders a template for a machine's bundle; a failure becomes a finding about the lab, and nothing is written.
+    pub fn write(&self, name: &str, view: &impl Serialize, machine: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+        self.render(name, view)
+            .map_err(|why| {
+                let file = name.strip_suffix(".j2").unwrap_or(name);
+                let message = format!("`{file}` of `{machine}` can't be written: {why}");
+                diagnostics.push(Diagnostic::lab(&VALUE_NOT_WRITABLE, message).on(machine));
+            })
+            .ok()
+    }
+}
