@@ -1,6 +1,7 @@
 //! Renders an emitter's own templates; a value that can't stand in a file becomes a finding, not a panic.
 
 use minijinja::Environment;
+use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::format;
@@ -38,7 +39,10 @@ impl Templates {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
         }
-        self.environment.get_template(name).and_then(|template| template.render(view)).map_err(|error| format!("{error:#}"))
+        self.environment
+            .get_template(name)
+            .and_then(|template| template.render(Value::from(Serde(view))))
+            .map_err(|error| format!("{error:#}"))
     }
 
     /// Renders a template for a machine's bundle; a failure becomes a finding about the lab, and nothing is written.
