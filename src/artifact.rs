@@ -58,6 +58,35 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Lists them all.
+    pub const ALL: [Self; 25] = [
+        Self::CloudInitUserData,
+        Self::CloudInitMetaData,
+        Self::CloudInitNetworkConfig,
+        Self::Compose,
+        Self::Shell,
+        Self::Nftables,
+        Self::PveFirewall,
+        Self::PrometheusConfig,
+        Self::PrometheusRules,
+        Self::Alertmanager,
+        Self::Loki,
+        Self::Alloy,
+        Self::GrafanaProvisioning,
+        Self::GrafanaDashboard,
+        Self::Traefik,
+        Self::Caddy,
+        Self::SystemdUnit,
+        Self::Fail2ban,
+        Self::Env,
+        Self::Ini,
+        Self::Json,
+        Self::Yaml,
+        Self::Markdown,
+        Self::Table,
+        Self::Text,
+    ];
+
     /// Returns the word of the manifest.
     pub const fn name(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod bundle;
+pub mod cli;
 pub mod diag;
 pub mod emit;
 pub mod model;

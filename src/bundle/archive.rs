@@ -25,9 +25,10 @@ const LEVEL: u32 = 5;
 const MTIME: u64 = 315_532_800;
 
 /// Magic, deflate, no flags, no time, no level, no operating system.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+pub const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-const BLOCK: usize = 512;
+/// Is the unit of tar.
+pub const BLOCK: usize = 512;
 
 /// Is one file to be archived, by its path below the root folder.
 pub struct Entry<'a> {
@@ -79,7 +80,7 @@ impl Archiver {
         let mut length = 0_usize;
         let mut plain = Vec::new();
         for entry in entries {
-            plain.extend_from_slice(header(root, entry)?.as_bytes());
+            plain.extend_from_slice(header(&format!("{root}/{}", entry.path), entry.bytes.len() as u64)?.as_bytes());
             if entry.bytes.len() < SEGMENT {
                 plain.extend_from_slice(entry.bytes);
                 plain.resize(plain.len().next_multiple_of(BLOCK), 0);
@@ -144,18 +145,18 @@ impl Archiver {
     }
 }
 
-fn header(root: &str, entry: &Entry<'_>) -> Result<Header, String> {
-    let path = format!("{root}/{}", entry.path);
+/// Writes the only header that a file may have.
+pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
     let mut header = Header::new_ustar();
     let ustar = header.as_ustar_mut().ok_or("the header is no ustar header")?;
     let name = ustar.name.get_mut(..path.len()).ok_or_else(|| format!("`{path}` has more than {} bytes", names::LONGEST))?;
     name.copy_from_slice(path.as_bytes());
     header.set_entry_type(EntryType::Regular);
-    header.set_mode(mode_of(&entry.path));
+    header.set_mode(path.split_once('/').map_or(0, |(_, below)| mode_of(below)));
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(MTIME);
-    header.set_size(entry.bytes.len() as u64);
+    header.set_size(bytes);
     header.set_cksum();
     Ok(header)
 }

@@ -98,8 +98,8 @@ pub struct SecretEntry {
     pub path: String,
 }
 
-/// Writes the manifest of `payload`.
-pub(super) fn write(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts) -> Result<Vec<u8>, String> {
+/// Describes `payload`.
+pub(super) fn new(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts) -> Manifest {
     let files = payload.iter().map(|(path, file)| file_entry(path, file)).collect();
     let images = artifacts.images.iter().map(|image| ImageEntry {
         digest: image.digest.clone(),
@@ -121,9 +121,7 @@ pub(super) fn write(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts
         owner: secret.owner.clone(),
         path: secret.path.clone(),
     });
-    let manifest =
-        Manifest { files, images: sorted(images), installs: sorted(installs), one_way: sorted(one_way), secrets: sorted(secrets) };
-    to_json(&manifest)
+    Manifest { files, images: sorted(images), installs: sorted(installs), one_way: sorted(one_way), secrets: sorted(secrets) }
 }
 
 fn file_entry(path: &str, file: &Payload<'_>) -> FileEntry {

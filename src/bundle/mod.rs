@@ -6,8 +6,10 @@ mod archive;
 pub mod ids;
 mod manifest;
 mod names;
+pub mod read;
 pub mod release;
 mod tables;
+pub mod verify;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,6 +46,10 @@ pub struct Bundle {
     pub archive: Vec<u8>,
     /// The SHA-256 of the archive, in hex.
     pub archive_sha256: String,
+    /// What the machine's containers run.
+    pub images: Vec<ImageEntry>,
+    /// The secret files that the machine must hold.
+    pub secrets: Vec<SecretEntry>,
 }
 
 impl Bundle {
@@ -120,17 +126,19 @@ impl Packer {
         let name = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&content_id));
         names::check_paths(&name, payload.keys().copied())?;
 
-        let manifest = manifest::write(&payload, artifacts)?;
-        let head = head(identity, &content_id, &manifest)?;
+        let manifest = manifest::new(&payload, artifacts);
+        let manifest_json = manifest::to_json(&manifest)?;
+        let head = head(identity, &content_id, &manifest_json)?;
         let mut entries = vec![
             Entry { path: "BUNDLE".into(), bytes: head.as_bytes() },
             Entry { path: "SHA256SUMS".into(), bytes: sums.as_bytes() },
-            Entry { path: "manifest.json".into(), bytes: &manifest },
+            Entry { path: "manifest.json".into(), bytes: &manifest_json },
         ];
         entries.extend(payload.iter().map(|(path, file)| Entry { path: format!("payload/{path}"), bytes: &file.bytes }));
         let archive = self.archiver.write(&name, &entries)?;
         let archive_sha256 = ids::sha256_hex(&archive);
-        Ok(Bundle { name, content_id, archive, archive_sha256 })
+        let Manifest { images, secrets, .. } = manifest;
+        Ok(Bundle { name, content_id, archive, archive_sha256, images, secrets })
     }
 
     fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{self, Input};
 use super::manifest::{sorted, to_json};
-use super::{Bundle, BundleError, ImageEntry};
+use super::{Bundle, BundleError, ImageEntry, SecretEntry};
 
 /// Is the format that `release.json` names.
 pub const FORMAT: &str = "labwright.release/1";
@@ -35,10 +35,6 @@ pub struct ReleaseFacts {
     pub inputs: Vec<Input>,
     /// What each machine is, by name.
     pub machines: BTreeMap<String, MachineFacts>,
-    /// Every image that some container runs.
-    pub images: Vec<ImageEntry>,
-    /// Every secret file that some machine must hold.
-    pub secrets: Vec<Secret>,
     /// Every connection that the lab allows.
     pub flows: Vec<Flow>,
     /// Every name that a proxy serves.
@@ -128,6 +124,13 @@ pub struct Secret {
     pub path: String,
 }
 
+impl Secret {
+    /// Says which machine wants the secret file.
+    pub fn on(machine: &str, SecretEntry { mode, name, owner, path }: SecretEntry) -> Self {
+        Self { machine: machine.to_owned(), mode, name, owner, path }
+    }
+}
+
 /// Is an allowed connection.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,11 +196,17 @@ pub struct Packed {
     pub content_id: String,
     /// The SHA-256 of the archive, in hex.
     pub sha256: String,
+    /// What its containers run.
+    pub images: Vec<ImageEntry>,
+    /// The secret files that it wants.
+    pub secrets: Vec<SecretEntry>,
 }
 
-impl From<&Bundle> for Packed {
-    fn from(bundle: &Bundle) -> Self {
-        Self { archive: bundle.file_name(), content_id: bundle.content_id.clone(), sha256: bundle.archive_sha256.clone() }
+impl From<Bundle> for Packed {
+    fn from(bundle: Bundle) -> Self {
+        let archive = bundle.file_name();
+        let Bundle { content_id, archive_sha256: sha256, images, secrets, .. } = bundle;
+        Self { archive, content_id, sha256, images, secrets }
     }
 }
 
@@ -206,11 +215,13 @@ impl ReleaseIndex {
     pub fn new(facts: ReleaseFacts, mut bundles: BTreeMap<String, Packed>) -> Result<Self, BundleError> {
         let lab = facts.lab;
         let error = |machine: &str, problem: &str| BundleError { whose: machine.to_owned(), problem: problem.to_owned() };
-        let mut machines = BTreeMap::new();
+        let (mut machines, mut all_images, mut all_secrets) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (name, MachineFacts { addresses, kind }) in facts.machines {
-            let Some(Packed { archive, content_id, sha256 }) = bundles.remove(&name) else {
+            let Some(Packed { archive, content_id, sha256, images, secrets }) = bundles.remove(&name) else {
                 return Err(error(&name, "it was not built"));
             };
+            all_images.extend(images);
+            all_secrets.extend(secrets.into_iter().map(|secret| Secret::on(&name, secret)));
             machines.insert(name, Machine { addresses, archive, content_id, kind, sha256 });
         }
         if let Some(name) = bundles.keys().next() {
@@ -225,14 +236,14 @@ impl ReleaseIndex {
             edition: facts.edition,
             flows: sorted(facts.flows),
             format: FORMAT.to_owned(),
-            images: sorted(facts.images),
+            images: sorted(all_images),
             input_id: facts.input_id,
             inputs: sorted(facts.inputs),
             lab,
             machines,
             routes: sorted(routes),
             scrapes: sorted(facts.scrapes),
-            secrets: sorted(facts.secrets),
+            secrets: sorted(all_secrets),
             version: facts.version,
         })
     }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Manifest;
 use crate::artifact::Artifacts;
+
+const INSTALL: &str = "install.tsv";
+const SECRETS: &str = "secrets.required";
+const ONE_WAY: &str = "one-way.tsv";
 
 /// Writes the tables that come from the lists of `artifacts`, by path below `payload/`.
 pub fn write(artifacts: &Artifacts) -> Result<Vec<(&'static str, String)>, String> {
@@ -10,11 +15,20 @@ pub fn write(artifacts: &Artifacts) -> Result<Vec<(&'static str, String)>, Strin
     check_secrets(artifacts)?;
     check_one_way(artifacts)?;
     let tables = [
-        ("install.tsv", table(artifacts.installs.iter().map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]))?),
-        ("secrets.required", table(artifacts.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
-        ("one-way.tsv", table(artifacts.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
+        (INSTALL, table(artifacts.installs.iter().map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]))?),
+        (SECRETS, table(artifacts.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
+        (ONE_WAY, table(artifacts.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
     ];
     Ok(tables.into_iter().filter(|(_, text)| !text.is_empty()).collect())
+}
+
+/// Writes the tables that a manifest stands for; a bundle whose own tables say something else deceives its reader.
+pub fn of_manifest(manifest: &Manifest) -> Result<[(&'static str, String); 3], String> {
+    Ok([
+        (INSTALL, table(manifest.installs.iter().map(|i| [&i.src, &i.dst, &i.owner, &i.group, &i.mode]))?),
+        (SECRETS, table(manifest.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
+        (ONE_WAY, table(manifest.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
+    ])
 }
 
 fn table<const COLUMNS: usize>(rows: impl Iterator<Item = [impl AsRef<str>; COLUMNS]>) -> Result<String, String> {

@@ -1,5 +1,7 @@
 //! Bundles and releases: what is packed, what is read back, what is refused.
 
+mod folder;
+mod hostile;
 mod pack;
 mod readers;
 

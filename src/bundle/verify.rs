@@ -1,0 +1,245 @@
+//! Says whether a release is whole, closed and of one piece.
+//!
+//! Whoever calls brings the files; this reads them one after another and collects everything that does not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::manifest::{Manifest, sorted};
+use super::read::{ArchiveContents, read_archive};
+use super::release::{self, INDEX, Machine, ReleaseIndex, SUMS, Secret};
+use super::{ARCHIVE_SUFFIX, FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
+use crate::artifact::Kind;
+
+/// Is what `BUNDLE` and `manifest.json` of a sound bundle say.
+#[derive(Debug, PartialEq, Eq)]
+pub struct VerifiedBundle {
+    /// The lab.
+    pub lab: String,
+    /// The machine.
+    pub machine: String,
+    /// The lab's version.
+    pub version: String,
+    /// The id of the content.
+    pub content_id: String,
+    /// What it holds.
+    pub manifest: Manifest,
+    /// The files by their path below the root folder.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Reads one archive and holds it against its own `BUNDLE`, `SHA256SUMS` and `manifest.json`.
+pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, String> {
+    let ArchiveContents { root, files } = read_archive(file_name, archive)?;
+    let text = |path: &str| -> Result<&str, String> {
+        let bytes = files.get(path).ok_or_else(|| format!("`{path}` is missing"))?;
+        std::str::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8 text"))
+    };
+    let [lab, machine, version, sequence, content_id, manifest_sha256] = read_head(text("BUNDLE")?)?;
+    if ids::sequence(version)?.to_string() != sequence {
+        return Err(format!("the sequence {sequence} is not that of the version `{version}`"));
+    }
+    let sums_text = text("SHA256SUMS")?;
+    if ids::sha256_hex(sums_text.as_bytes()) != content_id {
+        return Err("`SHA256SUMS` has another hash than `BUNDLE` says".to_owned());
+    }
+    if root != format!("{lab}-{machine}-{}", ids::short(content_id)) {
+        return Err(format!("`{root}` is not the name of machine `{machine}` of lab `{lab}` with this content"));
+    }
+    let manifest_text = text("manifest.json")?;
+    if ids::sha256_hex(manifest_text.as_bytes()) != manifest_sha256 {
+        return Err("`manifest.json` has another hash than `BUNDLE` says".to_owned());
+    }
+    let manifest: Manifest = serde_json::from_str(manifest_text).map_err(|error| format!("`manifest.json`: {error}"))?;
+    let payload: BTreeMap<&str, &Vec<u8>> =
+        files.iter().filter(|(path, _)| path.contains('/')).map(|(path, bytes)| (path.as_str(), bytes)).collect();
+    if let Some(extra) = files.keys().find(|path| !path.starts_with("payload/") && !ROOT_FILES.contains(&path.as_str())) {
+        return Err(format!("`{extra}` is no file of a bundle"));
+    }
+    names::check_paths(&root, payload.keys().filter_map(|path| path.strip_prefix("payload/")))?;
+    check_sums(&read_sums(sums_text)?, &payload)?;
+    check_manifest(&manifest, &payload)?;
+    let [lab, machine, version, content_id] = [lab, machine, version, content_id].map(str::to_owned);
+    Ok(VerifiedBundle { lab, machine, version, content_id, manifest, files })
+}
+
+const ROOT_FILES: [&str; 3] = ["BUNDLE", "SHA256SUMS", "manifest.json"];
+
+/// Reads `BUNDLE`: the lab, machine, version, sequence, content id and the manifest's hash.
+fn read_head(text: &str) -> Result<[&str; 6], String> {
+    let mut lines = text.lines();
+    let mut value = |key: &str| {
+        let value = lines.next().and_then(|line| line.strip_prefix(key)).and_then(|rest| rest.strip_prefix(' '));
+        value.ok_or_else(|| format!("`BUNDLE` has no `{key}` in its place"))
+    };
+    let format = value("format")?;
+    if format != FORMAT {
+        return Err(format!("`{format}` is not the format {FORMAT}"));
+    }
+    let head = [value("lab")?, value("machine")?, value("version")?, value("seq")?, value("content")?, value("manifest-sha256")?];
+    if lines.next().is_some() || !text.ends_with('\n') {
+        return Err("`BUNDLE` does not end where it should".to_owned());
+    }
+    Ok(head)
+}
+
+/// Reads lines as `sha256sum` writes them: hashes by path.
+pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
+    let mut sums = BTreeMap::new();
+    for line in text.lines() {
+        let Some((hash, path)) = line.split_once("  ").filter(|(hash, _)| is_sha256(hash)) else {
+            return Err(format!("`{}` is no line of `SHA256SUMS`", line.escape_debug()));
+        };
+        if sums.last_key_value().is_some_and(|(last, _)| *last >= path) {
+            return Err(format!("`{path}` is out of order in `SHA256SUMS`"));
+        }
+        sums.insert(path, hash);
+    }
+    if text.is_empty() || text.ends_with('\n') { Ok(sums) } else { Err("`SHA256SUMS` is cut off".to_owned()) }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn check_sums(sums: &BTreeMap<&str, &str>, payload: &BTreeMap<&str, &Vec<u8>>) -> Result<(), String> {
+    for (path, bytes) in payload {
+        match sums.get(path) {
+            None => return Err(format!("`{path}` is not in `SHA256SUMS`")),
+            Some(hash) if ids::sha256_hex(bytes) != **hash => return Err(format!("`{path}` has another hash than `SHA256SUMS` says")),
+            Some(_) => {}
+        }
+    }
+    match sums.keys().find(|path| !payload.contains_key(*path)) {
+        Some(path) => Err(format!("`{path}` is in `SHA256SUMS`, but not in the archive")),
+        None => Ok(()),
+    }
+}
+
+fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Result<(), String> {
+    if !manifest.files.iter().map(|file| file.path.as_str()).eq(payload.keys().copied()) {
+        return Err("`manifest.json` lists other files than the archive holds".to_owned());
+    }
+    for (file, bytes) in manifest.files.iter().zip(payload.values()) {
+        let path = &file.path;
+        let holds = file.sha256 == ids::sha256_hex(bytes)
+            && file.size == bytes.len() as u64
+            && file.mode == format!("{:04o}", mode_of(path))
+            && Kind::ALL.iter().any(|kind| kind.name() == file.kind);
+        if !holds {
+            return Err(format!("`manifest.json` says of `{path}` what is not so"));
+        }
+    }
+    for (name, text) in tables::of_manifest(manifest)? {
+        let path = format!("payload/{name}");
+        if payload.get(path.as_str()).map_or(&[][..], |bytes| bytes.as_slice()) != text.as_bytes() {
+            return Err(format!("`{path}` says something else than `manifest.json`"));
+        }
+    }
+    Ok(())
+}
+
+/// Says what does not hold in a release that consists of the files `names`; nothing when all does.
+///
+/// Reads every file once with `read`, whose error is a reason like any other.
+pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Result<Vec<u8>, String>) -> Vec<String> {
+    let (index_bytes, sums_bytes) = match (read(INDEX), read(SUMS)) {
+        (Ok(index), Ok(sums)) => (index, sums),
+        (index, sums) => {
+            let both = [(INDEX, index), (SUMS, sums)];
+            return both.into_iter().filter_map(|(name, read)| read.err().map(|error| format!("`{name}`: {error}"))).collect();
+        }
+    };
+    let sums_text = String::from_utf8_lossy(&sums_bytes);
+    let (index, sums) = match (read_index(&index_bytes), read_sums(&sums_text)) {
+        (Ok(index), Ok(sums)) => (index, sums),
+        (index, sums) => return index.err().into_iter().chain(sums.err()).collect(),
+    };
+    let mut problems = Vec::new();
+    problems.extend(sums.keys().filter(|name| !names.contains(**name)).map(|name| format!("`{name}` is missing")));
+
+    let mut sound = BTreeMap::new();
+    for name in names.iter().filter(|name| *name != SUMS) {
+        let Some(expected) = sums.get(name.as_str()) else {
+            problems.push(format!("`{name}` is not in `{SUMS}`"));
+            continue;
+        };
+        match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
+            Err(problem) => problems.push(format!("`{name}`: {problem}")),
+            Ok(bytes) if ids::sha256_hex(&bytes) != *expected => problems.push(format!("`{name}` has another hash than `{SUMS}` says")),
+            Ok(bytes) if name.ends_with(ARCHIVE_SUFFIX) => match verify_bundle(name, &bytes) {
+                Err(problem) => problems.push(format!("`{name}`: {problem}")),
+                Ok(bundle) => drop(sound.insert(name.clone(), summary(bundle, ids::sha256_hex(&bytes)))),
+            },
+            Ok(_) => {}
+        }
+    }
+    check_index(&index, &sound, names, &mut problems);
+    problems
+}
+
+/// Is what the index repeats of a bundle.
+struct Summary {
+    lab: String,
+    machine: String,
+    content_id: String,
+    sha256: String,
+    images: Vec<ImageEntry>,
+    secrets: Vec<SecretEntry>,
+}
+
+fn summary(bundle: VerifiedBundle, sha256: String) -> Summary {
+    let VerifiedBundle { lab, machine, content_id, manifest: Manifest { images, secrets, .. }, .. } = bundle;
+    Summary { lab, machine, content_id, sha256, images, secrets }
+}
+
+fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
+    let index: ReleaseIndex = serde_json::from_slice(bytes).map_err(|error| format!("`{INDEX}`: {error}"))?;
+    if index.format == release::FORMAT {
+        Ok(index)
+    } else {
+        Err(format!("`{INDEX}` has the format `{}`, not {}", index.format, release::FORMAT))
+    }
+}
+
+fn check_index(index: &ReleaseIndex, sound: &BTreeMap<String, Summary>, names: &BTreeSet<String>, problems: &mut Vec<String>) {
+    for (name, machine) in &index.machines {
+        if !names.contains(&machine.archive) {
+            problems.push(format!("`{}` of machine `{name}` is missing", machine.archive));
+        } else if let Some(bundle) = sound.get(&machine.archive) {
+            check_machine(index, name, machine, bundle, problems);
+        }
+    }
+    let archives: BTreeSet<&String> = index.machines.values().map(|machine| &machine.archive).collect();
+    let strays = names.iter().filter(|name| name.ends_with(ARCHIVE_SUFFIX) && !name.contains('/') && !archives.contains(name));
+    problems.extend(strays.map(|name| format!("`{name}` belongs to no machine of `{INDEX}`")));
+    let content_id = ids::release_content_id(index.machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())));
+    if content_id != index.content_id {
+        problems.push(format!("the `contentId` of `{INDEX}` is not that of its machines"));
+    }
+    // The lists are the sum of all bundles; without all of them, nothing can be said.
+    if problems.is_empty() {
+        let images = sorted(sound.values().flat_map(|bundle| bundle.images.iter().cloned()));
+        let secrets =
+            sorted(sound.values().flat_map(|bundle| bundle.secrets.iter().map(|secret| Secret::on(&bundle.machine, secret.clone()))));
+        if images != index.images {
+            problems.push(format!("the `images` of `{INDEX}` are not those of the bundles"));
+        }
+        if secrets != index.secrets {
+            problems.push(format!("the `secrets` of `{INDEX}` are not those of the bundles"));
+        }
+    }
+}
+
+fn check_machine(index: &ReleaseIndex, name: &str, machine: &Machine, bundle: &Summary, problems: &mut Vec<String>) {
+    let facts = [
+        ("lab", &index.lab, &bundle.lab),
+        ("machine", &name.to_owned(), &bundle.machine),
+        ("contentId", &machine.content_id, &bundle.content_id),
+        ("sha256", &machine.sha256, &bundle.sha256),
+    ];
+    for (what, expected, found) in facts {
+        if expected != found {
+            problems.push(format!("`{}` has the {what} `{found}`, and `{INDEX}` says `{expected}`", machine.archive));
+        }
+    }
+}

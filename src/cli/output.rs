@@ -1,0 +1,105 @@
+//! Writes a release: archives as they come, from any thread, then the index, then all of it into its place at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::folder;
+use super::interrupt::Interrupt;
+use super::staging::{OutputError, Staging};
+use crate::bundle::release::{self, INDEX, Packed, SUMS};
+use crate::bundle::verify::read_sums;
+use crate::bundle::{Bundle, ids};
+
+/// Writes one release; holds hashes, not archives, however many machines there are.
+#[derive(Debug)]
+pub struct ReleaseWriter {
+    target: PathBuf,
+    staging: Staging,
+    interrupt: Interrupt,
+    hashes: Mutex<BTreeMap<String, String>>,
+}
+
+impl ReleaseWriter {
+    /// Starts a release that will be the folder `target`.
+    pub fn new(target: &Path, interrupt: &Interrupt) -> Result<Self, OutputError> {
+        let staging = Staging::new(target)?;
+        check_replaceable(target)?;
+        Ok(Self { target: target.to_owned(), staging, interrupt: interrupt.clone(), hashes: Mutex::default() })
+    }
+
+    /// Writes a machine's archive, and returns what the index wants to know of it.
+    pub fn add_bundle(&self, bundle: Bundle) -> Result<Packed, OutputError> {
+        self.add(&bundle.file_name(), &bundle.archive, bundle.archive_sha256.clone())?;
+        Ok(Packed::from(bundle))
+    }
+
+    /// Writes the files for the reviewer, by their path below `review/`.
+    pub fn add_review(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), OutputError> {
+        files.iter().try_for_each(|(name, bytes)| self.add(&format!("review/{name}"), bytes, ids::sha256_hex(bytes)))
+    }
+
+    /// Writes the index and the hashes, and puts the release in its place.
+    pub fn finish(self, index: &[u8]) -> Result<(), OutputError> {
+        self.add(INDEX, index, ids::sha256_hex(index))?;
+        let sums = release::sums(&self.hashes.lock().unwrap_or_else(PoisonError::into_inner));
+        self.staging.write(SUMS, sums.as_bytes())?;
+        // Once more right before the step: somebody may have put something there meanwhile.
+        check_replaceable(&self.target)?;
+        self.check_interrupt()?;
+        self.staging.commit()
+    }
+
+    fn add(&self, path: &str, bytes: &[u8], sha256: String) -> Result<(), OutputError> {
+        self.check_interrupt()?;
+        self.staging.write(path, bytes)?;
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), sha256);
+        Ok(())
+    }
+
+    fn check_interrupt(&self) -> Result<(), OutputError> {
+        if !self.interrupt.asked() {
+            return Ok(());
+        }
+        Err(OutputError { problem: "interrupted".to_owned(), help: "what was there is as it was".to_owned() })
+    }
+}
+
+/// Refuses a target that holds anything that a build did not put there.
+fn check_replaceable(target: &Path) -> Result<(), OutputError> {
+    let refused = |why: &str, help: &str| Err(OutputError::refused(target, why, help));
+    match target.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(metadata) if !metadata.is_dir() => return refused("a file is there", "remove it, or name another folder with `--out`"),
+        Err(_) | Ok(_) => {}
+    }
+    let found = folder::list(target).map_err(|error| OutputError::refused(target, &error.to_string(), ANOTHER))?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    match made_by_a_build(target, &found) {
+        None => refused("it is no release that labwright wrote", ANOTHER),
+        Some(made) => match found.iter().find(|name| !made.contains(*name)) {
+            Some(name) => refused(&format!("`{name}` in it was not put there by a build"), "move it elsewhere, then run the command again"),
+            None => Ok(()),
+        },
+    }
+}
+
+const ANOTHER: &str = "name another folder with `--out`, or move this one away";
+
+/// Returns the names of the files that the build of the release in `target` wrote; nothing when it is no release.
+fn made_by_a_build(target: &Path, found: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        format: String,
+    }
+    if !found.contains(INDEX) || !found.contains(SUMS) {
+        return None;
+    }
+    let Format { format } = serde_json::from_slice(&folder::read(target, INDEX).ok()?).ok()?;
+    let sums = String::from_utf8(folder::read(target, SUMS).ok()?).ok()?;
+    let names = read_sums(&sums).ok()?.into_keys().chain([SUMS]).map(str::to_owned).collect();
+    format.starts_with("labwright.release/").then_some(names)
+}

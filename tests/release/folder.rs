@@ -1,0 +1,328 @@
+//! The release folder: what it says, and that `verify` notices every change to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use labwright::bundle::Packer;
+use labwright::bundle::ids::Input;
+use labwright::bundle::release::{Accepted, Flow, MachineFacts, Packed, ReleaseFacts, ReleaseIndex, Route, Scrape};
+use labwright::bundle::verify::verify_release;
+use labwright::cli::folder;
+use labwright::cli::interrupt::Interrupt;
+use labwright::cli::output::ReleaseWriter;
+use labwright::cli::staging::OutputError;
+
+use super::{artifacts, identity};
+
+const MACHINES: [&str; 2] = ["intranet", "extranet"];
+
+pub fn facts() -> ReleaseFacts {
+    let flow = |to: &str, port| Flow {
+        from: "lan".to_owned(),
+        to: to.to_owned(),
+        port,
+        proto: "tcp".to_owned(),
+        reason: "expose".to_owned(),
+        source: "service jellyfin".to_owned(),
+    };
+    let machine = |address: &str| MachineFacts { addresses: vec![address.to_owned()], kind: "vm".to_owned() };
+    ReleaseFacts {
+        lab: "home".to_owned(),
+        version: "2025.11.3".to_owned(),
+        edition: 1,
+        compiler: "0.1.0".to_owned(),
+        input_id: "1".repeat(64),
+        inputs: vec![Input { path: "lab.kdl".to_owned(), sha256: "2".repeat(64) }],
+        machines: MACHINES.iter().zip(["192.168.1.101", "192.168.1.111"]).map(|(name, ip)| ((*name).to_owned(), machine(ip))).collect(),
+        flows: vec![flow("intranet", 8096), flow("extranet", 443), flow("extranet", 80)],
+        routes: vec![Route {
+            host: "media.elmzn.be".to_owned(),
+            machine: "intranet".to_owned(),
+            port: 8096,
+            via: "npm".to_owned(),
+            from: vec!["tunnel".to_owned(), "lan".to_owned()],
+        }],
+        scrapes: vec![Scrape { job: "jellyfin".to_owned(), target: "192.168.1.101:8096".to_owned() }],
+        accepted: vec![Accepted {
+            code: "image-tag-floats".to_owned(),
+            on: "service immich".to_owned(),
+            reason: "pinned by the lock".to_owned(),
+        }],
+    }
+}
+
+/// Writes the release of both machines into `target`.
+pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
+    let writer = ReleaseWriter::new(target, interrupt)?;
+    let packer = Packer::new();
+    let mut bundles: BTreeMap<String, Packed> = BTreeMap::new();
+    for machine in MACHINES {
+        let bundle = packer.pack(&identity(machine), &artifacts()).expect("it packs");
+        bundles.insert(machine.to_owned(), writer.add_bundle(bundle)?);
+    }
+    writer.add_review(&BTreeMap::from([("report.html".to_owned(), b"<!doctype html>\n".to_vec())]))?;
+    let index = ReleaseIndex::new(facts(), bundles).expect("the same machines");
+    writer.finish(&index.to_json().expect("json"))
+}
+
+pub fn verify(target: &Path) -> Vec<String> {
+    let names = folder::list(target).expect("a folder");
+    verify_release(&names, |name| folder::read(target, name).map_err(|error| error.to_string()))
+}
+
+#[test]
+fn a_release_is_what_the_contract_says() {
+    let base = tempfile::tempdir().expect("a temporary folder");
+    let target = base.path().join("home-2025.11.3");
+    write(&target, &Interrupt::default()).expect("it is written");
+    let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
+    insta::assert_snapshot!(listing.join("\n"), @r#"
+    SHA256SUMS
+    home-extranet-48cae5cca299.tar.gz
+    home-intranet-48cae5cca299.tar.gz
+    release.json
+    review/report.html
+    "#);
+    insta::assert_snapshot!(std::fs::read_to_string(target.join("release.json")).expect("the index"), @r#"
+    {
+      "accepted": [
+        {
+          "code": "image-tag-floats",
+          "on": "service immich",
+          "reason": "pinned by the lock"
+        }
+      ],
+      "compiler": "0.1.0",
+      "contentId": "2a499b7acd4eddbf37a0e657a579fb9bd2d56706e57da07b2dae44c08f4cea2d",
+      "edition": 1,
+      "flows": [
+        {
+          "from": "lan",
+          "port": 80,
+          "proto": "tcp",
+          "reason": "expose",
+          "source": "service jellyfin",
+          "to": "extranet"
+        },
+        {
+          "from": "lan",
+          "port": 443,
+          "proto": "tcp",
+          "reason": "expose",
+          "source": "service jellyfin",
+          "to": "extranet"
+        },
+        {
+          "from": "lan",
+          "port": 8096,
+          "proto": "tcp",
+          "reason": "expose",
+          "source": "service jellyfin",
+          "to": "intranet"
+        }
+      ],
+      "format": "labwright.release/1",
+      "images": [
+        {
+          "digest": null,
+          "ref": "jellyfin/jellyfin:10.11.11",
+          "service": "jellyfin"
+        }
+      ],
+      "inputId": "1111111111111111111111111111111111111111111111111111111111111111",
+      "inputs": [
+        {
+          "path": "lab.kdl",
+          "sha256": "2222222222222222222222222222222222222222222222222222222222222222"
+        }
+      ],
+      "lab": "home",
+      "machines": {
+        "extranet": {
+          "addresses": [
+            "192.168.1.111"
+          ],
+          "archive": "home-extranet-48cae5cca299.tar.gz",
+          "contentId": "48cae5cca29952155659da86bc28f778c807a4da61074c0ec1da2d4161032d7a",
+          "kind": "vm",
+          "sha256": "c4a5057c8e866c7ae60defdced3faafc1a2e3f8868ea8c739938a1246058df87"
+        },
+        "intranet": {
+          "addresses": [
+            "192.168.1.101"
+          ],
+          "archive": "home-intranet-48cae5cca299.tar.gz",
+          "contentId": "48cae5cca29952155659da86bc28f778c807a4da61074c0ec1da2d4161032d7a",
+          "kind": "vm",
+          "sha256": "83df781c689b98a23fe5c241a294d19937325e542baa24747a2e0a5a560f918e"
+        }
+      },
+      "routes": [
+        {
+          "from": [
+            "lan",
+            "tunnel"
+          ],
+          "host": "media.elmzn.be",
+          "machine": "intranet",
+          "port": 8096,
+          "via": "npm"
+        }
+      ],
+      "scrapes": [
+        {
+          "job": "jellyfin",
+          "target": "192.168.1.101:8096"
+        }
+      ],
+      "secrets": [
+        {
+          "machine": "extranet",
+          "mode": "0400",
+          "name": "grafana-password",
+          "owner": "472",
+          "path": "/etc/labwright/secrets/grafana-password"
+        },
+        {
+          "machine": "intranet",
+          "mode": "0400",
+          "name": "grafana-password",
+          "owner": "472",
+          "path": "/etc/labwright/secrets/grafana-password"
+        }
+      ],
+      "version": "2025.11.3"
+    }
+    "#);
+    assert_eq!(verify(&target), Vec::<String>::new());
+    let sums =
+        std::process::Command::new("sha256sum").args(["--strict", "-c", "SHA256SUMS"]).current_dir(&target).output().expect("sha256sum");
+    assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
+}
+
+#[test]
+fn the_index_is_sorted_by_key_and_needs_every_machine() {
+    let packed = |name: &str| {
+        let bundle = Packer::new().pack(&identity(name), &artifacts()).expect("it packs");
+        (name.to_owned(), Packed::from(bundle))
+    };
+    let index = ReleaseIndex::new(facts(), MACHINES.iter().map(|name| packed(name)).collect()).expect("the same machines");
+    let text = String::from_utf8(index.to_json().expect("json")).expect("text");
+    let value: serde_json::Value = serde_json::from_str(&text).expect("json");
+    assert_eq!(format!("{}\n", serde_json::to_string_pretty(&value).expect("json")), text);
+    assert_eq!(index.folder(), "home-2025.11.3");
+
+    let missing = ReleaseIndex::new(facts(), BTreeMap::from([packed("intranet")])).expect_err("one is missing");
+    assert_eq!(missing.to_string(), "the bundle of `extranet`: it was not built");
+    let stray = ReleaseIndex::new(facts(), ["intranet", "extranet", "nas"].map(packed).into()).expect_err("one too many");
+    assert_eq!(stray.to_string(), "the bundle of `nas`: the lab has no such machine");
+}
+
+/// Writes a release, lets `change` spoil it, and returns what verify says.
+fn after(change: impl FnOnce(&Path)) -> String {
+    let base = tempfile::tempdir().expect("a temporary folder");
+    let target = base.path().join("release");
+    write(&target, &Interrupt::default()).expect("it is written");
+    change(&target);
+    verify(&target).join("\n").replace(&base.path().display().to_string(), "BASE")
+}
+
+fn archive_of(target: &Path, machine: &str) -> String {
+    let names: BTreeSet<String> = folder::list(target).expect("a folder");
+    names.into_iter().find(|name| name.contains(&format!("-{machine}-"))).expect("the archive")
+}
+
+/// Changes text in a file, and writes the hashes anew as somebody would who has something to hide.
+fn forge(target: &Path, name: &str, from: &str, to: &str) {
+    let text = std::fs::read_to_string(target.join(name)).expect("the file");
+    assert!(text.contains(from), "{name} holds `{from}`");
+    std::fs::write(target.join(name), text.replacen(from, to, 1)).expect("write");
+    let sums: Vec<String> = folder::list(target)
+        .expect("a folder")
+        .into_iter()
+        .filter(|name| name != "SHA256SUMS")
+        .map(|name| format!("{}  {name}\n", labwright::bundle::ids::sha256_hex(&folder::read(target, &name).expect("read"))))
+        .collect();
+    std::fs::write(target.join("SHA256SUMS"), sums.concat()).expect("write");
+}
+
+#[test]
+fn verify_notices_every_change() {
+    let changes = [
+        after(|target| std::fs::write(target.join("extra.txt"), "x").expect("write")),
+        after(|target| std::fs::remove_file(target.join(archive_of(target, "intranet"))).expect("remove")),
+        after(|target| std::fs::remove_file(target.join("review/report.html")).expect("remove")),
+        after(|target| std::fs::remove_file(target.join("release.json")).expect("remove")),
+        after(|target| std::fs::write(target.join("review/report.html"), "<script>").expect("write")),
+        after(|target| {
+            let archive = target.join(archive_of(target, "intranet"));
+            let bytes = std::fs::read(&archive).expect("read");
+            std::fs::write(&archive, &bytes[..bytes.len() - 9]).expect("write");
+        }),
+        after(|target| std::fs::write(target.join("SHA256SUMS"), "nonsense\n").expect("write")),
+        after(|target| std::fs::write(target.join("release.json"), "{}\n").expect("write")),
+    ];
+    insta::assert_snapshot!(changes.join("\n---\n"), @r#"
+    `extra.txt` is not in `SHA256SUMS`
+    ---
+    `home-intranet-48cae5cca299.tar.gz` is missing
+    `home-intranet-48cae5cca299.tar.gz` of machine `intranet` is missing
+    ---
+    `review/report.html` is missing
+    ---
+    `release.json`: No such file or directory (os error 2)
+    ---
+    `review/report.html` has another hash than `SHA256SUMS` says
+    ---
+    `home-intranet-48cae5cca299.tar.gz` has another hash than `SHA256SUMS` says
+    ---
+    `nonsense` is no line of `SHA256SUMS`
+    ---
+    `release.json`: missing field `accepted` at line 1 column 2
+    "#);
+}
+
+#[test]
+fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
+    let forged = |from: &'static str, to: &'static str| after(move |target| forge(target, "release.json", from, to));
+    let problems = [
+        forged("\"contentId\": \"", "\"contentId\": \"0"),
+        forged("release/1", "release/2"),
+        forged("\"kind\": \"vm\"", "\"kind\": \"vm\", \"sponsor\": \"x\""),
+        forged("\"name\": \"grafana-password\"", "\"name\": \"grafana-passw0rd\""),
+        forged("\"ref\": \"jellyfin/jellyfin:10.11.11\"", "\"ref\": \"evil/jellyfin:10.11.11\""),
+        after(|target| {
+            let (one, other) = (archive_of(target, "intranet"), archive_of(target, "extranet"));
+            forge(target, "release.json", &one, "ONE");
+            forge(target, "release.json", &other, &one);
+            forge(target, "release.json", "ONE", &other);
+        }),
+        after(|target| {
+            let one = archive_of(target, "intranet");
+            std::fs::rename(target.join(&one), target.join(one.replace("intranet", "nas"))).expect("rename");
+            forge(target, "release.json", "lan", "lan");
+        }),
+    ];
+    let text = problems.join("\n---\n");
+    assert!(problems.iter().all(|problem| !problem.is_empty()), "{text}");
+    insta::assert_snapshot!(text, @r#"
+    the `contentId` of `release.json` is not that of its machines
+    ---
+    `release.json` has the format `labwright.release/2`, not labwright.release/1
+    ---
+    `release.json`: unknown field `sponsor`, expected one of `addresses`, `archive`, `contentId`, `kind`, `sha256` at line 61 column 29
+    ---
+    the `secrets` of `release.json` are not those of the bundles
+    ---
+    the `images` of `release.json` are not those of the bundles
+    ---
+    `home-intranet-48cae5cca299.tar.gz` has the machine `intranet`, and `release.json` says `extranet`
+    `home-intranet-48cae5cca299.tar.gz` has the sha256 `83df781c689b98a23fe5c241a294d19937325e542baa24747a2e0a5a560f918e`, and `release.json` says `c4a5057c8e866c7ae60defdced3faafc1a2e3f8868ea8c739938a1246058df87`
+    `home-extranet-48cae5cca299.tar.gz` has the machine `extranet`, and `release.json` says `intranet`
+    `home-extranet-48cae5cca299.tar.gz` has the sha256 `c4a5057c8e866c7ae60defdced3faafc1a2e3f8868ea8c739938a1246058df87`, and `release.json` says `83df781c689b98a23fe5c241a294d19937325e542baa24747a2e0a5a560f918e`
+    ---
+    `home-nas-48cae5cca299.tar.gz`: `home-intranet-48cae5cca299/BUNDLE` is outside the root folder `home-nas-48cae5cca299`
+    `home-intranet-48cae5cca299.tar.gz` of machine `intranet` is missing
+    `home-nas-48cae5cca299.tar.gz` belongs to no machine of `release.json`
+    "#);
+}
