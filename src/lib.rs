@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod bundle;
 pub mod cli;
+pub mod decl;
 pub mod diag;
 pub mod emit;
 pub mod model;

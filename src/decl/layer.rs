@@ -1,0 +1,368 @@
+//! Joins what several places say of one entity: built-in and site modules, profiles, `extend`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decode::{require, title};
+use super::schema::Occurs;
+use super::{Block, Priority, Rank, Value, codes};
+use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::source::Spanned;
+
+/// Is the lab with each entity in one place, names still text. Every list is sorted by name.
+#[derive(Debug, Clone)]
+pub struct Lab<'s> {
+    /// The `lab` node.
+    pub lab: Block<'s>,
+    /// `edition`, when it is written.
+    pub edition: Option<Block<'s>>,
+    /// The `admin` nodes.
+    pub admins: Vec<Block<'s>>,
+    /// The `network` nodes.
+    pub networks: Vec<Block<'s>>,
+    /// The `router` nodes.
+    pub routers: Vec<Block<'s>>,
+    /// The `host`, `vm` and `lxc` nodes, in one list.
+    pub machines: Vec<Block<'s>>,
+    /// The `service` nodes.
+    pub services: Vec<Block<'s>>,
+    /// The `module` nodes, site over built-in.
+    pub modules: Vec<Block<'s>>,
+    /// The `secret` nodes.
+    pub secrets: Vec<Block<'s>>,
+    /// The `alert` nodes.
+    pub alerts: Vec<Block<'s>>,
+    /// The `dashboard` nodes.
+    pub dashboards: Vec<Block<'s>>,
+    /// The `accept` nodes, as written.
+    pub accepts: Vec<Block<'s>>,
+    /// The `moved` nodes, as written.
+    pub moved: Vec<Block<'s>>,
+    /// The `removed` nodes, as written.
+    pub removed: Vec<Block<'s>>,
+}
+
+/// Joins the top nodes of all files; nothing when there is no lab to speak of.
+pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Option<Lab<'s>> {
+    let mut kinds: BTreeMap<&'static str, Vec<Block<'s>>> = BTreeMap::new();
+    for block in blocks {
+        kinds.entry(block.schema.name).or_default().push(block);
+    }
+    let mut take = |kind: &str| kinds.remove(kind).unwrap_or_default();
+
+    let editions = take("edition");
+    for edition in editions.iter().filter(|edition| edition.argument(0).and_then(|number| number.number::<u32>()) != Some(1)) {
+        diagnostics
+            .push(Diagnostic::new(&codes::UNKNOWN_EDITION, edition.span, "this labwright knows edition 1 only").help("write `edition 1`"));
+    }
+    let mut labs = take("lab");
+    let profiles = take("profile");
+    let mut extends = take("extend");
+    let lab = match labs.len() {
+        1 => labs.pop(),
+        0 => {
+            diagnostics.push(
+                Diagnostic::lab(&codes::LAB_MISSING, "no file of the folder has a `lab` node")
+                    .help("write `lab NAME version=\"1\"` into `lab.kdl`"),
+            );
+            None
+        }
+        _ => {
+            let second = &labs[1];
+            diagnostics.push(
+                Diagnostic::new(&codes::LAB_MISSING, second.key_span(), "a folder is one lab, and this is its second `lab` node")
+                    .label(labs[0].key_span(), "the first")
+                    .help("keep one; what belongs to it may stand in any file"),
+            );
+            labs.into_iter().next()
+        }
+    };
+
+    let mut entities: BTreeMap<&'static str, Vec<Block<'s>>> = BTreeMap::new();
+    for kind in ["admin", "network", "router", "host", "vm", "lxc", "service", "secret", "alert", "dashboard", "module"] {
+        entities.insert(kind, take(kind));
+    }
+    let mut accepts = take("accept");
+    let mut removed = take("removed");
+    let moved = take("moved");
+
+    let selected = selected_profiles(lab.as_ref(), &profiles, diagnostics);
+    for profile in &profiles {
+        let chosen = selected.contains(profile.key());
+        for child in profile.children.iter().filter(|_| chosen) {
+            match child.schema.name {
+                "extend" => extends.push(child.clone()),
+                "accept" => accepts.push(child.clone()),
+                "removed" => removed.push(child.clone()),
+                kind => {
+                    if let Some(list) = entities.get_mut(kind) {
+                        list.push(child.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    let mut take = |kind: &str| entities.remove(kind).unwrap_or_default();
+    let mut machines = take("host");
+    machines.append(&mut take("vm"));
+    machines.append(&mut take("lxc"));
+    let mut lists = Lists {
+        admins: unique("admin", take("admin"), diagnostics),
+        networks: unique("network", take("network"), diagnostics),
+        routers: unique("router", take("router"), diagnostics),
+        machines: unique("machine", machines, diagnostics),
+        services: unique("service", take("service"), diagnostics),
+    };
+    let secrets = unique("secret", take("secret"), diagnostics);
+    let alerts = unique("alert", take("alert"), diagnostics);
+    let dashboards = unique("dashboard", take("dashboard"), diagnostics);
+    let modules = join_modules(take("module"), diagnostics);
+
+    let mut lab = lab;
+    for extend in extends {
+        apply_extend(extend, &mut lists, lab.as_mut(), diagnostics);
+    }
+    apply_profiles(&profiles, &selected, &mut lists.machines, diagnostics);
+    withdraw(&removed, &mut lists);
+
+    let lab = Lab {
+        lab: lab?,
+        edition: editions.into_iter().next(),
+        admins: lists.admins,
+        networks: lists.networks,
+        routers: lists.routers,
+        machines: lists.machines,
+        services: lists.services,
+        modules,
+        secrets,
+        alerts,
+        dashboards,
+        accepts,
+        moved,
+        removed,
+    };
+    for block in lab.blocks() {
+        require(block, diagnostics);
+    }
+    Some(lab)
+}
+
+impl<'s> Lab<'s> {
+    fn blocks(&self) -> impl Iterator<Item = &Block<'s>> {
+        let entities = [&self.admins, &self.networks, &self.routers, &self.machines, &self.services, &self.modules, &self.secrets];
+        let others = [&self.alerts, &self.dashboards, &self.accepts, &self.moved, &self.removed];
+        std::iter::once(&self.lab).chain(entities.into_iter().chain(others).flatten())
+    }
+}
+
+struct Lists<'s> {
+    admins: Vec<Block<'s>>,
+    networks: Vec<Block<'s>>,
+    routers: Vec<Block<'s>>,
+    machines: Vec<Block<'s>>,
+    services: Vec<Block<'s>>,
+}
+
+fn unique<'s>(kind: &str, mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+    blocks.sort_by(|a, b| (a.key(), a.span).cmp(&(b.key(), b.span)));
+    let mut list: Vec<Block<'s>> = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        match list.last() {
+            Some(first) if first.key() == block.key() => diagnostics.push(
+                Diagnostic::new(&codes::DUPLICATE_NAME, block.key_span(), format!("there is a {kind} `{}` already", block.key()))
+                    .caption("declared again here")
+                    .label(first.key_span(), "first declared here")
+                    .help(format!("rename one; to add to the first, write `extend {} {} {{ … }}`", first.schema.name, block.key())),
+            ),
+            _ => list.push(block),
+        }
+    }
+    list
+}
+
+fn join_modules<'s>(mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+    blocks.sort_by(|a, b| (a.key(), a.rank.layer, a.span).cmp(&(b.key(), b.rank.layer, b.span)));
+    let mut list: Vec<Block<'s>> = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        match list.last_mut() {
+            Some(first) if first.key() == block.key() && first.rank.layer == block.rank.layer => diagnostics.push(
+                Diagnostic::new(&codes::DUPLICATE_NAME, block.key_span(), format!("there is a module `{}` already", block.key()))
+                    .label(first.key_span(), "first defined here")
+                    .help("rename one of the two"),
+            ),
+            Some(first) if first.key() == block.key() => merge(first, block, diagnostics),
+            _ => list.push(block),
+        }
+    }
+    list
+}
+
+fn selected_profiles(lab: Option<&Block<'_>>, profiles: &[Block<'_>], diagnostics: &mut Diagnostics) -> BTreeSet<String> {
+    let mut selected = BTreeSet::new();
+    for name in lab.into_iter().flat_map(|lab| lab.all("select")).flat_map(|select| &select.arguments) {
+        let text = name.text().unwrap_or_default();
+        if profiles.iter().any(|profile| profile.key() == text) {
+            selected.insert(text.to_owned());
+        } else {
+            let near = nearest(text, profiles.iter().map(Block::key));
+            diagnostics.push(
+                Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, format!("there is no profile `{text}`"))
+                    .help(near.map_or_else(|| "declare it: `profile NAME { … }`".to_owned(), |near| format!("did you mean `{near}`?"))),
+            );
+        }
+    }
+    selected
+}
+
+fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut Block<'s>>, diagnostics: &mut Diagnostics) {
+    let kind = extend.key().to_owned();
+    let Some(name) = extend.argument(1).cloned() else { return };
+    let text = name.text().unwrap_or_default().to_owned();
+    let list: &mut [Block<'s>] = match kind.as_str() {
+        "lab" => lab.map_or(&mut [], std::slice::from_mut),
+        "admin" => &mut lists.admins,
+        "network" => &mut lists.networks,
+        "router" => &mut lists.routers,
+        "service" => &mut lists.services,
+        _ => &mut lists.machines,
+    };
+    let near = nearest(&text, list.iter().map(Block::key)).map(str::to_owned);
+    let Some(target) = list.iter_mut().find(|block| block.key() == text && block.schema.name == kind) else {
+        diagnostics.push(
+            Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, format!("there is no {kind} `{text}` to extend"))
+                .help(near.map_or_else(|| format!("declare it: `{kind} {text} … {{ … }}`"), |near| format!("did you mean `{near}`?"))),
+        );
+        return;
+    };
+    let mut body = Block { schema: target.schema, arguments: target.arguments.clone(), ..extend };
+    body.properties.retain(|property| property.name != "reason");
+    merge(target, body, diagnostics);
+}
+
+fn apply_profiles<'s>(profiles: &[Block<'s>], selected: &BTreeSet<String>, machines: &mut [Block<'s>], diagnostics: &mut Diagnostics) {
+    for profile in profiles {
+        let names = |property: &str| profile.property(property).map(|value| value.items().to_vec()).unwrap_or_default();
+        let (on, tagged) = (names("on"), names("tagged"));
+        for name in &on {
+            let text = name.text().unwrap_or_default();
+            if !machines.iter().any(|machine| machine.key() == text) {
+                let near = nearest(text, machines.iter().map(Block::key));
+                diagnostics.push(
+                    Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, format!("there is no machine `{text}`"))
+                        .help(near.map_or_else(|| "name a host, vm or lxc".to_owned(), |near| format!("did you mean `{near}`?"))),
+                );
+            }
+        }
+        let settings: Vec<&Block<'s>> = profile
+            .children
+            .iter()
+            .filter(|child| super::schema::MACHINE_FIELDS.iter().any(|field| std::ptr::eq(field.node, child.schema)))
+            .collect();
+        if settings.is_empty() {
+            continue;
+        }
+        let has = |list: &[Spanned<Value<'s>>], word: &str| list.iter().any(|item| item.text() == Some(word));
+        for machine in machines.iter_mut() {
+            let tags: Vec<String> =
+                machine.child("tags").into_iter().flat_map(|tags| &tags.arguments).filter_map(Spanned::string).collect();
+            let everyone = on.is_empty() && tagged.is_empty() && selected.contains(profile.key());
+            if !everyone && !has(&on, machine.key()) && !tags.iter().any(|tag| has(&tagged, tag)) {
+                continue;
+            }
+            let weaker = |rank: Rank| Rank { own: false, ..rank };
+            let children = settings.iter().map(|child| Block { rank: weaker(child.rank), ..(*child).clone() }).collect();
+            let body = Block {
+                schema: machine.schema,
+                name: machine.name.clone(),
+                arguments: machine.arguments.clone(),
+                properties: Vec::new(),
+                children,
+                rank: machine.rank,
+                span: profile.span,
+            };
+            merge(machine, body, diagnostics);
+        }
+    }
+}
+
+fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
+    // A selected variant takes an entity away with `removed` inside its profile; at the top of a file nothing of that name is left to take.
+    for block in removed {
+        let name = block.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned();
+        match block.key() {
+            "service" => lists.services.retain(|service| service.key() != name),
+            "host" | "vm" | "lxc" => lists.machines.retain(|machine| machine.key() != name),
+            _ => {}
+        }
+    }
+}
+
+/// Joins what `other` says into `base`; both describe one thing.
+fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnostics) {
+    if !same_values(&base.arguments, &other.arguments) {
+        if other.rank > base.rank {
+            base.arguments = other.arguments;
+            base.rank = other.rank;
+            base.span = other.span;
+        } else if other.rank == base.rank {
+            conflict(&title(base), other.span, base.span, diagnostics);
+        }
+    }
+    for property in other.properties {
+        match base.properties.iter_mut().find(|own| own.name == property.name) {
+            None => base.properties.push(property),
+            Some(own) if same(&own.value, &property.value) => {}
+            Some(own) if property.rank > own.rank => *own = property,
+            Some(own) if property.rank == own.rank => {
+                conflict(&format!("`{}`", property.name), property.value.span, own.value.span, diagnostics);
+            }
+            Some(_) => {}
+        }
+    }
+    base.properties.sort_by(|a, b| a.name.cmp(&b.name));
+    for child in other.children {
+        let occurs = base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
+        let twin = base.children.iter_mut().find(|own| {
+            std::ptr::eq(own.schema, child.schema)
+                && match occurs {
+                    Occurs::Once => true,
+                    Occurs::Keyed => own.key() == child.key(),
+                    Occurs::Many => false,
+                }
+        });
+        match twin {
+            Some(twin) => merge(twin, child, diagnostics),
+            None => base.children.push(child),
+        }
+    }
+}
+
+fn conflict(what: &str, second: crate::source::Span, first: crate::source::Span, diagnostics: &mut Diagnostics) {
+    diagnostics.push(
+        Diagnostic::new(&codes::CONFLICTING_VALUES, second, format!("two places disagree about {what}"))
+            .caption("this value")
+            .label(first, "and this one are of equal rank")
+            .help("make one of them `(default)`, or `(force)` with `reason=\"…\"`"),
+    );
+}
+
+fn same_values(a: &[Spanned<Value<'_>>], b: &[Spanned<Value<'_>>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+}
+
+fn same(a: &Spanned<Value<'_>>, b: &Spanned<Value<'_>>) -> bool {
+    match (&a.value, &b.value) {
+        (Value::List(a), Value::List(b)) => same_values(a, b),
+        (a, b) => a == b,
+    }
+}
+
+/// Chooses among several nodes that give one option: those of the highest rank.
+pub fn strongest<'b, 's>(blocks: &[&'b Block<'s>]) -> Vec<&'b Block<'s>> {
+    let rank = blocks.iter().map(|block| block.rank).max().unwrap_or(Rank {
+        priority: Priority::Normal,
+        own: true,
+        layer: crate::source::Layer::Lab,
+    });
+    blocks.iter().copied().filter(|block| block.rank == rank).collect()
+}

@@ -1,0 +1,213 @@
+//! KDL nodes to declarations: every value of the type that the schema gives it, names still text.
+//!
+//! `schema/` is the one table of the language: decoding, suggestions, `labwright modules` and the reference in `docs/` all read it.
+//! `layer` joins what several places say of one entity; nothing here knows what the entities mean.
+
+pub mod codes;
+pub mod decode;
+pub mod layer;
+pub mod schema;
+pub mod types;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::model::{Cron, Data, Duration, Size};
+use crate::source::{Layer, Span, Spanned};
+use schema::NodeSchema;
+
+/// Is a value of the type that the schema gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'s> {
+    /// Text, a name, a path, a reference: anything that is kept as written.
+    Text(Cow<'s, str>),
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// A number of bytes.
+    Size(Size),
+    /// A length of time.
+    Duration(Duration),
+    /// A schedule.
+    Cron(Cron),
+    /// An address.
+    Address(IpAddr),
+    /// A prefix.
+    Cidr(IpNet),
+    /// Several values of one type.
+    List(Vec<Spanned<Value<'s>>>),
+    /// `(ref)opt.image`: the value of a name, inside a module.
+    Reference(Cow<'s, str>),
+    /// `(f)"{machine.appdata}/x"`: text with names in it.
+    Format(Cow<'s, str>),
+    /// `(expr)"opt.x == 1"`: an expression.
+    Expression(Cow<'s, str>),
+    /// Nothing, written as `#null`.
+    Null,
+}
+
+impl Value<'_> {
+    /// Says whether the value is known only when a module is made concrete.
+    pub const fn is_dynamic(&self) -> bool {
+        matches!(self, Self::Reference(_) | Self::Format(_) | Self::Expression(_))
+    }
+
+    /// Returns the value as options and expressions see it.
+    pub fn to_data(&self) -> Data {
+        match self {
+            Self::Text(text) | Self::Reference(text) | Self::Format(text) | Self::Expression(text) => Data::Text(text.clone().into_owned()),
+            Self::Bool(value) => Data::Bool(*value),
+            Self::Integer(number) => Data::Integer(*number),
+            Self::Float(number) => Data::Text(number.to_string()),
+            Self::Size(size) => Data::Text(size.to_string()),
+            Self::Duration(duration) => Data::Text(duration.to_string()),
+            Self::Cron(cron) => Data::Text(cron.as_str().to_owned()),
+            Self::Address(address) => Data::Text(address.to_string()),
+            Self::Cidr(cidr) => Data::Text(cidr.to_string()),
+            Self::List(items) => Data::List(items.iter().map(|item| item.value.to_data()).collect()),
+            Self::Null => Data::None,
+        }
+    }
+}
+
+/// Says how strongly a value is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// `(default)`: anything else wins.
+    Default,
+    /// As most values are written.
+    #[default]
+    Normal,
+    /// `(force)`: wins, and needs a reason.
+    Force,
+}
+
+/// Orders values of one field: the higher one wins, two equal ones must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    /// How strongly it is meant.
+    pub priority: Priority,
+    /// Whether it is an entity's own value rather than a profile's.
+    pub own: bool,
+    /// Who wrote it.
+    pub layer: Layer,
+}
+
+/// Is a value of a block with how strongly it is meant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Property<'s> {
+    /// The name; the schema's own text where the schema knows it.
+    pub name: Cow<'s, str>,
+    /// The value.
+    pub value: Spanned<Value<'s>>,
+    /// Its rank.
+    pub rank: Rank,
+}
+
+/// Is one decoded node.
+#[derive(Debug, Clone)]
+pub struct Block<'s> {
+    /// What the schema says of it.
+    pub schema: &'static NodeSchema,
+    /// The node's name as written; for options of a module, the option's name.
+    pub name: Cow<'s, str>,
+    /// The arguments.
+    pub arguments: Vec<Spanned<Value<'s>>>,
+    /// The properties, sorted by name.
+    pub properties: Vec<Property<'s>>,
+    /// The children, in the order written.
+    pub children: Vec<Block<'s>>,
+    /// How strongly its arguments are meant.
+    pub rank: Rank,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl<'s> Block<'s> {
+    /// Returns an argument.
+    pub fn argument(&self, index: usize) -> Option<&Spanned<Value<'s>>> {
+        self.arguments.get(index)
+    }
+
+    /// Returns argument 0 as text, or nothing written as text.
+    pub fn key(&self) -> &str {
+        self.arguments.first().and_then(|argument| argument.text()).unwrap_or("")
+    }
+
+    /// Returns the place of argument 0, or of the node.
+    pub fn key_span(&self) -> Span {
+        self.arguments.first().map_or(self.span, |argument| argument.span)
+    }
+
+    /// Returns a property.
+    pub fn property(&self, name: &str) -> Option<&Spanned<Value<'s>>> {
+        self.properties.iter().find(|property| property.name == name).map(|property| &property.value)
+    }
+
+    /// Returns the first child of a name.
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.schema.name == name)
+    }
+
+    /// Lists the children of a name.
+    pub fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b Self> + use<'b, 's> {
+        self.children.iter().filter(move |child| child.schema.name == name)
+    }
+
+    /// Returns argument 0 of the child of a name.
+    pub fn value(&self, name: &str) -> Option<&Spanned<Value<'s>>> {
+        self.child(name).and_then(|child| child.arguments.first())
+    }
+}
+
+impl<'s> Spanned<Value<'s>> {
+    /// Returns text.
+    pub fn text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// Returns text of its own.
+    pub fn string(&self) -> Option<String> {
+        self.text().map(str::to_owned)
+    }
+
+    /// Returns a whole number that fits.
+    pub fn number<N: TryFrom<i64>>(&self) -> Option<N> {
+        if let Value::Integer(number) = self.value { N::try_from(number).ok() } else { None }
+    }
+
+    /// Returns a truth value.
+    pub fn bool(&self) -> Option<bool> {
+        if let Value::Bool(value) = self.value { Some(value) } else { None }
+    }
+
+    /// Returns a size.
+    pub fn size(&self) -> Option<Size> {
+        if let Value::Size(size) = self.value { Some(size) } else { None }
+    }
+
+    /// Returns a length of time.
+    pub fn duration(&self) -> Option<Duration> {
+        if let Value::Duration(duration) = self.value { Some(duration) } else { None }
+    }
+
+    /// Returns an address.
+    pub fn address(&self) -> Option<IpAddr> {
+        if let Value::Address(address) = self.value { Some(address) } else { None }
+    }
+
+    /// Returns a prefix.
+    pub fn cidr(&self) -> Option<IpNet> {
+        if let Value::Cidr(cidr) = self.value { Some(cidr) } else { None }
+    }
+
+    /// Lists the values of a list; any other value is a list of one.
+    pub fn items(&self) -> &[Spanned<Value<'s>>] {
+        if let Value::List(items) = &self.value { items } else { std::slice::from_ref(self) }
+    }
+}

@@ -1,0 +1,61 @@
+//! Guests of a Proxmox host.
+
+use super::super::types::Type;
+use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, once, optional, required};
+
+static GUEST_PROPERTIES: &[Field] = &[
+    required("id", Type::Integer, "The guest's id, 100 to 999999999."),
+    required("on", Type::Entity("host"), "The Proxmox host that it runs on."),
+    optional("kind", Type::Enum(&["managed", "appliance"]), "`appliance`: created, but its system is not ours. Default: `managed`."),
+];
+
+static GUEST_FIELDS: &[Child] =
+    &[keyed(&DISK), keyed(&PASSTHROUGH), once(&IMAGE), once(&STORAGE), once(&BOOT), once(&FEATURES), once(&PRIVILEGED)];
+
+/// Describes a virtual machine.
+pub static VM: NodeSchema = NodeSchema::new(
+    "vm",
+    "A virtual machine of a Proxmox host.",
+    "vm media id=101 on=pve { os debian-13; cores 2; memory \"4GiB\"; disk root size=\"20GiB\"; address lan \"192.168.1.101\"; }",
+)
+.arguments(&[NAME])
+.properties(GUEST_PROPERTIES)
+.children(&[GUEST_FIELDS, MACHINE_FIELDS]);
+
+/// Describes a Linux container.
+pub static LXC: NodeSchema = NodeSchema::new(
+    "lxc",
+    "A Linux container of a Proxmox host, unprivileged unless it says otherwise.",
+    "lxc dns id=200 on=pve { os debian-13; cores 1; memory \"1GiB\"; disk root size=\"8GiB\"; address lan \"192.168.1.53\"; }",
+)
+.arguments(&[NAME])
+.properties(GUEST_PROPERTIES)
+.children(&[GUEST_FIELDS, MACHINE_FIELDS]);
+
+static DISK: NodeSchema = NodeSchema::new("disk", "A disk of the guest; the first is its root disk.", "disk root size=(size)\"20GiB\"")
+    .arguments(&[NAME])
+    .properties(&[
+        required("size", Type::Size, "Its size."),
+        optional("storage", Type::Text, "The host's storage for it. Default: the guest's."),
+    ]);
+static PASSTHROUGH: NodeSchema =
+    NodeSchema::new("passthrough", "A device or GPU of the host that the guest gets for itself.", "passthrough igpu")
+        .arguments(&[required("device", Type::Entity("gpu or device"), "Its name on the host.")]);
+static IMAGE: NodeSchema = NodeSchema::new(
+    "image",
+    "The image or template that it starts from. Default: the one of its system.",
+    "image \"local:import/debian-13.qcow2\"",
+)
+.arguments(&[required("image", Type::Text, "A volume of the host.")]);
+static STORAGE: NodeSchema = NodeSchema::new("storage", "The host's storages.", "storage local-lvm snippets=local")
+    .arguments(&[required("disks", Type::Text, "The storage for disks. Default: `local-lvm`.")])
+    .properties(&[optional("snippets", Type::Text, "The storage that may hold snippets. Default: `local`.")]);
+static BOOT: NodeSchema = NodeSchema::new("boot", "Whether and when it starts with the host.", "boot #true order=1")
+    .arguments(&[required("on-boot", Type::Bool, "Whether it starts with the host. Default: `#true`.")])
+    .properties(&[optional("order", Type::Integer, "Its place in the order of starting.")]);
+static FEATURES: NodeSchema =
+    NodeSchema::new("features", "What an LXC may do. Default: `nesting keyctl`, which Docker wants.", "features nesting keyctl")
+        .rest(required("feature", Type::Enum(&["nesting", "keyctl", "fuse"]), "A feature."));
+static PRIVILEGED: NodeSchema =
+    NodeSchema::new("privileged", "Whether root in an LXC is root on the host. Default: `#false`.", "privileged #false")
+        .arguments(&[required("privileged", Type::Bool, "Whether it is.")]);

@@ -1,0 +1,174 @@
+//! The nodes at the top of a file.
+
+use super::super::types::Type;
+use super::guest::{LXC, VM};
+use super::machine::HOST;
+use super::module::MODULE;
+use super::service::SERVICE;
+use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, many, once, optional, required};
+
+/// Lists the nodes that may stand at the top of a file.
+pub static TOP: &[Child] = &[
+    once(&EDITION),
+    keyed(&LAB),
+    keyed(&ADMIN),
+    keyed(&NETWORK),
+    keyed(&ROUTER),
+    keyed(&HOST),
+    keyed(&VM),
+    keyed(&LXC),
+    keyed(&SERVICE),
+    keyed(&MODULE),
+    keyed(&SECRET),
+    keyed(&PROFILE),
+    many(&EXTEND),
+    keyed(&ALERT),
+    keyed(&DASHBOARD),
+    many(&ACCEPT),
+    many(&MOVED),
+    many(&REMOVED),
+];
+
+/// What an active profile may hold besides settings of machines.
+static PROFILE_ENTITIES: &[Child] =
+    &[many(&EXTEND), keyed(&VM), keyed(&LXC), keyed(&SERVICE), keyed(&SECRET), many(&ACCEPT), many(&REMOVED)];
+
+static EDITION: NodeSchema = NodeSchema::new("edition", "The edition of the language that the lab is written in.", "edition 1")
+    .arguments(&[required("edition", Type::Integer, "The edition; 1 is the only one.")]);
+
+static LAB: NodeSchema = NodeSchema::new("lab", "Names the lab; stands once.", "lab home version=\"2026.1\" { domain \"example.org\"; }")
+    .arguments(&[NAME])
+    .properties(&[required("version", Type::Text, "The version of the release, numbers with dots between them: `2026.1.3`.")])
+    .children(&[&[once(&DOMAIN), once(&TIMEZONE), once(&EMAIL), many(&SELECT)]]);
+static DOMAIN: NodeSchema = NodeSchema::new("domain", "The public domain of the lab.", "domain \"example.org\"").arguments(&[required(
+    "domain",
+    Type::Host,
+    "A DNS name.",
+)]);
+static TIMEZONE: NodeSchema =
+    NodeSchema::new("timezone", "The IANA time zone of every machine. Default: `Etc/UTC`.", "timezone \"Europe/Brussels\"")
+        .arguments(&[required("timezone", Type::Text, "An IANA name.")]);
+static EMAIL: NodeSchema = NodeSchema::new("email", "Whom certificate authorities write to.", "email \"me@example.org\"")
+    .arguments(&[required("address", Type::Text, "A mail address.")]);
+static SELECT: NodeSchema = NodeSchema::new("select", "Makes profiles active: the variant of the lab to build.", "select small")
+    .rest(required("profile", Type::Entity("profile"), "A profile's name."));
+
+static ADMIN: NodeSchema =
+    NodeSchema::new("admin", "A person's account on every machine.", "admin ada { ssh-key \"ssh-ed25519 AAAA… ada\"; }")
+        .arguments(&[required("name", Type::Name, "The account's name.")])
+        .children(&[&[many(&SSH_KEY)]]);
+static SSH_KEY: NodeSchema = NodeSchema::new("ssh-key", "A public key that may log in.", "ssh-key \"ssh-ed25519 AAAA… ada\"")
+    .arguments(&[required("key", Type::Text, "A line of `authorized_keys`.")]);
+
+static NETWORK: NodeSchema = NodeSchema::new(
+    "network",
+    "A network of the lab; also the zone of its machines that name none.",
+    "network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    optional("cidr", Type::Cidr, "The prefix, IPv4 or IPv6."),
+    optional("cidr6", Type::Cidr, "The IPv6 prefix of a network that has both."),
+    optional("gateway", Type::Address, "The default gateway."),
+    optional("gateway6", Type::Address, "The IPv6 gateway of a network that has both."),
+    optional("dns", Type::Address, "The name servers.").list(),
+    optional("vlan", Type::Integer, "The VLAN tag, 1 to 4094."),
+]);
+
+static ROUTER: NodeSchema = NodeSchema::new(
+    "router",
+    "An unmanaged box between the lab and the internet; the port forwards that it needs are derived and listed.",
+    "router box on=lan address=\"192.168.1.1\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("on", Type::Entity("network"), "The network it stands in."),
+    required("address", Type::Address, "Its address there."),
+]);
+
+static SECRET: NodeSchema = NodeSchema::new(
+    "secret",
+    "The name of a value that the machines provide as a file. The value never enters the lab.",
+    "secret admin-password",
+)
+.arguments(&[NAME])
+.children(&[&[once(&DOC)]]);
+pub(super) static DOC: NodeSchema = NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
+    .arguments(&[required("text", Type::Text, "The text.")]);
+
+static PROFILE: NodeSchema = NodeSchema::new(
+    "profile",
+    "Settings for many machines, and a variant of the lab: its machine settings go to the machines named in `on` or tagged with one of \
+     `tagged`; its other nodes count when `lab` selects it.",
+    "profile locked-down tagged=web { ssh from=admin-net; }",
+)
+.arguments(&[NAME])
+.properties(&[
+    optional("on", Type::Entity("machine"), "Machines that get the settings.").list(),
+    optional("tagged", Type::Name, "Tags whose machines get the settings.").list(),
+])
+.children(&[MACHINE_FIELDS, PROFILE_ENTITIES]);
+
+static EXTEND: NodeSchema = NodeSchema::new(
+    "extend",
+    "Touches an entity from a second place; the only way to. What it says stands beside what the entity says: a value that differs is a \
+     conflict unless one of the two is `(default)` or `(force)`.",
+    "extend vm media { (force)memory \"16GiB\" reason=\"the new module\"; }",
+)
+.arguments(&[
+    required("kind", Type::Enum(&["lab", "admin", "network", "router", "host", "vm", "lxc", "service"]), "The kind of the entity."),
+    required("name", Type::Name, "Its name."),
+]);
+
+static ALERT: NodeSchema = NodeSchema::new(
+    "alert",
+    "An alert rule beyond what the modules bring.",
+    "alert DiskAlmostFull when=\"node_filesystem_avail_bytes < 1e9\" for=(duration)\"10m\" { summary \"The disk is almost full\"; }",
+)
+.arguments(&[required("name", Type::Text, "The name, in CamelCase.")])
+.properties(ALERT_PROPERTIES)
+.children(&[&[once(&SUMMARY)]]);
+pub(super) static ALERT_PROPERTIES: &[Field] = &[
+    required("when", Type::Text, "The PromQL expression."),
+    optional("for", Type::Duration, "How long it must hold. Default: `5m`."),
+    optional("severity", Type::Enum(&["critical", "warning", "info"]), "How bad it is. Default: `warning`."),
+];
+pub(super) static SUMMARY: NodeSchema = NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
+    .arguments(&[required("text", Type::Text, "The line.")]);
+
+static DASHBOARD: NodeSchema = NodeSchema::new(
+    "dashboard",
+    "A Grafana dashboard beyond what the modules bring: a file beside the lab's KDL.",
+    "dashboard energy from=\"energy.json\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    optional("id", Type::Integer, "Its id on grafana.com."),
+    optional("from", Type::Text, "A file in the lab's `modules/` folder."),
+]);
+
+static ACCEPT: NodeSchema = NodeSchema::new(
+    "accept",
+    "Says that a warning has been read and is accepted.",
+    "accept backup-same-disk on=restic reason=\"until the second disk is here\"",
+)
+.arguments(&[required("code", Type::Text, "The finding's code.")])
+.properties(&[
+    optional("on", Type::Text, "The entity that the finding is about. Without it, every finding of that code is accepted."),
+    required("reason", Type::Text, "Why. It stands in the release."),
+]);
+
+static MOVED: NodeSchema =
+    NodeSchema::new("moved", "Says that an entity has a new name and keeps its data.", "moved service jelly to=jellyfin")
+        .arguments(&[
+            required("kind", Type::Enum(&["host", "vm", "lxc", "service"]), "The kind of the entity."),
+            required("from", Type::Name, "Its old name."),
+        ])
+        .properties(&[required("to", Type::Name, "Its new name.")]);
+static REMOVED: NodeSchema =
+    NodeSchema::new("removed", "Says that an entity was removed on purpose.", "removed service readarr reason=\"retired\"")
+        .arguments(&[
+            required("kind", Type::Enum(&["host", "vm", "lxc", "service", "dataset"]), "The kind of the entity."),
+            required("name", Type::Text, "Its name."),
+        ])
+        .properties(&[required("reason", Type::Text, "Why.")]);

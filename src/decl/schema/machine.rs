@@ -1,0 +1,156 @@
+//! Hosts, and what all machines have.
+
+use super::super::types::Type;
+use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
+
+/// Lists what every machine may hold.
+pub static MACHINE_FIELDS: &[Child] = &[
+    once(&OS),
+    once(&ZONE),
+    once(&CORES),
+    once(&MEMORY),
+    many(&ADDRESS),
+    many(&SHARE),
+    many(&SSH),
+    once(&FIREWALL),
+    once(&TAGS),
+    once(&APPDATA),
+];
+
+static HOST_FIELDS: &[Child] = &[once(&HARDWARE), once(&RESERVE), keyed(&GPU), keyed(&DEVICE), keyed(&DISK), keyed(&POOL), keyed(&EXPORT)];
+
+/// Describes bare metal.
+pub static HOST: NodeSchema = NodeSchema::new(
+    "host",
+    "Bare metal: a Proxmox host with guests, a Debian machine that runs services itself, or a box that labwright knows but does not manage.",
+    "host pve kind=proxmox version=\"8.4\" { address lan \"192.168.1.100\"; }",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("kind", Type::Enum(&["proxmox", "debian", "unmanaged"]), "What it is."),
+    optional("version", Type::Text, "The version of its system: `8.4` of Proxmox VE."),
+    optional("arch", Type::Enum(&["amd64", "arm64"]), "Its processor's architecture. Default: `amd64`."),
+])
+.children(&[HOST_FIELDS, MACHINE_FIELDS]);
+
+static HARDWARE: NodeSchema = NodeSchema::new(
+    "hardware",
+    "What the machine is made of.",
+    "hardware \"Dell OptiPlex 7040\" cpu=\"Intel Core i5-6500\" cores=4 memory=(size)\"16GiB\"",
+)
+.arguments(&[required("model", Type::Text, "The model.")])
+.properties(&[
+    optional("cpu", Type::Text, "The processor."),
+    optional("cores", Type::Integer, "Its cores."),
+    optional("memory", Type::Size, "Its memory."),
+]);
+static RESERVE: NodeSchema =
+    NodeSchema::new("reserve", "What the host keeps for itself: the hypervisor and the ZFS ARC.", "reserve memory=(size)\"2GiB\"")
+        .properties(&[required("memory", Type::Size, "Memory that no guest gets.")]);
+static GPU: NodeSchema = NodeSchema::new("gpu", "A GPU, to use or to pass through.", "gpu igpu pci=\"0000:00:02.0\"")
+    .arguments(&[NAME])
+    .properties(&[optional("pci", Type::Text, "Its PCI address, as `lspci -D` prints it.")]);
+static DEVICE: NodeSchema =
+    NodeSchema::new("device", "A device that guests or services may get.", "device zigbee path=\"/dev/serial/by-id/usb-zigbee\"")
+        .arguments(&[NAME])
+        .properties(&[
+            optional("path", Type::Path, "Its stable device node."),
+            optional("pci", Type::Text, "Its PCI address, as `lspci -D` prints it."),
+        ]);
+static DISK: NodeSchema =
+    NodeSchema::new("disk", "A disk.", "disk nvme device=\"/dev/disk/by-id/nvme-X\" size=(size)\"256GB\"").arguments(&[NAME]).properties(
+        &[required("device", Type::Path, "Its stable device path, below `/dev/disk/by-id/`."), required("size", Type::Size, "Its size.")],
+    );
+static POOL: NodeSchema = NodeSchema::new("pool", "A ZFS pool.", "pool tank disk=hdd { dataset media quota=(size)\"250GiB\"; }")
+    .arguments(&[NAME])
+    .properties(&[
+        required("disk", Type::Entity("disk"), "The disks it is made of.").list(),
+        optional("layout", Type::Enum(&["stripe", "mirror", "raidz", "raidz2"]), "How they are joined. Default: `stripe`."),
+        optional("size", Type::Size, "The part of the disk that it takes. Default: the whole disk."),
+        optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: `/` and its name."),
+    ])
+    .children(&[&[keyed(&DATASET)]]);
+static DATASET: NodeSchema =
+    NodeSchema::new("dataset", "A ZFS dataset.", "dataset photos quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly")
+        .arguments(&[required("name", Type::Text, "Its name below the pool; `a/b` is nested.")])
+        .properties(&[
+            optional("quota", Type::Size, "The most that it may hold, snapshots included."),
+            optional("reservation", Type::Size, "What is set aside for it."),
+            optional("recordsize", Type::Size, "The record size: `1MiB` for media, `16KiB` for PostgreSQL. Default: ZFS' own, 128 KiB."),
+            optional("compression", Type::Enum(&["on", "off", "lz4", "zstd", "zle", "gzip"]), "The compression. Default: `lz4`."),
+            optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
+            optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: below the pool."),
+            optional("owner", Type::Text, "The owner of its folder, `uid:gid`."),
+        ])
+        .children(&[&[once(&SNAPSHOTS)]]);
+static SNAPSHOTS: NodeSchema = NodeSchema::new("snapshots", "How many snapshots of each age are kept.", "snapshots hourly=24 daily=7")
+    .properties(&[
+        optional("hourly", Type::Integer, "Hourly ones."),
+        optional("daily", Type::Integer, "Daily ones."),
+        optional("weekly", Type::Integer, "Weekly ones."),
+        optional("monthly", Type::Integer, "Monthly ones."),
+    ]);
+static EXPORT: NodeSchema = NodeSchema::new("export", "A folder that the host exports by NFS.", "export media path=\"/volume1/media\"")
+    .arguments(&[NAME])
+    .properties(&[
+        required("path", Type::Path, "The folder on the host."),
+        optional("size", Type::Size, "Its size."),
+        optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
+    ]);
+
+static OS: NodeSchema = NodeSchema::new("os", "The operating system.", "os debian-13").arguments(&[required(
+    "os",
+    Type::Enum(&["debian-12", "debian-13", "ubuntu-24.04"]),
+    "The system.",
+)]);
+static ZONE: NodeSchema = NodeSchema::new(
+    "zone",
+    "The zone that the machine is in, when it is not its network's: it is then not trusted as that network is.",
+    "zone dmz",
+)
+.arguments(&[required("zone", Type::Name, "The zone's name.")]);
+static CORES: NodeSchema =
+    NodeSchema::new("cores", "Processor cores.", "cores 2").arguments(&[required("cores", Type::Integer, "How many.")]);
+static MEMORY: NodeSchema =
+    NodeSchema::new("memory", "Main memory.", "memory (size)\"4GiB\"").arguments(&[required("memory", Type::Size, "How much.")]);
+static ADDRESS: NodeSchema =
+    NodeSchema::new("address", "An address; the first is the one that other machines use.", "address lan \"192.168.1.10\"")
+        .arguments(&[
+            required("network", Type::Entity("network"), "The network."),
+            required("address", Type::Address, "The address in it."),
+        ])
+        .properties(&[
+            optional("nic", Type::Text, "The network interface, on bare metal."),
+            optional(
+                "bridge",
+                Type::Text,
+                "On a host the bridge that it makes, on a guest the one it is plugged into. Default: the host's.",
+            ),
+        ]);
+static SHARE: NodeSchema = NodeSchema::new(
+    "share",
+    "A folder from elsewhere: a dataset of the host, or an export of another machine.",
+    "share tank.media at=\"/mnt/media\" via=virtiofs",
+)
+.arguments(&[required("source", Type::Entity("dataset or export"), "`POOL.DATASET` or `MACHINE.EXPORT`.")])
+.properties(&[
+    required("at", Type::Path, "The mount point."),
+    optional("via", Type::Enum(&["virtiofs", "nfs", "mount-point", "local"]), "How it gets there."),
+    optional("read-only", Type::Bool, "Whether it can't be written. Default: `#false`."),
+]);
+static SSH: NodeSchema = NodeSchema::new("ssh", "Who may log in by ssh.", "ssh from=lan")
+    .properties(&[required("from", Type::Entity("zone"), "The zones.").list(), optional("port", Type::Port, "The port. Default: 22.")]);
+static FIREWALL: NodeSchema = NodeSchema::new(
+    "firewall",
+    "The firewall to write: ufw for the machine's own ports and nftables for published ones, or nftables for all. Default: `nftables`.",
+    "firewall ufw",
+)
+.arguments(&[required("backend", Type::Enum(&["ufw", "nftables", "none"]), "The backend.")]);
+static TAGS: NodeSchema =
+    NodeSchema::new("tags", "Words that profiles find the machine by.", "tags web arm").rest(required("tag", Type::Name, "A tag."));
+static APPDATA: NodeSchema = NodeSchema::new(
+    "appdata",
+    "The folder below which services keep their data. Default: where a dataset or export named `appdata` is mounted, else `/srv/appdata`.",
+    "appdata \"/mnt/appdata\"",
+)
+.arguments(&[required("path", Type::Path, "The folder.")]);

@@ -1,0 +1,142 @@
+//! The one table of the language: which nodes there are, what they hold, and what each means.
+
+mod guest;
+mod lab;
+mod machine;
+mod module;
+mod service;
+
+use super::types::Type;
+
+pub use lab::TOP;
+pub use machine::MACHINE_FIELDS;
+pub use module::{CONTAINER, MODULE};
+pub use service::OPTION_VALUE;
+
+/// Describes one node.
+#[derive(Debug)]
+pub struct NodeSchema {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in one sentence or two.
+    pub doc: &'static str,
+    /// Its arguments, in order.
+    pub arguments: &'static [Field],
+    /// What any further argument is.
+    pub rest: Option<Field>,
+    /// Its properties.
+    pub properties: &'static [Field],
+    /// Its children, in groups that several nodes share.
+    pub children: &'static [&'static [Child]],
+    /// Whether any other child is the value of a module's option.
+    pub options: bool,
+    /// Whether its values may be `(ref)`, `(f)` and `(expr)`.
+    pub dynamic: bool,
+    /// A line that shows it.
+    pub example: &'static str,
+}
+
+impl NodeSchema {
+    const fn new(name: &'static str, doc: &'static str, example: &'static str) -> Self {
+        Self { name, doc, arguments: &[], rest: None, properties: &[], children: &[], options: false, dynamic: false, example }
+    }
+
+    const fn arguments(mut self, arguments: &'static [Field]) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    const fn rest(mut self, rest: Field) -> Self {
+        self.rest = Some(rest);
+        self
+    }
+
+    const fn properties(mut self, properties: &'static [Field]) -> Self {
+        self.properties = properties;
+        self
+    }
+
+    const fn children(mut self, children: &'static [&'static [Child]]) -> Self {
+        self.children = children;
+        self
+    }
+
+    const fn dynamic(mut self) -> Self {
+        self.dynamic = true;
+        self
+    }
+
+    /// Lists its children.
+    pub fn child_nodes(&self) -> impl Iterator<Item = &'static Child> + use<> {
+        self.children.iter().flat_map(|group| group.iter())
+    }
+
+    /// Finds a child by name.
+    pub fn child(&self, name: &str) -> Option<&'static Child> {
+        self.child_nodes().find(|child| child.node.name == name)
+    }
+}
+
+/// Describes one argument or property.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name; of an argument, for messages and the reference.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: Type,
+    /// Whether it is several values with commas between them.
+    pub list: bool,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it means; for a default, says it.
+    pub doc: &'static str,
+}
+
+impl Field {
+    const fn list(mut self) -> Self {
+        self.list = true;
+        self
+    }
+}
+
+const fn required(name: &'static str, ty: Type, doc: &'static str) -> Field {
+    Field { name, ty, list: false, required: true, doc }
+}
+
+const fn optional(name: &'static str, ty: Type, doc: &'static str) -> Field {
+    Field { name, ty, list: false, required: false, doc }
+}
+
+/// Says how often a child may stand in its parent, and how two of them are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occurs {
+    /// At most once; a stronger one replaces a weaker one.
+    Once,
+    /// Any number, told apart by argument 0.
+    Keyed,
+    /// Any number.
+    Many,
+}
+
+/// Places a node in its parent.
+#[derive(Debug)]
+pub struct Child {
+    /// The node.
+    pub node: &'static NodeSchema,
+    /// How often.
+    pub occurs: Occurs,
+}
+
+const fn once(node: &'static NodeSchema) -> Child {
+    Child { node, occurs: Occurs::Once }
+}
+
+const fn keyed(node: &'static NodeSchema) -> Child {
+    Child { node, occurs: Occurs::Keyed }
+}
+
+const fn many(node: &'static NodeSchema) -> Child {
+    Child { node, occurs: Occurs::Many }
+}
+
+const NAME: Field = required("name", Type::Name, "Its name, unique among its kind.");

@@ -1,0 +1,72 @@
+//! Services: instances of modules.
+
+use super::super::types::Type;
+use super::{Child, NAME, NodeSchema, keyed, many, optional, required};
+
+/// Describes an instance of a module.
+pub static SERVICE: NodeSchema = {
+    let mut schema = NodeSchema::new(
+        "service",
+        "An instance of a module on a machine. Besides the nodes below it holds the module's options, each a node of its own: \
+         `labwright modules NAME` lists them.",
+        "service media module=jellyfin on=intranet { library \"/mnt/media\"; expose web to=lan; }",
+    )
+    .arguments(&[NAME])
+    .properties(&[
+        required("on", Type::Entity("machine"), "The machine that it runs on."),
+        optional("module", Type::Entity("module"), "The module. Default: the one of the service's name."),
+    ])
+    .children(&[SERVICE_FIELDS]);
+    schema.options = true;
+    schema
+};
+
+static SERVICE_FIELDS: &[Child] = &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), many(&RESOURCES), many(&RAW)];
+
+static EXPOSE: NodeSchema = NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
+    .arguments(&[required("endpoint", Type::Name, "The endpoint's name.")])
+    .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
+static ROUTE: NodeSchema = NodeSchema::new(
+    "route",
+    "Leads a host name to an endpoint through a proxy: the proxy's listener is open to the zones, the proxy may reach the endpoint, and \
+     nobody else gains anything.",
+    "route \"media.example.org\" to=web via=npm from=internet,lan",
+)
+.arguments(&[required("host", Type::Host, "The host name.")])
+.properties(&[
+    required("to", Type::Name, "The endpoint's name."),
+    required("via", Type::Entity("service"), "The proxy."),
+    required("from", Type::Entity("zone"), "The zones that may use it.").list(),
+    optional("auth", Type::Entity("service"), "The service that authenticates users first."),
+]);
+static PORT: NodeSchema = NodeSchema::new("port", "Gives an endpoint another port on the machine.", "port web 3001")
+    .arguments(&[required("endpoint", Type::Name, "The endpoint's name."), required("port", Type::Port, "The port on the machine.")]);
+static RESOURCES: NodeSchema =
+    NodeSchema::new("resources", "What a container may use at the most.", "resources memory=(size)\"2GiB\" cpus=1.5").properties(&[
+        optional("memory", Type::Size, "Memory."),
+        optional("cpus", Type::Number, "Processors."),
+        optional("container", Type::Name, "The container. Default: the module's first."),
+    ]);
+static RAW: NodeSchema = NodeSchema::new(
+    "raw",
+    "Sets a key that the language does not model: `compose.KEY` of a container, or `unit.SECTION.KEY` of a systemd unit. Marked in every review.",
+    "raw compose.oom_score_adj -500",
+)
+.arguments(&[required("key", Type::Text, "`compose.KEY` or `unit.SECTION.KEY`.")])
+.rest(required("value", Type::Any, "The value; several are a list."))
+.properties(&[
+    optional("container", Type::Name, "The container. Default: the module's first."),
+    optional("unit", Type::Text, "The unit. Default: the module's first."),
+]);
+
+/// Describes the value of a module's option, whatever its name and type; the module says what they are.
+pub static OPTION_VALUE: NodeSchema = {
+    let mut schema = NodeSchema::new("OPTION", "A value of an option of the module.", "library \"/mnt/media\"").rest(optional(
+        "value",
+        Type::Any,
+        "The value; several for a list.",
+    ));
+    schema.options = true;
+    schema.dynamic = true;
+    schema
+};

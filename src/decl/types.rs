@@ -1,0 +1,194 @@
+//! The types of the language's values, and how a scalar becomes one.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::Value;
+use crate::model::{Cron, Duration, Size};
+use crate::syntax::Scalar;
+
+/// Is the type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Any text.
+    Text,
+    /// A name: lower-case letters, digits and hyphens, a letter first, at most 40.
+    Name,
+    /// `#true` or `#false`.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// A number, with a fraction or without.
+    Number,
+    /// A port, 1 to 65535.
+    Port,
+    /// `30GiB`.
+    Size,
+    /// `30d`.
+    Duration,
+    /// `30 2 * * *`.
+    Cron,
+    /// An IPv4 or IPv6 address.
+    Address,
+    /// A prefix such as `192.168.1.0/24`, host bits zero.
+    Cidr,
+    /// An absolute path without `..`.
+    Path,
+    /// A container image reference.
+    Image,
+    /// An http or https URL.
+    Url,
+    /// A DNS name.
+    Host,
+    /// A file mode, four octal digits as text.
+    Mode,
+    /// A user or group: a name or a number.
+    Owner,
+    /// One of the words.
+    Enum(&'static [&'static str]),
+    /// The name of an entity of that kind.
+    Entity(&'static str),
+    /// `(secret)name`.
+    Secret,
+    /// `(expr)"…"`.
+    Expression,
+    /// A scalar of any type, kept as it is.
+    Any,
+}
+
+impl Type {
+    /// Returns what a person calls it, for messages and the reference.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Text => "text".into(),
+            Self::Name => "a name (lower-case letters, digits and hyphens)".into(),
+            Self::Bool => "`#true` or `#false`".into(),
+            Self::Integer => "a whole number".into(),
+            Self::Number => "a number".into(),
+            Self::Port => "a port from 1 to 65535".into(),
+            Self::Size => "a size such as `(size)\"30GiB\"`".into(),
+            Self::Duration => "a duration such as `(duration)\"30d\"`".into(),
+            Self::Cron => "a schedule such as `(cron)\"30 2 * * *\"`".into(),
+            Self::Address => "an address such as `\"192.168.1.10\"`".into(),
+            Self::Cidr => "a prefix such as `\"192.168.1.0/24\"`".into(),
+            Self::Path => "an absolute path such as `\"/mnt/media\"`".into(),
+            Self::Image => "an image such as `\"docker.io/library/redis:8.2\"`".into(),
+            Self::Url => "a URL such as `\"https://example.org\"`".into(),
+            Self::Host => "a host name such as `\"media.example.org\"`".into(),
+            Self::Mode => "a file mode such as `\"0640\"`".into(),
+            Self::Owner => "a user or group, by name or number".into(),
+            Self::Enum(words) => format!("one of {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
+            Self::Entity(kind) => format!("the name of a {kind}"),
+            Self::Secret => "a secret such as `(secret)admin-password`".into(),
+            Self::Expression => "an expression such as `(expr)\"opt.x == 'y'\"`".into(),
+            Self::Any => "a value".into(),
+        }
+    }
+
+    /// Returns the annotation that a value of this type may carry.
+    pub const fn annotation(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Size => "size",
+            Self::Duration => "duration",
+            Self::Cron => "cron",
+            Self::Secret => "secret",
+            Self::Expression => "expr",
+            Self::Address => "address",
+            Self::Cidr => "cidr",
+            Self::Path => "path",
+            Self::Image => "image",
+            Self::Url => "url",
+            Self::Host => "host",
+            Self::Mode => "mode",
+            Self::Entity(_) => "ref",
+            _ => return None,
+        })
+    }
+
+    /// Reads a scalar as a value of this type; says nothing when it is none.
+    pub fn read<'s>(self, scalar: &Scalar<'s>) -> Option<Value<'s>> {
+        match (self, scalar) {
+            (Self::Any, scalar) => Some(match scalar {
+                Scalar::Text(text) => Value::Text(text.clone()),
+                Scalar::Integer(number) => Value::Integer(i64::try_from(*number).ok()?),
+                Scalar::Float(number) => Value::Float(*number),
+                Scalar::Bool(value) => Value::Bool(*value),
+                Scalar::Null => Value::Null,
+            }),
+            (Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
+            (Self::Integer, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Number, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Number, Scalar::Float(number)) => number.is_finite().then_some(Value::Float(*number)),
+            (Self::Port, Scalar::Integer(number)) => (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Owner, Scalar::Integer(number)) => (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into())),
+            (_, Scalar::Text(text)) => self.read_text(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Reads text as a value of this type.
+    pub fn read_text(self, text: Cow<'_, str>) -> Option<Value<'_>> {
+        let keep = |valid: bool, text| valid.then_some(Value::Text(text));
+        match self {
+            Self::Text => keep(!text.contains('\0'), text),
+            Self::Any | Self::Expression => Some(Value::Text(text)),
+            Self::Name => keep(is_name(&text), text),
+            Self::Secret | Self::Entity(_) => keep(!text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control), text),
+            Self::Size => Size::parse(&text).map(Value::Size),
+            Self::Duration => Duration::parse(&text).map(Value::Duration),
+            Self::Cron => Cron::parse(&text).map(Value::Cron),
+            Self::Address => text.parse::<IpAddr>().ok().map(Value::Address),
+            Self::Cidr => text.parse::<IpNet>().ok().map(Value::Cidr),
+            Self::Path => keep(is_path(&text), text),
+            Self::Image => keep(is_image(&text), text),
+            Self::Url => keep(is_url(&text), text),
+            Self::Host => keep(is_host(&text), text),
+            Self::Mode => keep(text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)), text),
+            Self::Owner => keep(is_owner(&text), text),
+            Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
+            Self::Integer | Self::Number | Self::Port | Self::Bool => None,
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.len() <= 40 && text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(valid) && !text.ends_with('-')
+}
+
+fn is_owner(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !text.is_empty() && text.len() <= 32 && !text.starts_with('-') && text.bytes().all(valid)
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.len() <= 1024
+        && !text.chars().any(char::is_control)
+        && !text.split('/').any(|part| part == ".." || part == ".")
+        && !text.contains("//")
+        && (text.len() == 1 || !text.ends_with('/'))
+}
+
+fn is_image(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(valid) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c)))
+}
+
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
