@@ -4,7 +4,7 @@ use super::Code;
 use crate::{emit, source, syntax};
 
 /// Lists every code, grouped by the stage that raises it.
-pub const ALL: &[&[&Code]] = &[source::codes::CODES, syntax::codes::CODES, emit::render::CODES];
+pub const ALL: &[&[&Code]] = &[source::codes::CODES, emit::service_files::CODES, syntax::codes::CODES, emit::render::CODES];
 
 /// Finds a code by its name.
 pub fn find(name: &str) -> Option<&'static Code> {

@@ -5,12 +5,15 @@
 
 pub mod format;
 pub mod render;
+pub mod service_files;
 
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
 use crate::model::{Machine, MachineId, Model, Service, ServiceId};
 use crate::plan::{MachinePlan, Plan};
 use crate::source::Sources;
+
+pub use service_files::Shared;
 
 /// Is what an emitter sees.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +24,8 @@ pub struct Context<'p> {
     pub machine: MachineId,
     /// The files that templates are in.
     pub sources: &'p Sources,
+    /// What is the same for every machine and made at most once a build.
+    pub shared: &'p Shared,
 }
 
 impl<'p> Context<'p> {
@@ -60,13 +65,16 @@ pub struct Emitter {
     pub emit: fn(&Context<'_>, &mut Artifacts, &mut Diagnostics),
 }
 
-/// Lists the emitters. Order does not matter: each writes its own files.
-pub const EMITTERS: &[Emitter] = &[];
+/// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
+pub const EMITTERS: &[Emitter] = &[service_files::EMITTER];
+
+/// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what reads a changed file.
+pub const RUNNERS: &[Emitter] = &[];
 
 /// Makes all files of one machine.
 pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {
     let mut artifacts = Artifacts::default();
-    for emitter in EMITTERS {
+    for emitter in EMITTERS.iter().chain(RUNNERS) {
         (emitter.emit)(context, &mut artifacts, diagnostics);
     }
     artifacts.installs.sort();

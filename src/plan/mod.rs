@@ -2,6 +2,8 @@
 //!
 //! Everything that an emitter lays out is computed here, once. Every list is sorted.
 
+pub mod way;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

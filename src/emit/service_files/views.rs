@@ -1,0 +1,331 @@
+//! What templates see. The shapes are documented in `docs/templates.md`: they are an interface, a field is never renamed or dropped.
+
+use std::collections::BTreeMap;
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use crate::emit::Context;
+use crate::model::{Arch, EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
+use crate::plan::{Plan, RoutePlan, Scrape, secret_path, way};
+
+#[derive(Debug, Serialize)]
+struct LabView<'p> {
+    name: &'p str,
+    version: &'p str,
+    domain: Option<&'p str>,
+    timezone: &'p str,
+    email: Option<&'p str>,
+    machines: Vec<MachineView<'p>>,
+    services: Vec<ServiceView<'p>>,
+    networks: Vec<NetworkView<'p>>,
+    routes: Vec<RouteView<'p>>,
+    scrapes: Vec<ScrapeView<'p>>,
+    names: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+struct MachineView<'p> {
+    name: &'p str,
+    kind: &'static str,
+    os: Option<&'static str>,
+    arch: &'static str,
+    address: Option<String>,
+    addresses: Vec<AddressView<'p>>,
+    zone: &'p str,
+    gpu: bool,
+    appdata: &'p str,
+    cores: Option<u32>,
+    memory: Option<String>,
+    hardware: Option<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct AddressView<'p> {
+    network: &'p str,
+    address: String,
+    prefix: u8,
+    interface: Option<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceView<'p> {
+    name: &'p str,
+    module: &'p str,
+    version: &'p str,
+    summary: &'p str,
+    homepage: Option<&'p str>,
+    machine: &'p str,
+    folder: String,
+    endpoints: BTreeMap<&'p str, EndpointView<'p>>,
+    states: BTreeMap<&'p str, &'p str>,
+    hosts: Vec<&'p str>,
+    containers: Vec<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointView<'p> {
+    port: u16,
+    host_port: u16,
+    protocol: &'static str,
+    path: Option<&'p str>,
+    url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct NetworkView<'p> {
+    name: &'p str,
+    prefixes: Vec<String>,
+    gateways: Vec<String>,
+    dns: Vec<String>,
+    vlan: Option<u16>,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteView<'p> {
+    host: &'p str,
+    url: String,
+    via: &'p str,
+    service: &'p str,
+    module: &'p str,
+    summary: &'p str,
+    machine: &'p str,
+    endpoint: &'p str,
+    path: Option<&'p str>,
+    upstream: Upstream<'p>,
+    from: Vec<&'p str>,
+    public: bool,
+    auth: Option<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Upstream<'p> {
+    host: &'p str,
+    port: u16,
+    protocol: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ScrapeView<'p> {
+    job: &'p str,
+    target: &'p str,
+    path: &'p str,
+    scheme: &'p str,
+    by: &'p str,
+    service: &'p str,
+    machine: &'p str,
+}
+
+#[derive(Debug, Serialize)]
+struct NeedView<'p> {
+    host: String,
+    port: u16,
+    url: String,
+    path: Option<&'p str>,
+    protocol: &'static str,
+    service: &'p str,
+    machine: &'p str,
+    endpoint: &'p str,
+}
+
+fn view(value: impl Serialize) -> Value {
+    Value::from(Serde(value))
+}
+
+/// Views the lab as a whole.
+pub(super) fn lab(plan: &Plan<'_>) -> Value {
+    let model = plan.model;
+    let info = &model.lab;
+    view(LabView {
+        name: &info.name,
+        version: &info.version,
+        domain: info.domain.as_deref(),
+        timezone: &info.timezone,
+        email: info.email.as_deref(),
+        machines: model.machines.iter().map(|machine| machine_view(model, machine)).collect(),
+        services: model.services.iter().map(|service| service_view(model, service)).collect(),
+        networks: model.networks.iter().map(network_view).collect(),
+        routes: plan.routes.iter().map(|route| route_view(model, route)).collect(),
+        scrapes: plan.scrapes.iter().map(|scrape| scrape_view(model, scrape)).collect(),
+        names: names(plan),
+    })
+}
+
+/// Views what a service's own templates see; `lab` is [`Value::UNDEFINED`] for those that don't look at it.
+pub(super) fn of_service(context: &Context<'_>, id: ServiceId, lab: Value) -> Value {
+    let model = context.model();
+    let service = &model[id];
+    context! {
+        opt => view(&service.options),
+        service => view(service_view(model, service)),
+        machine => view(machine_view(model, context.this())),
+        state => view(states(service)),
+        need => view(needs(context, service)),
+        secret => view(secrets(model, service)),
+        lab => lab,
+    }
+}
+
+fn states(service: &Service) -> BTreeMap<&str, &str> {
+    service.states.iter().map(|State { name, path, .. }| (name.as_str(), path.as_str())).collect()
+}
+
+/// Returns the file on the machine of each secret that the service uses.
+fn secrets<'p>(model: &'p Model, service: &'p Service) -> BTreeMap<&'p str, String> {
+    let uses = service.secrets.iter().chain(service.containers.iter().flat_map(|container| &container.secrets));
+    uses.map(|used| {
+        let name = model[used.secret].name.as_str();
+        (name, secret_path(name, &used.owner))
+    })
+    .collect()
+}
+
+fn needs<'p>(context: &Context<'p>, service: &'p Service) -> BTreeMap<&'p str, Vec<NeedView<'p>>> {
+    let model = context.model();
+    let services = &context.planned().services;
+    let mut needs = BTreeMap::new();
+    for need in &service.needs {
+        let found = need.endpoints.iter().filter_map(|id| {
+            let way = way::find(model, services, context.machine, need.container.as_deref(), *id)?;
+            Some(need_view(model, *id, way))
+        });
+        needs.entry(need.name.as_str()).or_insert_with(Vec::new).extend(found);
+    }
+    needs
+}
+
+fn need_view(model: &Model, id: EndpointId, way: way::Way) -> NeedView<'_> {
+    let endpoint = model.endpoint(id);
+    let service = &model[id.service];
+    NeedView {
+        url: format!("{}://{}", endpoint.protocol.name(), way.authority()),
+        host: way.host,
+        port: way.port,
+        path: endpoint.path.as_deref(),
+        protocol: endpoint.protocol.name(),
+        service: &service.name,
+        machine: &model[service.machine].name,
+        endpoint: &endpoint.name,
+    }
+}
+
+fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
+    MachineView {
+        name: &machine.name,
+        kind: machine.kind.name(),
+        os: machine.os.map(crate::model::Os::name),
+        arch: match machine.arch {
+            Arch::Amd64 => "amd64",
+            Arch::Arm64 => "arm64",
+        },
+        address: machine.address().map(|address| address.to_string()),
+        addresses: machine
+            .addresses
+            .iter()
+            .map(|address| AddressView {
+                network: &model[address.network].name,
+                address: address.address.to_string(),
+                prefix: address.prefix,
+                interface: address.nic.as_deref(),
+            })
+            .collect(),
+        zone: zone_name(model, machine.zone),
+        gpu: machine.has_gpu(),
+        appdata: &machine.appdata,
+        cores: machine.cores,
+        memory: machine.memory.as_ref().map(ToString::to_string),
+        hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
+    }
+}
+
+fn service_view<'p>(model: &'p Model, service: &'p Service) -> ServiceView<'p> {
+    let machine = &model[service.machine];
+    let endpoints = service.endpoints.iter().map(|endpoint| {
+        let url = machine.address().filter(|_| matches!(endpoint.protocol, Protocol::Http | Protocol::Https)).map(|address| {
+            let way = way::Way { host: address.to_string(), port: endpoint.host_port };
+            format!("{}://{}", endpoint.protocol.name(), way.authority())
+        });
+        let view = EndpointView {
+            port: endpoint.port,
+            host_port: endpoint.host_port,
+            protocol: endpoint.protocol.name(),
+            path: endpoint.path.as_deref(),
+            url,
+        };
+        (endpoint.name.as_str(), view)
+    });
+    ServiceView {
+        name: &service.name,
+        module: &service.module,
+        version: &service.module_version,
+        summary: &service.summary,
+        homepage: service.homepage.as_deref(),
+        machine: &machine.name,
+        folder: service.config_folder(),
+        endpoints: endpoints.collect(),
+        states: states(service),
+        hosts: service.routes.iter().map(|Route { host, .. }| host.value.as_str()).collect(),
+        containers: service.containers.iter().map(|container| container.name.as_str()).collect(),
+    }
+}
+
+fn network_view(network: &Network) -> NetworkView<'_> {
+    NetworkView {
+        name: &network.name,
+        prefixes: network.prefixes.iter().map(ToString::to_string).collect(),
+        gateways: network.gateways.iter().map(ToString::to_string).collect(),
+        dns: network.dns.iter().map(ToString::to_string).collect(),
+        vlan: network.vlan,
+    }
+}
+
+fn route_view<'p>(model: &'p Model, route: &'p RoutePlan) -> RouteView<'p> {
+    let service = &model[route.service];
+    let endpoint = model.endpoint(route.endpoint);
+    let https = model[route.via].proxy.as_ref().is_none_or(|proxy| proxy.https.is_some());
+    RouteView {
+        host: &route.host,
+        url: format!("{}://{}", if https { "https" } else { "http" }, route.host),
+        via: &model[route.via].name,
+        service: &service.name,
+        module: &service.module,
+        summary: &service.summary,
+        machine: &model[service.machine].name,
+        endpoint: &endpoint.name,
+        path: endpoint.path.as_deref(),
+        upstream: Upstream { host: &route.upstream, port: route.upstream_port, protocol: route.upstream_protocol.name() },
+        from: route.from.iter().map(|zone| zone_name(model, *zone)).collect(),
+        public: route.public,
+        auth: route.auth.map(|auth| model[auth.service].name.as_str()),
+    }
+}
+
+fn scrape_view<'p>(model: &'p Model, scrape: &'p Scrape) -> ScrapeView<'p> {
+    ScrapeView {
+        job: &scrape.job,
+        target: &scrape.target,
+        path: &scrape.path,
+        scheme: scrape.scheme,
+        by: &model[scrape.by].name,
+        service: &model[scrape.endpoint.service].name,
+        machine: &model[scrape.machine].name,
+    }
+}
+
+/// Returns the address that answers under each host name inside the lab: a route's proxy, a machine itself.
+fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
+    let model = plan.model;
+    let address = |machine: MachineId| model[machine].address().map(|address| address.to_string());
+    let machines = model.machines().filter_map(|(id, machine)| {
+        let domain = model.lab.domain.as_deref()?;
+        Some((format!("{}.{domain}", machine.name), address(id)?))
+    });
+    // A route wins over a machine of the same name: it is what somebody wrote down.
+    let routes = plan.routes.iter().filter_map(|route| Some((route.host.clone(), address(model[route.via].machine)?)));
+    machines.chain(routes).collect()
+}
+
+fn zone_name(model: &Model, zone: ZoneId) -> &str {
+    &model[zone].name
+}
