@@ -4,4 +4,5 @@
 mod consumers;
 mod release;
 mod stubs;
+mod syntax;
 mod trixie;

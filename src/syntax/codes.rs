@@ -1,9 +1,455 @@
-//! The codes of what is not KDL.
+//! The codes of what is not KDL, with their pages.
+//!
+//! The first example of a page raises the code, the second is how to write it; a test holds both to it.
 
 use crate::diag::{Code, Severity};
 
 /// Lists the codes of this stage.
-pub static CODES: &[&Code] = &[&SYNTAX];
+pub static CODES: &[&Code] = &[
+    &BAD_ANNOTATION,
+    &BAD_ESCAPE,
+    &BLOCK_WITHOUT_NAME,
+    &FILE_TOO_LARGE,
+    &FORBIDDEN_CHARACTER,
+    &HASH_COMMENT,
+    &KEYWORD_WITHOUT_HASH,
+    &MISPLACED_EQUALS,
+    &MISSING_SEPARATOR,
+    &MULTILINE_STRING,
+    &NESTING_TOO_DEEP,
+    &NUMBER_OUT_OF_RANGE,
+    &OLD_KDL_VERSION,
+    &SLASHDASH_WITHOUT_TARGET,
+    &STRAY_CHARACTER,
+    &TOO_MANY_SYNTAX_ERRORS,
+    &UNBALANCED_BRACE,
+    &UNCLOSED_COMMENT,
+    &UNCLOSED_STRING,
+    &UNQUOTED_INTERPOLATION,
+    &UNQUOTED_TEXT,
+];
 
-/// Says that the text is not KDL.
-pub static SYNTAX: Code = Code { name: "syntax", severity: Severity::Error, summary: "the text is not KDL", explain: "" };
+const fn error(name: &'static str, summary: &'static str, explain: &'static str) -> Code {
+    Code { name, severity: Severity::Error, summary, explain }
+}
+
+/// A type annotation is empty, unclosed or before nothing.
+pub static BAD_ANNOTATION: Code = error(
+    "bad-annotation",
+    "a type annotation is incomplete",
+    "\
+A word in brackets right before a value says what type the value has. Without the closing bracket, the word or the value, \
+nobody can tell what was meant.
+
+```kdl
+disk root size=(size \"20GiB\"
+```
+
+Write one word in the brackets and the value right behind them:
+
+```kdl
+disk root size=(size)\"20GiB\"
+```
+",
+);
+
+/// A backslash in a quoted string stands before something that is no escape.
+pub static BAD_ESCAPE: Code = error(
+    "bad-escape",
+    "a backslash in a quoted string is no escape",
+    r##"In a quoted string a backslash begins an escape, such as `\n`. Regular expressions and Windows paths have backslashes of their
+own, and KDL refuses those that it doesn't know instead of guessing.
+
+```kdl
+match "^\d+$"
+```
+
+Write a raw string, in which a backslash is a backslash, or double it:
+
+```kdl
+match #"^\d+$"#
+match "^\\d+$"
+```
+"##,
+);
+
+/// A block belongs to no node, or a node has two.
+pub static BLOCK_WITHOUT_NAME: Code = error(
+    "block-without-name",
+    "a block belongs to no node",
+    "\
+A block belongs to the node in whose line it begins. On a line of its own it belongs to none, since a newline ends a node.
+
+```kdl
+vm web
+{
+    cores 2
+}
+```
+
+Write the brace in the line of its node, and one block for a node:
+
+```kdl
+vm web {
+    cores 2
+}
+```
+",
+);
+
+/// A file is larger than labwright reads.
+pub static FILE_TOO_LARGE: Code = error(
+    "file-too-large",
+    "a source file is larger than 16 MiB",
+    "\
+A lab that people write is some kilobytes. A file of more than 16 MiB in its folder is most likely there by mistake: a dump, a log, \
+an image with the wrong name.
+
+Move the file out of the lab's folder, or give it another ending than `.kdl`.
+",
+);
+
+/// The text holds a character that KDL allows nowhere.
+pub static FORBIDDEN_CHARACTER: Code = error(
+    "forbidden-character",
+    "the file holds a character that KDL allows nowhere",
+    "\
+Control characters, and the marks that turn the direction of text, are invisible. With them a line can look like another line than the \
+one that is compiled, so KDL allows them nowhere, not in a comment either. A NUL byte mostly means that the file is no text at all.
+
+Delete the character. Where a string needs it, write the escape:
+
+```text
+motd \"\\u{202e}\"
+```
+",
+);
+
+/// A comment begins with `#`.
+pub static HASH_COMMENT: Code = error(
+    "hash-comment",
+    "a comment begins with `#`",
+    "\
+In KDL `#` begins a keyword such as `#true` or a raw string, never a comment.
+
+```kdl
+# the media server
+vm web
+```
+
+Write:
+
+```kdl
+// the media server
+vm web
+/* or several
+   lines */
+```
+",
+);
+
+/// A keyword stands without its `#`.
+pub static KEYWORD_WITHOUT_HASH: Code = error(
+    "keyword-without-hash",
+    "`true`, `false` or `null` stands without its `#`",
+    "\
+KDL 2 writes its keywords with a `#`, so that the text `true` and the value `#true` can't be taken for each other. The bare words `true`, \
+`false`, `null`, `inf` and `nan` are errors; they were keywords in KDL 1.
+
+```kdl
+machine-learning false
+```
+
+Write:
+
+```kdl
+machine-learning #false
+```
+",
+);
+
+/// An equals sign stands where no property is.
+pub static MISPLACED_EQUALS: Code = error(
+    "misplaced-equals",
+    "an equals sign stands where no property is",
+    "\
+A node is a name and then its values. Only properties, which have a name themselves, have an equals sign.
+
+```kdl
+domain = \"example.org\"
+```
+
+Write:
+
+```kdl
+domain \"example.org\"
+network lan cidr=\"192.168.1.0/24\"
+```
+",
+);
+
+/// Two things stand side by side that a blank, a newline or `;` must part.
+pub static MISSING_SEPARATOR: Code = error(
+    "missing-separator",
+    "a blank, a newline or `;` is missing",
+    "\
+A blank parts the values of a node; a newline or `;` parts two nodes. Behind the closing brace of a block nothing more of its node \
+can follow.
+
+```kdl
+vm web { cores 2 } memory \"4GiB\"
+```
+
+Write:
+
+```kdl
+vm web { cores 2; memory \"4GiB\"; }
+```
+",
+);
+
+/// A string over several lines begins, ends or is indented wrongly.
+pub static MULTILINE_STRING: Code = error(
+    "multiline-string",
+    "a string over several lines is laid out wrongly",
+    r#"Text of several lines begins on the line behind `"""` and ends on the line before `"""`. The blanks before the closing quotes are taken
+off every line, so every line must have them.
+
+```kdl
+motd """
+    Welcome
+  to the lab
+    """
+```
+
+Write:
+
+```kdl
+motd """
+    Welcome
+      to the lab
+    """
+```
+"#,
+);
+
+/// Blocks are nested deeper than 32.
+pub static NESTING_TOO_DEEP: Code = error(
+    "nesting-too-deep",
+    "blocks are nested deeper than 32",
+    "\
+The language needs five levels. More than 32 mean that a closing brace is missing again and again, or that the file was made to do harm. \
+Reading stops at that brace.
+
+Write the missing `}`; `labwright fmt` shows by the indentation where it is.
+",
+);
+
+/// A whole number needs more than 127 bits.
+pub static NUMBER_OUT_OF_RANGE: Code = error(
+    "number-out-of-range",
+    "a number has more digits than fit",
+    "\
+Numbers have up to 127 bits, some 38 digits. What has more is a name made of digits.
+
+```kdl
+serial 99999999999999999999999999999999999999999
+```
+
+Write it as text:
+
+```kdl
+serial \"99999999999999999999999999999999999999999\"
+```
+",
+);
+
+/// The version marker says KDL 1.
+pub static OLD_KDL_VERSION: Code = error(
+    "old-kdl-version",
+    "the file says that it is KDL 1",
+    "\
+labwright reads KDL 2. Much of KDL 1 looks the same and means something else, so a file that says it is KDL 1 is refused as a whole.
+
+```kdl
+/- kdl-version 1
+vm web
+```
+
+Write keywords with a `#`, raw strings as `#\"…\"#`, and then:
+
+```kdl
+/- kdl-version 2
+vm web
+```
+",
+);
+
+/// A `/-` has nothing behind it.
+pub static SLASHDASH_WITHOUT_TARGET: Code = error(
+    "slashdash-without-target",
+    "`/-` has nothing to take out",
+    "\
+`/-` takes out the node, the value or the block behind it. At the end of a block or of the file it has nothing to take out.
+
+```kdl
+vm web {
+    cores 2
+    /-
+}
+```
+
+Delete it, or write it before what it takes out:
+
+```kdl
+vm web {
+    /- cores 2
+}
+```
+",
+);
+
+/// A bracket, a backslash or a semicolon stands where it means nothing.
+pub static STRAY_CHARACTER: Code = error(
+    "stray-character",
+    "a bracket, backslash or semicolon means nothing here",
+    "\
+KDL has no lists in brackets: the values of a node follow each other. A backslash outside quotes only continues a line, a semicolon only \
+ends a node.
+
+```kdl
+dns [\"1.1.1.1\", \"9.9.9.9\"]
+```
+
+Write:
+
+```kdl
+dns \"1.1.1.1\" \"9.9.9.9\"
+```
+",
+);
+
+/// A file has more syntax errors than are worth showing.
+pub static TOO_MANY_SYNTAX_ERRORS: Code = error(
+    "too-many-syntax-errors",
+    "a file has more than 100 syntax errors",
+    "\
+Past the first hundred, most errors are echoes of one that came before, or the file is no KDL at all. Reading stops there.
+
+Mend the first ones and check again.
+",
+);
+
+/// A brace is missing or one too many.
+pub static UNBALANCED_BRACE: Code = error(
+    "unbalanced-brace",
+    "a brace is missing, or one is too many",
+    "\
+Every block has an opening and a closing brace. Where one is missing, the blocks behind it land in the wrong place; labwright points at \
+the opening brace, and if the indentation tells, at the block that was most likely meant.
+
+```kdl
+vm web {
+    disk root {
+        size \"20GiB\"
+}
+```
+
+Write:
+
+```kdl
+vm web {
+    disk root {
+        size \"20GiB\"
+    }
+}
+```
+",
+);
+
+/// A comment has no end.
+pub static UNCLOSED_COMMENT: Code = error(
+    "unclosed-comment",
+    "a comment has no end",
+    "\
+`/*` begins a comment that ends at its own `*/`. Comments nest: a `/*` inside one needs a `*/` of its own. An unclosed one takes out the \
+rest of the file.
+
+```kdl
+/* the old machine /* and its disk */
+vm web
+```
+
+Write:
+
+```kdl
+/* the old machine /* and its disk */ */
+vm web
+```
+",
+);
+
+/// A string has no end.
+pub static UNCLOSED_STRING: Code = error(
+    "unclosed-string",
+    "a string has no closing quote",
+    "\
+A string in quotes ends in the line that it begins in. Text of several lines begins and ends with three quotes.
+
+```kdl
+domain \"example.org
+```
+
+Write:
+
+```kdl
+domain \"example.org\"
+```
+",
+);
+
+/// An interpolation outside quotes opens a block.
+pub static UNQUOTED_INTERPOLATION: Code = error(
+    "unquoted-interpolation",
+    "`${…}` or `{{…}}` stands without quotes",
+    "\
+A brace outside quotes opens a child block: `image ${TAG}` is a node `image` with a child `TAG`. In quotes it is text, and labwright \
+passes it on as it is.
+
+```kdl
+hostname ${NAME}
+```
+
+Write:
+
+```kdl
+hostname \"${NAME}\"
+```
+",
+);
+
+/// Text that needs quotes has none.
+pub static UNQUOTED_TEXT: Code = error(
+    "unquoted-text",
+    "an address, size, port, path or URL stands without quotes",
+    "\
+A bare word can't begin like a number and can't have a slash. So addresses, networks, sizes, durations, ports with a protocol, paths and \
+URLs need quotes. `https://example.org` would be the word `https:` with a comment behind it.
+
+```kdl
+address lan 192.168.1.101
+memory 30GiB
+expose 8096/tcp
+mount /mnt/media
+```
+
+Write:
+
+```kdl
+address lan \"192.168.1.101\"
+memory \"30GiB\"
+expose \"8096/tcp\"
+mount \"/mnt/media\"
+```
+",
+);

@@ -1,0 +1,322 @@
+//! What can be wrong with KDL text, and the words for it.
+
+use super::{DEEPEST, codes};
+use crate::diag::{Code, Diagnostic};
+use crate::source::{FileId, Span};
+
+/// Is one place where the text is not KDL.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub kind: Kind,
+    start: usize,
+    end: usize,
+    /// A second place that has to do with it.
+    other: Option<(usize, usize)>,
+}
+
+/// Says what is wrong there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Forbidden(char),
+    Unquoted,
+    SingleQuotes,
+    NumberAsName,
+    Interpolation,
+    KeywordWithoutHash,
+    UnknownKeyword,
+    HashComment,
+    NumberTooLarge,
+    UnclosedString,
+    BadEscape,
+    MultilineStart,
+    MultilineEnd,
+    MultilineIndent,
+    UnclosedComment,
+    UnclosedBlock,
+    StrayBrace,
+    BlockWithoutName,
+    SecondBlock,
+    EntryAfterBlock,
+    MissingSpace,
+    EqualsAfterName,
+    EqualsAfterValue,
+    MissingValue,
+    BadAnnotation,
+    AnnotationAlone,
+    StrayParenthesis,
+    StrayBackslash,
+    Brackets,
+    LoneSemicolon,
+    SlashdashAlone,
+    OldVersion,
+    TooDeep,
+    TooMany,
+}
+
+impl Fault {
+    /// Makes a fault at `start..end`.
+    pub fn new(kind: Kind, start: usize, end: usize) -> Self {
+        Self { kind, start, end, other: None }
+    }
+
+    /// Adds the second place.
+    pub fn with(self, start: usize, end: usize) -> Self {
+        Self { other: self.other.or(Some((start, end))), ..self }
+    }
+
+    /// Puts it into words.
+    pub fn diagnostic(&self, text: &str, file: FileId) -> Diagnostic {
+        let place = |start, end| Span::new(file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX));
+        let written = text.get(self.start..self.end).unwrap_or_default();
+        let words = words(self.kind, written);
+        let mut diagnostic = Diagnostic::new(words.code, place(self.start, self.end), words.message).caption(words.caption);
+        if !words.help.is_empty() {
+            diagnostic = diagnostic.help(words.help);
+        }
+        if let Some((start, end)) = self.other {
+            diagnostic = diagnostic.label(place(start, end), words.other);
+        }
+        diagnostic
+    }
+}
+
+struct Words {
+    code: &'static Code,
+    message: String,
+    caption: &'static str,
+    help: String,
+    other: &'static str,
+}
+
+fn words(kind: Kind, written: &str) -> Words {
+    let shown = shorten(written);
+    let quoted = quote(written);
+    let say =
+        |code, message: &str, caption, help: &str| Words { code, message: message.to_owned(), caption, help: help.to_owned(), other: "" };
+    match kind {
+        Kind::Forbidden(character) => say(
+            &codes::FORBIDDEN_CHARACTER,
+            &format!("the file holds the character U+{:04X}, which KDL allows nowhere", u32::from(character)),
+            if character == '\0' { "a NUL byte: is this a text file?" } else { "an invisible character" },
+            &format!("delete it; inside a quoted string it can be written as `\\u{{{:x}}}`", u32::from(character)),
+        ),
+        Kind::Unquoted => {
+            let what = what_is(written);
+            say(&codes::UNQUOTED_TEXT, &format!("{what} `{shown}` stands without quotes"), "", &format!("write `{quoted}`"))
+        }
+        Kind::SingleQuotes => say(
+            &codes::UNQUOTED_TEXT,
+            "single quotes mean nothing in KDL",
+            "the quote becomes a part of the word",
+            "write text in double quotes: `\"…\"`",
+        ),
+        Kind::NumberAsName => say(
+            &codes::UNQUOTED_TEXT,
+            &format!("`{shown}` begins like a number and can't be the name of a node"),
+            "a line begins with a name",
+            &format!("put the name of the setting before it, or quotes around it: `{quoted}`"),
+        ),
+        Kind::Interpolation => say(
+            &codes::UNQUOTED_INTERPOLATION,
+            &format!("`{shown}` opens a child block, since it stands without quotes"),
+            "",
+            &format!("write `{quoted}`; labwright passes it on as it is"),
+        ),
+        Kind::KeywordWithoutHash => say(
+            &codes::KEYWORD_WITHOUT_HASH,
+            &format!("the bare word `{shown}` is not allowed: KDL 2 writes it with a `#`"),
+            "",
+            &format!("write `#{written}`, or `\"{written}\"` for the text"),
+        ),
+        Kind::UnknownKeyword => say(
+            &codes::KEYWORD_WITHOUT_HASH,
+            &format!("KDL has no keyword `{shown}`"),
+            "",
+            &format!("the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text as `{quoted}`"),
+        ),
+        Kind::HashComment => say(&codes::HASH_COMMENT, "`#` begins no comment in KDL", "", "write `//` before a comment"),
+        Kind::NumberTooLarge => say(
+            &codes::NUMBER_OUT_OF_RANGE,
+            &format!("the number `{shown}` is too large"),
+            "more than 127 bits",
+            &format!("write `{quoted}` if it is a name or a serial number"),
+        ),
+        Kind::UnclosedString => say(
+            &codes::UNCLOSED_STRING,
+            "this string is not closed",
+            "it begins here",
+            if written.contains("\"\"\"") {
+                "write `\"\"\"` (and as many `#` as at its beginning) on a line of its own behind the text"
+            } else {
+                "close it in the same line; text of several lines begins and ends with `\"\"\"`"
+            },
+        ),
+        Kind::BadEscape => say(
+            &codes::BAD_ESCAPE,
+            &format!("`{shown}` is no escape"),
+            "",
+            "write `\\\\` for a backslash, or a raw string, where it means nothing: `#\"…\"#`; the escapes are `\\\\ \\\" \\n \\r \\t \\s \\b \\f \\u{…}`",
+        ),
+        Kind::MultilineStart => say(
+            &codes::MULTILINE_STRING,
+            "text follows `\"\"\"` in the same line",
+            "",
+            "begin the text on the next line, or write it in single `\"`",
+        ),
+        Kind::MultilineEnd => say(
+            &codes::MULTILINE_STRING,
+            "the closing `\"\"\"` must stand on a line of its own",
+            "",
+            "move it to the next line; the blanks before it are taken off every line of the text",
+        ),
+        Kind::MultilineIndent => Words {
+            other: "every line begins with the blanks that stand before this",
+            ..say(
+                &codes::MULTILINE_STRING,
+                "this line is indented less than the closing `\"\"\"`",
+                "",
+                "indent every line of the text at least as far as its closing `\"\"\"`, with the same blanks",
+            )
+        },
+        Kind::UnclosedComment => {
+            say(&codes::UNCLOSED_COMMENT, "this comment is not closed", "it begins here", "write `*/` where it ends; comments nest")
+        }
+        Kind::UnclosedBlock => Words {
+            other: "this closes it, but stands as far left as an outer block",
+            ..say(&codes::UNBALANCED_BRACE, "this `{` is not closed", "the block begins here", "write `}` where the block ends")
+        },
+        Kind::StrayBrace => {
+            say(&codes::UNBALANCED_BRACE, "this `}` closes nothing", "", "delete it, or look for a block above that was closed too early")
+        }
+        Kind::BlockWithoutName => say(
+            &codes::BLOCK_WITHOUT_NAME,
+            "a block stands where the name of a node should",
+            "",
+            "write `{` in the line of the node that it belongs to",
+        ),
+        Kind::SecondBlock => {
+            say(&codes::BLOCK_WITHOUT_NAME, "a node has one block at most", "a second one", "write its nodes into the first block")
+        }
+        Kind::EntryAfterBlock => say(
+            &codes::MISSING_SEPARATOR,
+            "something stands behind the block of a node",
+            "",
+            "write values before the block, and the next node on a line of its own or behind a `;`",
+        ),
+        Kind::MissingSpace => say(&codes::MISSING_SEPARATOR, "a blank is missing between two values", "", "write a blank before this"),
+        Kind::EqualsAfterName => say(
+            &codes::MISPLACED_EQUALS,
+            "a node has its value behind its name, without `=`",
+            "",
+            "write `name value`; `=` is for properties: `node property=value`",
+        ),
+        Kind::EqualsAfterValue => {
+            say(&codes::MISPLACED_EQUALS, "`=` stands behind something that is no property's name", "", "write `property=value`")
+        }
+        Kind::MissingValue => {
+            say(&codes::MISPLACED_EQUALS, "a value is missing behind `=`", "", "write the value behind it; an empty text is `\"\"`")
+        }
+        Kind::BadAnnotation => {
+            say(&codes::BAD_ANNOTATION, "this type annotation is incomplete", "", "write one word in brackets: `(size)\"4GiB\"`")
+        }
+        Kind::AnnotationAlone => say(
+            &codes::BAD_ANNOTATION,
+            "a value is missing behind this type annotation",
+            "",
+            "write the value right behind it: `(size)\"4GiB\"`",
+        ),
+        Kind::StrayParenthesis => say(&codes::STRAY_CHARACTER, "this `)` closes nothing", "", "delete it, or write the text in quotes"),
+        Kind::StrayBackslash => say(
+            &codes::STRAY_CHARACTER,
+            "`\\` continues a line and must stand at its end",
+            "",
+            "write text that has a backslash in a raw string: `#\"…\"#`",
+        ),
+        Kind::Brackets => say(
+            &codes::STRAY_CHARACTER,
+            "KDL has no lists in brackets",
+            "",
+            "write the values one behind the other, without brackets and commas: `dns \"1.1.1.1\" \"9.9.9.9\"`",
+        ),
+        Kind::LoneSemicolon => say(&codes::STRAY_CHARACTER, "a `;` stands without a node before it", "", "delete it"),
+        Kind::SlashdashAlone => say(
+            &codes::SLASHDASH_WITHOUT_TARGET,
+            "`/-` has nothing to take out",
+            "",
+            "write it before a node, a value or a block; a comment begins with `//`",
+        ),
+        Kind::OldVersion => say(&codes::OLD_KDL_VERSION, "this file says that it is KDL 1", "", "rewrite it as KDL 2 and delete this line"),
+        Kind::TooDeep => say(
+            &codes::NESTING_TOO_DEEP,
+            &format!("blocks are nested deeper than {DEEPEST}"),
+            "reading stops here",
+            "look for a `}` that is missing above",
+        ),
+        Kind::TooMany => say(
+            &codes::TOO_MANY_SYNTAX_ERRORS,
+            "this file has too many syntax errors",
+            "reading stops here",
+            "mend the first ones; the rest often goes with them",
+        ),
+    }
+}
+
+/// Says what the writer of `text` most likely meant.
+fn what_is(text: &str) -> &'static str {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let lower = text.to_ascii_lowercase();
+    if let Some((address, length)) = text.split_once('/')
+        && digits(length)
+        && is_address(address)
+    {
+        return "the network";
+    }
+    if is_address(text) {
+        return "the address";
+    }
+    if let Some((port, protocol)) = lower.split_once('/')
+        && digits(port)
+        && matches!(protocol, "tcp" | "udp")
+    {
+        return "the port";
+    }
+    if lower.contains("://") || lower.ends_with(':') {
+        return "the URL";
+    }
+    if text.contains('/') {
+        return "the path";
+    }
+    let unit = lower.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
+    if unit.len() < lower.len() {
+        match unit {
+            "b" | "k" | "kb" | "kib" | "m" | "mb" | "mib" | "g" | "gb" | "gib" | "t" | "tb" | "tib" => return "the size",
+            "ms" | "s" | "min" | "h" | "d" | "w" | "y" => return "the duration",
+            "%" => return "the percentage",
+            _ => {}
+        }
+        if text.contains(':') && text.split(':').all(digits) {
+            return "the text";
+        }
+        if text.split('.').all(digits) {
+            return "the version";
+        }
+    }
+    "the text"
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Cuts what is too long for a line.
+fn shorten(text: &str) -> String {
+    let mut characters = text.chars();
+    let short: String = characters.by_ref().take(40).collect();
+    if characters.next().is_some() { format!("{short}…") } else { short }
+}
+
+/// Writes `text` as KDL has it in quotes.
+fn quote(text: &str) -> String {
+    let text = shorten(text);
+    if text.contains(['"', '\\']) && !text.contains("\"#") { format!("#\"{text}\"#") } else { format!("\"{text}\"") }
+}

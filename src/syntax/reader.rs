@@ -1,0 +1,556 @@
+//! Reads the nodes of one file.
+//!
+//! Goes over the text once, without recursion, and borrows from it. What it accepts is KDL v2; the property tests hold it against the
+//! `kdl` crate. It refuses a little more than KDL does: words that KDL reads as something their writer can't have meant.
+
+use std::borrow::Cow;
+
+use super::faults::{Fault, Kind};
+use super::scan::{Cursor, Unclosed};
+use super::{DEEPEST, Document, Entry, Node, PropertyEntry, Scalar, Text, numbers, scan, strings};
+use crate::source::{FileId, Span, Spanned};
+
+/// How many faults of one file are worth reading.
+const MOST_FAULTS: usize = 100;
+
+/// Reads `text`; returns every fault when there is one.
+pub(super) fn read(text: &str, file: FileId) -> Result<Document<'_>, Vec<Fault>> {
+    if let Some((at, character)) = scan::forbidden(text) {
+        return Err(vec![Fault::new(Kind::Forbidden(character), at, at + character.len_utf8())]);
+    }
+    let mut reader = Reader {
+        cursor: Cursor::new(text),
+        file,
+        faults: Vec::new(),
+        nodes: Vec::new(),
+        blocks: Vec::new(),
+        spaced: false,
+        early_close: None,
+    };
+    reader.document();
+    if reader.faults.is_empty() { Ok(Document { nodes: reader.nodes }) } else { Err(reader.faults) }
+}
+
+struct Reader<'s> {
+    cursor: Cursor<'s>,
+    file: FileId,
+    faults: Vec<Fault>,
+    /// The finished nodes of the innermost open block.
+    nodes: Vec<Node<'s>>,
+    blocks: Vec<Block<'s>>,
+    /// Says whether a blank stands before the next byte.
+    spaced: bool,
+    /// The first block whose closing brace stands further left than its line: where a brace is missing, if one is.
+    early_close: Option<(usize, usize)>,
+}
+
+/// Is a node whose entries may go on.
+struct Pending<'s> {
+    node: Node<'s>,
+    /// `/-` stands before it.
+    discarded: bool,
+    /// It has had a block, discarded or not.
+    had_block: bool,
+    /// It has had its own block.
+    had_children: bool,
+}
+
+/// Is an open `{`.
+struct Block<'s> {
+    owner: Pending<'s>,
+    /// The nodes before the owner.
+    siblings: Vec<Node<'s>>,
+    discarded: bool,
+    open: usize,
+    /// The indentation of the line that `{` stands in.
+    indent: usize,
+}
+
+/// Says that a fault was recorded, and that the reader stands behind it.
+struct Failed;
+
+impl<'s> Reader<'s> {
+    fn document(&mut self) {
+        while self.faults.len() < MOST_FAULTS {
+            self.line_space();
+            match self.cursor.byte() {
+                None => return self.end_of_file(),
+                Some(b'}') => self.close_block(),
+                Some(_) => self.node(),
+            }
+        }
+        self.fault(Kind::TooMany, self.cursor.at, self.cursor.at);
+    }
+
+    fn end_of_file(&mut self) {
+        let Some(block) = self.blocks.last() else { return };
+        let fault = match self.early_close {
+            Some((open, close)) => Fault::new(Kind::UnclosedBlock, open, open + 1).with(close, close + 1),
+            None => Fault::new(Kind::UnclosedBlock, block.open, block.open + 1),
+        };
+        self.faults.push(fault);
+    }
+
+    fn close_block(&mut self) {
+        let at = self.cursor.at;
+        self.cursor.at += 1;
+        let Some(block) = self.blocks.pop() else {
+            return self.fault(Kind::StrayBrace, at, at + 1);
+        };
+        let first_on_line = self.cursor.line_token == at;
+        if first_on_line && at - self.cursor.line_start < block.indent && self.early_close.is_none() {
+            self.early_close = Some((block.open, at));
+        }
+        let mut owner = block.owner;
+        let children = std::mem::replace(&mut self.nodes, block.siblings);
+        owner.had_block = true;
+        if !block.discarded {
+            owner.had_children = true;
+            owner.node.children = children;
+        }
+        // A block that is taken out may stand right behind the node's own.
+        self.spaced = !block.discarded && self.cursor.looking_at("/-");
+        self.rest_of_node(owner);
+    }
+
+    fn open_block(&mut self, owner: Pending<'s>, discarded: bool) {
+        let open = self.cursor.at;
+        if self.blocks.len() == DEEPEST {
+            self.fault(Kind::TooDeep, open, open + 1);
+            return self.give_up();
+        }
+        if owner.had_children && !discarded {
+            self.fault(Kind::SecondBlock, open, open + 1);
+        }
+        self.cursor.at += 1;
+        let indent = self.cursor.line_token.saturating_sub(self.cursor.line_start);
+        self.blocks.push(Block { owner, siblings: std::mem::take(&mut self.nodes), discarded, open, indent });
+    }
+
+    fn node(&mut self) {
+        let mut discarded = false;
+        let mut first_of_file = false;
+        if self.cursor.looking_at("/-") {
+            let start = self.cursor.at;
+            first_of_file = start == self.cursor.line_start && start <= 3;
+            discarded = true;
+            self.cursor.at += 2;
+            self.line_space();
+            if matches!(self.cursor.byte(), None | Some(b'}' | b';' | b'/')) {
+                self.fault(Kind::SlashdashAlone, start, start + 2);
+                if self.cursor.byte() != Some(b'}') {
+                    self.cursor.skip_character();
+                }
+                return;
+            }
+        }
+        let start = self.cursor.at;
+        match self.cursor.byte() {
+            Some(b'{') if !self.cursor.looking_at("{{") => self.fault(Kind::BlockWithoutName, start, start + 1),
+            Some(b';') => {
+                self.cursor.at += 1;
+                return self.fault(Kind::LoneSemicolon, start, start + 1);
+            }
+            Some(b'#') if !self.raw_string_follows() => {
+                self.cursor.skip_to_newline();
+                return self.fault(Kind::HashComment, start, start + 1);
+            }
+            _ => {}
+        }
+        let empty = Spanned::new(Cow::Borrowed(""), self.span(start, start));
+        let mut node = Node {
+            annotation: None,
+            name: empty,
+            arguments: Vec::new(),
+            properties: Vec::new(),
+            children: Vec::new(),
+            span: self.span(start, start),
+        };
+        self.spaced = true;
+        let Ok(()) = self.header(&mut node) else {
+            return self.rest_of_node(Pending { node, discarded, had_block: false, had_children: false });
+        };
+        node.span.end = node.name.span.end;
+        let marker = first_of_file && node.name.value == "kdl-version";
+        self.spaced = false;
+        if marker {
+            self.version_marker(start);
+        }
+        if self.cursor.byte() == Some(b'=') || self.equals_follows() {
+            self.fault(Kind::EqualsAfterName, self.cursor.at, self.cursor.at + 1);
+            self.cursor.at += 1;
+            self.spaced = true;
+        }
+        self.rest_of_node(Pending { node, discarded, had_block: false, had_children: false });
+    }
+
+    fn header(&mut self, node: &mut Node<'s>) -> Result<(), Failed> {
+        if self.cursor.byte() == Some(b'{') {
+            return Err(Failed);
+        }
+        node.annotation = self.annotation()?;
+        let start = self.cursor.at;
+        if numbers::begins(self.cursor.rest()) {
+            self.cursor.skip_to_blank();
+            self.fault(Kind::NumberAsName, start, self.cursor.at);
+            return Err(Failed);
+        }
+        node.name = self.string()?;
+        Ok(())
+    }
+
+    /// Reads entries, discarded entries, blocks, up to the end of the node or into its block.
+    fn rest_of_node(&mut self, mut pending: Pending<'s>) {
+        while self.faults.len() < MOST_FAULTS {
+            self.node_space();
+            let start = self.cursor.at;
+            match self.cursor.byte() {
+                None | Some(b'}') => return self.finish(pending),
+                Some(b';') => {
+                    self.cursor.at += 1;
+                    return self.finish(pending);
+                }
+                Some(b'{') if self.cursor.looking_at("{{") => {
+                    self.interpolation(start);
+                    continue;
+                }
+                Some(b'{') => return self.open_block(pending, false),
+                Some(b'/') if self.cursor.byte_ahead(1) == Some(b'/') => return self.finish(pending),
+                Some(_) if self.cursor.newline() > 0 => return self.finish(pending),
+                Some(_) if !self.spaced => {
+                    self.unexpected_behind_value(&pending);
+                    continue;
+                }
+                Some(b'/') if self.cursor.byte_ahead(1) == Some(b'-') => {
+                    self.cursor.at += 2;
+                    self.line_space();
+                    match self.cursor.byte() {
+                        Some(b'{') => return self.open_block(pending, true),
+                        None | Some(b'}' | b';' | b'/') => {
+                            self.fault(Kind::SlashdashAlone, start, start + 2);
+                            continue;
+                        }
+                        Some(_) => {
+                            if pending.had_block {
+                                self.fault(Kind::EntryAfterBlock, start, start + 2);
+                            }
+                            self.spaced = false;
+                            let _ = self.entry();
+                            continue;
+                        }
+                    }
+                }
+                Some(_) => {}
+            }
+            self.spaced = false;
+            let entry = self.entry();
+            if pending.had_block {
+                self.fault(Kind::EntryAfterBlock, start, self.cursor.at.max(start + 1));
+            }
+            let Ok((name, entry)) = entry else { continue };
+            pending.node.span.end = entry.value.span.end;
+            match name {
+                Some(name) => pending.node.properties.push(PropertyEntry { name, entry }),
+                None => pending.node.arguments.push(entry),
+            }
+        }
+    }
+
+    fn finish(&mut self, pending: Pending<'s>) {
+        if !pending.discarded {
+            self.nodes.push(pending.node);
+        }
+    }
+
+    /// Reads one argument or property.
+    fn entry(&mut self) -> Result<(Option<Spanned<Text<'s>>>, Entry<'s>), Failed> {
+        let annotation = self.annotation()?;
+        let value = self.scalar()?;
+        if !matches!(value.value, Scalar::Text(_)) || annotation.is_some() {
+            return Ok((None, Entry { annotation, value }));
+        }
+        if self.cursor.byte() != Some(b'=') && !self.equals_follows() {
+            return Ok((None, Entry { annotation, value }));
+        }
+        let equals = self.cursor.at;
+        self.cursor.at += 1;
+        self.node_space();
+        self.spaced = false;
+        if matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=')) || self.cursor.newline() > 0 || self.cursor.looking_at("//")
+        {
+            self.fault(Kind::MissingValue, equals, equals + 1);
+            self.cursor.at += usize::from(self.cursor.byte() == Some(b'='));
+            return Err(Failed);
+        }
+        let name = match value.value {
+            Scalar::Text(text) => Spanned::new(text, value.span),
+            _ => return Err(Failed),
+        };
+        let annotation = self.annotation()?;
+        let value = self.scalar()?;
+        Ok((Some(name), Entry { annotation, value }))
+    }
+
+    /// Moves past blanks to a `=`; without one, keeps in mind that there were blanks.
+    fn equals_follows(&mut self) -> bool {
+        self.node_space();
+        self.cursor.byte() == Some(b'=')
+    }
+
+    fn annotation(&mut self) -> Result<Option<Spanned<Text<'s>>>, Failed> {
+        if self.cursor.byte() != Some(b'(') {
+            return Ok(None);
+        }
+        let open = self.cursor.at;
+        self.cursor.at += 1;
+        self.node_space();
+        if self.cursor.byte() == Some(b')') {
+            self.cursor.at += 1;
+            self.fault(Kind::BadAnnotation, open, self.cursor.at);
+            return Err(Failed);
+        }
+        let word = self.string()?;
+        self.node_space();
+        if self.cursor.byte() != Some(b')') {
+            self.fault(Kind::BadAnnotation, open, open + 1);
+            self.skip_line();
+            return Err(Failed);
+        }
+        self.cursor.at += 1;
+        self.node_space();
+        self.spaced = false;
+        let nothing_follows = matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=' | b')' | b'('));
+        if nothing_follows || self.cursor.newline() > 0 || self.cursor.looking_at("//") || self.cursor.looking_at("/-") {
+            self.fault(Kind::AnnotationAlone, open, word.span.end as usize + 1);
+            if self.cursor.looking_at("/-") || matches!(self.cursor.byte(), Some(b'=' | b')' | b'(')) {
+                self.skip_line();
+            }
+            return Err(Failed);
+        }
+        Ok(Some(word))
+    }
+
+    fn scalar(&mut self) -> Result<Spanned<Scalar<'s>>, Failed> {
+        let start = self.cursor.at;
+        if self.cursor.byte() == Some(b'#') && !self.raw_string_follows() {
+            return self.keyword();
+        }
+        if !numbers::begins(self.cursor.rest()) {
+            let text = self.string()?;
+            return Ok(Spanned::new(Scalar::Text(text.value), text.span));
+        }
+        self.cursor.skip_word();
+        match numbers::parse(self.cursor.since(start)) {
+            Ok(_) if self.word_goes_on() => self.unquoted(start),
+            Ok(number) => Ok(Spanned::new(number, self.span(start, self.cursor.at))),
+            Err(numbers::NotNumber::TooLarge) if !self.word_goes_on() => {
+                self.fault(Kind::NumberTooLarge, start, self.cursor.at);
+                Err(Failed)
+            }
+            Err(_) => self.unquoted(start),
+        }
+    }
+
+    fn keyword(&mut self) -> Result<Spanned<Scalar<'s>>, Failed> {
+        let start = self.cursor.at;
+        self.cursor.at += 1;
+        self.cursor.skip_word();
+        let scalar = match self.cursor.since(start) {
+            "#true" => Scalar::Bool(true),
+            "#false" => Scalar::Bool(false),
+            "#null" => Scalar::Null,
+            "#inf" => Scalar::Float(f64::INFINITY),
+            "#-inf" => Scalar::Float(f64::NEG_INFINITY),
+            "#nan" => Scalar::Float(f64::NAN),
+            word => {
+                let kind = if word == "#" { Kind::HashComment } else { Kind::UnknownKeyword };
+                if word == "#" {
+                    self.cursor.skip_to_newline();
+                }
+                self.fault(kind, start, start + word.len());
+                return Err(Failed);
+            }
+        };
+        Ok(Spanned::new(scalar, self.span(start, self.cursor.at)))
+    }
+
+    /// Reads a string of any form.
+    fn string(&mut self) -> Result<Spanned<Text<'s>>, Failed> {
+        let start = self.cursor.at;
+        let text = match self.cursor.byte() {
+            Some(b'"') => strings::quoted(&mut self.cursor),
+            Some(b'#') if self.raw_string_follows() => strings::raw(&mut self.cursor),
+            _ => return self.bare_word(),
+        };
+        match text {
+            Ok(text) => Ok(Spanned::new(text, self.span(start, self.cursor.at))),
+            Err(fault) => {
+                self.faults.push(fault);
+                Err(Failed)
+            }
+        }
+    }
+
+    fn bare_word(&mut self) -> Result<Spanned<Text<'s>>, Failed> {
+        let start = self.cursor.at;
+        self.cursor.skip_word();
+        let word = self.cursor.since(start);
+        let next = self.cursor.byte();
+        if word.ends_with('$') && next == Some(b'{') {
+            self.interpolation(start);
+            return Err(Failed);
+        }
+        if word.ends_with(':') && self.cursor.looking_at("//") || word.is_empty() || word.starts_with('\'') || self.word_goes_on() {
+            return self.unquoted(start);
+        }
+        if numbers::begins(word.as_bytes()) {
+            return self.unquoted(start);
+        }
+        if matches!(word, "true" | "false" | "null" | "inf" | "-inf" | "nan") {
+            self.fault(Kind::KeywordWithoutHash, start, self.cursor.at);
+            return Err(Failed);
+        }
+        Ok(Spanned::new(Cow::Borrowed(word), self.span(start, self.cursor.at)))
+    }
+
+    /// Says whether the word that ends here goes on with a character that a bare word can't have.
+    fn word_goes_on(&self) -> bool {
+        match self.cursor.byte() {
+            Some(b'/') => !matches!(self.cursor.byte_ahead(1), Some(b'/' | b'*')),
+            Some(b'\\') => self.cursor.byte_ahead(1).is_some_and(scan::is_word),
+            Some(b'"' | b'#' | b'(' | b'[' | b']') => true,
+            _ => false,
+        }
+    }
+
+    /// Records that text from `start` on needs quotes, and moves past it.
+    fn unquoted<T>(&mut self, start: usize) -> Result<T, Failed> {
+        self.cursor.at = start;
+        let kind = match self.cursor.byte() {
+            Some(b'[' | b']') => Kind::Brackets,
+            Some(b'\'') => Kind::SingleQuotes,
+            Some(b')') => Kind::StrayParenthesis,
+            Some(b'\\') => Kind::StrayBackslash,
+            Some(b'=') => Kind::EqualsAfterValue,
+            _ => Kind::Unquoted,
+        };
+        if matches!(kind, Kind::StrayParenthesis | Kind::StrayBackslash | Kind::EqualsAfterValue) {
+            self.cursor.at += 1;
+            self.fault(kind, start, self.cursor.at);
+            self.spaced = true;
+            return Err(Failed);
+        }
+        self.cursor.skip_to_blank();
+        if self.cursor.at == start {
+            self.cursor.skip_character();
+        }
+        if kind == Kind::Unquoted && self.cursor.since(start).ends_with('$') && self.cursor.byte() == Some(b'{') {
+            self.interpolation(start);
+            return Err(Failed);
+        }
+        let text = self.cursor.since(start);
+        // What an annotation's closing bracket ends belongs to the annotation alone.
+        let text = if text.contains('(') { text } else { text.trim_end_matches(')') };
+        self.fault(kind, start, start + text.len().max(1));
+        if text.contains('"') || matches!(kind, Kind::Brackets | Kind::SingleQuotes) {
+            self.skip_line();
+        }
+        Err(Failed)
+    }
+
+    /// Records `${…}` or `{{…}}` outside quotes; the next byte is the first brace.
+    fn interpolation(&mut self, start: usize) {
+        let open = self.cursor.at;
+        self.cursor.skip_to_newline();
+        let line = self.cursor.since(open);
+        let (closing, length) = if line.starts_with("{{") { ("}}", 2) } else { ("}", 1) };
+        self.cursor.at = open + line.find(closing).map_or(line.len(), |at| at + length);
+        self.cursor.skip_word();
+        self.fault(Kind::Interpolation, start, self.cursor.at);
+        self.spaced = true;
+    }
+
+    fn version_marker(&mut self, start: usize) {
+        let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
+        let version = rest.trim_start_matches([' ', '\t']);
+        if version.strip_prefix('1').is_some_and(|behind| behind.is_empty() || behind.starts_with(char::is_whitespace)) {
+            self.fault(Kind::OldVersion, start, self.cursor.at);
+        }
+    }
+
+    /// Records what stands behind a value or a block without a blank, and moves past it.
+    fn unexpected_behind_value(&mut self, pending: &Pending<'s>) {
+        let start = self.cursor.at;
+        match self.cursor.byte() {
+            Some(byte @ (b'=' | b')' | b'\\')) => {
+                let kind = match byte {
+                    b'=' => Kind::EqualsAfterValue,
+                    b')' => Kind::StrayParenthesis,
+                    _ => Kind::StrayBackslash,
+                };
+                self.cursor.at += 1;
+                self.fault(kind, start, self.cursor.at);
+            }
+            Some(_) if pending.had_block => {
+                self.fault(Kind::EntryAfterBlock, start, start + 1);
+                self.skip_line();
+            }
+            _ => self.fault(Kind::MissingSpace, start, start + 1),
+        }
+        self.spaced = true;
+    }
+
+    fn raw_string_follows(&self) -> bool {
+        let rest = self.cursor.rest();
+        let hashes = rest.iter().take_while(|byte| **byte == b'#').count();
+        hashes > 0 && rest.get(hashes) == Some(&b'"')
+    }
+
+    /// Moves to the end of the line, or to a brace or `;` before it that no quotes hide.
+    fn skip_line(&mut self) {
+        while let Some(byte) = self.cursor.byte() {
+            match byte {
+                b'{' | b'}' | b';' => break,
+                // A fault in the string is no news: the line has one already.
+                b'"' => drop(strings::quoted(&mut self.cursor)),
+                b'/' if self.cursor.byte_ahead(1) == Some(b'/') => break,
+                _ if self.cursor.newline() > 0 => break,
+                _ => self.cursor.skip_character(),
+            }
+        }
+        self.spaced = true;
+    }
+
+    fn node_space(&mut self) {
+        match self.cursor.skip_node_space() {
+            Ok(any) => self.spaced |= any,
+            Err(unclosed) => self.unclosed_comment(&unclosed),
+        }
+    }
+
+    fn line_space(&mut self) {
+        if let Err(unclosed) = self.cursor.skip_line_space() {
+            self.unclosed_comment(&unclosed);
+        }
+    }
+
+    fn unclosed_comment(&mut self, unclosed: &Unclosed) {
+        self.fault(Kind::UnclosedComment, unclosed.0, unclosed.0 + 2);
+        self.give_up();
+    }
+
+    /// Reads no further: what follows would only repeat the last fault in other words.
+    fn give_up(&mut self) {
+        self.cursor.at = self.cursor.text.len();
+        self.blocks.clear();
+    }
+
+    fn fault(&mut self, kind: Kind, start: usize, end: usize) {
+        self.faults.push(Fault::new(kind, start, end));
+    }
+
+    /// Makes a span; a file is far below 4 GiB.
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
+    }
+}
