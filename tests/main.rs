@@ -3,6 +3,7 @@
 
 mod consumers;
 mod release;
+mod source;
 mod stubs;
 mod syntax;
 mod trixie;

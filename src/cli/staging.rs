@@ -34,12 +34,16 @@ impl OutputError {
     }
 
     fn disk(path: &Path, error: &io::Error) -> Self {
-        let help = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room, then run the command again",
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "name a folder that you may write to with `--out`",
-            _ => "see that the disk is well, then run the command again",
+        // The kind's own words are short and the same on every system.
+        let kind = error.kind();
+        let (why, help) = match kind {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (kind.to_string(), "make room, then run the command again"),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                (kind.to_string(), "name a folder that you may write to with `--out`")
+            }
+            _ => (error.to_string(), "see that the disk is well, then run the command again"),
         };
-        Self { problem: format!("can't write `{}`: {error}", path.display()), help: format!("{help}; what was there is as it was") }
+        Self { problem: format!("can't write `{}`: {why}", path.display()), help: format!("{help}; what was there is as it was") }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bundles and releases: what is packed, what is read back, what is refused.
 
+mod disk;
 mod folder;
 mod hostile;
 mod pack;

@@ -1,0 +1,254 @@
+//! Disks that fill up, folders that belong to somebody else, runs that are cut off: the target is as it was or whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use labwright::artifact::Kind;
+use labwright::bundle::Packer;
+use labwright::cli::folder;
+use labwright::cli::interrupt::Interrupt;
+use labwright::cli::output::ReleaseWriter;
+use labwright::cli::staging::OutputError;
+use rayon::prelude::*;
+use tempfile::TempDir;
+
+use super::folder::{verify, write};
+use super::{artifacts, identity};
+
+fn base() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Lists every name below `base`, hidden ones too.
+fn names(base: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(base).expect("a folder").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn says(error: &OutputError, base: &Path) -> String {
+    format!("{error}\n{}", error.help).replace(&base.display().to_string(), "BASE")
+}
+
+#[test]
+fn a_release_takes_the_place_of_the_one_before() {
+    let base = base();
+    let target = base.path().join("release");
+    let old = ReleaseWriter::new(&target, &Interrupt::default()).expect("it starts");
+    old.add_review(&BTreeMap::from([("old.html".to_owned(), Vec::new())])).expect("it is written");
+    old.finish(b"{\"format\": \"labwright.release/1\"}").expect("it is written");
+    assert!(target.join("review/old.html").exists());
+
+    write(&target, &Interrupt::default()).expect("it is replaced");
+    assert_eq!(verify(&target), Vec::<String>::new());
+    assert_eq!(names(base.path()), ["release"]);
+}
+
+#[test]
+fn what_no_build_wrote_is_never_replaced() {
+    let base = base();
+    let target = |name: &str| base.path().join(name);
+    fs::write(target("file"), "mine").expect("write");
+    fs::create_dir_all(target("folder/sub")).expect("a folder");
+    fs::write(target("folder/sub/mine"), "mine").expect("write");
+    fs::create_dir(target("claims")).expect("a folder");
+    fs::write(target("claims/release.json"), "{}").expect("write");
+    write(&target("release"), &Interrupt::default()).expect("it is written");
+    fs::write(target("release/notes.txt"), "mine").expect("write");
+    let before = names(base.path());
+
+    let errors: Vec<String> = ["file", "folder", "claims", "release"]
+        .map(|name| says(&write(&target(name), &Interrupt::default()).expect_err("it is refused"), base.path()))
+        .into();
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    won't write to `BASE/file`: a file is there
+    remove it, or name another folder with `--out`
+    won't write to `BASE/folder`: it is no release that labwright wrote
+    name another folder with `--out`, or move this one away
+    won't write to `BASE/claims`: it is no release that labwright wrote
+    name another folder with `--out`, or move this one away
+    won't write to `BASE/release`: `notes.txt` in it was not put there by a build
+    move it elsewhere, then run the command again
+    "#);
+    assert_eq!(names(base.path()), before);
+    assert!(target("folder/sub/mine").exists() && target("release/notes.txt").exists());
+}
+
+#[test]
+fn an_empty_folder_and_a_link_to_a_release_are_places_to_write_to() {
+    let base = base();
+    let empty = base.path().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    write(&empty, &Interrupt::default()).expect("it is written");
+    let link = base.path().join("link");
+    std::os::unix::fs::symlink(&empty, &link).expect("a link");
+    write(&link, &Interrupt::default()).expect("it is written");
+    assert!(link.is_symlink());
+    assert_eq!(verify(&link), Vec::<String>::new());
+    assert_eq!(names(base.path()), ["empty", "link"]);
+}
+
+#[test]
+fn an_interrupted_build_leaves_nothing() {
+    let base = base();
+    let target = base.path().join("outputs/deeper/release");
+    let interrupt = Interrupt::default();
+    let writer = ReleaseWriter::new(&target, &interrupt).expect("it starts");
+    writer.add_review(&BTreeMap::from([("report.html".to_owned(), Vec::new())])).expect("it is written");
+    interrupt.ask();
+    let error = writer.finish(b"{}").expect_err("it was interrupted");
+    insta::assert_snapshot!(says(&error, base.path()), @r#"
+    interrupted
+    what was there is as it was
+    "#);
+    assert_eq!(names(base.path()), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_killed_build_left_is_removed_and_a_live_one_is_not() {
+    let base = base();
+    let target = base.path().join("release");
+    let dead = base.path().join(".labwright-staging-release-dead00");
+    fs::create_dir_all(dead.join("new")).expect("a folder");
+    fs::write(dead.join("lock"), "").expect("write");
+    let of_another_target = base.path().join(".labwright-staging-release-2-dead00");
+    fs::create_dir(&of_another_target).expect("a folder");
+    fs::write(of_another_target.join("lock"), "").expect("write");
+
+    let first = ReleaseWriter::new(&target, &Interrupt::default()).expect("it starts");
+    assert!(!dead.exists() && of_another_target.exists());
+    write(&target, &Interrupt::default()).expect("a second build beside it");
+    assert_eq!(verify(&target), Vec::<String>::new());
+    first.finish(b"{\"format\": \"labwright.release/1\"}").expect("the first is still alive");
+    assert_eq!(names(base.path()), [".labwright-staging-release-2-dead00", "release"]);
+}
+
+#[test]
+fn a_release_that_a_killed_build_had_moved_aside_comes_back() {
+    let base = base();
+    let target = base.path().join("release");
+    write(&target, &Interrupt::default()).expect("it is written");
+    fs::rename(&target, base.path().join(".labwright-aside-release")).expect("rename");
+    drop(ReleaseWriter::new(&target, &Interrupt::default()).expect("it starts"));
+    assert_eq!(verify(&target), Vec::<String>::new());
+    assert_eq!(names(base.path()), ["release"]);
+}
+
+#[test]
+fn a_file_written_twice_is_an_error() {
+    let base = base();
+    let writer = ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
+    let bundle = || Packer::new().pack(&identity("a"), &artifacts()).expect("it packs");
+    writer.add_bundle(bundle()).expect("once");
+    assert!(writer.add_bundle(bundle()).expect_err("twice").problem.ends_with("File exists (os error 17)"));
+}
+
+#[test]
+fn bundles_are_written_from_many_threads() {
+    let base = base();
+    let target = base.path().join("release");
+    let writer = ReleaseWriter::new(&target, &Interrupt::default()).expect("it starts");
+    let packer = Packer::new();
+    (0..64).into_par_iter().for_each(|index| {
+        let mut artifacts = artifacts();
+        artifacts.add("own.txt", Kind::Text, index.to_string(), Vec::new());
+        let bundle = packer.pack(&identity(&format!("m{index}")), &artifacts).expect("it packs");
+        writer.add_bundle(bundle).expect("it is written");
+    });
+    writer.finish(b"{}").expect("it is written");
+    assert_eq!(folder::list(&target).expect("a folder").len(), 66);
+}
+
+#[cfg(unix)]
+#[test]
+fn modes_do_not_depend_on_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let base = base();
+    let target = base.path().join("release");
+    write(&target, &Interrupt::default()).expect("it is written");
+    let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o7777;
+    assert_eq!([&target, &target.join("review")].map(|path| mode(path)), [0o755, 0o755]);
+    for name in folder::list(&target).expect("a folder") {
+        assert_eq!(mode(&target.join(&name)), 0o644, "{name}");
+    }
+}
+
+/// A small file system of its own, gone with the value.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// Mounts it; only root can, and elsewhere the test is skipped.
+    fn new() -> Option<Self> {
+        let folder = base();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(folder.path()).output();
+        if mount.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "a tmpfs can't be mounted here");
+        eprintln!("skipped: a tmpfs can't be mounted here");
+        None
+    }
+
+    fn target(&self) -> PathBuf {
+        self.0.path().join("release")
+    }
+
+    fn make_read_only(&self) {
+        assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(self.0.path()).status().expect("mount").success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_one_clear_error_and_the_old_release_stands() {
+    let Some(disk) = SmallDisk::new() else { return };
+    write(&disk.target(), &Interrupt::default()).expect("the first release fits");
+    fs::write(disk.0.path().join("filler"), vec![0; 64 * 1024]).expect_err("the disk is full");
+    let error = write(&disk.target(), &Interrupt::default()).expect_err("the second does not fit");
+    insta::assert_snapshot!(says(&error, disk.0.path()), @r#"
+    can't write `BASE/release/home-intranet-48cae5cca299.tar.gz`: no storage space
+    make room, then run the command again; what was there is as it was
+    "#);
+    assert_eq!(names(disk.0.path()), ["filler", "release"]);
+    assert_eq!(verify(&disk.target()), Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_that_fills_up_half_way_leaves_nothing_new() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let writer = ReleaseWriter::new(&disk.target(), &Interrupt::default()).expect("it starts");
+    let review = |name: &str, size| writer.add_review(&BTreeMap::from([(name.to_owned(), vec![0; size])]));
+    review("fits", 1024).expect("it fits");
+    insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.0.path()), @r#"
+    can't write `BASE/release/review/too-large`: no storage space
+    make room, then run the command again; what was there is as it was
+    "#);
+    drop(writer);
+    assert_eq!(names(disk.0.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_read_only_disk_is_one_clear_error() {
+    let Some(disk) = SmallDisk::new() else { return };
+    write(&disk.target(), &Interrupt::default()).expect("the first release fits");
+    disk.make_read_only();
+    let error = write(&disk.target(), &Interrupt::default()).expect_err("nothing can be written");
+    insta::assert_snapshot!(says(&error, disk.0.path()), @r#"
+    can't write `BASE/release`: read-only filesystem or storage medium
+    name a folder that you may write to with `--out`; what was there is as it was
+    "#);
+    let deeper = disk.0.path().join("outputs/release");
+    insta::assert_snapshot!(says(&write(&deeper, &Interrupt::default()).expect_err("nothing can be written"), disk.0.path()), @r#"
+    can't write `BASE/outputs`: read-only filesystem or storage medium
+    name a folder that you may write to with `--out`; what was there is as it was
+    "#);
+    assert_eq!(verify(&disk.target()), Vec::<String>::new());
+}

@@ -1,0 +1,180 @@
+//! Lab folders as people have them, and as they should not: what is read, what is left out, what is refused.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use labwright::bundle::ids;
+use labwright::source::{Layer, Sources, Unreadable, layer_of, read_lab};
+use tempfile::TempDir;
+
+/// Makes a lab folder with these files.
+fn lab(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("write");
+    }
+    folder
+}
+
+fn read(folder: &TempDir) -> Sources {
+    read_lab(folder.path()).unwrap_or_else(|error| panic!("{:?}", error.diagnostics))
+}
+
+/// Returns the findings, one a line, and whether the disk is at fault.
+fn refusal(folder: &Path) -> (String, bool) {
+    let Unreadable { diagnostics, outside } = read_lab(folder).expect_err("it is refused");
+    let lines: Vec<String> = diagnostics
+        .iter()
+        .map(|found| format!("{}: {} ({})", found.code.name, found.message, found.help.as_deref().expect("a help line")))
+        .collect();
+    (lines.join("\n").replace(&folder.display().to_string(), "LAB"), outside)
+}
+
+/// Puts something wrong into a good lab, and returns the one line about it.
+fn spoiled(spoil: impl FnOnce(&Path)) -> (String, bool) {
+    let folder = lab(&[("lab.kdl", "edition 1\n"), ("sub/vm.kdl", "vm a\n")]);
+    spoil(folder.path());
+    refusal(folder.path())
+}
+
+#[test]
+fn what_belongs_to_a_lab_is_read_in_the_same_order_everywhere() {
+    let folder = lab(&[
+        ("services.kdl", "b"),
+        ("lab.kdl", "a"),
+        ("deep/er/x.kdl", "c"),
+        ("modules/plex/module.kdl", "d"),
+        ("modules/plex/config.xml.j2", "e"),
+        ("labwright.lock", "f"),
+        ("README.md", "not read"),
+        ("lab.kdl~", "not read"),
+        (".git/x.kdl", "not read"),
+        (".hidden.kdl", "not read"),
+        ("modules/plex/.module.kdl.swp", "not read"),
+        ("outputs/home-1/x.kdl", "not read"),
+        ("snapshots/home/x.kdl", "not read"),
+        ("target/x.kdl", "not read"),
+        ("sub/target/y.kdl", "g"),
+    ]);
+    let sources = read(&folder);
+    let seen: Vec<String> = sources
+        .files()
+        .filter(|(_, file)| file.layer != Layer::Builtin)
+        .map(|(_, file)| format!("{:?} {} {}", file.layer, file.path, file.text))
+        .collect();
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+    Site modules/plex/config.xml.j2 e
+    Site modules/plex/module.kdl d
+    Lab deep/er/x.kdl c
+    Lab lab.kdl a
+    Lab labwright.lock f
+    Lab services.kdl b
+    Lab sub/target/y.kdl g
+    "#);
+    for (_, file) in sources.files().filter(|(_, file)| file.layer != Layer::Builtin) {
+        assert_eq!(layer_of(&file.path), Some(file.layer), "{}", file.path);
+    }
+    let inputs: Vec<String> = ids::inputs(&sources).into_iter().map(|input| input.path).collect();
+    assert_eq!(inputs.len(), seen.len());
+    assert!(inputs.is_sorted());
+}
+
+#[test]
+fn the_input_id_tells_every_file_and_no_folder() {
+    let files = [("lab.kdl", "a"), ("services.kdl", "b")];
+    let id = |files: &[(&str, &str)], compiler: &str| ids::input_id("labwright.release/1", compiler, &read(&lab(files)));
+    let first = id(&files, "1.0.0");
+    assert_eq!(first, id(&files, "1.0.0"), "another folder, the same files");
+    let others = [
+        id(&files, "1.0.1"),
+        id(&[("lab.kdl", "a"), ("services.kdl", "B")], "1.0.0"),
+        id(&[("lab.kdl", "a"), ("service.kdl", "b")], "1.0.0"),
+        id(&[("lab.kdl", "a"), ("services.kdl", "b"), ("labwright.lock", "")], "1.0.0"),
+    ];
+    assert!(others.iter().all(|other| *other != first));
+}
+
+#[test]
+fn links_to_files_and_folders_elsewhere_are_followed() {
+    let shared = lab(&[("plex/module.kdl", "module plex"), ("net.kdl", "network lan")]);
+    let folder = lab(&[("lab.kdl", "a")]);
+    symlink(shared.path(), folder.path().join("modules")).expect("a link");
+    symlink(shared.path().join("net.kdl"), folder.path().join("net.kdl")).expect("a link");
+    symlink("nowhere", folder.path().join("notes.txt")).expect("a link");
+    let sources = read(&folder);
+    assert!(sources.find(Layer::Site, "modules/plex/module.kdl").is_some());
+    assert!(sources.find(Layer::Lab, "net.kdl").is_some());
+}
+
+#[test]
+fn what_the_lab_did_wrong_is_said_in_a_line() {
+    let mut problems = vec![
+        spoiled(|lab| fs::remove_file(lab.join("lab.kdl")).expect("remove")),
+        spoiled(|lab| symlink("..", lab.join("sub/loop")).expect("a link")),
+        spoiled(|lab| symlink("sub", lab.join("twin")).expect("a link")),
+        spoiled(|lab| fs::write(lab.join("latin.kdl"), b"caf\xe9").expect("write")),
+        spoiled(|lab| {
+            fs::create_dir(lab.join("modules")).expect("a folder");
+            fs::write(lab.join("modules/logo.png"), b"\x89PNG").expect("write");
+        }),
+        spoiled(|lab| fs::File::create(lab.join("large.kdl")).expect("a file").set_len(16 * 1024 * 1024 + 1).expect("a sparse file")),
+        spoiled(|lab| fs::write(lab.join("sub/VM.kdl"), "").expect("write")),
+        spoiled(|lab| fs::write(lab.join("Services.KDL"), "").expect("write")),
+        spoiled(|lab| fs::write(lab.join("a\\b.kdl"), "").expect("write")),
+        spoiled(|lab| fs::write(lab.join(std::ffi::OsStr::from_bytes(b"\xff.kdl")), "").expect("write")),
+        spoiled(|lab| assert!(Command::new("mkfifo").arg(lab.join("pipe.kdl")).status().expect("mkfifo").success())),
+    ];
+    problems.sort();
+    assert!(problems.iter().all(|(_, outside)| !outside));
+    let lines: Vec<String> = problems.into_iter().map(|(line, _)| line).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    folder-read-twice: `sub/loop` and the lab's folder are the same folder (remove the link)
+    folder-read-twice: `twin` and `sub` are the same folder (remove the link)
+    lab-without-lab-kdl: `LAB` has no `lab.kdl` (name the lab's folder, or start a lab with `labwright init`)
+    source-name-not-portable: `Services.KDL` does not end in `.kdl` (rename it)
+    source-name-not-portable: `a\\b.kdl` is no name that every system can hold (rename it)
+    source-name-not-portable: `�.kdl` is no name that every system can hold (rename it)
+    source-names-collide: `sub/VM.kdl` and `sub/vm.kdl` differ only by case (rename one of them)
+    source-not-a-file: `pipe.kdl` is no regular file (remove it, or move it out of the lab's folder)
+    source-not-text: `latin.kdl` is not UTF-8 text: byte 3 is wrong (save it as UTF-8; what is no text belongs outside `modules/`)
+    source-not-text: `modules/logo.png` is not UTF-8 text: byte 0 is wrong (save it as UTF-8; what is no text belongs outside `modules/`)
+    source-too-large: `large.kdl` has 16777217 bytes, the most is 16777216 (split it, or move it away)
+    "#);
+}
+
+#[test]
+fn what_the_disk_did_wrong_is_said_in_a_line() {
+    let nowhere = tempfile::tempdir().expect("a temporary folder").path().to_owned();
+    let problems = [
+        refusal(&nowhere),
+        spoiled(|lab| symlink("nowhere", lab.join("gone.kdl")).expect("a link")),
+        spoiled(|lab| symlink("self.kdl", lab.join("self.kdl")).expect("a link")),
+        // A file that holds more than its size says, as one does that grows while it is read.
+        spoiled(|lab| symlink("/proc/self/status", lab.join("grows.kdl")).expect("a link")),
+    ];
+    assert!(problems.iter().all(|(_, outside)| *outside));
+    let lines: Vec<String> = problems.into_iter().map(|(line, _)| line).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    source-unreadable: can't read `LAB`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
+    source-unreadable: can't read `LAB/gone.kdl`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
+    source-unreadable: can't read `LAB/self.kdl`: Too many levels of symbolic links (os error 40) (see that the disk is well, then run the command again)
+    source-changed-while-read: `grows.kdl` changed while the lab was read (run the command again once the folder is at rest)
+    "#);
+    let folder = lab(&[("lab.kdl", "a")]);
+    assert!(refusal(&folder.path().join("lab.kdl")).0.ends_with("(name the folder that holds `lab.kdl`)"));
+}
+
+#[test]
+fn everything_wrong_is_said_at_once() {
+    let (lines, _) = spoiled(|lab| {
+        fs::write(lab.join("latin.kdl"), b"caf\xe9").expect("write");
+        fs::write(lab.join("utf16.kdl"), b"\xff\xfea\0").expect("write");
+        symlink("..", lab.join("sub/loop")).expect("a link");
+    });
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+}
