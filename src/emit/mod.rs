@@ -6,6 +6,7 @@
 pub mod format;
 pub mod render;
 pub mod service_files;
+pub mod storage;
 
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
@@ -66,7 +67,7 @@ pub struct Emitter {
 }
 
 /// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
-pub const EMITTERS: &[Emitter] = &[service_files::EMITTER];
+pub const EMITTERS: &[Emitter] = &[service_files::EMITTER, storage::EMITTER];
 
 /// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what reads a changed file.
 pub const RUNNERS: &[Emitter] = &[];

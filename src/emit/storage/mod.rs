@@ -1,0 +1,112 @@
+//! Storage of hosts: pools, datasets, snapshots, the folders that VMs get by virtiofs and others by NFS.
+//!
+//! One script compares and sets; it never destroys. What the files hold is worked out in [`view`].
+
+mod view;
+
+use std::sync::LazyLock;
+
+use super::render::Templates;
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, Kind, OneWay, Phase};
+use crate::diag::Diagnostics;
+use crate::model::MachineKind;
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("storage.sh.j2", include_str!("storage.sh.j2")),
+        ("sanoid.conf.j2", include_str!("sanoid.conf.j2")),
+        ("labwright.exports.j2", include_str!("labwright.exports.j2")),
+    ])
+});
+
+/// Lays out the storage of hosts.
+pub const EMITTER: Emitter = Emitter { name: "storage", emit };
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let folder = match context.this().kind {
+        MachineKind::Proxmox => "proxmox",
+        MachineKind::Debian => "storage",
+        _ => return,
+    };
+    pools(context, folder, artifacts, diagnostics);
+    snapshots(context, folder, artifacts, diagnostics);
+    exports(context, folder, artifacts, diagnostics);
+}
+
+fn pools(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let machine = context.this();
+    if machine.pools.is_empty() {
+        return;
+    }
+    let view = view::storage(context.model(), context.machine);
+    let Some(script) = TEMPLATES.write("storage.sh.j2", &view, &machine.name, diagnostics) else { return };
+    let origin = origins(context);
+    let path = format!("{folder}/storage.sh");
+    artifacts.add(&path, Kind::Shell, script, origin.clone());
+    artifacts.step(Phase::Plan, 20, "storage", &[&path], &format!("LABWRIGHT_PLAN=1 exec sh {path}\n"), origin.clone());
+    artifacts.step(
+        Phase::Check,
+        10,
+        "storage",
+        &[&path],
+        &format!("if LABWRIGHT_PLAN=1 sh {path} | grep '^refused: ' >&2; then\n    exit 1\nfi\n"),
+        origin.clone(),
+    );
+    artifacts.step(Phase::Activate, 20, "storage", &[&path], &format!("exec sh {path}\n"), origin);
+    for pool in &machine.pools {
+        for dataset in &pool.datasets {
+            artifacts.one_way.push(OneWay {
+                key: format!("dataset {}/{}", pool.name, dataset.name),
+                value: dataset.mountpoint.clone(),
+                what: format!("the lab forgets dataset {}/{}; its data stays until somebody destroys it", pool.name, dataset.name),
+            });
+        }
+    }
+}
+
+fn snapshots(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let machine = context.this();
+    let view = view::snapshots(machine);
+    if view.datasets.is_empty() {
+        return;
+    }
+    let Some(text) = TEMPLATES.write("sanoid.conf.j2", &view, &machine.name, diagnostics) else { return };
+    let origin: Vec<String> = view.datasets.iter().map(|dataset| format!("dataset {}", dataset.name)).collect();
+    let path = format!("{folder}/sanoid.conf");
+    artifacts.install(&path, Kind::Ini, text, origin.clone(), "/etc/sanoid/sanoid.conf", "0644");
+    let body = format!("{}systemctl enable --now sanoid.timer\n", package("/usr/sbin/sanoid", "sanoid"));
+    artifacts.step(Phase::Activate, 21, "snapshots", &[&path], &body, origin);
+}
+
+fn exports(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let machine = context.this();
+    let view = view::exports(context.model(), context.machine);
+    if view.exports.is_empty() {
+        return;
+    }
+    let Some(text) = TEMPLATES.write("labwright.exports.j2", &view, &machine.name, diagnostics) else { return };
+    let origin: Vec<String> = view.exports.iter().map(|export| export.what.clone()).collect();
+    let path = format!("{folder}/labwright.exports");
+    artifacts.install(&path, Kind::Text, text, origin.clone(), "/etc/exports.d/labwright.exports", "0644");
+    let body = format!("{}exportfs -ra\n", package("/usr/sbin/exportfs", "nfs-kernel-server"));
+    artifacts.step(Phase::Activate, 22, "exports", &[&path], &body, origin);
+}
+
+/// Writes the lines that install a package unless its program is there.
+fn package(program: &str, name: &str) -> String {
+    format!(
+        "[ -x {program} ] || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold {name}\n"
+    )
+}
+
+fn origins(context: &Context<'_>) -> Vec<String> {
+    let machine = context.this();
+    let mut origins = context.origin();
+    for pool in &machine.pools {
+        origins.push(format!("pool {}", pool.name));
+        origins.extend(pool.datasets.iter().map(|dataset| format!("dataset {}/{}", pool.name, dataset.name)));
+    }
+    origins.sort();
+    origins
+}

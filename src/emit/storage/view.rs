@@ -1,0 +1,207 @@
+//! What the storage files hold, taken from the model.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{Dataset, DatasetRef, Machine, MachineId, MachineKind, Model, Pool, PoolLayout, ShareSource, ShareTransport, Size};
+use crate::plan::virtiofs_tag;
+
+/// Is what `storage.sh` brings about.
+#[derive(Debug, Serialize)]
+pub struct Storage {
+    pools: Vec<PoolView>,
+    mappings: Vec<Mapping>,
+}
+
+#[derive(Debug, Serialize)]
+struct PoolView {
+    name: String,
+    mountpoint: String,
+    /// The word before the devices of `zpool create`; empty for a stripe.
+    layout: &'static str,
+    devices: Vec<String>,
+    partitions: Vec<Partition>,
+    datasets: Vec<DatasetView>,
+}
+
+#[derive(Debug, Serialize)]
+struct Partition {
+    label: String,
+    disk: String,
+    kibibytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct DatasetView {
+    name: String,
+    mountpoint: String,
+    owner: String,
+    quota: String,
+    reservation: String,
+    recordsize: u64,
+    compression: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Mapping {
+    id: String,
+    folder: String,
+}
+
+/// Takes the pools, datasets and virtiofs folders of a host.
+pub fn storage(model: &Model, host: MachineId) -> Storage {
+    let machine = &model[host];
+    Storage { pools: machine.pools.iter().map(|pool| pool_view(machine, pool)).collect(), mappings: mappings(model, host) }
+}
+
+fn pool_view(machine: &Machine, pool: &Pool) -> PoolView {
+    let mut devices = Vec::new();
+    let mut partitions = Vec::new();
+    for disk in pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize)) {
+        match pool.size.filter(|size| *size < disk.size) {
+            None => devices.push(disk.device.clone()),
+            Some(size) => {
+                let label = if pool.disks.len() == 1 { pool.name.clone() } else { format!("{}-{}", pool.name, disk.name) };
+                devices.push(format!("/dev/disk/by-partlabel/{label}"));
+                partitions.push(Partition { label, disk: disk.device.clone(), kibibytes: size.0 >> 10 });
+            }
+        }
+    }
+    let layout = match pool.layout {
+        PoolLayout::Stripe => "",
+        PoolLayout::Mirror => "mirror",
+        PoolLayout::Raidz => "raidz",
+        PoolLayout::Raidz2 => "raidz2",
+    };
+    let datasets = pool.datasets.iter().map(|dataset| dataset_view(pool, dataset)).collect();
+    PoolView { name: pool.name.clone(), mountpoint: pool.mountpoint.clone(), layout, devices, partitions, datasets }
+}
+
+fn dataset_view(pool: &Pool, dataset: &Dataset) -> DatasetView {
+    let bytes = |size: Option<Size>| size.map_or_else(|| "none".to_owned(), |size| size.0.to_string());
+    DatasetView {
+        name: format!("{}/{}", pool.name, dataset.name),
+        mountpoint: dataset.mountpoint.clone(),
+        owner: dataset.owner.clone().unwrap_or_default(),
+        quota: bytes(dataset.quota.as_ref().map(|quota| quota.value)),
+        reservation: bytes(dataset.reservation),
+        recordsize: dataset.recordsize.map_or(128 << 10, |size| size.0),
+        compression: dataset.compression.clone(),
+    }
+}
+
+/// Lists the datasets that guests of a Proxmox host get by virtiofs.
+fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
+    if model[host].kind != MachineKind::Proxmox {
+        return Vec::new();
+    }
+    let mut folders = BTreeMap::new();
+    for (_, guest, _) in model.guests(host) {
+        for share in guest.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs) {
+            if let ShareSource::Dataset(dataset) = &share.source {
+                folders.insert(virtiofs_tag(model, dataset), model.dataset(dataset).mountpoint.clone());
+            }
+        }
+    }
+    folders.into_iter().map(|(id, folder)| Mapping { id, folder }).collect()
+}
+
+/// Is what `sanoid.conf` says.
+#[derive(Debug, Serialize)]
+pub struct SnapshotPolicies {
+    /// The datasets with snapshots.
+    pub datasets: Vec<SnapshotPolicy>,
+}
+
+/// Is how many snapshots of a dataset are kept.
+#[derive(Debug, Serialize)]
+pub struct SnapshotPolicy {
+    /// `pool/dataset`.
+    pub name: String,
+    hourly: u32,
+    daily: u32,
+    weekly: u32,
+    monthly: u32,
+}
+
+/// Takes the datasets that have snapshots.
+pub fn snapshots(machine: &Machine) -> SnapshotPolicies {
+    let datasets = machine.pools.iter().flat_map(|pool| pool.datasets.iter().map(move |dataset| (pool, dataset)));
+    let datasets = datasets.filter(|(_, dataset)| dataset.snapshots != crate::model::Snapshots::default());
+    SnapshotPolicies {
+        datasets: datasets
+            .map(|(pool, dataset)| SnapshotPolicy {
+                name: format!("{}/{}", pool.name, dataset.name),
+                hourly: dataset.snapshots.hourly,
+                daily: dataset.snapshots.daily,
+                weekly: dataset.snapshots.weekly,
+                monthly: dataset.snapshots.monthly,
+            })
+            .collect(),
+    }
+}
+
+/// Is what `/etc/exports.d/labwright.exports` says.
+#[derive(Debug, Serialize)]
+pub struct Exports {
+    /// The folders with who may mount them.
+    pub exports: Vec<ExportView>,
+}
+
+/// Is one exported folder.
+#[derive(Debug, Serialize)]
+pub struct ExportView {
+    /// What it is, for people.
+    #[serde(skip)]
+    pub what: String,
+    folder: String,
+    clients: Vec<Client>,
+}
+
+#[derive(Debug, Serialize)]
+struct Client {
+    address: String,
+    mode: &'static str,
+}
+
+/// Takes the folders of a machine that others mount by NFS.
+pub fn exports(model: &Model, host: MachineId) -> Exports {
+    let mut exports: BTreeMap<String, ExportView> = BTreeMap::new();
+    for (_, client) in model.machines() {
+        for share in client.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
+            let Some((what, folder)) = exported(model, host, &share.source) else { continue };
+            let view = exports.entry(folder.clone()).or_insert_with(|| ExportView { what, folder: escaped(&folder), clients: Vec::new() });
+            let mode = if share.read_only { "ro" } else { "rw" };
+            view.clients.extend(client.addresses.iter().map(|address| Client { address: address.address.to_string(), mode }));
+        }
+    }
+    Exports { exports: exports.into_values().collect() }
+}
+
+fn exported(model: &Model, host: MachineId, source: &ShareSource) -> Option<(String, String)> {
+    match source {
+        ShareSource::Dataset(dataset @ DatasetRef { machine, .. }) if *machine == host => {
+            Some((format!("dataset {}", model.dataset_path(dataset)), model.dataset(dataset).mountpoint.clone()))
+        }
+        ShareSource::Export(machine, index) if *machine == host => {
+            let export = &model[host].exports[*index as usize];
+            Some((format!("export {}", export.name), export.path.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Writes a path as exports(5) reads it: spaces, quotes, backslashes and `#` in octal.
+fn escaped(path: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(path.len());
+    for character in path.chars() {
+        if matches!(character, ' ' | '"' | '\\' | '#' | '(' | ')') {
+            let _ = write!(text, "\\{:03o}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
