@@ -4,6 +4,7 @@
 //! escaping follows the kind of file (`format`), never by joining strings.
 
 pub mod format;
+pub mod prometheus;
 pub mod render;
 pub mod service_files;
 pub mod storage;
@@ -67,7 +68,12 @@ pub struct Emitter {
 }
 
 /// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
-pub const EMITTERS: &[Emitter] = &[service_files::EMITTER, storage::EMITTER];
+#[rustfmt::skip] // One a line: each is added and removed by itself.
+pub const EMITTERS: &[Emitter] = &[
+    prometheus::EMITTER,
+    service_files::EMITTER,
+    storage::EMITTER,
+];
 
 /// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what reads a changed file.
 pub const RUNNERS: &[Emitter] = &[];

@@ -732,6 +732,8 @@ pub struct Alert {
     pub severity: String,
     /// What a person reads.
     pub summary: String,
+    /// What it means and what to do about it; nothing: the expression is told.
+    pub description: Option<String>,
     /// Where it is declared.
     pub span: Span,
 }
@@ -743,6 +745,10 @@ pub struct Dashboard {
     pub name: String,
     /// The id on grafana.com, when it comes from there.
     pub id: Option<u32>,
+    /// The revision on grafana.com; nothing: the newest when it is first fetched.
+    pub revision: Option<u32>,
+    /// What that revision's file must hash to, in hexadecimal.
+    pub sha256: Option<String>,
     /// The template that makes it, when the lab or a module brings it.
     pub template: Option<TemplateId>,
     /// Where it is declared.

@@ -1,0 +1,381 @@
+//! Rule files that hold something of the lab: backups by class, the alerts of modules, the alerts of the lab.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{Measured, format};
+use crate::artifact::Origin;
+use crate::model::{Alert, BackupClass};
+use crate::plan::Plan;
+
+/// Is a rule file with its tests.
+pub(super) struct Rendered {
+    pub(super) name: &'static str,
+    pub(super) rules: String,
+    /// Nothing when no series can be made up that its expressions are known to answer to.
+    pub(super) tests: Option<String>,
+    pub(super) origin: Vec<Origin>,
+}
+
+#[derive(Serialize)]
+struct RuleFile {
+    groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    name: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    alert: String,
+    expr: String,
+    #[serde(rename = "for")]
+    hold: String,
+    labels: BTreeMap<&'static str, String>,
+    annotations: Annotations,
+}
+
+#[derive(Serialize)]
+struct Annotations {
+    summary: String,
+    description: String,
+}
+
+#[derive(Serialize)]
+struct TestFile {
+    rule_files: [String; 1],
+    evaluation_interval: &'static str,
+    tests: Vec<Test>,
+}
+
+#[derive(Serialize)]
+struct Test {
+    name: String,
+    interval: String,
+    input_series: Vec<Series>,
+    #[serde(rename = "promql_expr_test")]
+    expectation: [Expectation; 1],
+}
+
+#[derive(Serialize)]
+struct Series {
+    series: String,
+    values: String,
+}
+
+#[derive(Serialize)]
+struct Expectation {
+    expr: String,
+    eval_time: String,
+    exp_samples: Vec<Sample>,
+}
+
+#[derive(Serialize)]
+struct Sample {
+    labels: &'static str,
+    value: u32,
+}
+
+/// Writes the rule files that hold something of the lab; one without a rule is left out.
+pub(super) fn rendered(plan: &Plan<'_>, measured: &Measured) -> Vec<Rendered> {
+    [backups(plan, measured), of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
+}
+
+/// Returns how old the newest backup of a class may be, in seconds: its period and half a period more, for runs take time.
+const fn limit(class: BackupClass) -> Option<u32> {
+    match class {
+        BackupClass::Hourly => Some(3 * 3_600),
+        BackupClass::Daily => Some(36 * 3_600),
+        BackupClass::Weekly => Some(10 * 86_400),
+        BackupClass::Monthly => Some(40 * 86_400),
+        BackupClass::Never => None,
+    }
+}
+
+const BACKUP_METRIC: &str = "labwright_backup_last_success_timestamp_seconds";
+
+fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
+    let mut rules = Vec::new();
+    let mut tests = Vec::new();
+    for (class, machine) in &measured.backups {
+        let Some(limit) = limit(*class) else { continue };
+        let machine = plan.model[*machine].name.as_str();
+        let class = class.name();
+        let matchers = format!("{{machine={},class={}}}", quoted(machine), quoted(class));
+        let late = format!("time() - max by (machine, class) ({BACKUP_METRIC}{matchers}) > {limit}");
+        let labels = || BTreeMap::from([("severity", "critical".to_owned()), ("class", class.to_owned()), ("machine", inert(machine))]);
+        rules.push(Rule {
+            alert: "BackupTooOld".to_owned(),
+            expr: late,
+            hold: "30m".to_owned(),
+            labels: labels(),
+            annotations: Annotations {
+                summary: inert(&format!("the {class} backup of {machine} is late")),
+                description: "The newest one that succeeded is {{ $value | humanizeDuration }} old.".to_owned(),
+            },
+        });
+        rules.push(Rule {
+            alert: "BackupNeverRan".to_owned(),
+            expr: format!("absent({BACKUP_METRIC}{matchers})"),
+            hold: format!("{limit}s"),
+            labels: labels(),
+            annotations: Annotations {
+                summary: inert(&format!("the {class} backup of {machine} never succeeded")),
+                description: "Nothing says that one ever did; the backup's unit and its log tell more.".to_owned(),
+            },
+        });
+        let at = limit + 2 * 3_600;
+        // A sample is good for five minutes.
+        let samples = at / 300 + 5;
+        let test = |name: &str, values: Option<String>, fires: Option<&str>| Test {
+            name: format!("{class} on {machine}: {name}"),
+            interval: "5m".to_owned(),
+            input_series: values.into_iter().map(|values| Series { series: format!("{BACKUP_METRIC}{matchers}"), values }).collect(),
+            expectation: [Expectation {
+                expr: fires.map_or_else(
+                    || format!("ALERTS{{alertstate=\"firing\",machine={},class={}}}", quoted(machine), quoted(class)),
+                    |alert| {
+                        format!(
+                            "count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",machine={},class={}}})",
+                            quoted(machine),
+                            quoted(class)
+                        )
+                    },
+                ),
+                eval_time: format!("{at}s"),
+                exp_samples: fires.map(|_| Sample { labels: "{}", value: 1 }).into_iter().collect(),
+            }],
+        };
+        tests.push(test("an old one is late", Some(format!("0x{samples}")), Some("BackupTooOld")));
+        tests.push(test("none at all is noticed", None, Some("BackupNeverRan")));
+        tests.push(test("a recent one is well", Some(format!("0+300x{samples}")), None));
+    }
+    let origin: BTreeSet<_> = plan
+        .backups
+        .iter()
+        .map(|backup| &plan.model[backup.service])
+        .filter(|service| measured.machines.contains(&service.machine))
+        .map(super::origin)
+        .collect();
+    render("backup", vec![Group { name: "backup".to_owned(), rules }], "30m", tests, origin)
+}
+
+fn of_modules(plan: &Plan<'_>) -> Option<Rendered> {
+    // Two services of one module bring the same alert twice; once is enough, unless an option made them differ.
+    let mut by_name: BTreeMap<(&str, &str), Vec<(&Alert, &str)>> = BTreeMap::new();
+    for service in &plan.model.services {
+        for alert in &service.alerts {
+            let same_name = by_name.entry((&service.module, &alert.name)).or_default();
+            if !same_name.iter().any(|(other, _)| is_alike(other, alert)) {
+                same_name.push((alert, &service.name));
+            }
+        }
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    for ((module, _), alerts) in by_name {
+        let differ = alerts.len() > 1;
+        let rules = alerts.into_iter().map(|(alert, service)| rule(alert, differ.then_some(service)));
+        match groups.last_mut() {
+            Some(group) if group.name == module => group.rules.extend(rules),
+            _ => groups.push(Group { name: module.to_owned(), rules: rules.collect() }),
+        }
+    }
+    let origin = plan.model.services.iter().filter(|service| !service.alerts.is_empty()).map(super::origin).collect();
+    let tests = plan.model.services.iter().flat_map(|service| &service.alerts);
+    render("modules", groups, "1m", simple_tests(tests), origin)
+}
+
+fn of_lab(plan: &Plan<'_>) -> Option<Rendered> {
+    let alerts = &plan.model.alerts;
+    let rules = alerts.iter().map(|alert| rule(alert, None)).collect();
+    let origin = alerts.iter().map(|alert| format!("alert {}", alert.name)).collect();
+    render("lab", vec![Group { name: "lab".to_owned(), rules }], "1m", simple_tests(alerts.iter()), origin)
+}
+
+fn render(
+    name: &'static str,
+    groups: Vec<Group>,
+    evaluation_interval: &'static str,
+    tests: Vec<Test>,
+    origin: BTreeSet<Origin>,
+) -> Option<Rendered> {
+    if groups.iter().all(|group| group.rules.is_empty()) {
+        return None;
+    }
+    let tests =
+        (!tests.is_empty()).then(|| format::yaml(&TestFile { rule_files: [format!("../rules/{name}.yml")], evaluation_interval, tests }));
+    Some(Rendered { name, rules: format::yaml(&RuleFile { groups }), tests, origin: origin.into_iter().collect() })
+}
+
+fn is_alike(one: &Alert, other: &Alert) -> bool {
+    (&one.expression, one.hold, &one.severity, &one.summary, &one.description)
+        == (&other.expression, other.hold, &other.severity, &other.summary, &other.description)
+}
+
+fn rule(alert: &Alert, of: Option<&str>) -> Rule {
+    let description = alert.description.as_ref().map_or_else(
+        || inert(&format!("It fires when this holds for {}: {}", alert.hold, alert.expression)),
+        |description| template(description),
+    );
+    let mut labels = BTreeMap::from([("severity", inert(&alert.severity))]);
+    labels.extend(of.map(|of| ("declared_by", inert(of))));
+    Rule {
+        alert: alert.name.clone(),
+        expr: alert.expression.clone(),
+        hold: alert.hold.to_string(),
+        labels,
+        annotations: Annotations { summary: template(&alert.summary), description },
+    }
+}
+
+/// Makes tests for the alerts whose expression is so simple that a series can be made up that it answers to, and one that it does not.
+fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
+    let mut tests = BTreeMap::new();
+    for alert in alerts {
+        let Some(comparison) = Comparison::parse(&alert.expression) else { continue };
+        let at = alert.hold.0 + 120;
+        let steps = at / 60 + 5;
+        for (fires, value) in [(true, comparison.met()), (false, comparison.unmet())] {
+            let test = Test {
+                name: format!("{} {}", alert.name, if fires { "fires" } else { "does not fire" }),
+                interval: "1m".to_owned(),
+                input_series: vec![Series { series: comparison.metric.to_owned(), values: format!("{value}x{steps}") }],
+                expectation: [Expectation {
+                    expr: format!("count(ALERTS{{alertname={},alertstate=\"firing\"}})", quoted(&alert.name)),
+                    eval_time: format!("{at}s"),
+                    exp_samples: fires.then_some(Sample { labels: "{}", value: 1 }).into_iter().collect(),
+                }],
+            };
+            tests.insert((alert.name.as_str(), !fires), test);
+        }
+    }
+    tests.into_values().collect()
+}
+
+/// Is an expression of the form `metric > 5`.
+struct Comparison<'a> {
+    metric: &'a str,
+    operator: &'a str,
+    number: i64,
+}
+
+impl<'a> Comparison<'a> {
+    fn parse(expression: &'a str) -> Option<Self> {
+        let [metric, operator, number] = expression.split_ascii_whitespace().collect::<Vec<_>>()[..] else { return None };
+        let is_name = metric.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
+            && metric.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+        let is_operator = matches!(operator, "==" | "!=" | ">" | "<" | ">=" | "<=");
+        let number = number.parse::<i64>().ok().filter(|number| number.abs() < 1_000_000_000)?;
+        (is_name && is_operator).then_some(Self { metric, operator, number })
+    }
+
+    fn met(&self) -> i64 {
+        match self.operator {
+            "==" | ">=" | "<=" => self.number,
+            "<" => self.number - 1,
+            _ => self.number + 1,
+        }
+    }
+
+    fn unmet(&self) -> i64 {
+        match self.operator {
+            "!=" | ">" | "<" => self.number,
+            ">=" => self.number - 1,
+            _ => self.number + 1,
+        }
+    }
+}
+
+/// Writes text as a string of `PromQL`.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            '\n' => quoted.push_str("\\n"),
+            character => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Writes text so that Prometheus' templates print it as it is.
+fn inert(text: &str) -> String {
+    text.replace("{{", "{{ \"{{\" }}")
+}
+
+/// Writes an alert's text: `{{ $labels.NAME }}` and `{{ $value }}`, formatted or not, stay templates; any other brace is text.
+///
+/// Prometheus refuses a whole rule file for one template that it can't read.
+fn template(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        let end = from.find("}}").map(|end| end + 2).filter(|end| is_simple_action(&from[2..end - 2]));
+        if let Some(end) = end {
+            out.push_str(&from[..end]);
+            rest = &from[end..];
+        } else {
+            out.push_str("{{ \"{{\" }}");
+            rest = &from[2..];
+        }
+    }
+    out + rest
+}
+
+fn is_simple_action(action: &str) -> bool {
+    let mut parts = action.split('|').map(str::trim);
+    let value = parts.next().unwrap_or_default();
+    let label = value.strip_prefix("$labels.").is_some_and(|label| {
+        label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && label.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+    });
+    let formats = ["humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp"];
+    let printf = |part: &str| matches!(part, "printf \"%.0f\"" | "printf \"%.1f\"" | "printf \"%.2f\"");
+    if label { parts.next().is_none() } else { value == "$value" && parts.all(|part| formats.contains(&part) || printf(part)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Comparison, inert, quoted, template};
+
+    #[test]
+    fn names_of_the_lab_stay_text() {
+        assert_eq!(quoted("a\"} or vector(1) #\\\n"), r#""a\"} or vector(1) #\\\n""#);
+        assert_eq!(inert("{{ query \"up\" }}"), "{{ \"{{\" }} query \"up\" }}");
+        assert_eq!(inert("{{{"), "{{ \"{{\" }}{");
+    }
+
+    #[test]
+    fn an_alert_may_name_labels_and_its_value_and_nothing_else() {
+        for kept in ["{{ $labels.machine }} is down", "{{$value}}", "{{ $value | humanizeDuration }} old", "no braces }}"] {
+            assert_eq!(template(kept), kept);
+        }
+        assert_eq!(template("{{ query \"up\" }} {{ $labels.a }}"), "{{ \"{{\" }} query \"up\" }} {{ $labels.a }}");
+        assert_eq!(template("{{ $value | title | nope }}"), "{{ \"{{\" }} $value | title | nope }}");
+        assert_eq!(template("{{"), "{{ \"{{\" }}");
+    }
+
+    #[test]
+    fn a_comparison_is_met_and_unmet() {
+        for (expression, met, unmet) in
+            [("up == 0", 0, 1), ("a > 5", 6, 5), ("a < 5", 4, 5), ("a >= 5", 5, 4), ("a <= 5", 5, 6), ("a != 5", 6, 5)]
+        {
+            let comparison = Comparison::parse(expression).expect("a comparison");
+            assert_eq!((comparison.met(), comparison.unmet()), (met, unmet), "{expression}");
+        }
+        assert!(Comparison::parse("rate(a[5m]) > 1").is_none());
+        assert!(Comparison::parse("1 == 1").is_none());
+        assert!(Comparison::parse("a == on() group_left b").is_none());
+    }
+}

@@ -1,0 +1,146 @@
+//! `prometheus.yml`: what is scraped, probed, and where alerts go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{format, origin};
+use crate::artifact::Origin;
+use crate::model::{Role, Service, ServiceId};
+use crate::plan::{Plan, Scrape};
+
+/// The job of the probes; no service can have a name with a colon.
+const PROBE_JOB: &str = "probe:routes";
+
+/// How often targets are asked when the service does not say.
+const SCRAPE_INTERVAL: &str = "30s";
+
+#[derive(Serialize)]
+struct Config<'p> {
+    global: Global<'p>,
+    rule_files: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerting: Option<Alerting<'p>>,
+    scrape_configs: Vec<Job<'p>>,
+}
+
+#[derive(Serialize)]
+struct Global<'p> {
+    scrape_interval: &'p str,
+    evaluation_interval: &'p str,
+    external_labels: BTreeMap<&'static str, &'p str>,
+}
+
+#[derive(Serialize)]
+struct Alerting<'p> {
+    alertmanagers: Vec<Alertmanager<'p>>,
+}
+
+#[derive(Serialize)]
+struct Alertmanager<'p> {
+    scheme: &'static str,
+    static_configs: [Targets<'p>; 1],
+}
+
+#[derive(Serialize)]
+struct Job<'p> {
+    #[serde(rename = "job_name")]
+    name: &'p str,
+    scheme: &'static str,
+    metrics_path: &'p str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    params: BTreeMap<&'static str, [&'static str; 1]>,
+    static_configs: Vec<Targets<'p>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    relabel_configs: Vec<Relabel<'p>>,
+}
+
+#[derive(Serialize)]
+struct Targets<'p> {
+    targets: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<&'static str, &'p str>,
+}
+
+#[derive(Serialize, Default)]
+struct Relabel<'p> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    source_labels: Vec<&'static str>,
+    target_label: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replacement: Option<&'p str>,
+}
+
+/// Writes the configuration of a Prometheus and says what it was made from.
+pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Origin>) {
+    let model = plan.model;
+    let scrapes: Vec<&Scrape> = plan.scrapes.iter().filter(|scrape| scrape.by == prometheus).collect();
+    let with = |role| scrapes.iter().filter(move |scrape| model[scrape.endpoint.service].has(role));
+    let interval = model[prometheus].option("scrape-interval").as_text().unwrap_or(SCRAPE_INTERVAL);
+
+    let mut origins = BTreeSet::from([format!("lab {}", model.lab.name), origin(&model[prometheus])]);
+    origins.extend(scrapes.iter().map(|scrape| origin(&model[scrape.endpoint.service])));
+
+    let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
+    for scrape in &scrapes {
+        let job = jobs.entry(&scrape.job).or_insert_with(|| Job {
+            name: &scrape.job,
+            scheme: scrape.scheme,
+            metrics_path: &scrape.path,
+            params: BTreeMap::new(),
+            static_configs: Vec::new(),
+            relabel_configs: Vec::new(),
+        });
+        job.static_configs.push(Targets { targets: vec![scrape.target.clone()], labels: labels(plan, &model[scrape.endpoint.service]) });
+    }
+    let mut jobs: Vec<_> = jobs.into_values().collect();
+    if let Some(prober) = with(Role::BlackboxExporter).next().filter(|_| !plan.routes.is_empty()) {
+        origins.extend(plan.routes.iter().map(|route| origin(&model[route.service])));
+        jobs.push(probes(plan, prober));
+    }
+
+    let alertmanagers: Vec<_> = with(Role::Alertmanager)
+        .map(|scrape| Alertmanager {
+            scheme: scrape.scheme,
+            static_configs: [Targets { targets: vec![scrape.target.clone()], labels: BTreeMap::new() }],
+        })
+        .collect();
+    let config = Config {
+        global: Global {
+            scrape_interval: interval,
+            evaluation_interval: interval,
+            external_labels: BTreeMap::from([("lab", model.lab.name.as_str())]),
+        },
+        rule_files: ["rules/*.yml"],
+        alerting: (!alertmanagers.is_empty()).then_some(Alerting { alertmanagers }),
+        scrape_configs: jobs,
+    };
+    (format::yaml(&config), origins.into_iter().collect())
+}
+
+/// Makes the job that asks the blackbox exporter for every route: the answer's labels name the service that the route leads to.
+fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
+    let model = plan.model;
+    let targets = plan.routes.iter().map(|route| {
+        let proxy = model[route.via].proxy.as_ref();
+        // A proxy sends http on to https by itself, and the probe follows.
+        let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };
+        Targets { targets: vec![format!("{scheme}://{}", route.host)], labels: labels(plan, &model[route.service]) }
+    });
+    Job {
+        name: PROBE_JOB,
+        scheme: prober.scheme,
+        metrics_path: "/probe",
+        params: BTreeMap::from([("module", ["route"])]),
+        static_configs: targets.collect(),
+        relabel_configs: vec![
+            Relabel { source_labels: vec!["__address__"], target_label: "__param_target", replacement: None },
+            Relabel { source_labels: vec!["__param_target"], target_label: "instance", replacement: None },
+            Relabel { target_label: "__address__", replacement: Some(&prober.target), ..Relabel::default() },
+        ],
+    }
+}
+
+fn labels<'p>(plan: &'p Plan<'_>, service: &'p Service) -> BTreeMap<&'static str, &'p str> {
+    BTreeMap::from([("machine", plan.model[service.machine].name.as_str()), ("service", service.name.as_str())])
+}

@@ -1,0 +1,113 @@
+//! What a Prometheus reads: targets, rules, and unit tests of the rules.
+//!
+//! Its container sees the service's configuration folder as `/etc/prometheus`. Rule files that hold nothing of the lab are files beside
+//! this one; each is emitted only where something measures what its alerts are about.
+
+mod alerts;
+mod config;
+
+use std::collections::BTreeSet;
+
+use super::{Context, Emitter, format};
+use crate::artifact::{Artifacts, Kind, Origin};
+use crate::diag::Diagnostics;
+use crate::model::{BackupClass, MachineId, Role, Service, ServiceId, ShareTransport};
+use crate::plan::Plan;
+
+/// Writes the files of every Prometheus on the machine.
+pub const EMITTER: Emitter = Emitter { name: "prometheus", emit };
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
+    for (id, service) in context.services().filter(|(_, service)| service.has(Role::Prometheus)) {
+        let measured = Measured::of(context.plan, id);
+        let mut add = |path: &str, kind: Kind, text: &str, origin: Vec<Origin>| {
+            let source = format!("{}/{path}", service.name);
+            artifacts.install(&source, kind, text, origin, &format!("{}/{path}", service.config_folder()), "0644");
+        };
+        let (text, origin) = config::config(context.plan, id);
+        add("prometheus.yml", Kind::PrometheusConfig, &text, origin);
+        let mut tests = Vec::new();
+        for (name, rules, test) in fixed_rules(&measured) {
+            add(&format!("rules/{name}.yml"), Kind::PrometheusRules, rules, vec!["fixed by the emitter prometheus".to_owned()]);
+            tests.push((name, test.to_owned(), vec!["fixed by the emitter prometheus".to_owned()]));
+        }
+        for rendered in alerts::rendered(context.plan, &measured) {
+            add(&format!("rules/{}.yml", rendered.name), Kind::PrometheusRules, &rendered.rules, rendered.origin.clone());
+            tests.extend(rendered.tests.map(|test| (rendered.name, test, rendered.origin)));
+        }
+        // The tests are for reviewers and CI: they stay in the bundle.
+        for (name, test, origin) in tests {
+            artifacts.add(format!("{}/tests/{name}.yml", service.name), Kind::Yaml, test, origin);
+        }
+    }
+}
+
+/// Is what one Prometheus gets metrics about.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether a kind of metric exists")]
+struct Measured {
+    /// Machines with a node exporter.
+    machines: BTreeSet<MachineId>,
+    /// Whether one of them is bare metal.
+    bare_metal: bool,
+    /// Whether one of them mounts NFS.
+    nfs: bool,
+    /// Whether containers are measured.
+    containers: bool,
+    /// Whether it measures itself.
+    itself: bool,
+    /// Whether an Alertmanager takes its alerts.
+    alertmanager: bool,
+    /// Whether routes are probed.
+    routes: bool,
+    /// The backup classes of measured machines, with the backup service's machine.
+    backups: BTreeSet<(BackupClass, MachineId)>,
+}
+
+impl Measured {
+    fn of(plan: &Plan<'_>, prometheus: ServiceId) -> Self {
+        let model = plan.model;
+        let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);
+        let any = |role| scrapes().any(|scrape| model[scrape.endpoint.service].has(role));
+        let machines: BTreeSet<_> =
+            scrapes().filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter)).map(|scrape| scrape.machine).collect();
+        let backups = plan.backups.iter().flat_map(|backup| {
+            let machine = model[backup.service].machine;
+            backup.schedule.keys().map(move |class| (*class, machine))
+        });
+        Self {
+            bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
+            nfs: machines.iter().any(|machine| model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)),
+            containers: any(Role::ContainerExporter),
+            itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
+            alertmanager: any(Role::Alertmanager),
+            routes: any(Role::BlackboxExporter) && !plan.routes.is_empty(),
+            backups: backups.filter(|(_, machine)| machines.contains(machine)).collect(),
+            machines,
+        }
+    }
+}
+
+/// Lists the rule files that hold nothing of the lab, each with its tests, as far as their metrics exist.
+fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static str)> {
+    macro_rules! files {
+        ($($name:literal if $exists:expr),* $(,)?) => {
+            [$(($exists, $name, include_str!(concat!("rules/", $name, ".yml")), include_str!(concat!("tests/", $name, ".yml")))),*]
+        };
+    }
+    let files = files![
+        "service" if true,
+        "node" if !measured.machines.is_empty(),
+        "temperature" if measured.bare_metal,
+        "nfs" if measured.nfs,
+        "container" if measured.containers,
+        "prometheus" if measured.itself,
+        "alertmanager" if measured.itself && measured.alertmanager,
+        "route" if measured.routes,
+    ];
+    files.into_iter().filter(|(exists, ..)| *exists).map(|(_, name, rules, test)| (name, rules, test)).collect()
+}
+
+/// Names a service as an origin.
+fn origin(service: &Service) -> Origin {
+    format!("service {}", service.name)
+}
