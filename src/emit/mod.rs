@@ -3,6 +3,7 @@
 //! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a serializer or by a template whose
 //! escaping follows the kind of file (`format`), never by joining strings.
 
+pub mod compose;
 pub mod format;
 pub mod prometheus;
 pub mod render;
@@ -76,7 +77,7 @@ pub const EMITTERS: &[Emitter] = &[
 ];
 
 /// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what reads a changed file.
-pub const RUNNERS: &[Emitter] = &[];
+pub const RUNNERS: &[Emitter] = &[compose::EMITTER];
 
 /// Makes all files of one machine.
 pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {

@@ -1,0 +1,310 @@
+//! One container as compose reads it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::file::secret_key;
+use crate::emit::{Context, format};
+use crate::model::{
+    Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, SecretUse, Service, ServiceFileTarget, Size,
+};
+
+/// Is one entry of `services:`, without what the defaults say anyway.
+#[derive(Debug, Serialize)]
+pub(super) struct Definition<'p> {
+    image: String,
+    container_name: &'p str,
+    restart: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entrypoint: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    command: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    environment: BTreeMap<&'p str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    env_file: Vec<EnvFile>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<SecretMount>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    volumes: Vec<Volume>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tmpfs: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ports: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_mode: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extra_hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    privileged: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cap_add: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cap_drop: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    security_opt: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    group_add: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sysctls: BTreeMap<&'p str, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    init: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shm_size: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mem_limit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpus: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_grace_period: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    healthcheck: Option<HealthCheck>,
+    /// What must run before; filled in last.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) depends_on: BTreeMap<&'p str, DependsOn>,
+    logging: Logging,
+    /// Labels; compose recreates a container when one changes.
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+struct EnvFile {
+    path: String,
+    required: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct SecretMount {
+    source: String,
+    target: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Volume {
+    r#type: &'static str,
+    source: String,
+    target: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bind: Option<Bind>,
+}
+
+#[derive(Debug, Serialize)]
+struct Bind {
+    create_host_path: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    propagation: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum HealthCheck {
+    Disabled { disable: bool },
+    Test { test: Vec<String>, interval: String, timeout: String, retries: u32, start_period: String },
+}
+
+/// Is one entry of `depends_on:`.
+#[derive(Debug, Serialize)]
+pub(super) struct DependsOn {
+    condition: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restart: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Logging {
+    driver: &'static str,
+    options: BTreeMap<&'static str, &'static str>,
+}
+
+/// Describes a container; `config` is the hash of the files whose change recreates it.
+pub(super) fn define<'p>(context: &Context<'p>, service: &'p Service, container: &'p Container, config: Option<&str>) -> Definition<'p> {
+    let plain = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>();
+    // All containers together may use what the service may; so no single one may use more.
+    let memory = container.resources.memory.as_ref().or(service.resources.memory.as_ref());
+    let millicpus = container.resources.millicpus.or(service.resources.millicpus);
+    Definition {
+        image: literal(&container.image.value),
+        container_name: &container.name,
+        restart: "unless-stopped",
+        user: container.user.as_deref().map(literal),
+        entrypoint: plain(&container.entrypoint),
+        command: plain(&container.command),
+        environment: environment(context, container),
+        env_file: env_file(container),
+        secrets: container.secrets.iter().filter(|used| is_mounted(used)).map(|used| secret_mount(context, used)).collect(),
+        volumes: volumes(service, container),
+        devices: container.devices.iter().map(|device| literal(&format!("{0}:{0}", device.path))).collect(),
+        tmpfs: plain(&container.tmpfs),
+        ports: ports(context, container),
+        network_mode: network_mode(&container.network),
+        extra_hosts: plain(&container.extra_hosts),
+        pid: container.host_pid.then_some("host"),
+        privileged: container.privileged,
+        cap_add: plain(&container.cap_add),
+        cap_drop: plain(&container.cap_drop),
+        security_opt: plain(&container.security_options),
+        group_add: plain(&container.groups),
+        sysctls: container.sysctls.iter().map(|sysctl| (sysctl.name.as_str(), literal(&sysctl.value))).collect(),
+        init: container.init,
+        read_only: container.read_only,
+        shm_size: container.shm_size.map(size),
+        mem_limit: memory.map(|memory| size(memory.value)),
+        cpus: millicpus.map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
+        stop_grace_period: container.stop_grace.map(seconds),
+        healthcheck: container.health.as_ref().and_then(health_check),
+        depends_on: BTreeMap::new(),
+        logging: Logging { driver: "json-file", options: BTreeMap::from([("max-size", "10m"), ("max-file", "3")]) },
+        labels: labels(context, service, container, config),
+    }
+}
+
+/// Returns what must run before a container, among it the one whose network it is in.
+pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
+    let condition = |dependency: &Dependency| if dependency.healthy { "service_healthy" } else { "service_started" };
+    let mut dependencies: BTreeMap<&str, DependsOn> = container
+        .depends_on
+        .iter()
+        .map(|dependency| (dependency.container.as_str(), DependsOn { condition: condition(dependency), restart: dependency.restart }))
+        .collect();
+    if let NetworkMode::Container(owner) = &container.network {
+        dependencies.entry(owner).or_insert(DependsOn { condition: "service_started", restart: true });
+    }
+    dependencies
+}
+
+/// Returns the file on the machine that holds the variables whose values are secrets.
+pub(super) fn env_path(container: &Container) -> String {
+    format!("/etc/labwright/env/{}.env", container.name)
+}
+
+/// Says whether a program gets a secret only as the value of a variable.
+pub(super) fn has_value_variables(container: &Container) -> bool {
+    container.secrets.iter().any(|used| used.value_variable.is_some())
+}
+
+/// Writes text so that compose does not look for variables in it.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+fn environment<'p>(context: &Context<'p>, container: &'p Container) -> BTreeMap<&'p str, String> {
+    let given = container.environment.iter().map(|variable| (variable.name.as_str(), literal(&variable.value)));
+    let files = container.secrets.iter().filter_map(|used| {
+        let variable = used.file_variable.as_deref()?;
+        Some((variable, secret_mount(context, used).target))
+    });
+    given.chain(files).collect()
+}
+
+fn env_file(container: &Container) -> Vec<EnvFile> {
+    // Not required, so that the file can be checked before it has been written for the first time.
+    let file = EnvFile { path: literal(&env_path(container)), required: false };
+    if has_value_variables(container) { vec![file] } else { Vec::new() }
+}
+
+/// Says whether a container gets a secret as a file.
+pub(super) fn is_mounted(used: &SecretUse) -> bool {
+    used.at.is_some() || used.file_variable.is_some() || used.value_variable.is_none()
+}
+
+fn secret_mount(context: &Context<'_>, used: &SecretUse) -> SecretMount {
+    let name = &context.model()[used.secret].name;
+    let target = used.at.clone().unwrap_or_else(|| format!("/run/secrets/{name}"));
+    SecretMount { source: secret_key(name, &used.owner), target: literal(&target) }
+}
+
+fn volumes(service: &Service, container: &Container) -> Vec<Volume> {
+    let files = service.files.iter().filter_map(|file| match &file.target {
+        ServiceFileTarget::Container { container: to, at } if *to == container.name => {
+            Some(bind(&format!("{}/{}", service.config_folder(), file.name), at, true, None))
+        }
+        _ => None,
+    });
+    container.mounts.iter().map(volume).chain(files).collect()
+}
+
+fn volume(mount: &Mount) -> Volume {
+    if mount.kind == MountKind::Volume {
+        let (source, target) = (literal(&mount.source), literal(&mount.at));
+        return Volume { r#type: "volume", source, target, read_only: mount.read_only, bind: None };
+    }
+    bind(&mount.source, &mount.at, mount.read_only, mount.propagation.as_deref())
+}
+
+fn bind(source: &str, at: &str, read_only: bool, propagation: Option<&str>) -> Volume {
+    // A folder that is missing is a share that is not mounted: better no container than one that writes beside it.
+    let bind = Bind { create_host_path: false, propagation: propagation.map(literal) };
+    Volume { r#type: "bind", source: literal(source), target: literal(at), read_only, bind: Some(bind) }
+}
+
+fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
+    let published = context.planned().published.iter().filter(|published| published.container == container.name);
+    published.map(|published| format!("{}:{}/{}", published.host_port, published.container_port, published.transport.name())).collect()
+}
+
+fn network_mode(network: &NetworkMode) -> Option<String> {
+    match network {
+        NetworkMode::Bridge => None,
+        NetworkMode::Host => Some("host".to_owned()),
+        NetworkMode::Container(owner) => Some(format!("service:{}", literal(owner))),
+        NetworkMode::None => Some("none".to_owned()),
+    }
+}
+
+fn labels(context: &Context<'_>, service: &Service, container: &Container, config: Option<&str>) -> BTreeMap<String, String> {
+    let mut labels: BTreeMap<String, String> = container.labels.iter().map(|(name, value)| (name.clone(), literal(value))).collect();
+    labels.insert("labwright.lab".to_owned(), literal(&context.model().lab.name));
+    labels.insert("labwright.service".to_owned(), literal(&service.name));
+    if let Some(hash) = config {
+        labels.insert("labwright.config".to_owned(), hash.to_owned());
+    }
+    labels
+}
+
+fn health_check(health: &Health) -> Option<HealthCheck> {
+    let test = match &health.probe {
+        HealthProbe::Http { port, path, tls } => vec!["CMD-SHELL".to_owned(), literal(&http_probe(*port, path, *tls, health.timeout.0))],
+        HealthProbe::Command(command) => std::iter::once("CMD".to_owned()).chain(command.iter().map(|word| literal(word))).collect(),
+        HealthProbe::Image => return None,
+        HealthProbe::None => return Some(HealthCheck::Disabled { disable: true }),
+    };
+    Some(HealthCheck::Test {
+        test,
+        interval: seconds(health.interval),
+        timeout: seconds(health.timeout),
+        retries: health.retries,
+        start_period: seconds(health.start_period),
+    })
+}
+
+/// Asks over http with the program that the image has.
+fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
+    let url = format::shell_word(&format!("{}://127.0.0.1:{port}{path}", if tls { "https" } else { "http" }));
+    let (curl, wget) = if tls { (" --insecure", " --no-check-certificate") } else { ("", "") };
+    format!(
+        "if command -v curl >/dev/null 2>&1; then exec curl -fsS{curl} -m {timeout} -o /dev/null {url}; fi; \
+         exec wget -q{wget} -T {timeout} -O /dev/null {url}"
+    )
+}
+
+fn seconds(duration: crate::model::Duration) -> String {
+    format!("{}s", duration.0)
+}
+
+/// Writes a size with a unit that docker knows, all of which are powers of 1024.
+fn size(size: Size) -> String {
+    let units = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
+    let (factor, unit) = units.into_iter().find(|(factor, _)| size.0.is_multiple_of(*factor)).unwrap_or((1, "b"));
+    format!("{}{unit}", size.0 / factor)
+}

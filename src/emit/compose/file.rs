@@ -1,0 +1,104 @@
+//! The compose file as a whole.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Member;
+use super::definition::{Definition, is_mounted};
+use crate::emit::Context;
+use crate::model::{Data, MountKind};
+use crate::plan::secret_path;
+
+/// Is `compose.yaml`.
+#[derive(Debug, Serialize)]
+pub(super) struct ComposeFile<'p> {
+    name: &'p str,
+    services: BTreeMap<&'p str, Entry<'p>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    networks: BTreeMap<&'static str, Network>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    volumes: BTreeMap<&'p str, BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: BTreeMap<String, SecretFile>,
+}
+
+/// Is a container, with the keys of `raw compose` over ours.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Entry<'p> {
+    Plain(Box<Definition<'p>>),
+    Merged(serde_json::Map<String, Value>),
+}
+
+impl<'p> Entry<'p> {
+    pub(super) fn new(definition: Definition<'p>, raw: &BTreeMap<String, Data>) -> Self {
+        if raw.is_empty() {
+            return Self::Plain(Box::new(definition));
+        }
+        let mut keys = match serde_json::to_value(&definition) {
+            Ok(Value::Object(keys)) => keys,
+            _ => serde_json::Map::new(),
+        };
+        keys.extend(raw.iter().map(|(key, value)| (key.clone(), literal(value))));
+        Self::Merged(keys)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Network {
+    driver: &'static str,
+    driver_opts: BTreeMap<&'static str, String>,
+    ipam: Ipam,
+}
+
+#[derive(Debug, Serialize)]
+struct Ipam {
+    config: Vec<BTreeMap<&'static str, String>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SecretFile {
+    file: String,
+}
+
+impl<'p> ComposeFile<'p> {
+    pub(super) fn new(context: &Context<'p>, members: &[Member<'p>], services: BTreeMap<&'p str, Entry<'p>>) -> Self {
+        let bridge = context.planned().bridge.as_ref().map(|bridge| Network {
+            driver: "bridge",
+            driver_opts: BTreeMap::from([("com.docker.network.bridge.name", bridge.interface.clone())]),
+            ipam: Ipam { config: vec![BTreeMap::from([("subnet", bridge.subnet.to_string())])] },
+        });
+        let mounts = members.iter().flat_map(|(_, container)| &container.mounts);
+        let mounted = members.iter().flat_map(|(_, container)| &container.secrets).filter(|used| is_mounted(used));
+        let secrets = mounted.map(|used| {
+            let name = &context.model()[used.secret].name;
+            (secret_key(name, &used.owner), SecretFile { file: secret_path(name, &used.owner).replace('$', "$$") })
+        });
+        Self {
+            name: &context.model().lab.name,
+            services,
+            networks: bridge.into_iter().map(|network| ("default", network)).collect(),
+            volumes: mounts.filter(|mount| mount.kind == MountKind::Volume).map(|mount| (mount.source.as_str(), BTreeMap::new())).collect(),
+            secrets: secrets.collect(),
+        }
+    }
+}
+
+/// Names a secret in the compose file: programs that run as different users read different copies of it.
+pub(super) fn secret_key(name: &str, owner: &str) -> String {
+    if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
+}
+
+/// Returns a raw value with its text as written: compose must not look for variables in it.
+fn literal(data: &Data) -> Value {
+    match data {
+        Data::None => Value::Null,
+        Data::Bool(value) => (*value).into(),
+        Data::Integer(number) => (*number).into(),
+        Data::Text(text) => text.replace('$', "$$").into(),
+        Data::List(items) => items.iter().map(literal).collect(),
+        Data::Record(fields) => fields.iter().map(|(key, value)| (key.clone(), literal(value))).collect(),
+    }
+}

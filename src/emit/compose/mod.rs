@@ -1,0 +1,102 @@
+//! Compose: one project for all containers of a machine, and the steps that bring it up.
+//!
+//! Runs after the emitters that write configuration files: a container is recreated when a file that it mounts changed.
+
+mod config;
+mod definition;
+mod file;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Context, Emitter, format};
+use crate::artifact::{Artifacts, ImageUse, Kind, OneWay};
+use crate::bundle::ids::sha256_hex;
+use crate::diag::Diagnostics;
+use crate::model::{Container, NetworkMode, Service};
+use config::ConfigFiles;
+use definition::Definition;
+use file::{ComposeFile, Entry};
+
+/// Writes `compose/`, its steps, and what the machine's images are.
+pub const EMITTER: Emitter = Emitter { name: "compose", emit };
+
+/// Is where the compose file stands below `payload/`, the folder that steps run in.
+const FILE: &str = "compose/compose.yaml";
+
+/// Is a container with the service it belongs to.
+type Member<'p> = (&'p Service, &'p Container);
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let mut members: Vec<Member<'_>> =
+        context.services().flat_map(|(_, service)| service.containers.iter().map(move |container| (service, container))).collect();
+    if members.is_empty() {
+        steps::add_removal(context, artifacts, diagnostics);
+        return;
+    }
+    members.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+
+    let configs: Vec<ConfigFiles> = members.iter().map(|(service, container)| config::files(artifacts, service, container)).collect();
+    let mut definitions: Vec<Definition<'_>> = members
+        .iter()
+        .zip(&configs)
+        .map(|((service, container), config)| definition::define(context, service, container, config.hash.as_deref()))
+        .collect();
+    follow_networks(&members, &mut definitions);
+
+    let mut table = String::new();
+    let mut entries = BTreeMap::new();
+    for ((_, container), mut definition) in members.iter().zip(definitions) {
+        // Compose does not recreate a container because of what it depends on, so that is no part of the hash.
+        let hash = hash(&(&definition, &container.raw));
+        table.extend([&container.name, "\t", &container.image.value, "\t", &hash, "\n"]);
+        definition.depends_on = definition::dependencies(container);
+        entries.insert(container.name.as_str(), Entry::new(definition, &container.raw));
+    }
+    let origin = origin(context, &members);
+    artifacts.add(FILE, Kind::Compose, format::yaml(&ComposeFile::new(context, &members, entries)), origin.clone());
+    artifacts.add("compose/containers.tsv", Kind::Table, table, origin);
+    artifacts.images.extend(members.iter().map(|(service, container)| image(service, container)));
+    artifacts.one_way.extend(context.services().flat_map(|(_, service)| database_versions(service)));
+    steps::add(context, &members, &configs, artifacts, diagnostics);
+}
+
+/// Recreates a container with the one whose network it is in: the network goes when its owner does.
+fn follow_networks(members: &[Member<'_>], definitions: &mut [Definition<'_>]) {
+    let owners: BTreeMap<&str, usize> =
+        members.iter().enumerate().map(|(index, (_, container))| (container.name.as_str(), index)).collect();
+    let followers = members.iter().enumerate().filter_map(|(index, (_, container))| match &container.network {
+        NetworkMode::Container(owner) => Some((index, hash(&definitions[*owners.get(owner.as_str())?]))),
+        _ => None,
+    });
+    for (index, hash) in followers.collect::<Vec<_>>() {
+        definitions[index].labels.insert("labwright.network".to_owned(), hash);
+    }
+}
+
+fn hash(value: &impl serde::Serialize) -> String {
+    sha256_hex(&serde_json::to_vec(value).unwrap_or_default())
+}
+
+fn image(service: &Service, container: &Container) -> ImageUse {
+    ImageUse {
+        reference: container.image.value.clone(),
+        digest: container.image.value.split_once('@').map(|(_, digest)| digest.to_owned()),
+        service: service.name.clone(),
+    }
+}
+
+fn database_versions(service: &Service) -> impl Iterator<Item = OneWay> + '_ {
+    service.databases.iter().filter_map(|database| {
+        Some(OneWay {
+            key: format!("{}-major {}/{}", database.engine, service.name, database.name),
+            value: database.major.clone()?,
+            what: format!("the data of {} is written for one major version of {}", database.name, database.engine),
+        })
+    })
+}
+
+fn origin(context: &Context<'_>, members: &[Member<'_>]) -> Vec<String> {
+    let services: BTreeSet<String> = members.iter().map(|(service, _)| format!("service {}", service.name)).collect();
+    services.into_iter().chain(context.origin()).collect()
+}

@@ -1,0 +1,128 @@
+//! The steps that check, start, reload and watch a machine's containers.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+use super::config::ConfigFiles;
+use super::definition::{env_path, has_value_variables};
+use super::{FILE, Member};
+use crate::artifact::{Artifacts, Phase};
+use crate::diag::Diagnostics;
+use crate::emit::Context;
+use crate::emit::render::Templates;
+use crate::model::{Container, MachineKind};
+use crate::plan::secret_path;
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("check.sh.j2", include_str!("check.sh.j2")),
+        ("pull.sh.j2", include_str!("pull.sh.j2")),
+        ("secrets.sh.j2", include_str!("secrets.sh.j2")),
+        ("running.sh.j2", include_str!("running.sh.j2")),
+        ("up.sh.j2", include_str!("up.sh.j2")),
+        ("reload.sh.j2", include_str!("reload.sh.j2")),
+        ("health.sh.j2", include_str!("health.sh.j2")),
+        ("removal.sh.j2", include_str!("removal.sh.j2")),
+    ])
+});
+
+#[derive(Debug, Serialize)]
+struct ProjectView<'p> {
+    project: &'p str,
+    file: &'static str,
+    managed: bool,
+    network: Option<String>,
+    containers: Vec<&'p str>,
+    files: Vec<SecretEnv<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SecretEnv<'p> {
+    path: String,
+    variables: Vec<SecretVariable<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SecretVariable<'p> {
+    name: &'p str,
+    secret: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ReloadView<'p> {
+    file: &'static str,
+    container: &'p str,
+    signal: &'p str,
+}
+
+/// Adds the steps of a machine with containers.
+pub(super) fn add(
+    context: &Context<'_>,
+    members: &[Member<'_>],
+    configs: &[ConfigFiles],
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
+    let view = ProjectView {
+        project: &context.model().lab.name,
+        file: FILE,
+        managed: context.this().kind.is_managed(),
+        network: context.planned().bridge.as_ref().map(|bridge| format!("{} {}", bridge.subnet, bridge.interface)),
+        containers: members.iter().map(|(_, container)| container.name.as_str()).collect(),
+        files: members.iter().filter(|(_, container)| has_value_variables(container)).map(|(_, one)| secret_env(context, one)).collect(),
+    };
+    let machine = &context.this().name;
+    let mut step = |phase, number, name: &str, template: &str, inputs: &[&str]| {
+        if let Some(text) = TEMPLATES.write(template, &view, machine, diagnostics) {
+            artifacts.step(phase, number, name, inputs, &text, context.origin());
+        }
+    };
+    step(Phase::Check, 20, "compose", "check.sh.j2", &[]);
+    step(Phase::Activate, 12, "images", "pull.sh.j2", &[FILE]);
+    if !view.files.is_empty() {
+        step(Phase::Activate, 58, "secret-variables", "secrets.sh.j2", &[]);
+    }
+    let reloads = || members.iter().zip(configs).filter(|(_, config)| !config.reloaded.is_empty());
+    if reloads().next().is_some() {
+        step(Phase::Activate, 59, "running", "running.sh.j2", &[]);
+    }
+    // Where values come from the machine alone, only compose can tell whether they changed.
+    let inputs: &[&str] = if view.files.is_empty() { &["compose/"] } else { &[] };
+    step(Phase::Activate, 60, "compose", "up.sh.j2", inputs);
+    step(Phase::Health, 20, "containers", "health.sh.j2", &[]);
+
+    for ((service, container), config) in reloads() {
+        let view = ReloadView { file: FILE, container: &container.name, signal: container.reload_signal.as_deref().unwrap_or("HUP") };
+        let Some(text) = TEMPLATES.write("reload.sh.j2", &view, machine, diagnostics) else { continue };
+        let inputs: Vec<&str> = config.reloaded.iter().map(String::as_str).collect();
+        let origin = vec![format!("service {}", service.name)];
+        artifacts.step(Phase::Activate, 70, &format!("reload-{}", container.name), &inputs, &text, origin);
+    }
+}
+
+/// Adds the step that takes the containers away from a machine that has none any more.
+pub(super) fn add_removal(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    if matches!(context.this().kind, MachineKind::Proxmox | MachineKind::Appliance) {
+        return;
+    }
+    let view = ProjectView {
+        project: &context.model().lab.name,
+        file: FILE,
+        managed: true,
+        network: None,
+        containers: Vec::new(),
+        files: Vec::new(),
+    };
+    if let Some(text) = TEMPLATES.write("removal.sh.j2", &view, &context.this().name, diagnostics) {
+        artifacts.step(Phase::Activate, 60, "no-containers", &[FILE], &text, context.origin());
+    }
+}
+
+fn secret_env<'p>(context: &Context<'p>, container: &'p Container) -> SecretEnv<'p> {
+    let variables = container.secrets.iter().filter_map(|used| {
+        let name = used.value_variable.as_deref()?;
+        Some(SecretVariable { name, secret: secret_path(&context.model()[used.secret].name, &used.owner) })
+    });
+    SecretEnv { path: env_path(container), variables: variables.collect() }
+}
