@@ -5,6 +5,7 @@
 
 pub mod compose;
 pub mod format;
+pub mod guests;
 pub mod prometheus;
 pub mod render;
 pub mod service_files;
@@ -71,6 +72,7 @@ pub struct Emitter {
 /// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
+    guests::EMITTER,
     prometheus::EMITTER,
     service_files::EMITTER,
     storage::EMITTER,

@@ -1,0 +1,70 @@
+//! The guests of Proxmox hosts: one script that creates what is missing and sets what differs.
+//!
+//! The host's bundle carries the cloud-init files of its guests, since the host is who hands them over.
+
+mod property;
+mod view;
+
+use std::sync::LazyLock;
+
+use super::render::{Templates, VALUE_NOT_WRITABLE};
+use super::{Context, EMITTERS, Emitter};
+use crate::artifact::{Artifacts, Kind, OneWay, Phase};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{MachineId, MachineKind};
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[("guests.sh.j2", include_str!("guests.sh.j2"))]));
+
+/// Lays out the guests of Proxmox hosts.
+pub const EMITTER: Emitter = Emitter { name: "guests", emit };
+
+const SCRIPT: &str = "proxmox/guests.sh";
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let host = context.this();
+    let guests = context.model().guests(context.machine);
+    if host.kind != MachineKind::Proxmox || guests.is_empty() {
+        return;
+    }
+    let view = match view::guests(context.model(), &guests) {
+        Ok(view) => view,
+        Err(why) => {
+            let message = format!("`{SCRIPT}` of `{}` can't be written: {why}", host.name);
+            diagnostics.push(Diagnostic::lab(&VALUE_NOT_WRITABLE, message).on(&host.name));
+            return;
+        }
+    };
+    let Some(script) = TEMPLATES.write("guests.sh.j2", &view, &host.name, diagnostics) else { return };
+    let mut origin = context.origin();
+    origin.extend(guests.iter().map(|(_, machine, _)| format!("{} {}", machine.kind.name(), machine.name)));
+    origin.sort();
+    artifacts.add(SCRIPT, Kind::Shell, script, origin.clone());
+    for (id, machine, guest) in &guests {
+        if machine.kind != MachineKind::Appliance {
+            cloud_init(context, *id, guest.id, artifacts);
+        }
+        artifacts.one_way.push(OneWay {
+            key: format!("guest {}", guest.id),
+            value: machine.kind.name().to_owned(),
+            what: format!("guest {} ({}) is no longer looked after; nothing destroys it", guest.id, machine.name),
+        });
+    }
+    let inputs = [SCRIPT, "proxmox/cloud-init/"];
+    artifacts.step(Phase::Plan, 40, "guests", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), origin.clone());
+    artifacts.step(Phase::Activate, 40, "guests", &inputs, &format!("exec sh {SCRIPT}\n"), origin);
+}
+
+/// Copies a guest's cloud-init files into its host's bundle.
+fn cloud_init(context: &Context<'_>, machine: MachineId, vmid: u32, artifacts: &mut Artifacts) {
+    let guest = Context { machine, ..*context };
+    let mut made = Artifacts::default();
+    for emitter in EMITTERS.iter().filter(|emitter| emitter.name == "cloud-init") {
+        // What can't be written is said when the guest's own bundle is made.
+        (emitter.emit)(&guest, &mut made, &mut Diagnostics::default());
+    }
+    for (path, file) in made.files {
+        if let Some(name) = path.strip_prefix("cloud-init/") {
+            artifacts.files.insert(format!("proxmox/cloud-init/{vmid}/{name}"), file);
+        }
+    }
+}
