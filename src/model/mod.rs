@@ -302,6 +302,8 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// GPUs of bare metal.
     pub gpus: Vec<Gpu>,
+    /// Other devices of bare metal.
+    pub devices: Vec<HostDevice>,
     /// ZFS pools.
     pub pools: Vec<Pool>,
     /// Folders that the machine gets from another's dataset.
@@ -450,6 +452,19 @@ pub struct Gpu {
     /// The name in the lab.
     pub name: String,
     /// The PCI address: `0000:00:02.0`.
+    pub pci: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is a device of bare metal that guests or services may get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostDevice {
+    /// The name in the lab.
+    pub name: String,
+    /// The device node.
+    pub path: Option<String>,
+    /// The PCI address.
     pub pci: Option<String>,
     /// Where it is declared.
     pub span: Span,

@@ -1,0 +1,321 @@
+//! Makes the nodes of a module concrete: `(ref)`, `(f)`, `(expr)` and `when`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use minijinja::value::{Value as Jinja, ValueKind};
+use minijinja::{Environment, Expression};
+
+use crate::decl::schema::Field;
+use crate::decl::types::Type;
+use crate::decl::{Block, Property, Value};
+use crate::diag::Diagnostics;
+use crate::model::Data;
+use crate::source::{Span, Spanned};
+use crate::syntax::Scalar;
+
+/// Holds every expression of the modules, compiled once.
+pub struct Expressions<'s> {
+    compiled: BTreeMap<&'s str, Result<Expression<'s, 's>, String>>,
+}
+
+/// Makes the environment that expressions are compiled in.
+pub fn environment<'s>() -> Environment<'s> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    environment.set_fuel(Some(50_000));
+    crate::emit::format::add_filters(&mut environment);
+    environment
+}
+
+impl<'s> Expressions<'s> {
+    /// Compiles every expression below `blocks`.
+    pub fn compile(environment: &'s Environment<'s>, blocks: &'s [Block<'s>]) -> Self {
+        let mut expressions = Self { compiled: BTreeMap::new() };
+        for block in blocks {
+            expressions.add(environment, block);
+        }
+        expressions
+    }
+
+    fn add(&mut self, environment: &'s Environment<'s>, block: &'s Block<'s>) {
+        for value in block.arguments.iter().chain(block.properties.iter().map(|property| &property.value)) {
+            let text = match &value.value {
+                Value::Expression(text) => text,
+                // A condition may stand without its annotation, where the schema knows that it is one.
+                Value::Text(text) if matches!(block.schema.name, "when" | "assert") => text,
+                _ => continue,
+            };
+            if !self.compiled.contains_key(text.as_ref()) {
+                let compiled = environment.compile_expression(text).map_err(|error| message(&error));
+                self.compiled.insert(text, compiled);
+            }
+        }
+        for child in &block.children {
+            self.add(environment, child);
+        }
+    }
+
+    /// Evaluates an expression.
+    pub fn evaluate(&self, text: &str, context: &Scope) -> Result<Data, String> {
+        match self.compiled.get(text) {
+            Some(Ok(expression)) => expression.eval(&context.jinja).map_err(|error| message(&error)).and_then(|value| from_jinja(&value)),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err("an expression can't stand here".to_owned()),
+        }
+    }
+}
+
+fn message(error: &minijinja::Error) -> String {
+    let mut text = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    text.retain(|character| !character.is_control());
+    text
+}
+
+fn from_jinja(value: &Jinja) -> Result<Data, String> {
+    Ok(match value.kind() {
+        ValueKind::Undefined => return Err("it names something that does not exist".to_owned()),
+        ValueKind::None => Data::None,
+        ValueKind::Bool => Data::Bool(value.is_true()),
+        ValueKind::Number => match i64::try_from(value.clone()) {
+            Ok(number) => Data::Integer(number),
+            Err(_) => Data::Text(value.to_string()),
+        },
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().map_err(|error| message(&error))?;
+            Data::List(items.map(|item| from_jinja(&item)).collect::<Result<_, _>>()?)
+        }
+        _ => Data::Text(value.to_string()),
+    })
+}
+
+/// Holds the names that a module's values may use: `opt`, `machine`, `service`, `state`, `container`, `lab`.
+pub struct Scope {
+    data: BTreeMap<&'static str, Data>,
+    jinja: Jinja,
+}
+
+impl Scope {
+    /// Makes a scope.
+    pub fn new(data: BTreeMap<&'static str, Data>) -> Self {
+        let jinja = Jinja::from_serialize(&data);
+        Self { data, jinja }
+    }
+
+    /// Adds a name to a scope.
+    pub fn with(self, name: &'static str, value: Data) -> Self {
+        let mut data = self.data;
+        data.insert(name, value);
+        Self::new(data)
+    }
+
+    /// Looks up `opt.image`.
+    pub fn look_up(&self, path: &str) -> Result<Data, String> {
+        let mut parts = path.split('.');
+        let first = parts.next().unwrap_or_default();
+        let mut value = self.data.get(first).ok_or_else(|| {
+            let names: Vec<String> = self.data.keys().map(|name| format!("`{name}`")).collect();
+            format!("there is no `{first}`; there are {}", names.join(", "))
+        })?;
+        for part in parts {
+            value = match value {
+                Data::Record(fields) => fields.get(part).ok_or_else(|| {
+                    let near = crate::diag::nearest(part, fields.keys().map(String::as_str));
+                    near.map_or_else(|| format!("`{path}` does not exist"), |near| format!("`{path}` does not exist; did you mean `{near}`?"))
+                })?,
+                _ => return Err(format!("`{path}` does not exist")),
+            };
+        }
+        Ok(value.clone())
+    }
+
+    /// Fills in the names of `{machine.appdata}/x`; `{{` and `}}` are braces.
+    pub fn fill(&self, text: &str) -> Result<String, String> {
+        let mut filled = String::with_capacity(text.len() + 16);
+        let mut rest = text;
+        while let Some(index) = rest.find(['{', '}']) {
+            filled.push_str(&rest[..index]);
+            let tail = &rest[index..];
+            if tail.starts_with("{{") || tail.starts_with("}}") {
+                filled.push_str(&tail[..1]);
+                rest = &tail[2..];
+                continue;
+            }
+            let Some(end) = tail.strip_prefix('{').and_then(|inner| inner.find('}')) else {
+                return Err("a brace without its other half; a brace of its own is written twice".to_owned());
+            };
+            match self.look_up(tail[1..=end].trim())? {
+                Data::Text(value) => filled.push_str(&value),
+                Data::Integer(number) => filled.push_str(&number.to_string()),
+                Data::Bool(value) => filled.push_str(if value { "true" } else { "false" }),
+                Data::None => return Err(format!("`{}` has no value", &tail[1..=end])),
+                Data::List(_) | Data::Record(_) => return Err(format!("`{}` is several values, and text takes one", &tail[1..=end])),
+            }
+            rest = &tail[end + 2..];
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+}
+
+/// Evaluates nodes; what goes wrong is handed to `report` with its place in the module.
+pub struct Evaluator<'e, 's> {
+    /// The compiled expressions.
+    pub expressions: &'e Expressions<'s>,
+    /// The names.
+    pub scope: &'e Scope,
+    /// Turns a fault into a finding at the service.
+    pub report: &'e dyn Fn(Span, String, &mut Diagnostics),
+}
+
+impl Evaluator<'_, '_> {
+    /// Evaluates one value.
+    pub fn value(&self, value: &Value<'_>) -> Result<Data, String> {
+        match value {
+            Value::Reference(path) => self.scope.look_up(path),
+            Value::Format(text) => self.scope.fill(text).map(Data::Text),
+            Value::Expression(text) => self.expressions.evaluate(text, self.scope),
+            other => Ok(other.to_data()),
+        }
+    }
+
+    /// Says whether a condition holds.
+    pub fn holds(&self, condition: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<bool> {
+        let text = match &condition.value {
+            Value::Expression(text) | Value::Text(text) => text,
+            _ => return Some(false),
+        };
+        match self.expressions.evaluate(text, self.scope) {
+            Ok(Data::Bool(value)) => Some(value),
+            Ok(Data::None) => Some(false),
+            Ok(Data::Text(text)) => Some(!text.is_empty()),
+            Ok(Data::Integer(number)) => Some(number != 0),
+            Ok(Data::List(items)) => Some(!items.is_empty()),
+            Ok(Data::Record(fields)) => Some(!fields.is_empty()),
+            Err(error) => {
+                (self.report)(condition.span, format!("the condition can't be evaluated: {error}"), diagnostics);
+                None
+            }
+        }
+    }
+
+    /// Makes nodes concrete: conditions decided, values filled in, a node whose argument 0 is a list repeated for each item, one whose
+    /// argument 0 is nothing left out.
+    pub fn blocks<'b>(&self, blocks: &[Block<'b>], out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
+        for block in blocks {
+            if block.schema.name == "when" {
+                let holds = block.argument(0).and_then(|condition| self.holds(condition, diagnostics));
+                if holds == Some(true) {
+                    self.blocks(&block.children, out, diagnostics);
+                }
+                continue;
+            }
+            self.block(block, out, diagnostics);
+        }
+    }
+
+    fn block<'b>(&self, block: &Block<'b>, out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
+        let fields = block.schema.arguments;
+        let mut arguments = Vec::with_capacity(block.arguments.len());
+        let mut repeat = None;
+        for (index, argument) in block.arguments.iter().enumerate() {
+            let field = fields.get(index).or(block.schema.rest.as_ref());
+            let Some(field) = field.filter(|_| argument.value.is_dynamic()) else {
+                arguments.push(argument.clone());
+                continue;
+            };
+            match self.value(&argument.value) {
+                Err(error) => {
+                    (self.report)(argument.span, error, diagnostics);
+                    return;
+                }
+                Ok(Data::None) if index == 0 => return,
+                Ok(Data::None) => {}
+                Ok(Data::List(items)) => {
+                    let Some(items) = self.typed_items(&items, field, argument.span, diagnostics) else { return };
+                    if index == 0 && !fields.is_empty() {
+                        repeat = Some(items);
+                        arguments.push(argument.clone());
+                    } else {
+                        arguments.extend(items);
+                    }
+                }
+                Ok(data) => match self.typed(&data, field, argument.span, diagnostics) {
+                    Some(value) => arguments.push(value),
+                    None => return,
+                },
+            }
+        }
+        let Some(properties) = self.properties(block, diagnostics) else { return };
+        let mut children = Vec::with_capacity(block.children.len());
+        self.blocks(&block.children, &mut children, diagnostics);
+        let concrete =
+            Block { schema: block.schema, name: block.name.clone(), arguments, properties, children, rank: block.rank, span: block.span };
+        match repeat {
+            None => out.push(concrete),
+            Some(items) => out.extend(items.into_iter().map(|item| {
+                let mut copy = concrete.clone();
+                copy.arguments[0] = item;
+                copy
+            })),
+        }
+    }
+
+    fn properties<'b>(&self, block: &Block<'b>, diagnostics: &mut Diagnostics) -> Option<Vec<Property<'b>>> {
+        let mut properties = Vec::with_capacity(block.properties.len());
+        for property in &block.properties {
+            if !property.value.value.is_dynamic() {
+                properties.push(property.clone());
+                continue;
+            }
+            let field = block.schema.properties.iter().find(|field| field.name == property.name);
+            let span = property.value.span;
+            let data = match self.value(&property.value.value) {
+                Ok(data) => data,
+                Err(error) => {
+                    (self.report)(span, error, diagnostics);
+                    return None;
+                }
+            };
+            let value = match (&data, field) {
+                (Data::None, _) => continue,
+                (Data::List(items), Some(field)) if field.list => {
+                    let items = self.typed_items(items, field, span, diagnostics)?;
+                    Spanned::new(Value::List(items), span)
+                }
+                (data, Some(field)) => self.typed(data, field, span, diagnostics)?,
+                (_, None) => continue,
+            };
+            properties.push(Property { name: property.name.clone(), value, rank: property.rank });
+        }
+        Some(properties)
+    }
+
+    fn typed_items<'b>(&self, items: &[Data], field: &Field, span: Span, diagnostics: &mut Diagnostics) -> Option<Vec<Spanned<Value<'b>>>> {
+        items.iter().map(|item| self.typed(item, field, span, diagnostics)).collect()
+    }
+
+    fn typed<'b>(&self, data: &Data, field: &Field, span: Span, diagnostics: &mut Diagnostics) -> Option<Spanned<Value<'b>>> {
+        let value = read(data, field.ty);
+        if value.is_none() {
+            (self.report)(span, format!("{} must be {}", field.name, field.ty.describe()), diagnostics);
+        }
+        value.map(|value| Spanned::new(value, span))
+    }
+}
+
+/// Reads data as a value of a type.
+pub fn read<'b>(data: &Data, ty: Type) -> Option<Value<'b>> {
+    let scalar = match data {
+        Data::Text(text) => Scalar::Text(Cow::Owned(text.clone())),
+        Data::Integer(number) if matches!(ty, Type::Text) => Scalar::Text(Cow::Owned(number.to_string())),
+        Data::Bool(value) if matches!(ty, Type::Text) => Scalar::Text(Cow::Owned(value.to_string())),
+        Data::Integer(number) => Scalar::Integer(i128::from(*number)),
+        Data::Bool(value) => Scalar::Bool(*value),
+        Data::None | Data::List(_) | Data::Record(_) => return None,
+    };
+    ty.read(&scalar).or_else(|| match (ty, &scalar) {
+        (Type::Number, Scalar::Text(text)) => text.parse().ok().map(Value::Float),
+        _ => None,
+    })
+}

@@ -1,0 +1,336 @@
+//! Makes one module concrete for one service.
+
+use std::collections::BTreeMap;
+
+use super::evaluate::{Evaluator, Expressions, Scope};
+use super::options::{OptionSpec, Reader, option_specs};
+use super::{codes, lab, machines, parts};
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, Resources, Role, Service, State, StateBackup};
+use crate::source::{Layer, Sources, Span, Spanned};
+
+/// Is a module as every service of it uses it.
+pub struct ModuleDefinition<'s> {
+    /// The module's node.
+    pub block: &'s Block<'s>,
+    /// Its options.
+    pub options: Vec<OptionSpec<'s>>,
+    /// The names of its containers, conditional ones included, in the order written.
+    containers: Vec<&'s str>,
+    /// The parts that say what it keeps; made concrete first, since the others name it.
+    states: Vec<Block<'s>>,
+    /// The other parts.
+    others: Vec<Block<'s>>,
+}
+
+impl<'s> ModuleDefinition<'s> {
+    /// Prepares a module.
+    pub fn new(block: &'s Block<'s>) -> Self {
+        let mut containers = Vec::new();
+        container_names(block, &mut containers);
+        let body: Vec<&Block<'s>> = block.children.iter().filter(|child| !matches!(child.schema.name, "option" | "assert")).collect();
+        Self {
+            block,
+            options: option_specs(block),
+            containers,
+            states: body.iter().filter_map(|child| part(child, true)).collect(),
+            others: body.iter().filter_map(|child| part(child, false)).collect(),
+        }
+    }
+}
+
+fn container_names<'s>(block: &'s Block<'s>, names: &mut Vec<&'s str>) {
+    for child in &block.children {
+        match child.schema.name {
+            "container" => names.push(child.key()),
+            "when" => container_names(child, names),
+            _ => {}
+        }
+    }
+}
+
+/// Keeps the states of a node, or everything else.
+fn part<'s>(block: &Block<'s>, states: bool) -> Option<Block<'s>> {
+    if block.schema.name == "when" {
+        let children: Vec<Block<'s>> = block.children.iter().filter_map(|child| part(child, states)).collect();
+        return (!children.is_empty()).then(|| Block { children, ..block.clone() });
+    }
+    ((block.schema.name == "state") == states).then(|| block.clone())
+}
+
+/// Names a module's container in compose: the module's own name becomes the service's, any other is put behind it.
+pub fn compose_name(module: &str, service: &str, container: &str) -> String {
+    if container == module { service.to_owned() } else { format!("{service}-{container}") }
+}
+
+/// Is a service before other services are looked at.
+pub struct Draft<'s> {
+    /// What is known so far.
+    pub service: Service,
+    /// The service's node.
+    pub block: &'s Block<'s>,
+    /// The module's parts made concrete.
+    pub concrete: Vec<Block<'s>>,
+    /// Containers that live in another service's network, and that service's name.
+    pub network_services: Vec<(usize, Spanned<String>)>,
+}
+
+/// Makes a module concrete.
+#[expect(clippy::too_many_arguments, reason = "everything that a module's values may depend on")]
+pub fn draft<'s>(
+    block: &'s Block<'s>,
+    module: &ModuleDefinition<'s>,
+    machine: usize,
+    expressions: &Expressions<'s>,
+    services: &[&str],
+    sources: &Sources,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Option<Draft<'s>> {
+    let name = block.key();
+    let module_name = module.block.key();
+    let machine = MachineId::at(machine);
+    let containers = module.containers.iter().map(|container| ((*container).to_owned(), Data::Text(compose_name(module_name, name, container))));
+    let scope = Scope::new(BTreeMap::from([
+        ("machine", machine_view(model, machine)),
+        ("lab", lab_view(model)),
+        ("service", record([("name", Data::Text(name.to_owned())), ("config", Data::Text(format!("/etc/labwright/services/{name}")))])),
+        ("container", Data::Record(containers.collect())),
+    ]));
+    let before = diagnostics.count(crate::diag::Severity::Error);
+    let reader = Reader { service: block, module: module.block, model, services, scope: &scope };
+    let (options, option_spans) = reader.read(&module.options, diagnostics);
+    // A missing or wrong option would only raise the same fault again wherever the module uses it.
+    if diagnostics.count(crate::diag::Severity::Error) > before {
+        return None;
+    }
+
+    let report = |span: Span, message: String, diagnostics: &mut Diagnostics| {
+        let text = format!("module `{module_name}`: {message}");
+        let diagnostic = if sources.file(span.file).layer == Layer::Builtin {
+            Diagnostic::new(&codes::BAD_MODULE, block.key_span(), text).label(span, "here in the module")
+        } else {
+            Diagnostic::new(&codes::BAD_MODULE, span, text).label(block.key_span(), "for this service")
+        };
+        diagnostics.push(diagnostic);
+    };
+    let scope = scope.with("opt", Data::Record(options.clone()));
+    let mut concrete = Vec::new();
+    Evaluator { expressions, scope: &scope, report: &report }.blocks(&module.states, &mut concrete, diagnostics);
+    let states: Vec<State> = concrete.iter().filter_map(state).collect();
+    let paths = states.iter().map(|state| (state.name.clone(), Data::Text(state.path.clone())));
+    let scope = scope.with("state", Data::Record(paths.collect()));
+    let evaluator = Evaluator { expressions, scope: &scope, report: &report };
+    evaluator.blocks(&module.others, &mut concrete, diagnostics);
+    assertions(module.block, block, &evaluator, diagnostics);
+
+    let mut service = Service {
+        name: name.to_owned(),
+        module: module_name.to_owned(),
+        module_version: module.block.property("version").and_then(Spanned::string).unwrap_or_default(),
+        summary: module.block.value("summary").and_then(Spanned::string).unwrap_or_default(),
+        homepage: module.block.value("homepage").and_then(Spanned::string),
+        machine,
+        roles: concrete.iter().filter(|block| block.schema.name == "role").flat_map(|block| &block.arguments).filter_map(role).collect(),
+        endpoints: endpoints(block, &concrete, module_name, name, diagnostics),
+        states,
+        databases: Vec::new(),
+        containers: Vec::new(),
+        files: Vec::new(),
+        packages: Vec::new(),
+        units: Vec::new(),
+        sysctls: Vec::new(),
+        secrets: Vec::new(),
+        scripts: Vec::new(),
+        needs: Vec::new(),
+        gateway: None,
+        proxy: None,
+        backup: None,
+        exposes: Vec::new(),
+        routes: Vec::new(),
+        resources: Resources::default(),
+        alerts: concrete.iter().filter(|block| block.schema.name == "alert").map(lab::alert).collect(),
+        dashboards: Vec::new(),
+        options,
+        option_spans,
+        span: block.key_span(),
+    };
+    let network_services = parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
+    service.proxy = concrete.iter().find(|block| block.schema.name == "proxy").map(|block| proxy(block, &service));
+    if service.has(Role::Restic) {
+        service.backup = backup(&service, model);
+    }
+    Some(Draft { service, block, concrete, network_services })
+}
+
+fn record<const N: usize>(fields: [(&str, Data); N]) -> Data {
+    Data::Record(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn optional(value: Option<String>) -> Data {
+    value.map_or(Data::None, Data::Text)
+}
+
+fn machine_view(model: &Model, id: MachineId) -> Data {
+    let machine = &model[id];
+    record([
+        ("name", Data::Text(machine.name.clone())),
+        ("kind", Data::Text(machine.kind.name().to_owned())),
+        ("os", optional(machine.os.map(|os| os.name().to_owned()))),
+        ("arch", Data::Text(if machine.arch == crate::model::Arch::Arm64 { "arm64" } else { "amd64" }.to_owned())),
+        ("address", optional(machine.address().map(|address| address.to_string()))),
+        ("appdata", Data::Text(machine.appdata.clone())),
+        ("gpu", Data::Bool(machine.has_gpu())),
+        ("cores", machine.cores.map_or(Data::None, |cores| Data::Integer(i64::from(cores)))),
+        ("memory", optional(machine.memory.as_ref().map(ToString::to_string))),
+        ("zone", Data::Text(model[machine.zone].name.clone())),
+        ("managed", Data::Bool(machine.kind.is_managed())),
+    ])
+}
+
+fn lab_view(model: &Model) -> Data {
+    record([
+        ("name", Data::Text(model.lab.name.clone())),
+        ("domain", optional(model.lab.domain.clone())),
+        ("timezone", Data::Text(model.lab.timezone.clone())),
+        ("email", optional(model.lab.email.clone())),
+    ])
+}
+
+fn assertions(module: &Block<'_>, service: &Block<'_>, evaluator: &Evaluator<'_, '_>, diagnostics: &mut Diagnostics) {
+    for assertion in module.children.iter().filter(|child| child.schema.name == "assert") {
+        let Some(condition) = assertion.argument(0) else { continue };
+        if evaluator.holds(condition, diagnostics) == Some(false) {
+            let message = assertion.argument(1).and_then(Spanned::text).unwrap_or_default();
+            diagnostics.push(
+                Diagnostic::new(&codes::ASSERTION_FAILED, service.key_span(), format!("`{}`: {message}", service.key()))
+                    .label(assertion.span, format!("module `{}` says so", module.key())),
+            );
+        }
+    }
+}
+
+fn state(block: &Block<'_>) -> Option<State> {
+    if block.schema.name != "state" {
+        return None;
+    }
+    let text = |name: &str| block.property(name).and_then(Spanned::string);
+    let backup = match text("backup").as_deref() {
+        None => StateBackup::Inherit,
+        Some("dump") => StateBackup::Dump,
+        Some("never") => StateBackup::Never(text("reason").unwrap_or_default()),
+        Some(word) => machines::backup_class(word).map_or(StateBackup::Inherit, StateBackup::Class),
+    };
+    Some(State {
+        name: block.key().to_owned(),
+        path: text("path")?,
+        backup,
+        owner: text("owner").unwrap_or_else(|| "root".to_owned()),
+        group: text("group").or_else(|| text("owner")).unwrap_or_else(|| "root".to_owned()),
+        mode: text("mode").unwrap_or_else(|| "0755".to_owned()),
+        local_disk: block.property("local-disk").and_then(Spanned::bool).unwrap_or(false),
+        span: block.span,
+    })
+}
+
+fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
+    Some(match word.text()? {
+        "prometheus" => Role::Prometheus,
+        "alertmanager" => Role::Alertmanager,
+        "grafana" => Role::Grafana,
+        "loki" => Role::Loki,
+        "log-collector" => Role::LogCollector,
+        "restic" => Role::Restic,
+        "fail2ban" => Role::Fail2ban,
+        "dns" => Role::Dns,
+        "node-exporter" => Role::NodeExporter,
+        "container-exporter" => Role::ContainerExporter,
+        "blackbox-exporter" => Role::BlackboxExporter,
+        "forward-auth" => Role::ForwardAuth,
+        "database" => Role::Database,
+        _ => return None,
+    })
+}
+
+fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &str, diagnostics: &mut Diagnostics) -> Vec<Endpoint> {
+    let host_networked = |container: &str| {
+        concrete.iter().any(|block| {
+            block.schema.name == "container" && block.key() == container && block.value("network").and_then(Spanned::text) == Some("host")
+        })
+    };
+    let mut endpoints = Vec::new();
+    for block in concrete.iter().filter(|block| block.schema.name == "provides") {
+        let Some(port) = block.property("port").and_then(Spanned::number::<u16>) else { continue };
+        let flag = |name: &str| block.property(name).and_then(Spanned::bool).unwrap_or(false);
+        let text = |name: &str| block.property(name).and_then(Spanned::string);
+        let protocol = match text("protocol").as_deref() {
+            Some("udp") => Protocol::Udp,
+            Some("http") => Protocol::Http,
+            Some("https") => Protocol::Https,
+            None if flag("scrape") || block.property("path").is_some() => Protocol::Http,
+            _ => Protocol::Tcp,
+        };
+        let given = service.all("port").find(|node| node.key() == block.key()).and_then(|node| node.argument(1));
+        let container = text("container");
+        let on_host = container.as_deref().is_none_or(host_networked);
+        let host_port = given.and_then(Spanned::number).unwrap_or(port);
+        endpoints.push(Endpoint {
+            name: block.key().to_owned(),
+            container: container.map(|container| compose_name(module, name, &container)),
+            // A program on the machine's own network listens where it listens; only its configuration could move it.
+            port: if on_host { host_port } else { port },
+            host_port,
+            protocol,
+            path: text("path"),
+            scrape: flag("scrape"),
+            role: text("role"),
+            database: flag("database"),
+            admin: flag("admin"),
+            span: given.map_or(block.span, |given| given.span),
+        });
+    }
+    for node in service.all("port") {
+        if let Some(key) = node.argument(0).filter(|_| !endpoints.iter().any(|endpoint| endpoint.name == node.key())) {
+            let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
+            super::names::unknown(&codes::UNKNOWN_NAME, "endpoint", node.key(), key, names, diagnostics);
+        }
+    }
+    endpoints
+}
+
+fn proxy(block: &Block<'_>, service: &Service) -> Proxy {
+    let index = |property: &str| {
+        let name = block.property(property).and_then(Spanned::text)?;
+        service.endpoints.iter().position(|endpoint| endpoint.name == name).and_then(|index| u32::try_from(index).ok())
+    };
+    let container = block.property("container").and_then(Spanned::text).map(|name| compose_name(&service.module, &service.name, name));
+    Proxy {
+        program: block.key().to_owned(),
+        http: index("http"),
+        https: index("https"),
+        container: container.or_else(|| service.containers.first().map(|container| container.name.clone())),
+    }
+}
+
+/// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`, `schedule`, `check`.
+fn backup(service: &Service, model: &Model) -> Option<Backup> {
+    let span = |name: &str| service.option_spans.get(name).copied().unwrap_or(service.span);
+    let password = service.option("password").as_text()?;
+    let schedule = [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
+    let keep = ["last", "hourly", "daily", "weekly", "monthly", "yearly"];
+    Some(Backup {
+        repository: Spanned::new(service.option("repository").as_text()?.to_owned(), span("repository")),
+        password: crate::model::SecretId::at(model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok()?),
+        schedule: schedule
+            .into_iter()
+            .filter_map(|class| Some((class, Cron::parse(service.option("schedule").field(class.name()).as_text()?)?)))
+            .collect(),
+        keep: keep
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), u32::try_from(service.option("keep").field(name).as_integer()?).ok()?)))
+            .collect(),
+        check: service.option("check").as_text().and_then(Cron::parse),
+        span: service.span,
+    })
+}

@@ -1,0 +1,217 @@
+//! The lab's own facts, networks and zones.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{codes, names};
+use crate::decl::layer::Lab;
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{Accept, Admin, Alert, Dashboard, Duration, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, Zone, ZoneId, ZoneKind};
+use crate::source::Spanned;
+
+/// Resolves everything that is no machine and no service.
+pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Model {
+    let mut model = Model {
+        lab: info(lab),
+        admins: lab.admins.iter().map(|block| admin(block, diagnostics)).collect(),
+        networks: Vec::new(),
+        zones: zones(lab, diagnostics),
+        routers: Vec::new(),
+        machines: Vec::new(),
+        services: Vec::new(),
+        secrets: lab.secrets.iter().map(secret).collect(),
+        alerts: lab.alerts.iter().map(alert).collect(),
+        dashboards: lab.dashboards.iter().map(dashboard).collect(),
+        accepts: lab.accepts.iter().map(accept).collect(),
+    };
+    model.networks = lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
+    model.routers = lab.routers.iter().filter_map(|block| router(block, &model.networks, diagnostics)).collect();
+    model
+}
+
+fn string(value: Option<&Spanned<Value<'_>>>) -> Option<String> {
+    value.and_then(Spanned::string)
+}
+
+fn info(lab: &Lab<'_>) -> LabInfo {
+    let block = &lab.lab;
+    LabInfo {
+        name: block.key().to_owned(),
+        version: string(block.property("version")).unwrap_or_default(),
+        edition: 1,
+        domain: string(block.value("domain")),
+        timezone: string(block.value("timezone")).unwrap_or_else(|| "Etc/UTC".to_owned()),
+        email: string(block.value("email")),
+        span: block.key_span(),
+    }
+}
+
+fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
+    let mut ssh_keys = Vec::new();
+    for key in block.all("ssh-key").filter_map(|key| key.argument(0)) {
+        let text = key.text().unwrap_or_default();
+        let mut words = text.split(' ');
+        let known = words.next().is_some_and(|kind| kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-"));
+        let body = words.next().is_some_and(|body| body.len() > 40 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
+        if known && body && !text.chars().any(char::is_control) {
+            ssh_keys.push(text.to_owned());
+        } else {
+            diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, key.span, "this is no ssh public key")
+                    .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
+            );
+        }
+    }
+    Admin { name: block.key().to_owned(), ssh_keys, span: block.key_span() }
+}
+
+fn secret(block: &Block<'_>) -> Secret {
+    Secret { name: block.key().to_owned(), doc: string(block.value("doc")), span: block.key_span() }
+}
+
+/// Reads an alert of the lab or of a module.
+pub fn alert(block: &Block<'_>) -> Alert {
+    Alert {
+        name: block.key().to_owned(),
+        expression: string(block.property("when")).unwrap_or_default(),
+        hold: block.property("for").and_then(Spanned::duration).unwrap_or(Duration(300)),
+        severity: string(block.property("severity")).unwrap_or_else(|| "warning".to_owned()),
+        summary: string(block.value("summary")).unwrap_or_else(|| block.key().to_owned()),
+        span: block.key_span(),
+    }
+}
+
+fn dashboard(block: &Block<'_>) -> Dashboard {
+    Dashboard {
+        name: block.key().to_owned(),
+        id: block.property("id").and_then(Spanned::number),
+        template: None,
+        span: block.key_span(),
+    }
+}
+
+fn accept(block: &Block<'_>) -> Accept {
+    Accept {
+        code: block.key().to_owned(),
+        on: string(block.property("on")),
+        reason: string(block.property("reason")).unwrap_or_default(),
+        span: block.span,
+    }
+}
+
+fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
+    let mut zones: BTreeMap<String, ZoneKind> = BTreeMap::new();
+    zones.insert("internet".to_owned(), ZoneKind::Internet);
+    for (index, network) in lab.networks.iter().enumerate() {
+        add(&mut zones, network, ZoneKind::Network(NetworkId::at(index)), diagnostics);
+    }
+    for (index, machine) in lab.machines.iter().enumerate() {
+        add(&mut zones, machine, ZoneKind::Machine(MachineId::at(index)), diagnostics);
+    }
+    for zone in lab.machines.iter().filter_map(|machine| machine.value("zone")) {
+        let name = zone.text().unwrap_or_default();
+        match zones.get(name) {
+            None => {
+                zones.insert(name.to_owned(), ZoneKind::Named);
+            }
+            Some(ZoneKind::Network(_) | ZoneKind::Named) => {}
+            Some(kind) => {
+                let what = if *kind == ZoneKind::Internet { "everything outside the lab" } else { "a machine" };
+                diagnostics.push(
+                    Diagnostic::new(&codes::AMBIGUOUS_ZONE, zone.span, format!("`{name}` is {what}, not a zone to be in"))
+                        .help("choose another name for the zone"),
+                );
+            }
+        }
+    }
+    zones.into_iter().map(|(name, kind)| Zone { name, kind }).collect()
+}
+
+fn add(zones: &mut BTreeMap<String, ZoneKind>, block: &Block<'_>, kind: ZoneKind, diagnostics: &mut Diagnostics) {
+    let name = block.key().to_owned();
+    if zones.contains_key(&name) {
+        diagnostics.push(
+            Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is the name of another network, machine or zone"))
+                .help("networks and machines are zones, so their names must differ; `internet` is taken"),
+        );
+        return;
+    }
+    zones.insert(name, kind);
+}
+
+/// Finds a zone; reports it when there is none.
+pub fn zone(name: &Spanned<Value<'_>>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Option<ZoneId> {
+    names::find("zone", name, zones, |zone| &zone.name, diagnostics).map(ZoneId::at)
+}
+
+/// Finds the zone of a name that is known to exist.
+pub fn zone_named(name: &str, zones: &[Zone]) -> ZoneId {
+    ZoneId::at(zones.binary_search_by(|zone| zone.name.as_str().cmp(name)).unwrap_or_default())
+}
+
+fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Network {
+    let mut bad = |span, message: String, help: String| diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help));
+    let mut prefixes: Vec<IpNet> = Vec::new();
+    for property in ["cidr", "cidr6"] {
+        let Some((value, prefix)) = block.property(property).and_then(|value| Some((value, value.cidr()?))) else { continue };
+        if prefix != prefix.trunc() {
+            bad(value.span, format!("`{prefix}` has host bits"), format!("write `\"{}\"`", prefix.trunc()));
+        }
+        let v4 = matches!(prefix, IpNet::V4(_));
+        if property == "cidr6" && v4 {
+            bad(value.span, "`cidr6` is an IPv6 prefix".to_owned(), "write the IPv4 prefix as `cidr`".to_owned());
+        } else if prefixes.iter().any(|other| matches!(other, IpNet::V4(_)) == v4) {
+            bad(value.span, "the network has two prefixes of one family".to_owned(), "keep one".to_owned());
+        } else {
+            prefixes.push(prefix.trunc());
+        }
+    }
+    if prefixes.is_empty() {
+        bad(block.span, format!("network `{}` has no prefix", block.key()), "add `cidr=\"192.168.1.0/24\"`".to_owned());
+    }
+    let mut gateways: Vec<IpAddr> = Vec::new();
+    for property in ["gateway", "gateway6"] {
+        let Some((value, gateway)) = block.property(property).and_then(|value| Some((value, value.address()?))) else { continue };
+        if prefixes.iter().any(|prefix| prefix.contains(&gateway)) || is_link_local(gateway) {
+            gateways.push(gateway);
+        } else {
+            bad(value.span, format!("the gateway {gateway} is not in the network"), "name an address inside the prefix".to_owned());
+        }
+    }
+    let vlan = block.property("vlan").and_then(|value| {
+        let tag = value.number::<u16>().filter(|tag| (1..=4094).contains(tag));
+        if tag.is_none() {
+            bad(value.span, "a VLAN tag is a number from 1 to 4094".to_owned(), "choose one of them".to_owned());
+        }
+        tag
+    });
+    Network {
+        name: block.key().to_owned(),
+        prefixes,
+        gateways,
+        dns: block.property("dns").map(|list| list.items().iter().filter_map(Spanned::address).collect()).unwrap_or_default(),
+        vlan,
+        zone: zone_named(block.key(), zones),
+        span: block.key_span(),
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.segments()[0] & 0xffc0 == 0xfe80)
+}
+
+fn router(block: &Block<'_>, networks: &[Network], diagnostics: &mut Diagnostics) -> Option<Router> {
+    let network = names::find("network", block.property("on")?, networks, |network| &network.name, diagnostics)?;
+    let address = block.property("address")?;
+    let value = address.address()?;
+    if !networks[network].prefixes.iter().any(|prefix| prefix.contains(&value)) {
+        diagnostics.push(
+            Diagnostic::new(&codes::ADDRESS_OUTSIDE_NETWORK, address.span, format!("{value} is not in network `{}`", networks[network].name))
+                .label(networks[network].span, "the network"),
+        );
+    }
+    Some(Router { name: block.key().to_owned(), network: NetworkId::at(network), address: value, span: block.key_span() })
+}

@@ -1,0 +1,28 @@
+//! Names to ids, modules to concrete services: the lab that checks and plans read.
+//!
+//! After this stage nothing is looked up by name. What can't be resolved is reported and left out, so that later checks still see the rest.
+
+pub mod codes;
+mod evaluate;
+mod instance;
+mod lab;
+mod machines;
+mod names;
+mod options;
+mod parts;
+mod services;
+
+use crate::decl::layer::Lab;
+use crate::diag::Diagnostics;
+use crate::model::Model;
+use crate::source::Sources;
+
+pub use options::{OptionSpec, option_specs};
+
+/// Resolves a lab.
+pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
+    let mut model = lab::resolve(lab, diagnostics);
+    machines::resolve(lab, &mut model, diagnostics);
+    services::resolve(lab, sources, &mut model, diagnostics);
+    model
+}

@@ -1,0 +1,237 @@
+//! Services: each module made concrete on its machine, then what services say of one another.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::evaluate::{Expressions, environment};
+use super::instance::{self, Draft, ModuleDefinition};
+use super::lab::{zone, zone_named};
+use super::{codes, names};
+use crate::decl::layer::Lab;
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{
+    Container, EndpointId, Expose, Gateway, MachineKind, Model, Need, NetworkId, NetworkMode, Route, Service, ServiceId,
+};
+use crate::source::{Sources, Spanned};
+
+/// Resolves every service into `model`.
+pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
+    let environment = environment();
+    let expressions = Expressions::compile(&environment, &lab.modules);
+    let modules: Vec<ModuleDefinition<'_>> = lab.modules.iter().map(ModuleDefinition::new).collect();
+    let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
+
+    let shared: &Model = model;
+    let drafts: Vec<(Option<Draft<'_>>, Diagnostics)> = lab
+        .services
+        .par_iter()
+        .map(|block| {
+            let mut found = Diagnostics::default();
+            let draft = draft(block, &modules, &expressions, &names, sources, shared, &mut found);
+            (draft, found)
+        })
+        .collect();
+    let mut kept = Vec::with_capacity(drafts.len());
+    for (draft, found) in drafts {
+        diagnostics.append(found);
+        kept.extend(draft);
+    }
+    link(kept, model, diagnostics);
+}
+
+fn draft<'s>(
+    block: &'s Block<'s>,
+    modules: &[ModuleDefinition<'s>],
+    expressions: &Expressions<'s>,
+    services: &[&str],
+    sources: &Sources,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Option<Draft<'s>> {
+    let named = Spanned::new(Value::Text(block.key().into()), block.key_span());
+    let name = block.property("module").unwrap_or(&named);
+    let module = names::find("module", name, modules, |module| module.block.key(), diagnostics);
+    let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
+    let (module, machine) = (&modules[module?], machine?);
+    if !matches!(model.machines[machine].kind, MachineKind::Debian | MachineKind::Unmanaged | MachineKind::Vm | MachineKind::Lxc | MachineKind::Proxmox) {
+        diagnostics.push(
+            Diagnostic::new(&codes::WRONG_KIND, block.property("on")?.span, format!("no service can run on `{}`", model.machines[machine].name))
+                .label(model.machines[machine].span, "its system is not ours")
+                .help("run it on a vm, an lxc or a Debian host"),
+        );
+        return None;
+    }
+    instance::draft(block, module, machine, expressions, services, sources, model, diagnostics)
+}
+
+/// Resolves what services say of one another.
+fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics) {
+    let names: BTreeMap<String, (ServiceId, Option<String>)> = drafts
+        .iter()
+        .enumerate()
+        .map(|(index, draft)| {
+            (draft.service.name.clone(), (ServiceId::at(index), draft.service.containers.first().map(|container| container.name.clone())))
+        })
+        .collect();
+    let mut roles: BTreeMap<String, Vec<(EndpointId, usize)>> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        for (position, endpoint) in draft.service.endpoints.iter().enumerate() {
+            if let (Some(role), Ok(position)) = (&endpoint.role, u32::try_from(position)) {
+                let id = EndpointId { service: ServiceId::at(index), index: position };
+                roles.entry(role.clone()).or_default().push((id, index));
+            }
+        }
+    }
+    let machines: Vec<u32> = drafts.iter().map(|draft| draft.service.machine.0).collect();
+    let proxies: Vec<bool> = drafts.iter().map(|draft| draft.service.proxy.is_some()).collect();
+    let list: Vec<&str> = names.keys().map(String::as_str).collect();
+
+    let mut services: Vec<Service> = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let Draft { mut service, block, concrete, network_services } = draft;
+        for (container, name) in network_services {
+            join_network(&mut service.containers[container], &name, &names, &list, diagnostics);
+        }
+        service.exposes = exposes(block, &service, model, diagnostics);
+        service.routes = routes(block, &service, &list, &proxies, model, diagnostics);
+        service.needs = needs(&concrete, &service, &roles, &machines, &list, diagnostics);
+        service.gateway = concrete.iter().find(|block| block.schema.name == "gateway").and_then(|block| gateway(block, model));
+        services.push(service);
+    }
+    model.services = services;
+}
+
+fn join_network(
+    container: &mut Container,
+    name: &Spanned<String>,
+    names: &BTreeMap<String, (ServiceId, Option<String>)>,
+    list: &[&str],
+    diagnostics: &mut Diagnostics,
+) {
+    match names.get(&name.value) {
+        Some((_, Some(target))) => container.network = NetworkMode::Container(target.clone()),
+        Some((_, None)) => diagnostics.push(
+            Diagnostic::new(&codes::WRONG_KIND, name.span, format!("service `{}` has no container whose network could be shared", name.value))
+                .help("name a service that runs in a container, such as gluetun"),
+        ),
+        None => {
+            let value = Spanned::new(Value::Text(name.value.as_str().into()), name.span);
+            names::unknown(&codes::UNKNOWN_NAME, "service", &name.value, &value, list.iter().copied(), diagnostics);
+        }
+    }
+}
+
+fn endpoint(name: &Spanned<Value<'_>>, service: &Service, diagnostics: &mut Diagnostics) -> Option<u32> {
+    let text = name.text().unwrap_or_default();
+    let found = service.endpoints.iter().position(|endpoint| endpoint.name == text);
+    if found.is_none() {
+        let what = format!("endpoint of `{}` named", service.name);
+        names::unknown(&codes::UNKNOWN_NAME, &what, text, name, service.endpoints.iter().map(|endpoint| endpoint.name.as_str()), diagnostics);
+    }
+    found.and_then(|index| u32::try_from(index).ok())
+}
+
+fn zones(list: Option<&Spanned<Value<'_>>>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Spanned<crate::model::ZoneId>> {
+    let items = list.map(Spanned::items).unwrap_or_default();
+    let mut zones: Vec<_> = items.iter().filter_map(|name| Some(Spanned::new(zone(name, &model.zones, diagnostics)?, name.span))).collect();
+    zones.sort_by_key(|zone| zone.value);
+    zones.dedup_by_key(|zone| zone.value);
+    zones
+}
+
+fn exposes(block: &Block<'_>, service: &Service, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Expose> {
+    let mut exposes = Vec::new();
+    for node in block.all("expose") {
+        let to = zones(node.property("to"), model, diagnostics);
+        let Some(endpoint) = node.argument(0).and_then(|name| endpoint(name, service, diagnostics)) else { continue };
+        exposes.push(Expose { endpoint, to, span: node.span });
+    }
+    exposes.sort_by_key(|expose| (expose.endpoint, expose.span));
+    exposes
+}
+
+fn routes(block: &Block<'_>, service: &Service, list: &[&str], proxies: &[bool], model: &Model, diagnostics: &mut Diagnostics) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for node in block.all("route") {
+        let from = zones(node.property("from"), model, diagnostics);
+        let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
+        let mut find = |name: &Spanned<Value<'_>>| names::find("service", name, list, |name| name, diagnostics);
+        let auth = node.property("auth").and_then(&mut find);
+        let via = node.property("via").and_then(&mut find);
+        let (Some(endpoint), Some(via), Some(host)) = (target, via, node.argument(0)) else { continue };
+        if !proxies[via] {
+            let proxies: Vec<&str> = list.iter().zip(proxies).filter(|(_, proxy)| **proxy).map(|(name, _)| *name).collect();
+            let help = if proxies.is_empty() {
+                "the lab has no proxy yet: add a service of module nginx-proxy-manager, traefik or caddy".to_owned()
+            } else {
+                format!("the lab's proxies: {}", proxies.join(", "))
+            };
+            let span = node.property("via").map_or(node.span, |via| via.span);
+            diagnostics.push(Diagnostic::new(&codes::ROUTE_WITHOUT_PROXY, span, format!("`{}` is no proxy", list[via])).help(help));
+            continue;
+        }
+        routes.push(Route {
+            host: Spanned::new(host.string().unwrap_or_default(), host.span),
+            endpoint,
+            via: ServiceId::at(via),
+            from,
+            auth: auth.map(ServiceId::at),
+            span: node.span,
+        });
+    }
+    routes.sort_by(|a, b| a.host.value.cmp(&b.host.value));
+    routes
+}
+
+fn needs(
+    concrete: &[Block<'_>],
+    service: &Service,
+    roles: &BTreeMap<String, Vec<(EndpointId, usize)>>,
+    machines: &[u32],
+    list: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Need> {
+    let mut needs = Vec::new();
+    for node in concrete.iter().filter(|block| block.schema.name == "needs") {
+        let role = node.property("role").and_then(Spanned::text).unwrap_or_default();
+        let one = node.property("service").and_then(Spanned::text);
+        let near = node.property("same-machine").and_then(Spanned::bool) == Some(true);
+        let candidates = roles.get(role).map(Vec::as_slice).unwrap_or_default();
+        let endpoints: Vec<EndpointId> = candidates
+            .iter()
+            .filter(|(_, index)| list.get(*index).is_some_and(|name| *name != service.name && one.is_none_or(|one| one == *name)))
+            .filter(|(_, index)| !near || machines[*index] == service.machine.0)
+            .map(|(endpoint, _)| *endpoint)
+            .collect();
+        if endpoints.is_empty() && node.property("optional").and_then(Spanned::bool) != Some(true) {
+            let place = if near { " on its machine" } else { "" };
+            diagnostics.push(
+                Diagnostic::new(&codes::UNMET_NEED, service.span, format!("`{}` needs a service that provides `{role}`{place}", service.name))
+                    .label(node.span, "the module says so")
+                    .help("add one, or check the option that names it"),
+            );
+        }
+        let container = node.property("container").and_then(Spanned::text).map_or_else(
+            || service.containers.first().map(|container| container.name.clone()),
+            |name| Some(instance::compose_name(&service.module, &service.name, name)),
+        );
+        needs.push(Need { name: node.key().to_owned(), role: role.to_owned(), endpoints, container, span: node.span });
+    }
+    needs
+}
+
+fn gateway(block: &Block<'_>, model: &Model) -> Option<Gateway> {
+    let name = block.argument(0)?.text()?;
+    let network = model.networks.iter().position(|network| network.name == name)?;
+    let reach = block.property("reach").map(Spanned::items).unwrap_or_default();
+    let mut reach: Vec<_> = reach.iter().filter_map(Spanned::text).map(|zone| zone_named(zone, &model.zones)).collect();
+    reach.sort_unstable();
+    Some(Gateway {
+        network: NetworkId::at(network),
+        reach,
+        masquerade: block.property("masquerade").and_then(Spanned::bool).unwrap_or(true),
+        span: block.span,
+    })
+}
