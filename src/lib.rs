@@ -8,5 +8,6 @@ pub mod diag;
 pub mod emit;
 pub mod model;
 pub mod plan;
+pub mod resolve;
 pub mod source;
 pub mod syntax;

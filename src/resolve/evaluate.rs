@@ -98,7 +98,7 @@ pub struct Scope {
 impl Scope {
     /// Makes a scope.
     pub fn new(data: BTreeMap<&'static str, Data>) -> Self {
-        let jinja = Jinja::from_serialize(&data);
+        let jinja = Jinja::from(minijinja::value::Serde(&data));
         Self { data, jinja }
     }
 
@@ -121,7 +121,10 @@ impl Scope {
             value = match value {
                 Data::Record(fields) => fields.get(part).ok_or_else(|| {
                     let near = crate::diag::nearest(part, fields.keys().map(String::as_str));
-                    near.map_or_else(|| format!("`{path}` does not exist"), |near| format!("`{path}` does not exist; did you mean `{near}`?"))
+                    near.map_or_else(
+                        || format!("`{path}` does not exist"),
+                        |near| format!("`{path}` does not exist; did you mean `{near}`?"),
+                    )
                 })?,
                 _ => return Err(format!("`{path}` does not exist")),
             };

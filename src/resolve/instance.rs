@@ -7,7 +7,9 @@ use super::options::{OptionSpec, Reader, option_specs};
 use super::{codes, lab, machines, parts};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, Resources, Role, Service, State, StateBackup};
+use crate::model::{
+    Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, Resources, Role, Service, State, StateBackup,
+};
 use crate::source::{Layer, Sources, Span, Spanned};
 
 /// Is a module as every service of it uses it.
@@ -91,7 +93,8 @@ pub fn draft<'s>(
     let name = block.key();
     let module_name = module.block.key();
     let machine = MachineId::at(machine);
-    let containers = module.containers.iter().map(|container| ((*container).to_owned(), Data::Text(compose_name(module_name, name, container))));
+    let containers =
+        module.containers.iter().map(|container| ((*container).to_owned(), Data::Text(compose_name(module_name, name, container))));
     let scope = Scope::new(BTreeMap::from([
         ("machine", machine_view(model, machine)),
         ("lab", lab_view(model)),

@@ -9,7 +9,9 @@ use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{Accept, Admin, Alert, Dashboard, Duration, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, Zone, ZoneId, ZoneKind};
+use crate::model::{
+    Accept, Admin, Alert, Dashboard, Duration, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, Zone, ZoneId, ZoneKind,
+};
 use crate::source::Spanned;
 
 /// Resolves everything that is no machine and no service.
@@ -55,7 +57,8 @@ fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
         let text = key.text().unwrap_or_default();
         let mut words = text.split(' ');
         let known = words.next().is_some_and(|kind| kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-"));
-        let body = words.next().is_some_and(|body| body.len() > 40 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
+        let body =
+            words.next().is_some_and(|body| body.len() > 40 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
         if known && body && !text.chars().any(char::is_control) {
             ssh_keys.push(text.to_owned());
         } else {
@@ -80,6 +83,7 @@ pub fn alert(block: &Block<'_>) -> Alert {
         hold: block.property("for").and_then(Spanned::duration).unwrap_or(Duration(300)),
         severity: string(block.property("severity")).unwrap_or_else(|| "warning".to_owned()),
         summary: string(block.value("summary")).unwrap_or_else(|| block.key().to_owned()),
+        description: string(block.value("description")),
         span: block.key_span(),
     }
 }
@@ -88,6 +92,8 @@ fn dashboard(block: &Block<'_>) -> Dashboard {
     Dashboard {
         name: block.key().to_owned(),
         id: block.property("id").and_then(Spanned::number),
+        revision: block.property("revision").and_then(Spanned::number),
+        sha256: string(block.property("sha256")),
         template: None,
         span: block.key_span(),
     }
@@ -209,8 +215,12 @@ fn router(block: &Block<'_>, networks: &[Network], diagnostics: &mut Diagnostics
     let value = address.address()?;
     if !networks[network].prefixes.iter().any(|prefix| prefix.contains(&value)) {
         diagnostics.push(
-            Diagnostic::new(&codes::ADDRESS_OUTSIDE_NETWORK, address.span, format!("{value} is not in network `{}`", networks[network].name))
-                .label(networks[network].span, "the network"),
+            Diagnostic::new(
+                &codes::ADDRESS_OUTSIDE_NETWORK,
+                address.span,
+                format!("{value} is not in network `{}`", networks[network].name),
+            )
+            .label(networks[network].span, "the network"),
         );
     }
     Some(Router { name: block.key().to_owned(), network: NetworkId::at(network), address: value, span: block.key_span() })

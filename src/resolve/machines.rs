@@ -6,8 +6,9 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Address, Arch, BackupClass, Dataset, DatasetRef, Disk, Export, FirewallBackend, Gpu, Guest, GuestDisk, Hardware, HostDevice, Machine, MachineId,
-    MachineKind, Model, NetworkId, Os, Passthrough, Pool, PoolLayout, Share, ShareSource, ShareTransport, Snapshots, SshAccess, ZoneKind,
+    Address, Arch, BackupClass, Dataset, DatasetRef, Disk, Export, FirewallBackend, Gpu, Guest, GuestDisk, Hardware, HostDevice, Machine,
+    MachineId, MachineKind, Model, NetworkId, Os, Passthrough, Pool, PoolLayout, Share, ShareSource, ShareTransport, Snapshots, SshAccess,
+    ZoneKind,
 };
 use crate::source::Spanned;
 
@@ -60,8 +61,12 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
     });
     if kind.is_managed() && os.is_none() {
         diagnostics.push(
-            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.key_span(), format!("`{}` does not say its operating system", block.key()))
-                .help("add `os debian-13`"),
+            Diagnostic::new(
+                &crate::decl::codes::MISSING_VALUE,
+                block.key_span(),
+                format!("`{}` does not say its operating system", block.key()),
+            )
+            .help("add `os debian-13`"),
         );
     }
     Machine {
@@ -85,7 +90,10 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
             _ => FirewallBackend::Nftables,
         },
         pools: pools(block, &disks, diagnostics),
-        gpus: block.all("gpu").map(|gpu| Gpu { name: gpu.key().to_owned(), pci: text(gpu.property("pci")), span: gpu.key_span() }).collect(),
+        gpus: block
+            .all("gpu")
+            .map(|gpu| Gpu { name: gpu.key().to_owned(), pci: text(gpu.property("pci")), span: gpu.key_span() })
+            .collect(),
         devices: block.all("device").map(device).collect(),
         exports: block.all("export").filter_map(export).collect(),
         addresses,
@@ -105,9 +113,13 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         let Some(prefix) = model.networks[network].prefixes.iter().find(|prefix| prefix.contains(&address)) else {
             let prefixes: Vec<String> = model.networks[network].prefixes.iter().map(ToString::to_string).collect();
             diagnostics.push(
-                Diagnostic::new(&codes::ADDRESS_OUTSIDE_NETWORK, value.span, format!("{address} is not in network `{}`", model.networks[network].name))
-                    .label(model.networks[network].span, format!("the network is {}", prefixes.join(" and ")))
-                    .help("choose an address inside the prefix, or name the network that it is in"),
+                Diagnostic::new(
+                    &codes::ADDRESS_OUTSIDE_NETWORK,
+                    value.span,
+                    format!("{address} is not in network `{}`", model.networks[network].name),
+                )
+                .label(model.networks[network].span, format!("the network is {}", prefixes.join(" and ")))
+                .help("choose an address inside the prefix, or name the network that it is in"),
             );
             continue;
         };
@@ -165,7 +177,9 @@ fn pools(block: &Block<'_>, disks: &[Disk], diagnostics: &mut Diagnostics) -> Ve
         datasets.sort_by(|a, b| a.name.cmp(&b.name));
         for dataset in &datasets {
             let valid = dataset.name.split('/').all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)) && !part.starts_with(['-', '.'])
+                !part.is_empty()
+                    && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+                    && !part.starts_with(['-', '.'])
             });
             if !valid {
                 diagnostics.push(
@@ -218,12 +232,7 @@ pub fn backup_class(word: &str) -> Option<BackupClass> {
 }
 
 fn device(node: &Block<'_>) -> HostDevice {
-    HostDevice {
-        name: node.key().to_owned(),
-        path: text(node.property("path")),
-        pci: text(node.property("pci")),
-        span: node.key_span(),
-    }
+    HostDevice { name: node.key().to_owned(), path: text(node.property("path")), pci: text(node.property("pci")), span: node.key_span() }
 }
 
 fn export(node: &Block<'_>) -> Option<Export> {
@@ -294,7 +303,13 @@ fn passthrough(block: &Block<'_>, host: &Machine, diagnostics: &mut Diagnostics)
         if let Some(gpu) = host.gpus.iter().find(|gpu| gpu.name == text) {
             list.push(Passthrough { name: gpu.name.clone(), pci: gpu.pci.clone(), path: None, gpu: true, span: name.span });
         } else if let Some(device) = host.devices.iter().find(|device| device.name == text) {
-            list.push(Passthrough { name: device.name.clone(), pci: device.pci.clone(), path: device.path.clone(), gpu: false, span: name.span });
+            list.push(Passthrough {
+                name: device.name.clone(),
+                pci: device.pci.clone(),
+                path: device.path.clone(),
+                gpu: false,
+                span: name.span,
+            });
         } else {
             let names = host.gpus.iter().map(|gpu| gpu.name.as_str()).chain(host.devices.iter().map(|device| device.name.as_str()));
             let help = crate::diag::nearest(text, names).map_or_else(
@@ -331,8 +346,12 @@ fn shares(block: &Block<'_>, index: usize, guest: Option<&Guest>, model: &Model,
                 _ => "`via=nfs`",
             };
             diagnostics.push(
-                Diagnostic::new(&codes::SHARE_WITHOUT_TRANSPORT, node.span, format!("nothing says how `{}` gets into `{}`", node.key(), block.key()))
-                    .help(format!("add {transport}")),
+                Diagnostic::new(
+                    &codes::SHARE_WITHOUT_TRANSPORT,
+                    node.span,
+                    format!("nothing says how `{}` gets into `{}`", node.key(), block.key()),
+                )
+                .help(format!("add {transport}")),
             );
             continue;
         };
@@ -377,11 +396,19 @@ fn share_source(
         .machines
         .iter()
         .flat_map(|machine| {
-            let datasets = machine.pools.iter().flat_map(|pool| pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name)));
+            let datasets =
+                machine.pools.iter().flat_map(|pool| pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name)));
             datasets.chain(machine.exports.iter().map(move |export| format!("{}.{}", machine.name, export.name)))
         })
         .collect();
-    names::unknown(&codes::UNKNOWN_NAME, "dataset or export", name.text().unwrap_or_default(), name, all.iter().map(String::as_str), diagnostics);
+    names::unknown(
+        &codes::UNKNOWN_NAME,
+        "dataset or export",
+        name.text().unwrap_or_default(),
+        name,
+        all.iter().map(String::as_str),
+        diagnostics,
+    );
     None
 }
 
@@ -396,9 +423,9 @@ fn appdata(block: &Block<'_>, shares: &[Share], index: usize, model: &Model) -> 
     let own = || {
         let machine = &model.machines[index];
         let dataset = machine.pools.iter().flat_map(|pool| &pool.datasets).find(|dataset| dataset.name == "appdata");
-        dataset.map(|dataset| dataset.mountpoint.clone()).or_else(|| {
-            machine.exports.iter().find(|export| export.name == "appdata").map(|export| export.path.clone())
-        })
+        dataset
+            .map(|dataset| dataset.mountpoint.clone())
+            .or_else(|| machine.exports.iter().find(|export| export.name == "appdata").map(|export| export.path.clone()))
     };
     shared.map(|share| share.at.clone()).or_else(own).unwrap_or_else(|| "/srv/appdata".to_owned())
 }

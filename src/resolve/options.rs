@@ -93,7 +93,9 @@ impl OptionSpec<'_> {
     pub fn describe(&self) -> String {
         match self.kind {
             "enum" => format!("one of {}", self.words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
-            "record" => format!("properties: {}", self.fields.iter().map(|field| format!("{}=…", field.name)).collect::<Vec<_>>().join(" ")),
+            "record" => {
+                format!("properties: {}", self.fields.iter().map(|field| format!("{}=…", field.name)).collect::<Vec<_>>().join(" "))
+            }
             _ => self.ty().describe(),
         }
     }
@@ -136,9 +138,13 @@ impl<'s> Reader<'_, 's> {
             };
             if spec.required && !given.contains_key(spec.name) {
                 diagnostics.push(
-                    Diagnostic::new(&codes::MISSING_OPTION, self.service.key_span(), format!("`{}` lacks `{}`", self.service.key(), spec.name))
-                        .label(spec.span, format!("module `{}` requires it", self.module.key()))
-                        .help(format!("add `{} …`, {}: {}", spec.name, spec.describe(), spec.doc)),
+                    Diagnostic::new(
+                        &codes::MISSING_OPTION,
+                        self.service.key_span(),
+                        format!("`{}` lacks `{}`", self.service.key(), spec.name),
+                    )
+                    .label(spec.span, format!("module `{}` requires it", self.module.key()))
+                    .help(format!("add `{} …`, {}: {}", spec.name, spec.describe(), spec.doc)),
                 );
             }
             options.insert(spec.name.to_owned(), value);
@@ -158,7 +164,11 @@ impl<'s> Reader<'_, 's> {
             nearest(&block.name, specs.iter().map(|spec| spec.name).chain(fields)).map_or_else(
                 || {
                     let list: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
-                    if list.is_empty() { format!("module `{module}` has no options") } else { format!("its options are: {}", list.join(", ")) }
+                    if list.is_empty() {
+                        format!("module `{module}` has no options")
+                    } else {
+                        format!("its options are: {}", list.join(", "))
+                    }
                 },
                 |near| format!("did you mean `{near}`?"),
             )
@@ -175,16 +185,19 @@ impl<'s> Reader<'_, 's> {
         }
         if let [first, second, ..] = blocks[..] {
             diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::DUPLICATE_NODE, second.span, format!("`{}` takes one value and is given twice", spec.name))
-                    .label(first.span, "first here")
-                    .help("keep one"),
+                Diagnostic::new(
+                    &crate::decl::codes::DUPLICATE_NODE,
+                    second.span,
+                    format!("`{}` takes one value and is given twice", spec.name),
+                )
+                .label(first.span, "first here")
+                .help("keep one"),
             );
         }
         let mut values = self.node(spec, blocks[0], diagnostics);
         if values.len() > 1 {
-            diagnostics.push(
-                Diagnostic::new(&codes::WRONG_OPTION, blocks[0].span, format!("`{}` takes one value", spec.name)).help("keep one"),
-            );
+            diagnostics
+                .push(Diagnostic::new(&codes::WRONG_OPTION, blocks[0].span, format!("`{}` takes one value", spec.name)).help("keep one"));
         }
         if values.is_empty() { Data::None } else { values.swap_remove(0) }
     }
@@ -215,8 +228,12 @@ impl<'s> Reader<'_, 's> {
         }
         if let Some(property) = block.properties.first() {
             diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::UNKNOWN_PROPERTY, property.value.span, format!("`{}` takes values, not properties", spec.name))
-                    .help(format!("write {}", spec.describe())),
+                Diagnostic::new(
+                    &crate::decl::codes::UNKNOWN_PROPERTY,
+                    property.value.span,
+                    format!("`{}` takes values, not properties", spec.name),
+                )
+                .help(format!("write {}", spec.describe())),
             );
         }
         if block.arguments.is_empty() && block.properties.is_empty() {
@@ -267,8 +284,12 @@ impl<'s> Reader<'_, 's> {
             if !fields.contains_key(field.name) {
                 if field.required {
                     diagnostics.push(
-                        Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.span, format!("`{}` lacks `{}=…`", spec.name, field.name))
-                            .help(format!("{}: {}", field.describe(), field.doc)),
+                        Diagnostic::new(
+                            &crate::decl::codes::MISSING_VALUE,
+                            block.span,
+                            format!("`{}` lacks `{}=…`", spec.name, field.name),
+                        )
+                        .help(format!("{}: {}", field.describe(), field.doc)),
                     );
                 }
                 fields.insert(field.name.to_owned(), self.default(field, diagnostics));

@@ -72,7 +72,14 @@ pub fn fill(
             "dashboard" => {
                 let Some(template) = template(part, sources, report, diagnostics) else { continue };
                 let name = part.key().to_owned();
-                service.dashboards.push(Dashboard { name, id: None, revision: None, sha256: None, template: Some(template), span: part.span });
+                service.dashboards.push(Dashboard {
+                    name,
+                    id: None,
+                    revision: None,
+                    sha256: None,
+                    template: Some(template),
+                    span: part.span,
+                });
             }
             _ => {}
         }
@@ -95,7 +102,10 @@ fn container(block: &Block<'_>, service: &Service, model: &Model, report: Report
         entrypoint: all("entrypoint"),
         command: all("command"),
         user: block.value("user").map(plain),
-        environment: block.all("env").filter_map(|env| Some(Environment { name: env.key().to_owned(), value: plain(env.argument(1)?) })).collect(),
+        environment: block
+            .all("env")
+            .filter_map(|env| Some(Environment { name: env.key().to_owned(), value: plain(env.argument(1)?) }))
+            .collect(),
         secrets: block.all("secret").filter_map(|part| secret(part, model, report, diagnostics)).collect(),
         mounts: block.all("mount").filter_map(|part| mount(part, service, report, diagnostics)).collect(),
         devices: block.all("device").filter_map(|device| Some(Device { path: device.argument(0)?.string()?, span: device.span })).collect(),
@@ -304,7 +314,9 @@ fn kind_of(word: &str) -> Option<Kind> {
 
 fn file(block: &Block<'_>, service: &Service, sources: &Sources, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<ServiceFile> {
     let name = block.key().to_owned();
-    let valid = |part: &str| !part.is_empty() && !part.starts_with('.') && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let valid = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     if !name.split('/').all(valid) {
         report(block.key_span(), format!("`{name}` can't be a file's name: letters, digits, `.`, `_` and `-`"), diagnostics);
         return None;
@@ -368,7 +380,8 @@ fn target<'c>(service: &'c mut Service, node: &Block<'_>, diagnostics: &mut Diag
     let names: Vec<String> = service.containers.iter().map(|container| container.name.clone()).collect();
     let found = service.containers.iter_mut().find(|container| name.as_ref().is_none_or(|name| *name == container.name));
     if found.is_none() {
-        let help = if names.is_empty() { "the service has no container".to_owned() } else { format!("its containers: {}", names.join(", ")) };
+        let help =
+            if names.is_empty() { "the service has no container".to_owned() } else { format!("its containers: {}", names.join(", ")) };
         let span = wanted.map_or(node.span, |wanted| wanted.span);
         diagnostics.push(Diagnostic::new(&codes::UNKNOWN_NAME, span, format!("`{}` has no such container", service.name)).help(help));
     }
@@ -409,7 +422,8 @@ fn raw(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) 
             let unit = service.units.iter_mut().find(|unit| wanted.as_ref().is_none_or(|wanted| *wanted == unit.name));
             let Some(unit) = unit else {
                 diagnostics.push(
-                    Diagnostic::new(&codes::UNKNOWN_NAME, node.span, format!("`{}` has no such unit", service.name)).help("name one with `unit=`"),
+                    Diagnostic::new(&codes::UNKNOWN_NAME, node.span, format!("`{}` has no such unit", service.name))
+                        .help("name one with `unit=`"),
                 );
                 continue;
             };

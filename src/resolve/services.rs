@@ -11,9 +11,7 @@ use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{
-    Container, EndpointId, Expose, Gateway, MachineKind, Model, Need, NetworkId, NetworkMode, Route, Service, ServiceId,
-};
+use crate::model::{Container, EndpointId, Expose, Gateway, MachineKind, Model, Need, NetworkId, NetworkMode, Route, Service, ServiceId};
 use crate::source::{Sources, Spanned};
 
 /// Resolves every service into `model`.
@@ -55,11 +53,18 @@ fn draft<'s>(
     let module = names::find("module", name, modules, |module| module.block.key(), diagnostics);
     let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
     let (module, machine) = (&modules[module?], machine?);
-    if !matches!(model.machines[machine].kind, MachineKind::Debian | MachineKind::Unmanaged | MachineKind::Vm | MachineKind::Lxc | MachineKind::Proxmox) {
+    if !matches!(
+        model.machines[machine].kind,
+        MachineKind::Debian | MachineKind::Unmanaged | MachineKind::Vm | MachineKind::Lxc | MachineKind::Proxmox
+    ) {
         diagnostics.push(
-            Diagnostic::new(&codes::WRONG_KIND, block.property("on")?.span, format!("no service can run on `{}`", model.machines[machine].name))
-                .label(model.machines[machine].span, "its system is not ours")
-                .help("run it on a vm, an lxc or a Debian host"),
+            Diagnostic::new(
+                &codes::WRONG_KIND,
+                block.property("on")?.span,
+                format!("no service can run on `{}`", model.machines[machine].name),
+            )
+            .label(model.machines[machine].span, "its system is not ours")
+            .help("run it on a vm, an lxc or a Debian host"),
         );
         return None;
     }
@@ -113,8 +118,12 @@ fn join_network(
     match names.get(&name.value) {
         Some((_, Some(target))) => container.network = NetworkMode::Container(target.clone()),
         Some((_, None)) => diagnostics.push(
-            Diagnostic::new(&codes::WRONG_KIND, name.span, format!("service `{}` has no container whose network could be shared", name.value))
-                .help("name a service that runs in a container, such as gluetun"),
+            Diagnostic::new(
+                &codes::WRONG_KIND,
+                name.span,
+                format!("service `{}` has no container whose network could be shared", name.value),
+            )
+            .help("name a service that runs in a container, such as gluetun"),
         ),
         None => {
             let value = Spanned::new(Value::Text(name.value.as_str().into()), name.span);
@@ -128,7 +137,14 @@ fn endpoint(name: &Spanned<Value<'_>>, service: &Service, diagnostics: &mut Diag
     let found = service.endpoints.iter().position(|endpoint| endpoint.name == text);
     if found.is_none() {
         let what = format!("endpoint of `{}` named", service.name);
-        names::unknown(&codes::UNKNOWN_NAME, &what, text, name, service.endpoints.iter().map(|endpoint| endpoint.name.as_str()), diagnostics);
+        names::unknown(
+            &codes::UNKNOWN_NAME,
+            &what,
+            text,
+            name,
+            service.endpoints.iter().map(|endpoint| endpoint.name.as_str()),
+            diagnostics,
+        );
     }
     found.and_then(|index| u32::try_from(index).ok())
 }
@@ -152,7 +168,14 @@ fn exposes(block: &Block<'_>, service: &Service, model: &Model, diagnostics: &mu
     exposes
 }
 
-fn routes(block: &Block<'_>, service: &Service, list: &[&str], proxies: &[bool], model: &Model, diagnostics: &mut Diagnostics) -> Vec<Route> {
+fn routes(
+    block: &Block<'_>,
+    service: &Service,
+    list: &[&str],
+    proxies: &[bool],
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Route> {
     let mut routes = Vec::new();
     for node in block.all("route") {
         let from = zones(node.property("from"), model, diagnostics);
@@ -208,9 +231,13 @@ fn needs(
         if endpoints.is_empty() && node.property("optional").and_then(Spanned::bool) != Some(true) {
             let place = if near { " on its machine" } else { "" };
             diagnostics.push(
-                Diagnostic::new(&codes::UNMET_NEED, service.span, format!("`{}` needs a service that provides `{role}`{place}", service.name))
-                    .label(node.span, "the module says so")
-                    .help("add one, or check the option that names it"),
+                Diagnostic::new(
+                    &codes::UNMET_NEED,
+                    service.span,
+                    format!("`{}` needs a service that provides `{role}`{place}", service.name),
+                )
+                .label(node.span, "the module says so")
+                .help("add one, or check the option that names it"),
             );
         }
         let container = node.property("container").and_then(Spanned::text).map_or_else(

@@ -127,7 +127,14 @@ static ALERT: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("name", Type::Text, "The name, in CamelCase.")])
 .properties(ALERT_PROPERTIES)
-.children(&[&[once(&SUMMARY)]]);
+.children(&[ALERT_TEXTS]);
+pub(super) static ALERT_TEXTS: &[Child] = &[once(&SUMMARY), once(&DESCRIPTION)];
+static DESCRIPTION: NodeSchema = NodeSchema::new(
+    "description",
+    "What it means and what to do about it.",
+    "description \"Free some space.\"",
+)
+.arguments(&[required("text", Type::Text, "The text.")]);
 pub(super) static ALERT_PROPERTIES: &[Field] = &[
     required("when", Type::Text, "The PromQL expression."),
     optional("for", Type::Duration, "How long it must hold. Default: `5m`."),
@@ -144,6 +151,8 @@ static DASHBOARD: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     optional("id", Type::Integer, "Its id on grafana.com."),
+    optional("revision", Type::Integer, "The revision there. Default: the newest when it is first fetched."),
+    optional("sha256", Type::Text, "What that revision must hash to, in hexadecimal."),
     optional("from", Type::Text, "A file in the lab's `modules/` folder."),
 ]);
 

@@ -1,7 +1,7 @@
 //! Modules: definitions of services.
 
 use super::super::types::Type;
-use super::lab::{ALERT_PROPERTIES, DOC, SUMMARY};
+use super::lab::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 
 const BACKUP_CLASSES: &[&str] = &["hourly", "daily", "weekly", "monthly", "never", "dump"];
@@ -478,7 +478,7 @@ static ALERT: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("name", Type::Text, "The name, in CamelCase.")])
 .properties(ALERT_PROPERTIES)
-.children(&[&[once(&SUMMARY)]])
+.children(&[ALERT_TEXTS])
 .dynamic();
 static DASHBOARD: NodeSchema =
     NodeSchema::new("dashboard", "A Grafana dashboard that the service brings.", "dashboard loki from=\"loki.json.j2\"")
