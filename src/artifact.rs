@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::UnitAction;
+
 /// Says what program reads a file; the words of `manifest.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -185,6 +187,17 @@ pub struct OneWay {
     pub what: String,
 }
 
+/// Names a systemd unit of the machine and says what is done with it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnitUse {
+    /// The name with its suffix. When it is ours, `systemd/NAME` below `payload/` is its file.
+    pub unit: String,
+    /// What to do with it.
+    pub action: UnitAction,
+    /// The paths below `payload/` whose change restarts it, beside its own file.
+    pub inputs: Vec<String>,
+}
+
 /// Is when a step of the bundle runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -223,6 +236,8 @@ pub struct Artifacts {
     pub images: Vec<ImageUse>,
     /// What can't be undone.
     pub one_way: Vec<OneWay>,
+    /// Its systemd units.
+    pub units: Vec<UnitUse>,
 }
 
 impl Artifacts {
@@ -241,6 +256,12 @@ impl Artifacts {
             group: "root".to_owned(),
             mode: mode.to_owned(),
         });
+    }
+
+    /// Adds a systemd unit of ours.
+    pub fn unit(&mut self, unit: &str, action: UnitAction, text: impl Into<Vec<u8>>, origin: Vec<Origin>, inputs: Vec<String>) {
+        self.install(&format!("systemd/{unit}"), Kind::SystemdUnit, text, origin, &format!("/etc/systemd/system/{unit}"), "0644");
+        self.units.push(UnitUse { unit: unit.to_owned(), action, inputs });
     }
 
     /// Adds the step `NN-name.sh`; `inputs` are the paths below `payload/` whose change makes it run again (nothing: always).

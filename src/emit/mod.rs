@@ -91,5 +91,6 @@ pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {
     artifacts.secrets.sort();
     artifacts.images.sort();
     artifacts.one_way.sort();
+    artifacts.units.sort();
     artifacts
 }
