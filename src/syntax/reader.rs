@@ -250,8 +250,8 @@ impl<'s> Reader<'s> {
             let Ok((name, entry)) = entry else { continue };
             pending.node.span.end = entry.value.span.end;
             match name {
-                Some(name) => pending.node.properties.push(PropertyEntry { name, entry }),
-                None => pending.node.arguments.push(entry),
+                Some(name) => push(&mut pending.node.properties, PropertyEntry { name, entry }),
+                None => push(&mut pending.node.arguments, entry),
             }
         }
     }
@@ -553,4 +553,12 @@ impl<'s> Reader<'s> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span::new(self.file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
     }
+}
+
+/// Adds `item`, with room for nothing more than the first: most nodes have one argument, and room for four is a third of a kilobyte.
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
