@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests set up and look at real folders")]
 
 mod consumers;
+mod diagnostics;
 mod release;
+mod snapshots;
 mod source;
 mod stubs;
 mod syntax;

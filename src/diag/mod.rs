@@ -3,6 +3,17 @@
 //! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`]; rendering is in the files beside this one.
 
 pub mod codes;
+pub mod explain;
+mod github;
+mod json;
+mod places;
+mod printable;
+pub mod render;
+mod sarif;
+mod text;
+
+pub use explain::explain;
+pub use render::{Format, Style, render, summary};
 
 use crate::source::{Sources, Span};
 

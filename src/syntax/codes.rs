@@ -9,7 +9,6 @@ pub static CODES: &[&Code] = &[
     &BAD_ANNOTATION,
     &BAD_ESCAPE,
     &BLOCK_WITHOUT_NAME,
-    &FILE_TOO_LARGE,
     &FORBIDDEN_CHARACTER,
     &HASH_COMMENT,
     &KEYWORD_WITHOUT_HASH,
@@ -94,18 +93,6 @@ vm web {
     cores 2
 }
 ```
-",
-);
-
-/// A file is larger than labwright reads.
-pub static FILE_TOO_LARGE: Code = error(
-    "file-too-large",
-    "a source file is larger than 16 MiB",
-    "\
-A lab that people write is some kilobytes. A file of more than 16 MiB in its folder is most likely there by mistake: a dump, a log, \
-an image with the wrong name.
-
-Move the file out of the lab's folder, or give it another ending than `.kdl`.
 ",
 );
 

@@ -13,9 +13,9 @@ mod strings;
 use std::borrow::Cow;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::source::{FileId, Span, Spanned};
+use crate::source::{self, FileId, Span, Spanned};
 
-/// The size of a file, in bytes, above which it isn't read.
+/// The size of a text, in bytes, above which it isn't parsed; spans count on it.
 pub const LARGEST: usize = 16 << 20;
 
 /// How deep blocks may nest; whoever walks over a [`Document`] may recurse.
@@ -25,7 +25,7 @@ pub const DEEPEST: usize = 32;
 pub fn parse<'s>(text: &'s str, file: FileId, diagnostics: &mut Diagnostics) -> Option<Document<'s>> {
     if text.len() > LARGEST {
         diagnostics.push(
-            Diagnostic::new(&codes::FILE_TOO_LARGE, Span::new(file, 0, 0), "this file is larger than 16 MiB")
+            Diagnostic::new(&source::codes::SOURCE_TOO_LARGE, Span::new(file, 0, 0), "this file is larger than 16 MiB")
                 .help("move it out of the lab's folder, or give it another ending than `.kdl`"),
         );
         return None;

@@ -1,0 +1,139 @@
+//! Findings for a person at a terminal or in a log.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::places::Places;
+use super::printable::{lines, one_line, pointed_at, wrap};
+use super::render::Style;
+use super::{Diagnostic, Diagnostics, Severity};
+use crate::source::{FileId, Span};
+
+/// How many lines may lie between two places that are shown in one piece.
+const NEAR: usize = 6;
+
+/// How many bytes of a line are copied behind a place; the renderer trims further, to the width.
+const BEHIND: usize = 300;
+
+/// How far from the beginning of its line a place may be for the line to be shown.
+const FAR: usize = 4096;
+
+pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>, style: Style<'_>) -> String {
+    let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(style.width);
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        text.push_str(&renderer.render(&[group(diagnostic, places, style.width)]));
+        text.push_str("\n\n");
+    }
+    text
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, places: &Places<'_>, width: usize) -> Group<'a> {
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Advice => Level::NOTE.with_name(Severity::Advice.name()),
+    };
+    let head = diagnostic.severity().name().len() + diagnostic.code.name.len() + 4;
+    let message = one_line(&diagnostic.message);
+    let title = wrap(&message, width.saturating_sub(head).max(20), "");
+    let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code.name));
+    let marks = marks(diagnostic);
+    for (file, marks) in files(&marks) {
+        for piece in pieces(file, marks, places) {
+            let far = |mark: &&Mark<'_>| mark.span.start as usize - places.start_of_line(mark.span) > FAR;
+            group = match piece.iter().find(far) {
+                Some(mark) => {
+                    let position = places.start(mark.span);
+                    group.element(Origin::path(places.path(file)).line(position.line).char_column(position.column))
+                }
+                None => group.element(snippet(&piece, file, places)),
+            };
+        }
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(wrap(&lines(help), width.saturating_sub(16).max(20), "")));
+    }
+    group
+}
+
+/// Is one place of a finding.
+#[derive(Clone, Copy)]
+struct Mark<'d> {
+    span: Span,
+    text: &'d str,
+    primary: bool,
+}
+
+fn marks(diagnostic: &Diagnostic) -> Vec<Mark<'_>> {
+    let primary = diagnostic.span.map(|span| Mark { span, text: &diagnostic.caption, primary: true });
+    let others = diagnostic.labels.iter().map(|label| Mark { span: label.span, text: &label.message, primary: false });
+    primary.into_iter().chain(others).collect()
+}
+
+/// Sorts the marks by file, the file of the primary place first.
+fn files<'d>(marks: &[Mark<'d>]) -> Vec<(FileId, Vec<Mark<'d>>)> {
+    let mut files: BTreeMap<(bool, FileId), Vec<Mark<'d>>> = BTreeMap::new();
+    let first = marks.first().map(|mark| mark.span.file);
+    for mark in marks {
+        files.entry((first != Some(mark.span.file), mark.span.file)).or_default().push(*mark);
+    }
+    files.into_iter().map(|((_, file), marks)| (file, marks)).collect()
+}
+
+/// Splits the marks of one file where many lines lie between them; the piece of the primary place comes first.
+fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Vec<Vec<Mark<'d>>> {
+    marks.sort_by_key(|mark| mark.span);
+    let mut pieces: Vec<Vec<Mark<'d>>> = Vec::new();
+    let mut last_line = 0;
+    for mark in marks {
+        let line = places.line(file, mark.span.start as usize);
+        match pieces.last_mut() {
+            Some(piece) if line <= last_line + NEAR => piece.push(mark),
+            _ => pieces.push(vec![mark]),
+        }
+        last_line = line;
+    }
+    pieces.sort_by_key(|piece| !piece.iter().any(|mark| mark.primary));
+    pieces
+}
+
+/// Copies the lines of the marks, as far as they are near a mark, and points into the copy.
+fn snippet<'a>(marks: &[Mark<'a>], file: FileId, places: &Places<'_>) -> Snippet<'a, Annotation<'a>> {
+    let text = places.text(file);
+    let line_of = |at: u32| places.line(file, at as usize);
+    let first = marks.iter().map(|mark| line_of(mark.span.start)).min().unwrap_or(0);
+    let last = marks.iter().map(|mark| line_of(mark.span.start)).max().unwrap_or(0);
+    let mut copy = String::new();
+    let mut copied: Vec<(Range<usize>, usize)> = Vec::new();
+    for line in first..=last {
+        let whole = places.bytes_of_line(file, line);
+        let ends = marks.iter().filter(|mark| line_of(mark.span.start) == line).map(|mark| mark.span.end as usize);
+        let end = ends.max().unwrap_or(whole.start).min(whole.start + FAR).saturating_add(BEHIND).min(whole.end);
+        let bytes = whole.start..text.floor_char_boundary(end);
+        copied.push((bytes.clone(), copy.len()));
+        copy.push_str(&pointed_at(text.get(bytes).unwrap_or_default().trim_end_matches('\r')));
+        copy.push('\n');
+    }
+    let place = |at: usize, line: usize| {
+        let (bytes, begin) = copied.get(line - first).cloned().unwrap_or((0..0, 0));
+        let at = text.floor_char_boundary(at.clamp(bytes.start, bytes.end));
+        begin + pointed_at(text.get(bytes.start..at).unwrap_or_default().trim_end_matches('\r')).len()
+    };
+    let annotations: Vec<Annotation<'a>> = marks
+        .iter()
+        .map(|mark| {
+            let line = line_of(mark.span.start);
+            // What goes over several lines is marked in its first: where it begins is what matters.
+            let start = place(mark.span.start as usize, line);
+            let end = place(mark.span.end as usize, line);
+            let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let label = (!mark.text.is_empty()).then(|| one_line(mark.text));
+            kind.span(start..end.max(start)).label(label)
+        })
+        .collect();
+    Snippet::source(copy).path(places.path(file)).line_start(first + 1).annotations(annotations)
+}
