@@ -3,6 +3,7 @@
 
 mod consumers;
 mod diagnostics;
+mod machines;
 mod release;
 mod snapshots;
 mod source;

@@ -1,0 +1,209 @@
+//! A machine of a rig.
+
+use super::probe::peer;
+use super::rig::{Plug, Rig, feed, only_child, script};
+use super::{Probe, Proto};
+use crate::trixie::text;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+
+/// A Debian 13 machine: systemd, what cloud-init made of it, and Docker.
+pub struct Machine<'rig> {
+    rig: &'rig Rig,
+    name: String,
+    nspawn: Child,
+    /// The machine's first process, as this machine counts.
+    first: u32,
+    plug: Plug,
+    files: tempfile::TempDir,
+}
+
+impl<'rig> Machine<'rig> {
+    pub(super) fn boot(rig: &'rig Rig, name: &str, addresses: &[&str], seed: &Path) -> Self {
+        let files = tempfile::tempdir().expect("a temporary folder");
+        let plug = Plug { addresses: addresses.iter().map(|&address| address.to_owned()).collect(), mac: mac_address(seed) };
+        rig.plug(name, &plug);
+        let home = rig.root.join("mnt").join(name);
+        let prepare = r#"
+            set -eu
+            root=$1 home=$2 seed=$3 network=$4 rig=$5
+            mkdir -p "$home/upper" "$home/work" "$home/root" "$home/docker"
+            mount -t overlay -o "lowerdir=$root,upperdir=$home/upper,workdir=$home/work" overlay "$home/root"
+            for service in docker systemd-networkd; do
+                install -D -m 644 "$rig/$service.conf" "$home/root/etc/systemd/system/$service.service.d/rig.conf"
+            done
+            nocloud=$home/root/var/lib/cloud/seed/nocloud
+            mkdir -p "$nocloud"
+            cp "$seed/user-data" "$seed/meta-data" "$nocloud/"
+            if [ -e "$seed/network-config" ]; then network=$seed/network-config; fi
+            cp "$network" "$nocloud/network-config"
+        "#;
+        let network = files.path().join("network-config");
+        fs::write(&network, network_config(rig, addresses)).expect("a network-config");
+        let paths = [rig.root, &home, seed, &network, &script("")].map(|path| path.to_string_lossy().into_owned());
+        let arguments: Vec<&str> = ["-c", prepare, "sh"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let answer = rig.run("sh", &arguments);
+        assert!(answer.status.success(), "{name}: {}", text(&answer.stderr));
+        let (nspawn, first) = start(rig, name, files.path());
+        let machine = Self { rig, name: name.to_owned(), nspawn, first, plug, files };
+        machine.wait_until_up();
+        machine
+    }
+
+    /// Runs a program as root, with its own words as output.
+    pub fn exec(&self, program: &[&str]) -> Output {
+        self.inside(program).output().expect("nsenter starts")
+    }
+
+    /// Runs a text of sh as root and returns what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn sh(&self, script: &str) -> String {
+        let answer = self.exec(&["sh", "-euc", script]);
+        let (printed, words) = (text(&answer.stdout), text(&answer.stderr));
+        assert!(answer.status.success(), "{}: {script}: {}\n{printed}{words}", self.name, answer.status);
+        printed
+    }
+
+    /// Copies a file or a folder of ours into a folder of the machine.
+    pub fn copy_in(&self, source: &Path, folder: &str) {
+        let source = source.canonicalize().expect("a file to copy");
+        let (parent, name) = (source.parent().expect("a parent"), source.file_name().expect("a name"));
+        let packed = Command::new("tar").arg("-C").arg(parent).args(["-cf", "-"]).arg(name).output().expect("tar");
+        let unpack = r#"mkdir -p "$1" && tar -C "$1" -xf - --no-same-owner"#;
+        let answer = feed(&mut self.inside(&["sh", "-euc", unpack, "sh", folder]), &packed.stdout);
+        assert!(answer.status.success(), "{}: {folder}: {}", self.name, text(&answer.stderr));
+    }
+
+    /// Puts an image under `reference` that listens on these ports in place of the real one, answers HTTP with 200
+    /// and datagrams with themselves. `programs` (such as `/usr/bin/curl`) are there and succeed, for health checks.
+    pub fn stand_in(&self, reference: &str, ports: &[(Proto, u16)], programs: &[&str]) {
+        let peer = fs::read(peer()).expect("the built peer");
+        let mut image = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o755);
+        header.set_size(peer.len() as u64);
+        image.append_data(&mut header, "peer", &peer[..]).expect("the peer's entry");
+        for program in programs {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o755);
+            header.set_size(0);
+            header.set_entry_type(tar::EntryType::Link);
+            image.append_link(&mut header, program.trim_start_matches('/'), "peer").expect("a program's entry");
+        }
+        let mut entrypoint = r#"ENTRYPOINT ["/peer","serve""#.to_owned();
+        for (proto, port) in ports {
+            write!(entrypoint, r#","{}/{port}""#, proto.name()).expect("a string grows");
+        }
+        entrypoint.push(']');
+        // The first process of a container ignores the polite signal unless it says otherwise; ten seconds would pass.
+        let changes = ["--change", &entrypoint, "--change", "STOPSIGNAL SIGKILL"];
+        let mut import = self.inside(&[&["docker", "import"], &changes[..], &["-", reference]].concat());
+        let answer = feed(&mut import, &image.into_inner().expect("an image"));
+        assert!(answer.status.success(), "{reference}: {}", text(&answer.stderr));
+    }
+
+    /// Asks from this machine's own addresses.
+    pub fn probe(&self) -> Probe {
+        self.rig.probe_in(&self.name)
+    }
+
+    /// Restarts the machine in order and waits until it is up.
+    pub fn reboot(&mut self) {
+        // The call may be cut off by the reboot that it asks for.
+        let _ = self.exec(&["systemctl", "reboot"]);
+        self.start_again();
+    }
+
+    /// Takes the machine's power away at once, gives it back and waits until it is up.
+    pub fn cut_power(&mut self) {
+        let killed = Command::new("kill").args(["-KILL", &self.first.to_string()]).status().expect("kill starts");
+        assert!(killed.success());
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
+        self.nspawn.wait().expect("nspawn ends with its machine");
+        // A machine forgets its network's state when it is off; its namespace would not.
+        self.rig.unplug(&self.name);
+        self.rig.plug(&self.name, &self.plug);
+        (self.nspawn, self.first) = start(self.rig, &self.name, self.files.path());
+        self.wait_until_up();
+    }
+
+    fn wait_until_up(&self) {
+        // 0: done; 2: done, with what cloud-init calls a recoverable error, which a test must hear of as well.
+        let cloud_init = self.exec(&["cloud-init", "status", "--wait", "--long"]);
+        let systemd = self.exec(&["systemctl", "is-system-running", "--wait"]);
+        if !cloud_init.status.success() || !systemd.status.success() {
+            let failed = self.exec(&["sh", "-c", "systemctl --failed --no-pager; journalctl --no-pager -p warning -n 60"]);
+            let console = fs::read_to_string(console(self.files.path())).unwrap_or_default();
+            panic!("{} does not come up:\n{}{}\n{console}", self.name, text(&cloud_init.stdout), text(&failed.stdout));
+        }
+    }
+
+    fn inside(&self, program: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--target={}", self.first)).args(["--all", "env", "--ignore-environment", "HOME=/root", "LC_ALL=C.UTF-8"]);
+        command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").args(program);
+        command
+    }
+}
+
+impl Drop for Machine<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", &self.first.to_string()]).status();
+        let _ = self.nspawn.wait();
+    }
+}
+
+fn console(files: &Path) -> PathBuf {
+    files.join("console")
+}
+
+/// Starts the machine and returns its container's process and its own first one.
+fn start(rig: &Rig, name: &str, files: &Path) -> (Child, u32) {
+    let root = rig.root.to_string_lossy();
+    let mut nsenter = rig.spawn(&script("boot.sh"), &[&root, name, &rig.cgroup(name)], &console(files));
+    // nsenter, boot.sh that became nspawn, and the machine's first process once it is systemd.
+    for _ in 0..600 {
+        let first = only_child(nsenter.id()).and_then(only_child);
+        if let Some(first) = first.filter(|first| is_systemd(*first)) {
+            return (nsenter, first);
+        }
+        if nsenter.try_wait().is_ok_and(|ended| ended.is_some()) {
+            break;
+        }
+        super::pause();
+    }
+    panic!("{name} does not boot:\n{}", fs::read_to_string(console(files)).unwrap_or_default());
+}
+
+fn is_systemd(process: u32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name == "systemd\n")
+}
+
+/// Returns the address by which a seed's network-config finds its interface, if it does.
+fn mac_address(seed: &Path) -> Option<String> {
+    let config = fs::read_to_string(seed.join("network-config")).ok()?;
+    let (_, rest) = config.split_once("macaddress:")?;
+    Some(rest.trim_start().trim_start_matches(['"', '\'']).chars().take(17).collect())
+}
+
+/// Writes a network-config with these addresses and their networks' gateways.
+fn network_config(rig: &Rig, addresses: &[&str]) -> String {
+    let (mut own, mut routes) = (Vec::new(), Vec::new());
+    for address in addresses {
+        let address: IpAddr = address.parse().expect("an address");
+        rig.with_network(address, |network| {
+            own.push(format!("'{address}/{}'", network.prefix));
+            routes.push(format!("{{to: default, via: '{}'}}", network.gateway));
+        });
+    }
+    let (own, routes) = (own.join(", "), routes.join(", "));
+    format!("version: 2\nethernets:\n  eth0:\n    addresses: [{own}]\n    routes: [{routes}]\n")
+}
