@@ -3,6 +3,7 @@
 
 mod consumers;
 mod diagnostics;
+mod emit;
 mod machines;
 mod release;
 mod snapshots;

@@ -6,6 +6,7 @@
 pub mod compose;
 pub mod format;
 pub mod guests;
+pub mod npm;
 pub mod prometheus;
 pub mod render;
 pub mod service_files;
@@ -73,6 +74,7 @@ pub struct Emitter {
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
     guests::EMITTER,
+    npm::EMITTER,
     prometheus::EMITTER,
     service_files::EMITTER,
     storage::EMITTER,

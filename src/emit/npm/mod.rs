@@ -1,0 +1,215 @@
+//! What brings nginx-proxy-manager in line with the routes. It has no configuration file: a script speaks to its API.
+//!
+//! `routes.json` says what should be, `reconcile.sh` compares and changes inside the container, `provision.sh` starts that.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::render::Templates;
+use super::{Context, Emitter, format};
+use crate::artifact::{Artifacts, Kind, Phase};
+use crate::diag::Diagnostics;
+use crate::model::{Protocol, Proxy, Service, ServiceId};
+use crate::plan::{RoutePlan, secret_path, way};
+
+/// Writes what brings every nginx-proxy-manager of the machine in line.
+pub const EMITTER: Emitter = Emitter { name: "npm", emit };
+
+/// Names the program in [`Proxy`].
+const PROGRAM: &str = "nginx-proxy-manager";
+
+/// Is the port of the API inside the container when the module says none.
+const API_PORT: u16 = 81;
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[("provision.sh.j2", include_str!("provision.sh.j2")), ("forward-auth.conf.j2", include_str!("forward-auth.conf.j2"))])
+});
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    for (id, service) in context.services() {
+        let Some(proxy) = service.proxy.as_ref().filter(|proxy| proxy.program == PROGRAM) else { continue };
+        emit_service(context, id, service, proxy, artifacts, diagnostics);
+    }
+}
+
+fn emit_service(
+    context: &Context<'_>,
+    id: ServiceId,
+    service: &Service,
+    proxy: &Proxy,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
+    let model = context.model();
+    // Without a password nobody can speak to the API; the module asks for one.
+    let (Some(container), Some(password)) = (&proxy.container, service.secrets.first()) else { return };
+    let machine = &context.this().name;
+    let mark = format!("{}/{}", model.lab.name, service.name);
+    let domain = model.lab.domain.as_deref().unwrap_or("localhost.localdomain");
+    let script = Provision {
+        password: secret_path(&model[password.secret].name, &password.owner),
+        container,
+        api: format!("http://127.0.0.1:{}/api", service.endpoint("admin").map_or(API_PORT, |endpoint| endpoint.port)),
+        email: service
+            .option("admin-email")
+            .as_text()
+            .map(str::to_owned)
+            .or_else(|| model.lab.email.clone())
+            .unwrap_or_else(|| format!("admin@{domain}")),
+        mark: &mark,
+    };
+    let Some(script) = TEMPLATES.write("provision.sh.j2", &script, machine, diagnostics) else { return };
+    let Some(routes) = Routes::of(context, id, proxy, &mark, diagnostics) else { return };
+
+    let origin = vec![format!("service {}", service.name)];
+    let mut routes_origin = origin.clone();
+    routes_origin
+        .extend(context.plan.routes.iter().filter(|route| route.via == id).map(|route| format!("service {}", model[route.service].name)));
+    routes_origin.sort();
+    routes_origin.dedup();
+    let mut add = |name: &str, kind, text: &str, origin, mode| {
+        let destination = format!("{}/{name}", service.config_folder());
+        artifacts.install(&format!("{}/{name}", service.name), kind, text, origin, &destination, mode);
+    };
+    add("routes.json", Kind::Json, &format::json(&routes), routes_origin, "0644");
+    add("reconcile.sh", Kind::Shell, include_str!("reconcile.sh"), vec!["fixed by the emitter npm".to_owned()], "0755");
+    add("provision.sh", Kind::Shell, &script, origin.clone(), "0755");
+    let folder = format!("{}/", service.name);
+    let body = format!("exec sh {}\n", format::shell_word(&format!("{folder}provision.sh")));
+    artifacts.step(Phase::Activate, 80, &format!("provision-{}", service.name), &[&folder], &body, origin);
+}
+
+#[derive(Serialize)]
+struct Provision<'p> {
+    password: String,
+    container: &'p str,
+    api: String,
+    email: String,
+    mark: &'p str,
+}
+
+#[derive(Serialize)]
+struct ForwardAuth {
+    outpost: String,
+}
+
+/// Is what nginx-proxy-manager should hold.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Routes {
+    access_lists: Vec<AccessList>,
+    hosts: Vec<Host>,
+}
+
+/// Is the body of `POST /nginx/access-lists`.
+#[derive(Serialize)]
+struct AccessList {
+    name: String,
+    satisfy_any: bool,
+    pass_auth: bool,
+    items: [(); 0],
+    clients: Vec<Client>,
+}
+
+#[derive(Serialize)]
+struct Client {
+    address: String,
+    directive: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Host {
+    /// The access list's name; nothing: anyone.
+    access_list: Option<String>,
+    /// Whether a public certificate authority can be asked for a certificate.
+    certificate: bool,
+    payload: ProxyHost,
+}
+
+/// Is the body of `POST /nginx/proxy-hosts`, but for the ids that only the installation knows.
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the API's own fields")]
+struct ProxyHost {
+    domain_names: [String; 1],
+    forward_scheme: &'static str,
+    forward_host: String,
+    forward_port: u16,
+    allow_websocket_upgrade: bool,
+    block_exploits: bool,
+    caching_enabled: bool,
+    hsts_enabled: bool,
+    hsts_subdomains: bool,
+    trust_forwarded_proto: bool,
+    enabled: bool,
+    advanced_config: String,
+    meta: BTreeMap<&'static str, String>,
+}
+
+impl Routes {
+    /// Returns nothing when a value can't be written; a diagnostic says which.
+    fn of(context: &Context<'_>, via: ServiceId, proxy: &Proxy, mark: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut routes = Self::default();
+        for route in context.plan.routes.iter().filter(|route| route.via == via) {
+            let access_list = (!route.public).then(|| access_list(context, route, mark));
+            let name = access_list.as_ref().map(|list| list.name.clone());
+            routes.access_lists.extend(access_list);
+            routes.hosts.push(Host {
+                access_list: name,
+                certificate: route.public,
+                payload: ProxyHost {
+                    domain_names: [route.host.to_ascii_lowercase()],
+                    forward_scheme: if route.upstream_protocol == Protocol::Https { "https" } else { "http" },
+                    forward_host: bracketed(&route.upstream),
+                    forward_port: route.upstream_port,
+                    allow_websocket_upgrade: true,
+                    block_exploits: false,
+                    caching_enabled: false,
+                    hsts_enabled: false,
+                    hsts_subdomains: false,
+                    trust_forwarded_proto: false,
+                    enabled: true,
+                    advanced_config: forward_auth(context, route, proxy, diagnostics)?,
+                    meta: BTreeMap::from([("labwright", mark.to_owned())]),
+                },
+            });
+        }
+        routes.access_lists.sort_by(|one, other| one.name.cmp(&other.name));
+        routes.access_lists.dedup_by(|one, other| one.name == other.name);
+        Some(routes)
+    }
+}
+
+/// Makes the list of who may use a route; nginx takes the first line that fits, and nginx-proxy-manager ends the list with `deny all`.
+fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessList {
+    let mut zones: Vec<&str> = route.from.iter().map(|zone| context.model().zones[zone.0 as usize].name.as_str()).collect();
+    zones.sort_unstable();
+    let lines =
+        |prefixes: &[IpNet], directive| prefixes.iter().map(|prefix| Client { address: prefix.to_string(), directive }).collect::<Vec<_>>();
+    let mut clients = lines(&route.access.exclude, "deny");
+    clients.extend(lines(&route.access.include, "allow"));
+    if clients.is_empty() {
+        // A list without lines lets everyone in.
+        clients.push(Client { address: "all".to_owned(), directive: "deny" });
+    }
+    AccessList { name: format!("labwright {mark}: {}", zones.join(", ")), satisfy_any: false, pass_auth: false, items: [], clients }
+}
+
+/// Makes the directives that ask a service about every user first.
+fn forward_auth(context: &Context<'_>, route: &RoutePlan, proxy: &Proxy, diagnostics: &mut Diagnostics) -> Option<String> {
+    let Some(auth) = route.auth else { return Some(String::new()) };
+    let Some(found) = way::find(context.model(), &context.planned().services, context.machine, proxy.container.as_deref(), auth) else {
+        return Some("deny all;\n".to_owned());
+    };
+    let scheme = if context.model().endpoint(auth).protocol == Protocol::Https { "https" } else { "http" };
+    let view = ForwardAuth { outpost: format!("{scheme}://{}", found.authority()) };
+    TEMPLATES.write("forward-auth.conf.j2", &view, &context.this().name, diagnostics)
+}
+
+/// Writes a host as a URL has it.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}

@@ -1,0 +1,4 @@
+//! What the emitters write, used: rules that must fire, scripts that must change a stand-in once and then nothing.
+
+mod npm;
+mod prometheus;
