@@ -35,6 +35,9 @@ impl<'rig> Machine<'rig> {
             for service in docker systemd-networkd; do
                 install -D -m 644 "$rig/$service.conf" "$home/root/etc/systemd/system/$service.service.d/rig.conf"
             done
+            for type in virtiofs nfs nfs4; do
+                install -m 755 "$rig/mount-share" "$home/root/usr/sbin/mount.$type"
+            done
             nocloud=$home/root/var/lib/cloud/seed/nocloud
             mkdir -p "$nocloud"
             cp "$seed/user-data" "$seed/meta-data" "$nocloud/"

@@ -7,6 +7,9 @@ use std::fs;
 
 const USER_DATA: &str = "#cloud-config
 packages: [docker.io, ufw]
+mounts:
+  - [media, /mnt/media, virtiofs, 'defaults,nofail', '0', '0']
+  - ['192.168.1.10:/export/photos', /mnt/photos, nfs, 'nofail,_netdev', '0', '0']
 runcmd:
   - ufw default deny incoming
   - ufw allow proto tcp from 192.168.1.0/24 to any port 8096
@@ -68,7 +71,9 @@ fn ufw_leaves_a_published_port_open_and_our_own_table_closes_it() {
     assert!(machine.probe().tcp_open("192.168.1.101", 22), "the machine itself");
     assert_eq!(crate::trixie::text(&lan.exec(&["curl", "-sf", "http://192.168.1.101:8096/health"]).stdout), "OK\n");
 
+    machine.sh("echo kept >/mnt/media/file; mountpoint /mnt/photos");
     machine.reboot();
+    machine.sh("grep -q kept /mnt/media/file; mountpoint /mnt/photos");
     machine.sh("docker ps --format '{{.Image}}' | grep -q postgres");
     assert_eq!(lan.ask(&asked)[..2], [Open, Open], "a table that nobody loads at boot is gone");
     machine.cut_power();
