@@ -1,8 +1,8 @@
 //! The archive: ustar inside gzip, the same bytes wherever and however often it is written.
 //!
-//! A file of [`SEGMENT`] bytes or more is deflated by itself between two full flushes. Such a piece begins and ends at a byte
-//! boundary and looks back at nothing outside itself, so it can be kept and put into the next machine's archive as it is, and the
-//! whole stays one plain gzip member. The length alone decides, so keeping pieces changes no byte of any archive.
+//! A file below `payload/` of [`SEGMENT`] bytes or more is deflated by itself between two full flushes. Such a segment begins and
+//! ends at a byte boundary and looks back at nothing outside itself, so it can be kept and put into the next machine's archive as it
+//! is, and the whole stays one plain gzip member. The length alone decides, so keeping segments changes no byte of any archive.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +15,11 @@ use super::{ids, mode_of, names};
 /// The length from which a file is deflated by itself.
 const SEGMENT: usize = 8 * 1024;
 
-/// The most bytes of big files that are kept; the big files that many machines share fit many times over.
-const KEPT: usize = 32 * 1024 * 1024;
+/// The most versions of one path that are kept: what machines share has few, and what has many is shared by none.
+const KEPT_VERSIONS: usize = 4;
+
+/// The most bytes of files that are kept in all; what machines share fits many times over.
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Of the levels, 5 gives what 6 gives within a few thousandths, in less time.
 const LEVEL: u32 = 5;
@@ -30,12 +33,14 @@ pub const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// Is the unit of tar.
 pub const BLOCK: usize = 512;
 
-/// Is one file to be archived, by its path below the root folder.
+/// Is one file to be archived.
 pub struct Entry<'a> {
     /// The path below the root folder.
     pub path: String,
     /// The content.
     pub bytes: &'a [u8],
+    /// What it is deflated to when it is big, from [`Archiver::segment`].
+    pub segment: Option<Arc<Segment>>,
 }
 
 /// Writes archives; shared by threads.
@@ -52,11 +57,23 @@ struct Kept {
     bytes: usize,
 }
 
+impl Kept {
+    fn keep(&mut self, path: &str, segment: &Arc<Segment>) {
+        let bytes = self.bytes + segment.bytes.len() + segment.deflated.len();
+        let versions = self.by_path.entry(path.to_owned()).or_default();
+        if versions.len() < KEPT_VERSIONS && bytes <= KEPT_BYTES {
+            self.bytes = bytes;
+            versions.push(Arc::clone(segment));
+        }
+    }
+}
+
 /// Is a big file and what it becomes.
 #[derive(Debug)]
-struct Segment {
+pub struct Segment {
+    /// The SHA-256 of the file, in hex.
+    pub sha256: String,
     bytes: Vec<u8>,
-    sha256: String,
     /// The file and its padding, deflated.
     deflated: Vec<u8>,
     /// The checksum of the file and its padding.
@@ -64,14 +81,6 @@ struct Segment {
 }
 
 impl Archiver {
-    /// Returns the SHA-256 of the file at `path` below `payload/`, remembered when it is big.
-    pub fn sha256_hex(&self, path: &str, bytes: &[u8]) -> Result<String, String> {
-        if bytes.len() < SEGMENT {
-            return Ok(ids::sha256_hex(bytes));
-        }
-        self.segment(path, bytes).map(|segment| segment.sha256.clone())
-    }
-
     /// Writes the archive of `entries` below the folder `root`.
     pub fn write(&self, root: &str, entries: &[Entry<'_>]) -> Result<Vec<u8>, String> {
         let mut compress = self.take();
@@ -81,13 +90,11 @@ impl Archiver {
         let mut plain = Vec::new();
         for entry in entries {
             plain.extend_from_slice(header(&format!("{root}/{}", entry.path), entry.bytes.len() as u64)?.as_bytes());
-            if entry.bytes.len() < SEGMENT {
+            let Some(segment) = &entry.segment else {
                 plain.extend_from_slice(entry.bytes);
                 plain.resize(plain.len().next_multiple_of(BLOCK), 0);
                 continue;
-            }
-            let path = entry.path.strip_prefix("payload/").unwrap_or(&entry.path);
-            let segment = self.segment(path, entry.bytes)?;
+            };
             crc.update(&plain);
             crc.combine(&segment.crc);
             length += plain.len() + entry.bytes.len().next_multiple_of(BLOCK);
@@ -106,10 +113,14 @@ impl Archiver {
         Ok(archive)
     }
 
-    fn segment(&self, path: &str, bytes: &[u8]) -> Result<Arc<Segment>, String> {
+    /// Deflates the file at `path` below `payload/` when it is big, or finds what it was deflated to before.
+    pub fn segment(&self, path: &str, bytes: &[u8]) -> Result<Option<Arc<Segment>>, String> {
+        if bytes.len() < SEGMENT {
+            return Ok(None);
+        }
         let seen = self.kept().by_path.get(path).cloned().unwrap_or_default();
         if let Some(segment) = seen.into_iter().find(|segment| segment.bytes == bytes) {
-            return Ok(segment);
+            return Ok(Some(segment));
         }
         let mut compress = self.take();
         let mut padded = bytes.to_vec();
@@ -121,12 +132,8 @@ impl Archiver {
         self.give_back(compress);
         padded.truncate(bytes.len());
         let segment = Arc::new(Segment { bytes: padded, sha256: ids::sha256_hex(bytes), deflated, crc });
-        let mut kept = self.kept();
-        if kept.bytes + bytes.len() <= KEPT {
-            kept.bytes += bytes.len();
-            kept.by_path.entry(path.to_owned()).or_default().push(Arc::clone(&segment));
-        }
-        Ok(segment)
+        self.kept().keep(path, &segment);
+        Ok(Some(segment))
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {

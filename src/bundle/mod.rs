@@ -15,9 +15,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::artifact::{Artifacts, Kind, Origin};
-use archive::{Archiver, Entry};
+use archive::{Archiver, Entry, Segment};
 
 pub use manifest::{FileEntry, ImageEntry, InstallEntry, Manifest, OneWayEntry, SecretEntry};
 
@@ -99,6 +100,7 @@ struct Payload<'a> {
     origin: Cow<'a, [Origin]>,
     bytes: Cow<'a, [u8]>,
     sha256: String,
+    segment: Option<Arc<Segment>>,
 }
 
 impl Packer {
@@ -129,12 +131,17 @@ impl Packer {
         let manifest = manifest::new(&payload, artifacts);
         let manifest_json = manifest::to_json(&manifest)?;
         let head = head(identity, &content_id, &manifest_json)?;
+        let root_file = |path: &str, bytes| Entry { path: path.to_owned(), bytes, segment: None };
         let mut entries = vec![
-            Entry { path: "BUNDLE".into(), bytes: head.as_bytes() },
-            Entry { path: "SHA256SUMS".into(), bytes: sums.as_bytes() },
-            Entry { path: "manifest.json".into(), bytes: &manifest_json },
+            root_file("BUNDLE", head.as_bytes()),
+            root_file("SHA256SUMS", sums.as_bytes()),
+            root_file("manifest.json", &manifest_json),
         ];
-        entries.extend(payload.iter().map(|(path, file)| Entry { path: format!("payload/{path}"), bytes: &file.bytes }));
+        entries.extend(payload.iter().map(|(path, file)| Entry {
+            path: format!("payload/{path}"),
+            bytes: &file.bytes,
+            segment: file.segment.clone(),
+        }));
         let archive = self.archiver.write(&name, &entries)?;
         let archive_sha256 = ids::sha256_hex(&archive);
         let Manifest { images, secrets, .. } = manifest;
@@ -143,18 +150,20 @@ impl Packer {
 
     fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {
         let mut payload = BTreeMap::new();
+        let mut add = |path, kind, origin, bytes: Cow<'a, [u8]>| {
+            let segment = self.archiver.segment(path, &bytes)?;
+            let sha256 = segment.as_ref().map_or_else(|| ids::sha256_hex(&bytes), |segment| segment.sha256.clone());
+            match payload.insert(path, Payload { kind, origin, bytes, sha256, segment }) {
+                Some(_) => Err(format!("an emitter wrote `{path}`, which is made from its lists")),
+                None => Ok(()),
+            }
+        };
         for (path, artifact) in &artifacts.files {
-            let bytes = Cow::Borrowed(artifact.bytes.as_slice());
-            let sha256 = self.archiver.sha256_hex(path, &artifact.bytes)?;
-            payload.insert(path.as_str(), Payload { kind: artifact.kind, origin: Cow::Borrowed(&artifact.origin), bytes, sha256 });
+            add(path.as_str(), artifact.kind, Cow::Borrowed(&artifact.origin), Cow::Borrowed(&artifact.bytes))?;
         }
         for (path, text) in tables::write(artifacts)? {
-            if payload.contains_key(path) {
-                return Err(format!("an emitter wrote `{path}`, which is made from its lists"));
-            }
             let origin = Cow::Owned(vec!["fixed by the bundle".to_owned()]);
-            let sha256 = ids::sha256_hex(text.as_bytes());
-            payload.insert(path, Payload { kind: Kind::Table, origin, bytes: Cow::Owned(text.into_bytes()), sha256 });
+            add(path, Kind::Table, origin, Cow::Owned(text.into_bytes()))?;
         }
         Ok(payload)
     }

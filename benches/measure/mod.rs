@@ -1,0 +1,50 @@
+//! What every benchmark prints: machines a second, megabytes a second, how far it packs, processor time, the most memory so far.
+//!
+//! The processor's time for one machine is the figure to compare where other programs run beside the benchmark.
+
+use std::time::Instant;
+
+/// Counts the bytes of one run.
+#[derive(Default, Clone, Copy)]
+pub struct Volume {
+    /// The bytes of the files.
+    pub read: u64,
+    /// The bytes of the archives.
+    pub written: u64,
+}
+
+/// Prints the heads of the columns.
+pub fn head() {
+    println!("{:<34}{:>11}{:>9}{:>8}{:>9}{:>12}{:>9}", "", "machines/s", "MB/s", "ratio", "ms", "cpu us/mach", "peak MB");
+}
+
+/// Runs `work` for so many machines, prints a line about it and returns the seconds it took.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn run(name: &str, machines: usize, work: impl FnOnce() -> Volume) -> f64 {
+    let (start, busy) = (Instant::now(), processor_ticks());
+    let volume = work();
+    let seconds = start.elapsed().as_secs_f64();
+    let (rate, speed) = (machines as f64 / seconds, volume.read as f64 / 1e6 / seconds);
+    let ratio = volume.read as f64 / volume.written.max(1) as f64;
+    // The kernel counts in hundredths of a second.
+    let busy = processor_ticks().zip(busy).map(|(after, before)| (after - before) as f64 * 1e4 / machines as f64);
+    let busy = busy.map_or_else(|| "?".to_owned(), |busy| format!("{busy:.0}"));
+    let peak = peak().map_or_else(|| "?".to_owned(), |peak| format!("{:.0}", peak as f64 / 1e6));
+    println!("{name:<34}{rate:>11.0}{speed:>9.0}{ratio:>8.2}{:>9.1}{busy:>12}{peak:>9}", seconds * 1e3);
+    seconds
+}
+
+/// Returns the most memory that the process has had, where the system tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
+/// Returns the processor time that all threads have used, where the system tells.
+fn processor_ticks() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in brackets that may hold blanks; user and system time are fields 14 and 15.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
