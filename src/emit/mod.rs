@@ -3,14 +3,19 @@
 //! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a serializer or by a template whose
 //! escaping follows the kind of file (`format`), never by joining strings.
 
+pub mod cloud_init;
 pub mod compose;
 pub mod format;
 pub mod guests;
+pub mod labctl;
+pub mod machine;
 pub mod npm;
 pub mod prometheus;
 pub mod render;
 pub mod service_files;
 pub mod storage;
+pub mod unit_file;
+pub mod units;
 
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
@@ -73,7 +78,10 @@ pub struct Emitter {
 /// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
+    cloud_init::EMITTER,
     guests::EMITTER,
+    labctl::EMITTER,
+    machine::EMITTER,
     npm::EMITTER,
     prometheus::EMITTER,
     service_files::EMITTER,
@@ -81,7 +89,7 @@ pub const EMITTERS: &[Emitter] = &[
 ];
 
 /// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what reads a changed file.
-pub const RUNNERS: &[Emitter] = &[compose::EMITTER];
+pub const RUNNERS: &[Emitter] = &[compose::EMITTER, units::EMITTER];
 
 /// Makes all files of one machine.
 pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {

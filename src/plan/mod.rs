@@ -2,6 +2,7 @@
 //!
 //! Everything that an emitter lays out is computed here, once. Every list is sorted.
 
+pub mod mounts;
 pub mod way;
 
 use std::collections::BTreeMap;

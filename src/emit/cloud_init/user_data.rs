@@ -1,0 +1,174 @@
+//! `user-data`: what cloud-init does once, at the first boot.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, GzBuilder};
+use serde::Serialize;
+
+use crate::emit::{Context, format, labctl, machine};
+use crate::model::{Arch, MachineKind, Os};
+use crate::plan::mounts;
+
+#[derive(Debug, Serialize)]
+struct UserData<'p> {
+    hostname: &'p str,
+    fqdn: String,
+    manage_etc_hosts: bool,
+    timezone: &'p str,
+    users: Vec<User<'p>>,
+    disable_root: bool,
+    ssh_pwauth: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apt: Option<Apt>,
+    package_update: bool,
+    packages: Vec<&'p str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mounts: Vec<[String; 6]>,
+    write_files: Vec<File>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runcmd: Vec<Vec<&'static str>>,
+}
+
+#[derive(Debug, Serialize)]
+struct User<'p> {
+    name: &'p str,
+    shell: &'static str,
+    groups: Vec<&'static str>,
+    sudo: &'static str,
+    lock_passwd: bool,
+    ssh_authorized_keys: &'p [String],
+}
+
+#[derive(Debug, Serialize)]
+struct Apt {
+    sources: BTreeMap<&'static str, Source>,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    source: String,
+    keyid: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct File {
+    path: String,
+    permissions: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
+    content: String,
+}
+
+/// Is labctl as cloud-init unpacks it.
+static LABCTL: LazyLock<String> = LazyLock::new(|| {
+    let mut gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::best());
+    // Nothing fails when it is written to memory.
+    let packed = gzip.write_all(labctl::SCRIPT.as_bytes()).and_then(|()| gzip.finish());
+    STANDARD.encode(packed.unwrap_or_default())
+});
+
+/// Writes `user-data`.
+pub(super) fn write(context: &Context<'_>) -> String {
+    let (model, machine) = (context.model(), context.this());
+    let domain = model.lab.domain.as_deref().unwrap_or("home.arpa");
+    let data = UserData {
+        hostname: &machine.name,
+        fqdn: format!("{}.{domain}", machine.name),
+        manage_etc_hosts: true,
+        timezone: &model.lab.timezone,
+        users: model.admins.iter().map(|admin| user(&admin.name, &admin.ssh_keys)).collect(),
+        disable_root: true,
+        ssh_pwauth: false,
+        apt: apt(context),
+        package_update: true,
+        packages: packages(context),
+        mounts: mounts::of(model, context.machine).iter().map(mount).collect(),
+        write_files: files(context),
+        runcmd: commands(context),
+    };
+    format!("#cloud-config\n{}", format::yaml(&data))
+}
+
+fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
+    User {
+        name,
+        shell: "/bin/bash",
+        groups: vec!["adm", "sudo", "systemd-journal"],
+        sudo: "ALL=(ALL) NOPASSWD:ALL",
+        lock_passwd: true,
+        ssh_authorized_keys: keys,
+    }
+}
+
+fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
+    let machine::Packages { mut packages, docker } = machine::packages(context);
+    // Those of the services come with the bundle, which writes their configuration first.
+    for (_, service) in context.services() {
+        for package in &service.packages {
+            packages.remove(package.name.as_str());
+        }
+    }
+    packages.extend(docker);
+    packages.extend(["ca-certificates", "curl"]);
+    if context.this().kind == MachineKind::Vm {
+        packages.insert("qemu-guest-agent");
+    }
+    packages.into_iter().collect()
+}
+
+/// Adds Docker's own archive where Debian's compose is too old.
+fn apt(context: &Context<'_>) -> Option<Apt> {
+    let machine = context.this();
+    let containers = context.services().any(|(_, service)| !service.containers.is_empty());
+    if machine.os != Some(Os::Debian12) || !containers {
+        return None;
+    }
+    let arch = match machine.arch {
+        Arch::Amd64 => "amd64",
+        Arch::Arm64 => "arm64",
+    };
+    let source = Source {
+        source: format!("deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian bookworm stable"),
+        keyid: "9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
+    };
+    Some(Apt { sources: BTreeMap::from([("docker.list", source)]) })
+}
+
+/// Returns an entry of `mounts`, in the fields of fstab(5).
+fn mount(mount: &mounts::Mount) -> [String; 6] {
+    let access = if mount.read_only { "ro" } else { "rw" };
+    let network = if mount.kind == "nfs" { ",_netdev,x-systemd.after=network-online.target" } else { "" };
+    let options = format!("{access},noatime,nofail{network},x-systemd.before=docker.service");
+    [mount.what.clone(), mount.at.clone(), mount.kind.to_owned(), options, "0".to_owned(), "0".to_owned()]
+}
+
+fn files(context: &Context<'_>) -> Vec<File> {
+    let mut files = vec![
+        File { path: labctl::PATH.to_owned(), permissions: "0755", encoding: Some("gz+b64"), content: LABCTL.clone() },
+        // labctl takes no other machine's bundle.
+        File {
+            path: format!("/var/lib/labwright/{}/machine", context.model().lab.name),
+            permissions: "0644",
+            encoding: None,
+            content: format!("{}\n", context.this().name),
+        },
+    ];
+    let ports = machine::ssh_ports(context);
+    if !ports.is_empty() {
+        let (path, content) = (machine::SSHD_FILE.to_owned(), machine::sshd_ports(&ports));
+        files.push(File { path, permissions: "0644", encoding: None, content });
+    }
+    files
+}
+
+fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
+    if machine::ssh_ports(context).is_empty() {
+        return Vec::new();
+    }
+    // sshd may have started before its file was there.
+    vec![vec!["systemctl", "daemon-reload"], vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"]]
+}

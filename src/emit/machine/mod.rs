@@ -1,0 +1,247 @@
+//! What a machine's system needs before its services: packages, kernel settings, mounts, folders, secrets, ssh.
+
+mod packages;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+use super::render::{Templates, VALUE_NOT_WRITABLE};
+use super::{Context, Emitter, unit_file};
+use crate::artifact::{Artifacts, Install, Kind, Phase, RequiredSecret};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{NetworkMode, Protocol, Service, State};
+use crate::plan::mounts;
+
+pub use packages::{Packages, packages};
+
+/// Prepares the system of a machine.
+pub const EMITTER: Emitter = Emitter { name: "machine", emit };
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("packages.sh.j2", include_str!("packages.sh.j2")),
+        ("sysctl.sh.j2", include_str!("sysctl.sh.j2")),
+        ("mounts.sh.j2", include_str!("mounts.sh.j2")),
+        ("folders.sh.j2", include_str!("folders.sh.j2")),
+        ("ssh.sh.j2", include_str!("ssh.sh.j2")),
+        ("endpoints.sh.j2", include_str!("endpoints.sh.j2")),
+    ])
+});
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    secrets(context, artifacts);
+    folders(context, artifacts, diagnostics);
+    if context.this().kind.is_managed() {
+        step(context, 10, "packages", "packages.sh.j2", &packages(context), artifacts, diagnostics);
+        kernel_settings(context, artifacts, diagnostics);
+        mount_units(context, artifacts, diagnostics);
+        ssh(context, artifacts, diagnostics);
+        endpoints(context, artifacts, diagnostics);
+    }
+}
+
+/// Adds an activate step that runs when its own text changed.
+fn step(
+    context: &Context<'_>,
+    number: u8,
+    name: &str,
+    template: &str,
+    view: &impl Serialize,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(text) = TEMPLATES.write(template, view, &context.this().name, diagnostics) {
+        let itself = format!("activate.d/{number}-{name}.sh");
+        artifacts.step(Phase::Activate, number, name, &[&itself], &text, context.origin());
+    }
+}
+
+fn secrets(context: &Context<'_>, artifacts: &mut Artifacts) {
+    artifacts.secrets.extend(context.planned().secrets.iter().map(|secret| RequiredSecret {
+        name: context.model()[secret.secret].name.clone(),
+        path: secret.path.clone(),
+        owner: secret.owner.clone(),
+        mode: secret.mode.clone(),
+    }));
+}
+
+#[derive(Debug, Serialize)]
+struct Folders<'p> {
+    folders: Vec<Folder<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Folder<'p> {
+    path: &'p str,
+    owner: &'p str,
+    group: &'p str,
+    mode: &'p str,
+}
+
+impl<'p> Folder<'p> {
+    fn of(state: &'p State) -> Self {
+        Self { path: &state.path, owner: &state.owner, group: &state.group, mode: &state.mode }
+    }
+}
+
+fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let states: BTreeMap<&str, &State> =
+        context.services().flat_map(|(_, service)| &service.states).map(|state| (state.path.as_str(), state)).collect();
+    if states.is_empty() {
+        return;
+    }
+    let folders = Folders { folders: states.into_values().map(Folder::of).collect() };
+    step(context, 25, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
+}
+
+#[derive(Debug, Serialize)]
+struct KernelSettings<'p> {
+    settings: BTreeMap<&'p str, &'p str>,
+}
+
+fn kernel_settings(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let sysctls = context.services().flat_map(|(_, service)| &service.sysctls);
+    let settings: BTreeMap<&str, &str> = sysctls.map(|sysctl| (sysctl.name.as_str(), sysctl.value.as_str())).collect();
+    if settings.is_empty() {
+        return;
+    }
+    let services = context.services().filter(|(_, service)| !service.sysctls.is_empty());
+    let origin: Vec<String> = services.map(|(_, service)| format!("service {}", service.name)).collect();
+    let file: String = settings.iter().flat_map(|(name, value)| [name, " = ", value, "\n"]).collect();
+    artifacts.install("machine/sysctl.conf", Kind::Ini, file, origin, "/etc/sysctl.d/60-labwright.conf", "0644");
+    step(context, 15, "sysctl", "sysctl.sh.j2", &KernelSettings { settings }, artifacts, diagnostics);
+}
+
+#[derive(Debug, Serialize)]
+struct Mounts {
+    mounts: Vec<MountView>,
+}
+
+#[derive(Debug, Serialize)]
+struct MountView {
+    at: String,
+    what: String,
+    unit: String,
+}
+
+fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let mounts = mounts::of(context.model(), context.machine);
+    if mounts.is_empty() {
+        return;
+    }
+    let docker = context.services().any(|(_, service)| !service.containers.is_empty());
+    for (index, mount) in mounts.iter().enumerate() {
+        match mount_unit(mount, docker) {
+            Ok(text) => {
+                let source = format!("systemd/mount-{index}.mount");
+                artifacts.installs.push(Install {
+                    source: source.clone(),
+                    destination: format!("/etc/systemd/system/{}", unit_file::mount_name(&mount.at)),
+                    owner: "root".to_owned(),
+                    group: "root".to_owned(),
+                    mode: "0644".to_owned(),
+                });
+                artifacts.add(source, Kind::SystemdUnit, text, vec![mount.name.clone()]);
+            }
+            Err(why) => {
+                let message = format!("the mount of {} on `{}` can't be written: {why}", mount.name, context.this().name);
+                diagnostics.push(Diagnostic::new(&VALUE_NOT_WRITABLE, context.this().span, message).on(&context.this().name));
+            }
+        }
+    }
+    let view = |mount: mounts::Mount| MountView { unit: unit_file::mount_name(&mount.at), at: mount.at, what: mount.what };
+    let mounts = Mounts { mounts: mounts.into_iter().map(view).collect() };
+    step(context, 20, "mounts", "mounts.sh.j2", &mounts, artifacts, diagnostics);
+}
+
+fn mount_unit(mount: &mounts::Mount, docker: bool) -> Result<String, String> {
+    let mut unit = vec![("Description", mount.name.clone())];
+    let mut how = vec![("What", mount.what.clone()), ("Where", mount.at.clone()), ("Type", mount.kind.to_owned())];
+    let mut install = vec![("WantedBy", "multi-user.target".to_owned())];
+    let access = if mount.read_only { "ro" } else { "rw" };
+    if mount.kind == "nfs" {
+        // A server that starts later than this machine, as after a power cut, is waited for; logins are not held up meanwhile.
+        unit.push(("Wants", "network-online.target".to_owned()));
+        unit.push(("After", "network-online.target".to_owned()));
+        how.push(("Options", format!("{access},noatime,nofail,_netdev,hard,retry=10080")));
+        how.push(("TimeoutSec", "infinity".to_owned()));
+    } else {
+        unit.push(("ConditionVirtualization", "vm".to_owned()));
+        how.push(("Options", format!("{access},noatime,nofail")));
+    }
+    if docker {
+        // No container may write into the empty folder below a mount point.
+        unit.push(("Before", "docker.service".to_owned()));
+        install.push(("RequiredBy", "docker.service".to_owned()));
+    }
+    unit_file::write([("Unit", unit), ("Mount", how), ("Install", install)])
+}
+
+#[derive(Debug, Serialize)]
+struct Ssh {
+    ports: Vec<u16>,
+}
+
+/// Makes sshd listen where the lab says; on port 22 it does so by itself.
+fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let ports = ssh_ports(context);
+    if ports.is_empty() {
+        return;
+    }
+    artifacts.install("machine/sshd.conf", Kind::Text, sshd_ports(&ports), context.origin(), SSHD_FILE, "0644");
+    step(context, 30, "ssh", "ssh.sh.j2", &Ssh { ports }, artifacts, diagnostics);
+}
+
+/// Is the file that says where sshd listens.
+pub const SSHD_FILE: &str = "/etc/ssh/sshd_config.d/60-labwright.conf";
+
+/// Lists the ports that sshd must be told to listen on; none when 22 is the only one.
+pub fn ssh_ports(context: &Context<'_>) -> Vec<u16> {
+    let ports: BTreeSet<u16> = context.this().ssh.iter().map(|access| access.port).collect();
+    if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
+}
+
+/// Writes [`SSHD_FILE`].
+pub fn sshd_ports(ports: &[u16]) -> String {
+    ports.iter().map(|port| format!("Port {port}\n")).collect()
+}
+
+#[derive(Debug, Serialize)]
+struct Endpoints {
+    endpoints: Vec<EndpointView>,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointView {
+    name: String,
+    url: String,
+}
+
+/// Asks every web endpoint on the machine for an answer, whichever: what an answer says is a container's own health check.
+fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let published = |port| context.planned().published.iter().any(|published| published.host_port == port);
+    let mut endpoints = Vec::new();
+    for (_, service) in context.services() {
+        for endpoint in service.endpoints.iter().filter(|endpoint| matches!(endpoint.protocol, Protocol::Http | Protocol::Https)) {
+            let on_host = endpoint.container.as_deref().is_none_or(|name| is_on_host(service, name));
+            if on_host || published(endpoint.host_port) {
+                endpoints.push(EndpointView {
+                    name: format!("{} of {}", endpoint.name, service.name),
+                    url: format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port),
+                });
+            }
+        }
+    }
+    if endpoints.is_empty() {
+        return;
+    }
+    if let Some(text) = TEMPLATES.write("endpoints.sh.j2", &Endpoints { endpoints }, &context.this().name, diagnostics) {
+        artifacts.step(Phase::Health, 30, "endpoints", &[], &text, context.origin());
+    }
+}
+
+fn is_on_host(service: &Service, container: &str) -> bool {
+    service.containers.iter().any(|one| one.name == container && one.network == NetworkMode::Host)
+}

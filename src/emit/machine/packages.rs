@@ -1,0 +1,45 @@
+//! The Debian packages of a machine.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::emit::Context;
+use crate::model::{FirewallBackend, Os};
+use crate::plan::mounts;
+
+/// Is what apt must have installed.
+#[derive(Debug, Serialize)]
+pub struct Packages<'p> {
+    /// Packages wanted in any case.
+    pub packages: BTreeSet<&'p str>,
+    /// What brings docker and its compose plugin, for a machine that has not got them from elsewhere.
+    pub docker: &'static [&'static str],
+}
+
+/// Lists the packages of a machine: those of its services and those that their containers, mounts and firewall need.
+pub fn packages<'p>(context: &Context<'p>) -> Packages<'p> {
+    let machine = context.this();
+    let mut packages: BTreeSet<&str> =
+        context.services().flat_map(|(_, service)| &service.packages).map(|package| package.name.as_str()).collect();
+    packages.extend(match machine.firewall {
+        // Published ports pass ufw, so nftables guards them whichever it is.
+        FirewallBackend::Ufw => &["ufw", "nftables"][..],
+        FirewallBackend::Nftables => &["nftables"],
+        FirewallBackend::None => &[],
+    });
+    if mounts::of(context.model(), context.machine).iter().any(|mount| mount.kind == "nfs") {
+        packages.insert("nfs-common");
+    }
+    let containers = context.services().any(|(_, service)| !service.containers.is_empty());
+    Packages { packages, docker: if containers { docker(machine.os) } else { &[] } }
+}
+
+/// Returns the packages of docker with compose 2; those of Debian 12 come from Docker's own archive, as Debian's has compose 1 only.
+const fn docker(os: Option<Os>) -> &'static [&'static str] {
+    match os {
+        Some(Os::Debian12) => &["containerd.io", "docker-ce", "docker-ce-cli", "docker-compose-plugin"],
+        Some(Os::Ubuntu2404) => &["docker-compose-v2", "docker.io"],
+        Some(Os::Debian13) | None => &["docker-cli", "docker-compose", "docker.io"],
+    }
+}

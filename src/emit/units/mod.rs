@@ -1,0 +1,159 @@
+//! systemd units: one file and one step each, restarted when what they read changed.
+//!
+//! Runs after the emitters that write files, to see what each unit's service installs on the machine.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+use super::render::{Templates, VALUE_NOT_WRITABLE};
+use super::{Context, Emitter, unit_file};
+use crate::artifact::{Artifact, Artifacts, Kind, Phase, UnitUse};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{OnChange, Service, Unit, UnitAction};
+
+/// Writes `systemd/` and the steps that enable, start and watch its units.
+pub const EMITTER: Emitter = Emitter { name: "units", emit };
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("unit.sh.j2", include_str!("unit.sh.j2")),
+        ("reload.sh.j2", include_str!("reload.sh.j2")),
+        ("health.sh.j2", include_str!("health.sh.j2")),
+    ])
+});
+
+#[derive(Debug, Serialize)]
+struct UnitView<'p> {
+    unit: &'p str,
+    start: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct HealthView<'p> {
+    active: Vec<&'p str>,
+    started: Vec<&'p str>,
+}
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    if context.this().kind.is_managed() {
+        for (_, service) in context.services() {
+            for unit in &service.units {
+                add(service, unit, artifacts, diagnostics);
+            }
+            reloads(context, service, artifacts, diagnostics);
+        }
+    }
+    let units = merged(std::mem::take(&mut artifacts.units));
+    steps(context, &units, artifacts, diagnostics);
+    artifacts.units = units;
+}
+
+/// Sorts units and joins what several services say of one.
+fn merged(mut units: Vec<UnitUse>) -> Vec<UnitUse> {
+    units.sort();
+    units.dedup_by(|next, first| {
+        let same = next.unit == first.unit;
+        if same {
+            // Sorted, so the first one is the one that does most.
+            first.inputs.append(&mut next.inputs);
+        }
+        same
+    });
+    units
+}
+
+/// Adds a unit of a service to those of the machine.
+fn add(service: &Service, unit: &Unit, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let inputs = restarting_files(service, unit, artifacts);
+    if unit.sections.is_empty() {
+        artifacts.units.push(UnitUse { unit: unit.name.clone(), action: unit.action, inputs });
+        return;
+    }
+    let sections = unit
+        .sections
+        .iter()
+        .map(|(section, settings)| (section.as_str(), settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect()));
+    match unit_file::write(sections) {
+        Ok(text) => artifacts.unit(&unit.name, unit.action, text, vec![format!("service {}", service.name)], inputs),
+        Err(why) => {
+            let message = format!("the unit `{}` can't be written: {why}", unit.name);
+            diagnostics.push(Diagnostic::new(&VALUE_NOT_WRITABLE, unit.span, message).on(&service.name));
+        }
+    }
+}
+
+/// Adds the steps and the table of all units of the machine.
+fn steps(context: &Context<'_>, units: &[UnitUse], artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let machine = &context.this().name;
+    let mut table = String::new();
+    let mut health = HealthView { active: Vec::new(), started: Vec::new() };
+    for unit in units.iter().filter(|unit| unit.action != UnitAction::Install) {
+        let start = unit.action == UnitAction::EnableStart;
+        table.extend([&unit.unit, "\t", unit.action.name(), "\n"]);
+        let source = format!("systemd/{}", unit.unit);
+        let ours = artifacts.files.get(&source);
+        if start {
+            let list = if ours.is_some_and(is_oneshot) { &mut health.started } else { &mut health.active };
+            list.push(unit.unit.as_str());
+        }
+        let origin = ours.map_or_else(|| context.origin(), |file| file.origin.clone());
+        let name = step_name(&unit.unit);
+        let itself = format!("activate.d/50-{name}.sh");
+        let own = ours.map(|_| source.as_str());
+        let inputs: Vec<&str> = own.into_iter().chain([itself.as_str()]).chain(unit.inputs.iter().map(String::as_str)).collect();
+        if let Some(text) = TEMPLATES.write("unit.sh.j2", &UnitView { unit: &unit.unit, start }, machine, diagnostics) {
+            artifacts.step(Phase::Activate, 50, &name, &inputs, &text, origin);
+        }
+    }
+    if !table.is_empty() {
+        artifacts.add("systemd/units.tsv", Kind::Table, table, context.origin());
+    }
+    if health.active.is_empty() && health.started.is_empty() {
+        return;
+    }
+    if let Some(text) = TEMPLATES.write("health.sh.j2", &health, machine, diagnostics) {
+        artifacts.step(Phase::Health, 10, "units", &[], &text, context.origin());
+    }
+}
+
+/// Lists the service's files whose change restarts a unit: those that name it, and those that name nothing and go to the machine.
+fn restarting_files(service: &Service, unit: &Unit, artifacts: &Artifacts) -> Vec<String> {
+    let folder = format!("{}/", service.name);
+    let declared: BTreeMap<String, &OnChange> =
+        service.files.iter().map(|file| (format!("{folder}{}", file.name), &file.on_change)).collect();
+    let of_service = artifacts.installs.iter().filter(|install| install.source.starts_with(&folder));
+    let restarts = of_service.filter(|install| match declared.get(&install.source) {
+        Some(OnChange::RestartUnit(name)) => *name == unit.name,
+        Some(OnChange::ReloadUnit(_) | OnChange::Nothing) => false,
+        // A container is recreated by compose; without one, the service is its units.
+        Some(OnChange::Container) | None => service.containers.is_empty() && !unit.name.ends_with(".timer"),
+    });
+    restarts.map(|install| install.source.clone()).collect()
+}
+
+fn reloads(context: &Context<'_>, service: &Service, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let mut units: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for file in &service.files {
+        if let OnChange::ReloadUnit(unit) = &file.on_change {
+            units.entry(unit).or_default().push(format!("{}/{}", service.name, file.name));
+        }
+    }
+    for (unit, files) in units {
+        let view = UnitView { unit, start: false };
+        let Some(text) = TEMPLATES.write("reload.sh.j2", &view, &context.this().name, diagnostics) else { continue };
+        let inputs: Vec<&str> = files.iter().map(String::as_str).collect();
+        let origin = vec![format!("service {}", service.name)];
+        artifacts.step(Phase::Activate, 70, &format!("reload-{}", step_name(unit)), &inputs, &text, origin);
+    }
+}
+
+fn is_oneshot(file: &Artifact) -> bool {
+    file.bytes.split(|byte| *byte == b'\n').any(|line| line == b"Type=oneshot")
+}
+
+/// Returns a unit's name as the name of a step may spell it.
+fn step_name(unit: &str) -> String {
+    unit.chars().map(|character| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '-' }).collect()
+}

@@ -1,0 +1,60 @@
+//! The folders that a machine mounts from elsewhere.
+
+use crate::model::{MachineId, Model, Share, ShareSource, ShareTransport};
+
+use super::virtiofs_tag;
+
+/// Is a folder that a machine mounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mount {
+    /// The mount point.
+    pub at: String,
+    /// What is mounted: a virtiofs tag, or `address:/folder`.
+    pub what: String,
+    /// The file system: `virtiofs` or `nfs`.
+    pub kind: &'static str,
+    /// Whether it can't be written.
+    pub read_only: bool,
+    /// What it is, for people: `dataset tank-ssd/appdata`.
+    pub name: String,
+}
+
+/// Lists the folders that a machine mounts itself, by mount point; what its hypervisor binds into it is not here.
+pub fn of(model: &Model, machine: MachineId) -> Vec<Mount> {
+    let mut mounts: Vec<Mount> = model[machine].shares.iter().filter_map(|share| mount(model, machine, share)).collect();
+    mounts.sort();
+    mounts
+}
+
+fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
+    let (kind, what) = match (share.via, &share.source) {
+        (ShareTransport::Virtiofs, ShareSource::Dataset(dataset)) => ("virtiofs", virtiofs_tag(model, dataset)),
+        (ShareTransport::Nfs, ShareSource::Dataset(dataset)) => {
+            ("nfs", exported(model, machine, dataset.machine, &model.dataset(dataset).mountpoint)?)
+        }
+        (ShareTransport::Nfs, ShareSource::Export(server, index)) => {
+            ("nfs", exported(model, machine, *server, &model[*server].exports[*index as usize].path)?)
+        }
+        _ => return None,
+    };
+    Some(Mount { at: share.at.clone(), what, kind, read_only: share.read_only, name: name(model, &share.source) })
+}
+
+/// Names what is shared, for people.
+pub fn name(model: &Model, source: &ShareSource) -> String {
+    match source {
+        ShareSource::Dataset(dataset) => format!("dataset {}", model.dataset_path(dataset)),
+        ShareSource::Export(server, index) => {
+            let server = &model[*server];
+            format!("export {} of {}", server.exports[*index as usize].name, server.name)
+        }
+    }
+}
+
+/// Returns `address:/folder`, by the server's address in a network that both are in, if there is one.
+fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) -> Option<String> {
+    let networks: Vec<_> = model[machine].addresses.iter().map(|address| address.network).collect();
+    let shared = model[server].addresses.iter().find(|address| networks.contains(&address.network)).map(|address| address.address);
+    let address = shared.or_else(|| model[server].address())?;
+    Some(if address.is_ipv6() { format!("[{address}]:{folder}") } else { format!("{address}:{folder}") })
+}
