@@ -2,7 +2,9 @@
 
 pub mod artifact;
 pub mod bundle;
+pub mod check;
 pub mod cli;
+pub mod compile;
 pub mod decl;
 pub mod diag;
 pub mod emit;

@@ -2,8 +2,12 @@
 //!
 //! Everything that an emitter lays out is computed here, once. Every list is sorted.
 
+pub mod backups;
+pub mod build;
+mod flows;
 pub mod mounts;
 pub mod way;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -45,6 +49,22 @@ impl Plan<'_> {
     /// Returns a zone's addresses.
     pub fn zone(&self, id: ZoneId) -> &ZoneAddresses {
         &self.zones[id.0 as usize]
+    }
+
+    /// Lists the ports that programs take on each machine: published ones, and those of programs on the machine's own network.
+    pub fn listeners(&self) -> impl Iterator<Item = (MachineId, u16, Transport, EndpointId)> {
+        let services = |machine: MachineId| self.machine(machine).services.as_slice();
+        let own = self.model.services().flat_map(move |(id, service)| {
+            service.endpoints.iter().enumerate().filter_map(move |(index, endpoint)| {
+                let place = way::place(self.model, services(service.machine), endpoint.container.as_deref());
+                let id = EndpointId { service: id, index: u32::try_from(index).ok()? };
+                (place == way::Place::Machine).then_some((service.machine, endpoint.port, endpoint.protocol.transport(), id))
+            })
+        });
+        let published = self.model.machines().flat_map(move |(id, _)| {
+            self.machine(id).published.iter().map(move |port| (id, port.host_port, port.transport, port.endpoint))
+        });
+        own.chain(published)
     }
 
     /// Lists the flows that end at a machine.

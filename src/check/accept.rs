@@ -1,0 +1,64 @@
+//! Findings that the lab accepts.
+
+use crate::bundle::release::Accepted;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, nearest};
+use crate::model::Model;
+
+/// Lists the codes of this file.
+pub static CODES: &[&Code] = &[&UNUSED, &UNKNOWN, &OF_AN_ERROR];
+
+static UNUSED: Code = Code {
+    name: "unused-accept",
+    severity: Severity::Warning,
+    summary: "an `accept` that matches no finding",
+    explain: "What was accepted is no longer so. An `accept` that stays would silence the finding when it comes back for another reason.\n\nRemove it.",
+};
+
+static UNKNOWN: Code = Code {
+    name: "unknown-code",
+    severity: Severity::Error,
+    summary: "an `accept` of a code that does not exist",
+    explain: "`labwright explain` lists the codes.",
+};
+
+static OF_AN_ERROR: Code = Code {
+    name: "accept-of-error",
+    severity: Severity::Error,
+    summary: "an `accept` of an error",
+    explain: "`accept` silences warnings and advice. An error says that the lab can't work as it is written; it has to be mended.",
+};
+
+/// Takes accepted findings out of `diagnostics` and returns them.
+pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {
+    let mut accepted = Vec::new();
+    for entry in &model.accepts {
+        let Some(code) = codes::find(&entry.code) else {
+            let help = nearest(&entry.code, codes::all().map(|code| code.name))
+                .map_or_else(|| "`labwright explain` lists the codes".to_owned(), |near| format!("did you mean `{near}`?"));
+            diagnostics.push(Diagnostic::new(&UNKNOWN, entry.span, format!("there is no code `{}`", entry.code)).help(help));
+            continue;
+        };
+        if code.severity == Severity::Error {
+            diagnostics.push(
+                Diagnostic::new(&OF_AN_ERROR, entry.span, format!("`{}` is an error and can't be accepted", code.name))
+                    .help("mend what it says and remove the `accept`"),
+            );
+            continue;
+        }
+        let matches = |found: &Diagnostic| found.code.name == code.name && (entry.on.is_none() || entry.on == found.subject);
+        let mut subjects: Vec<String> =
+            diagnostics.iter().filter(|found| matches(found)).map(|found| found.subject.clone().unwrap_or_default()).collect();
+        if subjects.is_empty() {
+            let on = entry.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
+            diagnostics
+                .push(Diagnostic::new(&UNUSED, entry.span, format!("nothing raises `{}`{on}", code.name)).help("remove the `accept`"));
+            continue;
+        }
+        subjects.sort();
+        subjects.dedup();
+        diagnostics.retain(|found| !matches(found));
+        accepted.extend(subjects.into_iter().map(|on| Accepted { code: code.name.to_owned(), on, reason: entry.reason.clone() }));
+    }
+    accepted.sort();
+    accepted
+}

@@ -1,0 +1,41 @@
+//! Two programs of one machine that want the same port of it.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{EndpointId, MachineId, Transport};
+use crate::plan::Plan;
+
+/// Finds ports that two endpoints of a machine take.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "host-port-twice",
+    severity: Severity::Error,
+    summary: "two services want the same port of one machine",
+    explain: "A port of a machine is one program's. Services whose ports collide do not start.\n\n```kdl\nservice grafana on=pi { expose web to=lan; }\nservice homepage on=pi { expose web to=lan; }\n```\n\nGive one of them another: `port web 3001`.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    let mut taken: BTreeMap<(MachineId, Transport, u16), EndpointId> = BTreeMap::new();
+    for (machine, port, transport, endpoint) in plan.listeners() {
+        let Some(first) = taken.get(&(machine, transport, port)).copied() else {
+            taken.insert((machine, transport, port), endpoint);
+            continue;
+        };
+        let (one, other) = (&model[first.service], &model[endpoint.service]);
+        let (a, b) = (model.endpoint(first), model.endpoint(endpoint));
+        if (first.service, &a.container, a.port) == (endpoint.service, &b.container, b.port) {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::new(&CODE, other.span, format!("port {port}/{} of `{}` is taken twice", transport.name(), model[machine].name))
+                .caption(format!("by `{}` of `{}`", b.name, other.name))
+                .label(one.span, format!("and by `{}` of `{}`", a.name, one.name))
+                .help(format!("give one of them another: `port {} {}`", b.name, port.saturating_add(1)))
+                .on(other.name.clone()),
+        );
+    }
+}

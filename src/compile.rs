@@ -1,0 +1,178 @@
+//! The stages in order: sources to a checked lab, and a checked lab to the bundles of its machines.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::bundle::release::{self, Accepted, MachineFacts, Packed, ReleaseFacts};
+use crate::bundle::{Bundle, Identity, Packer, ids};
+use crate::decl::{Block, decode, layer, schema};
+use crate::diag::{Diagnostics, place};
+use crate::emit::{self, Context, Shared};
+use crate::model::{MachineId, Model};
+use crate::plan::{FlowSource, Plan, build::plan};
+use crate::source::Sources;
+use crate::{check, resolve, syntax};
+
+/// Is the version of this compiler; part of every input id.
+pub const COMPILER: &str = concat!("labwright ", env!("CARGO_PKG_VERSION"));
+
+/// Is a lab after `check`.
+#[derive(Debug)]
+pub struct Checked {
+    /// The lab; nothing when it could not even be read.
+    pub model: Option<Model>,
+    /// Findings that the lab accepts, sorted.
+    pub accepted: Vec<Accepted>,
+    /// What is left to say.
+    pub diagnostics: Diagnostics,
+}
+
+/// Parses, decodes, layers, resolves and checks a lab.
+pub fn check(sources: &Sources) -> Checked {
+    let mut diagnostics = Diagnostics::default();
+    let blocks = decode_all(sources, &mut diagnostics);
+    let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
+        diagnostics.finish();
+        return Checked { model: None, accepted: Vec::new(), diagnostics };
+    };
+    let model = resolve::resolve(&lab, sources, &mut diagnostics);
+    check::check(&plan(&model), &mut diagnostics);
+    let accepted = check::accept::accept(&model, &mut diagnostics);
+    diagnostics.finish();
+    Checked { model: Some(model), accepted, diagnostics }
+}
+
+/// Parses and decodes every KDL file; files are independent of one another, so each has a turn on any thread.
+fn decode_all<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+    let files: Vec<_> = sources.files().filter(|(_, file)| is_kdl(&file.path)).collect();
+    let decoded: Vec<(Vec<Block<'s>>, Diagnostics)> = files
+        .into_par_iter()
+        .map(|(id, file)| {
+            let mut found = Diagnostics::default();
+            let document = syntax::parse(&file.text, id, &mut found).unwrap_or_default();
+            let blocks = decode::nodes(document.nodes, "file", &[schema::TOP], file.layer, &mut found);
+            (blocks, found)
+        })
+        .collect();
+    let mut blocks = Vec::new();
+    for (more, found) in decoded {
+        diagnostics.append(found);
+        blocks.extend(more);
+    }
+    blocks
+}
+
+fn is_kdl(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| extension == "kdl")
+}
+
+/// Makes every machine's bundle and hands each to `write` from the thread that made it, so that none is kept.
+///
+/// Findings of this stage come from templates of the lab's own modules; a machine that has one is not written.
+pub fn bundles<E: Send>(
+    plan: &Plan<'_>,
+    sources: &Sources,
+    write: impl Fn(Bundle) -> Result<Packed, E> + Sync,
+) -> Result<BTreeMap<String, Packed>, Failure<E>> {
+    let packer = Packer::new();
+    let shared = Shared::default();
+    let machines: Vec<(usize, &str)> =
+        plan.model.machines.iter().enumerate().map(|(index, machine)| (index, machine.name.as_str())).collect();
+    let results: Vec<Result<(String, Packed), Failure<E>>> = machines
+        .into_par_iter()
+        .map(|(index, name)| {
+            let context = Context { plan, machine: MachineId::at(index), sources, shared: &shared };
+            let mut found = Diagnostics::default();
+            let artifacts = emit::emit(&context, &mut found);
+            if found.has_errors() {
+                return Err(Failure::Findings(found));
+            }
+            let lab = &plan.model.lab;
+            let identity = Identity { lab: lab.name.clone(), machine: name.to_owned(), version: lab.version.clone() };
+            let bundle = packer.pack(&identity, &artifacts).map_err(|error| Failure::Bundle(error.to_string()))?;
+            Ok((name.to_owned(), write(bundle).map_err(Failure::Write)?))
+        })
+        .collect();
+    let mut packed = BTreeMap::new();
+    let mut findings = Diagnostics::default();
+    for result in results {
+        match result {
+            Ok((name, bundle)) => {
+                packed.insert(name, bundle);
+            }
+            Err(Failure::Findings(found)) => findings.append(found),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if findings.is_empty() {
+        return Ok(packed);
+    }
+    findings.finish();
+    Err(Failure::Findings(findings))
+}
+
+/// Says why bundles could not be made.
+#[derive(Debug)]
+pub enum Failure<E> {
+    /// The lab is at fault.
+    Findings(Diagnostics),
+    /// A file can't be part of a bundle.
+    Bundle(String),
+    /// The bundle could not be written.
+    Write(E),
+}
+
+/// Gathers what the release's index says of the lab as a whole.
+pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> ReleaseFacts {
+    let model = plan.model;
+    let zone = |from: FlowSource, to: MachineId| match from {
+        FlowSource::Zone(id) => model[id].name.clone(),
+        FlowSource::Containers => model[to].name.clone(),
+    };
+    let source = |span| {
+        let place = place(sources, span);
+        place.rsplit_once(':').map(|(line, _)| line.to_owned()).unwrap_or(place)
+    };
+    ReleaseFacts {
+        lab: model.lab.name.clone(),
+        version: model.lab.version.clone(),
+        edition: model.lab.edition,
+        compiler: COMPILER.to_owned(),
+        input_id: ids::input_id(release::FORMAT, COMPILER, sources),
+        inputs: ids::inputs(sources),
+        machines: model
+            .machines
+            .iter()
+            .map(|machine| {
+                let addresses = machine.addresses.iter().map(|address| address.address.to_string()).collect();
+                (machine.name.clone(), MachineFacts { addresses, kind: machine.kind.name().to_owned() })
+            })
+            .collect(),
+        flows: plan
+            .flows
+            .iter()
+            .map(|flow| release::Flow {
+                from: zone(flow.from, flow.to),
+                port: flow.port,
+                proto: flow.transport.name().to_owned(),
+                reason: flow.reason.name().to_owned(),
+                source: source(flow.span),
+                to: model[flow.to].name.clone(),
+            })
+            .collect(),
+        routes: plan
+            .routes
+            .iter()
+            .map(|route| release::Route {
+                from: route.from.iter().map(|zone| model[*zone].name.clone()).collect(),
+                host: route.host.clone(),
+                machine: model[model[route.service].machine].name.clone(),
+                port: route.upstream_port,
+                via: model[route.via].name.clone(),
+            })
+            .collect(),
+        scrapes: plan.scrapes.iter().map(|scrape| release::Scrape { job: scrape.job.clone(), target: scrape.target.clone() }).collect(),
+        accepted,
+    }
+}

@@ -1,0 +1,207 @@
+//! What each backup service saves: the folders with a backup class that its machine sees, and the databases that it dumps first.
+
+use std::collections::BTreeMap;
+
+use super::build::{is_below, share_of};
+use super::{BackupPlan, BackupSource, DumpPlan, is_left_out};
+use crate::model::{BackupClass, Cron, DatasetRef, Export, MachineId, Model, Service, ServiceId, ShareSource, Size, State, StateBackup};
+use crate::source::{Span, Spanned};
+
+/// Is where something is kept, whatever path a machine sees it at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// A ZFS dataset.
+    Dataset(DatasetRef),
+    /// An exported folder.
+    Export(MachineId, u32),
+    /// A disk of the machine's own.
+    Local(MachineId),
+}
+
+/// Finds where a path of a machine is kept, and the path below that store.
+pub fn store_of(model: &Model, machine: MachineId, path: &str) -> (Store, String) {
+    let below = |folder: &str| path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned();
+    if let Some(share) = share_of(model, machine, path) {
+        let store = match &share.source {
+            ShareSource::Dataset(dataset) => Store::Dataset(*dataset),
+            ShareSource::Export(exporter, index) => Store::Export(*exporter, *index),
+        };
+        return (store, below(&share.at));
+    }
+    let own = datasets(model, machine).filter(|(_, folder)| is_below(path, folder)).max_by_key(|(_, folder)| folder.len());
+    if let Some((dataset, folder)) = own {
+        return (Store::Dataset(dataset), below(folder));
+    }
+    let exports = model[machine].exports.iter().enumerate();
+    if let Some((index, export)) = exports.filter(|(_, export)| is_below(path, &export.path)).max_by_key(|(_, export)| export.path.len()) {
+        return (Store::Export(machine, u32::try_from(index).unwrap_or_default()), below(&export.path));
+    }
+    (Store::Local(machine), path.to_owned())
+}
+
+/// Returns how often a store's content is backed up.
+pub fn class_of(model: &Model, store: &Store) -> Option<BackupClass> {
+    match store {
+        Store::Dataset(dataset) => model.dataset(dataset).backup.as_ref().map(|class| class.value),
+        Store::Export(machine, index) => model[*machine].exports[*index as usize].backup.as_ref().map(|class| class.value),
+        Store::Local(_) => None,
+    }
+}
+
+fn datasets(model: &Model, machine: MachineId) -> impl Iterator<Item = (DatasetRef, &str)> {
+    model[machine].pools.iter().enumerate().flat_map(move |(pool, entry)| {
+        entry.datasets.iter().enumerate().filter_map(move |(index, dataset)| {
+            let reference = DatasetRef { machine, pool: u32::try_from(pool).ok()?, dataset: u32::try_from(index).ok()? };
+            Some((reference, dataset.mountpoint.as_str()))
+        })
+    })
+}
+
+/// Is a folder that a machine sees, with what keeps it.
+struct Folder {
+    path: String,
+    store: Store,
+    span: Span,
+}
+
+fn folders(model: &Model, machine: MachineId) -> Vec<Folder> {
+    let shares = model[machine].shares.iter().map(|share| Folder {
+        path: share.at.clone(),
+        store: match &share.source {
+            ShareSource::Dataset(dataset) => Store::Dataset(*dataset),
+            ShareSource::Export(exporter, index) => Store::Export(*exporter, *index),
+        },
+        span: share.span,
+    });
+    let own = datasets(model, machine).map(|(dataset, path)| Folder {
+        path: path.to_owned(),
+        store: Store::Dataset(dataset),
+        span: model.dataset(&dataset).span,
+    });
+    let exports = model[machine].exports.iter().enumerate().map(|(index, export): (usize, &Export)| Folder {
+        path: export.path.clone(),
+        store: Store::Export(machine, u32::try_from(index).unwrap_or_default()),
+        span: export.span,
+    });
+    let mut list: Vec<Folder> = shares.chain(own).chain(exports).collect();
+    list.sort_by(|a, b| a.path.cmp(&b.path));
+    list.dedup_by(|a, b| a.store == b.store);
+    list
+}
+
+/// Plans every backup service.
+pub fn backups(model: &Model) -> Vec<BackupPlan> {
+    let with_backup: Vec<(ServiceId, &Service)> = model.services().filter(|(_, service)| service.backup.is_some()).collect();
+    if with_backup.is_empty() {
+        return Vec::new();
+    }
+    let states: Vec<(&Service, &State, Store, String)> = model
+        .services
+        .iter()
+        .flat_map(|service| service.states.iter().map(move |state| (service, state)))
+        .map(|(service, state)| {
+            let (store, below) = store_of(model, service.machine, &state.path);
+            (service, state, store, below)
+        })
+        .collect();
+    with_backup.into_iter().map(|(id, service)| backup(id, service, model, &states)).collect()
+}
+
+fn backup(id: ServiceId, service: &Service, model: &Model, states: &[(&Service, &State, Store, String)]) -> BackupPlan {
+    let machine = service.machine;
+    let repository = service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
+    let repository_store = repository.starts_with('/').then(|| store_of(model, machine, repository).0);
+    let mut sources = Vec::new();
+    for folder in folders(model, machine) {
+        let Some(class) = class_of(model, &folder.store).filter(|class| *class != BackupClass::Never) else { continue };
+        let inside: Vec<_> = states.iter().filter(|(.., store, _)| *store == folder.store).collect();
+        let mut exclude: Vec<String> = inside
+            .iter()
+            .filter(|(_, state, ..)| is_left_out(&state.backup))
+            .map(|(.., below)| format!("{}{below}", folder.path))
+            .collect();
+        exclude.sort();
+        exclude.dedup();
+        if exclude.contains(&folder.path) || is_below(repository, &folder.path) {
+            continue;
+        }
+        let (size, what, dataset) = describe(model, &folder.store);
+        sources.push(BackupSource { path: folder.path, class, exclude, size, dataset, what, span: folder.span });
+    }
+    for (owner, state, store, _) in states {
+        if let (StateBackup::Class(class), Store::Local(home)) = (&state.backup, store)
+            && *home == machine
+            && *class != BackupClass::Never
+        {
+            let what = format!("{} of service {}", state.name, owner.name);
+            let source = BackupSource {
+                path: state.path.clone(),
+                class: *class,
+                exclude: Vec::new(),
+                size: None,
+                dataset: None,
+                what,
+                span: owner.span,
+            };
+            sources.push(source);
+        }
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources.dedup_by(|a, b| a.path == b.path);
+    let dumps = dumps(service, model);
+    let schedule = schedule(service, sources.iter().map(|source| source.class).chain(dumps.iter().map(|dump| dump.class)));
+    let repository_dataset = match repository_store {
+        Some(Store::Dataset(dataset)) => Some(dataset),
+        _ => None,
+    };
+    BackupPlan { service: id, sources, dumps, repository_dataset, schedule }
+}
+
+fn describe(model: &Model, store: &Store) -> (Option<Size>, String, Option<DatasetRef>) {
+    match store {
+        Store::Dataset(dataset) => {
+            let quota = model.dataset(dataset).quota.as_ref().map(|quota: &Spanned<Size>| quota.value);
+            (quota, format!("dataset {}", model.dataset_path(dataset)), Some(*dataset))
+        }
+        Store::Export(machine, index) => {
+            let export = &model[*machine].exports[*index as usize];
+            (export.size, format!("export {} of {}", export.name, model[*machine].name), None)
+        }
+        Store::Local(machine) => (None, format!("disk of {}", model[*machine].name), None),
+    }
+}
+
+fn dumps(backup: &Service, model: &Model) -> Vec<DumpPlan> {
+    let mut dumps = Vec::new();
+    for (id, service) in model.services().filter(|(_, service)| service.machine == backup.machine) {
+        for (index, database) in service.databases.iter().enumerate() {
+            let state = database.state.as_ref().and_then(|name| service.states.iter().find(|state| state.name == *name));
+            let class = state.and_then(|state| class_of(model, &store_of(model, service.machine, &state.path).0));
+            dumps.push(DumpPlan {
+                service: id,
+                database: u32::try_from(index).unwrap_or_default(),
+                machine: service.machine,
+                class: class.filter(|class| *class != BackupClass::Never).unwrap_or(BackupClass::Daily),
+                folder: format!("/var/backups/labwright/{}", backup.name),
+            });
+        }
+    }
+    dumps
+}
+
+fn schedule(service: &Service, classes: impl Iterator<Item = BackupClass>) -> BTreeMap<BackupClass, Cron> {
+    let given = service.backup.as_ref().map(|backup| &backup.schedule);
+    classes
+        .filter_map(|class| {
+            let usual = match class {
+                BackupClass::Hourly => "0 * * * *",
+                BackupClass::Daily => "30 2 * * *",
+                BackupClass::Weekly => "30 3 * * 0",
+                BackupClass::Monthly => "30 4 1 * *",
+                BackupClass::Never => return None,
+            };
+            let cron = given.and_then(|given| given.get(&class)).cloned().or_else(|| Cron::parse(usual))?;
+            Some((class, cron))
+        })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Who may connect where: from `expose`, `route`, needs, scrapes and `ssh` to one list.
+
+use super::way::{self, Place};
+use super::{Arrival, Flow, FlowReason, FlowSource, Published};
+use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, ZoneId};
+use crate::source::Span;
+
+/// Is what the connections of a lab come to.
+pub struct Connections {
+    /// The flows, sorted.
+    pub flows: Vec<Flow>,
+    /// The published ports of each machine, by [`MachineId`].
+    pub published: Vec<Vec<Published>>,
+}
+
+/// Computes every flow and every published port; `services` are those of each machine.
+pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
+    let mut builder = Builder { model, services, flows: Vec::new(), published: vec![Vec::new(); model.machines.len()] };
+    let collectors: Vec<ServiceId> = model.services().filter(|(_, service)| service.has(Role::Prometheus)).map(|(id, _)| id).collect();
+    for (id, service) in model.services() {
+        for expose in &service.exposes {
+            let endpoint = EndpointId { service: id, index: expose.endpoint };
+            for zone in &expose.to {
+                builder.from_zone(zone.value, endpoint, FlowReason::Expose, expose.span);
+            }
+        }
+        for route in &service.routes {
+            let endpoint = EndpointId { service: id, index: route.endpoint };
+            if let Some(proxy) = &model[route.via].proxy {
+                for listener in [proxy.http, proxy.https].into_iter().flatten() {
+                    for zone in &route.from {
+                        builder.from_zone(zone.value, EndpointId { service: route.via, index: listener }, FlowReason::Route, route.span);
+                    }
+                }
+                builder.from_program(route.via, proxy.container.as_deref(), endpoint, FlowReason::Proxy, route.span);
+            }
+        }
+        for need in &service.needs {
+            for endpoint in &need.endpoints {
+                builder.from_program(id, need.container.as_deref(), *endpoint, FlowReason::Need, service.span);
+            }
+        }
+        for (index, _) in service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape) {
+            let Ok(index) = u32::try_from(index) else { continue };
+            for collector in &collectors {
+                let container = model[*collector].containers.first().map(|container| container.name.as_str());
+                builder.from_program(*collector, container, EndpointId { service: id, index }, FlowReason::Scrape, service.span);
+            }
+        }
+    }
+    for (id, machine) in model.machines() {
+        for access in &machine.ssh {
+            builder.flows.push(Flow {
+                to: id,
+                port: access.port,
+                transport: crate::model::Transport::Tcp,
+                from: FlowSource::Zone(access.from),
+                arrival: Arrival::Host,
+                reason: FlowReason::Ssh,
+                endpoint: None,
+                span: access.span,
+            });
+        }
+    }
+    builder.finish()
+}
+
+struct Builder<'m> {
+    model: &'m Model,
+    services: &'m [Vec<ServiceId>],
+    flows: Vec<Flow>,
+    published: Vec<Vec<Published>>,
+}
+
+impl Builder<'_> {
+    fn machine_of(&self, endpoint: EndpointId) -> MachineId {
+        self.model[endpoint.service].machine
+    }
+
+    /// Returns how a connection to an endpoint arrives at its machine; publishes the port when a container takes it.
+    fn arrive(&mut self, id: EndpointId) -> Option<Arrival> {
+        let endpoint = self.model.endpoint(id);
+        let machine = self.machine_of(id);
+        match way::place(self.model, &self.services[machine.0 as usize], endpoint.container.as_deref()) {
+            Place::Machine => Some(Arrival::Host),
+            Place::Container(owner) => {
+                self.published[machine.0 as usize].push(Published {
+                    host_port: endpoint.host_port,
+                    transport: endpoint.protocol.transport(),
+                    container: owner.to_owned(),
+                    container_port: endpoint.port,
+                    endpoint: id,
+                });
+                Some(Arrival::Published)
+            }
+            Place::Nowhere => None,
+        }
+    }
+
+    fn push(&mut self, id: EndpointId, from: FlowSource, reason: FlowReason, span: Span) {
+        let Some(arrival) = self.arrive(id) else { return };
+        let endpoint = self.model.endpoint(id);
+        self.flows.push(Flow {
+            to: self.machine_of(id),
+            port: if arrival == Arrival::Host { endpoint.port } else { endpoint.host_port },
+            transport: endpoint.protocol.transport(),
+            from,
+            arrival,
+            reason,
+            endpoint: Some(id),
+            span,
+        });
+    }
+
+    fn from_zone(&mut self, zone: ZoneId, endpoint: EndpointId, reason: FlowReason, span: Span) {
+        self.push(endpoint, FlowSource::Zone(zone), reason, span);
+    }
+
+    fn from_program(&mut self, service: ServiceId, container: Option<&str>, endpoint: EndpointId, reason: FlowReason, span: Span) {
+        let machine = self.model[service].machine;
+        if machine != self.machine_of(endpoint) {
+            self.push(endpoint, FlowSource::Zone(self.model[machine].own_zone), reason, span);
+            return;
+        }
+        let services = &self.services[machine.0 as usize];
+        let from = way::place(self.model, services, container);
+        let to = way::place(self.model, services, self.model.endpoint(endpoint).container.as_deref());
+        match (from, to) {
+            (Place::Container(_), Place::Machine) => self.push(endpoint, FlowSource::Containers, reason, span),
+            // The machine reaches a container through its published port on the loopback interface; no other place gains anything.
+            (Place::Machine, Place::Container(_)) => {
+                let _ = self.arrive(endpoint);
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(mut self) -> Connections {
+        self.flows.sort();
+        // Several declarations may open one flow for one reason; the first of them stands for all.
+        self.flows.dedup_by(|a, b| {
+            (a.to, a.port, a.transport, a.from, &a.arrival, a.reason) == (b.to, b.port, b.transport, b.from, &b.arrival, b.reason)
+        });
+        for ports in &mut self.published {
+            ports.sort();
+            ports.dedup_by(|a, b| {
+                (a.host_port, a.transport, &a.container, a.container_port) == (b.host_port, b.transport, &b.container, b.container_port)
+            });
+        }
+        Connections { flows: self.flows, published: self.published }
+    }
+}

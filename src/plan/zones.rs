@@ -1,0 +1,69 @@
+//! Which addresses each zone is made of.
+
+use ipnet::IpNet;
+
+use super::ZoneAddresses;
+use crate::model::{Machine, Model, Zone, ZoneId, ZoneKind};
+
+/// Computes the addresses of every zone, by [`ZoneId`].
+pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
+    let mut zones: Vec<ZoneAddresses> = model.zones.iter().map(|zone| of_kind(zone, model)).collect();
+    // One walk over the machines fills every zone that is made of machines, and cuts those out of the networks they stand in.
+    for machine in &model.machines {
+        let hosts: Vec<IpNet> = machine.addresses.iter().map(|address| IpNet::from(address.address)).collect();
+        zones[machine.own_zone.0 as usize].include.extend(&hosts);
+        if !machine.names_zone {
+            continue;
+        }
+        if model[machine.zone].kind == ZoneKind::Named {
+            zones[machine.zone.0 as usize].include.extend(&hosts);
+        }
+        cut_out(machine, model, &mut zones);
+    }
+    for zone in &mut zones {
+        zone.include.sort();
+        zone.include.dedup();
+        zone.exclude.sort();
+        zone.exclude.dedup();
+    }
+    zones
+}
+
+fn of_kind(zone: &Zone, model: &Model) -> ZoneAddresses {
+    match zone.kind {
+        ZoneKind::Internet => ZoneAddresses {
+            include: vec![IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())],
+            exclude: model.networks.iter().flat_map(|network| network.prefixes.iter().copied()).collect(),
+        },
+        ZoneKind::Network(id) => ZoneAddresses { include: model[id].prefixes.clone(), exclude: Vec::new() },
+        ZoneKind::Named | ZoneKind::Machine(_) => ZoneAddresses::default(),
+    }
+}
+
+fn cut_out(machine: &Machine, model: &Model, zones: &mut [ZoneAddresses]) {
+    for address in &machine.addresses {
+        let zone = model[address.network].zone;
+        if zone != machine.zone {
+            zones[zone.0 as usize].exclude.push(IpNet::from(address.address));
+        }
+    }
+}
+
+/// Joins zones into one set in which the most specific prefix decides.
+pub fn union(zones: &[ZoneAddresses], ids: impl Iterator<Item = ZoneId> + Clone) -> ZoneAddresses {
+    let parts = || ids.clone().map(|id| &zones[id.0 as usize]);
+    let let_in = |prefix: &IpNet| {
+        parts().any(|part| {
+            part.include.iter().any(|include| include.contains(prefix)) && !part.exclude.iter().any(|exclude| exclude.contains(prefix))
+        })
+    };
+    let mut joined = ZoneAddresses {
+        include: parts().flat_map(|part| part.include.iter().copied()).collect(),
+        exclude: parts().flat_map(|part| part.exclude.iter().copied()).filter(|prefix| !let_in(prefix)).collect(),
+    };
+    joined.include.sort();
+    joined.include.dedup();
+    joined.exclude.sort();
+    joined.exclude.dedup();
+    joined
+}
