@@ -17,7 +17,7 @@ pub static CODES: &[&Code] = &[
     &MULTILINE_STRING,
     &NESTING_TOO_DEEP,
     &NUMBER_OUT_OF_RANGE,
-    &OLD_KDL_VERSION,
+    &OLD_KDL_SYNTAX,
     &SLASHDASH_WITHOUT_TARGET,
     &STRAY_CHARACTER,
     &TOO_MANY_SYNTAX_ERRORS,
@@ -251,25 +251,25 @@ serial \"99999999999999999999999999999999999999999\"
 ",
 );
 
-/// The version marker says KDL 1.
-pub static OLD_KDL_VERSION: Code = error(
-    "old-kdl-version",
-    "the file says that it is KDL 1",
-    "\
-labwright reads KDL 2. Much of KDL 1 looks the same and means something else, so a file that says it is KDL 1 is refused as a whole.
+/// Something is written as in KDL 1.
+pub static OLD_KDL_SYNTAX: Code = error(
+    "old-kdl-syntax",
+    "something is written as in KDL 1",
+    r##"labwright reads KDL 2. Much of KDL 1 looks the same and means something else, so a file that says it is KDL 1 is refused as a whole,
+and so are its raw strings.
 
 ```kdl
 /- kdl-version 1
-vm web
+match r#"^\d+$"#
 ```
 
-Write keywords with a `#`, raw strings as `#\"…\"#`, and then:
+Write keywords with a `#`, raw strings without `r`, and then:
 
 ```kdl
 /- kdl-version 2
-vm web
+match #"^\d+$"#
 ```
-",
+"##,
 );
 
 /// A `/-` has nothing behind it.

@@ -49,6 +49,7 @@ pub(super) enum Kind {
     LoneSemicolon,
     SlashdashAlone,
     OldVersion,
+    OldRawString,
     TooDeep,
     TooMany,
 }
@@ -245,7 +246,10 @@ fn words(kind: Kind, written: &str) -> Words {
             "",
             "write it before a node, a value or a block; a comment begins with `//`",
         ),
-        Kind::OldVersion => say(&codes::OLD_KDL_VERSION, "this file says that it is KDL 1", "", "rewrite it as KDL 2 and delete this line"),
+        Kind::OldVersion => say(&codes::OLD_KDL_SYNTAX, "this file says that it is KDL 1", "", "rewrite it as KDL 2 and delete this line"),
+        Kind::OldRawString => {
+            say(&codes::OLD_KDL_SYNTAX, "KDL 2 writes a raw string without `r`", "", "write `#\"…\"#`, with at least one `#` on each side")
+        }
         Kind::TooDeep => say(
             &codes::NESTING_TOO_DEEP,
             &format!("blocks are nested deeper than {DEEPEST}"),

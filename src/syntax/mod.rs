@@ -9,6 +9,7 @@ mod numbers;
 mod reader;
 mod scan;
 mod strings;
+mod values;
 
 use std::borrow::Cow;
 

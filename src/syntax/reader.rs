@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::faults::{Fault, Kind};
 use super::scan::{Cursor, Unclosed};
-use super::{DEEPEST, Document, Entry, Node, PropertyEntry, Scalar, Text, numbers, scan, strings};
+use super::{DEEPEST, Document, Node, PropertyEntry, numbers, scan, strings};
 use crate::source::{FileId, Span, Spanned};
 
 /// How many faults of one file are worth reading.
@@ -31,15 +31,16 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Document<'_>, Vec<Fault>>
     if reader.faults.is_empty() { Ok(Document { nodes: reader.nodes }) } else { Err(reader.faults) }
 }
 
-struct Reader<'s> {
-    cursor: Cursor<'s>,
+/// Is the state of the reading of one file.
+pub(super) struct Reader<'s> {
+    pub(super) cursor: Cursor<'s>,
     file: FileId,
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
     /// The finished nodes of the innermost open block.
     nodes: Vec<Node<'s>>,
     blocks: Vec<Block<'s>>,
     /// Says whether a blank stands before the next byte.
-    spaced: bool,
+    pub(super) spaced: bool,
     /// The first block whose closing brace stands further left than its line: where a brace is missing, if one is.
     early_close: Option<(usize, usize)>,
 }
@@ -67,7 +68,7 @@ struct Block<'s> {
 }
 
 /// Says that a fault was recorded, and that the reader stands behind it.
-struct Failed;
+pub(super) struct Failed;
 
 impl<'s> Reader<'s> {
     fn document(&mut self) {
@@ -166,19 +167,19 @@ impl<'s> Reader<'s> {
             children: Vec::new(),
             span: self.span(start, start),
         };
-        self.spaced = true;
-        let Ok(()) = self.header(&mut node) else {
-            return self.rest_of_node(Pending { node, discarded, had_block: false, had_children: false });
-        };
-        node.span.end = node.name.span.end;
-        let marker = first_of_file && node.name.value == "kdl-version";
-        self.spaced = false;
-        if marker {
-            self.version_marker(start);
-        }
-        if self.cursor.byte() == Some(b'=') || self.equals_follows() {
-            self.fault(Kind::EqualsAfterName, self.cursor.at, self.cursor.at + 1);
-            self.cursor.at += 1;
+        if self.header(&mut node).is_ok() {
+            node.span.end = node.name.span.end;
+            if first_of_file && node.name.value == "kdl-version" {
+                self.version_marker(start);
+            }
+            self.spaced = false;
+            if self.equals_follows() {
+                self.fault(Kind::EqualsAfterName, self.cursor.at, self.cursor.at + 1);
+                self.cursor.at += 1;
+                self.spaced = true;
+            }
+        } else {
+            // Nothing is known of what stands here; a missing blank would be no news.
             self.spaced = true;
         }
         self.rest_of_node(Pending { node, discarded, had_block: false, had_children: false });
@@ -224,21 +225,11 @@ impl<'s> Reader<'s> {
                 Some(b'/') if self.cursor.byte_ahead(1) == Some(b'-') => {
                     self.cursor.at += 2;
                     self.line_space();
-                    match self.cursor.byte() {
-                        Some(b'{') => return self.open_block(pending, true),
-                        None | Some(b'}' | b';' | b'/') => {
-                            self.fault(Kind::SlashdashAlone, start, start + 2);
-                            continue;
-                        }
-                        Some(_) => {
-                            if pending.had_block {
-                                self.fault(Kind::EntryAfterBlock, start, start + 2);
-                            }
-                            self.spaced = false;
-                            let _ = self.entry();
-                            continue;
-                        }
+                    if self.cursor.byte() == Some(b'{') {
+                        return self.open_block(pending, true);
                     }
+                    self.discarded_entry(&pending, start);
+                    continue;
                 }
                 Some(_) => {}
             }
@@ -256,218 +247,23 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// Reads the entry that the `/-` at `start` takes out.
+    fn discarded_entry(&mut self, pending: &Pending<'s>, start: usize) {
+        if matches!(self.cursor.byte(), None | Some(b'}' | b';' | b'/')) {
+            return self.fault(Kind::SlashdashAlone, start, start + 2);
+        }
+        if pending.had_block {
+            self.fault(Kind::EntryAfterBlock, start, start + 2);
+        }
+        self.spaced = false;
+        // Whatever is wrong with it is recorded; what it says doesn't count.
+        drop(self.entry());
+    }
+
     fn finish(&mut self, pending: Pending<'s>) {
         if !pending.discarded {
             self.nodes.push(pending.node);
         }
-    }
-
-    /// Reads one argument or property.
-    fn entry(&mut self) -> Result<(Option<Spanned<Text<'s>>>, Entry<'s>), Failed> {
-        let annotation = self.annotation()?;
-        let value = self.scalar()?;
-        if !matches!(value.value, Scalar::Text(_)) || annotation.is_some() {
-            return Ok((None, Entry { annotation, value }));
-        }
-        if self.cursor.byte() != Some(b'=') && !self.equals_follows() {
-            return Ok((None, Entry { annotation, value }));
-        }
-        let equals = self.cursor.at;
-        self.cursor.at += 1;
-        self.node_space();
-        self.spaced = false;
-        if matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=')) || self.cursor.newline() > 0 || self.cursor.looking_at("//")
-        {
-            self.fault(Kind::MissingValue, equals, equals + 1);
-            self.cursor.at += usize::from(self.cursor.byte() == Some(b'='));
-            return Err(Failed);
-        }
-        let name = match value.value {
-            Scalar::Text(text) => Spanned::new(text, value.span),
-            _ => return Err(Failed),
-        };
-        let annotation = self.annotation()?;
-        let value = self.scalar()?;
-        Ok((Some(name), Entry { annotation, value }))
-    }
-
-    /// Moves past blanks to a `=`; without one, keeps in mind that there were blanks.
-    fn equals_follows(&mut self) -> bool {
-        self.node_space();
-        self.cursor.byte() == Some(b'=')
-    }
-
-    fn annotation(&mut self) -> Result<Option<Spanned<Text<'s>>>, Failed> {
-        if self.cursor.byte() != Some(b'(') {
-            return Ok(None);
-        }
-        let open = self.cursor.at;
-        self.cursor.at += 1;
-        self.node_space();
-        if self.cursor.byte() == Some(b')') {
-            self.cursor.at += 1;
-            self.fault(Kind::BadAnnotation, open, self.cursor.at);
-            return Err(Failed);
-        }
-        let word = self.string()?;
-        self.node_space();
-        if self.cursor.byte() != Some(b')') {
-            self.fault(Kind::BadAnnotation, open, open + 1);
-            self.skip_line();
-            return Err(Failed);
-        }
-        self.cursor.at += 1;
-        self.node_space();
-        self.spaced = false;
-        let nothing_follows = matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=' | b')' | b'('));
-        if nothing_follows || self.cursor.newline() > 0 || self.cursor.looking_at("//") || self.cursor.looking_at("/-") {
-            self.fault(Kind::AnnotationAlone, open, word.span.end as usize + 1);
-            if self.cursor.looking_at("/-") || matches!(self.cursor.byte(), Some(b'=' | b')' | b'(')) {
-                self.skip_line();
-            }
-            return Err(Failed);
-        }
-        Ok(Some(word))
-    }
-
-    fn scalar(&mut self) -> Result<Spanned<Scalar<'s>>, Failed> {
-        let start = self.cursor.at;
-        if self.cursor.byte() == Some(b'#') && !self.raw_string_follows() {
-            return self.keyword();
-        }
-        if !numbers::begins(self.cursor.rest()) {
-            let text = self.string()?;
-            return Ok(Spanned::new(Scalar::Text(text.value), text.span));
-        }
-        self.cursor.skip_word();
-        match numbers::parse(self.cursor.since(start)) {
-            Ok(_) if self.word_goes_on() => self.unquoted(start),
-            Ok(number) => Ok(Spanned::new(number, self.span(start, self.cursor.at))),
-            Err(numbers::NotNumber::TooLarge) if !self.word_goes_on() => {
-                self.fault(Kind::NumberTooLarge, start, self.cursor.at);
-                Err(Failed)
-            }
-            Err(_) => self.unquoted(start),
-        }
-    }
-
-    fn keyword(&mut self) -> Result<Spanned<Scalar<'s>>, Failed> {
-        let start = self.cursor.at;
-        self.cursor.at += 1;
-        self.cursor.skip_word();
-        let scalar = match self.cursor.since(start) {
-            "#true" => Scalar::Bool(true),
-            "#false" => Scalar::Bool(false),
-            "#null" => Scalar::Null,
-            "#inf" => Scalar::Float(f64::INFINITY),
-            "#-inf" => Scalar::Float(f64::NEG_INFINITY),
-            "#nan" => Scalar::Float(f64::NAN),
-            word => {
-                let kind = if word == "#" { Kind::HashComment } else { Kind::UnknownKeyword };
-                if word == "#" {
-                    self.cursor.skip_to_newline();
-                }
-                self.fault(kind, start, start + word.len());
-                return Err(Failed);
-            }
-        };
-        Ok(Spanned::new(scalar, self.span(start, self.cursor.at)))
-    }
-
-    /// Reads a string of any form.
-    fn string(&mut self) -> Result<Spanned<Text<'s>>, Failed> {
-        let start = self.cursor.at;
-        let text = match self.cursor.byte() {
-            Some(b'"') => strings::quoted(&mut self.cursor),
-            Some(b'#') if self.raw_string_follows() => strings::raw(&mut self.cursor),
-            _ => return self.bare_word(),
-        };
-        match text {
-            Ok(text) => Ok(Spanned::new(text, self.span(start, self.cursor.at))),
-            Err(fault) => {
-                self.faults.push(fault);
-                Err(Failed)
-            }
-        }
-    }
-
-    fn bare_word(&mut self) -> Result<Spanned<Text<'s>>, Failed> {
-        let start = self.cursor.at;
-        self.cursor.skip_word();
-        let word = self.cursor.since(start);
-        let next = self.cursor.byte();
-        if word.ends_with('$') && next == Some(b'{') {
-            self.interpolation(start);
-            return Err(Failed);
-        }
-        if word.ends_with(':') && self.cursor.looking_at("//") || word.is_empty() || word.starts_with('\'') || self.word_goes_on() {
-            return self.unquoted(start);
-        }
-        if numbers::begins(word.as_bytes()) {
-            return self.unquoted(start);
-        }
-        if matches!(word, "true" | "false" | "null" | "inf" | "-inf" | "nan") {
-            self.fault(Kind::KeywordWithoutHash, start, self.cursor.at);
-            return Err(Failed);
-        }
-        Ok(Spanned::new(Cow::Borrowed(word), self.span(start, self.cursor.at)))
-    }
-
-    /// Says whether the word that ends here goes on with a character that a bare word can't have.
-    fn word_goes_on(&self) -> bool {
-        match self.cursor.byte() {
-            Some(b'/') => !matches!(self.cursor.byte_ahead(1), Some(b'/' | b'*')),
-            Some(b'\\') => self.cursor.byte_ahead(1).is_some_and(scan::is_word),
-            Some(b'"' | b'#' | b'(' | b'[' | b']') => true,
-            _ => false,
-        }
-    }
-
-    /// Records that text from `start` on needs quotes, and moves past it.
-    fn unquoted<T>(&mut self, start: usize) -> Result<T, Failed> {
-        self.cursor.at = start;
-        let kind = match self.cursor.byte() {
-            Some(b'[' | b']') => Kind::Brackets,
-            Some(b'\'') => Kind::SingleQuotes,
-            Some(b')') => Kind::StrayParenthesis,
-            Some(b'\\') => Kind::StrayBackslash,
-            Some(b'=') => Kind::EqualsAfterValue,
-            _ => Kind::Unquoted,
-        };
-        if matches!(kind, Kind::StrayParenthesis | Kind::StrayBackslash | Kind::EqualsAfterValue) {
-            self.cursor.at += 1;
-            self.fault(kind, start, self.cursor.at);
-            self.spaced = true;
-            return Err(Failed);
-        }
-        self.cursor.skip_to_blank();
-        if self.cursor.at == start {
-            self.cursor.skip_character();
-        }
-        if kind == Kind::Unquoted && self.cursor.since(start).ends_with('$') && self.cursor.byte() == Some(b'{') {
-            self.interpolation(start);
-            return Err(Failed);
-        }
-        let text = self.cursor.since(start);
-        // What an annotation's closing bracket ends belongs to the annotation alone.
-        let text = if text.contains('(') { text } else { text.trim_end_matches(')') };
-        self.fault(kind, start, start + text.len().max(1));
-        if text.contains('"') || matches!(kind, Kind::Brackets | Kind::SingleQuotes) {
-            self.skip_line();
-        }
-        Err(Failed)
-    }
-
-    /// Records `${…}` or `{{…}}` outside quotes; the next byte is the first brace.
-    fn interpolation(&mut self, start: usize) {
-        let open = self.cursor.at;
-        self.cursor.skip_to_newline();
-        let line = self.cursor.since(open);
-        let (closing, length) = if line.starts_with("{{") { ("}}", 2) } else { ("}", 1) };
-        self.cursor.at = open + line.find(closing).map_or(line.len(), |at| at + length);
-        self.cursor.skip_word();
-        self.fault(Kind::Interpolation, start, self.cursor.at);
-        self.spaced = true;
     }
 
     fn version_marker(&mut self, start: usize) {
@@ -500,14 +296,8 @@ impl<'s> Reader<'s> {
         self.spaced = true;
     }
 
-    fn raw_string_follows(&self) -> bool {
-        let rest = self.cursor.rest();
-        let hashes = rest.iter().take_while(|byte| **byte == b'#').count();
-        hashes > 0 && rest.get(hashes) == Some(&b'"')
-    }
-
     /// Moves to the end of the line, or to a brace or `;` before it that no quotes hide.
-    fn skip_line(&mut self) {
+    pub(super) fn skip_line(&mut self) {
         while let Some(byte) = self.cursor.byte() {
             match byte {
                 b'{' | b'}' | b';' => break,
@@ -521,7 +311,7 @@ impl<'s> Reader<'s> {
         self.spaced = true;
     }
 
-    fn node_space(&mut self) {
+    pub(super) fn node_space(&mut self) {
         match self.cursor.skip_node_space() {
             Ok(any) => self.spaced |= any,
             Err(unclosed) => self.unclosed_comment(&unclosed),
@@ -545,12 +335,12 @@ impl<'s> Reader<'s> {
         self.blocks.clear();
     }
 
-    fn fault(&mut self, kind: Kind, start: usize, end: usize) {
+    pub(super) fn fault(&mut self, kind: Kind, start: usize, end: usize) {
         self.faults.push(Fault::new(kind, start, end));
     }
 
     /// Makes a span; a file is far below 4 GiB.
-    fn span(&self, start: usize, end: usize) -> Span {
+    pub(super) fn span(&self, start: usize, end: usize) -> Span {
         Span::new(self.file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
     }
 }

@@ -189,12 +189,10 @@ fn unicode_escape(cursor: &mut Cursor<'_>) -> Result<char, Fault> {
         cursor.at += 1;
     }
     let character = u32::from_str_radix(cursor.since(digits), 16).ok().and_then(char::from_u32);
-    let closed = cursor.byte() == Some(b'}');
+    let closed = braced && cursor.byte() == Some(b'}');
+    cursor.at += usize::from(closed);
     match character {
-        Some(character) if braced && closed => {
-            cursor.at += 1;
-            Ok(character)
-        }
+        Some(character) if closed => Ok(character),
         _ => Err(Fault::new(Kind::BadEscape, start, cursor.at)),
     }
 }

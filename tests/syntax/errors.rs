@@ -165,3 +165,54 @@ fn the_first_example_of_a_page_raises_its_code_and_the_others_do_not() {
         }
     }
 }
+
+#[test]
+fn every_kind_of_error_has_its_words() {
+    let texts = [
+        "a b\u{1}c",
+        "mount /mnt/media",
+        "domain 'x y'",
+        "10.0.0.1 web",
+        "a ${B}",
+        "a true",
+        "a #True",
+        "a b # note",
+        "a 170141183460469231731687303715884105728",
+        "a \"b",
+        "a #\"b",
+        "a \"\"\"\nb",
+        "a \"\\d\"",
+        "a \"\\u{110000}\"",
+        "a \"\"\"b\"\"\"",
+        "a \"\"\"\n  b\"\"\"",
+        "a \"\"\"\n b\n  \"\"\"",
+        "/* a",
+        "a {",
+        "a }",
+        "{ a }",
+        "a {} {}",
+        "a {} b",
+        "a \"b\"c",
+        "a = b",
+        "a 1=2",
+        "a b=",
+        "a (b",
+        "a ()b",
+        "a (size)",
+        "a b)",
+        "a \\ b",
+        "a [b]",
+        "a;;",
+        "a /-",
+        "/-",
+        "/- kdl-version 1",
+        "a r#\"b\"#",
+        "a (x/y)\"b\" 1.2.3",
+        "a 'b",
+    ];
+    let mut shown = String::new();
+    for text in texts {
+        shown.extend(errors(text).into_iter().map(|error| format!("{text:?}\n    {error}\n")));
+    }
+    crate::snapshots::assert_snapshot("diagnostics", "syntax-errors", &shown);
+}

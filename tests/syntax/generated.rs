@@ -1,5 +1,7 @@
 //! Documents made at random, held against the `kdl` crate.
 
+use labwright::diag::{self, Format, Style};
+use labwright::source::{Layer, SourceFile, Sources};
 use labwright::syntax::{Document, Entry, Node, Scalar};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -274,6 +276,18 @@ proptest! {
     fn what_the_crate_reads_is_read(text in mutated()) {
         if !may_refuse(&text) && oracle::can_judge(&text) && oracle::parse(&text).is_some() {
             prop_assert!(parse(&text).is_ok(), "refused {text:?}");
+        }
+    }
+
+    #[test]
+    fn the_errors_of_any_pieces_can_be_shown(text in soup()) {
+        if let Err(mut found) = parse(&text) {
+            found.finish();
+            let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+            let sources = Sources::new(vec![file]);
+            for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
+                prop_assert!(!diag::render(&found, &sources, format, Style::default()).is_empty());
+            }
         }
     }
 
