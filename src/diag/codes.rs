@@ -12,6 +12,7 @@ pub static ALL: &[&[&Code]] = &[
     resolve::codes::CODES,
     check::accept::CODES,
     emit::service_files::CODES,
+    emit::grafana::CODES,
     emit::render::CODES,
 ];
 

@@ -6,6 +6,7 @@
 pub mod cloud_init;
 pub mod compose;
 pub mod format;
+pub mod grafana;
 pub mod guests;
 pub mod labctl;
 pub mod machine;
@@ -79,6 +80,7 @@ pub struct Emitter {
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
     cloud_init::EMITTER,
+    grafana::EMITTER,
     guests::EMITTER,
     labctl::EMITTER,
     machine::EMITTER,

@@ -5,14 +5,14 @@
 
 mod alerts;
 mod config;
-
-use std::collections::BTreeSet;
+mod measured;
 
 use super::{Context, Emitter, format};
 use crate::artifact::{Artifacts, Kind, Origin};
 use crate::diag::Diagnostics;
-use crate::model::{BackupClass, MachineId, Role, Service, ServiceId, ShareTransport};
-use crate::plan::Plan;
+use crate::model::{Role, Service};
+
+pub(super) use measured::Measured;
 
 /// Writes the files of every Prometheus on the machine.
 pub const EMITTER: Emitter = Emitter { name: "prometheus", emit };
@@ -38,51 +38,6 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
         // The tests are for reviewers and CI: they stay in the bundle.
         for (name, test, origin) in tests {
             artifacts.add(format!("{}/tests/{name}.yml", service.name), Kind::Yaml, test, origin);
-        }
-    }
-}
-
-/// Is what one Prometheus gets metrics about.
-#[expect(clippy::struct_excessive_bools, reason = "each says whether a kind of metric exists")]
-struct Measured {
-    /// Machines with a node exporter.
-    machines: BTreeSet<MachineId>,
-    /// Whether one of them is bare metal.
-    bare_metal: bool,
-    /// Whether one of them mounts NFS.
-    nfs: bool,
-    /// Whether containers are measured.
-    containers: bool,
-    /// Whether it measures itself.
-    itself: bool,
-    /// Whether an Alertmanager takes its alerts.
-    alertmanager: bool,
-    /// Whether routes are probed.
-    routes: bool,
-    /// The backup classes of measured machines, with the backup service's machine.
-    backups: BTreeSet<(BackupClass, MachineId)>,
-}
-
-impl Measured {
-    fn of(plan: &Plan<'_>, prometheus: ServiceId) -> Self {
-        let model = plan.model;
-        let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);
-        let any = |role| scrapes().any(|scrape| model[scrape.endpoint.service].has(role));
-        let machines: BTreeSet<_> =
-            scrapes().filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter)).map(|scrape| scrape.machine).collect();
-        let backups = plan.backups.iter().flat_map(|backup| {
-            let machine = model[backup.service].machine;
-            backup.schedule.keys().map(move |class| (*class, machine))
-        });
-        Self {
-            bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
-            nfs: machines.iter().any(|machine| model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)),
-            containers: any(Role::ContainerExporter),
-            itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
-            alertmanager: any(Role::Alertmanager),
-            routes: any(Role::BlackboxExporter) && !plan.routes.is_empty(),
-            backups: backups.filter(|(_, machine)| machines.contains(machine)).collect(),
-            machines,
         }
     }
 }

@@ -1,0 +1,212 @@
+//! The few kinds of panel that our dashboards are made of, and how they are put in rows.
+
+use serde_json::{Map, Value, json};
+
+/// The width of a dashboard in Grafana's units.
+const COLUMNS: u32 = 24;
+
+/// Is a panel before it has a place.
+pub(super) struct Panel {
+    kind: &'static str,
+    title: String,
+    width: u32,
+    height: u32,
+    targets: Vec<Value>,
+    defaults: Map<String, Value>,
+    options: Value,
+    transformations: Vec<Value>,
+}
+
+/// Says how a series is asked for: the whole range, or the newest value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Query {
+    Range,
+    Newest,
+}
+
+fn targets(queries: &[(&str, &str)], query: Query) -> Vec<Value> {
+    queries
+        .iter()
+        .zip('A'..)
+        .map(|((expression, legend), letter)| {
+            json!({
+                "refId": letter,
+                "expr": expression,
+                "legendFormat": legend,
+                "instant": query == Query::Newest,
+                "range": query == Query::Range,
+            })
+        })
+        .collect()
+}
+
+fn defaults(unit: &str) -> Map<String, Value> {
+    Map::from_iter([("unit".to_owned(), json!(unit))])
+}
+
+/// Draws series over time.
+pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> Panel {
+    let mut defaults = defaults(unit);
+    defaults.insert("custom".to_owned(), json!({"fillOpacity": 10, "lineWidth": 1, "showPoints": "never"}));
+    Panel {
+        kind: "timeseries",
+        title: title.to_owned(),
+        width: 12,
+        height: 8,
+        targets: targets(queries, Query::Range),
+        defaults,
+        options: json!({"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}),
+        transformations: Vec::new(),
+    }
+}
+
+/// Shows the newest values as coloured numbers.
+pub(super) fn stat(title: &str, unit: &str, query: (&str, &str)) -> Panel {
+    Panel {
+        kind: "stat",
+        title: title.to_owned(),
+        width: 6,
+        height: 4,
+        targets: targets(&[query], Query::Newest),
+        defaults: defaults(unit),
+        options: json!({"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "background", "graphMode": "none", "textMode": "auto"}),
+        transformations: Vec::new(),
+    }
+}
+
+/// Shows how full things are.
+pub(super) fn bar_gauge(title: &str, unit: &str, query: (&str, &str)) -> Panel {
+    let options = json!({"reduceOptions": {"calcs": ["lastNotNull"]}, "displayMode": "gradient", "orientation": "horizontal"});
+    Panel { kind: "bargauge", width: 12, height: 8, options, ..stat(title, unit, query) }
+}
+
+/// Lists the newest values with the labels named.
+pub(super) fn table(title: &str, expression: &str, labels: &[&str]) -> Panel {
+    let mut targets = targets(&[(expression, "")], Query::Newest);
+    for target in &mut targets {
+        target["format"] = json!("table");
+    }
+    let transformation = json!({"id": "filterFieldsByName", "options": {"include": {"names": labels}}});
+    Panel {
+        kind: "table",
+        width: 12,
+        height: 8,
+        targets,
+        options: json!({"showHeader": true}),
+        transformations: vec![transformation],
+        ..stat(title, "none", ("", ""))
+    }
+}
+
+/// Shows Markdown.
+pub(super) fn text(title: &str, markdown: &str) -> Panel {
+    Panel {
+        kind: "text",
+        title: title.to_owned(),
+        width: 12,
+        height: 8,
+        targets: Vec::new(),
+        defaults: Map::new(),
+        options: json!({"mode": "markdown", "content": markdown}),
+        transformations: Vec::new(),
+    }
+}
+
+impl Panel {
+    /// Makes it another size.
+    pub(super) fn sized(self, width: u32, height: u32) -> Self {
+        Self { width, height, ..self }
+    }
+
+    /// Colours values: green, from the second number on orange, from the third on red; `None` leaves a colour out.
+    pub(super) fn coloured(mut self, warning: Option<f64>, critical: Option<f64>) -> Self {
+        let mut steps = vec![json!({"color": "green", "value": null})];
+        steps.extend(warning.map(|value| json!({"color": "orange", "value": value})));
+        steps.extend(critical.map(|value| json!({"color": "red", "value": value})));
+        self.defaults.insert("thresholds".to_owned(), json!({"mode": "absolute", "steps": steps}));
+        self.defaults.insert("color".to_owned(), json!({"mode": "thresholds"}));
+        self
+    }
+
+    /// Reads 1 as up and 0 as down.
+    pub(super) fn up_or_down(mut self) -> Self {
+        let options = json!({"0": {"text": "down", "color": "red"}, "1": {"text": "up", "color": "green"}});
+        self.defaults.insert("mappings".to_owned(), json!([{"type": "value", "options": options}]));
+        self
+    }
+
+    /// Says between which values it draws.
+    pub(super) fn between(mut self, low: u32, high: u32) -> Self {
+        self.defaults.insert("min".to_owned(), json!(low));
+        self.defaults.insert("max".to_owned(), json!(high));
+        self
+    }
+}
+
+/// Is a dashboard.
+pub(super) struct Board<'b> {
+    /// Its id in links; fixed, so that links survive a new installation.
+    pub(super) uid: &'b str,
+    /// Its title.
+    pub(super) title: String,
+    /// The datasource's uid.
+    pub(super) datasource: &'b str,
+    /// Variables to choose from: the name and the `PromQL` that lists its values.
+    pub(super) variables: &'b [(&'b str, &'b str)],
+    /// Its panels, in reading order.
+    pub(super) panels: Vec<Panel>,
+}
+
+impl Board<'_> {
+    /// Lays the panels out, row by row, and writes the dashboard.
+    pub(super) fn json(self) -> Value {
+        let datasource = json!({"type": "prometheus", "uid": self.datasource});
+        let (mut x, mut y, mut tallest) = (0, 0, 0);
+        let mut panels = Vec::new();
+        for (id, panel) in (1_u32..).zip(self.panels) {
+            if x + panel.width > COLUMNS {
+                (x, y, tallest) = (0, y + tallest, 0);
+            }
+            let place = json!({"x": x, "y": y, "w": panel.width, "h": panel.height});
+            x += panel.width;
+            tallest = tallest.max(panel.height);
+            panels.push(json!({
+                "id": id,
+                "type": panel.kind,
+                "title": panel.title,
+                "gridPos": place,
+                "datasource": datasource,
+                "targets": panel.targets,
+                "fieldConfig": {"defaults": panel.defaults, "overrides": []},
+                "options": panel.options,
+                "transformations": panel.transformations,
+            }));
+        }
+        let variables = self.variables.iter().map(|(name, query)| {
+            json!({
+                "name": name,
+                "type": "query",
+                "datasource": datasource,
+                "query": {"query": query, "refId": "A"},
+                "definition": query,
+                "refresh": 2,
+                "sort": 1,
+                "multi": true,
+                "includeAll": true,
+                "current": {"text": ["All"], "value": ["$__all"]},
+            })
+        });
+        json!({
+            "uid": self.uid,
+            "title": self.title,
+            "tags": ["labwright"],
+            "schemaVersion": 39,
+            "version": 1,
+            "editable": false,
+            "refresh": "1m",
+            "time": {"from": "now-6h", "to": "now"},
+            "templating": {"list": variables.collect::<Vec<_>>()},
+            "panels": panels,
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! What a Prometheus gets metrics about: only where a metric exists, an alert or a panel makes sense.
+
+use std::collections::BTreeSet;
+
+use crate::model::{BackupClass, MachineId, Role, ServiceId, ShareTransport};
+use crate::plan::Plan;
+
+/// Is what one Prometheus gets metrics about.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether a kind of metric exists")]
+pub(in crate::emit) struct Measured {
+    /// Machines with a node exporter.
+    pub(in crate::emit) machines: BTreeSet<MachineId>,
+    /// Whether one of them is bare metal.
+    pub(in crate::emit) bare_metal: bool,
+    /// Whether one of them mounts NFS.
+    pub(in crate::emit) nfs: bool,
+    /// Whether containers are measured.
+    pub(in crate::emit) containers: bool,
+    /// Whether it measures itself.
+    pub(in crate::emit) itself: bool,
+    /// Whether an Alertmanager takes its alerts.
+    pub(in crate::emit) alertmanager: bool,
+    /// Whether routes are probed.
+    pub(in crate::emit) routes: bool,
+    /// The backup classes of measured machines, with the backup service's machine.
+    pub(in crate::emit) backups: BTreeSet<(BackupClass, MachineId)>,
+}
+
+impl Measured {
+    /// Finds out what a Prometheus gets metrics about.
+    pub(in crate::emit) fn of(plan: &Plan<'_>, prometheus: ServiceId) -> Self {
+        let model = plan.model;
+        let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);
+        let any = |role| scrapes().any(|scrape| model[scrape.endpoint.service].has(role));
+        let machines: BTreeSet<_> =
+            scrapes().filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter)).map(|scrape| scrape.machine).collect();
+        let backups = plan.backups.iter().flat_map(|backup| {
+            let machine = model[backup.service].machine;
+            backup.schedule.keys().map(move |class| (*class, machine))
+        });
+        Self {
+            bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
+            nfs: machines.iter().any(|machine| model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)),
+            containers: any(Role::ContainerExporter),
+            itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
+            alertmanager: any(Role::Alertmanager),
+            routes: any(Role::BlackboxExporter) && !plan.routes.is_empty(),
+            backups: backups.filter(|(_, machine)| machines.contains(machine)).collect(),
+            machines,
+        }
+    }
+}
