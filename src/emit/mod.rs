@@ -13,6 +13,7 @@ pub mod machine;
 pub mod npm;
 pub mod prometheus;
 pub mod render;
+pub mod runbook;
 pub mod service_files;
 pub mod storage;
 pub mod unit_file;
@@ -86,6 +87,7 @@ pub const EMITTERS: &[Emitter] = &[
     machine::EMITTER,
     npm::EMITTER,
     prometheus::EMITTER,
+    runbook::EMITTER,
     service_files::EMITTER,
     storage::EMITTER,
 ];

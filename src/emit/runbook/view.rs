@@ -1,0 +1,372 @@
+//! What the runbook tells.
+
+use serde::Serialize;
+
+use crate::emit::Context;
+use crate::model::{Backup, BackupClass, FirewallBackend, Machine, MachineKind, Model, Service, ShareSource, State, StateBackup, ZoneId};
+use crate::plan::{BackupPlan, Flow, FlowSource, mounts};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Runbook<'p> {
+    lab: &'p str,
+    machine: &'p str,
+    kind: &'static str,
+    managed: bool,
+    guest: Option<GuestView<'p>>,
+    hardware: Option<&'p str>,
+    os: Option<&'static str>,
+    cores: Option<u32>,
+    memory: Option<String>,
+    firewall: &'static str,
+    zone: &'p str,
+    addresses: Vec<AddressView<'p>>,
+    logins: Vec<String>,
+    services: Vec<ServiceView<'p>>,
+    flows: Vec<FlowView<'p>>,
+    routes: Vec<RouteView<'p>>,
+    forwards: Vec<ForwardView<'p>>,
+    states: Vec<StateView<'p>>,
+    mounts: Vec<MountView>,
+    pools: Vec<PoolView<'p>>,
+    guests: Vec<GuestRow<'p>>,
+    secrets: Vec<SecretView<'p>>,
+    backups: Vec<BackupView<'p>>,
+    containers: bool,
+    units: Vec<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct GuestView<'p> {
+    id: u32,
+    host: &'p str,
+    host_address: Option<String>,
+    tool: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct AddressView<'p> {
+    address: String,
+    network: &'p str,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceView<'p> {
+    name: &'p str,
+    summary: &'p str,
+    homepage: Option<&'p str>,
+    containers: Vec<ContainerView<'p>>,
+    units: Vec<&'p str>,
+    packages: Vec<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ContainerView<'p> {
+    name: &'p str,
+    image: &'p str,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct FlowView<'p> {
+    port: u16,
+    transport: &'static str,
+    what: String,
+    from: &'p str,
+    reason: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteView<'p> {
+    host: &'p str,
+    service: &'p str,
+    via: &'p str,
+    from: Vec<&'p str>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct ForwardView<'p> {
+    router: &'p str,
+    router_address: String,
+    port: u16,
+    transport: &'static str,
+    to: String,
+}
+
+#[derive(Debug, Serialize)]
+struct StateView<'p> {
+    service: &'p str,
+    name: &'p str,
+    path: &'p str,
+    place: String,
+    backup: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MountView {
+    at: String,
+    name: String,
+    how: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct PoolView<'p> {
+    name: &'p str,
+    disks: Vec<&'p str>,
+    datasets: Vec<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+struct GuestRow<'p> {
+    id: u32,
+    name: &'p str,
+    kind: &'static str,
+    address: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SecretView<'p> {
+    name: &'p str,
+    doc: Option<&'p str>,
+    path: &'p str,
+    owner: &'p str,
+    mode: &'p str,
+}
+
+#[derive(Debug, Serialize)]
+struct BackupView<'p> {
+    service: &'p str,
+    machine: &'p str,
+    here: bool,
+    repository: Option<&'p str>,
+    schedule: Vec<String>,
+    sources: Vec<&'p str>,
+    dumps: Vec<String>,
+}
+
+/// Collects what a person needs to know of a machine.
+pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
+    let (model, machine) = (context.model(), context.this());
+    Runbook {
+        lab: &model.lab.name,
+        machine: &machine.name,
+        kind: kind(machine.kind),
+        managed: machine.kind.is_managed(),
+        guest: machine.guest.as_ref().map(|guest| GuestView {
+            id: guest.id,
+            host: &model[guest.host].name,
+            host_address: model[guest.host].address().map(|address| address.to_string()),
+            tool: if machine.kind == MachineKind::Lxc { "pct" } else { "qm" },
+        }),
+        hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
+        os: machine.os.map(crate::model::Os::name),
+        cores: machine.cores,
+        memory: machine.memory.as_ref().map(ToString::to_string),
+        firewall: match machine.firewall {
+            FirewallBackend::Ufw => "ufw, and nftables for published ports",
+            FirewallBackend::Nftables => "nftables",
+            FirewallBackend::None => "none of ours",
+        },
+        zone: zone(model, machine.zone),
+        addresses: addresses(model, machine),
+        logins: machine.ssh.iter().map(|access| format!("port {} from {}", access.port, zone(model, access.from))).collect(),
+        services: context.services().map(|(_, service)| service_view(service)).collect(),
+        flows: flows(context),
+        routes: routes(context),
+        forwards: forwards(context),
+        states: context
+            .services()
+            .flat_map(|(_, service)| service.states.iter().map(|state| state_view(context, service, state)))
+            .collect(),
+        mounts: mounts(context),
+        pools: machine
+            .pools
+            .iter()
+            .map(|pool| PoolView {
+                name: &pool.name,
+                disks: pool.disks.iter().map(|disk| machine.disks[*disk as usize].device.as_str()).collect(),
+                datasets: pool.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
+            })
+            .collect(),
+        guests: model
+            .guests(context.machine)
+            .into_iter()
+            .map(|(_, machine, guest)| GuestRow {
+                id: guest.id,
+                name: &machine.name,
+                kind: kind(machine.kind),
+                address: machine.address().map(|address| address.to_string()),
+            })
+            .collect(),
+        secrets: context
+            .planned()
+            .secrets
+            .iter()
+            .map(|secret| SecretView {
+                name: &model[secret.secret].name,
+                doc: model[secret.secret].doc.as_deref(),
+                path: &secret.path,
+                owner: &secret.owner,
+                mode: &secret.mode,
+            })
+            .collect(),
+        backups: context.plan.backups.iter().filter_map(|backup| backup_view(context, backup)).collect(),
+        containers: context.services().any(|(_, service)| !service.containers.is_empty()),
+        units: context.services().flat_map(|(_, service)| &service.units).map(|unit| unit.name.as_str()).collect(),
+    }
+}
+
+const fn kind(kind: MachineKind) -> &'static str {
+    match kind {
+        MachineKind::Proxmox => "Proxmox VE host",
+        MachineKind::Debian => "machine of its own",
+        MachineKind::Unmanaged => "machine that labwright knows but does not set up",
+        MachineKind::Vm => "virtual machine",
+        MachineKind::Lxc => "Linux container",
+        MachineKind::Appliance => "appliance in a virtual machine",
+    }
+}
+
+fn zone(model: &Model, zone: ZoneId) -> &str {
+    &model[zone].name
+}
+
+fn addresses<'p>(model: &'p Model, machine: &Machine) -> Vec<AddressView<'p>> {
+    let view = |address: &crate::model::Address| AddressView {
+        address: format!("{}/{}", address.address, address.prefix),
+        network: &model[address.network].name,
+    };
+    machine.addresses.iter().map(view).collect()
+}
+
+fn service_view(service: &Service) -> ServiceView<'_> {
+    ServiceView {
+        name: &service.name,
+        summary: &service.summary,
+        homepage: service.homepage.as_deref(),
+        containers: service.containers.iter().map(|one| ContainerView { name: &one.name, image: &one.image.value }).collect(),
+        units: service.units.iter().map(|unit| unit.name.as_str()).collect(),
+        packages: service.packages.iter().map(|package| package.name.as_str()).collect(),
+    }
+}
+
+fn flows<'p>(context: &Context<'p>) -> Vec<FlowView<'p>> {
+    let mut flows: Vec<FlowView<'p>> = context.plan.inbound(context.machine).map(|flow| flow_view(context.model(), flow)).collect();
+    flows.sort();
+    flows.dedup();
+    flows
+}
+
+fn flow_view<'p>(model: &'p Model, flow: &Flow) -> FlowView<'p> {
+    let what = flow
+        .endpoint
+        .map_or_else(|| "ssh".to_owned(), |endpoint| format!("{} of {}", model.endpoint(endpoint).name, model[endpoint.service].name));
+    let from = match flow.from {
+        FlowSource::Zone(from) => zone(model, from),
+        FlowSource::Containers => "the containers of this machine",
+    };
+    FlowView { port: flow.port, transport: flow.transport.name(), what, from, reason: flow.reason.name() }
+}
+
+/// Lists the host names that a proxy on this machine serves, or that lead to a service on it.
+fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
+    let model = context.model();
+    let here = |service: crate::model::ServiceId| model[service].machine == context.machine;
+    let routes = context.plan.routes.iter().filter(|route| here(route.via) || here(route.service));
+    routes
+        .map(|route| RouteView {
+            host: &route.host,
+            service: &model[route.service].name,
+            via: &model[route.via].name,
+            from: route.from.iter().map(|from| zone(model, *from)).collect(),
+        })
+        .collect()
+}
+
+/// Lists what the routers must forward for the internet to reach this machine.
+fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
+    let model = context.model();
+    let machine = context.this();
+    let mut forwards = Vec::new();
+    for router in &model.routers {
+        let inside = machine.addresses.iter().find(|address| address.network == router.network);
+        let Some(address) = inside.or(machine.addresses.first()) else { continue };
+        let from_internet = context
+            .plan
+            .inbound(context.machine)
+            .filter(|flow| matches!(flow.from, FlowSource::Zone(from) if model[from].kind == crate::model::ZoneKind::Internet));
+        forwards.extend(from_internet.map(|flow| ForwardView {
+            router: &router.name,
+            router_address: router.address.to_string(),
+            port: flow.port,
+            transport: flow.transport.name(),
+            to: address.address.to_string(),
+        }));
+    }
+    forwards.sort();
+    forwards.dedup();
+    forwards
+}
+
+fn state_view<'p>(context: &Context<'p>, service: &'p Service, state: &'p State) -> StateView<'p> {
+    let model = context.model();
+    let shares = &context.this().shares;
+    let below = |share: &&crate::model::Share| state.path == share.at || state.path.starts_with(&format!("{}/", share.at));
+    let share = shares.iter().filter(below).max_by_key(|share| share.at.len());
+    let class = share.and_then(|share| match &share.source {
+        ShareSource::Dataset(dataset) => model.dataset(dataset).backup.as_ref(),
+        ShareSource::Export(machine, index) => model[*machine].exports[*index as usize].backup.as_ref(),
+    });
+    let backup = match (&state.backup, class) {
+        (StateBackup::Class(class), _) => class.name().to_owned(),
+        (StateBackup::Inherit, Some(class)) if class.value != BackupClass::Never => class.value.name().to_owned(),
+        (StateBackup::Inherit, _) => "not backed up".to_owned(),
+        (StateBackup::Dump, _) => "by a dump of its database".to_owned(),
+        (StateBackup::Never(why), _) => format!("never: {why}"),
+    };
+    StateView {
+        service: &service.name,
+        name: &state.name,
+        path: &state.path,
+        place: share.map_or_else(|| "this machine's own disk".to_owned(), |share| mounts::name(model, &share.source)),
+        backup,
+    }
+}
+
+fn mounts(context: &Context<'_>) -> Vec<MountView> {
+    let how = |via| match via {
+        crate::model::ShareTransport::Virtiofs => "virtiofs",
+        crate::model::ShareTransport::Nfs => "NFS",
+        crate::model::ShareTransport::MountPoint => "bound by its host",
+        crate::model::ShareTransport::Local => "its own",
+    };
+    let view = |share: &crate::model::Share| MountView {
+        at: share.at.clone(),
+        name: mounts::name(context.model(), &share.source),
+        how: how(share.via),
+    };
+    context.this().shares.iter().map(view).collect()
+}
+
+/// Views a backup that this machine makes, or that takes dumps from it.
+fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<BackupView<'p>> {
+    let model = context.model();
+    let service = &model[backup.service];
+    let here = service.machine == context.machine;
+    let dumps: Vec<String> = backup
+        .dumps
+        .iter()
+        .filter(|dump| dump.machine == context.machine)
+        .map(|dump| {
+            let service = &model[dump.service];
+            format!("{} of {} into {}", service.databases[dump.database as usize].name, service.name, dump.folder)
+        })
+        .collect();
+    (here || !dumps.is_empty()).then(|| BackupView {
+        service: &service.name,
+        machine: &model[service.machine].name,
+        here,
+        repository: service.backup.as_ref().map(|Backup { repository, .. }| repository.value.as_str()),
+        schedule: backup.schedule.iter().map(|(class, cron)| format!("{} at {cron}", class.name())).collect(),
+        sources: if here { backup.sources.iter().map(|source| source.path.as_str()).collect() } else { Vec::new() },
+        dumps,
+    })
+}
