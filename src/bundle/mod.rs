@@ -5,7 +5,7 @@
 mod archive;
 pub mod ids;
 mod manifest;
-mod names;
+pub mod names;
 pub mod read;
 pub mod release;
 mod tables;

@@ -235,3 +235,20 @@ fn a_bundle_that_contradicts_itself_is_refused() {
     `SHA256SUMS` has another hash than `BUNDLE` says
     "#);
 }
+
+#[test]
+fn no_flipped_bit_goes_unnoticed() {
+    let bundle = pack("intranet");
+    let plain = gunzip(&bundle.archive);
+    let flipped = |bytes: &[u8], at: usize| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= 1 << (at % 8);
+        bytes
+    };
+    for at in 0..bundle.archive.len() {
+        assert!(verify_bundle(&bundle.file_name(), &flipped(&bundle.archive, at)).is_err(), "byte {at} of the archive");
+    }
+    for at in (0..plain.len()).step_by(41) {
+        assert!(verify_bundle(&bundle.file_name(), &gzip(&flipped(&plain, at))).is_err(), "byte {at} of the tar");
+    }
+}

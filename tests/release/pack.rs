@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use labwright::artifact::{Artifacts, Install, Kind};
+use labwright::bundle::verify::verify_bundle;
 use labwright::bundle::{Identity, Manifest, Packer, ids};
 use rayon::prelude::*;
 
@@ -58,6 +59,34 @@ fn the_same_bytes_whatever_was_packed_before_and_on_how_many_threads() {
                 .collect()
         });
         assert_eq!(bundles[7], expected, "{threads} threads");
+    }
+}
+
+/// Makes bytes that don't compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn files_of_every_length_read_back_as_they_were() {
+    let mut artifacts = Artifacts::default();
+    for length in [0, 1, 511, 512, 513, 8191, 8192, 8193, 8704, 70_000, 300_000] {
+        artifacts.add(format!("noise/{length}"), Kind::Text, noise(length), Vec::new());
+        artifacts.add(format!("zeros/{length}"), Kind::Text, vec![0; length], Vec::new());
+    }
+    let packer = Packer::new();
+    for _ in 0..2 {
+        let bundle = packer.pack(&identity("a"), &artifacts).expect("it packs");
+        let read = verify_bundle(&bundle.file_name(), &bundle.archive).expect("it is sound");
+        for (path, file) in &artifacts.files {
+            assert!(read.files[&format!("payload/{path}")] == file.bytes, "{path}");
+        }
+        assert_eq!(read.files.len(), artifacts.files.len() + 3);
     }
 }
 
