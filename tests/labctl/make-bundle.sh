@@ -4,9 +4,8 @@
 #
 #   make-bundle.sh FOLDER OUT [VERSION SEQ [LAB MACHINE]]
 #
-# Prints the archive's path: OUT/<lab>-<machine>-<content12>.tar.gz. With PACK=other names given in the
-# environment the caller may change the tree between the sums and the archive: `MEDDLE` is run in the root
-# folder, with tar's extra arguments in TAR_EXTRA.
+# Prints the archive's path: OUT/<lab>-<machine>-<content12>.tar.gz. To spoil it, the shell text in MEDDLE runs
+# in the root folder after the sums are taken, and TAR_EXTRA holds further arguments for tar.
 set -eu
 LC_ALL=C
 export LC_ALL

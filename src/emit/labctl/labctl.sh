@@ -20,6 +20,7 @@
 # For tests only: LABWRIGHT_ROOT is put before every absolute path, so that everything runs unprivileged
 # in a folder. The other LABWRIGHT_TEST_* variables count only together with it.
 
+# shellcheck disable=SC2317  # reached by trap
 # shellcheck disable=SC2015  # `a && b || fail`: that fail also answers for b is meant
 # shellcheck disable=SC2016  # awk programs and messages that name a command hold $ and ` that are not for sh
 
@@ -48,7 +49,7 @@ STEP_FILE=$ROOT/run/labwright.step
 VERB='' FILE='' LAB='' NAME='' JSON=0 ALL=0 KEEP=3 WITHIN='' ONE_WAY=0 ALL_STEPS=0 AT_BOOT=0 WATCH=0
 
 # What the running call knows. STATE is empty until the lab is known.
-STATE='' WORK='' STAGED='' LOCKED=0 INTERRUPTED=0
+STATE='' WORK='' STAGED='' LOCKED=0 INTERRUPTED=0 TOUCHED=0
 
 # ---------------------------------------------------------------- talking
 
@@ -62,7 +63,7 @@ usage_error() {
     exit 64
 }
 
-# Ends a call that has changed nothing.
+# Ends a call that has changed nothing by itself (though it may have finished or reverted an earlier one).
 refuse() {
     record "refused: $*"
     if [ "$JSON" = 1 ]; then
@@ -73,7 +74,7 @@ refuse() {
         } | render_json
     fi
     warn "refused: $*"
-    warn "nothing was changed"
+    [ "$TOUCHED" = 1 ] || warn "nothing was changed"
     exit 3
 }
 
@@ -262,7 +263,16 @@ linked() {
 }
 
 generation() { [ -z "$1" ] || echo "$STATE/gen/$1"; }
-value_of() { sed -n "s/^$2 //p" "$1/BUNDLE" 2>/dev/null; }
+# Prints the value of a key in the BUNDLE of the generation folder $1. Asked often, so without a process.
+value_of() {
+    while read -r key value; do
+        if [ "$key" = "$2" ]; then
+            echo "$value"
+            return
+        fi
+    done <"$1/BUNDLE"
+} 2>/dev/null
+
 described() { if [ -n "$1" ]; then echo "$(value_of "$STATE/gen/$1" version) ($1)"; else echo nothing; fi; }
 
 # Points a link of the state to a generation in one step, or takes it away.
@@ -358,8 +368,6 @@ $1 == "seq" && ($2 ~ /[^0-9]/ || length($2) > 18 || $2 ~ /^0./) { fail("BUNDLE h
 ($1 == "content" || $1 == "manifest-sha256") && ($2 ~ /[^0-9a-f]/ || length($2) != 64) { fail("BUNDLE has a strange " $1) }
 END { if (!failed && NR != n) { print "BUNDLE is cut"; exit 1 } }'
 
-hash_of() { sha256sum <"$1" | cut -d' ' -f1; }
-
 # Unpacks an archive into the empty folder $2 and proves that the result is the closed world that its
 # BUNDLE names. UNPACKED is then the folder. Refuses everything else; writes nowhere but below $2.
 unpack() {
@@ -380,7 +388,7 @@ unpack() {
     [ $(($1 + 256 * $2 + 65536 * $3 + 16777216 * $4)) = "$size" ] || refuse "$archive has trailing data"
     [ $((size % 512)) = 0 ] || refuse "$archive is cut or has trailing data (tar)"
 
-    if ! od -An -v -tu1 "$into/tar" | awk "$USTAR_READER" >"$into/entries"; then
+    if ! od -An -v -tu1 "$into/tar" 2>/dev/null | awk "$USTAR_READER" >"$into/entries"; then
         why=$(sed -n 's/^error: //p' "$into/entries")
         refuse "$archive is not a bundle: ${why:-its tar archive cannot be read}"
     fi
@@ -406,8 +414,10 @@ closed_world() {
         [ -f "$tree/$file" ] || { echo "there is no $file"; return 1; }
     done
     awk -v format="$FORMAT" "$BUNDLE_READER" "$tree/BUNDLE" || return 1
-    [ "$(hash_of "$tree/SHA256SUMS")" = "$(value_of "$tree" content)" ] || { echo "SHA256SUMS is not the one that BUNDLE names"; return 1; }
-    [ "$(hash_of "$tree/manifest.json")" = "$(value_of "$tree" manifest-sha256)" ] || { echo "manifest.json is not the one that BUNDLE names"; return 1; }
+    # shellcheck disable=SC2046  # two hashes, two names
+    set -- $(cd "$tree" && sha256sum SHA256SUMS manifest.json)
+    [ "$1" = "$(value_of "$tree" content)" ] || { echo "SHA256SUMS is not the one that BUNDLE names"; return 1; }
+    [ "$3" = "$(value_of "$tree" manifest-sha256)" ] || { echo "manifest.json is not the one that BUNDLE names"; return 1; }
     awk 'length($1) != 64 || $1 ~ /[^0-9a-f]/ || $0 != $1 "  " $2 || $2 !~ /^payload\// || $2 <= last { exit 1 } { last = $2 }' \
         "$tree/SHA256SUMS" || { echo "SHA256SUMS has a line that is not of its form, or out of order"; return 1; }
     { echo BUNDLE; echo SHA256SUMS; echo manifest.json; cut -c67- "$tree/SHA256SUMS"; } | sort >"$WORK/named"
@@ -452,6 +462,10 @@ check_identity() {
         [ "$is" = "$machine" ] || refuse "this machine is \`$is\`, the bundle is for \`$machine\` ($file)"
     done
     use_lab "$lab"
+}
+
+# Refuses a bundle that is older than the current generation.
+check_replay() {
     seq=$(value_of "$1" seq)
     current=$(linked current)
     [ -n "$current" ] || return 0
@@ -470,6 +484,7 @@ room() {
 
 # Prints a table of a generation; nothing when the generation is "" or has no such table.
 table() { [ -z "$1" ] || [ ! -f "$1/payload/$2" ] || cat "$1/payload/$2"; }
+table_path() { if [ -n "$1" ] && [ -f "$1/payload/$2" ]; then echo "$1/payload/$2"; else echo /dev/null; fi; }
 sums() { [ -z "$1" ] || cat "$1/SHA256SUMS"; }
 
 # Writes to WORK/files what becomes of every path that generation $1 installs or that labctl installed
@@ -557,22 +572,39 @@ steps_to_run() {
     )
 }
 
-# Compares a table of two generations by its first $2 columns; $3 are the columns that make a difference.
-# Prints "op row" with the row of the new generation, or of the old one where there is none.
+# Writes to WORK/tables what differs between the tables of generation folders $1 and $2, as rows for the plan.
 table_changes() {
-    table "$OLD" "$1" >"$WORK/old.tsv"
-    table "$NEW" "$1" | awk -F'\t' -v keys="$2" -v values="$3" '
-        function pick(    i, s) { s = ""; for (i = 1; i <= keys; i++) s = s $i "\t"; return s }
-        function value(    i, n, v, s) { s = ""; n = split(values, v, ","); for (i = 1; i <= n; i++) s = s $v[i] "\t"; return s }
-        side == "old" { was[pick()] = value(); row[pick()] = $0; next }
-        {
-            k = pick()
-            if (!(k in was)) print "added\t" $0
-            else if (was[k] != value()) print "changed\t" $0
-            else kept++
-            delete row[k]
+    after=$1 before=$2
+    set --
+    for name in compose/containers systemd/units firewall/flows one-way; do
+        set -- "$@" "table=$name" side=old "$(table_path "$before" "$name.tsv")" side=new "$(table_path "$after" "$name.tsv")"
+    done
+    awk -F'\t' '
+        # The first columns are the key; those in `matter` make a row another one, the rest only explain it.
+        function define(t, title_, k, matter_, columns_, words) { title[t] = title_; keys[t] = k; matter[t] = matter_; columns[t] = columns_; split(words, op, " "); added[t] = op[1]; changed[t] = op[2]; removed[t] = op[3] }
+        function key(    i, s) { s = ""; for (i = 1; i <= keys[table]; i++) s = s $i "\t"; return table "\t" s }
+        function value(    i, n, v, s) { s = ""; n = split(matter[table], v, ","); for (i = 1; i <= n; i++) s = s $v[i] "\t"; return s }
+        function row(t, op, line,    i, n, c, f) {
+            if (op == "-") return
+            n = split(columns[t], c, " "); split(line, f, "\t")
+            printf "R\t%s\top=%s", title[t], op
+            for (i = 1; i <= n; i++) printf "\t%s=%s", c[i], f[i]
+            print ""
         }
-        END { for (k in row) print "removed\t" row[k] }' side=old "$WORK/old.tsv" side=new - | sort -t "$TAB" -k2
+        BEGIN {
+            define("compose/containers", "containers", 1, "2,3", "name image", "created recreated removed")
+            define("systemd/units", "units", 1, "2", "name action", "added changed removed")
+            define("firewall/flows", "flows", 3, "5,6", "from proto port reason", "opened changed closed")
+            define("one-way", "oneWay", 1, "2", "key value what", "- changed removed")
+        }
+        side == "old" { was[key()] = value(); line[key()] = $0; of[key()] = table; next }
+        {
+            k = key()
+            if (!(k in was)) row(table, added[table], $0)
+            else if (was[k] != value()) row(table, changed[table], $0)
+            delete line[k]
+        }
+        END { for (k in line) row(of[k], removed[of[k]], line[k]) }' "$@" | sort -t "$TAB" -k2,2 -k4 >"$WORK/tables"
 }
 
 # Whether the firewall or ssh changes: then a person may be locked out. Needs payload_changes.
@@ -591,7 +623,7 @@ find_login() {
     asked=${SSH_CONNECTION+yes} # set but empty: somebody says that this is no ssh login
     pid=$$
     while [ "$pid" -gt 1 ] && [ -r "/proc/$pid/environ" ]; do
-        seen=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p' | head -n 1)
+        seen=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n '/^SSH_CONNECTION=/{s///p;q}')
         [ -n "$connection" ] || [ -n "$asked" ] || connection=$seen
         [ -z "$connection" ] || [ "$seen" != "$connection" ] || LOGIN_SINCE=$(started "$pid")
         line=''
@@ -677,25 +709,22 @@ ssh_path() {
 # ---------------------------------------------------------------- preflight
 
 # Prints every reason why generation $1 cannot follow generation $2, one a line. Only reads.
-# Needs file_changes and payload_changes.
+# Needs file_changes, payload_changes and table_changes.
 obstacles() {
-    table "$1" install.tsv | awk -F'\t' '
-        NF != 5 || $1 ~ /(^|\/)\.\.?(\/|$)|^\// || $2 !~ /^\/[A-Za-z0-9._\/@:+-]+$/ || $2 ~ /(^|\/)\.\.?(\/|$)|\/$/ || $5 !~ /^0?[0-7][0-7][0-7]$/ {
-            print "install.tsv has a line that is not allowed: " $1 " -> " $2 }
-        seen[$2]++ { print "install.tsv installs " $2 " twice" }'
     awk -F'\t' '
         side == "sums" { there[substr($0, 75)] = 1; next }
-        !($1 in there) { print "install.tsv names " $1 ", which is not in the bundle" }' side=sums "$WORK/want.sums" side=want "$WORK/want"
-    awk -F'\t' '$1 == "blocked" { print $2 " is a folder; the bundle has a file there" }' "$WORK/files"
+        side == "files" { if ($1 == "blocked") print $2 " is a folder; the bundle has a file there"; next }
+        NF != 5 || $1 ~ /(^|\/)\.\.?(\/|$)|^\// || $2 !~ /^\/[A-Za-z0-9._\/@:+-]+$/ || $2 ~ /(^|\/)\.\.?(\/|$)|\/$/ || $5 !~ /^0?[0-7][0-7][0-7]$/ {
+            print "install.tsv has a line that is not allowed: " $1 " -> " $2; next }
+        !($1 in there) { print "install.tsv names " $1 ", which is not in the bundle" }
+        seen[$2]++ { print "install.tsv installs " $2 " twice" }' side=sums "$WORK/want.sums" side=files "$WORK/files" side=want "$WORK/want"
     if is_root; then
         cut -f3 "$WORK/want" | sort -u | while read -r owner; do
             case $owner in *[!0-9]*) id -u "$owner" >/dev/null 2>&1 || echo "install.tsv names the user \`$owner\`, who does not exist" ;; esac
         done
     fi
-    missing_secrets "$1" | awk -F'\t' '{ print "the secret `" $1 "` (" $2 ", " $3 " " $4 ") is " $5 "; `labctl secrets set " $1 "` writes it" }'
-    if [ "$ONE_WAY" = 0 ] && [ -n "$2" ]; then
-        one_way | awk -F'\t' '{ print "one-way: " $4 " (" $2 "); --allow-one-way accepts it" }'
-    fi
+    awk -F'\t' '{ print "the secret `" $1 "` (" $2 ", " $3 " " $4 ") is " $5 "; `labctl secrets set " $1 "` writes it" }' "$WORK/missing"
+    [ "$ONE_WAY" = 1 ] || sed -n "s/^R${TAB}oneWay${TAB}op=\\([a-z]*\\).*${TAB}what=\\(.*\\)/one-way: \\2 (\\1); --allow-one-way accepts it/p" "$WORK/tables"
     if [ -d "$1/payload/firewall" ] && reaches_login; then
         find_login
         case $LOGIN in
@@ -713,9 +742,6 @@ obstacles() {
         why=$(cd "$1/payload/compose" && docker compose -f compose.yaml config -q 2>&1) || echo "docker compose refuses compose/compose.yaml: $(one_line "$why" | cut -c1-200)"
     fi
 }
-
-# The rows of one-way.tsv that changed or went away between OLD and NEW.
-one_way() { table_changes one-way.tsv 1 2 | awk -F'\t' '$1 != "added"'; }
 
 # Prints "name path owner mode why" for every secret of generation $1 that is not as it should be.
 missing_secrets() {
@@ -740,47 +766,33 @@ missing_secrets() {
 
 # ---------------------------------------------------------------- the plan
 
-# Writes to WORK/plan what changes from generation folder OLD (or "") to NEW, in the form that render_json
-# reads and render_plan lays out. CHANGES tells whether anything does.
+# Writes to WORK/plan what changes from generation folder $2 (or "") to $1, in the form that render_json reads
+# and render_plan lays out. CHANGES tells whether anything does, CONFIRM whether somebody has to confirm it.
 make_plan() {
-    NEW=$1 OLD=$2
-    file_changes "$NEW" "$OLD"
+    file_changes "$1" "$2"
     payload_changes
-    obstacles "$NEW" "$OLD" >"$WORK/obstacles"
-    CHANGES=true CONFIRM=false
-    if [ -n "$OLD" ] && [ "$(value_of "$OLD" content)" = "$(value_of "$NEW" content)" ] && [ "$ALL_STEPS" = 0 ] &&
-        ! awk -F'\t' '$1 != "same" { found = 1 } END { exit !found }' "$WORK/files"; then
-        CHANGES=false
-    fi
+    table_changes "$1" "$2"
+    missing_secrets "$1" >"$WORK/missing"
+    CHANGES=true CONFIRM=false from='' from_version=''
     if reaches_login; then CONFIRM=true; fi
+    if [ -n "$2" ]; then from=$(printf %.12s "$(value_of "$2" content)") from_version=$(value_of "$2" version); fi
+    to=$(printf %.12s "$(value_of "$1" content)")
+    if [ "$from" = "$to" ] && [ "$ALL_STEPS" = 0 ] && ! grep -qv '^same' "$WORK/files"; then CHANGES=false; fi
+    obstacles "$1" "$2" >"$WORK/obstacles"
     {
-        printf 'S\tformat\tlabwright.plan/1\nS\tlab\t%s\nS\tmachine\t%s\n' "$(value_of "$NEW" lab)" "$(value_of "$NEW" machine)"
-        printf 'S\tfrom\t%s\nS\tfromVersion\t%s\n' "$(printf %.12s "$([ -z "$OLD" ] || value_of "$OLD" content)")" "$([ -z "$OLD" ] || value_of "$OLD" version)"
-        printf 'S\tto\t%s\nS\ttoVersion\t%s\n' "$(printf %.12s "$(value_of "$NEW" content)")" "$(value_of "$NEW" version)"
+        printf 'S\tformat\tlabwright.plan/1\nS\tlab\t%s\nS\tmachine\t%s\n' "$(value_of "$1" lab)" "$(value_of "$1" machine)"
+        printf 'S\tfrom\t%s\nS\tfromVersion\t%s\nS\tto\t%s\nS\ttoVersion\t%s\n' "$from" "$from_version" "$to" "$(value_of "$1" version)"
         printf 'N\tchanges\t%s\nN\tconfirm\t%s\n' "$CHANGES" "$CONFIRM"
-        echo "L${TAB}files"
-        awk -F'\t' '$1 != "same" { print "R\tfiles\top=" $1 "\tpath=" $2 }' "$WORK/files"
-        awk -F'\t' '$1 == "same" { n++ } END { print "N\tunchangedFiles\t" n + 0 }' "$WORK/files"
-        echo "L${TAB}containers"
-        table_changes compose/containers.tsv 1 2,3 | awk -F'\t' '{
-            op = $1 == "added" ? "created" : $1 == "changed" ? "recreated" : "removed"
-            print "R\tcontainers\top=" op "\tname=" $2 "\timage=" $3 }'
-        echo "L${TAB}units"
-        table_changes systemd/units.tsv 1 2 | awk -F'\t' '{ print "R\tunits\top=" $1 "\tname=" $2 "\taction=" $3 }'
-        echo "L${TAB}flows"
-        table_changes firewall/flows.tsv 3 5,6 | awk -F'\t' '{
-            op = $1 == "added" ? "opened" : $1 == "changed" ? "changed" : "closed"
-            print "R\tflows\top=" op "\tfrom=" $2 "\tproto=" $3 "\tport=" $4 "\treason=" $5 }'
-        echo "L${TAB}steps"
-        [ "$CHANGES" = false ] || steps_to_run "$NEW" | sed "s|^activate.d/|R${TAB}steps${TAB}op=run${TAB}name=|"
-        echo "L${TAB}oneWay"
-        [ -z "$OLD" ] || one_way | awk -F'\t' '{ print "R\toneWay\top=" $1 "\tkey=" $2 "\twhat=" $4 }'
-        echo "L${TAB}secrets"
-        missing_secrets "$NEW" | awk -F'\t' '{ print "R\tsecrets\top=" $5 "\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4 }'
-        echo "L${TAB}host"
-        host_plan "$NEW" "$OLD"
-        echo "L${TAB}refused"
-        sed "s|^|R${TAB}refused${TAB}why=|" "$WORK/obstacles"
+        for list in files containers units flows steps oneWay secrets host refused; do echo "L${TAB}$list"; done
+        awk -F'\t' '
+            side == "missing" { print "R\tsecrets\top=" $5 "\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4; next }
+            side == "obstacles" { print "R\trefused\twhy=" $0; next }
+            $1 == "same" { same++; next }
+            { print "R\tfiles\top=" $1 "\tpath=" $2 }
+            END { print "N\tunchangedFiles\t" same + 0 }' side=missing "$WORK/missing" side=obstacles "$WORK/obstacles" side=files "$WORK/files"
+        cat "$WORK/tables"
+        [ "$CHANGES" = false ] || steps_to_run "$1" | sed "s|^activate.d/|R${TAB}steps${TAB}op=run${TAB}name=|"
+        host_plan "$1" "$2"
     } >"$WORK/plan"
 }
 
@@ -900,12 +912,11 @@ show_plan() { if [ "$JSON" = 1 ]; then render_json <"$WORK/plan"; else render_pl
 # Writes the journal of the change that is under way: whole or not at all.
 journal() {
     P_STATE=$1
-    point "before-$1"
     {
         printf 'state %s\nnew %s\nold %s\n' "$P_STATE" "$P_NEW" "$P_OLD"
         printf 'boot %s\nsince %s\ndeadline %s\nlogin %s\nend\n' "$(boot_id)" "$P_SINCE" "$P_DEADLINE" "$P_LOGIN"
     } 2>/dev/null >"$STATE/.pending.new" && flush && mv -f "$STATE/.pending.new" "$STATE/pending" && flush || return 1
-    point "after-$1"
+    point "$1"
 }
 
 # Reads the journal; fails when no change is under way.
@@ -1161,6 +1172,7 @@ change() {
 
 # Keeps the new generation. Every line may be run again after a cut.
 commit() {
+    TOUCHED=1
     journal committing
     if [ -n "$P_OLD" ] && [ "$P_OLD" != "$P_NEW" ]; then relink previous "$P_OLD"; fi
     printf '%s\n' "$(value_of "$STATE/gen/$P_NEW" machine)" >"$STATE/.machine.new" && mv -f "$STATE/.machine.new" "$STATE/machine"
@@ -1174,6 +1186,7 @@ commit() {
 # Goes back to P_OLD. Fails when that fails; the journal then stays, so that the timer, the next boot and
 # the next call try again.
 revert() {
+    TOUCHED=1
     record "reverting to $(described "$P_OLD"): $WHY"
     [ -z "$P_NEW" ] || say "$(described "$P_NEW") is not kept: $WHY"
     say "putting back $(described "$P_OLD")"
@@ -1183,9 +1196,9 @@ revert() {
         close_journal
         record "reverted to $(described "$P_OLD")"
         [ -n "$P_OLD" ] || say "there was no generation before: files are as they were; what steps have started is left"
-        say "reverted: $(described "$P_OLD") is current"
         # Said, not judged: what is back may have been ill before, which is why it was to be replaced.
         [ -z "$P_OLD" ] || healthy "$(generation "$P_OLD")" 0 || warn "it is back, but $WHY"
+        say "reverted: $(described "$P_OLD") is current"
         save_output
         say "the log is $STATE/log, what the steps printed is $STATE/output"
         return 0
@@ -1275,6 +1288,7 @@ verb_plan() {
     mkdir "$WORK/bundle"
     unpack "$FILE" "$WORK/bundle"
     check_identity "$UNPACKED"
+    check_replay "$UNPACKED"
     make_plan "$UNPACKED" "$(generation "$(linked current)")"
     show_plan
     if read_journal; then say "note: $(pending_words)"; fi
@@ -1293,7 +1307,7 @@ verb_apply() {
     check_identity "$UNPACKED"
     point verified
     if [ -d "$STATE" ]; then recover_for_change; fi
-    check_identity "$UNPACKED" # what is current may have changed
+    check_replay "$UNPACKED"
     id=$(printf '%.12s' "$(value_of "$UNPACKED" content)")
     old=$(linked current)
     make_plan "$UNPACKED" "$(generation "$old")"
@@ -1354,7 +1368,8 @@ recover_for_change() {
 verb_confirm() {
     must_be_root
     find_lab_or_refuse
-    lock_or_refuse
+    lock || sleep 1 # the apply that asks for it may not have let go yet
+    [ "$LOCKED" = 1 ] || lock_or_refuse
     work_folder
     read_journal || refuse "nothing waits for a confirmation; $(described "$(linked current)") is current"
     if [ "$P_STATE" != confirming ]; then
@@ -1381,7 +1396,7 @@ verb_rollback() {
     lock_or_refuse
     work_folder
     if read_journal; then
-        target=$P_OLD
+        wanted=$P_OLD
         case $P_STATE in
         confirming)
             WHY='rollback was asked for'
@@ -1391,7 +1406,7 @@ verb_rollback() {
         *) recover ;;
         esac
         # The change that was under way is gone: that is what was asked for, unless a generation was named.
-        if [ -z "$NAME" ] && [ "$(linked current)" = "$target" ]; then exit 0; fi
+        if [ -z "$NAME" ] && [ "$(linked current)" = "$wanted" ]; then exit 0; fi
     fi
     old=$(linked current)
     id=$(find_generation "${NAME:-$(linked previous)}") || refuse "there is no generation \`${NAME:-previous}\` here; \`labctl list\` shows them"
@@ -1440,7 +1455,7 @@ verb_revert() {
 
 pending_words() {
     case $P_STATE in
-    confirming) echo "$(described "$P_NEW") waits $((($P_DEADLINE - $(now)) / 100)) s more for \`labctl confirm\` from a new login; \`labctl rollback\` ends it" ;;
+    confirming) echo "$(described "$P_NEW") waits $(((P_DEADLINE - $(now)) / 100)) s more for \`labctl confirm\` from a new login; \`labctl rollback\` ends it" ;;
     committing) echo "$(described "$P_NEW") is in use; the call that did it ended before its last step" ;;
     staged | armed) echo "a change to $(described "$P_NEW") has not begun yet" ;;
     *) echo "a change from $(described "$P_OLD") to $(described "$P_NEW") is in the middle ($P_STATE)" ;;
@@ -1605,25 +1620,25 @@ verb_gc() {
     fi
 }
 
-# Finds the generation whose secrets are meant: of the bundle that was named, or the current one.
+# Sets tree to the generation whose secrets are meant: of the bundle that was named, or the current one.
 secrets_of() {
     if [ -n "$FILE" ]; then
         mkdir "$WORK/bundle"
         unpack "$FILE" "$WORK/bundle"
         check_identity "$UNPACKED"
-        NEW=$UNPACKED
+        tree=$UNPACKED
     else
         find_lab || refuse "no generation was ever applied here: name a bundle"
-        NEW=$(generation "$(linked current)")
-        [ -n "$NEW" ] || refuse "no generation is current: name a bundle"
+        tree=$(generation "$(linked current)")
+        [ -n "$tree" ] || refuse "no generation is current: name a bundle"
     fi
 }
 
 verb_secrets() {
     work_folder
     secrets_of
-    missing_secrets "$NEW" >"$WORK/missing"
-    table "$NEW" secrets.required | awk -F'\t' -v json="$JSON" '
+    missing_secrets "$tree" >"$WORK/missing"
+    table "$tree" secrets.required | awk -F'\t' -v json="$JSON" '
         side == "missing" { why[$1] = $5; next }
         { how = ($1 in why) ? why[$1] : "ok" }
         json { print "R\tsecrets\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4 "\tis=" how; next }
@@ -1643,7 +1658,7 @@ verb_secrets_set() {
     must_be_root
     work_folder
     secrets_of
-    table "$NEW" secrets.required | awk -F'\t' -v name="$NAME" '$1 == name' >"$WORK/secret"
+    table "$tree" secrets.required | awk -F'\t' -v name="$NAME" '$1 == name' >"$WORK/secret"
     IFS=$TAB read -r _ path owner mode <"$WORK/secret" || refuse "no secret is called \`$NAME\`; \`labctl secrets\` lists them"
     file=$ROOT$path fresh=$ROOT${path%/*}/.${path##*/}.labctl
     (umask 066 && mkdir -p "${file%/*}") || refuse "cannot write to ${path%/*}"

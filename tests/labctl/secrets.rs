@@ -1,0 +1,49 @@
+//! Secrets are named before they are needed, and written without being seen.
+
+use super::{Payload, answer_to, run, state, under_each_shell};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+#[test]
+fn a_missing_secret_is_named_and_can_be_set() {
+    under_each_shell(|machine| {
+        let me = run(Command::new("id").arg("-un"));
+        let me = me.trim();
+        let mut payload = Payload::sample();
+        payload.set("secrets.required", &format!("db-password\t/etc/labwright/secrets/db-password\t{me}\t0400\n"));
+        let bundle = machine.bundle(&payload);
+        let file = bundle.to_str().unwrap();
+
+        machine.plan(&bundle).exits(2).says("! db-password  /etc/labwright/secrets/db-password").says("missing");
+        machine
+            .apply(&bundle)
+            .exits(3)
+            .says("the secret `db-password`")
+            .says(me)
+            .says("0400")
+            .says("`labctl secrets set db-password` writes it");
+        assert_eq!(machine.whole(), "");
+        machine.labctl(&["secrets", file]).exits(1).says("missing   db-password");
+
+        let set = ["secrets", "set", "db-password", file];
+        answer_to(&mut machine.command(&set), "").exits(3).says("standard input was empty");
+        let told = answer_to(&mut machine.command(&set), "hunter2 $(id) `id` 'q'").exits(0);
+        assert!(!told.out.contains("hunter2"), "{}", told.out);
+        let path = machine.path("etc/labwright/secrets/db-password");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "hunter2 $(id) `id` 'q'");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o400);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no copy is left beside it");
+        machine.labctl(&["secrets", file]).exits(0).says("ok        db-password");
+        machine.apply(&bundle).exits(0);
+
+        // Without a bundle, the current generation's are meant.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        machine.labctl(&["secrets"]).exits(1).says("of mode 644");
+        answer_to(&mut machine.command(&["secrets", "set", "db-password"]), "other").exits(0);
+        let shown = machine.labctl(&["secrets", "--json"]).exits(0).json();
+        assert_eq!(shown["secrets"][0]["is"], "ok");
+        machine.labctl(&["secrets", "set", "no-such"]).exits(3).says("no secret is called `no-such`");
+        let log = machine.read(&state("log")).unwrap();
+        assert!(log.contains("the secret db-password was set") && !log.contains("hunter2") && !log.contains("other"), "{log}");
+    });
+}

@@ -1,0 +1,241 @@
+//! Nothing in an archive is believed before all of it is proved, and nothing outside the staging folder is written before.
+
+use super::{Machine, Payload, run, under_each_shell};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Fails unless the bundle is refused, with the machine untouched.
+#[track_caller]
+fn assert_refused(machine: &Machine, bundle: &Path, why: &str) {
+    machine.apply(bundle).exits(3).says("nothing was changed").says(why);
+    assert!(!machine.path("var/lib/labwright").exists(), "written to in spite of: {why}");
+    assert!(!machine.path("etc").exists() && !machine.path("evil").exists(), "written to in spite of: {why}");
+}
+
+/// Returns a copy of the bundle whose bytes were changed.
+fn altered(bundle: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
+    let copy = bundle.with_file_name("altered.tar.gz");
+    std::fs::write(&copy, change(std::fs::read(bundle).unwrap())).unwrap();
+    copy
+}
+
+/// Returns a copy of the bundle whose tar archive, within gzip, was changed.
+fn repacked(bundle: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
+    let tar = Command::new("gzip").arg("-dc").arg(bundle).output().unwrap().stdout;
+    let copy = bundle.with_file_name("repacked.tar");
+    std::fs::write(&copy, change(tar)).unwrap();
+    run(Command::new("gzip").arg("-nf").arg(&copy));
+    copy.with_extension("tar.gz")
+}
+
+/// Sets a field of a tar header and makes the header's checksum right again.
+fn set_header(tar: &mut [u8], header: usize, field: usize, value: &[u8]) {
+    tar[header + field..header + field + value.len()].copy_from_slice(value);
+    tar[header + 148..header + 156].fill(b' ');
+    let sum: u32 = tar[header..header + 512].iter().map(|byte| u32::from(*byte)).sum();
+    tar[header + 148..header + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+/// Returns where the header of an entry whose name ends so begins.
+fn header_of(tar: &[u8], name: &str) -> usize {
+    (0..tar.len())
+        .step_by(512)
+        .find(|at| String::from_utf8_lossy(&tar[*at..*at + 100]).trim_end_matches('\0').ends_with(name))
+        .expect("the entry is there")
+}
+
+#[test]
+fn archives_that_are_cut_changed_or_extended_are_refused() {
+    under_each_shell(|machine| {
+        let bundle = machine.bundle(&Payload::sample());
+        let size = std::fs::read(&bundle).unwrap().len();
+        for length in [0, 1, 10, size / 2, size - 9, size - 1] {
+            let cut = altered(&bundle, |mut bytes| {
+                bytes.truncate(length);
+                bytes
+            });
+            assert_refused(&machine, &cut, if length == 0 { "" } else { "cut" });
+        }
+        let flipped = altered(&bundle, |mut bytes| {
+            bytes[size / 2] ^= 4;
+            bytes
+        });
+        assert_refused(&machine, &flipped, "");
+        for tail in [&b"more"[..], &[0; 5], &[0; 512]] {
+            let extended = altered(&bundle, |bytes| [&bytes[..], tail].concat());
+            assert_refused(&machine, &extended, "");
+        }
+        let twice = altered(&bundle, |bytes| [&bytes[..], &bytes[..]].concat());
+        assert_refused(&machine, &twice, "trailing data");
+        machine.plan(&twice).exits(3).says("trailing data");
+
+        let tar_cut = repacked(&bundle, |mut tar| {
+            tar.truncate(tar.len() - 1024);
+            tar
+        });
+        assert_refused(&machine, &tar_cut, "it is cut");
+        let tar_extended = repacked(&bundle, |tar| [&tar[..], &tar[..]].concat());
+        assert_refused(&machine, &tar_extended, "");
+        let second_archive = repacked(&bundle, |tar| [&tar[..], &tar[..512], &[0; 1024]].concat());
+        assert_refused(&machine, &second_archive, "data after the end");
+        let not_even_gzip = altered(&bundle, |_| b"hello".to_vec());
+        assert_refused(&machine, &not_even_gzip, "");
+        assert_refused(&machine, Path::new("/nowhere"), "not a file");
+    });
+}
+
+#[test]
+fn entries_that_are_not_plain_files_are_refused() {
+    under_each_shell(|machine| {
+        let bundle = machine.bundle(&Payload::sample());
+        let entry = |field: usize, value: &'static [u8]| {
+            repacked(&bundle, |mut tar| {
+                let header = header_of(&tar, "payload/etc/app.conf");
+                set_header(&mut tar, header, field, value);
+                tar
+            })
+        };
+        for kind in [b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"x", b"g", b"L", b"K", b"S", b"\0"] {
+            assert_refused(&machine, &entry(156, kind), "not a regular file");
+        }
+        assert_refused(&machine, &entry(157, b"/etc/passwd"), "a link");
+        assert_refused(&machine, &entry(345, b"prefix"), "more than 100 bytes");
+        assert_refused(&machine, &entry(257, b"ustar  \0"), "not plain ustar");
+        assert_refused(&machine, &entry(100, b"0004755"), "with a mode");
+        assert_refused(&machine, &entry(100, b"0000755"), "with a mode");
+        assert_refused(&machine, &entry(108, b"0001750"), "with an owner");
+        let named = |name: &str| {
+            repacked(&bundle, |mut tar| {
+                let header = header_of(&tar, "payload/etc/app.conf");
+                set_header(&mut tar, header, 0, format!("{name:\0<100}").as_bytes());
+                tar
+            })
+        };
+        assert_refused(&machine, &entry(0, b"x\0"), "goes on after its end");
+        assert_refused(&machine, &named("/evil"), "the name");
+        assert_refused(&machine, &named("../evil"), "the name");
+        assert_refused(&machine, &named("x/../../evil"), "the name");
+        assert_refused(&machine, &named("a\nb"), "not allowed");
+        assert_refused(&machine, &named("evil"), "outside the root folder");
+        assert_refused(&machine, &named("other/payload/x"), "two root folders");
+        let root = bundle.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
+        assert_refused(&machine, &named(&format!("{root}/payload/one-way.tsv")), "twice");
+        let wrong_sum = repacked(&bundle, |mut tar| {
+            tar[100] ^= 1;
+            tar
+        });
+        assert_refused(&machine, &wrong_sum, "checksum");
+    });
+}
+
+#[test]
+fn a_world_that_is_not_closed_is_refused() {
+    under_each_shell(|machine| {
+        let sample = Payload::sample();
+        let spoilt = |meddle: &str| machine.spoilt_bundle(&sample, meddle, "");
+        for (meddle, why) in [
+            ("echo more >payload/extra", "payload/extra is in it or in SHA256SUMS, not in both"),
+            ("echo more >extra", "extra is in it or in SHA256SUMS, not in both"),
+            ("rm payload/etc/app.conf", "payload/etc/app.conf is in it or in SHA256SUMS, not in both"),
+            ("echo changed >payload/etc/app.conf", "payload/etc/app.conf is not what SHA256SUMS says"),
+            ("echo >>SHA256SUMS", "SHA256SUMS is not the one that BUNDLE names"),
+            ("echo >>manifest.json", "manifest.json is not the one that BUNDLE names"),
+            ("rm manifest.json", "there is no manifest.json"),
+            ("rm BUNDLE", "there is no BUNDLE"),
+            ("sed -i s,bundle/1,bundle/9, BUNDLE", "labwright.bundle/9"),
+            ("echo extra line >>BUNDLE", "line 8 of BUNDLE"),
+            ("sed -i '/^seq/d' BUNDLE", "line 5 of BUNDLE"),
+            ("sed -i 's/^seq .*/seq 09/' BUNDLE", "strange seq"),
+            ("sed -i 's/^machine .*/machine ..\\/..\\/evil/' BUNDLE", "strange machine"),
+            ("sed -i 's/^lab .*/lab $(id)/' BUNDLE", "strange lab"),
+            ("ln -s /etc/passwd payload/etc/link", "not a regular file"),
+            ("mkfifo payload/etc/fifo", "not a regular file"),
+            ("chmod 4755 payload/labctl", "with a mode"),
+            ("chmod 755 payload/etc/app.conf", "with a mode"),
+            ("echo x >payload/etc/APP.conf", "alike but for case"),
+            ("echo x >'payload/a b'", "not allowed"),
+            ("echo x >'payload/a;b'", "the name"),
+        ] {
+            assert_refused(&machine, &spoilt(meddle), why);
+        }
+        let owned = machine.spoilt_bundle(&sample, "", "--owner=1000");
+        assert_refused(&machine, &owned, "with an owner");
+        let renamed = machine.spoilt_bundle(&sample, "", "--transform=s,^home-,work-,");
+        assert_refused(&machine, &renamed, "does not agree with its BUNDLE");
+    });
+}
+
+#[test]
+fn a_bundle_that_installs_where_it_must_not_is_refused() {
+    under_each_shell(|machine| {
+        for (row, why) in [
+            ("etc/app.conf\t../evil\troot\troot\t0644", "not allowed"),
+            ("etc/app.conf\t/etc/../evil\troot\troot\t0644", "not allowed"),
+            ("../BUNDLE\t/etc/app.conf\troot\troot\t0644", "not allowed"),
+            ("etc/app.conf\t/etc/app.conf\troot\troot\t4755", "not allowed"),
+            ("etc/nothing\t/etc/app.conf\troot\troot\t0644", "not in the bundle"),
+            ("etc/app.conf\t/etc/x\troot\troot\t0644\netc/app.conf\t/etc/x\troot\troot\t0644", "twice"),
+        ] {
+            let mut payload = Payload::sample();
+            payload.set("install.tsv", &format!("{row}\n"));
+            let bundle = machine.bundle(&payload);
+            machine.apply(&bundle).exits(3).says(why);
+            assert!(!machine.path("etc").exists() && !machine.path("evil").exists());
+        }
+    });
+}
+
+#[test]
+fn a_bundle_of_another_machine_lab_or_time_is_refused() {
+    under_each_shell(|machine| {
+        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        machine.apply(&later).exits(0);
+        machine.apply(&first).exits(3).says("replayed");
+        machine.plan(&first).exits(3).says("replayed");
+        let mut other = Payload::later();
+        other.machine = "extranet";
+        machine.apply(&machine.bundle(&other)).exits(3).says("this machine is `intranet`, the bundle is for `extranet`");
+        let mut other = Payload::later();
+        other.lab = "work";
+        machine.apply(&machine.bundle(&other)).exits(3).says("this machine belongs to the lab `home`, the bundle to `work`");
+        assert_eq!(machine.whole(), "2025.2.0");
+        // Going back is another verb's work, and after it the newer one is no replay.
+        machine.apply(&later).exits(0);
+    });
+}
+
+#[test]
+fn where_a_key_is_trusted_a_signature_is_required() {
+    under_each_shell(|machine| {
+        let bundle = machine.bundle(&Payload::sample());
+        let keys = machine.folder.path().join("keys");
+        std::fs::create_dir(&keys).unwrap();
+        for name in ["ours", "theirs"] {
+            run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(keys.join(name)));
+        }
+        let public = std::fs::read_to_string(keys.join("ours.pub")).unwrap();
+        machine.write("etc/labwright/trust/allowed_signers", &format!("operator namespaces=\"labwright\" {public}"));
+        let signature = PathBuf::from(format!("{}.sig", bundle.display()));
+        let sign = |key: &str, namespace: &str, text: &[u8]| {
+            let unsigned = machine.folder.path().join("text");
+            std::fs::File::create(&unsigned).unwrap().write_all(text).unwrap();
+            let _ = std::fs::remove_file(unsigned.with_extension("sig"));
+            run(Command::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(keys.join(key)).arg(&unsigned));
+            std::fs::rename(unsigned.with_extension("sig"), &signature).unwrap();
+        };
+        let name = bundle.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
+        let inside = run(Command::new("tar").arg("-xzOf").arg(&bundle).arg(format!("{name}/BUNDLE")));
+
+        machine.apply(&bundle).exits(3).says("is not signed");
+        sign("theirs", "labwright", inside.as_bytes());
+        machine.apply(&bundle).exits(3).says("not by a key in");
+        sign("ours", "labwright", b"another BUNDLE\n");
+        machine.apply(&bundle).exits(3).says("does not sign this bundle");
+        sign("ours", "file", inside.as_bytes());
+        machine.apply(&bundle).exits(3);
+        assert_eq!(machine.whole(), "");
+        sign("ours", "labwright", inside.as_bytes());
+        machine.apply(&bundle).exits(0);
+    });
+}
