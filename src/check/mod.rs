@@ -3,7 +3,28 @@
 //! A rule reads the plan and adds findings; it repairs nothing and knows no other rule.
 
 pub mod accept;
+mod address_twice;
+mod admin_exposed;
+mod backup_repository_too_small;
+mod backup_same_disk;
+mod container_name_twice;
+mod dashboard_without_metrics;
+mod database_on_nfs;
+mod database_published;
+mod disk_overcommit;
+mod guest_id_twice;
 mod host_port_twice;
+mod memory_overcommit;
+mod mount_twice;
+mod networks_overlap;
+mod route_twice;
+mod scrape_without_exporter;
+mod share_transport_unsupported;
+mod state_without_backup;
+mod unpinned_image;
+mod unused_secret;
+mod vpn_reaches_nothing;
+mod zone_inside_trusted_cidr;
 
 use crate::diag::{Code, Diagnostics};
 use crate::plan::Plan;
@@ -20,7 +41,28 @@ pub struct Rule {
 /// Lists the rules. Order does not matter.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static RULES: &[&Rule] = &[
+    &address_twice::RULE,
+    &admin_exposed::RULE,
+    &backup_repository_too_small::RULE,
+    &backup_same_disk::RULE,
+    &container_name_twice::RULE,
+    &dashboard_without_metrics::RULE,
+    &database_on_nfs::RULE,
+    &database_published::RULE,
+    &disk_overcommit::RULE,
+    &guest_id_twice::RULE,
     &host_port_twice::RULE,
+    &memory_overcommit::RULE,
+    &mount_twice::RULE,
+    &networks_overlap::RULE,
+    &route_twice::RULE,
+    &scrape_without_exporter::RULE,
+    &share_transport_unsupported::RULE,
+    &state_without_backup::RULE,
+    &unpinned_image::RULE,
+    &unused_secret::RULE,
+    &vpn_reaches_nothing::RULE,
+    &zone_inside_trusted_cidr::RULE,
 ];
 
 /// Runs every rule.

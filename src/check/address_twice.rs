@@ -1,0 +1,39 @@
+//! Two machines with one address.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds addresses that two machines or routers have.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "address-twice",
+    severity: Severity::Error,
+    summary: "one address is given to two machines",
+    explain: "Two machines with one address answer for each other at random.\n\n```kdl\nvm a id=100 on=pve { address lan \"192.168.1.10\"; }\nvm b id=101 on=pve { address lan \"192.168.1.10\"; }\n```\n\nGive one of them another.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let mut taken = BTreeMap::new();
+    let routers = plan.model.routers.iter().map(|router| (router.address, router.name.as_str(), router.span));
+    let machines = plan
+        .model
+        .machines
+        .iter()
+        .flat_map(|machine| machine.addresses.iter().map(|address| (address.address, machine.name.as_str(), address.span)));
+    for (address, name, span) in routers.chain(machines) {
+        if let Some((first, first_span)) = taken.insert(address, (name, span)) {
+            taken.insert(address, (first, first_span));
+            diagnostics.push(
+                Diagnostic::new(&CODE, span, format!("{address} is the address of `{first}` and of `{name}`"))
+                    .caption("given again here")
+                    .label(first_span, format!("first given to `{first}` here"))
+                    .help("choose a free address for one of them")
+                    .on(name),
+            );
+        }
+    }
+}

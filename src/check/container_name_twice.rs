@@ -1,0 +1,60 @@
+//! Two containers of one machine with one name.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds names that two containers of a machine, or a service and a folder of the bundle, have.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "container-name-twice",
+    severity: Severity::Error,
+    summary: "a container's or service's name is taken",
+    explain: "Containers of a machine are one compose project, and each service has a folder of its name in the machine's bundle, beside the bundle's own: `compose`, `firewall`, `systemd` and the like.\n\nRename the service.",
+};
+
+/// Lists the folders of a bundle that are no service's.
+const RESERVED: &[&str] = &[
+    "activate.d",
+    "backup",
+    "check.d",
+    "cloud-init",
+    "compose",
+    "firewall",
+    "health.d",
+    "labctl",
+    "machine",
+    "plan.d",
+    "proxmox",
+    "storage",
+    "systemd",
+];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for machine in &plan.machines {
+        let mut taken = BTreeMap::new();
+        for service in machine.services.iter().map(|id| &model[*id]) {
+            for container in &service.containers {
+                if let Some(first) = taken.insert(container.name.as_str(), service) {
+                    diagnostics.push(
+                        Diagnostic::new(&CODE, service.span, format!("two containers of a machine would be called `{}`", container.name))
+                            .label(first.span, format!("the other one is `{}`'s", first.name))
+                            .help("rename one of the services")
+                            .on(service.name.clone()),
+                    );
+                }
+            }
+        }
+    }
+    for service in model.services.iter().filter(|service| RESERVED.contains(&service.name.as_str())) {
+        diagnostics.push(
+            Diagnostic::new(&CODE, service.span, format!("`{}` is the name of a folder that every bundle has", service.name))
+                .help("rename the service and name its module: `service NAME module=… …`")
+                .on(service.name.clone()),
+        );
+    }
+}

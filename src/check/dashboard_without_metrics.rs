@@ -1,0 +1,46 @@
+//! Dashboards whose metrics nobody provides.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::Role;
+use crate::plan::Plan;
+
+/// Finds dashboards of grafana.com whose exporter the lab does not run.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "dashboard-without-metrics",
+    severity: Severity::Warning,
+    summary: "a dashboard shows metrics that no service of the lab provides",
+    explain: "A dashboard is a set of questions; without the exporter that answers them its panels stay empty. Dashboard 893 asks cAdvisor, 1860 the node exporter.\n\n```kdl\nservice grafana on=media { dashboard 893; }\n```\n\nAdd `service cadvisor on=media`.",
+};
+
+/// Lists dashboards of grafana.com by id, what they ask, and the module that answers. Source: each dashboard's page there.
+const NEEDS: &[(i64, Role, &str)] = &[
+    (1860, Role::NodeExporter, "node-exporter"),
+    (11074, Role::NodeExporter, "node-exporter"),
+    (405, Role::NodeExporter, "node-exporter"),
+    (893, Role::ContainerExporter, "cadvisor"),
+    (193, Role::ContainerExporter, "cadvisor"),
+    (14282, Role::ContainerExporter, "cadvisor"),
+    (7587, Role::BlackboxExporter, "blackbox-exporter"),
+    (13639, Role::Loki, "loki"),
+];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for service in model.services.iter().filter(|service| service.has(Role::Grafana)) {
+        for id in service.option("dashboard").items().iter().filter_map(crate::model::Data::as_integer) {
+            let Some((_, role, module)) = NEEDS.iter().find(|(known, ..)| *known == id) else { continue };
+            if model.services.iter().any(|service| service.has(*role)) {
+                continue;
+            }
+            let span = service.option_spans.get("dashboard").copied().unwrap_or(service.span);
+            diagnostics.push(
+                Diagnostic::new(&CODE, span, format!("dashboard {id} shows what `{module}` measures, and the lab runs none"))
+                    .help(format!("add `service {module} on={}`", model[service.machine].name))
+                    .on(service.name.clone()),
+            );
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Databases on a network file system.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::ShareTransport;
+use crate::plan::Plan;
+use crate::plan::build::share_of;
+
+/// Finds states with a database in them that lie on NFS.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "database-on-nfs",
+    severity: Severity::Warning,
+    summary: "a database lies on a network file system",
+    explain: "SQLite and PostgreSQL rely on locks and on writes that are on the disk when the system says so. Over NFS neither holds, and the database ends up corrupt. (Jellyfin, the *arr services, Vaultwarden and most others keep SQLite in their configuration folder.)\n\nKeep it on a disk of the machine, and back it up from there.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for service in &model.services {
+        for state in service.states.iter().filter(|state| state.local_disk) {
+            let Some(share) = share_of(model, service.machine, &state.path).filter(|share| share.via == ShareTransport::Nfs) else {
+                continue;
+            };
+            diagnostics.push(
+                Diagnostic::new(&CODE, service.span, format!("`{}` of `{}` holds a database and lies on NFS", state.name, service.name))
+                    .caption(format!("keeps it in `{}`", state.path))
+                    .label(share.span, "this share comes over the network")
+                    .help("keep it on a disk of the machine: set `appdata` of the machine, or the option for that folder")
+                    .on(service.name.clone()),
+            );
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! More disk promised than there is.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{Machine, Pool, PoolLayout, Size};
+use crate::plan::Plan;
+
+/// Finds disks whose pools, and pools whose datasets, are promised more than there is.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "disk-overcommit",
+    severity: Severity::Warning,
+    summary: "pools or datasets are promised more space than there is",
+    explain: "Quotas that add up to more than the pool are a promise that can't be kept: the first dataset to grow takes the space of the others. A pool that is larger than its disk can't be made at all.\n\n```kdl\npool tank disk=hdd size=\"450GiB\" {\n    dataset media quota=\"400GiB\"\n    dataset photos quota=\"100GiB\"\n}\n```\n\nLower a quota. (Sizes in GB are decimal: a 500 GB disk holds 465 GiB.)",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for machine in &plan.model.machines {
+        for pool in &machine.pools {
+            quotas(machine, pool, diagnostics);
+        }
+        for (index, disk) in machine.disks.iter().enumerate() {
+            let pools: Vec<&Pool> = machine.pools.iter().filter(|pool| pool.disks.iter().any(|used| *used as usize == index)).collect();
+            let promised: u64 = pools.iter().filter_map(|pool| pool.size).map(|size| size.0).fold(0, u64::saturating_add);
+            let whole = pools.iter().filter(|pool| pool.size.is_none()).count();
+            if promised <= disk.size.0 && (whole == 0 || pools.len() == 1) {
+                continue;
+            }
+            let message = if promised > disk.size.0 {
+                format!("the pools on disk `{}` take {}, out of {}", disk.name, Size(promised), gibibytes(disk.size))
+            } else {
+                format!("a pool takes the whole of disk `{}`, and another pool is on it", disk.name)
+            };
+            let mut diagnostic = Diagnostic::new(&CODE, disk.span, message).on(machine.name.clone());
+            for pool in pools {
+                diagnostic = diagnostic.label(
+                    pool.span,
+                    format!("`{}` takes {}", pool.name, pool.size.map_or("the rest".to_owned(), |size| size.to_string())),
+                );
+            }
+            diagnostics.push(diagnostic.help("make a pool smaller, or put it on another disk"));
+        }
+    }
+}
+
+fn gibibytes(size: Size) -> String {
+    format!("{size} ({} GiB)", size.0 >> 30)
+}
+
+/// Returns what a pool can hold.
+pub fn capacity(machine: &Machine, pool: &Pool) -> Option<Size> {
+    let disks: Vec<u64> = pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize)).map(|disk| disk.size.0).collect();
+    let (least, count) = (disks.iter().min().copied()?, disks.len() as u64);
+    let raw = match pool.layout {
+        PoolLayout::Stripe => disks.iter().sum(),
+        PoolLayout::Mirror => least,
+        PoolLayout::Raidz => least.saturating_mul(count.saturating_sub(1)),
+        PoolLayout::Raidz2 => least.saturating_mul(count.saturating_sub(2)),
+    };
+    Some(pool.size.unwrap_or(Size(raw)))
+}
+
+fn quotas(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
+    let Some(capacity) = capacity(machine, pool) else { return };
+    // The quota of a nested dataset is part of its parent's.
+    let top = |name: &str| !pool.datasets.iter().any(|other| name.strip_prefix(&other.name).is_some_and(|rest| rest.starts_with('/')));
+    let limited: Vec<_> =
+        pool.datasets.iter().filter(|dataset| top(&dataset.name)).filter_map(|dataset| Some((dataset, dataset.quota.as_ref()?))).collect();
+    let promised: u64 = limited.iter().map(|(_, quota)| quota.0).fold(0, u64::saturating_add);
+    if promised <= capacity.0 {
+        return;
+    }
+    let message = format!("the datasets of pool `{}` are promised {}, out of {capacity}", pool.name, Size(promised));
+    let mut diagnostic = Diagnostic::new(&CODE, pool.span, message).on(pool.name.clone());
+    for (dataset, quota) in limited {
+        diagnostic = diagnostic.label(quota.span, format!("`{}` may hold {}", dataset.name, quota.value));
+    }
+    diagnostics.push(diagnostic.help("lower a quota"));
+}

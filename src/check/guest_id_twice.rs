@@ -1,0 +1,34 @@
+//! Two guests with one id.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds ids that two guests of a host have.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "guest-id-twice",
+    severity: Severity::Error,
+    summary: "two guests of one host have the same id",
+    explain: "Proxmox knows guests by their id; VMs and LXCs share the numbers.\n\n```kdl\nvm a id=100 on=pve { }\nlxc b id=100 on=pve { }\n```\n\nGive one of them another id.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let mut taken = BTreeMap::new();
+    for machine in &plan.model.machines {
+        let Some(guest) = &machine.guest else { continue };
+        if let Some((first, span)) = taken.get(&(guest.host, guest.id)) {
+            diagnostics.push(
+                Diagnostic::new(&CODE, guest.span, format!("{} is the id of `{first}` already", guest.id))
+                    .label(*span, format!("given to `{first}` here"))
+                    .help("choose a free id")
+                    .on(machine.name.clone()),
+            );
+            continue;
+        }
+        taken.insert((guest.host, guest.id), (machine.name.as_str(), guest.span));
+    }
+}

@@ -1,0 +1,34 @@
+//! Networks that share addresses.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds networks whose prefixes overlap.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "networks-overlap",
+    severity: Severity::Error,
+    summary: "two networks share addresses",
+    explain: "An address that is in two networks is in two zones, and no firewall rule could say which is meant.\n\n```kdl\nnetwork lan cidr=\"192.168.0.0/16\"\nnetwork vpn cidr=\"192.168.8.0/24\"\n```\n\nMake the prefixes disjoint.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let mut prefixes: Vec<_> =
+        plan.model.networks.iter().flat_map(|network| network.prefixes.iter().map(move |prefix| (*prefix, network))).collect();
+    // Sorted by their first address, wider ones first, a prefix that overlaps another follows one that contains it.
+    prefixes.sort_by_key(|(prefix, _)| (prefix.network(), prefix.prefix_len()));
+    let mut widest: Option<(ipnet::IpNet, &crate::model::Network)> = None;
+    for (prefix, network) in prefixes {
+        match widest {
+            Some((outer, first)) if outer.contains(&prefix) => diagnostics.push(
+                Diagnostic::new(&CODE, network.span, format!("{prefix} of `{}` lies in {outer} of `{}`", network.name, first.name))
+                    .label(first.span, "the other network")
+                    .help("make the prefixes disjoint")
+                    .on(network.name.clone()),
+            ),
+            _ => widest = Some((prefix, network)),
+        }
+    }
+}

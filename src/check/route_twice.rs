@@ -1,0 +1,36 @@
+//! One host name that leads to two places.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds host names that two routes of one proxy have.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "route-twice",
+    severity: Severity::Error,
+    summary: "one host name leads to two services",
+    explain: "A proxy takes one of them, and which is a matter of chance.\n\nGive one of the routes another host name.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let mut taken = BTreeMap::new();
+    for route in &plan.routes {
+        if let Some(first) = taken.insert(route.host.as_str(), route) {
+            let service = &plan.model[route.service];
+            diagnostics.push(
+                Diagnostic::new(
+                    &CODE,
+                    route.span,
+                    format!("`{}` leads to `{}` and to `{}`", route.host, plan.model[first.service].name, service.name),
+                )
+                .label(first.span, "the other route")
+                .help("give one of them another host name")
+                .on(service.name.clone()),
+            );
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Machines that Prometheus is expected to see and can't.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{MachineKind, Role};
+use crate::plan::Plan;
+
+/// Finds machines of a monitored lab that no node exporter measures.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "scrape-without-exporter",
+    severity: Severity::Warning,
+    summary: "a machine of a monitored lab has no node exporter",
+    explain: "Prometheus scrapes what services provide. Where no node exporter runs, memory, disks and load are unknown, and no alert can fire.\n\n```kdl\nservice prometheus on=media\n```\n\nAdd `service node-media module=node-exporter on=media`.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    let Some(collector) = model.services.iter().find(|service| service.has(Role::Prometheus)) else { return };
+    for (id, machine) in model.machines() {
+        let runs_services = machine.kind.is_managed() || (machine.kind == MachineKind::Unmanaged && !plan.machine(id).services.is_empty());
+        let measured = plan.machine(id).services.iter().any(|service| model[*service].has(Role::NodeExporter));
+        if runs_services && !measured {
+            diagnostics.push(
+                Diagnostic::new(&CODE, machine.span, format!("no exporter runs on `{}`", machine.name))
+                    .caption("Prometheus sees nothing of this machine")
+                    .label(collector.span, "the Prometheus of the lab")
+                    .help(format!("add `service node-{} module=node-exporter on={}`", machine.name, machine.name))
+                    .on(machine.name.clone()),
+            );
+        }
+    }
+}

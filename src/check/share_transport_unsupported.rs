@@ -1,0 +1,53 @@
+//! Folders passed by a hypervisor that can't.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{MachineKind, ShareSource, ShareTransport};
+use crate::plan::Plan;
+
+/// Finds shares whose transport the host or guest does not have.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "share-transport-unsupported",
+    severity: Severity::Error,
+    summary: "a share's transport does not exist between these machines",
+    explain: "`virtiofs` passes a folder of the Proxmox host into one of its VMs, since Proxmox VE 8.4; `mount-point` into one of its LXCs. Between other machines the network carries it: `nfs`, from an `export` or a dataset.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for machine in &model.machines {
+        for share in &machine.shares {
+            let own_host = match (&share.source, &machine.guest) {
+                (ShareSource::Dataset(dataset), Some(guest)) => (dataset.machine == guest.host).then(|| &model[guest.host]),
+                _ => None,
+            };
+            let fault = match (share.via, machine.kind, own_host) {
+                (ShareTransport::Virtiofs, MachineKind::Vm, Some(host)) => host
+                    .version
+                    .as_deref()
+                    .filter(|version| is_older(version, (8, 4)))
+                    .map(|version| format!("Proxmox VE {version} has no virtiofs; 8.4 does")),
+                (ShareTransport::Virtiofs, ..) => Some("virtiofs passes a folder of the Proxmox host into one of its own VMs".to_owned()),
+                (ShareTransport::MountPoint, MachineKind::Lxc, Some(_)) | (ShareTransport::Nfs | ShareTransport::Local, ..) => None,
+                (ShareTransport::MountPoint, ..) => {
+                    Some("a mount point passes a folder of the Proxmox host into one of its own LXCs".to_owned())
+                }
+            };
+            if let Some(fault) = fault {
+                diagnostics.push(
+                    Diagnostic::new(&CODE, share.span, fault)
+                        .label(machine.span, format!("`{}` is a {}", machine.name, machine.kind.name()))
+                        .help("write `via=nfs`, or choose the transport that the machine's kind has")
+                        .on(machine.name.clone()),
+                );
+            }
+        }
+    }
+}
+
+fn is_older(version: &str, than: (u32, u32)) -> bool {
+    let mut parts = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    parts.next().is_some_and(|major| (major, parts.next().unwrap_or(0)) < than)
+}

@@ -1,0 +1,35 @@
+//! Images whose content may change under the same name.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds images without a tag that names a version, and without a digest.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "unpinned-image",
+    severity: Severity::Warning,
+    summary: "an image has no tag that names a version",
+    explain: "`latest`, `release`, `stable` and the like mean another image tomorrow: the release would not say what runs, and going back would not bring back what ran.\n\n```kdl\nservice jellyfin on=media { image \"docker.io/jellyfin/jellyfin:latest\"; library \"/mnt/media\"; }\n```\n\nName a version: `docker.io/jellyfin/jellyfin:10.11.11`, or a digest.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for container in &service.containers {
+            let image = container.image.value.as_str();
+            let name = image.rsplit('/').next().unwrap_or(image);
+            let pinned = image.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()));
+            if !pinned {
+                let written = service.option_spans.contains_key("image");
+                let span = if written { container.image.span } else { service.span };
+                diagnostics.push(
+                    Diagnostic::new(&CODE, span, format!("`{image}` names no version"))
+                        .label(container.span, format!("the image of container `{}`", container.name))
+                        .help("name a version in the tag, or a digest: `NAME:1.2.3`")
+                        .on(service.name.clone()),
+                );
+            }
+        }
+    }
+}

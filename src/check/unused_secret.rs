@@ -1,0 +1,30 @@
+//! Secrets that nothing reads.
+
+use std::collections::BTreeSet;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds declared secrets that no service reads.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "unused-secret",
+    severity: Severity::Warning,
+    summary: "a secret that nothing reads",
+    explain: "The list of secrets is what an operator has to have ready. One that nothing reads is a leftover, or the sign of an option that was forgotten.\n\nRemove it, or give it to the service that it is for.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let used: BTreeSet<_> = plan.machines.iter().flat_map(|machine| &machine.secrets).map(|secret| secret.secret).collect();
+    for (index, secret) in plan.model.secrets.iter().enumerate() {
+        if !used.contains(&crate::model::SecretId::at(index)) {
+            diagnostics.push(
+                Diagnostic::new(&CODE, secret.span, format!("nothing reads secret `{}`", secret.name))
+                    .help("remove it, or give it to the service that it is for")
+                    .on(secret.name.clone()),
+            );
+        }
+    }
+}
