@@ -2,7 +2,7 @@
 
 use super::probe::peer;
 use super::rig::{Plug, Rig, feed, only_child, script};
-use super::{Probe, Proto};
+use super::{Probe, Proto, printed};
 use crate::trixie::text;
 use std::fmt::Write as _;
 use std::fs;
@@ -26,12 +26,11 @@ impl<'rig> Machine<'rig> {
         let files = tempfile::tempdir().expect("a temporary folder");
         let plug = Plug { addresses: addresses.iter().map(|&address| address.to_owned()).collect(), mac: mac_address(seed) };
         rig.plug(name, &plug);
-        let home = rig.root.join("mnt").join(name);
+        let home = rig.overlay(name);
         let prepare = r#"
             set -eu
-            root=$1 home=$2 seed=$3 network=$4 rig=$5
-            mkdir -p "$home/upper" "$home/work" "$home/root" "$home/docker"
-            mount -t overlay -o "lowerdir=$root,upperdir=$home/upper,workdir=$home/work" overlay "$home/root"
+            home=$1 seed=$2 network=$3 rig=$4
+            mkdir "$home/docker"
             for service in docker systemd-networkd; do
                 install -D -m 644 "$rig/$service.conf" "$home/root/etc/systemd/system/$service.service.d/rig.conf"
             done
@@ -46,7 +45,7 @@ impl<'rig> Machine<'rig> {
         "#;
         let network = files.path().join("network-config");
         fs::write(&network, network_config(rig, addresses)).expect("a network-config");
-        let paths = [rig.root, &home, seed, &network, &script("")].map(|path| path.to_string_lossy().into_owned());
+        let paths = [&*home, seed, &network, &script("")].map(|path| path.to_string_lossy().into_owned());
         let arguments: Vec<&str> = ["-c", prepare, "sh"].into_iter().chain(paths.iter().map(String::as_str)).collect();
         let answer = rig.run("sh", &arguments);
         assert!(answer.status.success(), "{name}: {}", text(&answer.stderr));
@@ -66,10 +65,7 @@ impl<'rig> Machine<'rig> {
     /// # Panics
     /// When it fails.
     pub fn sh(&self, script: &str) -> String {
-        let answer = self.exec(&["sh", "-euc", script]);
-        let (printed, words) = (text(&answer.stdout), text(&answer.stderr));
-        assert!(answer.status.success(), "{}: {script}: {}\n{printed}{words}", self.name, answer.status);
-        printed
+        printed(&self.name, script, &self.exec(&["sh", "-euc", script]))
     }
 
     /// Copies a file or a folder of ours into a folder of the machine.

@@ -2,15 +2,30 @@
 //! what answers. `tests/README.md` shows how a test uses them.
 
 mod machine;
+mod node;
 mod probe;
 mod published_ports;
 mod rig;
 
 pub use machine::Machine;
+pub use node::Node;
 pub use probe::{Answer, Probe, Proto, tcp, udp};
 pub use rig::Rig;
+
+use crate::trixie::text;
+use std::process::Output;
 
 /// Waits a moment between two looks at something that is about to happen.
 fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(20));
+}
+
+/// Returns what a script printed.
+///
+/// # Panics
+/// When it failed.
+fn printed(place: &str, script: &str, answer: &Output) -> String {
+    let (printed, words) = (text(&answer.stdout), text(&answer.stderr));
+    assert!(answer.status.success(), "{place}: {script}: {}\n{printed}{words}", answer.status);
+    printed
 }

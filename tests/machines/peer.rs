@@ -1,6 +1,6 @@
 //! The other end of a connection: listens in place of a service, or asks which ports answer.
 //!
-//!     peer serve tcp/8096 udp/53 …     listens until it is killed; answers HTTP with 200, datagrams with themselves
+//!     peer serve tcp/8096 udp/53 …     says ready and listens until it is killed; answers HTTP with 200, datagrams with themselves
 //!     peer ask                         reads `tcp ADDRESS PORT` lines, prints open, refused, unreachable or silent
 //!
 //! Under any other name it succeeds at once: in a stand-in's image it is also the program that a health check runs.
@@ -50,6 +50,7 @@ fn serve(ports: &[String]) {
             _ => {}
         }
     }
+    println!("ready");
     loop {
         thread::park();
     }

@@ -1,6 +1,6 @@
 //! A rig: networks with a router between them, and a home for machines and probes.
 
-use super::{Machine, Probe};
+use super::{Machine, Node, Probe};
 use crate::trixie;
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -85,26 +85,47 @@ impl Rig {
         Machine::boot(self, name, addresses, seed)
     }
 
+    /// Adds a node: a machine's network without the machine, there at once. For what only asks packets.
+    pub fn node(&self, name: &str, addresses: &[&str]) -> Node<'_> {
+        Node::join(self, name, addresses)
+    }
+
     /// Adds a probe with these addresses, one for each family that it is to ask.
     pub fn probe(&self, addresses: &[&str]) -> Probe {
         let name = format!("probe-{}", addresses[0].replace([':', '.'], "-"));
         if self.run("test", &["-e", &format!("/run/netns/{name}")]).status.success() {
             return self.probe_in(&name);
         }
-        self.plug(&name, &Plug { addresses: addresses.iter().map(|&address| address.to_owned()).collect(), mac: None });
-        for text in addresses {
-            let address: IpAddr = text.parse().expect("an address");
-            self.with_network(address, |network| {
-                self.ip(&format!("-n {name} addr add {text}/{} dev eth0{}", network.prefix, at_once(text)));
-                self.ip(&format!("-n {name} route add default via {}", network.gateway));
-            });
-        }
+        self.join(&name, addresses);
         self.probe_in(&name)
     }
 
     /// Returns a probe in a namespace that is there already.
     pub(super) fn probe_in(&self, namespace: &str) -> Probe {
         Probe::new(self.nsenter(), self.root, namespace)
+    }
+
+    /// Makes a network namespace with these addresses and their networks' gateways.
+    pub(super) fn join(&self, name: &str, addresses: &[&str]) {
+        self.plug(name, &Plug { addresses: addresses.iter().map(|&address| address.to_owned()).collect(), mac: None });
+        for text in addresses {
+            self.with_network(text.parse().expect("an address"), |network| {
+                self.ip(&format!("-n {name} addr add {text}/{} dev eth0{}", network.prefix, at_once(text)));
+                self.ip(&format!("-n {name} route add default via {}", network.gateway));
+            });
+        }
+    }
+
+    /// Makes a root of its own for a machine, in memory over the trixie root, and returns the folder that holds it.
+    pub(super) fn overlay(&self, name: &str) -> PathBuf {
+        let home = self.root.join("mnt").join(name);
+        let make = r#"
+            mkdir -p "$2/upper" "$2/work" "$2/root"
+            mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
+        "#;
+        let answer = self.run("sh", &["-euc", make, "sh", &self.root.to_string_lossy(), &home.to_string_lossy()]);
+        assert!(answer.status.success(), "{name}: {}", trixie::text(&answer.stderr));
+        home
     }
 
     /// Makes a network namespace with one interface, `eth0`, on the network of these addresses.
@@ -133,7 +154,7 @@ impl Rig {
     }
 
     /// Runs iproute2 in the rig and returns what it prints.
-    fn ip(&self, arguments: &str) -> String {
+    pub(super) fn ip(&self, arguments: &str) -> String {
         let answer = self.run("ip", &arguments.split(' ').collect::<Vec<_>>());
         assert!(answer.status.success(), "ip {arguments}: {}", trixie::text(&answer.stderr));
         trixie::text(&answer.stdout)
@@ -154,7 +175,7 @@ impl Rig {
         command.spawn().expect("nsenter starts")
     }
 
-    fn enter(&self) -> Command {
+    pub(super) fn enter(&self) -> Command {
         let [program, arguments @ ..] = &self.nsenter()[..] else { unreachable!("nsenter") };
         let mut command = Command::new(program);
         command.args(arguments);
