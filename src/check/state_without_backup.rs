@@ -1,10 +1,12 @@
 //! Data that nobody saves.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
-use crate::model::{BackupClass, StateBackup};
+use crate::model::{BackupClass, ServiceId, StateBackup};
 use crate::plan::Plan;
-use crate::plan::backups::{class_of, store_of};
+use crate::plan::backups::{Store, class_of, store_of};
 use crate::plan::build::is_below;
 
 /// Finds states that no backup of the lab contains.
@@ -19,36 +21,36 @@ static CODE: Code = Code {
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
+    let mut saved: BTreeMap<Store, Vec<&str>> = BTreeMap::new();
+    let mut dumped: BTreeSet<(ServiceId, Option<&str>)> = BTreeSet::new();
+    for backup in &plan.backups {
+        for source in &backup.sources {
+            saved.entry(store_of(model, model[backup.service].machine, &source.path).0).or_default().push(&source.path);
+        }
+        dumped
+            .extend(backup.dumps.iter().map(|dump| (dump.service, model[dump.service].databases[dump.database as usize].state.as_deref())));
+    }
     for (id, service) in model.services() {
         for state in &service.states {
             let (store, _) = store_of(model, service.machine, &state.path);
             let class = class_of(model, &store);
-            let meant =
-                matches!(state.backup, StateBackup::Never(_) | StateBackup::Class(BackupClass::Never)) || class == Some(BackupClass::Never);
-            let dumped = || {
-                plan.backups.iter().any(|backup| {
-                    backup.dumps.iter().any(|dump| {
-                        dump.service == id
-                            && service.databases[dump.database as usize].state.as_deref().is_none_or(|name| name == state.name)
-                    })
-                })
+            let by_dump = state.backup == StateBackup::Dump;
+            let safe = match &state.backup {
+                StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => true,
+                _ if class == Some(BackupClass::Never) => true,
+                StateBackup::Dump => dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None)),
+                // A source on a machine's own disk is a folder of it; any other one is the whole store.
+                _ => saved
+                    .get(&store)
+                    .is_some_and(|paths| !matches!(store, Store::Local(_)) || paths.iter().any(|path| is_below(&state.path, path))),
             };
-            let saved = || {
-                plan.backups.iter().any(|backup| {
-                    let machine = model[backup.service].machine;
-                    backup.sources.iter().any(|source| {
-                        let same_store = store_of(model, machine, &source.path).0 == store;
-                        same_store && (source.dataset.is_some() || machine != service.machine || is_below(&state.path, &source.path))
-                    })
-                })
-            };
-            if meant || (state.backup == StateBackup::Dump && dumped()) || (state.backup != StateBackup::Dump && saved()) {
+            if safe {
                 continue;
             }
-            let help = match (class, state.backup == StateBackup::Dump) {
-                (_, true) => "add a backup service to its machine, which dumps it".to_owned(),
-                (Some(_), _) => "mount its dataset on the machine of a backup service".to_owned(),
-                (None, _) => "give the dataset it lies in a `backup=` class, or keep it below a dataset that has one".to_owned(),
+            let help = match class {
+                _ if by_dump => "add a backup service to its machine, which dumps it",
+                Some(_) => "mount its dataset on the machine of a backup service",
+                None => "give the dataset it lies in a `backup=` class, or keep it below a dataset that has one",
             };
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, format!("no backup contains `{}` of `{}`", state.name, service.name))

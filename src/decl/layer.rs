@@ -226,8 +226,10 @@ fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut B
         "service" => &mut lists.services,
         _ => &mut lists.machines,
     };
-    let near = nearest(&text, list.iter().map(Block::key)).map(str::to_owned);
-    let Some(target) = list.iter_mut().find(|block| block.key() == text && block.schema.name == kind) else {
+    // Lists are sorted by name; a lab has one `lab`.
+    let found = list.binary_search_by(|block| block.key().cmp(text.as_str())).ok().filter(|index| list[*index].schema.name == kind);
+    let Some(target) = found.and_then(|index| list.get_mut(index)) else {
+        let near = nearest(&text, list.iter().map(Block::key)).map(str::to_owned);
         diagnostics.push(
             Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, format!("there is no {kind} `{text}` to extend"))
                 .help(near.map_or_else(|| format!("declare it: `{kind} {text} … {{ … }}`"), |near| format!("did you mean `{near}`?"))),

@@ -8,7 +8,7 @@ use crate::model::{BackupClass, Cron, DatasetRef, Export, MachineId, Model, Serv
 use crate::source::{Span, Spanned};
 
 /// Is where something is kept, whatever path a machine sees it at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
     /// A ZFS dataset.
     Dataset(DatasetRef),
@@ -89,37 +89,35 @@ fn folders(model: &Model, machine: MachineId) -> Vec<Folder> {
     list
 }
 
-/// Plans every backup service.
-pub fn backups(model: &Model) -> Vec<BackupPlan> {
-    let with_backup: Vec<(ServiceId, &Service)> = model.services().filter(|(_, service)| service.backup.is_some()).collect();
-    if with_backup.is_empty() {
+/// Lists what services keep, by what keeps it, with the path below that.
+type Kept<'m> = BTreeMap<Store, Vec<(&'m Service, &'m State, String)>>;
+
+/// Plans every backup service; `services` are those of each machine.
+pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
+    if !model.services.iter().any(|service| service.backup.is_some()) {
         return Vec::new();
     }
-    let states: Vec<(&Service, &State, Store, String)> = model
-        .services
-        .iter()
-        .flat_map(|service| service.states.iter().map(move |state| (service, state)))
-        .map(|(service, state)| {
+    let mut kept: Kept<'_> = BTreeMap::new();
+    for service in &model.services {
+        for state in &service.states {
             let (store, below) = store_of(model, service.machine, &state.path);
-            (service, state, store, below)
-        })
-        .collect();
-    with_backup.into_iter().map(|(id, service)| backup(id, service, model, &states)).collect()
+            kept.entry(store).or_default().push((service, state, below));
+        }
+    }
+    let with_backup = model.services().filter(|(_, service)| service.backup.is_some());
+    with_backup.map(|(id, service)| backup(id, service, model, &services[service.machine.0 as usize], &kept)).collect()
 }
 
-fn backup(id: ServiceId, service: &Service, model: &Model, states: &[(&Service, &State, Store, String)]) -> BackupPlan {
+fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[ServiceId], kept: &Kept<'_>) -> BackupPlan {
     let machine = service.machine;
     let repository = service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
     let repository_store = repository.starts_with('/').then(|| store_of(model, machine, repository).0);
     let mut sources = Vec::new();
     for folder in folders(model, machine) {
         let Some(class) = class_of(model, &folder.store).filter(|class| *class != BackupClass::Never) else { continue };
-        let inside: Vec<_> = states.iter().filter(|(.., store, _)| *store == folder.store).collect();
-        let mut exclude: Vec<String> = inside
-            .iter()
-            .filter(|(_, state, ..)| is_left_out(&state.backup))
-            .map(|(.., below)| format!("{}{below}", folder.path))
-            .collect();
+        let inside = kept.get(&folder.store).map(Vec::as_slice).unwrap_or_default();
+        let left_out = inside.iter().filter(|(_, state, _)| is_left_out(&state.backup));
+        let mut exclude: Vec<String> = left_out.map(|(.., below)| format!("{}{below}", folder.path)).collect();
         exclude.sort();
         exclude.dedup();
         if exclude.contains(&folder.path) || is_below(repository, &folder.path) {
@@ -128,9 +126,8 @@ fn backup(id: ServiceId, service: &Service, model: &Model, states: &[(&Service, 
         let (size, what, dataset) = describe(model, &folder.store);
         sources.push(BackupSource { path: folder.path, class, exclude, size, dataset, what, span: folder.span });
     }
-    for (owner, state, store, _) in states {
-        if let (StateBackup::Class(class), Store::Local(home)) = (&state.backup, store)
-            && *home == machine
+    for (owner, state, _) in kept.get(&Store::Local(machine)).into_iter().flatten() {
+        if let StateBackup::Class(class) = &state.backup
             && *class != BackupClass::Never
         {
             let what = format!("{} of service {}", state.name, owner.name);
@@ -148,7 +145,7 @@ fn backup(id: ServiceId, service: &Service, model: &Model, states: &[(&Service, 
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources.dedup_by(|a, b| a.path == b.path);
-    let dumps = dumps(service, model);
+    let dumps = dumps(service, model, neighbours);
     let schedule = schedule(service, sources.iter().map(|source| source.class).chain(dumps.iter().map(|dump| dump.class)));
     let repository_dataset = match repository_store {
         Some(Store::Dataset(dataset)) => Some(dataset),
@@ -171,9 +168,10 @@ fn describe(model: &Model, store: &Store) -> (Option<Size>, String, Option<Datas
     }
 }
 
-fn dumps(backup: &Service, model: &Model) -> Vec<DumpPlan> {
+fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpPlan> {
     let mut dumps = Vec::new();
-    for (id, service) in model.services().filter(|(_, service)| service.machine == backup.machine) {
+    for id in neighbours.iter().copied() {
+        let service = &model[id];
         for (index, database) in service.databases.iter().enumerate() {
             let state = database.state.as_ref().and_then(|name| service.states.iter().find(|state| state.name == *name));
             let class = state.and_then(|state| class_of(model, &store_of(model, service.machine, &state.path).0));

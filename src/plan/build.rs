@@ -46,7 +46,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     Plan {
         scrapes: scrapes(model, &services),
         routes: routes(model, &services, &zones),
-        backups: backups::backups(model),
+        backups: backups::backups(model, &services),
         model,
         zones,
         flows: connections.flows,

@@ -340,14 +340,12 @@ impl<'s> Reader<'_, 's> {
     /// Checks that a name which an option holds is of something.
     fn known(&self, spec: &OptionSpec<'_>, data: Data, value: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Data> {
         let text = data.as_text().unwrap_or_default().to_owned();
-        let mut check = |code, what: &str, names: &mut dyn Iterator<Item = &str>| {
-            let names: Vec<&str> = names.collect();
-            if names.contains(&text.as_str()) {
-                return true;
-            }
-            names::unknown(code, what, &text, value, names.into_iter(), diagnostics);
+        let report = |code, what: &str, names: &mut dyn Iterator<Item = &str>, diagnostics: &mut Diagnostics| {
+            names::unknown(code, what, &text, value, names, diagnostics);
             false
         };
+        // Every list of the model is sorted by name.
+        let zone = || self.model.zones.binary_search_by(|zone| zone.name.as_str().cmp(text.as_str())).ok();
         let model = self.model;
         let ok = match spec.kind {
             "enum" if !spec.words.contains(&text.as_str()) => {
@@ -360,14 +358,22 @@ impl<'s> Reader<'_, 's> {
                 );
                 false
             }
-            "secret" => check(&codes::UNDECLARED_SECRET, "secret", &mut model.secrets.iter().map(|secret| secret.name.as_str())),
-            "network" => check(&codes::UNKNOWN_NAME, "network", &mut model.networks.iter().map(|network| network.name.as_str())),
-            "zone" => check(&codes::UNKNOWN_NAME, "zone", &mut model.zones.iter().map(|zone| zone.name.as_str())),
-            "machine" => {
-                let machines = model.zones.iter().filter(|zone| matches!(zone.kind, ZoneKind::Machine(_)));
-                check(&codes::UNKNOWN_NAME, "machine", &mut machines.map(|zone| zone.name.as_str()))
+            "secret" if model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(text.as_str())).is_err() => {
+                report(&codes::UNDECLARED_SECRET, "secret", &mut model.secrets.iter().map(|secret| secret.name.as_str()), diagnostics)
             }
-            "service" => check(&codes::UNKNOWN_NAME, "service", &mut self.services.iter().copied()),
+            "network" if model.networks.binary_search_by(|network| network.name.as_str().cmp(text.as_str())).is_err() => {
+                report(&codes::UNKNOWN_NAME, "network", &mut model.networks.iter().map(|network| network.name.as_str()), diagnostics)
+            }
+            "zone" if zone().is_none() => {
+                report(&codes::UNKNOWN_NAME, "zone", &mut model.zones.iter().map(|zone| zone.name.as_str()), diagnostics)
+            }
+            "machine" if zone().is_none_or(|index| !matches!(model.zones[index].kind, ZoneKind::Machine(_))) => {
+                let machines = model.zones.iter().filter(|zone| matches!(zone.kind, ZoneKind::Machine(_)));
+                report(&codes::UNKNOWN_NAME, "machine", &mut machines.map(|zone| zone.name.as_str()), diagnostics)
+            }
+            "service" if self.services.binary_search(&text.as_str()).is_err() => {
+                report(&codes::UNKNOWN_NAME, "service", &mut self.services.iter().copied(), diagnostics)
+            }
             _ => true,
         };
         ok.then_some(data)

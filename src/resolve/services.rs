@@ -11,7 +11,9 @@ use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{Container, EndpointId, Expose, Gateway, MachineKind, Model, Need, NetworkId, NetworkMode, Route, Service, ServiceId};
+use crate::model::{
+    Container, EndpointId, Expose, Gateway, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Route, Service, ServiceId,
+};
 use crate::source::{Sources, Spanned};
 
 /// Resolves every service into `model`.
@@ -80,16 +82,7 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
             (draft.service.name.clone(), (ServiceId::at(index), draft.service.containers.first().map(|container| container.name.clone())))
         })
         .collect();
-    let mut roles: BTreeMap<String, Vec<(EndpointId, usize)>> = BTreeMap::new();
-    for (index, draft) in drafts.iter().enumerate() {
-        for (position, endpoint) in draft.service.endpoints.iter().enumerate() {
-            if let (Some(role), Ok(position)) = (&endpoint.role, u32::try_from(position)) {
-                let id = EndpointId { service: ServiceId::at(index), index: position };
-                roles.entry(role.clone()).or_default().push((id, index));
-            }
-        }
-    }
-    let machines: Vec<u32> = drafts.iter().map(|draft| draft.service.machine.0).collect();
+    let roles = Roles::of(&drafts);
     let proxies: Vec<bool> = drafts.iter().map(|draft| draft.service.proxy.is_some()).collect();
     let list: Vec<&str> = names.keys().map(String::as_str).collect();
 
@@ -101,7 +94,7 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
         }
         service.exposes = exposes(block, &service, model, diagnostics);
         service.routes = routes(block, &service, &list, &proxies, model, diagnostics);
-        service.needs = needs(&concrete, &service, &roles, &machines, &list, diagnostics);
+        service.needs = needs(&concrete, &service, &roles, &list, diagnostics);
         service.gateway = concrete.iter().find(|block| block.schema.name == "gateway").and_then(|block| gateway(block, model));
         services.push(service);
     }
@@ -208,25 +201,50 @@ fn routes(
     routes
 }
 
-fn needs(
-    concrete: &[Block<'_>],
-    service: &Service,
-    roles: &BTreeMap<String, Vec<(EndpointId, usize)>>,
-    machines: &[u32],
-    list: &[&str],
-    diagnostics: &mut Diagnostics,
-) -> Vec<Need> {
+/// Finds endpoints by role, on all machines and on each.
+struct Roles {
+    everywhere: BTreeMap<String, Vec<EndpointId>>,
+    on_machine: BTreeMap<(String, MachineId), Vec<EndpointId>>,
+}
+
+impl Roles {
+    fn of(drafts: &[Draft<'_>]) -> Self {
+        let mut roles = Self { everywhere: BTreeMap::new(), on_machine: BTreeMap::new() };
+        for (index, draft) in drafts.iter().enumerate() {
+            for (position, endpoint) in draft.service.endpoints.iter().enumerate() {
+                let (Some(role), Ok(position)) = (&endpoint.role, u32::try_from(position)) else { continue };
+                let id = EndpointId { service: ServiceId::at(index), index: position };
+                roles.everywhere.entry(role.clone()).or_default().push(id);
+                roles.on_machine.entry((role.clone(), draft.service.machine)).or_default().push(id);
+            }
+        }
+        roles
+    }
+
+    fn find(&self, role: &str, machine: Option<MachineId>) -> &[EndpointId] {
+        let found = match machine {
+            Some(machine) => self.on_machine.get(&(role.to_owned(), machine)),
+            None => self.everywhere.get(role),
+        };
+        found.map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn needs(concrete: &[Block<'_>], service: &Service, roles: &Roles, list: &[&str], diagnostics: &mut Diagnostics) -> Vec<Need> {
     let mut needs = Vec::new();
     for node in concrete.iter().filter(|block| block.schema.name == "needs") {
         let role = node.property("role").and_then(Spanned::text).unwrap_or_default();
-        let one = node.property("service").and_then(Spanned::text);
         let near = node.property("same-machine").and_then(Spanned::bool) == Some(true);
-        let candidates = roles.get(role).map(Vec::as_slice).unwrap_or_default();
-        let endpoints: Vec<EndpointId> = candidates
+        let one = node.property("service").and_then(Spanned::text).map(|name| list.binary_search(&name));
+        let own = list.binary_search(&service.name.as_str());
+        let endpoints: Vec<EndpointId> = roles
+            .find(role, near.then_some(service.machine))
             .iter()
-            .filter(|(_, index)| list.get(*index).is_some_and(|name| *name != service.name && one.is_none_or(|one| one == *name)))
-            .filter(|(_, index)| !near || machines[*index] == service.machine.0)
-            .map(|(endpoint, _)| *endpoint)
+            .copied()
+            .filter(|endpoint| {
+                let index = Ok(endpoint.service.0 as usize);
+                index != own && one.is_none_or(|one| one == index)
+            })
             .collect();
         if endpoints.is_empty() && node.property("optional").and_then(Spanned::bool) != Some(true) {
             let place = if near { " on its machine" } else { "" };
