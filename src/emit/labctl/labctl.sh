@@ -38,6 +38,7 @@ TAB='	'
 FORMAT='labwright.bundle/1'
 UNPACKED_LIMIT=$((64 * 1024 * 1024)) # a bundle is text; more than this is a bomb
 REVERT_EVERY=15                      # seconds between two looks of the armed timer
+RETRY_EVERY=300                      # seconds before it tries a revert again that has failed
 
 ROOT=${LABWRIGHT_ROOT:-}
 BASE=$ROOT/var/lib/labwright
@@ -235,6 +236,7 @@ must_be_root() { [ -n "$ROOT" ] || is_root || refuse "this needs root"; }
 use_lab() {
     LAB=$1
     STATE=$BASE/$LAB
+    [ ! -d "$STATE" ] || [ -x "$STATE" ] || refuse "$STATE cannot be read: this needs root"
 }
 
 # Finds the one lab that this machine belongs to; fails when there is none.
@@ -823,12 +825,21 @@ render_plan() {
             if (key == "files") summary = summary ", " s["unchangedFiles"] " unchanged"
             if (key == "host" || key == "secrets" || key == "refused") summary = ""
             print (summary == "") ? title : sprintf("%-11s %s", title, summary)
-            limit = (all || key == "refused" || key == "secrets" || key == "oneWay") ? count[key] : 6
-            if (count[key] == limit + 1) limit++
+            limit = (all || key ~ whole) ? count[key] : shown
             for (i = 1; i <= count[key] && i <= limit; i++) print cut_("  " lines[key, i])
             if (i <= count[key]) print "  ... and " count[key] - limit " more (--all shows them)"
         }
+        # How many rows of each section fit on a screen together.
+        function fitting(rows,    key, sum) {
+            for (rows = 20; rows > 1; rows--) {
+                sum = 3
+                for (key in count) sum += 1 + (count[key] > rows && key !~ whole ? rows + 1 : count[key])
+                if (sum <= 23) break
+            }
+            return rows
+        }
         BEGIN {
+            whole = "^(refused|secrets|oneWay)$"
             sign["new"] = sign["created"] = sign["added"] = sign["opened"] = "+"
             sign["removed"] = sign["closed"] = "-"
             sign["takeover"] = sign["edited"] = sign["blocked"] = "!"
@@ -852,6 +863,7 @@ render_plan() {
         END {
             print s["lab"] ", " s["machine"] ": " (s["from"] == "" ? "first generation" : s["fromVersion"] " (" s["from"] ")") " -> " s["toVersion"] " (" s["to"] ")"
             if (s["changes"] == "false") { print "nothing to do: this generation is current and installed"; exit }
+            shown = fitting()
             section("files", "files", s["unchangedFiles"] " unchanged")
             section("containers", "containers", "none changed")
             section("units", "units", "")
@@ -1042,7 +1054,7 @@ put_file() {
 # Copies what is at $2 to $1/$2 below the state, links as links, whole or not at all.
 keep_file() {
     kept=$STATE/$1$2
-    mkdir -p "${kept%/*}" && cp -a "$ROOT$2" "$kept.new" && mv -fT "$kept.new" "$kept"
+    (umask 077 && mkdir -p "$STATE/$1") && mkdir -p "${kept%/*}" && cp -a "$ROOT$2" "$kept.new" && mv -fT "$kept.new" "$kept"
 }
 
 # Installs what WORK/files asks for. First everything that was there is kept and every path is written
@@ -1203,6 +1215,7 @@ revert() {
         say "the log is $STATE/log, what the steps printed is $STATE/output"
         return 0
     fi
+    P_SINCE=$(now)
     journal revert-failed || :
     save_output
     record "the revert failed: $WHY"
@@ -1342,7 +1355,7 @@ preflight() {
 
 # Moves the verified bundle to gen/<id>, whole or not at all.
 adopt_staged() {
-    mkdir -p "$STATE/gen" && chmod 700 "$STATE" || refuse "cannot write to $STATE"
+    mkdir -p "$STATE/gen" || refuse "cannot write to $STATE"
     if [ -d "$STATE/gen/$1" ] && closed_world "$STATE/gen/$1" >/dev/null; then
         : # an earlier apply brought it
     else
@@ -1448,6 +1461,11 @@ verb_revert() {
     work_folder
     if ! read_journal; then
         disarm
+        exit 0
+    fi
+    # What failed a moment ago fails again; meanwhile its steps would only restart things over and over.
+    if [ "$P_STATE" = revert-failed ] && [ "$AT_BOOT" = 0 ] && [ "$P_BOOT" = "$(boot_id)" ] &&
+        [ $(($(now) - P_SINCE)) -lt $((RETRY_EVERY * 100)) ]; then
         exit 0
     fi
     recover || say "$(pending_words)"
