@@ -3,6 +3,7 @@
 //! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a serializer or by a template whose
 //! escaping follows the kind of file (`format`), never by joining strings.
 
+pub mod backup;
 pub mod cloud_init;
 pub mod compose;
 pub mod format;
@@ -80,6 +81,7 @@ pub struct Emitter {
 /// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
+    backup::EMITTER,
     cloud_init::EMITTER,
     grafana::EMITTER,
     guests::EMITTER,

@@ -1,0 +1,192 @@
+//! Backups: the scripts that dump, save, check and bring back, and the timers that run them.
+//!
+//! The scripts are the same for every service; what differs stands in `common.sh` and in the lists beside it.
+
+mod view;
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+use super::render::Templates;
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, Kind, Phase};
+use crate::diag::Diagnostics;
+use crate::model::{Cron, UnitAction};
+use crate::plan::BackupPlan;
+use view::View;
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("backup.sh.j2", include_str!("backup.sh.j2")),
+        ("check.sh.j2", include_str!("check.sh.j2")),
+        ("common.sh.j2", include_str!("common.sh.j2")),
+        ("drill.sh.j2", include_str!("drill.sh.j2")),
+        ("dump.sh.j2", include_str!("dump.sh.j2")),
+        ("folders.sh.j2", include_str!("folders.sh.j2")),
+        ("lines.txt.j2", include_str!("lines.txt.j2")),
+        ("restore.sh.j2", include_str!("restore.sh.j2")),
+        ("unit.service.j2", include_str!("unit.service.j2")),
+        ("unit.timer.j2", include_str!("unit.timer.j2")),
+    ])
+});
+
+/// Lays out backups.
+pub const EMITTER: Emitter = Emitter { name: "backup", emit };
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let machine = context.machine;
+    let involved = |backup: &&BackupPlan| {
+        context.model()[backup.service].machine == machine || backup.dumps.iter().any(|dump| dump.machine == machine)
+    };
+    let backups: Vec<&BackupPlan> = context.plan.backups.iter().filter(involved).collect();
+    for backup in &backups {
+        let view = view::view(context.model(), backup, machine);
+        let folder = if backups.len() == 1 { "backup".to_owned() } else { format!("backup/{}", view.service) };
+        let mut writer = Writer { context, backup, view: &view, folder, artifacts, diagnostics };
+        writer.scripts();
+        writer.lists();
+        writer.folders();
+        writer.units();
+    }
+}
+
+/// Adds the files of one backup service.
+struct Writer<'w, 'p> {
+    context: &'w Context<'p>,
+    backup: &'w BackupPlan,
+    view: &'w View,
+    folder: String,
+    artifacts: &'w mut Artifacts,
+    diagnostics: &'w mut Diagnostics,
+}
+
+impl Writer<'_, '_> {
+    fn origin(&self) -> Vec<String> {
+        let model = self.context.model();
+        let mut origin = vec![format!("service {}", self.view.service)];
+        origin.extend(self.backup.sources.iter().map(|source| source.what.clone()));
+        origin.extend(self.backup.dumps.iter().map(|dump| format!("service {}", model[dump.service].name)));
+        origin.sort();
+        origin.dedup();
+        origin
+    }
+
+    fn installed(&self, name: &str) -> String {
+        format!("/usr/local/lib/labwright/{}/{name}", self.view.service)
+    }
+
+    fn render(&mut self, template: &str, view: &impl Serialize) -> Option<String> {
+        TEMPLATES.write(template, view, &self.context.this().name, self.diagnostics)
+    }
+
+    fn add(&mut self, name: &str, kind: Kind, text: String, mode: &str) {
+        let (path, installed, origin) = (format!("{}/{name}", self.folder), self.installed(name), self.origin());
+        self.artifacts.install(&path, kind, text, origin, &installed, mode);
+    }
+
+    fn scripts(&mut self) {
+        let all: &[&str] = if self.view.repository.is_some() { &["backup.sh", "check.sh", "drill.sh", "restore.sh"] } else { &[] };
+        let view = self.view;
+        let names = all.iter().chain(["dump.sh"].iter().filter(|_| view.has_dumps)).chain(&["common.sh"]);
+        for name in names {
+            if let Some(text) = self.render(&format!("{name}.j2"), view) {
+                self.add(name, Kind::Shell, text, "0755");
+            }
+        }
+    }
+
+    fn lists(&mut self) {
+        let view = self.view;
+        let mut lists = vec![("mounts".to_owned(), &view.mounts)];
+        for (class, sources) in &view.sources {
+            lists.push((format!("{}.sources", class.name()), &sources.paths));
+            lists.push((format!("{}.excludes", class.name()), &sources.excludes));
+        }
+        for (name, lines) in lists {
+            if let Some(text) = self.render("lines.txt.j2", &Lines { lines }) {
+                self.add(&name, Kind::Text, text, "0644");
+            }
+        }
+    }
+
+    fn folders(&mut self) {
+        let view = self.view;
+        if let Some(body) = self.render("folders.sh.j2", &Folders { folders: &view.folders }) {
+            let origin = self.origin();
+            self.artifacts.step(Phase::Activate, 25, &format!("backup-{}", view.service), &[&format!("{}/", self.folder)], &body, origin);
+        }
+    }
+
+    fn units(&mut self) {
+        let model = self.context.model();
+        let service = &self.view.service;
+        for (class, schedule) in &self.backup.schedule {
+            let name = class.name();
+            if self.view.sources.contains_key(class) {
+                let commands = vec![format!("{} {name}", self.installed("backup.sh"))];
+                self.unit(&format!("labwright-{service}-{name}"), &format!("The {name} backup of {service}"), commands, schedule);
+            } else if self.view.dumps.iter().any(|dumps| dumps.name == name) {
+                let commands = vec![format!("{} {name}", self.installed("dump.sh"))];
+                let description = format!("The database dumps of the {name} backup of {service}");
+                self.unit(&format!("labwright-{service}-dump-{name}"), &description, commands, schedule);
+            }
+        }
+        let settings = model[self.backup.service].backup.as_ref().filter(|_| self.view.repository.is_some());
+        if let Some(schedule) = settings.and_then(|settings| settings.check.as_ref()) {
+            let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
+            self.unit(&format!("labwright-{service}-check"), &format!("The check and restore drill of {service}"), commands, schedule);
+        }
+    }
+
+    /// Adds a service and the timer that starts it.
+    fn unit(&mut self, name: &str, description: &str, commands: Vec<String>, schedule: &Cron) {
+        let view = self.view;
+        let writes = view.writes.iter().map(|path| unit_word(path)).collect();
+        let unit = ServiceUnit { service: &view.service, description, commands, writes };
+        let timezone = &self.context.model().lab.timezone;
+        let timer = TimerUnit { description, calendar: schedule.calendar(), timezone };
+        let (Some(unit), Some(timer)) = (self.render("unit.service.j2", &unit), self.render("unit.timer.j2", &timer)) else { return };
+        let origin = vec![format!("service {}", view.service)];
+        self.artifacts.unit(&format!("{name}.service"), UnitAction::Install, unit, origin.clone(), Vec::new());
+        self.artifacts.unit(&format!("{name}.timer"), UnitAction::EnableStart, timer, origin, Vec::new());
+    }
+}
+
+#[derive(Serialize)]
+struct Lines<'v> {
+    lines: &'v [String],
+}
+
+#[derive(Serialize)]
+struct Folders<'v> {
+    folders: &'v [String],
+}
+
+#[derive(Serialize)]
+struct ServiceUnit<'v> {
+    service: &'v str,
+    description: &'v str,
+    commands: Vec<String>,
+    writes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TimerUnit<'v> {
+    description: &'v str,
+    calendar: String,
+    timezone: &'v str,
+}
+
+/// Writes a path as one word of a unit file, where `%` begins a specifier.
+fn unit_word(path: &str) -> String {
+    let mut word = String::with_capacity(path.len() + 2);
+    for character in path.chars() {
+        match character {
+            '%' => word.push_str("%%"),
+            '"' | '\'' | '\\' | ' ' | '\t' => word.extend(format!("\\x{:02x}", u32::from(character)).chars()),
+            character => word.push(character),
+        }
+    }
+    word
+}

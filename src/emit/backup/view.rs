@@ -1,0 +1,277 @@
+//! What the backup scripts of one service read, taken from the plan.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{BackupClass, Database, MachineId, Model, Service, ShareTransport};
+use crate::plan::{BackupPlan, DumpPlan, secret_path};
+
+/// Is what the scripts of one backup service are told on one machine.
+#[derive(Debug, Serialize)]
+pub struct View {
+    pub service: String,
+    pub machine: String,
+    /// Nothing on a machine that only dumps databases for a service elsewhere.
+    pub repository: Option<Repository>,
+    pub classes: Vec<&'static str>,
+    pub keep: Vec<Keep>,
+    /// The dumps made here, by class.
+    pub dumps: Vec<ClassDumps>,
+    pub has_dumps: bool,
+    /// The databases that can be restored here.
+    pub databases: Vec<DatabaseView>,
+    pub engines: Engines,
+    /// The mount points of the machine.
+    #[serde(skip)]
+    pub mounts: Vec<String>,
+    /// What each class saves.
+    #[serde(skip)]
+    pub sources: BTreeMap<BackupClass, Sources>,
+    /// What the scripts write to, for the units' sandbox.
+    #[serde(skip)]
+    pub writes: Vec<String>,
+    /// The folders among them that are made beforehand.
+    #[serde(skip)]
+    pub folders: Vec<String>,
+}
+
+/// Is where a repository is and how to open it.
+#[derive(Debug, Serialize)]
+pub struct Repository {
+    location: String,
+    password_file: String,
+    file_variables: Vec<Variable>,
+    value_variables: Vec<Variable>,
+}
+
+#[derive(Debug, Serialize)]
+struct Variable {
+    name: String,
+    path: String,
+}
+
+/// Is how many snapshots of an age are kept.
+#[derive(Debug, Serialize)]
+pub struct Keep {
+    age: String,
+    count: u32,
+}
+
+/// Are the dumps of one class.
+#[derive(Debug, Serialize)]
+pub struct ClassDumps {
+    pub name: &'static str,
+    dumps: Vec<DumpView>,
+}
+
+#[derive(Debug, Serialize)]
+struct DumpView {
+    name: String,
+    folder: String,
+    file: String,
+    /// The function of `dump.sh` and its arguments.
+    command: Vec<String>,
+}
+
+/// Is a database that can be restored.
+#[derive(Debug, Serialize)]
+pub struct DatabaseView {
+    name: String,
+    class: &'static str,
+    engine: String,
+    container: String,
+    user: String,
+    database: String,
+    dump: String,
+}
+
+/// Says which engines the scripts need.
+#[derive(Debug, Default, Serialize)]
+pub struct Engines {
+    postgres: bool,
+    mariadb: bool,
+    sqlite: bool,
+}
+
+/// Is what one class saves and leaves out.
+#[derive(Debug, Default)]
+pub struct Sources {
+    pub paths: Vec<String>,
+    pub excludes: Vec<String>,
+}
+
+/// Takes what one backup service does on one machine.
+pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
+    let service = &model[backup.service];
+    let home = service.machine == machine;
+    let mounts = mounts(model, machine);
+    let mut sources: BTreeMap<BackupClass, Sources> = BTreeMap::new();
+    for source in backup.sources.iter().filter(|_| home) {
+        let class = sources.entry(source.class).or_default();
+        class.paths.push(source.path.clone());
+        class.excludes.extend(source.exclude.iter().map(|path| exclude_line(path)));
+    }
+    let dumps: Vec<(&DumpPlan, &Service, &Database)> = backup
+        .dumps
+        .iter()
+        .filter(|dump| dump.machine == machine)
+        .map(|dump| (dump, &model[dump.service], &model[dump.service].databases[dump.database as usize]))
+        .collect();
+    let mut writes = Vec::new();
+    for (dump, _, database) in &dumps {
+        if home {
+            let class = sources.entry(dump.class).or_default();
+            if !class.paths.iter().any(|path| is_in(&dump.folder, path)) {
+                class.paths.push(dump.folder.clone());
+            }
+        }
+        writes.push(dump.folder.clone());
+        // sqlite keeps its lock and its log beside the file, also for a reader.
+        if database.engine == "sqlite" {
+            writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
+        }
+    }
+    let repository = service.backup.as_ref().filter(|_| home).map(|settings| {
+        let location = settings.repository.value.clone();
+        if location.starts_with('/') {
+            writes.push(location.clone());
+        }
+        repository(model, service, location, &model[settings.password].name)
+    });
+    writes.sort();
+    writes.dedup();
+    // Below a mount point nothing is made beforehand: it might not be mounted yet.
+    let on_mount = |path: &str| mounts.iter().find(|mount| is_in(path, mount));
+    let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
+    let mut writes: Vec<String> = writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
+    writes.dedup();
+    let keep = service.backup.iter().flat_map(|backup| &backup.keep);
+    View {
+        service: service.name.clone(),
+        machine: model[machine].name.clone(),
+        repository,
+        classes: sources.keys().map(|class| class.name()).collect(),
+        keep: keep.map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
+        has_dumps: !dumps.is_empty(),
+        engines: Engines {
+            postgres: dumps.iter().any(|(_, _, database)| database.engine == "postgres"),
+            mariadb: dumps.iter().any(|(_, _, database)| database.engine == "mariadb"),
+            sqlite: dumps.iter().any(|(_, _, database)| database.engine == "sqlite"),
+        },
+        databases: dumps.iter().map(|(dump, service, database)| database_view(dump, service, database)).collect(),
+        dumps: class_dumps(&dumps),
+        mounts,
+        sources,
+        writes,
+        folders,
+    }
+}
+
+fn repository(model: &Model, service: &Service, location: String, password: &str) -> Repository {
+    let mut repository =
+        Repository { location, password_file: secret_path(password, "root"), file_variables: Vec::new(), value_variables: Vec::new() };
+    for secret in &service.secrets {
+        let path = secret_path(&model[secret.secret].name, &secret.owner);
+        if let Some(name) = &secret.file_variable {
+            repository.file_variables.push(Variable { name: name.clone(), path: path.clone() });
+        }
+        if let Some(name) = &secret.value_variable {
+            repository.value_variables.push(Variable { name: name.clone(), path });
+        }
+    }
+    repository
+}
+
+fn class_dumps(dumps: &[(&DumpPlan, &Service, &Database)]) -> Vec<ClassDumps> {
+    let mut classes: BTreeMap<BackupClass, Vec<DumpView>> = BTreeMap::new();
+    for (dump, service, database) in dumps {
+        let container = database.container.clone().unwrap_or_default();
+        let command = match database.engine.as_str() {
+            "sqlite" => vec!["sqlite".to_owned(), database.database.clone()],
+            engine => vec![engine.to_owned(), container, database.user.clone(), database.database.clone()],
+        };
+        let name = dump_name(service, database);
+        let file = dump_file(&name, database);
+        classes.entry(dump.class).or_default().push(DumpView { name, folder: dump.folder.clone(), file, command });
+    }
+    classes.into_iter().map(|(class, dumps)| ClassDumps { name: class.name(), dumps }).collect()
+}
+
+fn database_view(dump: &DumpPlan, service: &Service, database: &Database) -> DatabaseView {
+    let name = dump_name(service, database);
+    DatabaseView {
+        dump: format!("{}/{}", dump.folder, dump_file(&name, database)),
+        name,
+        class: dump.class.name(),
+        engine: database.engine.clone(),
+        container: database.container.clone().unwrap_or_default(),
+        user: database.user.clone(),
+        database: database.database.clone(),
+    }
+}
+
+fn dump_name(service: &Service, database: &Database) -> String {
+    if service.name == database.name { service.name.clone() } else { format!("{}-{}", service.name, database.name) }
+}
+
+fn dump_file(name: &str, database: &Database) -> String {
+    let suffix = match database.engine.as_str() {
+        "postgres" => "dump",
+        "sqlite" => "sqlite",
+        _ => "sql",
+    };
+    format!("{name}.{suffix}")
+}
+
+/// Lists the mount points of a machine: its shares, and the datasets of its own pools.
+fn mounts(model: &Model, machine: MachineId) -> Vec<String> {
+    let machine = &model[machine];
+    let shares = machine.shares.iter().filter(|share| share.via != ShareTransport::Local).map(|share| share.at.clone());
+    let datasets = machine.pools.iter().flat_map(|pool| pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
+    let mut mounts: Vec<String> = shares.chain(datasets).collect();
+    mounts.sort();
+    mounts.dedup();
+    mounts
+}
+
+/// Says whether a path is a folder or lies in it.
+fn is_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Writes a path as a line of restic's exclude file that leaves out it alone: such lines are patterns with variables, and are trimmed.
+fn exclude_line(path: &str) -> String {
+    let mut line = String::with_capacity(path.len());
+    for character in path.chars() {
+        match character {
+            '\\' | '*' | '?' | '[' | ']' => line.extend(['\\', character]),
+            '$' => line.push_str("$$"),
+            character => line.push(character),
+        }
+    }
+    let kept = line.trim_end().len();
+    let trimmed: Vec<char> = line.split_off(kept).chars().collect();
+    for space in trimmed {
+        line.extend(['[', space, ']']);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exclude_line_means_one_path() {
+        assert_eq!(exclude_line("/srv/plain"), "/srv/plain");
+        assert_eq!(exclude_line(r"/srv/$HOME/[a]*\ "), r"/srv/$$HOME/\[a\]\*\\[ ]");
+    }
+
+    #[test]
+    fn a_folder_holds_what_is_below_it_only() {
+        assert!(is_in("/mnt/backups/restic", "/mnt/backups"));
+        assert!(is_in("/mnt/backups", "/mnt/backups"));
+        assert!(!is_in("/mnt/backups-old", "/mnt/backups"));
+    }
+}
