@@ -168,7 +168,9 @@ fn mount_unit(mount: &mounts::Mount, docker: bool) -> Result<String, String> {
         how.push(("Options", format!("{access},noatime,nofail,_netdev,hard,retry=10080")));
         how.push(("TimeoutSec", "infinity".to_owned()));
     } else {
-        unit.push(("ConditionVirtualization", "vm".to_owned()));
+        // Inside a container there is no such device; a mount helper of that name may know another way.
+        unit.push(("ConditionVirtualization", "|vm".to_owned()));
+        unit.push(("ConditionPathExists", "|/usr/sbin/mount.virtiofs".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail")));
     }
     if docker {
@@ -222,22 +224,21 @@ struct EndpointView {
 /// Asks every web endpoint on the machine for an answer, whichever: what an answer says is a container's own health check.
 fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let published = |port| context.planned().published.iter().any(|published| published.host_port == port);
-    let mut endpoints = Vec::new();
+    let mut endpoints = BTreeMap::new();
     for (_, service) in context.services() {
         for endpoint in service.endpoints.iter().filter(|endpoint| matches!(endpoint.protocol, Protocol::Http | Protocol::Https)) {
             let on_host = endpoint.container.as_deref().is_none_or(|name| is_on_host(service, name));
             if on_host || published(endpoint.host_port) {
-                endpoints.push(EndpointView {
-                    name: format!("{} of {}", endpoint.name, service.name),
-                    url: format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port),
-                });
+                let url = format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port);
+                endpoints.entry(url).or_insert_with(|| format!("{} of {}", endpoint.name, service.name));
             }
         }
     }
     if endpoints.is_empty() {
         return;
     }
-    if let Some(text) = TEMPLATES.write("endpoints.sh.j2", &Endpoints { endpoints }, &context.this().name, diagnostics) {
+    let endpoints = Endpoints { endpoints: endpoints.into_iter().map(|(url, name)| EndpointView { name, url }).collect() };
+    if let Some(text) = TEMPLATES.write("endpoints.sh.j2", &endpoints, &context.this().name, diagnostics) {
         artifacts.step(Phase::Health, 30, "endpoints", &[], &text, context.origin());
     }
 }
