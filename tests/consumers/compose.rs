@@ -1,4 +1,4 @@
-//! docker-compose, without a daemon.
+//! docker-compose, without a daemon, and what it lets pass until a container fails to start.
 
 use super::{Verdict, ask_strictly};
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::path::Path;
 /// Asks docker-compose about a compose file, or about the `compose.yaml` of a folder.
 ///
 /// Environment files with absolute names belong to the machine: empty ones stand in for them. Any warning, such as
-/// an unset variable, is a refusal.
+/// an unset variable, is a refusal; so is a host port that two containers want, a port published by a container that
+/// has no network of its own, and a secret or configuration that names a file of the folder which is not there.
 pub fn compose(path: &Path) -> Verdict {
     ask_strictly(
         path,
@@ -23,7 +24,24 @@ for service in (yaml.safe_load(open(sys.argv[1])).get("services") or {}).values(
             os.makedirs(os.path.dirname(path), exist_ok=True)
             open(path, "a").close()
 END
-docker-compose -f "$file" config -q
+docker-compose -f "$file" config --format json >/tmp/config.json
+exec python3 - <<'END'
+import json, os, sys
+config = json.load(open("/tmp/config.json"))
+taken = {}
+for name, service in config["services"].items():
+    for port in service.get("ports") or []:
+        if service.get("network_mode", "").startswith(("service:", "container:", "host", "none")):
+            sys.exit(f"{name} publishes {port['target']} without a network of its own")
+        if "published" in port:
+            place = (port.get("host_ip", ""), port["published"], port.get("protocol", "tcp"))
+            if taken.setdefault(place, name) != name or list(service["ports"]).count(port) > 1:
+                sys.exit(f"{name} and {taken[place]} both publish {place[1]}/{place[2]}")
+for kind in ("secrets", "configs"):
+    for name, entry in (config.get(kind) or {}).items():
+        if entry.get("file", "").startswith("/in/") and not os.path.exists(entry["file"]):
+            sys.exit(f"{kind}: {name}: {entry['file']} is not there")
+END
 "#,
     )
 }
@@ -40,4 +58,14 @@ fn refuses_an_unset_variable() {
     let good = "services:\n  web:\n    image: 'web:1'\n    command: 'echo $${HOME}'\n";
     let bad = "services:\n  web:\n    image: 'web:${TAG_OF_NOBODY}'\n";
     super::tells_apart("compose.yaml", good, bad, "TAG_OF_NOBODY", compose);
+}
+
+#[test]
+fn refuses_what_docker_compose_lets_pass() {
+    let good = "services:\n  vpn: {image: 'vpn:1', ports: ['80:80', '80:80/udp']}\n  web: {image: 'web:1', network_mode: 'service:vpn'}\n";
+    let bad = |what: &str| format!("services:\n  vpn: {{image: 'vpn:1', ports: ['80:80']}}\n  web: {{image: 'web:1', {what}}}\n");
+    super::tells_apart("compose.yaml", good, &bad("ports: ['80:8080']"), "both publish 80/tcp", compose);
+    super::tells_apart("compose.yaml", good, &bad("network_mode: host, ports: ['81:81']"), "without a network", compose);
+    let secret = format!("{}secrets: {{key: {{file: ./key}}}}\n", bad("secrets: [key]"));
+    super::tells_apart("compose.yaml", good, &secret, "is not there", compose);
 }
