@@ -187,10 +187,12 @@ impl Routes {
 fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessList {
     let mut zones: Vec<&str> = route.from.iter().map(|zone| context.model().zones[zone.0 as usize].name.as_str()).collect();
     zones.sort_unstable();
-    let lines =
-        |prefixes: &[IpNet], directive| prefixes.iter().map(|prefix| Client { address: prefix.to_string(), directive }).collect::<Vec<_>>();
-    let mut clients = lines(&route.access.exclude, "deny");
-    clients.extend(lines(&route.access.include, "allow"));
+    let lines = |prefixes: &[IpNet], directive| prefixes.iter().map(|prefix| (*prefix, directive)).collect::<Vec<_>>();
+    let mut prefixes = lines(&route.access.exclude, "deny");
+    prefixes.extend(lines(&route.access.include, "allow"));
+    // The most specific prefix decides; a refusal where two are alike.
+    prefixes.sort_by_key(|(prefix, directive)| (std::cmp::Reverse(prefix.prefix_len()), *directive == "allow", *prefix));
+    let mut clients: Vec<_> = prefixes.into_iter().map(|(prefix, directive)| Client { address: prefix.to_string(), directive }).collect();
     if clients.is_empty() {
         // A list without lines lets everyone in.
         clients.push(Client { address: "all".to_owned(), directive: "deny" });

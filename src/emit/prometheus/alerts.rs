@@ -269,7 +269,7 @@ impl<'a> Comparison<'a> {
         let is_name = metric.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
             && metric.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
         let is_operator = matches!(operator, "==" | "!=" | ">" | "<" | ">=" | "<=");
-        let number = number.parse::<i64>().ok().filter(|number| number.abs() < 1_000_000_000)?;
+        let number = number.parse::<i64>().ok().filter(|number| number.abs() < 1_000_000_000_000_000)?;
         (is_name && is_operator).then_some(Self { metric, operator, number })
     }
 
