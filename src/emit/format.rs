@@ -124,6 +124,7 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_filter("hours", |text: &str| crate::model::Duration::parse(text).map(|duration| duration.0 / 3600));
     environment.add_filter("bytes", |text: &str| crate::model::Size::parse(text).map(|size| size.0));
     environment.add_filter("mebibytes", |text: &str| crate::model::Size::parse(text).map(crate::model::Size::mebibytes));
+    environment.add_filter("calendar", |text: &str| crate::model::Cron::parse(text).map(|cron| cron.calendar()));
     environment.add_test("defined", tests::is_defined);
     environment.add_test("none", tests::is_none);
     environment.add_test("equalto", tests::is_eq);

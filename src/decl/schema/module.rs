@@ -425,6 +425,8 @@ static USES_SECRET: NodeSchema =
         .arguments(&[required("secret", Type::Secret, "The secret. Nothing: none is read.")])
         .properties(&[
             optional("owner", Type::Owner, "Who must own its file. Default: `root`."),
+            optional("file-variable", Type::Text, "The environment variable by which a backup's scripts name the file."),
+            optional("value-variable", Type::Text, "The environment variable by which a backup's scripts hand on the value."),
             optional("mode", Type::Mode, "Its mode. Default: `0400`."),
         ])
         .dynamic();
