@@ -4,6 +4,7 @@
 mod consumers;
 mod diagnostics;
 mod emit;
+mod firewall;
 mod labctl;
 mod machines;
 mod release;

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod cloud_init;
 pub mod compose;
+pub mod firewall;
 pub mod format;
 pub mod grafana;
 pub mod guests;
@@ -83,6 +84,7 @@ pub struct Emitter {
 pub const EMITTERS: &[Emitter] = &[
     backup::EMITTER,
     cloud_init::EMITTER,
+    firewall::EMITTER,
     grafana::EMITTER,
     guests::EMITTER,
     labctl::EMITTER,

@@ -2,8 +2,10 @@
 //!
 //! Everything that an emitter lays out is computed here, once. Every list is sorted.
 
+mod access;
 pub mod backups;
 pub mod build;
+mod cidr;
 mod flows;
 pub mod mounts;
 pub mod way;
@@ -20,6 +22,9 @@ use crate::model::{
     ZoneId,
 };
 use crate::source::Span;
+
+pub use access::{Clients, Guard, Opening, RouterForward};
+pub use cidr::{AccessList, CidrSet};
 
 /// Is the lab with everything derived from it.
 #[derive(Debug)]

@@ -82,8 +82,14 @@ impl Room {
     }
 
     /// Runs a program and waits for it.
-    pub fn run<S: AsRef<OsStr>>(mut self, program: &[S]) -> Output {
-        self.command.arg("--").args(program).output().expect("tests/trixie/enter starts")
+    pub fn run<S: AsRef<OsStr>>(self, program: &[S]) -> Output {
+        self.command(program).output().expect("tests/trixie/enter starts")
+    }
+
+    /// Prepares a program for somebody who wants to talk with it while it runs.
+    pub fn command<S: AsRef<OsStr>>(mut self, program: &[S]) -> Command {
+        self.command.arg("--").args(program);
+        self.command
     }
 
     /// Runs a text of sh with `arguments` as `$1`, `$2`, ….

@@ -1,0 +1,180 @@
+//! The machine's own firewall: one access model, laid out for nftables and ufw.
+//!
+//! nftables always guards what containers publish and what clients of a network send through the machine, because ufw never sees
+//! either. Programs on the machine itself are guarded by ufw or by nftables, as the machine says.
+
+mod view;
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+use super::render::Templates;
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, Kind, Phase};
+use crate::diag::Diagnostics;
+use crate::model::{FirewallBackend, MachineKind, UnitAction};
+use crate::plan::{Clients, FlowSource, Guard, Opening};
+
+pub use view::host_or_prefix;
+
+const NFTABLES: &str = "firewall/nftables.nft";
+const UFW: &str = "firewall/ufw.sh";
+const FORWARD: &str = "firewall/forward.sh";
+
+/// Is the emitter of the machine's own firewall.
+pub const EMITTER: Emitter = Emitter { name: "firewall", emit };
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("nftables.nft", include_str!("nftables.nft.j2")),
+        ("ufw.sh", include_str!("ufw.sh.j2")),
+        ("forward.sh", include_str!("forward.sh.j2")),
+    ])
+});
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    if context.this().kind == MachineKind::Appliance {
+        return;
+    }
+    let openings = context.plan.openings(context.machine);
+    let origin = origin(context, &openings);
+    for (path, rows) in [("firewall/flows.tsv", flows(context, &openings)), ("firewall/router-forwards.tsv", router_forwards(context))] {
+        if !rows.is_empty() {
+            artifacts.add(path, Kind::Table, rows.concat(), origin.clone());
+        }
+    }
+    if let Guard::Own(backend) = context.plan.guard(context.machine) {
+        let _reported = guard(context, &openings, backend, &origin, artifacts, diagnostics);
+    }
+}
+
+/// Adds the rules, the unit that loads them at boot and the steps; nothing when a value can't be written, which is reported.
+fn guard(
+    context: &Context<'_>,
+    openings: &[Opening],
+    backend: FirewallBackend,
+    origin: &[String],
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) -> Option<()> {
+    let machine = &context.this().name;
+    let clients = context.plan.clients(context.machine);
+    let view = view::nft(context, openings, &clients, backend == FirewallBackend::Nftables);
+    let rules = TEMPLATES.write("nftables.nft", &view, machine, diagnostics)?;
+    artifacts.install(NFTABLES, Kind::Nftables, rules, origin.to_vec(), "/etc/labwright/firewall/nftables.nft", "0644");
+
+    let mut inputs = vec![NFTABLES];
+    let mut activate = vec![format!("nft -f {NFTABLES}\n")];
+    let mut unit = include_str!("labwright-firewall.service").to_owned();
+    if !clients.is_empty() {
+        let forward = TEMPLATES.write("forward.sh", &ForwardView::new(context, &clients), machine, diagnostics)?;
+        artifacts.install(FORWARD, Kind::Shell, forward, origin.to_vec(), "/etc/labwright/firewall/forward.sh", "0755");
+        unit = unit.replace("ExecReload=", "ExecStart=/etc/labwright/firewall/forward.sh\nExecReload=");
+        inputs.push(FORWARD);
+        activate.push(format!("sh {FORWARD}\n"));
+    }
+    artifacts.unit("labwright-firewall.service", UnitAction::EnableStart, unit, fixed(), Vec::new());
+    if backend == FirewallBackend::Ufw {
+        let rules = TEMPLATES.write("ufw.sh", &view::ufw(context, openings), machine, diagnostics)?;
+        artifacts.add(UFW, Kind::Shell, rules, origin.to_vec());
+        inputs.push(UFW);
+        activate.push(format!("sh {UFW}\n"));
+    } else {
+        activate.push(UFW_OFF.to_owned());
+    }
+    artifacts.step(Phase::Check, 30, "firewall", &[NFTABLES], CHECK, fixed());
+    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &activate.concat(), fixed());
+    artifacts.step(Phase::Health, 10, "firewall", &[], "nft list table inet labwright >/dev/null\n", fixed());
+    Some(())
+}
+
+/// Turns ufw off, after nftables has taken over: both would have to agree, and ufw would go on refusing what is opened now.
+const UFW_OFF: &str = "if command -v ufw >/dev/null && ufw status | grep -q '^Status: active'; then\n    ufw --force disable\nfi\n";
+
+/// Asks nft without changing anything; on a machine's first bundle nft may be installed only later, by the bundle itself.
+const CHECK: &str = "command -v nft >/dev/null || exit 0\nnft -c -f firewall/nftables.nft\n";
+
+fn fixed() -> Vec<String> {
+    vec!["fixed by the emitter firewall".to_owned()]
+}
+
+/// Names what opens the machine's ports.
+fn origin(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
+    let mut origin = context.origin();
+    for flow in context.plan.inbound(context.machine) {
+        origin.extend(flow.endpoint.map(|endpoint| format!("service {}", context.model()[endpoint.service].name)));
+    }
+    for opening in openings {
+        if let FlowSource::Zone(zone) = opening.from {
+            origin.push(format!("zone {}", context.model()[zone].name));
+        }
+    }
+    origin.sort();
+    origin.dedup();
+    origin
+}
+
+/// Lists from, protocol, port, reasons, prefixes let in, prefixes cut out of them.
+fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
+    let join = |prefixes: &[ipnet::IpNet]| {
+        let words: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
+        if words.is_empty() { "-".to_owned() } else { words.join(",") }
+    };
+    let mut rows: Vec<String> = openings
+        .iter()
+        .map(|opening| {
+            let (include, exclude) = match opening.from {
+                FlowSource::Zone(zone) => {
+                    let addresses = context.plan.zone(zone);
+                    (join(&addresses.include), join(&addresses.exclude))
+                }
+                FlowSource::Containers => {
+                    (context.planned().bridge.as_ref().map_or("-".to_owned(), |bridge| bridge.subnet.to_string()), "-".to_owned())
+                }
+            };
+            let from = context.plan.source_name(opening.from);
+            format!("{from}\t{}\t{}\t{}\t{include}\t{exclude}\n", opening.transport.name(), opening.port, opening.reasons.join(", "))
+        })
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Lists router, protocol, port, address and reason of what routers must forward to this machine.
+fn router_forwards(context: &Context<'_>) -> Vec<String> {
+    let mut rows: Vec<String> = context
+        .plan
+        .router_forwards()
+        .into_iter()
+        .filter(|forward| forward.machine == context.machine)
+        .map(|forward| {
+            let router = &context.model().routers[forward.router as usize].name;
+            format!("{router}\t{}\t{}\t{}\t{}\n", forward.transport.name(), forward.port, forward.address, forward.reason)
+        })
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+#[derive(Debug, Serialize)]
+struct ForwardView {
+    clients: Vec<ForwardClients>,
+}
+
+#[derive(Debug, Serialize)]
+struct ForwardClients {
+    tables: &'static str,
+    prefix: String,
+}
+
+impl ForwardView {
+    fn new(context: &Context<'_>, clients: &[Clients]) -> Self {
+        let prefixes = clients.iter().flat_map(|clients| &context.model()[clients.network].prefixes);
+        let clients = prefixes.map(|prefix| ForwardClients {
+            tables: if prefix.addr().is_ipv4() { "iptables" } else { "ip6tables" },
+            prefix: prefix.trunc().to_string(),
+        });
+        Self { clients: clients.collect() }
+    }
+}

@@ -1,0 +1,245 @@
+//! What the templates of the firewall see: the access model in the words of nft and ufw.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::emit::Context;
+use crate::model::{Transport, ZoneId};
+use crate::plan::{AccessList, Clients, FlowSource, ForwardTarget, Opening, Plan};
+
+/// Is what `nftables.nft` is made of.
+#[derive(Debug, Serialize)]
+pub struct NftView<'p> {
+    machine: &'p str,
+    sets: Vec<Set>,
+    bridge: Option<&'p str>,
+    published: Vec<Rule>,
+    clients: Vec<ClientsView<'p>>,
+    masquerade: Vec<String>,
+    guards_input: bool,
+    input: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Set {
+    name: String,
+    r#type: &'static str,
+    prefixes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    what: String,
+    transport: &'static str,
+    port: u16,
+    sources: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClientsView<'p> {
+    name: &'p str,
+    chain: String,
+    prefixes: Vec<Ends>,
+    rules: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ends {
+    source: String,
+    destination: String,
+}
+
+/// Describes the machine's nftables; with `guards_input` also what reaches programs on the machine itself.
+pub fn nft<'p>(context: &Context<'p>, openings: &[Opening], clients: &[Clients], guards_input: bool) -> NftView<'p> {
+    let plan = context.plan;
+    let mut zones = ZoneSets { plan, sets: BTreeMap::new() };
+    let bridge = context.planned().bridge.as_ref().map(|bridge| bridge.interface.as_str());
+    let published = openings.iter().filter(|opening| opening.published);
+    let published = published.map(|opening| rule(plan, &mut zones, bridge, opening)).collect();
+    let input = if guards_input { openings.iter().map(|opening| rule(plan, &mut zones, bridge, opening)).collect() } else { Vec::new() };
+    let views = clients.iter().map(|clients| client_rules(plan, &mut zones, clients)).collect();
+    NftView {
+        machine: &context.this().name,
+        bridge,
+        published,
+        clients: views,
+        masquerade: clients.iter().filter(|clients| clients.masquerade).flat_map(|clients| masquerade(plan, clients)).collect(),
+        guards_input,
+        input,
+        sets: zones.into_sets(),
+    }
+}
+
+/// Makes the sets of the zones that rules name, each once.
+struct ZoneSets<'p> {
+    plan: &'p Plan<'p>,
+    sets: BTreeMap<ZoneId, [Family; 2]>,
+}
+
+/// Is the part of a zone that is of one address family.
+struct Family {
+    word: &'static str,
+    /// Prefixes in the zone; nothing: every address.
+    within: Option<Set>,
+    /// Prefixes cut out of them.
+    except: Option<Set>,
+}
+
+impl Family {
+    fn new(zone: &str, list: &AccessList, v4: bool) -> Self {
+        let set = |prefixes: &[IpNet], ending: &str| {
+            let prefixes: Vec<&IpNet> = prefixes.iter().filter(|prefix| prefix.addr().is_ipv4() == v4).collect();
+            let everything = prefixes.iter().any(|prefix| prefix.prefix_len() == 0);
+            (!everything).then(|| Set {
+                name: format!("{zone}-{}{ending}", if v4 { 4 } else { 6 }),
+                r#type: if v4 { "ipv4_addr" } else { "ipv6_addr" },
+                prefixes: prefixes.into_iter().map(|prefix| host_or_prefix(*prefix)).collect(),
+            })
+        };
+        Self {
+            word: if v4 { "ip" } else { "ip6" },
+            within: set(&list.allow, ""),
+            except: set(&list.deny, "-except").filter(|set| !set.prefixes.is_empty()),
+        }
+    }
+
+    /// Returns what matches an address in it; nothing when there is none.
+    fn phrase(&self, end: &str) -> Option<String> {
+        let word = self.word;
+        let except = self.except.as_ref().map(|set| format!("{word} {end} != @{}", set.name));
+        match &self.within {
+            Some(set) if set.prefixes.is_empty() => None,
+            Some(set) => Some([Some(format!("{word} {end} @{}", set.name)), except].into_iter().flatten().collect::<Vec<_>>().join(" ")),
+            None => Some(except.unwrap_or_else(|| format!("meta nfproto {}", if word == "ip" { "ipv4" } else { "ipv6" }))),
+        }
+    }
+}
+
+impl ZoneSets<'_> {
+    /// Returns what matches an address in a zone, one phrase an address family.
+    fn phrases(&mut self, zone: ZoneId, end: &str) -> Vec<String> {
+        let plan = self.plan;
+        let families = self.sets.entry(zone).or_insert_with(|| {
+            let list = plan.zone(zone).set().access_list();
+            [true, false].map(|v4| Family::new(&plan.zone_word(zone), &list, v4))
+        });
+        families.iter().filter_map(|family| family.phrase(end)).collect()
+    }
+
+    fn into_sets(self) -> Vec<Set> {
+        let families = self.sets.into_values().flatten();
+        families.flat_map(|family| [family.within, family.except]).flatten().filter(|set| !set.prefixes.is_empty()).collect()
+    }
+}
+
+fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, bridge: Option<&str>, opening: &Opening) -> Rule {
+    Rule {
+        what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
+        transport: opening.transport.name(),
+        port: opening.port,
+        sources: match opening.from {
+            FlowSource::Zone(zone) => zones.phrases(zone, "saddr"),
+            FlowSource::Containers => bridge.map(|bridge| format!("iifname \"{bridge}\"")).into_iter().collect(),
+        },
+    }
+}
+
+fn client_rules<'p>(plan: &'p Plan<'p>, zones: &mut ZoneSets<'_>, clients: &Clients) -> ClientsView<'p> {
+    let network = &plan.model[clients.network];
+    let mut rules = BTreeSet::new();
+    for target in &clients.targets {
+        match target {
+            ForwardTarget::Port { addresses, port, transport } => {
+                rules.extend(addresses.iter().map(|address| format!("{} {} dport {port}", destination(*address), transport.name())));
+            }
+            ForwardTarget::Zone(zone) => rules.extend(zones.phrases(*zone, "daddr")),
+        }
+    }
+    ClientsView {
+        name: &network.name,
+        chain: format!("clients-{}", plan.zone_word(network.zone)),
+        prefixes: network
+            .prefixes
+            .iter()
+            .map(|prefix| Ends {
+                source: format!("{} saddr {}", family(prefix.addr()), prefix.trunc()),
+                destination: format!("{} daddr {}", family(prefix.addr()), prefix.trunc()),
+            })
+            .collect(),
+        rules: rules.into_iter().collect(),
+    }
+}
+
+fn masquerade(plan: &Plan<'_>, clients: &Clients) -> Vec<String> {
+    let mut rules = Vec::new();
+    for prefix in plan.model[clients.network].prefixes.iter().map(IpNet::trunc) {
+        let source = format!("{} saddr {prefix}", family(prefix.addr()));
+        let known = clients.way_back.iter().filter(|address| address.is_ipv4() == prefix.addr().is_ipv4());
+        rules.extend(known.map(|address| format!("{source} {} accept", destination(*address))));
+        rules.push(format!("{source} masquerade"));
+    }
+    rules
+}
+
+fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "ip" } else { "ip6" }
+}
+
+fn destination(address: IpAddr) -> String {
+    format!("{} daddr {address}", family(address))
+}
+
+/// Writes a prefix as packet filters do: a single address without its length.
+pub fn host_or_prefix(prefix: IpNet) -> String {
+    if prefix.prefix_len() == prefix.max_prefix_len() { prefix.addr().to_string() } else { prefix.to_string() }
+}
+
+/// Is what `ufw.sh` is made of.
+#[derive(Debug, Serialize)]
+pub struct UfwView {
+    rules: Vec<UfwRule>,
+}
+
+#[derive(Debug, Serialize)]
+struct UfwRule {
+    verdict: &'static str,
+    transport: &'static str,
+    port: u16,
+    interface: String,
+    source: String,
+}
+
+/// Describes the machine's ufw rules, each port's sources joined and written as short as they go.
+pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
+    let plan = context.plan;
+    let mut rules = Vec::new();
+    let mut ports: BTreeMap<(Transport, u16), Vec<ZoneId>> = BTreeMap::new();
+    for opening in openings {
+        match opening.from {
+            FlowSource::Zone(zone) => ports.entry((opening.transport, opening.port)).or_default().push(zone),
+            FlowSource::Containers => rules.extend(context.planned().bridge.iter().map(|bridge| UfwRule {
+                verdict: "allow",
+                transport: opening.transport.name(),
+                port: opening.port,
+                interface: bridge.interface.clone(),
+                source: "0.0.0.0/0".to_owned(),
+            })),
+        }
+    }
+    for ((transport, port), zones) in ports {
+        let list = plan.joined(&zones).access_list();
+        let rule = |verdict: &'static str, prefix: &IpNet| UfwRule {
+            verdict,
+            transport: transport.name(),
+            port,
+            interface: "-".to_owned(),
+            source: host_or_prefix(*prefix),
+        };
+        rules.extend(list.deny.iter().map(|prefix| rule("deny", prefix)));
+        rules.extend(list.allow.iter().map(|prefix| rule("allow", prefix)));
+    }
+    UfwView { rules }
+}

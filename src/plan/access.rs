@@ -1,0 +1,193 @@
+//! The access model as packet filters need it: what is open on a machine and to whom, what its clients reach through it, what a router
+//! must forward.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Arrival, CidrSet, Flow, FlowReason, FlowSource, ForwardTarget, Plan};
+use crate::model::{FirewallBackend, MachineId, MachineKind, NetworkId, Transport, ZoneId, ZoneKind};
+
+/// Is a port of a machine that one source may connect to, for one or more reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// tcp or udp.
+    pub transport: Transport,
+    /// The port on the machine.
+    pub port: u16,
+    /// Where connections come from.
+    pub from: FlowSource,
+    /// Whether a container publishes the port.
+    pub published: bool,
+    /// Why it is open, `ssh` first: `expose jellyfin.web`.
+    pub reasons: Vec<String>,
+}
+
+/// Is a network whose clients go through a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clients {
+    /// The network.
+    pub network: NetworkId,
+    /// What they may reach through the machine.
+    pub targets: Vec<ForwardTarget>,
+    /// Whether they appear as the machine to those who know no way back to them.
+    pub masquerade: bool,
+    /// The addresses of machines that know a way back.
+    pub way_back: Vec<IpAddr>,
+}
+
+/// Is a port that a router forwards from the internet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RouterForward {
+    /// The router, by index in [`crate::model::Model::routers`].
+    pub router: u32,
+    /// tcp or udp.
+    pub transport: Transport,
+    /// The port, the same on the router and on the machine.
+    pub port: u16,
+    /// The machine.
+    pub machine: MachineId,
+    /// Its address in the router's network.
+    pub address: IpAddr,
+    /// Why: `expose npm.https`.
+    pub reason: String,
+}
+
+/// Says how a machine's ports are guarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// By the firewall of its own bundle, packet by packet.
+    Own(FirewallBackend),
+    /// By the firewall of the Proxmox host, which it is.
+    Proxmox,
+    /// By nothing that labwright writes.
+    Nothing,
+}
+
+impl Plan<'_> {
+    /// Says why a flow is open, in a few words: `expose jellyfin.web`.
+    pub fn reason(&self, flow: &Flow) -> String {
+        match flow.endpoint {
+            Some(id) => format!("{} {}.{}", flow.reason.name(), self.model[id.service].name, self.model.endpoint(id).name),
+            None => flow.reason.name().to_owned(),
+        }
+    }
+
+    /// Names a source of connections: the zone's name, or `containers`.
+    pub fn source_name(&self, from: FlowSource) -> &str {
+        match from {
+            FlowSource::Zone(zone) => &self.model[zone].name,
+            FlowSource::Containers => "containers",
+        }
+    }
+
+    /// Lists what is open on a machine, each port and source once.
+    pub fn openings(&self, machine: MachineId) -> Vec<Opening> {
+        let mut openings: BTreeMap<(Transport, u16, FlowSource), (bool, Vec<&Flow>)> = BTreeMap::new();
+        for flow in self.inbound(machine) {
+            let (published, flows) = openings.entry((flow.transport, flow.port, flow.from)).or_default();
+            *published |= flow.arrival == Arrival::Published;
+            flows.push(flow);
+        }
+        openings
+            .into_iter()
+            .map(|((transport, port, from), (published, mut flows))| {
+                flows.sort_by_key(|flow| flow.reason != FlowReason::Ssh);
+                let mut reasons: Vec<String> = flows.into_iter().map(|flow| self.reason(flow)).collect();
+                reasons.dedup();
+                Opening { transport, port, from, published, reasons }
+            })
+            .collect()
+    }
+
+    /// Lists the networks whose clients go through a machine.
+    pub fn clients(&self, machine: MachineId) -> Vec<Clients> {
+        let planned = self.machine(machine);
+        let mut clients: BTreeMap<NetworkId, Clients> = BTreeMap::new();
+        let empty = |network| Clients { network, targets: Vec::new(), masquerade: false, way_back: self.way_back(network) };
+        for gateway in planned.services.iter().filter_map(|id| self.model[*id].gateway.as_ref()) {
+            clients.entry(gateway.network).or_insert_with(|| empty(gateway.network)).masquerade |= gateway.masquerade;
+        }
+        for forward in &planned.forwards {
+            clients.entry(forward.from).or_insert_with(|| empty(forward.from)).targets.push(forward.to.clone());
+        }
+        clients.into_values().collect()
+    }
+
+    /// Lists what the routers must forward from the internet, IPv4 only: IPv6 needs no translation.
+    pub fn router_forwards(&self) -> Vec<RouterForward> {
+        let from_internet = |flow: &&Flow| matches!(flow.from, FlowSource::Zone(zone) if self.is_internet(zone));
+        let mut forwards = Vec::new();
+        for (router, index) in self.model.routers.iter().zip(0u32..) {
+            for flow in self.flows.iter().filter(from_internet) {
+                let addresses = &self.model[flow.to].addresses;
+                if let Some(address) = addresses.iter().find(|address| address.network == router.network && address.address.is_ipv4()) {
+                    forwards.push(RouterForward {
+                        router: index,
+                        transport: flow.transport,
+                        port: flow.port,
+                        machine: flow.to,
+                        address: address.address,
+                        reason: self.reason(flow),
+                    });
+                }
+            }
+        }
+        forwards.sort();
+        forwards.dedup_by(|one, other| {
+            (one.router, one.transport, one.port, one.machine) == (other.router, other.transport, other.port, other.machine)
+        });
+        forwards
+    }
+
+    /// Says how a machine's ports are guarded.
+    pub fn guard(&self, machine: MachineId) -> Guard {
+        let machine = &self.model[machine];
+        match (machine.kind, machine.firewall) {
+            (MachineKind::Proxmox, _) => Guard::Proxmox,
+            (kind, backend) if kind.is_managed() && backend != FirewallBackend::None => Guard::Own(backend),
+            _ => Guard::Nothing,
+        }
+    }
+
+    /// Returns the addresses of several zones together.
+    pub fn joined(&self, zones: &[ZoneId]) -> CidrSet {
+        let sets: Vec<CidrSet> = zones.iter().map(|zone| self.zone(*zone).set()).collect();
+        CidrSet::union(&sets)
+    }
+
+    /// Names a zone as packet filters can: at most 56 letters, digits, `-` and `_`, no two zones alike.
+    pub fn zone_word(&self, zone: ZoneId) -> String {
+        let name = &self.model[zone].name;
+        let fits = name.len() <= 50 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if fits { format!("zone-{name}") } else { format!("zone_{}", zone.0) }
+    }
+
+    /// Says whether a zone is the internet.
+    pub fn is_internet(&self, zone: ZoneId) -> bool {
+        self.model[zone].kind == ZoneKind::Internet
+    }
+
+    /// Lists the addresses of the machines that know a way to a network behind another machine.
+    fn way_back(&self, network: NetworkId) -> Vec<IpAddr> {
+        let prefixes = &self.model[network].prefixes;
+        let knows = |machine: MachineId, family: &IpNet| self.machine(machine).static_routes.iter().any(|route| route.to == family.trunc());
+        let mut addresses: Vec<IpAddr> = self
+            .model
+            .machines()
+            .flat_map(|(id, machine)| machine.addresses.iter().map(move |address| (id, address.address)))
+            .filter(|(id, address)| prefixes.iter().any(|prefix| prefix.addr().is_ipv4() == address.is_ipv4() && knows(*id, prefix)))
+            .map(|(_, address)| address)
+            .collect();
+        addresses.sort_unstable();
+        addresses
+    }
+}
+
+impl super::ZoneAddresses {
+    /// Returns the exact set of addresses.
+    pub fn set(&self) -> CidrSet {
+        CidrSet::new(&self.include, &self.exclude)
+    }
+}

@@ -1,0 +1,176 @@
+//! Sets of addresses as CIDRs: exact unions and differences, and the shortest lists that packet filters read.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// Is a set of addresses: disjoint prefixes, sorted, none of which could be joined with another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CidrSet(Vec<IpNet>);
+
+/// Is a set as a packet filter reads it: an address is in it when a prefix of `allow` holds it and none of `deny` does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccessList {
+    /// Prefixes let in.
+    pub allow: Vec<IpNet>,
+    /// Prefixes inside `allow` that are not.
+    pub deny: Vec<IpNet>,
+}
+
+impl CidrSet {
+    /// Makes the set of all that is in `include` and in none of `exclude`.
+    pub fn new(include: &[IpNet], exclude: &[IpNet]) -> Self {
+        let mut left = Vec::new();
+        for prefix in IpNet::aggregate(&include.iter().map(IpNet::trunc).collect()) {
+            cut(prefix, exclude, &mut left);
+        }
+        left.sort_unstable();
+        Self(left)
+    }
+
+    /// Joins sets.
+    pub fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
+        let all: Vec<IpNet> = sets.into_iter().flat_map(|set| set.0.iter().copied()).collect();
+        Self::new(&all, &[])
+    }
+
+    /// Lists the prefixes, IPv4 before IPv6.
+    pub fn prefixes(&self) -> &[IpNet] {
+        &self.0
+    }
+
+    /// Says whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// Says whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the shortest list of prefixes let in and holes cut out of them that says the same.
+    ///
+    /// Holes never touch what is in the set, so the list means the same in whatever order it is read, as long as holes come first.
+    pub fn access_list(&self) -> AccessList {
+        let mut list = AccessList::default();
+        for everything in ["0.0.0.0/0", "::/0"].iter().filter_map(|all| all.parse::<IpNet>().ok()) {
+            let inside: Vec<IpNet> = self.0.iter().filter(|prefix| everything.contains(*prefix)).copied().collect();
+            let part = shortest(everything, &inside);
+            list.allow.extend(part.allow);
+            list.deny.extend(part.deny);
+        }
+        list
+    }
+}
+
+/// Adds to `left` what remains of `prefix` without `exclude`.
+fn cut(prefix: IpNet, exclude: &[IpNet], left: &mut Vec<IpNet>) {
+    if exclude.iter().any(|hole| hole.contains(&prefix)) {
+        return;
+    }
+    let holes: Vec<IpNet> = exclude.iter().filter(|hole| prefix.contains(*hole)).copied().collect();
+    if holes.is_empty() {
+        left.push(prefix);
+        return;
+    }
+    for half in halves(prefix) {
+        cut(half, &holes, left);
+    }
+}
+
+/// Finds the shortest list for the part of a set that lies in `prefix`.
+fn shortest(prefix: IpNet, inside: &[IpNet]) -> AccessList {
+    if inside.len() <= 1 {
+        return AccessList { allow: inside.to_vec(), deny: Vec::new() };
+    }
+    let parts: Vec<Vec<IpNet>> =
+        halves(prefix).map(|half| inside.iter().filter(|member| half.contains(*member)).copied().collect()).collect();
+    let mut list = AccessList::default();
+    for (half, part) in halves(prefix).zip(&parts) {
+        let part = shortest(half, part);
+        list.allow.extend(part.allow);
+        list.deny.extend(part.deny);
+    }
+    // Covering both halves at once can only be shorter where both hold something.
+    if parts.iter().all(|part| !part.is_empty()) {
+        let mut deny = Vec::new();
+        cut(prefix, inside, &mut deny);
+        if 1 + deny.len() < list.allow.len() + list.deny.len() {
+            return AccessList { allow: vec![prefix], deny };
+        }
+    }
+    list
+}
+
+/// Splits a prefix in two; a single address has no halves.
+fn halves(prefix: IpNet) -> impl Iterator<Item = IpNet> {
+    prefix.subnets(prefix.prefix_len() + 1).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nets(text: &str) -> Vec<IpNet> {
+        text.split_whitespace().map(|net| net.parse().expect("a prefix")).collect()
+    }
+
+    fn list(include: &str, exclude: &str) -> (String, String) {
+        let join = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let list = CidrSet::new(&nets(include), &nets(exclude)).access_list();
+        (join(&list.allow), join(&list.deny))
+    }
+
+    #[test]
+    fn cuts_exactly() {
+        let set = CidrSet::new(&nets("192.168.1.0/29"), &nets("192.168.1.3/32"));
+        assert_eq!(set.prefixes(), nets("192.168.1.0/31 192.168.1.2/32 192.168.1.4/30"));
+        assert!(CidrSet::new(&nets("10.0.0.0/8"), &nets("0.0.0.0/0")).is_empty());
+        assert_eq!(CidrSet::new(&nets("10.0.0.0/9 10.128.0.0/9 10.1.0.0/16"), &[]).prefixes(), nets("10.0.0.0/8"));
+    }
+
+    #[test]
+    fn lists_are_short() {
+        assert_eq!(list("192.168.1.0/24", "192.168.1.111/32"), ("192.168.1.0/24".into(), "192.168.1.111/32".into()));
+        assert_eq!(list("0.0.0.0/0 ::/0", "192.168.1.0/24 10.8.0.0/24"), ("0.0.0.0/0 ::/0".into(), "10.8.0.0/24 192.168.1.0/24".into()));
+        assert_eq!(list("10.1.0.0/24 10.2.0.0/24", ""), ("10.1.0.0/24 10.2.0.0/24".into(), String::new()));
+    }
+
+    proptest::proptest! {
+        /// Compares with the plain definition, address by address, in a small part of both families.
+        #[test]
+        fn agrees_with_the_definition(
+            include in proptest::collection::vec((0u8..=255, 24u8..=32), 0..6),
+            exclude in proptest::collection::vec((0u8..=255, 24u8..=32), 0..6),
+            other in proptest::collection::vec((0u8..=255, 24u8..=32), 0..4),
+            v6: bool,
+        ) {
+            let address = |last: u8| -> IpAddr {
+                if v6 { format!("2001:db8::{last:x}").parse().expect("v6") } else { IpAddr::from([10, 0, 0, last]) }
+            };
+            let prefixes = |list: &[(u8, u8)]| -> Vec<IpNet> {
+                list.iter()
+                    .map(|(last, length)| IpNet::new(address(*last), if v6 { length + 96 } else { *length }).expect("a prefix").trunc())
+                    .collect()
+            };
+            let (include, exclude, other) = (prefixes(&include), prefixes(&exclude), prefixes(&other));
+            let one = CidrSet::new(&include, &exclude);
+            let both = CidrSet::union([&one, &CidrSet::new(&other, &[])]);
+            let list = both.access_list();
+            let holds = |nets: &[IpNet], address: IpAddr| nets.iter().any(|net| net.contains(&address));
+            for last in 0..=255 {
+                let address = address(last);
+                let wanted = holds(&include, address) && !holds(&exclude, address);
+                proptest::prop_assert_eq!(one.contains(address), wanted);
+                let wanted = wanted || holds(&other, address);
+                proptest::prop_assert_eq!(both.contains(address), wanted);
+                proptest::prop_assert_eq!(holds(&list.allow, address) && !holds(&list.deny, address), wanted);
+            }
+            proptest::prop_assert!(list.allow.len() + list.deny.len() <= both.prefixes().len());
+            for (index, prefix) in both.prefixes().iter().enumerate() {
+                proptest::prop_assert!(both.prefixes()[index + 1..].iter().all(|later| !later.contains(prefix) && !prefix.contains(later)));
+            }
+        }
+    }
+}

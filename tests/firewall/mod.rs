@@ -1,0 +1,7 @@
+//! The firewall that is emitted: what it says, and what it lets through.
+
+mod lab;
+mod packets;
+mod texts;
+mod transition;
+mod wire;
