@@ -5,6 +5,7 @@
 //! Each file's tests hold a sample that must be refused: a check that cannot fail proves nothing.
 
 mod archive;
+mod bundle;
 mod caddy;
 mod cloud_init;
 mod compose;
@@ -20,6 +21,25 @@ mod structured;
 mod systemd;
 mod ufw;
 
+#[allow(unused_imports, reason = "not every consumer is asked by other tests at all times")]
+pub use self::{
+    archive::tar_listings,
+    bundle::bundle,
+    caddy::caddy,
+    cloud_init::cloud_init_user_data,
+    compose::compose,
+    fail2ban::fail2ban,
+    monitoring::{amtool, promtool_config, promtool_rules, promtool_test_rules},
+    netplan::netplan,
+    nftables::nftables,
+    nginx::nginx,
+    pve_firewall::pve_firewall,
+    restic::{RoundTrip, restic},
+    shellcheck::shellcheck,
+    structured::{json, json_schema, yaml},
+    systemd::{systemd_calendar, systemd_verify},
+    ufw::ufw,
+};
 pub use crate::trixie::available;
 pub use nftables::nftables;
 pub use shellcheck::shellcheck;
