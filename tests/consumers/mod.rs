@@ -41,10 +41,6 @@ pub use self::{
     ufw::ufw,
 };
 pub use crate::trixie::available;
-pub use nftables::nftables;
-pub use shellcheck::shellcheck;
-pub use systemd::systemd_verify;
-pub use ufw::ufw;
 
 use crate::trixie::{Room, text};
 use std::path::Path;
