@@ -267,7 +267,8 @@ impl Artifacts {
     /// Adds the step `NN-name.sh`; `inputs` are the paths below `payload/` whose change makes it run again (nothing: always).
     pub fn step(&mut self, phase: Phase, number: u8, name: &str, inputs: &[&str], body: &str, origin: Vec<Origin>) {
         let inputs = if inputs.is_empty() { String::new() } else { format!("# inputs: {}\n", inputs.join(" ")) };
-        let script = format!("#!/bin/sh\n{inputs}set -eu\n{body}");
+        // A value of the lab may hold a dollar or a backquote, and then it means just that.
+        let script = format!("#!/bin/sh\n{inputs}# shellcheck disable=SC2016\nset -eu\n{body}");
         self.add(format!("{}/{number:02}-{name}.sh", phase.folder()), Kind::Shell, script, origin);
     }
 }

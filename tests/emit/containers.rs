@@ -1,0 +1,153 @@
+//! Compose files, asked of docker-compose itself: it must see every value as the lab wrote it.
+
+use serde_json::Value;
+
+use super::lab::{Compiled, compile};
+use crate::trixie::{Room, text};
+
+const LAB: &str = r#"
+edition 1
+lab home version="1.0"
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+secret token
+host box kind=debian { os debian-13; address lan "192.168.1.2" nic=eth0; }
+"#;
+
+/// Holds what YAML, compose and sh each would like to read as something else.
+const HOSTILE: &str = r#"$HOME ${HOME} $$ {{x}} 'q' "d" \ # no: yes, 0755 12:30:45"#;
+
+fn module(body: &str) -> String {
+    format!("edition 1\nmodule thing version=\"1.0\" {{ summary \"Thing\"; {body} }}\n")
+}
+
+fn lab(body: &str, service: &str) -> Compiled {
+    let service = format!("service thing on=box {{ {service} }}\n");
+    compile(&[("lab.kdl", LAB), ("services.kdl", &service), ("modules/thing/module.kdl", &module(body))])
+}
+
+/// Returns what docker-compose makes of the compose file; nothing where it can't be asked.
+fn as_compose_sees(compiled: &Compiled, before: &str) -> Option<Value> {
+    let folder = tempfile::tempdir().expect("a folder");
+    compiled.unpack("box", folder.path());
+    let script = format!("cd /payload\n{before}\ndocker-compose -f compose/compose.yaml config --format json");
+    let answer = Room::new()?.show(folder.path(), "/payload").sh(&script, &[]);
+    assert!(answer.status.success() && answer.stderr.is_empty(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+    Some(serde_json::from_slice(&answer.stdout).expect("JSON"))
+}
+
+#[test]
+fn a_value_reaches_the_container_as_written() {
+    let body = format!(
+        r##"container thing {{
+            image "x/thing:1.0"
+            env A #"{HOSTILE}"#
+            env B "0755"
+            env C "yes"
+            env D "12:30:45"
+            env E " "
+            command #"{HOSTILE}"# "--flag=~"
+            label note #"{HOSTILE}"#
+            sysctl "net.core.somaxconn" 1024
+        }}"##
+    );
+    let compiled = lab(&body, "");
+    let Some(seen) = as_compose_sees(&compiled, "") else { return };
+    let thing = &seen["services"]["thing"];
+    // Compose prints its own file again, so a dollar is doubled there too.
+    let written = HOSTILE.replace('$', "$$");
+    for (name, value) in [("A", written.as_str()), ("B", "0755"), ("C", "yes"), ("D", "12:30:45"), ("E", " ")] {
+        assert_eq!(thing["environment"][name], value, "{name}");
+    }
+    assert_eq!(thing["command"], serde_json::json!([written, "--flag=~"]));
+    assert_eq!(thing["labels"]["note"], written);
+    assert_eq!(thing["sysctls"]["net.core.somaxconn"], "1024");
+}
+
+#[test]
+fn what_the_language_does_not_model_goes_over_ours() {
+    let compiled = lab(
+        "container thing { image \"x/thing:1.0\"; }",
+        "raw compose.restart \"no\"\n raw compose.mem_swappiness 10\n raw compose.domainname \"$HOME\"",
+    );
+    let Some(seen) = as_compose_sees(&compiled, "") else { return };
+    let thing = &seen["services"]["thing"];
+    assert_eq!(thing["restart"], "no");
+    assert_eq!(thing["mem_swappiness"], "10");
+    assert_eq!(thing["domainname"], "$$HOME");
+}
+
+#[test]
+fn a_secret_that_only_a_variable_takes_arrives_whatever_is_in_it() {
+    let compiled = lab("container thing { image \"x/thing:1.0\"; secret token value-variable=TOKEN; }", "");
+    let step = compiled.text("box", "activate.d/58-secret-variables.sh");
+    assert!(!step.contains("# inputs:"), "a value that changes on the machine alone must reach the container");
+    for secret in [HOSTILE, r"ends in \", r#"\"$x\n"#, "two\nlines", "$(id)`id`"] {
+        let before = format!(
+            "mkdir -p /etc/labwright/secrets && cat >/etc/labwright/secrets/token <<'END'\n{secret}\nEND\n\
+             sh activate.d/58-secret-variables.sh && sh activate.d/58-secret-variables.sh\n\
+             [ \"$(stat -c %a /etc/labwright/env/thing.env)\" = 600 ]"
+        );
+        let Some(seen) = as_compose_sees(&compiled, &before) else { return };
+        assert_eq!(seen["services"]["thing"]["environment"]["TOKEN"], secret.replace('$', "$$"));
+    }
+}
+
+#[test]
+fn a_container_is_recreated_for_a_file_that_it_mounts_and_for_no_other() {
+    let module = module(
+        "file a.conf from=\"a.j2\" at=\"/etc/a.conf\" container=one\n option word type=text\n\
+         container one { image \"x/one:1.0\"; }\n container two { image \"x/two:1.0\"; }",
+    );
+    let table = |word: &str| {
+        let service = format!("service thing on=box {{ word \"{word}\"; }}\n");
+        let files =
+            [("lab.kdl", LAB), ("s.kdl", &service), ("modules/thing/module.kdl", &module), ("modules/thing/a.j2", "{{ opt.word }}\n")];
+        compile(&files).text("box", "compose/containers.tsv").lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (before, after) = (table("x"), table("y"));
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1], after[1]);
+}
+
+#[test]
+fn a_file_in_a_mounted_folder_is_reloaded_where_a_signal_is_known() {
+    let module = module(
+        "file a.conf from=\"a.j2\"\n option word type=text\n\
+         container thing { image \"x/one:1.0\"; mount (ref)service.config at=\"/etc/thing\" read-only=#true; reload HUP; }",
+    );
+    let compiled = |word: &str| {
+        let service = format!("service thing on=box {{ word \"{word}\"; }}\n");
+        compile(&[("lab.kdl", LAB), ("s.kdl", &service), ("modules/thing/module.kdl", &module), ("modules/thing/a.j2", "{{ opt.word }}\n")])
+    };
+    let (before, after) = (compiled("x"), compiled("y"));
+    assert_eq!(before.text("box", "compose/compose.yaml"), after.text("box", "compose/compose.yaml"));
+    let reload = after.text("box", "activate.d/70-reload-thing.sh");
+    assert!(reload.contains("# inputs: thing/a.conf\n") && reload.contains("--signal HUP thing"), "{reload}");
+}
+
+#[test]
+fn a_network_that_is_anothers_comes_and_goes_with_it() {
+    let module = module("option tag type=text\n container thing { image (f)\"x/vpn:{opt.tag}\"; cap-add NET_ADMIN; }");
+    let inner = "edition 1\nmodule inner version=\"1.0\" { summary \"Inner\"\n container inner { image \"x/in:1\"; network service service=thing; }\n\
+                 provides web container=inner port=80 protocol=http }\n";
+    let compiled = |tag: &str| {
+        let services = format!("service thing on=box {{ tag \"{tag}\"; }}\nservice inner on=box {{ expose web to=lan; }}\n");
+        compile(&[("lab.kdl", LAB), ("s.kdl", &services), ("modules/thing/module.kdl", &module), ("modules/inner/module.kdl", inner)])
+    };
+    let (before, after) = (compiled("1"), compiled("2"));
+    let row = |compiled: &Compiled| compiled.text("box", "compose/containers.tsv").lines().next().map(str::to_owned);
+    assert_ne!(row(&before), row(&after), "its network is gone with the old container");
+    let Some(seen) = as_compose_sees(&before, "") else { return };
+    assert_eq!(seen["services"]["inner"]["network_mode"], "service:thing");
+    assert_eq!(seen["services"]["inner"].get("ports"), None);
+    assert_eq!(seen["services"]["thing"]["ports"][0]["published"], "80");
+    assert_eq!(seen["services"]["inner"]["depends_on"]["thing"]["restart"], true);
+}
+
+#[test]
+fn names_that_yaml_takes_for_values_stay_names() {
+    let module = "edition 1\nmodule no version=\"1.0\" { summary \"No\"\n container no { image \"x/no:1.0\"; env y \"1\"; env \"null\" \"2\"; }; }\n";
+    let compiled = compile(&[("lab.kdl", LAB), ("s.kdl", "service no on=box\n"), ("modules/no/module.kdl", module)]);
+    let Some(seen) = as_compose_sees(&compiled, "") else { return };
+    assert_eq!(seen["services"]["no"]["environment"], serde_json::json!({"y": "1", "null": "2"}));
+}

@@ -1,0 +1,69 @@
+//! Labs in a temporary folder, compiled to the files of their machines.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use labwright::artifact::Artifacts;
+use labwright::compile::check;
+use labwright::diag::{Diagnostics, Severity};
+use labwright::emit::{self, Context, Shared};
+use labwright::plan::build::plan;
+use labwright::source::read_lab;
+
+/// Is what a lab compiles to.
+pub struct Compiled {
+    /// The files of each machine.
+    pub machines: BTreeMap<String, Artifacts>,
+    /// The findings of the emitters, as `code: message`.
+    pub findings: Vec<String>,
+}
+
+impl Compiled {
+    /// Returns a file's text.
+    pub fn text(&self, machine: &str, path: &str) -> &str {
+        let file = self.machines[machine].files.get(path).unwrap_or_else(|| panic!("{machine} has no {path}"));
+        std::str::from_utf8(&file.bytes).expect("emitted files are text")
+    }
+
+    /// Writes a machine's payload into a folder.
+    pub fn unpack(&self, machine: &str, folder: &Path) {
+        for (path, file) in &self.machines[machine].files {
+            let to = folder.join(path);
+            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder of the payload");
+            std::fs::write(to, &file.bytes).expect("a file of the payload");
+        }
+    }
+}
+
+/// Compiles the lab in a folder.
+fn compile_folder(folder: &Path) -> Compiled {
+    let sources = read_lab(folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
+    let checked = check(&sources);
+    assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{:#?}", say(&checked.diagnostics));
+    let model = checked.model.expect("a lab");
+    let plan = plan(&model);
+    let shared = Shared::default();
+    let (mut machines, mut findings) = (BTreeMap::new(), Vec::new());
+    for (machine, facts) in model.machines() {
+        let mut found = Diagnostics::default();
+        let context = Context { plan: &plan, machine, sources: &sources, shared: &shared };
+        machines.insert(facts.name.clone(), emit::emit(&context, &mut found));
+        findings.extend(say(&found));
+    }
+    Compiled { machines, findings }
+}
+
+/// Compiles a lab given as files.
+pub fn compile(files: &[(&str, &str)]) -> Compiled {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the lab");
+        std::fs::write(path, text).expect("a file of the lab");
+    }
+    compile_folder(folder.path())
+}
+
+fn say(diagnostics: &Diagnostics) -> Vec<String> {
+    diagnostics.iter().map(|one| format!("{}: {}", one.code.name, one.message)).collect()
+}

@@ -1,0 +1,158 @@
+//! What a machine is set up with, asked of cloud-init, netplan, systemd and shellcheck, for values that each would like to misread.
+
+use std::path::Path;
+
+use super::lab::compile;
+use crate::consumers;
+use crate::trixie::{Room, text};
+
+const HOSTILE_LAB: &str = r##"
+edition 1
+lab home version="1.0" { domain "example.org"; timezone "Europe/Brussels"; }
+admin ada { ssh-key #"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa it: "yes" # 'x' $HOME {{ y }}"#; }
+network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" gateway6="fd00:1::1" dns="192.168.1.1,fd00:1::1"
+network store cidr="10.0.0.0/24"
+host nas kind=unmanaged { address lan "192.168.1.3"; address store "10.0.0.3"; export media path="/volume1/media"; }
+host pve kind=proxmox version="8.4" {
+    address lan "192.168.1.100" nic=eno1 bridge=vmbr0
+    address store "10.0.0.100" nic=eno2 bridge=vmbr1
+    disk one device="/dev/disk/by-id/one" size="1TB"
+    pool tank-ssd disk=one { dataset app-data; }
+}
+vm media id=101 on=pve {
+    os debian-12
+    cores 2
+    memory "4GiB"
+    disk root size="20GiB"
+    address lan "192.168.1.101"
+    address lan "fd00:1::101"
+    address store "10.0.0.101"
+    share tank-ssd.app-data at="/mnt/app-data" via=virtiofs
+    share nas.media at="/mnt/media" via=nfs read-only=#true
+    ssh from=lan port=2222
+}
+host pi kind=debian arch=arm64 { os debian-13; address lan "192.168.1.4" nic=eth0; }
+"##;
+
+/// Uses the modules whose containers this page is about.
+const SERVICES: &str = r#"
+secret photos-database
+secret proxy-admin-password
+service jellyfin on=pi { library "/srv/films" "/srv/music"; expose web to=lan; }
+service proxy module=nginx-proxy-manager on=media { expose http to=internet; }
+service immich on=media {
+    uploads "/mnt/app-data/photos"
+    database-password (secret)photos-database
+    route "photos.example.org" to=web via=proxy from=internet
+}
+"#;
+
+const MODULE: &str = r##"
+edition 1
+module thing version="1.0" {
+    summary #"| `x` <b> [a](javascript:b) # $HOME"#
+    container thing { image "x/thing:1.0"; }
+    package thing-tools
+    sysctl "net.ipv4.ip_forward" 1
+    state data path=(f)"{machine.appdata}/it's $HOME/data" owner=1000 group=1000 mode="0750"
+    unit "thing.service" {
+        section Unit { set Description "50% of 100 %H"; }
+        section Service { set Type oneshot; set ExecStart "/bin/true"; }
+        section Install { set WantedBy multi-user.target; }
+    }
+}
+"##;
+
+fn accepted(answer: Result<(), String>) {
+    answer.unwrap_or_else(|words| panic!("{words}"));
+}
+
+/// Asks every reader of a payload's files.
+fn ask_all(payload: &Path) {
+    let cloud_init = payload.join("cloud-init");
+    if cloud_init.exists() {
+        accepted(consumers::cloud_init_user_data(&cloud_init.join("user-data")));
+        accepted(consumers::netplan(&cloud_init.join("network-config")));
+    }
+    for folder in ["check.d", "activate.d", "health.d"] {
+        let Ok(steps) = std::fs::read_dir(payload.join(folder)) else { continue };
+        for step in steps {
+            accepted(consumers::shellcheck(&step.expect("a step").path()));
+        }
+    }
+    if payload.join("compose").exists() {
+        accepted(consumers::compose(&payload.join("compose/compose.yaml")));
+    }
+}
+
+#[test]
+fn the_readers_take_what_the_labs_become() {
+    let hostile = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let modules = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", SERVICES)]);
+    for lab in [hostile, modules] {
+        for machine in lab.machines.keys() {
+            let folder = tempfile::tempdir().expect("a folder");
+            lab.unpack(machine, folder.path());
+            ask_all(folder.path());
+        }
+    }
+}
+
+#[test]
+fn the_first_boot_of_a_hostile_lab() {
+    let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let user_data = lab.text("media", "cloud-init/user-data");
+    let without_labctl: String = user_data.lines().filter(|line| !line.contains("content: 'H4s")).map(|line| format!("{line}\n")).collect();
+    crate::snapshots::assert_snapshot("emit", "cloud-init-user-data", &without_labctl);
+    crate::snapshots::assert_snapshot("emit", "cloud-init-network-config", lab.text("media", "cloud-init/network-config"));
+    crate::snapshots::assert_snapshot("emit", "runbook", lab.text("media", "RUNBOOK.md"));
+}
+
+#[test]
+fn mounts_are_named_as_systemd_names_them() {
+    let lab = compile(&[("lab.kdl", HOSTILE_LAB)]);
+    let destinations: Vec<&str> =
+        lab.machines["media"].installs.iter().map(|install| install.destination.as_str()).filter(|path| path.ends_with(".mount")).collect();
+    assert_eq!(destinations, ["/etc/systemd/system/mnt-app\\x2ddata.mount", "/etc/systemd/system/mnt-media.mount"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    lab.unpack("media", folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        cp /payload/systemd/mount-0.mount '/etc/systemd/system/mnt-app\x2ddata.mount'
+        cp /payload/systemd/mount-1.mount /etc/systemd/system/mnt-media.mount
+        [ "$(systemd-escape --path --suffix=mount /mnt/app-data)" = 'mnt-app\x2ddata.mount' ]
+        ! systemd-analyze verify --man=no /etc/systemd/system/*.mount 2>&1 | grep -v 'docker.service'
+    "#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
+fn a_percent_in_a_unit_is_a_percent() {
+    let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    assert!(lab.text("media", "systemd/thing.service").contains("Description=50%% of 100 %%H\n"));
+    assert!(lab.text("media", "systemd/units.tsv").lines().any(|row| row == "thing.service\tenable-start"));
+}
+
+#[test]
+fn folders_are_made_with_owner_and_mode_and_then_left_alone() {
+    let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    lab.unpack("media", folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        step=/payload/activate.d/25-folders.sh
+        sh $step
+        data="/srv/appdata/it's \$HOME/data"
+        [ -d "$data" ] || data="/mnt/app-data/it's \$HOME/data"
+        [ "$(stat -c '%u %g %a' "$data")" = '1000 1000 750' ]
+        echo kept >"$data/file"
+        chown 33 "$data/file"
+        chmod 0700 "$data"
+        sh $step
+        [ "$(stat -c '%u %g %a' "$data")" = '1000 1000 750' ]
+        [ "$(stat -c %u "$data/file")" = 33 ]
+    "#;
+    let answer = room.show(folder.path(), "/payload").sh(&format!("set -e\n{script}"), &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}

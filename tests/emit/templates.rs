@@ -1,0 +1,90 @@
+//! The files that modules make with templates: what they see, and what is said when one fails.
+
+use super::lab::{Compiled, compile};
+
+const LAB: &str = r#"
+edition 1
+lab home version="1.0" { domain "example.org"; email "me@example.org"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+host box kind=debian { os debian-13; address lan "192.168.1.2" nic=eth0; }
+host other kind=debian { os debian-13; address lan "192.168.1.3" nic=eth0; }
+"#;
+
+const PROVIDER: &str = "edition 1\nmodule store version=\"1.0\" { summary \"Store\"\n container store { image \"x/store:1\"; }\n\
+                        provides api container=store port=3100 protocol=http role=store path=\"/ready\" }\n";
+
+fn rendered(file: &str, template: &str, options: &str) -> Compiled {
+    let module = format!(
+        "edition 1\nmodule thing version=\"1.0\" {{ summary \"Thing\"\n option word type=text\n option words type=text list=#true\n\
+         state data path=(f)\"{{machine.appdata}}/thing\"\n needs stores role=store optional=#true\n\
+         file \"{file}\" from=\"t.j2\"\n container thing {{ image \"x/thing:1\"; }}\n}}\n"
+    );
+    let services = format!("service thing on=box {{ {options} }}\nservice store on=other\nservice near module=store on=box\n");
+    compile(&[
+        ("lab.kdl", LAB),
+        ("s.kdl", &services),
+        ("modules/thing/module.kdl", &module),
+        ("modules/thing/t.j2", template),
+        ("modules/store/module.kdl", PROVIDER),
+    ])
+}
+
+#[test]
+fn templates_see_the_service_its_needs_and_the_lab() {
+    let template = "{{ opt.word }} {{ service.name }} {{ service.folder }} {{ machine.address }} {{ state.data }} {{ lab.email }}\n\
+                    {% for need in need.stores %}{{ need.service }} {{ need.url }} {{ need.machine }}\n{% endfor %}\
+                    {% for name, address in lab.names|items %}{{ name }} {{ address }}\n{% endfor %}\
+                    {% for machine in lab.machines %}{{ machine.name }} {{ machine.zone }}\n{% endfor %}\
+                    {{ opt.words|join(\",\") }}\n";
+    let compiled = rendered("thing.conf", template, "word \"w\"; words a b");
+    assert_eq!(
+        compiled.text("box", "thing/thing.conf"),
+        "w thing /etc/labwright/services/thing 192.168.1.2 /srv/appdata/thing me@example.org\n\
+         near http://near:3100 box\nstore http://192.168.1.3:3100 other\n\
+         box.example.org 192.168.1.2\nother.example.org 192.168.1.3\n\
+         box lan\nother lan\na,b\n"
+    );
+    assert_eq!(compiled.findings, Vec::<String>::new());
+}
+
+#[test]
+fn a_value_is_written_as_the_files_kind_reads_it() {
+    let hostile = r##"word #"a'b"c: $x {{y}} <z>"#"##;
+    let cases = [
+        ("thing.yaml", r#""a'b\"c: $x {{y}} <z>""#),
+        ("thing.json", r#""a'b\"c: $x {{y}} <z>""#),
+        ("thing.sh", r#"'a'\''b"c: $x {{y}} <z>'"#),
+        ("thing.conf", r#"a'b"c: $x {{y}} <z>"#),
+        ("thing.xml", "a&#39;b&#34;c: $x {{y}} &#60;z&#62;"),
+    ];
+    for (file, expected) in cases {
+        let compiled = rendered(file, "{{ opt.word }}", hostile);
+        assert_eq!(compiled.text("box", &format!("thing/{file}")), expected, "{file}");
+    }
+}
+
+#[test]
+fn a_template_that_fails_is_a_finding() {
+    let cases = [
+        ("{{ opt.wrod }}", "undefined value"),
+        ("{{ lab.nothing }}", "undefined value"),
+        ("{% if opt.word %}", "syntax error: unexpected end of input"),
+        ("{{ opt.words }}", "a list or record can't stand in a line"),
+        ("{% for i in range(9) %}{% endfor %}", "range"),
+    ];
+    for (template, words) in cases {
+        let compiled = rendered("thing.conf", template, "word \"w\"; words a b");
+        assert!(
+            compiled.findings.iter().any(|finding| finding.starts_with("template-error: ") && finding.contains(words)),
+            "{template}: {:?}",
+            compiled.findings
+        );
+        assert!(!compiled.machines["box"].files.contains_key("thing/thing.conf"));
+    }
+}
+
+#[test]
+fn a_line_break_can_t_leave_its_line() {
+    let compiled = rendered("thing.conf", "{{ opt.word }}", "word \"a\\nb\"");
+    assert!(compiled.findings[0].contains("line break"), "{:?}", compiled.findings);
+}
