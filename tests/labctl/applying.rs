@@ -48,6 +48,21 @@ fn a_machine_goes_from_nothing_to_a_release_to_the_next_and_back() {
 }
 
 #[test]
+fn a_release_that_leaves_the_machine_as_it_is_changes_only_its_name() {
+    under_each_shell(|machine| {
+        machine.apply(&machine.bundle(&Payload::sample())).exits(0);
+        let older = Payload::sample();
+        let mut same = Payload::sample();
+        same.version = 3;
+        machine.calls();
+        machine.apply(&machine.bundle(&same)).exits(0).says("nothing to do");
+        assert!(!machine.calls().contains("nft -f"));
+        assert_eq!(machine.whole(), "2025.3.0");
+        machine.apply(&machine.bundle(&older)).exits(3).says("replayed");
+    });
+}
+
+#[test]
 fn only_the_steps_whose_inputs_changed_run() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();

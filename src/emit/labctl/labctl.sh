@@ -36,9 +36,9 @@ IFS='
 TAB='	'
 
 FORMAT='labwright.bundle/1'
-UNPACKED_LIMIT=$((64 * 1024 * 1024)) # a bundle is text; more than this is a bomb
-REVERT_EVERY=15                      # seconds between two looks of the armed timer
-RETRY_EVERY=300                      # seconds before it tries a revert again that has failed
+UNPACKED_LIMIT=$((256 * 1024 * 1024)) # as the compiler's own reader has it; more than this is a bomb
+REVERT_EVERY=15                       # seconds between two looks of the armed timer
+RETRY_EVERY=300                       # seconds before it tries a revert again that has failed
 
 ROOT=${LABWRIGHT_ROOT:-}
 BASE=$ROOT/var/lib/labwright
@@ -1326,6 +1326,7 @@ verb_apply() {
     make_plan "$UNPACKED" "$(generation "$old")"
     show_plan
     if [ "$CHANGES" = false ]; then
+        note_release "$id"
         record "nothing to do: $(described "$id") is current"
         exit 0
     fi
@@ -1353,15 +1354,26 @@ preflight() {
     point checked
 }
 
+# A later release may hold the same payload: then only what the generation is called changes.
+note_release() {
+    cmp -s "$UNPACKED/BUNDLE" "$STATE/gen/$1/BUNDLE" && return 0
+    mv -f "$UNPACKED/manifest.json" "$STATE/gen/$1/manifest.json" && mv -f "$UNPACKED/BUNDLE" "$STATE/gen/$1/BUNDLE" ||
+        refuse "cannot write to $STATE/gen/$1"
+    flush
+    record "$1 is $(value_of "$STATE/gen/$1" version) as well"
+}
+
 # Moves the verified bundle to gen/<id>, whole or not at all.
 adopt_staged() {
     mkdir -p "$STATE/gen" || refuse "cannot write to $STATE"
     if [ -d "$STATE/gen/$1" ] && closed_world "$STATE/gen/$1" >/dev/null; then
-        : # an earlier apply brought it
+        note_release "$1" # an earlier apply brought it
     else
-        rm -rf "$STATE/gen/$1"
+        rm -rf "$STATE/gen/.gone"
+        [ ! -d "$STATE/gen/$1" ] || mv -T "$STATE/gen/$1" "$STATE/gen/.gone"
         flush
         mv -T "$UNPACKED" "$STATE/gen/$1" || refuse "cannot write to $STATE/gen"
+        rm -rf "$STATE/gen/.gone"
     fi
     rm -rf "$STAGED"
     flush
