@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
-const LABCTL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/emit/labctl/labctl.sh");
+pub const LABCTL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/emit/labctl/labctl.sh");
 const MAKE_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/labctl/make-bundle.sh");
 
 /// The login that applies, and another that began later: client address and port, server address and port.
@@ -58,17 +58,22 @@ fn under_each_shell(scenario: impl Fn(Machine)) {
 
 /// The files of a bundle's `payload/`, and what its `BUNDLE` says.
 #[derive(Clone)]
-struct Payload {
+pub struct Payload {
     files: Vec<(String, String)>,
-    version: u32,
+    pub version: u32,
     lab: &'static str,
     machine: &'static str,
 }
 
 impl Payload {
+    /// Returns a machine that does nothing.
+    pub fn empty() -> Self {
+        Self { files: Vec::new(), version: 1, lab: "home", machine: "intranet" }
+    }
+
     /// Returns a small but whole machine: a firewall, a container, a unit, files and steps.
     fn sample() -> Self {
-        let mut payload = Self { files: Vec::new(), version: 1, lab: "home", machine: "intranet" };
+        let mut payload = Self::empty();
         payload.set("labctl", "#!/bin/sh\n");
         payload.set("etc/app.conf", "level 1\n");
         payload.set("systemd/app.service", "[Service]\nExecStart=/bin/true\n");
@@ -112,7 +117,7 @@ impl Payload {
         payload
     }
 
-    fn set(&mut self, path: &str, text: &str) {
+    pub fn set(&mut self, path: &str, text: &str) {
         self.remove(path);
         self.files.push((path.into(), text.into()));
     }
@@ -121,7 +126,7 @@ impl Payload {
         self.files.retain(|(known, _)| known != path);
     }
 
-    fn install(&mut self, rows: &[(&str, &str)]) {
+    pub fn install(&mut self, rows: &[(&str, &str)]) {
         let mut table = String::new();
         for (src, dst) in rows {
             writeln!(table, "{src}\t{dst}\troot\troot\t0644").unwrap();
@@ -129,7 +134,7 @@ impl Payload {
         self.set("install.tsv", &table);
     }
 
-    fn step(&mut self, path: &str, inputs: &str, body: &str) {
+    pub fn step(&mut self, path: &str, inputs: &str, body: &str) {
         let header = if inputs.is_empty() { String::new() } else { format!("# inputs: {inputs}\n") };
         self.set(path, &format!("#!/bin/sh\n{header}set -e\n{body}\n"));
     }
@@ -212,28 +217,13 @@ impl Machine {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Makes a bundle; the shell text `meddle` may spoil its tree before it is packed.
+    /// Makes a bundle whose tree the shell text `meddle` spoils before it is packed.
     fn spoilt_bundle(&self, payload: &Payload, meddle: &str, tar_extra: &str) -> PathBuf {
-        let source = TempDir::new().unwrap();
-        for (path, text) in &payload.files {
-            let path = source.path().join("payload").join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let version = payload.version;
-        let out = run(Command::new("sh")
-            .arg(MAKE_BUNDLE)
-            .arg(source.path())
-            .arg(self.folder.path().join("out"))
-            .args([format!("2025.{version}.0"), format!("20250000{version:02}000000")])
-            .args([payload.lab, payload.machine])
-            .env("MEDDLE", meddle)
-            .env("TAR_EXTRA", tar_extra));
-        PathBuf::from(out.trim())
+        pack_spoilt(payload, &self.folder.path().join("out"), meddle, tar_extra)
     }
 
     fn bundle(&self, payload: &Payload) -> PathBuf {
-        self.spoilt_bundle(payload, "", "")
+        pack(payload, &self.folder.path().join("out"))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -334,6 +324,30 @@ impl Waiting {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+/// Makes a bundle in the folder `out` and returns its path.
+pub fn pack(payload: &Payload, out: &Path) -> PathBuf {
+    pack_spoilt(payload, out, "", "")
+}
+
+fn pack_spoilt(payload: &Payload, out: &Path, meddle: &str, tar_extra: &str) -> PathBuf {
+    let source = TempDir::new().unwrap();
+    for (path, text) in &payload.files {
+        let path = source.path().join("payload").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let version = payload.version;
+    let out = run(Command::new("sh")
+        .arg(MAKE_BUNDLE)
+        .arg(source.path())
+        .arg(out)
+        .args([format!("2025.{version}.0"), format!("20250000{version:02}000000")])
+        .args([payload.lab, payload.machine])
+        .env("MEDDLE", meddle)
+        .env("TAR_EXTRA", tar_extra));
+    PathBuf::from(out.trim())
 }
 
 /// Returns the path of a file of the lab's state.
