@@ -14,6 +14,7 @@ pub mod labctl;
 pub mod machine;
 pub mod npm;
 pub mod prometheus;
+pub mod proxmox_firewall;
 pub mod render;
 pub mod runbook;
 pub mod service_files;
@@ -91,6 +92,7 @@ pub const EMITTERS: &[Emitter] = &[
     machine::EMITTER,
     npm::EMITTER,
     prometheus::EMITTER,
+    proxmox_firewall::EMITTER,
     runbook::EMITTER,
     service_files::EMITTER,
     storage::EMITTER,

@@ -157,10 +157,11 @@ impl Plan<'_> {
         CidrSet::union(&sets)
     }
 
-    /// Names a zone as packet filters can: at most 56 letters, digits, `-` and `_`, no two zones alike.
+    /// Names a zone as packet filters can: at most 56 small letters, digits, `-` and `_`, no two zones alike.
     pub fn zone_word(&self, zone: ZoneId) -> String {
         let name = &self.model[zone].name;
-        let fits = name.len() <= 50 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let fits =
+            name.len() <= 50 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_');
         if fits { format!("zone-{name}") } else { format!("zone_{}", zone.0) }
     }
 

@@ -2,7 +2,7 @@
 
 use super::way::{self, Place};
 use super::{Arrival, Flow, FlowReason, FlowSource, Published};
-use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, ZoneId};
+use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, ShareSource, ShareTransport, Transport, ZoneId};
 use crate::source::Span;
 
 /// Is what the connections of a lab come to.
@@ -50,19 +50,25 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
     }
     for (id, machine) in model.machines() {
         for access in &machine.ssh {
-            builder.flows.push(Flow {
-                to: id,
-                port: access.port,
-                transport: crate::model::Transport::Tcp,
-                from: FlowSource::Zone(access.from),
-                arrival: Arrival::Host,
-                reason: FlowReason::Ssh,
-                endpoint: None,
-                span: access.span,
-            });
+            builder.flows.push(to_machine(id, access.port, access.from, FlowReason::Ssh, access.span));
+        }
+        for share in machine.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
+            let server = match share.source {
+                ShareSource::Dataset(dataset) => dataset.machine,
+                ShareSource::Export(server, _) => server,
+            };
+            builder.flows.push(to_machine(server, NFS, machine.own_zone, FlowReason::Share, share.span));
         }
     }
     builder.finish()
+}
+
+/// NFS 4 needs this port alone.
+const NFS: u16 = 2049;
+
+fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {
+    let (from, arrival) = (FlowSource::Zone(from), Arrival::Host);
+    Flow { to, port, transport: Transport::Tcp, from, arrival, reason, endpoint: None, span }
 }
 
 struct Builder<'m> {

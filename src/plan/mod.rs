@@ -139,6 +139,8 @@ pub enum FlowReason {
     Scrape,
     /// A service needs it.
     Need,
+    /// A machine mounts a folder of another by NFS.
+    Share,
     /// `ssh`.
     Ssh,
 }
@@ -152,6 +154,7 @@ impl FlowReason {
             Self::Proxy => "proxy",
             Self::Scrape => "scrape",
             Self::Need => "need",
+            Self::Share => "share",
             Self::Ssh => "ssh",
         }
     }

@@ -47,6 +47,7 @@ pub use cloud_init::cloud_init_user_data;
 pub use compose::compose;
 pub use netplan::netplan;
 pub use nftables::nftables;
+pub use pve_firewall::pve_firewall;
 pub use shellcheck::shellcheck;
 pub use systemd::systemd_verify;
 pub use ufw::ufw;

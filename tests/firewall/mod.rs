@@ -1,5 +1,6 @@
 //! The firewall that is emitted: what it says, and what it lets through.
 
+mod hypervisor;
 mod lab;
 mod packets;
 mod texts;

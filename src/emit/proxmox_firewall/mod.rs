@@ -1,0 +1,147 @@
+//! The access model once more at the hypervisor: what a guest's own firewall refuses does not even reach it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::firewall::host_or_prefix;
+use super::render::Templates;
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, Kind, Phase};
+use crate::diag::Diagnostics;
+use crate::model::{MachineId, MachineKind, ZoneId};
+use crate::plan::{AccessList, FlowSource, Plan};
+
+/// Is the emitter of the firewall of Proxmox hosts and their guests.
+pub const EMITTER: Emitter = Emitter { name: "proxmox_firewall", emit };
+
+const FOLDER: &str = "proxmox/firewall/";
+const SCRIPT: &str = "proxmox/firewall.sh";
+
+static TEMPLATES: LazyLock<Templates> =
+    LazyLock::new(|| Templates::new(&[("cluster.fw", include_str!("cluster.fw.j2")), ("guest.fw", include_str!("guest.fw.j2"))]));
+
+#[derive(Debug, Serialize)]
+struct Cluster<'p> {
+    host: &'p str,
+    address: String,
+    management: Vec<String>,
+    zones: Vec<ZoneSet>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Guest<'p> {
+    guest: &'p str,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct ZoneSet {
+    name: String,
+    members: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    zone: String,
+    transport: &'static str,
+    port: u16,
+    what: String,
+}
+
+fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    if context.this().kind == MachineKind::Proxmox {
+        let _reported = host(context, artifacts, diagnostics);
+    }
+}
+
+/// Adds the files of a host and its guests; nothing when a value can't be written, which is reported.
+fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) -> Option<()> {
+    let (plan, host) = (context.plan, context.this());
+    let mut zones = Zones { plan, sets: BTreeMap::new() };
+    for (id, machine, guest) in context.model().guests(context.machine) {
+        // The traffic of a system that is not ours, perhaps a router's, is its own to judge.
+        if machine.kind == MachineKind::Appliance {
+            continue;
+        }
+        let view = Guest { guest: &machine.name, rules: zones.rules(id) };
+        let text = TEMPLATES.write("guest.fw", &view, &machine.name, diagnostics)?;
+        let origin = vec![format!("{} {}", machine.kind.name(), machine.name)];
+        artifacts.add(format!("{FOLDER}{}.fw", guest.id), Kind::PveFirewall, text, origin);
+    }
+    let rules = zones.rules(context.machine);
+    let address = host.address()?.to_string();
+    let view = Cluster { host: &host.name, address, management: management(context), rules, zones: zones.into_sets() };
+    let text = TEMPLATES.write("cluster.fw", &view, &host.name, diagnostics)?;
+    artifacts.add(format!("{FOLDER}cluster.fw"), Kind::PveFirewall, text, context.origin());
+
+    let fixed = || vec!["fixed by the emitter proxmox_firewall".to_owned()];
+    artifacts.add(SCRIPT, Kind::Shell, include_str!("firewall.sh"), fixed());
+    let inputs = [SCRIPT, FOLDER];
+    artifacts.step(Phase::Plan, 30, "firewall", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), fixed());
+    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &format!("exec sh {SCRIPT}\n"), fixed());
+    Some(())
+}
+
+/// Lists who manages the host: the zones that may log in, or, so that nobody is locked out, the networks that it stands in.
+fn management(context: &Context<'_>) -> Vec<String> {
+    let host = context.this();
+    let mut zones: Vec<ZoneId> = host.ssh.iter().map(|access| access.from).collect();
+    if zones.is_empty() {
+        zones = host.addresses.iter().map(|address| context.model()[address.network].zone).collect();
+    }
+    members(&context.plan.joined(&zones).access_list(), |_| true)
+}
+
+/// Makes the address sets that rules name, each once; a set is of one address family.
+struct Zones<'p> {
+    plan: &'p Plan<'p>,
+    sets: BTreeMap<ZoneId, Vec<ZoneSet>>,
+}
+
+impl Zones<'_> {
+    fn rules(&mut self, machine: MachineId) -> Vec<Rule> {
+        let plan = self.plan;
+        let mut rules = Vec::new();
+        for opening in plan.openings(machine) {
+            // What containers send to their own machine never leaves it.
+            let FlowSource::Zone(zone) = opening.from else { continue };
+            let sets = self.sets.entry(zone).or_insert_with(|| sets(plan, zone));
+            rules.extend(sets.iter().map(|set| Rule {
+                zone: set.name.clone(),
+                transport: opening.transport.name(),
+                port: opening.port,
+                what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
+            }));
+        }
+        rules
+    }
+
+    fn into_sets(self) -> Vec<ZoneSet> {
+        self.sets.into_values().flatten().collect()
+    }
+}
+
+fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
+    let list = plan.zone(zone).set().access_list();
+    [(4, true), (6, false)]
+        .into_iter()
+        .map(|(family, v4)| ZoneSet {
+            name: format!("{}-{family}", plan.zone_word(zone)),
+            members: members(&list, |prefix| prefix.addr().is_ipv4() == v4),
+        })
+        .filter(|set| !set.members.is_empty())
+        .collect()
+}
+
+/// Lists the members of an address set: what is in it, and after a `!` what is cut out.
+fn members(list: &AccessList, wanted: impl Fn(&IpNet) -> bool) -> Vec<String> {
+    // A set can't hold all addresses as one prefix, only as two halves.
+    let halves = |prefix: &IpNet| prefix.subnets(prefix.prefix_len().max(1)).into_iter().flatten();
+    let allow = list.allow.iter().filter(|prefix| wanted(prefix)).flat_map(halves).map(host_or_prefix);
+    let deny = list.deny.iter().filter(|prefix| wanted(prefix)).map(|prefix| format!("!{}", host_or_prefix(*prefix)));
+    allow.chain(deny).collect()
+}

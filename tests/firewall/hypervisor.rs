@@ -1,0 +1,206 @@
+//! The hypervisor's firewall: Proxmox reads every line, and together they say what the access model says.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use ipnet::IpNet;
+use labwright::artifact::{Artifacts, Kind};
+use labwright::emit::proxmox_firewall;
+use labwright::model::{FirewallBackend, Guest, MachineKind, Model, SshAccess, Transport};
+use labwright::plan::{Arrival, FlowSource, Plan};
+
+use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS, NOWHERE};
+use crate::consumers;
+use crate::trixie::{Room, text};
+
+const PORTS: [u16; 6] = [22, 443, 2049, 2283, 8006, 8096];
+
+/// Puts the lab's machines on the one that is no guest.
+fn model(ssh: bool) -> Model {
+    let mut model = lab::model([FirewallBackend::Ufw; 3]);
+    model.machines[NAS.0 as usize].kind = MachineKind::Proxmox;
+    if ssh {
+        model.machines[NAS.0 as usize].ssh = vec![SshAccess { from: lab::TUNNEL, port: 22, span: NOWHERE }];
+    }
+    for (machine, id) in [(EXTRANET, 100), (INTRANET, 101), (MEDIA, 102)] {
+        let machine = &mut model.machines[machine.0 as usize];
+        machine.kind = if id == 102 { MachineKind::Appliance } else { MachineKind::Vm };
+        machine.guest = Some(Guest {
+            host: NAS,
+            id,
+            disks: Vec::new(),
+            passthrough: Vec::new(),
+            image: None,
+            storage: "local-lvm".to_owned(),
+            snippets: "local".to_owned(),
+            on_boot: true,
+            boot_order: None,
+            features: Vec::new(),
+            unprivileged: true,
+            span: NOWHERE,
+        });
+    }
+    model
+}
+
+fn plan(model: &Model) -> Plan<'_> {
+    let zone = FlowSource::Zone;
+    let mut flows = vec![
+        lab::flow(EXTRANET, Transport::Tcp, 22, Arrival::Host, zone(lab::LAN)),
+        lab::flow(EXTRANET, Transport::Tcp, 443, Arrival::Published, zone(lab::INTERNET)),
+        lab::flow(EXTRANET, Transport::Udp, 443, Arrival::Published, zone(lab::LAN)),
+        lab::flow(INTRANET, Transport::Tcp, 2283, Arrival::Published, zone(lab::own_zone(EXTRANET))),
+        lab::flow(INTRANET, Transport::Tcp, 8096, Arrival::Published, zone(lab::LAN)),
+        lab::flow(INTRANET, Transport::Tcp, 8096, Arrival::Published, zone(lab::DMZ)),
+        lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Containers),
+        lab::flow(NAS, Transport::Tcp, 2049, Arrival::Host, zone(lab::own_zone(INTRANET))),
+    ];
+    let ssh = model[NAS].ssh.iter().map(|access| lab::flow(NAS, Transport::Tcp, access.port, Arrival::Host, zone(access.from)));
+    flows.extend(ssh);
+    lab::plan(model, flows, lab::Through(Vec::new()), &[])
+}
+
+fn emitted(plan: &Plan<'_>) -> Artifacts {
+    lab::emit(plan, NAS, &proxmox_firewall::EMITTER)
+}
+
+fn write(artifacts: &Artifacts, folder: &Path) {
+    for (path, file) in &artifacts.files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("write");
+        std::fs::write(path, &file.bytes).expect("write");
+    }
+}
+
+#[test]
+fn every_line_is_understood() {
+    let model = model(true);
+    let artifacts = emitted(&plan(&model));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(&artifacts, folder.path());
+    for (path, file) in &artifacts.files {
+        match file.kind {
+            Kind::PveFirewall => consumers::pve_firewall(&folder.path().join(path)),
+            Kind::Shell => consumers::shellcheck(&folder.path().join(path)),
+            _ => Ok(()),
+        }
+        .unwrap();
+    }
+    assert!(!artifacts.files.contains_key("proxmox/firewall/102.fw"), "a system that is not ours judges for itself");
+}
+
+#[test]
+fn rules_say_what_the_access_model_says() {
+    for ssh in [true, false] {
+        let model = model(ssh);
+        let plan = plan(&model);
+        let artifacts = emitted(&plan);
+        let cluster = lab::text(&artifacts, "proxmox/firewall/cluster.fw");
+        for (machine, file) in [(NAS, "cluster"), (EXTRANET, "100"), (INTRANET, "101")] {
+            let rules = lab::text(&artifacts, &format!("proxmox/firewall/{file}.fw"));
+            let mut open = 0;
+            for (who, transport, port) in everything() {
+                let mut wanted = plan.flows.iter().any(|flow| {
+                    (flow.to, flow.transport, flow.port) == (machine, transport, port)
+                        && matches!(flow.from, FlowSource::Zone(zone) if in_zone(&plan, zone, who))
+                });
+                // Who may log in manages the host; where nobody is named, its own network does.
+                if machine == NAS && transport == Transport::Tcp && [22, 8006].contains(&port) {
+                    wanted |= in_zone(&plan, if ssh { lab::TUNNEL } else { lab::LAN }, who);
+                }
+                let lets_in = accepts(&cluster, &rules, who, transport, port) || machine == NAS && manages(&cluster, who, transport, port);
+                assert_eq!(lets_in, wanted, "{file}.fw: {who} {port}/{}", transport.name());
+                open += usize::from(wanted);
+            }
+            assert!(open > 0, "{file}.fw opens nothing");
+        }
+    }
+}
+
+fn everything() -> Vec<(IpAddr, Transport, u16)> {
+    let people = [
+        "203.0.113.7",
+        "10.9.0.1",
+        "192.168.1.50",
+        "192.168.1.101",
+        "192.168.1.110",
+        "192.168.1.111",
+        "10.8.0.2",
+        "2a00::1",
+        "2001:db8:1::50",
+        "2001:db8:1::101",
+        "2001:db8:1::111",
+        "fd00:8::2",
+    ];
+    let people = people.map(|who| who.parse::<IpAddr>().expect("an address"));
+    let ports = PORTS.into_iter().flat_map(|port| [(Transport::Tcp, port), (Transport::Udp, port)]);
+    ports.flat_map(|(transport, port)| people.map(|who| (who, transport, port))).collect()
+}
+
+fn in_zone(plan: &Plan<'_>, zone: labwright::model::ZoneId, who: IpAddr) -> bool {
+    let zone = plan.zone(zone);
+    zone.include.iter().any(|prefix| prefix.contains(&who)) && !zone.exclude.iter().any(|prefix| prefix.contains(&who))
+}
+
+/// Says whether an address is in a set, as the kernel's sets see it: the longest prefix decides.
+fn in_set(cluster: &str, set: &str, who: IpAddr) -> bool {
+    let (_, after) = cluster.split_once(&format!("[IPSET {set}]\n")).unwrap_or_else(|| panic!("no set {set}"));
+    let members = after.lines().take_while(|line| !line.is_empty() && !line.starts_with('['));
+    let by_length: BTreeMap<u8, bool> = members
+        .filter_map(|member| {
+            let prefix = member.trim_start_matches('!');
+            let prefix: IpNet = prefix.parse().or_else(|_| prefix.parse::<IpAddr>().map(IpNet::from)).expect("a prefix");
+            prefix.contains(&who).then(|| (prefix.prefix_len(), !member.starts_with('!')))
+        })
+        .collect();
+    by_length.last_key_value().is_some_and(|(_, inside)| *inside)
+}
+
+fn accepts(cluster: &str, rules: &str, who: IpAddr, transport: Transport, port: u16) -> bool {
+    rules.lines().filter_map(|line| line.strip_prefix("IN ACCEPT -source +")).any(|rule| {
+        let words: Vec<&str> = rule.split(' ').collect();
+        words[1..5] == ["-p", transport.name(), "-dport", &port.to_string()] && in_set(cluster, words[0], who)
+    })
+}
+
+/// Says whether Proxmox's own rules for the set `management`, which holds its local network too, let an address in.
+fn manages(cluster: &str, who: IpAddr, transport: Transport, port: u16) -> bool {
+    let local = cluster.lines().find_map(|line| line.strip_prefix("local_network ")).expect("an alias");
+    transport == Transport::Tcp && [22, 8006].contains(&port) && (in_set(cluster, "management", who) || local == who.to_string())
+}
+
+#[test]
+fn files_are_put_kept_and_withdrawn() {
+    let model = model(true);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(&emitted(&plan(&model)), folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+printf '#!/bin/sh\n' >/usr/sbin/pve-firewall
+chmod 755 /usr/sbin/pve-firewall
+mkdir -p /etc/pve/firewall
+cp -r /payload /work
+cd /work
+echo '[OPTIONS]' >/etc/pve/firewall/101.fw
+echo '[OPTIONS]' >/etc/pve/firewall/900.fw
+echo '# Written by labwright. Old.' >/etc/pve/firewall/800.fw
+LABWRIGHT_PLAN=1 sh proxmox/firewall.sh
+[ "$(cat /etc/pve/firewall/101.fw)" = '[OPTIONS]' ]
+echo --
+sh proxmox/firewall.sh >/dev/null
+sh proxmox/firewall.sh
+cmp proxmox/firewall/101.fw /etc/pve/firewall/101.fw
+ls /etc/pve/firewall
+rm proxmox/firewall/101.fw
+sh proxmox/firewall.sh
+cat /etc/pve/firewall/101.fw
+"#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}", text(&answer.stderr));
+    assert_eq!(
+        text(&answer.stdout),
+        "firewall: write cluster.fw\nfirewall: write 100.fw\nfirewall: write 101.fw\nfirewall: withdraw 800.fw\n--\n\
+         100.fw\n101.fw\n900.fw\ncluster.fw\nfirewall: withdraw 101.fw\n[OPTIONS]\n"
+    );
+}
