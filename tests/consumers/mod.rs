@@ -41,17 +41,6 @@ pub use self::{
     ufw::ufw,
 };
 pub use crate::trixie::available;
-<<<<<<< HEAD
-=======
-pub use cloud_init::cloud_init_user_data;
-pub use compose::compose;
-pub use netplan::netplan;
-pub use nftables::nftables;
-pub use pve_firewall::pve_firewall;
-pub use shellcheck::shellcheck;
-pub use systemd::systemd_verify;
-pub use ufw::ufw;
->>>>>>> 51b2bc1 (Ask compose, cloud-init, netplan, systemd and shellcheck about hostile values)
 
 use crate::trixie::{Room, text};
 use std::path::Path;
