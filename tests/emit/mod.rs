@@ -1,9 +1,12 @@
 //! What the emitters write, used: rules that must fire, scripts that must change a stand-in once and then nothing.
 
+mod built;
 mod containers;
+mod grafana;
 mod guests;
 mod lab;
 mod machine;
+mod monitoring;
 mod npm;
 mod payload;
 mod prometheus;

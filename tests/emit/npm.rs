@@ -220,3 +220,19 @@ fn says_what_keeps_it_from_logging_in() {
     let run = installation.provision(&routes()).expect("a room");
     assert!(!run.succeeded && run.complained.contains("empty"), "{}", run.complained);
 }
+
+#[test]
+fn takes_the_routes_of_a_lab() {
+    let text = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let routes: Value = serde_json::from_str(&text).expect("the routes are JSON");
+    let names: Vec<_> = routes["hosts"].as_array().expect("hosts").iter().map(|host| &host["payload"]["domain_names"][0]).collect();
+    assert_eq!(names, ["grafana.example.org", "home.example.org", "status.example.org"]);
+    // The machine of the DMZ stands in the LAN's prefix and is not the LAN.
+    assert_eq!(routes["accessLists"][0]["clients"][1], json!({"address": "192.168.1.11/32", "directive": "deny"}));
+    let installation = Installation::fresh();
+    let Some(run) = installation.provision(&routes) else { return };
+    assert!(run.succeeded, "{}", run.complained);
+    installation.forget();
+    let again = installation.provision(&routes).expect("a room");
+    assert_eq!((again.succeeded, again.said.as_str(), installation.log()), (true, "", Vec::new()), "{}", again.complained);
+}
