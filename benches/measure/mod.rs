@@ -2,7 +2,8 @@
 //!
 //! The processor's time for one machine is the figure to compare where other programs run beside the benchmark.
 
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Counts the bytes of one run.
 #[derive(Default, Clone, Copy)]
@@ -34,9 +35,45 @@ pub fn run(name: &str, machines: usize, work: impl FnOnce() -> Volume) -> f64 {
     seconds
 }
 
+/// Runs `work`, prints a line about it and returns what it made.
+pub fn run_keeping<T>(name: &str, machines: usize, volume: Volume, work: impl FnOnce() -> T) -> T {
+    let mut made = None;
+    run(name, machines, || {
+        made = Some(work());
+        volume
+    });
+    made.expect("it has run")
+}
+
+/// Runs a command to its end, prints its time and the most memory that it had.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn process(name: &str, machines: usize, read: u64, command: impl Fn() -> Command) {
+    let mut times = Vec::new();
+    let mut most = 0;
+    let runs = if machines > 100 { 3 } else { 11 };
+    for _ in 0..runs {
+        let start = Instant::now();
+        let mut child = command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let status = format!("/proc/{}/status", child.id());
+        while child.try_wait().expect("it runs").is_none() {
+            most = most.max(peak_of(&status).unwrap_or(0));
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let seconds = times[times.len() / 2];
+    let (rate, speed) = (machines as f64 / seconds, read as f64 / 1e6 / seconds);
+    println!("{name:<34}{rate:>11.0}{speed:>9.0}{:>8}{:>9.1}{:>12}{:>9.0}", "", seconds * 1e3, "", most as f64 / 1e6);
+}
+
 /// Returns the most memory that the process has had, where the system tells.
 fn peak() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    peak_of("/proc/self/status")
+}
+
+fn peak_of(status: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(status).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
