@@ -135,6 +135,7 @@ fn fetches_pinned_revisions_once_and_points_them_at_ours() {
             and .panels[0].title == "${DS_OTHER}"' "$shown/1860.json"
         grep -qx https://grafana.com/api/dashboards/1860/revisions/42/download /tmp/asked
         grep -qx https://grafana.com/api/dashboards/11074/revisions/4/download /tmp/asked
+        grep -qx https://grafana.com/api/dashboards/15662/revisions/3/download /tmp/asked
         [ "$(stat -c %a "$shown/1860.json")" = 644 ]
         rm /tmp/asked; touch "$shown/1.json"
         sh activate.d/50-dashboards-grafana.sh

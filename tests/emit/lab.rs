@@ -36,7 +36,7 @@ impl Compiled {
 }
 
 /// Compiles the lab in a folder.
-fn compile_folder(folder: &Path) -> Compiled {
+pub fn compile_folder(folder: &Path) -> Compiled {
     let sources = read_lab(folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
     let checked = check(&sources);
     assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{:#?}", say(&checked.diagnostics));
