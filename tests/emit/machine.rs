@@ -109,21 +109,40 @@ fn the_first_boot_of_a_hostile_lab() {
 }
 
 #[test]
-fn mounts_are_named_as_systemd_names_them() {
+fn mounts_become_units_and_go_with_them() {
     let lab = compile(&[("lab.kdl", HOSTILE_LAB)]);
-    let destinations: Vec<&str> =
-        lab.machines["media"].installs.iter().map(|install| install.destination.as_str()).filter(|path| path.ends_with(".mount")).collect();
-    assert_eq!(destinations, ["/etc/systemd/system/mnt-app\\x2ddata.mount", "/etc/systemd/system/mnt-media.mount"]);
-    let folder = tempfile::tempdir().expect("a folder");
-    lab.unpack("media", folder.path());
+    let without = compile(&[("lab.kdl", &HOSTILE_LAB.replace("share ", "//"))]);
+    let (with, bare) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    lab.unpack("media", with.path());
+    without.unpack("media", bare.path());
     let Some(room) = Room::new() else { return };
     let script = r#"
-        cp /payload/systemd/mount-0.mount '/etc/systemd/system/mnt-app\x2ddata.mount'
-        cp /payload/systemd/mount-1.mount /etc/systemd/system/mnt-media.mount
-        [ "$(systemd-escape --path --suffix=mount /mnt/app-data)" = 'mnt-app\x2ddata.mount' ]
-        ! systemd-analyze verify --man=no /etc/systemd/system/*.mount 2>&1 | grep -v 'docker.service'
+        set -e
+        mkdir /stubs
+        printf '#!/bin/sh\necho "$*" >>/calls\n' >/stubs/systemctl
+        chmod 755 /stubs/systemctl
+        PATH=/stubs:$PATH
+        printf 'UUID=1 / ext4 defaults 0 1\nshare\t/mnt/media\tnfs\trw,comment=cloudconfig\t0\t0\n' >/etc/fstab
+        own=/etc/systemd/system/mnt-own.mount
+        echo '[Mount]' >$own
+
+        cd /with
+        sh activate.d/20-mounts.sh
+        escaped=$(systemd-escape --path --suffix=mount /mnt/app-data)
+        [ -f "/etc/systemd/system/$escaped" ] && [ -f /etc/systemd/system/mnt-media.mount ]
+        systemd-analyze verify --man=no "/etc/systemd/system/$escaped" /etc/systemd/system/mnt-media.mount 2>&1 | { ! grep -v docker.service; }
+        [ "$(cat /etc/fstab)" = 'UUID=1 / ext4 defaults 0 1' ]
+        grep -qxF "start $escaped" /calls && grep -qxF 'start mnt-media.mount' /calls
+        rm /calls
+        sh activate.d/20-mounts.sh
+        ! grep -q daemon-reload /calls
+
+        cd /bare
+        sh activate.d/20-mounts.sh
+        grep -qxF "disable --quiet --now $escaped" /calls && grep -qxF 'disable --quiet --now mnt-media.mount' /calls
+        [ "$(echo /etc/systemd/system/*.mount)" = $own ]
     "#;
-    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    let answer = room.show(with.path(), "/with").show(bare.path(), "/bare").sh(script, &[]);
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 

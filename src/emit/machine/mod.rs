@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifacts, Install, Kind, Phase, RequiredSecret};
+use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{NetworkMode, Protocol, Service, State};
 use crate::plan::mounts;
@@ -124,37 +124,40 @@ struct MountView {
     at: String,
     what: String,
     unit: String,
+    file: String,
 }
 
+/// Adds the units of what the machine mounts, and the step that puts them in place.
+///
+/// The step does what `install.tsv` can't: the name of a mount's unit follows from its mount point, and may hold a backslash.
 fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let mounts = mounts::of(context.model(), context.machine);
-    if mounts.is_empty() {
-        return;
-    }
     let docker = context.services().any(|(_, service)| !service.containers.is_empty());
-    for (index, mount) in mounts.iter().enumerate() {
-        match mount_unit(mount, docker) {
-            Ok(text) => {
-                let source = format!("systemd/mount-{index}.mount");
-                artifacts.installs.push(Install {
-                    source: source.clone(),
-                    destination: format!("/etc/systemd/system/{}", unit_file::mount_name(&mount.at)),
-                    owner: "root".to_owned(),
-                    group: "root".to_owned(),
-                    mode: "0644".to_owned(),
-                });
-                artifacts.add(source, Kind::SystemdUnit, text, vec![mount.name.clone()]);
-            }
+    let mut views = Vec::new();
+    for (index, mount) in mounts::of(context.model(), context.machine).into_iter().enumerate() {
+        let unit = unit_file::mount_name(&mount.at);
+        let (file, kind) = if unit.contains('\\') {
+            (format!("systemd/mount-{index}"), Kind::Ini)
+        } else {
+            (format!("systemd/{unit}"), Kind::SystemdUnit)
+        };
+        match mount_unit(&mount, docker) {
+            Ok(text) => artifacts.add(file.clone(), kind, format!("{MOUNT_MARK}\n{text}"), vec![mount.name]),
             Err(why) => {
                 let message = format!("the mount of {} on `{}` can't be written: {why}", mount.name, context.this().name);
                 diagnostics.push(Diagnostic::new(&VALUE_NOT_WRITABLE, context.this().span, message).on(&context.this().name));
             }
         }
+        views.push(MountView { at: mount.at, what: mount.what, unit, file });
     }
-    let view = |mount: mounts::Mount| MountView { unit: unit_file::mount_name(&mount.at), at: mount.at, what: mount.what };
-    let mounts = Mounts { mounts: mounts.into_iter().map(view).collect() };
-    step(context, 20, "mounts", "mounts.sh.j2", &mounts, artifacts, diagnostics);
+    let mounts = Mounts { mounts: views };
+    let Some(text) = TEMPLATES.write("mounts.sh.j2", &mounts, &context.this().name, diagnostics) else { return };
+    let files = mounts.mounts.iter().map(|mount| mount.file.as_str());
+    let inputs: Vec<&str> = std::iter::once("activate.d/20-mounts.sh").chain(files).collect();
+    artifacts.step(Phase::Activate, 20, "mounts", &inputs, &text, context.origin());
 }
+
+/// Is the first line of the units that the mounts step owns.
+const MOUNT_MARK: &str = "# A share of this machine, put here by its labwright bundle.";
 
 fn mount_unit(mount: &mounts::Mount, docker: bool) -> Result<String, String> {
     let mut unit = vec![("Description", mount.name.clone())];

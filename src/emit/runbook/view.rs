@@ -82,7 +82,7 @@ struct RouteView<'p> {
     from: Vec<&'p str>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Serialize)]
 struct ForwardView<'p> {
     router: &'p str,
     router_address: String,
@@ -284,26 +284,24 @@ fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
 /// Lists what the routers must forward for the internet to reach this machine.
 fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
     let model = context.model();
-    let machine = context.this();
-    let mut forwards = Vec::new();
-    for router in &model.routers {
-        let inside = machine.addresses.iter().find(|address| address.network == router.network);
-        let Some(address) = inside.or(machine.addresses.first()) else { continue };
-        let from_internet = context
-            .plan
-            .inbound(context.machine)
-            .filter(|flow| matches!(flow.from, FlowSource::Zone(from) if model[from].kind == crate::model::ZoneKind::Internet));
-        forwards.extend(from_internet.map(|flow| ForwardView {
-            router: &router.name,
-            router_address: router.address.to_string(),
-            port: flow.port,
-            transport: flow.transport.name(),
-            to: address.address.to_string(),
-        }));
+    let internet = |flow: &Flow| matches!(flow.from, FlowSource::Zone(from) if context.plan.is_internet(from));
+    // Most machines are reached by nobody out there; the list is that of the whole lab.
+    if !context.plan.inbound(context.machine).any(internet) {
+        return Vec::new();
     }
-    forwards.sort();
-    forwards.dedup();
+    let forwards = context.plan.router_forwards().into_iter().filter(|forward| forward.machine == context.machine);
     forwards
+        .map(|forward| {
+            let router = &model.routers[forward.router as usize];
+            ForwardView {
+                router: &router.name,
+                router_address: router.address.to_string(),
+                port: forward.port,
+                transport: forward.transport.name(),
+                to: forward.address.to_string(),
+            }
+        })
+        .collect()
 }
 
 fn state_view<'p>(context: &Context<'p>, service: &'p Service, state: &'p State) -> StateView<'p> {
