@@ -67,6 +67,30 @@ fn is_kdl(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, extension)| extension == "kdl")
 }
 
+/// Defines every module that `sources` know: the standard library's, and the lab's own over them.
+pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+    let blocks = decode_all(sources, diagnostics);
+    layer::join_modules(blocks.into_iter().filter(|block| block.schema.name == "module").collect(), diagnostics)
+}
+
+/// Finds what only emitting shows: faults in the templates of the lab's own modules.
+pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
+    let shared = Shared::default();
+    let machines: Vec<MachineId> = plan.model.machines().map(|(machine, _)| machine).collect();
+    let found: Vec<Diagnostics> = machines
+        .into_par_iter()
+        .map(|machine| {
+            let mut found = Diagnostics::default();
+            emit::emit(&Context { plan, machine, sources, shared: &shared }, &mut found);
+            found
+        })
+        .collect();
+    let mut all = Diagnostics::default();
+    found.into_iter().for_each(|found| all.append(found));
+    all.finish();
+    all
+}
+
 /// Makes every machine's bundle and hands each to `write` from the thread that made it, so that none is kept.
 ///
 /// Findings of this stage come from templates of the lab's own modules; a machine that has one is not written.

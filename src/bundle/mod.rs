@@ -47,6 +47,8 @@ pub struct Bundle {
     pub archive: Vec<u8>,
     /// The SHA-256 of the archive, in hex.
     pub archive_sha256: String,
+    /// How many files it holds below `payload/`.
+    pub files: usize,
     /// What the machine's containers run.
     pub images: Vec<ImageEntry>,
     /// The secret files that the machine must hold.
@@ -144,8 +146,8 @@ impl Packer {
         }));
         let archive = self.archiver.write(&name, &entries)?;
         let archive_sha256 = ids::sha256_hex(&archive);
-        let Manifest { images, secrets, .. } = manifest;
-        Ok(Bundle { name, content_id, archive, archive_sha256, images, secrets })
+        let Manifest { files, images, secrets, .. } = manifest;
+        Ok(Bundle { name, content_id, archive, archive_sha256, files: files.len(), images, secrets })
     }
 
     fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {

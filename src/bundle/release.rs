@@ -196,6 +196,10 @@ pub struct Packed {
     pub content_id: String,
     /// The SHA-256 of the archive, in hex.
     pub sha256: String,
+    /// The size of the archive in bytes.
+    pub size: u64,
+    /// How many files it holds.
+    pub files: usize,
     /// What its containers run.
     pub images: Vec<ImageEntry>,
     /// The secret files that it wants.
@@ -205,8 +209,8 @@ pub struct Packed {
 impl From<Bundle> for Packed {
     fn from(bundle: Bundle) -> Self {
         let archive = bundle.file_name();
-        let Bundle { content_id, archive_sha256: sha256, images, secrets, .. } = bundle;
-        Self { archive, content_id, sha256, images, secrets }
+        let Bundle { content_id, archive: bytes, archive_sha256: sha256, files, images, secrets, .. } = bundle;
+        Self { archive, content_id, sha256, size: bytes.len() as u64, files, images, secrets }
     }
 }
 
@@ -217,7 +221,7 @@ impl ReleaseIndex {
         let error = |machine: &str, problem: &str| BundleError { whose: machine.to_owned(), problem: problem.to_owned() };
         let (mut machines, mut all_images, mut all_secrets) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (name, MachineFacts { addresses, kind }) in facts.machines {
-            let Some(Packed { archive, content_id, sha256, images, secrets }) = bundles.remove(&name) else {
+            let Some(Packed { archive, content_id, sha256, images, secrets, .. }) = bundles.remove(&name) else {
                 return Err(error(&name, "it was not built"));
             };
             all_images.extend(images);

@@ -2,8 +2,9 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
-use crate::model::{Machine, Pool, PoolLayout, Size};
+use crate::model::{Machine, Pool, Size};
 use crate::plan::Plan;
+use crate::plan::capacity::{counted, pool_size};
 
 /// Finds disks whose pools, and pools whose datasets, are promised more than there is.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -48,25 +49,9 @@ fn gibibytes(size: Size) -> String {
     format!("{size} ({} GiB)", size.0 >> 30)
 }
 
-/// Returns what a pool can hold.
-pub fn capacity(machine: &Machine, pool: &Pool) -> Option<Size> {
-    let disks: Vec<u64> = pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize)).map(|disk| disk.size.0).collect();
-    let (least, count) = (disks.iter().min().copied()?, disks.len() as u64);
-    let raw = match pool.layout {
-        PoolLayout::Stripe => disks.iter().sum(),
-        PoolLayout::Mirror => least,
-        PoolLayout::Raidz => least.saturating_mul(count.saturating_sub(1)),
-        PoolLayout::Raidz2 => least.saturating_mul(count.saturating_sub(2)),
-    };
-    Some(pool.size.unwrap_or(Size(raw)))
-}
-
 fn quotas(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
-    let Some(capacity) = capacity(machine, pool) else { return };
-    // The quota of a nested dataset is part of its parent's.
-    let top = |name: &str| !pool.datasets.iter().any(|other| name.strip_prefix(&other.name).is_some_and(|rest| rest.starts_with('/')));
-    let limited: Vec<_> =
-        pool.datasets.iter().filter(|dataset| top(&dataset.name)).filter_map(|dataset| Some((dataset, dataset.quota.as_ref()?))).collect();
+    let Some(capacity) = pool_size(machine, pool) else { return };
+    let limited: Vec<_> = counted(pool).filter_map(|dataset| Some((dataset, dataset.quota.as_ref()?))).collect();
     let promised: u64 = limited.iter().map(|(_, quota)| quota.0).fold(0, u64::saturating_add);
     if promised <= capacity.0 {
         return;

@@ -1,14 +1,20 @@
 //! The command line, and the only code that writes to the disk.
 
+pub mod codes;
 mod command;
+mod console;
 pub mod folder;
 pub mod interrupt;
 pub mod output;
+pub mod progress;
 pub mod staging;
+pub mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
+
+use console::Console;
 
 /// Is what a command ends with; the contract's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +23,37 @@ pub enum Exit {
     Fine = 0,
     /// Findings with an error, or a difference where one was asked for.
     Findings = 1,
+    /// Wrong use.
+    Use = 2,
     /// The outside failed: disk, network.
     Outside = 3,
 }
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    // Wrong use ends with 2, which is clap's own code for it.
-    let exit = command::Arguments::parse().run();
+    let console = Console::detect();
+    // Wrong use ends with 2, which is clap's own code for it too.
+    let matches = command::program().term_width(console.width).get_matches();
+    let arguments = command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let exit = arguments.run(&console).unwrap_or_else(|error| {
+        console.error(&format!("can't write the result: {error}"), "");
+        Exit::Outside
+    });
     ExitCode::from(exit as u8)
+}
+
+/// Writes a number of bytes as people read it: `31.2 KiB`.
+fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = u128::from(bytes) * 10 / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    let fraction = if tenths % 10 == 0 { String::new() } else { format!(".{}", tenths % 10) };
+    format!("{}{fraction} {}", tenths / 10, UNITS[unit])
 }

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::folder;
 use super::interrupt::Interrupt;
 use super::staging::{OutputError, Staging};
+use super::{codes, folder};
 use crate::bundle::release::{self, INDEX, Packed, SUMS};
 use crate::bundle::verify::read_sums;
 use crate::bundle::{Bundle, ids};
@@ -62,7 +62,8 @@ impl ReleaseWriter {
         if !self.interrupt.asked() {
             return Ok(());
         }
-        Err(OutputError { problem: "interrupted".to_owned(), help: "what was there is as it was".to_owned() })
+        let (problem, help) = ("interrupted".to_owned(), "what was there is as it was".to_owned());
+        Err(OutputError { code: &codes::BUILD_INTERRUPTED, problem, help })
     }
 }
 

@@ -10,9 +10,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::codes;
+use crate::diag::Code;
+
 /// Says what could not be written, and what to do.
 #[derive(Debug)]
 pub struct OutputError {
+    /// The kind of failure.
+    pub code: &'static Code,
     /// What is wrong, in lower case without a final stop.
     pub problem: String,
     /// What to do about it.
@@ -30,7 +35,7 @@ impl std::error::Error for OutputError {}
 impl OutputError {
     /// Says that nothing may be written at `path`, for the reason `why`.
     pub fn refused(path: &Path, why: &str, help: &str) -> Self {
-        Self { problem: format!("won't write to `{}`: {why}", path.display()), help: help.to_owned() }
+        Self { code: &codes::OUTPUT_NOT_OURS, problem: format!("won't write to `{}`: {why}", path.display()), help: help.to_owned() }
     }
 
     fn disk(path: &Path, error: &io::Error) -> Self {
@@ -43,7 +48,11 @@ impl OutputError {
             }
             _ => (error.to_string(), "see that the disk is well, then run the command again"),
         };
-        Self { problem: format!("can't write `{}`: {why}", path.display()), help: format!("{help}; what was there is as it was") }
+        Self {
+            code: &codes::OUTPUT_UNWRITABLE,
+            problem: format!("can't write `{}`: {why}", path.display()),
+            help: format!("{help}; what was there is as it was"),
+        }
     }
 }
 

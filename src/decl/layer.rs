@@ -180,7 +180,8 @@ fn unique<'s>(kind: &str, mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnost
     list
 }
 
-fn join_modules<'s>(mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+/// Joins the definitions of each module: the site's over the built-in one.
+pub fn join_modules<'s>(mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
     blocks.sort_by(|a, b| (a.key(), a.rank.layer, a.span).cmp(&(b.key(), b.rank.layer, b.span)));
     let mut list: Vec<Block<'s>> = Vec::with_capacity(blocks.len());
     for block in blocks {

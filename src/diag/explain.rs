@@ -77,7 +77,8 @@ pub fn reference() -> String {
     page
 }
 
-fn sorted() -> Vec<&'static Code> {
+/// Lists every code by name.
+pub fn sorted() -> Vec<&'static Code> {
     let mut codes: Vec<&Code> = codes::all().collect();
     codes.sort_by_key(|code| code.name);
     codes

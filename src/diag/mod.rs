@@ -13,6 +13,7 @@ mod sarif;
 mod text;
 
 pub use explain::explain;
+pub use printable::wrap;
 pub use render::{Format, Style, render, summary};
 
 use crate::source::{Sources, Span};

@@ -40,7 +40,7 @@ fn escape(text: &str, instead: impl Fn(char) -> Option<char>) -> Cow<'_, str> {
 }
 
 /// Breaks `text` at blanks so that no line is wider than `width`, words permitting; later lines begin with `indent`.
-pub(super) fn wrap(text: &str, width: usize, indent: &str) -> String {
+pub fn wrap(text: &str, width: usize, indent: &str) -> String {
     let mut wrapped = String::with_capacity(text.len());
     for (number, line) in text.lines().enumerate() {
         if number > 0 {

@@ -5,6 +5,7 @@
 mod access;
 pub mod backups;
 pub mod build;
+pub mod capacity;
 mod cidr;
 mod flows;
 pub mod mounts;

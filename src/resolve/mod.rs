@@ -8,7 +8,7 @@ mod instance;
 mod lab;
 mod machines;
 mod names;
-mod options;
+pub mod options;
 mod parts;
 mod services;
 

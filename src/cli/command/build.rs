@@ -1,86 +1,207 @@
 //! `labwright build`: the release of a lab.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::super::Exit;
+use super::super::console::Console;
 use super::super::interrupt::Interrupt;
 use super::super::output::ReleaseWriter;
+use super::super::progress::Progress;
 use super::super::staging::OutputError;
-use super::check::report;
-use crate::bundle::release::{self, ReleaseIndex};
+use super::super::table::Table;
+use super::super::{codes, human};
+use super::findings::{Format, Lab};
+use super::{json, reproduce};
+use crate::bundle::Bundle;
+use crate::bundle::release::{self, Accepted, Packed, ReleaseIndex};
 use crate::compile::{self, Failure};
-use crate::diag::Severity;
-use crate::plan::build::plan;
-use crate::source::{Sources, read_lab};
+use crate::diag::{Diagnostic, Diagnostics, Severity, summary, wrap};
+use crate::plan::{Plan, build::plan};
+use crate::source::Sources;
 
-/// Builds the release of a lab.
+/// Builds the release of a lab: one archive for every machine, and an index
 #[derive(Debug, clap::Args)]
 pub struct Build {
-    /// The lab's folder
-    #[arg(default_value = ".")]
-    lab: PathBuf,
+    #[command(flatten)]
+    lab: Lab,
     /// The folder of the release [default: outputs/<lab>-<version>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write nothing: build twice under different conditions, and compare both with what stands in the folder
+    #[arg(long)]
+    check: bool,
+    /// Who reads the findings, and with `json` the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// Is a finished release, for whoever waited for it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Built {
+    lab: String,
+    version: String,
+    folder: String,
+    content_id: String,
+    input_id: String,
+    machines: BTreeMap<String, BuiltMachine>,
+    findings: Counts,
+    accepted: Vec<Accepted>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BuiltMachine {
+    kind: String,
+    addresses: Vec<String>,
+    archive: String,
+    content_id: String,
+    sha256: String,
+    files: usize,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    error: usize,
+    warning: usize,
+    advice: usize,
 }
 
 impl Build {
-    pub fn run(self) -> Exit {
-        let sources = match read_lab(&self.lab) {
-            Ok(sources) => sources,
-            Err(unreadable) => {
-                report(&unreadable.diagnostics, &Sources::default());
-                return if unreadable.outside { Exit::Outside } else { Exit::Findings };
-            }
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let mut read = self.lab.read();
+        let mut findings = std::mem::take(&mut read.checked.diagnostics);
+        let Some(model) = read.checked.model.take().filter(|_| read.failure.is_none()) else {
+            self.report(&findings, &read.sources, console);
+            return Ok(read.failure.unwrap_or(Exit::Findings));
         };
-        let checked = compile::check(&sources);
-        report(&checked.diagnostics, &sources);
-        let Some(model) = checked.model.filter(|_| !checked.diagnostics.has_errors()) else { return Exit::Findings };
+        let out = self.out.clone().unwrap_or_else(|| Path::new("outputs").join(release::folder(&model.lab.name, &model.lab.version)));
         let plan = plan(&model);
-        let out = self.out.unwrap_or_else(|| PathBuf::from("outputs").join(release::folder(&model.lab.name, &model.lab.version)));
-        let outside = |error: OutputError| {
-            eprintln!("error: {error}");
-            Exit::Outside
-        };
-        let interrupt = match Interrupt::listen() {
-            Ok(interrupt) => interrupt,
-            Err(error) => {
-                eprintln!("error: {error}");
-                return Exit::Outside;
-            }
-        };
-        let writer = match ReleaseWriter::new(&out, &interrupt) {
-            Ok(writer) => writer,
-            Err(error) => return outside(error),
-        };
-        let packed = match compile::bundles(&plan, &sources, |bundle| writer.add_bundle(bundle)) {
-            Ok(packed) => packed,
-            Err(Failure::Findings(found)) => {
-                report(&found, &sources);
-                return Exit::Findings;
-            }
-            Err(Failure::Bundle(problem)) => {
-                eprintln!("error: {problem}");
-                return Exit::Findings;
-            }
-            Err(Failure::Write(error)) => return outside(error),
-        };
-        let machines = packed.len();
-        let index = ReleaseIndex::new(compile::facts(&plan, &sources, checked.accepted), packed)
-            .and_then(|release| Ok((release.to_json()?, release)));
-        let (json, release) = match index {
-            Ok(index) => index,
-            Err(error) => {
-                eprintln!("error: {error}");
-                return Exit::Findings;
-            }
-        };
-        if let Err(error) = writer.finish(&json) {
-            return outside(error);
+        if self.check {
+            self.report(&findings, &read.sources, console);
+            return reproduce::reproduce(&plan, &read.sources, &read.checked.accepted, &out, self.format, console);
         }
-        println!("{} {}: {machines} machines in {}", model.lab.name, model.lab.version, out.display());
-        println!("content {}", release.content_id);
-        println!("{} warnings", checked.diagnostics.count(Severity::Warning));
-        Exit::Fine
+        let interrupt = Interrupt::listen()?;
+        let made = write(&plan, &read.sources, read.checked.accepted, &out, &interrupt, *console);
+        let made = made.map_err(|failure| fail(failure, &mut findings));
+        self.report(&findings, &read.sources, console);
+        let (index, sizes) = match made {
+            Ok(made) => made,
+            Err(exit) => return Ok(exit),
+        };
+        let built = Built::new(index, &sizes, &out, &findings);
+        console.result(&if self.format == Format::Json { json(&built)? } else { built.text(&findings, console) })?;
+        Ok(Exit::Fine)
+    }
+
+    fn report(&self, findings: &Diagnostics, sources: &Sources, console: &Console) {
+        self.lab.report(findings, sources, self.format, console);
+        if self.format == Format::Text && findings.has_errors() {
+            console.message(&format!("{}\n", summary(findings)));
+        }
+    }
+}
+
+/// Is how many files and bytes each machine's archive has.
+type Sizes = BTreeMap<String, (usize, u64)>;
+
+/// Makes the release, each archive through `write`, and returns its index.
+pub fn make<E: Send>(
+    plan: &Plan<'_>,
+    sources: &Sources,
+    accepted: Vec<Accepted>,
+    write: impl Fn(Bundle) -> Result<Packed, E> + Sync,
+) -> Result<(ReleaseIndex, Vec<u8>, Sizes), Failure<E>> {
+    let packed = compile::bundles(plan, sources, write)?;
+    let sizes = packed.iter().map(|(name, packed)| (name.clone(), (packed.files, packed.size))).collect();
+    let index = ReleaseIndex::new(compile::facts(plan, sources, accepted), packed);
+    let index = index.and_then(|index| Ok((index.to_json()?, index)));
+    let (json, index) = index.map_err(|error| Failure::Bundle(error.to_string()))?;
+    Ok((index, json, sizes))
+}
+
+fn write(
+    plan: &Plan<'_>,
+    sources: &Sources,
+    accepted: Vec<Accepted>,
+    out: &Path,
+    interrupt: &Interrupt,
+    console: Console,
+) -> Result<(ReleaseIndex, Sizes), Failure<OutputError>> {
+    let writer = ReleaseWriter::new(out, interrupt).map_err(Failure::Write)?;
+    let progress = Progress::new(console, plan.model.machines.len());
+    let (index, json, sizes) = make(plan, sources, accepted, |bundle| {
+        let packed = writer.add_bundle(bundle)?;
+        progress.step();
+        Ok(packed)
+    })?;
+    writer.finish(&json).map_err(Failure::Write)?;
+    Ok((index, sizes))
+}
+
+/// Turns a failure into findings and the exit code.
+fn fail(failure: Failure<OutputError>, findings: &mut Diagnostics) -> Exit {
+    match failure {
+        Failure::Findings(found) => {
+            findings.append(found);
+            findings.finish();
+            Exit::Findings
+        }
+        Failure::Bundle(problem) => {
+            findings.push(Diagnostic::lab(&codes::FILE_NOT_PACKABLE, problem).help("shorten or change the name it shows"));
+            Exit::Findings
+        }
+        Failure::Write(error) => {
+            findings.push(Diagnostic::lab(error.code, error.problem).help(error.help));
+            Exit::Outside
+        }
+    }
+}
+
+impl Built {
+    fn new(index: ReleaseIndex, sizes: &Sizes, folder: &Path, findings: &Diagnostics) -> Self {
+        let machine = |(name, machine): (String, release::Machine)| {
+            let (files, size) = sizes.get(&name).copied().unwrap_or_default();
+            let release::Machine { addresses, archive, content_id, kind, sha256 } = machine;
+            (name, BuiltMachine { kind, addresses, archive, content_id, sha256, files, size })
+        };
+        let count = |severity| findings.count(severity);
+        Self {
+            folder: folder.display().to_string(),
+            machines: index.machines.into_iter().map(machine).collect(),
+            findings: Counts { error: count(Severity::Error), warning: count(Severity::Warning), advice: count(Severity::Advice) },
+            lab: index.lab,
+            version: index.version,
+            content_id: index.content_id,
+            input_id: index.input_id,
+            accepted: index.accepted,
+        }
+    }
+
+    fn text(&self, findings: &Diagnostics, console: &Console) -> String {
+        const MOST: usize = 30;
+        let mut text = format!("{} in {}\n\n", console.title(&format!("{} {}", self.lab, self.version)), self.folder);
+        let mut table = Table::new(["machine", "kind", "address", ">files", ">archive"]);
+        for (name, machine) in self.machines.iter().take(MOST) {
+            let address = machine.addresses.first().cloned().unwrap_or_default();
+            table.row([name.clone(), machine.kind.clone(), address, machine.files.to_string(), human(machine.size)]);
+        }
+        text.push_str(&table.layout(console.width, 2));
+        if self.machines.len() > MOST {
+            let _ = writeln!(text, "  … and {} more", self.machines.len() - MOST);
+        }
+        let _ = writeln!(text, "\ncontent   {}", self.content_id);
+        let _ = writeln!(text, "findings  {}", summary(findings));
+        let accepted: Vec<String> = self.accepted.iter().map(|accepted| format!("{} on {}", accepted.code, accepted.on)).collect();
+        if !accepted.is_empty() {
+            let _ = writeln!(text, "accepted  {}", wrap(&accepted.join(", "), console.width.saturating_sub(10), "          "));
+        }
+        text
     }
 }

@@ -1,45 +1,42 @@
 //! `labwright check`: every finding, no output.
 
-use std::path::PathBuf;
+use std::io;
 
 use super::super::Exit;
-use crate::compile;
-use crate::diag::{Diagnostics, place};
-use crate::source::{Sources, read_lab};
+use super::super::console::Console;
+use super::findings::{Format, Lab};
+use crate::compile::check_templates;
+use crate::diag::{Style, summary};
+use crate::plan::build::plan;
 
-/// Says everything that is wrong with a lab; writes nothing.
+/// Says everything that is wrong with a lab; writes nothing
 #[derive(Debug, clap::Args)]
 pub struct Check {
-    /// The lab's folder
-    #[arg(default_value = ".")]
-    lab: PathBuf,
+    #[command(flatten)]
+    lab: Lab,
+    /// Who reads the findings
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 impl Check {
-    pub fn run(self) -> Exit {
-        let sources = match read_lab(&self.lab) {
-            Ok(sources) => sources,
-            Err(unreadable) => {
-                report(&unreadable.diagnostics, &Sources::default());
-                return if unreadable.outside { Exit::Outside } else { Exit::Findings };
-            }
-        };
-        let checked = compile::check(&sources);
-        report(&checked.diagnostics, &sources);
-        if checked.diagnostics.has_errors() { Exit::Findings } else { Exit::Fine }
-    }
-}
-
-/// Prints findings.
-pub fn report(diagnostics: &Diagnostics, sources: &Sources) {
-    for diagnostic in diagnostics {
-        let place = diagnostic.span.map(|span| place(sources, span)).unwrap_or_default();
-        eprintln!("{place}: {} [{}]: {}", diagnostic.severity().name(), diagnostic.code.name, diagnostic.message);
-        for label in &diagnostic.labels {
-            eprintln!("  {}: {}", crate::diag::place(sources, label.span), label.message);
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let mut read = self.lab.read();
+        let findings = &mut read.checked.diagnostics;
+        if let Some(model) = read.checked.model.as_ref().filter(|_| read.failure.is_none()) {
+            findings.append(check_templates(&plan(model), &read.sources));
+            findings.finish();
         }
-        if let Some(help) = &diagnostic.help {
-            eprintln!("  help: {help}");
+        let style = Style { color: console.color_results, width: console.width, prefix: "" };
+        let mut text = self.lab.write(findings, &read.sources, self.format, style);
+        if self.format == Format::Text {
+            let accepted = match read.checked.accepted.len() {
+                0 => String::new(),
+                count => format!(", {count} accepted"),
+            };
+            text.push_str(&format!("{}{accepted}\n", summary(findings)));
         }
+        console.result(&text)?;
+        Ok(read.failure.unwrap_or(if findings.has_errors() { Exit::Findings } else { Exit::Fine }))
     }
 }

@@ -2,10 +2,22 @@
 
 mod build;
 mod check;
+mod completions;
+mod explain;
+mod findings;
+mod man;
+mod modules;
+mod reproduce;
+mod show;
+mod verify;
 
-use clap::{Parser, Subcommand};
+use std::io;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use super::Exit;
+use super::console::Console;
 
 /// Compiles a homelab: KDL in, one verified release of plain files for every machine out.
 #[derive(Debug, Parser)]
@@ -19,14 +31,47 @@ pub struct Arguments {
 enum Command {
     Build(build::Build),
     Check(check::Check),
+    Verify(verify::Verify),
+    Show(show::Show),
+    Explain(explain::Explain),
+    Modules(modules::Modules),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Describes the whole command line.
+pub fn program() -> clap::Command {
+    Arguments::command()
 }
 
 impl Arguments {
-    /// Runs the command.
-    pub fn run(self) -> Exit {
+    /// Runs the command; fails when its result can't be printed.
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
         match self.command {
-            Command::Build(command) => command.run(),
-            Command::Check(command) => command.run(),
+            Command::Build(command) => command.run(console),
+            Command::Check(command) => command.run(console),
+            Command::Verify(command) => command.run(console),
+            Command::Show(command) => command.run(console),
+            Command::Explain(command) => command.run(console),
+            Command::Modules(command) => command.run(console),
+            Command::Completions(command) => command.run(console),
+            Command::Man(command) => command.run(console),
         }
     }
+}
+
+/// Says who reads a command's facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A person
+    Text,
+    /// A program
+    Json,
+}
+
+/// Writes facts as indented JSON that ends with a newline.
+fn json(facts: &impl Serialize) -> io::Result<String> {
+    let mut text = serde_json::to_string_pretty(facts)?;
+    text.push('\n');
+    Ok(text)
 }

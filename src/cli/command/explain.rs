@@ -1,0 +1,55 @@
+//! `labwright explain`: what a code means, or which codes there are.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::super::Exit;
+use super::super::console::Console;
+use super::{Format, json};
+use crate::diag::{Code, codes, explain, nearest};
+
+/// Explains a code: what it means, why it matters, what to write instead
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// The code, as findings show it in brackets; without one, every code is listed
+    #[arg(value_parser = find)]
+    code: Option<&'static Code>,
+    /// Who reads the page
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Page {
+    code: &'static str,
+    severity: &'static str,
+    summary: &'static str,
+    explain: &'static str,
+}
+
+impl From<&Code> for Page {
+    fn from(code: &Code) -> Self {
+        Self { code: code.name, severity: code.severity.name(), summary: code.summary, explain: code.explain }
+    }
+}
+
+impl Explain {
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let text = match (self.code, self.format) {
+            (Some(code), Format::Text) => explain::explain(code),
+            (Some(code), Format::Json) => json(&Page::from(code))?,
+            (None, Format::Text) => explain::list(),
+            (None, Format::Json) => json(&explain::sorted().into_iter().map(Page::from).collect::<Vec<_>>())?,
+        };
+        console.result(&text)?;
+        Ok(Exit::Fine)
+    }
+}
+
+fn find(name: &str) -> Result<&'static Code, String> {
+    codes::find(name).ok_or_else(|| {
+        nearest(name, codes::all().map(|code| code.name))
+            .map_or_else(|| "`labwright explain` lists the codes".to_owned(), |near| format!("did you mean `{near}`?"))
+    })
+}

@@ -1,0 +1,83 @@
+//! Reading a lab, and findings on their way to whoever asked.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::super::Exit;
+use super::super::console::Console;
+use crate::compile::{self, Checked};
+use crate::diag::{self, Diagnostics, Style};
+use crate::source::{Sources, read_lab};
+
+/// Says who reads the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A person, with the lines in question
+    Text,
+    /// A program
+    Json,
+    /// A code scanner: SARIF 2.1.0
+    Sarif,
+    /// GitHub's runner, which shows them beside the changed lines
+    Github,
+}
+
+/// Names the lab that a command is about.
+#[derive(Debug, clap::Args)]
+pub struct Lab {
+    /// The lab's folder: the one that holds `lab.kdl`
+    #[arg(value_name = "LAB", default_value = ".")]
+    pub lab: PathBuf,
+}
+
+/// Is a lab that was read and checked, as far as that went.
+pub struct Read {
+    /// The files; none when they could not be read.
+    pub sources: Sources,
+    /// What was made of them.
+    pub checked: Checked,
+    /// What a command that needs the lab ends with, when the lab is not fine.
+    pub failure: Option<Exit>,
+}
+
+impl Lab {
+    /// Reads and checks the lab.
+    pub fn read(&self) -> Read {
+        match read_lab(&self.lab) {
+            Ok(sources) => {
+                let checked = compile::check(&sources);
+                let failure = checked.diagnostics.has_errors().then_some(Exit::Findings);
+                Read { sources, checked, failure }
+            }
+            Err(unreadable) => Read {
+                sources: Sources::default(),
+                checked: Checked { model: None, accepted: Vec::new(), diagnostics: unreadable.diagnostics },
+                failure: Some(if unreadable.outside { Exit::Outside } else { Exit::Findings }),
+            },
+        }
+    }
+
+    /// Writes the findings about the lab, paths as they lead from here.
+    pub fn write(&self, findings: &Diagnostics, sources: &Sources, format: Format, style: Style<'_>) -> String {
+        let prefix = prefix(&self.lab);
+        let format = match format {
+            Format::Text => diag::Format::Text,
+            Format::Json => diag::Format::Json,
+            Format::Sarif => diag::Format::Sarif,
+            Format::Github => diag::Format::Github,
+        };
+        diag::render(findings, sources, format, Style { prefix: &prefix, ..style })
+    }
+
+    /// Prints the findings as messages; text only when there are any.
+    pub fn report(&self, findings: &Diagnostics, sources: &Sources, format: Format, console: &Console) {
+        let style = Style { color: console.color_messages, width: console.width, prefix: "" };
+        console.message(&self.write(findings, sources, format, style));
+    }
+}
+
+fn prefix(lab: &Path) -> String {
+    let text = lab.to_string_lossy();
+    text.strip_prefix("./").unwrap_or(&text).to_owned()
+}

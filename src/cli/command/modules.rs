@@ -1,0 +1,121 @@
+//! `labwright modules`: the standard library, or one module of it.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use super::super::Exit;
+use super::super::console::Console;
+use super::super::table::Table;
+use super::{Format, json};
+use crate::compile;
+use crate::diag::{Diagnostics, nearest, wrap};
+use crate::reference::modules::{Module, ModuleOption, describe};
+use crate::source::{Sources, read_lab};
+
+/// Lists the modules, or shows one: its options, ports, state and metrics
+#[derive(Debug, clap::Args)]
+pub struct Modules {
+    /// The module to show
+    name: Option<String>,
+    /// A lab whose own modules count too
+    #[arg(long, value_name = "LAB")]
+    lab: Option<PathBuf>,
+    /// Who reads the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Modules {
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let sources = match self.lab.as_deref().map(read_lab) {
+            None => Sources::with_standard_library(Vec::new()),
+            Some(Ok(sources)) => sources,
+            Some(Err(unreadable)) => {
+                for found in &unreadable.diagnostics {
+                    console.error(&found.message, found.help.as_deref().unwrap_or_default());
+                }
+                return Ok(if unreadable.outside { Exit::Outside } else { Exit::Findings });
+            }
+        };
+        let mut findings = Diagnostics::default();
+        let modules: Vec<Module> = compile::modules(&sources, &mut findings).iter().map(describe).collect();
+        if findings.has_errors() {
+            console.error("the modules have errors", "`labwright check` shows them");
+            return Ok(Exit::Findings);
+        }
+        let text = match &self.name {
+            None if self.format == Format::Json => json(&modules)?,
+            None => list(&modules, console),
+            Some(name) => match modules.iter().find(|module| module.name == *name) {
+                Some(module) if self.format == Format::Json => json(module)?,
+                Some(module) => page(module, console),
+                None => {
+                    let near = nearest(name, modules.iter().map(|module| module.name.as_str()));
+                    let help = near.map_or_else(|| "`labwright modules` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+                    console.error(&format!("there is no module `{name}`"), &help);
+                    return Ok(Exit::Use);
+                }
+            },
+        };
+        console.result(&text)?;
+        Ok(Exit::Fine)
+    }
+}
+
+fn list(modules: &[Module], console: &Console) -> String {
+    let mut table = Table::new(["module", "is"]);
+    for module in modules {
+        table.row([module.name.clone(), module.summary.clone()]);
+    }
+    table.layout(console.width, 0)
+}
+
+fn page(module: &Module, console: &Console) -> String {
+    let width = console.width;
+    let mut text = format!("{}: {}\n", console.title(&module.name), wrap(&module.summary, width.saturating_sub(module.name.len() + 2), ""));
+    if let Some(homepage) = &module.homepage {
+        let _ = writeln!(text, "{homepage}");
+    }
+    if let Some(doc) = &module.doc {
+        let _ = writeln!(text, "\n{}", wrap(doc, width, ""));
+    }
+    let mut section = |title: &str, content: String| {
+        if !content.is_empty() {
+            let _ = write!(text, "\n{}\n{content}", console.title(title));
+        }
+    };
+    section("Options", module.options.iter().flat_map(ModuleOption::rows).map(|(name, option)| entry(&name, option, width)).collect());
+    let mut ports = Table::new(["endpoint", ">port", "protocol", ""]);
+    for port in &module.ports {
+        ports.row([port.name.clone(), port.port.clone(), port.protocol.clone(), port.notes()]);
+    }
+    let mut states = Table::new(["state", "folder", "backup"]);
+    for state in &module.state {
+        states.row([state.name.clone(), state.path.clone(), state.backup_in_words()]);
+    }
+    for (title, table) in [("Ports", &ports), ("State", &states)] {
+        section(title, if table.is_empty() { String::new() } else { table.layout(width, 2) });
+    }
+    for (title, list) in [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles)] {
+        section(title, list.iter().map(|item| format!("  {item}\n")).collect());
+    }
+    section(
+        "Example",
+        module.example.iter().flat_map(|example| example.lines()).map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect(),
+    );
+    text
+}
+
+/// Writes an option: what it takes on one line, what it means below.
+fn entry(name: &str, option: &ModuleOption, width: usize) -> String {
+    let default = match (&option.default, option.required) {
+        (_, true) => ", required".to_owned(),
+        (Some(default), _) => format!(", default {default}"),
+        (None, false) => String::new(),
+    };
+    let head = wrap(&format!("{name}  ({}{default})", option.kind_in_words()), width - 2, "    ");
+    let doc = wrap(&option.doc, width - 6, "");
+    let doc: String = doc.lines().map(|line| format!("      {line}\n")).collect();
+    format!("  {}\n{doc}", head.replace('\n', "\n  "))
+}

@@ -1,0 +1,145 @@
+//! `labwright build --check`: is the release what these sources make, here and everywhere?
+//!
+//! Two builds that have as little in common as one process allows: one thread and several, files found in opposite orders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::super::console::Console;
+use super::super::{Exit, folder};
+use super::build;
+use super::findings::Format;
+use super::json;
+use crate::bundle::ids;
+use crate::bundle::release::{self, Accepted, INDEX, Packed, ReleaseIndex, SUMS};
+use crate::compile::{self, Failure};
+use crate::plan::{Plan, build::plan};
+use crate::source::Sources;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Comparison<'a> {
+    lab: &'a str,
+    version: &'a str,
+    folder: String,
+    content_id: &'a str,
+    differences: Vec<String>,
+}
+
+/// Is what one build came to: the index, and its bytes.
+type Made = (ReleaseIndex, Vec<u8>);
+
+/// Builds twice and compares both builds with the release in `out`.
+pub fn reproduce(
+    first: &Plan<'_>,
+    sources: &Sources,
+    accepted: &[Accepted],
+    out: &Path,
+    format: Format,
+    console: &Console,
+) -> io::Result<Exit> {
+    let one = match with_threads(1, || make(first, sources, accepted.to_vec()))? {
+        Ok(made) => made,
+        Err(problem) => {
+            console.error(&problem, "`labwright check` shows it in full");
+            return Ok(Exit::Findings);
+        }
+    };
+    let mut files: Vec<_> = sources.files().map(|(_, file)| file.clone()).collect();
+    files.reverse();
+    let other = with_threads(4, || again(&Sources::new(files)))?;
+    let mut differences = match &other {
+        Ok(other) => between(&one, other),
+        Err(problem) => vec![format!("the second build fails: {problem}")],
+    };
+    differences.extend(standing(&one, out));
+    let (index, _) = &one;
+    let comparison = Comparison {
+        lab: &index.lab,
+        version: &index.version,
+        folder: out.display().to_string(),
+        content_id: &index.content_id,
+        differences,
+    };
+    console.result(&if format == Format::Json { json(&comparison)? } else { comparison.text(console) })?;
+    Ok(if comparison.differences.is_empty() { Exit::Fine } else { Exit::Findings })
+}
+
+impl Comparison<'_> {
+    fn text(&self, console: &Console) -> String {
+        let title = console.title(&format!("{} {}", self.lab, self.version));
+        if self.differences.is_empty() {
+            return format!("{title}: two builds and {} are the same\n\ncontent   {}\n", self.folder, self.content_id);
+        }
+        let lines: String = self.differences.iter().map(|difference| format!("  {difference}\n")).collect();
+        format!("{title} is not what stands in {}:\n\n{lines}\ncontent   {}\n", self.folder, self.content_id)
+    }
+}
+
+fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
+    Ok(pool.install(work))
+}
+
+fn make(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Result<Made, String> {
+    match build::make(plan, sources, accepted, |bundle| Ok::<_, Infallible>(Packed::from(bundle))) {
+        Ok((index, json, _)) => Ok((index, json)),
+        Err(Failure::Bundle(problem)) => Err(problem),
+        Err(Failure::Findings(found)) => Err(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; ")),
+        Err(Failure::Write(never)) => match never {},
+    }
+}
+
+fn again(sources: &Sources) -> Result<Made, String> {
+    let checked = compile::check(sources);
+    match checked.model.filter(|_| !checked.diagnostics.has_errors()) {
+        Some(model) => make(&plan(&model), sources, checked.accepted),
+        None => Err("the lab has errors".to_owned()),
+    }
+}
+
+/// Says what differs between two builds.
+fn between((one, one_json): &Made, (other, other_json): &Made) -> Vec<String> {
+    if one_json == other_json {
+        return Vec::new();
+    }
+    let machines: Vec<String> = one
+        .machines
+        .iter()
+        .filter(|(name, machine)| other.machines.get(*name) != Some(machine))
+        .map(|(name, _)| format!("two builds of `{name}` differ"))
+        .collect();
+    if machines.is_empty() { vec![format!("two builds write different `{INDEX}`")] } else { machines }
+}
+
+/// Says what differs between a build and the folder.
+fn standing((index, json): &Made, out: &Path) -> Vec<String> {
+    let found = match folder::list(out) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return vec!["nothing stands there: run `labwright build` first".to_owned()];
+        }
+        Err(error) => return vec![format!("it can't be read: {error}")],
+    };
+    let mut expected: BTreeMap<String, String> =
+        index.machines.values().map(|machine| (machine.archive.clone(), machine.sha256.clone())).collect();
+    expected.insert(INDEX.to_owned(), ids::sha256_hex(json));
+    let sums = release::sums(&expected);
+    expected.insert(SUMS.to_owned(), ids::sha256_hex(sums.as_bytes()));
+
+    let names: BTreeSet<&String> = expected.keys().chain(&found).collect();
+    let difference = |name: &String| match (expected.get(name), found.contains(name)) {
+        (None, _) => Some(format!("`{name}` is no part of it")),
+        (Some(_), false) => Some(format!("`{name}` is missing")),
+        (Some(hash), true) => match folder::read(out, name) {
+            Ok(bytes) if ids::sha256_hex(&bytes) == *hash => None,
+            Ok(_) => Some(format!("`{name}` has other bytes")),
+            Err(error) => Some(format!("`{name}` can't be read: {error}")),
+        },
+    };
+    names.into_iter().filter_map(difference).collect()
+}

@@ -1,0 +1,36 @@
+//! `labwright show`: the resolved lab.
+
+mod text;
+mod view;
+
+use std::io;
+
+use super::super::Exit;
+use super::super::console::Console;
+use super::findings::{Format as Findings, Lab};
+use super::{Format, json};
+use crate::plan::build::plan;
+
+/// Shows the resolved lab: machines, services, ports, flows, routes, capacity, backups
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    #[command(flatten)]
+    lab: Lab,
+    /// Who reads the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Show {
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let read = self.lab.read();
+        let Some(model) = read.checked.model.as_ref().filter(|_| read.failure.is_none()) else {
+            let format = if self.format == Format::Json { Findings::Json } else { Findings::Text };
+            self.lab.report(&read.checked.diagnostics, &read.sources, format, console);
+            return Ok(read.failure.unwrap_or(Exit::Findings));
+        };
+        let view = view::view(&plan(model), &read.sources, read.checked.accepted);
+        console.result(&if self.format == Format::Json { json(&view)? } else { text::write(&view, console) })?;
+        Ok(Exit::Fine)
+    }
+}

@@ -1,0 +1,78 @@
+//! `labwright verify`: is a release whole, closed and of one piece?
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::super::console::Console;
+use super::super::{Exit, folder};
+use super::{Format, json};
+use crate::bundle::release::{INDEX, ReleaseIndex};
+use crate::bundle::verify::verify_release;
+
+/// Verifies a release: every hash, every archive, nothing missing, nothing left over
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The folder of the release
+    release: PathBuf,
+    /// Who reads the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified {
+    release: String,
+    sound: bool,
+    lab: Option<String>,
+    version: Option<String>,
+    content_id: Option<String>,
+    machines: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Verify {
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let names = match folder::list(&self.release) {
+            Ok(names) => names,
+            Err(error) => {
+                console.error(&format!("can't read `{}`: {error}", self.release.display()), "name the folder of a release");
+                return Ok(Exit::Outside);
+            }
+        };
+        let problems = verify_release(&names, |name| folder::read(&self.release, name).map_err(|error| error.to_string()));
+        let index: Option<ReleaseIndex> = folder::read(&self.release, INDEX).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let index = index.as_ref();
+        let verified = Verified {
+            release: self.release.display().to_string(),
+            sound: problems.is_empty(),
+            lab: index.map(|index| index.lab.clone()),
+            version: index.map(|index| index.version.clone()),
+            content_id: index.map(|index| index.content_id.clone()),
+            machines: index.map(|index| index.machines.keys().cloned().collect()).unwrap_or_default(),
+            problems,
+        };
+        console.result(&if self.format == Format::Json { json(&verified)? } else { verified.text(console) })?;
+        Ok(if verified.sound { Exit::Fine } else { Exit::Findings })
+    }
+}
+
+impl Verified {
+    fn text(&self, console: &Console) -> String {
+        let name = match (&self.lab, &self.version) {
+            (Some(lab), Some(version)) if self.sound => format!("{lab} {version}"),
+            _ => self.release.clone(),
+        };
+        let title = console.title(&name);
+        if self.sound {
+            let content = self.content_id.as_deref().unwrap_or_default();
+            let count = self.machines.len();
+            let machines = if count == 1 { "1 machine" } else { &format!("{count} machines") };
+            return format!("{title} is whole: {machines}, every byte as it was built\n\ncontent   {content}\n");
+        }
+        let lines: String = self.problems.iter().map(|problem| format!("  {problem}\n")).collect();
+        format!("{title} is not a sound release:\n\n{lines}")
+    }
+}

@@ -1,0 +1,61 @@
+//! What a command talks to: whether it is a person at a terminal, how wide that is, whether it may be coloured.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Is how many columns text takes where nobody says how wide the terminal is.
+const WIDTH: usize = 80;
+
+/// Describes both outputs of the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    /// Whether results, on the standard output, are coloured.
+    pub color_results: bool,
+    /// Whether messages, on the standard error, are coloured.
+    pub color_messages: bool,
+    /// Whether a person waits at the standard error, and wants to see that something is going on.
+    pub interactive: bool,
+    /// How many columns text may take.
+    pub width: usize,
+}
+
+impl Console {
+    /// Looks at the terminal and at `NO_COLOR`.
+    pub fn detect() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a setting of the terminal, which changes no output but colours")]
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let (results, messages) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let width = if results || messages { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None };
+        Self {
+            color_results: results && !plain,
+            color_messages: messages && !plain,
+            interactive: messages,
+            width: width.unwrap_or(WIDTH).clamp(40, 160),
+        }
+    }
+
+    /// Prints a result. A reader that has seen enough (`| head`) is no failure.
+    pub fn result(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    }
+
+    /// Prints a message; where that fails there is nobody left to tell.
+    pub fn message(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints an error that is no finding about a lab: what is wrong, and what to do.
+    pub fn error(&self, problem: &str, help: &str) {
+        let error = if self.color_messages { "\x1b[1;91merror\x1b[0m" } else { "error" };
+        let help = if help.is_empty() { String::new() } else { format!("  help: {help}\n") };
+        self.message(&format!("{error}: {problem}\n{help}"));
+    }
+
+    /// Returns a title of a result, bold on a terminal.
+    pub fn title(&self, text: &str) -> String {
+        if self.color_results { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

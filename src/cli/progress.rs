@@ -1,0 +1,58 @@
+//! Says how far a long build is, to a person at a terminal. The only place that looks at a clock.
+
+#![expect(clippy::disallowed_types, reason = "how long a person has waited decides what they see, and nothing else")]
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::console::Console;
+
+/// Is how long a build may take without a word, in milliseconds.
+pub const PATIENCE: u64 = 1000;
+
+/// Is how long a line stands before the next one takes its place, in milliseconds.
+pub const REFRESH: u64 = 100;
+
+/// Counts the machines that are done; used from every thread.
+#[derive(Debug)]
+pub struct Progress {
+    console: Console,
+    total: usize,
+    done: AtomicUsize,
+    start: Instant,
+    shown: AtomicU64,
+}
+
+impl Progress {
+    /// Starts counting to `total`.
+    pub fn new(console: Console, total: usize) -> Self {
+        Self { console, total, done: AtomicUsize::new(0), start: Instant::now(), shown: AtomicU64::new(0) }
+    }
+
+    /// Counts one machine more.
+    pub fn step(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.console.interactive {
+            return;
+        }
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let shown = self.shown.load(Ordering::Relaxed);
+        // Of several threads that come at once, one writes the line.
+        if is_due(now, shown) && self.shown.compare_exchange(shown, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.console.message(&format!("\r\x1b[Kbuilding: {done} of {} machines", self.total));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown.load(Ordering::Relaxed) > 0 {
+            self.console.message("\r\x1b[K");
+        }
+    }
+}
+
+/// Says whether a line is due at `now` when the last one came at `shown` (0: none yet), both in milliseconds from the start.
+pub fn is_due(now: u64, shown: u64) -> bool {
+    now >= PATIENCE && (shown == 0 || now - shown.min(now) >= REFRESH)
+}

@@ -1,0 +1,85 @@
+//! Tables that fit the terminal: columns as wide as they need, the widest ones wrapped when that is too much.
+
+/// Is a table on its way to a terminal.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+    right: Vec<bool>,
+}
+
+const GAP: usize = 2;
+
+/// Is how narrow a column may get.
+const NARROW: usize = 8;
+
+impl Table {
+    /// Starts a table with its head; a column whose title begins with `>` is aligned to the right.
+    pub fn new<const N: usize>(head: [&str; N]) -> Self {
+        let right = head.iter().map(|title| title.starts_with('>')).collect();
+        Self { rows: vec![head.iter().map(|title| title.trim_start_matches('>').to_owned()).collect()], right }
+    }
+
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Says whether there is nothing but the head.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() < 2
+    }
+
+    /// Lays it out in `width` columns, each line after `indent` blanks.
+    pub fn layout(&self, width: usize, indent: usize) -> String {
+        let widths = self.widths(width.saturating_sub(indent));
+        let mut text = String::new();
+        for row in &self.rows {
+            let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| broken(cell, *width)).collect();
+            let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+            for line in 0..height {
+                let mut column = " ".repeat(indent);
+                for ((cell, width), right) in cells.iter().zip(&widths).zip(&self.right) {
+                    let part = cell.get(line).map_or("", String::as_str);
+                    let blanks = " ".repeat(width.saturating_sub(part.chars().count()));
+                    let padded = if *right { format!("{blanks}{part}") } else { format!("{part}{blanks}") };
+                    column.push_str(&padded);
+                    column.push_str(&" ".repeat(GAP));
+                }
+                text.push_str(column.trim_end());
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn widths(&self, room: usize) -> Vec<usize> {
+        let columns = self.right.len();
+        let mut widths: Vec<usize> =
+            (0..columns).map(|column| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+        let room = room.saturating_sub(GAP * columns.saturating_sub(1));
+        while widths.iter().sum::<usize>() > room {
+            match widths.iter_mut().max() {
+                Some(widest) if *widest > NARROW => *widest -= 1,
+                _ => break,
+            }
+        }
+        widths
+    }
+}
+
+/// Breaks a cell into lines of `width` characters: at a blank, behind what parts a path or a name, else anywhere.
+fn broken(cell: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut rest: Vec<char> = cell.chars().collect();
+    while rest.len() > width {
+        let last = |wanted: &str, end: usize| rest[..end].iter().rposition(|character| wanted.contains(*character));
+        let blank = last(" ", width + 1).filter(|at| *at > 0);
+        let behind = || [",/", ":-", "."].into_iter().find_map(|wanted| last(wanted, width)).map(|at| at + 1);
+        let after = rest.split_off(blank.or_else(behind).unwrap_or(width));
+        lines.push(rest.iter().collect::<String>().trim_end().to_owned());
+        rest = after.into_iter().skip_while(|character| *character == ' ').collect();
+    }
+    lines.push(rest.into_iter().collect());
+    lines
+}

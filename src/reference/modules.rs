@@ -1,0 +1,287 @@
+//! What a module is for its user: its options, ports, state and metrics.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::table;
+use crate::decl::{Block, Value};
+use crate::model::Data;
+use crate::resolve::options::{OptionSpec, option_specs};
+use crate::source::Spanned;
+
+/// Describes a module.
+#[derive(Debug, Clone, Serialize)]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// What it is, in one line.
+    pub summary: String,
+    /// The project's page.
+    pub homepage: Option<String>,
+    /// More about it.
+    pub doc: Option<String>,
+    /// Its options, sorted by name.
+    pub options: Vec<ModuleOption>,
+    /// What it listens on.
+    pub ports: Vec<Port>,
+    /// What it keeps.
+    pub state: Vec<State>,
+    /// The images that its containers run, where the module names them.
+    pub images: Vec<String>,
+    /// The packages that it installs.
+    pub packages: Vec<String>,
+    /// What the language itself knows it as.
+    pub roles: Vec<String>,
+    /// KDL that shows it in use.
+    pub example: Option<String>,
+}
+
+/// Describes an option, or a property of an option.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModuleOption {
+    /// Its name.
+    pub name: String,
+    /// The word of its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it takes several values.
+    pub list: bool,
+    /// Whether every service must give it.
+    pub required: bool,
+    /// Its default, as KDL writes it.
+    pub default: Option<String>,
+    /// The words of an enum.
+    pub values: Vec<String>,
+    /// The properties of a record.
+    pub properties: Vec<ModuleOption>,
+    /// What it means.
+    pub doc: String,
+}
+
+/// Describes an endpoint.
+#[derive(Debug, Clone, Serialize)]
+pub struct Port {
+    /// Its name, for `expose` and `route`.
+    pub name: String,
+    /// The port; an option's name where the service decides.
+    pub port: String,
+    /// What is spoken.
+    pub protocol: String,
+    /// Whether Prometheus scrapes it.
+    pub scrape: bool,
+    /// The condition under which it is there.
+    pub when: Option<String>,
+}
+
+/// Describes a folder that the service keeps.
+#[derive(Debug, Clone, Serialize)]
+pub struct State {
+    /// Its name.
+    pub name: String,
+    /// The folder on the machine; names in braces are filled in.
+    pub path: String,
+    /// How it is backed up.
+    pub backup: String,
+    /// Why it is never backed up.
+    pub reason: Option<String>,
+}
+
+/// Describes a module from its definition.
+pub fn describe(module: &Block<'_>) -> Module {
+    let text = |name: &str| module.value(name).and_then(Spanned::string);
+    let parts = parts(module, None);
+    let of = |kind: &'static str| parts.iter().filter(move |(block, _)| block.schema.name == kind);
+    let mut images: Vec<String> = of("container").filter_map(|(container, _)| image(container, module)).collect();
+    images.sort();
+    images.dedup();
+    Module {
+        name: module.key().to_owned(),
+        version: module.property("version").and_then(Spanned::string).unwrap_or_default(),
+        summary: text("summary").unwrap_or_default(),
+        homepage: text("homepage"),
+        doc: text("doc"),
+        options: option_specs(module).iter().map(option).collect(),
+        ports: of("provides").map(|(block, when)| port(block, when.clone())).collect(),
+        state: of("state").map(|(block, _)| state(block)).collect(),
+        images,
+        packages: of("package").flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value))).collect(),
+        roles: of("role").flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value))).collect(),
+        example: text("example").map(|example| example.trim_matches('\n').to_owned()),
+    }
+}
+
+/// Lists the children of a module, those in `when` with their conditions.
+fn parts<'b, 's>(block: &'b Block<'s>, condition: Option<&str>) -> Vec<(&'b Block<'s>, Option<String>)> {
+    let mut list = Vec::new();
+    for child in &block.children {
+        if child.schema.name == "when" {
+            let own = child.arguments.first().map(|condition| shown(&condition.value)).unwrap_or_default();
+            let both = condition.map_or(own.clone(), |outer| format!("{outer} and {own}"));
+            list.extend(parts(child, Some(&both)));
+        } else {
+            list.push((child, condition.map(str::to_owned)));
+        }
+    }
+    list
+}
+
+fn option(spec: &OptionSpec<'_>) -> ModuleOption {
+    ModuleOption {
+        name: spec.name.to_owned(),
+        kind: spec.kind.to_owned(),
+        list: spec.list,
+        required: spec.required,
+        default: spec.default.map(values).filter(|text| !text.is_empty()),
+        values: spec.words.iter().map(|word| (*word).to_owned()).collect(),
+        properties: spec.fields.iter().map(option).collect(),
+        doc: spec.doc.to_owned(),
+    }
+}
+
+fn port(block: &Block<'_>, when: Option<String>) -> Port {
+    let property = |name: &str| block.property(name).map(|value| shown(&value.value));
+    let truth = |name: &str| property(name).is_some_and(|value| value != "#false");
+    let web = truth("scrape") || block.property("path").is_some();
+    Port {
+        name: block.key().to_owned(),
+        port: property("port").unwrap_or_default(),
+        protocol: property("protocol").unwrap_or_else(|| if web { "http" } else { "tcp" }.to_owned()),
+        scrape: truth("scrape"),
+        when,
+    }
+}
+
+fn state(block: &Block<'_>) -> State {
+    let property = |name: &str| block.property(name).map(|value| shown(&value.value));
+    State {
+        name: block.key().to_owned(),
+        path: property("path").unwrap_or_default(),
+        backup: property("backup").unwrap_or_else(|| "as what it lies in".to_owned()),
+        reason: property("reason"),
+    }
+}
+
+/// Returns the image of a container: as it is written, or the default of the option that it names.
+fn image(container: &Block<'_>, module: &Block<'_>) -> Option<String> {
+    let value = &container.value("image")?.value;
+    let Value::Reference(path) = value else { return Some(shown(value)) };
+    let name = path.strip_prefix("opt.")?;
+    let option = module.all("option").find(|option| option.key() == name)?;
+    option.value("default").map(|default| shown(&default.value))
+}
+
+fn values(block: &Block<'_>) -> String {
+    let arguments = block.arguments.iter().map(|argument| shown(&argument.value));
+    let properties = block.properties.iter().map(|property| format!("{}={}", property.name, shown(&property.value.value)));
+    arguments.chain(properties).collect::<Vec<_>>().join(" ")
+}
+
+/// Writes a value as a person reads it.
+fn shown(value: &Value<'_>) -> String {
+    fn plain(data: &Data) -> String {
+        match data {
+            Data::None => "#null".to_owned(),
+            Data::Bool(value) => format!("#{value}"),
+            Data::Integer(number) => number.to_string(),
+            Data::Text(text) => text.clone(),
+            Data::List(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+            Data::Record(fields) => fields.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join(" "),
+        }
+    }
+    plain(&value.to_data())
+}
+
+impl ModuleOption {
+    /// Says what its value is: `path, several`, `one of none, vaapi`.
+    pub fn kind_in_words(&self) -> String {
+        let kind = if self.values.is_empty() { self.kind.clone() } else { format!("one of {}", self.values.join(", ")) };
+        if self.list { format!("{kind}; several") } else { kind }
+    }
+
+    /// Says what it is when the service does not give it.
+    pub fn default_in_words(&self) -> String {
+        match (&self.default, self.required) {
+            (_, true) => "required".to_owned(),
+            (Some(default), _) => default.clone(),
+            (None, false) => "–".to_owned(),
+        }
+    }
+
+    /// Lists the option and, under their full names, the properties of a record.
+    pub fn rows(&self) -> Vec<(String, &Self)> {
+        let properties = self.properties.iter().map(|property| (format!("{} {}=", self.name, property.name), property));
+        std::iter::once((self.name.clone(), self)).chain(properties).collect()
+    }
+}
+
+impl Port {
+    /// Says what is special about it: `scraped`, and its condition.
+    pub fn notes(&self) -> String {
+        let scraped = self.scrape.then(|| "scraped".to_owned());
+        let when = self.when.as_ref().map(|when| format!("when {when}"));
+        scraped.into_iter().chain(when).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl State {
+    /// Says how it is backed up, and why not.
+    pub fn backup_in_words(&self) -> String {
+        self.reason.as_ref().map_or_else(|| self.backup.clone(), |reason| format!("{}: {reason}", self.backup))
+    }
+}
+
+/// Writes the reference of the modules in Markdown: `docs/modules.md`.
+pub fn markdown(modules: &[Module]) -> String {
+    let mut page = String::from(
+        "# Modules\n\nThe standard library: ordinary KDL in `modules/std/`, embedded in the program. `labwright modules NAME` shows a \
+         module offline. A lab's own `modules/` folder adds modules, and layers over these field by field.\n\n\
+         This page is made from the modules themselves by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_modules`.\n\n",
+    );
+    let rows: Vec<Vec<String>> = modules.iter().map(|module| vec![format!("[`{0}`](#{0})", module.name), module.summary.clone()]).collect();
+    page.push_str(&table(&["module", "is"], &rows));
+    for module in modules {
+        section(module, &mut page);
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+fn section(module: &Module, page: &mut String) {
+    let code = |text: &str| if text.is_empty() || text == "–" { text.to_owned() } else { format!("`{text}`") };
+    let _ = writeln!(page, "## {}\n\n{}.", module.name, module.summary.trim_end_matches('.'));
+    if let Some(homepage) = &module.homepage {
+        let _ = writeln!(page, "<{homepage}>");
+    }
+    page.push('\n');
+    if let Some(doc) = &module.doc {
+        let _ = writeln!(page, "{doc}\n");
+    }
+    if let Some(example) = &module.example {
+        let _ = writeln!(page, "```kdl\n{example}\n```\n");
+    }
+    let rows: Vec<Vec<String>> = module
+        .options
+        .iter()
+        .flat_map(ModuleOption::rows)
+        .map(|(name, option)| {
+            let default = if option.required { "required".to_owned() } else { code(&option.default_in_words()) };
+            vec![code(&name), option.kind_in_words(), default, option.doc.clone()]
+        })
+        .collect();
+    page.push_str(&table(&["option", "type", "default", "meaning"], &rows));
+    let rows: Vec<Vec<String>> =
+        module.ports.iter().map(|port| vec![code(&port.name), port.port.clone(), port.protocol.clone(), port.notes()]).collect();
+    page.push_str(&table(&["endpoint", "port", "protocol", ""], &rows));
+    let rows: Vec<Vec<String>> =
+        module.state.iter().map(|state| vec![code(&state.name), code(&state.path), state.backup_in_words()]).collect();
+    page.push_str(&table(&["state", "folder", "backup"], &rows));
+    for (title, list) in [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles)] {
+        if !list.is_empty() {
+            let _ = writeln!(page, "{title}: {}.\n", list.iter().map(|item| code(item)).collect::<Vec<_>>().join(", "));
+        }
+    }
+}
