@@ -163,3 +163,23 @@ fn a_revert_that_cannot_be_armed_is_refused() {
         assert_eq!(machine.whole(), "");
     });
 }
+
+#[test]
+fn a_first_firewall_that_nobody_confirms_is_taken_away() {
+    under_each_shell(|machine| {
+        let mut payload = Payload::sample();
+        payload.set("firewall/ufw.sh", "#!/bin/sh\nset -eu\necho ours >\"$LABWRIGHT_ROOT/etc/ufw/user.rules\"\nufw --force enable\n");
+        payload.step("activate.d/20-firewall.sh", "firewall/", "nft -f firewall/nftables.nft; sh firewall/ufw.sh");
+        payload.set("ssh/lab.conf", "Port 2222\n");
+        payload.install(&[("etc/app.conf", "/etc/app.conf"), ("ssh/lab.conf", "/etc/ssh/sshd_config.d/lab.conf")]);
+        machine.write("etc/ufw/user.rules", "theirs\n");
+        let apply = machine.apply_until_it_waits(&machine.bundle(&payload), "1");
+        machine.calls();
+        apply.ends().exits(4);
+        assert_eq!(machine.whole(), "");
+        assert_eq!(machine.read("etc/ufw/user.rules").unwrap(), "theirs\n");
+        let calls = machine.calls();
+        assert!(calls.starts_with("nft delete table inet labwright\nufw --force disable\n"), "at once: {calls}");
+        assert!(calls.contains("systemctl try-restart ssh.socket ssh.service"), "{calls}");
+    });
+}

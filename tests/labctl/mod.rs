@@ -32,7 +32,7 @@ const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "ash"]];
 /// Stand-ins for the programs that change a machine. Each notes its call and fails when asked to; `nft` and `docker`
 /// also keep what they were given in `live/`, so that a test sees what is in force.
 const STUBS: [(&str, &str); 5] = [
-    ("nft", "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; esac"),
+    ("nft", "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \"$LABWRIGHT_ROOT/live/nft\" ;; esac"),
     ("docker", "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\" ;; *' ps '*) echo jellyfin ;; esac"),
     (
         "systemctl",
@@ -292,6 +292,7 @@ impl Machine {
             for path in ["etc/app.conf", "etc/extra.conf", "etc/systemd/system/app.service"] {
                 assert_eq!(self.read(path), None, "{path} is left of nothing");
             }
+            assert_eq!(self.read("live/nft"), None, "the firewall is left of nothing");
             return version;
         }
         self.labctl(&["verify"]).exits(0);

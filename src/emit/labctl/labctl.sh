@@ -740,7 +740,9 @@ obstacles() {
     if [ -f "$1/payload/firewall/nftables.nft" ] && has nft && { is_root || [ -n "$ROOT" ]; }; then
         why=$(nft -c -f "$1/payload/firewall/nftables.nft" 2>&1) || echo "nft refuses firewall/nftables.nft: $(one_line "$why" | cut -c1-200)"
     fi
-    if [ -f "$1/payload/compose/compose.yaml" ] && has docker; then
+    # The bundle's own check knows what else compose needs, such as files that a step writes.
+    if [ -f "$1/payload/compose/compose.yaml" ] && has docker &&
+        [ -z "$(find "$1/payload/check.d" -name '*compose*' 2>/dev/null)" ]; then
         why=$(cd "$1/payload/compose" && docker compose -f compose.yaml config -q 2>&1) || echo "docker compose refuses compose/compose.yaml: $(one_line "$why" | cut -c1-200)"
     fi
 }
@@ -790,8 +792,13 @@ make_plan() {
             side == "missing" { print "R\tsecrets\top=" $5 "\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4; next }
             side == "obstacles" { print "R\trefused\twhy=" $0; next }
             $1 == "same" { same++; next }
-            { print "R\tfiles\top=" $1 "\tpath=" $2 }
-            END { print "N\tunchangedFiles\t" same + 0 }' side=missing "$WORK/missing" side=obstacles "$WORK/obstacles" side=files "$WORK/files"
+            { rows[$1] = rows[$1] "R\tfiles\top=" $1 "\tpath=" $2 "\n" }
+            END {
+                print "N\tunchangedFiles\t" same + 0
+                # What a person should look at comes first.
+                n = split("blocked edited takeover removed changed adopt new", ops, " ")
+                for (i = 1; i <= n; i++) printf "%s", rows[ops[i]]
+            }' side=missing "$WORK/missing" side=obstacles "$WORK/obstacles" side=files "$WORK/files"
         cat "$WORK/tables"
         [ "$CHANGES" = false ] || steps_to_run "$1" | sed "s|^activate.d/|R${TAB}steps${TAB}op=run${TAB}name=|"
         host_plan "$1" "$2"
@@ -823,7 +830,7 @@ render_plan() {
             k = split(ops[key], words, " "); summary = ""
             for (i = 1; i <= k; i++) summary = summary (i > 1 ? ", " : "") n[key, words[i]] " " words[i]
             if (key == "files") summary = summary ", " s["unchangedFiles"] " unchanged"
-            if (key == "host" || key == "secrets" || key == "refused") summary = ""
+            if (key ~ /^(host|secrets|refused)$/) summary = ""
             print (summary == "") ? title : sprintf("%-11s %s", title, summary)
             limit = (all || key ~ whole) ? count[key] : shown
             for (i = 1; i <= count[key] && i <= limit; i++) print cut_("  " lines[key, i])
@@ -832,8 +839,8 @@ render_plan() {
         # How many rows of each section fit on a screen together.
         function fitting(rows,    key, sum) {
             for (rows = 20; rows > 1; rows--) {
-                sum = 3
-                for (key in count) sum += 1 + (count[key] > rows && key !~ whole ? rows + 1 : count[key])
+                sum = 2
+                for (key in count) if (key != "refused") sum += 1 + (count[key] > rows && key !~ whole ? rows + 1 : count[key])
                 if (sum <= 23) break
             }
             return rows
@@ -857,7 +864,7 @@ render_plan() {
         $2 == "flows" { add(mark() column("from") " -> " column("proto") "/" column("port") "  " column("reason")) }
         $2 == "steps" { add(column("name")) }
         $2 == "oneWay" { add("! " column("what")) }
-        $2 == "secrets" { add("! " column("name") "  " column("path") "  " column("owner") " " column("mode") "  " column("op")) }
+        $2 == "secrets" { add("! " column("op") "  " column("name") "  " column("owner") " " column("mode") "  " column("path")) }
         $2 == "host" { add(column("line")) }
         $2 == "refused" { add("! " column("why")) }
         END {
@@ -871,7 +878,7 @@ render_plan() {
             section("host", "host", "")
             section("oneWay", "one way", "")
             section("steps", "steps", "none to run")
-            section("secrets", "secrets missing", "")
+            section("secrets", "secrets to set", "")
             if (s["confirm"] == "true") print "confirm     from a new login: the firewall or ssh changes"
             all = 1
             section("refused", "apply would be refused", "")
@@ -947,7 +954,8 @@ read_journal() {
 }
 
 close_journal() {
-    rm -f "$STATE/pending" "$STATE/reserve"
+    rm -f "$STATE/pending"
+    rm -rf "$STATE/reserve" "$STATE/firewall"
     flush
     point journal-closed
     disarm
@@ -1104,11 +1112,39 @@ take_file_away() {
     rm -f "$STATE/replaced$1"
 }
 
+# A generation that has a firewall puts it back by its own steps. One that has none, or none at all, cannot:
+# so what ufw was is kept before the first firewall comes, and the way in is opened again when that fails.
+keep_firewall() {
+    rm -rf "$STATE/firewall"
+    [ -f "$1/payload/firewall/ufw.sh" ] && [ ! -f "$2/payload/firewall/ufw.sh" ] || return 0
+    mkdir "$STATE/firewall" || return 1
+    for rules in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw; do
+        [ ! -f "$ROOT$rules" ] || cp -a "$ROOT$rules" "$STATE/firewall/" || return 1
+    done
+    if has ufw && ufw status 2>/dev/null | grep -q '^Status: active'; then : >"$STATE/firewall/on"; fi
+}
+
+# Takes away what of the firewall of generation $2 generation $1 has nothing for. $3 is 1 for a revert.
+drop_firewall() {
+    tables_of "$1" >"$WORK/tables.new"
+    tables_of "$2" | while read -r family name; do
+        grep -qxF -e "$family $name" "$WORK/tables.new" || nft delete table "$family" "$name" >>"$OUTPUT" 2>&1
+    done
+    [ "$3" = 1 ] && [ -d "$STATE/firewall" ] && has ufw || return 0
+    for rules in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw; do
+        [ ! -f "$STATE/firewall/${rules##*/}" ] || cp -a "$STATE/firewall/${rules##*/}" "$ROOT$rules"
+    done
+    if [ -f "$STATE/firewall/on" ]; then ufw reload; else ufw --force disable; fi >>"$OUTPUT" 2>&1
+}
+
+tables_of() { table "$1" firewall/nftables.nft | sed -n 's/^table \([a-z0-9]* [A-Za-z0-9_-]*\).*/\1/p' | sort -u; }
+
 # Makes the machine what generation folder $1 says ("" for nothing at all), coming from $2. $3 is 1 for a revert.
 activate() {
     file_changes "$1" "$2"
     payload_changes
     steps_to_run "$1" >"$WORK/steps"
+    drop_firewall "$1" "$2" "$3"
     install_files "$1" || { WHY='a file could not be installed'; return 1; }
     # A cut may have left copies that were not yet renamed.
     if [ "$3" = 1 ]; then
@@ -1118,7 +1154,11 @@ activate() {
     if has_systemd && awk -F'\t' -v always="$3" 'BEGIN { found = always } $1 != "same" && $2 ~ /^\/etc\/systemd\/system\// { found = 1 } END { exit !found }' "$WORK/files"; then
         systemctl daemon-reload >>"$OUTPUT" 2>&1 || warn "systemctl daemon-reload failed"
     fi
-    [ -n "$1" ] || return 0
+    if [ -z "$1" ]; then
+        # No step tells sshd that its old configuration is back.
+        if has_systemd && grep -q "^[a-rt-z].*$TAB/etc/ssh/" "$WORK/files"; then systemctl try-restart ssh.socket ssh.service >>"$OUTPUT" 2>&1; fi
+        return 0
+    fi
     step_environment "$1" "$2" "$3"
     while read -r step; do
         point "step-${step#activate.d/}"
@@ -1157,7 +1197,7 @@ change() {
     P_SINCE=$(now)
     find_login
     P_LOGIN=$LOGIN
-    if ! journal staged || ! arm || ! journal armed || ! journal switching; then
+    if ! journal staged || ! keep_firewall "$(generation "$P_NEW")" "$(generation "$P_OLD")" || ! arm || ! journal armed || ! journal switching; then
         close_journal
         refuse "the revert could not be armed"
     fi
@@ -1707,6 +1747,8 @@ verb_secrets_set() {
         { rm -f "$fresh"; refuse "cannot write $path as $owner $mode"; }
     record "the secret $NAME was set"
     say "$NAME is set ($path, $owner $mode)"
+    current=$(linked current)
+    [ -z "$current" ] || say "what read the old value has it still: \`labctl rollback $current --all-steps\` runs every step again"
 }
 
 # ---------------------------------------------------------------- the command line
