@@ -1,6 +1,7 @@
 //! The one integration binary: a folder or file a concern, laid out in `tests/README.md`.
 #![expect(clippy::disallowed_methods, reason = "tests set up and look at real folders")]
 
+mod accepted;
 mod consumers;
 mod diagnostics;
 mod emit;

@@ -28,7 +28,11 @@ pub fn bundle(folder: &Path) -> Verdict {
             "caddy" => super::caddy(&path),
             "grafana.dashboard" | "json" => super::json(&path),
             "cloud-init.meta-data" | "grafana.provisioning" | "loki" | "traefik" | "yaml" => super::yaml(&path),
-            "systemd.unit" => units.add(&path, word("path").rsplit('/').next().unwrap_or_default()),
+            "systemd.unit" => {
+                // A mount's unit is named after its folder, in signs that a bundle's path cannot hold.
+                let at = installed_at(&manifest, word("path")).unwrap_or(word("path"));
+                units.add(&path, at.rsplit('/').next().unwrap_or_default())
+            }
             "fail2ban" => match installed_at(&manifest, word("path")).and_then(|at| at.strip_prefix("/etc/fail2ban/")) {
                 Some(at) => fail2ban.add(&path, at),
                 None => Err(format!("{}: not installed below /etc/fail2ban", word("path"))),
