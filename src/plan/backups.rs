@@ -126,20 +126,18 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
         let (size, what, dataset) = describe(model, &folder.store);
         sources.push(BackupSource { path: folder.path, class, exclude, size, dataset, what, span: folder.span });
     }
-    for (owner, state, _) in kept.get(&Store::Local(machine)).into_iter().flatten() {
+    let local = kept.get(&Store::Local(machine)).map(Vec::as_slice).unwrap_or_default();
+    for (owner, state, _) in local {
         if let StateBackup::Class(class) = &state.backup
             && *class != BackupClass::Never
         {
             let what = format!("{} of service {}", state.name, owner.name);
-            let source = BackupSource {
-                path: state.path.clone(),
-                class: *class,
-                exclude: Vec::new(),
-                size: None,
-                dataset: None,
-                what,
-                span: owner.span,
-            };
+            let left_out = local.iter().filter(|(_, other, _)| is_left_out(&other.backup) && is_below(&other.path, &state.path));
+            let mut exclude: Vec<String> = left_out.map(|(_, other, _)| other.path.clone()).collect();
+            exclude.sort();
+            exclude.dedup();
+            let source =
+                BackupSource { path: state.path.clone(), class: *class, exclude, size: None, dataset: None, what, span: owner.span };
             sources.push(source);
         }
     }

@@ -1,5 +1,6 @@
 //! What the emitters write, used: rules that must fire, scripts that must change a stand-in once and then nothing.
 
+mod backup;
 mod built;
 mod containers;
 mod grafana;

@@ -112,14 +112,14 @@ pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
         class.paths.push(source.path.clone());
         class.excludes.extend(source.exclude.iter().map(|path| exclude_line(path)));
     }
-    let dumps: Vec<(&DumpPlan, &Service, &Database)> = backup
+    let dumps: Vec<(&DumpPlan, &Database)> = backup
         .dumps
         .iter()
         .filter(|dump| dump.machine == machine)
-        .map(|dump| (dump, &model[dump.service], &model[dump.service].databases[dump.database as usize]))
+        .map(|dump| (dump, &model[dump.service].databases[dump.database as usize]))
         .collect();
     let mut writes = Vec::new();
-    for (dump, _, database) in &dumps {
+    for (dump, database) in &dumps {
         if home {
             let class = sources.entry(dump.class).or_default();
             if !class.paths.iter().any(|path| is_in(&dump.folder, path)) {
@@ -155,11 +155,11 @@ pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
         keep: keep.map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
         has_dumps: !dumps.is_empty(),
         engines: Engines {
-            postgres: dumps.iter().any(|(_, _, database)| database.engine == "postgres"),
-            mariadb: dumps.iter().any(|(_, _, database)| database.engine == "mariadb"),
-            sqlite: dumps.iter().any(|(_, _, database)| database.engine == "sqlite"),
+            postgres: dumps.iter().any(|(_, database)| database.engine == "postgres"),
+            mariadb: dumps.iter().any(|(_, database)| database.engine == "mariadb"),
+            sqlite: dumps.iter().any(|(_, database)| database.engine == "sqlite"),
         },
-        databases: dumps.iter().map(|(dump, service, database)| database_view(dump, service, database)).collect(),
+        databases: dumps.iter().map(|(dump, database)| database_view(dump, database)).collect(),
         dumps: class_dumps(&dumps),
         mounts,
         sources,
@@ -183,23 +183,23 @@ fn repository(model: &Model, service: &Service, location: String, password: &str
     repository
 }
 
-fn class_dumps(dumps: &[(&DumpPlan, &Service, &Database)]) -> Vec<ClassDumps> {
+fn class_dumps(dumps: &[(&DumpPlan, &Database)]) -> Vec<ClassDumps> {
     let mut classes: BTreeMap<BackupClass, Vec<DumpView>> = BTreeMap::new();
-    for (dump, service, database) in dumps {
+    for (dump, database) in dumps {
         let container = database.container.clone().unwrap_or_default();
         let command = match database.engine.as_str() {
             "sqlite" => vec!["sqlite".to_owned(), database.database.clone()],
             engine => vec![engine.to_owned(), container, database.user.clone(), database.database.clone()],
         };
-        let name = dump_name(service, database);
+        let name = dump_name(database);
         let file = dump_file(&name, database);
         classes.entry(dump.class).or_default().push(DumpView { name, folder: dump.folder.clone(), file, command });
     }
     classes.into_iter().map(|(class, dumps)| ClassDumps { name: class.name(), dumps }).collect()
 }
 
-fn database_view(dump: &DumpPlan, service: &Service, database: &Database) -> DatabaseView {
-    let name = dump_name(service, database);
+fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
+    let name = dump_name(database);
     DatabaseView {
         dump: format!("{}/{}", dump.folder, dump_file(&name, database)),
         name,
@@ -211,8 +211,10 @@ fn database_view(dump: &DumpPlan, service: &Service, database: &Database) -> Dat
     }
 }
 
-fn dump_name(service: &Service, database: &Database) -> String {
-    if service.name == database.name { service.name.clone() } else { format!("{}-{}", service.name, database.name) }
+/// Names a dump: part of a file name, a word to type, the value of a label.
+fn dump_name(database: &Database) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
 }
 
 fn dump_file(name: &str, database: &Database) -> String {

@@ -1,0 +1,236 @@
+//! Backups for real: restic and PostgreSQL, data lost and brought back, and everything that can be missing.
+
+use super::payload::payload;
+use crate::consumers::{shellcheck, systemd_calendar, systemd_verify};
+use crate::trixie::{Room, text};
+
+const LAB: &str = r#"
+    host nas kind=unmanaged { address lan "192.168.1.5"; export backups path="/volume1/backups"; }
+    host box kind=debian {
+        os debian-13
+        address lan "192.168.1.10"
+        share nas.backups at="/mnt/backup" via=nfs
+        ssh from=lan
+    }
+    secret restic-password
+    service app on=box
+    service restic on=box {
+        repository "/mnt/backup/repo"
+        password (secret)restic-password
+        keep last=1
+    }
+"#;
+
+const MODULE: &str = r##"
+    edition 1
+    module app version="1.0.0" {
+        summary "Keeps files with names that scripts dislike"
+        state files path="/srv/app/it's $HOME [1]*" backup=daily
+        state other path="/srv/app/other" backup=weekly
+        state cache path="/srv/app/it's $HOME [1]*/cache \\ [a]*" backup=never reason="a test"
+        container app { image "docker.io/library/postgres:17.5"; health none="a test"; }
+        database app engine=postgres container=app user=app
+        database "/srv/app/li te.db" engine=sqlite
+    }
+"##;
+
+/// Runs a text of sh in a room with the scripts of the lab in `$B`, a password, a mounted repository and a database.
+fn on_machine(script: &str) {
+    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    let Some(room) = Room::new() else { return };
+    let setup = include_str!("backup.sh");
+    let answer = room.show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic").sh(&format!("{setup}\n{script}"), &[]);
+    assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
+fn every_script_is_sound() {
+    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    for name in ["backup", "check", "common", "drill", "dump", "restore"] {
+        shellcheck(&payload.path().join(format!("backup/{name}.sh"))).expect("ShellCheck accepts it");
+    }
+}
+
+#[test]
+fn systemd_takes_the_units_and_their_times() {
+    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    let units = payload.path().join("systemd");
+    let own = tempfile::tempdir().expect("a folder");
+    let mut timers = 0;
+    for unit in std::fs::read_dir(&units).expect("units") {
+        let unit = unit.expect("a unit").path();
+        let name = unit.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        if !name.starts_with("labwright-restic-") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&unit).expect("a unit");
+        std::fs::write(own.path().join(&name), &text).expect("a copy");
+        if let Some(time) = text.lines().find_map(|line| line.strip_prefix("OnCalendar=")) {
+            systemd_calendar(time).expect("systemd understands it");
+            timers += 1;
+        }
+    }
+    assert_eq!(timers, 3, "daily, weekly and the check");
+    systemd_verify(own.path()).expect("systemd accepts them");
+}
+
+#[test]
+fn what_is_lost_comes_back() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        "$B/backup.sh" weekly
+        "$B/backup.sh" daily # finds the repository
+        [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 1 ] # the last one
+        ! restic ls latest --tag daily | grep -a cache
+        metric last_run_success daily 1; metric dump_success daily 1
+
+        cp -a /srv/app /tmp/before
+        rm -rf "/tmp/before/it's \$HOME [1]*/cache \\ [a]*"
+        rm -rf "$files" /srv/app/other
+        LABWRIGHT_CONFIRM="$files" "$B/restore.sh" files --in-place daily "$files"
+        LABWRIGHT_CONFIRM=/srv/app/other "$B/restore.sh" files --in-place latest /srv/app/other || [ $? = 1 ] # the newest of all is daily
+        LABWRIGHT_CONFIRM=/srv/app/other "$B/restore.sh" files --in-place weekly /srv/app/other
+        diff -r /tmp/before /srv/app
+
+        "$B/restore.sh" files daily "$files/st*r?[x]\\ " /tmp/out
+        [ "$(find /tmp/out -type f | wc -l)" = 1 ]
+        cmp "$files/st*r?[x]\\ " "/tmp/out$files/st*r?[x]\\ "
+
+        psql -qU app -c 'DELETE FROM photos WHERE id > 10'
+        LABWRIGHT_CONFIRM=app "$B/restore.sh" database app
+        [ "$(psql -AtU app -c 'SELECT count(*) FROM photos')" = 1000 ]
+        psql -qU app -d postgres -c 'DROP DATABASE app'
+        echo app | "$B/restore.sh" database app daily
+        [ "$(psql -AtU app -c "SELECT name FROM photos WHERE id = 7")" = "it's \$7" ]
+
+        sqlite3 '/srv/app/li te.db' 'DELETE FROM t'
+        LABWRIGHT_CONFIRM=app-li-te.db "$B/restore.sh" database app-li-te.db
+        [ "$(sqlite3 '/srv/app/li te.db' 'SELECT count(*) FROM t')" = 3 ]
+        [ "$(stat -c %u '/srv/app/li te.db')" = 1000 ]
+
+        "$B/check.sh" --read-data
+        metric check_success '' 1
+        "$B/drill.sh"
+        metric drill_success '' 1
+        for file in "$T"/*.prom; do promtool check metrics <"$file"; done
+        prometheus-node-exporter --web.listen-address=127.0.0.1:9199 --collector.disable-defaults --collector.textfile \
+            --collector.textfile.directory="$T" 2>/tmp/exporter &
+        until curl -fs http://127.0.0.1:9199/metrics >/tmp/metrics; do kill -0 $!; done
+        grep -qx 'node_textfile_scrape_error 0' /tmp/metrics
+        grep -q '^labwright_backup_last_success_timestamp_seconds{backup="restic",class="weekly"} ' /tmp/metrics"#,
+    );
+}
+
+#[test]
+fn a_question_that_is_not_answered_changes_nothing() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        echo changed >/srv/app/other/plain
+        psql -qU app -c 'DELETE FROM photos'
+        fails "$B/restore.sh" files --in-place daily "$files" </dev/null
+        echo yes | fails "$B/restore.sh" database app
+        [ "$(psql -AtU app -c 'SELECT count(*) FROM photos')" = 0 ]
+        fails "$B/restore.sh" files daily /srv/app/nothing /tmp/out
+        fails "$B/restore.sh" files daily relative /tmp/out
+        [ ! -e /tmp/out ]"#,
+    );
+}
+
+#[test]
+fn what_fails_fails_loudly_and_the_rest_is_saved() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        before=$(cat "$T/labwright-backup-restic-daily.prom" | sed -n 's/^labwright_backup_last_success_timestamp_seconds.* //p')
+        cp /var/backups/labwright/restic/app.dump /tmp/app.dump
+        psql -qU app -d postgres -c 'ALTER DATABASE app RENAME TO gone'
+        echo new >"$files/new"
+        fails "$B/backup.sh" daily
+        grep -q 'FAILED: database app was not dumped' /tmp/said
+        metric last_run_success daily 0; metric dump_success daily 0
+        [ "$before" = "$(sed -n 's/^labwright_backup_last_success_timestamp_seconds.* //p' "$T/labwright-backup-restic-daily.prom")" ]
+        cmp /tmp/app.dump /var/backups/labwright/restic/app.dump # the last good one stays
+        [ ! -e /var/backups/labwright/restic/.app.dump.partial ]
+        restic dump latest "$files/new" | grep -qx new # everything else is saved
+        [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 2 ] # and nothing is forgotten
+        psql -qU app -d postgres -c 'ALTER DATABASE gone RENAME TO app'
+
+        mv "$files" /srv/moved
+        fails "$B/backup.sh" daily
+        grep -q 'FAILED: there is no' /tmp/said
+        mv /srv/moved "$files"
+        "$B/backup.sh" daily
+        metric last_run_success daily 1"#,
+    );
+}
+
+#[test]
+fn nothing_is_written_below_a_mount_that_is_missing() {
+    on_machine(
+        r#"
+        umount /mnt/backup
+        fails "$B/backup.sh" daily
+        [ -z "$(ls -A /mnt/backup)" ]
+        # systemd's sandbox binds the folder onto itself, which makes it no mount of the repository's.
+        mount --bind /mnt/backup /mnt/backup
+        fails "$B/backup.sh" daily
+        [ -z "$(ls -A /mnt/backup)" ]
+        metric last_run_success daily 0
+        fails "$B/check.sh"
+        metric check_success '' 0
+        umount /mnt/backup
+        mount -t tmpfs tmpfs /mnt/backup
+        mkdir /mnt/backup/repo; echo x >/mnt/backup/repo/file
+        fails "$B/backup.sh" daily
+        grep -q 'is neither empty nor a repository' /tmp/said"#,
+    );
+}
+
+#[test]
+fn damage_and_another_password_are_noticed() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        pack=$(find /mnt/backup/repo/data -type f -size +8k | head -n 1)
+        chmod 600 "$pack"; printf XXXX | dd of="$pack" bs=1 seek=100 conv=notrunc 2>/dev/null
+        fails "$B/check.sh" --read-data
+        metric check_success '' 0
+        echo other >/etc/labwright/secrets/restic-password
+        fails "$B/backup.sh" daily
+        grep -qi 'wrong password' /tmp/said
+        [ "$(ls /mnt/backup/repo/keys | wc -l)" = 1 ]"#,
+    );
+}
+
+#[test]
+fn two_classes_never_run_at_once() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        exec 8>/run/lock/labwright-backup-restic
+        flock 8
+        "$B/backup.sh" weekly >/tmp/weekly 2>&1 8>&- &
+        until grep -qs 'another run is under way' /tmp/weekly; do kill -0 $!; done
+        [ ! -e /var/lib/labwright-backup/restic/weekly.snapshot ]
+        flock -u 8
+        wait $!
+        [ -e /var/lib/labwright-backup/restic/weekly.snapshot ]"#,
+    );
+}
+
+#[test]
+fn the_drill_notices_a_file_that_comes_back_different() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        # The same time, other bytes: as a disk that forgets.
+        for file in "$files"/*; do
+            [ ! -f "$file" ] || { touch -r "$file" /tmp/time; printf '?' | dd of="$file" bs=1 conv=notrunc 2>/dev/null; touch -r /tmp/time "$file"; }
+        done
+        fails "$B/drill.sh"
+        metric drill_success '' 0
+        grep -q 'came back different' /tmp/said"#,
+    );
+}
