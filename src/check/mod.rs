@@ -5,6 +5,7 @@
 pub mod accept;
 mod address_twice;
 mod admin_exposed;
+mod alert_expression_broken;
 mod backup_repository_too_small;
 mod backup_same_disk;
 mod container_name_twice;
@@ -43,6 +44,7 @@ pub struct Rule {
 pub static RULES: &[&Rule] = &[
     &address_twice::RULE,
     &admin_exposed::RULE,
+    &alert_expression_broken::RULE,
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
     &container_name_twice::RULE,

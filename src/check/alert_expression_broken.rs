@@ -1,0 +1,106 @@
+//! Alert expressions that Prometheus can't read.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::Alert;
+use crate::plan::Plan;
+
+/// Finds expressions whose brackets or quotes don't match, or that say nothing.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "alert-expression-broken",
+    severity: Severity::Error,
+    summary: "an alert's expression can't be PromQL",
+    explain: "Prometheus refuses a whole rule file for one expression that it can't read, and goes on with the old rules: no alert of \
+              the file would ever fire. labwright finds brackets and quotes without their other half; `promtool check rules` in the \
+              tests of the bundle finds the rest.\n\n```kdl\nalert DiskFull when=\"node_filesystem_avail_bytes{mountpoint=\\\"/\\\" < 1000\" { \
+              summary \"the disk is full\"; }\n```\n\nClose what is open: `node_filesystem_avail_bytes{mountpoint=\"/\"} < 1000`.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let of_services = plan.model.services.iter().flat_map(|service| service.alerts.iter().map(move |alert| (alert, Some(service))));
+    let of_lab = plan.model.alerts.iter().map(|alert| (alert, None));
+    for (alert, service) in of_services.chain(of_lab) {
+        let Some(fault) = fault(&alert.expression) else { continue };
+        let mut found = finding(alert, &fault);
+        if let Some(service) = service {
+            found = found.label(service.span, format!("service `{}` brings it", service.name));
+        }
+        diagnostics.push(found);
+    }
+}
+
+fn finding(alert: &Alert, fault: &str) -> Diagnostic {
+    Diagnostic::new(&CODE, alert.span, format!("the expression of `{}` {fault}", alert.name))
+        .help("try it in Prometheus' own page, then write it here")
+        .on(alert.name.clone())
+}
+
+/// Says what is wrong with an expression, as far as its brackets and quotes tell.
+fn fault(expression: &str) -> Option<String> {
+    let mut open = Vec::new();
+    let mut says_something = false;
+    let mut characters = expression.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' | '\'' | '`' => {
+                if !skip_text(&mut characters, character) {
+                    return Some(format!("has a {character} without its other half"));
+                }
+                says_something = true;
+            }
+            // A comment; it ends with the line.
+            '#' => {
+                characters.by_ref().find(|character| *character == '\n');
+            }
+            '(' | '[' | '{' => open.push(character),
+            ')' | ']' | '}' => match (open.pop(), character) {
+                (Some('('), ')') | (Some('['), ']') | (Some('{'), '}') => {}
+                (Some(opened), _) => return Some(format!("closes `{opened}` with `{character}`")),
+                (None, _) => return Some(format!("has a `{character}` too many")),
+            },
+            character => says_something |= !character.is_whitespace(),
+        }
+    }
+    match open.pop() {
+        Some(opened) => Some(format!("never closes `{opened}`")),
+        None if says_something => None,
+        None => Some("is empty".to_owned()),
+    }
+}
+
+/// Goes behind the end of a text in quotes; says whether there is one. A text in backticks has no escapes.
+fn skip_text(characters: &mut std::str::Chars<'_>, quote: char) -> bool {
+    while let Some(character) = characters.next() {
+        if character == quote {
+            return true;
+        }
+        if character == '\\' && quote != '`' {
+            characters.next();
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fault;
+
+    #[test]
+    fn tells_what_is_open_too_much_or_missing() {
+        for whole in ["up == 0", "rate(a{b=\"}(\\\"\"}[5m]) > 1", "a{b=~`\\`} # (\n > 1", "absent(up{job='x'})"] {
+            assert_eq!(fault(whole), None, "{whole}");
+        }
+        for (broken, words) in [
+            ("a{b=\"c\" < 1", "never closes `{`"),
+            ("rate(a[5m) > 1", "closes `[` with `)`"),
+            ("a) > 1", "has a `)` too many"),
+            ("a{b=\"c} > 1", "has a \" without its other half"),
+            (" # nothing", "is empty"),
+            ("", "is empty"),
+        ] {
+            assert_eq!(fault(broken).as_deref(), Some(words), "{broken}");
+        }
+    }
+}
