@@ -44,6 +44,21 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
     let mut machine = rig.machine("intranet", &["192.168.1.101"], seed.path());
     machine.copy_in(Path::new(labctl::LABCTL), "/root");
     machine.sh("install -m 755 /root/labctl.sh /usr/local/sbin/labctl");
+
+    // A first firewall that nobody confirms must not stay: nobody might ever get in again.
+    let mut locked = release(9);
+    locked.set(
+        "firewall/nftables.nft",
+        "table inet labwright {\n chain input { type filter hook input priority 0; tcp dport 22 drop; }\n}\n",
+    );
+    locked.set("firewall/ufw.sh", "ufw default deny incoming\nufw allow 80/tcp\nufw --force enable\n");
+    locked.step("activate.d/30-firewall.sh", "firewall/", "nft -f firewall/nftables.nft; sh firewall/ufw.sh");
+    locked.step("health.d/10-locked.sh", "", "ufw status | grep -q '^Status: active'; nft list table inet labwright");
+    let locked = bring(&machine, &locked);
+    machine.sh(&format!("{APPLY} 1 {locked} || [ $? = 4 ]; ufw status verbose; ! nft list table inet labwright 2>/dev/null"));
+    assert_eq!(machine.sh("ufw status; ls /etc/app.conf 2>/dev/null || :"), "Status: inactive\n");
+    machine.sh("! grep -w 80 /etc/ufw/user.rules");
+
     let first = bring(&machine, &release(1));
     machine.sh(&format!("{APPLY} 0 {first}"));
     assert_comes_to(&machine, 1);
