@@ -2,7 +2,7 @@
 # labctl takes a labwright bundle into use on the machine it was made for, and takes it back again.
 #
 # It needs a POSIX shell (dash, busybox ash) and the usual small tools (coreutils or busybox: awk, tar,
-# gzip, od, sha256sum, stat). It trusts nothing in an archive before the whole of it is verified, changes
+# gzip, od, sha256sum, stat; flock). It trusts nothing in an archive before the whole of it is verified, changes
 # nothing before the revert is armed, and leaves a journal (`pending`) from which any later call, a timer
 # or the next boot can finish the change or put the old generation back.
 #
@@ -161,18 +161,14 @@ cleanup() {
     unlock
 }
 
-# Takes the machine's lock or fails. flock where there is one: the kernel lets go of it when labctl is
-# gone, however it ended.
+# Takes the machine's lock or fails. The kernel lets go of it when labctl is gone, however it ended.
 lock() {
-    mkdir -p "$ROOT/run" 2>/dev/null
+    mkdir -p "${LOCK_FILE%/*}" 2>/dev/null
     (: >>"$LOCK_FILE") 2>/dev/null || refuse "cannot write $LOCK_FILE: is this root, on a writable file system?"
-    if has flock && [ -z "${LABWRIGHT_TEST_NO_FLOCK:-}" ]; then
-        exec 9<>"$LOCK_FILE"
-        flock -n 9 || return 1
-        printf '%s\n' $$ >"$LOCK_FILE"
-    else
-        lock_by_link || return 1
-    fi
+    has flock || refuse "there is no flock here (Debian: util-linux)"
+    exec 9<>"$LOCK_FILE"
+    flock -n 9 || return 1
+    printf '%s\n' $$ >"$LOCK_FILE"
     LOCKED=1
     step_runs || return 0
     unlock
@@ -185,31 +181,10 @@ step_runs() {
     tr '\0' ' ' 2>/dev/null <"/proc/$owner/cmdline" | grep -q '^[^ ]*sh [a-z]*\.d/'
 }
 
-# Without flock: a link is made or not made, never half. The owner is named by process id and start time,
-# so that neither a reused id nor a reboot keeps a dead owner alive.
-lock_by_link() {
-    me=$LOCK_FILE.$$
-    printf '%s %s %s\n' $$ "$(started $$)" "$(boot_id)" >"$me"
-    if ! ln "$me" "$LOCK_FILE.d" 2>/dev/null; then
-        read -r owner since boot 2>/dev/null <"$LOCK_FILE.d" || owner=0 since=0 boot=''
-        if [ "$boot" = "$(boot_id)" ] && [ "$(started "$owner")" = "$since" ]; then
-            rm -f "$me"
-            return 1
-        fi
-        # Only one of two that found the dead owner gets to rename its lock away.
-        mv "$LOCK_FILE.d" "$me.dead" 2>/dev/null
-        read -r owner _ 2>/dev/null <"$me.dead" || :
-        rm -f "$me.dead"
-        ln "$me" "$LOCK_FILE.d" 2>/dev/null || { rm -f "$me"; return 1; }
-    fi
-    rm -f "$me"
-    printf '%s\n' $$ >"$LOCK_FILE"
-}
-
 unlock() {
     [ "$LOCKED" = 1 ] || return 0
     LOCKED=0
-    if has flock && [ -z "${LABWRIGHT_TEST_NO_FLOCK:-}" ]; then exec 9>&-; else rm -f "$LOCK_FILE.d"; fi
+    exec 9>&-
 }
 
 # The start time of a process in clock ticks (hundredths of a second) since boot; nothing when it is gone.
