@@ -28,7 +28,7 @@ fn prometheus_starts_and_knows_every_target() {
         until curl -fsS http://127.0.0.1:9090/-/ready >/dev/null 2>&1; do kill -0 $! || { cat log; exit 1; }; done
         # Targets are known a few seconds after it is ready.
         timeout 60 sh -c 'until curl -fsS http://127.0.0.1:9090/api/v1/targets | tee targets | jq -e \".data.activeTargets != []\" >/dev/null; do sleep 0.2; done'
-        for job in alertmanager alloy-bare alloy-edge blackbox cadvisor exportarr-sonarr grafana loki node-bare node-edge prometheus probe:routes; do
+        for job in alertmanager alloy-bare alloy-edge blackbox cadvisor exportarr-sonarr grafana loki node-bare node-edge postgres-exporter prometheus probe:routes; do
             jq -e --arg job \"$job\" 'any(.data.activeTargets[]; .labels.job == $job)' targets >/dev/null || { echo \"no target of $job\"; exit 1; }
         done
         jq -e '.data.activeTargets | all(.labels.machine != null and .labels.service != null)' targets
