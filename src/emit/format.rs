@@ -125,6 +125,10 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_filter("bytes", |text: &str| crate::model::Size::parse(text).map(|size| size.0));
     environment.add_filter("mebibytes", |text: &str| crate::model::Size::parse(text).map(crate::model::Size::mebibytes));
     environment.add_filter("calendar", |text: &str| crate::model::Cron::parse(text).map(|cron| cron.calendar()));
+    let prefix =
+        |text: &str| text.parse::<ipnet::IpNet>().map_err(|why| Error::new(ErrorKind::InvalidOperation, format!("`{text}`: {why}")));
+    environment.add_filter("netmask", move |text: &str| prefix(text).map(|prefix| prefix.netmask().to_string()));
+    environment.add_filter("network_address", move |text: &str| prefix(text).map(|prefix| prefix.network().to_string()));
     environment.add_test("defined", tests::is_defined);
     environment.add_test("none", tests::is_none);
     environment.add_test("equalto", tests::is_eq);

@@ -34,6 +34,16 @@ impl CidrSet {
         Self::new(&all, &[])
     }
 
+    /// Returns what is in this set and not in the other.
+    pub fn difference(&self, other: &Self) -> Self {
+        Self::new(&self.0, &other.0)
+    }
+
+    /// Returns what is in both sets.
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.difference(&self.difference(other))
+    }
+
     /// Lists the prefixes, IPv4 before IPv6.
     pub fn prefixes(&self) -> &[IpNet] {
         &self.0
@@ -157,12 +167,14 @@ mod tests {
             let (include, exclude, other) = (prefixes(&include), prefixes(&exclude), prefixes(&other));
             let one = CidrSet::new(&include, &exclude);
             let both = CidrSet::union([&one, &CidrSet::new(&other, &[])]);
+            let shared = one.intersection(&CidrSet::new(&other, &[]));
             let list = both.access_list();
             let holds = |nets: &[IpNet], address: IpAddr| nets.iter().any(|net| net.contains(&address));
             for last in 0..=255 {
                 let address = address(last);
                 let wanted = holds(&include, address) && !holds(&exclude, address);
                 proptest::prop_assert_eq!(one.contains(address), wanted);
+                proptest::prop_assert_eq!(shared.contains(address), wanted && holds(&other, address));
                 let wanted = wanted || holds(&other, address);
                 proptest::prop_assert_eq!(both.contains(address), wanted);
                 proptest::prop_assert_eq!(holds(&list.allow, address) && !holds(&list.deny, address), wanted);

@@ -20,7 +20,7 @@ impl Way {
 
 /// Is the network that a program is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place<'m> {
+pub enum Place<'m> {
     /// The machine's own.
     Machine,
     /// That of a container on the compose network.
@@ -49,7 +49,8 @@ pub fn find(model: &Model, services: &[ServiceId], machine: MachineId, container
     }
 }
 
-pub(super) fn place<'m>(model: &'m Model, services: &[ServiceId], container: Option<&'m str>) -> Place<'m> {
+/// Returns where a program is on the network: on its machine, or in a container of the machine's compose network.
+pub fn place<'m>(model: &'m Model, services: &[ServiceId], container: Option<&'m str>) -> Place<'m> {
     let Some(mut name) = container else { return Place::Machine };
     // Containers inside each other's networks in a circle are on none; no chain is longer than the list of containers.
     let containers = || services.iter().flat_map(|service| &model[*service].containers);

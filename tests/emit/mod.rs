@@ -3,6 +3,7 @@
 mod backup;
 mod built;
 mod containers;
+mod edge;
 mod grafana;
 mod guests;
 mod lab;
