@@ -173,14 +173,12 @@ fn nothing_is_written_below_a_mount_that_is_missing() {
         umount /mnt/backup
         fails "$B/backup.sh" daily
         [ -z "$(ls -A /mnt/backup)" ]
-        # systemd's sandbox binds the folder onto itself, which makes it no mount of the repository's.
-        mount --bind /mnt/backup /mnt/backup
-        fails "$B/backup.sh" daily
+        # A unit's sandbox binds the folder onto itself, which makes it no mount of the repository's.
+        fails unshare --mount --propagation private sh -c 'mount --bind /mnt/backup /mnt/backup; "$0" daily' "$B/backup.sh"
         [ -z "$(ls -A /mnt/backup)" ]
         metric last_run_success daily 0
         fails "$B/check.sh"
         metric check_success '' 0
-        umount /mnt/backup
         mount -t tmpfs tmpfs /mnt/backup
         mkdir /mnt/backup/repo; echo x >/mnt/backup/repo/file
         fails "$B/backup.sh" daily
@@ -232,5 +230,20 @@ fn the_drill_notices_a_file_that_comes_back_different() {
         fails "$B/drill.sh"
         metric drill_success '' 0
         grep -q 'came back different' /tmp/said"#,
+    );
+}
+
+#[test]
+fn on_a_rescue_system_folders_are_where_a_person_puts_them() {
+    on_machine(
+        r#"
+        "$B/backup.sh" daily
+        cp -r /mnt/backup/repo /tmp/repo
+        umount /mnt/backup
+        cp -r /tmp/repo /mnt/backup/repo
+        fails "$B/restore.sh" list
+        rmdir /run/systemd/system
+        "$B/restore.sh" files daily "$files" /tmp/out
+        cmp "$files/plain" "/tmp/out$files/plain""#,
     );
 }

@@ -4,7 +4,7 @@ export RESTIC_REPOSITORY=/mnt/backup/repo RESTIC_PASSWORD_FILE=/etc/labwright/se
 # The mode that install.tsv gives them; a payload's folder in these tests has none.
 cp -r "$B" /tmp/scripts && B=/tmp/scripts && chmod 755 "$B"/*.sh
 
-mkdir -p /mnt/backup /etc/labwright/secrets /run/lock
+mkdir -p /mnt/backup /etc/labwright/secrets /run/lock /run/systemd/system
 mount -t tmpfs tmpfs /mnt/backup
 echo correct >"$RESTIC_PASSWORD_FILE"
 
