@@ -134,9 +134,12 @@ impl<'s> Block<'s> {
         self.arguments.get(index)
     }
 
-    /// Returns argument 0 as text, or nothing written as text.
+    /// Returns argument 0 as text: the name that tells keyed nodes apart, also where a module computes it.
     pub fn key(&self) -> &str {
-        self.arguments.first().and_then(|argument| argument.text()).unwrap_or("")
+        match self.arguments.first().map(|argument| &argument.value) {
+            Some(Value::Text(text) | Value::Reference(text) | Value::Format(text) | Value::Expression(text)) => text,
+            _ => "",
+        }
     }
 
     /// Returns the place of argument 0, or of the node.

@@ -42,6 +42,8 @@ pub enum Type {
     Url,
     /// A DNS name.
     Host,
+    /// A mail address.
+    Mail,
     /// A file mode, four octal digits as text.
     Mode,
     /// A user or group: a name or a number.
@@ -77,6 +79,7 @@ impl Type {
             Self::Image => "an image such as `\"docker.io/library/redis:8.2\"`".into(),
             Self::Url => "a URL such as `\"https://example.org\"`".into(),
             Self::Host => "a host name such as `\"media.example.org\"`".into(),
+            Self::Mail => "a mail address such as `\"me@example.org\"`".into(),
             Self::Mode => "a file mode such as `\"0640\"`".into(),
             Self::Owner => "a user or group, by name or number".into(),
             Self::Enum(words) => format!("one of {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
@@ -145,6 +148,7 @@ impl Type {
             Self::Image => keep(is_image(&text), text),
             Self::Url => keep(is_url(&text), text),
             Self::Host => keep(is_host(&text), text),
+            Self::Mail => keep(is_mail(&text), text),
             Self::Mode => keep(text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)), text),
             Self::Owner => keep(is_owner(&text), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
@@ -191,4 +195,10 @@ fn is_host(text: &str) -> bool {
             && !label.ends_with('-')
     };
     text.len() <= 253 && text.split('.').all(label)
+}
+
+/// Knows the addresses that people have: no comments, no quoted parts, nothing that means something in a configuration file.
+fn is_mail(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_=~".contains(&byte);
+    text.len() <= 254 && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && user.bytes().all(valid) && is_host(host))
 }

@@ -151,10 +151,7 @@ fn routes(model: &Model, services: &[Vec<ServiceId>], zones: &[ZoneAddresses]) -
             let local: &[ServiceId] = &services[proxy.machine.0 as usize];
             let Some(way) = way::find(model, local, proxy.machine, container, endpoint) else { continue };
             let from: Vec<_> = route.from.iter().map(|zone| zone.value).collect();
-            let auth = route.auth.and_then(|auth| {
-                let index = model[auth].endpoints.iter().position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
-                Some(EndpointId { service: auth, index: u32::try_from(index).ok()? })
-            });
+            let auth = route.auth.and_then(|auth| flows::forward_auth(model, auth));
             routes.push(RoutePlan {
                 host: route.host.value.clone(),
                 via: route.via,

@@ -53,6 +53,12 @@ codes! {
     /// A secret that is not declared.
     UNDECLARED_SECRET = "undeclared-secret", Error, "a secret that the lab does not declare",
         "Declaring secrets makes their list complete: it is what the operator must have before a machine can be made.\n\n```kdl\nsecret admin-password\n```";
+    /// A module under the name it had.
+    RENAMED_MODULE = "renamed-module", Warning, "a service uses its module by the name that it had",
+        "Programs get new names, and modules with them. The old name still leads to the module, until it is given to another one.\n\n```kdl\nservice requests module=jellyseerr on=media\n```\n\nWrite `module=seerr`. A service that has the old name as its own keeps it, and its data, with `module=`.";
+    /// A module of a program that is no more.
+    DISCONTINUED_MODULE = "discontinued-module", Error, "a service of a program that is no more",
+        "Its images are gone, or nobody repairs it any more. The finding says what happened and what to use instead; who has an image of their own writes a site module of another name.";
     /// A need that nothing fills.
     UNMET_NEED = "unmet-need", Error, "a service needs what no service of the lab provides",
         "A module says what it connects to by role. Add a service that provides the role, or name one.";

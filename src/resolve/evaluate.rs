@@ -103,8 +103,8 @@ impl Scope {
     }
 
     /// Adds a name to a scope.
-    pub fn with(self, name: &'static str, value: Data) -> Self {
-        let mut data = self.data;
+    pub fn with(&self, name: &'static str, value: Data) -> Self {
+        let mut data = self.data.clone();
         data.insert(name, value);
         Self::new(data)
     }
@@ -202,8 +202,8 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// Makes nodes concrete: conditions decided, values filled in, a node whose argument 0 is a list repeated for each item, one whose
-    /// argument 0 is nothing left out.
+    /// Makes nodes concrete: conditions decided, values filled in, a node whose argument 0 is a list repeated for each item (which
+    /// the rest of it knows as `item`), one whose argument 0 is nothing left out.
     pub fn blocks<'b>(&self, blocks: &[Block<'b>], out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
         for block in blocks {
             if block.schema.name == "when" {
@@ -217,10 +217,25 @@ impl Evaluator<'_, '_> {
         }
     }
 
+    /// Makes a node concrete once for each item of its argument 0; the rest of the node knows the item as `item`.
+    fn repeated<'b>(&self, block: &Block<'b>, items: Vec<Spanned<Value<'b>>>, out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
+        let rest = block.arguments.iter().skip(1).chain(block.properties.iter().map(|property| &property.value));
+        let looks_at_item = !block.children.is_empty() || rest.into_iter().any(|value| value.value.is_dynamic());
+        for item in items {
+            let scope = looks_at_item.then(|| self.scope.with("item", item.value.to_data()));
+            let mut copy = block.clone();
+            copy.arguments[0] = item;
+            Evaluator { expressions: self.expressions, scope: scope.as_ref().unwrap_or(self.scope), report: self.report }.block(
+                &copy,
+                out,
+                diagnostics,
+            );
+        }
+    }
+
     fn block<'b>(&self, block: &Block<'b>, out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
         let fields = block.schema.arguments;
         let mut arguments = Vec::with_capacity(block.arguments.len());
-        let mut repeat = None;
         for (index, argument) in block.arguments.iter().enumerate() {
             let field = fields.get(index).or(block.schema.rest.as_ref());
             let Some(field) = field.filter(|_| argument.value.is_dynamic()) else {
@@ -237,11 +252,10 @@ impl Evaluator<'_, '_> {
                 Ok(Data::List(items)) => {
                     let Some(items) = self.typed_items(&items, field, argument.span, diagnostics) else { return };
                     if index == 0 && !fields.is_empty() {
-                        repeat = Some(items);
-                        arguments.push(argument.clone());
-                    } else {
-                        arguments.extend(items);
+                        self.repeated(block, items, out, diagnostics);
+                        return;
                     }
+                    arguments.extend(items);
                 }
                 Ok(data) => match self.typed(&data, field, argument.span, diagnostics) {
                     Some(value) => arguments.push(value),
@@ -252,16 +266,8 @@ impl Evaluator<'_, '_> {
         let Some(properties) = self.properties(block, diagnostics) else { return };
         let mut children = Vec::with_capacity(block.children.len());
         self.blocks(&block.children, &mut children, diagnostics);
-        let concrete =
-            Block { schema: block.schema, name: block.name.clone(), arguments, properties, children, rank: block.rank, span: block.span };
-        match repeat {
-            None => out.push(concrete),
-            Some(items) => out.extend(items.into_iter().map(|item| {
-                let mut copy = concrete.clone();
-                copy.arguments[0] = item;
-                copy
-            })),
-        }
+        let (schema, name) = (block.schema, block.name.clone());
+        out.push(Block { schema, name, arguments, properties, children, rank: block.rank, span: block.span });
     }
 
     fn properties<'b>(&self, block: &Block<'b>, diagnostics: &mut Diagnostics) -> Option<Vec<Property<'b>>> {

@@ -80,6 +80,7 @@ impl OptionSpec<'_> {
             "image" => Type::Image,
             "url" => Type::Url,
             "host" => Type::Host,
+            "mail" => Type::Mail,
             "secret" => Type::Secret,
             "network" => Type::Entity("network"),
             "zone" => Type::Entity("zone"),

@@ -12,7 +12,8 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Container, EndpointId, Expose, Gateway, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Route, Service, ServiceId,
+    Container, Dependency, EndpointId, Expose, Gateway, HealthProbe, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Route,
+    Service, ServiceId,
 };
 use crate::source::{Sources, Spanned};
 
@@ -52,7 +53,7 @@ fn draft<'s>(
 ) -> Option<Draft<'s>> {
     let named = Spanned::new(Value::Text(block.key().into()), block.key_span());
     let name = block.property("module").unwrap_or(&named);
-    let module = names::find("module", name, modules, |module| module.block.key(), diagnostics);
+    let module = module(block, name, modules, diagnostics);
     let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
     let (module, machine) = (&modules[module?], machine?);
     if !matches!(
@@ -73,13 +74,48 @@ fn draft<'s>(
     instance::draft(block, module, machine, expressions, services, sources, model, diagnostics)
 }
 
+/// Finds a service's module by its name, or by one that it had.
+fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[ModuleDefinition<'_>], diagnostics: &mut Diagnostics) -> Option<usize> {
+    let text = name.text().unwrap_or_default();
+    let had = |module: &ModuleDefinition<'_>| {
+        module.block.child("formerly").is_some_and(|names| names.arguments.iter().any(|former| former.text() == Some(text)))
+    };
+    let current = modules.binary_search_by(|module| module.block.key().cmp(text)).ok();
+    let index = match current.or_else(|| modules.iter().position(had)) {
+        Some(index) => index,
+        None => return names::find("module", name, modules, |module| module.block.key(), diagnostics),
+    };
+    let module = modules[index].block;
+    if current.is_none() {
+        diagnostics.push(
+            Diagnostic::new(&codes::RENAMED_MODULE, name.span, format!("`{text}` is now called `{}`", module.key()))
+                .help(format!("write `module={}`", module.key()))
+                .on(block.key()),
+        );
+    }
+    if let Some(end) = module.child("discontinued") {
+        let why = end.argument(0).and_then(Spanned::text).unwrap_or_default();
+        let mut finding = Diagnostic::new(&codes::DISCONTINUED_MODULE, name.span, format!("`{}` is no more: {why}", module.key()));
+        if let Some(help) = end.property("help").and_then(Spanned::text) {
+            finding = finding.help(help);
+        }
+        diagnostics.push(finding.on(block.key()));
+        return None;
+    }
+    Some(index)
+}
+
+/// Is a service that others may share the network of: its first container, and whether anything tells when that is healthy.
+type Joinable = Option<(String, bool)>;
+
 /// Resolves what services say of one another.
 fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics) {
-    let names: BTreeMap<String, (ServiceId, Option<String>)> = drafts
+    let names: BTreeMap<String, Joinable> = drafts
         .iter()
-        .enumerate()
-        .map(|(index, draft)| {
-            (draft.service.name.clone(), (ServiceId::at(index), draft.service.containers.first().map(|container| container.name.clone())))
+        .map(|draft| {
+            let tells = |container: &Container| container.health.as_ref().is_some_and(|health| health.probe != HealthProbe::None);
+            let first = draft.service.containers.first().map(|container| (container.name.clone(), tells(container)));
+            (draft.service.name.clone(), first)
         })
         .collect();
     let roles = Roles::of(&drafts);
@@ -104,13 +140,18 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
 fn join_network(
     container: &mut Container,
     name: &Spanned<String>,
-    names: &BTreeMap<String, (ServiceId, Option<String>)>,
+    names: &BTreeMap<String, Joinable>,
     list: &[&str],
     diagnostics: &mut Diagnostics,
 ) {
     match names.get(&name.value) {
-        Some((_, Some(target))) => container.network = NetworkMode::Container(target.clone()),
-        Some((_, None)) => diagnostics.push(
+        Some(Some((target, healthy))) => {
+            container.network = NetworkMode::Container(target.clone());
+            // The network is the other container's: without it there is none, and a new one means a new network.
+            container.depends_on.push(Dependency { container: target.clone(), healthy: *healthy, restart: true });
+            container.depends_on.sort();
+        }
+        Some(None) => diagnostics.push(
             Diagnostic::new(
                 &codes::WRONG_KIND,
                 name.span,

@@ -49,7 +49,7 @@ static TIMEZONE: NodeSchema =
     NodeSchema::new("timezone", "The IANA time zone of every machine. Default: `Etc/UTC`.", "timezone \"Europe/Brussels\"")
         .arguments(&[required("timezone", Type::Text, "An IANA name.")]);
 static EMAIL: NodeSchema = NodeSchema::new("email", "Whom certificate authorities write to.", "email \"me@example.org\"")
-    .arguments(&[required("address", Type::Text, "A mail address.")]);
+    .arguments(&[required("address", Type::Mail, "A mail address.")]);
 static SELECT: NodeSchema = NodeSchema::new("select", "Makes profiles active: the variant of the lab to build.", "select small")
     .rest(required("profile", Type::Entity("profile"), "A profile's name."));
 

@@ -30,7 +30,7 @@ pub const FILE_KINDS: &[&str] = &[
 /// Lists the types that an option may have.
 pub const OPTION_TYPES: &[&str] = &[
     "text", "name", "boolean", "integer", "number", "port", "size", "duration", "cron", "address", "cidr", "path", "image", "url", "host",
-    "enum", "secret", "network", "zone", "machine", "service", "record",
+    "mail", "enum", "secret", "network", "zone", "machine", "service", "record",
 ];
 
 /// Lists what the language itself knows services as.
@@ -61,8 +61,18 @@ pub static MODULE: NodeSchema = NodeSchema::new(
 .properties(&[optional("version", Type::Text, "Its own version.")])
 .children(&[MODULE_FACTS, MODULE_BODY]);
 
-static MODULE_FACTS: &[Child] =
-    &[once(&SUMMARY), once(&HOMEPAGE), once(&DOC), once(&EXAMPLE), keyed(&OPTION), keyed(&RENAMED), keyed(&RETIRED), many(&ASSERT)];
+static MODULE_FACTS: &[Child] = &[
+    once(&SUMMARY),
+    once(&HOMEPAGE),
+    once(&DOC),
+    once(&EXAMPLE),
+    once(&FORMERLY),
+    once(&DISCONTINUED),
+    keyed(&OPTION),
+    keyed(&RENAMED),
+    keyed(&RETIRED),
+    many(&ASSERT),
+];
 
 static MODULE_BODY: &[Child] = &[
     keyed(&STATE),
@@ -89,6 +99,20 @@ static HOMEPAGE: NodeSchema = NodeSchema::new("homepage", "The project's page.",
 static EXAMPLE: NodeSchema =
     NodeSchema::new("example", "KDL that shows the module in use; compiled in a test.", "example #\"service x on=box\"#")
         .arguments(&[required("kdl", Type::Text, "A `service` node; the machine is `box`, the zone `lan`, secrets are declared for it.")]);
+
+static FORMERLY: NodeSchema = NodeSchema::new(
+    "formerly",
+    "Names that the module had before. A service that still uses one gets this module, and a warning that says the new name.",
+    "formerly jellyseerr overseerr",
+)
+.rest(required("name", Type::Name, "A former name."));
+static DISCONTINUED: NodeSchema = NodeSchema::new(
+    "discontinued",
+    "Says that the program is no more, so that no service can use the module.",
+    "discontinued \"its images are gone since June 2025\" help=\"use y instead\"",
+)
+.arguments(&[required("why", Type::Text, "What happened, and when.")])
+.properties(&[optional("help", Type::Text, "What to use now.")]);
 
 static OPTION: NodeSchema =
     NodeSchema::new("option", "An option of the module.", "option library type=path list=#true { required; doc \"Folders to show.\"; }")

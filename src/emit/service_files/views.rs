@@ -95,8 +95,11 @@ struct RouteView<'p> {
     path: Option<&'p str>,
     upstream: Upstream<'p>,
     from: Vec<&'p str>,
+    /// The prefixes that may use it; none overlaps another.
+    allow: Vec<String>,
     public: bool,
     auth: Option<&'p str>,
+    auth_url: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,6 +107,7 @@ struct Upstream<'p> {
     host: &'p str,
     port: u16,
     protocol: &'static str,
+    url: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,6 +141,11 @@ fn view(value: impl Serialize) -> Value {
 pub(super) fn lab(plan: &Plan<'_>) -> Value {
     let model = plan.model;
     let info = &model.lab;
+    // Many routes are open to the same zones, whose prefixes take a while to divide.
+    let mut prefixes: BTreeMap<&[ZoneId], Vec<String>> = BTreeMap::new();
+    for route in &plan.routes {
+        prefixes.entry(&route.from).or_insert_with(|| route.access.disjoint().iter().map(ToString::to_string).collect());
+    }
     view(LabView {
         name: &info.name,
         version: &info.version,
@@ -146,7 +155,7 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
         machines: model.machines.iter().map(|machine| machine_view(model, machine)).collect(),
         services: model.services.iter().map(|service| service_view(model, service)).collect(),
         networks: model.networks.iter().map(network_view).collect(),
-        routes: plan.routes.iter().map(|route| route_view(model, route)).collect(),
+        routes: plan.routes.iter().map(|route| route_view(plan, route, &prefixes)).collect(),
         scrapes: plan.scrapes.iter().map(|scrape| scrape_view(model, scrape)).collect(),
         names: names(plan),
     })
@@ -280,23 +289,38 @@ fn network_view(network: &Network) -> NetworkView<'_> {
     }
 }
 
-fn route_view<'p>(model: &'p Model, route: &'p RoutePlan) -> RouteView<'p> {
+fn route_view<'p>(plan: &'p Plan<'_>, route: &'p RoutePlan, prefixes: &BTreeMap<&[ZoneId], Vec<String>>) -> RouteView<'p> {
+    let model = plan.model;
     let service = &model[route.service];
     let endpoint = model.endpoint(route.endpoint);
-    let https = model[route.via].proxy.as_ref().is_none_or(|proxy| proxy.https.is_some());
+    let via = &model[route.via];
+    let https = via.proxy.as_ref().is_none_or(|proxy| proxy.https.is_some());
+    let container = via.proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
+    let auth_url = route.auth.and_then(|auth| {
+        let way = way::find(model, &plan.machine(via.machine).services, via.machine, container, auth)?;
+        Some(format!("{}://{}", model.endpoint(auth).protocol.name(), way.authority()))
+    });
+    let upstream = way::Way { host: route.upstream.clone(), port: route.upstream_port };
     RouteView {
         host: &route.host,
         url: format!("{}://{}", if https { "https" } else { "http" }, route.host),
-        via: &model[route.via].name,
+        via: &via.name,
         service: &service.name,
         module: &service.module,
         summary: &service.summary,
         machine: &model[service.machine].name,
         endpoint: &endpoint.name,
         path: endpoint.path.as_deref(),
-        upstream: Upstream { host: &route.upstream, port: route.upstream_port, protocol: route.upstream_protocol.name() },
+        upstream: Upstream {
+            host: &route.upstream,
+            port: route.upstream_port,
+            protocol: route.upstream_protocol.name(),
+            url: format!("{}://{}", if route.upstream_protocol == Protocol::Https { "https" } else { "http" }, upstream.authority()),
+        },
         from: route.from.iter().map(|zone| zone_name(model, *zone)).collect(),
+        allow: prefixes.get(route.from.as_slice()).cloned().unwrap_or_default(),
         public: route.public,
+        auth_url,
         auth: route.auth.map(|auth| model[auth.service].name.as_str()),
     }
 }
