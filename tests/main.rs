@@ -8,6 +8,7 @@ mod emit;
 mod firewall;
 mod labctl;
 mod machines;
+mod modules;
 mod release;
 mod snapshots;
 mod source;

@@ -1,0 +1,221 @@
+//! The standard library: every module says what it is, and its example becomes files that their readers accept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use labwright::compile::check;
+use labwright::decl::{Block, decode, schema};
+use labwright::diag::{Diagnostics, Severity};
+use labwright::model::{Model, Service};
+use labwright::source::{FileId, Layer, Spanned, read_lab};
+use labwright::syntax;
+use rayon::prelude::*;
+
+use crate::consumers;
+
+/// Is the lab that examples stand in, but for the secrets that they name.
+const PRELUDE: &str = r#"
+edition 1
+lab home version="1.0" { domain "example.org"; email "me@example.org"; }
+admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+network tunnel cidr="10.8.0.0/24"
+router isp on=lan address="192.168.1.1"
+host box kind=debian {
+    os debian-13
+    cores 8
+    memory "64GiB"
+    gpu igpu
+    address lan "192.168.1.2" nic=eth0
+    ssh from=lan
+}
+"#;
+
+fn library() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/std")
+}
+
+fn names() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(library()).expect("the standard library").map(|entry| entry.expect("an entry"));
+    entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Hands every module's node to `look`.
+fn each_module(mut look: impl FnMut(&str, &Block<'_>)) {
+    for name in names() {
+        let text = std::fs::read_to_string(library().join(&name).join("module.kdl")).expect("a module.kdl");
+        let mut found = Diagnostics::default();
+        let document = syntax::parse(&text, FileId(0), &mut found).unwrap_or_default();
+        let blocks = decode::nodes(document.nodes, "file", &[schema::TOP], Layer::Builtin, &mut found);
+        assert_eq!(found.count(Severity::Error), 0, "{name}: {found:?}");
+        let module = blocks.iter().find(|block| block.schema.name == "module").unwrap_or_else(|| panic!("{name} has no module"));
+        assert_eq!(module.key(), name, "a module is called as its folder");
+        look(&name, module);
+    }
+}
+
+fn is_discontinued(module: &Block<'_>) -> bool {
+    module.child("discontinued").is_some()
+}
+
+fn example(module: &Block<'_>) -> String {
+    module.value("example").and_then(Spanned::string).unwrap_or_else(|| panic!("{} has no example", module.key()))
+}
+
+/// Lists the examples of the modules by the roles that their endpoints have.
+fn providers() -> BTreeMap<String, String> {
+    let mut providers = BTreeMap::new();
+    each_module(|_, module| {
+        for endpoint in module.all("provides") {
+            if let Some(role) = endpoint.property("role").and_then(Spanned::string) {
+                providers.entry(role).or_insert_with(|| example(module));
+            }
+        }
+    });
+    providers
+}
+
+/// Writes the lab of a module's example, with the services that it can't do without.
+fn lab_of(module: &Block<'_>, providers: &BTreeMap<String, String>) -> String {
+    let mut services = BTreeSet::from([example(module)]);
+    for need in module.all("needs").filter(|need| need.property("optional").and_then(Spanned::bool) != Some(true)) {
+        let role = need.property("role").and_then(Spanned::string).unwrap_or_default();
+        services.insert(providers.get(&role).unwrap_or_else(|| panic!("no module provides `{role}`")).clone());
+    }
+    let services: Vec<String> = services.into_iter().collect();
+    let services = services.join("\n");
+    let secrets: BTreeSet<&str> = services
+        .split("(secret)")
+        .skip(1)
+        .filter_map(|rest| rest.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-')).next())
+        .collect();
+    let secrets: String = secrets.iter().map(|secret| format!("secret {secret}\n")).collect();
+    format!("{PRELUDE}{secrets}{services}\n")
+}
+
+/// Compiles the examples of all modules, each in a lab of its own.
+fn each_example(look: impl Fn(&str, &Model)) {
+    let providers = providers();
+    each_module(|name, module| {
+        if is_discontinued(module) {
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("lab.kdl"), lab_of(module, &providers)).expect("the lab");
+        let sources = read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
+        let checked = check(&sources);
+        let errors: Vec<String> = checked
+            .diagnostics
+            .iter()
+            .filter(|one| one.code.severity == Severity::Error)
+            .map(|one| format!("{}: {}", one.code.name, one.message))
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+        look(name, &checked.model.expect("a lab"));
+    });
+}
+
+fn of_module<'m>(model: &'m Model, module: &str) -> &'m Service {
+    model.services.iter().find(|service| service.module == module).unwrap_or_else(|| panic!("the example of {module} has no {module}"))
+}
+
+#[test]
+fn every_module_and_option_says_what_it_is() {
+    each_module(|name, module| {
+        assert!(module.child("summary").is_some() && module.child("homepage").is_some(), "{name} lacks a summary or a homepage");
+        for option in module.all("option").chain(module.all("option").flat_map(|option| option.all("field"))) {
+            assert!(option.child("doc").is_some(), "{name}: `{}` has no doc", option.key());
+        }
+    });
+}
+
+#[test]
+fn every_example_compiles() {
+    each_example(|name, model| {
+        let _ = of_module(model, name);
+    });
+}
+
+/// A tag that names a version has a digit in it; `latest`, `stable` and `release` have none.
+#[test]
+fn every_image_is_pinned() {
+    each_example(|name, model| {
+        for container in &of_module(model, name).containers {
+            let image = &container.image.value;
+            let (repository, tag) = image.rsplit_once(':').unwrap_or((image, ""));
+            assert!(tag.bytes().any(|byte| byte.is_ascii_digit()), "{name}: {image} names no version");
+            let registry = repository.split('/').next().unwrap_or_default();
+            assert!(registry.contains('.'), "{name}: {image} leaves the registry to the machine");
+        }
+    });
+}
+
+#[test]
+fn every_container_tells_its_health_or_why_not() {
+    each_example(|name, model| {
+        for container in &of_module(model, name).containers {
+            assert!(container.health.is_some(), "{name}: nothing tells whether {} is well", container.name);
+        }
+    });
+}
+
+/// What is left out of backups says why.
+#[test]
+fn every_state_that_is_not_backed_up_says_why() {
+    each_example(|name, model| {
+        for state in &of_module(model, name).states {
+            if let labwright::model::StateBackup::Never(reason) = &state.backup {
+                assert!(!reason.is_empty(), "{name}: `{}` is never backed up, and nobody knows why", state.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn every_example_becomes_files_that_their_readers_accept() {
+    let (providers, mut labs) = (providers(), Vec::new());
+    each_module(|name, module| {
+        if !is_discontinued(module) {
+            labs.push((name.to_owned(), lab_of(module, &providers)));
+        }
+    });
+    let ask = |(name, lab): &(String, String)| {
+        let unpacked = bundle_of(lab);
+        keep(unpacked.path(), |path| !NOT_OF_MODULES.iter().any(|folder| path.starts_with(folder)));
+        consumers::bundle(unpacked.path()).err().map(|words| format!("{name}: {words}"))
+    };
+    let refused: Vec<String> = labs.par_iter().filter_map(ask).collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// What is in the bundle of any machine; other tests ask about it.
+const NOT_OF_MODULES: &[&str] =
+    &["payload/backup/", "payload/labctl", "payload/cloud-init/", "payload/firewall/", "payload/check.d/", "payload/health.d/"];
+
+/// Leaves files out of a bundle's manifest.
+fn keep(unpacked: &Path, wanted: impl Fn(&str) -> bool) {
+    let path = unpacked.join("manifest.json");
+    let text = std::fs::read_to_string(&path).expect("the manifest");
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).expect("the manifest is JSON");
+    manifest["files"].as_array_mut().expect("files").retain(|file| file["path"].as_str().is_some_and(&wanted));
+    std::fs::write(path, manifest.to_string()).expect("the manifest");
+}
+
+/// Builds a lab given as the text of one file, and unpacks its only bundle.
+fn bundle_of(lab: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (source, release, unpacked) = (folder.path().join("lab"), folder.path().join("release"), tempfile::tempdir().expect("a folder"));
+    std::fs::create_dir(&source).expect("a folder");
+    std::fs::write(source.join("lab.kdl"), lab).expect("the lab");
+    run(Command::new(env!("CARGO_BIN_EXE_labwright")).arg("build").arg(&source).arg("--out").arg(&release));
+    let mut entries = std::fs::read_dir(&release).expect("the release").map(|entry| entry.expect("an entry").path());
+    let archive = entries.find(|path| path.extension().is_some_and(|ending| ending == "gz")).expect("the bundle");
+    run(Command::new("tar").arg("xzf").arg(archive).arg("--strip-components=1").arg("-C").arg(unpacked.path()));
+    unpacked
+}
+
+fn run(command: &mut Command) {
+    let answer = command.output().expect("the program starts");
+    assert!(answer.status.success(), "{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
+}
