@@ -7,6 +7,7 @@ mod diagnostics;
 mod emit;
 mod firewall;
 mod labctl;
+mod labs;
 mod machines;
 mod modules;
 mod release;

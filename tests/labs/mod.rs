@@ -1,0 +1,66 @@
+//! The labs that the project ships: built whole, each emitted file a snapshot, each asked of the program that reads it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use labwright::bundle::read::read_archive;
+use labwright::compile;
+use labwright::diag::Severity;
+use labwright::plan::build::plan;
+use labwright::source::read_lab;
+
+use crate::consumers;
+use crate::snapshots::assert_snapshot;
+
+fn folder(lab: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs").join(lab)
+}
+
+/// Builds a lab and returns each machine's archive with its name.
+fn archives(lab: &str) -> BTreeMap<String, (String, Vec<u8>)> {
+    let sources = read_lab(&folder(lab)).expect("the lab can be read");
+    let checked = compile::check(&sources);
+    let open: Vec<String> = checked.diagnostics.iter().map(|found| format!("{}: {}", found.code.name, found.message)).collect();
+    assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{open:#?}");
+    assert_eq!(open, Vec::<String>::new(), "a shipped lab answers every finding, by what it says or by an `accept`");
+    let model = checked.model.expect("a lab");
+    let kept = std::sync::Mutex::new(Vec::new());
+    let packed = compile::bundles(&plan(&model), &sources, |bundle| {
+        kept.lock().expect("no test thread fails here").push((bundle.file_name(), bundle.archive.clone()));
+        Ok::<_, std::convert::Infallible>(bundle.into())
+    });
+    let mut kept: BTreeMap<String, Vec<u8>> = kept.into_inner().expect("no test thread fails here").into_iter().collect();
+    let archive = |name: &str| (name.to_owned(), kept.remove(name).unwrap_or_default());
+    packed.expect("it is built").into_iter().map(|(machine, packed)| (machine, archive(&packed.archive))).fold(BTreeMap::new(), |mut all, (machine, archive)| {
+        all.insert(machine, archive);
+        all
+    })
+}
+
+/// Compares every file of the payload with its snapshot, and asks its reader.
+fn lab(name: &str) {
+    let mut refusals = Vec::new();
+    for (machine, (file_name, archive)) in archives(name) {
+        let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
+        let root = tempfile::tempdir().expect("a folder");
+        for (path, bytes) in &contents.files {
+            let to = root.path().join(path);
+            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            std::fs::write(&to, bytes).expect("a file");
+            // labctl is a source of its own, the same in every bundle.
+            let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else { continue };
+            let (parent, file) = path.rsplit_once('/').unwrap_or(("", path));
+            let text = std::str::from_utf8(bytes).expect("emitted files are text");
+            assert_snapshot(format!("{name}/{machine}/{parent}").trim_end_matches('/'), file, text);
+        }
+        if consumers::available() {
+            refusals.extend(consumers::bundle(root.path()).err().map(|refusal| format!("{machine}: {refusal}")));
+        }
+    }
+    assert!(refusals.is_empty(), "{}", refusals.join("\n"));
+}
+
+#[test]
+fn media_server_home() {
+    lab("media-server-home");
+}
