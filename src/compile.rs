@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use crate::bundle::release::{self, Accepted, MachineFacts, Packed, ReleaseFacts};
 use crate::bundle::{Bundle, Identity, Packer, ids};
 use crate::decl::{Block, decode, layer, schema};
-use crate::diag::{Diagnostics, place};
+use crate::diag::{Diagnostics, Severity, place};
 use crate::emit::{self, Context, Shared};
 use crate::model::{MachineId, Model};
 use crate::plan::{FlowSource, Plan, build::plan};
-use crate::source::Sources;
+use crate::source::{FileId, Sources, Span};
 use crate::{check, resolve, syntax};
 
 /// Is the version of this compiler; part of every input id.
@@ -31,36 +31,52 @@ pub struct Checked {
 /// Parses, decodes, layers, resolves and checks a lab.
 pub fn check(sources: &Sources) -> Checked {
     let mut diagnostics = Diagnostics::default();
-    let blocks = decode_all(sources, &mut diagnostics);
-    let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
-        diagnostics.finish();
-        return Checked { model: None, accepted: Vec::new(), diagnostics };
-    };
-    let model = resolve::resolve(&lab, sources, &mut diagnostics);
-    check::check(&plan(&model), &mut diagnostics);
-    let accepted = check::accept::accept(&model, &mut diagnostics);
+    let (blocks, unread) = decode_all(sources, &mut diagnostics);
+    let lab = layer::layer(blocks, &mut diagnostics);
+    let model = lab.map(|lab| resolve::resolve(&lab, sources, &mut diagnostics));
+    let accepted = model.as_ref().map_or_else(Vec::new, |model| {
+        check::check(&plan(model), &mut diagnostics);
+        check::accept::accept(model, &mut diagnostics)
+    });
+    if !unread.is_empty() {
+        leave_out_consequences(sources, &unread, &mut diagnostics);
+    }
     diagnostics.finish();
-    Checked { model: Some(model), accepted, diagnostics }
+    Checked { model, accepted, diagnostics }
 }
 
-/// Parses and decodes every KDL file; files are independent of one another, so each has a turn on any thread.
-fn decode_all<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+/// Takes back what may only follow from files that can't be read: findings about names that stand in one of them, about the lab as a
+/// whole, and warnings.
+fn leave_out_consequences(sources: &Sources, unread: &[FileId], diagnostics: &mut Diagnostics) {
+    let may_declare = |name: &str| unread.iter().any(|file| sources.file(*file).text.contains(name));
+    diagnostics.retain(|found| {
+        let own = |span: Span| unread.contains(&span.file) || !may_declare(sources.text(span));
+        found.severity() == Severity::Error && found.span.is_some_and(own)
+    });
+}
+
+/// Parses and decodes every KDL file; files are independent of one another, so each has a turn on any thread. Returns the files with
+/// syntax errors too, of which nothing is decoded.
+fn decode_all<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> (Vec<Block<'s>>, Vec<FileId>) {
     let files: Vec<_> = sources.files().filter(|(_, file)| is_kdl(&file.path)).collect();
-    let decoded: Vec<(Vec<Block<'s>>, Diagnostics)> = files
+    let decoded: Vec<(Result<Vec<Block<'s>>, FileId>, Diagnostics)> = files
         .into_par_iter()
         .map(|(id, file)| {
             let mut found = Diagnostics::default();
-            let document = syntax::parse(&file.text, id, &mut found).unwrap_or_default();
-            let blocks = decode::nodes(document.nodes, "file", &[schema::TOP], file.layer, &mut found);
+            let document = syntax::parse(&file.text, id, &mut found).ok_or(id);
+            let blocks = document.map(|document| decode::nodes(document.nodes, "file", &[schema::TOP], file.layer, &mut found));
             (blocks, found)
         })
         .collect();
-    let mut blocks = Vec::new();
-    for (more, found) in decoded {
+    let (mut blocks, mut unread) = (Vec::new(), Vec::new());
+    for (result, found) in decoded {
         diagnostics.append(found);
-        blocks.extend(more);
+        match result {
+            Ok(more) => blocks.extend(more),
+            Err(file) => unread.push(file),
+        }
     }
-    blocks
+    (blocks, unread)
 }
 
 fn is_kdl(path: &str) -> bool {
@@ -69,7 +85,7 @@ fn is_kdl(path: &str) -> bool {
 
 /// Defines every module that `sources` know: the standard library's, and the lab's own over them.
 pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
-    let blocks = decode_all(sources, diagnostics);
+    let (blocks, _) = decode_all(sources, diagnostics);
     layer::join_modules(blocks.into_iter().filter(|block| block.schema.name == "module").collect(), diagnostics)
 }
 

@@ -1,0 +1,131 @@
+//! Findings and facts in every format.
+
+use serde_json::Value;
+
+use super::{case, copy, labwright, program};
+
+fn findings(command: &str, format: &str) -> String {
+    let run = labwright(&case("."), &[command, "wrong", "--format", format]);
+    assert_eq!(run.code, 1);
+    let (findings, other) = if command == "check" { (run.out, run.err) } else { (run.err, run.out) };
+    assert_eq!(other, "", "{command}: results go one way, findings of a build the other");
+    findings
+}
+
+#[test]
+fn every_error_of_every_file_is_told_at_once() {
+    for command in ["check", "build"] {
+        let json: Vec<Value> = serde_json::from_str(&findings(command, "json")).expect("JSON");
+        let told: Vec<String> = json
+            .iter()
+            .map(|found| {
+                format!("{}:{} {}", found["file"].as_str().expect("a file"), found["line"], found["code"].as_str().expect("a code"))
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "wrong/machines.kdl:1 missing-value",
+                "wrong/machines.kdl:2 wrong-type",
+                "wrong/machines.kdl:3 unknown-name",
+                "wrong/services.kdl:1 unknown-name",
+                "wrong/services.kdl:1 unknown-name",
+                "wrong/syntax.kdl:2 unclosed-string",
+            ]
+        );
+        for found in &json {
+            for field in ["severity", "message", "column", "labels", "help"] {
+                assert!(!found[field].is_null(), "{field}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_lead_to_the_files_from_where_the_program_runs() {
+    let folder = copy("wrong");
+    let place = |at: &str, lab: &str| {
+        let run = labwright(&folder.path().join(at), &["check", lab, "--format", "json"]);
+        run.json()[0]["file"].as_str().expect("a file").to_owned()
+    };
+    assert_eq!(place("wrong", "."), "machines.kdl");
+    assert_eq!(place("", "wrong"), "wrong/machines.kdl");
+    assert_eq!(place("", "./wrong/"), "wrong/machines.kdl");
+    assert_eq!(place("wrong", "../wrong"), "../wrong/machines.kdl");
+    let absolute = folder.path().join("wrong");
+    assert_eq!(place("", absolute.to_str().expect("text")), absolute.join("machines.kdl").to_str().expect("text"));
+}
+
+#[test]
+fn sarif_and_annotations_say_the_same() {
+    for command in ["check", "build"] {
+        let sarif: Value = serde_json::from_str(&findings(command, "sarif")).expect("JSON");
+        assert_eq!(sarif["version"], "2.1.0");
+        assert_eq!(sarif["runs"][0]["results"].as_array().expect("results").len(), 6);
+        let github = findings(command, "github");
+        assert_eq!(github.lines().filter(|line| line.starts_with("::error file=wrong/")).count(), 6, "{github}");
+    }
+}
+
+#[test]
+fn a_lab_without_findings_is_an_empty_list() {
+    let check = labwright(&case("."), &["check", "tiny", "--format", "json"]);
+    assert_eq!((check.code, check.json()), (0, Value::Array(Vec::new())));
+    assert_eq!(labwright(&case("."), &["check", "tiny", "--format", "github"]).out, "");
+}
+
+#[test]
+fn facts_are_json_where_asked() {
+    let folder = copy("tiny");
+    let facts = |arguments: &[&str]| {
+        let run = labwright(folder.path(), &[arguments, &["--format", "json"]].concat());
+        assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
+        run.json()
+    };
+    let built = facts(&["build", "tiny", "--out", "release"]);
+    let verified = facts(&["verify", "release"]);
+    let compared = facts(&["build", "tiny", "--out", "release", "--check"]);
+    assert_eq!(built["contentId"], verified["contentId"]);
+    assert_eq!(built["contentId"], compared["contentId"]);
+    assert_eq!(verified["sound"], true);
+    assert_eq!(built["machines"]["box"]["addresses"][0], "192.168.1.10");
+    let archive = folder.path().join("release").join(built["machines"]["box"]["archive"].as_str().expect("a name"));
+    assert_eq!(built["machines"]["box"]["size"], archive.metadata().expect("the archive").len());
+
+    let shown = facts(&["show", "tiny"]);
+    assert_eq!(shown["machines"][0]["name"], "box");
+    assert_eq!(shown["ports"][0]["port"], 8080);
+    assert_eq!(facts(&["explain", "unknown-name"])["severity"], "error");
+    assert!(facts(&["explain"]).as_array().expect("a list").len() > 50);
+    assert_eq!(facts(&["modules", "--lab", "tiny", "echo"])["options"][0]["name"], "greeting");
+    assert!(facts(&["modules"]).as_array().expect("a list").iter().any(|module| module["name"] == "jellyfin"));
+}
+
+/// Runs the program at a terminal of 80 columns.
+fn at_a_terminal(environment: &[(&str, &str)], arguments: &str) -> Option<String> {
+    let program = program(&case("."));
+    let line = format!("stty cols 80; {} {arguments}", program.get_program().display());
+    let mut script = std::process::Command::new("script");
+    script.env_clear().env("PATH", "/usr/bin:/bin").envs(environment.iter().copied()).current_dir(case("."));
+    let output = script.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null()).output();
+    match output {
+        Ok(output) => Some(String::from_utf8(output.stdout).expect("text")),
+        Err(_) => {
+            assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "`script` is missing here");
+            eprintln!("skipped: `script` is missing here");
+            None
+        }
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    for arguments in ["check wrong", "build wrong", "show tiny"] {
+        let Some(plain) = at_a_terminal(&[("NO_COLOR", "1")], arguments) else { return };
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+        let colored = at_a_terminal(&[], arguments).expect("it ran before");
+        assert!(colored.contains("\u{1b}["), "{colored}");
+        let pipe = labwright(&case("."), &arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(plain.replace("\r\n", "\n"), pipe.all(), "a pipe is 80 columns wide and has no colours");
+    }
+}

@@ -1,0 +1,84 @@
+//! What the commands print, as a person sees it.
+
+use super::{case, copy, labwright, steady};
+use crate::snapshots::assert_snapshot;
+
+#[test]
+fn help() {
+    let mut text = labwright(&case("."), &["--help"]).out;
+    for command in ["build", "check", "verify", "show", "explain", "modules", "completions", "man"] {
+        text.push_str(&format!("\n$ labwright {command} --help\n"));
+        text.push_str(&labwright(&case("."), &[command, "--help"]).out);
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_snapshot("cli", "help", &text);
+}
+
+#[test]
+fn check() {
+    assert_snapshot("cli", "check", &labwright(&case("."), &["check", "tiny"]).out);
+    assert_snapshot("cli", "check-wrong", &labwright(&case("."), &["check", "wrong"]).out);
+}
+
+#[test]
+fn build_and_verify() {
+    let folder = copy("tiny");
+    let build = labwright(&folder.path().join("tiny"), &["build"]);
+    // The archive's size is as little a matter of this snapshot as its hash.
+    let sizes = build.out.lines().map(|line| line.split_once(" KiB").map_or(line, |_| "  box      debian  192.168.1.10  FILES  SIZE"));
+    assert_snapshot("cli", "build", &steady(&(sizes.collect::<Vec<_>>().join("\n") + "\n")));
+    let check = labwright(&folder.path().join("tiny"), &["build", "--check"]);
+    assert_snapshot("cli", "build-check", &steady(&check.out));
+    let verify = labwright(folder.path(), &["verify", "tiny/outputs/tiny-2026.1"]);
+    assert_snapshot("cli", "verify", &steady(&verify.out));
+    super::put(folder.path(), "tiny/outputs/tiny-2026.1/notes.txt", b"mine");
+    let verify = labwright(folder.path(), &["verify", "tiny/outputs/tiny-2026.1"]);
+    assert_snapshot("cli", "verify-unsound", &steady(&verify.out));
+    let check = labwright(&folder.path().join("tiny"), &["build", "--check"]);
+    assert_snapshot("cli", "build-check-different", &steady(&check.out));
+}
+
+#[test]
+fn show() {
+    let text = labwright(&case("."), &["show", "tiny"]).out;
+    assert_snapshot("cli", "show", &text);
+    assert_snapshot("cli", "show-json", &labwright(&case("."), &["show", "tiny", "--format", "json"]).out);
+}
+
+#[test]
+fn show_fits_a_terminal_for_every_lab() {
+    for lab in std::fs::read_dir(case("../../modules/labs")).expect("the labs") {
+        let lab = lab.expect("an entry").path();
+        if lab.join("lab.kdl").exists() {
+            let run = labwright(&lab, &["show"]);
+            assert_eq!(run.code, 0, "{run:?}");
+            assert!(run.out.lines().all(|line| line.chars().count() <= 80), "{}", run.out);
+        }
+    }
+}
+
+#[test]
+fn modules() {
+    assert_snapshot("cli", "modules-echo", &labwright(&case("."), &["modules", "--lab", "tiny", "echo"]).out);
+    assert_snapshot("cli", "modules-echo-json", &labwright(&case("."), &["modules", "--lab", "tiny", "echo", "--format", "json"]).out);
+    for module in labwright(&case("."), &["modules", "--format", "json"]).json().as_array().expect("a list") {
+        let name = module["name"].as_str().expect("a name");
+        let page = labwright(&case("."), &["modules", name]).out;
+        let (text, _) = page.split_once("\nExample\n").unwrap_or((&page, ""));
+        assert!(text.lines().all(|line| line.chars().count() <= 80 || !line.trim().contains(' ')), "{page}");
+    }
+}
+
+#[test]
+fn explain() {
+    assert_snapshot("cli", "explain", &labwright(&case("."), &["explain", "output-not-ours"]).out);
+}
+
+#[test]
+fn man() {
+    let page = labwright(&case("."), &["man", "build"]).out;
+    assert!(page.starts_with(".ie"), "{page}");
+    for word in ["labwright\\-build", "\\-\\-out", "\\-\\-check", "sarif"] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+}
