@@ -1,1 +1,101 @@
-//! The reference of the language.
+//! The reference of the language's nodes: the second half of `docs/language.md`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::table;
+use crate::decl::schema::{Child, Field, NodeSchema, Occurs, TOP};
+use crate::decl::types::Type;
+
+/// Is the line of `docs/language.md` behind which everything is made from the schema.
+pub const MARKER: &str = "<!-- Made from the schema by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_language`; edit src/decl/schema/. -->";
+
+/// Is a node with where it may stand.
+struct Entry {
+    node: &'static NodeSchema,
+    occurs: Occurs,
+    /// The names of the nodes that it may stand in; none at the top of a file.
+    parents: Vec<&'static str>,
+}
+
+/// Writes one section a node: what stands at the top of a file first, then what it holds.
+pub fn markdown() -> String {
+    let entries = entries();
+    let mut page = String::new();
+    for entry in &entries {
+        section(entry, &entries, &mut page);
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+/// Lists every node once, each behind what holds it.
+fn entries() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for child in TOP {
+        add(child, None, &mut entries);
+    }
+    entries
+}
+
+fn add(child: &Child, parent: Option<&'static str>, entries: &mut Vec<Entry>) {
+    if let Some(known) = entries.iter_mut().find(|entry| std::ptr::eq(entry.node, child.node)) {
+        known.parents.extend(parent.filter(|parent| !known.parents.contains(parent)));
+        return;
+    }
+    entries.push(Entry { node: child.node, occurs: child.occurs, parents: parent.into_iter().collect() });
+    for below in child.node.child_nodes() {
+        add(below, Some(child.node.name), entries);
+    }
+}
+
+impl Entry {
+    fn title(&self) -> String {
+        if self.parents.is_empty() { self.node.name.to_owned() } else { format!("{} in {}", self.node.name, self.parents.join(", ")) }
+    }
+
+    /// Returns the anchor that Markdown gives to its title.
+    fn anchor(&self) -> String {
+        self.title().chars().filter(|character| *character != ',').map(|character| if character == ' ' { '-' } else { character }).collect()
+    }
+}
+
+fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
+    let node = entry.node;
+    let _ = writeln!(page, "{} {}\n\n{}", if entry.parents.is_empty() { "##" } else { "###" }, entry.title(), node.doc);
+    let count = match entry.occurs {
+        Occurs::Once => "Stands at most once.",
+        Occurs::Keyed => "Any number, each with another name.",
+        Occurs::Many => "Any number.",
+    };
+    let _ = writeln!(page, "{count}\n");
+    let inside = entry.parents.first().map(|parent| format!(" in={parent}")).unwrap_or_default();
+    let _ = writeln!(page, "```kdl{inside}\n{}\n```\n", node.example);
+    let arguments = node.arguments.iter().enumerate().map(|(index, field)| row(&format!("argument {index}: {}", field.name), field));
+    let rest = node.rest.as_ref().map(|field| row(&format!("further arguments: {}", field.name), field));
+    let properties = node.properties.iter().map(|field| row(&format!("`{}=`", field.name), field));
+    let rows: Vec<Vec<String>> = arguments.chain(rest).chain(properties).collect();
+    page.push_str(&table(&["", "type", "", "meaning"], &rows));
+
+    let mut children: BTreeMap<&str, String> = BTreeMap::new();
+    for child in node.child_nodes() {
+        if let Some(below) = entries.iter().find(|other| std::ptr::eq(other.node, child.node)) {
+            children.insert(child.node.name, format!("[`{}`](#{})", child.node.name, below.anchor()));
+        }
+    }
+    if !children.is_empty() {
+        let links: Vec<String> = children.into_values().collect();
+        let _ = writeln!(page, "Holds {}.\n", links.join(", "));
+    }
+}
+
+fn row(name: &str, field: &Field) -> Vec<String> {
+    let kind = match field.ty {
+        // The words alone: "one of" and the quotes fill a table quickly.
+        Type::Enum(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        other => other.describe(),
+    };
+    let kind = if field.list { format!("{kind}; several with commas between them") } else { kind };
+    vec![name.to_owned(), kind, if field.required { "required".to_owned() } else { String::new() }, field.doc.to_owned()]
+}
