@@ -102,7 +102,9 @@ pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
         })
         .collect();
     let mut all = Diagnostics::default();
-    found.into_iter().for_each(|found| all.append(found));
+    for found in found {
+        all.append(found);
+    }
     all.finish();
     all
 }

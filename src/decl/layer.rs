@@ -50,7 +50,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     let mut take = |kind: &str| kinds.remove(kind).unwrap_or_default();
 
     let editions = take("edition");
-    for edition in editions.iter().filter(|edition| edition.argument(0).and_then(|number| number.number::<u32>()) != Some(1)) {
+    for edition in editions.iter().filter(|edition| edition.argument(0).and_then(super::super::source::Spanned::number::<u32>) != Some(1)) {
         diagnostics
             .push(Diagnostic::new(&codes::UNKNOWN_EDITION, edition.span, "this labwright knows edition 1 only").help("write `edition 1`"));
     }

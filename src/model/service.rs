@@ -266,7 +266,7 @@ pub struct State {
     pub group: String,
     /// The mode, four octal digits.
     pub mode: String,
-    /// Whether a file-locking database (SQLite, PostgreSQL, …) lies in it, which NFS corrupts.
+    /// Whether a file-locking database (`SQLite`, `PostgreSQL`, …) lies in it, which NFS corrupts.
     pub local_disk: bool,
     /// Where it is declared.
     pub span: Span,
@@ -724,7 +724,7 @@ pub struct Resources {
 pub struct Alert {
     /// The name: `HostOutOfMemory`.
     pub name: String,
-    /// The PromQL expression.
+    /// The `PromQL` expression.
     pub expression: String,
     /// How long it must hold.
     pub hold: Duration,

@@ -160,7 +160,7 @@ fn routes(model: &Model, services: &[Vec<ServiceId>], zones: &[ZoneAddresses]) -
                 upstream: way.host,
                 upstream_port: way.port,
                 upstream_protocol: model.endpoint(endpoint).protocol,
-                access: zones::union(zones, from.iter().copied()),
+                access: zones::union(zones, &from),
                 public: from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
                 from,
                 auth,

@@ -21,7 +21,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
         for expose in &service.exposes {
             let endpoint = EndpointId { service: id, index: expose.endpoint };
             for zone in &expose.to {
-                builder.from_zone(zone.value, endpoint, FlowReason::Expose, expose.span);
+                builder.let_zone(zone.value, endpoint, FlowReason::Expose, expose.span);
             }
         }
         for route in &service.routes {
@@ -29,25 +29,25 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
             if let Some(proxy) = &model[route.via].proxy {
                 for listener in [proxy.http, proxy.https].into_iter().flatten() {
                     for zone in &route.from {
-                        builder.from_zone(zone.value, EndpointId { service: route.via, index: listener }, FlowReason::Route, route.span);
+                        builder.let_zone(zone.value, EndpointId { service: route.via, index: listener }, FlowReason::Route, route.span);
                     }
                 }
-                builder.from_program(route.via, proxy.container.as_deref(), endpoint, FlowReason::Proxy, route.span);
+                builder.let_program(route.via, proxy.container.as_deref(), endpoint, FlowReason::Proxy, route.span);
                 if let Some(auth) = route.auth.and_then(|auth| forward_auth(model, auth)) {
-                    builder.from_program(route.via, proxy.container.as_deref(), auth, FlowReason::Proxy, route.span);
+                    builder.let_program(route.via, proxy.container.as_deref(), auth, FlowReason::Proxy, route.span);
                 }
             }
         }
         for need in &service.needs {
             for endpoint in &need.endpoints {
-                builder.from_program(id, need.container.as_deref(), *endpoint, FlowReason::Need, service.span);
+                builder.let_program(id, need.container.as_deref(), *endpoint, FlowReason::Need, service.span);
             }
         }
         for (index, _) in service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape) {
             let Ok(index) = u32::try_from(index) else { continue };
             for collector in &collectors {
                 let container = model[*collector].containers.first().map(|container| container.name.as_str());
-                builder.from_program(*collector, container, EndpointId { service: id, index }, FlowReason::Scrape, service.span);
+                builder.let_program(*collector, container, EndpointId { service: id, index }, FlowReason::Scrape, service.span);
             }
         }
     }
@@ -127,11 +127,11 @@ impl Builder<'_> {
         });
     }
 
-    fn from_zone(&mut self, zone: ZoneId, endpoint: EndpointId, reason: FlowReason, span: Span) {
+    fn let_zone(&mut self, zone: ZoneId, endpoint: EndpointId, reason: FlowReason, span: Span) {
         self.push(endpoint, FlowSource::Zone(zone), reason, span);
     }
 
-    fn from_program(&mut self, service: ServiceId, container: Option<&str>, endpoint: EndpointId, reason: FlowReason, span: Span) {
+    fn let_program(&mut self, service: ServiceId, container: Option<&str>, endpoint: EndpointId, reason: FlowReason, span: Span) {
         let machine = self.model[service].machine;
         if machine != self.machine_of(endpoint) {
             self.push(endpoint, FlowSource::Zone(self.model[machine].own_zone), reason, span);

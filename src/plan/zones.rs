@@ -50,8 +50,8 @@ fn cut_out(machine: &Machine, model: &Model, zones: &mut [ZoneAddresses]) {
 }
 
 /// Joins zones into one set in which the most specific prefix decides.
-pub fn union(zones: &[ZoneAddresses], ids: impl Iterator<Item = ZoneId> + Clone) -> ZoneAddresses {
-    let parts = || ids.clone().map(|id| &zones[id.0 as usize]);
+pub fn union(zones: &[ZoneAddresses], ids: &[ZoneId]) -> ZoneAddresses {
+    let parts = || ids.iter().map(|id| &zones[id.0 as usize]);
     let let_in = |prefix: &IpNet| {
         parts().any(|part| {
             part.include.iter().any(|include| include.contains(prefix)) && !part.exclude.iter().any(|exclude| exclude.contains(prefix))

@@ -184,10 +184,7 @@ impl Evaluator<'_, '_> {
 
     /// Says whether a condition holds.
     pub fn holds(&self, condition: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<bool> {
-        let text = match &condition.value {
-            Value::Expression(text) | Value::Text(text) => text,
-            _ => return Some(false),
-        };
+        let (Value::Expression(text) | Value::Text(text)) = &condition.value else { return Some(false) };
         match self.expressions.evaluate(text, self.scope) {
             Ok(Data::Bool(value)) => Some(value),
             Ok(Data::None) => Some(false),
@@ -287,13 +284,12 @@ impl Evaluator<'_, '_> {
                 }
             };
             let value = match (&data, field) {
-                (Data::None, _) => continue,
+                (Data::None, _) | (_, None) => continue,
                 (Data::List(items), Some(field)) if field.list => {
                     let items = self.typed_items(items, field, span, diagnostics)?;
                     Spanned::new(Value::List(items), span)
                 }
                 (data, Some(field)) => self.typed(data, field, span, diagnostics)?,
-                (_, None) => continue,
             };
             properties.push(Property { name: property.name.clone(), value, rank: property.rank });
         }

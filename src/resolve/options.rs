@@ -315,7 +315,8 @@ impl<'s> Reader<'_, 's> {
             }
         };
         let ty = spec.ty();
-        let strict = !(matches!(ty, Type::Text) && !matches!(data, Data::Text(_)));
+        // A number is no text: KDL would have lost what `1.10` said.
+        let strict = ty != Type::Text || matches!(data, Data::Text(_));
         let read = evaluate::read(&data, ty).filter(|_| strict).map(|read| read.to_data());
         let Some(read) = read else {
             let scalar = match &data {

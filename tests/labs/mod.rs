@@ -30,11 +30,11 @@ fn archives(lab: &str) -> BTreeMap<String, (String, Vec<u8>)> {
         Ok::<_, std::convert::Infallible>(bundle.into())
     });
     let mut kept: BTreeMap<String, Vec<u8>> = kept.into_inner().expect("no test thread fails here").into_iter().collect();
-    let archive = |name: &str| (name.to_owned(), kept.remove(name).unwrap_or_default());
-    packed.expect("it is built").into_iter().map(|(machine, packed)| (machine, archive(&packed.archive))).fold(BTreeMap::new(), |mut all, (machine, archive)| {
-        all.insert(machine, archive);
-        all
-    })
+    let packed = packed.expect("it is built");
+    packed
+        .into_iter()
+        .map(|(machine, packed)| (machine, (packed.archive.clone(), kept.remove(&packed.archive).unwrap_or_default())))
+        .collect()
 }
 
 /// Compares every file of the payload with its snapshot, and asks its reader.
