@@ -10,7 +10,7 @@ mod lab;
 mod machine;
 mod monitoring;
 mod npm;
-mod payload;
+pub mod payload;
 mod prometheus;
 mod storage;
 mod templates;

@@ -1,6 +1,7 @@
 //! Real machines: Debian 13 with systemd, cloud-init and Docker, joined by networks, and probes that ask from a zone
 //! what answers. `tests/README.md` shows how a test uses them.
 
+mod backup;
 mod interrupted;
 mod machine;
 mod node;

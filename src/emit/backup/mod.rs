@@ -142,7 +142,7 @@ impl Writer<'_, '_> {
     /// Adds a service and the timer that starts it.
     fn unit(&mut self, name: &str, description: &str, commands: Vec<String>, schedule: &Cron) {
         let view = self.view;
-        let writes = view.writes.iter().map(|path| unit_word(path)).collect();
+        let writes = view.writes.iter().map(|path| sandbox_path(path)).collect();
         let unit = ServiceUnit { service: &view.service, description, commands, writes };
         let timezone = &self.context.model().lab.timezone;
         let timer = TimerUnit { description, calendar: schedule.calendar(), timezone };
@@ -178,15 +178,26 @@ struct TimerUnit<'v> {
     timezone: &'v str,
 }
 
-/// Writes a path as one word of a unit file, where `%` begins a specifier.
-fn unit_word(path: &str) -> String {
-    let mut word = String::with_capacity(path.len() + 2);
-    for character in path.chars() {
-        match character {
-            '%' => word.push_str("%%"),
-            '"' | '\'' | '\\' | ' ' | '\t' => word.extend(format!("\\x{:02x}", u32::from(character)).chars()),
-            character => word.push(character),
-        }
+/// Writes a path that a sandbox opens as one word of a unit file, where `%` begins a specifier and a backslash is itself.
+///
+/// A path with both kinds of quote has no spelling there; its folder is opened instead.
+fn sandbox_path(path: &str) -> String {
+    let quote = if path.contains('"') { '\'' } else { '"' };
+    match path.rsplit_once('/') {
+        Some((folder, _)) if path.contains(quote) => sandbox_path(if folder.is_empty() { "/" } else { folder }),
+        _ => format!("{quote}-{}{quote}", path.replace('%', "%%")),
     }
-    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sandbox_path;
+
+    #[test]
+    fn a_path_is_one_word() {
+        assert_eq!(sandbox_path("/mnt/backups"), r#""-/mnt/backups""#);
+        assert_eq!(sandbox_path(r"/srv/50% \ of"), r#""-/srv/50%% \ of""#);
+        assert_eq!(sandbox_path(r#"/srv/a"b"#), r#"'-/srv/a"b'"#);
+        assert_eq!(sandbox_path(r#"/srv/it's/"x"/y"#), r#""-/srv/it's""#);
+    }
 }

@@ -1,0 +1,64 @@
+//! The backup's units, run by systemd: their sandbox lets through what the scripts need.
+
+use super::Rig;
+use crate::emit::payload::payload;
+
+const LAB: &str = r#"
+    host nas kind=unmanaged { address lan "192.168.1.5"; export backups path="/volume1/backups"; }
+    host box kind=debian {
+        os debian-13
+        address lan "192.168.1.10"
+        share nas.backups at="/mnt/back ups" via=nfs
+        ssh from=lan
+    }
+    secret restic-password
+    service app on=box
+    service restic on=box { repository "/mnt/back ups/repo"; password (secret)restic-password; keep daily=7; }
+"#;
+
+const MODULE: &str = r#"
+    edition 1
+    module app version="1.0.0" {
+        summary "Keeps a file and a database"
+        state data path="/srv/app/da ta" backup=daily owner=1000
+        database "/srv/app/da ta/lite.db" engine=sqlite
+    }
+"#;
+
+#[test]
+fn the_units_sandbox_lets_the_scripts_work() {
+    let Some(rig) = Rig::new() else { return };
+    rig.network("lan", "192.168.1.0/24", "192.168.1.1");
+    let seed = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(seed.path().join("user-data"), "#cloud-config\n{}\n").expect("user-data");
+    std::fs::write(seed.path().join("meta-data"), "instance-id: box\nlocal-hostname: box\n").expect("meta-data");
+    let machine = rig.machine("box", &["192.168.1.10"], seed.path());
+    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    machine.copy_in(&payload.path().join("backup"), "/payload");
+    machine.copy_in(&payload.path().join("systemd"), "/payload");
+    machine.copy_in(&payload.path().join("activate.d"), "/payload");
+    machine.sh(r#"
+        install -D -t /usr/local/lib/labwright/restic /payload/backup/*
+        cp /payload/systemd/labwright-restic-* /etc/systemd/system/
+        sh /payload/activate.d/25-backup-restic.sh
+        install -D -m 0400 /dev/stdin /etc/labwright/secrets/restic-password <<END
+correct
+END
+        mkdir -p "/mnt/back ups" "/srv/app/da ta"
+        mount -t tmpfs tmpfs "/mnt/back ups"
+        echo precious >"/srv/app/da ta/file"
+        sqlite3 "/srv/app/da ta/lite.db" 'PRAGMA journal_mode=wal; CREATE TABLE t(a)'
+        systemctl daemon-reload
+        systemctl enable --quiet --now labwright-restic-daily.timer
+        for unit in daily daily check; do
+            systemctl start labwright-restic-$unit.service || { journalctl --no-pager -u labwright-restic-$unit.service; exit 1; }
+        done
+        grep -q '^labwright_backup_drill_success{backup="restic"} 1' /var/lib/node_exporter/textfile/*.prom
+        rm "/srv/app/da ta/file"
+        LABWRIGHT_CONFIRM="/srv/app/da ta/file" /usr/local/lib/labwright/restic/restore.sh files --in-place daily "/srv/app/da ta/file"
+        grep -qx precious "/srv/app/da ta/file"
+        umount "/mnt/back ups"
+        if systemctl start labwright-restic-daily.service; then exit 1; fi
+        [ -z "$(ls -A "/mnt/back ups")" ]
+        systemctl list-timers --no-pager labwright-restic-daily.timer | grep -q labwright-restic-daily.service"#);
+}
