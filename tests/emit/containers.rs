@@ -122,7 +122,7 @@ fn a_file_in_a_mounted_folder_is_reloaded_where_a_signal_is_known() {
     let (before, after) = (compiled("x"), compiled("y"));
     assert_eq!(before.text("box", "compose/compose.yaml"), after.text("box", "compose/compose.yaml"));
     let reload = after.text("box", "activate.d/70-reload-thing.sh");
-    assert!(reload.contains("# inputs: thing/a.conf\n") && reload.contains("--signal HUP thing"), "{reload}");
+    assert!(reload.contains("# inputs: thing/a.conf\n") && reload.contains("kill -s HUP"), "{reload}");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Labs in a temporary folder, compiled to the files of their machines.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use labwright::artifact::Artifacts;
+use labwright::bundle::{Identity, Packer};
 use labwright::compile::check;
 use labwright::diag::{Diagnostics, Severity};
 use labwright::emit::{self, Context, Shared};
+use labwright::model::Model;
 use labwright::plan::build::plan;
-use labwright::source::read_lab;
+use labwright::source::{Sources, read_lab};
 
 /// Is what a lab compiles to.
 pub struct Compiled {
@@ -35,12 +37,28 @@ impl Compiled {
     }
 }
 
+/// Is a lab in a folder of its own.
+pub struct Lab(tempfile::TempDir);
+
+/// Writes a lab given as files.
+pub fn write(files: &[(&str, &str)]) -> Lab {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the lab");
+        std::fs::write(path, text).expect("a file of the lab");
+    }
+    Lab(folder)
+}
+
+/// Compiles a lab given as files.
+pub fn compile(files: &[(&str, &str)]) -> Compiled {
+    write(files).compiled()
+}
+
 /// Compiles the lab in a folder.
 pub fn compile_folder(folder: &Path) -> Compiled {
-    let sources = read_lab(folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
-    let checked = check(&sources);
-    assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{:#?}", say(&checked.diagnostics));
-    let model = checked.model.expect("a lab");
+    let (sources, model) = checked(folder);
     let plan = plan(&model);
     let shared = Shared::default();
     let (mut machines, mut findings) = (BTreeMap::new(), Vec::new());
@@ -53,15 +71,28 @@ pub fn compile_folder(folder: &Path) -> Compiled {
     Compiled { machines, findings }
 }
 
-/// Compiles a lab given as files.
-pub fn compile(files: &[(&str, &str)]) -> Compiled {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the lab");
-        std::fs::write(path, text).expect("a file of the lab");
+fn checked(folder: &Path) -> (Sources, Model) {
+    let sources = read_lab(folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
+    let checked = check(&sources);
+    assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{:#?}", say(&checked.diagnostics));
+    (sources, checked.model.expect("a lab"))
+}
+
+impl Lab {
+    /// Makes the files of its machines.
+    pub fn compiled(&self) -> Compiled {
+        compile_folder(self.0.path())
     }
-    compile_folder(folder.path())
+
+    /// Packs a machine's bundle into a folder and returns its path.
+    pub fn bundle(&self, machine: &str, folder: &Path) -> PathBuf {
+        let (_, model) = checked(self.0.path());
+        let identity = Identity { lab: model.lab.name.clone(), machine: machine.to_owned(), version: model.lab.version.clone() };
+        let bundle = Packer::new().pack(&identity, &self.compiled().machines[machine]).expect("it packs");
+        let path = folder.join(bundle.file_name());
+        std::fs::write(&path, &bundle.archive).expect("the bundle");
+        path
+    }
 }
 
 fn say(diagnostics: &Diagnostics) -> Vec<String> {

@@ -6,7 +6,7 @@ mod containers;
 mod edge;
 mod grafana;
 mod guests;
-mod lab;
+pub mod lab;
 mod machine;
 mod monitoring;
 mod npm;

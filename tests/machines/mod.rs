@@ -8,6 +8,7 @@ mod node;
 mod probe;
 mod published_ports;
 mod rig;
+mod whole_life;
 
 pub use machine::Machine;
 pub use node::Node;

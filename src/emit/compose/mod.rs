@@ -44,13 +44,17 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .collect();
     follow_networks(&members, &mut definitions);
 
+    let hashes: BTreeMap<&str, String> = members
+        .iter()
+        .zip(&definitions)
+        .map(|((_, container), definition)| (container.name.as_str(), hash(&(definition, &container.raw))))
+        .collect();
     let mut table = String::new();
     let mut entries = BTreeMap::new();
     for ((_, container), mut definition) in members.iter().zip(definitions) {
-        // Compose does not recreate a container because of what it depends on, so that is no part of the hash.
-        let hash = hash(&(&definition, &container.raw));
-        table.extend([&container.name, "\t", &container.image.value, "\t", &hash, "\n"]);
         definition.depends_on = definition::dependencies(container);
+        let hash = with_dependencies(&container.name, &members, &hashes);
+        table.extend([&container.name, "\t", &container.image.value, "\t", &hash, "\n"]);
         entries.insert(container.name.as_str(), Entry::new(definition, &container.raw));
     }
     let origin = origin(context, &members);
@@ -59,6 +63,21 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     artifacts.images.extend(members.iter().map(|(service, container)| image(service, container)));
     artifacts.one_way.extend(context.services().flat_map(|(_, service)| database_versions(service)));
     steps::add(context, &members, &configs, artifacts, diagnostics);
+}
+
+/// Joins the hash of a container with those of all that it depends on: compose recreates it when it recreates one of them.
+fn with_dependencies(container: &str, members: &[Member<'_>], hashes: &BTreeMap<&str, String>) -> String {
+    let mut known = BTreeSet::from([container]);
+    let mut open = vec![container];
+    while let Some(name) = open.pop() {
+        let found = members.iter().find(|(_, container)| container.name == name);
+        let dependencies = found.map(|(_, container)| definition::dependencies(container)).unwrap_or_default();
+        open.extend(dependencies.into_keys().filter(|dependency| known.insert(dependency)));
+    }
+    if known.len() == 1 {
+        return hashes[container].clone();
+    }
+    hash(&known.iter().filter_map(|name| hashes.get(name)).collect::<Vec<_>>())
 }
 
 /// Recreates a container with the one whose network it is in: the network goes when its owner does.

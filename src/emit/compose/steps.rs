@@ -51,7 +51,6 @@ struct SecretVariable<'p> {
 
 #[derive(Debug, Serialize)]
 struct ReloadView<'p> {
-    file: &'static str,
     container: &'p str,
     signal: &'p str,
 }
@@ -93,7 +92,7 @@ pub(super) fn add(
     step(Phase::Health, 20, "containers", "health.sh.j2", &[]);
 
     for ((service, container), config) in reloads() {
-        let view = ReloadView { file: FILE, container: &container.name, signal: container.reload_signal.as_deref().unwrap_or("HUP") };
+        let view = ReloadView { container: &container.name, signal: container.reload_signal.as_deref().unwrap_or("HUP") };
         let Some(text) = TEMPLATES.write("reload.sh.j2", &view, machine, diagnostics) else { continue };
         let inputs: Vec<&str> = config.reloaded.iter().map(String::as_str).collect();
         let origin = vec![format!("service {}", service.name)];
