@@ -32,7 +32,7 @@ fn prometheus_starts_and_knows_every_target() {
             jq -e --arg job \"$job\" 'any(.data.activeTargets[]; .labels.job == $job)' targets >/dev/null || { echo \"no target of $job\"; exit 1; }
         done
         jq -e '.data.activeTargets | all(.labels.machine != null and .labels.service != null)' targets
-        jq -e '[.data.activeTargets[] | select(.labels.job == \"probe:routes\") | .scrapeUrl] | length == 3
+        jq -e '[.data.activeTargets[] | select(.labels.job == \"probe:routes\") | .scrapeUrl] | length == 4
             and all(startswith(\"http://blackbox:9115/probe?module=route&target=http\"))' targets
         curl -fsS http://127.0.0.1:9090/api/v1/alertmanagers | jq -e '.data | tostring | contains(\"alertmanager:9093\")'
         curl -fsS http://127.0.0.1:9090/api/v1/rules | jq -e '[.data.groups[].rules[] | select(.health == \"err\")] == []'
@@ -64,7 +64,7 @@ import yaml
 folder = "/payload/homepage/"
 assert yaml.safe_load(open(folder + "settings.yaml"))["title"] == 'the "lab": {{ of }} ${everyone} # &all *x'
 services = yaml.safe_load(open(folder + "services.yaml"))
-assert [list(tile)[0] for tile in services[0]["bare"]] == ["grafana.example.org", "home.example.org", "status.example.org"]
+assert [list(tile)[0] for tile in services[0]["bare"]] == ["grafana.example.org", "home.example.org", "logs.example.org", "status.example.org"]
 assert yaml.safe_load(open(folder + "bookmarks.yaml")) == []
 END"#,
     );

@@ -223,10 +223,10 @@ fn says_what_keeps_it_from_logging_in() {
 
 #[test]
 fn takes_the_routes_of_a_lab() {
-    let text = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
-    let routes: Value = serde_json::from_str(&text).expect("the routes are JSON");
+    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
     let names: Vec<_> = routes["hosts"].as_array().expect("hosts").iter().map(|host| &host["payload"]["domain_names"][0]).collect();
-    assert_eq!(names, ["grafana.example.org", "home.example.org", "status.example.org"]);
+    assert_eq!(names, ["grafana.example.org", "home.example.org", "logs.example.org", "status.example.org"]);
     // The machine of the DMZ stands in the LAN's prefix and is not the LAN.
     assert_eq!(routes["accessLists"][0]["clients"][1], json!({"address": "192.168.1.11/32", "directive": "deny"}));
     let installation = Installation::fresh();
@@ -235,4 +235,34 @@ fn takes_the_routes_of_a_lab() {
     installation.forget();
     let again = installation.provision(&routes).expect("a room");
     assert_eq!((again.succeeded, again.said.as_str(), installation.log()), (true, "", Vec::new()), "{}", again.complained);
+}
+
+#[test]
+fn asks_who_a_user_is_before_anything_is_shown() {
+    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
+    let directives = routes["hosts"][2]["payload"]["advanced_config"].as_str().expect("directives");
+    assert!(directives.contains("proxy_pass http://login:9000/outpost.goauthentik.io;"), "{directives}");
+    let folder = tempfile::tempdir().expect("a folder");
+    // As nginx-proxy-manager puts them: in the server, before its own location.
+    let server = "listen 8080; location / { proxy_pass http://127.0.0.1:8082; }";
+    let login = "server { listen 9000; location / { return 401; } }";
+    std::fs::write(
+        folder.path().join("nginx.conf"),
+        format!("events {{}} http {{ {login} server {{ {} {server} }} }}", directives.replace("login:9000", "127.0.0.1:9000")),
+    )
+    .expect("a file");
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(folder.path(), "/work").sh(
+        "nginx -c /work/nginx.conf
+        curl -s -o /dev/null -w '%{http_code} %{redirect_url}' http://127.0.0.1:8080/a?b=c
+        nginx -c /work/nginx.conf -s stop",
+        &[],
+    );
+    assert_eq!(
+        text(&answer.stdout),
+        "302 http://127.0.0.1:8080/outpost.goauthentik.io/start?rd=http://127.0.0.1:8080/a?b=c",
+        "{}",
+        text(&answer.stderr)
+    );
 }

@@ -22,6 +22,8 @@ pub(in crate::emit) struct Measured {
     pub(in crate::emit) alertmanager: bool,
     /// Whether routes are probed.
     pub(in crate::emit) routes: bool,
+    /// Whether databases of measured machines are dumped.
+    pub(in crate::emit) dumps: bool,
     /// The backup classes of measured machines, with the backup service's machine.
     pub(in crate::emit) backups: BTreeSet<(BackupClass, MachineId)>,
 }
@@ -39,6 +41,7 @@ impl Measured {
             backup.schedule.keys().map(move |class| (*class, machine))
         });
         Self {
+            dumps: plan.backups.iter().flat_map(|backup| &backup.dumps).any(|dump| machines.contains(&dump.machine)),
             bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
             nfs: machines.iter().any(|machine| model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)),
             containers: any(Role::ContainerExporter),

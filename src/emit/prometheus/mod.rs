@@ -59,6 +59,7 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         "alertmanager" if measured.itself && measured.alertmanager,
         "route" if measured.routes,
         "backup-runs" if !measured.backups.is_empty(),
+        "backup-dumps" if measured.dumps,
     ];
     files.into_iter().filter(|(exists, ..)| *exists).map(|(_, name, rules, test)| (name, rules, test)).collect()
 }
