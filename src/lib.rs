@@ -10,6 +10,7 @@ pub mod diag;
 pub mod emit;
 pub mod model;
 pub mod plan;
+pub mod reach;
 pub mod reference;
 pub mod resolve;
 pub mod source;

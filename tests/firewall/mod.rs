@@ -3,6 +3,7 @@
 mod hypervisor;
 mod lab;
 mod packets;
+mod reach;
 mod texts;
 mod transition;
 mod wire;

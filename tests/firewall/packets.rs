@@ -14,10 +14,10 @@ use super::wire::{Listener, Net, Probe, try_all};
 use crate::trixie::Room;
 
 /// Everything that some machine of the lab listens on; every other machine listens there too, to be found out.
-const PORTS: [u16; 14] = [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
+pub const PORTS: [u16; 14] = [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
 const BRIDGES: [(MachineId, &str); 3] = [(EXTRANET, "172.30.0.0/24"), (INTRANET, "172.30.1.0/24"), (MEDIA, "172.30.2.0/24")];
-const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
-const TUNNEL: [&str; 2] = ["10.8.0.2", "fd00:8::2"];
+pub const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
+pub const TUNNEL: [&str; 2] = ["10.8.0.2", "fd00:8::2"];
 /// A machine in the LAN that knows ways which nobody told it.
 const SPY: &str = "192.168.1.60";
 
@@ -31,7 +31,7 @@ fn published(machine: MachineId) -> &'static [u16] {
     }
 }
 
-fn plan(model: &labwright::model::Model, whole_lan: bool) -> Plan<'_> {
+pub fn plan(model: &labwright::model::Model, whole_lan: bool) -> Plan<'_> {
     let zone = |zone| FlowSource::Zone(zone);
     let own = |machine| FlowSource::Zone(lab::own_zone(machine));
     let flows = [
@@ -231,17 +231,17 @@ impl World {
     }
 }
 
-fn address(text: &str) -> IpAddr {
+pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
 /// Lists clients in the LAN's zone, and right beside extranet, which is not in it.
-fn lan_clients() -> Vec<IpAddr> {
+pub fn lan_clients() -> Vec<IpAddr> {
     ["192.168.1.50", "192.168.1.110", "192.168.1.112", "2001:db8:1::50", "2001:db8:1::110", "2001:db8:1::112"].map(address).to_vec()
 }
 
 /// Says by the definition of flows and zones alone whether an address may connect.
-fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
+pub fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
     to == NAS
         || plan.flows.iter().any(|flow| {
             (flow.to, flow.transport, flow.port) == (to, transport, port)
@@ -254,7 +254,7 @@ fn in_zone(plan: &Plan<'_>, zone: labwright::model::ZoneId, address: IpAddr) -> 
     zone.include.iter().any(|prefix| prefix.contains(&address)) && !zone.exclude.iter().any(|prefix| prefix.contains(&address))
 }
 
-fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
+pub fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
     plan.flows.iter().any(|flow| (flow.to, flow.transport, flow.port) == (to, transport, port) && flow.from == FlowSource::Containers)
 }
 
@@ -267,7 +267,7 @@ fn reaches(plan: &Plan<'_>, to: IpAddr, transport: Transport, port: u16) -> bool
 }
 
 /// Says whether a client of the tunnel gets to another machine: extranet lets it through, and the machine lets it in.
-fn through(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
+pub fn through(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
     let address = plan.model[to].addresses.iter().find(|to| to.address.is_ipv4() == from.is_ipv4()).expect("both families").address;
     reaches(plan, address, transport, port) && allowed(plan, from, to, transport, port)
 }
