@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use ipnet::IpNet;
 
-use super::{Arrival, CidrSet, Flow, FlowReason, FlowSource, ForwardTarget, Plan};
+use super::{AccessList, Arrival, CidrSet, Flow, FlowReason, FlowSource, ForwardTarget, Plan};
 use crate::model::{FirewallBackend, MachineId, MachineKind, NetworkId, Transport, ZoneId, ZoneKind};
 
 /// Is a port of a machine that one source may connect to, for one or more reasons.
@@ -65,7 +66,17 @@ pub enum Guard {
     Nothing,
 }
 
+/// Holds the shortest list of each zone, by [`ZoneId`]: a machine's rules name few zones, but a zone can be cut in many places.
+#[derive(Debug, Default)]
+pub struct ZoneLists(OnceLock<Vec<AccessList>>);
+
 impl Plan<'_> {
+    /// Returns a zone's addresses as packet filters read them.
+    pub fn access_list(&self, zone: ZoneId) -> &AccessList {
+        let lists = self.lists.0.get_or_init(|| self.zones.iter().map(|zone| zone.set().access_list()).collect());
+        &lists[zone.0 as usize]
+    }
+
     /// Says why a flow is open, in a few words: `expose jellyfin.web`.
     pub fn reason(&self, flow: &Flow) -> String {
         match flow.endpoint {
@@ -117,27 +128,30 @@ impl Plan<'_> {
 
     /// Lists what the routers must forward from the internet, IPv4 only: IPv6 needs no translation.
     pub fn router_forwards(&self) -> Vec<RouterForward> {
-        let from_internet = |flow: &&Flow| matches!(flow.from, FlowSource::Zone(zone) if self.is_internet(zone));
+        let mut forwards: Vec<RouterForward> = self.model.machines().flat_map(|(id, _)| self.forwards_to(id)).collect();
+        forwards.sort();
+        forwards
+    }
+
+    /// Lists what the routers must forward to one machine.
+    pub fn forwards_to(&self, machine: MachineId) -> Vec<RouterForward> {
         let mut forwards = Vec::new();
-        for (router, index) in self.model.routers.iter().zip(0u32..) {
-            for flow in self.flows.iter().filter(from_internet) {
-                let addresses = &self.model[flow.to].addresses;
-                if let Some(address) = addresses.iter().find(|address| address.network == router.network && address.address.is_ipv4()) {
-                    forwards.push(RouterForward {
-                        router: index,
-                        transport: flow.transport,
-                        port: flow.port,
-                        machine: flow.to,
-                        address: address.address,
-                        reason: self.reason(flow),
-                    });
-                }
+        for flow in self.inbound(machine).filter(|flow| matches!(flow.from, FlowSource::Zone(zone) if self.is_internet(zone))) {
+            let addresses = self.model[machine].addresses.iter().filter(|address| address.address.is_ipv4());
+            for (router, index) in self.model.routers.iter().zip(0u32..) {
+                let address = addresses.clone().find(|address| address.network == router.network);
+                forwards.extend(address.map(|address| RouterForward {
+                    router: index,
+                    transport: flow.transport,
+                    port: flow.port,
+                    machine,
+                    address: address.address,
+                    reason: self.reason(flow),
+                }));
             }
         }
         forwards.sort();
-        forwards.dedup_by(|one, other| {
-            (one.router, one.transport, one.port, one.machine) == (other.router, other.transport, other.port, other.machine)
-        });
+        forwards.dedup_by_key(|forward| (forward.router, forward.transport, forward.port));
         forwards
     }
 

@@ -49,6 +49,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
         backups: backups::backups(model, &services),
         model,
         zones,
+        lists: super::ZoneLists::default(),
         flows: connections.flows,
         machines,
     }

@@ -24,7 +24,7 @@ use crate::model::{
 };
 use crate::source::Span;
 
-pub use access::{Clients, Guard, Opening, RouterForward};
+pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use cidr::{AccessList, CidrSet};
 
 /// Is the lab with everything derived from it.
@@ -34,6 +34,8 @@ pub struct Plan<'m> {
     pub model: &'m Model,
     /// What each zone's addresses are, by [`ZoneId`].
     pub zones: Vec<ZoneAddresses>,
+    /// The zones as packet filters read them, made when the first of them asks.
+    pub lists: ZoneLists,
     /// Who may connect where; the access model.
     pub flows: Vec<Flow>,
     /// What Prometheus scrapes.

@@ -12,7 +12,7 @@ use labwright::model::{
     Service, ServiceId, Transport, Zone, ZoneId, ZoneKind,
 };
 use labwright::plan::{
-    Arrival, Bridge, Flow, FlowReason, FlowSource, Forward, ForwardTarget, MachinePlan, Plan, StaticRoute, ZoneAddresses,
+    Arrival, Bridge, Flow, FlowReason, FlowSource, Forward, ForwardTarget, MachinePlan, Plan, StaticRoute, ZoneAddresses, ZoneLists,
 };
 use labwright::source::{FileId, Sources, Span};
 
@@ -202,7 +202,7 @@ pub fn plan<'m>(model: &'m Model, mut flows: Vec<Flow>, through: Through, bridge
             })
             .collect();
     }
-    Plan { model, zones, flows, scrapes: Vec::new(), routes: Vec::new(), backups: Vec::new(), machines }
+    Plan { model, zones, lists: ZoneLists::default(), flows, scrapes: Vec::new(), routes: Vec::new(), backups: Vec::new(), machines }
 }
 
 /// Lets one emitter write one machine's files.

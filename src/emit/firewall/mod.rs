@@ -145,9 +145,8 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
 fn router_forwards(context: &Context<'_>) -> Vec<String> {
     let mut rows: Vec<String> = context
         .plan
-        .router_forwards()
+        .forwards_to(context.machine)
         .into_iter()
-        .filter(|forward| forward.machine == context.machine)
         .map(|forward| {
             let router = &context.model().routers[forward.router as usize].name;
             format!("{router}\t{}\t{}\t{}\t{}\n", forward.transport.name(), forward.port, forward.address, forward.reason)

@@ -123,8 +123,8 @@ impl ZoneSets<'_> {
     fn phrases(&mut self, zone: ZoneId, end: &str) -> Vec<String> {
         let plan = self.plan;
         let families = self.sets.entry(zone).or_insert_with(|| {
-            let list = plan.zone(zone).set().access_list();
-            [true, false].map(|v4| Family::new(&plan.zone_word(zone), &list, v4))
+            let list = plan.access_list(zone);
+            [true, false].map(|v4| Family::new(&plan.zone_word(zone), list, v4))
         });
         families.iter().filter_map(|family| family.phrase(end)).collect()
     }

@@ -126,12 +126,12 @@ impl Zones<'_> {
 }
 
 fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
-    let list = plan.zone(zone).set().access_list();
+    let list = plan.access_list(zone);
     [(4, true), (6, false)]
         .into_iter()
         .map(|(family, v4)| ZoneSet {
             name: format!("{}-{family}", plan.zone_word(zone)),
-            members: members(&list, |prefix| prefix.addr().is_ipv4() == v4),
+            members: members(list, |prefix| prefix.addr().is_ipv4() == v4),
         })
         .filter(|set| !set.members.is_empty())
         .collect()

@@ -289,7 +289,7 @@ fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
     if !context.plan.inbound(context.machine).any(internet) {
         return Vec::new();
     }
-    let forwards = context.plan.router_forwards().into_iter().filter(|forward| forward.machine == context.machine);
+    let forwards = context.plan.forwards_to(context.machine).into_iter();
     forwards
         .map(|forward| {
             let router = &model.routers[forward.router as usize];
