@@ -12,5 +12,6 @@ mod monitoring;
 mod npm;
 pub mod payload;
 mod prometheus;
+mod rclone;
 mod storage;
 mod templates;

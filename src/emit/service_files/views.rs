@@ -29,6 +29,7 @@ struct LabView<'p> {
 struct MachineView<'p> {
     name: &'p str,
     kind: &'static str,
+    managed: bool,
     os: Option<&'static str>,
     arch: &'static str,
     address: Option<String>,
@@ -223,6 +224,7 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
     MachineView {
         name: &machine.name,
         kind: machine.kind.name(),
+        managed: machine.kind.is_managed(),
         os: machine.os.map(crate::model::Os::name),
         arch: match machine.arch {
             Arch::Amd64 => "amd64",
