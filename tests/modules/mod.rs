@@ -1,6 +1,6 @@
 //! The standard library: every module says what it is, and its example becomes files that their readers accept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,7 +20,6 @@ edition 1
 lab home version="1.0" { domain "example.org"; email "me@example.org"; }
 admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
-network tunnel cidr="10.8.0.0/24"
 router isp on=lan address="192.168.1.1"
 host box kind=debian {
     os debian-13
@@ -63,28 +62,9 @@ fn example(module: &Block<'_>) -> String {
     module.value("example").and_then(Spanned::string).unwrap_or_else(|| panic!("{} has no example", module.key()))
 }
 
-/// Lists the examples of the modules by the roles that their endpoints have.
-fn providers() -> BTreeMap<String, String> {
-    let mut providers = BTreeMap::new();
-    each_module(|_, module| {
-        for endpoint in module.all("provides") {
-            if let Some(role) = endpoint.property("role").and_then(Spanned::string) {
-                providers.entry(role).or_insert_with(|| example(module));
-            }
-        }
-    });
-    providers
-}
-
-/// Writes the lab of a module's example, with the services that it can't do without.
-fn lab_of(module: &Block<'_>, providers: &BTreeMap<String, String>) -> String {
-    let mut services = BTreeSet::from([example(module)]);
-    for need in module.all("needs").filter(|need| need.property("optional").and_then(Spanned::bool) != Some(true)) {
-        let role = need.property("role").and_then(Spanned::string).unwrap_or_default();
-        services.insert(providers.get(&role).unwrap_or_else(|| panic!("no module provides `{role}`")).clone());
-    }
-    let services: Vec<String> = services.into_iter().collect();
-    let services = services.join("\n");
+/// Writes the lab of a module's example, which names all that the module can't do without.
+fn lab_of(module: &Block<'_>) -> String {
+    let services = example(module);
     let secrets: BTreeSet<&str> = services
         .split("(secret)")
         .skip(1)
@@ -96,13 +76,12 @@ fn lab_of(module: &Block<'_>, providers: &BTreeMap<String, String>) -> String {
 
 /// Compiles the examples of all modules, each in a lab of its own.
 fn each_example(look: impl Fn(&str, &Model)) {
-    let providers = providers();
     each_module(|name, module| {
         if is_discontinued(module) {
             return;
         }
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("lab.kdl"), lab_of(module, &providers)).expect("the lab");
+        std::fs::write(folder.path().join("lab.kdl"), lab_of(module)).expect("the lab");
         let sources = read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
         let checked = check(&sources);
         let errors: Vec<String> = checked
@@ -174,10 +153,10 @@ fn every_state_that_is_not_backed_up_says_why() {
 
 #[test]
 fn every_example_becomes_files_that_their_readers_accept() {
-    let (providers, mut labs) = (providers(), Vec::new());
+    let mut labs = Vec::new();
     each_module(|name, module| {
         if !is_discontinued(module) {
-            labs.push((name.to_owned(), lab_of(module, &providers)));
+            labs.push((name.to_owned(), lab_of(module)));
         }
     });
     let ask = |(name, lab): &(String, String)| {
