@@ -1,4 +1,4 @@
-//! Backups for real: restic and PostgreSQL, data lost and brought back, and everything that can be missing.
+//! Backups for real: restic and `PostgreSQL`, data lost and brought back, and everything that can be missing.
 
 use super::payload::payload;
 use crate::consumers::{shellcheck, systemd_calendar, systemd_verify};
@@ -21,7 +21,7 @@ const LAB: &str = r#"
     }
 "#;
 
-const MODULE: &str = r##"
+const MODULE: &str = r#"
     edition 1
     module app version="1.0.0" {
         summary "Keeps files with names that scripts dislike"
@@ -32,7 +32,7 @@ const MODULE: &str = r##"
         database app engine=postgres container=app user=app
         database "/srv/app/li te.db" engine=sqlite
     }
-"##;
+"#;
 
 /// Runs a text of sh in a room with the scripts of the lab in `$B`, a password, a mounted repository and a database.
 fn on_machine(script: &str) {

@@ -8,7 +8,7 @@ use crate::plan::virtiofs_tag;
 
 /// Is what `guests.sh` brings about.
 #[derive(Debug, Serialize)]
-pub struct Guests {
+pub struct View {
     guests: Vec<GuestView>,
     /// Which functions the script needs.
     vms: bool,
@@ -59,9 +59,9 @@ struct DiskView {
 }
 
 /// Takes the guests of a host, by id.
-pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result<Guests, String> {
+pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
     let guests = guests.iter().map(|(_, machine, guest)| guest_view(model, machine, guest)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Guests {
+    Ok(View {
         vms: guests.iter().any(|guest| guest.tool == "qm"),
         containers: guests.iter().any(|guest| guest.tool == "pct"),
         fetches: guests.iter().any(|guest| guest.tool == "qm" && guest.image.len() == 2),
