@@ -16,6 +16,7 @@ pub mod npm;
 pub mod prometheus;
 pub mod proxmox_firewall;
 pub mod render;
+pub mod routes;
 pub mod runbook;
 pub mod service_files;
 pub mod storage;
@@ -93,6 +94,7 @@ pub const EMITTERS: &[Emitter] = &[
     npm::EMITTER,
     prometheus::EMITTER,
     proxmox_firewall::EMITTER,
+    routes::EMITTER,
     runbook::EMITTER,
     service_files::EMITTER,
     storage::EMITTER,

@@ -9,7 +9,7 @@ use super::{
     Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RoutePlan, Scrape, StaticRoute, ZoneAddresses, backups,
     flows, secret_path, way, zones,
 };
-use crate::model::{EndpointId, MachineId, Model, NetworkMode, Protocol, Role, SecretUse, Service, ServiceId, ZoneKind};
+use crate::model::{EndpointId, MachineId, MachineKind, Model, NetworkMode, Protocol, Role, SecretUse, Service, ServiceId, ZoneKind};
 
 /// The interface of the compose network on every machine.
 const BRIDGE: &str = "labwright0";
@@ -88,6 +88,11 @@ fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
     list
 }
 
+/// Says whether the bundle of such a machine sets its routes.
+const fn keeps_routes(kind: MachineKind) -> bool {
+    kind.is_managed() || matches!(kind, MachineKind::Proxmox)
+}
+
 fn gateways(model: &Model, flows: &[super::Flow], machines: &mut [MachinePlan]) {
     for (_, service) in model.services() {
         let Some(gateway) = &service.gateway else { continue };
@@ -103,7 +108,7 @@ fn gateways(model: &Model, flows: &[super::Flow], machines: &mut [MachinePlan]) 
         }
         forwards.extend(gateway.reach.iter().map(|zone| Forward { from: gateway.network, to: ForwardTarget::Zone(*zone) }));
         machines[home.0 as usize].forwards.extend(forwards);
-        for (id, machine) in model.machines().filter(|(id, machine)| *id != home && machine.kind.is_managed()) {
+        for (id, machine) in model.machines().filter(|(id, machine)| *id != home && keeps_routes(machine.kind)) {
             let shares_network = |via: &crate::model::Address| machine.addresses.iter().any(|own| own.network == via.network);
             for prefix in &network.prefixes {
                 let via =
