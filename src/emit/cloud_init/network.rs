@@ -55,12 +55,12 @@ pub(super) fn write(context: &Context<'_>) -> String {
     let machine = context.this();
     let mut config = NetworkConfig { version: 2, ethernets: BTreeMap::new(), bridges: BTreeMap::new() };
     // A machine has one default gateway a family: that of the first network which has one.
-    let mut routed = [false, false];
+    let mut has_gateway = [false, false];
     let networks = networks(&machine.addresses);
     for (index, network) in networks.iter().enumerate() {
         let addresses = machine.addresses.iter().filter(|address| address.network == *network);
         let first = addresses.clone().next();
-        let interface = interface(context, *network, addresses, &mut routed);
+        let interface = interface(context, *network, addresses, &mut has_gateway);
         let nic = first.and_then(|address| address.nic.as_deref());
         let bridge = first.and_then(|address| address.bridge.as_deref()).filter(|_| machine.kind == MachineKind::Debian);
         match (nic, bridge) {
@@ -101,16 +101,16 @@ fn interface<'p>(
     context: &Context<'p>,
     id: NetworkId,
     addresses: impl Iterator<Item = &'p Address> + Clone,
-    routed: &mut [bool; 2],
+    has_gateway: &mut [bool; 2],
 ) -> Interface<'p> {
     let model = context.model();
     let network = &model[id];
     let mut routes = Vec::new();
     for gateway in &network.gateways {
-        let routed = &mut routed[usize::from(gateway.is_ipv6())];
+        let has_gateway = &mut has_gateway[usize::from(gateway.is_ipv6())];
         let reachable = addresses.clone().any(|address| address.address.is_ipv6() == gateway.is_ipv6() && address.address != *gateway);
-        if reachable && !*routed {
-            *routed = true;
+        if reachable && !*has_gateway {
+            *has_gateway = true;
             routes.push(Route { to: if gateway.is_ipv6() { "::/0" } else { "0.0.0.0/0" }.to_owned(), via: gateway.to_string() });
         }
     }

@@ -14,6 +14,7 @@ use crate::model::{Arch, MachineKind, Os};
 use crate::plan::mounts;
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "cloud-init's own keys")]
 struct UserData<'p> {
     hostname: &'p str,
     fqdn: String,
@@ -159,8 +160,8 @@ fn files(context: &Context<'_>) -> Vec<File> {
     ];
     let ports = machine::ssh_ports(context);
     if !ports.is_empty() {
-        let (path, content) = (machine::SSHD_FILE.to_owned(), machine::sshd_ports(&ports));
-        files.push(File { path, permissions: "0644", encoding: None, content });
+        let content = machine::sshd_ports(&ports);
+        files.push(File { path: machine::SSHD_FILE.to_owned(), permissions: "0644", encoding: None, content });
     }
     files
 }

@@ -210,7 +210,7 @@ pub fn ssh_ports(context: &Context<'_>) -> Vec<u16> {
 
 /// Writes [`SSHD_FILE`].
 pub fn sshd_ports(ports: &[u16]) -> String {
-    ports.iter().map(|port| format!("Port {port}\n")).collect()
+    ports.iter().flat_map(|port| ["Port ".to_owned(), port.to_string(), "\n".to_owned()]).collect()
 }
 
 #[derive(Debug, Serialize)]

@@ -128,7 +128,7 @@ fn restarting_files(service: &Service, unit: &Unit, artifacts: &Artifacts) -> Ve
         Some(OnChange::RestartUnit(name)) => *name == unit.name,
         Some(OnChange::ReloadUnit(_) | OnChange::Nothing) => false,
         // A container is recreated by compose; without one, the service is its units.
-        Some(OnChange::Container) | None => service.containers.is_empty() && !unit.name.ends_with(".timer"),
+        Some(OnChange::Container) | None => service.containers.is_empty() && !is_timer(&unit.name),
     });
     restarts.map(|install| install.source.clone()).collect()
 }
@@ -147,6 +147,10 @@ fn reloads(context: &Context<'_>, service: &Service, artifacts: &mut Artifacts, 
         let origin = vec![format!("service {}", service.name)];
         artifacts.step(Phase::Activate, 70, &format!("reload-{}", step_name(unit)), &inputs, &text, origin);
     }
+}
+
+fn is_timer(unit: &str) -> bool {
+    unit.rsplit_once('.').is_some_and(|(_, kind)| kind == "timer")
 }
 
 fn is_oneshot(file: &Artifact) -> bool {
