@@ -1,10 +1,12 @@
 //! The archive: ustar inside gzip, the same bytes wherever and however often it is written.
 //!
-//! A file below `payload/` of [`SEGMENT`] bytes or more is deflated by itself between two full flushes. Such a segment begins and
-//! ends at a byte boundary and looks back at nothing outside itself, so it can be kept and put into the next machine's archive as it
-//! is, and the whole stays one plain gzip member. The length alone decides, so keeping segments changes no byte of any archive.
+//! A file below `payload/` of [`SEGMENT`] bytes or more is deflated by itself between two full flushes, and where it has lines that
+//! long, each such line is: something packed inside a file of a machine's own. Such a segment begins and ends at a byte boundary and
+//! looks back at nothing outside itself, so it can be kept and put into the next machine's archive as it is, and the whole stays one
+//! plain gzip member. The content alone decides what is a segment, so keeping segments changes no byte of any archive.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
@@ -15,7 +17,7 @@ use super::{ids, mode_of, names};
 /// The length from which a file is deflated by itself.
 const SEGMENT: usize = 8 * 1024;
 
-/// The most versions of one path that are kept: what machines share has few, and what has many is shared by none.
+/// The most versions of one file name that are kept: what machines share has few, and what has many is shared by none.
 const KEPT_VERSIONS: usize = 4;
 
 /// The most bytes of files that are kept in all; what machines share fits many times over.
@@ -39,8 +41,8 @@ pub struct Entry<'a> {
     pub path: String,
     /// The content.
     pub bytes: &'a [u8],
-    /// What it is deflated to when it is big, from [`Archiver::segment`].
-    pub segment: Option<Arc<Segment>>,
+    /// What its big parts are deflated to, from [`Archiver::segments`].
+    pub segments: &'a [(usize, Arc<Segment>)],
 }
 
 /// Writes archives; shared by threads.
@@ -50,17 +52,17 @@ pub struct Archiver {
     kept: Mutex<Kept>,
 }
 
-/// Holds the big files seen so far, by path.
+/// Holds the big parts seen so far, by the name of their file.
 #[derive(Debug, Default)]
 struct Kept {
-    by_path: BTreeMap<String, Vec<Arc<Segment>>>,
+    by_name: BTreeMap<String, Vec<Arc<Segment>>>,
     bytes: usize,
 }
 
 impl Kept {
-    fn keep(&mut self, path: &str, segment: &Arc<Segment>) {
+    fn keep(&mut self, name: &str, segment: &Arc<Segment>) {
         let bytes = self.bytes + segment.bytes.len() + segment.deflated.len();
-        let versions = self.by_path.entry(path.to_owned()).or_default();
+        let versions = self.by_name.entry(name.to_owned()).or_default();
         if versions.len() < KEPT_VERSIONS && bytes <= KEPT_BYTES {
             self.bytes = bytes;
             versions.push(Arc::clone(segment));
@@ -68,16 +70,21 @@ impl Kept {
     }
 }
 
-/// Is a big file and what it becomes.
+/// Is a big part of a file, or all of it, and what it becomes.
 #[derive(Debug)]
 pub struct Segment {
-    /// The SHA-256 of the file, in hex.
+    /// The SHA-256 of the part, in hex.
     pub sha256: String,
     bytes: Vec<u8>,
-    /// The file and its padding, deflated.
     deflated: Vec<u8>,
-    /// The checksum of the file and its padding.
     crc: Crc,
+}
+
+impl Segment {
+    /// Says whether it is the whole of a file.
+    pub fn is_whole(&self, file: &[u8]) -> bool {
+        self.bytes.len() == file.len()
+    }
 }
 
 impl Archiver {
@@ -90,17 +97,19 @@ impl Archiver {
         let mut plain = Vec::new();
         for entry in entries {
             plain.extend_from_slice(header(&format!("{root}/{}", entry.path), entry.bytes.len() as u64)?.as_bytes());
-            let Some(segment) = &entry.segment else {
-                plain.extend_from_slice(entry.bytes);
-                plain.resize(plain.len().next_multiple_of(BLOCK), 0);
-                continue;
-            };
-            crc.update(&plain);
-            crc.combine(&segment.crc);
-            length += plain.len() + entry.bytes.len().next_multiple_of(BLOCK);
-            deflate(&mut compress, &plain, FlushCompress::Full, &mut archive)?;
-            archive.extend_from_slice(&segment.deflated);
-            plain.clear();
+            let mut done = 0;
+            for (start, segment) in entry.segments {
+                plain.extend_from_slice(&entry.bytes[done..*start]);
+                done = start + segment.bytes.len();
+                crc.update(&plain);
+                crc.combine(&segment.crc);
+                length += plain.len() + segment.bytes.len();
+                deflate(&mut compress, &plain, FlushCompress::Full, &mut archive)?;
+                archive.extend_from_slice(&segment.deflated);
+                plain.clear();
+            }
+            plain.extend_from_slice(&entry.bytes[done..]);
+            plain.resize(plain.len() + padding(entry.bytes.len()), 0);
         }
         plain.resize(plain.len() + 2 * BLOCK, 0);
         crc.update(&plain);
@@ -113,27 +122,26 @@ impl Archiver {
         Ok(archive)
     }
 
-    /// Deflates the file at `path` below `payload/` when it is big, or finds what it was deflated to before.
-    pub fn segment(&self, path: &str, bytes: &[u8]) -> Result<Option<Arc<Segment>>, String> {
-        if bytes.len() < SEGMENT {
-            return Ok(None);
-        }
-        let seen = self.kept().by_path.get(path).cloned().unwrap_or_default();
+    /// Finds the big parts of the file at `path`, with where each begins; deflates those that were not seen before.
+    pub fn segments(&self, path: &str, bytes: &[u8]) -> Result<Vec<(usize, Arc<Segment>)>, String> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        big_parts(bytes).into_iter().map(|part| Ok((part.start, self.segment(name, &bytes[part])?))).collect()
+    }
+
+    fn segment(&self, name: &str, bytes: &[u8]) -> Result<Arc<Segment>, String> {
+        let seen = self.kept().by_name.get(name).cloned().unwrap_or_default();
         if let Some(segment) = seen.into_iter().find(|segment| segment.bytes == bytes) {
-            return Ok(Some(segment));
+            return Ok(segment);
         }
         let mut compress = self.take();
-        let mut padded = bytes.to_vec();
-        padded.resize(bytes.len().next_multiple_of(BLOCK), 0);
         let mut crc = Crc::new();
-        crc.update(&padded);
+        crc.update(bytes);
         let mut deflated = Vec::new();
-        deflate(&mut compress, &padded, FlushCompress::Full, &mut deflated)?;
+        deflate(&mut compress, bytes, FlushCompress::Full, &mut deflated)?;
         self.give_back(compress);
-        padded.truncate(bytes.len());
-        let segment = Arc::new(Segment { bytes: padded, sha256: ids::sha256_hex(bytes), deflated, crc });
-        self.kept().keep(path, &segment);
-        Ok(Some(segment))
+        let segment = Arc::new(Segment { bytes: bytes.to_vec(), sha256: ids::sha256_hex(bytes), deflated, crc });
+        self.kept().keep(name, &segment);
+        Ok(segment)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -150,6 +158,27 @@ impl Archiver {
         compress.reset();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(compress);
     }
+}
+
+/// Returns the parts of a file that are deflated by themselves: its very long lines, else all of it when it is big.
+fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
+    if bytes.len() < SEGMENT {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if line.len() >= SEGMENT {
+            parts.push(start..start + line.len());
+        }
+        start += line.len() + 1;
+    }
+    if parts.is_empty() { vec![0..bytes.len()] } else { parts }
+}
+
+/// Returns how many zeros follow a file of so many bytes.
+fn padding(length: usize) -> usize {
+    length.next_multiple_of(BLOCK) - length
 }
 
 /// Writes the only header that a file may have.

@@ -102,7 +102,7 @@ struct Payload<'a> {
     origin: Cow<'a, [Origin]>,
     bytes: Cow<'a, [u8]>,
     sha256: String,
-    segment: Option<Arc<Segment>>,
+    segments: Vec<(usize, Arc<Segment>)>,
 }
 
 impl Packer {
@@ -133,7 +133,7 @@ impl Packer {
         let manifest = manifest::new(&payload, artifacts);
         let manifest_json = manifest::to_json(&manifest)?;
         let head = head(identity, &content_id, &manifest_json)?;
-        let root_file = |path: &str, bytes| Entry { path: path.to_owned(), bytes, segment: None };
+        let root_file = |path: &str, bytes| Entry { path: path.to_owned(), bytes, segments: &[] };
         let mut entries = vec![
             root_file("BUNDLE", head.as_bytes()),
             root_file("SHA256SUMS", sums.as_bytes()),
@@ -142,7 +142,7 @@ impl Packer {
         entries.extend(payload.iter().map(|(path, file)| Entry {
             path: format!("payload/{path}"),
             bytes: &file.bytes,
-            segment: file.segment.clone(),
+            segments: &file.segments,
         }));
         let archive = self.archiver.write(&name, &entries)?;
         let archive_sha256 = ids::sha256_hex(&archive);
@@ -153,9 +153,10 @@ impl Packer {
     fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {
         let mut payload = BTreeMap::new();
         let mut add = |path, kind, origin, bytes: Cow<'a, [u8]>| {
-            let segment = self.archiver.segment(path, &bytes)?;
-            let sha256 = segment.as_ref().map_or_else(|| ids::sha256_hex(&bytes), |segment| segment.sha256.clone());
-            match payload.insert(path, Payload { kind, origin, bytes, sha256, segment }) {
+            let segments = self.archiver.segments(path, &bytes)?;
+            let whole = segments.first().filter(|(_, segment)| segment.is_whole(&bytes));
+            let sha256 = whole.map_or_else(|| ids::sha256_hex(&bytes), |(_, segment)| segment.sha256.clone());
+            match payload.insert(path, Payload { kind, origin, bytes, sha256, segments }) {
                 Some(_) => Err(format!("an emitter wrote `{path}`, which is made from its lists")),
                 None => Ok(()),
             }

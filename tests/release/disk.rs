@@ -222,7 +222,7 @@ fn a_full_disk_is_one_clear_error_and_the_old_release_stands() {
     fs::write(disk.0.path().join("filler"), vec![0; 64 * 1024]).expect_err("the disk is full");
     let error = write(&disk.target(), &Interrupt::default()).expect_err("the second does not fit");
     insta::assert_snapshot!(says(&error, disk.0.path()), @r#"
-    can't write `BASE/release/home-intranet-48cae5cca299.tar.gz`: no storage space
+    can't write `BASE/release/home-intranet-6e15849b51c4.tar.gz`: no storage space
     make room, then run the command again; what was there is as it was
     "#);
     assert_eq!(names(disk.0.path()), ["filler", "release"]);

@@ -78,8 +78,8 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-48cae5cca299.tar.gz
-    home-intranet-48cae5cca299.tar.gz
+    home-extranet-6e15849b51c4.tar.gz
+    home-intranet-6e15849b51c4.tar.gz
     release.json
     review/report.html
     "#);
@@ -93,7 +93,7 @@ fn a_release_is_what_the_contract_says() {
         }
       ],
       "compiler": "0.1.0",
-      "contentId": "2a499b7acd4eddbf37a0e657a579fb9bd2d56706e57da07b2dae44c08f4cea2d",
+      "contentId": "c6b7c86bf26ee8c9f0a5c3cb767966a8dfd2bed5225be719473296e69c9ab514",
       "edition": 1,
       "flows": [
         {
@@ -142,19 +142,19 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-48cae5cca299.tar.gz",
-          "contentId": "48cae5cca29952155659da86bc28f778c807a4da61074c0ec1da2d4161032d7a",
+          "archive": "home-extranet-6e15849b51c4.tar.gz",
+          "contentId": "6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5",
           "kind": "vm",
-          "sha256": "c4a5057c8e866c7ae60defdced3faafc1a2e3f8868ea8c739938a1246058df87"
+          "sha256": "8f882ee563cb2103d24ef288cf41aed649e1e19e7e74c74c4edd798e457bc72b"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-48cae5cca299.tar.gz",
-          "contentId": "48cae5cca29952155659da86bc28f778c807a4da61074c0ec1da2d4161032d7a",
+          "archive": "home-intranet-6e15849b51c4.tar.gz",
+          "contentId": "6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5",
           "kind": "vm",
-          "sha256": "83df781c689b98a23fe5c241a294d19937325e542baa24747a2e0a5a560f918e"
+          "sha256": "bc8b63f41866060ea92e61cb406f4b3bb6acade654f899fe687bdd7bb2820a05"
         }
       },
       "routes": [
@@ -265,8 +265,8 @@ fn verify_notices_every_change() {
     insta::assert_snapshot!(changes.join("\n---\n"), @r#"
     `extra.txt` is not in `SHA256SUMS`
     ---
-    `home-intranet-48cae5cca299.tar.gz` is missing
-    `home-intranet-48cae5cca299.tar.gz` of machine `intranet` is missing
+    `home-intranet-6e15849b51c4.tar.gz` is missing
+    `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
     ---
     `review/report.html` is missing
     ---
@@ -274,7 +274,7 @@ fn verify_notices_every_change() {
     ---
     `review/report.html` has another hash than `SHA256SUMS` says
     ---
-    `home-intranet-48cae5cca299.tar.gz` has another hash than `SHA256SUMS` says
+    `home-intranet-6e15849b51c4.tar.gz` has another hash than `SHA256SUMS` says
     ---
     `nonsense` is no line of `SHA256SUMS`
     ---
@@ -316,13 +316,13 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
     ---
     the `images` of `release.json` are not those of the bundles
     ---
-    `home-intranet-48cae5cca299.tar.gz` has the machine `intranet`, and `release.json` says `extranet`
-    `home-intranet-48cae5cca299.tar.gz` has the sha256 `83df781c689b98a23fe5c241a294d19937325e542baa24747a2e0a5a560f918e`, and `release.json` says `c4a5057c8e866c7ae60defdced3faafc1a2e3f8868ea8c739938a1246058df87`
-    `home-extranet-48cae5cca299.tar.gz` has the machine `extranet`, and `release.json` says `intranet`
-    `home-extranet-48cae5cca299.tar.gz` has the sha256 `c4a5057c8e866c7ae60defdced3faafc1a2e3f8868ea8c739938a1246058df87`, and `release.json` says `83df781c689b98a23fe5c241a294d19937325e542baa24747a2e0a5a560f918e`
+    `home-intranet-6e15849b51c4.tar.gz` has the machine `intranet`, and `release.json` says `extranet`
+    `home-intranet-6e15849b51c4.tar.gz` has the sha256 `bc8b63f41866060ea92e61cb406f4b3bb6acade654f899fe687bdd7bb2820a05`, and `release.json` says `8f882ee563cb2103d24ef288cf41aed649e1e19e7e74c74c4edd798e457bc72b`
+    `home-extranet-6e15849b51c4.tar.gz` has the machine `extranet`, and `release.json` says `intranet`
+    `home-extranet-6e15849b51c4.tar.gz` has the sha256 `8f882ee563cb2103d24ef288cf41aed649e1e19e7e74c74c4edd798e457bc72b`, and `release.json` says `bc8b63f41866060ea92e61cb406f4b3bb6acade654f899fe687bdd7bb2820a05`
     ---
-    `home-nas-48cae5cca299.tar.gz`: `home-intranet-48cae5cca299/BUNDLE` is outside the root folder `home-nas-48cae5cca299`
-    `home-intranet-48cae5cca299.tar.gz` of machine `intranet` is missing
-    `home-nas-48cae5cca299.tar.gz` belongs to no machine of `release.json`
+    `home-nas-6e15849b51c4.tar.gz`: `home-intranet-6e15849b51c4/BUNDLE` is outside the root folder `home-nas-6e15849b51c4`
+    `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
+    `home-nas-6e15849b51c4.tar.gz` belongs to no machine of `release.json`
     "#);
 }

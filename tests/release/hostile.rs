@@ -225,11 +225,11 @@ fn a_bundle_that_contradicts_itself_is_refused() {
         spoiled("  payload/RUNBOOK.md", "  payload/RUNBOOK.me"),
     ];
     insta::assert_snapshot!(problems.join("\n"), @r#"
-    `home-intranet-48cae5cca299/BUNDLE` is outside the root folder `home-extranet-48cae5cca299`
+    `home-intranet-6e15849b51c4/BUNDLE` is outside the root folder `home-extranet-6e15849b51c4`
     `payload/labctl` has another hash than `SHA256SUMS` says
     the sequence 2025000011000003 is not that of the version `2025.11.4`
     the sequence 2026000011000003 is not that of the version `2025.11.3`
-    `home-intranet-48cae5cca299` is not the name of machine `extranet` of lab `home` with this content
+    `home-intranet-6e15849b51c4` is not the name of machine `extranet` of lab `home` with this content
     `labwright.bundle/2` is not the format labwright.bundle/1
     `manifest.json` has another hash than `BUNDLE` says
     `SHA256SUMS` has another hash than `BUNDLE` says
@@ -246,7 +246,10 @@ fn no_flipped_bit_goes_unnoticed() {
         bytes
     };
     for at in 0..bundle.archive.len() {
-        assert!(verify_bundle(&bundle.file_name(), &flipped(&bundle.archive, at)).is_err(), "byte {at} of the archive");
+        let archive = flipped(&bundle.archive, at);
+        // Deflate has bits that mean nothing: those between a flush and the next byte. The release's index holds the archive's own hash.
+        let noticed = verify_bundle(&bundle.file_name(), &archive).is_err() || gunzip(&archive) == plain;
+        assert!(noticed, "byte {at} of the archive");
     }
     for at in (0..plain.len()).step_by(41) {
         assert!(verify_bundle(&bundle.file_name(), &gzip(&flipped(&plain, at))).is_err(), "byte {at} of the tar");
