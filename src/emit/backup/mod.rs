@@ -35,13 +35,11 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 pub const EMITTER: Emitter = Emitter { name: "backup", emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let machine = context.machine;
-    let involved = |backup: &&BackupPlan| {
-        context.model()[backup.service].machine == machine || backup.dumps.iter().any(|dump| dump.machine == machine)
-    };
-    let backups: Vec<&BackupPlan> = context.plan.backups.iter().filter(involved).collect();
+    let plans = &context.plan.backups;
+    let of_service = |id| plans.binary_search_by_key(&id, |backup| backup.service).ok();
+    let backups: Vec<&BackupPlan> = context.services().filter_map(|(id, _)| of_service(id)).map(|index| &plans[index]).collect();
     for backup in &backups {
-        let view = view::view(context.model(), backup, machine);
+        let Some(view) = view::view(context.model(), backup) else { continue };
         let folder = if backups.len() == 1 { "backup".to_owned() } else { format!("backup/{}", view.service) };
         let mut writer = Writer { context, backup, view: &view, folder, artifacts, diagnostics };
         writer.scripts();
@@ -86,10 +84,9 @@ impl Writer<'_, '_> {
     }
 
     fn scripts(&mut self) {
-        let all: &[&str] = if self.view.repository.is_some() { &["backup.sh", "check.sh", "drill.sh", "restore.sh"] } else { &[] };
         let view = self.view;
-        let names = all.iter().chain(["dump.sh"].iter().filter(|_| view.has_dumps)).chain(&["common.sh"]);
-        for name in names {
+        let names = ["backup.sh", "check.sh", "common.sh", "drill.sh", "restore.sh"];
+        for name in names.into_iter().chain(view.has_dumps.then_some("dump.sh")) {
             if let Some(text) = self.render(&format!("{name}.j2"), view) {
                 self.add(name, Kind::Shell, text, "0755");
             }
@@ -123,16 +120,10 @@ impl Writer<'_, '_> {
         let service = &self.view.service;
         for (class, schedule) in &self.backup.schedule {
             let name = class.name();
-            if self.view.sources.contains_key(class) {
-                let commands = vec![format!("{} {name}", self.installed("backup.sh"))];
-                self.unit(&format!("labwright-{service}-{name}"), &format!("The {name} backup of {service}"), commands, schedule);
-            } else if self.view.dumps.iter().any(|dumps| dumps.name == name) {
-                let commands = vec![format!("{} {name}", self.installed("dump.sh"))];
-                let description = format!("The database dumps of the {name} backup of {service}");
-                self.unit(&format!("labwright-{service}-dump-{name}"), &description, commands, schedule);
-            }
+            let commands = vec![format!("{} {name}", self.installed("backup.sh"))];
+            self.unit(&format!("labwright-{service}-{name}"), &format!("The {name} backup of {service}"), commands, schedule);
         }
-        let settings = model[self.backup.service].backup.as_ref().filter(|_| self.view.repository.is_some());
+        let settings = model[self.backup.service].backup.as_ref();
         if let Some(schedule) = settings.and_then(|settings| settings.check.as_ref()) {
             let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
             self.unit(&format!("labwright-{service}-check"), &format!("The check and restore drill of {service}"), commands, schedule);

@@ -7,19 +7,18 @@ use serde::Serialize;
 use crate::model::{BackupClass, Database, MachineId, Model, Service, ShareTransport};
 use crate::plan::{BackupPlan, DumpPlan, secret_path};
 
-/// Is what the scripts of one backup service are told on one machine.
+/// Is what the scripts of one backup service are told.
 #[derive(Debug, Serialize)]
 pub struct View {
     pub service: String,
     pub machine: String,
-    /// Nothing on a machine that only dumps databases for a service elsewhere.
-    pub repository: Option<Repository>,
+    pub repository: Repository,
     pub classes: Vec<&'static str>,
     pub keep: Vec<Keep>,
-    /// The dumps made here, by class.
+    /// The dumps, by class.
     pub dumps: Vec<ClassDumps>,
     pub has_dumps: bool,
-    /// The databases that can be restored here.
+    /// The databases that can be restored.
     pub databases: Vec<DatabaseView>,
     pub engines: Engines,
     /// The mount points of the machine.
@@ -101,30 +100,25 @@ pub struct Sources {
     pub excludes: Vec<String>,
 }
 
-/// Takes what one backup service does on one machine.
-pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
+/// Takes what one backup service does; nothing when it is none.
+pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     let service = &model[backup.service];
-    let home = service.machine == machine;
+    let settings = service.backup.as_ref()?;
+    let machine = service.machine;
     let mounts = mounts(model, machine);
     let mut sources: BTreeMap<BackupClass, Sources> = BTreeMap::new();
-    for source in backup.sources.iter().filter(|_| home) {
+    for source in &backup.sources {
         let class = sources.entry(source.class).or_default();
         class.paths.push(source.path.clone());
         class.excludes.extend(source.exclude.iter().map(|path| exclude_line(path)));
     }
-    let dumps: Vec<(&DumpPlan, &Database)> = backup
-        .dumps
-        .iter()
-        .filter(|dump| dump.machine == machine)
-        .map(|dump| (dump, &model[dump.service].databases[dump.database as usize]))
-        .collect();
+    let dumps: Vec<(&DumpPlan, &Database)> =
+        backup.dumps.iter().map(|dump| (dump, &model[dump.service].databases[dump.database as usize])).collect();
     let mut writes = Vec::new();
     for (dump, database) in &dumps {
-        if home {
-            let class = sources.entry(dump.class).or_default();
-            if !class.paths.iter().any(|path| is_in(&dump.folder, path)) {
-                class.paths.push(dump.folder.clone());
-            }
+        let class = sources.entry(dump.class).or_default();
+        if !class.paths.iter().any(|path| is_in(&dump.folder, path)) {
+            class.paths.push(dump.folder.clone());
         }
         writes.push(dump.folder.clone());
         // sqlite keeps its lock and its log beside the file, also for a reader.
@@ -132,13 +126,10 @@ pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
             writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         }
     }
-    let repository = service.backup.as_ref().filter(|_| home).map(|settings| {
-        let location = settings.repository.value.clone();
-        if location.starts_with('/') {
-            writes.push(location.clone());
-        }
-        repository(model, service, location, &model[settings.password].name)
-    });
+    let location = settings.repository.value.clone();
+    if location.starts_with('/') {
+        writes.push(location.clone());
+    }
     writes.sort();
     writes.dedup();
     // Below a mount point nothing is made beforehand: it might not be mounted yet.
@@ -146,13 +137,12 @@ pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
     let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
     let mut writes: Vec<String> = writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
     writes.dedup();
-    let keep = service.backup.iter().flat_map(|backup| &backup.keep);
-    View {
+    Some(View {
         service: service.name.clone(),
         machine: model[machine].name.clone(),
-        repository,
+        repository: repository(model, service, location, &model[settings.password].name),
         classes: sources.keys().map(|class| class.name()).collect(),
-        keep: keep.map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
+        keep: settings.keep.iter().map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
         has_dumps: !dumps.is_empty(),
         engines: Engines {
             postgres: dumps.iter().any(|(_, database)| database.engine == "postgres"),
@@ -165,7 +155,7 @@ pub fn view(model: &Model, backup: &BackupPlan, machine: MachineId) -> View {
         sources,
         writes,
         folders,
-    }
+    })
 }
 
 fn repository(model: &Model, service: &Service, location: String, password: &str) -> Repository {

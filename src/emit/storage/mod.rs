@@ -81,6 +81,9 @@ fn snapshots(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, dia
 
 fn exports(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let machine = context.this();
+    if machine.exports.is_empty() && machine.pools.is_empty() {
+        return;
+    }
     let view = view::exports(context.model(), context.machine);
     if view.exports.is_empty() {
         return;
