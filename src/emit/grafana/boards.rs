@@ -20,8 +20,8 @@ pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b
         stat("Services", "none", ("min by (service) (up)", "{{service}}")).up_or_down().sized(12, 8),
     ];
     if !measured.backups.is_empty() {
-        let age = "time() - max by (machine, class) (labwright_backup_last_success_timestamp_seconds)";
-        panels.push(stat("Age of the newest backup", "s", (age, "{{class}} of {{machine}}")).sized(12, 4));
+        let age = "time() - max by (machine, backup, class) (labwright_backup_last_success_timestamp_seconds)";
+        panels.push(stat("Age of the newest backup", "s", (age, "{{backup}} {{class}}")).sized(12, 4));
     }
     if !measured.machines.is_empty() {
         let memory = "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)";

@@ -101,30 +101,40 @@ const BACKUP_METRIC: &str = "labwright_backup_last_success_timestamp_seconds";
 fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
     let mut rules = Vec::new();
     let mut tests = Vec::new();
-    for (class, machine) in &measured.backups {
+    for (service, class) in &measured.backups {
         let Some(limit) = limit(*class) else { continue };
-        let machine = plan.model[*machine].name.as_str();
+        let service = &plan.model[*service];
+        let machine = plan.model[service.machine].name.as_str();
+        let backup = service.name.as_str();
         let class = class.name();
-        let matchers = format!("{{machine={},class={}}}", quoted(machine), quoted(class));
-        let late = format!("time() - max by (machine, class) ({BACKUP_METRIC}{matchers}) > {limit}");
-        let labels = || BTreeMap::from([("severity", "critical".to_owned()), ("class", class.to_owned()), ("machine", inert(machine))]);
+        let matchers = format!("machine={},backup={},class={}", quoted(machine), quoted(backup), quoted(class));
+        let series = format!("{BACKUP_METRIC}{{{matchers}}}");
+        let late = format!("time() - max by (machine, backup, class) ({series}) > {limit}");
+        let labels = || {
+            BTreeMap::from([
+                ("severity", "critical".to_owned()),
+                ("class", class.to_owned()),
+                ("machine", inert(machine)),
+                ("backup", inert(backup)),
+            ])
+        };
         rules.push(Rule {
             alert: "BackupTooOld".to_owned(),
             expr: late,
             hold: "30m".to_owned(),
             labels: labels(),
             annotations: Annotations {
-                summary: inert(&format!("the {class} backup of {machine} is late")),
+                summary: inert(&format!("the {class} backup of {backup} on {machine} is late")),
                 description: "The newest one that succeeded is {{ $value | humanizeDuration }} old.".to_owned(),
             },
         });
         rules.push(Rule {
             alert: "BackupNeverRan".to_owned(),
-            expr: format!("absent({BACKUP_METRIC}{matchers})"),
+            expr: format!("absent({series})"),
             hold: format!("{limit}s"),
             labels: labels(),
             annotations: Annotations {
-                summary: inert(&format!("the {class} backup of {machine} never succeeded")),
+                summary: inert(&format!("the {class} backup of {backup} on {machine} never succeeded")),
                 description: "Nothing says that one ever did; the backup's unit and its log tell more.".to_owned(),
             },
         });
@@ -132,19 +142,13 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
         // A sample is good for five minutes.
         let samples = at / 300 + 5;
         let test = |name: &str, values: Option<String>, fires: Option<&str>| Test {
-            name: format!("{class} on {machine}: {name}"),
+            name: format!("{backup}, {class}: {name}"),
             interval: "5m".to_owned(),
-            input_series: values.into_iter().map(|values| Series { series: format!("{BACKUP_METRIC}{matchers}"), values }).collect(),
+            input_series: values.into_iter().map(|values| Series { series: series.clone(), values }).collect(),
             expectation: [Expectation {
                 expr: fires.map_or_else(
-                    || format!("ALERTS{{alertstate=\"firing\",machine={},class={}}}", quoted(machine), quoted(class)),
-                    |alert| {
-                        format!(
-                            "count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",machine={},class={}}})",
-                            quoted(machine),
-                            quoted(class)
-                        )
-                    },
+                    || format!("ALERTS{{alertstate=\"firing\",{matchers}}}"),
+                    |alert| format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",{matchers}}})"),
                 ),
                 eval_time: format!("{at}s"),
                 exp_samples: fires.map(|_| Sample { labels: "{}", value: 1 }).into_iter().collect(),
@@ -234,26 +238,34 @@ fn rule(alert: &Alert, of: Option<&str>) -> Rule {
 
 /// Makes tests for the alerts whose expression is so simple that a series can be made up that it answers to, and one that it does not.
 fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
-    let mut tests = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
     for alert in alerts {
-        let Some(comparison) = Comparison::parse(&alert.expression) else { continue };
+        by_name.entry(&alert.name).or_default().push(alert);
+    }
+    let mut tests = Vec::new();
+    for (name, alerts) in by_name {
+        let alert = alerts[0];
+        // Two expressions under one name would answer to each other's series.
+        let Some(comparison) = Comparison::parse(&alert.expression).filter(|_| alerts.iter().all(|other| is_alike(alert, other))) else {
+            continue;
+        };
         let at = alert.hold.0 + 120;
         let steps = at / 60 + 5;
         for (fires, value) in [(true, comparison.met()), (false, comparison.unmet())] {
             let test = Test {
-                name: format!("{} {}", alert.name, if fires { "fires" } else { "does not fire" }),
+                name: format!("{name} {}", if fires { "fires" } else { "does not fire" }),
                 interval: "1m".to_owned(),
                 input_series: vec![Series { series: comparison.metric.to_owned(), values: format!("{value}x{steps}") }],
                 expectation: [Expectation {
-                    expr: format!("count(ALERTS{{alertname={},alertstate=\"firing\"}})", quoted(&alert.name)),
+                    expr: format!("count(ALERTS{{alertname={},alertstate=\"firing\"}})", quoted(name)),
                     eval_time: format!("{at}s"),
                     exp_samples: fires.then_some(Sample { labels: "{}", value: 1 }).into_iter().collect(),
                 }],
             };
-            tests.insert((alert.name.as_str(), !fires), test);
+            tests.push(test);
         }
     }
-    tests.into_values().collect()
+    tests
 }
 
 /// Is an expression of the form `metric > 5`.

@@ -24,8 +24,8 @@ pub(in crate::emit) struct Measured {
     pub(in crate::emit) routes: bool,
     /// Whether databases of measured machines are dumped.
     pub(in crate::emit) dumps: bool,
-    /// The backup classes of measured machines, with the backup service's machine.
-    pub(in crate::emit) backups: BTreeSet<(BackupClass, MachineId)>,
+    /// The backup services of measured machines, with each of their classes.
+    pub(in crate::emit) backups: BTreeSet<(ServiceId, BackupClass)>,
 }
 
 impl Measured {
@@ -37,8 +37,8 @@ impl Measured {
         let machines: BTreeSet<_> =
             scrapes().filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter)).map(|scrape| scrape.machine).collect();
         let backups = plan.backups.iter().flat_map(|backup| {
-            let machine = model[backup.service].machine;
-            backup.schedule.keys().map(move |class| (*class, machine))
+            let service = backup.service;
+            backup.schedule.keys().map(move |class| (service, *class))
         });
         Self {
             dumps: plan.backups.iter().flat_map(|backup| &backup.dumps).any(|dump| machines.contains(&dump.machine)),
@@ -48,7 +48,7 @@ impl Measured {
             itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
             alertmanager: any(Role::Alertmanager),
             routes: any(Role::BlackboxExporter) && !plan.routes.is_empty(),
-            backups: backups.filter(|(_, machine)| machines.contains(machine)).collect(),
+            backups: backups.filter(|(service, _)| machines.contains(&model[*service].machine)).collect(),
             machines,
         }
     }
