@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::MachineKind;
 use crate::plan::Plan;
 
 /// Finds addresses that two machines or routers have.
@@ -18,7 +19,14 @@ static CODE: Code = Code {
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
-    let routers = plan.model.routers.iter().map(|router| (router.address, router.name.as_str(), router.span));
+    // A router may be a guest of the lab: an appliance of the router's name is that router.
+    let is_guest = |name: &str| plan.model.machines.iter().any(|machine| machine.kind == MachineKind::Appliance && machine.name == name);
+    let routers = plan
+        .model
+        .routers
+        .iter()
+        .filter(|router| !is_guest(&router.name))
+        .map(|router| (router.address, router.name.as_str(), router.span));
     let machines = plan
         .model
         .machines

@@ -6,7 +6,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::{BackupClass, ServiceId, StateBackup};
 use crate::plan::Plan;
-use crate::plan::backups::{Store, class_of, store_of};
+use crate::plan::backups::{Store, class_at, store_of};
 use crate::plan::build::is_below;
 
 /// Finds states that no backup of the lab contains.
@@ -33,7 +33,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for (id, service) in model.services() {
         for state in &service.states {
             let (store, _) = store_of(model, service.machine, &state.path);
-            let class = class_of(model, &store);
+            let class = class_at(model, service.machine, &state.path);
             let by_dump = state.backup == StateBackup::Dump;
             let safe = match &state.backup {
                 StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => true,
@@ -49,7 +49,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             }
             let help = match class {
                 _ if by_dump => "add a backup service to its machine, which dumps it",
+                Some(_) if matches!(store, Store::Local(_)) => "add a backup service to its machine",
                 Some(_) => "mount its dataset on the machine of a backup service",
+                None if matches!(store, Store::Local(_)) => {
+                    "say how often in the machine's `appdata \"FOLDER\" backup=daily`, or keep it in a dataset that has a `backup=` class"
+                }
                 None => "give the dataset it lies in a `backup=` class, or keep it below a dataset that has one",
             };
             diagnostics.push(

@@ -312,6 +312,8 @@ pub struct Machine {
     pub exports: Vec<Export>,
     /// The folder below which services keep what they write.
     pub appdata: String,
+    /// How often that folder is backed up where it lies on a disk of the machine, in no dataset and no export.
+    pub appdata_backup: Option<Spanned<BackupClass>>,
     /// Settings of the whole machine for `raw`.
     pub span: Span,
 }

@@ -48,6 +48,17 @@ pub fn class_of(model: &Model, store: &Store) -> Option<BackupClass> {
     }
 }
 
+/// Returns how often what lies at a path of a machine is backed up.
+pub fn class_at(model: &Model, machine: MachineId, path: &str) -> Option<BackupClass> {
+    match store_of(model, machine, path).0 {
+        Store::Local(_) => {
+            let class = model[machine].appdata_backup.as_ref().map(|class| class.value);
+            class.filter(|_| is_below(path, &model[machine].appdata))
+        }
+        store => class_of(model, &store),
+    }
+}
+
 fn datasets(model: &Model, machine: MachineId) -> impl Iterator<Item = (DatasetRef, &str)> {
     model[machine].pools.iter().enumerate().flat_map(move |(pool, entry)| {
         entry.datasets.iter().enumerate().filter_map(move |(index, dataset)| {
@@ -127,6 +138,7 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
         sources.push(BackupSource { path: folder.path, class, exclude, size, dataset, what, span: folder.span });
     }
     let local = kept.get(&Store::Local(machine)).map(Vec::as_slice).unwrap_or_default();
+    sources.extend(appdata(model, machine, repository, local));
     for (owner, state, _) in local {
         if let StateBackup::Class(class) = &state.backup
             && *class != BackupClass::Never
@@ -152,6 +164,20 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
     BackupPlan { service: id, sources, dumps, repository_dataset, schedule }
 }
 
+/// Returns the folder of the services on the machine's own disk, when it has a class; `local` is what services keep there.
+fn appdata(model: &Model, machine: MachineId, repository: &str, local: &[(&Service, &State, String)]) -> Option<BackupSource> {
+    let (path, class) = (&model[machine].appdata, model[machine].appdata_backup.as_ref()?);
+    if store_of(model, machine, path).0 != Store::Local(machine) || class.value == BackupClass::Never || is_below(repository, path) {
+        return None;
+    }
+    let left_out = local.iter().filter(|(_, state, _)| is_left_out(&state.backup) && is_below(&state.path, path));
+    let mut exclude: Vec<String> = left_out.map(|(_, state, _)| state.path.clone()).collect();
+    exclude.sort();
+    exclude.dedup();
+    let what = format!("{path} on the disk of {}", model[machine].name);
+    Some(BackupSource { path: path.clone(), class: class.value, exclude, size: None, dataset: None, what, span: class.span })
+}
+
 fn describe(model: &Model, store: &Store) -> (Option<Size>, String, Option<DatasetRef>) {
     match store {
         Store::Dataset(dataset) => {
@@ -172,7 +198,7 @@ fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpP
         let service = &model[id];
         for (index, database) in service.databases.iter().enumerate() {
             let state = database.state.as_ref().and_then(|name| service.states.iter().find(|state| state.name == *name));
-            let class = state.and_then(|state| class_of(model, &store_of(model, service.machine, &state.path).0));
+            let class = state.and_then(|state| class_at(model, service.machine, &state.path));
             dumps.push(DumpPlan {
                 service: id,
                 database: u32::try_from(index).unwrap_or_default(),

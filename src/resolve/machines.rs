@@ -100,6 +100,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         disks,
         shares: Vec::new(),
         appdata: String::new(),
+        appdata_backup: block.child("appdata").and_then(backup),
         span: block.key_span(),
     }
 }
@@ -216,7 +217,7 @@ fn dataset(node: &Block<'_>, pool: &str) -> Dataset {
         reservation: size("reservation"),
         recordsize: size("recordsize"),
         compression: text(node.property("compression")).unwrap_or_else(|| "lz4".to_owned()),
-        backup: node.property("backup").and_then(|value| Some(Spanned::new(backup_class(value.text()?)?, value.span))),
+        backup: backup(node),
         snapshots: Snapshots { hourly: kept("hourly"), daily: kept("daily"), weekly: kept("weekly"), monthly: kept("monthly") },
         mountpoint: text(node.property("mountpoint")).unwrap_or_else(|| format!("{}/{}", pool.trim_end_matches('/'), node.key())),
         owner: text(node.property("owner")),
@@ -231,6 +232,10 @@ pub fn backup_class(word: &str) -> Option<BackupClass> {
         .find(|class| class.name() == word)
 }
 
+fn backup(node: &Block<'_>) -> Option<Spanned<BackupClass>> {
+    node.property("backup").and_then(|value| Some(Spanned::new(backup_class(value.text()?)?, value.span)))
+}
+
 fn device(node: &Block<'_>) -> HostDevice {
     HostDevice { name: node.key().to_owned(), path: text(node.property("path")), pci: text(node.property("pci")), span: node.key_span() }
 }
@@ -240,7 +245,7 @@ fn export(node: &Block<'_>) -> Option<Export> {
         name: node.key().to_owned(),
         path: text(node.property("path"))?,
         size: node.property("size").and_then(Spanned::size),
-        backup: node.property("backup").and_then(|value| Some(Spanned::new(backup_class(value.text()?)?, value.span))),
+        backup: backup(node),
         span: node.key_span(),
     })
 }

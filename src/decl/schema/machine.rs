@@ -153,4 +153,9 @@ static APPDATA: NodeSchema = NodeSchema::new(
     "The folder below which services keep their data. Default: where a dataset or export named `appdata` is mounted, else `/srv/appdata`.",
     "appdata \"/mnt/appdata\"",
 )
-.arguments(&[required("path", Type::Path, "The folder.")]);
+.arguments(&[required("path", Type::Path, "The folder.")])
+.properties(&[optional(
+    "backup",
+    Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]),
+    "How often its content is backed up, where it lies on a disk of the machine: a dataset or export says so itself.",
+)]);
