@@ -121,6 +121,7 @@ fn machine(name: &str, last: u8, id: MachineId, kind: MachineKind, zone: ZoneId,
         shares: Vec::new(),
         exports: Vec::new(),
         appdata: "/srv".to_owned(),
+        appdata_backup: None,
         span: NOWHERE,
     }
 }

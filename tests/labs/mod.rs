@@ -64,3 +64,18 @@ fn lab(name: &str) {
 fn media_server_home() {
     lab("media-server-home");
 }
+
+#[test]
+fn media_server_single() {
+    lab("media-server-single");
+}
+
+#[test]
+fn media_automation() {
+    lab("media-automation");
+}
+
+#[test]
+fn blackbox() {
+    lab("blackbox");
+}
