@@ -1,37 +1,31 @@
 //! The emitted rules, loaded for real, against packets from everywhere: what comes through is what the access model says, and no more.
 
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::thread;
 
+use ipnet::IpNet;
+use labwright::compile::check;
 use labwright::emit::firewall;
 use labwright::model::Transport::{Tcp, Udp};
-use labwright::model::{FirewallBackend, MachineId, Transport};
+use labwright::model::{FirewallBackend, MachineId, Model, Transport, ZoneId};
 use labwright::plan::Arrival::{Host, Published};
-use labwright::plan::{FlowSource, ForwardTarget, Plan};
+use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan, build};
+use labwright::source::read_lab;
 
-use super::lab::{self, EXTRANET, INTRANET, MACHINES, MEDIA, NAS};
+use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS};
 use super::wire::{Listener, Net, Probe, try_all};
 use crate::trixie::Room;
 
-/// Everything that some machine of the lab listens on; every other machine listens there too, to be found out.
+/// What some machine of the lab made by hand listens on.
 pub const PORTS: [u16; 14] = [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
-const BRIDGES: [(MachineId, &str); 3] = [(EXTRANET, "172.30.0.0/24"), (INTRANET, "172.30.1.0/24"), (MEDIA, "172.30.2.0/24")];
+/// What containers publish and listen on beside what is declared: nobody may reach it.
+const UNDECLARED: [u16; 2] = [5432, 9999];
 pub const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
 pub const TUNNEL: [&str; 2] = ["10.8.0.2", "fd00:8::2"];
-/// A machine in the LAN that knows ways which nobody told it.
-const SPY: &str = "192.168.1.60";
 
-/// Returns what containers publish, declared or not.
-fn published(machine: MachineId) -> &'static [u16] {
-    match machine {
-        EXTRANET => &[53, 80, 81, 443, 5432],
-        INTRANET => &[53, 2283, 3000, 5432, 8096],
-        MEDIA => &[8080, 5432],
-        _ => &[],
-    }
-}
-
-pub fn plan(model: &labwright::model::Model, whole_lan: bool) -> Plan<'_> {
+pub fn plan(model: &Model, whole_lan: bool) -> Plan<'_> {
     let zone = |zone| FlowSource::Zone(zone);
     let own = |machine| FlowSource::Zone(lab::own_zone(machine));
     let flows = [
@@ -67,24 +61,36 @@ pub fn plan(model: &labwright::model::Model, whole_lan: bool) -> Plan<'_> {
     let addresses = model[INTRANET].addresses.iter().map(|address| address.address).collect::<Vec<_>>();
     let port = |port| ForwardTarget::Port { addresses: addresses.clone(), port, transport: Tcp };
     let zone = ForwardTarget::Zone(if whole_lan { lab::LAN } else { lab::own_zone(NAS) });
-    lab::plan(model, flows, lab::Through(vec![port(8096), port(3000), zone]), &BRIDGES)
+    let bridges = [(EXTRANET, "172.30.0.0/24"), (INTRANET, "172.30.1.0/24"), (MEDIA, "172.30.2.0/24")];
+    lab::plan(model, flows, lab::Through(vec![port(8096), port(3000), zone]), &bridges)
 }
 
 #[test]
 fn ufw_lets_through_the_access_model() {
-    compare([FirewallBackend::Ufw, FirewallBackend::Ufw, FirewallBackend::Nftables], false);
+    let model = lab::model([FirewallBackend::Ufw, FirewallBackend::Ufw, FirewallBackend::Nftables]);
+    compare(&plan(&model, false));
 }
 
 #[test]
 fn nftables_lets_through_the_access_model() {
-    compare([FirewallBackend::Nftables, FirewallBackend::Nftables, FirewallBackend::Ufw], true);
+    let model = lab::model([FirewallBackend::Nftables, FirewallBackend::Nftables, FirewallBackend::Ufw]);
+    compare(&plan(&model, true));
 }
 
-fn compare(backends: [FirewallBackend; 3], whole_lan: bool) {
-    let model = lab::model(backends);
-    let plan = plan(&model, whole_lan);
-    let Some(world) = World::new(&plan) else { return };
-    let wrong = try_all(&world.nets(), &world.probes(&plan), &world.listeners);
+#[test]
+fn a_real_lab_is_as_closed_as_it_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
+    let sources = read_lab(&folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
+    let model = check(&sources).model.expect("a lab");
+    compare(&build::plan(&model));
+}
+
+fn compare(plan: &Plan<'_>) {
+    let Some(world) = World::new(plan) else { return };
+    let probes = world.probes();
+    let open = probes.iter().filter(|probe| probe.open).count();
+    assert!(open > 20 && probes.len() - open > 200, "{open} of {}", probes.len());
+    let wrong = try_all(&world.nets(), &probes, &world.listeners);
     let line = |probe: &Probe| {
         let Probe { who, from, to, transport, port, open, .. } = probe;
         format!("{who} {from} -> {to} {port}/{}: {}", transport.name(), if *open { "closed, must be open" } else { "open, must be closed" })
@@ -92,142 +98,301 @@ fn compare(backends: [FirewallBackend; 3], whole_lan: bool) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.iter().map(line).collect::<Vec<_>>().join("\n"));
 }
 
-/// Is a lab of namespaces: machines on one switch, a container behind each, the internet and the LAN's clients, a client of the tunnel.
-struct World {
+/// Is a lab of namespaces: its machines on one switch, a container behind those that run any, the internet and the LAN's clients, and a
+/// client of each network behind a machine.
+struct World<'p> {
+    plan: &'p Plan<'p>,
+    ports: BTreeSet<u16>,
     machines: Vec<Net>,
-    containers: Vec<Net>,
+    docks: BTreeMap<MachineId, Dock>,
+    tunnels: Vec<Tunnel>,
     outside: Net,
-    spy: Net,
-    tunnel: Net,
     _switch: Net,
     listeners: Vec<Listener>,
 }
 
-impl World {
-    fn new(plan: &Plan<'_>) -> Option<Self> {
-        let files: Vec<_> = MACHINES.iter().map(|machine| unpack(plan, *machine)).collect();
+/// Is somebody in the LAN who knows ways that nobody told them.
+struct Spy {
+    net: Net,
+    address: IpAddr,
+}
+
+/// Is a container behind a machine, and somebody in the LAN who knows a way around the machine's published ports.
+struct Dock {
+    published: BTreeSet<u16>,
+    container: Net,
+    address: IpAddr,
+    /// Whether IPv6 is rewritten too; where it is not, Docker's proxy listens on the machine for the container.
+    rewrites_v6: bool,
+    spy: Spy,
+}
+
+struct Tunnel {
+    gateway: MachineId,
+    client: Net,
+    /// The client's addresses.
+    addresses: Vec<IpAddr>,
+    /// Somebody in the LAN who knows the way to the client.
+    spy: Spy,
+}
+
+impl<'p> World<'p> {
+    fn new(plan: &'p Plan<'p>) -> Option<Self> {
+        let ids: Vec<MachineId> = plan.model.machines().map(|(id, _)| id).collect();
+        let files: Vec<_> = ids.iter().map(|machine| unpack(plan, *machine)).collect();
         let rooms: Option<Vec<Room>> = files.iter().map(|folder| Some(Room::new()?.show(folder.path(), "/payload"))).collect();
         let mut machines: Vec<Net> = rooms?.into_iter().map(|room| Net::start(room.command(&["sh"]))).collect();
-        let mut containers: Vec<Net> = BRIDGES.iter().map(|_| Net::new()).collect();
-        let [mut switch, mut outside, mut spy, mut tunnel] = [(); 4].map(|()| Net::new());
+        let mut ports: BTreeSet<u16> = plan.flows.iter().map(|flow| flow.port).chain(UNDECLARED).collect();
+        ports.extend(plan.machines.iter().flat_map(|machine| &machine.published).map(|port| port.host_port));
 
-        switch.run("ip link add br0 type bridge\nip link set br0 up");
-        let mut plug = |net: &mut Net, port: &str, addresses: &[String]| {
-            switch.run(&format!("ip link add {port} type veth peer name eth0 netns {}\nip link set {port} master br0 up", net.id()));
-            net.run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0");
-            net.run("ip link set eth0 up");
-            for address in addresses {
-                net.run(&format!("ip addr add {address} dev eth0 nodad"));
+        let mut switch = Switch::new();
+        for (net, machine) in machines.iter_mut().zip(&plan.model.machines) {
+            let addresses: Vec<IpNet> =
+                machine.addresses.iter().map(|own| IpNet::new(own.address, own.prefix).expect("a prefix")).collect();
+            switch.plug(net, &addresses);
+        }
+        let mut outside = Net::new();
+        let everybody = lan_clients(plan).into_iter().chain(INTERNET.map(address)).chain([address("10.99.0.1")]);
+        switch.plug(&mut outside, &everybody.map(IpNet::from).collect::<Vec<_>>());
+        let mut listeners = outside.listen(&[(Tcp, 80)], false);
+
+        let mut tunnels = Vec::new();
+        for gateway in &ids {
+            for clients in plan.clients(*gateway) {
+                let tunnel = Tunnel::new(plan, *gateway, &mut machines[gateway.0 as usize], clients.network, &mut switch);
+                listeners.extend(tunnel.client.listen(&[(Tcp, 80)], false));
+                tunnels.push(tunnel);
             }
-            // Everybody is on the one switch, so the way to anywhere is to ask there.
-            net.run("ip route add default dev eth0\nip -6 route add default dev eth0");
-        };
-        for (index, net) in machines.iter_mut().enumerate() {
-            let machine = &plan.model.machines[index];
-            let addresses = machine.addresses.iter().map(|address| format!("{}/{}", address.address, address.prefix));
-            plug(net, &format!("m{index}"), &addresses.collect::<Vec<_>>());
         }
-        let addresses = lan_clients().into_iter().chain(INTERNET.map(address)).chain([address("10.9.0.1")]);
-        plug(&mut outside, "outside", &addresses.map(|address| address.to_string()).collect::<Vec<_>>());
-        plug(&mut spy, "spy", &[SPY.to_owned()]);
-        spy.run("ip route add 172.30.0.0/24 via 192.168.1.111\nip route add 172.30.1.0/24 via 192.168.1.101");
-        spy.run("ip route add 172.30.2.0/24 via 192.168.1.102\nip route add 10.8.0.0/24 via 192.168.1.111");
-
-        tunnel.run(&format!("ip link add eth0 type veth peer name tun0 netns {}\nip link set eth0 up", machines[0].id()));
-        machines[0].run("ip link set tun0 up\nip addr add 10.8.0.1/24 dev tun0\nip addr add fd00:8::1/64 dev tun0 nodad");
-        tunnel.run("ip addr add 10.8.0.2/24 dev eth0\nip addr add fd00:8::2/64 dev eth0 nodad");
-        tunnel.run("ip route add default via 10.8.0.1\nip -6 route add default via fd00:8::1");
-        for machine in [1, 2] {
-            machines[machine].run("ip route add 10.8.0.0/24 via 192.168.1.111\nip -6 route add fd00:8::/64 via 2001:db8:1::111");
+        for (net, planned) in machines.iter_mut().zip(&plan.machines) {
+            for route in &planned.static_routes {
+                net.run(&format!("ip route replace {} via {}", route.to, route.via));
+            }
         }
-
-        let mut listeners = Vec::new();
-        for (index, container) in containers.iter_mut().enumerate() {
-            dock(index, &mut machines[index], container, published(MACHINES[index]));
-            let inner: Vec<_> = published(MACHINES[index]).iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
-            listeners.extend(container.listen(&inner, false));
-            listeners.extend(container.listen(&inner, true));
+        let mut docks = BTreeMap::new();
+        for machine in ids.iter().filter(|machine| plan.machine(**machine).bridge.is_some()) {
+            let dock = Dock::new(plan, *machine, &mut machines[machine.0 as usize], &mut switch);
+            let inner: Vec<_> = dock.published.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
+            listeners.extend(dock.container.listen(&inner, false));
+            listeners.extend(dock.container.listen(&inner, true));
+            docks.insert(*machine, dock);
         }
         thread::scope(|scope| {
-            for (net, machine) in machines.iter_mut().zip(MACHINES) {
-                scope.spawn(move || load(plan, machine, net));
+            for (net, machine) in machines.iter_mut().zip(&ids) {
+                scope.spawn(|| load(plan, *machine, net));
             }
         });
-        for (net, machine) in machines.iter().zip(MACHINES) {
-            let own = |v6: bool| {
-                // Where Docker rewrites no IPv6, its proxy listens on the machine for the container.
-                let published = if v6 && machine != INTRANET { &[] } else { published(machine) };
-                let ports = PORTS.iter().filter(|port| !published.contains(port));
-                ports.flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect::<Vec<_>>()
-            };
-            listeners.extend(net.listen(&own(false), false));
-            listeners.extend(net.listen(&own(true), true));
+        // Every machine listens wherever any of them does, to be found out.
+        for (net, machine) in machines.iter().zip(&ids) {
+            for v6 in [false, true] {
+                let taken = |port: &u16| docks.get(machine).is_some_and(|dock| (!v6 || dock.rewrites_v6) && dock.published.contains(port));
+                let own: Vec<_> = ports.iter().filter(|port| !taken(port)).flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
+                listeners.extend(net.listen(&own, v6));
+            }
         }
-        for net in [&outside, &tunnel] {
-            listeners.extend(net.listen(&[(Tcp, 80)], false));
-        }
-        Some(Self { machines, containers, outside, spy, tunnel, _switch: switch, listeners })
+        Some(Self { plan, ports, machines, docks, tunnels, outside, _switch: switch.net, listeners })
     }
 
     fn nets(&self) -> Vec<&Net> {
-        self.machines.iter().chain(&self.containers).chain([&self.outside, &self.spy, &self.tunnel]).collect()
+        let docks = self.docks.values().flat_map(|dock| [&dock.container, &dock.spy.net]);
+        let tunnels = self.tunnels.iter().flat_map(|tunnel| [&tunnel.client, &tunnel.spy.net]);
+        self.machines.iter().chain([&self.outside]).chain(docks).chain(tunnels).collect()
     }
 
     /// Lists everything to try, with what the access model says of it.
-    fn probes(&self, plan: &Plan<'_>) -> Vec<Probe> {
-        let [outside, spy, tunnel] = [0, 1, 2].map(|net| self.machines.len() + self.containers.len() + net);
+    fn probes(&self) -> Vec<Probe> {
+        let plan = self.plan;
         let mut probes = Vec::new();
-        for to in MACHINES {
-            let mut try_ports = |who: &str, net: usize, from: IpAddr, except: &[u16], open: &dyn Fn(Transport, u16) -> bool| {
-                let to = plan.model[to].addresses.iter().find(|to| to.address.is_ipv4() == from.is_ipv4()).expect("both families").address;
-                let both = PORTS.iter().filter(|port| !except.contains(port)).flat_map(|port| [(Tcp, *port), (Udp, *port)]);
-                probes.extend(both.map(|(transport, port)| {
-                    let (who, open) = (who.to_owned(), open(transport, port));
-                    Probe { who, net, from, to, transport, port, open }
-                }));
-            };
-            for from in INTERNET.map(address).into_iter().chain([address("10.9.0.1")]) {
-                try_ports("internet", outside, from, &[], &|transport, port| allowed(plan, from, to, transport, port));
-            }
-            for from in lan_clients() {
-                try_ports("lan", outside, from, &[], &|transport, port| allowed(plan, from, to, transport, port));
-            }
-            for from in MACHINES.into_iter().filter(|from| *from != to) {
-                for own in &plan.model[from].addresses {
-                    let open = |transport, port| allowed(plan, own.address, to, transport, port);
-                    try_ports(&plan.model[from].name, from.0 as usize, own.address, &[], &open);
-                }
-            }
-            for from in TUNNEL.map(address) {
-                try_ports("tunnel", tunnel, from, &[], &|transport, port| {
-                    to == EXTRANET && allowed(plan, from, to, transport, port) || to != EXTRANET && through(plan, from, to, transport, port)
-                });
-            }
-            for (index, (machine, subnet)) in BRIDGES.into_iter().enumerate() {
-                let from = address(&subnet.replace("0/24", "2"));
-                // Docker does not rewrite what a container sends to its own machine's published ports.
-                let (appears, except) =
-                    if machine == to { (from, published(to)) } else { (plan.model[machine].addresses[0].address, &[][..]) };
-                try_ports("container", self.machines.len() + index, from, except, &|transport, port| {
-                    allowed(plan, appears, to, transport, port) || machine == to && to_containers(plan, to, transport, port)
-                });
-            }
+        for (to, _) in plan.model.machines() {
+            self.from_the_network(to, &mut probes);
+            self.from_containers(to, &mut probes);
         }
-        let mut one = |who: &str, net, from: &str, to: &str, port, open| {
-            let (who, from, to) = (who.to_owned(), address(from), address(to));
+        let nets = self.nets();
+        let mut one = |who: &str, net: &Net, from: IpAddr, to: IpAddr, port, open| {
+            let (who, net) = (who.to_owned(), index(&nets, net));
             probes.push(Probe { who, net, from, to, transport: Tcp, port, open });
         };
-        one("container outward", self.machines.len() + 1, "172.30.1.2", INTERNET[0], 80, true);
-        one("client to the LAN", tunnel, TUNNEL[0], "192.168.1.50", 80, reaches(plan, address("192.168.1.50"), Tcp, 80));
-        one("client to the internet", tunnel, TUNNEL[0], INTERNET[0], 80, false);
-        one("client to a container", tunnel, TUNNEL[0], "172.30.0.2", 443, false);
-        one("LAN to a client", spy, SPY, TUNNEL[0], 80, false);
-        one("LAN to a container", spy, SPY, "172.30.0.2", 443, false);
-        one("LAN to a container", spy, SPY, "172.30.1.2", 8096, false);
-        one("LAN to a container", spy, SPY, "172.30.1.2", 5432, false);
-        one("LAN to a container", spy, SPY, "172.30.2.2", 8080, false);
-        assert!(probes.iter().any(|probe| probe.open) && probes.len() > 1500);
+        let internet = address(INTERNET[0]);
+        let a_client = *lan_clients(plan).first().expect("a client in the LAN");
+        for (machine, dock) in &self.docks {
+            let name = &plan.model[*machine].name;
+            one(&format!("container of {name} outward"), &dock.container, dock.address, internet, 80, true);
+            for port in &dock.published {
+                one(&format!("LAN to a container of {name}"), &dock.spy.net, dock.spy.address, dock.address, *port, false);
+            }
+        }
+        for tunnel in &self.tunnels {
+            let [from, ..] = tunnel.addresses[..] else { panic!("a client has an address") };
+            one("client to the LAN", &tunnel.client, from, a_client, 80, reaches(plan, tunnel.gateway, a_client, Tcp, 80));
+            one("client to the internet", &tunnel.client, from, internet, 80, reaches(plan, tunnel.gateway, internet, Tcp, 80));
+            one("LAN to a client", &tunnel.spy.net, tunnel.spy.address, from, 80, false);
+            if let Some(dock) = self.docks.get(&tunnel.gateway) {
+                one("client to a container", &tunnel.client, from, dock.address, UNDECLARED[0], false);
+            }
+        }
         probes
+    }
+
+    /// Tries every port of a machine from an address.
+    fn try_ports(&self, who: &str, (net, from): (&Net, IpAddr), to: MachineId, open: impl Fn(Transport, u16) -> bool) -> Vec<Probe> {
+        let net = index(&self.nets(), net);
+        let addresses = self.plan.model[to].addresses.iter().map(|to| to.address).filter(|to| to.is_ipv4() == from.is_ipv4());
+        let ports = self.ports.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]);
+        let all = addresses.flat_map(|to| ports.clone().map(move |(transport, port)| (to, transport, port)));
+        all.map(|(to, transport, port)| Probe { who: who.to_owned(), net, from, to, transport, port, open: open(transport, port) })
+            .collect()
+    }
+
+    fn from_the_network(&self, to: MachineId, probes: &mut Vec<Probe>) {
+        let plan = self.plan;
+        for from in lan_clients(plan).into_iter().chain(INTERNET.map(address)).chain([address("10.99.0.1")]) {
+            probes.extend(self.try_ports("outside", (&self.outside, from), to, |transport, port| allowed(plan, from, to, transport, port)));
+        }
+        for (net, (_, machine)) in self.machines.iter().zip(plan.model.machines()).filter(|(_, (id, _))| *id != to) {
+            for own in &machine.addresses {
+                let open = |transport, port| allowed(plan, own.address, to, transport, port);
+                probes.extend(self.try_ports(&machine.name, (net, own.address), to, open));
+            }
+        }
+        for tunnel in &self.tunnels {
+            for from in &tunnel.addresses {
+                probes.extend(self.try_ports("client", (&tunnel.client, *from), to, |transport, port| {
+                    if to == tunnel.gateway {
+                        allowed(plan, *from, to, transport, port)
+                    } else {
+                        through(plan, tunnel.gateway, *from, to, transport, port)
+                    }
+                }));
+            }
+        }
+    }
+
+    fn from_containers(&self, to: MachineId, probes: &mut Vec<Probe>) {
+        let plan = self.plan;
+        for (machine, dock) in &self.docks {
+            let from = (&dock.container, dock.address);
+            if *machine != to {
+                // To others it appears as its machine.
+                let Some(own) = plan.model[*machine].addresses.iter().find(|own| own.address.is_ipv4()) else { continue };
+                probes.extend(self.try_ports("container", from, to, |transport, port| allowed(plan, own.address, to, transport, port)));
+                continue;
+            }
+            let own = self.try_ports("container on its machine", from, to, |transport, port| {
+                allowed(plan, dock.address, to, transport, port) || to_containers(plan, to, transport, port)
+            });
+            // Docker does not rewrite what a container sends to its own machine's published ports.
+            probes.extend(own.into_iter().filter(|probe| !dock.published.contains(&probe.port)));
+        }
+    }
+}
+
+fn index(nets: &[&Net], net: &Net) -> usize {
+    nets.iter().position(|other| other.id() == net.id()).expect("a namespace of this world")
+}
+
+/// Is the one switch that everybody is on.
+struct Switch {
+    net: Net,
+    ports: usize,
+}
+
+impl Switch {
+    fn new() -> Self {
+        let mut net = Net::new();
+        net.run("ip link add br0 type bridge\nip link set br0 up");
+        Self { net, ports: 0 }
+    }
+
+    fn plug(&mut self, net: &mut Net, addresses: &[IpNet]) {
+        self.ports += 1;
+        let port = format!("port{}", self.ports);
+        self.net.run(&format!("ip link add {port} type veth peer name eth0 netns {}\nip link set {port} master br0 up", net.id()));
+        net.run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0");
+        net.run("ip link set eth0 up");
+        for address in addresses {
+            net.run(&format!("ip addr add {address} dev eth0 nodad"));
+        }
+        // Everybody is on the one switch, so the way to anywhere is to ask there.
+        net.run("ip route add default dev eth0\nip -6 route add default dev eth0");
+    }
+
+    /// Plugs in somebody of the LAN who sends what is for `prefix` to a machine.
+    fn spy(&mut self, prefix: IpNet, via: IpAddr) -> Spy {
+        let IpAddr::V4(at) = via else { panic!("machines have an IPv4 address") };
+        let address = Ipv4Addr::from((u32::from(at) & !0xff) + 200 + u32::try_from(self.ports).expect("few ports"));
+        let mut net = Net::new();
+        self.plug(&mut net, &[IpNet::from(IpAddr::from(address))]);
+        net.run(&format!("ip route add {via} dev eth0\nip route add {prefix} via {via}"));
+        Spy { net, address: address.into() }
+    }
+}
+
+impl Tunnel {
+    fn new(plan: &Plan<'_>, gateway: MachineId, machine: &mut Net, network: labwright::model::NetworkId, switch: &mut Switch) -> Self {
+        let mut client = Net::new();
+        let device = format!("tun{}", network.0);
+        client.run(&format!("ip link add eth0 type veth peer name {device} netns {}\nip link set eth0 up", machine.id()));
+        machine.run(&format!(
+            "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\nip link set {device} up"
+        ));
+        let mut addresses = Vec::new();
+        for prefix in &plan.model[network].prefixes {
+            let [server, own] = [1, 2].map(|host| prefix.hosts().filter(|host| *host != prefix.network()).nth(host - 1).expect("room"));
+            let length = prefix.prefix_len();
+            machine.run(&format!("ip addr add {server}/{length} dev {device} nodad"));
+            client.run(&format!("ip addr add {own}/{length} dev eth0 nodad\nip route add default via {server}"));
+            addresses.push(own);
+        }
+        let via = plan.model[gateway].address().expect("a gateway has an address");
+        let spy = switch.spy(plan.model[network].prefixes[0], via);
+        Self { gateway, client, addresses, spy }
+    }
+}
+
+impl Dock {
+    /// Joins a container to its machine as Docker does: a bridge, and a table of its own that rewrites what arrives for published ports.
+    fn new(plan: &Plan<'_>, id: MachineId, machine: &mut Net, switch: &mut Switch) -> Self {
+        let bridge = plan.machine(id).bridge.as_ref().expect("only machines with containers");
+        let device = &bridge.interface;
+        let [gateway, inside] = [1, 2].map(|host| bridge.subnet.hosts().nth(host - 1).expect("room"));
+        let mut published: BTreeSet<u16> = plan.machine(id).published.iter().map(|port| port.host_port).collect();
+        published.extend(plan.inbound(id).filter(|flow| flow.arrival == Published).map(|flow| flow.port));
+        published.insert(UNDECLARED[0]);
+        let mut container = Net::new();
+        machine.run(&format!(
+            "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\n\
+             ip link add {device} type bridge\nip link set {device} up\nip addr add {gateway}/24 dev {device}\nip addr add fd99::1/64 dev {device} nodad"
+        ));
+        container.run(&format!(
+            "ip link add eth0 type veth peer name c0 netns {}\nip link set eth0 up\n\
+             ip addr add {inside}/24 dev eth0\nip addr add fd99::2/64 dev eth0 nodad\n\
+             ip route add default via {gateway}\nip -6 route add default via fd99::1",
+            machine.id()
+        ));
+        machine.run(&format!("ip link set c0 master {device} up"));
+        for (tables, inside) in [("iptables", inside.to_string()), ("ip6tables", "fd99::2".to_owned())] {
+            machine.run(&format!(
+                "{tables} -A FORWARD -i {device} -j ACCEPT\n{tables} -A FORWARD -d {inside} -o {device} -j ACCEPT\n\
+                 {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+            ));
+        }
+        let ports = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        let rewrite = |family: &str, to: &str| {
+            let rule =
+                |transport| format!("iifname != \"{device}\" fib daddr type local {transport} dport {{ {ports} }} dnat {family} to {to}\n");
+            ["tcp", "udp"].map(rule).concat()
+        };
+        // Both ways of Docker with IPv6 occur.
+        let rewrites_v6 = id.0 % 2 == 1;
+        let v6 = if rewrites_v6 { rewrite("ip6", "fd99::2") } else { String::new() };
+        machine.run(&format!(
+            "nft -f - <<'EOF'\ntable inet docker {{\nchain pre {{\ntype nat hook prerouting priority dstnat;\n{}{v6}}}\n\
+             chain post {{\ntype nat hook postrouting priority srcnat;\nip saddr {} oifname != \"{device}\" masquerade\n}}\n}}\nEOF",
+            rewrite("ip", &inside.to_string()),
+            bridge.subnet
+        ));
+        let via = plan.model[id].addresses.iter().map(|own| own.address).find(IpAddr::is_ipv4).expect("an IPv4 address");
+        Self { published, container, address: inside, rewrites_v6, spy: switch.spy(bridge.subnet, via) }
     }
 }
 
@@ -235,73 +400,52 @@ pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// Lists clients in the LAN's zone, and right beside extranet, which is not in it.
-pub fn lan_clients() -> Vec<IpAddr> {
-    ["192.168.1.50", "192.168.1.110", "192.168.1.112", "2001:db8:1::50", "2001:db8:1::110", "2001:db8:1::112"].map(address).to_vec()
+/// Lists clients of the networks that machines stand in: one somewhere, and those right beside each machine.
+pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
+    let mut clients = BTreeSet::new();
+    let own: BTreeSet<IpAddr> = plan.model.machines.iter().flat_map(|machine| &machine.addresses).map(|own| own.address).collect();
+    for address in plan.model.machines.iter().flat_map(|machine| &machine.addresses) {
+        for prefix in plan.model[address.network].prefixes.iter().filter(|prefix| prefix.contains(&address.address)) {
+            let beside = match address.address {
+                IpAddr::V4(at) => [u32::from(at) - 1, u32::from(at) + 1].map(|at| Ipv4Addr::from(at).into()),
+                IpAddr::V6(at) => [u128::from(at) - 1, u128::from(at) + 1].map(|at| Ipv6Addr::from(at).into()),
+            };
+            clients.extend(beside.into_iter().filter(|client| prefix.contains(client) && !own.contains(client)));
+        }
+    }
+    clients.into_iter().collect()
 }
 
 /// Says by the definition of flows and zones alone whether an address may connect.
 pub fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
-    to == NAS
+    !matches!(plan.guard(to), Guard::Own(_))
         || plan.flows.iter().any(|flow| {
             (flow.to, flow.transport, flow.port) == (to, transport, port)
                 && matches!(flow.from, FlowSource::Zone(zone) if in_zone(plan, zone, from))
         })
 }
 
-fn in_zone(plan: &Plan<'_>, zone: labwright::model::ZoneId, address: IpAddr) -> bool {
+fn in_zone(plan: &Plan<'_>, zone: ZoneId, address: IpAddr) -> bool {
     let zone = &plan.zones[zone.0 as usize];
     zone.include.iter().any(|prefix| prefix.contains(&address)) && !zone.exclude.iter().any(|prefix| prefix.contains(&address))
 }
 
-pub fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
+fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
     plan.flows.iter().any(|flow| (flow.to, flow.transport, flow.port) == (to, transport, port) && flow.from == FlowSource::Containers)
 }
 
-/// Says whether extranet lets the tunnel's clients through to an address.
-fn reaches(plan: &Plan<'_>, to: IpAddr, transport: Transport, port: u16) -> bool {
-    plan.machines[0].forwards.iter().any(|forward| match &forward.to {
+/// Says whether a gateway lets its clients through to an address.
+fn reaches(plan: &Plan<'_>, gateway: MachineId, to: IpAddr, transport: Transport, port: u16) -> bool {
+    plan.machine(gateway).forwards.iter().any(|forward| match &forward.to {
         ForwardTarget::Port { addresses, port: open, transport: by } => addresses.contains(&to) && (*open, *by) == (port, transport),
         ForwardTarget::Zone(zone) => in_zone(plan, *zone, to),
     })
 }
 
-/// Says whether a client of the tunnel gets to another machine: extranet lets it through, and the machine lets it in.
-pub fn through(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
-    let address = plan.model[to].addresses.iter().find(|to| to.address.is_ipv4() == from.is_ipv4()).expect("both families").address;
-    reaches(plan, address, transport, port) && allowed(plan, from, to, transport, port)
-}
-
-/// Joins a container to its machine as Docker does: a bridge, and a table of its own that rewrites what arrives for published ports.
-fn dock(index: usize, machine: &mut Net, container: &mut Net, published: &[u16]) {
-    let ports = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    machine.run(&format!(
-        "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\n\
-         ip link add lw0 type bridge\nip link set lw0 up\nip addr add 172.30.{index}.1/24 dev lw0\nip addr add fd00:{index}::1/64 dev lw0 nodad"
-    ));
-    container.run(&format!(
-        "ip link add eth0 type veth peer name c0 netns {}\nip link set eth0 up\n\
-         ip addr add 172.30.{index}.2/24 dev eth0\nip addr add fd00:{index}::2/64 dev eth0 nodad\n\
-         ip route add default via 172.30.{index}.1\nip -6 route add default via fd00:{index}::1",
-        machine.id()
-    ));
-    machine.run("ip link set c0 master lw0 up");
-    for (tables, inside) in [("iptables", format!("172.30.{index}.2")), ("ip6tables", format!("fd00:{index}::2"))] {
-        machine.run(&format!(
-            "{tables} -A FORWARD -i lw0 -j ACCEPT\n{tables} -A FORWARD -d {inside} -o lw0 -j ACCEPT\n\
-             {tables} -A FORWARD -o lw0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
-        ));
-    }
-    let rewrite = |family: &str, to: &str| {
-        ["tcp", "udp"]
-            .map(|transport| format!("iifname != \"lw0\" fib daddr type local {transport} dport {{ {ports} }} dnat {family} to {to}\n"))
-    };
-    let v6 = if index == 1 { rewrite("ip6", &format!("fd00:{index}::2")).concat() } else { String::new() };
-    machine.run(&format!(
-        "nft -f - <<'EOF'\ntable inet docker {{\nchain pre {{\ntype nat hook prerouting priority dstnat;\n{}{v6}}}\n\
-         chain post {{\ntype nat hook postrouting priority srcnat;\nip saddr 172.30.{index}.0/24 oifname != \"lw0\" masquerade\n}}\n}}\nEOF",
-        rewrite("ip", &format!("172.30.{index}.2")).concat()
-    ));
+/// Says whether a client gets to another machine than its gateway: that one lets it through, and the machine lets it in.
+pub fn through(plan: &Plan<'_>, gateway: MachineId, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
+    let own = plan.model[to].addresses.iter().find(|to| to.address.is_ipv4() == from.is_ipv4());
+    own.is_some_and(|own| reaches(plan, gateway, own.address, transport, port)) && allowed(plan, from, to, transport, port)
 }
 
 /// Writes a machine's emitted files to a folder.
@@ -315,16 +459,11 @@ fn unpack(plan: &Plan<'_>, machine: MachineId) -> tempfile::TempDir {
     folder
 }
 
-/// Does what the activate step does, without systemd. ufw comes up with a rule of somebody else's that must stay.
+/// Does what the activate step does, without systemd.
 fn load(plan: &Plan<'_>, machine: MachineId, net: &mut Net) {
-    let backend = plan.model[machine].firewall;
+    let Guard::Own(backend) = plan.guard(machine) else { return };
     if backend == FirewallBackend::Ufw {
         net.run("sh /payload/firewall/ufw.sh\nufw status | grep -q '^Status: active'");
     }
-    if backend != FirewallBackend::None {
-        net.run("nft -f /payload/firewall/nftables.nft");
-    }
-    if machine == EXTRANET {
-        net.run("sh /payload/firewall/forward.sh");
-    }
+    net.run("nft -f /payload/firewall/nftables.nft\n[ ! -f /payload/firewall/forward.sh ] || sh /payload/firewall/forward.sh");
 }

@@ -22,7 +22,7 @@ fn every_address_gets_the_answer_that_packets_give() {
         let plan = packets::plan(&model, whole_lan);
         let machines = model.machines.iter().flat_map(|machine| machine.addresses.iter().map(|address| address.address));
         let people: Vec<IpAddr> =
-            lan_clients().into_iter().chain(INTERNET.map(address)).chain(TUNNEL.map(address)).chain(machines).collect();
+            lan_clients(&plan).into_iter().chain(INTERNET.map(address)).chain(TUNNEL.map(address)).chain(machines).collect();
         let (mut open, mut closed) = (0, 0);
         for to in MACHINES {
             for (from, port, transport) in
@@ -32,7 +32,7 @@ fn every_address_gets_the_answer_that_packets_give() {
                 let from_tunnel = TUNNEL.map(address).contains(from);
                 let wanted = itself
                     || if from_tunnel && to != EXTRANET {
-                        through(&plan, *from, to, transport, port)
+                        through(&plan, EXTRANET, *from, to, transport, port)
                     } else {
                         allowed(&plan, *from, to, transport, port)
                     };
