@@ -204,8 +204,8 @@ impl<'p> World<'p> {
         let plan = self.plan;
         let mut probes = Vec::new();
         for (to, _) in plan.model.machines() {
-            self.from_the_network(to, &mut probes);
-            self.from_containers(to, &mut probes);
+            self.add_the_network(to, &mut probes);
+            self.add_containers(to, &mut probes);
         }
         let nets = self.nets();
         let mut one = |who: &str, net: &Net, from: IpAddr, to: IpAddr, port, open| {
@@ -243,7 +243,7 @@ impl<'p> World<'p> {
             .collect()
     }
 
-    fn from_the_network(&self, to: MachineId, probes: &mut Vec<Probe>) {
+    fn add_the_network(&self, to: MachineId, probes: &mut Vec<Probe>) {
         let plan = self.plan;
         for from in lan_clients(plan).into_iter().chain(INTERNET.map(address)).chain([address("10.99.0.1")]) {
             probes.extend(self.try_ports("outside", (&self.outside, from), to, |transport, port| allowed(plan, from, to, transport, port)));
@@ -267,7 +267,7 @@ impl<'p> World<'p> {
         }
     }
 
-    fn from_containers(&self, to: MachineId, probes: &mut Vec<Probe>) {
+    fn add_containers(&self, to: MachineId, probes: &mut Vec<Probe>) {
         let plan = self.plan;
         for (machine, dock) in &self.docks {
             let from = (&dock.container, dock.address);
