@@ -5,6 +5,7 @@ mod accepted;
 mod cli;
 mod consumers;
 mod diagnostics;
+mod docs;
 mod emit;
 mod firewall;
 mod labctl;

@@ -34,7 +34,7 @@ impl Console {
     }
 
     /// Prints a result. A reader that has seen enough (`| head`) is no failure.
-    pub fn result(&self, text: &str) -> io::Result<()> {
+    pub fn result(text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -43,7 +43,7 @@ impl Console {
     }
 
     /// Prints a message; where that fails there is nobody left to tell.
-    pub fn message(&self, text: &str) {
+    pub fn message(text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
@@ -51,7 +51,7 @@ impl Console {
     pub fn error(&self, problem: &str, help: &str) {
         let error = if self.color_messages { "\x1b[1;91merror\x1b[0m" } else { "error" };
         let help = if help.is_empty() { String::new() } else { format!("  help: {help}\n") };
-        self.message(&format!("{error}: {problem}\n{help}"));
+        Self::message(&format!("{error}: {problem}\n{help}"));
     }
 
     /// Returns a title of a result, bold on a terminal.

@@ -39,7 +39,7 @@ impl Progress {
         let shown = self.shown.load(Ordering::Relaxed);
         // Of several threads that come at once, one writes the line.
         if is_due(now, shown) && self.shown.compare_exchange(shown, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.console.message(&format!("\r\x1b[Kbuilding: {done} of {} machines", self.total));
+            Console::message(&format!("\r\x1b[Kbuilding: {done} of {} machines", self.total));
         }
     }
 }
@@ -47,7 +47,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.shown.load(Ordering::Relaxed) > 0 {
-            self.console.message("\r\x1b[K");
+            Console::message("\r\x1b[K");
         }
     }
 }

@@ -49,10 +49,10 @@ impl Size {
 }
 
 impl fmt::Display for Size {
-    /// Writes the size with the largest unit that divides it; binary units first.
+    /// Writes the size with the unit that makes the number smallest, so as people write it: `50GB`, `30GiB`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, factor) =
-            Self::UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)).copied().unwrap_or(("B", 1));
+        let fits = Self::UNITS.iter().filter(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
+        let (unit, factor) = fits.max_by_key(|(_, factor)| *factor).copied().unwrap_or(("B", 1));
         write!(formatter, "{}{unit}", self.0 / factor)
     }
 }

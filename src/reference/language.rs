@@ -70,7 +70,9 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
         Occurs::Many => "Any number.",
     };
     let _ = writeln!(page, "{count}\n");
-    let inside = entry.parents.first().map(|parent| format!(" in={parent}")).unwrap_or_default();
+    // Of what may hold it, a VM shows most.
+    let parent = entry.parents.iter().find(|parent| **parent == "vm").or(entry.parents.first());
+    let inside = parent.map(|parent| format!(" in={parent}")).unwrap_or_default();
     let _ = writeln!(page, "```kdl{inside}\n{}\n```\n", node.example);
     let arguments = node.arguments.iter().enumerate().map(|(index, field)| row(&format!("argument {index}: {}", field.name), field));
     let rest = node.rest.as_ref().map(|field| row(&format!("further arguments: {}", field.name), field));

@@ -23,6 +23,10 @@ pub struct Module {
     pub homepage: Option<String>,
     /// More about it.
     pub doc: Option<String>,
+    /// The names that it had before.
+    pub formerly: Vec<String>,
+    /// Why no service can use it any more.
+    pub discontinued: Option<String>,
     /// Its options, sorted by name.
     pub options: Vec<ModuleOption>,
     /// What it listens on.
@@ -103,6 +107,8 @@ pub fn describe(module: &Block<'_>) -> Module {
         summary: text("summary").unwrap_or_default(),
         homepage: text("homepage"),
         doc: text("doc"),
+        formerly: of("formerly").flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value))).collect(),
+        discontinued: module.child("discontinued").map(discontinued),
         options: option_specs(module).iter().map(option).collect(),
         ports: of("provides").map(|(block, when)| port(block, when.clone())).collect(),
         state: of("state").map(|(block, _)| state(block)).collect(),
@@ -126,6 +132,12 @@ fn parts<'b, 's>(block: &'b Block<'s>, condition: Option<&str>) -> Vec<(&'b Bloc
         }
     }
     list
+}
+
+/// Says why a module is no more, and what to use now.
+fn discontinued(block: &Block<'_>) -> String {
+    let help = block.property("help").and_then(Spanned::string).map(|help| format!("; {help}")).unwrap_or_default();
+    format!("{}{help}", block.key())
 }
 
 fn option(spec: &OptionSpec<'_>) -> ModuleOption {
@@ -257,6 +269,9 @@ fn section(module: &Module, page: &mut String) {
         let _ = writeln!(page, "<{homepage}>");
     }
     page.push('\n');
+    if let Some(why) = &module.discontinued {
+        let _ = writeln!(page, "No service can use it any more: {why}.\n");
+    }
     if let Some(doc) = &module.doc {
         let _ = writeln!(page, "{doc}\n");
     }
@@ -279,7 +294,9 @@ fn section(module: &Module, page: &mut String) {
     let rows: Vec<Vec<String>> =
         module.state.iter().map(|state| vec![code(&state.name), code(&state.path), state.backup_in_words()]).collect();
     page.push_str(&table(&["state", "folder", "backup"], &rows));
-    for (title, list) in [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles)] {
+    for (title, list) in
+        [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles), ("Formerly", &module.formerly)]
+    {
         if !list.is_empty() {
             let _ = writeln!(page, "{title}: {}.\n", list.iter().map(|item| code(item)).collect::<Vec<_>>().join(", "));
         }

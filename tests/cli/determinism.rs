@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::{case, files, labwright, program, put};
 use crate::snapshots::assert_snapshot;
@@ -19,7 +19,7 @@ fn labs() -> Vec<PathBuf> {
 fn lay(folder: &Path, files: &[(String, Vec<u8>)]) {
     for (index, (name, bytes)) in files.iter().enumerate() {
         put(folder, name, bytes);
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 - 1000 * index as u64);
+        let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000 - 1000 * index as u64);
         File::options().write(true).open(folder.join(name)).and_then(|file| file.set_modified(time)).expect("a time");
     }
 }
@@ -72,7 +72,8 @@ fn a_comment_changes_no_content_id() {
     let lab = folder.path().join("tiny");
     let build = || labwright(&lab, &["build", "--format", "json"]).json();
     let before = build();
-    for (name, bytes) in files(&lab).into_iter().filter(|(name, _)| name.ends_with(".kdl")) {
+    for (name, bytes) in files(&lab).into_iter().filter(|(name, _)| Path::new(name).extension().is_some_and(|extension| extension == "kdl"))
+    {
         let text = String::from_utf8(bytes).expect("text");
         let body = text.replace("edition 1\n", "");
         let edition = if text.contains("edition 1\n") { "edition 1 // the only one\n" } else { "" };

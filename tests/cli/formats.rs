@@ -108,14 +108,11 @@ fn at_a_terminal(environment: &[(&str, &str)], arguments: &str) -> Option<String
     let mut script = std::process::Command::new("script");
     script.env_clear().env("PATH", "/usr/bin:/bin").envs(environment.iter().copied()).current_dir(case("."));
     let output = script.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null()).output();
-    match output {
-        Ok(output) => Some(String::from_utf8(output.stdout).expect("text")),
-        Err(_) => {
-            assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "`script` is missing here");
-            eprintln!("skipped: `script` is missing here");
-            None
-        }
+    if output.is_err() {
+        assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "`script` is missing here");
+        eprintln!("skipped: `script` is missing here");
     }
+    output.ok().map(|output| String::from_utf8(output.stdout).expect("text"))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How findings look to those who read them.
 
+mod cases;
 mod codes;
 
 use std::fmt::Write as _;

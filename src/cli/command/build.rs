@@ -96,14 +96,14 @@ impl Build {
             Err(exit) => return Ok(exit),
         };
         let built = Built::new(index, &sizes, &out, &findings);
-        console.result(&if self.format == Format::Json { json(&built)? } else { built.text(&findings, console) })?;
+        Console::result(&if self.format == Format::Json { json(&built)? } else { built.text(&findings, console) })?;
         Ok(Exit::Fine)
     }
 
     fn report(&self, findings: &Diagnostics, sources: &Sources, console: &Console) {
         self.lab.report(findings, sources, self.format, console);
         if self.format == Format::Text && findings.has_errors() {
-            console.message(&format!("{}\n", summary(findings)));
+            Console::message(&format!("{}\n", summary(findings)));
         }
     }
 }

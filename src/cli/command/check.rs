@@ -36,7 +36,7 @@ impl Check {
             };
             text.push_str(&format!("{}{accepted}\n", summary(findings)));
         }
-        console.result(&text)?;
+        Console::result(&text)?;
         Ok(read.failure.unwrap_or(if findings.has_errors() { Exit::Findings } else { Exit::Fine }))
     }
 }

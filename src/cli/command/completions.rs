@@ -15,10 +15,10 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
+    pub fn run(self) -> io::Result<Exit> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::program(), "labwright", &mut script);
-        console.result(&String::from_utf8_lossy(&script))?;
+        Console::result(&String::from_utf8_lossy(&script))?;
         Ok(Exit::Fine)
     }
 }

@@ -35,14 +35,14 @@ impl From<&Code> for Page {
 }
 
 impl Explain {
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
+    pub fn run(self) -> io::Result<Exit> {
         let text = match (self.code, self.format) {
             (Some(code), Format::Text) => explain::explain(code),
             (Some(code), Format::Json) => json(&Page::from(code))?,
             (None, Format::Text) => explain::list(),
             (None, Format::Json) => json(&explain::sorted().into_iter().map(Page::from).collect::<Vec<_>>())?,
         };
-        console.result(&text)?;
+        Console::result(&text)?;
         Ok(Exit::Fine)
     }
 }

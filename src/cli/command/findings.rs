@@ -73,7 +73,7 @@ impl Lab {
     /// Prints the findings as messages; text only when there are any.
     pub fn report(&self, findings: &Diagnostics, sources: &Sources, format: Format, console: &Console) {
         let style = Style { color: console.color_messages, width: console.width, prefix: "" };
-        console.message(&self.write(findings, sources, format, style));
+        Console::message(&self.write(findings, sources, format, style));
     }
 }
 

@@ -9,21 +9,21 @@ use super::super::console::Console;
 #[derive(Debug, clap::Args)]
 pub struct Man {
     /// The command whose page is wanted; without one, the program's
-    #[arg(value_parser = find)]
-    command: Option<clap::Command>,
+    #[arg(value_parser = known)]
+    command: Option<String>,
 }
 
 impl Man {
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
+    pub fn run(self) -> io::Result<Exit> {
+        let program = super::program();
+        let command = self.command.and_then(|name| Some(program.find_subcommand(&name)?.clone().display_name(format!("labwright-{name}"))));
         let mut page = Vec::new();
-        clap_mangen::Man::new(self.command.unwrap_or_else(super::program)).render(&mut page)?;
-        console.result(&String::from_utf8_lossy(&page))?;
+        clap_mangen::Man::new(command.unwrap_or(program)).render(&mut page)?;
+        Console::result(&String::from_utf8_lossy(&page))?;
         Ok(Exit::Fine)
     }
 }
 
-fn find(name: &str) -> Result<clap::Command, String> {
-    let program = super::program();
-    let command = program.get_subcommands().find(|command| command.get_name() == name);
-    command.map(|command| command.clone().display_name(format!("labwright-{name}"))).ok_or_else(|| "there is no such command".to_owned())
+fn known(name: &str) -> Result<String, String> {
+    super::program().find_subcommand(name).map(|_| name.to_owned()).ok_or_else(|| "there is no such command".to_owned())
 }

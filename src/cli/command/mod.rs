@@ -52,10 +52,10 @@ impl Arguments {
             Command::Check(command) => command.run(console),
             Command::Verify(command) => command.run(console),
             Command::Show(command) => command.run(console),
-            Command::Explain(command) => command.run(console),
+            Command::Explain(command) => command.run(),
             Command::Modules(command) => command.run(console),
-            Command::Completions(command) => command.run(console),
-            Command::Man(command) => command.run(console),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Modules {
                 }
             },
         };
-        console.result(&text)?;
+        Console::result(&text)?;
         Ok(Exit::Fine)
     }
 }
@@ -76,6 +76,9 @@ fn page(module: &Module, console: &Console) -> String {
     let mut text = format!("{}: {}\n", console.title(&module.name), wrap(&module.summary, width.saturating_sub(module.name.len() + 2), ""));
     if let Some(homepage) = &module.homepage {
         let _ = writeln!(text, "{homepage}");
+    }
+    if let Some(why) = &module.discontinued {
+        let _ = writeln!(text, "\n{}", wrap(&format!("No service can use it any more: {why}."), width, ""));
     }
     if let Some(doc) = &module.doc {
         let _ = writeln!(text, "\n{}", wrap(doc, width, ""));
@@ -97,7 +100,8 @@ fn page(module: &Module, console: &Console) -> String {
     for (title, table) in [("Ports", &ports), ("State", &states)] {
         section(title, if table.is_empty() { String::new() } else { table.layout(width, 2) });
     }
-    for (title, list) in [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles)] {
+    let lists = [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles), ("Formerly", &module.formerly)];
+    for (title, list) in lists {
         section(title, list.iter().map(|item| format!("  {item}\n")).collect());
     }
     section(

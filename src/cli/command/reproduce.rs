@@ -65,7 +65,7 @@ pub fn reproduce(
         content_id: &index.content_id,
         differences,
     };
-    console.result(&if format == Format::Json { json(&comparison)? } else { comparison.text(console) })?;
+    Console::result(&if format == Format::Json { json(&comparison)? } else { comparison.text(console) })?;
     Ok(if comparison.differences.is_empty() { Exit::Fine } else { Exit::Findings })
 }
 

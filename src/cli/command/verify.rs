@@ -54,7 +54,7 @@ impl Verify {
             machines: index.map(|index| index.machines.keys().cloned().collect()).unwrap_or_default(),
             problems,
         };
-        console.result(&if self.format == Format::Json { json(&verified)? } else { verified.text(console) })?;
+        Console::result(&if self.format == Format::Json { json(&verified)? } else { verified.text(console) })?;
         Ok(if verified.sound { Exit::Fine } else { Exit::Findings })
     }
 }

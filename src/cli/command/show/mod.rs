@@ -30,7 +30,7 @@ impl Show {
             return Ok(read.failure.unwrap_or(Exit::Findings));
         };
         let view = view::view(&plan(model), &read.sources, read.checked.accepted);
-        console.result(&if self.format == Format::Json { json(&view)? } else { text::write(&view, console) })?;
+        Console::result(&if self.format == Format::Json { json(&view)? } else { text::write(&view, console) })?;
         Ok(Exit::Fine)
     }
 }

@@ -1,0 +1,103 @@
+//! Every code has a case: the smallest lab that raises it, and what its writer then reads.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use labwright::diag::codes;
+
+use crate::cli::{case, files, labwright, put};
+use crate::snapshots::assert_snapshot;
+
+/// Is the one code that no folder can raise: `cli/failures.rs` sends the signal.
+const ASKED_FOR: &str = "build-interrupted";
+
+/// Makes what can't stand in a repository; nothing for codes whose lab does.
+fn make(code: &str, lab: &Path) -> Option<&'static str> {
+    match code {
+        "folder-read-twice" => symlink(".", lab.join("again")).expect("a link"),
+        "output-not-ours" => put(lab, "outputs/demo/notes.txt", b"mine"),
+        "output-unwritable" => return Some("lab.kdl/release"),
+        "source-names-collide" => {
+            put(lab, "hosts.kdl", b"");
+            put(lab, "Hosts.kdl", b"");
+        }
+        // Says that it is empty, and is not.
+        "source-changed-while-read" => symlink("/proc/version", lab.join("hosts.kdl")).expect("a link"),
+        "source-not-a-file" => assert!(Command::new("mkfifo").arg(lab.join("pipe.kdl")).status().expect("mkfifo").success()),
+        "source-too-large" => {
+            fs::File::create(lab.join("large.kdl")).and_then(|file| file.set_len(17 << 20)).expect("a file");
+        }
+        "source-unreadable" => symlink("nowhere", lab.join("hosts.kdl")).expect("a link"),
+        _ => return None,
+    }
+    Some("outputs/demo")
+}
+
+/// Returns what a person sees who builds the case.
+fn told(code: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stored: PathBuf = case("diagnostics").join(code);
+    let out = make(code, folder.path());
+    if out.is_some() {
+        put(folder.path(), "lab.kdl", b"edition 1\n\nlab demo version=\"2026.1\"\n");
+    } else {
+        assert!(stored.is_dir(), "`{code}` has no case: add tests/cases/diagnostics/{code}/lab.kdl");
+        for (name, bytes) in files(&stored) {
+            put(folder.path(), &name, &bytes);
+        }
+    }
+    labwright(folder.path(), &["build", "--out", out.unwrap_or("outputs/demo")]).err
+}
+
+#[test]
+fn every_code_is_raised_by_its_case() {
+    for code in codes::all().filter(|code| code.name != ASKED_FOR) {
+        let text = told(code.name);
+        let head = format!("{}[{}]", code.severity.name(), code.name);
+        assert!(text.contains(&head), "the case of `{}` does not raise it:\n{text}", code.name);
+        // Of a hundred errors, the last ones and the remark about them.
+        let lines: Vec<&str> = text.lines().collect();
+        let shown = lines[lines.len().saturating_sub(60)..].join("\n");
+        assert_snapshot("diagnostics", code.name, &(shown + "\n"));
+    }
+}
+
+#[test]
+fn every_case_is_that_of_a_code() {
+    for name in crate::cli::names(&case("diagnostics")) {
+        assert!(codes::find(&name).is_some(), "there is no code `{name}`");
+    }
+    assert!(codes::find(ASKED_FOR).is_some());
+}
+
+/// A lab as it was planned by hand: what is wrong with the plan is found without a hint.
+#[test]
+fn a_plan_made_by_hand_is_seen_through() {
+    let found = labwright(&case("."), &["check", "two-vms-as-planned", "--format", "json"]);
+    let told: Vec<String> = found
+        .json()
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|found| format!("{}: {}", found["code"].as_str().expect("a code"), found["message"].as_str().expect("a message")))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    memory-overcommit: the guests of `pve` are promised 16GiB and 1GiB kept for the host, out of 16GiB
+    zone-inside-trusted-cidr: `extranet` is in zone `dmz`, inside the prefix of `lan`
+    scrape-without-exporter: no exporter runs on `intranet`
+    share-without-transport: nothing says how `tank-ssd.postgres` gets into `intranet`
+    unpinned-image: `jc21/nginx-proxy-manager:latest` names no version
+    vpn-reaches-nothing: clients of `openvpn` may reach nothing
+    unpinned-image: `prom/node-exporter:latest` names no version
+    unpinned-image: `jellyfin/jellyfin:latest` names no version
+    missing-option: `immich` lacks `database-password`
+    database-published: the database of `postgres` is open to `lan`
+    unpinned-image: `prom/prometheus:latest` names no version
+    unpinned-image: `grafana/grafana:latest` names no version
+    dashboard-without-metrics: dashboard 893 shows what `cadvisor` measures, and the lab runs none
+    backup-repository-too-small: the repository of `restic` may hold 50GB, for up to 380GB of sources
+    backup-same-disk: the repository of `restic` is on a disk that it protects
+    ");
+}

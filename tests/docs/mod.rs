@@ -1,0 +1,242 @@
+//! The documents: what is made from the program is up to date, and every block of KDL compiles.
+//!
+//! A block that begins with `edition` is a whole lab. Any other is a fragment: `kdl in=NODE` stands inside a NODE, plain `kdl` at the top of
+//! a file. The frames and the prelude below complete it; what a fragment declares itself is taken out of the prelude.
+
+use std::path::{Path, PathBuf};
+
+use labwright::compile;
+use labwright::diag::{Diagnostics, Format, Severity, Style, render};
+use labwright::reference::{language, modules};
+use labwright::source::{Layer, SourceFile, Sources};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_default()
+}
+
+/// Holds the file against what it should be, or writes it when asked to.
+fn up_to_date(name: &str, expected: &str) {
+    if std::env::var_os("LABWRIGHT_UPDATE_DOCS").is_some() {
+        std::fs::write(root().join(name), expected).expect("the page is written");
+    }
+    assert!(read(name) == expected, "{name} is stale: LABWRIGHT_UPDATE_DOCS=1 cargo test docs_");
+}
+
+fn standard_library() -> Vec<modules::Module> {
+    let sources = Sources::with_standard_library(Vec::new());
+    let mut found = Diagnostics::default();
+    let list = compile::modules(&sources, &mut found).iter().map(modules::describe).collect();
+    assert!(found.is_empty(), "{found:?}");
+    list
+}
+
+#[test]
+fn docs_modules_is_up_to_date() {
+    up_to_date("docs/modules.md", &modules::markdown(&standard_library()));
+}
+
+#[test]
+fn docs_language_is_up_to_date() {
+    let page = read("docs/language.md");
+    let (concepts, _) = page.split_once(language::MARKER).expect("docs/language.md has the line behind which it is generated");
+    up_to_date("docs/language.md", &format!("{concepts}{}\n\n{}", language::MARKER, language::markdown()));
+}
+
+/// Lists the blocks of KDL of a page: the line of each, what stands behind `kdl`, its text.
+fn blocks(page: &str) -> Vec<(usize, String, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, String, String)> = None;
+    for (number, line) in page.lines().enumerate() {
+        match open.take() {
+            Some(block) if line.trim() == "```" => blocks.push(block),
+            Some((start, info, text)) => open = Some((start, info, text + line + "\n")),
+            None => open = line.trim().strip_prefix("```kdl").map(|info| (number + 1, info.trim().to_owned(), String::new())),
+        }
+    }
+    blocks
+}
+
+/// Pairs each node that others stand in with the lines around them; a line that the fragment declares itself is left out.
+const FRAMES: &[(&str, &str, &str)] = &[
+    ("lab", "lab home version=\"2026.1\" {", "}"),
+    ("admin", "admin ada {", "}"),
+    ("host", HOST, "}"),
+    ("vm", "vm guest id=150 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root size=\"8GiB\"\naddress lan \"192.168.1.98\"", "}"),
+    (
+        "pool",
+        "host lonely kind=debian {\nos debian-13\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",
+        "}; }",
+    ),
+    (
+        "dataset",
+        "host lonely kind=debian {\nos debian-13\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {\ndataset data {",
+        "}; }; }",
+    ),
+    ("service", "service demo on=box {", "}"),
+    ("secret", "secret some-secret {", "}"),
+    ("profile", "profile some-profile on=box {", "}"),
+    ("alert", "alert SomeAlert when=\"up == 0\" {", "}"),
+    ("module", DEMO, "}"),
+    ("option", "module demo version=\"1.0.0\" {\noption sample type=text {", "}; }"),
+    ("field", "module demo version=\"1.0.0\" {\noption sample type=record {\nfield part type=text {", "}; }; }"),
+    ("container", CONTAINER, "}; }"),
+    ("unit", "module demo version=\"1.0.0\" {\nunit \"tool.service\" {", "}; }"),
+    ("section", "module demo version=\"1.0.0\" {\nunit \"tool.service\" {\nsection Service {", "}; }; }"),
+];
+
+const HOST: &str = r#"host lonely kind=debian {
+os debian-13
+address lan "192.168.1.99"
+disk hdd device="/dev/disk/by-id/ata-B" size="1TB"
+"#;
+
+/// Has what the examples of a module's nodes name.
+const DEMO: &str = r#"module demo version="1.0.0" {
+option image type=image { default "docker.io/library/busybox:1.37"; }
+option library type=path list=#true { default "/mnt/media"; }
+option password type=secret { default admin-password; }
+option clients type=network { default tunnel; }
+option reach type=zone list=#true { default lan; }
+option transcode type=text { default none; }
+option ml type=boolean { default #true; }
+option gpu type=boolean { default #true; }
+state config path=(f)"{machine.appdata}/demo/config"
+state database path=(f)"{machine.appdata}/demo/database"
+provides http container=demo port=8081
+provides https container=demo port=8443
+provides web container=demo port=8080 protocol=http
+container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }
+container database { image "docker.io/library/postgres:17"; health none="an example"; }
+"#;
+
+const CONTAINER: &str = r#"module demo version="1.0.0" {
+option image type=image { default "docker.io/library/busybox:1.37"; }
+option library type=path list=#true { default "/mnt/media"; }
+option password type=secret { default admin-password; }
+option gpu type=boolean { default #true; }
+state config path=(f)"{machine.appdata}/demo/config"
+provides web container=demo port=8080 protocol=http
+container database { image "docker.io/library/postgres:17"; health none="an example"; }
+container demo {
+image "docker.io/library/busybox:1.37"
+"#;
+
+/// Lists what completes a fragment, an entity a line.
+const PRELUDE: &str = r#"edition 1
+lab home version="2026.1" { domain "example.org"; email "me@example.org"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+network tunnel cidr="10.8.0.0/24"
+network admin-net cidr="192.168.9.0/24"
+host pve kind=proxmox version="8.4" { address lan "192.168.1.100" nic=eno1 bridge=vmbr0; gpu igpu pci="0000:00:02.0"; disk ssd device="/dev/disk/by-id/nvme-A" size="1TB"; pool tank disk=ssd { dataset media quota="100GiB"; dataset photos; }; }
+host box kind=debian { os debian-13; address lan "192.168.1.20"; tags web; gpu box-gpu; }
+host nas kind=unmanaged { address lan "192.168.1.5"; export films path="/volume1/films"; }
+vm intranet id=190 on=pve { os debian-13; memory "4GiB"; disk root size="20GiB"; address lan "192.168.1.190"; }
+vm media id=191 on=pve { os debian-13; (default)memory "4GiB"; disk root size="20GiB"; address lan "192.168.1.191"; }
+secret npm-admin-password
+service npm module=nginx-proxy-manager on=intranet
+service prometheus on=intranet
+profile small on=box
+module demo version="1.0.0" { option library type=path { default "/mnt/media"; }; provides web container=demo port=8080 protocol=http; unit "demo.service" { section Service { set ExecStart "/bin/true"; }; }; container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }; container web { image "docker.io/library/busybox:1.37"; health none="an example"; }; }
+service demo on=box
+"#;
+
+/// Lists nodes that make their module one that no service of this lab can use.
+const UNUSABLE: [&str; 2] = ["discontinued", "required"];
+
+/// Makes a lab of a block; nothing for a block that stands in something unknown.
+///
+/// Modules come as the lab's own, each name of a template in them as a file.
+fn lab_of(info: &str, text: &str) -> Option<Sources> {
+    let file = |path: &str, text: String, layer| SourceFile { path: path.to_owned(), text, layer };
+    if text.starts_with("edition") && text.contains("\nlab ") {
+        return Some(Sources::with_standard_library(vec![file("lab.kdl", text.to_owned(), Layer::Lab)]));
+    }
+    let key = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let once = ["os", "image", "address", "memory", "edition", "lab"];
+    let declared = |line: &str| {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        text.split(['\n', ';']).any(|other| {
+            let other = other.trim_start();
+            key(other) == key(line) || (once.contains(&word) && other.split_whitespace().next() == Some(word))
+        })
+    };
+    let framed = match info.strip_prefix("in=") {
+        None => text.to_owned(),
+        Some(node) => {
+            let (_, before, after) = FRAMES.iter().find(|(name, ..)| *name == node)?;
+            let before: Vec<&str> = before.lines().filter(|line| !declared(line)).collect();
+            format!("{}\n{text}\n{after}\n", before.join("\n"))
+        }
+    };
+    let unusable = UNUSABLE.iter().any(|word| text.contains(word));
+    let missing = |line: &&str| {
+        let there = declared(line) || framed.lines().any(|other| key(other) == key(line));
+        let unwanted = unusable && line.starts_with("service demo");
+        !there && !unwanted
+    };
+    let mut prelude: String = PRELUDE.lines().filter(missing).map(|line| format!("{line}\n")).collect();
+    let mut secrets: Vec<&str> =
+        framed.split("(secret)").skip(1).filter_map(|rest| rest.split([' ', ';', '\n', '}', '"']).next()).collect();
+    secrets.push("admin-password");
+    secrets.sort_unstable();
+    secrets.dedup();
+    for secret in secrets {
+        let declaration = format!("secret {secret}\n");
+        if !secret.is_empty() && !prelude.contains(&declaration) {
+            prelude.push_str(&declaration);
+        }
+    }
+    let templates = framed
+        .split("from=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "j2"));
+    let mut files: Vec<SourceFile> = templates.map(|name| file(&format!("modules/demo/{name}"), "{}\n".to_owned(), Layer::Site)).collect();
+    files.push(file("lab.kdl", prelude, Layer::Lab));
+    files.push(file("modules/demo/fragment.kdl", framed, Layer::Site));
+    Some(Sources::with_standard_library(files))
+}
+
+/// Compiles a lab as far as its templates, and returns what is wrong with it.
+fn faults(sources: &Sources) -> String {
+    let mut found = compile::check(sources).diagnostics;
+    found.retain(|found| found.severity() == Severity::Error);
+    render(&found, sources, Format::Text, Style::default())
+}
+
+#[test]
+fn every_block_of_kdl_compiles() {
+    let mut pages = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
+    for entry in std::fs::read_dir(root().join("docs")).expect("docs") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        // The examples of codes are meant to be wrong.
+        if Path::new(&name).extension().is_some_and(|extension| extension == "md") && name != "codes.md" {
+            pages.push(format!("docs/{name}"));
+        }
+    }
+    let mut wrong = String::new();
+    for page in pages {
+        for (line, info, text) in blocks(&read(&page)) {
+            let faults = lab_of(&info, &text).map_or_else(|| format!("tests/docs has no frame for `{info}`\n"), |lab| faults(&lab));
+            if !faults.is_empty() {
+                wrong.push_str(&format!("{page}:{line}\n{text}{faults}\n"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_module_has_an_example_and_its_options_are_documented() {
+    for module in standard_library().into_iter().filter(|module| module.discontinued.is_none()) {
+        assert!(module.example.is_some(), "module `{}` has no example", module.name);
+        assert!(!module.summary.is_empty(), "module `{}` has no summary", module.name);
+        for (name, option) in module.options.iter().flat_map(modules::ModuleOption::rows) {
+            assert!(!option.doc.is_empty(), "module `{}`: `{name}` is not documented", module.name);
+        }
+    }
+}
