@@ -200,7 +200,8 @@ impl Built {
         let _ = writeln!(text, "findings  {}", summary(findings));
         let accepted: Vec<String> = self.accepted.iter().map(|accepted| format!("{} on {}", accepted.code, accepted.on)).collect();
         if !accepted.is_empty() {
-            let _ = writeln!(text, "accepted  {}", wrap(&accepted.join(", "), console.width.saturating_sub(10), "          "));
+            let line = format!("accepted  {}", accepted.join(", "));
+            let _ = writeln!(text, "{}", wrap(&line, console.width, "          "));
         }
         text
     }
