@@ -60,7 +60,7 @@ fn systemd_takes_the_units_and_their_times() {
     for unit in std::fs::read_dir(&units).expect("units") {
         let unit = unit.expect("a unit").path();
         let name = unit.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-        if !name.starts_with("labwright-restic-") {
+        if !name.starts_with("restic-") {
             continue;
         }
         let text = std::fs::read_to_string(&unit).expect("a unit");

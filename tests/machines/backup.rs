@@ -39,7 +39,7 @@ fn the_units_sandbox_lets_the_scripts_work() {
     machine.copy_in(&payload.path().join("activate.d"), "/payload");
     machine.sh(r#"
         install -D -t /usr/local/lib/labwright/restic /payload/backup/*
-        cp /payload/systemd/labwright-restic-* /etc/systemd/system/
+        cp /payload/systemd/restic-* /etc/systemd/system/
         sh /payload/activate.d/25-backup-restic.sh
         install -D -m 0400 /dev/stdin /etc/labwright/secrets/restic-password <<END
 correct
@@ -49,16 +49,16 @@ END
         echo precious >"/srv/app/da ta/file"
         sqlite3 "/srv/app/da ta/lite.db" 'PRAGMA journal_mode=wal; CREATE TABLE t(a)'
         systemctl daemon-reload
-        systemctl enable --quiet --now labwright-restic-daily.timer
+        systemctl enable --quiet --now restic-daily.timer
         for unit in daily daily check; do
-            systemctl start labwright-restic-$unit.service || { journalctl --no-pager -u labwright-restic-$unit.service; exit 1; }
+            systemctl start restic-$unit.service || { journalctl --no-pager -u restic-$unit.service; exit 1; }
         done
         grep -q '^labwright_backup_drill_success{backup="restic"} 1' /var/lib/node_exporter/textfile/*.prom
         rm "/srv/app/da ta/file"
         LABWRIGHT_CONFIRM="/srv/app/da ta/file" /usr/local/lib/labwright/restic/restore.sh files --in-place daily "/srv/app/da ta/file"
         grep -qx precious "/srv/app/da ta/file"
         umount "/mnt/back ups"
-        if systemctl start labwright-restic-daily.service; then exit 1; fi
+        if systemctl start restic-daily.service; then exit 1; fi
         [ -z "$(ls -A "/mnt/back ups")" ]
-        systemctl list-timers --no-pager labwright-restic-daily.timer | grep -q labwright-restic-daily.service"#);
+        systemctl list-timers --no-pager restic-daily.timer | grep -q restic-daily.service"#);
 }

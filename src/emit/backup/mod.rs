@@ -121,12 +121,12 @@ impl Writer<'_, '_> {
         for (class, schedule) in &self.backup.schedule {
             let name = class.name();
             let commands = vec![format!("{} {name}", self.installed("backup.sh"))];
-            self.unit(&format!("labwright-{service}-{name}"), &format!("The {name} backup of {service}"), commands, schedule);
+            self.unit(&format!("{service}-{name}"), &format!("The {name} backup of {service}"), commands, schedule);
         }
         let settings = model[self.backup.service].backup.as_ref();
         if let Some(schedule) = settings.and_then(|settings| settings.check.as_ref()) {
             let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
-            self.unit(&format!("labwright-{service}-check"), &format!("The check and restore drill of {service}"), commands, schedule);
+            self.unit(&format!("{service}-check"), &format!("The check and restore drill of {service}"), commands, schedule);
         }
     }
 
