@@ -12,6 +12,7 @@ mod container_name_twice;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
+mod database_without_dump;
 mod disk_overcommit;
 mod guest_id_twice;
 mod host_port_twice;
@@ -51,6 +52,7 @@ pub static RULES: &[&Rule] = &[
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
+    &database_without_dump::RULE,
     &disk_overcommit::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,

@@ -38,7 +38,8 @@ impl Console {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
+            Err(error) => Err(io::Error::new(error.kind(), format!("can't print the result: {error}"))),
+            Ok(()) => Ok(()),
         }
     }
 

@@ -36,7 +36,7 @@ pub fn run() -> ExitCode {
     let matches = command::program().term_width(console.width).get_matches();
     let arguments = command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let exit = arguments.run(&console).unwrap_or_else(|error| {
-        console.error(&format!("can't write the result: {error}"), "");
+        console.error(&error.to_string(), "");
         Exit::Outside
     });
     ExitCode::from(exit as u8)

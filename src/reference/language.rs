@@ -21,7 +21,9 @@ struct Entry {
 /// Writes one section a node: what stands at the top of a file first, then what it holds.
 pub fn markdown() -> String {
     let entries = entries();
-    let mut page = String::new();
+    let top = entries.iter().filter(|entry| entry.parents.is_empty());
+    let links: Vec<String> = top.map(|entry| format!("[`{}`](#{})", entry.node.name, entry.anchor())).collect();
+    let mut page = format!("At the top of a file: {}.\n\n", links.join(", "));
     for entry in &entries {
         section(entry, &entries, &mut page);
     }

@@ -24,7 +24,7 @@ pub static LAB_WITHOUT_LAB_KDL: Code = error(
     "lab-without-lab-kdl",
     "the folder has no `lab.kdl`",
     "A lab is a folder with a `lab.kdl`; that file says where the lab begins, so that a build started in the wrong folder reads \
-     nothing by accident.\n\nName the folder (`labwright check path/to/lab`), or start a lab with `labwright init`.\n",
+     nothing by accident.\n\nName the folder (`labwright check path/to/lab`), or write a `lab.kdl` in this one; README.md shows a first lab.\n",
 );
 
 /// Says that the system does not let the file be read.

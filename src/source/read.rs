@@ -41,7 +41,7 @@ pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
     check_names(&found, &mut faults);
     if faults.is_empty() && !found.contains_key(ROOT_FILE) {
         let message = format!("`{}` has no `{ROOT_FILE}`", folder.display());
-        faults.lab(&codes::LAB_WITHOUT_LAB_KDL, message, "name the lab's folder, or start a lab with `labwright init`");
+        faults.lab(&codes::LAB_WITHOUT_LAB_KDL, message, "name the lab's folder, or write a `lab.kdl` in this one");
     }
     let files: Vec<SourceFile> = found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
     // A second look tells whether all that was read stood there at one time.

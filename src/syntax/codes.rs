@@ -228,7 +228,7 @@ pub static NESTING_TOO_DEEP: Code = error(
 The language needs five levels. More than 32 mean that a closing brace is missing again and again, or that the file was made to do harm. \
 Reading stops at that brace.
 
-Write the missing `}`; `labwright fmt` shows by the indentation where it is.
+Write the missing `}`; the indentation often shows where.
 ",
 );
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use labwright::diag::codes;
 
-use crate::cli::{case, files, labwright, put};
+use crate::cli::{case, copy, files, labwright, put};
 use crate::snapshots::assert_snapshot;
 
 /// Is the one code that no folder can raise: `cli/failures.rs` sends the signal.
@@ -72,18 +72,20 @@ fn every_case_is_that_of_a_code() {
     assert!(codes::find(ASKED_FOR).is_some());
 }
 
+/// Lists what is found in a lab, a finding a line.
+fn found(lab: &Path) -> Vec<String> {
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let json = labwright(lab, &["check", "--format", "json"]).json();
+    json.as_array().expect("a list").iter().map(|found| format!("{}: {}", text(&found["code"]), text(&found["message"]))).collect()
+}
+
 /// A lab as it was planned by hand: what is wrong with the plan is found without a hint.
 #[test]
 fn a_plan_made_by_hand_is_seen_through() {
-    let found = labwright(&case("."), &["check", "two-vms-as-planned", "--format", "json"]);
-    let told: Vec<String> = found
-        .json()
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|found| format!("{}: {}", found["code"].as_str().expect("a code"), found["message"].as_str().expect("a message")))
-        .collect();
-    insta::assert_snapshot!(told.join("\n"), @r"
+    let folder = copy("two-vms-as-planned");
+    let lab = folder.path().join("two-vms-as-planned");
+    let first = found(&lab);
+    insta::assert_snapshot!(first.join("\n"), @r"
     memory-overcommit: the guests of `pve` are promised 16GiB and 1GiB kept for the host, out of 16GiB
     zone-inside-trusted-cidr: `extranet` is in zone `dmz`, inside the prefix of `lan`
     scrape-without-exporter: no exporter runs on `intranet`
@@ -93,11 +95,27 @@ fn a_plan_made_by_hand_is_seen_through() {
     unpinned-image: `prom/node-exporter:latest` names no version
     unpinned-image: `jellyfin/jellyfin:latest` names no version
     missing-option: `immich` lacks `database-password`
+    state-without-backup: no backup contains `data` of `postgres`
     database-published: the database of `postgres` is open to `lan`
     unpinned-image: `prom/prometheus:latest` names no version
     unpinned-image: `grafana/grafana:latest` names no version
     dashboard-without-metrics: dashboard 893 shows what `cadvisor` measures, and the lab runs none
     backup-repository-too-small: the repository of `restic` may hold 50GB, for up to 380GB of sources
     backup-same-disk: the repository of `restic` is on a disk that it protects
+    ");
+
+    let mend = |name: &str, wrong: &str, right: &str| {
+        let text = fs::read_to_string(lab.join(name)).expect("a file");
+        assert!(text.contains(wrong), "{wrong}");
+        put(&lab, name, text.replace(wrong, right).as_bytes());
+    };
+    mend("hosts.kdl", "at=\"/mnt/postgres\"", "at=\"/mnt/postgres\" via=virtiofs");
+    mend("services.kdl", "machine-learning #false", "machine-learning #false; database-password (secret)postgres-password");
+    mend("lab.kdl", "secret ovh-dyndns", "secret ovh-dyndns\nsecret postgres-password");
+    let second: Vec<String> = found(&lab).into_iter().filter(|found| !first.contains(found)).collect();
+    insta::assert_snapshot!(second.join("\n"), @r"
+    assertion-failed: `immich`: Immich no longer runs on pgvecto.rs; leave `database-image` out, or name a version of ghcr.io/immich-app/postgres
+    unpinned-image: `ghcr.io/immich-app/immich-server:release` names no version
+    database-without-dump: the database in `/mnt/postgres/data` of `postgres` is backed up file by file
     ");
 }

@@ -135,7 +135,7 @@ fn what_the_lab_did_wrong_is_said_in_a_line() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     folder-read-twice: `sub/loop` and the lab's folder are the same folder (remove the link)
     folder-read-twice: `twin` and `sub` are the same folder (remove the link)
-    lab-without-lab-kdl: `LAB` has no `lab.kdl` (name the lab's folder, or start a lab with `labwright init`)
+    lab-without-lab-kdl: `LAB` has no `lab.kdl` (name the lab's folder, or write a `lab.kdl` in this one)
     source-name-not-portable: `Services.KDL` does not end in `.kdl` (rename it)
     source-name-not-portable: `a\\b.kdl` is no name that every system can hold (rename it)
     source-name-not-portable: `�.kdl` is no name that every system can hold (rename it)

@@ -198,7 +198,8 @@ impl Built {
         }
         let _ = writeln!(text, "\ncontent   {}", self.content_id);
         let _ = writeln!(text, "findings  {}", summary(findings));
-        let accepted: Vec<String> = self.accepted.iter().map(|accepted| format!("{} on {}", accepted.code, accepted.on)).collect();
+        let subject = |on: &str| if on.is_empty() { String::new() } else { format!(" on {on}") };
+        let accepted: Vec<String> = self.accepted.iter().map(|accepted| format!("{}{}", accepted.code, subject(&accepted.on))).collect();
         if !accepted.is_empty() {
             let line = format!("accepted  {}", accepted.join(", "));
             let _ = writeln!(text, "{}", wrap(&line, console.width, "          "));
