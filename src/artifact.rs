@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bundle::ids::sha256_hex;
 use crate::model::UnitAction;
 
 /// Says what program reads a file; the words of `manifest.json`.
@@ -269,6 +270,18 @@ impl Artifacts {
         let inputs = if inputs.is_empty() { String::new() } else { format!("# inputs: {}\n", inputs.join(" ")) };
         // A value of the lab may hold a dollar or a backquote, and then it means just that.
         let script = format!("#!/bin/sh\n{inputs}# shellcheck disable=SC2016\nset -eu\n{body}");
-        self.add(format!("{}/{number:02}-{name}.sh", phase.folder()), Kind::Shell, script, origin);
+        self.add(step_path(phase, number, name), Kind::Shell, script, origin);
     }
+}
+
+/// Is the length from which the name of a step is cut: tar's names have an end, and long ones are made of several names.
+const LONG_NAME: usize = 36;
+
+/// Returns the path of the step `NN-name.sh` below `payload/`; a long name ends in a digest of itself.
+pub fn step_path(phase: Phase, number: u8, name: &str) -> String {
+    if name.len() <= LONG_NAME || !name.is_ascii() {
+        return format!("{}/{number:02}-{name}.sh", phase.folder());
+    }
+    let digest = sha256_hex(name.as_bytes());
+    format!("{}/{number:02}-{}-{}.sh", phase.folder(), &name[..LONG_NAME - 9], &digest[..8])
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret};
+use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{NetworkMode, Protocol, Service, State};
 use crate::plan::mounts;
@@ -53,7 +53,7 @@ fn step(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(text) = TEMPLATES.write(template, view, &context.this().name, diagnostics) {
-        let itself = format!("activate.d/{number}-{name}.sh");
+        let itself = step_path(Phase::Activate, number, name);
         artifacts.step(Phase::Activate, number, name, &[&itself], &text, context.origin());
     }
 }

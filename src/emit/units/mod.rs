@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifact, Artifacts, Kind, Phase, UnitUse};
+use crate::artifact::{Artifact, Artifacts, Kind, Phase, UnitUse, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{OnChange, Service, Unit, UnitAction};
 
@@ -100,7 +100,7 @@ fn steps(context: &Context<'_>, units: &[UnitUse], artifacts: &mut Artifacts, di
         }
         let origin = ours.map_or_else(|| context.origin(), |file| file.origin.clone());
         let name = step_name(&unit.unit);
-        let itself = format!("activate.d/50-{name}.sh");
+        let itself = step_path(Phase::Activate, 50, &name);
         let own = ours.map(|_| source.as_str());
         let inputs: Vec<&str> = own.into_iter().chain([itself.as_str()]).chain(unit.inputs.iter().map(String::as_str)).collect();
         if let Some(text) = TEMPLATES.write("unit.sh.j2", &UnitView { unit: &unit.unit, start }, machine, diagnostics) {
