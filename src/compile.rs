@@ -33,13 +33,16 @@ pub fn check(sources: &Sources) -> Checked {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decode_all(sources, &mut diagnostics);
     let lab = layer::layer(blocks, &mut diagnostics);
-    let model = lab.map(|lab| resolve::resolve(&lab, sources, &mut diagnostics));
+    let model = lab.as_ref().map(|lab| resolve::resolve(lab, sources, &mut diagnostics));
     let accepted = model.as_ref().map_or_else(Vec::new, |model| {
         check::check(&plan(model), &mut diagnostics);
         check::accept::accept(model, &mut diagnostics)
     });
     if !unread.is_empty() {
         leave_out_consequences(sources, &unread, &mut diagnostics);
+    }
+    if let Some((lab, model)) = lab.as_ref().zip(model.as_ref()) {
+        leave_out_absences(sources, &left_out(lab, model), &mut diagnostics);
     }
     diagnostics.finish();
     Checked { model, accepted, diagnostics }
@@ -52,6 +55,31 @@ fn leave_out_consequences(sources: &Sources, unread: &[FileId], diagnostics: &mu
     diagnostics.retain(|found| {
         let own = |span: Span| unread.contains(&span.file) || !may_declare(sources.text(span));
         found.severity() == Severity::Error && found.span.is_some_and(own)
+    });
+}
+
+/// Lists the machines and services that are declared and have an error because of which they are not in the model.
+fn left_out(lab: &layer::Lab<'_>, model: &Model) -> Vec<Span> {
+    let has_machine = |name: &str| model.machines.binary_search_by(|machine| machine.name.as_str().cmp(name)).is_ok();
+    let has_service = |name: &str| model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok();
+    let machines = lab.machines.iter().filter(|block| !has_machine(block.key()));
+    let services = lab.services.iter().filter(|block| !has_service(block.key()));
+    machines.chain(services).map(extent).collect()
+}
+
+/// Returns the place of a block with all its children.
+fn extent(block: &Block<'_>) -> Span {
+    let own = block.children.iter().map(extent).filter(|below| below.file == block.span.file);
+    Span { end: own.map(|below| below.end).chain([block.span.end]).max().unwrap_or_default(), ..block.span }
+}
+
+/// Takes back findings that something is not there, or not used, where what is left out declares or uses it.
+fn leave_out_absences(sources: &Sources, left_out: &[Span], diagnostics: &mut Diagnostics) {
+    const ABSENCES: [&str; 2] = ["unknown-name", "unused-secret"];
+    diagnostics.retain(|found| {
+        let Some(span) = found.span.filter(|_| ABSENCES.contains(&found.code.name)) else { return true };
+        let inside = |block: &&Span| block.file == span.file && (block.start..block.end).contains(&span.start);
+        left_out.iter().any(|block| inside(&block)) || !left_out.iter().any(|block| sources.text(*block).contains(sources.text(span)))
     });
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{case, copy, labwright, program};
+use super::{case, copy, labwright, program, put};
 
 fn findings(command: &str, format: &str) -> String {
     let run = labwright(&case("."), &[command, "wrong", "--format", format]);
@@ -99,6 +99,28 @@ fn facts_are_json_where_asked() {
     assert!(facts(&["explain"]).as_array().expect("a list").len() > 50);
     assert_eq!(facts(&["modules", "--lab", "tiny", "echo"])["options"][0]["name"], "greeting");
     assert!(facts(&["modules"]).as_array().expect("a list").iter().any(|module| module["name"] == "jellyfin"));
+}
+
+#[test]
+fn what_only_follows_from_an_error_is_not_told() {
+    let folder = copy("tiny");
+    let lab = folder.path().join("tiny");
+    let told = || {
+        let run = labwright(&lab, &["check", "--format", "json"]);
+        let codes: Vec<String> =
+            run.json().as_array().expect("a list").iter().map(|found| found["code"].as_str().expect("a code").to_owned()).collect();
+        codes
+    };
+    // A proxy that lacks its password is no service; what leads through it is not wrong for that, nor the secret that it reads unused.
+    let proxy = "secret token\nservice npm module=nginx-proxy-manager on=box { admin-password (secret)tokn; email (secret)token; }\n\
+                 extend service echo { route \"a.example.org\" to=web via=npm from=lan; }\n";
+    put(&lab, "proxy.kdl", proxy.as_bytes());
+    assert!(!told().contains(&"unknown-name".to_owned()) && !told().contains(&"unused-secret".to_owned()), "{:?}", told());
+    // A file that can't be read may declare the machine.
+    put(&lab, "proxy.kdl", b"");
+    let machines = std::fs::read_to_string(lab.join("machines.kdl")).expect("a file");
+    put(&lab, "machines.kdl", machines.replace("\"192.168.1.10\"", "192.168.1.10").as_bytes());
+    assert_eq!(told(), ["unquoted-text"]);
 }
 
 /// Runs the program at a terminal of 80 columns.
