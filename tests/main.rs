@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests set up and look at real folders")]
 
 mod accepted;
+mod any_lab;
 mod cli;
 mod consumers;
 mod diagnostics;

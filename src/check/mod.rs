@@ -18,6 +18,7 @@ mod guest_id_twice;
 mod host_port_twice;
 mod memory_overcommit;
 mod mount_twice;
+mod name_too_long;
 mod networks_overlap;
 mod route_twice;
 mod scrape_without_exporter;
@@ -58,6 +59,7 @@ pub static RULES: &[&Rule] = &[
     &host_port_twice::RULE,
     &memory_overcommit::RULE,
     &mount_twice::RULE,
+    &name_too_long::RULE,
     &networks_overlap::RULE,
     &route_twice::RULE,
     &scrape_without_exporter::RULE,

@@ -16,6 +16,12 @@ pub enum Type {
     Text,
     /// A name: lower-case letters, digits and hyphens, a letter first, at most 40.
     Name,
+    /// A version: letters, digits, `.`, `_` and `-`, no number longer than six digits.
+    Version,
+    /// An IANA time zone.
+    Timezone,
+    /// A word without blanks: an interface, a storage, a PCI address.
+    Word,
     /// `#true` or `#false`.
     Bool,
     /// A whole number.
@@ -66,6 +72,9 @@ impl Type {
         match self {
             Self::Text => "text".into(),
             Self::Name => "a name (lower-case letters, digits and hyphens)".into(),
+            Self::Version => "a version such as `\"2026.1.3\"`".into(),
+            Self::Timezone => "a time zone such as `\"Europe/Brussels\"`".into(),
+            Self::Word => "a word without blanks: letters, digits and `._:/@+-`".into(),
             Self::Bool => "`#true` or `#false`".into(),
             Self::Integer => "a whole number".into(),
             Self::Number => "a number".into(),
@@ -137,6 +146,9 @@ impl Type {
             Self::Text => keep(!text.contains('\0'), text),
             Self::Any | Self::Expression => Some(Value::Text(text)),
             Self::Name => keep(is_name(&text), text),
+            Self::Version => keep(is_version(&text), text),
+            Self::Timezone => keep(is_timezone(&text), text),
+            Self::Word => keep(is_word(&text), text),
             Self::Secret | Self::Entity(_) => keep(!text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control), text),
             Self::Size => Size::parse(&text).map(Value::Size),
             Self::Duration => Duration::parse(&text).map(Value::Duration),
@@ -159,6 +171,26 @@ impl Type {
 fn is_name(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.len() <= 40 && text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(valid) && !text.ends_with('-')
+}
+
+fn is_version(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    // Releases are put in order by the numbers of their versions, and each has room for six digits.
+    let numbers = text.split(|character: char| !character.is_ascii_digit());
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.len() <= 40
+        && text.bytes().all(valid)
+        && numbers.map(str::len).all(|length| length <= 6)
+}
+
+fn is_timezone(text: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte));
+    text.len() <= 64 && text.starts_with(|first: char| first.is_ascii_uppercase()) && text.split('/').all(part)
+}
+
+fn is_word(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte);
+    !text.is_empty() && text.len() <= 200 && text.bytes().all(valid) && !text.starts_with('-')
 }
 
 fn is_owner(text: &str) -> bool {

@@ -31,3 +31,8 @@ fn accepted(lab: &str) {
 fn monitoring() {
     accepted("tests/cases/monitoring");
 }
+
+#[test]
+fn media_server_home() {
+    accepted("modules/labs/media-server-home");
+}

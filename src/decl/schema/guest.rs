@@ -36,7 +36,7 @@ static DISK: NodeSchema = NodeSchema::new("disk", "A disk of the guest; the firs
     .arguments(&[NAME])
     .properties(&[
         required("size", Type::Size, "Its size."),
-        optional("storage", Type::Text, "The host's storage for it. Default: the guest's."),
+        optional("storage", Type::Word, "The host's storage for it. Default: the guest's."),
     ]);
 static PASSTHROUGH: NodeSchema =
     NodeSchema::new("passthrough", "A device or GPU of the host that the guest gets for itself.", "passthrough igpu")
@@ -46,10 +46,10 @@ static IMAGE: NodeSchema = NodeSchema::new(
     "The image or template that it starts from. Default: the one of its system.",
     "image \"local:import/debian-13.qcow2\"",
 )
-.arguments(&[required("image", Type::Text, "A volume of the host.")]);
+.arguments(&[required("image", Type::Word, "A volume of the host.")]);
 static STORAGE: NodeSchema = NodeSchema::new("storage", "The host's storages.", "storage local-lvm snippets=local")
-    .arguments(&[required("disks", Type::Text, "The storage for disks. Default: `local-lvm`.")])
-    .properties(&[optional("snippets", Type::Text, "The storage that may hold snippets. Default: `local`.")]);
+    .arguments(&[required("disks", Type::Word, "The storage for disks. Default: `local-lvm`.")])
+    .properties(&[optional("snippets", Type::Word, "The storage that may hold snippets. Default: `local`.")]);
 static BOOT: NodeSchema = NodeSchema::new("boot", "Whether and when it starts with the host.", "boot #true order=1")
     .arguments(&[required("on-boot", Type::Bool, "Whether it starts with the host. Default: `#true`.")])
     .properties(&[optional("order", Type::Integer, "Its place in the order of starting.")]);

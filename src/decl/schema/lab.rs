@@ -38,7 +38,7 @@ static EDITION: NodeSchema = NodeSchema::new("edition", "The edition of the lang
 
 static LAB: NodeSchema = NodeSchema::new("lab", "Names the lab; stands once.", "lab home version=\"2026.1\" { domain \"example.org\"; }")
     .arguments(&[NAME])
-    .properties(&[required("version", Type::Text, "The version of the release, numbers with dots between them: `2026.1.3`.")])
+    .properties(&[required("version", Type::Version, "The version of the release, numbers with dots between them: `2026.1.3`.")])
     .children(&[&[once(&DOMAIN), once(&TIMEZONE), once(&EMAIL), many(&SELECT)]]);
 static DOMAIN: NodeSchema = NodeSchema::new("domain", "The public domain of the lab.", "domain \"example.org\"").arguments(&[required(
     "domain",
@@ -47,7 +47,7 @@ static DOMAIN: NodeSchema = NodeSchema::new("domain", "The public domain of the 
 )]);
 static TIMEZONE: NodeSchema =
     NodeSchema::new("timezone", "The IANA time zone of every machine. Default: `Etc/UTC`.", "timezone \"Europe/Brussels\"")
-        .arguments(&[required("timezone", Type::Text, "An IANA name.")]);
+        .arguments(&[required("timezone", Type::Timezone, "An IANA name.")]);
 static EMAIL: NodeSchema = NodeSchema::new("email", "Whom certificate authorities write to.", "email \"me@example.org\"")
     .arguments(&[required("address", Type::Mail, "A mail address.")]);
 static SELECT: NodeSchema = NodeSchema::new("select", "Makes profiles active: the variant of the lab to build.", "select small")

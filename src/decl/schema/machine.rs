@@ -28,7 +28,7 @@ pub static HOST: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     required("kind", Type::Enum(&["proxmox", "debian", "unmanaged"]), "What it is."),
-    optional("version", Type::Text, "The version of its system: `8.4` of Proxmox VE."),
+    optional("version", Type::Version, "The version of its system: `8.4` of Proxmox VE."),
     optional("arch", Type::Enum(&["amd64", "arm64"]), "Its processor's architecture. Default: `amd64`."),
 ])
 .children(&[HOST_FIELDS, MACHINE_FIELDS]);
@@ -49,13 +49,13 @@ static RESERVE: NodeSchema =
         .properties(&[required("memory", Type::Size, "Memory that no guest gets.")]);
 static GPU: NodeSchema = NodeSchema::new("gpu", "A GPU, to use or to pass through.", "gpu igpu pci=\"0000:00:02.0\"")
     .arguments(&[NAME])
-    .properties(&[optional("pci", Type::Text, "Its PCI address, as `lspci -D` prints it.")]);
+    .properties(&[optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it.")]);
 static DEVICE: NodeSchema =
     NodeSchema::new("device", "A device that guests or services may get.", "device zigbee path=\"/dev/serial/by-id/usb-zigbee\"")
         .arguments(&[NAME])
         .properties(&[
             optional("path", Type::Path, "Its stable device node."),
-            optional("pci", Type::Text, "Its PCI address, as `lspci -D` prints it."),
+            optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it."),
         ]);
 static DISK: NodeSchema =
     NodeSchema::new("disk", "A disk.", "disk nvme device=\"/dev/disk/by-id/nvme-X\" size=(size)\"256GB\"").arguments(&[NAME]).properties(
@@ -80,7 +80,7 @@ static DATASET: NodeSchema =
             optional("compression", Type::Enum(&["on", "off", "lz4", "zstd", "zle", "gzip"]), "The compression. Default: `lz4`."),
             optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
             optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: below the pool."),
-            optional("owner", Type::Text, "The owner of its folder, `uid:gid`."),
+            optional("owner", Type::Word, "The owner of its folder, `uid:gid`."),
         ])
         .children(&[&[once(&SNAPSHOTS)]]);
 static SNAPSHOTS: NodeSchema = NodeSchema::new("snapshots", "How many snapshots of each age are kept.", "snapshots hourly=24 daily=7")
@@ -120,10 +120,10 @@ static ADDRESS: NodeSchema =
             required("address", Type::Address, "The address in it."),
         ])
         .properties(&[
-            optional("nic", Type::Text, "The network interface, on bare metal."),
+            optional("nic", Type::Word, "The network interface, on bare metal."),
             optional(
                 "bridge",
-                Type::Text,
+                Type::Word,
                 "On a host the bridge that it makes, on a guest the one it is plugged into. Default: the host's.",
             ),
         ]);

@@ -1,0 +1,33 @@
+//! Names that leave no room for the paths of a bundle.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds machines whose name and the lab's are too long together.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+/// Leaves 50 bytes of the 100 that every tar knows for the path below `payload/`.
+const LONGEST: usize = 28;
+
+static CODE: Code = Code {
+    name: "name-too-long",
+    severity: Severity::Error,
+    summary: "the lab's name and a machine's are too long together",
+    explain: "Both names are part of every path in the machine's archive, and a path has at most 100 bytes there, so that every tar can read it. Together they may have 28.\n\nShorten one of them.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let lab = &plan.model.lab;
+    for machine in &plan.model.machines {
+        let length = lab.name.len() + machine.name.len();
+        if length > LONGEST {
+            diagnostics.push(
+                Diagnostic::new(&CODE, machine.span, format!("`{}` and `{}` have {length} letters together", lab.name, machine.name))
+                    .label(lab.span, "the lab's name is the other part")
+                    .help(format!("{LONGEST} are left for both: shorten one of them"))
+                    .on(machine.name.clone()),
+            );
+        }
+    }
+}

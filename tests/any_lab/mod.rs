@@ -1,0 +1,51 @@
+//! Whatever a lab says, labwright builds it or explains what is wrong: never a panic, never a file that breaks.
+
+mod hostile;
+mod mutated;
+
+use std::path::Path;
+
+use labwright::compile;
+use labwright::diag::Diagnostics;
+use labwright::diag::render::{Format, Style, render};
+use labwright::plan::build::plan;
+use labwright::source::{Layer, SourceFile, Sources, read_lab};
+
+/// Returns the lab's own files of a shipped lab.
+fn shipped(lab: &str) -> Vec<SourceFile> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs").join(lab);
+    let sources = read_lab(&folder).expect("the lab can be read");
+    sources.files().map(|(_, file)| file.clone()).filter(|file| file.layer != Layer::Builtin).collect()
+}
+
+/// Emits every file of a lab, or returns what it says is wrong.
+fn emit(files: Vec<SourceFile>) -> Result<(), String> {
+    let sources = Sources::with_standard_library(files);
+    let checked = compile::check(&sources);
+    let said = |found: &Diagnostics| render(found, &sources, Format::Text, Style::default());
+    let Some(model) = checked.model.filter(|_| !checked.diagnostics.has_errors()) else { return Err(said(&checked.diagnostics)) };
+    let found = compile::check_templates(&plan(&model), &sources);
+    if found.has_errors() { Err(said(&found)) } else { Ok(()) }
+}
+
+/// Builds a lab to its end, or returns what it says is wrong.
+fn build(files: Vec<SourceFile>) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let sources = Sources::with_standard_library(files);
+    let checked = compile::check(&sources);
+    let said = |found: &Diagnostics| render(found, &sources, Format::Text, Style::default());
+    let Some(model) = checked.model.filter(|_| !checked.diagnostics.has_errors()) else {
+        assert!(checked.diagnostics.has_errors(), "no lab and no error");
+        return Err(said(&checked.diagnostics));
+    };
+    let kept = std::sync::Mutex::new(Vec::new());
+    let built = compile::bundles(&plan(&model), &sources, |bundle| {
+        kept.lock().expect("no thread fails").push((bundle.file_name(), bundle.archive.clone()));
+        Ok::<_, std::convert::Infallible>(bundle.into())
+    });
+    match built {
+        Ok(_) => Ok(kept.into_inner().expect("no thread fails")),
+        Err(compile::Failure::Findings(found)) => Err(said(&found)),
+        Err(compile::Failure::Bundle(problem)) => Err(problem),
+        Err(compile::Failure::Write(never)) => match never {},
+    }
+}
