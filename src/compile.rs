@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use crate::artifact::Artifacts;
 use crate::bundle::release::{self, Accepted, MachineFacts, Packed, ReleaseFacts};
 use crate::bundle::{Bundle, Identity, Packer, ids};
 use crate::decl::{Block, decode, layer, schema};
-use crate::diag::{Diagnostics, Severity, place};
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity, place};
 use crate::emit::{self, Context, Shared};
 use crate::model::{MachineId, Model};
 use crate::plan::{FlowSource, Plan, build::plan};
@@ -117,17 +118,39 @@ pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<B
     layer::join_modules(blocks.into_iter().filter(|block| block.schema.name == "module").collect(), diagnostics)
 }
 
-/// Finds what only emitting shows: faults in the templates of the lab's own modules.
+/// Lists the codes of this file.
+pub static CODES: &[&Code] = &[&UNPACKABLE];
+
+static UNPACKABLE: Code = Code {
+    name: "bundle-unpackable",
+    severity: Severity::Error,
+    summary: "a machine's files can't be packed",
+    explain: "Every path of a bundle, the names of lab, machine and service included, has at most 100 bytes, so that every tar can read it; and no two paths differ in case alone, so that every disk can hold them.\n\nShorten the name of the lab, the machine or the service.",
+};
+
+/// Emits one machine's files, or says what is wrong with them.
+fn emit_files(context: &Context<'_>) -> Result<Artifacts, Diagnostics> {
+    let mut found = Diagnostics::default();
+    let artifacts = emit::emit(context, &mut found);
+    if let Err(error) = crate::bundle::check(&identity(context), &artifacts) {
+        let help = "shorten the name of the lab, the machine or the service";
+        found.push(Diagnostic::new(&UNPACKABLE, context.this().span, error.to_string()).help(help).on(error.whose));
+    }
+    if found.has_errors() { Err(found) } else { Ok(artifacts) }
+}
+
+fn identity(context: &Context<'_>) -> Identity {
+    let lab = &context.model().lab;
+    Identity { lab: lab.name.clone(), machine: context.this().name.clone(), version: lab.version.clone() }
+}
+
+/// Finds what only emitting shows: faults in the templates of the lab's own modules, paths that no archive can hold.
 pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
     let shared = Shared::default();
     let machines: Vec<MachineId> = plan.model.machines().map(|(machine, _)| machine).collect();
     let found: Vec<Diagnostics> = machines
         .into_par_iter()
-        .map(|machine| {
-            let mut found = Diagnostics::default();
-            emit::emit(&Context { plan, machine, sources, shared: &shared }, &mut found);
-            found
-        })
+        .map(|machine| emit_files(&Context { plan, machine, sources, shared: &shared }).err().unwrap_or_default())
         .collect();
     let mut all = Diagnostics::default();
     for found in found {
@@ -153,14 +176,8 @@ pub fn bundles<E: Send>(
         .into_par_iter()
         .map(|(index, name)| {
             let context = Context { plan, machine: MachineId::at(index), sources, shared: &shared };
-            let mut found = Diagnostics::default();
-            let artifacts = emit::emit(&context, &mut found);
-            if found.has_errors() {
-                return Err(Failure::Findings(found));
-            }
-            let lab = &plan.model.lab;
-            let identity = Identity { lab: lab.name.clone(), machine: name.to_owned(), version: lab.version.clone() };
-            let bundle = packer.pack(&identity, &artifacts).map_err(|error| Failure::Bundle(error.to_string()))?;
+            let artifacts = emit_files(&context).map_err(Failure::Findings)?;
+            let bundle = packer.pack(&identity(&context), &artifacts).map_err(|error| Failure::Bundle(error.to_string()))?;
             Ok((name.to_owned(), write(bundle).map_err(Failure::Write)?))
         })
         .collect();

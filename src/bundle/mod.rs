@@ -82,6 +82,13 @@ impl fmt::Display for BundleError {
 
 impl std::error::Error for BundleError {}
 
+/// Says why artifacts can't become a bundle, without packing them.
+pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleError> {
+    let root = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&"0".repeat(64)));
+    let paths = artifacts.files.keys().map(String::as_str);
+    names::check_paths(&root, paths).map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
+}
+
 /// Returns the mode of a file of a bundle; the path alone decides.
 pub fn mode_of(path: &str) -> u32 {
     let script = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "sh");

@@ -4,10 +4,10 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::plan::Plan;
 
-/// Finds machines whose name and the lab's are too long together.
+/// Finds machines whose name is too long together with the lab's.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-/// Leaves 50 bytes of the 100 that every tar knows for the path below `payload/`.
+/// Leaves 49 bytes of the 100 that every tar knows for the path below `payload/`.
 const LONGEST: usize = 28;
 
 static CODE: Code = Code {

@@ -1,7 +1,7 @@
 //! The list of every code that labwright knows, in one place; each is defined beside what raises it.
 
 use super::Code;
-use crate::{check, cli, decl, emit, resolve, source, syntax};
+use crate::{check, cli, compile, decl, emit, resolve, source, syntax};
 
 /// Lists every code, grouped by the stage that raises it.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
@@ -11,6 +11,7 @@ pub static ALL: &[&[&Code]] = &[
     decl::codes::CODES,
     resolve::codes::CODES,
     check::accept::CODES,
+    compile::CODES,
     cli::codes::CODES,
     emit::service_files::CODES,
     emit::grafana::CODES,

@@ -14,7 +14,7 @@ const HOSTILE: &[&str] = &[
     r#""{{ 7 * 7 }} {% raw %} {# x #}""#,
     r#""%n %h %% %s""#,
     r#""!!python/object:x &a *a | > # - ? [] {}""#,
-    r#""'; drop table x; -- \\""#,
+    r#""'; drop \\ table x; --""#,
     r#""</script><img src=x>|a|""#,
     r#""ünïcödé ✓ 日本""#,
     r#""-rf --help""#,

@@ -159,5 +159,8 @@ fn is_oneshot(file: &Artifact) -> bool {
 
 /// Returns a unit's name as the name of a step may spell it.
 fn step_name(unit: &str) -> String {
-    unit.chars().map(|character| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '-' }).collect()
+    unit.trim_start_matches("labwright-")
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '-' })
+        .collect()
 }
