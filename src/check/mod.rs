@@ -3,8 +3,10 @@
 //! A rule reads the plan and adds findings; it repairs nothing and knows no other rule.
 
 pub mod accept;
+mod acme_private_domain;
 mod address_twice;
 mod admin_exposed;
+mod advisory;
 mod alert_expression_broken;
 mod backup_repository_too_small;
 mod backup_same_disk;
@@ -12,10 +14,16 @@ mod container_name_twice;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
+<<<<<<< HEAD
 mod database_without_dump;
+=======
+mod database_shared;
+>>>>>>> d5bf5c0 (Find retired images, variables without effect, limits below need, versions that disagree, shared databases, public certificates of private names)
 mod disk_overcommit;
 mod guest_id_twice;
 mod host_port_twice;
+mod images_disagree;
+mod memory_below_need;
 mod memory_overcommit;
 mod mount_twice;
 mod name_too_long;
@@ -26,6 +34,7 @@ mod share_transport_unsupported;
 mod state_without_backup;
 mod unpinned_image;
 mod unused_secret;
+mod variable_without_effect;
 mod vpn_reaches_nothing;
 mod zone_inside_trusted_cidr;
 
@@ -44,8 +53,10 @@ pub struct Rule {
 /// Lists the rules. Order does not matter.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static RULES: &[&Rule] = &[
+    &acme_private_domain::RULE,
     &address_twice::RULE,
     &admin_exposed::RULE,
+    &advisory::RULE,
     &alert_expression_broken::RULE,
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
@@ -53,10 +64,16 @@ pub static RULES: &[&Rule] = &[
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
+<<<<<<< HEAD
     &database_without_dump::RULE,
+=======
+    &database_shared::RULE,
+>>>>>>> d5bf5c0 (Find retired images, variables without effect, limits below need, versions that disagree, shared databases, public certificates of private names)
     &disk_overcommit::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,
+    &images_disagree::RULE,
+    &memory_below_need::RULE,
     &memory_overcommit::RULE,
     &mount_twice::RULE,
     &name_too_long::RULE,
@@ -67,6 +84,7 @@ pub static RULES: &[&Rule] = &[
     &state_without_backup::RULE,
     &unpinned_image::RULE,
     &unused_secret::RULE,
+    &variable_without_effect::RULE,
     &vpn_reaches_nothing::RULE,
     &zone_inside_trusted_cidr::RULE,
 ];

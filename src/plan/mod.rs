@@ -90,41 +90,6 @@ pub struct ZoneAddresses {
     pub exclude: Vec<IpNet>,
 }
 
-impl ZoneAddresses {
-    /// Lists the prefixes that it is made of, none of which overlaps another, for readers that know no exceptions.
-    ///
-    /// The most specific prefix decides; one that stands on both sides is out.
-    pub fn disjoint(&self) -> Vec<IpNet> {
-        let whole = [IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())];
-        let mut list = Vec::new();
-        for prefix in whole {
-            let rules = self.include.iter().map(|rule| (rule, true)).chain(self.exclude.iter().map(|rule| (rule, false)));
-            let mut rules: Vec<(IpNet, bool)> =
-                rules.map(|(rule, inside)| (*rule, inside)).filter(|(rule, _)| prefix.contains(rule)).collect();
-            rules.sort_by_key(|(rule, inside)| (rule.prefix_len(), !*inside));
-            divide(prefix, false, &rules, &mut list);
-        }
-        list
-    }
-}
-
-/// Adds the parts of `prefix` that are inside; `rules` are those below it, wider ones first.
-fn divide(prefix: IpNet, mut inside: bool, rules: &[(IpNet, bool)], list: &mut Vec<IpNet>) {
-    for (_, decided) in rules.iter().filter(|(rule, _)| *rule == prefix) {
-        inside = *decided;
-    }
-    let below: Vec<(IpNet, bool)> = rules.iter().filter(|(rule, _)| *rule != prefix).copied().collect();
-    if below.iter().all(|(_, decided)| *decided == inside) {
-        list.extend(inside.then_some(prefix));
-        return;
-    }
-    let Ok(halves) = prefix.subnets(prefix.prefix_len() + 1) else { return };
-    for half in halves {
-        let below: Vec<(IpNet, bool)> = below.iter().filter(|(rule, _)| half.contains(rule)).copied().collect();
-        divide(half, inside, &below, list);
-    }
-}
-
 /// Allows connections to one port of one machine from one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flow {

@@ -81,14 +81,13 @@ fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[ModuleDefinit
         module.block.child("formerly").is_some_and(|names| names.arguments.iter().any(|former| former.text() == Some(text)))
     };
     let current = modules.binary_search_by(|module| module.block.key().cmp(text)).ok();
-    let index = match current.or_else(|| modules.iter().position(had)) {
-        Some(index) => index,
-        None => return names::find("module", name, modules, |module| module.block.key(), diagnostics),
+    let Some(index) = current.or_else(|| modules.iter().position(had)) else {
+        return names::find("module", name, modules, |module| module.block.key(), diagnostics);
     };
     let module = modules[index].block;
     if current.is_none() {
         diagnostics.push(
-            Diagnostic::new(&codes::RENAMED_MODULE, name.span, format!("`{text}` is now called `{}`", module.key()))
+            Diagnostic::new(&codes::RENAMED_MODULE, name.span, format!("`{}` has taken the place of `{text}`", module.key()))
                 .help(format!("write `module={}`", module.key()))
                 .on(block.key()),
         );

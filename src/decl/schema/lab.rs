@@ -53,12 +53,19 @@ static EMAIL: NodeSchema = NodeSchema::new("email", "Whom certificate authoritie
 static SELECT: NodeSchema = NodeSchema::new("select", "Makes profiles active: the variant of the lab to build.", "select small")
     .rest(required("profile", Type::Entity("profile"), "A profile's name."));
 
-static ADMIN: NodeSchema =
-    NodeSchema::new("admin", "A person's account on every machine.", "admin ada { ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }")
-        .arguments(&[required("name", Type::Name, "The account's name.")])
-        .children(&[&[many(&SSH_KEY)]]);
-static SSH_KEY: NodeSchema = NodeSchema::new("ssh-key", "A public key that may log in.", "ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"")
-    .arguments(&[required("key", Type::Text, "A line of `authorized_keys`.")]);
+static ADMIN: NodeSchema = NodeSchema::new(
+    "admin",
+    "A person's account on every machine.",
+    "admin ada { ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }",
+)
+.arguments(&[required("name", Type::Name, "The account's name.")])
+.children(&[&[many(&SSH_KEY)]]);
+static SSH_KEY: NodeSchema = NodeSchema::new(
+    "ssh-key",
+    "A public key that may log in.",
+    "ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"",
+)
+.arguments(&[required("key", Type::Text, "A line of `authorized_keys`.")]);
 
 static NETWORK: NodeSchema = NodeSchema::new(
     "network",

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::emit::Context;
 use crate::model::{Arch, EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
-use crate::plan::{Plan, RoutePlan, Scrape, secret_path, way};
+use crate::plan::{CidrSet, Plan, RoutePlan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
 struct LabView<'p> {
@@ -145,7 +145,11 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
     // Many routes are open to the same zones, whose prefixes take a while to divide.
     let mut prefixes: BTreeMap<&[ZoneId], Vec<String>> = BTreeMap::new();
     for route in &plan.routes {
-        prefixes.entry(&route.from).or_insert_with(|| route.access.disjoint().iter().map(ToString::to_string).collect());
+        prefixes.entry(&route.from).or_insert_with(|| {
+            let zones: Vec<CidrSet> =
+                route.from.iter().map(|zone| plan.zone(*zone)).map(|zone| CidrSet::new(&zone.include, &zone.exclude)).collect();
+            CidrSet::union(&zones).prefixes().iter().map(ToString::to_string).collect()
+        });
     }
     view(LabView {
         name: &info.name,

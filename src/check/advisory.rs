@@ -1,0 +1,194 @@
+//! What has become of programs: retired, renamed, past the end of their life, no longer fitting others.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds containers whose image nobody should start any more.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "image-retired",
+    severity: Severity::Warning,
+    summary: "an image was retired or renamed, or its program has reached the end of its life",
+    explain: "Nobody repairs what is found in it, and some day it can't be pulled any more. The finding says since when, what takes its place, and where that is written.\n\n```kdl\nmodule logs { container logs { image \"docker.io/grafana/promtail:3.5.1\"; }; }\n```\n\nUse what has taken its place.",
+};
+
+/// Is what has become of an image.
+struct Advisory {
+    /// The repository without its registry; with a slash at its end, every one below it.
+    repository: &'static str,
+    /// The tags that it is about.
+    tags: fn(&str) -> bool,
+    /// Since when, as far as the source tells.
+    since: &'static str,
+    /// What happened.
+    what: &'static str,
+    /// What to do.
+    instead: &'static str,
+    /// Where it is written.
+    source: &'static str,
+}
+
+const fn any(_: &str) -> bool {
+    true
+}
+
+const fn all_tags(
+    repository: &'static str,
+    since: &'static str,
+    what: &'static str,
+    instead: &'static str,
+    source: &'static str,
+) -> Advisory {
+    Advisory { repository, tags: any, since, what, instead, source }
+}
+
+const READARR: (&str, &str, &str) = (
+    "Readarr is retired: its metadata is gone, and its images with it",
+    "look after books with another program",
+    "https://github.com/Readarr/Readarr",
+);
+const SEERR: (&str, &str, &str) = (
+    "Overseerr and Jellyseerr have become one program, Seerr",
+    "use the module `seerr`, which takes over the configuration folder of either",
+    "https://docs.seerr.dev/migration-guide",
+);
+
+/// Lists the advisories, by repository.
+static ADVISORIES: &[Advisory] = &[
+    all_tags(
+        "bitnami/",
+        "2025-08-28",
+        "Bitnami's public images are no longer updated, and those of older versions have moved away",
+        "use the program's own image",
+        "https://github.com/bitnami/containers/issues/83267",
+    ),
+    all_tags(
+        "bitwarden/self-host",
+        "2025-12",
+        "the unified image is now called Bitwarden Lite",
+        "use `ghcr.io/bitwarden/lite`, or the module `vaultwarden`",
+        "https://bitwarden.com/help/install-and-deploy-lite/",
+    ),
+    all_tags(
+        "containrrr/watchtower",
+        "2025-12-17",
+        "Watchtower is archived and does not speak to current versions of Docker",
+        "use the module `diun`, which tells of new versions and leaves the rest to a release",
+        "https://github.com/containrrr/watchtower",
+    ),
+    all_tags("fallenbagel/jellyseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags(
+        "grafana/agent",
+        "2025-11-01",
+        "Grafana Agent has reached the end of its life",
+        "use the module `alloy`",
+        "https://grafana.com/docs/loki/latest/setup/migrate/migrate-to-alloy/",
+    ),
+    all_tags(
+        "grafana/promtail",
+        "2026-03-02",
+        "Promtail has reached the end of its life",
+        "use the module `alloy`",
+        "https://grafana.com/docs/loki/latest/send-data/promtail/",
+    ),
+    all_tags("hotio/overseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags("hotio/readarr", "2025-06-27", READARR.0, READARR.1, READARR.2),
+    Advisory {
+        repository: "immich-app/postgres",
+        tags: |tag| !tag.contains("vectorchord"),
+        since: "2026-06-09",
+        what: "Immich 3 needs VectorChord in its database, which this image lacks",
+        instead: "use a tag with `vectorchord` in it, and read Immich's page on the way there first",
+        source: "https://immich.app/blog/v3-migration",
+    },
+    all_tags("linuxserver/overseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags("linuxserver/readarr", "2025-06-27", READARR.0, READARR.1, READARR.2),
+    all_tags(
+        "minio/minio",
+        "2025-10",
+        "MinIO no longer publishes images of its free edition",
+        "build the image yourself, or use another store",
+        "https://github.com/minio/minio/issues/21647",
+    ),
+    Advisory {
+        repository: "postgres",
+        tags: |tag| version(tag).is_some_and(|major| major <= 13),
+        since: "2025-11-13",
+        what: "PostgreSQL 13 and older have reached the end of their life",
+        instead: "dump the database, and bring it back in a newer version",
+        source: "https://www.postgresql.org/support/versioning/",
+    },
+    all_tags("sctx/overseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags(
+        "tensorchord/pgvecto-rs",
+        "2026-06-09",
+        "pgvecto.rs is no longer developed, and Immich 3 refuses it",
+        "use `ghcr.io/immich-app/postgres` with a tag of VectorChord, and read Immich's page on the way there first",
+        "https://immich.app/blog/v3-migration",
+    ),
+];
+
+/// Returns the number that a tag begins with.
+fn version(tag: &str) -> Option<u32> {
+    tag.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Splits an image's reference into its repository without registry, and its tag.
+pub fn repository(image: &str) -> (&str, &str) {
+    let name = image.split('@').next().unwrap_or(image);
+    let (path, tag) = match name.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, tag),
+        _ => (name, ""),
+    };
+    let path = match path.split_once('/') {
+        Some((registry, rest)) if registry.contains(['.', ':']) => rest,
+        _ => path,
+    };
+    (path.strip_prefix("library/").unwrap_or(path), tag)
+}
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for container in &service.containers {
+            let (repository, tag) = repository(&container.image.value);
+            let fits = |advisory: &&Advisory| {
+                let inside = advisory.repository.ends_with('/') && repository.starts_with(advisory.repository);
+                (inside || advisory.repository == repository) && (advisory.tags)(tag)
+            };
+            let Some(advisory) = ADVISORIES.iter().find(fits) else { continue };
+            let written = service.option_spans.contains_key("image");
+            let span = if written { container.image.span } else { service.span };
+            diagnostics.push(
+                Diagnostic::new(&CODE, span, format!("`{}`: {}", container.image.value, advisory.what))
+                    .caption(format!("since {}", advisory.since))
+                    .label(container.span, format!("the image of container `{}`", container.name))
+                    .help(format!("{}; see {}", advisory.instead, advisory.source))
+                    .on(service.name.clone()),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ADVISORIES, repository};
+
+    #[test]
+    fn a_repository_is_known_whatever_registry_it_comes_from() {
+        for image in ["docker.io/library/postgres:13.2", "postgres:13.2", "mirror.example:5000/library/postgres:13.2@sha256:0"] {
+            assert_eq!(repository(image), ("postgres", "13.2"));
+        }
+        assert_eq!(repository("lscr.io/linuxserver/readarr"), ("linuxserver/readarr", ""));
+    }
+
+    #[test]
+    fn advisories_are_sorted_dated_and_have_a_source() {
+        assert!(ADVISORIES.windows(2).all(|pair| pair[0].repository < pair[1].repository));
+        for advisory in ADVISORIES {
+            assert!(advisory.since.len() >= 7 && advisory.since.starts_with("20"), "{}", advisory.repository);
+            assert!(advisory.source.starts_with("https://"), "{}", advisory.repository);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Databases that two services write.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{Service, State};
+use crate::plan::Plan;
+use crate::plan::backups::store_of;
+use crate::plan::build::is_below;
+
+/// Finds folders with a database in them that are also in the folders of another service, on whatever machine.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "database-shared",
+    severity: Severity::Error,
+    summary: "two services keep a database in one folder",
+    explain: "PostgreSQL and SQLite take their files for their own. Two programs that write them, perhaps from two machines that share a dataset, leave nothing that either can read.\n\n```kdl\nservice photos module=immich on=a { database-folder \"/mnt/postgres\"; uploads \"/mnt/photos\"; database-password (secret)photos; }\nservice more module=immich on=b { database-folder \"/mnt/postgres\"; uploads \"/mnt/more\"; database-password (secret)photos; }\n```\n\nGive each a folder of its own.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    let mut stores: BTreeMap<_, Vec<(String, &Service, &State)>> = BTreeMap::new();
+    for service in &model.services {
+        for state in service.states.iter().filter(|state| state.local_disk) {
+            let (store, below) = store_of(model, service.machine, &state.path);
+            stores.entry(store).or_default().push((below, service, state));
+        }
+    }
+    for states in stores.values_mut() {
+        states.sort_by(|a, b| (&a.0, &a.1.name, &a.2.name).cmp(&(&b.0, &b.1.name, &b.2.name)));
+        let mut outer: Option<&(String, &Service, &State)> = None;
+        for inner in states.iter() {
+            let Some((_, owner, held)) = outer.filter(|(folder, ..)| is_below(&inner.0, folder) && !folder.is_empty()) else {
+                outer = Some(inner);
+                continue;
+            };
+            let (_, service, state) = inner;
+            if service.name == owner.name {
+                continue;
+            }
+            diagnostics.push(
+                Diagnostic::new(
+                    &CODE,
+                    service.span,
+                    format!("`{}` of `{}` is in the folder of `{}` of `{}`", state.name, service.name, held.name, owner.name),
+                )
+                .caption(format!("keeps a database in `{}`", state.path))
+                .label(owner.span, format!("keeps one in `{}`", held.path))
+                .help("give each a folder of its own")
+                .on(service.name.clone()),
+            );
+        }
+    }
+}

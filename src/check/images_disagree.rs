@@ -1,0 +1,45 @@
+//! Parts of one program in different versions.
+
+use super::Rule;
+use super::advisory::repository;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds services whose containers must be of one version and are not.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "images-disagree",
+    severity: Severity::Warning,
+    summary: "parts of one program have different versions",
+    explain: "A program in several containers is released as one: its parts speak to each other in ways that change from version to version.\n\n```kdl\nservice immich on=box { image \"ghcr.io/immich-app/immich-server:v3.2.0\"; uploads \"/srv/photos\"; database-password (secret)photos; }\n```\n\nGive the other image the same version: here `machine-learning-image`.",
+};
+
+/// Lists repositories that are released together, besides an image that stands twice.
+static TOGETHER: &[(&str, &str)] = &[("immich-app/immich-server", "immich-app/immich-machine-learning")];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for (index, first) in service.containers.iter().enumerate() {
+            for second in service.containers.iter().skip(index + 1) {
+                let ((one, version), (other, other_version)) = (repository(&first.image.value), repository(&second.image.value));
+                let together = one == other || TOGETHER.contains(&(one, other)) || TOGETHER.contains(&(other, one));
+                if !together || release(version) == release(other_version) {
+                    continue;
+                }
+                diagnostics.push(
+                    Diagnostic::new(&CODE, service.span, format!("`{}` has parts of version {version} and {other_version}", service.name))
+                        .label(first.span, format!("`{}`", first.name))
+                        .label(second.span, format!("`{}`", second.name))
+                        .help("give both the same version")
+                        .on(service.name.clone()),
+                );
+            }
+        }
+    }
+}
+
+/// Returns a tag without what says how it was built: `v3.1.0-openvino` is version `v3.1.0`.
+fn release(tag: &str) -> &str {
+    tag.split('-').next().unwrap_or(tag)
+}

@@ -1,0 +1,56 @@
+//! Limits that a program can't live within.
+
+use super::Rule;
+use super::advisory::repository;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::Size;
+use crate::plan::Plan;
+
+/// Finds containers whose limit is below what their program needs to start.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "memory-below-need",
+    severity: Severity::Warning,
+    summary: "a container may use less memory than its program needs",
+    explain: "The kernel kills a container that reaches its limit, and it is started again, and so on. Some programs say how much they need to start at all.\n\n```kdl\nservice passwords module=bitwarden on=box { resources memory=\"512MiB\"; }\n```\n\nRaise the limit, or use a program that needs less: Vaultwarden does what Bitwarden's server does in a tenth of the memory.",
+};
+
+/// Is what a program says that it needs.
+struct Need {
+    repository: &'static str,
+    memory: Size,
+    source: &'static str,
+}
+
+const GIB: u64 = 1 << 30;
+
+/// Lists the needs, by repository.
+static NEEDS: &[Need] = &[
+    Need { repository: "bitwarden/mssql", memory: Size(2 * GIB), source: "https://bitwarden.com/help/install-on-premise-linux/" },
+    Need {
+        repository: "mssql/server",
+        memory: Size(2 * GIB),
+        source: "https://learn.microsoft.com/sql/linux/sql-server-linux-setup#system",
+    },
+];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for container in &service.containers {
+            let Some(limit) = container.resources.memory.as_ref().or(service.resources.memory.as_ref()) else { continue };
+            let name = repository(&container.image.value).0;
+            let Some(need) = NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory) else { continue };
+            diagnostics.push(
+                Diagnostic::new(
+                    &CODE,
+                    limit.span,
+                    format!("`{}` needs {} to start, and may use {}", container.name, need.memory, limit.value),
+                )
+                .label(service.span, "the service")
+                .help(format!("raise the limit, or use a program that needs less; see {}", need.source))
+                .on(service.name.clone()),
+            );
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Environment variables that a program does not read, or reads no more.
+
+use super::Rule;
+use super::advisory::repository;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{Container, Data};
+use crate::plan::Plan;
+
+/// Finds variables that guides name and that have no effect.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "variable-without-effect",
+    severity: Severity::Warning,
+    summary: "an environment variable that the program does not read",
+    explain: "A program passes over a variable that it does not know, so nothing says that the setting is not there. The table holds variables that plans and guides name for Immich and that never existed, or exist no more.\n\n```kdl\nraw compose.environment \"IMMICH_THUMBNAIL_WORKERS=2\"\n```\n\nThe finding says where the setting is.",
+};
+
+/// Is a variable that does nothing.
+struct Variable {
+    name: &'static str,
+    instead: &'static str,
+}
+
+/// Below this the images of Immich are found.
+const IMMICH: &str = "immich-app/";
+
+/// Lists the variables, by name. Source: <https://docs.immich.app/install/environment-variables> and <https://immich.app/blog/v3-migration>.
+static VARIABLES: &[Variable] = &[
+    Variable { name: "IMMICH_MACHINE_LEARNING_PING_TIMEOUT", instead: "it was removed in Immich 3; leave it out" },
+    Variable {
+        name: "IMMICH_MACHINE_LEARNING_WORKERS",
+        instead: "set `MACHINE_LEARNING_WORKERS` of the machine learning container, or limit its processors with `resources`",
+    },
+    Variable { name: "IMMICH_SERVER_URL", instead: "it was removed in Immich 1; leave it out" },
+    Variable {
+        name: "IMMICH_THUMBNAIL_WORKERS",
+        instead: "set the concurrency of the job in Immich's administration, or limit its processors with `resources`",
+    },
+    Variable { name: "IMMICH_WEB_URL", instead: "it was removed in Immich 1; leave it out" },
+    Variable { name: "MACHINE_LEARNING_PRELOAD__CLIP", instead: "write `MACHINE_LEARNING_PRELOAD__CLIP__TEXTUAL` and `…__VISUAL`" },
+    Variable {
+        name: "MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION",
+        instead: "write `MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION__DETECTION` and `…__RECOGNITION`",
+    },
+];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for container in service.containers.iter().filter(|container| repository(&container.image.value).0.starts_with(IMMICH)) {
+            let names = names(container);
+            for variable in VARIABLES.iter().filter(|variable| names.contains(&variable.name)) {
+                diagnostics.push(
+                    Diagnostic::new(&CODE, service.span, format!("`{}` has no effect on `{}`", variable.name, container.name))
+                        .label(container.span, "the container that is given it")
+                        .help(variable.instead)
+                        .on(service.name.clone()),
+                );
+            }
+        }
+    }
+}
+
+/// Lists the variables of a container, those of `raw compose.environment` among them.
+fn names(container: &Container) -> Vec<&str> {
+    let mut names: Vec<&str> = container.environment.iter().map(|variable| variable.name.as_str()).collect();
+    match container.raw.get("environment") {
+        Some(Data::Text(line)) => names.extend(line.split('=').next()),
+        Some(Data::List(lines)) => names.extend(lines.iter().filter_map(|line| line.as_text()?.split('=').next())),
+        _ => {}
+    }
+    names
+}
