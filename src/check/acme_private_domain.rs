@@ -41,7 +41,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
         diagnostics.push(
             Diagnostic::new(&CODE, route.span, format!("no public authority signs a certificate for `{}`", route.host))
-                .label(proxy.option_spans.get("certificates").copied().unwrap_or(proxy.span), format!("`{}` asks one", proxy.name))
+                .label(proxy.option_span("certificates"), format!("`{}` asks one", proxy.name))
                 .help(help(proxy))
                 .on(plan.model[route.service].name.clone()),
         );

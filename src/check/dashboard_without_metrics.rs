@@ -30,12 +30,13 @@ const NEEDS: &[(i64, Role, &str)] = &[
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for service in model.services.iter().filter(|service| service.has(Role::Grafana)) {
-        for id in service.option("dashboard").items().iter().filter_map(crate::model::Data::as_integer) {
+        for (index, id) in service.option("dashboard").items().iter().enumerate().filter_map(|(index, id)| Some((index, id.as_integer()?)))
+        {
             let Some((_, role, module)) = NEEDS.iter().find(|(known, ..)| *known == id) else { continue };
             if model.services.iter().any(|service| service.has(*role)) {
                 continue;
             }
-            let span = service.option_spans.get("dashboard").copied().unwrap_or(service.span);
+            let span = service.option_spans.get("dashboard").and_then(|spans| spans.get(index)).copied().unwrap_or(service.span);
             diagnostics.push(
                 Diagnostic::new(&CODE, span, format!("dashboard {id} shows what `{module}` measures, and the lab runs none"))
                     .help(format!("add `service {module} on={}`", model[service.machine].name))

@@ -14,11 +14,8 @@ mod container_name_twice;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
-<<<<<<< HEAD
-mod database_without_dump;
-=======
 mod database_shared;
->>>>>>> d5bf5c0 (Find retired images, variables without effect, limits below need, versions that disagree, shared databases, public certificates of private names)
+mod database_without_dump;
 mod disk_overcommit;
 mod guest_id_twice;
 mod host_port_twice;
@@ -64,11 +61,8 @@ pub static RULES: &[&Rule] = &[
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
-<<<<<<< HEAD
     &database_without_dump::RULE,
-=======
     &database_shared::RULE,
->>>>>>> d5bf5c0 (Find retired images, variables without effect, limits below need, versions that disagree, shared databases, public certificates of private names)
     &disk_overcommit::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,

@@ -23,7 +23,7 @@ pub struct Service {
     /// Every option with its value or default.
     pub options: BTreeMap<String, Data>,
     /// Where each option was given; options left at their default are not here.
-    pub option_spans: BTreeMap<String, Span>,
+    pub option_spans: BTreeMap<String, Vec<Span>>,
     /// What the language itself knows it as.
     pub roles: Vec<Role>,
     /// What it listens on.
@@ -73,6 +73,11 @@ impl Service {
     pub fn option(&self, name: &str) -> &Data {
         static NONE: Data = Data::None;
         self.options.get(name).unwrap_or(&NONE)
+    }
+
+    /// Returns the place where an option is given, or the service's where it is not.
+    pub fn option_span(&self, name: &str) -> Span {
+        self.option_spans.get(name).and_then(|spans| spans.first()).copied().unwrap_or(self.span)
     }
 
     /// Says whether it has a role.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Environment, Expression};
 
-use crate::decl::schema::Field;
+use crate::decl::schema::{Child, Field, Occurs};
 use crate::decl::types::Type;
 use crate::decl::{Block, Property, Value};
 use crate::diag::Diagnostics;
@@ -263,6 +263,7 @@ impl Evaluator<'_, '_> {
         let Some(properties) = self.properties(block, diagnostics) else { return };
         let mut children = Vec::with_capacity(block.children.len());
         self.blocks(&block.children, &mut children, diagnostics);
+        settle(&mut children, block.schema.children);
         let (schema, name) = (block.schema, block.name.clone());
         out.push(Block { schema, name, arguments, properties, children, rank: block.rank, span: block.span });
     }
@@ -307,6 +308,29 @@ impl Evaluator<'_, '_> {
         }
         value.map(|value| Spanned::new(value, span))
     }
+}
+
+/// Leaves one of the nodes that are one thing: a condition that holds says the same thing again, and a site's module over a built-in one.
+///
+/// The stronger one stays; of two equal ones the later, so that what stands under a condition is the exception to what does not.
+pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
+    let occurs = |block: &Block<'_>| {
+        children.iter().flat_map(|group| group.iter()).find(|child| std::ptr::eq(child.node, block.schema)).map(|child| child.occurs)
+    };
+    let mut kept: Vec<Block<'_>> = Vec::with_capacity(blocks.len());
+    for block in blocks.drain(..) {
+        let twin = match occurs(&block) {
+            Some(Occurs::Once) => kept.iter_mut().find(|other| std::ptr::eq(other.schema, block.schema)),
+            Some(Occurs::Keyed) => kept.iter_mut().find(|other| std::ptr::eq(other.schema, block.schema) && other.key() == block.key()),
+            Some(Occurs::Many) | None => None,
+        };
+        match twin {
+            Some(twin) if block.rank >= twin.rank => *twin = block,
+            Some(_) => {}
+            None => kept.push(block),
+        }
+    }
+    *blocks = kept;
 }
 
 /// Reads data as a value of a type.

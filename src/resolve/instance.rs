@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::evaluate::{Evaluator, Expressions, Scope};
+use super::evaluate::{self, Evaluator, Expressions, Scope};
 use super::options::{OptionSpec, Reader, option_specs};
 use super::{codes, lab, machines, parts};
 use crate::decl::{Block, Value};
@@ -126,6 +126,7 @@ pub fn draft<'s>(
     let scope = scope.with("state", Data::Record(paths.collect()));
     let evaluator = Evaluator { expressions, scope: &scope, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
+    evaluate::settle(&mut concrete, module.block.schema.children);
     assertions(module.block, block, &evaluator, diagnostics);
 
     let mut service = Service {
@@ -318,7 +319,7 @@ fn proxy(block: &Block<'_>, service: &Service) -> Proxy {
 
 /// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`, `schedule`, `check`.
 fn backup(service: &Service, model: &Model) -> Option<Backup> {
-    let span = |name: &str| service.option_spans.get(name).copied().unwrap_or(service.span);
+    let span = |name: &str| service.option_span(name);
     let password = service.option("password").as_text()?;
     let schedule = [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
     let keep = ["last", "hourly", "daily", "weekly", "monthly", "yearly"];

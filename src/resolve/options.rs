@@ -118,7 +118,7 @@ pub struct Reader<'r, 's> {
 
 impl<'s> Reader<'_, 's> {
     /// Reads every option, and where each was given.
-    pub fn read(&self, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) -> (BTreeMap<String, Data>, BTreeMap<String, Span>) {
+    pub fn read(&self, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) -> (BTreeMap<String, Data>, BTreeMap<String, Vec<Span>>) {
         let mut given: BTreeMap<&str, Vec<&Block<'s>>> = BTreeMap::new();
         for block in self.service.children.iter().filter(|child| child.schema.name == "OPTION") {
             if let Some(spec) = specs.iter().find(|spec| spec.name == block.name) {
@@ -132,7 +132,11 @@ impl<'s> Reader<'_, 's> {
         for spec in specs {
             let value = match given.get(spec.name) {
                 Some(blocks) => {
-                    spans.insert(spec.name.to_owned(), blocks[0].span);
+                    let places = |block: &&Block<'s>| {
+                        let arguments: Vec<Span> = block.arguments.iter().map(|argument| argument.span).collect();
+                        if arguments.len() < 2 { vec![block.span] } else { arguments }
+                    };
+                    spans.insert(spec.name.to_owned(), blocks.iter().flat_map(places).collect());
                     self.given(spec, blocks, diagnostics)
                 }
                 None => self.default(spec, diagnostics),

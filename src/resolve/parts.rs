@@ -98,7 +98,10 @@ fn container(block: &Block<'_>, service: &Service, model: &Model, report: Report
     let is = |name: &str| block.value(name).and_then(Spanned::bool).unwrap_or(false);
     let mut container = Container {
         name: compose_name(&service.module, &service.name, block.key()),
-        image: Spanned::new(image.string().unwrap_or_default(), service.option_spans.get("image").copied().unwrap_or(image.span)),
+        image: Spanned::new(
+            image.string().unwrap_or_default(),
+            service.option_spans.get("image").and_then(|spans| spans.first()).copied().unwrap_or(image.span),
+        ),
         entrypoint: all("entrypoint"),
         command: all("command"),
         user: block.value("user").map(plain),
