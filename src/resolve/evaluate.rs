@@ -30,7 +30,7 @@ pub fn environment<'s>() -> Environment<'s> {
 
 impl<'s> Expressions<'s> {
     /// Compiles every expression below `blocks`.
-    pub fn compile(environment: &'s Environment<'s>, blocks: &'s [Block<'s>]) -> Self {
+    pub fn compile(environment: &'s Environment<'s>, blocks: impl Iterator<Item = &'s Block<'s>>) -> Self {
         let mut expressions = Self { compiled: BTreeMap::new() };
         for block in blocks {
             expressions.add(environment, block);

@@ -1,6 +1,6 @@
 //! Services: each module made concrete on its machine, then what services say of one another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -15,13 +15,21 @@ use crate::model::{
     Container, Dependency, EndpointId, Expose, Gateway, HealthProbe, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Route,
     Service, ServiceId,
 };
-use crate::source::{Sources, Spanned};
+use crate::source::{Layer, Sources, Spanned};
 
 /// Resolves every service into `model`.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
     let environment = environment();
-    let expressions = Expressions::compile(&environment, &lab.modules);
-    let modules: Vec<ModuleDefinition<'_>> = lab.modules.iter().map(ModuleDefinition::new).collect();
+    // Of the standard library only what the lab uses is prepared; a fault in the lab's own modules is told, used or not.
+    let used: BTreeSet<&str> =
+        lab.services.iter().map(|block| block.property("module").and_then(Spanned::text).unwrap_or(block.key())).collect();
+    let needed = |block: &&Block<'_>| {
+        block.rank.layer != Layer::Builtin || used.contains(block.key()) || former_names(block).any(|name| used.contains(name))
+    };
+    let expressions = Expressions::compile(&environment, lab.modules.iter().filter(needed));
+    let definitions: Vec<Option<ModuleDefinition<'_>>> =
+        lab.modules.iter().map(|block| Some(block).filter(needed).map(ModuleDefinition::new)).collect();
+    let modules = Modules { blocks: &lab.modules, definitions, expressions };
     let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
 
     let shared: &Model = model;
@@ -30,7 +38,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
         .par_iter()
         .map(|block| {
             let mut found = Diagnostics::default();
-            let draft = draft(block, &modules, &expressions, &names, sources, shared, &mut found);
+            let draft = draft(block, &modules, &names, sources, shared, &mut found);
             (draft, found)
         })
         .collect();
@@ -42,10 +50,21 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
     link(kept, model, diagnostics);
 }
 
+/// Holds every module, and those that services use prepared for it.
+struct Modules<'s> {
+    blocks: &'s [Block<'s>],
+    definitions: Vec<Option<ModuleDefinition<'s>>>,
+    expressions: Expressions<'s>,
+}
+
+/// Lists the names that a module had before.
+fn former_names<'b>(module: &'b Block<'_>) -> impl Iterator<Item = &'b str> {
+    module.child("formerly").into_iter().flat_map(|names| &names.arguments).filter_map(Spanned::text)
+}
+
 fn draft<'s>(
     block: &'s Block<'s>,
-    modules: &[ModuleDefinition<'s>],
-    expressions: &Expressions<'s>,
+    modules: &Modules<'s>,
     services: &[&str],
     sources: &Sources,
     model: &Model,
@@ -53,9 +72,9 @@ fn draft<'s>(
 ) -> Option<Draft<'s>> {
     let named = Spanned::new(Value::Text(block.key().into()), block.key_span());
     let name = block.property("module").unwrap_or(&named);
-    let module = module(block, name, modules, diagnostics);
+    let module = module(block, name, modules.blocks, diagnostics);
     let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
-    let (module, machine) = (&modules[module?], machine?);
+    let (module, machine) = (modules.definitions[module?].as_ref()?, machine?);
     if !matches!(
         model.machines[machine].kind,
         MachineKind::Debian | MachineKind::Unmanaged | MachineKind::Vm | MachineKind::Lxc | MachineKind::Proxmox
@@ -71,20 +90,18 @@ fn draft<'s>(
         );
         return None;
     }
-    instance::draft(block, module, machine, expressions, services, sources, model, diagnostics)
+    instance::draft(block, module, machine, &modules.expressions, services, sources, model, diagnostics)
 }
 
 /// Finds a service's module by its name, or by one that it had.
-fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[ModuleDefinition<'_>], diagnostics: &mut Diagnostics) -> Option<usize> {
+fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[Block<'_>], diagnostics: &mut Diagnostics) -> Option<usize> {
     let text = name.text().unwrap_or_default();
-    let had = |module: &ModuleDefinition<'_>| {
-        module.block.child("formerly").is_some_and(|names| names.arguments.iter().any(|former| former.text() == Some(text)))
-    };
-    let current = modules.binary_search_by(|module| module.block.key().cmp(text)).ok();
+    let current = modules.binary_search_by(|module| module.key().cmp(text)).ok();
+    let had = |module: &Block<'_>| former_names(module).any(|former| former == text);
     let Some(index) = current.or_else(|| modules.iter().position(had)) else {
-        return names::find("module", name, modules, |module| module.block.key(), diagnostics);
+        return names::find("module", name, modules, Block::key, diagnostics);
     };
-    let module = modules[index].block;
+    let module = &modules[index];
     if current.is_none() {
         diagnostics.push(
             Diagnostic::new(&codes::RENAMED_MODULE, name.span, format!("`{}` has taken the place of `{text}`", module.key()))
