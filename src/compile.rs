@@ -121,7 +121,8 @@ pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<B
 /// Lists the codes of this file.
 pub static CODES: &[&Code] = &[&UNPACKABLE];
 
-static UNPACKABLE: Code = Code {
+/// Says that files can't stand in an archive that every machine reads the same.
+pub static UNPACKABLE: Code = Code {
     name: "bundle-unpackable",
     severity: Severity::Error,
     summary: "a machine's files can't be packed",

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
-use crate::model::{BackupClass, StateBackup};
+use crate::model::{BackupClass, Service, StateBackup};
 use crate::plan::Plan;
 use crate::plan::backups::class_at;
 
@@ -18,15 +18,16 @@ static CODE: Code = Code {
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
-    for service in model.services.iter().filter(|service| service.endpoints.iter().any(|endpoint| endpoint.database)) {
+    // A module that says how its database is dumped knows which of its states hold it.
+    let undumped = |service: &&Service| service.databases.is_empty() && service.endpoints.iter().any(|endpoint| endpoint.database);
+    for service in model.services.iter().filter(undumped) {
         for state in service.states.iter().filter(|state| state.local_disk) {
             let class = match &state.backup {
                 StateBackup::Inherit => class_at(model, service.machine, &state.path),
                 StateBackup::Class(class) => Some(*class),
                 StateBackup::Dump | StateBackup::Never(_) => None,
             };
-            let dumped = service.databases.iter().any(|database| database.state.as_ref().is_none_or(|name| *name == state.name));
-            let Some(class) = class.filter(|class| *class != BackupClass::Never && !dumped) else { continue };
+            let Some(class) = class.filter(|class| *class != BackupClass::Never) else { continue };
             let message = format!("the database in `{}` of `{}` is backed up file by file", state.path, service.name);
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, message)

@@ -3,7 +3,7 @@
 use crate::diag::{Code, Severity};
 
 /// Lists the codes of this folder.
-pub static CODES: &[&Code] = &[&OUTPUT_NOT_OURS, &OUTPUT_UNWRITABLE, &BUILD_INTERRUPTED, &FILE_NOT_PACKABLE];
+pub static CODES: &[&Code] = &[&OUTPUT_NOT_OURS, &OUTPUT_UNWRITABLE, &BUILD_INTERRUPTED];
 
 pub(super) static OUTPUT_NOT_OURS: Code = Code {
     name: "output-not-ours",
@@ -24,11 +24,4 @@ pub(super) static BUILD_INTERRUPTED: Code = Code {
     severity: Severity::Error,
     summary: "the build was told to stop",
     explain: "Ctrl-C, or a signal from whoever started the build. The release takes its place in one step at the very end, so what was there before is as it was.\n\nRun the command again.",
-};
-
-pub(super) static FILE_NOT_PACKABLE: Code = Code {
-    name: "file-not-packable",
-    severity: Severity::Error,
-    summary: "a machine's files can't become a bundle",
-    explain: "An archive that every tar reads the same holds paths of at most 100 bytes, in plain characters, no two alike but for case. A very long name of a lab, machine, service or module file can break that.\n\nShorten the name that the message shows.",
 };

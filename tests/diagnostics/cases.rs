@@ -95,8 +95,8 @@ fn a_plan_made_by_hand_is_seen_through() {
     unpinned-image: `prom/node-exporter:latest` names no version
     unpinned-image: `jellyfin/jellyfin:latest` names no version
     missing-option: `immich` lacks `database-password`
-    state-without-backup: no backup contains `data` of `postgres`
     image-retired: `tensorchord/pgvecto-rs:pg14-v0.2.0`: pgvecto.rs is no longer developed, and Immich 3 refuses it
+    state-without-backup: no backup contains `data` of `postgres`
     database-published: the database of `postgres` is open to `lan`
     unpinned-image: `prom/prometheus:latest` names no version
     unpinned-image: `grafana/grafana:latest` names no version

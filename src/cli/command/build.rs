@@ -14,7 +14,7 @@ use super::super::output::ReleaseWriter;
 use super::super::progress::Progress;
 use super::super::staging::OutputError;
 use super::super::table::Table;
-use super::super::{codes, human};
+use super::super::human;
 use super::findings::{Format, Lab};
 use super::{json, reproduce};
 use crate::bundle::Bundle;
@@ -154,7 +154,7 @@ fn fail(failure: Failure<OutputError>, findings: &mut Diagnostics) -> Exit {
             Exit::Findings
         }
         Failure::Bundle(problem) => {
-            findings.push(Diagnostic::lab(&codes::FILE_NOT_PACKABLE, problem).help("shorten or change the name it shows"));
+            findings.push(Diagnostic::lab(&compile::UNPACKABLE, problem).help("shorten the name that it shows"));
             Exit::Findings
         }
         Failure::Write(error) => {
