@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::super::Exit;
 use super::super::console::Console;
+use super::super::human;
 use super::super::interrupt::Interrupt;
 use super::super::output::ReleaseWriter;
 use super::super::progress::Progress;
 use super::super::staging::OutputError;
 use super::super::table::Table;
-use super::super::human;
 use super::findings::{Format, Lab};
 use super::{json, reproduce};
 use crate::bundle::Bundle;
