@@ -289,30 +289,7 @@ fn template(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostic
 }
 
 fn kind_of(word: &str) -> Option<Kind> {
-    use Kind::{
-        Alertmanager, Alloy, Caddy, Env, Fail2ban, GrafanaDashboard, GrafanaProvisioning, Ini, Json, Loki, Markdown, PrometheusConfig,
-        PrometheusRules, Shell, Text, Traefik, Yaml,
-    };
-    let kinds = [
-        PrometheusConfig,
-        PrometheusRules,
-        Alertmanager,
-        Loki,
-        Alloy,
-        GrafanaProvisioning,
-        GrafanaDashboard,
-        Traefik,
-        Caddy,
-        Fail2ban,
-        Env,
-        Ini,
-        Json,
-        Yaml,
-        Shell,
-        Markdown,
-        Text,
-    ];
-    kinds.into_iter().find(|kind| kind.name() == word)
+    Kind::ALL.iter().copied().find(|kind| kind.name() == word)
 }
 
 fn file(block: &Block<'_>, service: &Service, sources: &Sources, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<ServiceFile> {

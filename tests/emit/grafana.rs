@@ -76,8 +76,8 @@ fn panels_ask_for_metrics_that_exist() {
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/metrics.txt"), folder.path().join("metrics")).expect("a file");
     let Some(room) = Room::new() else { return };
     // The node exporter is asked itself; what needs a kernel, containers or probes to be measured is in the list.
-    let answer = room.lend(folder.path(), "/work").sh(
-        "cd /work
+    let answer = room.lend(folder.path(), "/scratch").sh(
+        "cd /scratch
         mkdir /tmp/textfile
         prometheus-node-exporter --web.listen-address=127.0.0.1:9100 --collector.mountstats --collector.textfile.directory=/tmp/textfile 2>/dev/null &
         until curl -fsS http://127.0.0.1:9100/metrics >scraped 2>/dev/null; do kill -0 $!; done

@@ -61,14 +61,14 @@ impl Installation {
     fn provision(&self, routes: &Value) -> Option<Run> {
         self.write("routes.json", &routes.to_string());
         let answer =
-            Room::new()?.lend(self.0.path(), "/work").show(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit"), "/stand-in").sh(
+            Room::new()?.lend(self.0.path(), "/scratch").show(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit"), "/stand-in").sh(
                 "ip link set lo up 2>/dev/null || :
                 rm -f /tmp/port
-                python3 /stand-in/npm_api.py /work/state.json /stand-in/npm_schema.json /tmp/port &
+                python3 /stand-in/npm_api.py /scratch/state.json /stand-in/npm_schema.json /tmp/port &
                 until [ -s /tmp/port ]; do kill -0 $!; done
                 status=0
-                { printf '%s\\n' \"$(cat /work/password)\"; cat /work/routes.json; } |
-                    sh /work/reconcile.sh \"http://127.0.0.1:$(cat /tmp/port)/api\" admin@example.org lab/npm || status=$?
+                { printf '%s\\n' \"$(cat /scratch/password)\"; cat /scratch/routes.json; } |
+                    sh /scratch/reconcile.sh \"http://127.0.0.1:$(cat /tmp/port)/api\" admin@example.org lab/npm || status=$?
                 kill $!
                 exit $status",
                 &[],
@@ -253,10 +253,10 @@ fn asks_who_a_user_is_before_anything_is_shown() {
     )
     .expect("a file");
     let Some(room) = Room::new() else { return };
-    let answer = room.show(folder.path(), "/work").sh(
-        "nginx -c /work/nginx.conf
+    let answer = room.show(folder.path(), "/scratch").sh(
+        "nginx -c /scratch/nginx.conf
         curl -s -o /dev/null -w '%{http_code} %{redirect_url}' http://127.0.0.1:8080/a?b=c
-        nginx -c /work/nginx.conf -s stop",
+        nginx -c /scratch/nginx.conf -s stop",
         &[],
     );
     assert_eq!(

@@ -180,8 +180,8 @@ fn files_are_put_kept_and_withdrawn() {
 printf '#!/bin/sh\n' >/usr/sbin/pve-firewall
 chmod 755 /usr/sbin/pve-firewall
 mkdir -p /etc/pve/firewall
-cp -r /payload /work
-cd /work
+cp -r /payload /scratch
+cd /scratch
 echo '[OPTIONS]' >/etc/pve/firewall/101.fw
 echo '[OPTIONS]' >/etc/pve/firewall/900.fw
 echo '# Written by labwright. Old.' >/etc/pve/firewall/800.fw
