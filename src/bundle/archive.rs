@@ -173,7 +173,10 @@ fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
         }
         start += line.len() + 1;
     }
-    if parts.is_empty() { vec![0..bytes.len()] } else { parts }
+    if parts.is_empty() {
+        parts.push(0..bytes.len());
+    }
+    parts
 }
 
 /// Returns how many zeros follow a file of so many bytes.

@@ -45,7 +45,7 @@ pub struct HostDevice {
 pub struct Pool {
     /// The name.
     pub name: String,
-    /// The disks it is made of, by index in [`Machine::disks`].
+    /// The disks it is made of, by index in `disks` of its machine.
     pub disks: Vec<u32>,
     /// How the disks are joined.
     pub layout: PoolLayout,
@@ -141,7 +141,7 @@ pub struct Share {
 pub enum ShareSource {
     /// A ZFS dataset of a host.
     Dataset(DatasetRef),
-    /// An export of a machine, by index in [`Machine::exports`].
+    /// An export of a machine, by index in its `exports`.
     Export(MachineId, u32),
 }
 

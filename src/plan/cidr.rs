@@ -35,11 +35,13 @@ impl CidrSet {
     }
 
     /// Returns what is in this set and not in the other.
+    #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         Self::new(&self.0, &other.0)
     }
 
     /// Returns what is in both sets.
+    #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.difference(&self.difference(other))
     }

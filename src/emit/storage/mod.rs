@@ -1,6 +1,6 @@
 //! Storage of hosts: pools, datasets, snapshots, the folders that VMs get by virtiofs and others by NFS.
 //!
-//! One script compares and sets; it never destroys. What the files hold is worked out in [`view`].
+//! One script compares and sets; it never destroys. What the files hold is worked out in `view`.
 
 mod view;
 
