@@ -1,5 +1,7 @@
 //! The standard library: every module says what it is, and its example becomes files that their readers accept.
 
+mod proxies;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -181,7 +183,7 @@ fn keep(unpacked: &Path, wanted: impl Fn(&str) -> bool) {
     std::fs::write(path, manifest.to_string()).expect("the manifest");
 }
 
-/// Builds a lab given as the text of one file, and unpacks its only bundle.
+/// Builds a lab given as the text of one file, and unpacks the bundle of `box`.
 fn bundle_of(lab: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let (source, release, unpacked) = (folder.path().join("lab"), folder.path().join("release"), tempfile::tempdir().expect("a folder"));
@@ -189,7 +191,7 @@ fn bundle_of(lab: &str) -> tempfile::TempDir {
     std::fs::write(source.join("lab.kdl"), lab).expect("the lab");
     run(Command::new(env!("CARGO_BIN_EXE_labwright")).arg("build").arg(&source).arg("--out").arg(&release));
     let mut entries = std::fs::read_dir(&release).expect("the release").map(|entry| entry.expect("an entry").path());
-    let archive = entries.find(|path| path.extension().is_some_and(|ending| ending == "gz")).expect("the bundle");
+    let archive = entries.find(|path| path.to_string_lossy().contains("-box-")).expect("the bundle");
     run(Command::new("tar").arg("xzf").arg(archive).arg("--strip-components=1").arg("-C").arg(unpacked.path()));
     unpacked
 }
