@@ -45,6 +45,10 @@ fn is_labctl(line: &str) -> bool {
 fn lab(name: &str) {
     for (machine, (file_name, archive)) in archives(name) {
         let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
+        let manifest: serde_json::Value = serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
+        for file in manifest["files"].as_array().expect("a list") {
+            assert_ne!(file["origin"], serde_json::json!([]), "{} does not say what it was made from", file["path"]);
+        }
         for (path, bytes) in &contents.files {
             // labctl is a source of its own, the same in every bundle.
             let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else { continue };
