@@ -13,5 +13,6 @@ pub mod plan;
 pub mod reach;
 pub mod reference;
 pub mod resolve;
+pub mod review;
 pub mod source;
 pub mod syntax;

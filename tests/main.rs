@@ -14,6 +14,7 @@ mod labs;
 mod machines;
 mod modules;
 mod release;
+mod review;
 mod snapshots;
 mod source;
 mod stubs;

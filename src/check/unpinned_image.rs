@@ -18,9 +18,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
             let image = container.image.value.as_str();
-            let name = image.rsplit('/').next().unwrap_or(image);
-            let pinned = image.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()));
-            if !pinned {
+            if !container.has_pinned_image() {
                 let written = service.option_spans.contains_key("image");
                 let span = if written { container.image.span } else { service.span };
                 diagnostics.push(

@@ -16,6 +16,8 @@ use clap::FromArgMatches;
 
 use console::Console;
 
+use crate::model::Size;
+
 /// Is what a command ends with; the contract's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -44,16 +46,5 @@ pub fn run() -> ExitCode {
 
 /// Writes a number of bytes as people read it: `31.2 KiB`.
 fn human(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut tenths = u128::from(bytes) * 10 / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    let fraction = if tenths % 10 == 0 { String::new() } else { format!(".{}", tenths % 10) };
-    format!("{}{fraction} {}", tenths / 10, UNITS[unit])
+    Size(bytes).rounded()
 }

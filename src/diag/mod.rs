@@ -13,6 +13,7 @@ mod sarif;
 mod text;
 
 pub use explain::explain;
+pub(crate) use printable::one_line;
 pub use printable::wrap;
 pub use render::{Format, Style, render, summary};
 

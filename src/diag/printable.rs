@@ -10,7 +10,7 @@ pub(super) fn is_hostile(character: char) -> bool {
 }
 
 /// Writes every hostile character as its escape; newlines and tabs become blanks.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, |character| if matches!(character, '\n' | '\t') { Some(' ') } else { None })
 }
 

@@ -140,7 +140,8 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_test("endingwith", tests::is_endingwith);
 }
 
-fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+/// Writes a value as the kind of file wants it.
+pub(crate) fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     if value.is_undefined() {
         return Err(Error::new(ErrorKind::UndefinedError, "a name that is not defined"));
     }

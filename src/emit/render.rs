@@ -29,7 +29,11 @@ pub struct Templates {
 impl Templates {
     /// Compiles templates, given as name and text; the name's ending decides the escaping.
     pub fn new(templates: &[(&'static str, &'static str)]) -> Self {
-        let mut environment = format::environment();
+        Self::within(format::environment(), templates)
+    }
+
+    /// Compiles templates for an environment of their own kind.
+    pub fn within(mut environment: Environment<'static>, templates: &[(&'static str, &'static str)]) -> Self {
         let broken = templates.iter().find_map(|(name, text)| environment.add_template(name, text).err());
         Self { environment, broken: broken.map(|error| format!("{error:#}")) }
     }

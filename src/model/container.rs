@@ -70,6 +70,15 @@ pub struct Container {
     pub span: Span,
 }
 
+impl Container {
+    /// Says whether the image's reference names a version or a digest, so that it means the same tomorrow.
+    pub fn has_pinned_image(&self) -> bool {
+        let image = self.image.value.as_str();
+        let name = image.rsplit('/').next().unwrap_or(image);
+        image.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()))
+    }
+}
+
 /// Is an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Environment {

@@ -64,6 +64,8 @@ pub struct Service {
     pub alerts: Vec<Alert>,
     /// Dashboards that the module brings.
     pub dashboards: Vec<Dashboard>,
+    /// The keys that `raw` sets, which the language does not model.
+    pub raw: Vec<Spanned<String>>,
     /// Where it is declared.
     pub span: Span,
 }

@@ -46,6 +46,22 @@ impl Size {
     pub const fn gibibytes(self) -> u64 {
         self.0.div_ceil(1 << 30)
     }
+
+    /// Writes the size as people read it, rounded down to a tenth: `31.2 KiB`.
+    pub fn rounded(self) -> String {
+        const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+        if self.0 < 1024 {
+            return format!("{} B", self.0);
+        }
+        let mut tenths = u128::from(self.0) * 10 / 1024;
+        let mut unit = 0;
+        while tenths >= 10_240 && unit + 1 < UNITS.len() {
+            tenths /= 1024;
+            unit += 1;
+        }
+        let fraction = if tenths % 10 == 0 { String::new() } else { format!(".{}", tenths % 10) };
+        format!("{}{fraction} {}", tenths / 10, UNITS[unit])
+    }
 }
 
 impl fmt::Display for Size {

@@ -1,9 +1,9 @@
 //! What each backup service saves: the folders with a backup class that its machine sees, and the databases that it dumps first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::{is_below, share_of};
-use super::{BackupPlan, BackupSource, DumpPlan, is_left_out};
+use super::{BackupPlan, BackupSource, DumpPlan, Plan, is_left_out};
 use crate::model::{BackupClass, Cron, DatasetRef, Export, MachineId, Model, Service, ServiceId, ShareSource, Size, State, StateBackup};
 use crate::source::{Span, Spanned};
 
@@ -68,6 +68,67 @@ fn datasets(model: &Model, machine: MachineId) -> impl Iterator<Item = (DatasetR
     })
 }
 
+/// Is what becomes of a service's state when the disk that it lies on is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept<'m> {
+    /// The service.
+    pub service: ServiceId,
+    /// The state.
+    pub state: &'m State,
+    /// What keeps it.
+    pub store: Store,
+    /// How often what lies there is backed up.
+    pub class: Option<BackupClass>,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// Says what becomes of a state when the disk that it lies on is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// A backup contains it, or a dump of it.
+    Saved,
+    /// It is gone, which somebody has written down.
+    LeftOut,
+    /// It is gone, and nobody said so.
+    Lost,
+}
+
+/// Says of every state of every service what becomes of it.
+pub fn kept<'m>(plan: &Plan<'m>) -> Vec<Kept<'m>> {
+    let model = plan.model;
+    let mut saved: BTreeMap<Store, Vec<&str>> = BTreeMap::new();
+    let mut dumped: BTreeSet<(ServiceId, Option<&str>)> = BTreeSet::new();
+    for backup in &plan.backups {
+        for source in &backup.sources {
+            saved.entry(store_of(model, model[backup.service].machine, &source.path).0).or_default().push(&source.path);
+        }
+        dumped
+            .extend(backup.dumps.iter().map(|dump| (dump.service, model[dump.service].databases[dump.database as usize].state.as_deref())));
+    }
+    let states = model.services().flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)));
+    states
+        .map(|(id, service, state)| {
+            let (store, _) = store_of(model, service.machine, &state.path);
+            let class = class_at(model, service.machine, &state.path);
+            let saved = match &state.backup {
+                StateBackup::Dump => dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None)),
+                // A source on a machine's own disk is a folder of it; any other one is the whole store.
+                _ => saved
+                    .get(&store)
+                    .is_some_and(|paths| !matches!(store, Store::Local(_)) || paths.iter().any(|path| is_below(&state.path, path))),
+            };
+            let fate = match &state.backup {
+                StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => Fate::LeftOut,
+                _ if class == Some(BackupClass::Never) => Fate::LeftOut,
+                _ if saved => Fate::Saved,
+                _ => Fate::Lost,
+            };
+            Kept { service: id, state, store, class, fate }
+        })
+        .collect()
+}
+
 /// Is a folder that a machine sees, with what keeps it.
 struct Folder {
     path: String,
@@ -101,14 +162,14 @@ fn folders(model: &Model, machine: MachineId) -> Vec<Folder> {
 }
 
 /// Lists what services keep, by what keeps it, with the path below that.
-type Kept<'m> = BTreeMap<Store, Vec<(&'m Service, &'m State, String)>>;
+type States<'m> = BTreeMap<Store, Vec<(&'m Service, &'m State, String)>>;
 
 /// Plans every backup service; `services` are those of each machine.
 pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
     if !model.services.iter().any(|service| service.backup.is_some()) {
         return Vec::new();
     }
-    let mut kept: Kept<'_> = BTreeMap::new();
+    let mut kept: States<'_> = BTreeMap::new();
     for service in &model.services {
         for state in &service.states {
             let (store, below) = store_of(model, service.machine, &state.path);
@@ -119,7 +180,7 @@ pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
     with_backup.map(|(id, service)| backup(id, service, model, &services[service.machine.0 as usize], &kept)).collect()
 }
 
-fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[ServiceId], kept: &Kept<'_>) -> BackupPlan {
+fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[ServiceId], kept: &States<'_>) -> BackupPlan {
     let machine = service.machine;
     let repository = service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
     let repository_store = repository.starts_with('/').then(|| store_of(model, machine, repository).0);

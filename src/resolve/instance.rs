@@ -156,6 +156,7 @@ pub fn draft<'s>(
         resources: Resources::default(),
         alerts: concrete.iter().filter(|block| block.schema.name == "alert").map(lab::alert).collect(),
         dashboards: Vec::new(),
+        raw: Vec::new(),
         options,
         option_spans,
         span: block.key_span(),

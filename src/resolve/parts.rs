@@ -393,6 +393,7 @@ fn raw(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) 
             _ => Data::List(values),
         };
         let key = node.key();
+        service.raw.push(Spanned::new(key.to_owned(), node.span));
         if let Some(key) = key.strip_prefix("compose.") {
             if let Some(container) = target(service, node, diagnostics) {
                 container.raw.insert(key.to_owned(), value);

@@ -83,10 +83,33 @@ fn a_comment_changes_no_content_id() {
             format!("/* a remark\n   of two lines */\n{edition}\n{}// the end\n", body.replace("{\n", "{ // here\n\n")).as_bytes(),
         );
     }
+    let report = |folder: &Path| fs::read_to_string(folder.join("outputs/tiny-2026.1/review/report.html")).expect("a report");
+    let told = report(&lab);
     let after = build();
     assert_ne!(before["inputId"], after["inputId"]);
+    assert_ne!(told, report(&lab), "other lines");
+    assert_eq!(without_lines(&told), without_lines(&report(&lab)), "nothing but other lines");
     assert_eq!(before["contentId"], after["contentId"]);
     assert_eq!(before["machines"], after["machines"], "the archives are the same to the byte");
+}
+
+/// Leaves out the numbers of lines in `services.kdl:14`.
+fn without_lines(report: &str) -> String {
+    let parts = report.split(".kdl:").enumerate();
+    let kept = parts.map(|(index, part)| if index == 0 { part } else { part.trim_start_matches(|digit: char| digit.is_ascii_digit()) });
+    kept.collect()
+}
+
+#[test]
+fn a_report_that_was_changed_is_noticed() {
+    let folder = super::copy("tiny");
+    let lab = folder.path().join("tiny");
+    assert_eq!(labwright(&lab, &["build"]).code, 0);
+    assert_eq!(labwright(&lab, &["build", "--check"]).code, 0);
+    put(&lab, "outputs/tiny-2026.1/review/report.html", b"<!DOCTYPE html>all is well");
+    let check = labwright(&lab, &["build", "--check", "--format", "json"]);
+    assert_eq!(check.json()["differences"], serde_json::json!(["`review/report.html` has other bytes"]));
+    assert_eq!(check.code, 1);
 }
 
 #[test]

@@ -157,6 +157,7 @@ fn gateway() -> Service {
         resources: Resources::default(),
         alerts: Vec::new(),
         dashboards: Vec::new(),
+        raw: Vec::new(),
         span: NOWHERE,
     }
 }

@@ -22,6 +22,7 @@ use crate::bundle::release::{self, Accepted, Packed, ReleaseIndex};
 use crate::compile::{self, Failure};
 use crate::diag::{Diagnostic, Diagnostics, Severity, summary, wrap};
 use crate::plan::{Plan, build::plan};
+use crate::review::review;
 use crate::source::Sources;
 
 /// Builds the release of a lab: one archive for every machine, and an index
@@ -111,19 +112,31 @@ impl Build {
 /// Is how many files and bytes each machine's archive has.
 type Sizes = BTreeMap<String, (usize, u64)>;
 
-/// Makes the release, each archive through `write`, and returns its index.
+/// Is a release without its archives, which are written as they come.
+pub struct Made {
+    /// The index.
+    pub index: ReleaseIndex,
+    /// The index as it is written.
+    pub json: Vec<u8>,
+    /// What reviewers read, by the names below `review/`.
+    pub review: BTreeMap<String, Vec<u8>>,
+    sizes: Sizes,
+}
+
+/// Makes the release, each archive through `write`.
 pub fn make<E: Send>(
     plan: &Plan<'_>,
     sources: &Sources,
     accepted: Vec<Accepted>,
     write: impl Fn(Bundle) -> Result<Packed, E> + Sync,
-) -> Result<(ReleaseIndex, Vec<u8>, Sizes), Failure<E>> {
+) -> Result<Made, Failure<E>> {
     let packed = compile::bundles(plan, sources, write)?;
     let sizes = packed.iter().map(|(name, packed)| (name.clone(), (packed.files, packed.size))).collect();
     let index = ReleaseIndex::new(compile::facts(plan, sources, accepted), packed);
     let index = index.and_then(|index| Ok((index.to_json()?, index)));
     let (json, index) = index.map_err(|error| Failure::Bundle(error.to_string()))?;
-    Ok((index, json, sizes))
+    let review = review(plan, sources, &index).map_err(Failure::Bundle)?;
+    Ok(Made { index, json, review, sizes })
 }
 
 fn write(
@@ -136,11 +149,12 @@ fn write(
 ) -> Result<(ReleaseIndex, Sizes), Failure<OutputError>> {
     let writer = ReleaseWriter::new(out, interrupt).map_err(Failure::Write)?;
     let progress = Progress::new(console, plan.model.machines.len());
-    let (index, json, sizes) = make(plan, sources, accepted, |bundle| {
+    let Made { index, json, review, sizes } = make(plan, sources, accepted, |bundle| {
         let packed = writer.add_bundle(bundle)?;
         progress.step();
         Ok(packed)
     })?;
+    writer.add_review(&review).map_err(Failure::Write)?;
     writer.finish(&json).map_err(Failure::Write)?;
     Ok((index, sizes))
 }

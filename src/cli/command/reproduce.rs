@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::super::console::Console;
 use super::super::{Exit, folder};
-use super::build;
+use super::build::{self, Made};
 use super::findings::Format;
 use super::json;
 use crate::bundle::ids;
-use crate::bundle::release::{self, Accepted, INDEX, Packed, ReleaseIndex, SUMS};
+use crate::bundle::release::{self, Accepted, INDEX, Packed, SUMS};
 use crate::compile::{self, Failure};
 use crate::plan::{Plan, build::plan};
 use crate::source::Sources;
@@ -29,9 +29,6 @@ struct Comparison<'a> {
     content_id: &'a str,
     differences: Vec<String>,
 }
-
-/// Is what one build came to: the index, and its bytes.
-type Made = (ReleaseIndex, Vec<u8>);
 
 /// Builds twice and compares both builds with the release in `out`.
 pub fn reproduce(
@@ -57,7 +54,7 @@ pub fn reproduce(
         Err(problem) => vec![format!("the second build fails: {problem}")],
     };
     differences.extend(standing(&one, out));
-    let (index, _) = &one;
+    let index = &one.index;
     let comparison = Comparison {
         lab: &index.lab,
         version: &index.version,
@@ -87,7 +84,7 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io:
 
 fn make(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Result<Made, String> {
     match build::make(plan, sources, accepted, |bundle| Ok::<_, Infallible>(Packed::from(bundle))) {
-        Ok((index, json, _)) => Ok((index, json)),
+        Ok(made) => Ok(made),
         Err(Failure::Bundle(problem)) => Err(problem),
         Err(Failure::Findings(found)) => Err(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; ")),
         Err(Failure::Write(never)) => match never {},
@@ -103,21 +100,23 @@ fn again(sources: &Sources) -> Result<Made, String> {
 }
 
 /// Says what differs between two builds.
-fn between((one, one_json): &Made, (other, other_json): &Made) -> Vec<String> {
-    if one_json == other_json {
-        return Vec::new();
+fn between(one: &Made, other: &Made) -> Vec<String> {
+    if one.json == other.json {
+        let names = one.review.iter().filter(|(name, bytes)| other.review.get(*name) != Some(bytes));
+        return names.map(|(name, _)| format!("two builds write different `review/{name}`")).collect();
     }
     let machines: Vec<String> = one
+        .index
         .machines
         .iter()
-        .filter(|(name, machine)| other.machines.get(*name) != Some(machine))
+        .filter(|(name, machine)| other.index.machines.get(*name) != Some(machine))
         .map(|(name, _)| format!("two builds of `{name}` differ"))
         .collect();
     if machines.is_empty() { vec![format!("two builds write different `{INDEX}`")] } else { machines }
 }
 
 /// Says what differs between a build and the folder.
-fn standing((index, json): &Made, out: &Path) -> Vec<String> {
+fn standing(made: &Made, out: &Path) -> Vec<String> {
     let found = match folder::list(out) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -126,8 +125,9 @@ fn standing((index, json): &Made, out: &Path) -> Vec<String> {
         Err(error) => return vec![format!("it can't be read: {error}")],
     };
     let mut expected: BTreeMap<String, String> =
-        index.machines.values().map(|machine| (machine.archive.clone(), machine.sha256.clone())).collect();
-    expected.insert(INDEX.to_owned(), ids::sha256_hex(json));
+        made.index.machines.values().map(|machine| (machine.archive.clone(), machine.sha256.clone())).collect();
+    expected.extend(made.review.iter().map(|(name, bytes)| (format!("review/{name}"), ids::sha256_hex(bytes))));
+    expected.insert(INDEX.to_owned(), ids::sha256_hex(&made.json));
     let sums = release::sums(&expected);
     expected.insert(SUMS.to_owned(), ids::sha256_hex(sums.as_bytes()));
 

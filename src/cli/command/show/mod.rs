@@ -1,7 +1,6 @@
 //! `labwright show`: the resolved lab.
 
 mod text;
-mod view;
 
 use std::io;
 
@@ -10,6 +9,7 @@ use super::super::console::Console;
 use super::findings::{Format as Findings, Lab};
 use super::{Format, json};
 use crate::plan::build::plan;
+use crate::review::lab;
 
 /// Shows the resolved lab: machines, services, ports, flows, routes, capacity, backups
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ impl Show {
             self.lab.report(&read.checked.diagnostics, &read.sources, format, console);
             return Ok(read.failure.unwrap_or(Exit::Findings));
         };
-        let view = view::view(&plan(model), &read.sources, read.checked.accepted);
+        let view = lab::view(&plan(model), &read.sources, read.checked.accepted);
         Console::result(&if self.format == Format::Json { json(&view)? } else { text::write(&view, console) })?;
         Ok(Exit::Fine)
     }

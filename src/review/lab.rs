@@ -1,4 +1,4 @@
-//! What `show` shows, ready to be written: names instead of ids. `docs/commands.md` describes the JSON.
+//! The resolved lab with names instead of ids, for `show` and for the report. `docs/commands.md` describes the JSON.
 
 use std::collections::BTreeMap;
 
@@ -215,7 +215,7 @@ pub fn view(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> LabV
     }
 }
 
-fn machine_view(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> MachineView {
+pub(super) fn machine_view(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> MachineView {
     let model = plan.model;
     let shares = machine.shares.iter().map(|share| ShareView {
         source: match &share.source {
@@ -289,7 +289,7 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
 }
 
 /// Returns what a machine has and promises; nothing when it promises nothing.
-fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
+pub(super) fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
     let guests = plan.model.guests(id);
     let sum = |sizes: &mut dyn Iterator<Item = Size>| sizes.map(|size| size.0).fold(0, u64::saturating_add);
     let memory = (!guests.is_empty()).then(|| Amount {
@@ -326,7 +326,7 @@ fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<Capacit
     any.then(|| CapacityView { machine: machine.name.clone(), memory, disks, pools })
 }
 
-fn backup_view(plan: &Plan<'_>, backup: &BackupPlan) -> BackupView {
+pub(super) fn backup_view(plan: &Plan<'_>, backup: &BackupPlan) -> BackupView {
     let model = plan.model;
     let service = &model[backup.service];
     BackupView {

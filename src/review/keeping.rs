@@ -1,0 +1,190 @@
+//! What is kept: how much room is left, what is saved where to, and what is not.
+
+use serde::Serialize;
+
+use super::lab::{self, Amount, BackupView};
+use super::places::Places;
+use crate::model::{BackupClass, DatasetRef, Model, StateBackup};
+use crate::plan::Plan;
+use crate::plan::backups::{self, Fate, Kept, Store};
+
+/// Is an amount of memory or disk, in bytes.
+#[derive(Serialize)]
+pub(super) struct Room {
+    machine: String,
+    /// `memory`, `disk` or `pool`, and the name of the disk or pool.
+    kind: &'static str,
+    name: String,
+    total: Option<u64>,
+    reserved: u64,
+    promised: u64,
+    left: Option<u64>,
+    /// How much more is promised than there is.
+    missing: Option<u64>,
+    /// In hundredths; nothing when the total is unknown.
+    used: Option<u64>,
+}
+
+/// Is a dataset and the most that it may hold.
+#[derive(Serialize)]
+pub(super) struct DatasetRow<'p> {
+    machine: &'p str,
+    name: String,
+    quota: Option<u64>,
+    backup: &'static str,
+    snapshots: Vec<String>,
+    place: String,
+}
+
+/// Is a service's state, and what becomes of it.
+#[derive(Serialize)]
+pub(super) struct StateRow<'p> {
+    service: &'p str,
+    name: &'p str,
+    machine: &'p str,
+    path: &'p str,
+    store: String,
+    how: String,
+    pub(super) saved: bool,
+    pub(super) lost: bool,
+    place: String,
+}
+
+/// Is a folder that no backup is asked for.
+#[derive(Serialize)]
+pub(super) struct Unsaved<'p> {
+    what: String,
+    machine: &'p str,
+    why: String,
+    place: String,
+}
+
+/// Lists how much of each machine's memory, disks and pools is promised.
+pub(super) fn rooms(plan: &Plan<'_>) -> Vec<Room> {
+    let mut rooms = Vec::new();
+    for view in plan.model.machines().filter_map(|(id, machine)| lab::capacity(plan, id, machine)) {
+        let mut add = |kind, name: &str, amount: &Amount| rooms.push(room(&view.machine, kind, name, amount));
+        if let Some(memory) = &view.memory {
+            add("memory", "", memory);
+        }
+        for disk in &view.disks {
+            add("disk", &disk.name, &disk.amount);
+        }
+        for pool in &view.pools {
+            add("pool", &pool.pool.name, &pool.pool.amount);
+        }
+    }
+    rooms
+}
+
+fn room(machine: &str, kind: &'static str, name: &str, amount: &Amount) -> Room {
+    let taken = amount.reserved.saturating_add(amount.promised);
+    let hundredths = |total: u64| u64::try_from(u128::from(taken) * 100 / u128::from(total.max(1))).unwrap_or(u64::MAX);
+    Room {
+        machine: machine.to_owned(),
+        kind,
+        name: name.to_owned(),
+        total: amount.total,
+        reserved: amount.reserved,
+        promised: amount.promised,
+        left: amount.total.and_then(|total| total.checked_sub(taken)),
+        missing: amount.total.and_then(|total| taken.checked_sub(total)).filter(|missing| *missing > 0),
+        used: amount.total.map(hundredths),
+    }
+}
+
+/// Lists the datasets.
+pub(super) fn quotas<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<DatasetRow<'p>> {
+    let pools = plan.model.machines.iter().flat_map(|machine| machine.pools.iter().map(move |pool| (machine, pool)));
+    let datasets = pools.flat_map(|(machine, pool)| pool.datasets.iter().map(move |dataset| (machine, pool, dataset)));
+    datasets
+        .map(|(machine, pool, dataset)| {
+            let kept = dataset.snapshots;
+            let ages = [("hourly", kept.hourly), ("daily", kept.daily), ("weekly", kept.weekly), ("monthly", kept.monthly)];
+            DatasetRow {
+                machine: &machine.name,
+                name: format!("{}/{}", pool.name, dataset.name),
+                quota: dataset.quota.as_ref().map(|quota| quota.value.0),
+                backup: dataset.backup.as_ref().map_or("", |class| class.value.name()),
+                snapshots: ages.iter().filter(|(_, count)| *count > 0).map(|(age, count)| format!("{count} {age}")).collect(),
+                place: places.of(dataset.span),
+            }
+        })
+        .collect()
+}
+
+/// Views the backup services.
+pub(super) fn backups(plan: &Plan<'_>) -> Vec<BackupView> {
+    plan.backups.iter().map(|backup| lab::backup_view(plan, backup)).collect()
+}
+
+/// Lists what services keep: what is lost first, then what is left out, then what is saved.
+pub(super) fn states<'p>(plan: &Plan<'p>, places: &Places<'_>) -> Vec<StateRow<'p>> {
+    let mut kept = backups::kept(plan);
+    kept.sort_by_key(|kept| std::cmp::Reverse(kept.fate));
+    kept.iter().map(|kept| state(plan.model, kept, places)).collect()
+}
+
+fn state<'p>(model: &'p Model, kept: &Kept<'p>, places: &Places<'_>) -> StateRow<'p> {
+    let service = &model[kept.service];
+    let how = match (&kept.state.backup, kept.fate) {
+        (StateBackup::Never(why), _) => why.clone(),
+        (_, Fate::LeftOut) => format!("backup=never of {}", store(model, &kept.store)),
+        (_, Fate::Lost) => "no backup contains it".to_owned(),
+        (StateBackup::Dump, Fate::Saved) => "by a dump of its database".to_owned(),
+        (StateBackup::Class(class), Fate::Saved) => class.name().to_owned(),
+        (StateBackup::Inherit, Fate::Saved) => kept.class.map_or("", BackupClass::name).to_owned(),
+    };
+    StateRow {
+        service: &service.name,
+        name: &kept.state.name,
+        machine: &model[service.machine].name,
+        path: &kept.state.path,
+        store: store(model, &kept.store),
+        how,
+        saved: kept.fate == Fate::Saved,
+        lost: kept.fate == Fate::Lost,
+        place: places.of(service.span),
+    }
+}
+
+fn store(model: &Model, store: &Store) -> String {
+    match store {
+        Store::Dataset(dataset) => format!("dataset {}", model.dataset_path(dataset)),
+        Store::Export(machine, index) => format!("export {} of {}", model[*machine].exports[*index as usize].name, model[*machine].name),
+        Store::Local(machine) => format!("the disk of {}", model[*machine].name),
+    }
+}
+
+/// Lists the datasets and exports that are not backed up, whatever services keep in them.
+pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Unsaved<'p>> {
+    let model = plan.model;
+    let why = |class: Option<BackupClass>| match class {
+        None => Some("no class is given".to_owned()),
+        Some(BackupClass::Never) => Some("backup=never".to_owned()),
+        Some(_) => None,
+    };
+    // A repository is not saved into itself.
+    let holds = |dataset: DatasetRef| {
+        let backup = plan.backups.iter().find(|backup| backup.repository_dataset == Some(dataset))?;
+        Some(format!("holds what {} saves", model[backup.service].name))
+    };
+    let mut list = Vec::new();
+    for (id, machine) in model.machines() {
+        let mut add = |what: String, why: Option<String>, span| {
+            list.extend(why.map(|why| Unsaved { what, machine: &machine.name, why, place: places.of(span) }));
+        };
+        for (pool, index) in machine.pools.iter().zip(0..) {
+            for (dataset, position) in pool.datasets.iter().zip(0..) {
+                let why = why(dataset.backup.as_ref().map(|class| class.value));
+                let holds = why.is_some().then(|| holds(DatasetRef { machine: id, pool: index, dataset: position })).flatten();
+                add(format!("dataset {}/{}", pool.name, dataset.name), holds.or(why), dataset.span);
+            }
+        }
+        for export in &machine.exports {
+            let class = export.backup.as_ref().map(|class| class.value);
+            add(format!("export {} ({})", export.name, export.path), why(class), export.span);
+        }
+    }
+    list
+}

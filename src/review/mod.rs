@@ -1,0 +1,60 @@
+//! What reviewers read of a release: one page with everything, and a few lines for a merge request.
+//!
+//! Made from the [`Plan`] alone, so it says what the bundles do; places in the sources are all that it knows beyond them.
+
+mod access;
+mod keeping;
+pub(crate) mod lab;
+mod page;
+mod places;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use minijinja::value::Value;
+use minijinja::{Error, Output, State};
+
+use crate::bundle::release::ReleaseIndex;
+use crate::diag::one_line;
+use crate::emit::format;
+use crate::emit::render::Templates;
+use crate::model::Size;
+use crate::plan::Plan;
+use crate::source::Sources;
+
+/// Is the name of the page, below `review/`.
+pub const REPORT: &str = "report.html";
+
+/// Is the name of the lines for a merge request, below `review/`.
+pub const SUMMARY: &str = "summary.md";
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    let mut environment = format::environment();
+    // A page grows with the lab, and its templates are our own.
+    environment.set_fuel(None);
+    environment.set_formatter(write_visibly);
+    environment.add_filter("size", |bytes: u64| Size(bytes).rounded());
+    Templates::within(
+        environment,
+        &[
+            ("report.html.j2", include_str!("report.html.j2")),
+            ("report.css", include_str!("report.css")),
+            ("summary.md.j2", include_str!("summary.md.j2")),
+        ],
+    )
+});
+
+/// Writes a value so that nothing in it is invisible, turns the direction of text, or looks like another text.
+fn write_visibly(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) if !value.is_safe() => format::write_value(out, state, &Value::from(one_line(text))),
+        _ => format::write_value(out, state, value),
+    }
+}
+
+/// Writes what reviewers read of a release, by the names below `review/`.
+pub fn review(plan: &Plan<'_>, sources: &Sources, index: &ReleaseIndex) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let page = page::page(plan, sources, index);
+    let write = |name: &str, template: &str| Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()));
+    [write(REPORT, "report.html.j2"), write(SUMMARY, "summary.md.j2")].into_iter().collect()
+}

@@ -1,0 +1,320 @@
+//! Everything that the page shows, in its order.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::access::{self, Access, InternetPort, Name};
+use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
+use super::lab::{self, BackupView, MachineView};
+use super::places::Places;
+use crate::bundle::release::ReleaseIndex;
+use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
+use crate::plan::{Guard, Plan};
+use crate::source::{Sources, Span};
+
+#[derive(Serialize)]
+pub(super) struct Page<'p> {
+    lab: &'p str,
+    version: &'p str,
+    edition: u32,
+    domain: Option<&'p str>,
+    timezone: &'p str,
+    content: &'p str,
+    place_of_lab: String,
+    counts: Counts,
+    internet: Vec<InternetPort<'p>>,
+    names: Vec<Name<'p>>,
+    machines: Vec<MachineRow<'p>>,
+    services: Vec<ServiceRow<'p>>,
+    admins: Vec<AdminRow<'p>>,
+    zones: Vec<ZoneRow<'p>>,
+    access: Access<'p>,
+    privileges: Vec<PrivilegeRow<'p>>,
+    rooms: Vec<Room>,
+    quotas: Vec<DatasetRow<'p>>,
+    backups: Vec<BackupView>,
+    states: Vec<StateRow<'p>>,
+    unsaved: Vec<Unsaved<'p>>,
+    secrets: Vec<SecretRows<'p>>,
+    images: Vec<ImageRow<'p>>,
+    accepted: Vec<AcceptedRow<'p>>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    machines: usize,
+    services: usize,
+    containers: usize,
+    public_names: usize,
+    lost: usize,
+    left_out: usize,
+    floating: usize,
+    secrets: usize,
+}
+
+#[derive(Serialize)]
+struct MachineRow<'p> {
+    facts: MachineView,
+    hardware: Option<&'p str>,
+    guard: &'static str,
+    archive: Option<&'p str>,
+    place: String,
+}
+
+#[derive(Serialize)]
+struct ServiceRow<'p> {
+    name: &'p str,
+    module: &'p str,
+    summary: &'p str,
+    machine: &'p str,
+    place: String,
+}
+
+#[derive(Serialize)]
+struct AdminRow<'p> {
+    name: &'p str,
+    keys: Vec<String>,
+    place: String,
+}
+
+#[derive(Serialize)]
+struct ZoneRow<'p> {
+    name: &'p str,
+    include: Vec<String>,
+    exclude: Vec<String>,
+}
+
+/// Is what a service may do beyond what a container usually may.
+#[derive(Serialize)]
+struct PrivilegeRow<'p> {
+    service: &'p str,
+    container: &'p str,
+    privileges: Vec<String>,
+    place: String,
+}
+
+#[derive(Serialize)]
+struct SecretRows<'p> {
+    machine: &'p str,
+    secrets: Vec<SecretRow<'p>>,
+}
+
+#[derive(Serialize)]
+struct SecretRow<'p> {
+    name: &'p str,
+    doc: Option<&'p str>,
+    path: &'p str,
+    owner: &'p str,
+    mode: &'p str,
+    place: String,
+}
+
+#[derive(Serialize)]
+struct ImageRow<'p> {
+    reference: &'p str,
+    pin: &'static str,
+    floating: bool,
+    by: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct AcceptedRow<'p> {
+    code: &'p str,
+    on: &'p str,
+    reason: &'p str,
+    place: Option<String>,
+}
+
+/// Collects everything that the page shows.
+pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p ReleaseIndex) -> Page<'p> {
+    let (model, places) = (plan.model, Places::new(sources));
+    let text = |list: &[ipnet::IpNet]| list.iter().map(ToString::to_string).collect();
+    let (names, states, images) = (access::names(plan, &places), keeping::states(plan, &places), images(plan));
+    let count = |which: fn(&StateRow<'_>) -> bool| states.iter().filter(|state| which(state)).count();
+    Page {
+        lab: &model.lab.name,
+        version: &model.lab.version,
+        edition: model.lab.edition,
+        domain: model.lab.domain.as_deref(),
+        timezone: &model.lab.timezone,
+        content: &index.content_id,
+        place_of_lab: places.of(model.lab.span),
+        counts: Counts {
+            machines: model.machines.len(),
+            services: model.services.len(),
+            containers: model.services.iter().map(|service| service.containers.len()).sum(),
+            public_names: names.iter().filter(|name| name.public).count(),
+            lost: count(|state| state.lost),
+            left_out: count(|state| !state.lost && !state.saved),
+            floating: images.iter().filter(|image| image.floating).count(),
+            secrets: model.secrets.len(),
+        },
+        internet: access::internet(plan, &places),
+        machines: model.machines().map(|(id, machine)| machine_row(plan, id, machine, index, &places)).collect(),
+        services: model
+            .services
+            .iter()
+            .map(|service| ServiceRow {
+                name: &service.name,
+                module: &service.module,
+                summary: &service.summary,
+                machine: &model[service.machine].name,
+                place: places.of(service.span),
+            })
+            .collect(),
+        admins: model
+            .admins
+            .iter()
+            .map(|admin| AdminRow {
+                name: &admin.name,
+                keys: admin.ssh_keys.iter().map(|key| short_key(key)).collect(),
+                place: places.of(admin.span),
+            })
+            .collect(),
+        zones: model
+            .zones
+            .iter()
+            .zip(&plan.zones)
+            .filter(|(zone, _)| !matches!(zone.kind, crate::model::ZoneKind::Machine(_)))
+            .map(|(zone, addresses)| ZoneRow { name: &zone.name, include: text(&addresses.include), exclude: text(&addresses.exclude) })
+            .collect(),
+        access: access::access(plan, &places),
+        privileges: model.services.iter().flat_map(|service| privileges(service, &places)).collect(),
+        rooms: keeping::rooms(plan),
+        quotas: keeping::quotas(plan, &places),
+        backups: keeping::backups(plan),
+        unsaved: keeping::unsaved(plan, &places),
+        secrets: model.machines().filter_map(|(id, machine)| secrets(plan, id, machine, &places)).collect(),
+        accepted: accepted(plan, index, &places),
+        names,
+        states,
+        images,
+    }
+}
+
+fn machine_row<'p>(
+    plan: &'p Plan<'_>,
+    id: MachineId,
+    machine: &'p Machine,
+    index: &'p ReleaseIndex,
+    places: &Places<'_>,
+) -> MachineRow<'p> {
+    MachineRow {
+        facts: lab::machine_view(plan, id, machine),
+        hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
+        guard: match (plan.guard(id), machine.kind) {
+            (Guard::Own(crate::model::FirewallBackend::Ufw), _) => "ufw",
+            (Guard::Own(_), _) => "nftables",
+            (Guard::Proxmox, _) => "Proxmox",
+            (Guard::Nothing, MachineKind::Unmanaged | MachineKind::Appliance) => "its own",
+            (Guard::Nothing, _) => "none",
+        },
+        archive: index.machines.get(&machine.name).map(|packed| packed.archive.as_str()),
+        place: places.of(machine.span),
+    }
+}
+
+/// Shortens a public key to what tells keys apart: its type, its last characters, its comment.
+fn short_key(key: &str) -> String {
+    let mut words = key.split_whitespace();
+    let (kind, body) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let tail = body.char_indices().rev().nth(11).map_or(body, |(start, _)| &body[start..]);
+    let comment = words.collect::<Vec<_>>().join(" ");
+    format!("{kind} …{tail} {comment}").trim_end().to_owned()
+}
+
+/// Lists what each container of a service may do beyond the usual, and the keys that `raw` sets for the service.
+fn privileges<'p>(service: &'p Service, places: &Places<'_>) -> Vec<PrivilegeRow<'p>> {
+    let row =
+        |container: &'p str, privileges, span: Span| PrivilegeRow { service: &service.name, container, privileges, place: places.of(span) };
+    let mut rows: Vec<PrivilegeRow<'p>> = service
+        .containers
+        .iter()
+        .map(|container| row(&container.name, container_privileges(container), service.span))
+        .filter(|row| !row.privileges.is_empty())
+        .collect();
+    rows.extend(service.raw.iter().map(|raw| row("", vec![format!("raw {}", raw.value)], raw.span)));
+    rows
+}
+
+fn container_privileges(container: &Container) -> Vec<String> {
+    let mut privileges = Vec::new();
+    let mut say = |holds: bool, what: &str| {
+        if holds {
+            privileges.push(what.to_owned());
+        }
+    };
+    say(container.privileged, "privileged");
+    say(container.network == NetworkMode::Host, "network of the machine");
+    say(container.host_pid, "processes of the machine");
+    privileges.extend(container.cap_add.iter().map(|capability| format!("capability {capability}")));
+    let lifted = |option: &&String| option.contains("unconfined") || option.contains("disable");
+    privileges.extend(container.security_options.iter().filter(lifted).cloned());
+    privileges.extend(container.devices.iter().map(|device| format!("device {}", device.path)));
+    let of_the_system = |mount: &&crate::model::Mount| {
+        const FOLDERS: [&str; 7] = ["/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/run"];
+        let below = |folder: &str| crate::plan::build::is_below(&mount.source, folder);
+        mount.kind == MountKind::Path && (mount.source == "/" || FOLDERS.iter().any(|folder| below(folder)))
+    };
+    privileges.extend(container.mounts.iter().filter(of_the_system).map(|mount| {
+        // Whoever may connect to the socket may do anything; that the file is read-only changes nothing.
+        let how = match mount.read_only {
+            _ if mount.source.ends_with("docker.sock") => "commands",
+            true => "reads",
+            false => "writes",
+        };
+        format!("{how} {}", mount.source)
+    }));
+    privileges
+}
+
+fn secrets<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, places: &Places<'_>) -> Option<SecretRows<'p>> {
+    let row = |held: &'p crate::plan::MachineSecret| {
+        let secret = &plan.model[held.secret];
+        SecretRow {
+            name: &secret.name,
+            doc: secret.doc.as_deref(),
+            path: &held.path,
+            owner: &held.owner,
+            mode: &held.mode,
+            place: places.of(secret.span),
+        }
+    };
+    let secrets: Vec<SecretRow<'p>> = plan.machine(id).secrets.iter().map(row).collect();
+    (!secrets.is_empty()).then_some(SecretRows { machine: &machine.name, secrets })
+}
+
+/// Lists the images, those that may change under their name first.
+fn images<'p>(plan: &Plan<'p>) -> Vec<ImageRow<'p>> {
+    let mut images: BTreeMap<&str, ImageRow<'p>> = BTreeMap::new();
+    for service in &plan.model.services {
+        for container in &service.containers {
+            let reference = container.image.value.as_str();
+            let floating = !container.has_pinned_image();
+            let pin = if reference.contains('@') {
+                "digest"
+            } else if floating {
+                "nothing"
+            } else {
+                "tag"
+            };
+            let row = images.entry(reference).or_insert_with(|| ImageRow { reference, pin, floating, by: Vec::new() });
+            row.by.push(container.name.clone());
+        }
+    }
+    let mut images: Vec<ImageRow<'p>> = images.into_values().collect();
+    images.sort_by_key(|image| !image.floating);
+    images
+}
+
+fn accepted<'p>(plan: &Plan<'_>, index: &'p ReleaseIndex, places: &Places<'_>) -> Vec<AcceptedRow<'p>> {
+    let row = |accepted: &'p crate::bundle::release::Accepted| {
+        let same = |accept: &&crate::model::Accept| {
+            accept.code == accepted.code && accept.reason == accepted.reason && accept.on.as_ref().is_none_or(|on| *on == accepted.on)
+        };
+        let place = plan.model.accepts.iter().find(same).map(|accept| places.of(accept.span));
+        AcceptedRow { code: &accepted.code, on: &accepted.on, reason: &accepted.reason, place }
+    };
+    index.accepted.iter().map(row).collect()
+}

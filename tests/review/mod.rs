@@ -1,0 +1,137 @@
+//! The report for reviewers: what it says, that any reader of HTML can read it, and that no text of a lab becomes part of the page.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::Path;
+
+use labwright::bundle::release::{Packed, ReleaseIndex};
+use labwright::compile;
+use labwright::plan::build::plan;
+use labwright::review::review;
+use labwright::source::{Layer, SourceFile, Sources, read_lab};
+
+use crate::snapshots::assert_snapshot;
+use page::Page;
+
+fn lab(folder: &str) -> Sources {
+    read_lab(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("the lab can be read")
+}
+
+/// Returns the files below `review/`.
+fn reviewed(sources: &Sources) -> BTreeMap<String, String> {
+    let checked = compile::check(sources);
+    assert!(!checked.diagnostics.has_errors(), "{:?}", checked.diagnostics);
+    let model = checked.model.expect("a lab");
+    let plan = plan(&model);
+    let packed = compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle))).expect("it is built");
+    let index = ReleaseIndex::new(compile::facts(&plan, sources, checked.accepted), packed).expect("the same machines");
+    let files = review(&plan, sources, &index).expect("the templates are sound");
+    files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect()
+}
+
+/// Hides what changes with every file of every bundle.
+fn steady(text: &str) -> String {
+    let hash = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let found = text.split(|character: char| !character.is_ascii_alphanumeric()).find(|word| hash(word)).expect("a content id");
+    text.replace(found, "SHA256")
+}
+
+#[test]
+fn a_reviewer_of_a_home_reads() {
+    let files = reviewed(&lab("modules/labs/media-server-home"));
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["report.html", "summary.md"]);
+    assert_snapshot("review", "summary.md", &steady(&files["summary.md"]));
+    let (head, body) = files["report.html"].split_once("<body>").expect("a body");
+    assert!(head.contains("prefers-color-scheme: dark") && head.contains("@media print"));
+    assert_snapshot("review", "report.html", &steady(&format!("<body>{body}")));
+}
+
+#[test]
+fn every_page_is_well_formed() {
+    let labs = ["blackbox", "media-automation", "media-server-home", "media-server-single"].map(|name| format!("modules/labs/{name}"));
+    for folder in labs.iter().map(String::as_str).chain(["tests/cases/tiny"]) {
+        let page = Page::read(&reviewed(&lab(folder))["report.html"]);
+        page.check();
+    }
+}
+
+/// A lab whose every free text, `TEXT` here, comes out in the report.
+const FREE_TEXT: &str = r#"edition 1
+
+lab texts version="1" { domain "example.org"; }
+admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa TEXT"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+host box kind=debian {
+    os debian-13
+    hardware "TEXT" cores=2 memory=(size)"2GiB"
+    address lan "192.168.1.10"
+    ssh from=lan
+}
+secret word { doc "TEXT"; }
+service echo on=box
+accept state-without-backup on=echo reason="TEXT"
+accept unused-secret reason="TEXT"
+
+module echo {
+    summary "TEXT"
+    state data path="/srv/echo"
+    state cache path="/srv/cache" backup=never reason="TEXT"
+    container main {
+        image "docker.io/library/busybox:1.37"
+        command "sleep" "1d"
+        health none="nothing can be asked"
+    }
+}
+"#;
+
+fn with_text(text: &str) -> BTreeMap<String, String> {
+    let lab = SourceFile { path: "lab.kdl".to_owned(), text: FREE_TEXT.replace("TEXT", text), layer: Layer::Site };
+    reviewed(&Sources::with_standard_library(vec![lab]))
+}
+
+#[test]
+fn no_text_becomes_part_of_the_page() {
+    let plain = with_text("plain");
+    let page = Page::read(&plain["report.html"]);
+    page.check();
+    let places = plain["report.html"].matches("plain").count();
+    assert!(places >= 6, "only {places} places show what the lab says");
+    let lines = plain["summary.md"].lines().count();
+    for text in [
+        "</td><script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        r#"\" onmouseover=\"alert(1)"#,
+        "' autofocus onfocus='alert(1)",
+        "<!-- ",
+        "]]>",
+        "{{ 7 * 7 }}{% raw %}",
+        "a|b [c](javascript:alert(1)) `d`",
+    ] {
+        let hostile = with_text(text);
+        assert_eq!(Page::read(&hostile["report.html"]), page, "`{text}` changed the page");
+        assert_eq!(hostile["summary.md"].lines().count(), lines, "`{text}` changed the summary");
+        let active = unescaped(&hostile["summary.md"]);
+        assert!(!active.contains(['<', '>', '[', '`']), "`{text}` is active: {active}");
+    }
+    // What would turn the direction of text, colour a terminal or hide is shown as what it is.
+    let hidden = with_text(r"a\u{202e}b\u{200b}c");
+    for text in hidden.values() {
+        assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{1b}']) && text.contains("202e"), "{text}");
+    }
+}
+
+/// Leaves out what Markdown shows as it stands.
+fn unescaped(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut left = String::new();
+    while let Some(character) = characters.next() {
+        if character == '\\' {
+            characters.next();
+        } else {
+            left.push(character);
+        }
+    }
+    left
+}
