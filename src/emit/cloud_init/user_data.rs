@@ -37,6 +37,7 @@ struct UserData<'p> {
 #[derive(Debug, Serialize)]
 struct User<'p> {
     name: &'p str,
+    primary_group: &'p str,
     shell: &'static str,
     groups: Vec<&'static str>,
     sudo: &'static str,
@@ -97,6 +98,8 @@ pub(super) fn write(context: &Context<'_>) -> String {
 fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
     User {
         name,
+        // Debian has groups such as `operator`: a group of the name that is there is taken, a missing one made.
+        primary_group: name,
         shell: "/bin/bash",
         groups: vec!["adm", "sudo", "systemd-journal"],
         sudo: "ALL=(ALL) NOPASSWD:ALL",
