@@ -21,7 +21,7 @@ fn only_a_new_login_confirms() {
         machine.apply(&first).exits(3).says("waits");
         machine.labctl_with("SSH_CONNECTION", "", &["confirm"]).exits(3).says("this is not a login");
         machine.labctl_with("SSH_CONNECTION", NEW_LOGIN, &["confirm"]).exits(0).says("stays");
-        apply.ends().exits(0).says("confirmed");
+        apply.ends().exits(0).says("confirmed").says("done: 2025.2.0");
         assert_eq!(machine.whole(), "2025.2.0");
         machine.labctl_with("SSH_CONNECTION", NEW_LOGIN, &["confirm"]).exits(3).says("nothing waits");
     });

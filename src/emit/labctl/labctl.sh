@@ -1273,6 +1273,7 @@ await_confirmation() {
         say "reverted meanwhile: $(described "$(linked current)") is current"
         exit 4
     fi
+    P_NEW=$waiting # the journal is gone, and with it what was read of it
     say "confirmed"
 }
 
