@@ -110,7 +110,7 @@ struct Bind {
 #[serde(untagged)]
 enum HealthCheck {
     Disabled { disable: bool },
-    Test { test: Vec<String>, interval: String, timeout: String, retries: u32, start_period: String },
+    Test { test: Vec<String>, interval: String, timeout: String, retries: u32, start_period: String, start_interval: String },
 }
 
 /// Is one entry of `depends_on:`.
@@ -272,6 +272,9 @@ fn labels(context: &Context<'_>, service: &Service, container: &Container, confi
     labels
 }
 
+/// Is how often Docker looks at a container that has just been started.
+const START_INTERVAL: crate::model::Duration = crate::model::Duration(2);
+
 fn health_check(health: &Health) -> Option<HealthCheck> {
     let test = match &health.probe {
         HealthProbe::Http { port, path, tls } => vec!["CMD-SHELL".to_owned(), literal(&http_probe(*port, path, *tls, health.timeout.0))],
@@ -285,6 +288,8 @@ fn health_check(health: &Health) -> Option<HealthCheck> {
         timeout: seconds(health.timeout),
         retries: health.retries,
         start_period: seconds(health.start_period),
+        // Otherwise the first look is after a whole interval, and a change takes that long however fast the container is.
+        start_interval: seconds(health.interval.min(START_INTERVAL)),
     })
 }
 
