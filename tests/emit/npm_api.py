@@ -1,9 +1,9 @@
 """Stands in for nginx-proxy-manager 2.15: the part of its API that provisioning uses, strict about every body.
 
-    npm_api.py STATE SCHEMA PORT-FILE
+    npm_api.py STATE SCHEMA PORT-FILE [ADDRESS PORT]
 
 STATE is a JSON file with what the installation holds; it is rewritten after every change, and every change is
-appended to its "log".
+appended to its "log". Without a port it takes a free one of this machine alone.
 """
 
 import json
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import jsonschema
 
-state_path, schema_path, port_path = sys.argv[1:]
+state_path, schema_path, port_path, *listen = sys.argv[1:]
 schemas = json.load(open(schema_path))
 state = json.load(open(state_path))
 KINDS = {"proxy-hosts": "proxyHosts", "access-lists": "accessLists", "certificates": "certificates"}
@@ -119,6 +119,7 @@ class Api(BaseHTTPRequestHandler):
         row["meta"] = {**row["meta"], "nginx_online": True, "nginx_err": None}
 
 
-server = HTTPServer(("127.0.0.1", 0), Api)
+address, port = listen or ("127.0.0.1", "0")
+server = HTTPServer((address, int(port)), Api)
 open(port_path, "w").write(str(server.server_port))
 server.serve_forever()

@@ -24,7 +24,10 @@ pub struct Machine<'rig> {
 impl<'rig> Machine<'rig> {
     pub(super) fn boot(rig: &'rig Rig, name: &str, addresses: &[&str], seed: &Path) -> Self {
         let files = tempfile::tempdir().expect("a temporary folder");
-        let plug = Plug { addresses: addresses.iter().map(|&address| address.to_owned()).collect(), mac: mac_address(seed) };
+        let plug = Plug {
+            addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
+            mac: Some(mac_address(seed).unwrap_or_else(|| own_mac_address(addresses[0]))),
+        };
         rig.plug(name, &plug);
         let home = rig.overlay(name);
         let prepare = r#"
@@ -191,6 +194,16 @@ fn mac_address(seed: &Path) -> Option<String> {
     let config = fs::read_to_string(seed.join("network-config")).ok()?;
     let (_, rest) = config.split_once("macaddress:")?;
     Some(rest.trim_start().trim_start_matches(['"', '\'']).chars().take(17).collect())
+}
+
+/// Returns the address of a machine's interface that it keeps when it is off, as others remember it.
+fn own_mac_address(address: &str) -> String {
+    let last = match address.parse().expect("an address") {
+        IpAddr::V4(v4) => v4.octets(),
+        IpAddr::V6(v6) => u32::try_from(v6.to_bits() & u128::from(u32::MAX)).expect("32 bits").to_be_bytes(),
+    };
+    let [a, b, c, d] = last;
+    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 /// Writes a network-config with these addresses and their networks' gateways.

@@ -2,6 +2,7 @@
 //! what answers. `tests/README.md` shows how a test uses them.
 
 mod backup;
+mod home;
 mod interrupted;
 mod machine;
 mod node;

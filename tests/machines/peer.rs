@@ -1,6 +1,6 @@
 //! The other end of a connection: listens in place of a service, or asks which ports answer.
 //!
-//!     peer serve tcp/8096 udp/53 …     says ready and listens until it is killed; answers HTTP with 200, datagrams with themselves
+//!     peer serve tcp/8096 udp/53 …     says ready and listens until it is killed; answers HTTP with 200 (below /metrics with a metric), datagrams with themselves
 //!     peer ask                         reads `tcp ADDRESS PORT` lines, prints open, refused, unreachable or silent
 //!
 //! Under any other name it succeeds at once: in a stand-in's image it is also the program that a health check runs.
@@ -59,7 +59,9 @@ fn serve(ports: &[String]) {
 fn answer(mut stream: TcpStream) {
     let mut request = [0; 4096];
     if stream.read(&mut request).is_ok_and(|length| length > 0) {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nOK\n");
+        let page = if request.starts_with(b"GET /metrics") { "stand_in_up 1\n" } else { "OK\n" };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}", page.len());
+        let _ = stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n{page}").as_bytes());
     }
 }
 

@@ -1,0 +1,236 @@
+//! The lab `media-server-home` on real machines, from the first boot to a restored backup.
+//!
+//! Each test walks through one life of the lab, since booting and filling its machines takes most of the time; what fails
+//! names the stage it is in.
+#![expect(clippy::disallowed_types, reason = "a machine test says where its time goes")]
+
+mod images;
+mod lab;
+mod truth;
+mod world;
+
+use super::Rig;
+use super::{Answer, Proto, tcp};
+use std::time::Instant;
+use world::{BOX, EXTRANET, INTRANET, World};
+
+/// Does one stage of a test and says how long it took.
+fn clock<T>(stage: &str, work: impl FnOnce() -> T) -> T {
+    eprintln!("         {stage}");
+    let started = Instant::now();
+    let done = work();
+    eprintln!("{:6.1} s {stage}", started.elapsed().as_secs_f32());
+    done
+}
+
+/// The VPN's port, which answers only who has a key.
+const VPN: (Proto, u16) = (Proto::Udp, 1194);
+
+#[test]
+fn the_lab_lives() {
+    let Some(rig) = Rig::new() else { return };
+    let world = World::boot(&rig, |_| {}, false);
+    clock("what cloud-init made", || {
+        for machine in [&world.extranet, &world.intranet] {
+            machine.sh("id -nG operator | grep -qw sudo; [ \"$(stat -c %a /usr/local/sbin/labctl)\" = 755 ]; labctl --help >/dev/null");
+        }
+    });
+    let first = world.hand_over(&world.first);
+    clock("secrets", || {
+        let archive = &first[1];
+        let told = world.operator(&format!(
+            "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl plan /tmp/media*' || status=$?; [ $status = 2 ]
+             on {INTRANET} 'sudo labctl apply /tmp/media*' 2>&1 || status=$?; [ $status = 3 ]"
+        ));
+        for name in ["grafana-password", "postgres-password", "restic-password"] {
+            assert!(told.contains(&format!("missing  {name}")), "{told}");
+        }
+        world.intranet.sh("! [ -e /etc/labwright/firewall ]; [ -z \"$(docker ps --all --quiet)\" ]");
+        world.set_secrets(&first);
+    });
+    clock("apply the first release", || world.apply(&first));
+    world.intranet.sh("grep -q true /mnt/appdata/jellyfin/config/config/system.xml");
+    world.stray();
+    clock("connect to the VPN", || world.connect_phone());
+    clock("firewall", || truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]));
+    assert_eq!(
+        rig.probe(&["203.0.113.77"]).ask(&[tcp(BOX, 80), tcp(BOX, 443), tcp(BOX, 81), tcp(BOX, 22)]),
+        ROUTED,
+        "through the ISP's box"
+    );
+    clock("apply the same again", || {
+        let before = world.containers();
+        for (address, archive) in [(EXTRANET, &first[0]), (INTRANET, &first[1])] {
+            let told = world.operator(&format!(
+                "bring {address} {archive}; on {address} 'sudo labctl plan /tmp/media*; sudo labctl apply /tmp/media*'"
+            ));
+            assert!(told.matches("nothing to do").count() == 2, "{told}");
+        }
+        assert_eq!(world.containers(), before);
+    });
+    clock("every target is up", || world.wait_for_query("count(up == 1) == count(up) and count(up) == 7"));
+    clock("backup, check, loss, restore", || backup(&world));
+    let mut world = world;
+    clock("a changed rule", || changed_rule(&mut world));
+    clock("a changed image", || changed_image(&mut world));
+    clock("a container that never becomes healthy", || sick_container(&mut world));
+    clock("a firewall without ssh", || locked_out(&mut world));
+    clock("reboot", || {
+        world.extranet.reboot();
+        world.intranet.reboot();
+        world.after_boot();
+        world.connect_phone();
+        world.wait_until_well();
+    });
+    clock("firewall after the reboot", || truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]));
+    clock("restart docker", || restart_docker(&world));
+    clock("firewall after that", || truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]));
+    clock("an alert when a machine stops", || {
+        // A Prometheus that was restarted answers from before for five minutes; only what it said just now counts.
+        let fires = r#"timestamp(ALERTS{alertname="MachineGone", alertstate="firing", machine="extranet"}) > time() - 6"#;
+        world.wait_for_query(&format!("count(up == 1) == 7 unless on() {fires}"));
+        world.extranet.sh("systemctl poweroff");
+        world.wait_for_query(fires);
+        world.wait_for_query("ALERTS{alertname=\"TargetDown\", machine=\"extranet\", service=\"node-extranet\"}");
+    });
+}
+
+#[test]
+fn the_lab_lives_behind_nftables_and_with_ipv6() {
+    let Some(rig) = Rig::new() else { return };
+    let variant = |lab: &lab::Lab| {
+        lab.change("machines.kdl", "firewall ufw", "firewall nftables");
+        let both = r#"cidr="192.168.1.0/24" cidr6="2001:db8:1::/64" gateway6="2001:db8:1::1""#;
+        lab.change("lab.kdl", r#"cidr="192.168.1.0/24""#, both);
+        for host in ["111", "101"] {
+            let v4 = format!("address lan \"192.168.1.{host}\"");
+            lab.change("machines.kdl", &v4, &format!("{v4}\n    address lan \"2001:db8:1::{host}\""));
+        }
+    };
+    let mut world = World::boot(&rig, variant, true);
+    let first = world.hand_over(&world.first);
+    world.set_secrets(&first);
+    clock("apply", || world.apply(&first));
+    world.stray();
+    clock("connect to the VPN", || world.connect_phone());
+    clock("firewall", || truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]));
+    clock("reboot", || {
+        world.extranet.reboot();
+        world.intranet.reboot();
+        world.after_boot();
+        world.connect_phone();
+        world.wait_until_well();
+    });
+    clock("firewall after the reboot", || truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]));
+    clock("restart docker", || restart_docker(&world));
+    clock("firewall after that", || truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]));
+}
+
+/// Restarts Docker; afterwards a program that answers strangers has the VPN's port.
+fn restart_docker(world: &World) {
+    for machine in [&world.extranet, &world.intranet] {
+        machine.sh("systemctl restart docker");
+    }
+    world.wait_until_well();
+    world.extranet.sh("systemctl stop openvpn-server@server; systemd-run --quiet /usr/local/bin/peer serve udp/1194");
+}
+
+/// Lists every place that needs no VPN.
+fn strangers(world: &World) -> Vec<truth::Place> {
+    world.places().into_iter().filter(|place| place.name != "vpn").collect()
+}
+
+/// What the internet gets from the ISP's box: the forwarded ports, and nothing of its own.
+const ROUTED: [Answer; 4] = [Answer::Open, Answer::Open, Answer::Refused, Answer::Refused];
+
+/// Loses a table and a photo and brings them back with the real restic and PostgreSQL.
+fn backup(world: &World) {
+    world.intranet.sh(r#"
+        sql() { docker exec immich-database psql --quiet --tuples-only --no-align --username immich --dbname immich --command "$1"; }
+        run() { systemctl start "restic-$1.service" || { journalctl --no-pager -u "restic-$1.service"; exit 1; }; }
+        restore=/usr/local/lib/labwright/restic/restore.sh
+        sql "create table asset (name text); insert into asset values ('holiday')"
+        echo 'a photo' >/mnt/photos/holiday.jpg
+        for unit in daily weekly monthly check; do run $unit; done
+        sql 'drop table asset'
+        rm /mnt/photos/holiday.jpg
+        LABWRIGHT_CONFIRM=immich sh $restore database immich
+        LABWRIGHT_CONFIRM=/mnt/photos/holiday.jpg sh $restore files --in-place weekly /mnt/photos/holiday.jpg
+        [ "$(sql 'select name from asset')" = holiday ]
+        grep -qx 'a photo' /mnt/photos/holiday.jpg
+        "#);
+    world.wait_for_query("count(labwright_backup_last_run_success{machine=\"intranet\"} == 1) == 3");
+    world.wait_for_query("labwright_backup_check_success == 1 and on() labwright_backup_drill_success == 1");
+}
+
+/// A rule more: Prometheus reads it, and no container is recreated for it.
+fn changed_rule(world: &mut World) {
+    let before = world.containers();
+    world.lab.change(
+        "services.kdl",
+        "service fail2ban on=extranet",
+        r#"service fail2ban on=extranet
+alert MachineGone when="up{job=~\"node-.*\"} == 0" for=(duration)"0s" severity=critical { summary "a machine is gone"; }"#,
+    );
+    let release = world.release();
+    world.apply(&release);
+    assert_eq!(world.containers(), before, "no container is recreated for a rule");
+    let rules = world.intranet.sh("docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/rules");
+    assert!(rules.contains("MachineGone"), "{rules}");
+}
+
+/// Another image of one container: that one is recreated, alone.
+fn changed_image(world: &mut World) {
+    let before = world.containers();
+    world.intranet.sh("docker tag grafana/grafana:13.2.2 grafana/grafana:13.2.3");
+    world.lab.change("services.kdl", "dashboard 1860", "image \"docker.io/grafana/grafana:13.2.3\"\n    dashboard 1860");
+    let release = world.release();
+    world.apply(&release);
+    assert_eq!(recreated(&before, &world.containers()), ["grafana"]);
+}
+
+/// Names the containers that are others than before.
+fn recreated(before: &[String], after: &[String]) -> Vec<String> {
+    let other = after.iter().filter(|line| !before.contains(line));
+    other.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// An image that never gets well: the one before comes back by itself.
+fn sick_container(world: &mut World) {
+    let before = world.containers();
+    // Nothing listens in it, so its health check has nothing to ask.
+    world.intranet.stand_in("grafana/grafana:13.2.4", &[], &[]);
+    world.lab.change("services.kdl", "grafana:13.2.3", "grafana:13.2.4");
+    let [_, archive] = world.release();
+    let told = world.operator(&format!(
+        "bring {INTRANET} {archive}; archive={archive}; status=0
+         on {INTRANET} \"sudo LABWRIGHT_HEALTH_TIMEOUT=15 labctl apply /tmp/${{archive##*/}}\" 2>&1 || status=$?; [ $status = 4 ]"
+    ));
+    assert!(told.contains("grafana") && told.contains("reverted: "), "{told}");
+    let images = world.intranet.sh("docker inspect --format '{{.Config.Image}}' grafana");
+    assert_eq!(images.trim_end(), "docker.io/grafana/grafana:13.2.3");
+    assert_eq!(recreated(&before, &world.containers()), ["grafana"], "nothing else was touched");
+    world.intranet.sh("labctl verify");
+    world.lab.change("services.kdl", "grafana:13.2.4", "grafana:13.2.3");
+}
+
+/// Rules that let nobody log in: refused to who would be locked out, reverted when nobody confirms.
+fn locked_out(world: &mut World) {
+    world.lab.change("machines.kdl", "ssh from=lan", "ssh from=tunnel");
+    let [_, archive] = world.release();
+    let name = &archive["/root/".len()..];
+    let told = world.operator(&format!(
+        "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl apply /tmp/{name}' 2>&1 || status=$?; [ $status = 3 ]"
+    ));
+    assert!(told.contains("lock this login out"), "{told}");
+    // From the console it can be tried.
+    world.intranet.sh(&format!("labctl apply --confirm-within 5 /tmp/{name} >/root/told 2>&1 & echo $! >/root/applying"));
+    let lan = world.laptop.probe();
+    while !world.intranet.sh("cat /root/told").contains("labctl confirm") {
+        super::pause();
+    }
+    assert!(!lan.tcp_open(INTRANET, 22), "nobody gets in now");
+    world.intranet.sh("while kill -0 $(cat /root/applying) 2>/dev/null; do sleep 0.2; done; grep -q 'reverted: ' /root/told");
+    assert!(lan.tcp_open(INTRANET, 22), "everybody gets in again");
+    world.lab.change("machines.kdl", "ssh from=tunnel", "ssh from=lan");
+}
