@@ -143,7 +143,7 @@ fn strangers(world: &World) -> Vec<truth::Place> {
 /// What the internet gets from the ISP's box: the forwarded ports, and nothing of its own.
 const ROUTED: [Answer; 4] = [Answer::Open, Answer::Open, Answer::Refused, Answer::Refused];
 
-/// Loses a table and a photo and brings them back with the real restic and PostgreSQL.
+/// Loses a table and a photo and brings them back with the real restic and `PostgreSQL`.
 fn backup(world: &World) {
     world.intranet.sh(r#"
         sql() { docker exec immich-database psql --quiet --tuples-only --no-align --username immich --dbname immich --command "$1"; }
