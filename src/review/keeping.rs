@@ -1,5 +1,7 @@
 //! What is kept: how much room is left, what is saved where to, and what is not.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::lab::{self, Amount, BackupView};
@@ -165,10 +167,15 @@ pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Unsave
         Some(_) => None,
     };
     // A repository is not saved into itself.
-    let holds = |dataset: DatasetRef| {
-        let backup = plan.backups.iter().find(|backup| backup.repository_dataset == Some(dataset))?;
-        Some(format!("holds what {} saves", model[backup.service].name))
-    };
+    let repositories: BTreeSet<Store> = model
+        .services
+        .iter()
+        .filter_map(|service| {
+            let repository = service.backup.as_ref().map(|backup| &backup.repository.value).filter(|path| path.starts_with('/'))?;
+            Some(backups::store_of(model, service.machine, repository).0)
+        })
+        .collect();
+    let instead = |store: Store, why: String| if repositories.contains(&store) { "holds what backups save".to_owned() } else { why };
     let mut list = Vec::new();
     for (id, machine) in model.machines() {
         let mut add = |what: String, why: Option<String>, span| {
@@ -176,14 +183,15 @@ pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Unsave
         };
         for (pool, index) in machine.pools.iter().zip(0..) {
             for (dataset, position) in pool.datasets.iter().zip(0..) {
-                let why = why(dataset.backup.as_ref().map(|class| class.value));
-                let holds = why.is_some().then(|| holds(DatasetRef { machine: id, pool: index, dataset: position })).flatten();
-                add(format!("dataset {}/{}", pool.name, dataset.name), holds.or(why), dataset.span);
+                let store = Store::Dataset(DatasetRef { machine: id, pool: index, dataset: position });
+                let why = why(dataset.backup.as_ref().map(|class| class.value)).map(|why| instead(store, why));
+                add(format!("dataset {}/{}", pool.name, dataset.name), why, dataset.span);
             }
         }
-        for export in &machine.exports {
-            let class = export.backup.as_ref().map(|class| class.value);
-            add(format!("export {} ({})", export.name, export.path), why(class), export.span);
+        for (export, index) in machine.exports.iter().zip(0..) {
+            let why = why(export.backup.as_ref().map(|class| class.value));
+            let why = why.map(|why| instead(Store::Export(id, index), why));
+            add(format!("export {} ({})", export.name, export.path), why, export.span);
         }
     }
     list
