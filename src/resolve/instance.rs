@@ -72,7 +72,7 @@ pub struct Draft<'s> {
     pub service: Service,
     /// The service's node.
     pub block: &'s Block<'s>,
-    /// The module's parts made concrete.
+    /// The concrete parts that name other services.
     pub concrete: Vec<Block<'s>>,
     /// Containers that live in another service's network, and that service's name.
     pub network_services: Vec<(usize, Spanned<String>)>,
@@ -166,6 +166,9 @@ pub fn draft<'s>(
     if service.has(Role::Restic) {
         service.backup = backup(&service, model);
     }
+    // What other services answer is looked up once all are known; the rest is in the service by now, and a large lab has a lot of it.
+    concrete.retain(|part| matches!(part.schema.name, "needs" | "gateway"));
+    concrete.shrink_to_fit();
     Some(Draft { service, block, concrete, network_services })
 }
 
