@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::file::secret_key;
 use crate::emit::{Context, format};
 use crate::model::{
-    Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, SecretUse, Service, ServiceFileTarget, Size,
+    Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse, Service, ServiceFileTarget, Size,
 };
 
 /// Is one entry of `services:`, without what the defaults say anyway.
@@ -109,8 +109,18 @@ struct Bind {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum HealthCheck {
-    Disabled { disable: bool },
-    Test { test: Vec<String>, interval: String, timeout: String, retries: u32, start_period: String, start_interval: String },
+    Disabled {
+        disable: bool,
+    },
+    Test {
+        test: Vec<String>,
+        interval: String,
+        timeout: String,
+        retries: u32,
+        start_period: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start_interval: Option<String>,
+    },
 }
 
 /// Is one entry of `depends_on:`.
@@ -162,7 +172,7 @@ pub(super) fn define<'p>(context: &Context<'p>, service: &'p Service, container:
         mem_limit: memory.map(|memory| size(memory.value)),
         cpus: millicpus.map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
         stop_grace_period: container.stop_grace.map(seconds),
-        healthcheck: container.health.as_ref().and_then(health_check),
+        healthcheck: container.health.as_ref().and_then(|health| health_check(health, context.this().os)),
         depends_on: BTreeMap::new(),
         logging: Logging { driver: "json-file", options: BTreeMap::from([("max-size", "10m"), ("max-file", "3")]) },
         labels: labels(context, service, container, config),
@@ -275,7 +285,7 @@ fn labels(context: &Context<'_>, service: &Service, container: &Container, confi
 /// Is how often Docker looks at a container that has just been started.
 const START_INTERVAL: crate::model::Duration = crate::model::Duration(2);
 
-fn health_check(health: &Health) -> Option<HealthCheck> {
+fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
     let test = match &health.probe {
         HealthProbe::Http { port, path, tls } => vec!["CMD-SHELL".to_owned(), literal(&http_probe(*port, path, *tls, health.timeout.0))],
         HealthProbe::Command(command) => std::iter::once("CMD".to_owned()).chain(command.iter().map(|word| literal(word))).collect(),
@@ -288,8 +298,9 @@ fn health_check(health: &Health) -> Option<HealthCheck> {
         timeout: seconds(health.timeout),
         retries: health.retries,
         start_period: seconds(health.start_period),
-        // Otherwise the first look is after a whole interval, and a change takes that long however fast the container is.
-        start_interval: seconds(health.interval.min(START_INTERVAL)),
+        // Otherwise the first look is after a whole interval, and a change takes that long however fast the container is. Compose
+        // refuses it before Docker 25: Debian 13 has 26 and Debian 12 gets Docker's own; an Ubuntu without updates has 24.
+        start_interval: matches!(os, Some(Os::Debian12 | Os::Debian13)).then(|| seconds(health.interval.min(START_INTERVAL))),
     })
 }
 
