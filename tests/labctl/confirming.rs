@@ -33,7 +33,7 @@ fn a_login_that_began_before_the_new_rules_proves_nothing() {
         let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         // A shell of another login, older than the apply that it starts as if by the first one.
-        let labctl = format!("{} {}", machine.shell.join(" "), super::LABCTL);
+        let labctl = machine.call();
         let script = format!(
             "SSH_CONNECTION='{}' {labctl} apply {} --confirm-within 100 >\"$LABWRIGHT_ROOT/out\" &
             until grep -q 'Without it' \"$LABWRIGHT_ROOT/out\"; do :; done

@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
-pub const LABCTL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/emit/labctl/labctl.sh");
 const MAKE_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/labctl/make-bundle.sh");
 
 /// The login that applies, and another that began later: client address and port, server address and port.
@@ -185,6 +184,7 @@ impl Machine {
             );
             machine.script(&format!("stubs/{name}"), &text);
         }
+        machine.script("labctl", labwright::emit::labctl::SCRIPT);
         machine
     }
 
@@ -226,9 +226,14 @@ impl Machine {
         pack(payload, &self.folder.path().join("out"))
     }
 
+    /// Returns how a script of sh calls labctl under the machine's shell.
+    fn call(&self) -> String {
+        format!("{} {}", self.shell.join(" "), self.folder.path().join("labctl").display())
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.shell[0]);
-        command.args(&self.shell[1..]).arg(LABCTL).args(arguments);
+        command.args(&self.shell[1..]).arg(self.folder.path().join("labctl")).args(arguments);
         self.environment(&mut command);
         command
     }

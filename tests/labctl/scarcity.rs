@@ -10,7 +10,7 @@ fn in_own_mounts(machine: &Machine, script: &str, bundle: &Path) -> Option<super
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", script, "sh"]).arg(bundle);
     machine.environment(&mut command);
-    command.env("LABCTL", format!("{} {}", machine.shell.join(" "), super::LABCTL));
+    command.env("LABCTL", machine.call());
     command.env("STATE", machine.path("var/lib/labwright"));
     let allowed = Command::new("unshare").args(["-rm", "true"]).output().is_ok_and(|output| output.status.success());
     if !allowed {
@@ -85,7 +85,7 @@ fn two_at_once_do_not_meet() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
         // While the first is in the middle, a second one is tried.
-        let labctl = format!("{} {}", machine.shell.join(" "), super::LABCTL);
+        let labctl = machine.call();
         payload.step("activate.d/65-second.sh", "", &format!("code=0; {labctl} rollback || code=$?; [ $code = 3 ] && {labctl} revert"));
         let bundle = machine.bundle(&payload);
         let arguments = ["apply", bundle.to_str().unwrap(), "--confirm-within", "0"];
@@ -99,14 +99,12 @@ fn two_at_once_do_not_meet() {
 #[test]
 fn a_step_that_outlives_a_killed_labctl_is_waited_for() {
     under_each_shell(|machine| {
-        let (pipe, labctl) = (machine.path("gate"), super::LABCTL);
+        let pipe = machine.path("gate");
         run(Command::new("mkfifo").arg(&pipe));
         let mut payload = Payload::sample();
         payload.step("activate.d/50-slow.sh", "", "kill -9 $PPID; echo started >\"$LABWRIGHT_ROOT/started\"; cat \"$LABWRIGHT_ROOT/gate\"");
         let bundle = machine.bundle(&payload);
-        let mut apply = Command::new(machine.shell[0]);
-        apply.args(&machine.shell[1..]).arg(labctl).args(["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
-        machine.environment(&mut apply);
+        let mut apply = machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
         apply.stdout(Stdio::null()).stderr(Stdio::null());
         assert!(apply.status().unwrap().code().is_none(), "killed by its own step");
         machine.labctl(&["rollback"]).exits(3).says("or a step it started, is at work");

@@ -3,7 +3,6 @@
 
 use super::{Machine, Rig};
 use crate::labctl::{self, Payload};
-use std::path::Path;
 
 const APPLY: &str = "labctl apply --confirm-within";
 
@@ -42,8 +41,10 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
     std::fs::write(seed.path().join("user-data"), "#cloud-config\n{}\n").unwrap();
     std::fs::write(seed.path().join("meta-data"), "instance-id: intranet\nlocal-hostname: intranet\n").unwrap();
     let mut machine = rig.machine("intranet", &["192.168.1.101"], seed.path());
-    machine.copy_in(Path::new(labctl::LABCTL), "/root");
-    machine.sh("install -m 755 /root/labctl.sh /usr/local/sbin/labctl");
+    let script = seed.path().join("labctl");
+    std::fs::write(&script, labwright::emit::labctl::SCRIPT).unwrap();
+    machine.copy_in(&script, "/root");
+    machine.sh("install -m 755 /root/labctl /usr/local/sbin/labctl");
 
     // A first firewall that nobody confirms must not stay: nobody might ever get in again.
     let mut locked = release(9);

@@ -1,0 +1,114 @@
+# ---------------------------------------------------------------- from one generation to another
+# The one way from a generation to another, for apply and rollback alike.
+
+# Makes the machine what generation folder $1 says ("" for nothing at all), coming from $2. $3 is 1 for a revert.
+activate() {
+    file_changes "$1" "$2"
+    payload_changes
+    steps_to_run "$1" >"$WORK/steps"
+    drop_firewall "$1" "$2" "$3"
+    install_files "$1" || { WHY='a file could not be installed'; return 1; }
+    # A cut may have left copies that were not yet renamed.
+    if [ "$3" = 1 ]; then
+        { cut -f2 "$WORK/want"; cut -f2 "$WORK/had"; } | while read -r dst; do rm -f "$ROOT${dst%/*}/.${dst##*/}.labctl"; done
+    fi
+    point files-installed
+    if has_systemd && awk -F'\t' -v always="$3" 'BEGIN { found = always } $1 != "same" && $2 ~ /^\/etc\/systemd\/system\// { found = 1 } END { exit !found }' "$WORK/files"; then
+        systemctl daemon-reload >>"$OUTPUT" 2>&1 || warn "systemctl daemon-reload failed"
+    fi
+    if [ -z "$1" ]; then
+        # No step tells sshd that its old configuration is back.
+        if has_systemd && grep -q "^[a-rt-z].*$TAB/etc/ssh/" "$WORK/files"; then systemctl try-restart ssh.socket ssh.service >>"$OUTPUT" 2>&1; fi
+        return 0
+    fi
+    step_environment "$1" "$2" "$3"
+    while read -r step; do
+        point "step-${step#activate.d/}"
+        tell_step "$1" "$step" || { WHY="the step ${step#activate.d/} failed"; return 1; }
+        [ "$INTERRUPTED" = 0 ] || { WHY='it was interrupted'; return 1; }
+    done <"$WORK/steps"
+    point steps-done
+}
+
+# Brings the machine from generation OLD (an id or "") to NEW, whose folder is in gen/ and has passed
+# preflight. Ends the call: 0 done, 3 nothing changed, 4 reverted, 5 not even that.
+change() {
+    P_NEW=$1 P_OLD=$2 P_DEADLINE=0
+    P_SINCE=$(now)
+    find_login
+    P_LOGIN=$LOGIN
+    if ! journal staged || ! keep_firewall "$(generation "$P_NEW")" "$(generation "$P_OLD")" || ! arm || ! journal armed || ! journal switching; then
+        close_journal
+        refuse "the revert could not be armed"
+    fi
+    record "begins: $(described "$P_NEW") over $(described "$P_OLD")"
+    WHY='the link to the new generation could not be set'
+    relink current "$P_NEW" || failed
+    point switched
+    WHY='the journal could not be written'
+    journal activating || failed
+    say "activating $(described "$P_NEW")"
+    activate "$(generation "$P_NEW")" "$(generation "$P_OLD")" 0 || failed
+    WHY='the journal could not be written'
+    journal checking || failed
+    healthy "$(generation "$P_NEW")" "$(health_timeout)" || failed
+    [ "$INTERRUPTED" = 0 ] || { WHY='it was interrupted'; failed; }
+    if [ "$CONFIRM" = true ] && [ "$WITHIN" != 0 ]; then
+        await_confirmation
+    else
+        commit
+    fi
+    say "done: $(described "$P_NEW") is current"
+    exit 0
+}
+
+# Keeps the new generation. Every line may be run again after a cut.
+commit() {
+    TOUCHED=1
+    journal committing
+    if [ -n "$P_OLD" ] && [ "$P_OLD" != "$P_NEW" ]; then relink previous "$P_OLD"; fi
+    printf '%s\n' "$(value_of "$STATE/gen/$P_NEW" machine)" >"$STATE/.machine.new" && mv -f "$STATE/.machine.new" "$STATE/machine"
+    touch "$STATE/gen/$P_NEW" # gc and list order generations by when they were last taken into use
+    point committed
+    close_journal
+    save_output
+    record "done: $(described "$P_NEW") is current"
+}
+
+# Ends a change that failed.
+failed() {
+    if revert; then exit 4; fi
+    exit 5
+}
+
+# Waits until a new login confirms. The lock is let go, since it is another labctl that confirms.
+await_confirmation() {
+    P_SINCE=$(now)
+    P_DEADLINE=$((P_SINCE + WITHIN * 100))
+    WHY='the journal could not be written'
+    journal confirming || failed
+    record "waits $WITHIN s for a confirmation from a new login"
+    say "the firewall or ssh has changed. Open a NEW login to this machine and run there, within $WITHIN s:"
+    say "    labctl confirm"
+    say "Without it $(described "$P_OLD") comes back."
+    waiting=$P_NEW
+    unlock
+    while read_journal && [ "$P_NEW" = "$waiting" ]; do
+        if [ "$(now)" -ge "$P_DEADLINE" ] || [ "$INTERRUPTED" = 1 ]; then
+            if lock; then
+                read_journal || break
+                WHY='nobody confirmed it from a new login'
+                [ "$INTERRUPTED" = 0 ] || WHY='it was interrupted while waiting for the confirmation'
+                [ "$P_STATE" != committing ] || { commit; break; }
+                failed
+            fi
+        fi
+        sleep 1
+    done
+    if [ "$(linked current)" != "$waiting" ]; then
+        say "reverted meanwhile: $(described "$(linked current)") is current"
+        exit 4
+    fi
+    P_NEW=$waiting # the journal is gone, and with it what was read of it
+    say "confirmed"
+}

@@ -1,0 +1,26 @@
+# ---------------------------------------------------------------- gc
+
+verb_gc() {
+    must_be_root
+    find_lab_or_refuse
+    lock_or_refuse
+    work_folder
+    recover || : # a change that waits for its confirmation keeps both of its generations
+    read_journal || :
+    kept=0
+    generations >"$WORK/generations"
+    while IFS=$TAB read -r id version _ marks _; do
+        if [ "$marks" != - ]; then continue; fi
+        kept=$((kept + 1))
+        if [ "$kept" -gt "$KEEP" ]; then
+            # Renamed first: a cut leaves no generation that is there by half.
+            mv "$STATE/gen/$id" "$STATE/gen/.gone" && rm -rf "$STATE/gen/.gone"
+            record "removed $version ($id)"
+            say "removed $version ($id)"
+        fi
+    done <"$WORK/generations"
+    rm -rf "$STATE/gen/.gone" "$BASE/.staging"
+    if [ "$(wc -l <"$STATE/log")" -gt 20000 ]; then
+        tail -n 10000 "$STATE/log" >"$STATE/.log.new" && mv -f "$STATE/.log.new" "$STATE/log"
+    fi
+}

@@ -1,0 +1,130 @@
+# ---------------------------------------------------------------- plan
+
+# Writes to WORK/plan what changes from generation folder $2 (or "") to $1, in the form that render_json reads
+# and render_plan lays out. CHANGES tells whether anything does, CONFIRM whether somebody has to confirm it.
+make_plan() {
+    file_changes "$1" "$2"
+    payload_changes
+    table_changes "$1" "$2"
+    missing_secrets "$1" >"$WORK/missing"
+    CHANGES=true CONFIRM=false from='' from_version=''
+    if reaches_login; then CONFIRM=true; fi
+    if [ -n "$2" ]; then from=$(printf %.12s "$(value_of "$2" content)") from_version=$(value_of "$2" version); fi
+    to=$(printf %.12s "$(value_of "$1" content)")
+    if [ "$from" = "$to" ] && [ "$ALL_STEPS" = 0 ] && ! grep -qv '^same' "$WORK/files"; then CHANGES=false; fi
+    obstacles "$1" "$2" >"$WORK/obstacles"
+    {
+        printf 'S\tformat\tlabwright.plan/1\nS\tlab\t%s\nS\tmachine\t%s\n' "$(value_of "$1" lab)" "$(value_of "$1" machine)"
+        printf 'S\tfrom\t%s\nS\tfromVersion\t%s\nS\tto\t%s\nS\ttoVersion\t%s\n' "$from" "$from_version" "$to" "$(value_of "$1" version)"
+        printf 'N\tchanges\t%s\nN\tconfirm\t%s\n' "$CHANGES" "$CONFIRM"
+        for list in files containers units flows steps oneWay secrets host refused; do echo "L${TAB}$list"; done
+        awk -F'\t' '
+            side == "missing" { print "R\tsecrets\top=" $5 "\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4; next }
+            side == "obstacles" { print "R\trefused\twhy=" $0; next }
+            $1 == "same" { same++; next }
+            { rows[$1] = rows[$1] "R\tfiles\top=" $1 "\tpath=" $2 "\n" }
+            END {
+                print "N\tunchangedFiles\t" same + 0
+                # What a person should look at comes first.
+                n = split("blocked edited takeover removed changed adopt new", ops, " ")
+                for (i = 1; i <= n; i++) printf "%s", rows[ops[i]]
+            }' side=missing "$WORK/missing" side=obstacles "$WORK/obstacles" side=files "$WORK/files"
+        cat "$WORK/tables"
+        [ "$CHANGES" = false ] || steps_to_run "$1" | sed "s|^activate.d/|R${TAB}steps${TAB}op=run${TAB}name=|"
+        host_plan "$1" "$2"
+    } >"$WORK/plan"
+}
+
+# Lets the bundle's own plan.d steps say what activate.d would do to the host: guests, datasets. They only read.
+host_plan() {
+    [ -d "$1/payload/plan.d" ] || return 0
+    step_environment "$1" "$2"
+    for step in "$1"/payload/plan.d/*.sh; do
+        [ -f "$step" ] || continue
+        name=${step##*/}
+        (cd "$1/payload" && LABWRIGHT_PLAN=1 sh "plan.d/$name" </dev/null 2>&1) >"$WORK/host" || echo "$name cannot tell (exit $?)" >>"$WORK/host"
+        tr '\t' ' ' <"$WORK/host" | sed -e '/^$/d' -e "s|^|R${TAB}host${TAB}step=$name${TAB}line=|"
+    done
+}
+
+render_plan() {
+    awk -F'\t' -v all="$ALL" '
+        function column(name,    i) {
+            for (i = 3; i <= NF; i++) if (index($i, name "=") == 1) return substr($i, length(name) + 2)
+            return ""
+        }
+        function add(line) { lines[$2, ++count[$2]] = line; op = column("op"); if (!(($2, op) in n)) ops[$2] = ops[$2] " " op; n[$2, op]++ }
+        function cut_(line) { return (all || length(line) <= 80) ? line : substr(line, 1, 77) "..." }
+        function section(key, title, empty,    i, k, words, summary, limit) {
+            if (!count[key]) { if (empty != "") printf "%-11s %s\n", title, empty; return }
+            k = split(ops[key], words, " "); summary = ""
+            for (i = 1; i <= k; i++) summary = summary (i > 1 ? ", " : "") n[key, words[i]] " " words[i]
+            if (key == "files") summary = summary ", " s["unchangedFiles"] " unchanged"
+            if (key ~ /^(host|secrets|refused)$/) summary = ""
+            print (summary == "") ? title : sprintf("%-11s %s", title, summary)
+            limit = (all || key ~ whole) ? count[key] : shown
+            for (i = 1; i <= count[key] && i <= limit; i++) print cut_("  " lines[key, i])
+            if (i <= count[key]) print "  ... and " count[key] - limit " more (--all shows them)"
+        }
+        # How many rows of each section fit on a screen together.
+        function fitting(rows,    key, sum) {
+            for (rows = 20; rows > 1; rows--) {
+                sum = 2
+                for (key in count) if (key != "refused") sum += 1 + (count[key] > rows && key !~ whole ? rows + 1 : count[key])
+                if (sum <= 23) break
+            }
+            return rows
+        }
+        BEGIN {
+            whole = "^(refused|secrets|oneWay)$"
+            sign["new"] = sign["created"] = sign["added"] = sign["opened"] = "+"
+            sign["removed"] = sign["closed"] = "-"
+            sign["takeover"] = sign["edited"] = sign["blocked"] = "!"
+            note["takeover"] = "  there already, not by labctl: kept"
+            note["edited"] = "  edited on this machine: kept"
+            note["adopt"] = "  there already, the same"
+            note["blocked"] = "  is a folder"
+        }
+        function mark() { op = column("op"); return ((op in sign) ? sign[op] : "~") " " }
+        $1 == "S" || $1 == "N" { s[$2] = $3; next }
+        $1 != "R" { next }
+        $2 == "files" { add(mark() column("path") note[column("op")]) }
+        $2 == "containers" { add(mark() column("name") "  " column("image")) }
+        $2 == "units" { add(mark() column("name") "  " column("action")) }
+        $2 == "flows" { add(mark() column("from") " -> " column("proto") "/" column("port") "  " column("reason")) }
+        $2 == "steps" { add(column("name")) }
+        $2 == "oneWay" { add("! " column("what")) }
+        $2 == "secrets" { add("! " column("op") "  " column("name") "  " column("owner") " " column("mode") "  " column("path")) }
+        $2 == "host" { add(column("line")) }
+        $2 == "refused" { add("! " column("why")) }
+        END {
+            print s["lab"] ", " s["machine"] ": " (s["from"] == "" ? "first generation" : s["fromVersion"] " (" s["from"] ")") " -> " s["toVersion"] " (" s["to"] ")"
+            if (s["changes"] == "false") { print "nothing to do: this generation is current and installed"; exit }
+            shown = fitting()
+            section("files", "files", s["unchangedFiles"] " unchanged")
+            section("containers", "containers", "none changed")
+            section("units", "units", "")
+            section("flows", "flows", "none opened, none closed")
+            section("host", "host", "")
+            section("oneWay", "one way", "")
+            section("steps", "steps", "none to run")
+            section("secrets", "secrets to set", "")
+            if (s["confirm"] == "true") print "confirm     from a new login: the firewall or ssh changes"
+            all = 1
+            section("refused", "apply would be refused", "")
+        }' "$WORK/plan"
+}
+
+show_plan() { if [ "$JSON" = 1 ]; then render_json <"$WORK/plan"; else render_plan; fi; }
+
+verb_plan() {
+    work_folder
+    mkdir "$WORK/bundle"
+    unpack "$FILE" "$WORK/bundle"
+    check_identity "$UNPACKED"
+    check_replay "$UNPACKED"
+    make_plan "$UNPACKED" "$(generation "$(linked current)")"
+    show_plan
+    if read_journal; then say "note: $(pending_words)"; fi
+    [ "$CHANGES" = false ] || exit 2
+}

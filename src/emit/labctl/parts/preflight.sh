@@ -1,0 +1,58 @@
+# ---------------------------------------------------------------- preflight
+# Why a generation cannot be taken into use, asked while nothing is stopped.
+
+# Prints every reason why generation $1 cannot follow generation $2, one a line. Only reads.
+# Needs file_changes, payload_changes and table_changes.
+obstacles() {
+    awk -F'\t' '
+        side == "sums" { there[substr($0, 75)] = 1; next }
+        side == "files" { if ($1 == "blocked") print $2 " is a folder; the bundle has a file there"; next }
+        NF != 5 || $1 ~ /(^|\/)\.\.?(\/|$)|^\// || $2 !~ /^\/[A-Za-z0-9._\/@:+-]+$/ || $2 ~ /(^|\/)\.\.?(\/|$)|\/$/ || $5 !~ /^0?[0-7][0-7][0-7]$/ {
+            print "install.tsv has a line that is not allowed: " $1 " -> " $2; next }
+        !($1 in there) { print "install.tsv names " $1 ", which is not in the bundle" }
+        seen[$2]++ { print "install.tsv installs " $2 " twice" }' side=sums "$WORK/want.sums" side=files "$WORK/files" side=want "$WORK/want"
+    if is_root; then
+        cut -f3 "$WORK/want" | sort -u | while read -r owner; do
+            case $owner in *[!0-9]*) id -u "$owner" >/dev/null 2>&1 || echo "install.tsv names the user \`$owner\`, who does not exist" ;; esac
+        done
+    fi
+    awk -F'\t' '{ print "the secret `" $1 "` (" $2 ", " $3 " " $4 ") is " $5 "; `labctl secrets set " $1 "` writes it" }' "$WORK/missing"
+    [ "$ONE_WAY" = 1 ] || sed -n "s/^R${TAB}oneWay${TAB}op=\\([a-z]*\\).*${TAB}what=\\(.*\\)/one-way: \\2 (\\1); --allow-one-way accepts it/p" "$WORK/tables"
+    if [ -d "$1/payload/firewall" ] && reaches_login; then
+        find_login
+        case $LOGIN in
+        ssh\ *)
+            client=$(echo "$LOGIN" | cut -d' ' -f2) port=$(echo "$LOGIN" | cut -d' ' -f5)
+            [ "$(ssh_path "$1" "$client" "$port")" != no ] ||
+                echo "the new rules would lock this login out: no \`ssh\` flow in firewall/flows.tsv lets $client reach tcp $port (from the machine's console it can be applied)"
+            ;;
+        esac
+    fi
+    if [ -f "$1/payload/firewall/nftables.nft" ] && has nft && { is_root || [ -n "$ROOT" ]; }; then
+        why=$(nft -c -f "$1/payload/firewall/nftables.nft" 2>&1) || echo "nft refuses firewall/nftables.nft: $(one_line "$why" | cut -c1-200)"
+    fi
+    # The bundle's own check knows what else compose needs, such as files that a step writes.
+    if [ -f "$1/payload/compose/compose.yaml" ] && has docker &&
+        [ -z "$(find "$1/payload/check.d" -name '*compose*' 2>/dev/null)" ]; then
+        why=$(cd "$1/payload/compose" && docker compose -f compose.yaml config -q 2>&1) || echo "docker compose refuses compose/compose.yaml: $(one_line "$why" | cut -c1-200)"
+    fi
+}
+
+# Refuses what the plan found in the way, then lets the bundle's own checks speak. Nothing is stopped here.
+preflight() {
+    if [ -s "$WORK/obstacles" ]; then
+        refuse "$(awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }' "$WORK/obstacles")"
+    fi
+    open_output
+    step_environment "$1" "$2"
+    for check in "$1"/payload/check.d/*.sh; do
+        [ -f "$check" ] || continue
+        name=${check##*/}
+        run_step "$1" "check.d/$name" || {
+            failing_output >&2
+            refuse "the check $name failed"
+        }
+    done
+    [ "$INTERRUPTED" = 0 ] || refuse "it was interrupted"
+    point checked
+}

@@ -1,0 +1,101 @@
+# ---------------------------------------------------------------- going back
+# The way back, and what any later call does about a change that was cut off.
+
+# Goes back to P_OLD. Fails when that fails; the journal then stays, so that the timer, the next boot and
+# the next call try again.
+revert() {
+    TOUCHED=1
+    record "reverting to $(described "$P_OLD"): $WHY"
+    [ -z "$P_NEW" ] || say "$(described "$P_NEW") is not kept: $WHY"
+    say "putting back $(described "$P_OLD")"
+    rm -f "$STATE/reserve"
+    journal reverting || : # the older journal leads here as well
+    if relink current "$P_OLD" && point relinked && activate "$(generation "$P_OLD")" "$(generation "$P_NEW")" 1; then
+        close_journal
+        record "reverted to $(described "$P_OLD")"
+        [ -n "$P_OLD" ] || say "there was no generation before: files are as they were; what steps have started is left"
+        # Said, not judged: what is back may have been ill before, which is why it was to be replaced.
+        [ -z "$P_OLD" ] || healthy "$(generation "$P_OLD")" 0 || warn "it is back, but $WHY"
+        say "reverted: $(described "$P_OLD") is current"
+        save_output
+        say "the log is $STATE/log, what the steps printed is $STATE/output"
+        return 0
+    fi
+    P_SINCE=$(now)
+    journal revert-failed || :
+    save_output
+    record "the revert failed: $WHY"
+    warn "the revert to $(described "$P_OLD") failed too: $WHY"
+    warn "it is tried again by the timer, at the next boot and by \`labctl rollback\`; see $STATE/log and $STATE/output"
+    return 1
+}
+
+# Finishes or reverts what an earlier call left behind. Needs the lock. Fails only when that call's change
+# still waits for its confirmation; ends this call when the revert fails.
+recover() {
+    read_journal || return 0
+    case $P_STATE in
+    staged | armed)
+        close_journal
+        say "an earlier change to $(described "$P_NEW") ended before it changed anything: $(described "$P_OLD") is current"
+        record "dropped an unstarted change to $(described "$P_NEW")"
+        ;;
+    committing)
+        commit
+        say "an earlier change to $(described "$P_NEW") is now finished"
+        ;;
+    confirming)
+        WHY='nobody confirmed it from a new login'
+        if [ "$AT_BOOT" = 1 ] || [ "$P_BOOT" != "$(boot_id)" ]; then
+            WHY='the machine was restarted before it was confirmed'
+        elif [ "$(now)" -lt "$P_DEADLINE" ]; then
+            return 1
+        fi
+        open_output
+        revert || exit 5
+        ;;
+    *)
+        WHY="an earlier call ended in the middle (while $P_STATE)"
+        open_output
+        revert || exit 5
+        ;;
+    esac
+    return 0
+}
+
+recover_for_change() {
+    if [ "$ALL_STEPS" = 1 ] && read_journal && [ "$P_STATE" = revert-failed ]; then
+        # The only way out when the old generation cannot come back: forward, with every step.
+        record "going forward from a failed revert"
+        close_journal
+        return 0
+    fi
+    recover || refuse "$(pending_words)"
+}
+
+# Run by the timer, at boot and by the process in the background; a person uses rollback.
+verb_revert() {
+    find_lab || exit 0
+    if [ "$WATCH" = 1 ]; then
+        while [ -e "$STATE/pending" ]; do
+            sleep 2
+            sh "$STATE/labctl" revert --lab "$LAB"
+        done
+        exit 0
+    fi
+    if ! lock; then
+        say "labctl is at work"
+        exit 0
+    fi
+    work_folder
+    if ! read_journal; then
+        disarm
+        exit 0
+    fi
+    # What failed a moment ago fails again; meanwhile its steps would only restart things over and over.
+    if [ "$P_STATE" = revert-failed ] && [ "$AT_BOOT" = 0 ] && [ "$P_BOOT" = "$(boot_id)" ] &&
+        [ $(($(now) - P_SINCE)) -lt $((RETRY_EVERY * 100)) ]; then
+        exit 0
+    fi
+    recover || say "$(pending_words)"
+}

@@ -1,0 +1,64 @@
+# ---------------------------------------------------------------- running steps
+# The scripts of a generation: how one is called, what it sees, where its output goes.
+
+step_environment() {
+    LABWRIGHT_LAB=$LAB LABWRIGHT_MACHINE=$(value_of "$1" machine) LABWRIGHT_STATE=$STATE
+    LABWRIGHT_GENERATION=$1 LABWRIGHT_PREVIOUS=$2 LABWRIGHT_REVERT=${3:-0} LABWRIGHT_ALLOW_ONE_WAY=$ONE_WAY
+    export LABWRIGHT_LAB LABWRIGHT_MACHINE LABWRIGHT_STATE LABWRIGHT_GENERATION LABWRIGHT_PREVIOUS \
+        LABWRIGHT_REVERT LABWRIGHT_ALLOW_ONE_WAY
+    [ "$ONE_WAY" = 1 ] || unset LABWRIGHT_ALLOW_ONE_WAY
+}
+
+# What steps print goes to /run first: a full or read-only disk must not make a step fail.
+OUTPUT=$ROOT/run/labwright.output
+
+open_output() { (umask 077 && : >"$OUTPUT") 2>/dev/null || OUTPUT=/dev/null; }
+save_output() { [ ! -f "$OUTPUT" ] || (umask 077 && cp "$OUTPUT" "$STATE/output") 2>/dev/null || :; }
+
+# Runs one step of generation $1, quietly. The lock is closed for it: a daemon that a step starts (`qm start`
+# starts one for every guest) must not hold it for ever. The step notes its process instead, so that lock()
+# sees one that outlives a killed labctl.
+run_step() {
+    printf '== %s\n' "$2" >>"$OUTPUT" 2>/dev/null
+    # shellcheck disable=SC2016  # the inner shell expands it
+    (cd "$1/payload" && exec sh -c 'echo $$ >"$1" 2>/dev/null; exec sh "$2"' step "$STEP_FILE" "$2") </dev/null >>"$OUTPUT" 2>&1 9>&-
+}
+
+# Runs one step and tells the person at the terminal how it went.
+tell_step() {
+    began=$(now)
+    [ "$JSON" = 1 ] || printf '  %s ... ' "${2#*.d/}" 2>/dev/null
+    if run_step "$1" "$2"; then
+        say "done ($((($(now) - began) / 100)) s)"
+        record "step $2 done"
+        return 0
+    fi
+    say failed
+    record "step $2 failed"
+    failing_output
+    return 1
+}
+
+failing_output() { awk '/^== / { n = 0; next } { last[n++ % 10] = $0 } END { for (i = (n > 10 ? n - 10 : 0); i < n; i++) print "    | " last[i % 10] }' "$OUTPUT" 2>/dev/null; }
+
+# Asks the health steps of generation folder $1 until each has said yes, for at most $2 seconds.
+healthy() {
+    until_=$(($(now) + $2 * 100))
+    for check in "$1"/payload/health.d/*.sh; do
+        [ -f "$check" ] || continue
+        name=${check##*/}
+        [ "$JSON" = 1 ] || printf '  health %s ... ' "$name" 2>/dev/null
+        while ! run_step "$1" "health.d/$name"; do
+            if [ "$(now)" -ge "$until_" ] || [ "$INTERRUPTED" = 1 ]; then
+                say failed
+                failing_output
+                WHY="the health check $name failed"
+                return 1
+            fi
+            sleep "${LABWRIGHT_HEALTH_INTERVAL:-2}"
+        done
+        say ok
+    done
+}
+
+health_timeout() { echo "${LABWRIGHT_HEALTH_TIMEOUT:-300}"; }
