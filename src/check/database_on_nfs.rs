@@ -4,7 +4,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::ShareTransport;
 use crate::plan::Plan;
-use crate::plan::build::share_of;
+use crate::plan::store::share_of;
 
 /// Finds states with a database in them that lie on NFS.
 pub static RULE: Rule = Rule { code: &CODE, check };

@@ -6,8 +6,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::{Service, State};
 use crate::plan::Plan;
-use crate::plan::backups::store_of;
-use crate::plan::build::is_below;
+use crate::plan::store::{Store, is_below};
 
 /// Finds folders with a database in them that are also in the folders of another service, on whatever machine.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -24,7 +23,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut stores: BTreeMap<_, Vec<(String, &Service, &State)>> = BTreeMap::new();
     for service in &model.services {
         for state in service.states.iter().filter(|state| state.local_disk) {
-            let (store, below) = store_of(model, service.machine, &state.path);
+            let (store, below) = Store::at(model, service.machine, &state.path);
             stores.entry(store).or_default().push((below, service, state));
         }
     }

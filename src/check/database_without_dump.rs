@@ -4,7 +4,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::{BackupClass, Service, StateBackup};
 use crate::plan::Plan;
-use crate::plan::backups::class_at;
+use crate::plan::store::class_at;
 
 /// Finds folders of database servers that are backed up as they are.
 pub static RULE: Rule = Rule { code: &CODE, check };

@@ -3,8 +3,8 @@
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::StateBackup;
-use crate::plan::Plan;
-use crate::plan::backups::{self, Fate, Store};
+use crate::plan::store::Store;
+use crate::plan::{Fate, Plan};
 
 /// Finds states that no backup of the lab contains.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -17,7 +17,7 @@ static CODE: Code = Code {
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    for kept in backups::kept(plan).into_iter().filter(|kept| kept.fate == Fate::Lost) {
+    for kept in plan.kept.iter().filter(|kept| kept.fate == Fate::Lost) {
         let (service, state) = (&plan.model[kept.service], kept.state);
         let help = match kept.class {
             _ if state.backup == StateBackup::Dump => "add a backup service to its machine, which dumps it",

@@ -1,72 +1,12 @@
 //! What each backup service saves: the folders with a backup class that its machine sees, and the databases that it dumps first.
+//! And what becomes of what services keep.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{is_below, share_of};
-use super::{BackupPlan, BackupSource, DumpPlan, Plan, is_left_out};
-use crate::model::{BackupClass, Cron, DatasetRef, Export, MachineId, Model, Service, ServiceId, ShareSource, Size, State, StateBackup};
-use crate::source::{Span, Spanned};
-
-/// Is where something is kept, whatever path a machine sees it at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Store {
-    /// A ZFS dataset.
-    Dataset(DatasetRef),
-    /// An exported folder.
-    Export(MachineId, u32),
-    /// A disk of the machine's own.
-    Local(MachineId),
-}
-
-/// Finds where a path of a machine is kept, and the path below that store.
-pub fn store_of(model: &Model, machine: MachineId, path: &str) -> (Store, String) {
-    let below = |folder: &str| path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned();
-    if let Some(share) = share_of(model, machine, path) {
-        let store = match &share.source {
-            ShareSource::Dataset(dataset) => Store::Dataset(*dataset),
-            ShareSource::Export(exporter, index) => Store::Export(*exporter, *index),
-        };
-        return (store, below(&share.at));
-    }
-    let own = datasets(model, machine).filter(|(_, folder)| is_below(path, folder)).max_by_key(|(_, folder)| folder.len());
-    if let Some((dataset, folder)) = own {
-        return (Store::Dataset(dataset), below(folder));
-    }
-    let exports = model[machine].exports.iter().enumerate();
-    if let Some((index, export)) = exports.filter(|(_, export)| is_below(path, &export.path)).max_by_key(|(_, export)| export.path.len()) {
-        return (Store::Export(machine, u32::try_from(index).unwrap_or_default()), below(&export.path));
-    }
-    (Store::Local(machine), path.to_owned())
-}
-
-/// Returns how often a store's content is backed up.
-pub fn class_of(model: &Model, store: &Store) -> Option<BackupClass> {
-    match store {
-        Store::Dataset(dataset) => model.dataset(dataset).backup.as_ref().map(|class| class.value),
-        Store::Export(machine, index) => model[*machine].exports[*index as usize].backup.as_ref().map(|class| class.value),
-        Store::Local(_) => None,
-    }
-}
-
-/// Returns how often what lies at a path of a machine is backed up.
-pub fn class_at(model: &Model, machine: MachineId, path: &str) -> Option<BackupClass> {
-    match store_of(model, machine, path).0 {
-        Store::Local(_) => {
-            let class = model[machine].appdata_backup.as_ref().map(|class| class.value);
-            class.filter(|_| is_below(path, &model[machine].appdata))
-        }
-        store => class_of(model, &store),
-    }
-}
-
-fn datasets(model: &Model, machine: MachineId) -> impl Iterator<Item = (DatasetRef, &str)> {
-    model[machine].pools.iter().enumerate().flat_map(move |(pool, entry)| {
-        entry.datasets.iter().enumerate().filter_map(move |(index, dataset)| {
-            let reference = DatasetRef { machine, pool: u32::try_from(pool).ok()?, dataset: u32::try_from(index).ok()? };
-            Some((reference, dataset.mountpoint.as_str()))
-        })
-    })
-}
+use super::store::{Store, class_at, datasets, is_below};
+use super::{BackupPlan, BackupSource, DumpPlan, is_left_out};
+use crate::model::{BackupClass, Cron, MachineId, Model, Service, ServiceId, State, StateBackup};
+use crate::source::Span;
 
 /// Is what becomes of a service's state when the disk that it lies on is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +23,20 @@ pub struct Kept<'m> {
     pub fate: Fate,
 }
 
+impl Kept<'_> {
+    /// Says in words how often it is saved, or why it is not.
+    pub fn how(&self, model: &Model) -> String {
+        match (&self.state.backup, self.fate) {
+            (StateBackup::Never(why), _) => why.clone(),
+            (_, Fate::LeftOut) => format!("backup=never of {}", self.store.name(model)),
+            (_, Fate::Lost) => "no backup contains it".to_owned(),
+            (StateBackup::Dump, Fate::Saved) => "by a dump of its database".to_owned(),
+            (StateBackup::Class(class), Fate::Saved) => class.name().to_owned(),
+            (StateBackup::Inherit, Fate::Saved) => self.class.map_or("", BackupClass::name).to_owned(),
+        }
+    }
+}
+
 /// Says what becomes of a state when the disk that it lies on is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
@@ -94,14 +48,13 @@ pub enum Fate {
     Lost,
 }
 
-/// Says of every state of every service what becomes of it.
-pub fn kept<'m>(plan: &Plan<'m>) -> Vec<Kept<'m>> {
-    let model = plan.model;
+/// Says of every state of every service what becomes of it, by service.
+pub fn kept<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<Kept<'m>> {
     let mut saved: BTreeMap<Store, Vec<&str>> = BTreeMap::new();
     let mut dumped: BTreeSet<(ServiceId, Option<&str>)> = BTreeSet::new();
-    for backup in &plan.backups {
+    for backup in backups {
         for source in &backup.sources {
-            saved.entry(store_of(model, model[backup.service].machine, &source.path).0).or_default().push(&source.path);
+            saved.entry(Store::at(model, model[backup.service].machine, &source.path).0).or_default().push(&source.path);
         }
         dumped
             .extend(backup.dumps.iter().map(|dump| (dump.service, model[dump.service].databases[dump.database as usize].state.as_deref())));
@@ -109,7 +62,7 @@ pub fn kept<'m>(plan: &Plan<'m>) -> Vec<Kept<'m>> {
     let states = model.services().flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)));
     states
         .map(|(id, service, state)| {
-            let (store, _) = store_of(model, service.machine, &state.path);
+            let (store, _) = Store::at(model, service.machine, &state.path);
             let class = class_at(model, service.machine, &state.path);
             let saved = match &state.backup {
                 StateBackup::Dump => dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None)),
@@ -137,22 +90,16 @@ struct Folder {
 }
 
 fn folders(model: &Model, machine: MachineId) -> Vec<Folder> {
-    let shares = model[machine].shares.iter().map(|share| Folder {
-        path: share.at.clone(),
-        store: match &share.source {
-            ShareSource::Dataset(dataset) => Store::Dataset(*dataset),
-            ShareSource::Export(exporter, index) => Store::Export(*exporter, *index),
-        },
-        span: share.span,
-    });
+    let shares =
+        model[machine].shares.iter().map(|share| Folder { path: share.at.clone(), store: Store::from(&share.source), span: share.span });
     let own = datasets(model, machine).map(|(dataset, path)| Folder {
         path: path.to_owned(),
         store: Store::Dataset(dataset),
         span: model.dataset(&dataset).span,
     });
-    let exports = model[machine].exports.iter().enumerate().map(|(index, export): (usize, &Export)| Folder {
+    let exports = model[machine].exports.iter().zip(0..).map(|(export, index)| Folder {
         path: export.path.clone(),
-        store: Store::Export(machine, u32::try_from(index).unwrap_or_default()),
+        store: Store::Export(machine, index),
         span: export.span,
     });
     let mut list: Vec<Folder> = shares.chain(own).chain(exports).collect();
@@ -172,7 +119,7 @@ pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
     let mut kept: States<'_> = BTreeMap::new();
     for service in &model.services {
         for state in &service.states {
-            let (store, below) = store_of(model, service.machine, &state.path);
+            let (store, below) = Store::at(model, service.machine, &state.path);
             kept.entry(store).or_default().push((service, state, below));
         }
     }
@@ -183,10 +130,10 @@ pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
 fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[ServiceId], kept: &States<'_>) -> BackupPlan {
     let machine = service.machine;
     let repository = service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
-    let repository_store = repository.starts_with('/').then(|| store_of(model, machine, repository).0);
+    let repository_store = repository.starts_with('/').then(|| Store::at(model, machine, repository).0);
     let mut sources = Vec::new();
     for folder in folders(model, machine) {
-        let Some(class) = class_of(model, &folder.store).filter(|class| *class != BackupClass::Never) else { continue };
+        let Some(class) = folder.store.class(model).filter(|class| *class != BackupClass::Never) else { continue };
         let inside = kept.get(&folder.store).map(Vec::as_slice).unwrap_or_default();
         let left_out = inside.iter().filter(|(_, state, _)| is_left_out(&state.backup));
         let mut exclude: Vec<String> = left_out.map(|(.., below)| format!("{}{below}", folder.path)).collect();
@@ -195,7 +142,12 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
         if exclude.contains(&folder.path) || is_below(repository, &folder.path) {
             continue;
         }
-        let (size, what, dataset) = describe(model, &folder.store);
+        let (size, dataset) = match folder.store {
+            Store::Dataset(dataset) => (model.dataset(&dataset).quota.as_ref().map(|quota| quota.value), Some(dataset)),
+            Store::Export(machine, index) => (model[machine].exports[index as usize].size, None),
+            Store::Local(_) => (None, None),
+        };
+        let what = folder.store.name(model);
         sources.push(BackupSource { path: folder.path, class, exclude, size, dataset, what, span: folder.span });
     }
     let local = kept.get(&Store::Local(machine)).map(Vec::as_slice).unwrap_or_default();
@@ -228,7 +180,7 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
 /// Returns the folder of the services on the machine's own disk, when it has a class; `local` is what services keep there.
 fn appdata(model: &Model, machine: MachineId, repository: &str, local: &[(&Service, &State, String)]) -> Option<BackupSource> {
     let (path, class) = (&model[machine].appdata, model[machine].appdata_backup.as_ref()?);
-    if store_of(model, machine, path).0 != Store::Local(machine) || class.value == BackupClass::Never || is_below(repository, path) {
+    if Store::at(model, machine, path).0 != Store::Local(machine) || class.value == BackupClass::Never || is_below(repository, path) {
         return None;
     }
     let left_out = local.iter().filter(|(_, state, _)| is_left_out(&state.backup) && is_below(&state.path, path));
@@ -237,20 +189,6 @@ fn appdata(model: &Model, machine: MachineId, repository: &str, local: &[(&Servi
     exclude.dedup();
     let what = format!("{path} on the disk of {}", model[machine].name);
     Some(BackupSource { path: path.clone(), class: class.value, exclude, size: None, dataset: None, what, span: class.span })
-}
-
-fn describe(model: &Model, store: &Store) -> (Option<Size>, String, Option<DatasetRef>) {
-    match store {
-        Store::Dataset(dataset) => {
-            let quota = model.dataset(dataset).quota.as_ref().map(|quota: &Spanned<Size>| quota.value);
-            (quota, format!("dataset {}", model.dataset_path(dataset)), Some(*dataset))
-        }
-        Store::Export(machine, index) => {
-            let export = &model[*machine].exports[*index as usize];
-            (export.size, format!("export {} of {}", export.name, model[*machine].name), None)
-        }
-        Store::Local(machine) => (None, format!("disk of {}", model[*machine].name), None),
-    }
 }
 
 fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpPlan> {

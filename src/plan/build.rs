@@ -9,7 +9,7 @@ use super::{
     Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RoutePlan, Scrape, StaticRoute, ZoneAddresses, backups,
     flows, secret_path, way, zones,
 };
-use crate::model::{EndpointId, MachineId, MachineKind, Model, NetworkMode, Protocol, Role, SecretUse, Service, ServiceId, ZoneKind};
+use crate::model::{EndpointId, MachineKind, Model, NetworkMode, Protocol, Role, SecretUse, Service, ServiceId, ZoneKind};
 
 /// The interface of the compose network on every machine.
 const BRIDGE: &str = "labwright0";
@@ -43,10 +43,12 @@ pub fn plan(model: &Model) -> Plan<'_> {
         }
     }
     gateways(model, &connections.flows, &mut machines);
+    let backups = backups::backups(model, &services);
     Plan {
         scrapes: scrapes(model, &services),
         routes: routes(model, &services, &zones),
-        backups: backups::backups(model, &services),
+        kept: backups::kept(model, &backups),
+        backups,
         model,
         zones,
         lists: super::ZoneLists::default(),
@@ -176,14 +178,4 @@ fn routes(model: &Model, services: &[Vec<ServiceId>], zones: &[ZoneAddresses]) -
     }
     routes.sort_by(|a, b| (&a.host, a.via).cmp(&(&b.host, b.via)));
     routes
-}
-
-/// Finds the share of a machine that a path lies in: the deepest mount point above it.
-pub fn share_of<'m>(model: &'m Model, machine: MachineId, path: &str) -> Option<&'m crate::model::Share> {
-    model[machine].shares.iter().filter(|share| is_below(path, &share.at)).max_by_key(|share| share.at.len())
-}
-
-/// Says whether a path is a folder or lies below it.
-pub fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -9,6 +9,7 @@ pub mod capacity;
 mod cidr;
 mod flows;
 pub mod mounts;
+pub mod store;
 pub mod way;
 mod zones;
 
@@ -25,6 +26,7 @@ use crate::model::{
 use crate::source::Span;
 
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
+pub use backups::{Fate, Kept};
 pub use cidr::{AccessList, CidrSet};
 
 /// Is the lab with everything derived from it.
@@ -44,6 +46,8 @@ pub struct Plan<'m> {
     pub routes: Vec<RoutePlan>,
     /// What is backed up.
     pub backups: Vec<BackupPlan>,
+    /// What becomes of what services keep, by service.
+    pub kept: Vec<Kept<'m>>,
     /// What each machine is given, by [`MachineId`].
     pub machines: Vec<MachinePlan>,
 }
@@ -73,6 +77,13 @@ impl Plan<'_> {
             self.machine(id).published.iter().map(move |port| (id, port.host_port, port.transport, port.endpoint))
         });
         own.chain(published)
+    }
+
+    /// Lists what becomes of what a service keeps.
+    pub fn kept_of(&self, service: ServiceId) -> &[Kept<'_>] {
+        let start = self.kept.partition_point(|kept| kept.service < service);
+        let count = self.kept[start..].partition_point(|kept| kept.service == service);
+        &self.kept[start..start + count]
     }
 
     /// Lists the flows that end at a machine.

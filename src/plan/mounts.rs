@@ -1,8 +1,8 @@
 //! The folders that a machine mounts from elsewhere.
 
-use crate::model::{MachineId, Model, Share, ShareSource, ShareTransport};
-
+use super::store::Store;
 use super::virtiofs_tag;
+use crate::model::{MachineId, Model, Share, ShareSource, ShareTransport};
 
 /// Is a folder that a machine mounts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,18 +37,7 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
         }
         _ => return None,
     };
-    Some(Mount { at: share.at.clone(), what, kind, read_only: share.read_only, name: name(model, &share.source) })
-}
-
-/// Names what is shared, for people.
-pub fn name(model: &Model, source: &ShareSource) -> String {
-    match source {
-        ShareSource::Dataset(dataset) => format!("dataset {}", model.dataset_path(dataset)),
-        ShareSource::Export(server, index) => {
-            let server = &model[*server];
-            format!("export {} of {}", server.exports[*index as usize].name, server.name)
-        }
-    }
+    Some(Mount { at: share.at.clone(), what, kind, read_only: share.read_only, name: Store::from(&share.source).name(model) })
 }
 
 /// Returns `address:/folder`, by the server's address in a network that both are in, if there is one.

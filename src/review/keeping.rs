@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::lab::{self, Amount, BackupView};
 use super::places::Places;
-use crate::model::{BackupClass, DatasetRef, Model, StateBackup};
-use crate::plan::Plan;
-use crate::plan::backups::{self, Fate, Kept, Store};
+use crate::model::{BackupClass, DatasetRef, Model};
+use crate::plan::store::Store;
+use crate::plan::{Fate, Kept, Plan};
 
 /// Is an amount of memory or disk, in bytes.
 #[derive(Serialize)]
@@ -122,39 +122,23 @@ pub(super) fn backups(plan: &Plan<'_>) -> Vec<BackupView> {
 
 /// Lists what services keep: what is lost first, then what is left out, then what is saved.
 pub(super) fn states<'p>(plan: &Plan<'p>, places: &Places<'_>) -> Vec<StateRow<'p>> {
-    let mut kept = backups::kept(plan);
+    let mut kept: Vec<&Kept<'p>> = plan.kept.iter().collect();
     kept.sort_by_key(|kept| std::cmp::Reverse(kept.fate));
-    kept.iter().map(|kept| state(plan.model, kept, places)).collect()
+    kept.into_iter().map(|kept| state(plan.model, kept, places)).collect()
 }
 
 fn state<'p>(model: &'p Model, kept: &Kept<'p>, places: &Places<'_>) -> StateRow<'p> {
     let service = &model[kept.service];
-    let how = match (&kept.state.backup, kept.fate) {
-        (StateBackup::Never(why), _) => why.clone(),
-        (_, Fate::LeftOut) => format!("backup=never of {}", store(model, &kept.store)),
-        (_, Fate::Lost) => "no backup contains it".to_owned(),
-        (StateBackup::Dump, Fate::Saved) => "by a dump of its database".to_owned(),
-        (StateBackup::Class(class), Fate::Saved) => class.name().to_owned(),
-        (StateBackup::Inherit, Fate::Saved) => kept.class.map_or("", BackupClass::name).to_owned(),
-    };
     StateRow {
         service: &service.name,
         name: &kept.state.name,
         machine: &model[service.machine].name,
         path: &kept.state.path,
-        store: store(model, &kept.store),
-        how,
+        store: kept.store.name(model),
+        how: kept.how(model),
         saved: kept.fate == Fate::Saved,
         lost: kept.fate == Fate::Lost,
         place: places.of(service.span),
-    }
-}
-
-fn store(model: &Model, store: &Store) -> String {
-    match store {
-        Store::Dataset(dataset) => format!("dataset {}", model.dataset_path(dataset)),
-        Store::Export(machine, index) => format!("export {} of {}", model[*machine].exports[*index as usize].name, model[*machine].name),
-        Store::Local(machine) => format!("the disk of {}", model[*machine].name),
     }
 }
 
@@ -172,7 +156,7 @@ pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Unsave
         .iter()
         .filter_map(|service| {
             let repository = service.backup.as_ref().map(|backup| &backup.repository.value).filter(|path| path.starts_with('/'))?;
-            Some(backups::store_of(model, service.machine, repository).0)
+            Some(Store::at(model, service.machine, repository).0)
         })
         .collect();
     let instead = |store: Store, why: String| if repositories.contains(&store) { "holds what backups save".to_owned() } else { why };

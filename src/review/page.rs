@@ -10,6 +10,7 @@ use super::lab::{self, BackupView, MachineView};
 use super::places::Places;
 use crate::bundle::release::ReleaseIndex;
 use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
+use crate::plan::store::is_below;
 use crate::plan::{Guard, Plan};
 use crate::source::{Sources, Span};
 
@@ -254,7 +255,7 @@ fn container_privileges(container: &Container) -> Vec<String> {
     privileges.extend(container.devices.iter().map(|device| format!("device {}", device.path)));
     let of_the_system = |mount: &&crate::model::Mount| {
         const FOLDERS: [&str; 7] = ["/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/run"];
-        let below = |folder: &str| crate::plan::build::is_below(&mount.source, folder);
+        let below = |folder: &str| is_below(&mount.source, folder);
         mount.kind == MountKind::Path && (mount.source == "/" || FOLDERS.iter().any(|folder| below(folder)))
     };
     privileges.extend(container.mounts.iter().filter(of_the_system).map(|mount| {

@@ -13,5 +13,6 @@ mod npm;
 pub mod payload;
 mod prometheus;
 mod rclone;
+mod runbook;
 mod storage;
 mod templates;

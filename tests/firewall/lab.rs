@@ -204,7 +204,17 @@ pub fn plan<'m>(model: &'m Model, mut flows: Vec<Flow>, through: Through, bridge
             })
             .collect();
     }
-    Plan { model, zones, lists: ZoneLists::default(), flows, scrapes: Vec::new(), routes: Vec::new(), backups: Vec::new(), machines }
+    Plan {
+        model,
+        zones,
+        lists: ZoneLists::default(),
+        flows,
+        scrapes: Vec::new(),
+        routes: Vec::new(),
+        backups: Vec::new(),
+        kept: Vec::new(),
+        machines,
+    }
 }
 
 /// Lets one emitter write one machine's files.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::{BackupClass, Database, MachineId, Model, Service, ShareTransport};
+use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, secret_path};
 
 /// Is what the scripts of one backup service are told.
@@ -117,7 +118,7 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     let mut writes = Vec::new();
     for (dump, database) in &dumps {
         let class = sources.entry(dump.class).or_default();
-        if !class.paths.iter().any(|path| is_in(&dump.folder, path)) {
+        if !class.paths.iter().any(|path| is_below(&dump.folder, path)) {
             class.paths.push(dump.folder.clone());
         }
         writes.push(dump.folder.clone());
@@ -133,7 +134,7 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     writes.sort();
     writes.dedup();
     // Below a mount point nothing is made beforehand: it might not be mounted yet.
-    let on_mount = |path: &str| mounts.iter().find(|mount| is_in(path, mount));
+    let on_mount = |path: &str| mounts.iter().find(|mount| is_below(path, mount));
     let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
     let mut writes: Vec<String> = writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
     writes.dedup();
@@ -227,11 +228,6 @@ fn mounts(model: &Model, machine: MachineId) -> Vec<String> {
     mounts
 }
 
-/// Says whether a path is a folder or lies in it.
-fn is_in(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// Writes a path as a line of restic's exclude file that leaves out it alone: such lines are patterns with variables, and are trimmed.
 fn exclude_line(path: &str) -> String {
     let mut line = String::with_capacity(path.len());
@@ -258,12 +254,5 @@ mod tests {
     fn an_exclude_line_means_one_path() {
         assert_eq!(exclude_line("/srv/plain"), "/srv/plain");
         assert_eq!(exclude_line(r"/srv/$HOME/[a]*\ "), r"/srv/$$HOME/\[a\]\*\\[ ]");
-    }
-
-    #[test]
-    fn a_folder_holds_what_is_below_it_only() {
-        assert!(is_in("/mnt/backups/restic", "/mnt/backups"));
-        assert!(is_in("/mnt/backups", "/mnt/backups"));
-        assert!(!is_in("/mnt/backups-old", "/mnt/backups"));
     }
 }

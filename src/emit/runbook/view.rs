@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{Backup, BackupClass, FirewallBackend, Machine, MachineKind, Model, Service, ShareSource, State, StateBackup, ZoneId};
-use crate::plan::{BackupPlan, Flow, FlowSource, mounts};
+use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport, ZoneId};
+use crate::plan::store::Store;
+use crate::plan::{BackupPlan, Fate, Flow, FlowSource, Kept};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
@@ -172,10 +173,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         flows: flows(context),
         routes: routes(context),
         forwards: forwards(context),
-        states: context
-            .services()
-            .flat_map(|(_, service)| service.states.iter().map(|state| state_view(context, service, state)))
-            .collect(),
+        states: context.services().flat_map(|(id, _)| context.plan.kept_of(id)).map(|kept| state_view(model, kept)).collect(),
         mounts: mounts(context),
         pools: machine
             .pools
@@ -304,43 +302,29 @@ fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
         .collect()
 }
 
-fn state_view<'p>(context: &Context<'p>, service: &'p Service, state: &'p State) -> StateView<'p> {
-    let model = context.model();
-    let shares = &context.this().shares;
-    let below = |share: &&crate::model::Share| state.path == share.at || state.path.starts_with(&format!("{}/", share.at));
-    let share = shares.iter().filter(below).max_by_key(|share| share.at.len());
-    let class = share.and_then(|share| match &share.source {
-        ShareSource::Dataset(dataset) => model.dataset(dataset).backup.as_ref(),
-        ShareSource::Export(machine, index) => model[*machine].exports[*index as usize].backup.as_ref(),
-    });
-    let backup = match (&state.backup, class) {
-        (StateBackup::Class(class), _) => class.name().to_owned(),
-        (StateBackup::Inherit, Some(class)) if class.value != BackupClass::Never => class.value.name().to_owned(),
-        (StateBackup::Inherit, _) => "not backed up".to_owned(),
-        (StateBackup::Dump, _) => "by a dump of its database".to_owned(),
-        (StateBackup::Never(why), _) => format!("never: {why}"),
-    };
+fn state_view<'p>(model: &'p Model, kept: &'p Kept<'_>) -> StateView<'p> {
     StateView {
-        service: &service.name,
-        name: &state.name,
-        path: &state.path,
-        place: share.map_or_else(|| "this machine's own disk".to_owned(), |share| mounts::name(model, &share.source)),
-        backup,
+        service: &model[kept.service].name,
+        name: &kept.state.name,
+        path: &kept.state.path,
+        place: if matches!(kept.store, Store::Local(_)) { "this machine's own disk".to_owned() } else { kept.store.name(model) },
+        backup: match kept.fate {
+            Fate::Saved => kept.how(model),
+            Fate::LeftOut => format!("never: {}", kept.how(model)),
+            Fate::Lost => "not backed up".to_owned(),
+        },
     }
 }
 
 fn mounts(context: &Context<'_>) -> Vec<MountView> {
     let how = |via| match via {
-        crate::model::ShareTransport::Virtiofs => "virtiofs",
-        crate::model::ShareTransport::Nfs => "NFS",
-        crate::model::ShareTransport::MountPoint => "bound by its host",
-        crate::model::ShareTransport::Local => "its own",
+        ShareTransport::Virtiofs => "virtiofs",
+        ShareTransport::Nfs => "NFS",
+        ShareTransport::MountPoint => "bound by its host",
+        ShareTransport::Local => "its own",
     };
-    let view = |share: &crate::model::Share| MountView {
-        at: share.at.clone(),
-        name: mounts::name(context.model(), &share.source),
-        how: how(share.via),
-    };
+    let view =
+        |share: &Share| MountView { at: share.at.clone(), name: Store::from(&share.source).name(context.model()), how: how(share.via) };
     context.this().shares.iter().map(view).collect()
 }
 
