@@ -8,7 +8,7 @@ use crate::artifact::Artifacts;
 use crate::bundle::release::{self, Accepted, MachineFacts, Packed, ReleaseFacts};
 use crate::bundle::{Bundle, Identity, Packer, ids};
 use crate::decl::{Block, decode, layer, schema};
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity, place};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes, place};
 use crate::emit::{self, Context, Shared};
 use crate::model::{MachineId, Model};
 use crate::plan::{FlowSource, Plan, build::plan};
@@ -118,16 +118,11 @@ pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<B
     layer::join_modules(blocks.into_iter().filter(|block| block.schema.name == "module").collect(), diagnostics)
 }
 
-/// Lists the codes of this file.
-pub static CODES: &[&Code] = &[&UNPACKABLE];
-
-/// Says that files can't stand in an archive that every machine reads the same.
-pub static UNPACKABLE: Code = Code {
-    name: "bundle-unpackable",
-    severity: Severity::Error,
-    summary: "a machine's files can't be packed",
-    explain: "Every path of a bundle, the names of lab, machine and service included, has at most 100 bytes, so that every tar can read it; and no two paths differ in case alone, so that every disk can hold them.\n\nShorten the name of the lab, the machine or the service.",
-};
+codes::define! {
+    /// Says that files can't stand in an archive that every machine reads the same.
+    pub UNPACKABLE = "bundle-unpackable", Error, "a machine's files can't be packed",
+        "Every path of a bundle, the names of lab, machine and service included, has at most 100 bytes, so that every tar can read it; and no two paths differ in case alone, so that every disk can hold them.\n\nShorten the name of the lab, the machine or the service.";
+}
 
 /// Emits one machine's files, or says what is wrong with them.
 fn emit_files(context: &Context<'_>) -> Result<Artifacts, Diagnostics> {

@@ -1,32 +1,22 @@
 //! Findings that the lab accepts.
 
 use crate::bundle::release::Accepted;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, nearest};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes, nearest};
 use crate::model::Model;
 
-/// Lists the codes of this file.
-pub static CODES: &[&Code] = &[&UNUSED, &UNKNOWN, &OF_AN_ERROR];
+codes::define! {
+    /// Nothing raises what is accepted.
+    UNUSED = "unused-accept", Warning, "an `accept` that matches no finding",
+        "What was accepted is no longer so. An `accept` that stays would silence the finding when it comes back for another reason.\n\nRemove it.";
 
-static UNUSED: Code = Code {
-    name: "unused-accept",
-    severity: Severity::Warning,
-    summary: "an `accept` that matches no finding",
-    explain: "What was accepted is no longer so. An `accept` that stays would silence the finding when it comes back for another reason.\n\nRemove it.",
-};
+    /// There is no such code.
+    UNKNOWN = "unknown-code", Error, "an `accept` of a code that does not exist",
+        "`labwright explain` lists the codes.";
 
-static UNKNOWN: Code = Code {
-    name: "unknown-code",
-    severity: Severity::Error,
-    summary: "an `accept` of a code that does not exist",
-    explain: "`labwright explain` lists the codes.",
-};
-
-static OF_AN_ERROR: Code = Code {
-    name: "accept-of-error",
-    severity: Severity::Error,
-    summary: "an `accept` of an error",
-    explain: "`accept` silences warnings and advice. An error says that the lab can't work as it is written; it has to be mended.",
-};
+    /// An error is accepted.
+    OF_AN_ERROR = "accept-of-error", Error, "an `accept` of an error",
+        "`accept` silences warnings and advice. An error says that the lab can't work as it is written; it has to be mended.";
+}
 
 /// Takes accepted findings out of `diagnostics` and returns them.
 pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {

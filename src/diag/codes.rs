@@ -3,7 +3,29 @@
 use super::Code;
 use crate::{check, cli, compile, decl, emit, resolve, source, syntax};
 
-/// Lists every code, grouped by the stage that raises it.
+/// Defines the codes of a file, and the list of them that stands in [`ALL`].
+///
+/// A code can't be left out of its file's list, and the compiler warns of a list that nothing names, as of anything that is never used.
+macro_rules! define {
+    ($($(#[$doc:meta])* $visibility:vis $constant:ident = $name:literal, $severity:ident, $summary:literal, $explain:literal;)*) => {
+        $(
+            $(#[$doc])*
+            $visibility static $constant: $crate::diag::Code = $crate::diag::Code {
+                name: $name,
+                severity: $crate::diag::Severity::$severity,
+                summary: $summary,
+                explain: $explain,
+            };
+        )*
+
+        /// Lists the codes of this file.
+        pub(crate) static CODES: &[&$crate::diag::Code] = &[$(&$constant),*];
+    };
+}
+
+pub(crate) use define;
+
+/// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines some.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static ALL: &[&[&Code]] = &[
     source::codes::CODES,

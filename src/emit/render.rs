@@ -5,19 +5,14 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::format;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, codes};
 
-/// Lists the codes of this stage.
-pub static CODES: &[&Code] = &[&VALUE_NOT_WRITABLE];
-
-/// Says that an emitted file has no way to write a value.
-pub static VALUE_NOT_WRITABLE: Code = Code {
-    name: "value-not-writable",
-    severity: Severity::Error,
-    summary: "a value can't be written into the file that needs it",
-    explain: "Some files have no way to write every value: a systemd unit has no line break inside a path, a shell script no NUL byte. \
-              Give the value another spelling; a value without control characters fits everywhere.",
-};
+codes::define! {
+    /// Says that an emitted file has no way to write a value.
+    pub VALUE_NOT_WRITABLE = "value-not-writable", Error, "a value can't be written into the file that needs it",
+        "Some files have no way to write every value: a systemd unit has no line break inside a path, a shell script no NUL byte. \
+         Give the value another spelling; a value without control characters fits everywhere.";
+}
 
 /// Holds the templates of one emitter, compiled once.
 #[derive(Debug)]

@@ -2,41 +2,12 @@
 //!
 //! The first example of a page raises the code, the second is how to write it; a test holds both to it.
 
-use crate::diag::{Code, Severity};
+use crate::diag::codes;
 
-/// Lists the codes of this stage.
-pub static CODES: &[&Code] = &[
-    &BAD_ANNOTATION,
-    &BAD_ESCAPE,
-    &BLOCK_WITHOUT_NAME,
-    &FORBIDDEN_CHARACTER,
-    &HASH_COMMENT,
-    &KEYWORD_WITHOUT_HASH,
-    &MISPLACED_EQUALS,
-    &MISSING_SEPARATOR,
-    &MULTILINE_STRING,
-    &NESTING_TOO_DEEP,
-    &NUMBER_OUT_OF_RANGE,
-    &OLD_KDL_SYNTAX,
-    &SLASHDASH_WITHOUT_TARGET,
-    &STRAY_CHARACTER,
-    &TOO_MANY_SYNTAX_ERRORS,
-    &UNBALANCED_BRACE,
-    &UNCLOSED_COMMENT,
-    &UNCLOSED_STRING,
-    &UNQUOTED_INTERPOLATION,
-    &UNQUOTED_TEXT,
-];
-
-const fn error(name: &'static str, summary: &'static str, explain: &'static str) -> Code {
-    Code { name, severity: Severity::Error, summary, explain }
-}
-
-/// A type annotation is empty, unclosed or before nothing.
-pub static BAD_ANNOTATION: Code = error(
-    "bad-annotation",
-    "a type annotation is incomplete",
-    "\
+codes::define! {
+    /// A type annotation is empty, unclosed or before nothing.
+    pub BAD_ANNOTATION = "bad-annotation", Error, "a type annotation is incomplete",
+        "\
 A word in brackets right before a value says what type the value has. Without the closing bracket, the word or the value, \
 nobody can tell what was meant.
 
@@ -49,14 +20,11 @@ Write one word in the brackets and the value right behind them:
 ```kdl
 disk root size=(size)\"20GiB\"
 ```
-",
-);
+";
 
-/// A backslash in a quoted string stands before something that is no escape.
-pub static BAD_ESCAPE: Code = error(
-    "bad-escape",
-    "a backslash in a quoted string is no escape",
-    r##"In a quoted string a backslash begins an escape, such as `\n`. Regular expressions and Windows paths have backslashes of their
+    /// A backslash in a quoted string stands before something that is no escape.
+    pub BAD_ESCAPE = "bad-escape", Error, "a backslash in a quoted string is no escape",
+        r##"In a quoted string a backslash begins an escape, such as `\n`. Regular expressions and Windows paths have backslashes of their
 own, and KDL refuses those that it doesn't know instead of guessing.
 
 ```kdl
@@ -69,14 +37,11 @@ Write a raw string, in which a backslash is a backslash, or double it:
 match #"^\d+$"#
 match "^\\d+$"
 ```
-"##,
-);
+"##;
 
-/// A block belongs to no node, or a node has two.
-pub static BLOCK_WITHOUT_NAME: Code = error(
-    "block-without-name",
-    "a block belongs to no node",
-    "\
+    /// A block belongs to no node, or a node has two.
+    pub BLOCK_WITHOUT_NAME = "block-without-name", Error, "a block belongs to no node",
+        "\
 A block belongs to the node in whose line it begins. On a line of its own it belongs to none, since a newline ends a node.
 
 ```kdl
@@ -93,14 +58,11 @@ vm web {
     cores 2
 }
 ```
-",
-);
+";
 
-/// The text holds a character that KDL allows nowhere.
-pub static FORBIDDEN_CHARACTER: Code = error(
-    "forbidden-character",
-    "the file holds a character that KDL allows nowhere",
-    "\
+    /// The text holds a character that KDL allows nowhere.
+    pub FORBIDDEN_CHARACTER = "forbidden-character", Error, "the file holds a character that KDL allows nowhere",
+        "\
 Control characters, and the marks that turn the direction of text, are invisible. With them a line can look like another line than the \
 one that is compiled, so KDL allows them nowhere, not in a comment either. A NUL byte mostly means that the file is no text at all.
 
@@ -109,14 +71,11 @@ Delete the character. Where a string needs it, write the escape:
 ```text
 motd \"\\u{202e}\"
 ```
-",
-);
+";
 
-/// A comment begins with `#`.
-pub static HASH_COMMENT: Code = error(
-    "hash-comment",
-    "a comment begins with `#`",
-    "\
+    /// A comment begins with `#`.
+    pub HASH_COMMENT = "hash-comment", Error, "a comment begins with `#`",
+        "\
 In KDL `#` begins a keyword such as `#true` or a raw string, never a comment.
 
 ```kdl
@@ -132,14 +91,11 @@ vm web
 /* or several
    lines */
 ```
-",
-);
+";
 
-/// A keyword stands without its `#`.
-pub static KEYWORD_WITHOUT_HASH: Code = error(
-    "keyword-without-hash",
-    "`true`, `false` or `null` stands without its `#`",
-    "\
+    /// A keyword stands without its `#`.
+    pub KEYWORD_WITHOUT_HASH = "keyword-without-hash", Error, "`true`, `false` or `null` stands without its `#`",
+        "\
 KDL 2 writes its keywords with a `#`, so that the text `true` and the value `#true` can't be taken for each other. The bare words `true`, \
 `false`, `null`, `inf` and `nan` are errors; they were keywords in KDL 1.
 
@@ -152,14 +108,11 @@ Write:
 ```kdl
 machine-learning #false
 ```
-",
-);
+";
 
-/// An equals sign stands where no property is.
-pub static MISPLACED_EQUALS: Code = error(
-    "misplaced-equals",
-    "an equals sign stands where no property is",
-    "\
+    /// An equals sign stands where no property is.
+    pub MISPLACED_EQUALS = "misplaced-equals", Error, "an equals sign stands where no property is",
+        "\
 A node is a name and then its values. Only properties, which have a name themselves, have an equals sign.
 
 ```kdl
@@ -172,14 +125,11 @@ Write:
 domain \"example.org\"
 network lan cidr=\"192.168.1.0/24\"
 ```
-",
-);
+";
 
-/// Two things stand side by side that a blank, a newline or `;` must part.
-pub static MISSING_SEPARATOR: Code = error(
-    "missing-separator",
-    "a blank, a newline or `;` is missing",
-    "\
+    /// Two things stand side by side that a blank, a newline or `;` must part.
+    pub MISSING_SEPARATOR = "missing-separator", Error, "a blank, a newline or `;` is missing",
+        "\
 A blank parts the values of a node; a newline or `;` parts two nodes. Behind the closing brace of a block nothing more of its node \
 can follow.
 
@@ -192,14 +142,11 @@ Write:
 ```kdl
 vm web { cores 2; memory \"4GiB\"; }
 ```
-",
-);
+";
 
-/// A string over several lines begins, ends or is indented wrongly.
-pub static MULTILINE_STRING: Code = error(
-    "multiline-string",
-    "a string over several lines is laid out wrongly",
-    r#"Text of several lines begins on the line behind `"""` and ends on the line before `"""`. The blanks before the closing quotes are taken
+    /// A string over several lines begins, ends or is indented wrongly.
+    pub MULTILINE_STRING = "multiline-string", Error, "a string over several lines is laid out wrongly",
+        r#"Text of several lines begins on the line behind `"""` and ends on the line before `"""`. The blanks before the closing quotes are taken
 off every line, so every line must have them.
 
 ```kdl
@@ -217,26 +164,20 @@ motd """
       to the lab
     """
 ```
-"#,
-);
+"#;
 
-/// Blocks are nested deeper than 32.
-pub static NESTING_TOO_DEEP: Code = error(
-    "nesting-too-deep",
-    "blocks are nested deeper than 32",
-    "\
+    /// Blocks are nested deeper than 32.
+    pub NESTING_TOO_DEEP = "nesting-too-deep", Error, "blocks are nested deeper than 32",
+        "\
 The language needs five levels. More than 32 mean that a closing brace is missing again and again, or that the file was made to do harm. \
 Reading stops at that brace.
 
 Write the missing `}`; the indentation often shows where.
-",
-);
+";
 
-/// A whole number needs more than 127 bits.
-pub static NUMBER_OUT_OF_RANGE: Code = error(
-    "number-out-of-range",
-    "a number has more digits than fit",
-    "\
+    /// A whole number needs more than 127 bits.
+    pub NUMBER_OUT_OF_RANGE = "number-out-of-range", Error, "a number has more digits than fit",
+        "\
 Numbers have up to 127 bits, some 38 digits. What has more is a name made of digits.
 
 ```kdl
@@ -248,14 +189,11 @@ Write it as text:
 ```kdl
 serial \"99999999999999999999999999999999999999999\"
 ```
-",
-);
+";
 
-/// Something is written as in KDL 1.
-pub static OLD_KDL_SYNTAX: Code = error(
-    "old-kdl-syntax",
-    "something is written as in KDL 1",
-    r##"labwright reads KDL 2. Much of KDL 1 looks the same and means something else, so a file that says it is KDL 1 is refused as a whole,
+    /// Something is written as in KDL 1.
+    pub OLD_KDL_SYNTAX = "old-kdl-syntax", Error, "something is written as in KDL 1",
+        r##"labwright reads KDL 2. Much of KDL 1 looks the same and means something else, so a file that says it is KDL 1 is refused as a whole,
 and so are its raw strings.
 
 ```kdl
@@ -269,14 +207,11 @@ Write keywords with a `#`, raw strings without `r`, and then:
 /- kdl-version 2
 match #"^\d+$"#
 ```
-"##,
-);
+"##;
 
-/// A `/-` has nothing behind it.
-pub static SLASHDASH_WITHOUT_TARGET: Code = error(
-    "slashdash-without-target",
-    "`/-` has nothing to take out",
-    "\
+    /// A `/-` has nothing behind it.
+    pub SLASHDASH_WITHOUT_TARGET = "slashdash-without-target", Error, "`/-` has nothing to take out",
+        "\
 `/-` takes out the node, the value or the block behind it. At the end of a block or of the file it has nothing to take out.
 
 ```kdl
@@ -293,14 +228,11 @@ vm web {
     /- cores 2
 }
 ```
-",
-);
+";
 
-/// A bracket, a backslash or a semicolon stands where it means nothing.
-pub static STRAY_CHARACTER: Code = error(
-    "stray-character",
-    "a bracket, backslash or semicolon means nothing here",
-    "\
+    /// A bracket, a backslash or a semicolon stands where it means nothing.
+    pub STRAY_CHARACTER = "stray-character", Error, "a bracket, backslash or semicolon means nothing here",
+        "\
 KDL has no lists in brackets: the values of a node follow each other. A backslash outside quotes only continues a line, a semicolon only \
 ends a node.
 
@@ -313,25 +245,19 @@ Write:
 ```kdl
 dns \"1.1.1.1\" \"9.9.9.9\"
 ```
-",
-);
+";
 
-/// A file has more syntax errors than are worth showing.
-pub static TOO_MANY_SYNTAX_ERRORS: Code = error(
-    "too-many-syntax-errors",
-    "a file has more than 100 syntax errors",
-    "\
+    /// A file has more syntax errors than are worth showing.
+    pub TOO_MANY_SYNTAX_ERRORS = "too-many-syntax-errors", Error, "a file has more than 100 syntax errors",
+        "\
 Past the first hundred, most errors are echoes of one that came before, or the file is no KDL at all. Reading stops there.
 
 Mend the first ones and check again.
-",
-);
+";
 
-/// A brace is missing or one too many.
-pub static UNBALANCED_BRACE: Code = error(
-    "unbalanced-brace",
-    "a brace is missing, or one is too many",
-    "\
+    /// A brace is missing or one too many.
+    pub UNBALANCED_BRACE = "unbalanced-brace", Error, "a brace is missing, or one is too many",
+        "\
 Every block has an opening and a closing brace. Where one is missing, the blocks behind it land in the wrong place; labwright points at \
 the opening brace, and if the indentation tells, at the block that was most likely meant.
 
@@ -351,14 +277,11 @@ vm web {
     }
 }
 ```
-",
-);
+";
 
-/// A comment has no end.
-pub static UNCLOSED_COMMENT: Code = error(
-    "unclosed-comment",
-    "a comment has no end",
-    "\
+    /// A comment has no end.
+    pub UNCLOSED_COMMENT = "unclosed-comment", Error, "a comment has no end",
+        "\
 `/*` begins a comment that ends at its own `*/`. Comments nest: a `/*` inside one needs a `*/` of its own. An unclosed one takes out the \
 rest of the file.
 
@@ -373,14 +296,11 @@ Write:
 /* the old machine /* and its disk */ */
 vm web
 ```
-",
-);
+";
 
-/// A string has no end.
-pub static UNCLOSED_STRING: Code = error(
-    "unclosed-string",
-    "a string has no closing quote",
-    "\
+    /// A string has no end.
+    pub UNCLOSED_STRING = "unclosed-string", Error, "a string has no closing quote",
+        "\
 A string in quotes ends in the line that it begins in. Text of several lines begins and ends with three quotes.
 
 ```kdl
@@ -392,14 +312,11 @@ Write:
 ```kdl
 domain \"example.org\"
 ```
-",
-);
+";
 
-/// An interpolation outside quotes opens a block.
-pub static UNQUOTED_INTERPOLATION: Code = error(
-    "unquoted-interpolation",
-    "`${…}` or `{{…}}` stands without quotes",
-    "\
+    /// An interpolation outside quotes opens a block.
+    pub UNQUOTED_INTERPOLATION = "unquoted-interpolation", Error, "`${…}` or `{{…}}` stands without quotes",
+        "\
 A brace outside quotes opens a child block: `image ${TAG}` is a node `image` with a child `TAG`. In quotes it is text, and labwright \
 passes it on as it is.
 
@@ -412,14 +329,11 @@ Write:
 ```kdl
 hostname \"${NAME}\"
 ```
-",
-);
+";
 
-/// Text that needs quotes has none.
-pub static UNQUOTED_TEXT: Code = error(
-    "unquoted-text",
-    "an address, size, port, path or URL stands without quotes",
-    "\
+    /// Text that needs quotes has none.
+    pub UNQUOTED_TEXT = "unquoted-text", Error, "an address, size, port, path or URL stands without quotes",
+        "\
 A bare word can't begin like a number and can't have a slash. So addresses, networks, sizes, durations, ports with a protocol, paths and \
 URLs need quotes. `https://example.org` would be the word `https:` with a comment behind it.
 
@@ -438,5 +352,5 @@ memory \"30GiB\"
 expose \"8096/tcp\"
 mount \"/mnt/media\"
 ```
-",
-);
+";
+}

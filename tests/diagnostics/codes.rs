@@ -1,7 +1,7 @@
 //! The codes, their pages and the reference that is made from them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use labwright::diag::{self, codes, explain};
 use labwright::syntax;
@@ -19,28 +19,6 @@ fn names_are_unique_and_kebab_case() {
         assert_eq!(codes::find(code.name).map(|found| found.name), Some(code.name));
     }
     assert!(codes::find("no-such-code").is_none());
-}
-
-/// Lists the Rust files below `folder`.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
-}
-
-#[test]
-fn every_group_is_registered() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let list = std::fs::read_to_string(root.join("diag/codes.rs")).expect("the list");
-    for path in sources(&root) {
-        if std::fs::read_to_string(&path).expect("a source").contains("pub static CODES: &[&Code]") {
-            let module = path.strip_prefix(&root).expect("below src").with_extension("");
-            let module: Vec<&str> = module.iter().filter_map(|part| part.to_str()).filter(|part| *part != "mod").collect();
-            let group = format!("{}::CODES", module.join("::"));
-            // A private `codes` is re-exported by its parent.
-            let registered = list.contains(&group) || list.contains(&group.replace("::codes::", "::"));
-            assert!(registered, "diag/codes.rs lacks {group}");
-        }
-    }
 }
 
 #[test]

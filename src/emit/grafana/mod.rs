@@ -16,23 +16,19 @@ use super::prometheus::Measured;
 use super::render::Templates;
 use super::{Context, Emitter, format, service_files};
 use crate::artifact::{Artifacts, Kind, Origin, Phase};
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::model::{Dashboard, EndpointId, Role, Service, ServiceId};
 use crate::plan::way;
 
 /// Writes the files of every Grafana on the machine.
 pub const EMITTER: Emitter = Emitter { name: "grafana", emit };
 
-/// Lists the codes of this emitter.
-pub static CODES: &[&Code] = &[&DASHBOARD_NOT_JSON];
-
-static DASHBOARD_NOT_JSON: Code = Code {
-    name: "dashboard-not-json",
-    severity: Severity::Error,
-    summary: "a dashboard's file is not JSON",
-    explain: "Grafana reads dashboards as JSON, and skips one that it can't read without a word in its pages. Export the dashboard from \
-              Grafana again (Share, Export, Save to file) and put that file into the lab's `modules/` folder.",
-};
+codes::define! {
+    /// A dashboard's file is no JSON.
+    DASHBOARD_NOT_JSON = "dashboard-not-json", Error, "a dashboard's file is not JSON",
+        "Grafana reads dashboards as JSON, and skips one that it can't read without a word in its pages. Export the dashboard from \
+         Grafana again (Share, Export, Save to file) and put that file into the lab's `modules/` folder.";
+}
 
 /// Where Grafana's container sees the service's configuration folder.
 const MOUNTED_AT: &str = "/etc/grafana/provisioning";

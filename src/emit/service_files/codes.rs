@@ -1,19 +1,15 @@
 //! The finding of a template that can't be rendered.
 
 use super::templates::Fault;
-use crate::diag::{Code, Diagnostic, Severity};
+use crate::diag::{Diagnostic, codes};
 use crate::emit::Context;
 use crate::model::{ServiceId, TemplateId};
 use crate::source::Span;
 
-/// Lists the codes of this stage.
-pub static CODES: &[&Code] = &[&TEMPLATE_ERROR];
-
-static TEMPLATE_ERROR: Code = Code {
-    name: "template-error",
-    severity: Severity::Error,
-    summary: "a module's template can't be rendered",
-    explain: "\
+codes::define! {
+    /// A template of a module fails.
+    TEMPLATE_ERROR = "template-error", Error, "a module's template can't be rendered",
+        "\
 A template sees `opt`, `service`, `machine`, `state`, `need`, `secret` and `lab` (docs/templates.md says what is in them) and nothing
 else; a name that is not there is an error, not an empty text. A value is written so that it can't leave its place; where that is
 impossible (a line break in a file of lines, a list where one value stands), it is an error too.
@@ -23,8 +19,8 @@ impossible (a line break in a file of lines, a list where one value stands), it 
 Write the option's name as the module declares it:
 
     port: {{ opt.port }}
-",
-};
+";
+}
 
 pub(super) fn template_error(context: &Context<'_>, service: ServiceId, template: &TemplateId, fault: &Fault, used_at: Span) -> Diagnostic {
     let service = &context.model()[service];

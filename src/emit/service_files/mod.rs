@@ -14,7 +14,7 @@ use crate::diag::Diagnostics;
 use crate::model::{Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, ServiceId, TemplateId};
 use crate::source::Span;
 
-pub use codes::CODES;
+pub(crate) use codes::CODES;
 use templates::Templates;
 
 /// Writes every [`ServiceFile`] and [`Script`] of the machine's services.
