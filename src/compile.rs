@@ -8,7 +8,7 @@ use crate::artifact::Artifacts;
 use crate::bundle::release::{self, Accepted, MachineFacts, Packed, ReleaseFacts};
 use crate::bundle::{Bundle, Identity, Packer, ids};
 use crate::decl::{Block, decode, layer, schema};
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes, place};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::emit::{self, Context, Shared};
 use crate::model::{MachineId, Model};
 use crate::plan::{FlowSource, Plan, build::plan};
@@ -213,10 +213,6 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
         FlowSource::Zone(id) => model[id].name.clone(),
         FlowSource::Containers => model[to].name.clone(),
     };
-    let source = |span| {
-        let place = place(sources, span);
-        place.rsplit_once(':').map(|(line, _)| line.to_owned()).unwrap_or(place)
-    };
     ReleaseFacts {
         lab: model.lab.name.clone(),
         version: model.lab.version.clone(),
@@ -240,7 +236,7 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
                 port: flow.port,
                 proto: flow.transport.name().to_owned(),
                 reason: flow.reason.name().to_owned(),
-                source: source(flow.span),
+                source: sources.place(flow.span),
                 to: model[flow.to].name.clone(),
             })
             .collect(),

@@ -17,7 +17,7 @@ pub(crate) use printable::one_line;
 pub use printable::wrap;
 pub use render::{Format, Style, render, summary};
 
-use crate::source::{Sources, Span};
+use crate::source::Span;
 
 /// Says how bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,10 +194,4 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-/// Writes `path:line:column` of the place of `span`.
-pub fn place(sources: &Sources, span: Span) -> String {
-    let (line, column) = sources.position(span);
-    format!("{}:{line}:{column}", sources.file(span.file).path)
 }

@@ -1,18 +1,12 @@
 //! Where a span stands, for people: path, line and column.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 
-/// Turns spans into lines and columns, and counts the lines of each file once.
+/// Turns spans into paths, lines and columns as the reader of findings sees them.
 pub(super) struct Places<'s> {
     sources: &'s Sources,
     prefix: String,
-    /// The first byte of every line of the files asked for.
-    lines: RefCell<BTreeMap<FileId, Rc<[usize]>>>,
 }
 
 /// Is a place as people count: lines and columns from 1, columns in characters.
@@ -27,7 +21,7 @@ impl<'s> Places<'s> {
     pub fn new(sources: &'s Sources, prefix: &str) -> Self {
         let prefix = prefix.trim_end_matches('/');
         let prefix = if prefix.is_empty() || prefix == "." { String::new() } else { format!("{prefix}/") };
-        Self { sources, prefix, lines: RefCell::default() }
+        Self { sources, prefix }
     }
 
     /// Returns the path of the file of `span`, as the reader can open it; `std:` marks the standard library.
@@ -39,31 +33,31 @@ impl<'s> Places<'s> {
 
     /// Returns where `span` begins.
     pub fn start(&self, span: Span) -> Position {
-        self.position(span.file, span.start as usize)
+        self.position(span.file, span.start)
     }
 
     /// Returns where `span` ends: the place behind its last character.
     pub fn end(&self, span: Span) -> Position {
-        self.position(span.file, span.end.max(span.start) as usize)
+        self.position(span.file, span.end.max(span.start))
     }
 
     /// Returns the number of the line, from 0, that holds the byte `at`.
-    pub fn line(&self, file: FileId, at: usize) -> usize {
-        self.starts(file).partition_point(|start| *start <= at).saturating_sub(1)
+    pub fn line(&self, file: FileId, at: u32) -> usize {
+        self.sources.line(file, at)
     }
 
     /// Returns the bytes of the line `line`, counted from 0, without its newline.
     pub fn bytes_of_line(&self, file: FileId, line: usize) -> std::ops::Range<usize> {
-        let starts = self.starts(file);
-        let text = &self.sources.file(file).text;
-        let start = starts.get(line).copied().unwrap_or(text.len());
-        let end = starts.get(line + 1).map_or(text.len(), |next| next - 1);
+        let starts = self.sources.lines(file);
+        let length = self.text(file).len();
+        let start = starts.get(line).map_or(length, |start| *start as usize);
+        let end = starts.get(line + 1).map_or(length, |next| *next as usize - 1);
         start..end.max(start)
     }
 
     /// Returns the first byte of the line that `span` begins in.
     pub fn start_of_line(&self, span: Span) -> usize {
-        self.bytes_of_line(span.file, self.line(span.file, span.start as usize)).start
+        self.bytes_of_line(span.file, self.line(span.file, span.start)).start
     }
 
     /// Returns the text of `file`.
@@ -71,21 +65,11 @@ impl<'s> Places<'s> {
         &self.sources.file(file).text
     }
 
-    fn position(&self, file: FileId, at: usize) -> Position {
-        let text = self.text(file);
-        let at = text.floor_char_boundary(at);
+    fn position(&self, file: FileId, at: u32) -> Position {
         let line = self.line(file, at);
-        let start = self.starts(file).get(line).copied().unwrap_or(0);
-        let column = text.get(start..at).map_or(0, |before| before.chars().count());
-        Position { line: line + 1, column: column + 1 }
-    }
-
-    fn starts(&self, file: FileId) -> Rc<[usize]> {
-        let mut lines = self.lines.borrow_mut();
-        let starts = lines.entry(file).or_insert_with(|| {
-            let newlines = self.text(file).bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-            std::iter::once(0).chain(newlines).collect()
-        });
-        Rc::clone(starts)
+        let start = self.bytes_of_line(file, line).start;
+        let text = self.text(file);
+        let before = text.get(start..text.floor_char_boundary(at as usize)).unwrap_or_default();
+        Position { line: line + 1, column: before.chars().count() + 1 }
     }
 }

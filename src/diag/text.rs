@@ -90,7 +90,7 @@ fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Ve
     let mut pieces: Vec<Vec<Mark<'d>>> = Vec::new();
     let mut last_line = 0;
     for mark in marks {
-        let line = places.line(file, mark.span.start as usize);
+        let line = places.line(file, mark.span.start);
         match pieces.last_mut() {
             Some(piece) if line <= last_line + NEAR => piece.push(mark),
             _ => pieces.push(vec![mark]),
@@ -104,7 +104,7 @@ fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Ve
 /// Copies the lines of the marks, as far as they are near a mark, and points into the copy.
 fn snippet<'a>(marks: &[Mark<'a>], file: FileId, places: &Places<'_>) -> Snippet<'a, Annotation<'a>> {
     let text = places.text(file);
-    let line_of = |at: u32| places.line(file, at as usize);
+    let line_of = |at: u32| places.line(file, at);
     let first = marks.iter().map(|mark| line_of(mark.span.start)).min().unwrap_or(0);
     let last = marks.iter().map(|mark| line_of(mark.span.start)).max().unwrap_or(0);
     let mut copy = String::new();

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::places::Places;
 use crate::model::{EndpointId, FirewallBackend, Machine, MachineId, Model, Transport, ZoneId, ZoneKind};
 use crate::plan::{Flow, FlowSource, ForwardTarget, Guard, Plan};
+use crate::source::Sources;
 
 /// Is every port of every machine, with the zones that may connect to it.
 #[derive(Serialize)]
@@ -104,7 +104,7 @@ pub(super) struct Name<'p> {
 }
 
 /// Collects the ports of every machine that listens or may be connected to.
-pub(super) fn access<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Access<'p> {
+pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
     let model = plan.model;
     let columns = columns(plan);
     let addresses = |machine: &'p Machine| machine.addresses.iter().map(|address| (address.address, machine.name.as_str()));
@@ -114,7 +114,7 @@ pub(super) fn access<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Access<'p> 
         listeners.entry(machine).or_default().entry((port, transport)).or_default().push(endpoint);
     }
     let machines = model.machines().filter_map(|(id, machine)| {
-        let ports = ports(plan, id, listeners.remove(&id).unwrap_or_default(), &columns, places);
+        let ports = ports(plan, id, listeners.remove(&id).unwrap_or_default(), &columns, sources);
         let guard = plan.guard(id);
         (!ports.is_empty()).then(|| MachinePorts {
             name: &machine.name,
@@ -152,7 +152,7 @@ fn columns(plan: &Plan<'_>) -> Vec<ZoneId> {
     zones
 }
 
-fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, columns: &[ZoneId], places: &Places<'_>) -> Vec<PortRow<'p>> {
+fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, columns: &[ZoneId], sources: &Sources) -> Vec<PortRow<'p>> {
     let model = plan.model;
     let mut all: BTreeMap<(u16, Transport), Found<'_>> = BTreeMap::new();
     for (port, endpoints) in listeners {
@@ -189,7 +189,7 @@ fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, colum
             internet: columns.iter().any(|zone| plan.is_internet(*zone) && from(*zone).next().is_some()),
             zones: columns.iter().map(|zone| reasons(*zone)).collect(),
             single,
-            because: because(plan, &flows, places),
+            because: because(plan, &flows, sources),
         }
     };
     all.into_iter().map(view).collect()
@@ -202,7 +202,7 @@ fn what(model: &Model, endpoints: &[EndpointId], flows: &[&Flow]) -> Vec<String>
 }
 
 /// Joins the flows that one declaration opens for one reason.
-fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], places: &Places<'_>) -> Vec<Because<'p>> {
+fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], sources: &Sources) -> Vec<Because<'p>> {
     let mut joined: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for flow in flows {
         joined.entry((flow.reason, flow.span, flow.endpoint)).or_default().push(source(plan, flow.from));
@@ -212,7 +212,7 @@ fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], places: &Places<'_>) -> Vec<
         from.sort_unstable();
         from.dedup();
         let what = endpoint.map(|endpoint| format!("{}.{}", model[endpoint.service].name, model.endpoint(endpoint).name));
-        Because { reason: reason.name(), what: what.unwrap_or_default(), place: places.of(span), from }
+        Because { reason: reason.name(), what: what.unwrap_or_default(), place: sources.place(span), from }
     };
     joined.into_iter().map(view).collect()
 }
@@ -256,7 +256,7 @@ fn behind<'p>(plan: &'p Plan<'_>, machine: MachineId, owners: &BTreeMap<IpAddr, 
 }
 
 /// Lists the ports that the whole internet may connect to.
-pub(super) fn internet<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<InternetPort<'p>> {
+pub(super) fn internet<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<InternetPort<'p>> {
     let model = plan.model;
     let mut ports: BTreeMap<(MachineId, u16, Transport), Vec<&Flow>> = BTreeMap::new();
     for flow in &plan.flows {
@@ -282,14 +282,14 @@ pub(super) fn internet<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Inter
             admin: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).admin),
             unguarded: plan.guard(machine) == Guard::Nothing,
             forwards: forwards.remove(&(machine, port, transport)).unwrap_or_default(),
-            because: because(plan, &flows, places),
+            because: because(plan, &flows, sources),
         }
     };
     ports.into_iter().map(view).collect()
 }
 
 /// Lists the host names.
-pub(super) fn names<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Name<'p>> {
+pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> {
     let model = plan.model;
     let view = |route: &'p crate::plan::RoutePlan| Name {
         host: &route.host,
@@ -301,7 +301,7 @@ pub(super) fn names<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Name<'p>
         from: route.from.iter().map(|zone| model[*zone].name.as_str()).collect(),
         public: route.public,
         auth: route.auth.map(|endpoint| model[endpoint.service].name.as_str()),
-        place: places.of(route.span),
+        place: sources.place(route.span),
     };
     let mut names: Vec<Name<'p>> = plan.routes.iter().map(view).collect();
     names.sort_by(|one, other| (!one.public, one.host).cmp(&(!other.public, other.host)));

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::lab::{self, Amount, BackupView};
-use super::places::Places;
 use crate::model::{BackupClass, DatasetRef, Model};
 use crate::plan::store::Store;
 use crate::plan::{Fate, Kept, Plan};
+use crate::source::Sources;
 
 /// Is an amount of memory or disk, in bytes.
 #[derive(Serialize)]
@@ -96,7 +96,7 @@ fn room(machine: &str, kind: &'static str, name: &str, amount: &Amount) -> Room 
 }
 
 /// Lists the datasets.
-pub(super) fn quotas<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<DatasetRow<'p>> {
+pub(super) fn quotas<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<DatasetRow<'p>> {
     let pools = plan.model.machines.iter().flat_map(|machine| machine.pools.iter().map(move |pool| (machine, pool)));
     let datasets = pools.flat_map(|(machine, pool)| pool.datasets.iter().map(move |dataset| (machine, pool, dataset)));
     datasets
@@ -109,7 +109,7 @@ pub(super) fn quotas<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Dataset
                 quota: dataset.quota.as_ref().map(|quota| quota.value.0),
                 backup: dataset.backup.as_ref().map_or("", |class| class.value.name()),
                 snapshots: ages.iter().filter(|(_, count)| *count > 0).map(|(age, count)| format!("{count} {age}")).collect(),
-                place: places.of(dataset.span),
+                place: sources.place(dataset.span),
             }
         })
         .collect()
@@ -121,13 +121,13 @@ pub(super) fn backups(plan: &Plan<'_>) -> Vec<BackupView> {
 }
 
 /// Lists what services keep: what is lost first, then what is left out, then what is saved.
-pub(super) fn states<'p>(plan: &Plan<'p>, places: &Places<'_>) -> Vec<StateRow<'p>> {
+pub(super) fn states<'p>(plan: &Plan<'p>, sources: &Sources) -> Vec<StateRow<'p>> {
     let mut kept: Vec<&Kept<'p>> = plan.kept.iter().collect();
     kept.sort_by_key(|kept| std::cmp::Reverse(kept.fate));
-    kept.into_iter().map(|kept| state(plan.model, kept, places)).collect()
+    kept.into_iter().map(|kept| state(plan.model, kept, sources)).collect()
 }
 
-fn state<'p>(model: &'p Model, kept: &Kept<'p>, places: &Places<'_>) -> StateRow<'p> {
+fn state<'p>(model: &'p Model, kept: &Kept<'p>, sources: &Sources) -> StateRow<'p> {
     let service = &model[kept.service];
     StateRow {
         service: &service.name,
@@ -138,12 +138,12 @@ fn state<'p>(model: &'p Model, kept: &Kept<'p>, places: &Places<'_>) -> StateRow
         how: kept.how(model),
         saved: kept.fate == Fate::Saved,
         lost: kept.fate == Fate::Lost,
-        place: places.of(service.span),
+        place: sources.place(service.span),
     }
 }
 
 /// Lists the datasets and exports that are not backed up, whatever services keep in them.
-pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Unsaved<'p>> {
+pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Unsaved<'p>> {
     let model = plan.model;
     let why = |class: Option<BackupClass>| match class {
         None => Some("no class is given".to_owned()),
@@ -163,7 +163,7 @@ pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, places: &Places<'_>) -> Vec<Unsave
     let mut list = Vec::new();
     for (id, machine) in model.machines() {
         let mut add = |what: String, why: Option<String>, span| {
-            list.extend(why.map(|why| Unsaved { what, machine: &machine.name, why, place: places.of(span) }));
+            list.extend(why.map(|why| Unsaved { what, machine: &machine.name, why, place: sources.place(span) }));
         };
         for (pool, index) in machine.pools.iter().zip(0..) {
             for (dataset, position) in pool.datasets.iter().zip(0..) {

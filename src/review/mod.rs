@@ -6,7 +6,6 @@ mod access;
 mod keeping;
 pub(crate) mod lab;
 mod page;
-mod places;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::access::{self, Access, InternetPort, Name};
 use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
 use super::lab::{self, BackupView, MachineView};
-use super::places::Places;
 use crate::bundle::release::ReleaseIndex;
 use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
 use crate::plan::store::is_below;
@@ -129,9 +128,9 @@ struct AcceptedRow<'p> {
 
 /// Collects everything that the page shows.
 pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p ReleaseIndex) -> Page<'p> {
-    let (model, places) = (plan.model, Places::new(sources));
+    let model = plan.model;
     let text = |list: &[ipnet::IpNet]| list.iter().map(ToString::to_string).collect();
-    let (names, states, images) = (access::names(plan, &places), keeping::states(plan, &places), images(plan));
+    let (names, states, images) = (access::names(plan, sources), keeping::states(plan, sources), images(plan));
     let count = |which: fn(&StateRow<'_>) -> bool| states.iter().filter(|state| which(state)).count();
     Page {
         lab: &model.lab.name,
@@ -140,7 +139,7 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p Release
         domain: model.lab.domain.as_deref(),
         timezone: &model.lab.timezone,
         content: &index.content_id,
-        place_of_lab: places.of(model.lab.span),
+        place_of_lab: sources.place(model.lab.span),
         counts: Counts {
             machines: model.machines.len(),
             services: model.services.len(),
@@ -151,8 +150,8 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p Release
             floating: images.iter().filter(|image| image.floating).count(),
             secrets: model.secrets.len(),
         },
-        internet: access::internet(plan, &places),
-        machines: model.machines().map(|(id, machine)| machine_row(plan, id, machine, index, &places)).collect(),
+        internet: access::internet(plan, sources),
+        machines: model.machines().map(|(id, machine)| machine_row(plan, id, machine, index, sources)).collect(),
         services: model
             .services
             .iter()
@@ -161,7 +160,7 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p Release
                 module: &service.module,
                 summary: &service.summary,
                 machine: &model[service.machine].name,
-                place: places.of(service.span),
+                place: sources.place(service.span),
             })
             .collect(),
         admins: model
@@ -170,7 +169,7 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p Release
             .map(|admin| AdminRow {
                 name: &admin.name,
                 keys: admin.ssh_keys.iter().map(|key| short_key(key)).collect(),
-                place: places.of(admin.span),
+                place: sources.place(admin.span),
             })
             .collect(),
         zones: model
@@ -180,27 +179,21 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p Release
             .filter(|(zone, _)| !matches!(zone.kind, crate::model::ZoneKind::Machine(_)))
             .map(|(zone, addresses)| ZoneRow { name: &zone.name, include: text(&addresses.include), exclude: text(&addresses.exclude) })
             .collect(),
-        access: access::access(plan, &places),
-        privileges: model.services.iter().flat_map(|service| privileges(service, &places)).collect(),
+        access: access::access(plan, sources),
+        privileges: model.services.iter().flat_map(|service| privileges(service, sources)).collect(),
         rooms: keeping::rooms(plan),
-        quotas: keeping::quotas(plan, &places),
+        quotas: keeping::quotas(plan, sources),
         backups: keeping::backups(plan),
-        unsaved: keeping::unsaved(plan, &places),
-        secrets: model.machines().filter_map(|(id, machine)| secrets(plan, id, machine, &places)).collect(),
-        accepted: accepted(plan, index, &places),
+        unsaved: keeping::unsaved(plan, sources),
+        secrets: model.machines().filter_map(|(id, machine)| secrets(plan, id, machine, sources)).collect(),
+        accepted: accepted(plan, index, sources),
         names,
         states,
         images,
     }
 }
 
-fn machine_row<'p>(
-    plan: &'p Plan<'_>,
-    id: MachineId,
-    machine: &'p Machine,
-    index: &'p ReleaseIndex,
-    places: &Places<'_>,
-) -> MachineRow<'p> {
+fn machine_row<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, index: &'p ReleaseIndex, sources: &Sources) -> MachineRow<'p> {
     MachineRow {
         facts: lab::machine_view(plan, id, machine),
         hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
@@ -212,7 +205,7 @@ fn machine_row<'p>(
             (Guard::Nothing, _) => "none",
         },
         archive: index.machines.get(&machine.name).map(|packed| packed.archive.as_str()),
-        place: places.of(machine.span),
+        place: sources.place(machine.span),
     }
 }
 
@@ -226,9 +219,13 @@ fn short_key(key: &str) -> String {
 }
 
 /// Lists what each container of a service may do beyond the usual, and the keys that `raw` sets for the service.
-fn privileges<'p>(service: &'p Service, places: &Places<'_>) -> Vec<PrivilegeRow<'p>> {
-    let row =
-        |container: &'p str, privileges, span: Span| PrivilegeRow { service: &service.name, container, privileges, place: places.of(span) };
+fn privileges<'p>(service: &'p Service, sources: &Sources) -> Vec<PrivilegeRow<'p>> {
+    let row = |container: &'p str, privileges, span: Span| PrivilegeRow {
+        service: &service.name,
+        container,
+        privileges,
+        place: sources.place(span),
+    };
     let mut rows: Vec<PrivilegeRow<'p>> = service
         .containers
         .iter()
@@ -270,7 +267,7 @@ fn container_privileges(container: &Container) -> Vec<String> {
     privileges
 }
 
-fn secrets<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, places: &Places<'_>) -> Option<SecretRows<'p>> {
+fn secrets<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, sources: &Sources) -> Option<SecretRows<'p>> {
     let row = |held: &'p crate::plan::MachineSecret| {
         let secret = &plan.model[held.secret];
         SecretRow {
@@ -279,7 +276,7 @@ fn secrets<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, places: 
             path: &held.path,
             owner: &held.owner,
             mode: &held.mode,
-            place: places.of(secret.span),
+            place: sources.place(secret.span),
         }
     };
     let secrets: Vec<SecretRow<'p>> = plan.machine(id).secrets.iter().map(row).collect();
@@ -309,12 +306,12 @@ fn images<'p>(plan: &Plan<'p>) -> Vec<ImageRow<'p>> {
     images
 }
 
-fn accepted<'p>(plan: &Plan<'_>, index: &'p ReleaseIndex, places: &Places<'_>) -> Vec<AcceptedRow<'p>> {
+fn accepted<'p>(plan: &Plan<'_>, index: &'p ReleaseIndex, sources: &Sources) -> Vec<AcceptedRow<'p>> {
     let row = |accepted: &'p crate::bundle::release::Accepted| {
         let same = |accept: &&crate::model::Accept| {
             accept.code == accepted.code && accept.reason == accepted.reason && accept.on.as_ref().is_none_or(|on| *on == accepted.on)
         };
-        let place = plan.model.accepts.iter().find(same).map(|accept| places.of(accept.span));
+        let place = plan.model.accepts.iter().find(same).map(|accept| sources.place(accept.span));
         AcceptedRow { code: &accepted.code, on: &accepted.on, reason: &accepted.reason, place }
     };
     index.accepted.iter().map(row).collect()

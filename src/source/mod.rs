@@ -5,6 +5,7 @@ pub mod codes;
 mod read;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 pub use read::{LOCK_FILE, Unreadable, layer_of, read_lab};
 
@@ -96,6 +97,8 @@ pub struct SourceFile {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
+    /// The first byte of every line of each file, counted when somebody first asks for a place in it.
+    lines: Vec<OnceLock<Vec<u32>>>,
 }
 
 impl Sources {
@@ -107,7 +110,8 @@ impl Sources {
     /// Takes the files in any order and sorts them, so that the order they were found in can't matter.
     pub fn new(mut files: Vec<SourceFile>) -> Self {
         files.sort_by(|a, b| (a.layer, &a.path).cmp(&(b.layer, &b.path)));
-        Self { files }
+        let lines = files.iter().map(|_| OnceLock::new()).collect();
+        Self { files, lines }
     }
 
     /// Returns the file that `id` names.
@@ -131,13 +135,21 @@ impl Sources {
         u32::try_from(index).ok().map(FileId)
     }
 
-    /// Returns the line and column of the first byte of `span`, both counted from 1, columns in characters.
-    pub fn position(&self, span: Span) -> (usize, usize) {
-        let text = &self.file(span.file).text;
-        let start = (span.start as usize).min(text.len());
-        let before = text.get(..start).unwrap_or("");
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(1, |last| last.chars().count() + 1);
-        (line, column)
+    /// Returns the first byte of every line of a file; a file has at least one line.
+    pub fn lines(&self, id: FileId) -> &[u32] {
+        self.lines[id.0 as usize].get_or_init(|| {
+            let newlines = self.file(id).text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
+            std::iter::once(0).chain(newlines.map(|(_, behind)| behind)).collect()
+        })
+    }
+
+    /// Returns the number of the line, from 0, that holds the byte `at` of a file.
+    pub fn line(&self, id: FileId, at: u32) -> usize {
+        self.lines(id).partition_point(|start| *start <= at).saturating_sub(1)
+    }
+
+    /// Writes where `span` begins as people look it up: `services.kdl:14`.
+    pub fn place(&self, span: Span) -> String {
+        format!("{}:{}", self.file(span.file).path, self.line(span.file, span.start) + 1)
     }
 }
