@@ -1,7 +1,7 @@
 //! Findings that the lab accepts.
 
 use crate::bundle::release::Accepted;
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes, nearest};
+use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggest};
 use crate::model::Model;
 
 codes::define! {
@@ -23,8 +23,8 @@ pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {
     let mut accepted = Vec::new();
     for entry in &model.accepts {
         let Some(code) = codes::find(&entry.code) else {
-            let help = nearest(&entry.code, codes::all().map(|code| code.name))
-                .map_or_else(|| "`labwright explain` lists the codes".to_owned(), |near| format!("did you mean `{near}`?"));
+            let names = codes::all().map(|code| code.name);
+            let help = suggest(&entry.code, names, || "`labwright explain` lists the codes".to_owned());
             diagnostics.push(Diagnostic::new(&UNKNOWN, entry.span, format!("there is no code `{}`", entry.code)).help(help));
             continue;
         };

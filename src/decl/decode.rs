@@ -7,7 +7,7 @@ use super::codes;
 use super::schema::{Child, Field, NodeSchema, OPTION_VALUE, Occurs, TOP};
 use super::types::Type;
 use super::{Block, Priority, Property, Rank, Value};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::{Layer, Spanned};
 use crate::syntax::{Entry, Node, Scalar};
 
@@ -77,16 +77,10 @@ impl Decoder<'_> {
         let names = || children.iter().flat_map(|group| group.iter()).map(|child| child.node.name);
         let place = if parent == "file" { "at the top of a file".to_owned() } else { format!("in {parent}") };
         let diagnostic = Diagnostic::new(&codes::UNKNOWN_NODE, node.name.span, format!("no node `{}` may stand {place}", node.name));
-        let help = nearest(&node.name, names()).map_or_else(
-            || {
-                if names().next().is_none() {
-                    "remove it".to_owned()
-                } else {
-                    format!("one of: {}", names().collect::<Vec<_>>().join(", "))
-                }
-            },
-            |name| format!("did you mean `{name}`?"),
-        );
+        let help = suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
+            list if list.is_empty() => "remove it".to_owned(),
+            list => format!("one of: {list}"),
+        });
         self.diagnostics.push(diagnostic.help(help));
     }
 
@@ -235,13 +229,10 @@ impl Decoder<'_> {
                 }
                 None => {
                     let names = schema.properties.iter().map(|field| field.name);
-                    let help = nearest(name, names.clone()).map_or_else(
-                        || match names.clone().collect::<Vec<_>>().join(", ") {
-                            list if list.is_empty() => format!("`{}` has no properties", node.name),
-                            list => format!("one of: {list}"),
-                        },
-                        |near| format!("did you mean `{near}`?"),
-                    );
+                    let help = suggest(name, names.clone(), || match names.collect::<Vec<_>>().join(", ") {
+                        list if list.is_empty() => format!("`{}` has no properties", node.name),
+                        list => format!("one of: {list}"),
+                    });
                     self.diagnostics.push(
                         Diagnostic::new(&codes::UNKNOWN_PROPERTY, entry.name.span, format!("`{}` has no property `{name}`", node.name))
                             .help(help),
@@ -385,8 +376,7 @@ pub fn advice(ty: Type, scalar: &Scalar<'_>) -> String {
         (Type::Mode, Scalar::Integer(_)) => "put it in quotes: KDL reads `0755` as the number 755".to_owned(),
         (Type::Size, Scalar::Integer(number)) => format!("say the unit: `\"{number}GiB\"`"),
         (Type::Duration, Scalar::Integer(number)) => format!("say the unit: `\"{number}d\"`"),
-        (Type::Enum(words), Scalar::Text(text)) => nearest(text, words.iter().copied())
-            .map_or_else(|| format!("write {}", ty.describe()), |word| format!("did you mean `{word}`?")),
+        (Type::Enum(words), Scalar::Text(text)) => suggest(text, words.iter().copied(), || format!("write {}", ty.describe())),
         (Type::Cidr, Scalar::Text(text)) if text.parse::<std::net::IpAddr>().is_ok() => {
             format!("add the prefix length: `\"{text}/24\"`")
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decode::{require, title};
 use super::schema::Occurs;
 use super::{Block, Priority, Rank, Value, codes};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
 /// Is the lab with each entity in one place, names still text. Every list is sorted by name.
@@ -205,11 +205,9 @@ fn selected_profiles(lab: Option<&Block<'_>>, profiles: &[Block<'_>], diagnostic
         if profiles.iter().any(|profile| profile.key() == text) {
             selected.insert(text.to_owned());
         } else {
-            let near = nearest(text, profiles.iter().map(Block::key));
-            diagnostics.push(
-                Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, format!("there is no profile `{text}`"))
-                    .help(near.map_or_else(|| "declare it: `profile NAME { … }`".to_owned(), |near| format!("did you mean `{near}`?"))),
-            );
+            let help = suggest(text, profiles.iter().map(Block::key), || "declare it: `profile NAME { … }`".to_owned());
+            let message = format!("there is no profile `{text}`");
+            diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help));
         }
     }
     selected
@@ -230,11 +228,9 @@ fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut B
     // Lists are sorted by name; a lab has one `lab`.
     let found = list.binary_search_by(|block| block.key().cmp(text.as_str())).ok().filter(|index| list[*index].schema.name == kind);
     let Some(target) = found.and_then(|index| list.get_mut(index)) else {
-        let near = nearest(&text, list.iter().map(Block::key)).map(str::to_owned);
-        diagnostics.push(
-            Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, format!("there is no {kind} `{text}` to extend"))
-                .help(near.map_or_else(|| format!("declare it: `{kind} {text} … {{ … }}`"), |near| format!("did you mean `{near}`?"))),
-        );
+        let help = suggest(&text, list.iter().map(Block::key), || format!("declare it: `{kind} {text} … {{ … }}`"));
+        let message = format!("there is no {kind} `{text}` to extend");
+        diagnostics.push(Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, message).help(help));
         return;
     };
     let mut body = Block { schema: target.schema, arguments: target.arguments.clone(), ..extend };
@@ -249,11 +245,9 @@ fn apply_profiles<'s>(profiles: &[Block<'s>], selected: &BTreeSet<String>, machi
         for name in &on {
             let text = name.text().unwrap_or_default();
             if !machines.iter().any(|machine| machine.key() == text) {
-                let near = nearest(text, machines.iter().map(Block::key));
-                diagnostics.push(
-                    Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, format!("there is no machine `{text}`"))
-                        .help(near.map_or_else(|| "name a host, vm or lxc".to_owned(), |near| format!("did you mean `{near}`?"))),
-                );
+                let help = suggest(text, machines.iter().map(Block::key), || "name a host, vm or lxc".to_owned());
+                let message = format!("there is no machine `{text}`");
+                diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help));
             }
         }
         let settings: Vec<&Block<'s>> = profile

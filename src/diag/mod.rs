@@ -185,7 +185,12 @@ impl<'d> IntoIterator for &'d Diagnostics {
     }
 }
 
-/// Finds the candidate nearest to `word`, for "did you mean".
+/// Writes the help for a word that is none of `candidates`: the one that was most likely meant, else what `otherwise` says.
+pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>, otherwise: impl FnOnce() -> String) -> String {
+    nearest(word, candidates).map_or_else(otherwise, |near| format!("did you mean `{near}`?"))
+}
+
+/// Finds the candidate nearest to `word`.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let limit = (word.chars().count() / 3).max(1);
     candidates

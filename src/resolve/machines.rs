@@ -4,7 +4,7 @@ use super::lab::{zone, zone_named};
 use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
     Address, Arch, BackupClass, Dataset, DatasetRef, Disk, Export, FirewallBackend, Gpu, Guest, GuestDisk, Hardware, HostDevice, Machine,
     MachineId, MachineKind, Model, NetworkId, Os, Passthrough, Pool, PoolLayout, Share, ShareSource, ShareTransport, Snapshots, SshAccess,
@@ -317,10 +317,7 @@ fn passthrough(block: &Block<'_>, host: &Machine, diagnostics: &mut Diagnostics)
             });
         } else {
             let names = host.gpus.iter().map(|gpu| gpu.name.as_str()).chain(host.devices.iter().map(|device| device.name.as_str()));
-            let help = crate::diag::nearest(text, names).map_or_else(
-                || format!("declare it in `host {}`: `gpu {text} pci=\"0000:00:02.0\"`", host.name),
-                |near| format!("did you mean `{near}`?"),
-            );
+            let help = suggest(text, names, || format!("declare it in `host {}`: `gpu {text} pci=\"0000:00:02.0\"`", host.name));
             diagnostics.push(
                 Diagnostic::new(&codes::PASSTHROUGH_WITHOUT_DEVICE, name.span, format!("host `{}` has no device `{text}`", host.name))
                     .label(host.span, "the host")

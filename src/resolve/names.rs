@@ -2,7 +2,7 @@
 
 use super::codes;
 use crate::decl::Value;
-use crate::diag::{Code, Diagnostic, Diagnostics, nearest};
+use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
 /// Finds `name` in a list sorted by name; reports it when it is not there.
@@ -30,18 +30,12 @@ pub fn unknown<'n>(
     names: impl Iterator<Item = &'n str>,
     diagnostics: &mut Diagnostics,
 ) {
-    let mut names: Vec<&str> = names.collect();
-    let help = nearest(text, names.iter().copied()).map_or_else(
-        || {
-            let more = names.len().saturating_sub(8);
-            names.truncate(8);
-            match (names.is_empty(), more) {
-                (true, _) => format!("the lab has no {what} yet"),
-                (false, 0) => format!("there are: {}", names.join(", ")),
-                (false, more) => format!("there are: {} and {more} more", names.join(", ")),
-            }
-        },
-        |near| format!("did you mean `{near}`?"),
-    );
+    const SHOWN: usize = 8;
+    let names: Vec<&str> = names.collect();
+    let help = suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {
+        Some((first, more)) if !more.is_empty() => format!("there are: {} and {} more", first.join(", "), more.len()),
+        _ if names.is_empty() => format!("the lab has no {what} yet"),
+        _ => format!("there are: {}", names.join(", ")),
+    });
     diagnostics.push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
 }

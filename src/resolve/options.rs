@@ -8,7 +8,7 @@ use crate::decl::decode::advice;
 use crate::decl::layer::strongest;
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{Data, Model, ZoneKind};
 use crate::source::{Span, Spanned};
 use crate::syntax::Scalar;
@@ -166,17 +166,10 @@ impl<'s> Reader<'_, 's> {
             retired.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned()
         } else {
             let fields = self.service.schema.child_nodes().map(|child| child.node.name);
-            nearest(&block.name, specs.iter().map(|spec| spec.name).chain(fields)).map_or_else(
-                || {
-                    let list: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
-                    if list.is_empty() {
-                        format!("module `{module}` has no options")
-                    } else {
-                        format!("its options are: {}", list.join(", "))
-                    }
-                },
-                |near| format!("did you mean `{near}`?"),
-            )
+            suggest(&block.name, specs.iter().map(|spec| spec.name).chain(fields), || {
+                let list: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+                if list.is_empty() { format!("module `{module}` has no options") } else { format!("its options are: {}", list.join(", ")) }
+            })
         };
         diagnostics.push(
             Diagnostic::new(&codes::UNKNOWN_OPTION, block.span, format!("module `{module}` has no option `{}`", block.name)).help(help),
@@ -262,8 +255,8 @@ impl<'s> Reader<'_, 's> {
         let mut fields = BTreeMap::new();
         for property in &block.properties {
             let Some(field) = spec.fields.iter().find(|field| field.name == property.name) else {
-                let help = nearest(&property.name, spec.fields.iter().map(|field| field.name))
-                    .map_or_else(|| format!("write {}", spec.describe()), |near| format!("did you mean `{near}`?"));
+                let names = spec.fields.iter().map(|field| field.name);
+                let help = suggest(&property.name, names, || format!("write {}", spec.describe()));
                 diagnostics.push(
                     Diagnostic::new(
                         &crate::decl::codes::UNKNOWN_PROPERTY,
@@ -355,8 +348,7 @@ impl<'s> Reader<'_, 's> {
         let model = self.model;
         let ok = match spec.kind {
             "enum" if !spec.words.contains(&text.as_str()) => {
-                let help = nearest(&text, spec.words.iter().copied())
-                    .map_or_else(|| format!("write {}", spec.describe()), |near| format!("did you mean `{near}`?"));
+                let help = suggest(&text, spec.words.iter().copied(), || format!("write {}", spec.describe()));
                 diagnostics.push(
                     Diagnostic::new(&codes::WRONG_OPTION, value.span, format!("`{}` can't be `{text}`", spec.name))
                         .label(spec.span, "the option")

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::Exit;
 use super::super::console::Console;
 use super::{Format, json};
-use crate::diag::{Code, codes, explain, nearest};
+use crate::diag::{Code, codes, explain, suggest};
 
 /// Explains a code: what it means, why it matters, what to write instead
 #[derive(Debug, clap::Args)]
@@ -48,8 +48,5 @@ impl Explain {
 }
 
 fn find(name: &str) -> Result<&'static Code, String> {
-    codes::find(name).ok_or_else(|| {
-        nearest(name, codes::all().map(|code| code.name))
-            .map_or_else(|| "`labwright explain` lists the codes".to_owned(), |near| format!("did you mean `{near}`?"))
-    })
+    codes::find(name).ok_or_else(|| suggest(name, codes::all().map(|code| code.name), || "`labwright explain` lists the codes".to_owned()))
 }

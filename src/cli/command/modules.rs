@@ -9,7 +9,7 @@ use super::super::console::Console;
 use super::super::table::Table;
 use super::{Format, json};
 use crate::compile;
-use crate::diag::{Diagnostics, nearest, wrap};
+use crate::diag::{Diagnostics, suggest, wrap};
 use crate::reference::modules::{Module, ModuleOption, describe};
 use crate::source::{Sources, read_lab};
 
@@ -51,8 +51,8 @@ impl Modules {
                 Some(module) if self.format == Format::Json => json(module)?,
                 Some(module) => page(module, console),
                 None => {
-                    let near = nearest(name, modules.iter().map(|module| module.name.as_str()));
-                    let help = near.map_or_else(|| "`labwright modules` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+                    let names = modules.iter().map(|module| module.name.as_str());
+                    let help = suggest(name, names, || "`labwright modules` lists them".to_owned());
                     console.error(&format!("there is no module `{name}`"), &help);
                     return Ok(Exit::Use);
                 }
