@@ -8,6 +8,11 @@ use super::{BackupPlan, BackupSource, DumpPlan, is_left_out};
 use crate::model::{BackupClass, Cron, MachineId, Model, Service, ServiceId, State, StateBackup};
 use crate::source::Span;
 
+/// Names the folder of a backup service's scripts on its machine.
+pub fn scripts(service: &Service) -> String {
+    format!("/usr/local/lib/labwright/{}", service.name)
+}
+
 /// Is what becomes of a service's state when the disk that it lies on is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept<'m> {

@@ -172,6 +172,14 @@ impl FlowReason {
             Self::Ssh => "ssh",
         }
     }
+
+    /// Names what answers at a port that no service's endpoint is, for people.
+    pub const fn answers(self) -> &'static str {
+        match self {
+            Self::Share => "nfs",
+            reason => reason.name(),
+        }
+    }
 }
 
 /// Is one target of a Prometheus.

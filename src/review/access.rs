@@ -197,7 +197,7 @@ fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, colum
 
 fn what(model: &Model, endpoints: &[EndpointId], flows: &[&Flow]) -> Vec<String> {
     let named = endpoints.iter().map(|endpoint| format!("{}.{}", model[endpoint.service].name, model.endpoint(*endpoint).name));
-    let unnamed = flows.iter().find(|flow| flow.endpoint.is_none()).map(|flow| flow.reason.name().to_owned());
+    let unnamed = flows.iter().find(|flow| flow.endpoint.is_none()).map(|flow| flow.reason.answers().to_owned());
     named.chain(unnamed).collect()
 }
 

@@ -13,7 +13,7 @@ use super::{Context, Emitter};
 use crate::artifact::{Artifacts, Kind, Phase};
 use crate::diag::Diagnostics;
 use crate::model::{Cron, UnitAction};
-use crate::plan::BackupPlan;
+use crate::plan::{BackupPlan, backups};
 use view::View;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -71,7 +71,7 @@ impl Writer<'_, '_> {
     }
 
     fn installed(&self, name: &str) -> String {
-        format!("/usr/local/lib/labwright/{}/{name}", self.view.service)
+        format!("{}/{name}", backups::scripts(&self.context.model()[self.backup.service]))
     }
 
     fn render(&mut self, template: &str, view: &impl Serialize) -> Option<String> {

@@ -1,29 +1,34 @@
 //! What the runbook tells.
 
+use std::collections::BTreeMap;
+
+use minijinja::value::Value;
 use serde::Serialize;
 
+use crate::diag::one_line;
 use crate::emit::Context;
-use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport, ZoneId};
+use crate::emit::format::shell_word;
+use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport, Transport, ZoneId};
 use crate::plan::store::Store;
-use crate::plan::{BackupPlan, Fate, Flow, FlowSource, Kept};
+use crate::plan::{BackupPlan, Fate, Flow, FlowSource, Guard, Kept, backups};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
     lab: &'p str,
     machine: &'p str,
     kind: &'static str,
-    managed: bool,
+    is_a: &'static str,
     guest: Option<GuestView<'p>>,
     hardware: Option<&'p str>,
     os: Option<&'static str>,
     cores: Option<u32>,
     memory: Option<String>,
-    firewall: &'static str,
+    firewall: Option<&'static str>,
     zone: &'p str,
     addresses: Vec<AddressView<'p>>,
     logins: Vec<String>,
     services: Vec<ServiceView<'p>>,
-    flows: Vec<FlowView<'p>>,
+    flows: Vec<FlowView>,
     routes: Vec<RouteView<'p>>,
     forwards: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
@@ -33,7 +38,6 @@ pub(super) struct Runbook<'p> {
     secrets: Vec<SecretView<'p>>,
     backups: Vec<BackupView<'p>>,
     containers: bool,
-    units: Vec<&'p str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,13 +70,12 @@ struct ContainerView<'p> {
     image: &'p str,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct FlowView<'p> {
+#[derive(Debug, Serialize)]
+struct FlowView {
     port: u16,
     transport: &'static str,
     what: String,
-    from: &'p str,
-    reason: &'static str,
+    from: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,10 +140,32 @@ struct BackupView<'p> {
     service: &'p str,
     machine: &'p str,
     here: bool,
+    scripts: Value,
     repository: Option<&'p str>,
-    schedule: Vec<String>,
-    sources: Vec<&'p str>,
-    dumps: Vec<String>,
+    schedule: Vec<ScheduleView>,
+    sources: Vec<SourceView<'p>>,
+    dumps: Vec<DumpView<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScheduleView {
+    class: &'static str,
+    cron: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceView<'p> {
+    path: &'p str,
+    word: Value,
+    class: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct DumpView<'p> {
+    database: &'p str,
+    word: Value,
+    service: &'p str,
+    folder: &'p str,
 }
 
 /// Collects what a person needs to know of a machine.
@@ -149,8 +174,8 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
     Runbook {
         lab: &model.lab.name,
         machine: &machine.name,
-        kind: kind(machine.kind),
-        managed: machine.kind.is_managed(),
+        kind: machine.kind.name(),
+        is_a: is_a(machine.kind),
         guest: machine.guest.as_ref().map(|guest| GuestView {
             id: guest.id,
             host: &model[guest.host].name,
@@ -160,11 +185,12 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
         os: machine.os.map(crate::model::Os::name),
         cores: machine.cores,
-        memory: machine.memory.as_ref().map(ToString::to_string),
-        firewall: match machine.firewall {
-            FirewallBackend::Ufw => "ufw, and nftables for published ports",
-            FirewallBackend::Nftables => "nftables",
-            FirewallBackend::None => "none of ours",
+        memory: machine.memory.as_ref().map(|memory| memory.rounded()),
+        firewall: match context.plan.guard(context.machine) {
+            Guard::Own(FirewallBackend::Ufw) => Some("ufw, and nftables for published ports"),
+            Guard::Own(_) => Some("nftables"),
+            Guard::Proxmox => Some("the firewall of Proxmox"),
+            Guard::Nothing => None,
         },
         zone: zone(model, machine.zone),
         addresses: addresses(model, machine),
@@ -190,7 +216,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .map(|(_, machine, guest)| GuestRow {
                 id: guest.id,
                 name: &machine.name,
-                kind: kind(machine.kind),
+                kind: machine.kind.name(),
                 address: machine.address().map(|address| address.to_string()),
             })
             .collect(),
@@ -208,18 +234,17 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .collect(),
         backups: context.plan.backups.iter().filter_map(|backup| backup_view(context, backup)).collect(),
         containers: context.services().any(|(_, service)| !service.containers.is_empty()),
-        units: context.services().flat_map(|(_, service)| &service.units).map(|unit| unit.name.as_str()).collect(),
     }
 }
 
-const fn kind(kind: MachineKind) -> &'static str {
+const fn is_a(kind: MachineKind) -> &'static str {
     match kind {
-        MachineKind::Proxmox => "Proxmox VE host",
-        MachineKind::Debian => "machine of its own",
-        MachineKind::Unmanaged => "machine that labwright knows but does not set up",
-        MachineKind::Vm => "virtual machine",
-        MachineKind::Lxc => "Linux container",
-        MachineKind::Appliance => "appliance in a virtual machine",
+        MachineKind::Proxmox => "a Proxmox VE host",
+        MachineKind::Debian => "a machine without a hypervisor",
+        MachineKind::Unmanaged => "a machine whose system is not set up from here",
+        MachineKind::Vm => "a virtual machine",
+        MachineKind::Lxc => "a Linux container",
+        MachineKind::Appliance => "an appliance in a virtual machine",
     }
 }
 
@@ -246,22 +271,31 @@ fn service_view(service: &Service) -> ServiceView<'_> {
     }
 }
 
-fn flows<'p>(context: &Context<'p>) -> Vec<FlowView<'p>> {
-    let mut flows: Vec<FlowView<'p>> = context.plan.inbound(context.machine).map(|flow| flow_view(context.model(), flow)).collect();
-    flows.sort();
-    flows.dedup();
-    flows
+/// Lists the ports that somebody may reach, with who and why.
+fn flows(context: &Context<'_>) -> Vec<FlowView> {
+    let mut ports: BTreeMap<(u16, Transport, String), Vec<String>> = BTreeMap::new();
+    for flow in context.plan.inbound(context.machine) {
+        let port = (flow.port, flow.transport, answers(context.model(), flow));
+        ports.entry(port).or_default().push(format!("{} ({})", source(context.model(), flow.from), flow.reason.name()));
+    }
+    let view = |((port, transport, what), mut from): ((_, Transport, _), Vec<String>)| {
+        from.sort();
+        from.dedup();
+        FlowView { port, transport: transport.name(), what, from }
+    };
+    ports.into_iter().map(view).collect()
 }
 
-fn flow_view<'p>(model: &'p Model, flow: &Flow) -> FlowView<'p> {
-    let what = flow
-        .endpoint
-        .map_or_else(|| "ssh".to_owned(), |endpoint| format!("{} of {}", model.endpoint(endpoint).name, model[endpoint.service].name));
-    let from = match flow.from {
+fn answers(model: &Model, flow: &Flow) -> String {
+    let endpoint = |endpoint| format!("{} of {}", model.endpoint(endpoint).name, model[endpoint.service].name);
+    flow.endpoint.map_or_else(|| flow.reason.answers().to_owned(), endpoint)
+}
+
+fn source(model: &Model, from: FlowSource) -> &str {
+    match from {
         FlowSource::Zone(from) => zone(model, from),
-        FlowSource::Containers => "the containers of this machine",
-    };
-    FlowView { port: flow.port, transport: flow.transport.name(), what, from, reason: flow.reason.name() }
+        FlowSource::Containers => "its own containers",
+    }
 }
 
 /// Lists the host names that a proxy on this machine serves, or that lead to a service on it.
@@ -303,16 +337,13 @@ fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
 }
 
 fn state_view<'p>(model: &'p Model, kept: &'p Kept<'_>) -> StateView<'p> {
+    let how = kept.how(model);
     StateView {
         service: &model[kept.service].name,
         name: &kept.state.name,
         path: &kept.state.path,
-        place: if matches!(kept.store, Store::Local(_)) { "this machine's own disk".to_owned() } else { kept.store.name(model) },
-        backup: match kept.fate {
-            Fate::Saved => kept.how(model),
-            Fate::LeftOut => format!("never: {}", kept.how(model)),
-            Fate::Lost => "not backed up".to_owned(),
-        },
+        place: kept.store.name(model),
+        backup: if kept.fate == Fate::Saved { how } else { format!("none: {how}") },
     }
 }
 
@@ -333,22 +364,36 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
     let model = context.model();
     let service = &model[backup.service];
     let here = service.machine == context.machine;
-    let dumps: Vec<String> = backup
+    let dumps: Vec<DumpView<'p>> = backup
         .dumps
         .iter()
         .filter(|dump| dump.machine == context.machine)
         .map(|dump| {
             let service = &model[dump.service];
-            format!("{} of {} into {}", service.databases[dump.database as usize].name, service.name, dump.folder)
+            let database = &service.databases[dump.database as usize].name;
+            DumpView { database, word: command_word(database), service: &service.name, folder: &dump.folder }
         })
         .collect();
+    let sources = backup.sources.iter().filter(|_| here);
     (here || !dumps.is_empty()).then(|| BackupView {
         service: &service.name,
         machine: &model[service.machine].name,
         here,
+        scripts: command_word(&backups::scripts(service)),
         repository: service.backup.as_ref().map(|Backup { repository, .. }| repository.value.as_str()),
-        schedule: backup.schedule.iter().map(|(class, cron)| format!("{} at {cron}", class.name())).collect(),
-        sources: if here { backup.sources.iter().map(|source| source.path.as_str()).collect() } else { Vec::new() },
+        schedule: backup
+            .schedule
+            .iter()
+            .map(|(class, cron)| ScheduleView { class: class.name(), cron: Value::from_safe_string(format!("`{cron}`")) })
+            .collect(),
+        sources: sources
+            .map(|source| SourceView { path: &source.path, word: command_word(&source.path), class: source.class.name() })
+            .collect(),
         dumps,
     })
+}
+
+/// Writes a word as it stands in a command to type, where Markdown escapes nothing.
+fn command_word(word: &str) -> Value {
+    Value::from_safe_string(shell_word(&one_line(word)))
 }
