@@ -42,11 +42,19 @@ fn backups(lab: &str) -> Vec<String> {
 #[test]
 fn states_are_told_as_they_are_saved() {
     let saved = backups(&format!("{LAB}{RESTIC}"));
-    assert_eq!(saved, ["inside: weekly", "beside: not backed up", "daily: daily", "scratch: never: made anew"]);
+    assert_eq!(saved, ["inside: weekly", "beside: none: no backup contains it", "daily: daily", "scratch: none: made anew"]);
 }
 
 #[test]
 fn a_class_without_a_backup_service_saves_nothing() {
     let lost = backups(LAB);
-    assert_eq!(lost, ["inside: not backed up", "beside: not backed up", "daily: not backed up", "scratch: never: made anew"]);
+    assert_eq!(
+        lost,
+        [
+            "inside: none: no backup contains it",
+            "beside: none: no backup contains it",
+            "daily: none: no backup contains it",
+            "scratch: none: made anew"
+        ]
+    );
 }
