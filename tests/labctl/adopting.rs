@@ -29,6 +29,19 @@ fn files_that_were_there_are_shown_kept_and_given_back() {
 }
 
 #[test]
+fn a_container_of_somebody_else_that_has_a_name_of_the_bundle_is_refused() {
+    under_each_shell(|machine| {
+        machine.write("strangers", "home other\n jellyfin\n");
+        let bundle = machine.bundle(&Payload::sample());
+        let plan = machine.plan(&bundle).exits(2).says("the container `jellyfin` is there");
+        assert!(plan.out.lines().all(|line| line.len() <= 80), "{}", plan.out);
+        machine.apply(&bundle).exits(3).says("the container `jellyfin` is there, not by labctl");
+        machine.write("strangers", "home jellyfin\n");
+        machine.apply(&bundle).exits(0);
+    });
+}
+
+#[test]
 fn a_first_apply_that_fails_gives_everything_back() {
     under_each_shell(|machine| {
         machine.write("etc/app.conf", "by hand\n");

@@ -1,6 +1,7 @@
 //! From a downloaded bundle to a running machine, to the next release, and back.
 
-use super::{Payload, answer, state, under_each_shell};
+use super::{Payload, answer, run, state, under_each_shell};
+use std::process::Command;
 
 #[test]
 fn a_machine_goes_from_nothing_to_a_release_to_the_next_and_back() {
@@ -147,7 +148,12 @@ fn a_failing_step_or_health_check_brings_the_old_generation_back() {
         let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         machine.write("fail-health", "");
-        machine.apply(&later).exits(4).says("the health check 10-app.sh failed").says("reverted: 2025.1.0").says("the log is");
+        machine
+            .apply(&later)
+            .exits(4)
+            .says("the health check 10-app.sh failed")
+            .says("reverted: 2025.1.0")
+            .says("what the steps printed: ");
         assert_eq!(machine.whole(), "2025.1.0");
         std::fs::remove_file(machine.path("fail-health")).unwrap();
 
@@ -178,6 +184,49 @@ fn a_revert_that_fails_says_so_and_is_tried_again() {
         assert_eq!(forward.whole(), "2025.2.0");
         machine.labctl(&["rollback"]).exits(0);
         assert_eq!(machine.whole(), "2025.1.0");
+    });
+}
+
+#[test]
+fn an_interrupt_brings_the_old_generation_back_and_no_second_one_stops_that() {
+    under_each_shell(|machine| {
+        machine.apply(&machine.bundle(&Payload::sample())).exits(0);
+        let mut interrupted = Payload::later();
+        interrupted.step("activate.d/61-interrupt.sh", "", "kill -TERM $PPID");
+        machine.apply(&machine.bundle(&interrupted)).exits(4).says("is not kept: it was interrupted");
+        assert_eq!(machine.whole(), "2025.1.0");
+
+        let waiting = machine.apply_until_it_waits(&machine.bundle(&Payload::later()), "100");
+        run(Command::new("kill").args(["-INT", &waiting.child.id().to_string()]));
+        waiting.ends().exits(4).says("interrupted while waiting");
+        assert_eq!(machine.whole(), "2025.1.0");
+    });
+}
+
+#[test]
+fn a_generation_that_was_damaged_is_put_right() {
+    under_each_shell(|machine| {
+        let bundle = machine.bundle(&Payload::sample());
+        machine.apply(&bundle).exits(0);
+        machine.write(&state("current/payload/compose/compose.yaml"), "services: {}\n");
+        machine.labctl(&["verify"]).exits(1).says("the generation itself is damaged");
+        machine.plan(&bundle).exits(2).says("this generation is damaged here").says("60-compose.sh");
+        machine.apply(&bundle).exits(0);
+        assert_eq!(machine.whole(), "2025.1.0");
+    });
+}
+
+#[test]
+fn a_unit_of_a_package_is_stopped_when_the_bundle_lets_go_of_it() {
+    under_each_shell(|machine| {
+        let mut first = Payload::sample();
+        first.set("systemd/units.tsv", "app.service\tenable-start\nvpn@home.service\tenable-start\n");
+        machine.apply(&machine.bundle(&first)).exits(0);
+        machine.calls();
+        machine.apply(&machine.bundle(&Payload::harmless())).exits(0);
+        let calls = machine.calls();
+        assert!(calls.contains("systemctl disable --now vpn@home.service"), "{calls}");
+        assert!(!calls.contains("disable --now app.service"), "{calls}");
     });
 }
 
@@ -259,6 +308,41 @@ fn old_generations_go_but_never_one_that_is_needed() {
 }
 
 #[test]
+fn a_call_with_json_prints_one_object_however_it_ends() {
+    under_each_shell(|machine| {
+        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let json =
+            |arguments: &[&str], code: i32| machine.labctl(&[arguments, &["--json", "--confirm-within", "0"]].concat()).exits(code).json();
+        let (one, two) = (first.to_str().unwrap(), later.to_str().unwrap());
+
+        machine.write("strangers", "media jellyfin\n");
+        let refused = json(&["apply", one], 3);
+        assert_eq!((&refused["format"], &refused["result"]), (&"labwright.apply/1".into(), &"refused".into()));
+        assert!(refused["refused"][0]["why"].as_str().unwrap().contains("`jellyfin` is there, not by labctl"), "{refused}");
+        assert_eq!(refused["refused"].as_array().unwrap().len(), 1, "{refused}");
+        std::fs::remove_file(machine.path("strangers")).unwrap();
+        assert_eq!(json(&["apply", "/nowhere"], 3)["result"], "refused");
+
+        let done = json(&["apply", one], 0);
+        assert_eq!((&done["result"], &done["current"]), (&"done".into(), &done["to"]));
+        assert_eq!(done["files"][0]["op"], "new");
+        assert_eq!(json(&["apply", one], 0)["result"], "nothing");
+        machine.write("fail-health", "");
+        let reverted = json(&["apply", two], 4);
+        assert_eq!((&reverted["result"], &reverted["why"]), (&"reverted".into(), &"the health check 10-app.sh failed".into()));
+        std::fs::remove_file(machine.path("fail-health")).unwrap();
+        machine.labctl_with("LABWRIGHT_TEST_KILL", "files-installed", &["apply", two]).exits(137);
+        let second = json(&["apply", two], 0);
+        assert!(second["earlier"].as_str().unwrap().contains("ended in the middle"), "{second}");
+        assert_eq!(json(&["rollback"], 0)["result"], "done");
+        assert_eq!(json(&["confirm"], 3)["result"], "refused");
+        let removed = json(&["gc", "--keep", "0"], 0);
+        assert_eq!(removed["removed"].as_array().unwrap().len(), 0, "the previous one stays");
+        assert_eq!(machine.whole(), "2025.1.0");
+    });
+}
+
+#[test]
 fn wrong_use_is_told_apart_from_every_answer() {
     under_each_shell(|machine| {
         for arguments in [
@@ -269,12 +353,15 @@ fn wrong_use_is_told_apart_from_every_answer() {
             &["plan", "--frobnicate", "x"],
             &["gc", "--keep"],
             &["gc", "--keep", "many"],
+            &["gc", "--keep", "010"],
+            &["apply", "x", "--confirm-within", "08"],
             &["secrets", "set"],
             &["status", "--lab", "../x"],
         ] {
             let wrong = machine.labctl(arguments).exits(64);
             assert!(wrong.err.contains("labctl"), "{}", wrong.err);
         }
+        machine.labctl_with("LABWRIGHT_HEALTH_TIMEOUT", "5m", &["status"]).exits(64).says("LABWRIGHT_HEALTH_TIMEOUT");
         machine.labctl(&["--help"]).exits(0).says("labctl apply FILE");
         machine.labctl(&["--version"]).exits(0).says("labwright.bundle/1");
         machine.labctl(&["status"]).exits(0).says("no generation was ever applied");

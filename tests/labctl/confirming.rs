@@ -165,6 +165,23 @@ fn a_revert_that_cannot_be_armed_is_refused() {
 }
 
 #[test]
+fn a_revert_that_fails_at_boot_is_watched_by_a_new_timer() {
+    under_each_shell(|machine| {
+        waiting(&machine);
+        machine.write("proc/sys/kernel/random/boot_id", "second\n");
+        std::fs::remove_file(machine.path("live/timer")).unwrap();
+        machine.write("fail-nft", "");
+        machine.calls();
+        machine.labctl(&["revert", "--at-boot"]).exits(5).says("failed too");
+        assert!(machine.path("live/timer").exists(), "{}", machine.calls());
+        std::fs::remove_file(machine.path("fail-nft")).unwrap();
+        machine.labctl(&["rollback"]).exits(0);
+        assert_eq!(machine.whole(), "2025.1.0");
+        assert!(!machine.path("live/timer").exists());
+    });
+}
+
+#[test]
 fn a_first_firewall_that_nobody_confirms_is_taken_away() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
@@ -179,7 +196,10 @@ fn a_first_firewall_that_nobody_confirms_is_taken_away() {
         assert_eq!(machine.whole(), "");
         assert_eq!(machine.read("etc/ufw/user.rules").unwrap(), "theirs\n");
         let calls = machine.calls();
-        assert!(calls.starts_with("nft delete table inet labwright\nufw --force disable\n"), "at once: {calls}");
+        assert!(
+            calls.contains("docker rm --force 0123\nnft delete table inet labwright\nufw --force disable\n"),
+            "at once, and what it guarded before it: {calls}"
+        );
         assert!(calls.contains("systemctl try-restart ssh.socket ssh.service"), "{calls}");
     });
 }

@@ -32,12 +32,19 @@ const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "ash"]];
 /// also keep what they were given in `live/`, so that a test sees what is in force.
 const STUBS: [(&str, &str); 5] = [
     ("nft", "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \"$LABWRIGHT_ROOT/live/nft\" ;; esac"),
-    ("docker", "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\" ;; *' ps '*) echo jellyfin ;; esac"),
+    (
+        "docker",
+        "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\" ;; *' ps '*) echo jellyfin ;;
+        'ps --all --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || echo 0123 ;; rm*) rm \"$LABWRIGHT_ROOT/live/compose\" ;;
+        'ps --all --format '*) cat \"$LABWRIGHT_ROOT/strangers\" 2>/dev/null || : ;; esac",
+    ),
     (
         "systemctl",
-        "case $1 in enable) : >\"$LABWRIGHT_ROOT/live/enabled\" ;; is-enabled) [ -e \"$LABWRIGHT_ROOT/live/enabled\" ] ;; is-active) echo active ;; esac",
+        "case $* in enable*) : >\"$LABWRIGHT_ROOT/live/enabled\" ;; is-enabled*) [ -e \"$LABWRIGHT_ROOT/live/enabled\" ] ;;
+        'is-active --quiet labwright-watch.timer') [ -e \"$LABWRIGHT_ROOT/live/timer\" ] ;; is-active*) echo active ;;
+        'stop labwright-watch.timer') rm -f \"$LABWRIGHT_ROOT/live/timer\" ;; esac",
     ),
-    ("systemd-run", ":"),
+    ("systemd-run", ": >\"$LABWRIGHT_ROOT/live/timer\""),
     ("ufw", ":"),
 ];
 
@@ -298,6 +305,7 @@ impl Machine {
                 assert_eq!(self.read(path), None, "{path} is left of nothing");
             }
             assert_eq!(self.read("live/nft"), None, "the firewall is left of nothing");
+            assert_eq!(self.read("live/compose"), None, "containers are left of nothing, with no firewall before them");
             return version;
         }
         self.labctl(&["verify"]).exits(0);

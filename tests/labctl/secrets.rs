@@ -21,7 +21,7 @@ fn a_missing_secret_is_named_and_can_be_set() {
             .says("the secret `db-password`")
             .says(me)
             .says("0400")
-            .says("`labctl secrets set db-password` writes it");
+            .says(&format!("`labctl secrets set db-password {file}` writes it"));
         assert_eq!(machine.whole(), "");
         machine.labctl(&["secrets", file]).exits(1).says("missing   db-password");
 

@@ -1,6 +1,6 @@
 //! Nothing in an archive is believed before all of it is proved, and nothing outside the staging folder is written before.
 
-use super::{Machine, Payload, run, under_each_shell};
+use super::{Machine, Payload, run, state, under_each_shell};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -115,11 +115,12 @@ fn entries_that_are_not_plain_files_are_refused() {
         assert_refused(&machine, &entry(0, b"x\0"), "goes on after its end");
         assert_refused(&machine, &named("/evil"), "the name");
         assert_refused(&machine, &named("../evil"), "the name");
+        let root = bundle.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
+        assert_refused(&machine, &named(&format!("{root}/payload/-rf")), "the name");
         assert_refused(&machine, &named("x/../../evil"), "the name");
         assert_refused(&machine, &named("a\nb"), "not allowed");
         assert_refused(&machine, &named("evil"), "outside the root folder");
         assert_refused(&machine, &named("other/payload/x"), "two root folders");
-        let root = bundle.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
         assert_refused(&machine, &named(&format!("{root}/payload/one-way.tsv")), "twice");
         let wrong_sum = repacked(&bundle, |mut tar| {
             tar[100] ^= 1;
@@ -192,7 +193,9 @@ fn a_bundle_of_another_machine_lab_or_time_is_refused() {
         let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&later).exits(0);
         machine.apply(&first).exits(3).says("replayed");
+        let log = machine.read(&state("log"));
         machine.plan(&first).exits(3).says("replayed");
+        assert_eq!(machine.read(&state("log")), log, "a plan touches nothing, not even the log");
         let mut other = Payload::later();
         other.machine = "extranet";
         machine.apply(&machine.bundle(&other)).exits(3).says("this machine is `intranet`, the bundle is for `extranet`");

@@ -20,7 +20,7 @@ verb_apply() {
     if [ "$CHANGES" = false ]; then
         note_release "$id"
         record "nothing to do: $(described "$id") is current"
-        exit 0
+        ends 0 nothing
     fi
     preflight "$UNPACKED" "$(generation "$old")"
     adopt_staged "$id"

@@ -38,7 +38,7 @@ function header(    i, sum, name, parts, n, mode, size, want) {
     name = text(0, 100)
     if (name !~ /^[A-Za-z0-9._\/-]+$/) fail("the name `" name "`")
     n = split(name, parts, "/")
-    for (i = 1; i <= n; i++) if (parts[i] == "" || parts[i] == "." || parts[i] == "..") fail("the name `" name "`")
+    for (i = 1; i <= n; i++) if (parts[i] ~ /^-/ || parts[i] == "" || parts[i] == "." || parts[i] == "..") fail("the name `" name "`")
     if (n < 2) fail("`" name "` outside the root folder")
     if (root == "") root = parts[1]
     if (parts[1] != root) fail("two root folders, `" root "` and `" parts[1] "`")

@@ -34,10 +34,16 @@ UNIT
         systemctl daemon-reload && systemctl enable --quiet labwright-revert.service || return 1
     fi 2>/dev/null
     disarm
-    systemd-run --quiet --unit=labwright-watch --on-active="$REVERT_EVERY" --on-unit-inactive="$REVERT_EVERY" \
-        --timer-property=AccuracySec=1s /bin/sh "$STATE/labctl" revert --lab "$LAB" || return 1
+    start_timer || return 1
     point timer-started
 }
+
+start_timer() {
+    systemd-run --quiet --unit=labwright-watch --on-active="$REVERT_EVERY" --on-unit-inactive="$REVERT_EVERY" \
+        --timer-property=AccuracySec=1s /bin/sh "$STATE/labctl" revert --lab "$LAB"
+}
+
+timer_runs() { ! has_systemd || systemctl is-active --quiet labwright-watch.timer; }
 
 disarm() {
     has_systemd || return 0 # the process in the background ends when the journal is gone

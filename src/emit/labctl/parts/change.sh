@@ -6,7 +6,9 @@ activate() {
     file_changes "$1" "$2"
     payload_changes
     steps_to_run "$1" >"$WORK/steps"
+    [ -n "$1" ] || remove_containers "$2"
     drop_firewall "$1" "$2" "$3"
+    [ -z "$1" ] || stop_units "$1" "$2"
     install_files "$1" || { WHY='a file could not be installed'; return 1; }
     # A cut may have left copies that were not yet renamed.
     if [ "$3" = 1 ]; then
@@ -30,10 +32,31 @@ activate() {
     point steps-done
 }
 
+# Takes away the containers of generation $1, after which there is none: without its firewall, what they publish
+# would be open to everybody.
+remove_containers() {
+    [ -f "$1/payload/compose/containers.tsv" ] && has docker || return 0
+    { docker ps --all --quiet --filter "label=labwright.lab=$LAB" | xargs -r docker rm --force; } >>"$OUTPUT" 2>&1 ||
+        warn "cannot remove the containers of $(described "$P_NEW")"
+    point containers-removed
+}
+
+# Stops what generation $2 ran and $1 does not, where the unit is a package's: take_file_away stops those whose file goes.
+stop_units() {
+    has_systemd || return 0
+    table "$2" systemd/units.tsv | cut -f1 | while read -r unit; do
+        if cut -f1 "$(table_path "$1" systemd/units.tsv)" | grep -qxF -e "$unit" ||
+            grep -qxF -e "/etc/systemd/system/$unit" "$STATE/installed" 2>/dev/null; then
+            continue
+        fi
+        systemctl disable --now "$unit" >>"$OUTPUT" 2>&1 || warn "cannot disable $unit"
+    done
+}
+
 # Brings the machine from generation OLD (an id or "") to NEW, whose folder is in gen/ and has passed
 # preflight. Ends the call: 0 done, 3 nothing changed, 4 reverted, 5 not even that.
 change() {
-    P_NEW=$1 P_OLD=$2 P_DEADLINE=0
+    P_NEW=$1 P_OLD=$2 P_DEADLINE=0 P_RULES=0
     P_SINCE=$(now)
     find_login
     P_LOGIN=$LOGIN
@@ -51,7 +74,7 @@ change() {
     activate "$(generation "$P_NEW")" "$(generation "$P_OLD")" 0 || failed
     WHY='the journal could not be written'
     journal checking || failed
-    healthy "$(generation "$P_NEW")" "$(health_timeout)" || failed
+    healthy "$(generation "$P_NEW")" "$HEALTH_TIMEOUT" || failed
     [ "$INTERRUPTED" = 0 ] || { WHY='it was interrupted'; failed; }
     if [ "$CONFIRM" = true ] && [ "$WITHIN" != 0 ]; then
         await_confirmation
@@ -59,7 +82,7 @@ change() {
         commit
     fi
     say "done: $(described "$P_NEW") is current"
-    exit 0
+    ends 0 "done"
 }
 
 # Keeps the new generation. Every line may be run again after a cut.
@@ -77,18 +100,19 @@ commit() {
 
 # Ends a change that failed.
 failed() {
-    if revert; then exit 4; fi
-    exit 5
+    reason=$WHY
+    if revert; then ends 4 reverted "$reason"; fi
+    ends 5 revert-failed "$reason; then $WHY"
 }
 
 # Waits until a new login confirms. The lock is let go, since it is another labctl that confirms.
 await_confirmation() {
-    P_SINCE=$(now)
+    P_SINCE=$(now) P_RULES=$(moment) # a login that began before these rules proves nothing
     P_DEADLINE=$((P_SINCE + WITHIN * 100))
     WHY='the journal could not be written'
     journal confirming || failed
     record "waits $WITHIN s for a confirmation from a new login"
-    say "the firewall or ssh has changed. Open a NEW login to this machine and run there, within $WITHIN s:"
+    say "The firewall or ssh has changed. Within $WITHIN s, open a NEW login and run there:"
     say "    labctl confirm"
     say "Without it $(described "$P_OLD") comes back."
     waiting=$P_NEW
@@ -107,7 +131,7 @@ await_confirmation() {
     done
     if [ "$(linked current)" != "$waiting" ]; then
         say "reverted meanwhile: $(described "$(linked current)") is current"
-        exit 4
+        ends 4 reverted "another call reverted it meanwhile"
     fi
     P_NEW=$waiting # the journal is gone, and with it what was read of it
     say "confirmed"

@@ -18,9 +18,10 @@ verb_confirm() {
     case $P_LOGIN/$LOGIN in
     ssh*/local\ -\ -* | ssh*/local\ -\ not*) refuse "it was applied over ssh, and this is not a login: confirm from a new ssh login or from the console" ;;
     esac
-    [ -z "$LOGIN_SINCE" ] || [ "$LOGIN_SINCE" -ge "$P_SINCE" ] ||
+    [ -z "$LOGIN_SINCE" ] || [ "$LOGIN_SINCE" -ge "$P_RULES" ] ||
         refuse "this login ($(login_words "$LOGIN")) began before the new rules were in force. Open a new one and confirm there"
     record "confirmed by $(login_words "$LOGIN")"
     commit
     say "confirmed: $(described "$P_NEW") stays"
+    ends 0 "done"
 }

@@ -8,6 +8,7 @@ verb_gc() {
     recover || : # a change that waits for its confirmation keeps both of its generations
     read_journal || :
     kept=0
+    printf 'S\tformat\tlabwright.gc/1\nL\tremoved\n' >"$WORK/plan"
     generations >"$WORK/generations"
     while IFS=$TAB read -r id version _ marks _; do
         if [ "$marks" != - ]; then continue; fi
@@ -17,10 +18,12 @@ verb_gc() {
             mv "$STATE/gen/$id" "$STATE/gen/.gone" && rm -rf "$STATE/gen/.gone"
             record "removed $version ($id)"
             say "removed $version ($id)"
+            printf 'R\tremoved\tid=%s\tversion=%s\n' "$id" "$version" >>"$WORK/plan"
         fi
     done <"$WORK/generations"
     rm -rf "$STATE/gen/.gone" "$BASE/.staging"
-    if [ "$(wc -l <"$STATE/log")" -gt 20000 ]; then
+    if [ -f "$STATE/log" ] && [ "$(wc -l <"$STATE/log")" -gt 20000 ]; then
         tail -n 10000 "$STATE/log" >"$STATE/.log.new" && mv -f "$STATE/.log.new" "$STATE/log"
     fi
+    ends 0 "done"
 }

@@ -27,16 +27,6 @@ unlock() {
     exec 9>&-
 }
 
-# The start time of a process in clock ticks (hundredths of a second) since boot; nothing when it is gone.
-started() {
-    line=''
-    read -r line 2>/dev/null <"/proc/$1/stat" || return 0
-    line=${line##*) }
-    # shellcheck disable=SC2086  # the fields after the command's name hold no blanks
-    set -- $line
-    echo "${20:-}"
-}
-
 lock_or_refuse() {
     lock && return 0
     owner=''

@@ -30,6 +30,20 @@ boot_id() {
     echo "$boot"
 }
 
+# The start time of a process in clock ticks (hundredths of a second) since boot; nothing when it is gone.
+started() {
+    line=''
+    read -r line 2>/dev/null <"/proc/$1/stat" || return 0
+    line=${line##*) }
+    # shellcheck disable=SC2086  # the fields after the command's name hold no blanks
+    set -- $line
+    echo "${20:-}"
+}
+
+# The moment by the clock that notes when processes start, in hundredths of a second. The uptime of a container may be
+# another: lxcfs counts it from the container's own start.
+moment() { awk '{ sub(/.*\) /, ""); print $20 }' /proc/self/stat; }
+
 is_root() { [ "$(id -u)" = 0 ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
 has_systemd() { [ -d "$ROOT/run/systemd/system" ] && has systemctl && has systemd-run; }

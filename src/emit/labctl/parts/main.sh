@@ -1,6 +1,7 @@
 # ---------------------------------------------------------------- the command line
 
-number() { case $2 in '' | *[!0-9]* | ???????*) usage_error "$1 wants a number" ;; esac; }
+# Refuses what sh would not count with as a person means it: 010 is eight to it, and 08 an error in the middle of a change.
+number() { case $2 in '' | *[!0-9]* | 0?* | ???????*) usage_error "$1 wants a whole number" ;; esac; }
 
 main() {
     case $ROOT in *[!A-Za-z0-9._/@+-]*) usage_error "LABWRIGHT_ROOT has a character that is not allowed" ;; esac
@@ -49,9 +50,11 @@ main() {
     done
     case $LAB in *[!A-Za-z0-9._-]* | .* | -*) usage_error "\`$LAB\` is not the name of a lab" ;; esac
     WITHIN=${WITHIN:-120}
+    number LABWRIGHT_HEALTH_TIMEOUT "$HEALTH_TIMEOUT"
+    number LABWRIGHT_HEALTH_INTERVAL "$HEALTH_INTERVAL"
 
     trap cleanup EXIT
-    trap 'INTERRUPTED=1' INT TERM
+    listen
     # A login that the new firewall cuts off must not stop the revert that it makes necessary.
     trap '' HUP PIPE
 

@@ -11,12 +11,17 @@ make_plan() {
     if reaches_login; then CONFIRM=true; fi
     if [ -n "$2" ]; then from=$(printf %.12s "$(value_of "$2" content)") from_version=$(value_of "$2" version); fi
     to=$(printf %.12s "$(value_of "$1" content)")
+    damaged=''
+    if [ "$from" = "$to" ] && [ "$1" != "$2" ]; then
+        # Nobody knows what its steps made of it, so all of them run again.
+        damaged=$(closed_world "$2") && damaged='' || ALL_STEPS=1
+    fi
     if [ "$from" = "$to" ] && [ "$ALL_STEPS" = 0 ] && ! grep -qv '^same' "$WORK/files"; then CHANGES=false; fi
     obstacles "$1" "$2" >"$WORK/obstacles"
     {
         printf 'S\tformat\tlabwright.plan/1\nS\tlab\t%s\nS\tmachine\t%s\n' "$(value_of "$1" lab)" "$(value_of "$1" machine)"
         printf 'S\tfrom\t%s\nS\tfromVersion\t%s\nS\tto\t%s\nS\ttoVersion\t%s\n' "$from" "$from_version" "$to" "$(value_of "$1" version)"
-        printf 'N\tchanges\t%s\nN\tconfirm\t%s\n' "$CHANGES" "$CONFIRM"
+        printf 'N\tchanges\t%s\nN\tconfirm\t%s\nS\tdamaged\t%s\n' "$CHANGES" "$CONFIRM" "$(one_line "$damaged")"
         for list in files containers units flows steps oneWay secrets host refused; do echo "L${TAB}$list"; done
         awk -F'\t' '
             side == "missing" { print "R\tsecrets\top=" $5 "\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4; next }
@@ -48,14 +53,29 @@ host_plan() {
 }
 
 render_plan() {
-    awk -F'\t' -v all="$ALL" '
+    awk -F'\t' -v all="$ALL" -v file="${FILE:+ $FILE}" '
         function column(name,    i) {
             for (i = 3; i <= NF; i++) if (index($i, name "=") == 1) return substr($i, length(name) + 2)
             return ""
         }
-        function add(line) { lines[$2, ++count[$2]] = line; op = column("op"); if (!(($2, op) in n)) ops[$2] = ops[$2] " " op; n[$2, op]++ }
+        function add(line) { lines[$2, ++count[$2]] = line; names[$2, count[$2]] = 1; op = column("op"); if (!(($2, op) in n)) ops[$2] = ops[$2] " " op; n[$2, op]++ }
         function cut_(line) { return (all || length(line) <= 80) ? line : substr(line, 1, 77) "..." }
-        function section(key, title, empty,    i, k, words, summary, limit) {
+        # Adds a name to the last line of its section while there is room.
+        function pack(name) {
+            if (count[$2] && length(lines[$2, count[$2]] "  " name) <= 78) {
+                lines[$2, count[$2]] = lines[$2, count[$2]] "  " name
+                names[$2, count[$2]]++
+                n[$2, column("op")]++
+            } else add(name)
+        }
+        function wrapped(text,    i, k, words, line, out) {
+            k = split(text, words, " "); line = words[1]; out = ""
+            for (i = 2; i <= k; i++) {
+                if (length(line " " words[i]) > 78) { out = out line "\n"; line = "    " words[i] } else line = line " " words[i]
+            }
+            return out line
+        }
+        function section(key, title, empty,    i, k, words, summary, limit, left) {
             if (!count[key]) { if (empty != "") printf "%-11s %s\n", title, empty; return }
             k = split(ops[key], words, " "); summary = ""
             for (i = 1; i <= k; i++) summary = summary (i > 1 ? ", " : "") n[key, words[i]] " " words[i]
@@ -63,8 +83,12 @@ render_plan() {
             if (key ~ /^(host|secrets|refused)$/) summary = ""
             print (summary == "") ? title : sprintf("%-11s %s", title, summary)
             limit = (all || key ~ whole) ? count[key] : shown
-            for (i = 1; i <= count[key] && i <= limit; i++) print cut_("  " lines[key, i])
-            if (i <= count[key]) print "  ... and " count[key] - limit " more (--all shows them)"
+            left = 0
+            for (i = 1; i <= count[key]; i++) {
+                if (i > limit) left += names[key, i]
+                else print (key == "refused") ? "  " lines[key, i] : cut_("  " lines[key, i])
+            }
+            if (left) print "  ... and " left " more (--all shows them)"
         }
         # How many rows of each section fit on a screen together.
         function fitting(rows,    key, sum) {
@@ -92,13 +116,16 @@ render_plan() {
         $2 == "containers" { add(mark() column("name") "  " column("image")) }
         $2 == "units" { add(mark() column("name") "  " column("action")) }
         $2 == "flows" { add(mark() column("from") " -> " column("proto") "/" column("port") "  " column("reason")) }
-        $2 == "steps" { add(column("name")) }
+        $2 == "steps" { pack(column("name")) }
         $2 == "oneWay" { add("! " column("what")) }
         $2 == "secrets" { add("! " column("op") "  " column("name") "  " column("owner") " " column("mode") "  " column("path")) }
         $2 == "host" { add(column("line")) }
-        $2 == "refused" { add("! " column("why")) }
+        # Each is named above, with what it lacks.
+        $2 == "refused" && column("why") ~ /^the secret `/ { if (!secrets++) add("! secrets to set, see above; each with\n    labctl secrets set NAME" file); next }
+        $2 == "refused" { add(wrapped("! " column("why"))) }
         END {
             print s["lab"] ", " s["machine"] ": " (s["from"] == "" ? "first generation" : s["fromVersion"] " (" s["from"] ")") " -> " s["toVersion"] " (" s["to"] ")"
+            if (s["damaged"] != "") print wrapped("! this generation is damaged here and is put right: " s["damaged"])
             if (s["changes"] == "false") { print "nothing to do: this generation is current and installed"; exit }
             shown = fitting()
             section("files", "files", s["unchangedFiles"] " unchanged")
@@ -115,7 +142,8 @@ render_plan() {
         }' "$WORK/plan"
 }
 
-show_plan() { if [ "$JSON" = 1 ]; then render_json <"$WORK/plan"; else render_plan; fi; }
+# What changes things says with --json how it ended as well, once: see `ends`.
+show_plan() { [ "$JSON" = 1 ] || render_plan; }
 
 verb_plan() {
     work_folder
@@ -125,6 +153,7 @@ verb_plan() {
     check_replay "$UNPACKED"
     make_plan "$UNPACKED" "$(generation "$(linked current)")"
     show_plan
+    [ "$JSON" = 0 ] || render_json <"$WORK/plan"
     if read_journal; then say "note: $(pending_words)"; fi
     [ "$CHANGES" = false ] || exit 2
 }

@@ -15,8 +15,11 @@ obstacles() {
         cut -f3 "$WORK/want" | sort -u | while read -r owner; do
             case $owner in *[!0-9]*) id -u "$owner" >/dev/null 2>&1 || echo "install.tsv names the user \`$owner\`, who does not exist" ;; esac
         done
+        cut -f4 "$WORK/want" | sort -u | while read -r group; do
+            case $group in *[!0-9]*) getent group "$group" >/dev/null 2>&1 || grep -q "^$group:" /etc/group || echo "install.tsv names the group \`$group\`, which does not exist" ;; esac
+        done
     fi
-    awk -F'\t' '{ print "the secret `" $1 "` (" $2 ", " $3 " " $4 ") is " $5 "; `labctl secrets set " $1 "` writes it" }' "$WORK/missing"
+    awk -F'\t' '{ print "the secret `" $1 "` (" $2 ", " $3 " " $4 ") is " $5 "; `labctl secrets set " $1 file "` writes it" }' file="${FILE:+ $FILE}" "$WORK/missing"
     [ "$ONE_WAY" = 1 ] || sed -n "s/^R${TAB}oneWay${TAB}op=\\([a-z]*\\).*${TAB}what=\\(.*\\)/one-way: \\2 (\\1); --allow-one-way accepts it/p" "$WORK/tables"
     if [ -d "$1/payload/firewall" ] && reaches_login; then
         find_login
@@ -31,6 +34,13 @@ obstacles() {
     if [ -f "$1/payload/firewall/nftables.nft" ] && has nft && { is_root || [ -n "$ROOT" ]; }; then
         why=$(nft -c -f "$1/payload/firewall/nftables.nft" 2>&1) || echo "nft refuses firewall/nftables.nft: $(one_line "$why" | cut -c1-200)"
     fi
+    # Compose would fail in the middle over a name that a container of somebody else has.
+    if [ -f "$1/payload/compose/containers.tsv" ] && has docker; then
+        docker ps --all --format '{{.Label "com.docker.compose.project"}} {{.Names}}' 2>/dev/null | awk -v lab="$LAB" '
+            side == "want" { want[$1] = 1; next }
+            ($NF in want) && !(NF == 2 && $1 == lab) { print "the container `" $NF "` is there, not by labctl: `docker rm --force " $NF "` makes room, what it mounts stays" }
+            ' side=want "$1/payload/compose/containers.tsv" side=there -
+    fi
     # The bundle's own check knows what else compose needs, such as files that a step writes.
     if [ -f "$1/payload/compose/compose.yaml" ] && has docker &&
         [ -z "$(find "$1/payload/check.d" -name '*compose*' 2>/dev/null)" ]; then
@@ -41,7 +51,7 @@ obstacles() {
 # Refuses what the plan found in the way, then lets the bundle's own checks speak. Nothing is stopped here.
 preflight() {
     if [ -s "$WORK/obstacles" ]; then
-        refuse "$(awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }' "$WORK/obstacles")"
+        refuse "$(cat "$WORK/obstacles")"
     fi
     open_output
     step_environment "$1" "$2"

@@ -5,6 +5,9 @@
 # the next call try again.
 revert() {
     TOUCHED=1
+    # Who interrupts a change wants the old generation back, and no second signal may stop that half way.
+    INTERRUPTED=0
+    trap '' INT TERM
     record "reverting to $(described "$P_OLD"): $WHY"
     [ -z "$P_NEW" ] || say "$(described "$P_NEW") is not kept: $WHY"
     say "putting back $(described "$P_OLD")"
@@ -13,12 +16,15 @@ revert() {
     if relink current "$P_OLD" && point relinked && activate "$(generation "$P_OLD")" "$(generation "$P_NEW")" 1; then
         close_journal
         record "reverted to $(described "$P_OLD")"
-        [ -n "$P_OLD" ] || say "there was no generation before: files are as they were; what steps have started is left"
+        [ -n "$P_OLD" ] || say "there was no generation before: files are as they were, its containers are gone;"
+        [ -n "$P_OLD" ] || say "packages and whatever else its steps brought stay"
         # Said, not judged: what is back may have been ill before, which is why it was to be replaced.
         [ -z "$P_OLD" ] || healthy "$(generation "$P_OLD")" 0 || warn "it is back, but $WHY"
         say "reverted: $(described "$P_OLD") is current"
         save_output
-        say "the log is $STATE/log, what the steps printed is $STATE/output"
+        say "what happened: $STATE/log"
+        say "what the steps printed: $STATE/output"
+        listen
         return 0
     fi
     P_SINCE=$(now)
@@ -26,7 +32,11 @@ revert() {
     save_output
     record "the revert failed: $WHY"
     warn "the revert to $(described "$P_OLD") failed too: $WHY"
-    warn "it is tried again by the timer, at the next boot and by \`labctl rollback\`; see $STATE/log and $STATE/output"
+    warn "the timer tries it again, as do the next boot and \`labctl rollback\`"
+    warn "what happened: $STATE/log"
+    warn "what the steps printed: $STATE/output"
+    timer_runs || start_timer || : # after a boot there is none
+    listen
     return 1
 }
 
@@ -37,12 +47,14 @@ recover() {
     case $P_STATE in
     staged | armed)
         close_journal
-        say "an earlier change to $(described "$P_NEW") ended before it changed anything: $(described "$P_OLD") is current"
+        EARLIER="an earlier change to $(described "$P_NEW") ended before it changed anything: $(described "$P_OLD") is current"
+        say "$EARLIER"
         record "dropped an unstarted change to $(described "$P_NEW")"
         ;;
     committing)
         commit
-        say "an earlier change to $(described "$P_NEW") is now finished"
+        EARLIER="an earlier change to $(described "$P_NEW") is now finished"
+        say "$EARLIER"
         ;;
     confirming)
         WHY='nobody confirmed it from a new login'
@@ -51,16 +63,21 @@ recover() {
         elif [ "$(now)" -lt "$P_DEADLINE" ]; then
             return 1
         fi
-        open_output
-        revert || exit 5
+        revert_earlier
         ;;
     *)
         WHY="an earlier call ended in the middle (while $P_STATE)"
-        open_output
-        revert || exit 5
+        revert_earlier
         ;;
     esac
     return 0
+}
+
+# Reverts what an earlier call left behind; ends this one when that fails.
+revert_earlier() {
+    EARLIER="an earlier change to $(described "$P_NEW") was not kept: $WHY"
+    open_output
+    revert || ends 5 revert-failed "$WHY"
 }
 
 recover_for_change() {

@@ -10,13 +10,12 @@ verb_rollback() {
         case $P_STATE in
         confirming)
             WHY='rollback was asked for'
-            open_output
-            revert || exit 5
+            revert_earlier
             ;;
         *) recover ;;
         esac
         # The change that was under way is gone: that is what was asked for, unless a generation was named.
-        if [ -z "$NAME" ] && [ "$(linked current)" = "$wanted" ]; then exit 0; fi
+        if [ -z "$NAME" ] && [ "$(linked current)" = "$wanted" ]; then ends 0 "done"; fi
     fi
     old=$(linked current)
     id=$(find_generation "${NAME:-$(linked previous)}") || refuse "there is no generation \`${NAME:-previous}\` here; \`labctl list\` shows them"
@@ -24,7 +23,7 @@ verb_rollback() {
     why=$(closed_world "$generation") || refuse "the generation $id is damaged: $why"
     make_plan "$generation" "$(generation "$old")"
     show_plan
-    if [ "$CHANGES" = false ]; then exit 0; fi
+    if [ "$CHANGES" = false ]; then ends 0 nothing; fi
     preflight "$generation" "$(generation "$old")"
     change "$id" "$old"
 }

@@ -66,7 +66,7 @@ verb_secrets_set() {
     if [ -t 0 ]; then
         printf 'value of %s (not shown): ' "$NAME" >&2
         stty -echo
-        read -r value
+        IFS= read -r value
         stty echo
         printf '\n' >&2
         (umask 077 && rm -f "$fresh" && printf %s "$value" >"$fresh")

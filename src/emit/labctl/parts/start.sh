@@ -39,6 +39,8 @@ FORMAT='labwright.bundle/1'
 UNPACKED_LIMIT=$((256 * 1024 * 1024)) # as the compiler's own reader has it; more than this is a bomb
 REVERT_EVERY=15                       # seconds between two looks of the armed timer
 RETRY_EVERY=300                       # seconds before it tries a revert again that has failed
+HEALTH_TIMEOUT=${LABWRIGHT_HEALTH_TIMEOUT:-300}
+HEALTH_INTERVAL=${LABWRIGHT_HEALTH_INTERVAL:-2}
 
 ROOT=${LABWRIGHT_ROOT:-}
 BASE=$ROOT/var/lib/labwright
@@ -50,4 +52,4 @@ STEP_FILE=$ROOT/run/labwright.step
 VERB='' FILE='' LAB='' NAME='' JSON=0 ALL=0 KEEP=3 WITHIN='' ONE_WAY=0 ALL_STEPS=0 AT_BOOT=0 WATCH=0
 
 # What the running call knows. STATE is empty until the lab is known.
-STATE='' WORK='' STAGED='' LOCKED=0 INTERRUPTED=0 TOUCHED=0
+STATE='' WORK='' STAGED='' LOCKED=0 INTERRUPTED=0 TOUCHED=0 EARLIER=''

@@ -55,10 +55,8 @@ healthy() {
                 WHY="the health check $name failed"
                 return 1
             fi
-            sleep "${LABWRIGHT_HEALTH_INTERVAL:-2}"
+            sleep "$HEALTH_INTERVAL"
         done
         say ok
     done
 }
-
-health_timeout() { echo "${LABWRIGHT_HEALTH_TIMEOUT:-300}"; }

@@ -11,22 +11,37 @@ usage_error() {
     exit 64
 }
 
-# Ends a call that has changed nothing by itself (though it may have finished or reverted an earlier one).
+# Ends a call that has changed nothing by itself (though it may have finished or reverted an earlier one), for the
+# reasons $1, one a line. What only looks writes nothing, not even the log.
 refuse() {
-    record "refused: $*"
-    if [ "$JSON" = 1 ]; then
-        {
-            printf 'S\tformat\tlabwright.%s/1\n' "$VERB"
-            printf 'L\trefused\n'
-            printf 'R\trefused\twhy=%s\n' "$(one_line "$*")"
-        } | render_json
-    fi
-    warn "refused: $*"
+    case $VERB in plan | status | list | verify | secrets) ;; *) record "refused: $1" ;; esac
+    printf '%s\n' "$1" | while read -r why; do warn "refused: $why"; done
     [ "$TOUCHED" = 1 ] || warn "nothing was changed"
-    exit 3
+    ends 3 refused "$1"
+}
+
+# Ends a call with the exit code $1. With --json, that is where its one object is printed: the plan that it followed, how it
+# ended ($2), and why ($3).
+ends() {
+    [ "$JSON" = 0 ] || outcome "$2" "${3:-}" | render_json
+    exit "$1"
+}
+
+outcome() {
+    if [ -n "$WORK" ] && [ -s "$WORK/plan" ]; then
+        sed -e "1s|labwright.plan/|labwright.$VERB/|" -e "/^R${TAB}refused$TAB/d" "$WORK/plan"
+    else
+        printf 'S\tformat\tlabwright.%s/1\n' "$VERB"
+    fi
+    printf 'S\tresult\t%s\nS\twhy\t%s\nS\tearlier\t%s\n' "$1" "$(one_line "$2")" "$EARLIER"
+    [ -z "$STATE" ] || printf 'S\tcurrent\t%s\nS\tlog\t%s\n' "$(linked current)" "$STATE/log"
+    [ "$1" != refused ] || printf '%s\n' "$2" | tr '\t' ' ' | sed "s|^|R${TAB}refused${TAB}why=|"
 }
 
 one_line() { printf '%s' "$*" | tr '\n\t' '  '; }
+
+# From here on, an interrupt ends a change after the step that runs, by a revert.
+listen() { trap 'INTERRUPTED=1' INT TERM; }
 
 # Appends one event to the log. A full disk must not stop a revert, so this never fails.
 record() {
@@ -57,7 +72,7 @@ labctl: take a labwright bundle into use on this machine, and take it back
   labctl secrets set NAME [FILE]
                           read the value from standard input and write it
 
-  --json   plan, status, list, verify, secrets   --all   do not shorten the plan
+  --json   one JSON object in place of words        --all   do not shorten the plan
   --lab L  when this machine holds the state of several labs
 HELP
 }

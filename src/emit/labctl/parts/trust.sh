@@ -2,7 +2,7 @@
 # A proven bundle may still be a stranger's, another machine's, or an old one that comes back.
 
 check_signature() {
-    if [ ! -f "$TRUST" ]; then
+    if [ ! -e "$TRUST" ]; then
         [ ! -f "$1.sig" ] || warn "$1.sig was not checked: $TRUST does not exist"
         return 0
     fi
