@@ -49,14 +49,7 @@ impl Decoder<'_> {
                 continue;
             };
             let Some(block) = self.node(node, child.node, priority) else { continue };
-            let twin = blocks.iter().find(|other| {
-                std::ptr::eq(other.schema, block.schema)
-                    && match child.occurs {
-                        Occurs::Once => true,
-                        Occurs::Keyed => other.key() == block.key(),
-                        Occurs::Many => false,
-                    }
-            });
+            let twin = blocks.iter().find(|other| other.is_twin(&block, child.occurs));
             if let Some(twin) = twin.filter(|_| parent != "file" || child.occurs == Occurs::Once) {
                 let what =
                     if child.occurs == Occurs::Once { format!("`{}`", block.name) } else { format!("`{} {}`", block.name, block.key()) };

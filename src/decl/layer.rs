@@ -319,15 +319,7 @@ fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnosti
     base.properties.sort_by(|a, b| a.name.cmp(&b.name));
     for child in other.children {
         let occurs = base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
-        let twin = base.children.iter_mut().find(|own| {
-            std::ptr::eq(own.schema, child.schema)
-                && match occurs {
-                    Occurs::Once => true,
-                    Occurs::Keyed => own.key() == child.key(),
-                    Occurs::Many => false,
-                }
-        });
-        match twin {
+        match base.children.iter_mut().find(|own| own.is_twin(&child, occurs)) {
             Some(twin) => merge(twin, child, diagnostics),
             None => base.children.push(child),
         }

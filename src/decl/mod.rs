@@ -16,7 +16,7 @@ use ipnet::IpNet;
 
 use crate::model::{Cron, Data, Duration, Size};
 use crate::source::{Layer, Span, Spanned};
-use schema::NodeSchema;
+use schema::{NodeSchema, Occurs};
 
 /// Is a value of the type that the schema gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,6 +145,16 @@ impl<'s> Block<'s> {
     /// Returns the place of argument 0, or of the node.
     pub fn key_span(&self) -> Span {
         self.arguments.first().map_or(self.span, |argument| argument.span)
+    }
+
+    /// Says whether it and another node of the same parent are one thing, which only one of them can describe.
+    pub fn is_twin(&self, other: &Block<'_>, occurs: Occurs) -> bool {
+        std::ptr::eq(self.schema, other.schema)
+            && match occurs {
+                Occurs::Once => true,
+                Occurs::Keyed => self.key() == other.key(),
+                Occurs::Many => false,
+            }
     }
 
     /// Returns a property.

@@ -315,16 +315,13 @@ impl Evaluator<'_, '_> {
 /// The stronger one stays; of two equal ones the later, so that what stands under a condition is the exception to what does not.
 pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
     let occurs = |block: &Block<'_>| {
-        children.iter().flat_map(|group| group.iter()).find(|child| std::ptr::eq(child.node, block.schema)).map(|child| child.occurs)
+        let known = children.iter().flat_map(|group| group.iter()).find(|child| std::ptr::eq(child.node, block.schema));
+        known.map_or(Occurs::Many, |child| child.occurs)
     };
     let mut kept: Vec<Block<'_>> = Vec::with_capacity(blocks.len());
     for block in blocks.drain(..) {
-        let twin = match occurs(&block) {
-            Some(Occurs::Once) => kept.iter_mut().find(|other| std::ptr::eq(other.schema, block.schema)),
-            Some(Occurs::Keyed) => kept.iter_mut().find(|other| std::ptr::eq(other.schema, block.schema) && other.key() == block.key()),
-            Some(Occurs::Many) | None => None,
-        };
-        match twin {
+        let occurs = occurs(&block);
+        match kept.iter_mut().find(|other| other.is_twin(&block, occurs)) {
             Some(twin) if block.rank >= twin.rank => *twin = block,
             Some(_) => {}
             None => kept.push(block),
