@@ -23,7 +23,7 @@ pub mod storage;
 pub mod unit_file;
 pub mod units;
 
-use crate::artifact::Artifacts;
+use crate::artifact::{Artifacts, Origin};
 use crate::diag::Diagnostics;
 use crate::model::{Machine, MachineId, Model, Service, ServiceId};
 use crate::plan::{MachinePlan, Plan};
@@ -75,10 +75,17 @@ impl<'p> Context<'p> {
 /// Is one emitter: a folder below this one.
 #[derive(Debug)]
 pub struct Emitter {
-    /// The folder's name.
+    /// Its name, which origins tell.
     pub name: &'static str,
     /// Adds its files of one machine.
     pub emit: fn(&Context<'_>, &mut Artifacts, &mut Diagnostics),
+}
+
+impl Emitter {
+    /// Returns the origin of a file that holds nothing of the lab.
+    pub fn fixed(&self) -> Vec<Origin> {
+        vec![format!("fixed by the emitter {}", self.name)]
+    }
 }
 
 /// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.

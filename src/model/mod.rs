@@ -267,6 +267,16 @@ pub enum Arch {
     Arm64,
 }
 
+impl Arch {
+    /// Returns the word of the language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
 /// Is a host or a guest.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -318,7 +328,7 @@ pub struct Machine {
     pub appdata: String,
     /// How often that folder is backed up where it lies on a disk of the machine, in no dataset and no export.
     pub appdata_backup: Option<Spanned<BackupClass>>,
-    /// Settings of the whole machine for `raw`.
+    /// Where it is declared.
     pub span: Span,
 }
 

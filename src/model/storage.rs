@@ -158,6 +158,18 @@ pub enum ShareTransport {
     Local,
 }
 
+impl ShareTransport {
+    /// Returns the word of the language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Virtiofs => "virtiofs",
+            Self::Nfs => "nfs",
+            Self::MountPoint => "mount-point",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// Is a folder that a machine exports by NFS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {

@@ -186,7 +186,7 @@ fn machine_view(model: &Model, id: MachineId) -> Data {
         ("name", Data::Text(machine.name.clone())),
         ("kind", Data::Text(machine.kind.name().to_owned())),
         ("os", optional(machine.os.map(|os| os.name().to_owned()))),
-        ("arch", Data::Text(if machine.arch == crate::model::Arch::Arm64 { "arm64" } else { "amd64" }.to_owned())),
+        ("arch", Data::Text(machine.arch.name().to_owned())),
         ("address", optional(machine.address().map(|address| address.to_string()))),
         ("appdata", Data::Text(machine.appdata.clone())),
         ("gpu", Data::Bool(machine.has_gpu())),

@@ -17,8 +17,6 @@ use crate::diag::Diagnostics;
 use crate::model::Model;
 use crate::source::Sources;
 
-pub use options::{OptionSpec, option_specs};
-
 /// Resolves a lab.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
     let mut model = lab::resolve(lab, diagnostics);

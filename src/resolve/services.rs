@@ -75,10 +75,7 @@ fn draft<'s>(
     let module = module(block, name, modules.blocks, diagnostics);
     let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
     let (module, machine) = (modules.definitions[module?].as_ref()?, machine?);
-    if !matches!(
-        model.machines[machine].kind,
-        MachineKind::Debian | MachineKind::Unmanaged | MachineKind::Vm | MachineKind::Lxc | MachineKind::Proxmox
-    ) {
+    if model.machines[machine].kind == MachineKind::Appliance {
         diagnostics.push(
             Diagnostic::new(
                 &codes::WRONG_KIND,

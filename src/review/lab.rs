@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::bundle::release::{Accepted, Flow, Route, Scrape};
 use crate::compile;
-use crate::model::{Machine, MachineId, Service, ShareSource, ShareTransport, Size, StateBackup};
+use crate::model::{Machine, MachineId, Service, ShareSource, Size, StateBackup};
 use crate::plan::capacity::{counted, pool_size};
 use crate::plan::{BackupPlan, Plan};
 use crate::source::Sources;
@@ -226,12 +226,7 @@ pub(super) fn machine_view(plan: &Plan<'_>, id: MachineId, machine: &Machine) ->
             }
         },
         at: share.at.clone(),
-        via: match share.via {
-            ShareTransport::Virtiofs => "virtiofs",
-            ShareTransport::Nfs => "nfs",
-            ShareTransport::MountPoint => "mount-point",
-            ShareTransport::Local => "local",
-        },
+        via: share.via.name(),
         read_only: share.read_only,
     });
     MachineView {

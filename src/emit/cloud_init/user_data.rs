@@ -10,7 +10,7 @@ use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
 use crate::emit::{Context, format, labctl, machine};
-use crate::model::{Arch, MachineKind, Os};
+use crate::model::{MachineKind, Os};
 use crate::plan::mounts;
 
 #[derive(Debug, Serialize)]
@@ -131,10 +131,7 @@ fn apt(context: &Context<'_>) -> Option<Apt> {
     if machine.os != Some(Os::Debian12) || !containers {
         return None;
     }
-    let arch = match machine.arch {
-        Arch::Amd64 => "amd64",
-        Arch::Arm64 => "arm64",
-    };
+    let arch = machine.arch.name();
     let source = Source {
         source: format!("deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian bookworm stable"),
         keyid: "9DC858229FC7DD38854AE2D88D81803C0EBFCD88",

@@ -74,7 +74,7 @@ fn guard(
         inputs.push(FORWARD);
         activate.push(format!("sh {FORWARD}\n"));
     }
-    artifacts.unit("labwright-firewall.service", UnitAction::EnableStart, unit, fixed(), Vec::new());
+    artifacts.unit("labwright-firewall.service", UnitAction::EnableStart, unit, EMITTER.fixed(), Vec::new());
     if backend == FirewallBackend::Ufw {
         let rules = TEMPLATES.write("ufw.sh", &view::ufw(context, openings), machine, diagnostics)?;
         artifacts.add(UFW, Kind::Shell, rules, origin.to_vec());
@@ -83,9 +83,9 @@ fn guard(
     } else {
         activate.push(UFW_OFF.to_owned());
     }
-    artifacts.step(Phase::Check, 30, "firewall", &[NFTABLES], CHECK, fixed());
-    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &activate.concat(), fixed());
-    artifacts.step(Phase::Health, 10, "firewall", &[], "nft list table inet labwright >/dev/null\n", fixed());
+    artifacts.step(Phase::Check, 30, "firewall", &[NFTABLES], CHECK, EMITTER.fixed());
+    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &activate.concat(), EMITTER.fixed());
+    artifacts.step(Phase::Health, 10, "firewall", &[], "nft list table inet labwright >/dev/null\n", EMITTER.fixed());
     Some(())
 }
 
@@ -94,10 +94,6 @@ const UFW_OFF: &str = "if command -v ufw >/dev/null && ufw status | grep -q '^St
 
 /// Asks nft without changing anything; on a machine's first bundle nft may be installed only later, by the bundle itself.
 const CHECK: &str = "command -v nft >/dev/null || exit 0\nnft -c -f firewall/nftables.nft\n";
-
-fn fixed() -> Vec<String> {
-    vec!["fixed by the emitter firewall".to_owned()]
-}
 
 /// Names what opens the machine's ports.
 fn origin(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {

@@ -8,7 +8,7 @@ mod view;
 use std::sync::LazyLock;
 
 use super::render::{Templates, VALUE_NOT_WRITABLE};
-use super::{Context, EMITTERS, Emitter};
+use super::{Context, Emitter, cloud_init};
 use crate::artifact::{Artifacts, Kind, OneWay, Phase};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{MachineId, MachineKind};
@@ -41,7 +41,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     artifacts.add(SCRIPT, Kind::Shell, script, origin.clone());
     for (id, machine, guest) in &guests {
         if machine.kind != MachineKind::Appliance {
-            cloud_init(context, *id, guest.id, artifacts);
+            copy_cloud_init(context, *id, guest.id, artifacts);
         }
         artifacts.one_way.push(OneWay {
             key: format!("guest {}", guest.id),
@@ -55,13 +55,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
 }
 
 /// Copies a guest's cloud-init files into its host's bundle.
-fn cloud_init(context: &Context<'_>, machine: MachineId, vmid: u32, artifacts: &mut Artifacts) {
+fn copy_cloud_init(context: &Context<'_>, machine: MachineId, vmid: u32, artifacts: &mut Artifacts) {
     let guest = Context { machine, ..*context };
     let mut made = Artifacts::default();
-    for emitter in EMITTERS.iter().filter(|emitter| emitter.name == "cloud-init") {
-        // What can't be written is said when the guest's own bundle is made.
-        (emitter.emit)(&guest, &mut made, &mut Diagnostics::default());
-    }
+    // What can't be written is said when the guest's own bundle is made.
+    (cloud_init::EMITTER.emit)(&guest, &mut made, &mut Diagnostics::default());
     for (path, file) in made.files {
         if let Some(name) = path.strip_prefix("cloud-init/") {
             artifacts.files.insert(format!("proxmox/cloud-init/{vmid}/{name}"), file);

@@ -93,7 +93,7 @@ fn guest_view(model: &Model, machine: &Machine, guest: &Guest) -> Result<GuestVi
         image: vm_image(machine, guest),
         template: guest.image.clone().filter(|_| container),
         template_name: template_name(machine.os).to_owned(),
-        arch: arch(machine.arch),
+        arch: machine.arch.name(),
         rootfs: format!("{}:{}", guest.storage, guest.disks.first().map_or(8, |disk| disk.size.gibibytes())),
         unprivileged: u8::from(guest.unprivileged),
         unprivileged_shown: if guest.unprivileged { "1" } else { "" },
@@ -302,8 +302,8 @@ fn fetched(url: String) -> Vec<String> {
 }
 
 /// Returns the official image; Debian's `generic` one has the drivers of real hardware, which passthrough needs.
-fn cloud_image(os: Os, architecture: Arch) -> String {
-    let arch = arch(architecture);
+fn cloud_image(os: Os, arch: Arch) -> String {
+    let arch = arch.name();
     match os {
         Os::Debian12 => format!("https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-generic-{arch}.qcow2"),
         Os::Debian13 => format!("https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-{arch}.qcow2"),
@@ -316,12 +316,5 @@ const fn template_name(os: Option<Os>) -> &'static str {
         Some(Os::Debian12) => "debian-12-standard",
         Some(Os::Ubuntu2404) => "ubuntu-24.04-standard",
         Some(Os::Debian13) | None => "debian-13-standard",
-    }
-}
-
-const fn arch(arch: Arch) -> &'static str {
-    match arch {
-        Arch::Amd64 => "amd64",
-        Arch::Arm64 => "arm64",
     }
 }

@@ -37,6 +37,6 @@ pub const PATH: &str = "/usr/local/sbin/labctl";
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
     if context.this().kind != MachineKind::Appliance {
-        artifacts.install("labctl", Kind::Shell, SCRIPT, vec!["fixed by the emitter labctl".to_owned()], PATH, "0755");
+        artifacts.install("labctl", Kind::Shell, SCRIPT, EMITTER.fixed(), PATH, "0755");
     }
 }

@@ -75,7 +75,7 @@ fn emit_service(
         artifacts.install(&format!("{}/{name}", service.name), kind, text, origin, &destination, mode);
     };
     add("routes.json", Kind::Json, &format::json(&routes), routes_origin, "0644");
-    add("reconcile.sh", Kind::Shell, include_str!("reconcile.sh"), vec!["fixed by the emitter npm".to_owned()], "0755");
+    add("reconcile.sh", Kind::Shell, include_str!("reconcile.sh"), EMITTER.fixed(), "0755");
     add("provision.sh", Kind::Shell, &script, origin.clone(), "0755");
     let folder = format!("{}/", service.name);
     let body = format!("exec sh {}\n", format::shell_word(&format!("{folder}provision.sh")));

@@ -28,8 +28,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
         add("prometheus.yml", Kind::PrometheusConfig, &text, origin);
         let mut tests = Vec::new();
         for (name, rules, test) in fixed_rules(&measured) {
-            add(&format!("rules/{name}.yml"), Kind::PrometheusRules, rules, vec!["fixed by the emitter prometheus".to_owned()]);
-            tests.push((name, test.to_owned(), vec!["fixed by the emitter prometheus".to_owned()]));
+            add(&format!("rules/{name}.yml"), Kind::PrometheusRules, rules, EMITTER.fixed());
+            tests.push((name, test.to_owned(), EMITTER.fixed()));
         }
         for rendered in alerts::rendered(context.plan, &measured) {
             add(&format!("rules/{}.yml", rendered.name), Kind::PrometheusRules, &rendered.rules, rendered.origin.clone());

@@ -78,11 +78,10 @@ fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     let text = TEMPLATES.write("cluster.fw", &view, &host.name, diagnostics)?;
     artifacts.add(format!("{FOLDER}cluster.fw"), Kind::PveFirewall, text, context.origin());
 
-    let fixed = || vec!["fixed by the emitter proxmox_firewall".to_owned()];
-    artifacts.add(SCRIPT, Kind::Shell, include_str!("firewall.sh"), fixed());
+    artifacts.add(SCRIPT, Kind::Shell, include_str!("firewall.sh"), EMITTER.fixed());
     let inputs = [SCRIPT, FOLDER];
-    artifacts.step(Phase::Plan, 30, "firewall", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), fixed());
-    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &format!("exec sh {SCRIPT}\n"), fixed());
+    artifacts.step(Phase::Plan, 30, "firewall", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), EMITTER.fixed());
+    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &format!("exec sh {SCRIPT}\n"), EMITTER.fixed());
     Some(())
 }
 

@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{Arch, EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
+use crate::model::{EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
 use crate::plan::{CidrSet, Plan, RoutePlan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
@@ -230,10 +230,7 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
         kind: machine.kind.name(),
         managed: machine.kind.is_managed(),
         os: machine.os.map(crate::model::Os::name),
-        arch: match machine.arch {
-            Arch::Amd64 => "amd64",
-            Arch::Arm64 => "arm64",
-        },
+        arch: machine.arch.name(),
         address: machine.address().map(|address| address.to_string()),
         addresses: machine
             .addresses
