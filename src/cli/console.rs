@@ -16,20 +16,26 @@ pub struct Console {
     pub interactive: bool,
     /// How many columns text may take.
     pub width: usize,
+    /// How many columns a table of results may take: without an end in a pipe, where a row is a line.
+    pub room: usize,
 }
 
 impl Console {
-    /// Looks at the terminal and at `NO_COLOR`.
+    /// Looks at the terminal, at `NO_COLOR` and at `COLUMNS`.
     pub fn detect() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a setting of the terminal, which changes no output but colours")]
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        #[expect(clippy::disallowed_methods, reason = "settings of the terminal, which change no output but its colours and lines")]
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let plain = variable("NO_COLOR").is_some();
         let (results, messages) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        let width = if results || messages { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None };
+        let terminal = || terminal_size::terminal_size().filter(|_| results || messages).map(|(width, _)| usize::from(width.0));
+        let wanted = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        let width = wanted.or_else(terminal);
         Self {
             color_results: results && !plain,
             color_messages: messages && !plain,
             interactive: messages,
             width: width.unwrap_or(WIDTH).clamp(40, 160),
+            room: if results { width } else { wanted }.unwrap_or(usize::MAX).max(40),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Tables that fit the terminal: columns as wide as they need, the widest ones wrapped when that is too much.
+//! Tables that fit the terminal: columns as wide as they need, the widest ones wrapped when that is too much; words last.
 
 /// Is a table on its way to a terminal.
 #[derive(Debug, Default)]
@@ -57,13 +57,20 @@ impl Table {
         let mut widths: Vec<usize> =
             (0..columns).map(|column| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
         let room = room.saturating_sub(GAP * columns.saturating_sub(1));
-        while widths.iter().sum::<usize>() > room {
-            match widths.iter_mut().max() {
-                Some(widest) if *widest > NARROW => *widest -= 1,
-                _ => break,
-            }
-        }
+        let longest = |cell: &String| cell.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        let words: Vec<usize> = (0..columns).map(|column| self.rows.iter().map(|row| longest(&row[column])).max().unwrap_or(0)).collect();
+        shrink(&mut widths, room, &words);
+        shrink(&mut widths, room, &vec![NARROW; columns]);
         widths
+    }
+}
+
+/// Makes the widest columns narrower, none narrower than its least width, until all of them fit.
+fn shrink(widths: &mut [usize], room: usize, least: &[usize]) {
+    while widths.iter().sum::<usize>() > room {
+        let wide = widths.iter_mut().zip(least).filter(|(width, least)| **width > **least);
+        let Some((widest, _)) = wide.max_by_key(|(width, _)| **width) else { break };
+        *widest -= 1;
     }
 }
 

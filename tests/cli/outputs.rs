@@ -1,6 +1,6 @@
 //! What the commands print, as a person sees it.
 
-use super::{case, copy, labwright, steady};
+use super::{Run, case, copy, labwright, program, steady};
 use crate::snapshots::assert_snapshot;
 
 #[test]
@@ -50,11 +50,23 @@ fn show_fits_a_terminal_for_every_lab() {
     for lab in std::fs::read_dir(case("../../modules/labs")).expect("the labs") {
         let lab = lab.expect("an entry").path();
         if lab.join("lab.kdl").exists() {
-            let run = labwright(&lab, &["show"]);
+            let run = Run::from(program(&lab).arg("show").env("COLUMNS", "80").output().expect("the program runs"));
             assert_eq!(run.code, 0, "{run:?}");
             assert!(run.out.lines().all(|line| line.chars().count() <= 80), "{}", run.out);
+            let shown = labwright(&lab, &["show", "--format", "json"]).json();
+            for machine in shown["machines"].as_array().expect("a list") {
+                let name = machine["name"].as_str().expect("a name");
+                assert!(run.out.contains(&format!("\n  {name} ")), "{name} is cut: {}", run.out);
+            }
         }
     }
+}
+
+#[test]
+fn a_row_is_a_line_in_a_pipe() {
+    let run = labwright(&case("../../modules/labs/blackbox"), &["show"]);
+    assert!(run.out.lines().any(|line| line.chars().count() > 80), "nothing here is wide: {}", run.out);
+    assert!(!run.out.lines().any(|line| line.starts_with("   ")), "a row goes on in a second line: {}", run.out);
 }
 
 #[test]

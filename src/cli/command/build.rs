@@ -22,7 +22,7 @@ use crate::bundle::release::{self, Accepted, Packed, ReleaseIndex};
 use crate::compile::{self, Failure};
 use crate::diag::{Diagnostic, Diagnostics, Severity, summary, wrap};
 use crate::plan::{Plan, build::plan};
-use crate::review::review;
+use crate::review::{REPORT, review};
 use crate::source::Sources;
 
 /// Builds the release of a lab: one archive for every machine, and an index
@@ -206,11 +206,12 @@ impl Built {
             let address = machine.addresses.first().cloned().unwrap_or_default();
             table.row([name.clone(), machine.kind.clone(), address, machine.files.to_string(), human(machine.size)]);
         }
-        text.push_str(&table.layout(console.width, 2));
+        text.push_str(&table.layout(console.room, 2));
         if self.machines.len() > MOST {
             let _ = writeln!(text, "  … and {} more", self.machines.len() - MOST);
         }
         let _ = writeln!(text, "\ncontent   {}", self.content_id);
+        let _ = writeln!(text, "report    {}", Path::new(&self.folder).join("review").join(REPORT).display());
         let _ = writeln!(text, "findings  {}", summary(findings));
         let subject = |on: &str| if on.is_empty() { String::new() } else { format!(" on {on}") };
         let accepted: Vec<String> = self.accepted.iter().map(|accepted| format!("{}{}", accepted.code, subject(&accepted.on))).collect();

@@ -68,7 +68,7 @@ fn list(modules: &[Module], console: &Console) -> String {
     for module in modules {
         table.row([module.name.clone(), module.summary.clone()]);
     }
-    table.layout(console.width, 0)
+    table.layout(console.room, 0)
 }
 
 fn page(module: &Module, console: &Console) -> String {

@@ -1,5 +1,6 @@
 //! The resolved lab for a person at a terminal.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::super::super::console::Console;
@@ -16,6 +17,7 @@ pub fn write(lab: &LabView, console: &Console) -> String {
         ("Machines", machines(lab)),
         ("Zones", zones(lab)),
         ("Services", services(lab)),
+        ("Images", images(lab)),
         ("Ports", ports(lab)),
         ("Flows", flows(lab)),
         ("Routes", routes(lab)),
@@ -25,22 +27,21 @@ pub fn write(lab: &LabView, console: &Console) -> String {
     ];
     for (title, table) in sections {
         if !table.is_empty() {
-            let _ = write!(text, "\n{}\n{}", console.title(title), table.layout(console.width, 2));
+            let _ = write!(text, "\n{}\n{}", console.title(title), table.layout(console.room, 2));
         }
     }
     text
 }
 
 fn machines(lab: &LabView) -> Table {
-    let mut table = Table::new(["machine", "kind", "system", "zone", "address", ">cores", ">memory", "on"]);
+    let mut table = Table::new(["machine", "kind", "zone", "address", ">cores", ">memory", "on"]);
     for machine in &lab.machines {
         let host = machine.host.as_ref().zip(machine.id).map(|(host, id)| format!("{host} {id}"));
         table.row([
             machine.name.clone(),
-            machine.kind.to_owned(),
-            machine.system.clone().unwrap_or_default(),
+            format!("{} {}", machine.kind, machine.system.as_deref().unwrap_or_default()).trim_end().to_owned(),
             machine.zone.clone(),
-            machine.addresses.join(", "),
+            machine.addresses.iter().map(|address| address.split('/').next().unwrap_or_default()).collect::<Vec<_>>().join(", "),
             machine.cores.map(|cores| cores.to_string()).unwrap_or_default(),
             machine.memory.map(human).unwrap_or_default(),
             host.unwrap_or_default(),
@@ -59,9 +60,23 @@ fn zones(lab: &LabView) -> Table {
 }
 
 fn services(lab: &LabView) -> Table {
-    let mut table = Table::new(["service", "module", "machine", "image"]);
+    let mut table = Table::new(["service", "module", "machine"]);
     for service in &lab.services {
-        table.row([service.name.clone(), service.module.clone(), service.machine.clone(), service.images.join(", ")]);
+        table.row([service.name.clone(), service.module.clone(), service.machine.clone()]);
+    }
+    table
+}
+
+fn images(lab: &LabView) -> Table {
+    let mut images: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for service in &lab.services {
+        for image in &service.images {
+            images.entry(image).or_default().insert(&service.name);
+        }
+    }
+    let mut table = Table::new(["image", "run by"]);
+    for (image, services) in images {
+        table.row([image.to_owned(), services.into_iter().collect::<Vec<_>>().join(", ")]);
     }
     table
 }
@@ -98,16 +113,16 @@ fn routes(lab: &LabView) -> Table {
 }
 
 fn capacity(machines: &[CapacityView]) -> Table {
-    let mut table = Table::new(["of", "what", ">total", ">kept", ">promised", ">left"]);
+    let mut table = Table::new(["of", "what", ">total", ">reserved", ">promised", ">left"]);
     for machine in machines {
         let mut row = |what: String, amount: &Amount| {
             let left = amount.total.map(|total| match total.checked_sub(amount.reserved.saturating_add(amount.promised)) {
                 Some(left) => human(left),
                 None => format!("-{}", human(amount.reserved.saturating_add(amount.promised) - total)),
             });
-            let kept = if amount.reserved == 0 { String::new() } else { human(amount.reserved) };
+            let reserved = if amount.reserved == 0 { String::new() } else { human(amount.reserved) };
             let total = amount.total.map(human).unwrap_or_default();
-            table.row([machine.machine.clone(), what, total, kept, human(amount.promised), left.unwrap_or_default()]);
+            table.row([machine.machine.clone(), what, total, reserved, human(amount.promised), left.unwrap_or_default()]);
         };
         if let Some(memory) = &machine.memory {
             row("memory".to_owned(), memory);
