@@ -18,35 +18,59 @@ use crate::{check, resolve, syntax};
 /// Is the version of this compiler; part of every input id.
 pub const COMPILER: &str = concat!("labwright ", env!("CARGO_PKG_VERSION"));
 
-/// Is a lab after `check`.
-#[derive(Debug)]
-pub struct Checked {
+/// Is a lab after `resolve`, and what there is to say about it so far.
+#[derive(Debug, Default)]
+pub struct Resolved {
     /// The lab; nothing when it could not even be read.
     pub model: Option<Model>,
+    diagnostics: Diagnostics,
+    /// Files with syntax errors.
+    unread: Vec<FileId>,
+    /// Machines and services that are declared and have an error because of which they are not in the model.
+    left_out: Vec<Span>,
+}
+
+/// Is a lab after `check`.
+#[derive(Debug)]
+pub struct Checked<'m> {
+    /// The lab, with all that follows from it; nothing when a finding is an error.
+    pub plan: Option<Plan<'m>>,
     /// Findings that the lab accepts, sorted.
     pub accepted: Vec<Accepted>,
     /// What is left to say.
     pub diagnostics: Diagnostics,
 }
 
-/// Parses, decodes, layers, resolves and checks a lab.
-pub fn check(sources: &Sources) -> Checked {
+/// Parses, decodes, layers and resolves a lab.
+pub fn resolve(sources: &Sources) -> Resolved {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decode_all(sources, &mut diagnostics);
-    let lab = layer::layer(blocks, &mut diagnostics);
-    let model = lab.as_ref().map(|lab| resolve::resolve(lab, sources, &mut diagnostics));
-    let accepted = model.as_ref().map_or_else(Vec::new, |model| {
-        check::check(&plan(model), &mut diagnostics);
-        check::accept::accept(model, &mut diagnostics)
-    });
-    if !unread.is_empty() {
-        leave_out_consequences(sources, &unread, &mut diagnostics);
+    let Some(lab) = layer::layer(blocks, &mut diagnostics) else { return Resolved { unread, diagnostics, ..Resolved::default() } };
+    let model = resolve::resolve(&lab, sources, &mut diagnostics);
+    Resolved { left_out: left_out(&lab, &model), model: Some(model), diagnostics, unread }
+}
+
+impl Resolved {
+    /// Returns a lab that could not be read, and why.
+    pub fn unreadable(diagnostics: Diagnostics) -> Self {
+        Self { diagnostics, ..Self::default() }
     }
-    if let Some((lab, model)) = lab.as_ref().zip(model.as_ref()) {
-        leave_out_absences(sources, &left_out(lab, model), &mut diagnostics);
+
+    /// Plans and checks the lab; takes what there is to say along.
+    pub fn check(&mut self, sources: &Sources) -> Checked<'_> {
+        let mut diagnostics = std::mem::take(&mut self.diagnostics);
+        let plan = self.model.as_ref().map(plan);
+        let accepted = plan.as_ref().map_or_else(Vec::new, |plan| {
+            check::check(plan, &mut diagnostics);
+            check::accept::accept(plan.model, &mut diagnostics)
+        });
+        if !self.unread.is_empty() {
+            leave_out_consequences(sources, &self.unread, &mut diagnostics);
+        }
+        leave_out_absences(sources, &self.left_out, &mut diagnostics);
+        diagnostics.finish();
+        Checked { plan: plan.filter(|_| !diagnostics.has_errors()), accepted, diagnostics }
     }
-    diagnostics.finish();
-    Checked { model, accepted, diagnostics }
 }
 
 /// Takes back what may only follow from files that can't be read: findings about names that stand in one of them, about the lab as a

@@ -8,7 +8,6 @@ use std::path::Path;
 use labwright::compile;
 use labwright::diag::Diagnostics;
 use labwright::diag::render::{Format, Style, render};
-use labwright::plan::build::plan;
 use labwright::source::{Layer, SourceFile, Sources, read_lab};
 
 /// Returns the lab's own files of a shipped lab.
@@ -21,24 +20,26 @@ fn shipped(lab: &str) -> Vec<SourceFile> {
 /// Emits every file of a lab, or returns what it says is wrong.
 fn emit(files: Vec<SourceFile>) -> Result<(), String> {
     let sources = Sources::with_standard_library(files);
-    let checked = compile::check(&sources);
+    let mut resolved = compile::resolve(&sources);
+    let checked = resolved.check(&sources);
     let said = |found: &Diagnostics| render(found, &sources, Format::Text, Style::default());
-    let Some(model) = checked.model.filter(|_| !checked.diagnostics.has_errors()) else { return Err(said(&checked.diagnostics)) };
-    let found = compile::check_templates(&plan(&model), &sources);
+    let Some(plan) = checked.plan else { return Err(said(&checked.diagnostics)) };
+    let found = compile::check_templates(&plan, &sources);
     if found.has_errors() { Err(said(&found)) } else { Ok(()) }
 }
 
 /// Builds a lab to its end, or returns what it says is wrong.
 fn build(files: Vec<SourceFile>) -> Result<Vec<(String, Vec<u8>)>, String> {
     let sources = Sources::with_standard_library(files);
-    let checked = compile::check(&sources);
+    let mut resolved = compile::resolve(&sources);
+    let checked = resolved.check(&sources);
     let said = |found: &Diagnostics| render(found, &sources, Format::Text, Style::default());
-    let Some(model) = checked.model.filter(|_| !checked.diagnostics.has_errors()) else {
+    let Some(plan) = checked.plan else {
         assert!(checked.diagnostics.has_errors(), "no lab and no error");
         return Err(said(&checked.diagnostics));
     };
     let kept = std::sync::Mutex::new(Vec::new());
-    let built = compile::bundles(&plan(&model), &sources, |bundle| {
+    let built = compile::bundles(&plan, &sources, |bundle| {
         kept.lock().expect("no thread fails").push((bundle.file_name(), bundle.archive.clone()));
         Ok::<_, std::convert::Infallible>(bundle.into())
     });

@@ -203,7 +203,7 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
 
 /// Compiles a lab as far as its templates, and returns what is wrong with it.
 fn faults(sources: &Sources) -> String {
-    let mut found = compile::check(sources).diagnostics;
+    let mut found = compile::resolve(sources).check(sources).diagnostics;
     found.retain(|found| found.severity() == Severity::Error);
     render(&found, sources, Format::Text, Style::default())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use labwright::artifact::Artifacts;
 use labwright::bundle::{Identity, Packer};
-use labwright::compile::check;
+use labwright::compile::resolve;
 use labwright::diag::{Diagnostics, Severity};
 use labwright::emit::{self, Context, Shared};
 use labwright::model::Model;
@@ -73,9 +73,10 @@ pub fn compile_folder(folder: &Path) -> Compiled {
 
 fn checked(folder: &Path) -> (Sources, Model) {
     let sources = read_lab(folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
-    let checked = check(&sources);
+    let mut resolved = resolve(&sources);
+    let checked = resolved.check(&sources);
     assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{:#?}", say(&checked.diagnostics));
-    (sources, checked.model.expect("a lab"))
+    (sources, resolved.model.expect("a lab"))
 }
 
 impl Lab {

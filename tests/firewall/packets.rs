@@ -6,12 +6,12 @@ use std::path::Path;
 use std::thread;
 
 use ipnet::IpNet;
-use labwright::compile::check;
+use labwright::compile::resolve;
 use labwright::emit::firewall;
 use labwright::model::Transport::{Tcp, Udp};
 use labwright::model::{FirewallBackend, MachineId, Model, Transport, ZoneId};
 use labwright::plan::Arrival::{Host, Published};
-use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan, build};
+use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan};
 use labwright::source::read_lab;
 
 use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS};
@@ -81,8 +81,8 @@ fn nftables_lets_through_the_access_model() {
 fn a_real_lab_is_as_closed_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
     let sources = read_lab(&folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
-    let model = check(&sources).model.expect("a lab");
-    compare(&build::plan(&model));
+    let mut resolved = resolve(&sources);
+    compare(&resolved.check(&sources).plan.expect("a lab"));
 }
 
 fn compare(plan: &Plan<'_>) {

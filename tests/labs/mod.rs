@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use labwright::bundle::read::read_archive;
 use labwright::compile;
 use labwright::diag::Severity;
-use labwright::plan::build::plan;
 use labwright::source::read_lab;
 
 use crate::snapshots::assert_snapshot;
@@ -18,13 +17,14 @@ fn folder(lab: &str) -> PathBuf {
 /// Builds a lab and returns each machine's archive with its name.
 fn archives(lab: &str) -> BTreeMap<String, (String, Vec<u8>)> {
     let sources = read_lab(&folder(lab)).expect("the lab can be read");
-    let checked = compile::check(&sources);
+    let mut resolved = compile::resolve(&sources);
+    let checked = resolved.check(&sources);
     let open: Vec<String> = checked.diagnostics.iter().map(|found| format!("{}: {}", found.code.name, found.message)).collect();
     assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{open:#?}");
     assert_eq!(open, Vec::<String>::new(), "a shipped lab answers every finding, by what it says or by an `accept`");
-    let model = checked.model.expect("a lab");
+    let plan = checked.plan.expect("a lab");
     let kept = std::sync::Mutex::new(Vec::new());
-    let packed = compile::bundles(&plan(&model), &sources, |bundle| {
+    let packed = compile::bundles(&plan, &sources, |bundle| {
         kept.lock().expect("no test thread fails here").push((bundle.file_name(), bundle.archive.clone()));
         Ok::<_, std::convert::Infallible>(bundle.into())
     });

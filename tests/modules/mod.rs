@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use labwright::compile::check;
+use labwright::compile::resolve;
 use labwright::decl::{Block, decode, schema};
 use labwright::diag::{Diagnostics, Severity};
 use labwright::model::{Model, Service};
@@ -85,7 +85,8 @@ fn each_example(look: impl Fn(&str, &Model)) {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("lab.kdl"), lab_of(module)).expect("the lab");
         let sources = read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
-        let checked = check(&sources);
+        let mut resolved = resolve(&sources);
+        let checked = resolved.check(&sources);
         let errors: Vec<String> = checked
             .diagnostics
             .iter()
@@ -93,7 +94,7 @@ fn each_example(look: impl Fn(&str, &Model)) {
             .map(|one| format!("{}: {}", one.code.name, one.message))
             .collect();
         assert_eq!(errors, Vec::<String>::new(), "{name}");
-        look(name, &checked.model.expect("a lab"));
+        look(name, &resolved.model.expect("a lab"));
     });
 }
 

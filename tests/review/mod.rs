@@ -8,7 +8,6 @@ use std::path::Path;
 
 use labwright::bundle::release::{Packed, ReleaseIndex};
 use labwright::compile;
-use labwright::plan::build::plan;
 use labwright::review::review;
 use labwright::source::{Layer, SourceFile, Sources, read_lab};
 
@@ -21,10 +20,10 @@ fn lab(folder: &str) -> Sources {
 
 /// Returns the files below `review/`.
 fn reviewed(sources: &Sources) -> BTreeMap<String, String> {
-    let checked = compile::check(sources);
+    let mut resolved = compile::resolve(sources);
+    let checked = resolved.check(sources);
     assert!(!checked.diagnostics.has_errors(), "{:?}", checked.diagnostics);
-    let model = checked.model.expect("a lab");
-    let plan = plan(&model);
+    let plan = checked.plan.expect("a lab");
     let packed = compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle))).expect("it is built");
     let index = ReleaseIndex::new(compile::facts(&plan, sources, checked.accepted), packed).expect("the same machines");
     let files = review(&plan, sources, &index).expect("the templates are sound");

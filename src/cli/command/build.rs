@@ -21,7 +21,7 @@ use crate::bundle::Bundle;
 use crate::bundle::release::{self, Accepted, Packed, ReleaseIndex};
 use crate::compile::{self, Failure};
 use crate::diag::{Diagnostic, Diagnostics, Severity, summary, wrap};
-use crate::plan::{Plan, build::plan};
+use crate::plan::Plan;
 use crate::review::{REPORT, review};
 use crate::source::Sources;
 
@@ -76,20 +76,22 @@ struct Counts {
 
 impl Build {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
+        // From the beginning, so that a build that is told to stop ends the same way wherever it is.
+        let interrupt = if self.check { Interrupt::default() } else { Interrupt::listen()? };
         let mut read = self.lab.read();
-        let mut findings = std::mem::take(&mut read.checked.diagnostics);
-        let Some(model) = read.checked.model.take().filter(|_| read.failure.is_none()) else {
+        let checked = read.resolved.check(&read.sources);
+        let mut findings = checked.diagnostics;
+        let Some(plan) = checked.plan else {
             self.report(&findings, &read.sources, console);
-            return Ok(read.failure.unwrap_or(Exit::Findings));
+            return Ok(read.failure);
         };
-        let out = self.out.clone().unwrap_or_else(|| Path::new("outputs").join(release::folder(&model.lab.name, &model.lab.version)));
-        let plan = plan(&model);
+        let lab = &plan.model.lab;
+        let out = self.out.clone().unwrap_or_else(|| Path::new("outputs").join(release::folder(&lab.name, &lab.version)));
         if self.check {
             self.report(&findings, &read.sources, console);
-            return reproduce::reproduce(&plan, &read.sources, &read.checked.accepted, &out, self.format, console);
+            return reproduce::reproduce(&plan, &read.sources, &checked.accepted, &out, self.format, console);
         }
-        let interrupt = Interrupt::listen()?;
-        let made = write(&plan, &read.sources, read.checked.accepted, &out, &interrupt, *console);
+        let made = write(&plan, &read.sources, checked.accepted, &out, &interrupt, *console);
         let made = made.map_err(|failure| fail(failure, &mut findings));
         self.report(&findings, &read.sources, console);
         let (index, sizes) = match made {

@@ -7,7 +7,6 @@ use super::super::console::Console;
 use super::findings::{Format, Lab};
 use crate::compile::check_templates;
 use crate::diag::{Style, summary};
-use crate::plan::build::plan;
 
 /// Says everything that is wrong with a lab; writes nothing
 #[derive(Debug, clap::Args)]
@@ -22,21 +21,22 @@ pub struct Check {
 impl Check {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
         let mut read = self.lab.read();
-        let findings = &mut read.checked.diagnostics;
-        if let Some(model) = read.checked.model.as_ref().filter(|_| read.failure.is_none()) {
-            findings.append(check_templates(&plan(model), &read.sources));
+        let mut checked = read.resolved.check(&read.sources);
+        let findings = &mut checked.diagnostics;
+        if let Some(plan) = &checked.plan {
+            findings.append(check_templates(plan, &read.sources));
             findings.finish();
         }
         let style = Style { color: console.color_results, width: console.width, prefix: "" };
         let mut text = self.lab.write(findings, &read.sources, self.format, style);
         if self.format == Format::Text {
-            let accepted = match read.checked.accepted.len() {
+            let accepted = match checked.accepted.len() {
                 0 => String::new(),
                 count => format!(", {count} accepted"),
             };
             text.push_str(&format!("{}{accepted}\n", summary(findings)));
         }
         Console::result(&text)?;
-        Ok(read.failure.unwrap_or(if findings.has_errors() { Exit::Findings } else { Exit::Fine }))
+        Ok(if findings.has_errors() { read.failure } else { Exit::Fine })
     }
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::super::Exit;
 use super::super::console::Console;
-use crate::compile::{self, Checked};
+use crate::compile::{self, Resolved};
 use crate::diag::{self, Diagnostics, Style};
 use crate::source::{Sources, read_lab};
 
@@ -31,29 +31,25 @@ pub struct Lab {
     pub lab: PathBuf,
 }
 
-/// Is a lab that was read and checked, as far as that went.
+/// Is a lab that was read, as far as that went.
 pub struct Read {
     /// The files; none when they could not be read.
     pub sources: Sources,
-    /// What was made of them.
-    pub checked: Checked,
-    /// What a command that needs the lab ends with, when the lab is not fine.
-    pub failure: Option<Exit>,
+    /// What was made of them, to be checked.
+    pub resolved: Resolved,
+    /// What a command ends with, when the lab has an error.
+    pub failure: Exit,
 }
 
 impl Lab {
-    /// Reads and checks the lab.
+    /// Reads the lab.
     pub fn read(&self) -> Read {
         match read_lab(&self.lab) {
-            Ok(sources) => {
-                let checked = compile::check(&sources);
-                let failure = checked.diagnostics.has_errors().then_some(Exit::Findings);
-                Read { sources, checked, failure }
-            }
+            Ok(sources) => Read { resolved: compile::resolve(&sources), sources, failure: Exit::Findings },
             Err(unreadable) => Read {
                 sources: Sources::default(),
-                checked: Checked { model: None, accepted: Vec::new(), diagnostics: unreadable.diagnostics },
-                failure: Some(if unreadable.outside { Exit::Outside } else { Exit::Findings }),
+                resolved: Resolved::unreadable(unreadable.diagnostics),
+                failure: if unreadable.outside { Exit::Outside } else { Exit::Findings },
             },
         }
     }

@@ -17,7 +17,7 @@ use super::json;
 use crate::bundle::ids;
 use crate::bundle::release::{self, Accepted, INDEX, Packed, SUMS};
 use crate::compile::{self, Failure};
-use crate::plan::{Plan, build::plan};
+use crate::plan::Plan;
 use crate::source::Sources;
 
 #[derive(Serialize)]
@@ -92,9 +92,10 @@ fn make(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Result<M
 }
 
 fn again(sources: &Sources) -> Result<Made, String> {
-    let checked = compile::check(sources);
-    match checked.model.filter(|_| !checked.diagnostics.has_errors()) {
-        Some(model) => make(&plan(&model), sources, checked.accepted),
+    let mut resolved = compile::resolve(sources);
+    let checked = resolved.check(sources);
+    match &checked.plan {
+        Some(plan) => make(plan, sources, checked.accepted),
         None => Err("the lab has errors".to_owned()),
     }
 }

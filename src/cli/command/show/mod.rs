@@ -8,7 +8,6 @@ use super::super::Exit;
 use super::super::console::Console;
 use super::findings::{Format as Findings, Lab};
 use super::{Format, json};
-use crate::plan::build::plan;
 use crate::review::lab;
 
 /// Shows the resolved lab: machines, services, ports, flows, routes, capacity, backups
@@ -23,13 +22,14 @@ pub struct Show {
 
 impl Show {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        let read = self.lab.read();
-        let Some(model) = read.checked.model.as_ref().filter(|_| read.failure.is_none()) else {
+        let mut read = self.lab.read();
+        let checked = read.resolved.check(&read.sources);
+        let Some(plan) = &checked.plan else {
             let format = if self.format == Format::Json { Findings::Json } else { Findings::Text };
-            self.lab.report(&read.checked.diagnostics, &read.sources, format, console);
-            return Ok(read.failure.unwrap_or(Exit::Findings));
+            self.lab.report(&checked.diagnostics, &read.sources, format, console);
+            return Ok(read.failure);
         };
-        let view = lab::view(&plan(model), &read.sources, read.checked.accepted);
+        let view = lab::view(plan, &read.sources, checked.accepted);
         Console::result(&if self.format == Format::Json { json(&view)? } else { text::write(&view, console) })?;
         Ok(Exit::Fine)
     }
