@@ -7,7 +7,31 @@ use serde::{Deserialize, Serialize};
 use super::Payload;
 use crate::artifact::Artifacts;
 
-// Fields stand in the order of their names in JSON, which is the order they are written in.
+// Fields stand in the order of their names in JSON, which is the order they are written in; lists are sorted by what names their
+// elements first.
+
+/// Orders the elements of a list by their fields, in the order given.
+macro_rules! order {
+    ($type:ty: $($field:ident),+) => {
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                ($(&self.$field,)+).cmp(&($(&other.$field,)+))
+            }
+        }
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+    };
+}
+pub(super) use order;
+
+order!(ImageEntry: reference, digest, service);
+order!(InstallEntry: src, dst, owner, group, mode);
+order!(OneWayEntry: key, value, what);
+order!(SecretEntry: name, path, owner, mode);
 
 /// Is the whole of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +68,7 @@ pub struct FileEntry {
 }
 
 /// Is an image that a container runs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageEntry {
     /// Its digest, when known.
@@ -57,7 +81,7 @@ pub struct ImageEntry {
 }
 
 /// Is a row of `install.tsv`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstallEntry {
     /// The absolute path on the machine.
@@ -73,7 +97,7 @@ pub struct InstallEntry {
 }
 
 /// Is a row of `one-way.tsv`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OneWayEntry {
     /// What it is about.
@@ -85,7 +109,7 @@ pub struct OneWayEntry {
 }
 
 /// Is a row of `secrets.required`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretEntry {
     /// The mode, four octal digits.

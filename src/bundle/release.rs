@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, Input};
-use super::manifest::{sorted, to_json};
+use super::manifest::{order, sorted, to_json};
 use super::{Bundle, BundleError, ImageEntry, SecretEntry};
 
 /// Is the format that `release.json` names.
@@ -54,7 +54,14 @@ pub struct MachineFacts {
     pub kind: String,
 }
 
-// In what follows, fields stand in the order of their names in JSON, which is the order they are written in.
+// In what follows, fields stand in the order of their names in JSON, which is the order they are written in; lists are sorted by what
+// names their elements first.
+
+order!(Accepted: code, on, reason);
+order!(Flow: from, to, port, proto, reason, source);
+order!(Route: host, machine, port, via, from);
+order!(Scrape: job, target);
+order!(Secret: name, machine, path, owner, mode);
 
 /// Is the whole of `release.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +116,7 @@ pub struct Machine {
 }
 
 /// Is a secret as a file on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
     /// The machine.
@@ -132,7 +139,7 @@ impl Secret {
 }
 
 /// Is an allowed connection.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
     /// The zone or machine that connects.
@@ -150,7 +157,7 @@ pub struct Flow {
 }
 
 /// Is a name that a proxy serves.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The zones that may ask for it.
@@ -166,7 +173,7 @@ pub struct Route {
 }
 
 /// Is a metrics endpoint that is read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scrape {
     /// The job.
@@ -176,7 +183,7 @@ pub struct Scrape {
 }
 
 /// Is a finding that was read and accepted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accepted {
     /// The finding's code.
@@ -232,24 +239,40 @@ impl ReleaseIndex {
             return Err(error(name, "the lab has no such machine"));
         }
         let content_id = ids::release_content_id(machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())));
-        let routes = facts.routes.into_iter().map(|route| Route { from: sorted(route.from), ..route });
-        Ok(Self {
-            accepted: sorted(facts.accepted),
+        let index = Self {
+            accepted: facts.accepted,
             compiler: facts.compiler,
             content_id,
             edition: facts.edition,
-            flows: sorted(facts.flows),
+            flows: facts.flows,
             format: FORMAT.to_owned(),
-            images: sorted(all_images),
+            images: all_images,
             input_id: facts.input_id,
-            inputs: sorted(facts.inputs),
+            inputs: facts.inputs,
             lab,
             machines,
-            routes: sorted(routes),
-            scrapes: sorted(facts.scrapes),
-            secrets: sorted(all_secrets),
+            routes: facts.routes,
+            scrapes: facts.scrapes,
+            secrets: all_secrets,
             version: facts.version,
-        })
+        };
+        Ok(index.in_order())
+    }
+
+    /// Sorts the lists and drops what is in one twice, as the index is written.
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        let routes = self.routes.into_iter().map(|route| Route { from: sorted(route.from), ..route });
+        Self {
+            accepted: sorted(self.accepted),
+            flows: sorted(self.flows),
+            images: sorted(self.images),
+            inputs: sorted(self.inputs),
+            routes: sorted(routes),
+            scrapes: sorted(self.scrapes),
+            secrets: sorted(self.secrets),
+            ..self
+        }
     }
 
     /// Returns the name of the release folder.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manifest::{Manifest, sorted};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, Machine, ReleaseIndex, SUMS, Secret};
-use super::{ARCHIVE_SUFFIX, FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
+use super::{FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
 use crate::artifact::Kind;
 
 /// Is what `BUNDLE` and `manifest.json` of a sound bundle say.
@@ -66,7 +66,8 @@ const ROOT_FILES: [&str; 3] = ["BUNDLE", "SHA256SUMS", "manifest.json"];
 
 /// Reads `BUNDLE`: the lab, machine, version, sequence, content id and the manifest's hash.
 fn read_head(text: &str) -> Result<[&str; 6], String> {
-    let mut lines = text.lines();
+    // Not `lines`, which takes a carriage return away.
+    let mut lines = text.split_terminator('\n');
     let mut value = |key: &str| {
         let value = lines.next().and_then(|line| line.strip_prefix(key)).and_then(|rest| rest.strip_prefix(' '));
         value.ok_or_else(|| format!("`BUNDLE` has no `{key}` in its place"))
@@ -85,8 +86,9 @@ fn read_head(text: &str) -> Result<[&str; 6], String> {
 /// Reads lines as `sha256sum` writes them: hashes by path.
 pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut sums = BTreeMap::new();
-    for line in text.lines() {
-        let Some((hash, path)) = line.split_once("  ").filter(|(hash, _)| is_sha256(hash)) else {
+    for line in text.split_terminator('\n') {
+        let is_line = |(hash, path): &(&str, &str)| is_sha256(hash) && !path.contains(char::is_control);
+        let Some((hash, path)) = line.split_once("  ").filter(is_line) else {
             return Err(format!("`{}` is no line of `SHA256SUMS`", line.escape_debug()));
         };
         if sums.last_key_value().is_some_and(|(last, _)| *last >= path) {
@@ -157,16 +159,21 @@ pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Re
     let mut problems = Vec::new();
     problems.extend(sums.keys().filter(|name| !names.contains(**name)).map(|name| format!("`{name}` is missing")));
 
+    let archives: BTreeSet<&String> = index.machines.values().map(|machine| &machine.archive).collect();
     let mut sound = BTreeMap::new();
     for name in names.iter().filter(|name| *name != SUMS) {
         let Some(expected) = sums.get(name.as_str()) else {
             problems.push(format!("`{name}` is not in `{SUMS}`"));
             continue;
         };
+        if !(name == INDEX || name.starts_with("review/") || archives.contains(name)) {
+            problems.push(format!("`{name}` is no file of this release"));
+            continue;
+        }
         match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
             Err(problem) => problems.push(format!("`{name}`: {problem}")),
             Ok(bytes) if ids::sha256_hex(&bytes) != *expected => problems.push(format!("`{name}` has another hash than `{SUMS}` says")),
-            Ok(bytes) if name.ends_with(ARCHIVE_SUFFIX) => match verify_bundle(name, &bytes) {
+            Ok(bytes) if archives.contains(name) => match verify_bundle(name, &bytes) {
                 Err(problem) => problems.push(format!("`{name}`: {problem}")),
                 Ok(bundle) => drop(sound.insert(name.clone(), summary(bundle, ids::sha256_hex(&bytes)))),
             },
@@ -174,6 +181,9 @@ pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Re
         }
     }
     check_index(&index, &sound, names, &mut problems);
+    if problems.is_empty() && index.in_order().to_json().ok() != Some(index_bytes) {
+        problems.push(format!("`{INDEX}` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent"));
+    }
     problems
 }
 
@@ -181,6 +191,7 @@ pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Re
 struct Summary {
     lab: String,
     machine: String,
+    version: String,
     content_id: String,
     sha256: String,
     images: Vec<ImageEntry>,
@@ -188,8 +199,8 @@ struct Summary {
 }
 
 fn summary(bundle: VerifiedBundle, sha256: String) -> Summary {
-    let VerifiedBundle { lab, machine, content_id, manifest: Manifest { images, secrets, .. }, .. } = bundle;
-    Summary { lab, machine, content_id, sha256, images, secrets }
+    let VerifiedBundle { lab, machine, version, content_id, manifest: Manifest { images, secrets, .. }, .. } = bundle;
+    Summary { lab, machine, version, content_id, sha256, images, secrets }
 }
 
 fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
@@ -209,9 +220,6 @@ fn check_index(index: &ReleaseIndex, sound: &BTreeMap<String, Summary>, names: &
             check_machine(index, name, machine, bundle, problems);
         }
     }
-    let archives: BTreeSet<&String> = index.machines.values().map(|machine| &machine.archive).collect();
-    let strays = names.iter().filter(|name| name.ends_with(ARCHIVE_SUFFIX) && !name.contains('/') && !archives.contains(name));
-    problems.extend(strays.map(|name| format!("`{name}` belongs to no machine of `{INDEX}`")));
     let content_id = ids::release_content_id(index.machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())));
     if content_id != index.content_id {
         problems.push(format!("the `contentId` of `{INDEX}` is not that of its machines"));
@@ -234,6 +242,7 @@ fn check_machine(index: &ReleaseIndex, name: &str, machine: &Machine, bundle: &S
     let facts = [
         ("lab", &index.lab, &bundle.lab),
         ("machine", &name.to_owned(), &bundle.machine),
+        ("version", &index.version, &bundle.version),
         ("contentId", &machine.content_id, &bundle.content_id),
         ("sha256", &machine.sha256, &bundle.sha256),
     ];

@@ -7,36 +7,49 @@ use std::path::Path;
 
 use crate::bundle::read::LARGEST;
 
-/// Lists the files below `folder`, with `/` between the parts of their names.
+/// Lists what is below `folder`, with `/` between the parts of names.
 ///
-/// A release holds regular files and folders; anything else in it is an error that names it.
+/// A release holds regular files and folders with something in them. What else there is has a name here too, that of an empty folder
+/// ending in `/`, so that whoever compares names finds it.
 pub fn list(folder: &Path) -> io::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let mut waiting = vec![String::new()];
     while let Some(below) = waiting.pop() {
+        let mut is_empty = true;
         #[expect(clippy::disallowed_methods, reason = "the cli reads releases from the disk")]
         let entries = fs::read_dir(folder.join(&below))?;
         for entry in entries {
             let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_str().ok_or_else(|| io::Error::other(format!("`{}` is no text", name.display())))?;
-            let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                waiting.push(name);
-            } else if kind.is_file() {
-                names.insert(name);
+            is_empty = false;
+            let name = format!("{below}{}", entry.file_name().display());
+            if entry.file_type()?.is_dir() {
+                waiting.push(format!("{name}/"));
             } else {
-                return Err(io::Error::other(format!("`{name}` is neither a file nor a folder")));
+                names.insert(name);
             }
+        }
+        if is_empty && !below.is_empty() {
+            names.insert(below);
         }
     }
     Ok(names)
 }
 
-/// Reads one file of the release in `folder`, whose names come from [`list`].
+/// Says whether there is nothing at all in `folder`.
+pub fn is_empty(folder: &Path) -> io::Result<bool> {
+    #[expect(clippy::disallowed_methods, reason = "the cli looks at releases on the disk")]
+    let mut entries = fs::read_dir(folder)?;
+    Ok(entries.next().is_none())
+}
+
+/// Reads one regular file of the release in `folder`; names come from [`list`].
 pub fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let path = folder.join(name);
+    // Opening a pipe could wait for ever, and a link leads out of the release.
+    if !path.symlink_metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
-    File::open(folder.join(name))?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST { Err(io::Error::other(format!("it has more than {LARGEST} bytes"))) } else { Ok(bytes) }
 }

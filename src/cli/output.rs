@@ -71,33 +71,35 @@ impl ReleaseWriter {
 fn check_replaceable(target: &Path) -> Result<(), OutputError> {
     let refused = |why: &str, help: &str| Err(OutputError::refused(target, why, help));
     match target.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && target.is_symlink() => {
+            return refused("it is a link that leads nowhere", "remove it, or make the folder that it leads to");
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Ok(metadata) if !metadata.is_dir() => return refused("a file is there", "remove it, or name another folder with `--out`"),
         Err(_) | Ok(_) => {}
     }
-    let found = folder::list(target).map_err(|error| OutputError::refused(target, &error.to_string(), ANOTHER))?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    match made_by_a_build(target, &found) {
-        None => refused("it is no release that labwright wrote", ANOTHER),
-        Some(made) => match found.iter().find(|name| !made.contains(*name)) {
-            Some(name) => refused(&format!("`{name}` in it was not put there by a build"), "move it elsewhere, then run the command again"),
-            None => Ok(()),
-        },
+    let unreadable = |error: io::Error| OutputError::refused(target, &error.to_string(), ANOTHER);
+    // First, because what is no release may be as large as a disk.
+    let Some(made) = made_by_a_build(target) else {
+        return if folder::is_empty(target).map_err(unreadable)? {
+            Ok(())
+        } else {
+            refused("it is no release that labwright wrote", ANOTHER)
+        };
+    };
+    match folder::list(target).map_err(unreadable)?.difference(&made).next() {
+        Some(name) => refused(&format!("`{name}` in it was not put there by a build"), "move it elsewhere, then run the command again"),
+        None => Ok(()),
     }
 }
 
 const ANOTHER: &str = "name another folder with `--out`, or move this one away";
 
 /// Returns the names of the files that the build of the release in `target` wrote; nothing when it is no release.
-fn made_by_a_build(target: &Path, found: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+fn made_by_a_build(target: &Path) -> Option<BTreeSet<String>> {
     #[derive(serde::Deserialize)]
     struct Format {
         format: String,
-    }
-    if !found.contains(INDEX) || !found.contains(SUMS) {
-        return None;
     }
     let Format { format } = serde_json::from_slice(&folder::read(target, INDEX).ok()?).ok()?;
     let sums = String::from_utf8(folder::read(target, SUMS).ok()?).ok()?;

@@ -46,7 +46,14 @@ impl OutputError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 (kind.to_string(), "name a folder that you may write to with `--out`")
             }
-            _ => (error.to_string(), "see that the disk is well, then run the command again"),
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                ("a file is in the way".to_owned(), "remove it, or name another folder with `--out`")
+            }
+            // The system's own words, without the name of the staging folder.
+            _ => (
+                error.get_ref().and_then(|error| error.source()).map_or_else(|| error.to_string(), ToString::to_string),
+                "see that the disk is well, then run the command again",
+            ),
         };
         Self {
             code: &codes::OUTPUT_UNWRITABLE,
@@ -85,9 +92,12 @@ impl Staging {
         mend(&target, &name);
         let start = || -> io::Result<(TempDir, File)> {
             let folder = tempfile::Builder::new().prefix(&staging_prefix(&name)).tempdir_in(parent)?;
-            let lock = File::create(folder.path().join(LOCK))?;
+            let unlocked = folder.path().join(NEW);
+            let lock = File::create(&unlocked)?;
             // Where the file system knows no locks, nobody removes what a dead run left.
             let _ = lock.try_lock();
+            // It has its name only now, so that no other run takes this one for dead before it holds its lock.
+            fs::rename(unlocked, folder.path().join(LOCK))?;
             fs::create_dir(folder.path().join(NEW))?;
             set_mode(&folder.path().join(NEW), 0o755)?;
             Ok((folder, lock))
@@ -142,10 +152,12 @@ impl Drop for Staging {
 
 /// Puts `new` where `target` is and `target`, if there is one, where `new` was.
 fn replace(new: &Path, target: &Path) -> io::Result<()> {
-    match target.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return fs::rename(new, target),
-        Err(error) => return Err(error),
-        Ok(_) => {}
+    if target.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        match fs::rename(new, target) {
+            // Another run was there first.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            renamed => return renamed,
+        }
     }
     if exchange(new, target).is_ok() {
         return Ok(());
@@ -214,8 +226,12 @@ fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
         return Ok(());
     }
     make_folders(parent_of(folder), made)?;
-    fs::create_dir(folder)?;
-    made.push(folder.to_owned());
+    match fs::create_dir(folder) {
+        Ok(()) => made.push(folder.to_owned()),
+        // Another run was faster.
+        Err(_) if folder.is_dir() => {}
+        Err(error) => return Err(error),
+    }
     Ok(())
 }
 

@@ -58,9 +58,13 @@ fn what_no_build_wrote_is_never_replaced() {
     fs::write(target("claims/release.json"), "{}").expect("write");
     write(&target("release"), &Interrupt::default()).expect("it is written");
     fs::write(target("release/notes.txt"), "mine").expect("write");
+    write(&target("hollow"), &Interrupt::default()).expect("it is written");
+    fs::create_dir(target("hollow/mine")).expect("a folder");
+    fs::create_dir_all(target("folders/mine")).expect("folders");
+    std::os::unix::fs::symlink("nowhere", target("link")).expect("a link");
     let before = names(base.path());
 
-    let errors: Vec<String> = ["file", "folder", "claims", "release"]
+    let errors: Vec<String> = ["file", "folder", "claims", "release", "hollow", "folders", "link"]
         .map(|name| says(&write(&target(name), &Interrupt::default()).expect_err("it is refused"), base.path()))
         .into();
     insta::assert_snapshot!(errors.join("\n"), @r#"
@@ -72,9 +76,16 @@ fn what_no_build_wrote_is_never_replaced() {
     name another folder with `--out`, or move this one away
     won't write to `BASE/release`: `notes.txt` in it was not put there by a build
     move it elsewhere, then run the command again
+    won't write to `BASE/hollow`: `mine/` in it was not put there by a build
+    move it elsewhere, then run the command again
+    won't write to `BASE/folders`: it is no release that labwright wrote
+    name another folder with `--out`, or move this one away
+    won't write to `BASE/link`: it is a link that leads nowhere
+    remove it, or make the folder that it leads to
     "#);
     assert_eq!(names(base.path()), before);
     assert!(target("folder/sub/mine").exists() && target("release/notes.txt").exists());
+    assert!(target("hollow/mine").exists() && target("folders/mine").exists() && target("link").is_symlink());
 }
 
 #[test]
@@ -135,6 +146,22 @@ fn what_a_killed_build_left_is_removed_and_a_live_one_is_not() {
 }
 
 #[test]
+fn builds_of_one_release_at_once_leave_one_of_them() {
+    for _ in 0..20 {
+        let base = base();
+        let target = base.path().join("new/release");
+        // As many threads as builds: each waits for the disk, not for the others.
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| write(&target, &Interrupt::default()).expect("every build succeeds"));
+            }
+        });
+        assert_eq!(verify(&target), Vec::<String>::new());
+        assert_eq!(names(&base.path().join("new")), ["release"]);
+    }
+}
+
+#[test]
 fn a_release_that_a_killed_build_had_moved_aside_comes_back() {
     let base = base();
     let target = base.path().join("release");
@@ -151,7 +178,7 @@ fn a_file_written_twice_is_an_error() {
     let writer = ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
     let bundle = || Packer::new().pack(&identity("a"), &artifacts()).expect("it packs");
     writer.add_bundle(bundle()).expect("once");
-    assert!(writer.add_bundle(bundle()).expect_err("twice").problem.ends_with("File exists (os error 17)"));
+    assert!(writer.add_bundle(bundle()).expect_err("twice").problem.ends_with("a file is in the way"));
 }
 
 #[test]

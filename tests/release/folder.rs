@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use labwright::artifact::{ImageUse, RequiredSecret};
 use labwright::bundle::Packer;
 use labwright::bundle::ids::Input;
 use labwright::bundle::release::{Accepted, Flow, MachineFacts, Packed, ReleaseFacts, ReleaseIndex, Route, Scrape};
@@ -145,7 +146,7 @@ fn a_release_is_what_the_contract_says() {
           "archive": "home-extranet-6e15849b51c4.tar.gz",
           "contentId": "6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5",
           "kind": "vm",
-          "sha256": "8f882ee563cb2103d24ef288cf41aed649e1e19e7e74c74c4edd798e457bc72b"
+          "sha256": "f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e"
         },
         "intranet": {
           "addresses": [
@@ -154,7 +155,7 @@ fn a_release_is_what_the_contract_says() {
           "archive": "home-intranet-6e15849b51c4.tar.gz",
           "contentId": "6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5",
           "kind": "vm",
-          "sha256": "bc8b63f41866060ea92e61cb406f4b3bb6acade654f899fe687bdd7bb2820a05"
+          "sha256": "2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a"
         }
       },
       "routes": [
@@ -198,6 +199,34 @@ fn a_release_is_what_the_contract_says() {
     let sums =
         std::process::Command::new("sha256sum").args(["--strict", "-c", "SHA256SUMS"]).current_dir(&target).output().expect("sha256sum");
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
+}
+
+#[test]
+fn the_lists_of_the_index_are_sorted_by_what_names_their_elements_first() {
+    let mut facts = facts();
+    let flow = |from: &str, to: &str, port| Flow { from: from.to_owned(), to: to.to_owned(), port, ..facts.flows[0].clone() };
+    let flows = vec![flow("lan", "b", 22), flow("lan", "a", 443), flow("lan", "a", 80), flow("dmz", "z", 1), flow("lan", "a", 80)];
+    let route = |host: &str, from: &str| Route { host: host.to_owned(), from: vec![from.to_owned()], ..facts.routes[0].clone() };
+    let routes = vec![route("b.example", "internet"), route("a.example", "lan")];
+    facts.flows = flows;
+    facts.routes = routes;
+    let mut artifacts = artifacts();
+    for (name, path) in [("b", "/1"), ("a", "/2")] {
+        let first = artifacts.secrets[0].clone();
+        artifacts.secrets.push(RequiredSecret { name: name.to_owned(), path: path.to_owned(), ..first });
+    }
+    for (reference, digest) in [("b:1", None), ("a:1", Some("sha256:00".to_owned()))] {
+        artifacts.images.push(ImageUse { reference: reference.to_owned(), digest, service: "x".to_owned() });
+    }
+    let packed = |name: &&str| ((*name).to_owned(), Packed::from(Packer::new().pack(&identity(name), &artifacts).expect("it packs")));
+    let index = ReleaseIndex::new(facts, MACHINES.iter().map(packed).collect()).expect("the same machines");
+    let flows: Vec<(&str, &str, u16)> = index.flows.iter().map(|flow| (flow.from.as_str(), flow.to.as_str(), flow.port)).collect();
+    assert_eq!(flows, [("dmz", "z", 1), ("lan", "a", 80), ("lan", "a", 443), ("lan", "b", 22)]);
+    assert_eq!(index.routes.iter().map(|route| route.host.as_str()).collect::<Vec<_>>(), ["a.example", "b.example"]);
+    assert_eq!(index.images.iter().map(|image| image.reference.as_str()).collect::<Vec<_>>(), ["a:1", "b:1", "jellyfin/jellyfin:10.11.11"]);
+    let secrets: Vec<(&str, &str)> = index.secrets.iter().map(|secret| (secret.name.as_str(), secret.machine.as_str())).collect();
+    let each = |name| MACHINES.map(|machine| (name, machine)).into_iter().rev();
+    assert_eq!(secrets, each("a").chain(each("b")).chain(each("grafana-password")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -261,6 +290,16 @@ fn verify_notices_every_change() {
         }),
         after(|target| std::fs::write(target.join("SHA256SUMS"), "nonsense\n").expect("write")),
         after(|target| std::fs::write(target.join("release.json"), "{}\n").expect("write")),
+        after(|target| std::fs::create_dir(target.join("empty")).expect("a folder")),
+        after(|target| std::os::unix::fs::symlink("release.json", target.join("link")).expect("a link")),
+        after(|target| {
+            std::fs::rename(target.join("review/report.html"), target.join("../report.html")).expect("rename");
+            std::os::unix::fs::symlink("../../report.html", target.join("review/report.html")).expect("a link");
+        }),
+        after(|target| {
+            let sums = std::fs::read_to_string(target.join("SHA256SUMS")).expect("read");
+            std::fs::write(target.join("SHA256SUMS"), sums.replace('\n', "\r\n")).expect("write");
+        }),
     ];
     insta::assert_snapshot!(changes.join("\n---\n"), @r#"
     `extra.txt` is not in `SHA256SUMS`
@@ -269,6 +308,7 @@ fn verify_notices_every_change() {
     `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
     ---
     `review/report.html` is missing
+    `review/` is not in `SHA256SUMS`
     ---
     `release.json`: No such file or directory (os error 2)
     ---
@@ -279,6 +319,14 @@ fn verify_notices_every_change() {
     `nonsense` is no line of `SHA256SUMS`
     ---
     `release.json`: missing field `accepted` at line 1 column 2
+    ---
+    `empty/` is not in `SHA256SUMS`
+    ---
+    `link` is not in `SHA256SUMS`
+    ---
+    `review/report.html`: it is no regular file
+    ---
+    `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e  home-extranet-6e15849b51c4.tar.gz\r` is no line of `SHA256SUMS`
     "#);
 }
 
@@ -291,6 +339,13 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
         forged("\"kind\": \"vm\"", "\"kind\": \"vm\", \"sponsor\": \"x\""),
         forged("\"name\": \"grafana-password\"", "\"name\": \"grafana-passw0rd\""),
         forged("\"ref\": \"jellyfin/jellyfin:10.11.11\"", "\"ref\": \"evil/jellyfin:10.11.11\""),
+        forged("\"version\": \"2025.11.3\"", "\"version\": \"2025.11.4\""),
+        forged("\"edition\": 1", "\"edition\":  1"),
+        forged("\"to\": \"extranet\"", "\"to\": \"somewhere\""),
+        after(|target| {
+            std::fs::write(target.join("extra.txt"), "x").expect("write");
+            forge(target, "release.json", "lan", "lan");
+        }),
         after(|target| {
             let (one, other) = (archive_of(target, "intranet"), archive_of(target, "extranet"));
             forge(target, "release.json", &one, "ONE");
@@ -316,13 +371,21 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
     ---
     the `images` of `release.json` are not those of the bundles
     ---
-    `home-intranet-6e15849b51c4.tar.gz` has the machine `intranet`, and `release.json` says `extranet`
-    `home-intranet-6e15849b51c4.tar.gz` has the sha256 `bc8b63f41866060ea92e61cb406f4b3bb6acade654f899fe687bdd7bb2820a05`, and `release.json` says `8f882ee563cb2103d24ef288cf41aed649e1e19e7e74c74c4edd798e457bc72b`
-    `home-extranet-6e15849b51c4.tar.gz` has the machine `extranet`, and `release.json` says `intranet`
-    `home-extranet-6e15849b51c4.tar.gz` has the sha256 `8f882ee563cb2103d24ef288cf41aed649e1e19e7e74c74c4edd798e457bc72b`, and `release.json` says `bc8b63f41866060ea92e61cb406f4b3bb6acade654f899fe687bdd7bb2820a05`
+    `home-extranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, and `release.json` says `2025.11.4`
+    `home-intranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, and `release.json` says `2025.11.4`
     ---
-    `home-nas-6e15849b51c4.tar.gz`: `home-intranet-6e15849b51c4/BUNDLE` is outside the root folder `home-nas-6e15849b51c4`
+    `release.json` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent
+    ---
+    `release.json` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent
+    ---
+    `extra.txt` is no file of this release
+    ---
+    `home-intranet-6e15849b51c4.tar.gz` has the machine `intranet`, and `release.json` says `extranet`
+    `home-intranet-6e15849b51c4.tar.gz` has the sha256 `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`, and `release.json` says `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`
+    `home-extranet-6e15849b51c4.tar.gz` has the machine `extranet`, and `release.json` says `intranet`
+    `home-extranet-6e15849b51c4.tar.gz` has the sha256 `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`, and `release.json` says `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`
+    ---
+    `home-nas-6e15849b51c4.tar.gz` is no file of this release
     `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
-    `home-nas-6e15849b51c4.tar.gz` belongs to no machine of `release.json`
     "#);
 }
