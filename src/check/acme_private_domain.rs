@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
-use crate::model::Service;
+use crate::model::{ProxyProgram, Service};
 use crate::plan::{Plan, RoutePlan};
 
 /// Finds routes for whose names a public certificate authority is asked, and can't know them.
@@ -50,9 +50,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 
 /// Says whether a proxy asks a public authority for a route's certificate.
 fn asks_publicly(proxy: &Service, route: &RoutePlan) -> bool {
-    match proxy.proxy.as_ref().map(|proxy| proxy.program.as_str()) {
+    match proxy.proxy.as_ref().map(|proxy| proxy.program) {
         // It asks only for what the internet may see.
-        Some("nginx-proxy-manager") => route.public,
+        Some(ProxyProgram::NginxProxyManager) => route.public,
         _ => proxy.option("certificates").as_text() == Some("acme") && proxy.option("acme-server").as_text().is_none(),
     }
 }

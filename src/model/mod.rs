@@ -2,10 +2,12 @@
 //!
 //! Made by `resolve`; read by `check`, `plan` and the emitters; changed by nobody. Every list is sorted by name, so an id is also a rank.
 
-pub mod container;
-pub mod service;
-pub mod storage;
-pub mod value;
+mod backup;
+mod container;
+mod service;
+mod storage;
+mod system;
+mod value;
 
 use std::net::IpAddr;
 
@@ -13,13 +15,13 @@ use ipnet::IpNet;
 
 use crate::source::{Span, Spanned};
 
+pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
 pub use container::{Container, Dependency, Device, Environment, Health, HealthProbe, Mount, MountKind, NetworkMode, Resources, SecretUse};
 pub use service::{
-    Alert, Backup, BackupClass, Dashboard, Database, Endpoint, EndpointId, Expose, Gateway, Need, OnChange, Package, Protocol, Proxy, Role,
-    Route, Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, State, StateBackup, Sysctl, TemplateId, Transport, Unit,
-    UnitAction,
+    Alert, Dashboard, Endpoint, EndpointId, Expose, Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, Transport,
 };
 pub use storage::{Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource, ShareTransport, Snapshots};
+pub use system::{OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId, Unit, UnitAction};
 pub use value::{Cron, Data, Duration, Size};
 
 macro_rules! id {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Cron, Data, Duration, MachineId, NetworkId, Resources, SecretId, SecretUse, ServiceId, ZoneId};
+use super::{
+    Backup, Container, Data, Database, Duration, MachineId, NetworkId, Package, Resources, Script, SecretUse, ServiceFile, ServiceId,
+    State, Sysctl, TemplateId, Unit, ZoneId,
+};
 use crate::source::{Span, Spanned};
 
 /// Is an instance of a module on a machine.
@@ -217,229 +220,6 @@ pub struct Endpoint {
     pub span: Span,
 }
 
-/// Says how often something is backed up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum BackupClass {
-    /// Every hour.
-    Hourly,
-    /// Every day.
-    Daily,
-    /// Every week.
-    Weekly,
-    /// Every month.
-    Monthly,
-    /// Not at all, on purpose.
-    Never,
-}
-
-impl BackupClass {
-    /// Returns the word of the language.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hourly => "hourly",
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-            Self::Monthly => "monthly",
-            Self::Never => "never",
-        }
-    }
-}
-
-/// Says how a state is backed up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StateBackup {
-    /// As the dataset or folder it lies in says.
-    Inherit,
-    /// In this class, whatever it lies in.
-    Class(BackupClass),
-    /// By the dump of a database, never file by file.
-    Dump,
-    /// Not at all; why.
-    Never(String),
-}
-
-/// Is a folder that a service keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
-    /// The name: `config`.
-    pub name: String,
-    /// The folder on the machine.
-    pub path: String,
-    /// How it is backed up.
-    pub backup: StateBackup,
-    /// The owner, a number or name.
-    pub owner: String,
-    /// The group, a number or name.
-    pub group: String,
-    /// The mode, four octal digits.
-    pub mode: String,
-    /// Whether a file-locking database (`SQLite`, `PostgreSQL`, …) lies in it, which NFS corrupts.
-    pub local_disk: bool,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// Is a database to dump before a backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Database {
-    /// The name; part of the dump's file name.
-    pub name: String,
-    /// The engine: `postgres`, `mariadb`, `sqlite`.
-    pub engine: String,
-    /// The container that runs it.
-    pub container: Option<String>,
-    /// The user to dump as.
-    pub user: String,
-    /// The database; for sqlite, the file's path on the machine.
-    pub database: String,
-    /// The major version, when the module knows it; a change can't be undone.
-    pub major: Option<String>,
-    /// The state that holds it.
-    pub state: Option<String>,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// Is a file that a template makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceFile {
-    /// The name in the service's folder of the bundle.
-    pub name: String,
-    /// Who reads it.
-    pub kind: crate::artifact::Kind,
-    /// The template: its text.
-    pub template: TemplateId,
-    /// Where it goes.
-    pub target: ServiceFileTarget,
-    /// What happens when it changes.
-    pub on_change: OnChange,
-    /// The owner on the machine.
-    pub owner: String,
-    /// The group on the machine.
-    pub group: String,
-    /// The mode on the machine, four octal digits.
-    pub mode: String,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// Names a template: the module it belongs to and its file there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TemplateId {
-    /// The file among the sources.
-    pub file: crate::source::FileId,
-    /// Its name for messages: `jellyfin/network.xml.j2`.
-    pub name: String,
-}
-
-/// Says where a file goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceFileTarget {
-    /// Into the service's configuration folder, and nowhere else.
-    Config,
-    /// Into a container, read-only.
-    Container {
-        /// The container's name in compose.
-        container: String,
-        /// The path inside.
-        at: String,
-    },
-    /// To an absolute path of the machine.
-    Machine(String),
-}
-
-/// Says what happens when a file changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OnChange {
-    /// Its container is recreated, or reloaded when it has a reload signal.
-    Container,
-    /// A unit is restarted.
-    RestartUnit(String),
-    /// A unit is reloaded.
-    ReloadUnit(String),
-    /// The program notices by itself.
-    Nothing,
-}
-
-/// Is a package of the system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
-    /// Debian's name.
-    pub name: String,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// Is a systemd unit: ours when it has sections, a package's otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// The name with its suffix: `restic-backup.timer`.
-    pub name: String,
-    /// What to do with it.
-    pub action: UnitAction,
-    /// `[Section]` and its `Key=value` lines, in order; empty for a package's unit.
-    pub sections: Vec<(String, Vec<(String, String)>)>,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// Says what to do with a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UnitAction {
-    /// It starts now and at boot.
-    EnableStart,
-    /// It starts at boot.
-    Enable,
-    /// It is there; something else starts it.
-    Install,
-}
-
-impl UnitAction {
-    /// Returns the word of `units.tsv`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EnableStart => "enable-start",
-            Self::Enable => "enable",
-            Self::Install => "install",
-        }
-    }
-}
-
-/// Is a kernel setting.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sysctl {
-    /// The name: `net.ipv4.ip_forward`.
-    pub name: String,
-    /// The value.
-    pub value: String,
-}
-
-/// Is a step that a template makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Script {
-    /// The name.
-    pub name: String,
-    /// When it runs.
-    pub phase: ScriptPhase,
-    /// The order among the steps, 0 to 99.
-    pub number: u8,
-    /// The template.
-    pub template: TemplateId,
-    /// Where it is declared.
-    pub span: Span,
-}
-
-/// Says when a module's script runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ScriptPhase {
-    /// Before anything changes.
-    Check,
-    /// Changes the machine.
-    Activate,
-    /// Says whether it is well.
-    Health,
-}
-
 /// Says that a service connects to endpoints of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -471,8 +251,8 @@ pub struct Gateway {
 /// Says that routes may go through a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// The program: `nginx-proxy-manager`, `traefik`, `caddy`.
-    pub program: String,
+    /// The program.
+    pub program: ProxyProgram,
     /// The listener for http, by index in [`Service::endpoints`].
     pub http: Option<u32>,
     /// The listener for https.
@@ -481,21 +261,29 @@ pub struct Proxy {
     pub container: Option<String>,
 }
 
-/// Is what a backup service does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backup {
-    /// Where the repository is, as restic writes it: a path, `sftp:…`, `rest:…`, `s3:…`, `b2:…`, `rclone:…`.
-    pub repository: Spanned<String>,
-    /// The repository's password.
-    pub password: SecretId,
-    /// When it runs, by class.
-    pub schedule: BTreeMap<BackupClass, Cron>,
-    /// How many snapshots are kept: `daily`, 7.
-    pub keep: Vec<(String, u32)>,
-    /// When the repository is checked.
-    pub check: Option<Cron>,
-    /// Where it is declared.
-    pub span: Span,
+/// Is a program that routes may go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProxyProgram {
+    /// nginx-proxy-manager, which is told by its API.
+    NginxProxyManager,
+    /// Traefik.
+    Traefik,
+    /// Caddy.
+    Caddy,
+}
+
+impl ProxyProgram {
+    /// Lists them all.
+    pub const ALL: [Self; 3] = [Self::NginxProxyManager, Self::Traefik, Self::Caddy];
+
+    /// Returns the word of the language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NginxProxyManager => "nginx-proxy-manager",
+            Self::Traefik => "traefik",
+            Self::Caddy => "caddy",
+        }
+    }
 }
 
 /// Opens an endpoint to zones.

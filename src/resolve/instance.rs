@@ -8,7 +8,8 @@ use super::{codes, lab, machines, parts};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, Resources, Role, Service, State, StateBackup,
+    Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, ProxyProgram, Resources, Role, Service, State,
+    StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -162,7 +163,7 @@ pub fn draft<'s>(
         span: block.key_span(),
     };
     let network_services = parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
-    service.proxy = concrete.iter().find(|block| block.schema.name == "proxy").map(|block| proxy(block, &service));
+    service.proxy = concrete.iter().find(|block| block.schema.name == "proxy").and_then(|block| proxy(block, &service));
     if service.has(Role::Restic) {
         service.backup = backup(&service, model);
     }
@@ -307,18 +308,18 @@ fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &s
     endpoints
 }
 
-fn proxy(block: &Block<'_>, service: &Service) -> Proxy {
+fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {
     let index = |property: &str| {
         let name = block.property(property).and_then(Spanned::text)?;
         service.endpoints.iter().position(|endpoint| endpoint.name == name).and_then(|index| u32::try_from(index).ok())
     };
     let container = block.property("container").and_then(Spanned::text).map(|name| compose_name(&service.module, &service.name, name));
-    Proxy {
-        program: block.key().to_owned(),
+    Some(Proxy {
+        program: ProxyProgram::ALL.into_iter().find(|program| program.name() == block.key())?,
         http: index("http"),
         https: index("https"),
         container: container.or_else(|| service.containers.first().map(|container| container.name.clone())),
-    }
+    })
 }
 
 /// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`, `schedule`, `check`.

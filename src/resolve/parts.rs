@@ -8,7 +8,7 @@ use crate::artifact::Kind;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Container, Dashboard, Data, Database, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount, MountKind,
+    Container, Dashboard, Data, Database, Dependency, Device, Duration, Engine, Environment, Health, HealthProbe, Model, Mount, MountKind,
     NetworkMode, OnChange, Package, Protocol, Resources, Script, ScriptPhase, SecretId, SecretUse, Service, ServiceFile, ServiceFileTarget,
     Sysctl, TemplateId, Unit, UnitAction,
 };
@@ -57,7 +57,7 @@ pub fn fill(
                 }
                 service.containers.extend(container(part, service, model, report, diagnostics));
             }
-            "database" => service.databases.push(database(part, service)),
+            "database" => service.databases.extend(database(part, service)),
             "package" => service.packages.extend(words(part).map(|name| Package { name, span: part.span })),
             "unit" => service.units.push(unit(part)),
             "sysctl" => service.sysctls.extend(sysctl(part)),
@@ -242,19 +242,20 @@ fn health(block: &Block<'_>, service: &Service, report: Report<'_>, diagnostics:
     })
 }
 
-fn database(block: &Block<'_>, service: &Service) -> Database {
+fn database(block: &Block<'_>, service: &Service) -> Option<Database> {
     let database = block.key().to_owned();
     let base = database.rsplit('/').next().unwrap_or_default();
-    Database {
+    let engine = text(block, "engine")?;
+    Some(Database {
         name: if base == service.name { base.to_owned() } else { format!("{}-{base}", service.name) },
-        engine: text(block, "engine").unwrap_or_default(),
+        engine: Engine::ALL.into_iter().find(|known| known.name() == engine)?,
         container: text(block, "container").map(|name| compose_name(&service.module, &service.name, &name)),
         user: text(block, "user").unwrap_or_else(|| base.to_owned()),
         major: text(block, "major"),
         state: text(block, "state"),
         span: block.span,
         database,
-    }
+    })
 }
 
 fn sysctl(block: &Block<'_>) -> Option<Sysctl> {

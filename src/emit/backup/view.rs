@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{BackupClass, Database, MachineId, Model, Service, ShareTransport};
+use crate::model::{BackupClass, Database, Engine, MachineId, Model, Service, ShareTransport};
 use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, secret_path};
 
@@ -79,7 +79,7 @@ struct DumpView {
 pub struct DatabaseView {
     name: String,
     class: &'static str,
-    engine: String,
+    engine: &'static str,
     container: String,
     user: String,
     database: String,
@@ -123,7 +123,7 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
         }
         writes.push(dump.folder.clone());
         // sqlite keeps its lock and its log beside the file, also for a reader.
-        if database.engine == "sqlite" {
+        if database.engine == Engine::Sqlite {
             writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         }
     }
@@ -146,9 +146,9 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
         keep: settings.keep.iter().map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
         has_dumps: !dumps.is_empty(),
         engines: Engines {
-            postgres: dumps.iter().any(|(_, database)| database.engine == "postgres"),
-            mariadb: dumps.iter().any(|(_, database)| database.engine == "mariadb"),
-            sqlite: dumps.iter().any(|(_, database)| database.engine == "sqlite"),
+            postgres: dumps.iter().any(|(_, database)| database.engine == Engine::Postgres),
+            mariadb: dumps.iter().any(|(_, database)| database.engine == Engine::Mariadb),
+            sqlite: dumps.iter().any(|(_, database)| database.engine == Engine::Sqlite),
         },
         databases: dumps.iter().map(|(dump, database)| database_view(dump, database)).collect(),
         dumps: class_dumps(&dumps),
@@ -178,9 +178,9 @@ fn class_dumps(dumps: &[(&DumpPlan, &Database)]) -> Vec<ClassDumps> {
     let mut classes: BTreeMap<BackupClass, Vec<DumpView>> = BTreeMap::new();
     for (dump, database) in dumps {
         let container = database.container.clone().unwrap_or_default();
-        let command = match database.engine.as_str() {
-            "sqlite" => vec!["sqlite".to_owned(), database.database.clone()],
-            engine => vec![engine.to_owned(), container, database.user.clone(), database.database.clone()],
+        let command = match database.engine {
+            Engine::Sqlite => vec!["sqlite".to_owned(), database.database.clone()],
+            engine => vec![engine.name().to_owned(), container, database.user.clone(), database.database.clone()],
         };
         let name = dump_name(database);
         let file = dump_file(&name, database);
@@ -195,7 +195,7 @@ fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
         dump: format!("{}/{}", dump.folder, dump_file(&name, database)),
         name,
         class: dump.class.name(),
-        engine: database.engine.clone(),
+        engine: database.engine.name(),
         container: database.container.clone().unwrap_or_default(),
         user: database.user.clone(),
         database: database.database.clone(),
@@ -209,10 +209,10 @@ fn dump_name(database: &Database) -> String {
 }
 
 fn dump_file(name: &str, database: &Database) -> String {
-    let suffix = match database.engine.as_str() {
-        "postgres" => "dump",
-        "sqlite" => "sqlite",
-        _ => "sql",
+    let suffix = match database.engine {
+        Engine::Postgres => "dump",
+        Engine::Mariadb => "sql",
+        Engine::Sqlite => "sqlite",
     };
     format!("{name}.{suffix}")
 }

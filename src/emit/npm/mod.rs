@@ -12,14 +12,11 @@ use super::render::Templates;
 use super::{Context, Emitter, format};
 use crate::artifact::{Artifacts, Kind, Phase};
 use crate::diag::Diagnostics;
-use crate::model::{Protocol, Proxy, Service, ServiceId};
+use crate::model::{Protocol, Proxy, ProxyProgram, Service, ServiceId};
 use crate::plan::{RoutePlan, secret_path, way};
 
 /// Writes what brings every nginx-proxy-manager of the machine in line.
 pub const EMITTER: Emitter = Emitter { name: "npm", emit };
-
-/// Names the program in [`Proxy`].
-const PROGRAM: &str = "nginx-proxy-manager";
 
 /// Is the port of the API inside the container when the module says none.
 const API_PORT: u16 = 81;
@@ -30,7 +27,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     for (id, service) in context.services() {
-        let Some(proxy) = service.proxy.as_ref().filter(|proxy| proxy.program == PROGRAM) else { continue };
+        let Some(proxy) = service.proxy.as_ref().filter(|proxy| proxy.program == ProxyProgram::NginxProxyManager) else { continue };
         emit_service(context, id, service, proxy, artifacts, diagnostics);
     }
 }
