@@ -53,6 +53,8 @@ pub struct Bundle {
     pub images: Vec<ImageEntry>,
     /// The secret files that the machine must hold.
     pub secrets: Vec<SecretEntry>,
+    /// What a later release can't take back without being allowed to.
+    pub one_way: Vec<OneWayEntry>,
 }
 
 impl Bundle {
@@ -153,8 +155,8 @@ impl Packer {
         }));
         let archive = self.archiver.write(&name, &entries)?;
         let archive_sha256 = ids::sha256_hex(&archive);
-        let Manifest { files, images, secrets, .. } = manifest;
-        Ok(Bundle { name, content_id, archive, archive_sha256, files: files.len(), images, secrets })
+        let Manifest { files, images, secrets, one_way, .. } = manifest;
+        Ok(Bundle { name, content_id, archive, archive_sha256, files: files.len(), images, secrets, one_way })
     }
 
     fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {

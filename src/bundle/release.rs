@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{self, Input};
 use super::manifest::{order, sorted, to_json};
-use super::{Bundle, BundleError, ImageEntry, SecretEntry};
+use super::{Bundle, BundleError, ImageEntry, OneWayEntry, SecretEntry};
 
 /// Is the format that `release.json` names.
 pub const FORMAT: &str = "labwright.release/1";
@@ -211,13 +211,15 @@ pub struct Packed {
     pub images: Vec<ImageEntry>,
     /// The secret files that it wants.
     pub secrets: Vec<SecretEntry>,
+    /// What a later release can't take back without being allowed to.
+    pub one_way: Vec<OneWayEntry>,
 }
 
 impl From<Bundle> for Packed {
     fn from(bundle: Bundle) -> Self {
         let archive = bundle.file_name();
-        let Bundle { content_id, archive: bytes, archive_sha256: sha256, files, images, secrets, .. } = bundle;
-        Self { archive, content_id, sha256, size: bytes.len() as u64, files, images, secrets }
+        let Bundle { content_id, archive: bytes, archive_sha256: sha256, files, images, secrets, one_way, .. } = bundle;
+        Self { archive, content_id, sha256, size: bytes.len() as u64, files, images, secrets, one_way }
     }
 }
 

@@ -13,8 +13,9 @@ use std::sync::LazyLock;
 use minijinja::value::Value;
 use minijinja::{Error, Output, State};
 
+use crate::bundle::OneWayEntry;
 use crate::bundle::release::ReleaseIndex;
-use crate::diag::one_line;
+use crate::diag::{Diagnostics, one_line};
 use crate::emit::format;
 use crate::emit::render::Templates;
 use crate::model::Size;
@@ -52,8 +53,16 @@ fn write_visibly(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value)
 }
 
 /// Writes what reviewers read of a release, by the names below `review/`.
-pub fn review(plan: &Plan<'_>, sources: &Sources, index: &ReleaseIndex) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    let page = page::page(plan, sources, index);
+///
+/// `findings` are those that nobody accepted; `one_way` is what each machine's bundle says can't be taken back.
+pub fn review(
+    plan: &Plan<'_>,
+    sources: &Sources,
+    index: &ReleaseIndex,
+    findings: &Diagnostics,
+    one_way: &BTreeMap<String, Vec<OneWayEntry>>,
+) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let page = page::page(plan, sources, index, findings, one_way);
     let write = |name: &str, template: &str| Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()));
     [write(REPORT, "report.html.j2"), write(SUMMARY, "summary.md.j2")].into_iter().collect()
 }

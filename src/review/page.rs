@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::access::{self, Access, InternetPort, Name};
 use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
 use super::lab::{self, BackupView, MachineView};
+use crate::bundle::OneWayEntry;
 use crate::bundle::release::ReleaseIndex;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
 use crate::plan::store::is_below;
 use crate::plan::{Guard, Plan};
@@ -38,6 +40,8 @@ pub(super) struct Page<'p> {
     unsaved: Vec<Unsaved<'p>>,
     secrets: Vec<SecretRows<'p>>,
     images: Vec<ImageRow<'p>>,
+    one_way: Vec<OneWayRow<'p>>,
+    findings: Vec<FindingRow<'p>>,
     accepted: Vec<AcceptedRow<'p>>,
 }
 
@@ -118,6 +122,24 @@ struct ImageRow<'p> {
     by: Vec<String>,
 }
 
+/// Is something that a later release may not change or drop unless it is allowed to.
+#[derive(Serialize)]
+struct OneWayRow<'p> {
+    machine: &'p str,
+    key: &'p str,
+    value: &'p str,
+    what: &'p str,
+}
+
+/// Is a finding that nobody has accepted.
+#[derive(Serialize)]
+struct FindingRow<'p> {
+    severity: &'static str,
+    code: &'static str,
+    message: &'p str,
+    place: Option<String>,
+}
+
 #[derive(Serialize)]
 struct AcceptedRow<'p> {
     code: &'p str,
@@ -127,7 +149,13 @@ struct AcceptedRow<'p> {
 }
 
 /// Collects everything that the page shows.
-pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p ReleaseIndex) -> Page<'p> {
+pub(super) fn page<'p>(
+    plan: &'p Plan<'p>,
+    sources: &Sources,
+    index: &'p ReleaseIndex,
+    findings: &'p Diagnostics,
+    one_way: &'p BTreeMap<String, Vec<OneWayEntry>>,
+) -> Page<'p> {
     let model = plan.model;
     let text = |list: &[ipnet::IpNet]| list.iter().map(ToString::to_string).collect();
     let (names, states, images) = (access::names(plan, sources), keeping::states(plan, sources), images(plan));
@@ -186,6 +214,8 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, sources: &Sources, index: &'p Release
         backups: keeping::backups(plan),
         unsaved: keeping::unsaved(plan, sources),
         secrets: model.machines().filter_map(|(id, machine)| secrets(plan, id, machine, sources)).collect(),
+        one_way: one_way.iter().flat_map(|(machine, facts)| facts.iter().map(|fact| one_way_row(machine, fact))).collect(),
+        findings: findings.iter().map(|finding| finding_row(finding, sources)).collect(),
         accepted: accepted(plan, index, sources),
         names,
         states,
@@ -304,6 +334,15 @@ fn images<'p>(plan: &Plan<'p>) -> Vec<ImageRow<'p>> {
     let mut images: Vec<ImageRow<'p>> = images.into_values().collect();
     images.sort_by_key(|image| !image.floating);
     images
+}
+
+fn one_way_row<'p>(machine: &'p str, fact: &'p OneWayEntry) -> OneWayRow<'p> {
+    OneWayRow { machine, key: &fact.key, value: &fact.value, what: &fact.what }
+}
+
+fn finding_row<'p>(finding: &'p Diagnostic, sources: &Sources) -> FindingRow<'p> {
+    let place = finding.span.map(|span| sources.place(span));
+    FindingRow { severity: finding.code.severity.name(), code: finding.code.name, message: &finding.message, place }
 }
 
 fn accepted<'p>(plan: &Plan<'_>, index: &'p ReleaseIndex, sources: &Sources) -> Vec<AcceptedRow<'p>> {

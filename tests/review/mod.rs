@@ -24,9 +24,10 @@ fn reviewed(sources: &Sources) -> BTreeMap<String, String> {
     let checked = resolved.check(sources);
     assert!(!checked.diagnostics.has_errors(), "{:?}", checked.diagnostics);
     let plan = checked.plan.expect("a lab");
-    let packed = compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle))).expect("it is built");
+    let mut packed = compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle))).expect("it is built");
+    let one_way = packed.iter_mut().map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way))).collect();
     let index = ReleaseIndex::new(compile::facts(&plan, sources, checked.accepted), packed).expect("the same machines");
-    let files = review(&plan, sources, &index).expect("the templates are sound");
+    let files = review(&plan, sources, &index, &checked.diagnostics, &one_way).expect("the templates are sound");
     files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect()
 }
 
@@ -45,6 +46,14 @@ fn a_reviewer_of_a_home_reads() {
     let (head, body) = files["report.html"].split_once("<body>").expect("a body");
     assert!(head.contains("prefers-color-scheme: dark") && head.contains("@media print"));
     assert_snapshot("review", "report.html", &steady(&format!("<body>{body}")));
+}
+
+#[test]
+fn a_finding_that_nobody_accepted_is_told() {
+    let files = reviewed(&lab("tests/cases/diagnostics/unpinned-image"));
+    for (name, text) in &files {
+        assert!(text.contains("unpinned-image") && text.contains("lab.kdl:"), "{name}: {text}");
+    }
 }
 
 #[test]

@@ -89,9 +89,9 @@ impl Build {
         let out = self.out.clone().unwrap_or_else(|| Path::new("outputs").join(release::folder(&lab.name, &lab.version)));
         if self.check {
             self.report(&findings, &read.sources, console);
-            return reproduce::reproduce(&plan, &read.sources, &checked.accepted, &out, self.format, console);
+            return reproduce::reproduce(&plan, &read.sources, &findings, &checked.accepted, &out, self.format, console);
         }
-        let made = write(&plan, &read.sources, checked.accepted, &out, &interrupt, *console);
+        let made = write(&plan, &read.sources, &findings, checked.accepted, &out, &interrupt, *console);
         let made = made.map_err(|failure| fail(failure, &mut findings));
         self.report(&findings, &read.sources, console);
         let (index, sizes) = match made {
@@ -129,21 +129,24 @@ pub struct Made {
 pub fn make<E: Send>(
     plan: &Plan<'_>,
     sources: &Sources,
+    findings: &Diagnostics,
     accepted: Vec<Accepted>,
     write: impl Fn(Bundle) -> Result<Packed, E> + Sync,
 ) -> Result<Made, Failure<E>> {
-    let packed = compile::bundles(plan, sources, write)?;
+    let mut packed = compile::bundles(plan, sources, write)?;
+    let one_way = packed.iter_mut().map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way))).collect();
     let sizes = packed.iter().map(|(name, packed)| (name.clone(), (packed.files, packed.size))).collect();
     let index = ReleaseIndex::new(compile::facts(plan, sources, accepted), packed);
     let index = index.and_then(|index| Ok((index.to_json()?, index)));
     let (json, index) = index.map_err(|error| Failure::Bundle(error.to_string()))?;
-    let review = review(plan, sources, &index).map_err(Failure::Bundle)?;
+    let review = review(plan, sources, &index, findings, &one_way).map_err(Failure::Bundle)?;
     Ok(Made { index, json, review, sizes })
 }
 
 fn write(
     plan: &Plan<'_>,
     sources: &Sources,
+    findings: &Diagnostics,
     accepted: Vec<Accepted>,
     out: &Path,
     interrupt: &Interrupt,
@@ -151,7 +154,7 @@ fn write(
 ) -> Result<(ReleaseIndex, Sizes), Failure<OutputError>> {
     let writer = ReleaseWriter::new(out, interrupt).map_err(Failure::Write)?;
     let progress = Progress::new(console, plan.model.machines.len());
-    let Made { index, json, review, sizes } = make(plan, sources, accepted, |bundle| {
+    let Made { index, json, review, sizes } = make(plan, sources, findings, accepted, |bundle| {
         let packed = writer.add_bundle(bundle)?;
         progress.step();
         Ok(packed)

@@ -17,6 +17,7 @@ use super::json;
 use crate::bundle::ids;
 use crate::bundle::release::{self, Accepted, INDEX, Packed, SUMS};
 use crate::compile::{self, Failure};
+use crate::diag::Diagnostics;
 use crate::plan::Plan;
 use crate::source::Sources;
 
@@ -34,12 +35,13 @@ struct Comparison<'a> {
 pub fn reproduce(
     first: &Plan<'_>,
     sources: &Sources,
+    findings: &Diagnostics,
     accepted: &[Accepted],
     out: &Path,
     format: Format,
     console: &Console,
 ) -> io::Result<Exit> {
-    let one = match with_threads(1, || make(first, sources, accepted.to_vec()))? {
+    let one = match with_threads(1, || make(first, sources, findings, accepted.to_vec()))? {
         Ok(made) => made,
         Err(problem) => {
             console.error(&problem, "`labwright check` shows it in full");
@@ -82,8 +84,8 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io:
     Ok(pool.install(work))
 }
 
-fn make(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Result<Made, String> {
-    match build::make(plan, sources, accepted, |bundle| Ok::<_, Infallible>(Packed::from(bundle))) {
+fn make(plan: &Plan<'_>, sources: &Sources, findings: &Diagnostics, accepted: Vec<Accepted>) -> Result<Made, String> {
+    match build::make(plan, sources, findings, accepted, |bundle| Ok::<_, Infallible>(Packed::from(bundle))) {
         Ok(made) => Ok(made),
         Err(Failure::Bundle(problem)) => Err(problem),
         Err(Failure::Findings(found)) => Err(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; ")),
@@ -95,7 +97,7 @@ fn again(sources: &Sources) -> Result<Made, String> {
     let mut resolved = compile::resolve(sources);
     let checked = resolved.check(sources);
     match &checked.plan {
-        Some(plan) => make(plan, sources, checked.accepted),
+        Some(plan) => make(plan, sources, &checked.diagnostics, checked.accepted),
         None => Err("the lab has errors".to_owned()),
     }
 }
