@@ -271,7 +271,7 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
                 from: route.from.iter().map(|zone| model[*zone].name.clone()).collect(),
                 host: route.host.clone(),
                 machine: model[model[route.service].machine].name.clone(),
-                port: route.upstream_port,
+                port: route.upstream.port,
                 via: model[route.via].name.clone(),
             })
             .collect(),

@@ -191,6 +191,11 @@ impl Protocol {
             Self::Https => "https",
         }
     }
+
+    /// Returns what a URL begins with for a program that speaks HTTP there, whatever the module says of the endpoint.
+    pub const fn scheme(self) -> &'static str {
+        if matches!(self, Self::Https) { "https" } else { "http" }
+    }
 }
 
 /// Is a port that a service listens on.
@@ -308,8 +313,8 @@ pub struct Route {
     pub via: ServiceId,
     /// The zones that may use it.
     pub from: Vec<Spanned<ZoneId>>,
-    /// The service that authenticates users first.
-    pub auth: Option<ServiceId>,
+    /// The endpoint that authenticates users first.
+    pub auth: Option<EndpointId>,
     /// Where it is declared.
     pub span: Span,
 }

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
-    Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RoutePlan, Scrape, StaticRoute, ZoneAddresses, backups,
+    Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RouteAuth, RoutePlan, Scrape, StaticRoute, backups,
     flows, secret_path, way, zones,
 };
-use crate::model::{EndpointId, MachineKind, Model, NetworkMode, Protocol, Role, SecretUse, Service, ServiceId, ZoneKind};
+use crate::model::{EndpointId, MachineKind, Model, NetworkMode, Role, SecretUse, Service, ServiceId, ZoneKind};
 
 /// The interface of the compose network on every machine.
 const BRIDGE: &str = "labwright0";
@@ -46,7 +46,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     let backups = backups::backups(model, &services);
     Plan {
         scrapes: scrapes(model, &services),
-        routes: routes(model, &services, &zones),
+        routes: routes(model, &services),
         kept: backups::kept(model, &backups),
         backups,
         model,
@@ -140,7 +140,7 @@ fn scrapes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<Scrape> {
                     machine: service.machine,
                     endpoint: endpoint_id,
                     path: endpoint.path.clone().unwrap_or_else(|| "/metrics".to_owned()),
-                    scheme: if endpoint.protocol == Protocol::Https { "https" } else { "http" },
+                    scheme: endpoint.protocol.scheme(),
                 });
             }
         }
@@ -149,7 +149,7 @@ fn scrapes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<Scrape> {
     scrapes
 }
 
-fn routes(model: &Model, services: &[Vec<ServiceId>], zones: &[ZoneAddresses]) -> Vec<RoutePlan> {
+fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
     let mut routes = Vec::new();
     for (id, service) in model.services() {
         for route in &service.routes {
@@ -157,21 +157,20 @@ fn routes(model: &Model, services: &[Vec<ServiceId>], zones: &[ZoneAddresses]) -
             let container = proxy.proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
             let endpoint = EndpointId { service: id, index: route.endpoint };
             let local: &[ServiceId] = &services[proxy.machine.0 as usize];
-            let Some(way) = way::find(model, local, proxy.machine, container, endpoint) else { continue };
+            let find = |endpoint| way::find(model, local, proxy.machine, container, endpoint);
+            let Some(upstream) = find(endpoint) else { continue };
             let from: Vec<_> = route.from.iter().map(|zone| zone.value).collect();
-            let auth = route.auth.and_then(|auth| flows::forward_auth(model, auth));
+            let auth_url = |auth| Some(find(auth)?.url(model.endpoint(auth).protocol.scheme()));
             routes.push(RoutePlan {
                 host: route.host.value.clone(),
                 via: route.via,
                 service: id,
                 endpoint,
-                upstream: way.host,
-                upstream_port: way.port,
+                upstream,
                 upstream_protocol: model.endpoint(endpoint).protocol,
-                access: zones::union(zones, &from),
                 public: from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
                 from,
-                auth,
+                auth: route.auth.map(|endpoint| RouteAuth { endpoint, url: auth_url(endpoint) }),
                 span: route.span,
             });
         }

@@ -33,7 +33,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
                     }
                 }
                 builder.let_program(route.via, proxy.container.as_deref(), endpoint, FlowReason::Proxy, route.span);
-                if let Some(auth) = route.auth.and_then(|auth| forward_auth(model, auth)) {
+                if let Some(auth) = route.auth {
                     builder.let_program(route.via, proxy.container.as_deref(), auth, FlowReason::Proxy, route.span);
                 }
             }
@@ -72,12 +72,6 @@ const NFS: u16 = 2049;
 fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {
     let (from, arrival) = (FlowSource::Zone(from), Arrival::Host);
     Flow { to, port, transport: Transport::Tcp, from, arrival, reason, endpoint: None, span }
-}
-
-/// Finds the endpoint of a service that authenticates users for a proxy.
-pub fn forward_auth(model: &Model, service: ServiceId) -> Option<EndpointId> {
-    let index = model[service].endpoints.iter().position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
-    Some(EndpointId { service, index: u32::try_from(index).ok()? })
 }
 
 struct Builder<'m> {

@@ -28,6 +28,7 @@ use crate::source::Span;
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use backups::{Fate, Kept};
 pub use cidr::{AccessList, CidrSet};
+use way::Way;
 
 /// Is the lab with everything derived from it.
 #[derive(Debug)]
@@ -212,22 +213,27 @@ pub struct RoutePlan {
     pub service: ServiceId,
     /// The endpoint it leads to.
     pub endpoint: EndpointId,
-    /// The host or container that the proxy connects to.
-    pub upstream: String,
-    /// The port that the proxy connects to.
-    pub upstream_port: u16,
+    /// Where the proxy connects to.
+    pub upstream: Way,
     /// What the proxy speaks there.
     pub upstream_protocol: Protocol,
     /// The zones that may use it.
     pub from: Vec<ZoneId>,
-    /// The prefixes that may use it, ready for an access list: allowed ones, then the ones cut out of them.
-    pub access: ZoneAddresses,
     /// Whether anyone on the internet may.
     pub public: bool,
-    /// Who authenticates users first: the service and its endpoint.
-    pub auth: Option<EndpointId>,
+    /// Who authenticates users first.
+    pub auth: Option<RouteAuth>,
     /// The declaration.
     pub span: Span,
+}
+
+/// Says who authenticates the users of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteAuth {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Where the proxy asks it; nothing when there is no way there.
+    pub url: Option<String>,
 }
 
 /// Is what one backup service does.

@@ -12,9 +12,19 @@ pub struct Way {
 }
 
 impl Way {
+    /// Returns the host as URLs have it: an IPv6 address in brackets.
+    pub fn host_in_url(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
     /// Returns `host:port`, an IPv6 address in brackets.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        format!("{}:{}", self.host_in_url(), self.port)
+    }
+
+    /// Returns `scheme://host:port`.
+    pub fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.authority())
     }
 }
 

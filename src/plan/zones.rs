@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::ZoneAddresses;
-use crate::model::{Machine, Model, Zone, ZoneId, ZoneKind};
+use crate::model::{Machine, Model, Zone, ZoneKind};
 
 /// Computes the addresses of every zone, by [`ZoneId`].
 pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
@@ -47,23 +47,4 @@ fn cut_out(machine: &Machine, model: &Model, zones: &mut [ZoneAddresses]) {
             zones[zone.0 as usize].exclude.push(IpNet::from(address.address));
         }
     }
-}
-
-/// Joins zones into one set in which the most specific prefix decides.
-pub fn union(zones: &[ZoneAddresses], ids: &[ZoneId]) -> ZoneAddresses {
-    let parts = || ids.iter().map(|id| &zones[id.0 as usize]);
-    let let_in = |prefix: &IpNet| {
-        parts().any(|part| {
-            part.include.iter().any(|include| include.contains(prefix)) && !part.exclude.iter().any(|exclude| exclude.contains(prefix))
-        })
-    };
-    let mut joined = ZoneAddresses {
-        include: parts().flat_map(|part| part.include.iter().copied()).collect(),
-        exclude: parts().flat_map(|part| part.exclude.iter().copied()).filter(|prefix| !let_in(prefix)).collect(),
-    };
-    joined.include.sort();
-    joined.include.dedup();
-    joined.exclude.sort();
-    joined.exclude.dedup();
-    joined
 }

@@ -39,6 +39,9 @@ codes::define! {
     /// A route through something that is no proxy.
     pub ROUTE_WITHOUT_PROXY = "route-without-proxy", Error, "a route goes through a service that is no proxy",
         "A route needs a service whose module says `proxy`: nginx-proxy-manager, traefik, caddy.";
+    /// Authentication by something that can't.
+    pub ROUTE_WITHOUT_AUTHENTICATION = "route-without-authentication", Error, "a route's users are to be authenticated by a service that authenticates nobody",
+        "Before a proxy passes a request on, it asks the service of `auth=` who is asking. A service whose module provides no endpoint of role `forward-auth` has no answer, and the route would be open to everybody who reaches the proxy.\n\n```kdl\nservice logs module=dozzle on=box { route \"logs.example.org\" to=web via=caddy from=lan auth=grafana; }\n```\n\nName a service that authenticates, such as one of module `authentik`.";
     /// A zone name that has two meanings.
     pub AMBIGUOUS_ZONE = "ambiguous-zone", Error, "a name that would be two zones",
         "Networks, machines and the zones that machines name share one set of names, and `internet` is one of them.";

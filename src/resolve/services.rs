@@ -132,7 +132,7 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
         })
         .collect();
     let roles = Roles::of(&drafts);
-    let proxies: Vec<bool> = drafts.iter().map(|draft| draft.service.proxy.is_some()).collect();
+    let gates = Gates::of(&drafts);
     let list: Vec<&str> = names.keys().map(String::as_str).collect();
 
     let mut services: Vec<Service> = Vec::with_capacity(drafts.len());
@@ -142,7 +142,7 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
             join_network(&mut service.containers[container], &name, &names, &list, diagnostics);
         }
         service.exposes = exposes(block, &service, model, diagnostics);
-        service.routes = routes(block, &service, &list, &proxies, model, diagnostics);
+        service.routes = routes(block, &service, &list, &gates, model, diagnostics);
         service.needs = needs(&concrete, &service, &roles, &list, diagnostics);
         service.gateway = concrete.iter().find(|block| block.schema.name == "gateway").and_then(|block| gateway(block, model));
         services.push(service);
@@ -215,30 +215,22 @@ fn exposes(block: &Block<'_>, service: &Service, model: &Model, diagnostics: &mu
     exposes
 }
 
-fn routes(
-    block: &Block<'_>,
-    service: &Service,
-    list: &[&str],
-    proxies: &[bool],
-    model: &Model,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Route> {
+fn routes(block: &Block<'_>, service: &Service, list: &[&str], gates: &Gates, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Route> {
     let mut routes = Vec::new();
     for node in block.all("route") {
         let from = zones(node.property("from"), model, diagnostics);
         let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
         let mut find = |name: &Spanned<Value<'_>>| names::find("service", name, list, |name| name, diagnostics);
-        let auth = node.property("auth").and_then(&mut find);
-        let via = node.property("via").and_then(&mut find);
-        let (Some(endpoint), Some(via), Some(host)) = (target, via, node.argument(0)) else { continue };
-        if !proxies[via] {
-            let proxies: Vec<&str> = list.iter().zip(proxies).filter(|(_, proxy)| **proxy).map(|(name, _)| *name).collect();
-            let help = if proxies.is_empty() {
-                "the lab has no proxy yet: add a service of module nginx-proxy-manager, traefik or caddy".to_owned()
-            } else {
-                format!("the lab's proxies: {}", proxies.join(", "))
-            };
-            let span = node.property("via").map_or(node.span, |via| via.span);
+        let mut named = |property: &str| node.property(property).and_then(|name| Some((find(name)?, name.span)));
+        let (auth, via) = (named("auth"), named("via"));
+        if let Some((service, span)) = auth.filter(|(service, _)| gates.authenticators[*service].is_none()) {
+            let help = candidates("service that authenticates users", "authentik", list, |index| gates.authenticators[index].is_some());
+            let message = format!("`{}` authenticates nobody", list[service]);
+            diagnostics.push(Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help));
+        }
+        let (Some(endpoint), Some((via, span)), Some(host)) = (target, via, node.argument(0)) else { continue };
+        if !gates.proxies[via] {
+            let help = candidates("proxy", "nginx-proxy-manager, traefik or caddy", list, |index| gates.proxies[index]);
             diagnostics.push(Diagnostic::new(&codes::ROUTE_WITHOUT_PROXY, span, format!("`{}` is no proxy", list[via])).help(help));
             continue;
         }
@@ -247,12 +239,43 @@ fn routes(
             endpoint,
             via: ServiceId::at(via),
             from,
-            auth: auth.map(ServiceId::at),
+            auth: auth.and_then(|(service, _)| gates.authenticators[service]),
             span: node.span,
         });
     }
     routes.sort_by(|a, b| a.host.value.cmp(&b.host.value));
     routes
+}
+
+/// Lists the services that would do, or says what to add.
+fn candidates(what: &str, modules: &str, list: &[&str], fits: impl Fn(usize) -> bool) -> String {
+    let names: Vec<&str> = list.iter().enumerate().filter(|(index, _)| fits(*index)).map(|(_, name)| *name).collect();
+    match names[..] {
+        [] => format!("the lab has no {what} yet: add a service of module {modules}"),
+        [name] => format!("the lab has one {what}: {name}"),
+        _ => format!("choose one of {}", names.join(", ")),
+    }
+}
+
+/// Says of each service what it may be to a route.
+struct Gates {
+    /// Whether it is a proxy.
+    proxies: Vec<bool>,
+    /// The endpoint at which it authenticates users.
+    authenticators: Vec<Option<EndpointId>>,
+}
+
+impl Gates {
+    fn of(drafts: &[Draft<'_>]) -> Self {
+        let authenticator = |(draft, index): (&Draft<'_>, usize)| {
+            let position = draft.service.endpoints.iter().position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
+            Some(EndpointId { service: ServiceId::at(index), index: u32::try_from(position).ok()? })
+        };
+        Self {
+            proxies: drafts.iter().map(|draft| draft.service.proxy.is_some()).collect(),
+            authenticators: drafts.iter().zip(0..).map(authenticator).collect(),
+        }
+    }
 }
 
 /// Finds endpoints by role, on all machines and on each.

@@ -295,19 +295,15 @@ pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> 
         host: &route.host,
         service: &model[route.service].name,
         machine: &model[model[route.service].machine].name,
-        upstream: format!("{}://{}:{}", route.upstream_protocol.name(), bracketed(&route.upstream), route.upstream_port),
+        upstream: route.upstream.url(route.upstream_protocol.scheme()),
         via: &model[route.via].name,
         via_machine: &model[model[route.via].machine].name,
         from: route.from.iter().map(|zone| model[*zone].name.as_str()).collect(),
         public: route.public,
-        auth: route.auth.map(|endpoint| model[endpoint.service].name.as_str()),
+        auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
         place: sources.place(route.span),
     };
     let mut names: Vec<Name<'p>> = plan.routes.iter().map(view).collect();
     names.sort_by(|one, other| (!one.public, one.host).cmp(&(!other.public, other.host)));
     names
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }

@@ -98,7 +98,7 @@ impl Source {
             let way = way::find(model, services, context.machine, container, id)?;
             // Grafana takes at most 40 characters.
             let uid = format!("{kind}-{}", service.name).chars().take(40).collect();
-            let url = format!("{}://{}", model.endpoint(id).protocol.name(), way.authority());
+            let url = way.url(model.endpoint(id).protocol.name());
             Some(Self { kind, service: id.service, name: service.name.clone(), uid, url })
         });
         let mut sources: Vec<_> = sources.collect();

@@ -12,8 +12,8 @@ use super::render::Templates;
 use super::{Context, Emitter, format};
 use crate::artifact::{Artifacts, Kind, Phase};
 use crate::diag::Diagnostics;
-use crate::model::{Protocol, Proxy, ProxyProgram, Service, ServiceId};
-use crate::plan::{RoutePlan, secret_path, way};
+use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
+use crate::plan::{RoutePlan, secret_path};
 
 /// Writes what brings every nginx-proxy-manager of the machine in line.
 pub const EMITTER: Emitter = Emitter { name: "npm", emit };
@@ -59,7 +59,7 @@ fn emit_service(
         mark: &mark,
     };
     let Some(script) = TEMPLATES.write("provision.sh.j2", &script, machine, diagnostics) else { return };
-    let Some(routes) = Routes::of(context, id, proxy, &mark, diagnostics) else { return };
+    let Some(routes) = Routes::of(context, id, &mark, diagnostics) else { return };
 
     let origin = vec![format!("service {}", service.name)];
     let mut routes_origin = origin.clone();
@@ -89,8 +89,8 @@ struct Provision<'p> {
 }
 
 #[derive(Serialize)]
-struct ForwardAuth {
-    outpost: String,
+struct ForwardAuth<'p> {
+    outpost: &'p str,
 }
 
 /// Is what nginx-proxy-manager should hold.
@@ -148,7 +148,7 @@ struct ProxyHost {
 
 impl Routes {
     /// Returns nothing when a value can't be written; a diagnostic says which.
-    fn of(context: &Context<'_>, via: ServiceId, proxy: &Proxy, mark: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn of(context: &Context<'_>, via: ServiceId, mark: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut routes = Self::default();
         for route in context.plan.routes.iter().filter(|route| route.via == via) {
             let access_list = (!route.public).then(|| access_list(context, route, mark));
@@ -159,9 +159,9 @@ impl Routes {
                 certificate: route.public,
                 payload: ProxyHost {
                     domain_names: [route.host.to_ascii_lowercase()],
-                    forward_scheme: if route.upstream_protocol == Protocol::Https { "https" } else { "http" },
-                    forward_host: bracketed(&route.upstream),
-                    forward_port: route.upstream_port,
+                    forward_scheme: route.upstream_protocol.scheme(),
+                    forward_host: route.upstream.host_in_url(),
+                    forward_port: route.upstream.port,
                     allow_websocket_upgrade: true,
                     block_exploits: false,
                     caching_enabled: false,
@@ -169,7 +169,7 @@ impl Routes {
                     hsts_subdomains: false,
                     trust_forwarded_proto: false,
                     enabled: true,
-                    advanced_config: forward_auth(context, route, proxy, diagnostics)?,
+                    advanced_config: forward_auth(context, route, diagnostics)?,
                     meta: BTreeMap::from([("labwright", mark.to_owned())]),
                 },
             });
@@ -182,11 +182,12 @@ impl Routes {
 
 /// Makes the list of who may use a route; nginx takes the first line that fits, and nginx-proxy-manager ends the list with `deny all`.
 fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessList {
-    let mut zones: Vec<&str> = route.from.iter().map(|zone| context.model().zones[zone.0 as usize].name.as_str()).collect();
+    let mut zones: Vec<&str> = route.from.iter().map(|zone| context.model()[*zone].name.as_str()).collect();
     zones.sort_unstable();
+    let list = context.plan.joined(&route.from).access_list();
     let lines = |prefixes: &[IpNet], directive| prefixes.iter().map(|prefix| (*prefix, directive)).collect::<Vec<_>>();
-    let mut prefixes = lines(&route.access.exclude, "deny");
-    prefixes.extend(lines(&route.access.include, "allow"));
+    let mut prefixes = lines(&list.deny, "deny");
+    prefixes.extend(lines(&list.allow, "allow"));
     // The most specific prefix decides; a refusal where two are alike.
     prefixes.sort_by_key(|(prefix, directive)| (std::cmp::Reverse(prefix.prefix_len()), *directive == "allow", *prefix));
     let mut clients: Vec<_> = prefixes.into_iter().map(|(prefix, directive)| Client { address: prefix.to_string(), directive }).collect();
@@ -198,17 +199,8 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
 }
 
 /// Makes the directives that ask a service about every user first.
-fn forward_auth(context: &Context<'_>, route: &RoutePlan, proxy: &Proxy, diagnostics: &mut Diagnostics) -> Option<String> {
-    let Some(auth) = route.auth else { return Some(String::new()) };
-    let Some(found) = way::find(context.model(), &context.planned().services, context.machine, proxy.container.as_deref(), auth) else {
-        return Some("deny all;\n".to_owned());
-    };
-    let scheme = if context.model().endpoint(auth).protocol == Protocol::Https { "https" } else { "http" };
-    let view = ForwardAuth { outpost: format!("{scheme}://{}", found.authority()) };
-    TEMPLATES.write("forward-auth.conf.j2", &view, &context.this().name, diagnostics)
-}
-
-/// Writes a host as a URL has it.
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+fn forward_auth(context: &Context<'_>, route: &RoutePlan, diagnostics: &mut Diagnostics) -> Option<String> {
+    let Some(auth) = &route.auth else { return Some(String::new()) };
+    let Some(outpost) = &auth.url else { return Some("deny all;\n".to_owned()) };
+    TEMPLATES.write("forward-auth.conf.j2", &ForwardAuth { outpost }, &context.this().name, diagnostics)
 }

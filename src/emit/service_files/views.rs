@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::emit::Context;
 use crate::model::{EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
-use crate::plan::{CidrSet, Plan, RoutePlan, Scrape, secret_path, way};
+use crate::plan::{Plan, RoutePlan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
 struct LabView<'p> {
@@ -100,7 +100,7 @@ struct RouteView<'p> {
     allow: Vec<String>,
     public: bool,
     auth: Option<&'p str>,
-    auth_url: Option<String>,
+    auth_url: Option<&'p str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,11 +145,7 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
     // Many routes are open to the same zones, whose prefixes take a while to divide.
     let mut prefixes: BTreeMap<&[ZoneId], Vec<String>> = BTreeMap::new();
     for route in &plan.routes {
-        prefixes.entry(&route.from).or_insert_with(|| {
-            let zones: Vec<CidrSet> =
-                route.from.iter().map(|zone| plan.zone(*zone)).map(|zone| CidrSet::new(&zone.include, &zone.exclude)).collect();
-            CidrSet::union(&zones).prefixes().iter().map(ToString::to_string).collect()
-        });
+        prefixes.entry(&route.from).or_insert_with(|| plan.joined(&route.from).prefixes().iter().map(ToString::to_string).collect());
     }
     view(LabView {
         name: &info.name,
@@ -213,7 +209,7 @@ fn need_view(model: &Model, id: EndpointId, way: way::Way) -> NeedView<'_> {
     let endpoint = model.endpoint(id);
     let service = &model[id.service];
     NeedView {
-        url: format!("{}://{}", endpoint.protocol.name(), way.authority()),
+        url: way.url(endpoint.protocol.name()),
         host: way.host,
         port: way.port,
         path: endpoint.path.as_deref(),
@@ -256,7 +252,7 @@ fn service_view<'p>(model: &'p Model, service: &'p Service) -> ServiceView<'p> {
     let endpoints = service.endpoints.iter().map(|endpoint| {
         let url = machine.address().filter(|_| matches!(endpoint.protocol, Protocol::Http | Protocol::Https)).map(|address| {
             let way = way::Way { host: address.to_string(), port: endpoint.host_port };
-            format!("{}://{}", endpoint.protocol.name(), way.authority())
+            way.url(endpoint.protocol.name())
         });
         let view = EndpointView {
             port: endpoint.port,
@@ -298,12 +294,6 @@ fn route_view<'p>(plan: &'p Plan<'_>, route: &'p RoutePlan, prefixes: &BTreeMap<
     let endpoint = model.endpoint(route.endpoint);
     let via = &model[route.via];
     let https = via.proxy.as_ref().is_none_or(|proxy| proxy.https.is_some());
-    let container = via.proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
-    let auth_url = route.auth.and_then(|auth| {
-        let way = way::find(model, &plan.machine(via.machine).services, via.machine, container, auth)?;
-        Some(format!("{}://{}", model.endpoint(auth).protocol.name(), way.authority()))
-    });
-    let upstream = way::Way { host: route.upstream.clone(), port: route.upstream_port };
     RouteView {
         host: &route.host,
         url: format!("{}://{}", if https { "https" } else { "http" }, route.host),
@@ -315,16 +305,16 @@ fn route_view<'p>(plan: &'p Plan<'_>, route: &'p RoutePlan, prefixes: &BTreeMap<
         endpoint: &endpoint.name,
         path: endpoint.path.as_deref(),
         upstream: Upstream {
-            host: &route.upstream,
-            port: route.upstream_port,
+            host: &route.upstream.host,
+            port: route.upstream.port,
             protocol: route.upstream_protocol.name(),
-            url: format!("{}://{}", if route.upstream_protocol == Protocol::Https { "https" } else { "http" }, upstream.authority()),
+            url: route.upstream.url(route.upstream_protocol.scheme()),
         },
         from: route.from.iter().map(|zone| zone_name(model, *zone)).collect(),
         allow: prefixes.get(route.from.as_slice()).cloned().unwrap_or_default(),
         public: route.public,
-        auth_url,
-        auth: route.auth.map(|auth| model[auth.service].name.as_str()),
+        auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
+        auth_url: route.auth.as_ref().and_then(|auth| auth.url.as_deref()),
     }
 }
 
