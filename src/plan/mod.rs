@@ -8,6 +8,7 @@ pub mod build;
 pub mod capacity;
 mod cidr;
 mod flows;
+pub mod interfaces;
 pub mod mounts;
 pub mod store;
 pub mod way;

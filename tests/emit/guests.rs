@@ -182,3 +182,34 @@ END
     assert!(answer.status.success(), "{}", text(&answer.stderr));
     assert!(text(&answer.stdout).ends_with("\ndebian-13-generic-amd64.qcow2\n"), "{}", text(&answer.stdout));
 }
+
+#[test]
+fn a_guest_is_plugged_into_its_hosts_bridge_and_is_no_gateway_of_its_own() {
+    let lab = r#"
+        network inner cidr="10.9.0.0/24" gateway="10.9.0.1"
+        host pve kind=proxmox version="8.4" {
+            address lan "192.168.1.100" nic=eno1 bridge=vmbr7
+            address inner "10.9.0.2" nic=eno2 bridge=vmbr8
+        }
+        lxc gate id=201 on=pve { os debian-13; disk root size="8GiB"; address inner "10.9.0.1"; address lan "192.168.1.21"; }
+    "#;
+    let payload = payload(lab, &[], "pve");
+    let script = std::fs::read_to_string(payload.path().join("proxmox/guests.sh")).expect("a script");
+    for net in ["name=eth0,bridge=vmbr8,firewall=1,ip=10.9.0.1/24'", "name=eth1,bridge=vmbr7,firewall=1,ip=192.168.1.21/24,gw=192.168.1.1'"]
+    {
+        assert!(script.contains(net), "no {net} in {script}");
+    }
+}
+
+#[test]
+fn two_addresses_of_a_family_on_one_interface_are_refused_where_proxmox_takes_one() {
+    let lab = r#"edition 1
+lab home version="1.0.0"
+network lan cidr="192.168.1.0/24"
+host pve kind=proxmox version="8.4" { address lan "192.168.1.100"; }
+lxc two id=201 on=pve { os debian-13; disk root size="8GiB"; address lan "192.168.1.20"; address lan "192.168.1.21"; }
+"#;
+    let compiled = super::lab::compile(&[("lab.kdl", lab)]);
+    let [finding] = compiled.findings.as_slice() else { panic!("{:?}", compiled.findings) };
+    assert!(finding.starts_with("value-not-writable: ") && finding.contains("`ip`"), "{finding}");
+}

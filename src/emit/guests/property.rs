@@ -10,8 +10,11 @@ impl Property {
         Ok(Self(vec![checked(first)?]))
     }
 
-    /// Adds a named part.
+    /// Adds a named part; a name that is there already is refused, as Proxmox does.
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, String> {
+        if self.0.iter().any(|part| part.split_once('=').is_some_and(|(known, _)| known == name)) {
+            return Err(format!("Proxmox takes one `{name}` for a device, and `{value}` would be the second"));
+        }
         self.0.push(format!("{name}={}", checked(value)?));
         Ok(self)
     }
@@ -48,5 +51,6 @@ mod tests {
         assert_eq!(net.map(Property::text), Ok("virtio,bridge=vmbr0".to_owned()));
         assert!(Property::of("/tank/a,mp=/etc").is_err());
         assert!(Property::of("/tank").and_then(|folder| folder.with("mp", "/a\n/b")).is_err());
+        assert!(Property::default().with("ip", "10.0.0.1/24").and_then(|net| net.with("ip", "10.0.0.2/24")).is_err());
     }
 }

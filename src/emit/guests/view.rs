@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::property::Property;
-use crate::model::{Address, Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource, ShareTransport};
-use crate::plan::virtiofs_tag;
+use crate::model::{Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource, ShareTransport};
+use crate::plan::{interfaces, virtiofs_tag};
 
 /// Is what `guests.sh` brings about.
 #[derive(Debug, Serialize)]
@@ -60,7 +60,7 @@ struct DiskView {
 
 /// Takes the guests of a host, by id.
 pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
-    let guests = guests.iter().map(|(_, machine, guest)| guest_view(model, machine, guest)).collect::<Result<Vec<_>, _>>()?;
+    let guests = guests.iter().map(|(id, machine, guest)| guest_view(model, *id, machine, guest)).collect::<Result<Vec<_>, _>>()?;
     Ok(View {
         vms: guests.iter().any(|guest| guest.tool == "qm"),
         containers: guests.iter().any(|guest| guest.tool == "pct"),
@@ -69,11 +69,10 @@ pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result
     })
 }
 
-fn guest_view(model: &Model, machine: &Machine, guest: &Guest) -> Result<GuestView, String> {
+fn guest_view(model: &Model, id: MachineId, machine: &Machine, guest: &Guest) -> Result<GuestView, String> {
     let container = machine.kind == MachineKind::Lxc;
     let mut notes = Vec::new();
-    let devices =
-        if container { container_devices(model, machine, guest, &mut notes)? } else { vm_devices(model, machine, guest, &mut notes)? };
+    let devices = if container { container_devices(model, id, guest, &mut notes)? } else { vm_devices(model, id, guest, &mut notes)? };
     let mut settings = common_settings(model, machine, guest);
     let kept = devices.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(" ");
     let appliance = machine.kind == MachineKind::Appliance;
@@ -167,11 +166,11 @@ fn name_servers(model: &Model, machine: &Machine) -> String {
     servers.join(" ")
 }
 
-fn vm_devices(model: &Model, machine: &Machine, guest: &Guest, notes: &mut Vec<String>) -> Result<Vec<(String, String)>, String> {
+fn vm_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Vec<String>) -> Result<Vec<(String, String)>, String> {
     let mut devices = Vec::new();
-    for (index, (network, addresses)) in networks(machine).into_iter().enumerate() {
-        let net = Property::of("virtio")?.with("bridge", bridge(&addresses))?.with("firewall", "1")?;
-        devices.push((format!("net{index}"), net.with_some("tag", vlan(model, network).as_deref())?.text()));
+    for (index, interface) in interfaces::of(model, id).iter().enumerate() {
+        let net = Property::of("virtio")?.with("bridge", interface.bridge(&model[guest.host]))?.with("firewall", "1")?;
+        devices.push((format!("net{index}"), net.with_some("tag", vlan(model, interface.network).as_deref())?.text()));
     }
     let pci = guest.passthrough.iter().filter_map(|device| device.pci.as_deref());
     for (index, address) in pci.enumerate() {
@@ -190,7 +189,7 @@ fn vm_devices(model: &Model, machine: &Machine, guest: &Guest, notes: &mut Vec<S
     if let Some(disc) = guest.image.as_deref().filter(|image| is_disc(image)) {
         devices.push(("ide2".to_owned(), Property::of(disc)?.with("media", "cdrom")?.text()));
     }
-    let shares = machine.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs);
+    let shares = model[id].shares.iter().filter(|share| share.via == ShareTransport::Virtiofs);
     let shared = shares.filter_map(|share| if let ShareSource::Dataset(dataset) = &share.source { Some(dataset) } else { None });
     let mut tags: Vec<String> = shared.map(|dataset| virtiofs_tag(model, dataset)).collect();
     tags.sort();
@@ -201,24 +200,20 @@ fn vm_devices(model: &Model, machine: &Machine, guest: &Guest, notes: &mut Vec<S
     Ok(devices)
 }
 
-fn container_devices(model: &Model, machine: &Machine, guest: &Guest, notes: &mut Vec<String>) -> Result<Vec<(String, String)>, String> {
+fn container_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Vec<String>) -> Result<Vec<(String, String)>, String> {
     let mut devices = Vec::new();
-    let (mut gateway, mut gateway6) = (None, None);
-    for (index, (network, addresses)) in networks(machine).into_iter().enumerate() {
-        let mut net =
-            Property::default().with("name", &format!("eth{index}"))?.with("bridge", bridge(&addresses))?.with("firewall", "1")?;
-        for address in &addresses {
-            let (ip, gw, taken) = if address.address.is_ipv4() { ("ip", "gw", &mut gateway) } else { ("ip6", "gw6", &mut gateway6) };
+    for (index, interface) in interfaces::of(model, id).iter().enumerate() {
+        let mut net = Property::default().with("name", &format!("eth{index}"))?.with("bridge", interface.bridge(&model[guest.host]))?;
+        net = net.with("firewall", "1")?;
+        for address in &interface.addresses {
+            let (ip, gw) = if address.address.is_ipv4() { ("ip", "gw") } else { ("ip6", "gw6") };
+            let gateway = interface.gateways.iter().find(|gateway| gateway.is_ipv4() == address.address.is_ipv4());
             net = net.with(ip, &format!("{}/{}", address.address, address.prefix))?;
-            let way = model[network].gateways.iter().find(|way| way.is_ipv4() == address.address.is_ipv4());
-            if let (Some(way), None) = (way, &taken) {
-                net = net.with(gw, &way.to_string())?;
-                *taken = Some(*way);
-            }
+            net = net.with_some(gw, gateway.map(ToString::to_string).as_deref())?;
         }
-        devices.push((format!("net{index}"), net.with_some("tag", vlan(model, network).as_deref())?.text()));
+        devices.push((format!("net{index}"), net.with_some("tag", vlan(model, interface.network).as_deref())?.text()));
     }
-    let folders = machine.shares.iter().filter(|share| share.via == ShareTransport::MountPoint);
+    let folders = model[id].shares.iter().filter(|share| share.via == ShareTransport::MountPoint);
     for (index, share) in folders.enumerate() {
         if let ShareSource::Dataset(dataset) = &share.source {
             let folder = Property::of(&model.dataset(dataset).mountpoint)?.with("mp", &share.at)?;
@@ -241,22 +236,6 @@ fn container_devices(model: &Model, machine: &Machine, guest: &Guest, notes: &mu
 
 fn not_passed(guest: &Guest, device: &Passthrough) -> String {
     format!("note: device {} can't be passed to guest {} by this script; do it by hand", device.name, guest.id)
-}
-
-/// Groups a machine's addresses by network, in their order: one network device each.
-fn networks(machine: &Machine) -> Vec<(NetworkId, Vec<&Address>)> {
-    let mut networks: Vec<(NetworkId, Vec<&Address>)> = Vec::new();
-    for address in &machine.addresses {
-        match networks.iter_mut().find(|(network, _)| *network == address.network) {
-            Some((_, addresses)) => addresses.push(address),
-            None => networks.push((address.network, vec![address])),
-        }
-    }
-    networks
-}
-
-fn bridge<'a>(addresses: &[&'a Address]) -> &'a str {
-    addresses.iter().find_map(|address| address.bridge.as_deref()).unwrap_or("vmbr0")
 }
 
 fn vlan(model: &Model, network: NetworkId) -> Option<String> {
