@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
+pub use command::program;
+
 use console::Console;
 
 use crate::model::Size;

@@ -3,6 +3,8 @@
 //! A block that begins with `edition` is a whole lab. Any other is a fragment: `kdl in=NODE` stands inside a NODE, plain `kdl` at the top of
 //! a file. The frames and the prelude below complete it; what a fragment declares itself is taken out of the prelude.
 
+mod pages;
+
 use std::path::{Path, PathBuf};
 
 use labwright::compile;
@@ -46,15 +48,33 @@ fn docs_language_is_up_to_date() {
     up_to_date("docs/language.md", &format!("{concepts}{}\n\n{}", language::MARKER, language::markdown()));
 }
 
-/// Lists the blocks of KDL of a page: the line of each, what stands behind `kdl`, its text.
-fn blocks(page: &str) -> Vec<(usize, String, String)> {
+/// Lists the pages that people read.
+fn pages() -> Vec<String> {
+    let mut pages = Vec::new();
+    for folder in ["", "docs/", "tests/"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
+            let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+            if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+                pages.push(format!("{folder}{name}"));
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// Lists the blocks of code of a page in a language: the line of each, what stands behind the language, its text.
+fn blocks(page: &str, language: &str) -> Vec<(usize, String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;
     for (number, line) in page.lines().enumerate() {
         match open.take() {
             Some(block) if line.trim() == "```" => blocks.push(block),
             Some((start, info, text)) => open = Some((start, info, text + line + "\n")),
-            None => open = line.trim().strip_prefix("```kdl").map(|info| (number + 1, info.trim().to_owned(), String::new())),
+            None => {
+                let info = line.trim().strip_prefix("```").and_then(|info| info.strip_prefix(language));
+                open = info.map(|info| (number + 1, info.trim().to_owned(), String::new()));
+            }
         }
     }
     blocks
@@ -210,17 +230,10 @@ fn faults(sources: &Sources) -> String {
 
 #[test]
 fn every_block_of_kdl_compiles() {
-    let mut pages = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
-    for entry in std::fs::read_dir(root().join("docs")).expect("docs") {
-        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
-        // The examples of codes are meant to be wrong.
-        if Path::new(&name).extension().is_some_and(|extension| extension == "md") && name != "codes.md" {
-            pages.push(format!("docs/{name}"));
-        }
-    }
     let mut wrong = String::new();
-    for page in pages {
-        for (line, info, text) in blocks(&read(&page)) {
+    // The examples of codes are meant to be wrong.
+    for page in pages().into_iter().filter(|page| page != "docs/codes.md") {
+        for (line, info, text) in blocks(&read(&page), "kdl") {
             let faults = lab_of(&info, &text).map_or_else(|| format!("tests/docs has no frame for `{info}`\n"), |lab| faults(&lab));
             if !faults.is_empty() {
                 wrong.push_str(&format!("{page}:{line}\n{text}{faults}\n"));
