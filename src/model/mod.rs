@@ -9,6 +9,7 @@ mod storage;
 mod system;
 mod value;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -338,6 +339,12 @@ impl Machine {
     /// Returns the address that other machines use.
     pub fn address(&self) -> Option<IpAddr> {
         self.addresses.first().map(|address| address.address)
+    }
+
+    /// Lists the ports that sshd must be told to listen on; none when 22 is the only one.
+    pub fn ssh_ports(&self) -> Vec<u16> {
+        let ports: BTreeSet<u16> = self.ssh.iter().map(|access| access.port).collect();
+        if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
     }
 
     /// Says whether a GPU is in it or passed through to it.

@@ -10,6 +10,7 @@ mod cidr;
 mod flows;
 pub mod interfaces;
 pub mod mounts;
+pub mod packages;
 pub mod store;
 pub mod way;
 mod zones;

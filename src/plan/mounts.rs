@@ -11,8 +11,8 @@ pub struct Mount {
     pub at: String,
     /// What is mounted: a virtiofs tag, or `address:/folder`.
     pub what: String,
-    /// The file system: `virtiofs` or `nfs`.
-    pub kind: &'static str,
+    /// How it gets there, which also names the file system: `virtiofs` or `nfs`.
+    pub via: ShareTransport,
     /// Whether it can't be written.
     pub read_only: bool,
     /// What it is, for people: `dataset tank-ssd/appdata`.
@@ -27,17 +27,17 @@ pub fn of(model: &Model, machine: MachineId) -> Vec<Mount> {
 }
 
 fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
-    let (kind, what) = match (share.via, &share.source) {
-        (ShareTransport::Virtiofs, ShareSource::Dataset(dataset)) => ("virtiofs", virtiofs_tag(model, dataset)),
+    let what = match (share.via, &share.source) {
+        (ShareTransport::Virtiofs, ShareSource::Dataset(dataset)) => virtiofs_tag(model, dataset),
         (ShareTransport::Nfs, ShareSource::Dataset(dataset)) => {
-            ("nfs", exported(model, machine, dataset.machine, &model.dataset(dataset).mountpoint)?)
+            exported(model, machine, dataset.machine, &model.dataset(dataset).mountpoint)?
         }
         (ShareTransport::Nfs, ShareSource::Export(server, index)) => {
-            ("nfs", exported(model, machine, *server, &model[*server].exports[*index as usize].path)?)
+            exported(model, machine, *server, &model[*server].exports[*index as usize].path)?
         }
         _ => return None,
     };
-    Some(Mount { at: share.at.clone(), what, kind, read_only: share.read_only, name: Store::from(&share.source).name(model) })
+    Some(Mount { at: share.at.clone(), what, via: share.via, read_only: share.read_only, name: Store::from(&share.source).name(model) })
 }
 
 /// Returns `address:/folder`, by the server's address in a network that both are in, if there is one.

@@ -10,8 +10,8 @@ use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
 use crate::emit::{Context, format, labctl, machine};
-use crate::model::{MachineKind, Os};
-use crate::plan::mounts;
+use crate::model::{MachineKind, Os, ShareTransport};
+use crate::plan::{mounts, packages};
 
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "cloud-init's own keys")]
@@ -109,7 +109,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
 }
 
 fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
-    let machine::Packages { mut packages, docker } = machine::packages(context);
+    let packages::Packages { mut packages, docker } = packages::of(context.plan, context.machine);
     // Those of the services come with the bundle, which writes their configuration first.
     for (_, service) in context.services() {
         for package in &service.packages {
@@ -142,9 +142,9 @@ fn apt(context: &Context<'_>) -> Option<Apt> {
 /// Returns an entry of `mounts`, in the fields of fstab(5).
 fn mount(mount: &mounts::Mount) -> [String; 6] {
     let access = if mount.read_only { "ro" } else { "rw" };
-    let network = if mount.kind == "nfs" { ",_netdev,x-systemd.after=network-online.target" } else { "" };
+    let network = if mount.via == ShareTransport::Nfs { ",_netdev,x-systemd.after=network-online.target" } else { "" };
     let options = format!("{access},noatime,nofail{network},x-systemd.before=docker.service");
-    [mount.what.clone(), mount.at.clone(), mount.kind.to_owned(), options, "0".to_owned(), "0".to_owned()]
+    [mount.what.clone(), mount.at.clone(), mount.via.name().to_owned(), options, "0".to_owned(), "0".to_owned()]
 }
 
 fn files(context: &Context<'_>) -> Vec<File> {
@@ -158,7 +158,7 @@ fn files(context: &Context<'_>) -> Vec<File> {
             content: format!("{}\n", context.this().name),
         },
     ];
-    let ports = machine::ssh_ports(context);
+    let ports = context.this().ssh_ports();
     if !ports.is_empty() {
         let content = machine::sshd_ports(&ports);
         files.push(File { path: machine::SSHD_FILE.to_owned(), permissions: "0644", encoding: None, content });
@@ -167,7 +167,7 @@ fn files(context: &Context<'_>) -> Vec<File> {
 }
 
 fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
-    if machine::ssh_ports(context).is_empty() {
+    if context.this().ssh_ports().is_empty() {
         return Vec::new();
     }
     // sshd may have started before its file was there.

@@ -1,8 +1,6 @@
 //! What a machine's system needs before its services: packages, kernel settings, mounts, folders, secrets, ssh.
 
-mod packages;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -11,10 +9,8 @@ use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
 use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{NetworkMode, Protocol, Service, State};
-use crate::plan::mounts;
-
-pub use packages::{Packages, packages};
+use crate::model::{NetworkMode, Protocol, Service, ShareTransport, State};
+use crate::plan::{mounts, packages};
 
 /// Prepares the system of a machine.
 pub const EMITTER: Emitter = Emitter { name: "machine", emit };
@@ -34,7 +30,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     secrets(context, artifacts);
     folders(context, artifacts, diagnostics);
     if context.this().kind.is_managed() {
-        step(context, 10, "packages", "packages.sh.j2", &packages(context), artifacts, diagnostics);
+        step(context, 10, "packages", "packages.sh.j2", &packages::of(context.plan, context.machine), artifacts, diagnostics);
         kernel_settings(context, artifacts, diagnostics);
         mount_units(context, artifacts, diagnostics);
         ssh(context, artifacts, diagnostics);
@@ -161,10 +157,10 @@ const MOUNT_MARK: &str = "# A share of this machine, put here by its labwright b
 
 fn mount_unit(mount: &mounts::Mount, docker: bool) -> Result<String, String> {
     let mut unit = vec![("Description", mount.name.clone())];
-    let mut how = vec![("What", mount.what.clone()), ("Where", mount.at.clone()), ("Type", mount.kind.to_owned())];
+    let mut how = vec![("What", mount.what.clone()), ("Where", mount.at.clone()), ("Type", mount.via.name().to_owned())];
     let mut install = vec![("WantedBy", "multi-user.target".to_owned())];
     let access = if mount.read_only { "ro" } else { "rw" };
-    if mount.kind == "nfs" {
+    if mount.via == ShareTransport::Nfs {
         // A server that starts later than this machine, as after a power cut, is waited for; logins are not held up meanwhile.
         unit.push(("Wants", "network-online.target".to_owned()));
         unit.push(("After", "network-online.target".to_owned()));
@@ -191,7 +187,7 @@ struct Ssh {
 
 /// Makes sshd listen where the lab says; on port 22 it does so by itself.
 fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let ports = ssh_ports(context);
+    let ports = context.this().ssh_ports();
     if ports.is_empty() {
         return;
     }
@@ -201,12 +197,6 @@ fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagn
 
 /// Is the file that says where sshd listens.
 pub const SSHD_FILE: &str = "/etc/ssh/sshd_config.d/60-labwright.conf";
-
-/// Lists the ports that sshd must be told to listen on; none when 22 is the only one.
-pub fn ssh_ports(context: &Context<'_>) -> Vec<u16> {
-    let ports: BTreeSet<u16> = context.this().ssh.iter().map(|access| access.port).collect();
-    if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
-}
 
 /// Writes [`SSHD_FILE`].
 pub fn sshd_ports(ports: &[u16]) -> String {

@@ -4,34 +4,34 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::emit::Context;
-use crate::model::{FirewallBackend, Os};
-use crate::plan::mounts;
+use super::{Plan, mounts};
+use crate::model::{FirewallBackend, MachineId, Os, ShareTransport};
 
 /// Is what apt must have installed.
 #[derive(Debug, Serialize)]
-pub struct Packages<'p> {
+pub struct Packages<'m> {
     /// Packages wanted in any case.
-    pub packages: BTreeSet<&'p str>,
+    pub packages: BTreeSet<&'m str>,
     /// What brings docker and its compose plugin, for a machine that has not got them from elsewhere.
     pub docker: &'static [&'static str],
 }
 
 /// Lists the packages of a machine: those of its services and those that their containers, mounts and firewall need.
-pub fn packages<'p>(context: &Context<'p>) -> Packages<'p> {
-    let machine = context.this();
-    let mut packages: BTreeSet<&str> =
-        context.services().flat_map(|(_, service)| &service.packages).map(|package| package.name.as_str()).collect();
+pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
+    let model = plan.model;
+    let machine = &model[id];
+    let services = || plan.machine(id).services.iter().map(|service| &model[*service]);
+    let mut packages: BTreeSet<&str> = services().flat_map(|service| &service.packages).map(|package| package.name.as_str()).collect();
     packages.extend(match machine.firewall {
         // Published ports pass ufw, so nftables guards them whichever it is.
         FirewallBackend::Ufw => &["ufw", "nftables"][..],
         FirewallBackend::Nftables => &["nftables"],
         FirewallBackend::None => &[],
     });
-    if mounts::of(context.model(), context.machine).iter().any(|mount| mount.kind == "nfs") {
+    if mounts::of(model, id).iter().any(|mount| mount.via == ShareTransport::Nfs) {
         packages.insert("nfs-common");
     }
-    let containers = context.services().any(|(_, service)| !service.containers.is_empty());
+    let containers = services().any(|service| !service.containers.is_empty());
     Packages { packages, docker: if containers { docker(machine.os) } else { &[] } }
 }
 
