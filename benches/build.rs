@@ -18,7 +18,7 @@ use labwright::diag::Diagnostics;
 use labwright::emit::{self, Context, Shared};
 use labwright::model::MachineId;
 use labwright::plan::build::plan;
-use labwright::source::Sources;
+use labwright::source::{SourceFile, Sources};
 use labwright::{check, resolve, syntax};
 use measure::Volume;
 use rayon::prelude::*;
@@ -44,7 +44,7 @@ fn stages(machines: usize) {
         let mut found = Diagnostics::default();
         let documents = measure::run_keeping("parse", machines, read, || parse(&sources, &mut found));
         let blocks: Vec<Block<'_>> = measure::run_keeping("decode", machines, read, || {
-            let decode = |(document, layer)| decode::nodes(document, "file", &[schema::TOP], layer, &mut found);
+            let decode = |(document, file)| decode::nodes(document, "file", &[schema::TOP], file, &mut found);
             documents.into_iter().flat_map(decode).collect()
         });
         let lab = measure::run_keeping("layer", machines, read, || layer::layer(blocks, &mut found)).expect("a lab");
@@ -67,9 +67,9 @@ fn stages(machines: usize) {
     });
 }
 
-fn parse<'s>(sources: &'s Sources, found: &mut Diagnostics) -> Vec<(Vec<syntax::Node<'s>>, labwright::source::Layer)> {
+fn parse<'s>(sources: &'s Sources, found: &mut Diagnostics) -> Vec<(Vec<syntax::Node<'s>>, &'s SourceFile)> {
     let kdl = sources.files().filter(|(_, file)| Path::new(&file.path).extension().is_some_and(|extension| extension == "kdl"));
-    kdl.map(|(id, file)| (syntax::parse(&file.text, id, found).unwrap_or_default().nodes, file.layer)).collect()
+    kdl.map(|(id, file)| (syntax::parse(&file.text, id, found).unwrap_or_default().nodes, file)).collect()
 }
 
 fn identity(machine: &str) -> Identity {

@@ -67,7 +67,7 @@ impl Resolved {
         if !self.unread.is_empty() {
             leave_out_consequences(sources, &self.unread, &mut diagnostics);
         }
-        leave_out_absences(sources, &self.left_out, &mut diagnostics);
+        leave_out_absences(sources, &self.left_out, self.model.as_ref(), &mut diagnostics);
         diagnostics.finish();
         Checked { plan: plan.filter(|_| !diagnostics.has_errors()), accepted, diagnostics }
     }
@@ -83,13 +83,10 @@ fn leave_out_consequences(sources: &Sources, unread: &[FileId], diagnostics: &mu
     });
 }
 
-/// Lists the machines and services that are declared and have an error because of which they are not in the model.
+/// Lists the services that are declared and have an error because of which they are not in the model.
 fn left_out(lab: &layer::Lab<'_>, model: &Model) -> Vec<Span> {
-    let has_machine = |name: &str| model.machines.binary_search_by(|machine| machine.name.as_str().cmp(name)).is_ok();
-    let has_service = |name: &str| model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok();
-    let machines = lab.machines.iter().filter(|block| !has_machine(block.key()));
-    let services = lab.services.iter().filter(|block| !has_service(block.key()));
-    machines.chain(services).map(extent).collect()
+    let has = |name: &str| model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok();
+    lab.services.iter().filter(|block| !has(block.key())).map(extent).collect()
 }
 
 /// Returns the place of a block with all its children.
@@ -98,13 +95,25 @@ fn extent(block: &Block<'_>) -> Span {
     Span { end: own.map(|below| below.end).chain([block.span.end]).max().unwrap_or_default(), ..block.span }
 }
 
-/// Takes back findings that something is not there, or not used, where what is left out declares or uses it.
-fn leave_out_absences(sources: &Sources, left_out: &[Span], diagnostics: &mut Diagnostics) {
-    const ABSENCES: [&str; 2] = ["unknown-name", "unused-secret"];
-    diagnostics.retain(|found| {
-        let Some(span) = found.span.filter(|_| ABSENCES.contains(&found.code.name)) else { return true };
-        let inside = |block: &&Span| block.file == span.file && (block.start..block.end).contains(&span.start);
-        left_out.iter().any(|block| inside(&block)) || !left_out.iter().any(|block| sources.text(*block).contains(sources.text(span)))
+/// Takes back findings that something is not there, or not used, where what is left out or not all here may be or use it.
+fn leave_out_absences(sources: &Sources, left_out: &[Span], model: Option<&Model>, diagnostics: &mut Diagnostics) {
+    const ABSENCES: [&str; 7] = [
+        "dashboard-without-metrics",
+        "scrape-without-exporter",
+        "state-without-backup",
+        "unmet-need",
+        "unused-accept",
+        "unused-secret",
+        "vpn-reaches-nothing",
+    ];
+    let incomplete = model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
+    diagnostics.retain(|found| match found.code.name {
+        "unused-secret" if incomplete => false,
+        "unknown-name" => found.span.is_none_or(|span| {
+            let inside = |block: &&Span| block.file == span.file && (block.start..block.end).contains(&span.start);
+            left_out.iter().any(|block| inside(&block)) || !left_out.iter().any(|block| sources.text(*block).contains(sources.text(span)))
+        }),
+        code => left_out.is_empty() || !ABSENCES.contains(&code),
     });
 }
 
@@ -117,7 +126,7 @@ fn decode_all<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> (Vec<B
         .map(|(id, file)| {
             let mut found = Diagnostics::default();
             let document = syntax::parse(&file.text, id, &mut found).ok_or(id);
-            let blocks = document.map(|document| decode::nodes(document.nodes, "file", &[schema::TOP], file.layer, &mut found));
+            let blocks = document.map(|document| decode::nodes(document.nodes, "file", &[schema::TOP], file, &mut found));
             (blocks, found)
         })
         .collect();

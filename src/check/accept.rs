@@ -21,7 +21,7 @@ codes::define! {
 /// Takes accepted findings out of `diagnostics` and returns them.
 pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {
     let mut accepted = Vec::new();
-    for entry in &model.accepts {
+    for entry in model.accepts.iter().filter(|entry| !entry.code.is_empty()) {
         let Some(code) = codes::find(&entry.code) else {
             let names = codes::all().map(|code| code.name);
             let help = suggest(&entry.code, names, || "`labwright explain` lists the codes".to_owned());
@@ -38,7 +38,7 @@ pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {
         let matches = |found: &Diagnostic| found.code.name == code.name && (entry.on.is_none() || entry.on == found.subject);
         let mut subjects: Vec<String> =
             diagnostics.iter().filter(|found| matches(found)).map(|found| found.subject.clone().unwrap_or_default()).collect();
-        if subjects.is_empty() {
+        if subjects.is_empty() && !entry.reason.is_empty() {
             let on = entry.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
             diagnostics
                 .push(Diagnostic::new(&UNUSED, entry.span, format!("nothing raises `{}`{on}", code.name)).help("remove the `accept`"));

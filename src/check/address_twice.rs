@@ -32,7 +32,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         .machines
         .iter()
         .flat_map(|machine| machine.addresses.iter().map(|address| (address.address, machine.name.as_str(), address.span)));
-    for (address, name, span) in routers.chain(machines) {
+    let mut given: Vec<_> = routers.chain(machines).collect();
+    given.sort_by_key(|(.., span)| *span);
+    for (address, name, span) in given {
         if let Some((first, first_span)) = taken.insert(address, (name, span)) {
             taken.insert(address, (first, first_span));
             diagnostics.push(

@@ -2,22 +2,23 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
-use crate::model::{Machine, Pool, Size};
+use crate::model::{Guest, Machine, MachineId, Pool, Size};
 use crate::plan::Plan;
 use crate::plan::capacity::{counted, pool_size};
 
-/// Finds disks whose pools, and pools whose datasets, are promised more than there is.
+/// Finds disks whose pools and guests, and pools whose datasets, are promised more than there is.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = Code {
     name: "disk-overcommit",
     severity: Severity::Warning,
-    summary: "pools or datasets are promised more space than there is",
+    summary: "pools, datasets or guests are promised more space than there is",
     explain: "Quotas that add up to more than the pool are a promise that can't be kept: the first dataset to grow takes the space of the others. A pool that is larger than its disk can't be made at all.\n\n```kdl\npool tank disk=hdd size=\"450GiB\" {\n    dataset media quota=\"400GiB\"\n    dataset photos quota=\"100GiB\"\n}\n```\n\nLower a quota. (Sizes in GB are decimal: a 500 GB disk holds 465 GiB.)",
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    for machine in &plan.model.machines {
+    for (id, machine) in plan.model.machines() {
+        guests(machine, &plan.model.guests(id), diagnostics);
         for pool in &machine.pools {
             quotas(machine, pool, diagnostics);
         }
@@ -43,6 +44,37 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             diagnostics.push(diagnostic.help("make a pool smaller, or put it on another disk"));
         }
     }
+}
+
+/// Compares the disks of guests with what pools leave of the host's disks. Where they leave nothing, guests lie on a disk that the lab
+/// does not name.
+fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics: &mut Diagnostics) {
+    let total: u64 = host.disks.iter().map(|disk| disk.size.0).fold(0, u64::saturating_add);
+    // A pool without a size has the whole of its disks.
+    let taken = |index: usize, size: u64| {
+        let on = || host.pools.iter().filter(|pool| pool.disks.iter().any(|disk| *disk as usize == index));
+        let sizes = on().map(|pool| pool.size.map_or(size, |part| part.0));
+        sizes.fold(0, u64::saturating_add).min(size)
+    };
+    let pools: u64 = host.disks.iter().enumerate().map(|(index, disk)| taken(index, disk.size.0)).fold(0, u64::saturating_add);
+    // A disk on a storage that is called as a pool is in that pool already.
+    let outside = |guest: &Guest| {
+        let on_pool = |storage: &str| host.pools.iter().any(|pool| pool.name == storage);
+        let disks = guest.disks.iter().filter(|disk| !on_pool(disk.storage.as_deref().unwrap_or(&guest.storage)));
+        disks.map(|disk| disk.size.0).fold(0, u64::saturating_add)
+    };
+    let promised: u64 = guests.iter().map(|(.., guest)| outside(guest)).fold(0, u64::saturating_add);
+    let left = Size(total.saturating_sub(pools));
+    if left.0 == 0 || promised <= left.0 {
+        return;
+    }
+    let beside = if pools == 0 { "" } else { " that pools leave" };
+    let message = format!("the disks of the guests of `{}` take {}, out of {}{beside}", host.name, Size(promised), left.rounded());
+    let mut diagnostic = Diagnostic::new(&CODE, host.span, message).on(host.name.clone());
+    for (_, machine, guest) in guests.iter().filter(|(.., guest)| outside(guest) > 0) {
+        diagnostic = diagnostic.label(machine.span, format!("`{}` takes {}", machine.name, Size(outside(guest))));
+    }
+    diagnostics.push(diagnostic.help("make one smaller, or name the disk that they lie on"));
 }
 
 fn gibibytes(size: Size) -> String {

@@ -18,8 +18,9 @@ static CODE: Code = Code {
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
-    for machine in &plan.model.machines {
-        let Some(guest) = &machine.guest else { continue };
+    let mut guests: Vec<_> = plan.model.machines.iter().filter_map(|machine| Some((machine, machine.guest.as_ref()?))).collect();
+    guests.sort_by_key(|(_, guest)| guest.span);
+    for (machine, guest) in guests {
         if let Some((first, span)) = taken.get(&(guest.host, guest.id)) {
             diagnostics.push(
                 Diagnostic::new(&CODE, guest.span, format!("{} is the id of `{first}` already", guest.id))

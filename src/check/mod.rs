@@ -11,12 +11,15 @@ mod alert_expression_broken;
 mod backup_repository_too_small;
 mod backup_same_disk;
 mod container_name_twice;
+mod cores_overcommit;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
 mod database_shared;
 mod database_without_dump;
+mod device_twice;
 mod disk_overcommit;
+mod families_disjoint;
 mod guest_id_twice;
 mod host_port_twice;
 mod images_disagree;
@@ -25,6 +28,7 @@ mod memory_overcommit;
 mod mount_twice;
 mod name_too_long;
 mod networks_overlap;
+mod pool_impossible;
 mod route_twice;
 mod scrape_without_exporter;
 mod share_transport_unsupported;
@@ -58,12 +62,15 @@ pub static RULES: &[&Rule] = &[
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
     &container_name_twice::RULE,
+    &cores_overcommit::RULE,
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
     &database_without_dump::RULE,
     &database_shared::RULE,
+    &device_twice::RULE,
     &disk_overcommit::RULE,
+    &families_disjoint::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,
     &images_disagree::RULE,
@@ -72,6 +79,7 @@ pub static RULES: &[&Rule] = &[
     &mount_twice::RULE,
     &name_too_long::RULE,
     &networks_overlap::RULE,
+    &pool_impossible::RULE,
     &route_twice::RULE,
     &scrape_without_exporter::RULE,
     &share_transport_unsupported::RULE,

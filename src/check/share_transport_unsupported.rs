@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
-use crate::model::{MachineKind, ShareSource, ShareTransport};
+use crate::model::{Machine, MachineKind, ShareSource, ShareTransport};
 use crate::plan::Plan;
 
 /// Finds shares whose transport the host or guest does not have.
@@ -12,12 +12,14 @@ static CODE: Code = Code {
     name: "share-transport-unsupported",
     severity: Severity::Error,
     summary: "a share's transport does not exist between these machines",
-    explain: "`virtiofs` passes a folder of the Proxmox host into one of its VMs, since Proxmox VE 8.4; `mount-point` into one of its LXCs. Between other machines the network carries it: `nfs`, from an `export` or a dataset.",
+    explain: "`virtiofs` passes a folder of the Proxmox host into one of its VMs, since Proxmox VE 8.4; `mount-point` into one of its LXCs. Between other machines the network carries it: `nfs`, from an `export` or a dataset, but not into an LXC, whose kernel is the host's: an unprivileged one may not mount it.",
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
-    for machine in &model.machines {
+    // A guest whose host or id is at fault has none here.
+    let known = |machine: &&Machine| machine.guest.is_some() || !matches!(machine.kind, MachineKind::Vm | MachineKind::Lxc);
+    for machine in model.machines.iter().filter(known) {
         for share in &machine.shares {
             let own_host = match (&share.source, &machine.guest) {
                 (ShareSource::Dataset(dataset), Some(guest)) => (dataset.machine == guest.host).then(|| &model[guest.host]),
@@ -30,6 +32,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     .filter(|version| is_older(version, (8, 4)))
                     .map(|version| format!("Proxmox VE {version} has no virtiofs; 8.4 does")),
                 (ShareTransport::Virtiofs, ..) => Some("virtiofs passes a folder of the Proxmox host into one of its own VMs".to_owned()),
+                (ShareTransport::Nfs, MachineKind::Lxc, _) if machine.guest.as_ref().is_some_and(|guest| guest.unprivileged) => {
+                    Some("an unprivileged LXC can't mount NFS".to_owned())
+                }
                 (ShareTransport::MountPoint, MachineKind::Lxc, Some(_)) | (ShareTransport::Nfs | ShareTransport::Local, ..) => None,
                 (ShareTransport::MountPoint, ..) => {
                     Some("a mount point passes a folder of the Proxmox host into one of its own LXCs".to_owned())
@@ -38,8 +43,12 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             if let Some(fault) = fault {
                 diagnostics.push(
                     Diagnostic::new(&CODE, share.span, fault)
-                        .label(machine.span, format!("`{}` is a {}", machine.name, machine.kind.name()))
-                        .help("write `via=nfs`, or choose the transport that the machine's kind has")
+                        .label(machine.span, format!("`{}` is of the kind {}", machine.name, machine.kind.name()))
+                        .help(match (machine.kind, own_host.is_some()) {
+                            (MachineKind::Lxc, true) => "write `via=mount-point`",
+                            (MachineKind::Lxc, false) => "use a dataset of its own host by `via=mount-point`, or a VM",
+                            _ => "write `via=nfs`, or choose the transport that the machine's kind has",
+                        })
                         .on(machine.name.clone()),
                 );
             }

@@ -5,25 +5,26 @@ use std::fmt::Write as _;
 
 use super::codes;
 use super::schema::{Child, Field, NodeSchema, OPTION_VALUE, Occurs, TOP};
-use super::types::Type;
+use super::types::{Type, is_name};
 use super::{Block, Priority, Property, Rank, Value};
-use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::source::{Layer, Spanned};
+use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
+use crate::source::{Layer, SourceFile, Spanned};
 use crate::syntax::{Entry, Node, Scalar};
 
-/// Decodes nodes that may be any of `children`.
+/// Decodes nodes of `file` that may be any of `children`.
 pub fn nodes<'s>(
     nodes: Vec<Node<'s>>,
     parent: &str,
     children: &[&'static [Child]],
-    layer: Layer,
+    file: &SourceFile,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Block<'s>> {
-    let mut decoder = Decoder { layer, diagnostics };
+    let mut decoder = Decoder { text: &file.text, layer: file.layer, diagnostics };
     decoder.children(nodes, parent, children, false, Priority::Normal)
 }
 
 struct Decoder<'d> {
+    text: &'d str,
     layer: Layer,
     diagnostics: &'d mut Diagnostics,
 }
@@ -42,13 +43,13 @@ impl Decoder<'_> {
             let known = children.iter().flat_map(|group| group.iter()).find(|child| child.node.name == node.name.value);
             let Some(child) = known else {
                 if options {
-                    blocks.extend(self.node(node, &OPTION_VALUE, priority));
+                    blocks.push(self.node(node, &OPTION_VALUE, priority));
                 } else {
                     self.unknown_node(&node, parent, children);
                 }
                 continue;
             };
-            let Some(block) = self.node(node, child.node, priority) else { continue };
+            let block = self.node(node, child.node, priority);
             let twin = blocks.iter().find(|other| other.is_twin(&block, child.occurs));
             if let Some(twin) = twin.filter(|_| parent != "file" || child.occurs == Occurs::Once) {
                 let what =
@@ -77,7 +78,7 @@ impl Decoder<'_> {
         self.diagnostics.push(diagnostic.help(help));
     }
 
-    fn node<'s>(&mut self, node: Node<'s>, schema: &'static NodeSchema, inherited: Priority) -> Option<Block<'s>> {
+    fn node<'s>(&mut self, node: Node<'s>, schema: &'static NodeSchema, inherited: Priority) -> Block<'s> {
         let priority = self.priority(&node, inherited);
         let rank = Rank { priority, own: true, layer: self.layer };
         let option = std::ptr::eq(schema, &raw const OPTION_VALUE);
@@ -88,7 +89,7 @@ impl Decoder<'_> {
                     .help("text with braces or `$` in it is written in quotes"),
             );
         }
-        let arguments = self.arguments(&node, schema)?;
+        let arguments = self.arguments(&node, schema);
         // What `extend KIND NAME` may hold is what that kind may hold.
         let kind = arguments.first().and_then(|argument| argument.text()).unwrap_or_default();
         let body = if schema.name == "extend" {
@@ -107,8 +108,7 @@ impl Decoder<'_> {
         } else {
             self.children(node.children, &title, body.children, body.options, priority)
         };
-        let block = Block { schema, name, arguments, properties, children, rank, span: node.span };
-        Some(block)
+        Block { schema, name, arguments, properties, children, rank, span: node.span }
     }
 
     fn priority(&mut self, node: &Node<'_>, inherited: Priority) -> Priority {
@@ -116,7 +116,8 @@ impl Decoder<'_> {
         match annotation.value.as_ref() {
             "default" => Priority::Default,
             "force" => {
-                if !node.properties.iter().any(|property| property.name.value == "reason") {
+                let given = |entry: &Scalar<'_>| !matches!(entry, Scalar::Text(text) if text.trim().is_empty());
+                if !node.properties.iter().any(|property| property.name.value == "reason" && given(&property.entry.value.value)) {
                     self.diagnostics.push(
                         Diagnostic::new(&codes::FORCE_WITHOUT_REASON, annotation.span, format!("`(force){}` gives no reason", node.name))
                             .help("add `reason=\"…\"`"),
@@ -129,26 +130,30 @@ impl Decoder<'_> {
                     Diagnostic::new(&codes::WRONG_ANNOTATION, annotation.span, format!("`({other})` is no priority"))
                         .help("a node may carry `(default)` or `(force)`"),
                 );
-                inherited
+                // Whichever was meant: of two values that disagree nothing is said besides.
+                Priority::Force
             }
         }
     }
 
-    fn arguments<'s>(&mut self, node: &Node<'s>, schema: &'static NodeSchema) -> Option<Vec<Spanned<Value<'s>>>> {
+    /// Reads the arguments; one that is missing is told, and stands there as faulty.
+    fn arguments<'s>(&mut self, node: &Node<'s>, schema: &'static NodeSchema) -> Vec<Spanned<Value<'s>>> {
         let mut values = Vec::with_capacity(node.arguments.len());
-        let mut complete = true;
         for (index, field) in schema.arguments.iter().enumerate() {
             let Some(entry) = node.arguments.get(index) else {
                 if field.required {
-                    self.missing(node, field);
-                    complete = false;
+                    self.missing(node, schema, field, &mut values);
+                    let absent = || Spanned::new(Value::Faulty(Cow::Borrowed("")), node.name.span);
+                    values.resize_with(schema.arguments.len(), absent);
                 }
                 break;
             };
-            match self.value(entry, field, schema.dynamic, &node.name) {
-                Some(value) => values.push(value),
-                None => complete = false,
-            }
+            let what = if schema.arguments.len() == 1 && field.name != "name" {
+                format!("`{}`", node.name)
+            } else {
+                format!("the {} of `{}`", field.name, node.name)
+            };
+            values.push(self.value(entry, field, schema.dynamic, &what));
         }
         let further = node.arguments.get(schema.arguments.len()..).unwrap_or_default();
         match &schema.rest {
@@ -159,18 +164,16 @@ impl Decoder<'_> {
                     && node.properties.is_empty()
                     && node.children.is_empty()
                 {
-                    self.missing(node, field);
-                    complete = false;
+                    self.missing(node, schema, field, &mut values);
                 }
                 for entry in further {
-                    match self.value(entry, field, schema.dynamic, &node.name) {
-                        Some(value) => values.push(value),
-                        None => complete = false,
-                    }
+                    values.push(self.value(entry, field, schema.dynamic, &format!("the {} of `{}`", field.name, node.name)));
                 }
             }
             None => {
-                if let Some(entry) = further.first() {
+                // A list torn by a blank behind a comma, and a value that is at fault already, are told where they stand.
+                let torn = node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
+                if let Some(entry) = further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty)) {
                     let mut help = String::from("remove it");
                     if let Some(property) = schema.properties.first() {
                         let _ = write!(help, ", or name it: `{}=…`", property.name);
@@ -186,17 +189,26 @@ impl Decoder<'_> {
                 }
             }
         }
-        complete.then_some(values)
+        values
     }
 
-    fn missing(&mut self, node: &Node<'_>, field: &Field) {
-        self.diagnostics.push(
-            Diagnostic::new(&codes::MISSING_VALUE, node.span, format!("`{}` lacks its {}", node.name, field.name)).help(format!(
-                "write {} after `{}`",
-                field.ty.describe(),
-                node.name
-            )),
-        );
+    fn missing(&mut self, node: &Node<'_>, schema: &NodeSchema, field: &Field, values: &mut [Spanned<Value<'_>>]) {
+        // `address "192.168.1.10"` has an address, and lacks what stands before it.
+        let last = match node.arguments.last().map(|entry| &entry.value.value) {
+            Some(value @ Scalar::Text(text)) if matches!(field.ty, Type::Address) && field.ty.read(value).is_some() => Some(text),
+            _ => None,
+        };
+        let (lacks, help) = match (last, schema.arguments.first()) {
+            (Some(text), Some(first)) => {
+                for value in values {
+                    value.value = Value::Faulty(Cow::Borrowed(""));
+                }
+                (first, format!("write {} before it: `{} NAME \"{text}\"`", first.ty.describe(), node.name))
+            }
+            _ => (field, format!("write {} after `{}`", field.ty.describe(), node.name)),
+        };
+        self.diagnostics
+            .push(Diagnostic::new(&codes::MISSING_VALUE, node.span, format!("`{}` lacks its {}", node.name, lacks.name)).help(help));
     }
 
     fn properties<'s>(&mut self, node: &Node<'s>, schema: &'static NodeSchema, rank: Rank) -> Vec<Property<'s>> {
@@ -233,26 +245,28 @@ impl Decoder<'_> {
                     continue;
                 }
             };
-            if let Some(value) = self.value(&entry.entry, field, schema.dynamic, &node.name) {
-                properties.push(Property { name, value, rank });
-            }
+            let what = format!("`{name}` of `{}`", node.name);
+            let value = self.value(&entry.entry, field, schema.dynamic, &what);
+            properties.push(Property { name, value, rank });
         }
         properties.sort_by(|a, b| a.name.cmp(&b.name));
         properties
     }
 
-    fn value<'s>(&mut self, entry: &Entry<'s>, field: &Field, dynamic: bool, node: &str) -> Option<Spanned<Value<'s>>> {
+    /// Reads a value; one that is not of the field's type is told, and kept as faulty.
+    fn value<'s>(&mut self, entry: &Entry<'s>, field: &Field, dynamic: bool, what: &str) -> Spanned<Value<'s>> {
         let span = entry.value.span;
+        let scalar = &entry.value.value;
         if let Some(annotation) = &entry.annotation {
             let text = |value: &Scalar<'s>| if let Scalar::Text(text) = value { Some(text.clone()) } else { None };
             let special = match annotation.value.as_ref() {
-                "ref" if dynamic => text(&entry.value.value).map(Value::Reference),
-                "f" if dynamic => text(&entry.value.value).map(Value::Format),
-                "expr" if dynamic => text(&entry.value.value).map(Value::Expression),
+                "ref" if dynamic => text(scalar).map(Value::Reference),
+                "f" if dynamic => text(scalar).map(Value::Format),
+                "expr" if dynamic => text(scalar).map(Value::Expression),
                 _ => None,
             };
             if let Some(value) = special {
-                return Some(Spanned::new(value, span));
+                return Spanned::new(value, span);
             }
             let fits = field.ty.annotation() == Some(annotation.value.as_ref())
                 || (field.ty == Type::Any
@@ -264,45 +278,67 @@ impl Decoder<'_> {
                     Diagnostic::new(&codes::WRONG_ANNOTATION, annotation.span, format!("`({})` does not belong here", annotation.value))
                         .help(format!("{allowed}the value is {}", field.ty.describe())),
                 );
-                return None;
+                return faulty(scalar, span);
             }
         }
-        if field.list
-            && let Scalar::Text(text) = &entry.value.value
-        {
-            return self.list(text, span, field, node);
-        }
-        if let Some(value) = field.ty.read(&entry.value.value) {
-            return Some(Spanned::new(value, span));
-        }
-        self.wrong(field, node, &entry.value.value, span);
-        None
+        let read = match scalar {
+            Scalar::Text(text) if field.list => Self::list(text, span, field.ty),
+            // A required text says why, or what to ask: nothing is no answer.
+            Scalar::Text(text) if field.required && field.ty == Type::Text && text.trim().is_empty() && field.name != "word" => None,
+            scalar => field.ty.read(scalar).map(|value| Spanned::new(value, span)),
+        };
+        read.unwrap_or_else(|| {
+            self.wrong(field, what, scalar, span);
+            faulty(scalar, span)
+        })
     }
 
-    fn list<'s>(&mut self, text: &Cow<'s, str>, span: crate::source::Span, field: &Field, node: &str) -> Option<Spanned<Value<'s>>> {
+    fn list<'s>(text: &Cow<'s, str>, span: crate::source::Span, ty: Type) -> Option<Spanned<Value<'s>>> {
         let parts: Vec<Cow<'s, str>> = match text {
             Cow::Borrowed(text) => text.split(',').map(|part| Cow::Borrowed(part.trim())).collect(),
             Cow::Owned(text) => text.split(',').map(|part| Cow::Owned(part.trim().to_owned())).collect(),
         };
-        let mut items = Vec::with_capacity(parts.len());
-        for part in parts {
-            if let Some(value) = field.ty.read_text(part.clone()) {
-                items.push(Spanned::new(value, span));
-            } else {
-                self.wrong(field, node, &Scalar::Text(part), span);
-                return None;
-            }
-        }
-        Some(Spanned::new(Value::List(items), span))
+        let items: Option<Vec<_>> = parts.into_iter().map(|part| Some(Spanned::new(ty.read_text(part)?, span))).collect();
+        Some(Spanned::new(Value::List(items?), span))
     }
 
-    fn wrong(&mut self, field: &Field, node: &str, scalar: &Scalar<'_>, span: crate::source::Span) {
-        self.diagnostics.push(
-            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{} of `{node}` can't be {}", field.name, describe(scalar)))
-                .caption(format!("not {}", article(field.ty)))
-                .help(advice(field.ty, scalar)),
-        );
+    fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: crate::source::Span) {
+        let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let finding = if field.list && ends_with_comma(scalar) {
+            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma"))
+                .help("a list is one value: write `to=lan,tunnel`, without blanks behind the commas")
+        } else {
+            // Of a list, the item that is wrong.
+            let item = match scalar {
+                Scalar::Text(text) if field.list => text
+                    .split(',')
+                    .map(str::trim)
+                    .find(|part| field.ty.read_text(Cow::Borrowed(part)).is_none())
+                    .map(|part| Scalar::Text(part.into())),
+                _ => None,
+            };
+            let scalar = item.as_ref().unwrap_or(scalar);
+            match scalar {
+                Scalar::Text(text) if text.trim().is_empty() => {
+                    let help = if field.ty == Type::Text { field.doc.to_owned() } else { advice(field.ty, scalar, written) };
+                    Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} can't be empty")).help(help)
+                }
+                scalar => Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} can't be {}", describe(scalar)))
+                    .caption(format!("not {}", article(field.ty)))
+                    .help(advice(field.ty, scalar, written)),
+            }
+        };
+        self.diagnostics.push(finding);
     }
+}
+
+/// Keeps what is no value of its field as it was written.
+fn faulty<'s>(scalar: &Scalar<'s>, span: crate::source::Span) -> Spanned<Value<'s>> {
+    Spanned::new(Value::Faulty(if let Scalar::Text(text) = scalar { text.clone() } else { Cow::Borrowed("") }), span)
+}
+
+fn ends_with_comma(scalar: &Scalar<'_>) -> bool {
+    matches!(scalar, Scalar::Text(text) if text.ends_with(','))
 }
 
 /// Stands for properties of option values, whose types only the module knows.
@@ -356,27 +392,84 @@ pub fn describe(scalar: &Scalar<'_>) -> String {
     }
 }
 
-/// Says what to write instead of a scalar.
-pub fn advice(ty: Type, scalar: &Scalar<'_>) -> String {
-    match (ty, scalar) {
-        (Type::Bool, Scalar::Text(text)) if text == "true" || text == "false" => format!("write `#{text}`"),
-        (Type::Integer | Type::Port | Type::Number, Scalar::Text(text)) if text.parse::<f64>().is_ok() => {
-            format!("write {text} without quotes")
+/// Says what to write instead of a scalar, which stands in its file as `written`.
+pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
+    let instead = match scalar {
+        Scalar::Text(text) => instead_of_text(ty, text),
+        Scalar::Integer(number) => match ty {
+            Type::Size => Some(format!("say the unit: `\"{number}GiB\"`")),
+            Type::Duration => Some(format!("say the unit: `\"{number}d\"`")),
+            Type::Mode => Some("put it in quotes: KDL reads `0755` as the number 755".to_owned()),
+            Type::Bool if (0..=1).contains(number) => Some(format!("write `#{}`", *number == 1)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let number = matches!(scalar, Scalar::Integer(_) | Scalar::Float(_));
+    let text = matches!(ty, Type::Text | Type::Version | Type::Host | Type::Image | Type::Owner);
+    instead.unwrap_or_else(|| {
+        if number && text && !written.is_empty() {
+            format!("put it in quotes: `\"{written}\"`; KDL reads a bare number as a number, so `1.10` becomes 1.1")
+        } else {
+            format!("write {}", ty.describe())
         }
-        (Type::Text | Type::Host | Type::Image | Type::Name | Type::Owner, Scalar::Integer(_) | Scalar::Float(_)) => {
-            "put it in quotes: KDL reads a bare number as a number, so `1.10` becomes 1.1".to_owned()
+    })
+}
+
+fn instead_of_text(ty: Type, text: &str) -> Option<String> {
+    let mean = |near: &str| format!("did you mean `{near}`?");
+    match ty {
+        Type::Bool => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" => Some("write `#true`".to_owned()),
+            "false" | "no" | "off" => Some("write `#false`".to_owned()),
+            _ => None,
+        },
+        Type::Integer | Type::Between(..) | Type::Port | Type::Number => {
+            text.parse::<f64>().is_ok().then(|| format!("write {text} without quotes"))
         }
-        (Type::Mode, Scalar::Integer(_)) => "put it in quotes: KDL reads `0755` as the number 755".to_owned(),
-        (Type::Size, Scalar::Integer(number)) => format!("say the unit: `\"{number}GiB\"`"),
-        (Type::Duration, Scalar::Integer(number)) => format!("say the unit: `\"{number}d\"`"),
-        (Type::Enum(words), Scalar::Text(text)) => suggest(text, words.iter().copied(), || format!("write {}", ty.describe())),
-        (Type::Cidr, Scalar::Text(text)) if text.parse::<std::net::IpAddr>().is_ok() => {
-            format!("add the prefix length: `\"{text}/24\"`")
+        Type::Name => {
+            let mut name: String = text.trim().to_lowercase().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+            while name.contains("--") {
+                name = name.replace("--", "-");
+            }
+            let name = name.trim_matches('-');
+            is_name(name).then(|| format!("write `{name}`: a name has lower-case letters, digits and hyphens"))
         }
-        (Type::Path, Scalar::Text(text)) if !text.starts_with('/') => "paths are absolute: they begin with `/`".to_owned(),
-        (Type::Host, Scalar::Text(text)) if text.chars().any(char::is_uppercase) => {
-            format!("write it in lower case: `{}`", text.to_lowercase())
+        Type::Enum(words) => nearest(text, words.iter().copied()).map(mean),
+        Type::Timezone => nearest(text, super::types::timezones()).map(mean).or_else(|| {
+            let place = text.rsplit('/').next()?;
+            super::types::timezones().find(|zone| zone.rsplit('/').next().is_some_and(|known| known.eq_ignore_ascii_case(place))).map(mean)
+        }),
+        Type::Size => {
+            let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit() && character != '.')?);
+            let unit = unit.trim().to_uppercase();
+            let binary = if unit.ends_with("IB") || !unit.ends_with('B') || unit.len() == 1 { "iB" } else { "B" };
+            let letter = unit.chars().next().filter(|letter| "KMGT".contains(*letter))?;
+            let letter = if letter == 'K' && binary == "B" { 'k' } else { letter };
+            let size = format!("{number}{letter}{binary}");
+            crate::model::Size::parse(&size).filter(|size| size.0 > 0).map(|_| format!("write `\"{size}\"`"))
         }
-        _ => format!("write {}", ty.describe()),
+        Type::Duration => {
+            let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+            let unit = unit.trim().chars().next()?;
+            let time = format!("{number}{unit}");
+            crate::model::Duration::parse(&time).map(|_| format!("write `\"{time}\"`"))
+        }
+        Type::Cron if text.starts_with('@') => Some("write the five fields: `\"0 3 * * *\"` is every day at three".to_owned()),
+        Type::Cidr => text.parse::<std::net::IpAddr>().ok().map(|address| {
+            let length = if address.is_ipv4() { 24 } else { 64 };
+            format!("add the prefix length: `\"{text}/{length}\"`")
+        }),
+        Type::Address => {
+            let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
+            Some(format!("write `\"{address}\"`: the prefix length is the network's"))
+        }
+        Type::Path => (!text.starts_with('/') && !text.is_empty()).then(|| "paths are absolute: they begin with `/`".to_owned()),
+        Type::Host => {
+            let bare = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next().unwrap_or_default().to_lowercase();
+            let valid = Type::Host.read_text(Cow::Borrowed(&bare)).is_some() && bare.contains('.');
+            valid.then(|| format!("write `\"{bare}\"`"))
+        }
+        _ => None,
     }
 }

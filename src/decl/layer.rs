@@ -83,6 +83,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     }
     let mut accepts = take("accept");
     let mut removed = take("removed");
+    let stated = removed.len();
     let moved = take("moved");
 
     let selected = selected_profiles(lab.as_ref(), &profiles, diagnostics);
@@ -122,8 +123,9 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     for extend in extends {
         apply_extend(extend, &mut lists, lab.as_mut(), diagnostics);
     }
-    apply_profiles(&profiles, &selected, &mut lists.machines, diagnostics);
-    withdraw(&removed, &mut lists);
+    let tags = tags(lists.machines.iter().chain(profiles.iter().flat_map(|profile| &profile.children)));
+    apply_profiles(&profiles, &selected, &tags, &mut lists.machines, diagnostics);
+    withdraw(&removed[stated..], &mut lists);
 
     let lab = Lab {
         lab: lab?,
@@ -168,7 +170,7 @@ fn unique<'s>(kind: &str, mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnost
     let mut list: Vec<Block<'s>> = Vec::with_capacity(blocks.len());
     for block in blocks {
         match list.last() {
-            Some(first) if first.key() == block.key() => diagnostics.push(
+            Some(first) if first.key() == block.key() && !block.key().is_empty() => diagnostics.push(
                 Diagnostic::new(&codes::DUPLICATE_NAME, block.key_span(), format!("there is a {kind} `{}` already", block.key()))
                     .caption("declared again here")
                     .label(first.key_span(), "first declared here")
@@ -215,7 +217,7 @@ fn selected_profiles(lab: Option<&Block<'_>>, profiles: &[Block<'_>], diagnostic
 
 fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut Block<'s>>, diagnostics: &mut Diagnostics) {
     let kind = extend.key().to_owned();
-    let Some(name) = extend.argument(1).cloned() else { return };
+    let Some(name) = extend.argument(1).cloned().filter(|name| !name.is_faulty() && !extend.arguments[0].is_faulty()) else { return };
     let text = name.text().unwrap_or_default().to_owned();
     let list: &mut [Block<'s>] = match kind.as_str() {
         "lab" => lab.map_or(&mut [], std::slice::from_mut),
@@ -228,7 +230,9 @@ fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut B
     // Lists are sorted by name; a lab has one `lab`.
     let found = list.binary_search_by(|block| block.key().cmp(text.as_str())).ok().filter(|index| list[*index].schema.name == kind);
     let Some(target) = found.and_then(|index| list.get_mut(index)) else {
-        let help = suggest(&text, list.iter().map(Block::key), || format!("declare it: `{kind} {text} … {{ … }}`"));
+        let other = list.iter().find(|block| block.key() == text).map(|block| format!("write `extend {} {text}`", block.schema.name));
+        let of_kind = list.iter().filter(|block| block.schema.name == kind).map(Block::key);
+        let help = other.unwrap_or_else(|| suggest(&text, of_kind, || format!("declare it: `{kind} {text} … {{ … }}`")));
         let message = format!("there is no {kind} `{text}` to extend");
         diagnostics.push(Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, message).help(help));
         return;
@@ -238,17 +242,35 @@ fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut B
     merge(target, body, diagnostics);
 }
 
-fn apply_profiles<'s>(profiles: &[Block<'s>], selected: &BTreeSet<String>, machines: &mut [Block<'s>], diagnostics: &mut Diagnostics) {
+/// Lists the tags that any of `blocks` gives, a profile's own `tags` and machines of variants that are not selected among them.
+fn tags<'b>(blocks: impl Iterator<Item = &'b Block<'b>>) -> BTreeSet<String> {
+    let given = |block: &'b Block<'b>| if block.schema.name == "tags" { Some(block) } else { block.child("tags") };
+    blocks.filter_map(given).flat_map(|tags| &tags.arguments).filter_map(Spanned::string).collect()
+}
+
+fn apply_profiles<'s>(
+    profiles: &[Block<'s>],
+    selected: &BTreeSet<String>,
+    tags: &BTreeSet<String>,
+    machines: &mut [Block<'s>],
+    diagnostics: &mut Diagnostics,
+) {
     for profile in profiles {
         let names = |property: &str| profile.property(property).map(|value| value.items().to_vec()).unwrap_or_default();
         let (on, tagged) = (names("on"), names("tagged"));
         for name in &on {
             let text = name.text().unwrap_or_default();
-            if !machines.iter().any(|machine| machine.key() == text) {
+            if !name.is_faulty() && !machines.iter().any(|machine| machine.key() == text) {
                 let help = suggest(text, machines.iter().map(Block::key), || "name a host, vm or lxc".to_owned());
                 let message = format!("there is no machine `{text}`");
                 diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help));
             }
+        }
+        for tag in &tagged {
+            let Some(text) = tag.text().filter(|text| !tags.contains(*text)) else { continue };
+            let help = suggest(text, tags.iter().map(String::as_str), || format!("write `tags {text}` in a machine"));
+            let message = format!("no machine has the tag `{text}`");
+            diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, tag.span, message).help(help));
         }
         let settings: Vec<&Block<'s>> = profile
             .children
@@ -283,7 +305,7 @@ fn apply_profiles<'s>(profiles: &[Block<'s>], selected: &BTreeSet<String>, machi
 }
 
 fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
-    // A selected variant takes an entity away with `removed` inside its profile; at the top of a file nothing of that name is left to take.
+    // A selected variant takes an entity away with `removed` inside its profile.
     for block in removed {
         let name = block.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned();
         match block.key() {
@@ -302,7 +324,7 @@ fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnosti
             base.rank = other.rank;
             base.span = other.span;
         } else if other.rank == base.rank {
-            conflict(&title(base), other.span, base.span, diagnostics);
+            conflict(&format!("`{}`", title(base)), other.span, base.span, diagnostics);
         }
     }
     for property in other.properties {
@@ -342,6 +364,8 @@ fn same_values(a: &[Spanned<Value<'_>>], b: &[Spanned<Value<'_>>]) -> bool {
 fn same(a: &Spanned<Value<'_>>, b: &Spanned<Value<'_>>) -> bool {
     match (&a.value, &b.value) {
         (Value::List(a), Value::List(b)) => same_values(a, b),
+        // Of a value that is none, nothing more is said.
+        (Value::Faulty(_), _) | (_, Value::Faulty(_)) => true,
         (a, b) => a == b,
     }
 }

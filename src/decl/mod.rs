@@ -49,6 +49,9 @@ pub enum Value<'s> {
     Expression(Cow<'s, str>),
     /// Nothing, written as `#null`.
     Null,
+    /// What stands where a value of another type should: it has been told, and nothing more is to be said of it. Kept as it was
+    /// written, so that an entity whose name is at fault is still found by it.
+    Faulty(Cow<'s, str>),
 }
 
 impl Value<'_> {
@@ -70,7 +73,7 @@ impl Value<'_> {
             Self::Address(address) => Data::Text(address.to_string()),
             Self::Cidr(cidr) => Data::Text(cidr.to_string()),
             Self::List(items) => Data::List(items.iter().map(|item| item.value.to_data()).collect()),
-            Self::Null => Data::None,
+            Self::Null | Self::Faulty(_) => Data::None,
         }
     }
 }
@@ -137,7 +140,7 @@ impl<'s> Block<'s> {
     /// Returns argument 0 as text: the name that tells keyed nodes apart, also where a module computes it.
     pub fn key(&self) -> &str {
         match self.arguments.first().map(|argument| &argument.value) {
-            Some(Value::Text(text) | Value::Reference(text) | Value::Format(text) | Value::Expression(text)) => text,
+            Some(Value::Text(text) | Value::Reference(text) | Value::Format(text) | Value::Expression(text) | Value::Faulty(text)) => text,
             _ => "",
         }
     }
@@ -152,7 +155,8 @@ impl<'s> Block<'s> {
         std::ptr::eq(self.schema, other.schema)
             && match occurs {
                 Occurs::Once => true,
-                Occurs::Keyed => self.key() == other.key(),
+                // Without a name, which has been told, each is another.
+                Occurs::Keyed => self.key() == other.key() && !self.key().is_empty(),
                 Occurs::Many => false,
             }
     }
@@ -179,6 +183,11 @@ impl<'s> Block<'s> {
 }
 
 impl<'s> Spanned<Value<'s>> {
+    /// Says whether the value has been told to be wrong.
+    pub const fn is_faulty(&self) -> bool {
+        matches!(self.value, Value::Faulty(_))
+    }
+
     /// Returns text.
     pub fn text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }

@@ -18,7 +18,7 @@ pub enum Type {
     Name,
     /// A version: letters, digits, `.`, `_` and `-`, no number longer than six digits.
     Version,
-    /// An IANA time zone.
+    /// An IANA time zone that every supported system knows.
     Timezone,
     /// A word without blanks: an interface, a storage, a PCI address.
     Word,
@@ -26,6 +26,8 @@ pub enum Type {
     Bool,
     /// A whole number.
     Integer,
+    /// A whole number from the first to the second.
+    Between(i64, i64),
     /// A number, with a fraction or without.
     Number,
     /// A port, 1 to 65535.
@@ -58,6 +60,8 @@ pub enum Type {
     Enum(&'static [&'static str]),
     /// The name of an entity of that kind.
     Entity(&'static str),
+    /// The name of a service's endpoint.
+    Endpoint,
     /// `(secret)name`.
     Secret,
     /// `(expr)"…"`.
@@ -77,6 +81,8 @@ impl Type {
             Self::Word => "a word without blanks: letters, digits and `._:/@+-`".into(),
             Self::Bool => "`#true` or `#false`".into(),
             Self::Integer => "a whole number".into(),
+            Self::Between(least, i64::MAX) => format!("a whole number, at least {least}"),
+            Self::Between(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number".into(),
             Self::Port => "a port from 1 to 65535".into(),
             Self::Size => "a size such as `(size)\"30GiB\"`".into(),
@@ -93,6 +99,7 @@ impl Type {
             Self::Owner => "a user or group, by name or number".into(),
             Self::Enum(words) => format!("one of {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
             Self::Entity(kind) => format!("the name of a {kind}"),
+            Self::Endpoint => "the name of an endpoint of the service's module, such as `web`".into(),
             Self::Secret => "a secret such as `(secret)admin-password`".into(),
             Self::Expression => "an expression such as `(expr)\"opt.x == 'y'\"`".into(),
             Self::Any => "a value".into(),
@@ -131,6 +138,10 @@ impl Type {
             }),
             (Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
             (Self::Integer | Self::Number, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Between(least, most), Scalar::Integer(number)) => {
+                let number = i64::try_from(*number).ok()?;
+                (least..=most).contains(&number).then_some(Value::Integer(number))
+            }
             (Self::Number, Scalar::Float(number)) => number.is_finite().then_some(Value::Float(*number)),
             (Self::Port, Scalar::Integer(number)) => (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?)),
             (Self::Owner, Scalar::Integer(number)) => (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into())),
@@ -145,12 +156,12 @@ impl Type {
         match self {
             Self::Text => keep(!text.contains('\0'), text),
             Self::Any | Self::Expression => Some(Value::Text(text)),
-            Self::Name => keep(is_name(&text), text),
+            Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),
             Self::Word => keep(is_word(&text), text),
             Self::Secret | Self::Entity(_) => keep(!text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control), text),
-            Self::Size => Size::parse(&text).map(Value::Size),
+            Self::Size => Size::parse(&text).filter(|size| size.0 > 0).map(Value::Size),
             Self::Duration => Duration::parse(&text).map(Value::Duration),
             Self::Cron => Cron::parse(&text).map(Value::Cron),
             Self::Address => text.parse::<IpAddr>().ok().map(Value::Address),
@@ -163,12 +174,13 @@ impl Type {
             Self::Mode => keep(text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)), text),
             Self::Owner => keep(is_owner(&text), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
-            Self::Integer | Self::Number | Self::Port | Self::Bool => None,
+            Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
         }
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Says whether text is a name as entities have.
+pub fn is_name(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.len() <= 40 && text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(valid) && !text.ends_with('-')
 }
@@ -183,9 +195,13 @@ fn is_version(text: &str) -> bool {
         && numbers.map(str::len).all(|length| length <= 6)
 }
 
+/// Lists the time zones of Debian 13, sorted by byte: the names of its `tzdata`, version 2025b.
+pub fn timezones() -> impl Iterator<Item = &'static str> {
+    include_str!("timezones.txt").lines()
+}
+
 fn is_timezone(text: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte));
-    text.len() <= 64 && text.starts_with(|first: char| first.is_ascii_uppercase()) && text.split('/').all(part)
+    timezones().any(|zone| zone == text)
 }
 
 fn is_word(text: &str) -> bool {

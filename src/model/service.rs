@@ -27,6 +27,8 @@ pub struct Service {
     pub options: BTreeMap<String, Data>,
     /// Where each option was given; options left at their default are not here.
     pub option_spans: BTreeMap<String, Vec<Span>>,
+    /// Whether options are missing or wrong, so that what the module makes of them is not all here.
+    pub incomplete: bool,
     /// What the language itself knows it as.
     pub roles: Vec<Role>,
     /// What it listens on.

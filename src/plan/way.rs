@@ -46,7 +46,10 @@ pub fn find(model: &Model, services: &[ServiceId], machine: MachineId, container
     let endpoint = model.endpoint(to);
     let target = model[to.service].machine;
     if target != machine {
-        return Some(Way { host: model[target].address()?.to_string(), port: endpoint.host_port });
+        // Its first address, or the first of a family that this machine has too.
+        let known = |v6: bool| model[machine].addresses.iter().any(|own| own.address.is_ipv6() == v6);
+        let shared = model[target].addresses.iter().map(|address| address.address).find(|address| known(address.is_ipv6()));
+        return Some(Way { host: shared.or(model[target].address())?.to_string(), port: endpoint.host_port });
     }
     let local = |port| Some(Way { host: "127.0.0.1".to_owned(), port });
     match (place(model, services, container), place(model, services, endpoint.container.as_deref())) {

@@ -14,14 +14,16 @@ pub const MARKER: &str = "<!-- Made from the schema by `LABWRIGHT_UPDATE_DOCS=1 
 struct Entry {
     node: &'static NodeSchema,
     occurs: Occurs,
-    /// The names of the nodes that it may stand in; none at the top of a file.
+    /// Whether it may stand at the top of a file.
+    top: bool,
+    /// The names of the nodes that it may stand in.
     parents: Vec<&'static str>,
 }
 
 /// Writes one section a node: what stands at the top of a file first, then what it holds.
 pub fn markdown() -> String {
     let entries = entries();
-    let top = entries.iter().filter(|entry| entry.parents.is_empty());
+    let top = entries.iter().filter(|entry| entry.top);
     let links: Vec<String> = top.map(|entry| format!("[`{}`](#{})", entry.node.name, entry.anchor())).collect();
     let mut page = format!("At the top of a file: {}.\n\n", links.join(", "));
     for entry in &entries {
@@ -43,10 +45,11 @@ fn entries() -> Vec<Entry> {
 
 fn add(child: &Child, parent: Option<&'static str>, entries: &mut Vec<Entry>) {
     if let Some(known) = entries.iter_mut().find(|entry| std::ptr::eq(entry.node, child.node)) {
+        known.top |= parent.is_none();
         known.parents.extend(parent.filter(|parent| !known.parents.contains(parent)));
         return;
     }
-    entries.push(Entry { node: child.node, occurs: child.occurs, parents: parent.into_iter().collect() });
+    entries.push(Entry { node: child.node, occurs: child.occurs, top: parent.is_none(), parents: parent.into_iter().collect() });
     for below in child.node.child_nodes() {
         add(below, Some(child.node.name), entries);
     }
@@ -54,7 +57,7 @@ fn add(child: &Child, parent: Option<&'static str>, entries: &mut Vec<Entry>) {
 
 impl Entry {
     fn title(&self) -> String {
-        if self.parents.is_empty() { self.node.name.to_owned() } else { format!("{} in {}", self.node.name, self.parents.join(", ")) }
+        if self.top { self.node.name.to_owned() } else { format!("{} in {}", self.node.name, self.parents.join(", ")) }
     }
 
     /// Returns the anchor that Markdown gives to its title.
@@ -65,16 +68,18 @@ impl Entry {
 
 fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
     let node = entry.node;
-    let _ = writeln!(page, "{} {}\n\n{}", if entry.parents.is_empty() { "##" } else { "###" }, entry.title(), node.doc);
+    let _ = writeln!(page, "{} {}\n\n{}", if entry.top { "##" } else { "###" }, entry.title(), node.doc);
     let count = match entry.occurs {
         Occurs::Once => "Stands at most once.",
         Occurs::Keyed => "Any number, each with another name.",
         Occurs::Many => "Any number.",
     };
-    let _ = writeln!(page, "{count}\n");
+    let besides = entry.parents.iter().map(|parent| format!("`{parent}`")).collect::<Vec<_>>().join(", ");
+    let besides = if entry.top && !besides.is_empty() { format!(" Stands in {besides} too.") } else { String::new() };
+    let _ = writeln!(page, "{count}{besides}\n");
     // Of what may hold it, a VM shows most.
     let parent = entry.parents.iter().find(|parent| **parent == "vm").or(entry.parents.first());
-    let inside = parent.map(|parent| format!(" in={parent}")).unwrap_or_default();
+    let inside = parent.filter(|_| !entry.top).map(|parent| format!(" in={parent}")).unwrap_or_default();
     let _ = writeln!(page, "```kdl{inside}\n{}\n```\n", node.example);
     let arguments = node.arguments.iter().enumerate().map(|(index, field)| row(&format!("argument {index}: {}", field.name), field));
     let rest = node.rest.as_ref().map(|field| row(&format!("further arguments: {}", field.name), field));

@@ -25,8 +25,8 @@ codes::define! {
     pub BAD_MODULE = "bad-module", Error, "a module's definition can't be made concrete",
         "An expression that does not parse or names what does not exist, a template that is not in the module's folder, a value that is not of the type its place needs.";
     /// An address outside its network.
-    pub ADDRESS_OUTSIDE_NETWORK = "address-outside-network", Error, "an address that is not in its network's prefix",
-        "A machine with an address outside its network's prefix reaches nobody in it.\n\n```kdl\nnetwork lan cidr=\"192.168.1.0/24\"\nvm a id=100 on=pve { address lan \"192.168.2.10\"; }\n```";
+    pub ADDRESS_OUTSIDE_NETWORK = "address-outside-network", Error, "an address that no machine of its network can have",
+        "A machine with an address outside its network's prefix reaches nobody in it; the first address of an IPv4 prefix is the network's own, and the last one everybody's.\n\n```kdl\nnetwork lan cidr=\"192.168.1.0/24\"\nvm a id=100 on=pve { address lan \"192.168.2.10\"; }\n```";
     /// A prefix with host bits.
     pub BAD_NETWORK = "bad-network", Error, "a network whose prefix, gateway or tag can't be right",
         "A network has one IPv4 prefix, one IPv6 prefix or one of each, host bits zero, and gateways inside them.";
@@ -57,4 +57,7 @@ codes::define! {
     /// A need that nothing fills.
     pub UNMET_NEED = "unmet-need", Error, "a service needs what no service of the lab provides",
         "A module says what it connects to by role. Add a service that provides the role, or name one.";
+    /// Something that is gone and still there.
+    pub STILL_DECLARED = "still-declared", Error, "something is `moved` or `removed`, and declared besides",
+        "`moved` and `removed` say what has become of an entity that the lab no longer declares: its data goes to the new name, or its end is meant.\n\n```kdl\nservice readarr on=media\nremoved service readarr reason=\"retired\"\n```\n\nTake the declaration out, or the line that says it is gone. Inside a `profile`, `removed` takes an entity out of the variant.";
 }

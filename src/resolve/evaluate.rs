@@ -184,7 +184,7 @@ impl Evaluator<'_, '_> {
 
     /// Says whether a condition holds.
     pub fn holds(&self, condition: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<bool> {
-        let (Value::Expression(text) | Value::Text(text)) = &condition.value else { return Some(false) };
+        let (Value::Expression(text) | Value::Text(text)) = &condition.value else { return None };
         match self.expressions.evaluate(text, self.scope) {
             Ok(Data::Bool(value)) => Some(value),
             Ok(Data::None) => Some(false),

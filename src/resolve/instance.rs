@@ -1,9 +1,9 @@
 //! Makes one module concrete for one service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evaluate::{self, Evaluator, Expressions, Scope};
-use super::options::{OptionSpec, Reader, option_specs};
+use super::options::{Given, OptionSpec, Reader, option_specs};
 use super::{codes, lab, machines, parts};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -102,15 +102,14 @@ pub fn draft<'s>(
         ("service", record([("name", Data::Text(name.to_owned())), ("config", Data::Text(format!("/etc/labwright/services/{name}")))])),
         ("container", Data::Record(containers.collect())),
     ]));
-    let before = diagnostics.count(crate::diag::Severity::Error);
-    let reader = Reader { service: block, module: module.block, model, services, scope: &scope };
-    let (options, option_spans) = reader.read(&module.options, diagnostics);
-    // A missing or wrong option would only raise the same fault again wherever the module uses it.
-    if diagnostics.count(crate::diag::Severity::Error) > before {
-        return None;
-    }
+    let reader = Reader { service: block, module: module.block, model, services, scope: &scope, sources };
+    let Given { options, spans: option_spans, faulty } = reader.read(&module.options, diagnostics);
 
     let report = |span: Span, message: String, diagnostics: &mut Diagnostics| {
+        // A missing or wrong option would only raise the same fault again wherever the module uses it.
+        if !faulty.is_empty() {
+            return;
+        }
         let text = format!("module `{module_name}`: {message}");
         let diagnostic = if sources.file(span.file).layer == Layer::Builtin {
             Diagnostic::new(&codes::BAD_MODULE, block.key_span(), text).label(span, "here in the module")
@@ -128,7 +127,7 @@ pub fn draft<'s>(
     let evaluator = Evaluator { expressions, scope: &scope, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
     evaluate::settle(&mut concrete, module.block.schema.children);
-    assertions(module.block, block, &evaluator, diagnostics);
+    assertions(module.block, block, &faulty, &evaluator, diagnostics);
 
     let mut service = Service {
         name: name.to_owned(),
@@ -160,6 +159,7 @@ pub fn draft<'s>(
         raw: Vec::new(),
         options,
         option_spans,
+        incomplete: !faulty.is_empty(),
         span: block.key_span(),
     };
     let network_services = parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
@@ -207,8 +207,16 @@ fn lab_view(model: &Model) -> Data {
     ])
 }
 
-fn assertions(module: &Block<'_>, service: &Block<'_>, evaluator: &Evaluator<'_, '_>, diagnostics: &mut Diagnostics) {
-    for assertion in module.children.iter().filter(|child| child.schema.name == "assert") {
+fn assertions(
+    module: &Block<'_>,
+    service: &Block<'_>,
+    faulty: &BTreeSet<String>,
+    evaluator: &Evaluator<'_, '_>,
+    diagnostics: &mut Diagnostics,
+) {
+    // What is said of an option that is missing or wrong follows from that.
+    let settled = |assertion: &&Block<'_>| !faulty.iter().any(|option| assertion.key().contains(option.as_str()));
+    for assertion in module.children.iter().filter(|child| child.schema.name == "assert").filter(settled) {
         let Some(condition) = assertion.argument(0) else { continue };
         if evaluator.holds(condition, diagnostics) == Some(false) {
             let message = assertion.argument(1).and_then(Spanned::text).unwrap_or_default();
@@ -325,12 +333,15 @@ fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {
 /// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`, `schedule`, `check`.
 fn backup(service: &Service, model: &Model) -> Option<Backup> {
     let span = |name: &str| service.option_span(name);
-    let password = service.option("password").as_text()?;
+    // While options are at fault, what the service would save still counts as saved.
+    let text = |name: &str| service.option(name).as_text().or(service.incomplete.then_some(""));
+    let password = text("password")?;
+    let secret = model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok();
     let schedule = [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
     let keep = ["last", "hourly", "daily", "weekly", "monthly", "yearly"];
     Some(Backup {
-        repository: Spanned::new(service.option("repository").as_text()?.to_owned(), span("repository")),
-        password: crate::model::SecretId::at(model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok()?),
+        repository: Spanned::new(text("repository")?.to_owned(), span("repository")),
+        password: crate::model::SecretId::at(secret.or(service.incomplete.then_some(0))?),
         schedule: schedule
             .into_iter()
             .filter_map(|class| Some((class, Cron::parse(service.option("schedule").field(class.name()).as_text()?)?)))

@@ -10,12 +10,13 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Accept, Admin, Alert, Dashboard, Duration, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, Zone, ZoneId, ZoneKind,
+    Accept, Admin, Alert, Dashboard, Duration, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, TemplateId, Zone, ZoneId,
+    ZoneKind,
 };
-use crate::source::Spanned;
+use crate::source::{Layer, Sources, Span, Spanned};
 
 /// Resolves everything that is no machine and no service.
-pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Model {
+pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
     let mut model = Model {
         lab: info(lab),
         admins: lab.admins.iter().map(|block| admin(block, diagnostics)).collect(),
@@ -26,7 +27,7 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Model {
         services: Vec::new(),
         secrets: lab.secrets.iter().map(secret).collect(),
         alerts: lab.alerts.iter().map(alert).collect(),
-        dashboards: lab.dashboards.iter().map(dashboard).collect(),
+        dashboards: lab.dashboards.iter().map(|block| dashboard(block, sources, diagnostics)).collect(),
         accepts: lab.accepts.iter().map(accept).collect(),
     };
     model.networks = lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
@@ -53,7 +54,7 @@ fn info(lab: &Lab<'_>) -> LabInfo {
 
 fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
     let mut ssh_keys = Vec::new();
-    for key in block.all("ssh-key").filter_map(|key| key.argument(0)) {
+    for key in block.all("ssh-key").filter_map(|key| key.argument(0)).filter(|key| !key.is_faulty()) {
         let text = key.text().unwrap_or_default();
         let mut words = text.split(' ');
         let known = words.next().is_some_and(|kind| kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-"));
@@ -88,13 +89,29 @@ pub fn alert(block: &Block<'_>) -> Alert {
     }
 }
 
-fn dashboard(block: &Block<'_>) -> Dashboard {
+fn dashboard(block: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Dashboard {
+    let template = block.property("from").and_then(|from| {
+        let path = format!("modules/{}", from.text()?);
+        let found = sources.find(Layer::Site, &path);
+        if found.is_none() {
+            let files = sources.files().filter(|(_, file)| file.layer == Layer::Site && !file.path.ends_with(".kdl"));
+            let files = files.filter_map(|(_, file)| file.path.strip_prefix("modules/"));
+            names::unknown(&codes::UNKNOWN_NAME, "dashboard file", from.text()?, from, files, diagnostics);
+        }
+        Some(TemplateId { file: found?, name: path })
+    });
+    if block.property("from").is_none() && block.property("id").is_none() {
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.span, format!("dashboard `{}` says not where it is", block.key()))
+                .help("add `from=\"FILE.json\"`, a file below `modules/`, or `id=`, its id on grafana.com"),
+        );
+    }
     Dashboard {
         name: block.key().to_owned(),
         id: block.property("id").and_then(Spanned::number),
         revision: block.property("revision").and_then(Spanned::number),
         sha256: string(block.property("sha256")),
-        template: None,
+        template,
         span: block.key_span(),
     }
 }
@@ -109,43 +126,46 @@ fn accept(block: &Block<'_>) -> Accept {
 }
 
 fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
-    let mut zones: BTreeMap<String, ZoneKind> = BTreeMap::new();
-    zones.insert("internet".to_owned(), ZoneKind::Internet);
-    for (index, network) in lab.networks.iter().enumerate() {
-        add(&mut zones, network, ZoneKind::Network(NetworkId::at(index)), diagnostics);
+    let mut zones: BTreeMap<String, (ZoneKind, Option<Span>)> = BTreeMap::new();
+    zones.insert("internet".to_owned(), (ZoneKind::Internet, None));
+    let networks = lab.networks.iter().enumerate().map(|(index, block)| (block, ZoneKind::Network(NetworkId::at(index))));
+    let machines = lab.machines.iter().enumerate().map(|(index, block)| (block, ZoneKind::Machine(MachineId::at(index))));
+    for (block, kind) in networks.chain(machines) {
+        let name = block.key();
+        let Some((_, first)) = zones.get(name) else {
+            zones.insert(name.to_owned(), (kind, Some(block.key_span())));
+            continue;
+        };
+        let finding = match first {
+            Some(first) => {
+                Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is the name of a network and of a machine"))
+                    .label(*first, "the network")
+                    .help("rename one of them: networks and machines are zones, and `from=` would not know which is meant")
+            }
+            None => Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is everything that is in no network"))
+                .help("choose another name"),
+        };
+        diagnostics.push(finding);
     }
-    for (index, machine) in lab.machines.iter().enumerate() {
-        add(&mut zones, machine, ZoneKind::Machine(MachineId::at(index)), diagnostics);
-    }
-    for zone in lab.machines.iter().filter_map(|machine| machine.value("zone")) {
+    for zone in lab.machines.iter().filter_map(|machine| machine.value("zone")).filter(|zone| !zone.is_faulty()) {
         let name = zone.text().unwrap_or_default();
-        match zones.get(name) {
+        let (what, first) = match zones.get(name) {
             None => {
-                zones.insert(name.to_owned(), ZoneKind::Named);
+                zones.insert(name.to_owned(), (ZoneKind::Named, None));
+                continue;
             }
-            Some(ZoneKind::Network(_) | ZoneKind::Named) => {}
-            Some(kind) => {
-                let what = if *kind == ZoneKind::Internet { "everything outside the lab" } else { "a machine" };
-                diagnostics.push(
-                    Diagnostic::new(&codes::AMBIGUOUS_ZONE, zone.span, format!("`{name}` is {what}, not a zone to be in"))
-                        .help("choose another name for the zone"),
-                );
-            }
+            Some((ZoneKind::Network(_) | ZoneKind::Named, _)) => continue,
+            Some((ZoneKind::Internet, _)) => ("everything that is in no network", None),
+            Some((ZoneKind::Machine(_), first)) => ("a machine", *first),
+        };
+        let mut finding = Diagnostic::new(&codes::AMBIGUOUS_ZONE, zone.span, format!("`{name}` is {what}, not a zone to be in"))
+            .help("choose another name for the zone");
+        if let Some(first) = first {
+            finding = finding.label(first, "the machine");
         }
+        diagnostics.push(finding);
     }
-    zones.into_iter().map(|(name, kind)| Zone { name, kind }).collect()
-}
-
-fn add(zones: &mut BTreeMap<String, ZoneKind>, block: &Block<'_>, kind: ZoneKind, diagnostics: &mut Diagnostics) {
-    let name = block.key().to_owned();
-    if zones.contains_key(&name) {
-        diagnostics.push(
-            Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is the name of another network, machine or zone"))
-                .help("networks and machines are zones, so their names must differ; `internet` is taken"),
-        );
-        return;
-    }
-    zones.insert(name, kind);
+    zones.into_iter().map(|(name, (kind, _))| Zone { name, kind }).collect()
 }
 
 /// Finds a zone; reports it when there is none.
@@ -175,31 +195,24 @@ fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics) -> 
             prefixes.push(prefix.trunc());
         }
     }
-    if prefixes.is_empty() {
+    if block.property("cidr").is_none() && block.property("cidr6").is_none() && !block.key().is_empty() {
         bad(block.span, format!("network `{}` has no prefix", block.key()), "add `cidr=\"192.168.1.0/24\"`".to_owned());
     }
     let mut gateways: Vec<IpAddr> = Vec::new();
     for property in ["gateway", "gateway6"] {
         let Some((value, gateway)) = block.property(property).and_then(|value| Some((value, value.address()?))) else { continue };
-        if prefixes.iter().any(|prefix| prefix.contains(&gateway)) || is_link_local(gateway) {
+        if prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.contains(&gateway)) || is_link_local(gateway) {
             gateways.push(gateway);
         } else {
             bad(value.span, format!("the gateway {gateway} is not in the network"), "name an address inside the prefix".to_owned());
         }
     }
-    let vlan = block.property("vlan").and_then(|value| {
-        let tag = value.number::<u16>().filter(|tag| (1..=4094).contains(tag));
-        if tag.is_none() {
-            bad(value.span, "a VLAN tag is a number from 1 to 4094".to_owned(), "choose one of them".to_owned());
-        }
-        tag
-    });
     Network {
         name: block.key().to_owned(),
         prefixes,
         gateways,
         dns: block.property("dns").map(|list| list.items().iter().filter_map(Spanned::address).collect()).unwrap_or_default(),
-        vlan,
+        vlan: block.property("vlan").and_then(Spanned::number),
         zone: zone_named(block.key(), zones),
         span: block.key_span(),
     }
@@ -213,14 +226,16 @@ fn router(block: &Block<'_>, networks: &[Network], diagnostics: &mut Diagnostics
     let network = names::find("network", block.property("on")?, networks, |network| &network.name, diagnostics)?;
     let address = block.property("address")?;
     let value = address.address()?;
-    if !networks[network].prefixes.iter().any(|prefix| prefix.contains(&value)) {
+    let prefixes = &networks[network].prefixes;
+    if !prefixes.is_empty() && !prefixes.iter().any(|prefix| prefix.contains(&value)) {
         diagnostics.push(
             Diagnostic::new(
                 &codes::ADDRESS_OUTSIDE_NETWORK,
                 address.span,
                 format!("{value} is not in network `{}`", networks[network].name),
             )
-            .label(networks[network].span, "the network"),
+            .label(networks[network].span, "the network")
+            .help("name its address inside the prefix, or the network that it is in"),
         );
     }
     Some(Router { name: block.key().to_owned(), network: NetworkId::at(network), address: value, span: block.key_span() })

@@ -1,5 +1,9 @@
 //! Hosts and guests: addresses, zones, disks, pools, shares.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::lab::{zone, zone_named};
 use super::{codes, names};
 use crate::decl::layer::Lab;
@@ -39,9 +43,10 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         ("vm", _) if appliance => MachineKind::Appliance,
         ("vm", _) => MachineKind::Vm,
         ("lxc", _) => MachineKind::Lxc,
-        (_, Some("proxmox")) => MachineKind::Proxmox,
         (_, Some("debian")) => MachineKind::Debian,
-        _ => MachineKind::Unmanaged,
+        (_, Some("unmanaged")) => MachineKind::Unmanaged,
+        // Where the kind is missing or wrong, the one of which least is asked, so that nothing more is said of it.
+        _ => MachineKind::Proxmox,
     };
     let addresses = addresses(block, model, diagnostics);
     let own_zone = zone_named(block.key(), &model.zones);
@@ -59,14 +64,18 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         "ubuntu-24.04" => Os::Ubuntu2404,
         _ => Os::Debian13,
     });
-    if kind.is_managed() && os.is_none() {
+    let guest = block.schema.name != "host";
+    let parts = [
+        ("os", kind.is_managed(), "its operating system", "`os debian-13`"),
+        ("memory", guest, "how much memory it has", "`memory \"4GiB\"`"),
+        ("disk", guest, "the disk that it starts from", "`disk root size=\"20GiB\"`"),
+        ("address", kind.is_managed(), "where it is on the network", "`address lan \"192.168.1.10\"`, with a network of the lab"),
+    ];
+    for (part, _, what, help) in parts.into_iter().filter(|(part, wanted, ..)| *wanted && block.child(part).is_none()) {
         diagnostics.push(
-            Diagnostic::new(
-                &crate::decl::codes::MISSING_VALUE,
-                block.key_span(),
-                format!("`{}` does not say its operating system", block.key()),
-            )
-            .help("add `os debian-13`"),
+            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.key_span(), format!("`{}` does not say {what}", block.key()))
+                .caption(format!("has no `{part}`"))
+                .help(format!("add {help}")),
         );
     }
     Machine {
@@ -111,6 +120,9 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         let (Some(network_name), Some(value)) = (node.argument(0), node.argument(1)) else { continue };
         let Some(network) = names::find("network", network_name, &model.networks, |network| &network.name, diagnostics) else { continue };
         let Some(address) = value.address() else { continue };
+        if model.networks[network].prefixes.is_empty() {
+            continue;
+        }
         let Some(prefix) = model.networks[network].prefixes.iter().find(|prefix| prefix.contains(&address)) else {
             let prefixes: Vec<String> = model.networks[network].prefixes.iter().map(ToString::to_string).collect();
             diagnostics.push(
@@ -124,6 +136,19 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
             );
             continue;
         };
+        // In a prefix of two addresses or one, all of them are somebody's.
+        if let (IpAddr::V4(address), IpNet::V4(prefix)) = (address, prefix)
+            && prefix.prefix_len() < 31
+            && (address == prefix.network() || address == prefix.broadcast())
+        {
+            let what = if address == prefix.network() { "is the network itself" } else { "reaches everybody in the network" };
+            diagnostics.push(
+                Diagnostic::new(&codes::ADDRESS_OUTSIDE_NETWORK, value.span, format!("{address} {what}, and no machine's address"))
+                    .label(model.networks[network].span, format!("the network is {prefix}"))
+                    .help("choose an address between the first and the last of the prefix"),
+            );
+            continue;
+        }
         addresses.push(Address {
             network: NetworkId::at(network),
             address,
@@ -182,7 +207,7 @@ fn pools(block: &Block<'_>, disks: &[Disk], diagnostics: &mut Diagnostics) -> Ve
                     && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
                     && !part.starts_with(['-', '.'])
             });
-            if !valid {
+            if !valid && !dataset.name.is_empty() {
                 diagnostics.push(
                     Diagnostic::new(&crate::decl::codes::WRONG_TYPE, dataset.span, format!("`{}` can't be a dataset's name", dataset.name))
                         .help("letters, digits, `-`, `_`, `.` and `:`, with `/` between parts"),
@@ -265,13 +290,6 @@ fn guest(block: &Block<'_>, index: usize, model: &Model, diagnostics: &mut Diagn
         return None;
     }
     let id = block.property("id")?;
-    let number = id.number::<u32>().filter(|id| (100..=999_999_999).contains(id));
-    if number.is_none() {
-        diagnostics.push(
-            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, id.span, "a guest's id is a number from 100 to 999999999")
-                .help("choose one that no other guest of the host has"),
-        );
-    }
     let disk = |node: &Block<'_>| {
         Some(GuestDisk {
             name: node.key().to_owned(),
@@ -287,7 +305,7 @@ fn guest(block: &Block<'_>, index: usize, model: &Model, diagnostics: &mut Diagn
     let words = |name: &str| block.child(name).map(|node| node.arguments.iter().filter_map(Spanned::string).collect::<Vec<_>>());
     Some(Guest {
         host: MachineId::at(host),
-        id: number?,
+        id: id.number()?,
         disks,
         passthrough: passthrough(block, &model.machines[host], diagnostics),
         image: text(block.value("image")),
@@ -333,30 +351,30 @@ fn shares(block: &Block<'_>, index: usize, guest: Option<&Guest>, model: &Model,
     for node in block.all("share") {
         let (Some(name), Some(at)) = (node.argument(0), text(node.property("at"))) else { continue };
         let Some((source, local)) = share_source(name, index, guest, model, diagnostics) else { continue };
-        let via = match node.property("via").and_then(Spanned::text) {
-            Some("virtiofs") => Some(ShareTransport::Virtiofs),
-            Some("nfs") => Some(ShareTransport::Nfs),
-            Some("mount-point") => Some(ShareTransport::MountPoint),
-            Some(_) => Some(ShareTransport::Local),
-            None if local => Some(ShareTransport::Local),
-            None => None,
+        // Where it is missing or wrong, the transport that such a machine most likely has.
+        let (likely, word) = match block.schema.name {
+            _ if local => (ShareTransport::Local, "`via=local`"),
+            "lxc" => (ShareTransport::MountPoint, "`via=mount-point`"),
+            "vm" => (ShareTransport::Virtiofs, "`via=virtiofs` (Proxmox VE 8.4 and later) or `via=nfs`"),
+            _ => (ShareTransport::Nfs, "`via=nfs`"),
         };
-        let Some(via) = via else {
-            let transport = match block.schema.name {
-                "lxc" => "`via=mount-point`",
-                "vm" => "`via=virtiofs` (Proxmox VE 8.4 and later) or `via=nfs`",
-                _ => "`via=nfs`",
-            };
+        let via = match node.property("via").and_then(Spanned::text) {
+            Some("virtiofs") => ShareTransport::Virtiofs,
+            Some("nfs") => ShareTransport::Nfs,
+            Some("mount-point") => ShareTransport::MountPoint,
+            Some(_) => ShareTransport::Local,
+            None => likely,
+        };
+        if node.property("via").is_none() && !local {
             diagnostics.push(
                 Diagnostic::new(
                     &codes::SHARE_WITHOUT_TRANSPORT,
                     node.span,
                     format!("nothing says how `{}` gets into `{}`", node.key(), block.key()),
                 )
-                .help(format!("add {transport}")),
+                .help(format!("add {word}")),
             );
-            continue;
-        };
+        }
         let read_only = node.property("read-only").and_then(Spanned::bool).unwrap_or(false);
         shares.push(Share { source, at, via, read_only, span: node.span });
     }

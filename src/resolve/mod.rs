@@ -4,6 +4,7 @@
 
 pub mod codes;
 mod evaluate;
+mod history;
 mod instance;
 mod lab;
 mod machines;
@@ -19,8 +20,9 @@ use crate::source::Sources;
 
 /// Resolves a lab.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
-    let mut model = lab::resolve(lab, diagnostics);
+    let mut model = lab::resolve(lab, sources, diagnostics);
     machines::resolve(lab, &mut model, diagnostics);
     services::resolve(lab, sources, &mut model, diagnostics);
+    history::resolve(lab, diagnostics);
     model
 }

@@ -2,6 +2,7 @@
 
 use super::codes;
 use crate::decl::Value;
+use crate::decl::types::is_name;
 use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
@@ -15,7 +16,8 @@ pub fn find<T>(
 ) -> Option<usize> {
     let text = name.text().unwrap_or_default();
     let found = list.binary_search_by(|entry| name_of(entry).cmp(text)).ok();
-    if found.is_none() {
+    // Beside an entity whose own name is at fault nobody can tell which name is wrong.
+    if found.is_none() && list.iter().all(|entry| is_name(name_of(entry))) {
         unknown(&codes::UNKNOWN_NAME, what, text, name, list.iter().map(name_of), diagnostics);
     }
     found
@@ -30,6 +32,9 @@ pub fn unknown<'n>(
     names: impl Iterator<Item = &'n str>,
     diagnostics: &mut Diagnostics,
 ) {
+    if name.is_faulty() {
+        return;
+    }
     const SHOWN: usize = 8;
     let names: Vec<&str> = names.collect();
     let help = suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {

@@ -1,6 +1,6 @@
 //! Options of modules: what they are, and the values that a service gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evaluate::{self, Scope};
 use super::{codes, names};
@@ -8,9 +8,9 @@ use crate::decl::decode::advice;
 use crate::decl::layer::strongest;
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
-use crate::diag::{Diagnostic, Diagnostics, suggest};
+use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::{Data, Model, ZoneKind};
-use crate::source::{Span, Spanned};
+use crate::source::{Sources, Span, Spanned};
 use crate::syntax::Scalar;
 
 /// Describes an option of a module, or a field of a record option.
@@ -114,22 +114,40 @@ pub struct Reader<'r, 's> {
     pub services: &'r [&'r str],
     /// The names that values may use.
     pub scope: &'r Scope,
+    /// The files, for what stands in them.
+    pub sources: &'r Sources,
+}
+
+/// Is what a service gives its module's options.
+#[derive(Default)]
+pub struct Given {
+    /// The value of every option.
+    pub options: BTreeMap<String, Data>,
+    /// Where each was given.
+    pub spans: BTreeMap<String, Vec<Span>>,
+    /// Those that have no value because theirs is missing or wrong, which has been told.
+    pub faulty: BTreeSet<String>,
 }
 
 impl<'s> Reader<'_, 's> {
-    /// Reads every option, and where each was given.
-    pub fn read(&self, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) -> (BTreeMap<String, Data>, BTreeMap<String, Vec<Span>>) {
+    /// Reads every option.
+    pub fn read(&self, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) -> Given {
         let mut given: BTreeMap<&str, Vec<&Block<'s>>> = BTreeMap::new();
+        let mut faulty = BTreeSet::new();
         for block in self.service.children.iter().filter(|child| child.schema.name == "OPTION") {
             if let Some(spec) = specs.iter().find(|spec| spec.name == block.name) {
                 given.entry(spec.name).or_default().push(block);
             } else {
+                // One that was most likely meant is not missing besides.
+                faulty.extend(nearest(&block.name, specs.iter().map(|spec| spec.name)).map(str::to_owned));
+                faulty.extend(self.renamed(&block.name).map(str::to_owned));
                 self.unknown(block, specs, diagnostics);
             }
         }
         let mut options = BTreeMap::new();
         let mut spans = BTreeMap::new();
         for spec in specs {
+            let told = diagnostics.count(Severity::Error);
             let value = match given.get(spec.name) {
                 Some(blocks) => {
                     let places = |block: &&Block<'s>| {
@@ -141,7 +159,9 @@ impl<'s> Reader<'_, 's> {
                 }
                 None => self.default(spec, diagnostics),
             };
-            if spec.required && !given.contains_key(spec.name) {
+            let missing = spec.required && !given.contains_key(spec.name);
+            let told = told < diagnostics.count(Severity::Error) || given.get(spec.name).is_some_and(|blocks| blocks.iter().any(has_fault));
+            if missing && !faulty.contains(spec.name) {
                 diagnostics.push(
                     Diagnostic::new(
                         &codes::MISSING_OPTION,
@@ -152,9 +172,17 @@ impl<'s> Reader<'_, 's> {
                     .help(format!("add `{} …`, {}: {}", spec.name, spec.describe(), spec.doc)),
                 );
             }
+            if missing || told {
+                faulty.insert(spec.name.to_owned());
+            }
             options.insert(spec.name.to_owned(), value);
         }
-        (options, spans)
+        Given { options, spans, faulty }
+    }
+
+    /// Returns the name that an option has now.
+    fn renamed(&self, name: &str) -> Option<&str> {
+        self.module.all("renamed").find(|node| node.key() == name)?.property("to")?.text()
     }
 
     fn unknown(&self, block: &Block<'s>, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) {
@@ -301,7 +329,7 @@ impl<'s> Reader<'_, 's> {
             Value::Reference(path) => self.scope.look_up(path),
             Value::Format(text) => self.scope.fill(text).map(Data::Text),
             Value::Expression(_) => Err("an option's value can't be an expression".to_owned()),
-            Value::Null => return None,
+            Value::Null | Value::Faulty(_) => return None,
             plain => Ok(plain.to_data()),
         };
         let data = match data {
@@ -329,7 +357,7 @@ impl<'s> Reader<'_, 's> {
                     format!("`{}` can't be {}", spec.name, crate::decl::decode::describe(&scalar)),
                 )
                 .label(spec.span, "the option")
-                .help(advice(ty, &scalar)),
+                .help(advice(ty, &scalar, self.sources.text(value.span))),
             );
             return None;
         };
@@ -357,7 +385,13 @@ impl<'s> Reader<'_, 's> {
                 false
             }
             "secret" if model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(text.as_str())).is_err() => {
-                report(&codes::UNDECLARED_SECRET, "secret", &mut model.secrets.iter().map(|secret| secret.name.as_str()), diagnostics)
+                let near = nearest(&text, model.secrets.iter().map(|secret| secret.name.as_str()));
+                let declare = "declare `secret NAME` and write `(secret)NAME` here: the value itself never stands in a lab".to_owned();
+                diagnostics.push(
+                    Diagnostic::new(&codes::UNDECLARED_SECRET, value.span, format!("there is no secret `{text}`"))
+                        .help(near.map_or(declare, |near| format!("did you mean `{near}`?"))),
+                );
+                false
             }
             "network" if model.networks.binary_search_by(|network| network.name.as_str().cmp(text.as_str())).is_err() => {
                 report(&codes::UNKNOWN_NAME, "network", &mut model.networks.iter().map(|network| network.name.as_str()), diagnostics)
@@ -376,4 +410,9 @@ impl<'s> Reader<'_, 's> {
         };
         ok.then_some(data)
     }
+}
+
+/// Says whether a value of an option has been told to be wrong already.
+fn has_fault(block: &&Block<'_>) -> bool {
+    block.arguments.iter().chain(block.properties.iter().map(|property| &property.value)).any(Spanned::is_faulty)
 }

@@ -101,6 +101,12 @@ fn words(kind: Kind, written: &str) -> Words {
             if character == '\0' { "a NUL byte: is this a text file?" } else { "an invisible character" },
             &format!("delete it; inside a quoted string it can be written as `\\u{{{:x}}}`", u32::from(character)),
         ),
+        Kind::Unquoted if written.len() > 1 && written.ends_with(',') => say(
+            &codes::UNQUOTED_TEXT,
+            &format!("a comma stands behind the value `{}`", shorten(&written[..written.len() - 1])),
+            "",
+            "values stand one behind the other: leave the comma out; a list is one value, as in `to=lan,tunnel`",
+        ),
         Kind::Unquoted => {
             let what = what_is(written);
             say(&codes::UNQUOTED_TEXT, &format!("{what} `{shown}` stands without quotes"), "", &format!("write `{quoted}`"))
@@ -237,7 +243,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::STRAY_CHARACTER,
             "KDL has no lists in brackets",
             "",
-            "write the values one behind the other, without brackets and commas: `dns \"1.1.1.1\" \"9.9.9.9\"`",
+            "write `to=lan,tunnel` for a property, and the values of a node one behind the other: `library \"/mnt/a\" \"/mnt/b\"`",
         ),
         Kind::LoneSemicolon => say(&codes::STRAY_CHARACTER, "a `;` stands without a node before it", "", "delete it"),
         Kind::SlashdashAlone => say(

@@ -59,7 +59,7 @@ fn a_failed_build_writes_nothing() {
     let before = files(folder.path());
     let run = ends(folder.path(), &["build", "wrong", "--out", "out/release"], 1);
     assert_eq!(run.out, "");
-    assert!(run.err.ends_with("6 errors\n"), "{}", run.err);
+    assert!(run.err.ends_with("5 errors\n"), "{}", run.err);
     assert_eq!(files(folder.path()), before);
     assert!(!folder.path().join("out").exists());
 }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod codes;
+mod mistakes;
 
 use std::fmt::Write as _;
 

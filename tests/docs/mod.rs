@@ -88,12 +88,12 @@ const FRAMES: &[(&str, &str, &str)] = &[
     ("vm", "vm guest id=150 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root size=\"8GiB\"\naddress lan \"192.168.1.98\"", "}"),
     (
         "pool",
-        "host lonely kind=debian {\nos debian-13\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",
+        "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",
         "}; }",
     ),
     (
         "dataset",
-        "host lonely kind=debian {\nos debian-13\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {\ndataset data {",
+        "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {\ndataset data {",
         "}; }; }",
     ),
     ("service", "service demo on=box {", "}"),
@@ -159,6 +159,7 @@ vm media id=191 on=pve { os debian-13; (default)memory "4GiB"; disk root size="2
 secret npm-admin-password
 service npm module=nginx-proxy-manager on=intranet
 service prometheus on=intranet
+service jellyfin on=intranet { library "/mnt/media"; }
 profile small on=box
 module demo version="1.0.0" { option library type=path { default "/mnt/media"; }; provides web container=demo port=8080 protocol=http; unit "demo.service" { section Service { set ExecStart "/bin/true"; }; }; container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }; container web { image "docker.io/library/busybox:1.37"; health none="an example"; }; }
 service demo on=box
@@ -206,7 +207,7 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
     secrets.dedup();
     for secret in secrets {
         let declaration = format!("secret {secret}\n");
-        if !secret.is_empty() && !prelude.contains(&declaration) {
+        if !secret.is_empty() && !prelude.contains(&declaration) && !framed.starts_with(&declaration) {
             prelude.push_str(&declaration);
         }
     }
@@ -216,6 +217,9 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
         .filter_map(|rest| rest.split('"').next())
         .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "j2"));
     let mut files: Vec<SourceFile> = templates.map(|name| file(&format!("modules/demo/{name}"), "{}\n".to_owned(), Layer::Site)).collect();
+    let boards =
+        framed.lines().filter(|line| line.starts_with("dashboard ")).filter_map(|line| line.split("from=\"").nth(1)?.split('"').next());
+    files.extend(boards.map(|name| file(&format!("modules/{name}"), "{}\n".to_owned(), Layer::Site)));
     files.push(file("lab.kdl", prelude, Layer::Lab));
     files.push(file("modules/demo/fragment.kdl", framed, Layer::Site));
     Some(Sources::with_standard_library(files))

@@ -137,6 +137,7 @@ fn gateway() -> Service {
         machine: EXTRANET,
         options: BTreeMap::new(),
         option_spans: BTreeMap::new(),
+        incomplete: false,
         roles: Vec::new(),
         endpoints: Vec::new(),
         states: Vec::new(),

@@ -10,7 +10,7 @@ use labwright::compile::resolve;
 use labwright::decl::{Block, decode, schema};
 use labwright::diag::{Diagnostics, Severity};
 use labwright::model::{Model, Service};
-use labwright::source::{FileId, Layer, Spanned, read_lab};
+use labwright::source::{FileId, Layer, SourceFile, Spanned, read_lab};
 use labwright::syntax;
 use rayon::prelude::*;
 
@@ -47,8 +47,9 @@ fn each_module(mut look: impl FnMut(&str, &Block<'_>)) {
     for name in names() {
         let text = std::fs::read_to_string(library().join(&name).join("module.kdl")).expect("a module.kdl");
         let mut found = Diagnostics::default();
-        let document = syntax::parse(&text, FileId(0), &mut found).unwrap_or_default();
-        let blocks = decode::nodes(document.nodes, "file", &[schema::TOP], Layer::Builtin, &mut found);
+        let file = SourceFile { path: format!("{name}/module.kdl"), text, layer: Layer::Builtin };
+        let document = syntax::parse(&file.text, FileId(0), &mut found).unwrap_or_default();
+        let blocks = decode::nodes(document.nodes, "file", &[schema::TOP], &file, &mut found);
         assert_eq!(found.count(Severity::Error), 0, "{name}: {found:?}");
         let module = blocks.iter().find(|block| block.schema.name == "module").unwrap_or_else(|| panic!("{name} has no module"));
         assert_eq!(module.key(), name, "a module is called as its folder");

@@ -4,7 +4,7 @@ use super::super::types::Type;
 use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, once, optional, required};
 
 static GUEST_PROPERTIES: &[Field] = &[
-    required("id", Type::Integer, "The guest's id, 100 to 999999999."),
+    required("id", Type::Between(100, 999_999_999), "The guest's id."),
     required("on", Type::Entity("host"), "The Proxmox host that it runs on."),
     optional("kind", Type::Enum(&["managed", "appliance"]), "`appliance`: created, but its system is not ours. Default: `managed`."),
 ];
@@ -52,7 +52,7 @@ static STORAGE: NodeSchema = NodeSchema::new("storage", "The host's storages.", 
     .properties(&[optional("snippets", Type::Word, "The storage that may hold snippets. Default: `local`.")]);
 static BOOT: NodeSchema = NodeSchema::new("boot", "Whether and when it starts with the host.", "boot #true order=1")
     .arguments(&[required("on-boot", Type::Bool, "Whether it starts with the host. Default: `#true`.")])
-    .properties(&[optional("order", Type::Integer, "Its place in the order of starting.")]);
+    .properties(&[optional("order", Type::Between(0, 10_000), "Its place in the order of starting.")]);
 static FEATURES: NodeSchema =
     NodeSchema::new("features", "What an LXC may do. Default: `nesting keyctl`, which Docker wants.", "features nesting keyctl")
         .rest(required("feature", Type::Enum(&["nesting", "keyctl", "fuse"]), "A feature."));

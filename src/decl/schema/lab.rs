@@ -79,7 +79,7 @@ static NETWORK: NodeSchema = NodeSchema::new(
     optional("gateway", Type::Address, "The default gateway."),
     optional("gateway6", Type::Address, "The IPv6 gateway of a network that has both."),
     optional("dns", Type::Address, "The name servers.").list(),
-    optional("vlan", Type::Integer, "The VLAN tag, 1 to 4094."),
+    optional("vlan", Type::Between(1, 4094), "The VLAN tag."),
 ]);
 
 static ROUTER: NodeSchema = NodeSchema::new(
@@ -152,15 +152,19 @@ pub(super) static SUMMARY: NodeSchema = NodeSchema::new("summary", "What it is, 
 
 static DASHBOARD: NodeSchema = NodeSchema::new(
     "dashboard",
-    "A Grafana dashboard beyond what the modules bring: a file beside the lab's KDL.",
+    "A Grafana dashboard beyond what the modules bring: a file of the lab, or one of grafana.com.",
     "dashboard energy from=\"energy.json\"",
 )
 .arguments(&[NAME])
 .properties(&[
-    optional("id", Type::Integer, "Its id on grafana.com."),
-    optional("revision", Type::Integer, "The revision there. Default: the newest when it is first fetched."),
+    optional("id", Type::Between(1, i64::MAX), "Its id on grafana.com."),
+    optional("revision", Type::Between(1, i64::MAX), "The revision there. Default: the newest when it is first fetched."),
     optional("sha256", Type::Text, "What that revision must hash to, in hexadecimal."),
-    optional("from", Type::Text, "A file in the lab's `modules/` folder."),
+    optional(
+        "from",
+        Type::Text,
+        "A file below the lab's `modules/` folder, as Grafana exports it; a template when its name ends in `.j2`.",
+    ),
 ]);
 
 static ACCEPT: NodeSchema = NodeSchema::new(

@@ -41,7 +41,7 @@ static HARDWARE: NodeSchema = NodeSchema::new(
 .arguments(&[required("model", Type::Text, "The model.")])
 .properties(&[
     optional("cpu", Type::Text, "The processor."),
-    optional("cores", Type::Integer, "Its cores."),
+    optional("cores", Type::Between(1, 4096), "Its cores."),
     optional("memory", Type::Size, "Its memory."),
 ]);
 static RESERVE: NodeSchema =
@@ -85,10 +85,10 @@ static DATASET: NodeSchema =
         .children(&[&[once(&SNAPSHOTS)]]);
 static SNAPSHOTS: NodeSchema = NodeSchema::new("snapshots", "How many snapshots of each age are kept.", "snapshots hourly=24 daily=7")
     .properties(&[
-        optional("hourly", Type::Integer, "Hourly ones."),
-        optional("daily", Type::Integer, "Daily ones."),
-        optional("weekly", Type::Integer, "Weekly ones."),
-        optional("monthly", Type::Integer, "Monthly ones."),
+        optional("hourly", Type::Between(0, 10_000), "Hourly ones."),
+        optional("daily", Type::Between(0, 10_000), "Daily ones."),
+        optional("weekly", Type::Between(0, 10_000), "Weekly ones."),
+        optional("monthly", Type::Between(0, 10_000), "Monthly ones."),
     ]);
 static EXPORT: NodeSchema = NodeSchema::new("export", "A folder that the host exports by NFS.", "export media path=\"/volume1/media\"")
     .arguments(&[NAME])
@@ -110,7 +110,7 @@ static ZONE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("zone", Type::Name, "The zone's name.")]);
 static CORES: NodeSchema =
-    NodeSchema::new("cores", "Processor cores.", "cores 2").arguments(&[required("cores", Type::Integer, "How many.")]);
+    NodeSchema::new("cores", "Processor cores.", "cores 2").arguments(&[required("cores", Type::Between(1, 4096), "How many.")]);
 static MEMORY: NodeSchema =
     NodeSchema::new("memory", "Main memory.", "memory (size)\"4GiB\"").arguments(&[required("memory", Type::Size, "How much.")]);
 static ADDRESS: NodeSchema =

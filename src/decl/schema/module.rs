@@ -339,7 +339,7 @@ static HEALTH: NodeSchema = NodeSchema::new(
     optional("none", Type::Text, "Why nothing can be asked."),
     optional("interval", Type::Duration, "How often. Default: `30s`."),
     optional("timeout", Type::Duration, "How long an answer may take. Default: `10s`."),
-    optional("retries", Type::Integer, "How many failures make it unhealthy. Default: 3."),
+    optional("retries", Type::Between(1, 1000), "How many failures make it unhealthy. Default: 3."),
     optional("start-period", Type::Duration, "How long it may take to start. Default: `60s`."),
 ])
 .dynamic();
@@ -422,7 +422,7 @@ static SCRIPT: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     required("phase", Type::Enum(&["check", "activate", "health"]), "When it runs."),
-    optional("order", Type::Integer, "Its place among the steps, 0 to 99. Default: 40."),
+    optional("order", Type::Between(0, 99), "Its place among the steps. Default: 40."),
     required("from", Type::Text, "The template, in the module's folder."),
 ])
 .dynamic();

@@ -24,7 +24,7 @@ pub static SERVICE: NodeSchema = {
 static SERVICE_FIELDS: &[Child] = &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), many(&RESOURCES), many(&RAW)];
 
 static EXPOSE: NodeSchema = NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
-    .arguments(&[required("endpoint", Type::Name, "The endpoint's name.")])
+    .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name.")])
     .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
 static ROUTE: NodeSchema = NodeSchema::new(
     "route",
@@ -34,13 +34,13 @@ static ROUTE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("host", Type::Host, "The host name.")])
 .properties(&[
-    required("to", Type::Name, "The endpoint's name."),
+    required("to", Type::Endpoint, "The endpoint's name."),
     required("via", Type::Entity("service"), "The proxy."),
     required("from", Type::Entity("zone"), "The zones that may use it.").list(),
     optional("auth", Type::Entity("service"), "The service that authenticates users first."),
 ]);
 static PORT: NodeSchema = NodeSchema::new("port", "Gives an endpoint another port on the machine.", "port web 3001")
-    .arguments(&[required("endpoint", Type::Name, "The endpoint's name."), required("port", Type::Port, "The port on the machine.")]);
+    .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name."), required("port", Type::Port, "The port on the machine.")]);
 static RESOURCES: NodeSchema =
     NodeSchema::new("resources", "What a container may use at the most.", "resources memory=(size)\"2GiB\" cpus=1.5").properties(&[
         optional("memory", Type::Size, "Memory."),

@@ -42,11 +42,12 @@ impl Templates {
             wanted.insert((template.file, escape(Kind::GrafanaDashboard, "")));
         }
         let mut environment = format::environment();
+        wanted.retain(|(file, _)| sources.file(*file).path.ends_with(".j2"));
         let compiled = wanted.into_iter().map(|key| (key, compile(&mut environment, sources, key))).collect();
         Self { environment, compiled }
     }
 
-    /// Renders a template; `view` is told whether it looks at the whole lab.
+    /// Renders a template, or takes a file as it is; `view` is told whether it looks at the whole lab.
     pub(super) fn render(
         &self,
         template: &TemplateId,
@@ -55,6 +56,10 @@ impl Templates {
         view: impl FnOnce(bool) -> Value,
     ) -> Result<String, Fault> {
         let fault = |error: Error| Fault::of(&error, template.file, sources);
+        // Only a template is rendered: braces in any other file mean nothing to labwright.
+        if !template.name.ends_with(".j2") {
+            return Ok(sources.file(template.file).text.clone());
+        }
         match self.compiled.get(&(template.file, escape(kind, name))) {
             Some(Ok(compiled)) => {
                 let view = view(compiled.uses_lab);

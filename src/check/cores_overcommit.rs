@@ -1,0 +1,31 @@
+//! Guests that are larger than their host.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds guests with more cores than their host has.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "cores-overcommit",
+    severity: Severity::Warning,
+    summary: "a guest has more cores than its host",
+    explain: "Guests may share the cores of their host, but no guest can have more than there are: Proxmox refuses to start it. (With hyper-threading, a host has as many as `nproc` says there.)\n\n```kdl\nhost pve kind=proxmox { hardware \"x\" cores=4; }\nvm a id=100 on=pve { cores 8; }\n```\n\nGive it fewer.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for machine in &model.machines {
+        let Some(host) = machine.guest.as_ref().map(|guest| &model[guest.host]) else { continue };
+        let (Some(cores), Some(all)) = (machine.cores, host.cores) else { continue };
+        if cores > all {
+            diagnostics.push(
+                Diagnostic::new(&CODE, machine.span, format!("`{}` has {cores} cores, and its host {all}", machine.name))
+                    .label(host.span, format!("`{}` has {all}", host.name))
+                    .help("give it fewer, or say in `hardware` how many the host has")
+                    .on(machine.name.clone()),
+            );
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Machines that have to reach each other and speak different IP.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{Machine, ZoneKind};
+use crate::plan::{FlowSource, Plan};
+
+/// Finds flows between machines that have no family of addresses in common.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "families-disjoint",
+    severity: Severity::Error,
+    summary: "a machine has to reach another one and has no address of its family",
+    explain: "A machine with IPv6 addresses alone can't connect to one with IPv4 addresses alone, whatever the firewalls let through.\n\n```kdl\nvm edge id=100 on=pve { address dmz \"2001:db8::80\"; }\nvm media id=101 on=pve { address lan \"192.168.1.101\"; }\nservice caddy on=edge\nservice jellyfin on=media { library \"/srv/films\"; route \"media.example.org\" to=web via=caddy from=internet; }\n```\n\nGive one of them an address of the other family.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for flow in &plan.flows {
+        let FlowSource::Zone(zone) = flow.from else { continue };
+        let ZoneKind::Machine(from) = model[zone].kind else { continue };
+        let (from, to) = (&model[from], &model[flow.to]);
+        let family = |machine: &Machine, v6: bool| machine.addresses.iter().any(|address| address.address.is_ipv6() == v6);
+        let none = from.addresses.is_empty() || to.addresses.is_empty();
+        if none || [false, true].into_iter().any(|v6| family(from, v6) && family(to, v6)) {
+            continue;
+        }
+        let has = |machine: &Machine| if family(machine, true) { "IPv6 only" } else { "IPv4 only" };
+        diagnostics.push(
+            Diagnostic::new(&CODE, flow.span, format!("`{}` has to reach `{}` and can't", from.name, to.name))
+                .label(from.span, format!("`{}` has {}", from.name, has(from)))
+                .label(to.span, format!("`{}` has {}", to.name, has(to)))
+                .help("give one of the two an address of the other family")
+                .on(from.name.clone()),
+        );
+    }
+}

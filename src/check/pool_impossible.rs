@@ -1,0 +1,83 @@
+//! Pools and datasets that ZFS refuses to make.
+
+use std::collections::BTreeSet;
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::{Dataset, Machine, Pool, PoolLayout};
+use crate::plan::Plan;
+
+/// Finds pools with too few disks and datasets whose settings contradict each other.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "pool-impossible",
+    severity: Severity::Error,
+    summary: "a pool or dataset that ZFS can't make",
+    explain: "A mirror and a raidz have two disks at least, a raidz2 three, and no disk is in a pool twice. A record size is a power of two from 512 bytes to 16 MiB; what is set aside for a dataset is no more than its quota.\n\n```kdl\npool tank disk=hdd layout=mirror\n```\n\nName the second disk: `disk=hdd,hdd2`.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for machine in &plan.model.machines {
+        for pool in &machine.pools {
+            disks(machine, pool, diagnostics);
+            for dataset in &pool.datasets {
+                settings(dataset, diagnostics);
+            }
+        }
+    }
+}
+
+fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
+    let different: BTreeSet<u32> = pool.disks.iter().copied().collect();
+    if let Some(twice) = pool.disks.iter().enumerate().find(|(index, disk)| pool.disks[..*index].contains(disk)).map(|(_, disk)| *disk) {
+        let Some(disk) = machine.disks.get(twice as usize) else { return };
+        diagnostics.push(
+            Diagnostic::new(&CODE, pool.span, format!("disk `{}` is in pool `{}` twice", disk.name, pool.name))
+                .label(disk.span, "the disk")
+                .help("name each disk once")
+                .on(pool.name.clone()),
+        );
+        return;
+    }
+    let (layout, least) = match pool.layout {
+        PoolLayout::Stripe => return,
+        PoolLayout::Mirror => ("mirror", 2),
+        PoolLayout::Raidz => ("raidz", 2),
+        PoolLayout::Raidz2 => ("raidz2", 3),
+    };
+    // A pool without any disk has been told.
+    if !different.is_empty() && different.len() < least {
+        diagnostics.push(
+            Diagnostic::new(
+                &CODE,
+                pool.span,
+                format!("pool `{}` is a {layout} of {}, and needs {least} at least", pool.name, count(different.len())),
+            )
+            .help(format!("name more disks, as in `disk=a,b`, or leave `layout={layout}` out"))
+            .on(pool.name.clone()),
+        );
+    }
+}
+
+fn count(disks: usize) -> String {
+    if disks == 1 { "one disk".to_owned() } else { format!("{disks} disks") }
+}
+
+fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
+    let mut wrong = |message: String, help: &str| diagnostics.push(Diagnostic::new(&CODE, dataset.span, message).help(help));
+    if let Some(size) = dataset.recordsize.filter(|size| !size.0.is_power_of_two() || !(512..=16 << 20).contains(&size.0)) {
+        wrong(
+            format!("`{}` can't have records of {size}", dataset.name),
+            "a power of two from 512 bytes to `16MiB`: `16KiB`, `128KiB`, `1MiB`",
+        );
+    }
+    if let (Some(reservation), Some(quota)) = (dataset.reservation, &dataset.quota)
+        && reservation > quota.value
+    {
+        wrong(
+            format!("{reservation} are set aside for `{}`, which may hold {}", dataset.name, quota.value),
+            "raise the quota, or lower the reservation",
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! What the lab says of names that it had: `moved` and `removed`.
+
+use super::{codes, names};
+use crate::decl::Block;
+use crate::decl::layer::Lab;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::source::Spanned;
+
+/// Reports what is said to be gone and is still declared, and new names that nothing has.
+pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
+    for (node, what) in lab.removed.iter().map(|node| (node, "removed")).chain(lab.moved.iter().map(|node| (node, "moved"))) {
+        let Some(name) = node.argument(1).and_then(Spanned::text) else { continue };
+        let Some(still) = of_kind(lab, node.key()).find(|block| block.key() == name) else { continue };
+        diagnostics.push(
+            Diagnostic::new(&codes::STILL_DECLARED, node.span, format!("{} `{name}` is {what}, and declared besides", node.key()))
+                .label(still.key_span(), "declared here")
+                .help(format!("take the `{}` out, or this line", node.key())),
+        );
+    }
+    for node in &lab.moved {
+        let Some((to, name)) = node.property("to").and_then(|to| Some((to, to.text()?))) else { continue };
+        if !of_kind(lab, node.key()).any(|block| block.key() == name) {
+            names::unknown(&codes::UNKNOWN_NAME, node.key(), name, to, of_kind(lab, node.key()).map(Block::key), diagnostics);
+        }
+    }
+}
+
+fn of_kind<'l, 's>(lab: &'l Lab<'s>, kind: &'l str) -> impl Iterator<Item = &'l Block<'s>> {
+    let list = if kind == "service" { &lab.services } else { &lab.machines };
+    list.iter().filter(move |block| block.schema.name == kind)
+}

@@ -1,0 +1,98 @@
+//! What people write in their first lab: one mistake is one finding, at the line that is wrong.
+
+use std::fmt::Write as _;
+
+use labwright::compile;
+use labwright::source::{Layer, SourceFile, Sources, Span};
+
+use crate::cli::case;
+use crate::snapshots::assert_snapshot;
+
+/// Lists mistakes: what stands in the lab, and what is written instead. An empty first text: the second is added.
+const MISTAKES: &[(&str, &str)] = &[
+    ("\"192.168.1.101\"", "192.168.1.101"),
+    ("\"192.168.1.101\"", "\"192.168.1.101/24\""),
+    ("\"192.168.1.101\"", "\"192.168.1.255\""),
+    ("\"192.168.1.101\"", "\"192.168.1.2\""),
+    ("address lan \"192.168.1.101\"", "address \"192.168.1.101\""),
+    ("address lan \"192.168.1.101\"", ""),
+    ("cidr=\"192.168.1.0/24\"", "cidr=\"192.168.1.0\""),
+    ("cidr=\"192.168.1.0/24\"", "cidr=\"192.168.1.0/33\""),
+    ("cidr=\"192.168.1.0/24\"", "cidr=192.168.1.0/24"),
+    ("memory (size)\"8GiB\"", "memory 8GiB"),
+    ("memory (size)\"8GiB\"", "memory 8"),
+    ("memory (size)\"8GiB\"", "memory \"8G\""),
+    ("memory (size)\"8GiB\"", "memory \"0GiB\""),
+    ("memory (size)\"8GiB\"", ""),
+    ("cores 2", "cores -2"),
+    ("cores 2", "cores two"),
+    ("cores 2", "cores \"2\""),
+    ("vm media id=101", "vm Media id=101"),
+    ("vm media id=101", "vm \"my media\" id=101"),
+    ("vm media id=101", "vm id=101"),
+    ("vm media id=101", "vm media"),
+    ("vm media id=101", "vm media id=5"),
+    ("vm media id=101", "vm media id=\"101\""),
+    ("id=101 on=pve", "id=101 on=pv"),
+    ("kind=proxmox ", ""),
+    ("kind=proxmox ", "kind=Proxmx "),
+    ("os debian-13", "os debian-11"),
+    ("os debian-13", "os debian 13"),
+    ("os debian-13", ""),
+    ("disk root size=(size)\"20GiB\"", ""),
+    ("version=\"2026.1\"", "version=1.10"),
+    ("domain \"example.org\"", "domain \"${DOMAIN}\""),
+    ("domain \"example.org\"", "domain \"https://Example.org/\""),
+    ("Europe/Brussels", "Europe/Bruxelles"),
+    ("Europe/Brussels", "brussels"),
+    ("cores=4 memory", "cores=4, memory"),
+    ("to=web via=npm from=internet", "to=web via=npm from=internet, lan"),
+    ("expose web to=lan", "expose 8096 to=lan"),
+    ("expose web to=lan", "expose web to=[lan]"),
+    ("library \"/mnt/media\"", "libary \"/mnt/media\""),
+    ("library \"/mnt/media\"", "library \"mnt/media\""),
+    ("nginx-proxy-manager on=media", "nginx-proxy-manager on=medai"),
+    ("nginx-proxy-manager on=media", "nginxproxymanager on=media"),
+    ("expose admin to=lan", "expse admin to=lan"),
+    ("password (secret)restic", "password \"hunter2\""),
+    ("secret restic", ""),
+    ("via=virtiofs", "via=virtio"),
+    ("", "extend vm medai { cores 1; }"),
+    ("", "extend lxc media { cores 1; }"),
+    ("", "extend vm media { (override)memory \"4GiB\"; }"),
+    ("", "extend vm media { (force)memory \"4GiB\" reason=\"\"; }"),
+    ("", "extend pool tank { size \"1TB\"; }"),
+    ("", "profile quiet tagged=nobody { cores 1; }"),
+    ("", "accept backup-same-disk on=restic"),
+    ("", "moved service jelly to=jelyfin"),
+    ("", "removed service jellyfin reason=\"no longer watched\""),
+    ("", "dashboard energy"),
+    ("", "dashboard energy from=\"energy.json\""),
+];
+
+#[test]
+fn one_mistake_is_one_finding() {
+    let lab = std::fs::read_to_string(case("mistakes").join("lab.kdl")).expect("a lab");
+    let (mut shown, mut wrong) = (String::new(), String::new());
+    for (right, written) in MISTAKES {
+        assert!(lab.contains(right), "{right}");
+        let text = if right.is_empty() { format!("{lab}{written}\n") } else { lab.replace(right, written) };
+        let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let sources = Sources::with_standard_library(vec![file]);
+        let found = compile::resolve(&sources).check(&sources).diagnostics;
+        let at = |span: Span| sources.line(span.file, span.start);
+        let _ = writeln!(shown, "{}{written}", if right.is_empty() { String::new() } else { format!("{right}  →  ") });
+        for finding in &found {
+            let line = finding.span.map(at).unwrap_or_default();
+            let _ = writeln!(shown, "    {line} {}: {}", finding.code.name, finding.message);
+            let _ = writeln!(shown, "        {}", finding.help.as_deref().unwrap_or("NO HELP"));
+        }
+        // A mistake that stands in several lines is one in each.
+        let places = if right.is_empty() { 1 } else { lab.matches(right).count() };
+        if found.iter().count() != places {
+            let _ = writeln!(wrong, "{right} → {written}: {} findings", found.iter().count());
+        }
+    }
+    assert_snapshot("diagnostics", "mistakes", &shown);
+    assert!(wrong.is_empty(), "{wrong}");
+}
