@@ -156,39 +156,25 @@ impl Decoder<'_> {
             values.push(self.value(entry, field, schema.dynamic, &what));
         }
         let further = node.arguments.get(schema.arguments.len()..).unwrap_or_default();
-        match &schema.rest {
-            Some(field) => {
-                if further.is_empty()
-                    && field.required
-                    && node.arguments.len() == schema.arguments.len()
-                    && node.properties.is_empty()
-                    && node.children.is_empty()
-                {
-                    self.missing(node, schema, field, &mut values);
+        let Some(field) = &schema.rest else {
+            // A list torn by a blank behind a comma, and a value that is at fault already, are told where they stand.
+            let torn = node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
+            if let Some(entry) = further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty)) {
+                let mut help = String::from("remove it");
+                if let Some(property) = schema.properties.first() {
+                    let _ = write!(help, ", or name it: `{}=…`", property.name);
                 }
-                for entry in further {
-                    values.push(self.value(entry, field, schema.dynamic, &format!("the {} of `{}`", field.name, node.name)));
-                }
+                let message = format!("`{}` takes {} here", node.name, count(schema.arguments.len(), "argument"));
+                self.diagnostics.push(Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, entry.value.span, message).help(help));
             }
-            None => {
-                // A list torn by a blank behind a comma, and a value that is at fault already, are told where they stand.
-                let torn = node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
-                if let Some(entry) = further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty)) {
-                    let mut help = String::from("remove it");
-                    if let Some(property) = schema.properties.first() {
-                        let _ = write!(help, ", or name it: `{}=…`", property.name);
-                    }
-                    self.diagnostics.push(
-                        Diagnostic::new(
-                            &codes::UNEXPECTED_ARGUMENT,
-                            entry.value.span,
-                            format!("`{}` takes {} here", node.name, count(schema.arguments.len(), "argument")),
-                        )
-                        .help(help),
-                    );
-                }
-            }
+            return values;
+        };
+        let nothing = node.properties.is_empty() && node.children.is_empty();
+        if further.is_empty() && field.required && node.arguments.len() == schema.arguments.len() && nothing {
+            self.missing(node, schema, field, &mut values);
         }
+        let what = format!("the {} of `{}`", field.name, node.name);
+        values.extend(further.iter().map(|entry| self.value(entry, field, schema.dynamic, &what)));
         values
     }
 

@@ -90,7 +90,7 @@ pub fn draft<'s>(
     sources: &Sources,
     model: &Model,
     diagnostics: &mut Diagnostics,
-) -> Option<Draft<'s>> {
+) -> Draft<'s> {
     let name = block.key();
     let module_name = module.block.key();
     let machine = MachineId::at(machine);
@@ -170,7 +170,7 @@ pub fn draft<'s>(
     // What other services answer is looked up once all are known; the rest is in the service by now, and a large lab has a lot of it.
     concrete.retain(|part| matches!(part.schema.name, "needs" | "gateway"));
     concrete.shrink_to_fit();
-    Some(Draft { service, block, concrete, network_services })
+    Draft { service, block, concrete, network_services }
 }
 
 fn record<const N: usize>(fields: [(&str, Data); N]) -> Data {

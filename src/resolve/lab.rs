@@ -94,8 +94,8 @@ fn dashboard(block: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnostics
         let path = format!("modules/{}", from.text()?);
         let found = sources.find(Layer::Site, &path);
         if found.is_none() {
-            let files = sources.files().filter(|(_, file)| file.layer == Layer::Site && !file.path.ends_with(".kdl"));
-            let files = files.filter_map(|(_, file)| file.path.strip_prefix("modules/"));
+            let boards = sources.files().filter(|(_, file)| file.layer == Layer::Site && file.path.contains(".json"));
+            let files = boards.filter_map(|(_, file)| file.path.strip_prefix("modules/"));
             names::unknown(&codes::UNKNOWN_NAME, "dashboard file", from.text()?, from, files, diagnostics);
         }
         Some(TemplateId { file: found?, name: path })

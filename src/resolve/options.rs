@@ -160,7 +160,8 @@ impl<'s> Reader<'_, 's> {
                 None => self.default(spec, diagnostics),
             };
             let missing = spec.required && !given.contains_key(spec.name);
-            let told = told < diagnostics.count(Severity::Error) || given.get(spec.name).is_some_and(|blocks| blocks.iter().any(has_fault));
+            let told = told < diagnostics.count(Severity::Error)
+                || given.get(spec.name).is_some_and(|blocks| blocks.iter().any(|block| has_fault(block)));
             if missing && !faulty.contains(spec.name) {
                 diagnostics.push(
                     Diagnostic::new(
@@ -413,6 +414,6 @@ impl<'s> Reader<'_, 's> {
 }
 
 /// Says whether a value of an option has been told to be wrong already.
-fn has_fault(block: &&Block<'_>) -> bool {
+fn has_fault(block: &Block<'_>) -> bool {
     block.arguments.iter().chain(block.properties.iter().map(|property| &property.value)).any(Spanned::is_faulty)
 }

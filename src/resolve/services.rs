@@ -87,7 +87,7 @@ fn draft<'s>(
         );
         return None;
     }
-    instance::draft(block, module, machine, &modules.expressions, services, sources, model, diagnostics)
+    Some(instance::draft(block, module, machine, &modules.expressions, services, sources, model, diagnostics))
 }
 
 /// Finds a service's module by its name, or by one that it had.

@@ -1,6 +1,7 @@
 //! All templates of a lab, compiled once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
@@ -42,7 +43,7 @@ impl Templates {
             wanted.insert((template.file, escape(Kind::GrafanaDashboard, "")));
         }
         let mut environment = format::environment();
-        wanted.retain(|(file, _)| sources.file(*file).path.ends_with(".j2"));
+        wanted.retain(|(file, _)| is_template(&sources.file(*file).path));
         let compiled = wanted.into_iter().map(|key| (key, compile(&mut environment, sources, key))).collect();
         Self { environment, compiled }
     }
@@ -57,7 +58,7 @@ impl Templates {
     ) -> Result<String, Fault> {
         let fault = |error: Error| Fault::of(&error, template.file, sources);
         // Only a template is rendered: braces in any other file mean nothing to labwright.
-        if !template.name.ends_with(".j2") {
+        if !is_template(&template.name) {
             return Ok(sources.file(template.file).text.clone());
         }
         match self.compiled.get(&(template.file, escape(kind, name))) {
@@ -69,6 +70,11 @@ impl Templates {
             None => Err(fault(Error::new(ErrorKind::TemplateNotFound, "no service declares it"))),
         }
     }
+}
+
+/// Says whether a file is rendered, rather than taken as it is.
+fn is_template(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "j2")
 }
 
 impl Fault {
