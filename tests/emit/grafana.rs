@@ -68,6 +68,20 @@ fn panels_stand_beside_and_below_each_other() {
 }
 
 #[test]
+fn a_colour_is_chosen_and_a_title_names_one_panel() {
+    for (name, board) in boards() {
+        let mut titles = BTreeSet::new();
+        for panel in board["panels"].as_array().expect("panels") {
+            let (title, kind) = (&panel["title"], panel["type"].as_str().expect("a type"));
+            assert!(titles.insert(title.to_string()), "{name}: {title} twice");
+            // Grafana's own thresholds are red from 80 on: 80 days that a certificate is good for, 80 seconds of a backup's age.
+            let chosen = !panel["fieldConfig"]["defaults"]["color"].is_null();
+            assert!(chosen || !["stat", "bargauge"].contains(&kind), "{name}: {title}");
+        }
+    }
+}
+
+#[test]
 fn panels_ask_for_metrics_that_exist() {
     let expressions: BTreeSet<String> = boards().iter().flat_map(|(_, board)| expressions(board)).collect();
     let folder = tempfile::tempdir().expect("a folder");

@@ -7,31 +7,36 @@ use crate::emit::format::markdown_text;
 use crate::emit::prometheus::Measured;
 use crate::plan::Plan;
 
+/// Colours hundredths of what there is.
+const FULL: &[(f64, &str)] = &[(80.0, "orange"), (95.0, "red")];
+
 /// File systems that hold something.
 const REAL: &str = r#"fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nfs.*|fuse.*""#;
 
 /// Makes the lab's overview.
 pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b str) -> Board<'b> {
     let mut panels = vec![
-        stat("Alerts", "none", (r#"count(ALERTS{alertstate="firing"}) or vector(0)"#, "firing")).coloured(None, Some(1.0)),
-        stat("Services that do not answer", "none", ("count(up == 0) or vector(0)", "down")).coloured(None, Some(1.0)),
+        stat("Alerts that fire", "none", (r#"count(ALERTS{alertstate="firing"}) or vector(0)"#, "firing"))
+            .coloured("green", &[(1.0, "red")]),
+        stat("Services that do not answer", "none", ("count(up == 0) or vector(0)", "down")).coloured("green", &[(1.0, "red")]),
         stat("Machines", "none", ("min by (machine) (up)", "{{machine}}")).up_or_down().sized(12, 4),
         table("Alerts", r#"ALERTS{alertstate="firing"}"#, &["alertname", "severity", "machine", "service"]),
         stat("Services", "none", ("min by (service) (up)", "{{service}}")).up_or_down().sized(12, 8),
     ];
     if !measured.backups.is_empty() {
         let age = "time() - max by (machine, backup, class) (labwright_backup_last_success_timestamp_seconds)";
-        panels.push(stat("Age of the newest backup", "s", (age, "{{backup}} {{class}}")).sized(12, 4));
+        panels.push(stat("Age of the newest backup", "s", (age, "{{backup}} {{class}}")).sized(12, 8));
     }
     if !measured.machines.is_empty() {
         let memory = "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)";
-        panels.push(bar_gauge("Memory in use", "percent", (memory, "{{machine}}")).coloured(Some(80.0), Some(95.0)).between(0, 100));
+        panels.push(bar_gauge("Memory in use", "percent", (memory, "{{machine}}")).coloured("green", FULL).between(0, 100));
         panels.push(disk_use());
     }
     if measured.routes {
         panels.push(stat("Routes", "none", ("probe_success", "{{instance}}")).up_or_down().sized(12, 8));
         let days = "(probe_ssl_earliest_cert_expiry - time()) / 86400";
-        panels.push(bar_gauge("Days that certificates are good for", "none", (days, "{{instance}}")));
+        let soon = &[(7.0, "orange"), (21.0, "green")];
+        panels.push(bar_gauge("Days that certificates are good for", "none", (days, "{{instance}}")).coloured("red", soon));
     }
     panels.push(text("Machines of the lab", &machines(plan)));
     if !plan.routes.is_empty() {
@@ -126,7 +131,7 @@ pub(super) fn containers<'b>(measured: &Measured, datasource: &'b str) -> Option
 
 fn disk_use() -> Panel {
     let used = format!("100 * (1 - node_filesystem_avail_bytes{{{REAL}}} / (node_filesystem_size_bytes{{{REAL}}} > 0))");
-    bar_gauge("Disks in use", "percent", (&used, "{{machine}} {{mountpoint}}")).coloured(Some(80.0), Some(95.0)).between(0, 100)
+    bar_gauge("Disks in use", "percent", (&used, "{{machine}} {{mountpoint}}")).coloured("green", FULL).between(0, 100)
 }
 
 fn machines(plan: &Plan<'_>) -> String {
@@ -141,7 +146,7 @@ fn machines(plan: &Plan<'_>) -> String {
             machine.kind.name(),
             machine.address().map(|address| address.to_string()).unwrap_or_default(),
             machine.cores.map(|cores| cores.to_string()).unwrap_or_default(),
-            machine.memory.as_ref().map(|memory| memory.value.to_string()).unwrap_or_default(),
+            machine.memory.as_ref().map(|memory| memory.rounded()).unwrap_or_default(),
             markdown_text(&services.join(", ")),
         );
     }

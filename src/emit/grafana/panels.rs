@@ -60,15 +60,17 @@ pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> 
     }
 }
 
-/// Shows the newest values as coloured numbers.
+/// Shows the newest values as numbers, in a colour that judges nothing: Grafana's own default is red from 80 on, whatever the unit.
 pub(super) fn stat(title: &str, unit: &str, query: (&str, &str)) -> Panel {
+    let mut defaults = defaults(unit);
+    defaults.insert("color".to_owned(), json!({"mode": "fixed", "fixedColor": "blue"}));
     Panel {
         kind: "stat",
         title: title.to_owned(),
         width: 6,
         height: 4,
         targets: targets(&[query], Query::Newest),
-        defaults: defaults(unit),
+        defaults,
         options: json!({"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "background", "graphMode": "none", "textMode": "auto"}),
         transformations: Vec::new(),
     }
@@ -118,11 +120,10 @@ impl Panel {
         Self { width, height, ..self }
     }
 
-    /// Colours values: green, from the second number on orange, from the third on red; `None` leaves a colour out.
-    pub(super) fn coloured(mut self, warning: Option<f64>, critical: Option<f64>) -> Self {
-        let mut steps = vec![json!({"color": "green", "value": null})];
-        steps.extend(warning.map(|value| json!({"color": "orange", "value": value})));
-        steps.extend(critical.map(|value| json!({"color": "red", "value": value})));
+    /// Colours values: the first colour, and from each value on another one.
+    pub(super) fn coloured(mut self, first: &str, others: &[(f64, &str)]) -> Self {
+        let mut steps = vec![json!({"color": first, "value": null})];
+        steps.extend(others.iter().map(|(value, color)| json!({"color": color, "value": value})));
         self.defaults.insert("thresholds".to_owned(), json!({"mode": "absolute", "steps": steps}));
         self.defaults.insert("color".to_owned(), json!({"mode": "thresholds"}));
         self
