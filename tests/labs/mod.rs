@@ -1,6 +1,6 @@
 //! The labs that the project ships: no finding left open, and each emitted file a snapshot. `accepted` asks the programs that read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use labwright::bundle::read::read_archive;
@@ -8,6 +8,7 @@ use labwright::compile;
 use labwright::diag::Severity;
 use labwright::source::read_lab;
 
+use crate::cli::files;
 use crate::snapshots::assert_snapshot;
 
 fn folder(lab: &str) -> PathBuf {
@@ -41,8 +42,9 @@ fn is_labctl(line: &str) -> bool {
     line.trim_start().starts_with("content: 'H4sI")
 }
 
-/// Compares every file of the payload with its snapshot.
+/// Compares every file of the payload with its snapshot, and knows of no other snapshot.
 fn lab(name: &str) {
+    let mut emitted = BTreeSet::new();
     for (machine, (file_name, archive)) in archives(name) {
         let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
         let manifest: serde_json::Value = serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
@@ -57,8 +59,12 @@ fn lab(name: &str) {
             let text: String =
                 text.split_inclusive('\n').map(|line| if is_labctl(line) { "  content: (labctl)\n" } else { line }).collect();
             assert_snapshot(format!("{name}/{machine}/{parent}").trim_end_matches('/'), file, &text);
+            emitted.insert(format!("{machine}/{path}.snap"));
         }
     }
+    let kept = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name));
+    let stale: Vec<&String> = kept.keys().filter(|path| path.ends_with(".snap") && !emitted.contains(*path)).collect();
+    assert_eq!(stale, Vec::<&String>::new(), "snapshots of files that nothing emits any more");
 }
 
 #[test]
