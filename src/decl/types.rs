@@ -129,14 +129,11 @@ impl Type {
     /// Reads a scalar as a value of this type; says nothing when it is none.
     pub fn read<'s>(self, scalar: &Scalar<'s>) -> Option<Value<'s>> {
         match (self, scalar) {
-            (Self::Any, scalar) => Some(match scalar {
-                Scalar::Text(text) => Value::Text(text.clone()),
-                Scalar::Integer(number) => Value::Integer(i64::try_from(*number).ok()?),
-                Scalar::Float(number) => Value::Float(*number),
-                Scalar::Bool(value) => Value::Bool(*value),
-                Scalar::Null => Value::Null,
-            }),
-            (Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
+            (_, Scalar::Text(text)) => self.read_text(text.clone()),
+            (Self::Any, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Any, Scalar::Float(number)) => Some(Value::Float(*number)),
+            (Self::Any, Scalar::Null) => Some(Value::Null),
+            (Self::Any | Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
             (Self::Integer | Self::Number, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
             (Self::Between(least, most), Scalar::Integer(number)) => {
                 let number = i64::try_from(*number).ok()?;
@@ -145,7 +142,6 @@ impl Type {
             (Self::Number, Scalar::Float(number)) => number.is_finite().then_some(Value::Float(*number)),
             (Self::Port, Scalar::Integer(number)) => (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?)),
             (Self::Owner, Scalar::Integer(number)) => (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into())),
-            (_, Scalar::Text(text)) => self.read_text(text.clone()),
             _ => None,
         }
     }
@@ -154,8 +150,8 @@ impl Type {
     pub fn read_text(self, text: Cow<'_, str>) -> Option<Value<'_>> {
         let keep = |valid: bool, text| valid.then_some(Value::Text(text));
         match self {
-            Self::Text => keep(!text.contains('\0'), text),
-            Self::Any | Self::Expression => Some(Value::Text(text)),
+            // No file, no argument and no variable of any program can hold a NUL.
+            Self::Text | Self::Any | Self::Expression => keep(!text.contains('\0'), text),
             Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),

@@ -159,8 +159,14 @@ impl Diagnostics {
         self.list.retain(keep);
     }
 
-    /// Sorts by file, place and code, and drops what is there twice.
+    /// Sorts by file, place and code, drops what is there twice, and shortens texts that quote too much of the user's.
     pub fn finish(&mut self) {
+        for found in &mut self.list {
+            let labels = found.labels.iter_mut().map(|label| &mut label.message);
+            for text in [&mut found.message, &mut found.caption].into_iter().chain(&mut found.help).chain(labels) {
+                shorten(text);
+            }
+        }
         self.list.sort_by(|a, b| (a.span, a.code.name, &a.message, &a.labels).cmp(&(b.span, b.code.name, &b.message, &b.labels)));
         self.list.dedup_by(|a, b| a.span == b.span && a.code.name == b.code.name && a.message == b.message);
     }
@@ -185,6 +191,17 @@ impl<'d> IntoIterator for &'d Diagnostics {
     }
 }
 
+/// Takes the middle out of a text that nobody would read to its end.
+fn shorten(text: &mut String) {
+    const MOST: usize = 1000;
+    const HEAD: usize = 600;
+    const TAIL: usize = 200;
+    if text.len() > MOST {
+        let middle = text.floor_char_boundary(HEAD)..text.ceil_char_boundary(text.len() - TAIL);
+        text.replace_range(middle, " … ");
+    }
+}
+
 /// Writes the help for a word that is none of `candidates`: the one that was most likely meant, else what `otherwise` says.
 pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>, otherwise: impl FnOnce() -> String) -> String {
     nearest(word, candidates).map_or_else(otherwise, |near| format!("did you mean `{near}`?"))
@@ -195,6 +212,8 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        // What differs in length alone by more is not measured: that takes as much memory as both lengths multiplied.
+        .filter(|candidate| candidate.chars().count().abs_diff(word.chars().count()) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()

@@ -8,6 +8,8 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use serde::Serialize;
 
+use crate::diag::one_line;
+
 /// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same.
 ///
 /// # Panics
@@ -153,12 +155,32 @@ pub(crate) fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value
     };
     let text = match escape.as_ref() {
         "shell" => shell_value(value)?,
-        "json" => serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?,
+        "json" => json_value(value)?,
         "markdown" => markdown_text(&value.to_string()),
         "html" => html_text(&value.to_string()),
         _ => line_text(value)?,
     };
     out.write_str(&text).map_err(Error::from)
+}
+
+/// Writes a value as JSON that is YAML too, also to readers of YAML 1.1: those fold some of the characters that JSON leaves alone, and
+/// refuse others.
+fn json_value(value: &Value) -> Result<String, Error> {
+    let odd = |character: char| matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let json = serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    if !json.contains(odd) {
+        return Ok(json);
+    }
+    // Outside strings, JSON has no such character.
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if odd(character) {
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    Ok(text)
 }
 
 fn shell_value(value: &Value) -> Result<String, Error> {
@@ -189,19 +211,14 @@ fn line_text(value: &Value) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Escapes text for Markdown: nothing in it formats, links or breaks out of a table cell.
+/// Escapes text for Markdown: nothing in it formats, links, breaks out of a table cell, or looks like another text.
 pub fn markdown_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '!' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            '\n' | '\r' | '\t' => escaped.push(' '),
-            character if character.is_control() => {}
-            character => escaped.push(character),
+    for character in one_line(text).chars() {
+        if "\\`*_{}[]<>#|!&~".contains(character) {
+            escaped.push('\\');
         }
+        escaped.push(character);
     }
     escaped
 }

@@ -207,6 +207,24 @@ fn many_findings_in_a_long_file_and_in_a_long_line_are_shown() {
 }
 
 #[test]
+fn a_quoted_text_that_is_far_too_long_loses_its_middle() {
+    let long = format!("begin{}end", "é".repeat(3_000_000));
+    let sources = Sources::with_standard_library(vec![SourceFile {
+        path: "lab.kdl".to_owned(),
+        text: format!("edition 1\nlab home version=\"1\"\n\"{long}\" 1\nnetwork \"{long}\" cidr=\"10.0.0.0/8\"\n"),
+        layer: Layer::Lab,
+    }]);
+    let found = labwright::compile::resolve(&sources).check(&sources).diagnostics;
+    assert!(found.count(Severity::Error) >= 2, "{found:?}");
+    for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
+        let text = diag::render(&found, &sources, format, Style::default());
+        // SARIF describes every code there is.
+        assert!(text.len() < 200_000, "{} bytes", text.len());
+        assert!(text.contains("`begin") && text.contains('…') && text.contains("end`"), "{text}");
+    }
+}
+
+#[test]
 fn findings_are_counted_in_words() {
     let count = |codes: &[&'static Code]| {
         let mut found = Diagnostics::default();

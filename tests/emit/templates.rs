@@ -1,5 +1,7 @@
 //! The files that modules make with templates: what they see, and what is said when one fails.
 
+use labwright::source::{Layer, SourceFile, Sources};
+
 use super::lab::{Compiled, compile};
 
 const LAB: &str = r#"
@@ -61,6 +63,45 @@ fn a_value_is_written_as_the_files_kind_reads_it() {
         let compiled = rendered(file, "{{ opt.word }}", hostile);
         assert_eq!(compiled.text("box", &format!("thing/{file}")), expected, "{file}");
     }
+}
+
+#[test]
+fn characters_that_some_readers_refuse_or_hide_are_written_as_their_escapes() {
+    let odd = r#"word "a\u{7f}\u{85}\u{2028}\u{feff}\u{ffff}\u{202e}&~b""#;
+    let cases = [
+        // YAML 1.1 folds U+0085 and refuses U+007F; a mark that turns the text is a character as any other there.
+        ("thing.yaml", "\"a\\u007f\\u0085\\u2028\\ufeff\\uffff\u{202e}&~b\""),
+        ("thing.md", r"a\\u\{7f\}\\u\{85\}\\u\{2028\}\\u\{feff\}￿\\u\{202e\}\&\~b"),
+    ];
+    for (file, expected) in cases {
+        let expected = expected.replace('￿', "\u{ffff}");
+        assert_eq!(rendered(file, "{{ opt.word }}", odd).text("box", &format!("thing/{file}")), expected, "{file}");
+    }
+}
+
+#[test]
+fn no_value_holds_a_nul() {
+    let module = "edition 1\nmodule thing version=\"1.0\" { summary \"Thing\"\n option free type=text\n\
+                  container thing { image \"x/thing:1\"; env A \"a\\u{0}b\"; label \"l\" \"\\u{0}\"; command (f)\"\\u{0}\"; }\n}\n";
+    let services = "service thing on=box { free \"\\u{0}\"; raw compose.hostname \"a\\u{0}\"; }\n";
+    let file = |path: &str, text: &str, layer| SourceFile { path: path.to_owned(), text: text.to_owned(), layer };
+    let sources = Sources::with_standard_library(vec![
+        file("lab.kdl", LAB, Layer::Lab),
+        file("s.kdl", services, Layer::Lab),
+        file("modules/thing/module.kdl", module, Layer::Site),
+    ]);
+    let found = labwright::compile::resolve(&sources).check(&sources).diagnostics;
+    let found: Vec<String> = found.iter().map(|found| format!("{}: {}", found.code.name, found.message)).collect();
+    assert_eq!(
+        found,
+        [
+            "wrong-type: value of `env` can't be `a\0b`",
+            "wrong-type: value of `label` can't be `\0`",
+            "bad-module: module `thing`: word must be text",
+            "wrong-type: value of `free` can't be `\0`",
+            "wrong-type: value of `raw` can't be `a\0`",
+        ]
+    );
 }
 
 #[test]
