@@ -77,6 +77,36 @@ fn what_the_language_does_not_model_goes_over_ours() {
 }
 
 #[test]
+fn a_container_whose_secret_was_written_anew_starts_again() {
+    let compiled = lab("container thing { image \"x/thing:1.0\"; secret token; }\ncontainer other { image \"x/other:1.0\"; }", "");
+    let folder = tempfile::tempdir().expect("a folder");
+    compiled.unpack("box", folder.path());
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(folder.path(), "/payload").sh(
+        r#"set -e
+        mkdir -p /tmp/bin /tmp/state /etc/labwright/secrets
+        printf '#!/bin/sh\ncase $1 in inspect) cat /tmp/id ;; *) echo "$*" >>/tmp/asked ;; esac\n' >/tmp/bin/docker
+        chmod 755 /tmp/bin/docker
+        export PATH=/tmp/bin:$PATH LABWRIGHT_STATE=/tmp/state
+        secret() { echo "$1" >/tmp/fresh; mv /tmp/fresh /etc/labwright/secrets/token; }
+        step() { : >/tmp/asked; sh /payload/activate.d/65-secret-files.sh; cat /tmp/asked; }
+        echo first >/tmp/id
+        secret one
+        cd /payload
+        [ -z "$(step)" ] && [ -z "$(step)" ]
+        secret two
+        step | grep -q ' restart thing$'
+        [ -z "$(step)" ]
+        secret three
+        echo second >/tmp/id
+        [ -z "$(step)" ]
+        ! grep -rq -e one -e two -e three /tmp/state"#,
+        &[],
+    );
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
 fn a_secret_that_only_a_variable_takes_arrives_whatever_is_in_it() {
     let compiled = lab("container thing { image \"x/thing:1.0\"; secret token value-variable=TOKEN; }", "");
     let step = compiled.text("box", "activate.d/58-secret-variables.sh");

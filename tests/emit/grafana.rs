@@ -163,7 +163,8 @@ fn goes_on_without_a_network_and_says_so() {
         "exit 6",
         r#"sh activate.d/50-dashboards-grafana.sh 2>said
         grep -q 'dashboard 1860 of grafana.com: grafana.com is out of reach' said
-        grep -q 'run grafana/fetch-dashboards.sh again' said
+        grep -q 'run: sh /etc/labwright/services/grafana/fetch-dashboards.sh' said
+        [ "$(wc -l </tmp/asked)" = 1 ]
         [ -d "$shown" ]"#
             .replace("said", "/tmp/said")
             .as_str(),

@@ -87,6 +87,39 @@ fn no_moment_lets_in_too_many_or_too_few() {
     assert!(commands > 20, "{log}");
 }
 
+/// What is left of ufw: beside a rule of the owner's, and after that one is gone too.
+const GIVEN_UP: &str = r#"
+sh /scripts/ufw.sh >/dev/null
+ufw allow 4444/tcp
+sh -eu /scripts/none.sh
+! grep -q 6c6162777269676874 /etc/ufw/user.rules /etc/ufw/user6.rules
+ufw status | grep -q '^4444/tcp '
+ufw status | grep -q '^Status: active'
+ufw delete allow 4444/tcp
+sh -eu /scripts/none.sh
+ufw status | grep -q '^Status: active'
+sh /scripts/ufw.sh >/dev/null
+sh -eu /scripts/none.sh
+[ "$(ufw status)" = 'Status: inactive' ]
+"#;
+
+#[test]
+fn a_machine_whose_firewall_is_somebody_elses_keeps_no_rule_of_ours() {
+    let write = |backend: FirewallBackend, name: &str, folder: &std::path::Path| {
+        let model = lab::model([backend; 3]);
+        let flow = |zone| lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Zone(zone));
+        let plan = lab::plan(&model, vec![flow(LAN), flow(TUNNEL)], lab::Through(Vec::new()), &[]);
+        let script = lab::text(&lab::emit(&plan, INTRANET, &firewall::EMITTER), name);
+        std::fs::write(folder.join(if backend == FirewallBackend::Ufw { "ufw.sh" } else { "none.sh" }), script).expect("write");
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(FirewallBackend::Ufw, "firewall/ufw.sh", folder.path());
+    write(FirewallBackend::None, "activate.d/30-no-firewall.sh", folder.path());
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(folder.path(), "/scripts").sh(&format!("set -e\n{GIVEN_UP}"), &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
 /// Says what ufw's rules answer an address: the first that matches, and no when none does.
 fn first_match(rules: &str, port: u16, who: IpAddr) -> bool {
     let matching = rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")).find_map(|rule| {

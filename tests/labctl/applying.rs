@@ -1,7 +1,8 @@
 //! From a downloaded bundle to a running machine, to the next release, and back.
 
 use super::{Payload, answer, run, state, under_each_shell};
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_machine_goes_from_nothing_to_a_release_to_the_next_and_back() {
@@ -200,6 +201,31 @@ fn an_interrupt_brings_the_old_generation_back_and_no_second_one_stops_that() {
         run(Command::new("kill").args(["-INT", &waiting.child.id().to_string()]));
         waiting.ends().exits(4).says("interrupted while waiting");
         assert_eq!(machine.whole(), "2025.1.0");
+    });
+}
+
+#[test]
+fn a_long_step_shows_what_it_is_at_and_what_a_person_should_know() {
+    under_each_shell(|machine| {
+        let mut payload = Payload::sample();
+        payload.step(
+            "activate.d/61-pull.sh",
+            "",
+            "echo 'note: a dashboard is missing'; echo ' layer 7 Pulling'; until [ -e \"$LABWRIGHT_ROOT/seen\" ]; do sleep 0.05; done",
+        );
+        let bundle = machine.bundle(&payload);
+        let mut apply = machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
+        let mut child = apply.env("LABWRIGHT_TEST_PROGRESS", "1").stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut told = Vec::new();
+        while !String::from_utf8_lossy(&told).contains("s  layer 7 Pulling .") {
+            assert_ne!(out.read_until(b'.', &mut told).unwrap(), 0, "{}", String::from_utf8_lossy(&told));
+        }
+        machine.write("seen", "");
+        out.read_to_end(&mut told).unwrap();
+        assert!(child.wait().unwrap().success());
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains("    note: a dashboard is missing\n"), "{told}");
     });
 }
 

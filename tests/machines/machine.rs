@@ -158,8 +158,11 @@ impl<'rig> Machine<'rig> {
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-KILL", &self.first.to_string()]).status();
-        let _ = self.nspawn.wait();
+        // Of a machine that was switched off nothing is left, and another process may have its number.
+        if matches!(self.nspawn.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").args(["-KILL", &self.first.to_string()]).status();
+            let _ = self.nspawn.wait();
+        }
     }
 }
 

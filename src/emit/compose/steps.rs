@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::config::ConfigFiles;
-use super::definition::{env_path, has_value_variables};
+use super::definition::{env_path, has_value_variables, is_mounted};
 use super::{FILE, Member};
 use crate::artifact::{Artifacts, Phase};
 use crate::diag::Diagnostics;
@@ -21,6 +21,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("secrets.sh.j2", include_str!("secrets.sh.j2")),
         ("running.sh.j2", include_str!("running.sh.j2")),
         ("up.sh.j2", include_str!("up.sh.j2")),
+        ("restart.sh.j2", include_str!("restart.sh.j2")),
         ("reload.sh.j2", include_str!("reload.sh.j2")),
         ("health.sh.j2", include_str!("health.sh.j2")),
         ("removal.sh.j2", include_str!("removal.sh.j2")),
@@ -35,6 +36,7 @@ struct ProjectView<'p> {
     network: Option<String>,
     containers: Vec<&'p str>,
     files: Vec<SecretEnv<'p>>,
+    mounted: Vec<MountedSecrets<'p>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,6 +49,12 @@ struct SecretEnv<'p> {
 struct SecretVariable<'p> {
     name: &'p str,
     secret: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MountedSecrets<'p> {
+    container: &'p str,
+    secrets: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +78,7 @@ pub(super) fn add(
         network: context.planned().bridge.as_ref().map(|bridge| format!("{} {}", bridge.subnet, bridge.interface)),
         containers: members.iter().map(|(_, container)| container.name.as_str()).collect(),
         files: members.iter().filter(|(_, container)| has_value_variables(container)).map(|(_, one)| secret_env(context, one)).collect(),
+        mounted: members.iter().filter_map(|(_, container)| mounted_secrets(context, container)).collect(),
     };
     let machine = &context.this().name;
     let mut step = |phase, number, name: &str, template: &str, inputs: &[&str]| {
@@ -89,6 +98,9 @@ pub(super) fn add(
     // Where values come from the machine alone, only compose can tell whether they changed.
     let inputs: &[&str] = if view.files.is_empty() { &["compose/"] } else { &[] };
     step(Phase::Activate, 60, "compose", "up.sh.j2", inputs);
+    if !view.mounted.is_empty() {
+        step(Phase::Activate, 65, "secret-files", "restart.sh.j2", &[]);
+    }
     step(Phase::Health, 20, "containers", "health.sh.j2", &[]);
 
     for ((service, container), config) in reloads() {
@@ -112,10 +124,17 @@ pub(super) fn add_removal(context: &Context<'_>, artifacts: &mut Artifacts, diag
         network: None,
         containers: Vec::new(),
         files: Vec::new(),
+        mounted: Vec::new(),
     };
     if let Some(text) = TEMPLATES.write("removal.sh.j2", &view, &context.this().name, diagnostics) {
         artifacts.step(Phase::Activate, 60, "no-containers", &[FILE], &text, context.origin());
     }
+}
+
+fn mounted_secrets<'p>(context: &Context<'p>, container: &'p Container) -> Option<MountedSecrets<'p>> {
+    let mounted = container.secrets.iter().filter(|used| is_mounted(used));
+    let secrets: Vec<String> = mounted.map(|used| secret_path(&context.model()[used.secret].name, &used.owner)).collect();
+    (!secrets.is_empty()).then_some(MountedSecrets { container: &container.name, secrets })
 }
 
 fn secret_env<'p>(context: &Context<'p>, container: &'p Container) -> SecretEnv<'p> {

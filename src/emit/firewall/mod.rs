@@ -44,8 +44,15 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             artifacts.add(path, Kind::Table, rows.concat(), origin.clone());
         }
     }
-    if let Guard::Own(backend) = context.plan.guard(context.machine) {
-        let _reported = guard(context, &openings, backend, &origin, artifacts, diagnostics);
+    match context.plan.guard(context.machine) {
+        Guard::Own(backend) => {
+            let _reported = guard(context, &openings, backend, &origin, artifacts, diagnostics);
+        }
+        // labctl takes a table of nftables away by itself.
+        Guard::Nothing if context.this().kind.is_managed() => {
+            artifacts.step(Phase::Activate, 30, "no-firewall", &[UFW], include_str!("none.sh"), EMITTER.fixed());
+        }
+        Guard::Nothing | Guard::Proxmox => {}
     }
 }
 

@@ -114,7 +114,7 @@ await_confirmation() {
     record "waits $WITHIN s for a confirmation from a new login"
     say "The firewall or ssh has changed. Within $WITHIN s, open a NEW login and run there:"
     say "    labctl confirm"
-    say "Without it $(described "$P_OLD") comes back."
+    if [ -n "$P_OLD" ]; then say "Without it $(described "$P_OLD") comes back."; else say "Without it all of this is taken back."; fi
     waiting=$P_NEW
     unlock
     while read_journal && [ "$P_NEW" = "$waiting" ]; do

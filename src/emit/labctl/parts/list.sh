@@ -21,6 +21,7 @@ generations() {
 verb_list() {
     find_lab_or_refuse
     read_journal || :
+    [ -d "$STATE/gen" ] || say "no generation was ever applied on this machine"
     if [ "$JSON" = 1 ]; then
         {
             printf 'S\tformat\tlabwright.list/1\nS\tlab\t%s\nL\tgenerations\n' "$LAB"

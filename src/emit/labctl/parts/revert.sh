@@ -10,7 +10,7 @@ revert() {
     trap '' INT TERM
     record "reverting to $(described "$P_OLD"): $WHY"
     [ -z "$P_NEW" ] || say "$(described "$P_NEW") is not kept: $WHY"
-    say "putting back $(described "$P_OLD")"
+    if [ -n "$P_OLD" ]; then say "putting back $(described "$P_OLD")"; else say "taking all of it back"; fi
     rm -f "$STATE/reserve"
     journal reverting || : # the older journal leads here as well
     if relink current "$P_OLD" && point relinked && activate "$(generation "$P_OLD")" "$(generation "$P_NEW")" 1; then

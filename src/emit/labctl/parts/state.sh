@@ -46,7 +46,7 @@ value_of() {
     done <"$1/BUNDLE"
 } 2>/dev/null
 
-described() { if [ -n "$1" ]; then echo "$(value_of "$STATE/gen/$1" version) ($1)"; else echo nothing; fi; }
+described() { if [ -n "$1" ]; then echo "$(value_of "$STATE/gen/$1" version) ($1)"; else echo "no generation"; fi; }
 
 # Points a link of the state to a generation in one step, or takes it away.
 relink() {

@@ -67,7 +67,7 @@ verb_status() {
             print "pending     " (s["pendingState"] == "" ? "nothing" : s["pendingWhat"])
             if (s["pendingState"] != "" && s["atWork"] == "false" && s["pendingState"] != "confirming") print "            the call that did it is gone; the timer, or `labctl rollback`, puts this right"
             line("health", "health", "checks ok"); line("units", "units", "active"); line("containers", "containers", "running")
-            print "files       " (files == "" ? "as installed" : "not as installed:" files)
+            if (s["current"] != "") print "files       " (files == "" ? "as installed" : "not as installed:" files)
             print "log         " where
         }' "$WORK/status"
 }

@@ -28,8 +28,9 @@ run_step() {
 tell_step() {
     began=$(now)
     [ "$JSON" = 1 ] || printf '  %s ... ' "${2#*.d/}" 2>/dev/null
-    if run_step "$1" "$2"; then
+    if watched run_step "$1" "$2"; then
         say "done ($((($(now) - began) / 100)) s)"
+        notes
         record "step $2 done"
         return 0
     fi
@@ -39,7 +40,42 @@ tell_step() {
     return 1
 }
 
-failing_output() { awk '/^== / { n = 0; next } { last[n++ % 10] = $0 } END { for (i = (n > 10 ? n - 10 : 0); i < n; i++) print "    | " last[i % 10] }' "$OUTPUT" 2>/dev/null; }
+# Runs what may take long, and shows the person at the terminal every few seconds what it has printed last.
+watched() {
+    if [ "$JSON" = 1 ]; then
+        "$@"
+        return
+    fi
+    watch_output 2>/dev/null 9>&- &
+    watcher=$!
+    status=0
+    "$@" || status=$?
+    kill -9 "$watcher" 2>/dev/null
+    return "$status"
+}
+
+watch_output() {
+    every=10 seconds=0
+    [ -z "$ROOT" ] || every=${LABWRIGHT_TEST_PROGRESS:-10}
+    # Within a second it sees that labctl is gone; nothing else of it holds the terminal.
+    while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        seconds=$((seconds + 1))
+        [ $((seconds % every)) = 0 ] || continue
+        printf '\n    %4s s  %s ... ' "$seconds" "$(tail -n 1 "$OUTPUT" 2>/dev/null | sed -e '/^== /d' -e 's/^ *//' | tr -d '[:cntrl:]' | cut -c1-56)" 2>/dev/null
+    done
+}
+
+# What a step that went well wants a person to know: its lines that begin with `note: `.
+notes() {
+    [ "$JSON" = 1 ] || awk '/^== / { n = 0; next } /^note: / { said[n++] = $0 } END { for (i = 0; i < n; i++) print "    " said[i] }' "$OUTPUT" 2>/dev/null || :
+}
+
+failing_output() {
+    [ "$JSON" = 1 ] || awk '
+        /^== / { n = 0; next }
+        { gsub(/[[:cntrl:]]/, " "); last[n++ % 10] = $0 }
+        END { for (i = (n > 10 ? n - 10 : 0); i < n; i++) print "    | " last[i % 10] }' "$OUTPUT" 2>/dev/null || :
+}
 
 # Asks the health steps of generation folder $1 until each has said yes, for at most $2 seconds.
 healthy() {
@@ -48,15 +84,19 @@ healthy() {
         [ -f "$check" ] || continue
         name=${check##*/}
         [ "$JSON" = 1 ] || printf '  health %s ... ' "$name" 2>/dev/null
-        while ! run_step "$1" "health.d/$name"; do
-            if [ "$(now)" -ge "$until_" ] || [ "$INTERRUPTED" = 1 ]; then
-                say failed
-                failing_output
-                WHY="the health check $name failed"
-                return 1
-            fi
-            sleep "$HEALTH_INTERVAL"
-        done
+        watched wait_until_healthy "$1" "$name" || {
+            say failed
+            failing_output
+            WHY="the health check $name failed"
+            return 1
+        }
         say ok
+    done
+}
+
+wait_until_healthy() {
+    while ! run_step "$1" "health.d/$2"; do
+        if [ "$(now)" -ge "$until_" ] || [ "$INTERRUPTED" = 1 ]; then return 1; fi
+        sleep "$HEALTH_INTERVAL"
     done
 }

@@ -34,7 +34,7 @@ outcome() {
         printf 'S\tformat\tlabwright.%s/1\n' "$VERB"
     fi
     printf 'S\tresult\t%s\nS\twhy\t%s\nS\tearlier\t%s\n' "$1" "$(one_line "$2")" "$EARLIER"
-    [ -z "$STATE" ] || printf 'S\tcurrent\t%s\nS\tlog\t%s\n' "$(linked current)" "$STATE/log"
+    [ -z "$STATE" ] || printf 'S\tcurrent\t%s\nS\tlog\t%s\nS\toutput\t%s\n' "$(linked current)" "$STATE/log" "$STATE/output"
     [ "$1" != refused ] || printf '%s\n' "$2" | tr '\t' ' ' | sed "s|^|R${TAB}refused${TAB}why=|"
 }
 
