@@ -1,9 +1,14 @@
 //! Text that tries to leave its place, in every place of a lab that takes text.
 
-use labwright::bundle::read::read_archive;
-use labwright::source::SourceFile;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
-use super::{build, emit, shipped};
+use labwright::bundle::read::read_archive;
+use labwright::diag::Diagnostics;
+use labwright::source::{FileId, SourceFile};
+use labwright::syntax::{self, Node};
+
+use super::{build, faults, shipped};
 use crate::consumers;
 
 /// What to write instead of each quoted text: KDL source, quotes included.
@@ -20,47 +25,86 @@ const HOSTILE: &[&str] = &[
     r#""-rf --help""#,
 ];
 
-/// Finds the quoted texts of a file, as byte ranges.
-fn texts(file: &SourceFile) -> Vec<std::ops::Range<usize>> {
-    let mut ranges = Vec::new();
-    let mut start = None;
-    let mut comment = false;
-    for (index, character) in file.text.char_indices() {
-        match (character, start) {
-            ('\n', _) => comment = false,
-            ('/', None) if file.text[index..].starts_with("//") => comment = true,
-            ('"', None) if !comment => start = Some(index),
-            ('"', Some(from)) => {
-                ranges.push(from..index + 1);
-                start = None;
-            }
-            _ => {}
+/// Finds the quoted texts of a file, as byte ranges in their order.
+fn texts(file: &SourceFile) -> Vec<Range<usize>> {
+    fn walk(nodes: &[Node<'_>], ranges: &mut Vec<Range<usize>>) {
+        for node in nodes {
+            // An alert's expression is no text: Prometheus runs it.
+            let properties = node.properties.iter().filter(|property| property.name.value != "when");
+            let values = node.arguments.iter().chain(properties.map(|property| &property.entry));
+            ranges.extend(values.map(|entry| entry.value.span.start as usize..entry.value.span.end as usize));
+            walk(&node.children, ranges);
         }
     }
+    let document = syntax::parse(&file.text, FileId(0), &mut Diagnostics::default()).expect("a shipped lab");
+    let mut ranges = Vec::new();
+    walk(&document.nodes, &mut ranges);
+    ranges.retain(|range| file.text[range.clone()].ends_with(['"', '#']) && file.text[range.clone()].contains('"'));
+    ranges.sort_by_key(|range| range.start);
     ranges
 }
 
-/// Replaces every text of the lab that may be replaced without an error, each by the next hostile text that its place takes.
-fn poisoned(files: &[SourceFile], from: usize) -> (Vec<SourceFile>, usize) {
+/// Is a quoted text of a lab.
+struct Place {
+    file: usize,
+    /// Where it stands in the lab as it is shipped.
+    range: Range<usize>,
+    /// What stands there instead, by index in [`HOSTILE`]; at last what stood there.
+    tries: Vec<usize>,
+}
+
+/// Puts hostile texts into their places; returns the lab, and where each of them stands now.
+fn replaced(files: &[SourceFile], places: &[Place]) -> (Vec<SourceFile>, Vec<Range<usize>>) {
     let mut lab = files.to_vec();
-    let mut places = 0;
-    for index in 0..lab.len() {
-        // From the end, so that earlier ranges stay right.
-        for range in texts(&lab[index]).into_iter().rev() {
-            let before = lab[index].text.clone();
-            // A place that takes text takes one of any three; others have a type that refuses them all.
-            let taken = (0..3).any(|turn| {
-                lab[index].text.replace_range(range.clone(), HOSTILE[(from + places + turn) % HOSTILE.len()]);
-                let taken = emit(lab.clone()).is_ok();
-                if !taken {
-                    lab[index].text.clone_from(&before);
-                }
-                taken
-            });
-            places += usize::from(taken);
+    for file in &mut lab {
+        file.text.clear();
+    }
+    let mut now = Vec::new();
+    for (index, (file, to)) in files.iter().zip(&mut lab).enumerate() {
+        let mut copied = 0;
+        for place in places.iter().filter(|place| place.file == index) {
+            to.text.push_str(&file.text[copied..place.range.start]);
+            let start = to.text.len();
+            to.text.push_str(place.tries.last().map_or(&file.text[place.range.clone()], |text| HOSTILE[*text]));
+            now.push(start..to.text.len());
+            copied = place.range.end;
+        }
+        to.text.push_str(&file.text[copied..]);
+    }
+    (lab, now)
+}
+
+/// Replaces every text of the lab by a hostile one that its place takes, where it takes any of three.
+///
+/// All at once: what is wrong says where it is wrong, and that place gets another text until nothing is.
+fn poisoned(files: &[SourceFile], from: usize) -> (Vec<SourceFile>, usize) {
+    let mut places: Vec<Place> = Vec::new();
+    for (file, source) in files.iter().enumerate() {
+        for range in texts(source) {
+            let tries = (0..3).map(|turn| (from + places.len() + turn) % HOSTILE.len()).collect();
+            places.push(Place { file, range, tries });
         }
     }
-    (lab, places)
+    loop {
+        let (lab, now) = replaced(files, &places);
+        let faults = faults(&lab);
+        if faults.is_empty() {
+            return (lab, places.iter().filter(|place| !place.tries.is_empty()).count());
+        }
+        let open = |place: &usize, file: usize| places[*place].file == file && !places[*place].tries.is_empty();
+        let touched = |(file, span): &(usize, Range<usize>)| {
+            (0..places.len()).find(|place| open(place, *file) && span.start < now[*place].end && now[*place].start < span.end)
+        };
+        // A finding may stand at the name of what a text is in: that text comes next.
+        let next =
+            |(file, span): &(usize, Range<usize>)| (0..places.len()).find(|place| open(place, *file) && now[*place].start >= span.start);
+        let blamed = |fault: &Vec<(usize, Range<usize>)>| fault.iter().find_map(touched).or_else(|| fault.iter().find_map(next));
+        let wrong: BTreeSet<usize> = faults.iter().filter_map(blamed).collect();
+        assert!(!wrong.is_empty(), "nothing that was put in is to blame: {faults:?}");
+        for place in wrong {
+            places[place].tries.pop();
+        }
+    }
 }
 
 #[test]

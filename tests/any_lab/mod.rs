@@ -3,12 +3,13 @@
 mod hostile;
 mod mutated;
 
+use std::ops::Range;
 use std::path::Path;
 
 use labwright::compile;
-use labwright::diag::Diagnostics;
 use labwright::diag::render::{Format, Style, render};
-use labwright::source::{Layer, SourceFile, Sources, read_lab};
+use labwright::diag::{Diagnostics, Severity};
+use labwright::source::{Layer, SourceFile, Sources, Span, read_lab};
 
 /// Returns the lab's own files of a shipped lab.
 fn shipped(lab: &str) -> Vec<SourceFile> {
@@ -17,15 +18,19 @@ fn shipped(lab: &str) -> Vec<SourceFile> {
     sources.files().map(|(_, file)| file.clone()).filter(|file| file.layer != Layer::Builtin).collect()
 }
 
-/// Emits every file of a lab, or returns what it says is wrong.
-fn emit(files: Vec<SourceFile>) -> Result<(), String> {
-    let sources = Sources::with_standard_library(files);
+/// Emits every file of a lab and lists what is wrong with it: for each error the places that it names, by index of the file.
+fn faults(files: &[SourceFile]) -> Vec<Vec<(usize, Range<usize>)>> {
+    let sources = Sources::with_standard_library(files.to_vec());
     let mut resolved = compile::resolve(&sources);
     let checked = resolved.check(&sources);
-    let said = |found: &Diagnostics| render(found, &sources, Format::Text, Style::default());
-    let Some(plan) = checked.plan else { return Err(said(&checked.diagnostics)) };
-    let found = compile::check_templates(&plan, &sources);
-    if found.has_errors() { Err(said(&found)) } else { Ok(()) }
+    let found = checked.plan.map_or(checked.diagnostics, |plan| compile::check_templates(&plan, &sources));
+    let place = |span: Span| {
+        let file = sources.file(span.file);
+        let index = files.iter().position(|own| (own.layer, &own.path) == (file.layer, &file.path))?;
+        Some((index, span.start as usize..span.end as usize))
+    };
+    let errors = found.iter().filter(|found| found.severity() == Severity::Error);
+    errors.map(|found| found.span.into_iter().chain(found.labels.iter().map(|label| label.span)).filter_map(place).collect()).collect()
 }
 
 /// Builds a lab to its end, or returns what it says is wrong.

@@ -1,8 +1,10 @@
 //! A whole bundle: every file to the program that its kind names.
 
 use super::Verdict;
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Asks about every file of an unpacked bundle; refuses with all that the consumers refuse.
 ///
@@ -11,23 +13,27 @@ pub fn bundle(folder: &Path) -> Verdict {
     let manifest = fs::read(folder.join("manifest.json")).map_err(|error| format!("manifest.json: {error}"))?;
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(|error| format!("manifest.json: {error}"))?;
     let (mut units, mut fail2ban) = (Together::new(), Together::new());
+    let [mut scripts, mut jsons, mut yamls] = [const { Vec::new() }; 3];
     let mut refusals = Vec::new();
     for file in manifest["files"].as_array().into_iter().flatten() {
         let word = |key: &str| file[key].as_str().unwrap_or_default();
         let path = folder.join(word("path"));
+        if !WITH_OTHERS.contains(&word("kind")) && !is_new(word("kind"), &path) {
+            continue;
+        }
         let verdict = match word("kind") {
             "cloud-init.user-data" => super::cloud_init_user_data(&path),
             "cloud-init.network-config" => super::netplan(&path),
             "compose" => super::compose(&path),
-            "shell" => super::shellcheck(&path),
+            "shell" => keep(&mut scripts, path),
             "nftables" => super::nftables(&path),
             "pve-firewall" => super::pve_firewall(&path),
             "prometheus.config" => super::promtool_config(&path),
             "prometheus.rules" => super::promtool_rules(&path),
             "alertmanager" => super::amtool(&path),
             "caddy" => super::caddy(&path),
-            "grafana.dashboard" | "json" => super::json(&path),
-            "cloud-init.meta-data" | "grafana.provisioning" | "loki" | "traefik" | "yaml" => super::yaml(&path),
+            "grafana.dashboard" | "json" => keep(&mut jsons, path),
+            "cloud-init.meta-data" | "grafana.provisioning" | "loki" | "traefik" | "yaml" => keep(&mut yamls, path),
             "systemd.unit" => {
                 // A mount's unit is named after its folder, in signs that a bundle's path cannot hold.
                 let at = installed_at(&manifest, word("path")).unwrap_or(word("path"));
@@ -42,9 +48,31 @@ pub fn bundle(folder: &Path) -> Verdict {
         };
         refusals.extend(verdict.err());
     }
+    refusals.extend(super::shellcheck_all(folder, &paths(&scripts)).err());
+    refusals.extend(super::json_all(folder, &paths(&jsons)).err());
+    refusals.extend(super::yaml_all(folder, &paths(&yamls)).err());
     refusals.extend(units.ask(super::systemd_verify).err());
     refusals.extend(fail2ban.ask(super::fail2ban).err());
     if refusals.is_empty() { Ok(()) } else { Err(refusals.join("\n")) }
+}
+
+fn keep(list: &mut Vec<PathBuf>, path: PathBuf) -> Verdict {
+    list.push(path);
+    Ok(())
+}
+
+fn paths(files: &[PathBuf]) -> Vec<&Path> {
+    files.iter().map(PathBuf::as_path).collect()
+}
+
+/// Lists the kinds whose readers look at other files of the bundle too.
+const WITH_OTHERS: [&str; 5] = ["compose", "fail2ban", "prometheus.config", "pve-firewall", "systemd.unit"];
+
+/// Says whether this test has not asked about the very text of a file before: the machines of a lab have many files in common.
+fn is_new(kind: &str, file: &Path) -> bool {
+    static SEEN: Mutex<BTreeSet<(String, Vec<u8>)>> = Mutex::new(BTreeSet::new());
+    let Ok(text) = fs::read(file) else { return true };
+    SEEN.lock().expect("no test panics here").insert((kind.to_owned(), text))
 }
 
 fn installed_at<'m>(manifest: &'m serde_json::Value, path: &str) -> Option<&'m str> {

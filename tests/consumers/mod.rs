@@ -35,8 +35,8 @@ pub use self::{
     nginx::nginx,
     pve_firewall::pve_firewall,
     restic::{RoundTrip, restic},
-    shellcheck::shellcheck,
-    structured::{json, json_schema, yaml},
+    shellcheck::{shellcheck, shellcheck_all},
+    structured::{json, json_all, json_schema, yaml, yaml_all},
     systemd::{systemd_calendar, systemd_verify},
     ufw::ufw,
 };
@@ -57,6 +57,15 @@ const PLACE: &str = "/in";
 /// `$1` is the file's path in the room.
 fn ask(file: &Path, script: &str) -> Verdict {
     ask_for(file, script, refusal)
+}
+
+/// Like [`ask`] about many files below a folder, in one room: `$@` are their paths there.
+fn ask_all(folder: &Path, files: &[&Path], script: &str) -> Verdict {
+    let Some(room) = Room::new().filter(|_| !files.is_empty()) else { return Ok(()) };
+    let inside: Vec<String> =
+        files.iter().map(|file| format!("{PLACE}/{}", file.strip_prefix(folder).expect("a file of the folder").display())).collect();
+    let answer = room.show(folder, PLACE).sh(script, &inside.iter().map(String::as_str).collect::<Vec<_>>());
+    refusal(&answer).map_or(Ok(()), |words| Err(format!("{}: refused: {words}", folder.display())))
 }
 
 /// Like [`ask`] for a consumer that exits 0 on a fault and only grumbles on stderr.

@@ -1,11 +1,23 @@
 //! `ShellCheck`, and the two shells that run our scripts.
 
-use super::{Verdict, ask};
+use super::{Verdict, ask, ask_all};
 use std::path::Path;
+
+const CHECK: &str = r#"
+shellcheck -s sh "$@" || exit
+for script in "$@"; do
+    dash -n "$script" && busybox ash -n "$script" || exit
+done
+"#;
 
 /// Asks `ShellCheck` (as POSIX sh, every severity), dash and busybox ash about a script.
 pub fn shellcheck(file: &Path) -> Verdict {
-    ask(file, r#"shellcheck -s sh "$1" && dash -n "$1" && busybox ash -n "$1""#)
+    ask(file, CHECK)
+}
+
+/// Asks them about many scripts below a folder at once.
+pub fn shellcheck_all(folder: &Path, files: &[&Path]) -> Verdict {
+    ask_all(folder, files, CHECK)
 }
 
 #[test]

@@ -1,32 +1,35 @@
 //! JSON and YAML as other programs read them: in Python's readers, and against a JSON schema.
 
-use super::{Verdict, ask};
+use super::{Verdict, ask, ask_all};
 use crate::trixie::Room;
 use std::path::Path;
 
+const JSON: &str = r#"exec python3 - "$@" <<'END'
+import json, sys
+for path in sys.argv[1:]:
+    def once(pairs):
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                sys.exit(f"{path}: duplicate key {key!r}")
+        return dict(pairs)
+    def refuse(word):
+        sys.exit(f"{path}: {word} is no JSON")
+    json.load(open(path, encoding="utf-8"), object_pairs_hook=once, parse_constant=refuse)
+END
+"#;
+
 /// Refuses what is no JSON, and a key that stands twice in one object.
 pub fn json(file: &Path) -> Verdict {
-    ask(
-        file,
-        r#"exec python3 - "$1" <<'END'
-import json, sys
-def once(pairs):
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            sys.exit(f"duplicate key {key!r}")
-    return dict(pairs)
-json.load(open(sys.argv[1], encoding="utf-8"), object_pairs_hook=once, parse_constant=lambda word: sys.exit(f"{word} is no JSON"))
-END
-"#,
-    )
+    ask(file, JSON)
 }
 
-/// Refuses what is no YAML, and a key that stands twice in one mapping; a file may hold several documents.
-pub fn yaml(file: &Path) -> Verdict {
-    ask(
-        file,
-        r#"exec python3 - "$1" <<'END'
+/// Like [`json`] for many files below a folder.
+pub fn json_all(folder: &Path, files: &[&Path]) -> Verdict {
+    ask_all(folder, files, JSON)
+}
+
+const YAML: &str = r#"exec python3 - "$@" <<'END'
 import sys, yaml
 class Once(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
@@ -35,11 +38,20 @@ class Once(yaml.SafeLoader):
             if keys.count(key) > 1:
                 sys.exit(f"duplicate key {key!r}{node.start_mark}")
         return super().construct_mapping(node, deep)
-for document in yaml.load_all(open(sys.argv[1], encoding="utf-8"), Once):
-    pass
+for path in sys.argv[1:]:
+    for document in yaml.load_all(open(path, encoding="utf-8"), Once):
+        pass
 END
-"#,
-    )
+"#;
+
+/// Refuses what is no YAML, and a key that stands twice in one mapping; a file may hold several documents.
+pub fn yaml(file: &Path) -> Verdict {
+    ask(file, YAML)
+}
+
+/// Like [`yaml`] for many files below a folder.
+pub fn yaml_all(folder: &Path, files: &[&Path]) -> Verdict {
+    ask_all(folder, files, YAML)
 }
 
 /// Checks a JSON or YAML file against a JSON schema.
