@@ -23,6 +23,8 @@ pub struct ModuleDefinition<'s> {
     containers: Vec<&'s str>,
     /// The parts that say what it keeps; made concrete first, since the others name it.
     states: Vec<Block<'s>>,
+    /// Its endpoints; made concrete next, since the others name their ports.
+    endpoints: Vec<Block<'s>>,
     /// The other parts.
     others: Vec<Block<'s>>,
 }
@@ -37,8 +39,9 @@ impl<'s> ModuleDefinition<'s> {
             block,
             options: option_specs(block),
             containers,
-            states: body.iter().filter_map(|child| part(child, true)).collect(),
-            others: body.iter().filter_map(|child| part(child, false)).collect(),
+            states: parts_of(&body, |kind| kind == "state"),
+            endpoints: parts_of(&body, |kind| kind == "provides"),
+            others: parts_of(&body, |kind| !matches!(kind, "state" | "provides")),
         }
     }
 }
@@ -53,13 +56,16 @@ fn container_names<'s>(block: &'s Block<'s>, names: &mut Vec<&'s str>) {
     }
 }
 
-/// Keeps the states of a node, or everything else.
-fn part<'s>(block: &Block<'s>, states: bool) -> Option<Block<'s>> {
-    if block.schema.name == "when" {
-        let children: Vec<Block<'s>> = block.children.iter().filter_map(|child| part(child, states)).collect();
-        return (!children.is_empty()).then(|| Block { children, ..block.clone() });
-    }
-    ((block.schema.name == "state") == states).then(|| block.clone())
+/// Keeps the nodes of some kinds, with the conditions that they stand under.
+fn parts_of<'s>(blocks: &[&Block<'s>], wanted: fn(&str) -> bool) -> Vec<Block<'s>> {
+    let part = |block: &&Block<'s>| {
+        if block.schema.name != "when" {
+            return wanted(block.schema.name).then(|| (*block).clone());
+        }
+        let children = parts_of(&block.children.iter().collect::<Vec<_>>(), wanted);
+        (!children.is_empty()).then(|| Block { children, ..(*block).clone() })
+    };
+    blocks.iter().filter_map(part).collect()
 }
 
 /// Names a module's container in compose: the module's own name becomes the service's, any other is put behind it.
@@ -124,6 +130,8 @@ pub fn draft<'s>(
     let states: Vec<State> = concrete.iter().filter_map(state).collect();
     let paths = states.iter().map(|state| (state.name.clone(), Data::Text(state.path.clone())));
     let scope = scope.with("state", Data::Record(paths.collect()));
+    Evaluator { expressions, scope: &scope, report: &report }.blocks(&module.endpoints, &mut concrete, diagnostics);
+    let scope = scope.with("port", ports(block, &concrete, &module.others));
     let evaluator = Evaluator { expressions, scope: &scope, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
     evaluate::settle(&mut concrete, module.block.schema.children);
@@ -162,6 +170,7 @@ pub fn draft<'s>(
         incomplete: !faulty.is_empty(),
         span: block.key_span(),
     };
+    fixed_ports(block, &service, module.block, sources, diagnostics);
     let network_services = parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
     service.proxy = concrete.iter().find(|block| block.schema.name == "proxy").and_then(|block| proxy(block, &service));
     if service.has(Role::Restic) {
@@ -270,15 +279,77 @@ fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
     })
 }
 
-fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &str, diagnostics: &mut Diagnostics) -> Vec<Endpoint> {
-    let host_networked = |container: &str| {
-        concrete.iter().any(|block| {
-            block.schema.name == "container" && block.key() == container && block.value("network").and_then(Spanned::text) == Some("host")
-        })
+/// Returns what a service says of an endpoint's port.
+fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
+    service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
+}
+
+/// Returns the port that an endpoint's program listens on, and the one on the machine: on the machine's own network they are one.
+fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
+    let port = endpoint.property("port").and_then(Spanned::number)?;
+    let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
+    let on_machine = endpoint.property("container").and_then(Spanned::text).is_none_or(|container| on_machine(parts, container));
+    Some((if on_machine { host_port } else { port }, host_port))
+}
+
+/// Says whether a container is on the machine's own network.
+fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
+    parts.iter().any(|part| match part.schema.name {
+        "when" => on_machine(&part.children, container),
+        "container" => part.key() == container && part.value("network").and_then(Spanned::text) == Some("host"),
+        _ => false,
+    })
+}
+
+/// Lists by endpoint the port that its program listens on: what a module hands to it.
+fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> Data {
+    let provided = concrete.iter().filter(|block| block.schema.name == "provides");
+    let port = |block: &Block<'_>| Some((block.key().to_owned(), Data::Integer(i64::from(ports_of(service, block, others)?.0))));
+    Data::Record(provided.filter_map(port).collect())
+}
+
+/// Finds ports that a service gives and nobody tells the program: on the machine's own network it listens where it always did.
+fn fixed_ports(block: &Block<'_>, service: &Service, module: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnostics) {
+    for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port) {
+        let Some(given) = given_port(block, &endpoint.name) else { continue };
+        let names = [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
+        let provided = find_endpoint(module, &endpoint.name);
+        let usual = provided.and_then(|provided| provided.property("port")).and_then(Spanned::number::<u16>);
+        if usual == Some(endpoint.port) || names_any(module, &names, sources) {
+            continue;
+        }
+        let message = format!("`{}` is on the machine's own network, and its module does not move `{}`", block.key(), endpoint.name);
+        let found = Diagnostic::new(&codes::FIXED_PORT, given.span, message);
+        let found = provided.into_iter().fold(found, |found, provided| found.label(provided.span, "it listens here"));
+        diagnostics.push(found.help("remove the `port`; a module moves a program by handing it `{port.NAME}`"));
+    }
+}
+
+fn find_endpoint<'b, 's>(block: &'b Block<'s>, name: &str) -> Option<&'b Block<'s>> {
+    block.children.iter().find_map(|child| match child.schema.name {
+        "when" => find_endpoint(child, name),
+        "provides" => (child.key() == name).then_some(child),
+        _ => None,
+    })
+}
+
+/// Says whether a module's values or templates have one of these names in them.
+fn names_any(block: &Block<'_>, names: &[String], sources: &Sources) -> bool {
+    let has = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
+    let value = |value: &Spanned<Value<'_>>| match &value.value {
+        Value::Reference(text) | Value::Format(text) | Value::Expression(text) => has(text),
+        _ => false,
     };
+    block.arguments.iter().any(value)
+        || block.properties.iter().any(|property| value(&property.value))
+        || parts::template_file(block, sources).is_some_and(|file| has(&sources.file(file).text))
+        || block.children.iter().any(|child| names_any(child, names, sources))
+}
+
+fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &str, diagnostics: &mut Diagnostics) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for block in concrete.iter().filter(|block| block.schema.name == "provides") {
-        let Some(port) = block.property("port").and_then(Spanned::number::<u16>) else { continue };
+        let Some((port, host_port)) = ports_of(service, block, concrete) else { continue };
         let flag = |name: &str| block.property(name).and_then(Spanned::bool).unwrap_or(false);
         let text = |name: &str| block.property(name).and_then(Spanned::string);
         let protocol = match text("protocol").as_deref() {
@@ -288,15 +359,12 @@ fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &s
             None if flag("scrape") || block.property("path").is_some() => Protocol::Http,
             _ => Protocol::Tcp,
         };
-        let given = service.all("port").find(|node| node.key() == block.key()).and_then(|node| node.argument(1));
+        let given = given_port(service, block.key());
         let container = text("container");
-        let on_host = container.as_deref().is_none_or(host_networked);
-        let host_port = given.and_then(Spanned::number).unwrap_or(port);
         endpoints.push(Endpoint {
             name: block.key().to_owned(),
             container: container.map(|container| compose_name(module, name, &container)),
-            // A program on the machine's own network listens where it listens; only its configuration could move it.
-            port: if on_host { host_port } else { port },
+            port,
             host_port,
             protocol,
             path: text("path"),
@@ -342,6 +410,7 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
     Some(Backup {
         repository: Spanned::new(text("repository")?.to_owned(), span("repository")),
         password: crate::model::SecretId::at(secret.or(service.incomplete.then_some(0))?),
+        host_key: text("sftp-host-key").map(str::to_owned),
         schedule: schedule
             .into_iter()
             .filter_map(|class| Some((class, Cron::parse(service.option("schedule").field(class.name()).as_text()?)?)))

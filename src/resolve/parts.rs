@@ -278,15 +278,23 @@ fn unit(block: &Block<'_>) -> Unit {
 
 fn template(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<TemplateId> {
     let from = block.property("from")?;
-    let name = from.text()?;
-    let home: &crate::source::SourceFile = sources.file(block.span.file);
-    let folder = home.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-    let found: Option<FileId> = sources.find(home.layer, &path);
+    let path = template_path(block, sources)?;
+    let found = template_file(block, sources);
     if found.is_none() {
         report(from.span, format!("there is no file `{path}`"), diagnostics);
     }
     Some(TemplateId { file: found?, name: path })
+}
+
+fn template_path(block: &Block<'_>, sources: &Sources) -> Option<String> {
+    let name = block.property("from")?.text()?;
+    let home = sources.file(block.span.file);
+    Some(home.path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")))
+}
+
+/// Finds the template that a node names, in the folder of its module.
+pub fn template_file(block: &Block<'_>, sources: &Sources) -> Option<FileId> {
+    sources.find(sources.file(block.span.file).layer, &template_path(block, sources)?)
 }
 
 fn kind_of(word: &str) -> Option<Kind> {

@@ -202,3 +202,17 @@ fn run(command: &mut Command) {
     let answer = command.output().expect("the program starts");
     assert!(answer.status.success(), "{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
 }
+
+#[test]
+fn a_port_on_the_machines_own_network_moves_the_program() {
+    let lab = format!(
+        "{PRELUDE}secret key\nnetwork tunnel cidr=\"10.8.0.0/24\"\n\
+         service node-exporter on=box {{ port metrics 9200; }}\n\
+         service tailscale on=box {{ clients tunnel; auth-key (secret)key; port tunnel 41700; }}\n\
+         service openvpn on=box {{ clients tunnel; host \"vpn.example.org\"; client me; port tunnel 1195; }}\n"
+    );
+    let compiled = crate::emit::lab::compile(&[("lab.kdl", &lab)]);
+    let compose = compiled.text("box", "compose/compose.yaml");
+    assert!(compose.contains("'--web.listen-address=:9200'") && compose.contains("'--port=41700'"), "{compose}");
+    assert!(compiled.text("box", "openvpn/server.conf").contains("\nport 1195\n"));
+}
