@@ -6,14 +6,14 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::plan::Plan;
 
-/// Finds ids that two guests of a host have.
+/// Finds ids that two guests of a host or a cluster have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = Code {
     name: "guest-id-twice",
     severity: Severity::Error,
-    summary: "two guests of one host have the same id",
-    explain: "Proxmox knows guests by their id; VMs and LXCs share the numbers.\n\n```kdl\nvm a id=100 on=pve { }\nlxc b id=100 on=pve { }\n```\n\nGive one of them another id.",
+    summary: "two guests of one host or cluster have the same id",
+    explain: "Proxmox knows guests by their id; VMs and LXCs share the numbers, and so do all hosts of a cluster.\n\n```kdl\nvm a id=100 on=pve { }\nlxc b id=100 on=pve { }\n```\n\nGive one of them another id.",
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
@@ -21,7 +21,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut guests: Vec<_> = plan.model.machines.iter().filter_map(|machine| Some((machine, machine.guest.as_ref()?))).collect();
     guests.sort_by_key(|(_, guest)| guest.span);
     for (machine, guest) in guests {
-        if let Some((first, span)) = taken.get(&(guest.host, guest.id)) {
+        let cluster = plan.model[guest.host].cluster.as_deref().ok_or(guest.host);
+        if let Some((first, span)) = taken.get(&(cluster, guest.id)) {
             diagnostics.push(
                 Diagnostic::new(&CODE, guest.span, format!("{} is the id of `{first}` already", guest.id))
                     .label(*span, format!("given to `{first}` here"))
@@ -30,6 +31,6 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             );
             continue;
         }
-        taken.insert((guest.host, guest.id), (machine.name.as_str(), guest.span));
+        taken.insert((cluster, guest.id), (machine.name.as_str(), guest.span));
     }
 }

@@ -107,6 +107,14 @@ impl Model {
         guests
     }
 
+    /// Lists the Proxmox hosts of a host's cluster, itself included.
+    pub fn cluster(&self, host: MachineId) -> Vec<MachineId> {
+        match &self[host].cluster {
+            None => vec![host],
+            cluster => self.machines().filter(|(_, machine)| machine.cluster == *cluster).map(|(id, _)| id).collect(),
+        }
+    }
+
     /// Finds a dataset of a machine's pools.
     pub fn dataset(&self, dataset: &DatasetRef) -> &Dataset {
         &self[dataset.machine].pools[dataset.pool as usize].datasets[dataset.dataset as usize]
@@ -293,6 +301,8 @@ pub struct Machine {
     pub arch: Arch,
     /// The hypervisor's version: `8.4`.
     pub version: Option<String>,
+    /// The Proxmox cluster that it belongs to.
+    pub cluster: Option<String>,
     /// The hardware, for people: `Dell OptiPlex 7040`.
     pub hardware: Option<Hardware>,
     /// Processor cores (threads on bare metal, virtual ones on a guest).

@@ -165,6 +165,15 @@ impl Plan<'_> {
         }
     }
 
+    /// Lists who manages a Proxmox host: the zones that may log in, or, so that nobody is locked out, those of its networks.
+    pub fn managers(&self, host: MachineId) -> Vec<ZoneId> {
+        let host = &self.model[host];
+        if host.ssh.is_empty() {
+            return host.addresses.iter().map(|address| self.model[address.network].zone).collect();
+        }
+        host.ssh.iter().map(|access| access.from).collect()
+    }
+
     /// Returns the addresses of several zones together.
     pub fn joined(&self, zones: &[ZoneId]) -> CidrSet {
         let sets: Vec<CidrSet> = zones.iter().map(|zone| self.zone(*zone).set()).collect();

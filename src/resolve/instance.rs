@@ -410,7 +410,7 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
     Some(Backup {
         repository: Spanned::new(text("repository")?.to_owned(), span("repository")),
         password: crate::model::SecretId::at(secret.or(service.incomplete.then_some(0))?),
-        host_key: text("sftp-host-key").map(str::to_owned),
+        host_key: service.option("sftp-host-key").as_text().map(str::to_owned),
         schedule: schedule
             .into_iter()
             .filter_map(|class| Some((class, Cron::parse(service.option("schedule").field(class.name()).as_text()?)?)))

@@ -84,6 +84,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         os,
         arch: if block.property("arch").and_then(Spanned::text) == Some("arm64") { Arch::Arm64 } else { Arch::Amd64 },
         version: text(block.property("version")),
+        cluster: text(block.property("cluster")).filter(|_| kind == MachineKind::Proxmox),
         hardware: hardware.map(|hardware| Hardware { model: hardware.key().to_owned(), cpu: text(hardware.property("cpu")) }),
         cores: cores.and_then(Spanned::number),
         memory: memory.and_then(|value| Some(Spanned::new(value.size()?, value.span))),

@@ -29,6 +29,7 @@ pub static HOST: NodeSchema = NodeSchema::new(
 .properties(&[
     required("kind", Type::Enum(&["proxmox", "debian", "unmanaged"]), "What it is."),
     optional("version", Type::Version, "The version of its system: `8.4` of Proxmox VE."),
+    optional("cluster", Type::Name, "The Proxmox cluster that it belongs to. Its hosts share one firewall, and their guests one row of ids."),
     optional("arch", Type::Enum(&["amd64", "arm64"]), "Its processor's architecture. Default: `amd64`."),
 ])
 .children(&[HOST_FIELDS, MACHINE_FIELDS]);

@@ -25,7 +25,7 @@ static TEMPLATES: LazyLock<Templates> =
 
 #[derive(Debug, Serialize)]
 struct Cluster<'p> {
-    host: &'p str,
+    hosts: Vec<&'p str>,
     address: String,
     management: Vec<String>,
     zones: Vec<ZoneSet>,
@@ -41,12 +41,16 @@ struct Guest<'p> {
 #[derive(Debug, Serialize)]
 struct ZoneSet {
     name: String,
+    family: u8,
     members: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Rule {
     zone: String,
+    family: u8,
+    /// The host that it is for, where a cluster has several.
+    host: Option<String>,
     transport: &'static str,
     port: u16,
     what: String,
@@ -59,10 +63,13 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
 }
 
 /// Adds the files of a host and its guests; nothing when a value can't be written, which is reported.
+///
+/// The hosts of a cluster have one folder for these files: each of them writes the files of all.
 fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) -> Option<()> {
-    let (plan, host) = (context.plan, context.this());
+    let (plan, model, host) = (context.plan, context.model(), context.this());
+    let hosts = model.cluster(context.machine);
     let mut zones = Zones { plan, sets: BTreeMap::new() };
-    for (id, machine, guest) in context.model().guests(context.machine) {
+    for (id, machine, guest) in hosts.iter().flat_map(|host| model.guests(*host)) {
         // The traffic of a system that is not ours, perhaps a router's, is its own to judge.
         if machine.kind == MachineKind::Appliance {
             continue;
@@ -72,27 +79,27 @@ fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         let origin = vec![format!("{} {}", machine.kind.name(), machine.name)];
         artifacts.add(format!("{FOLDER}{}.fw", guest.id), Kind::PveFirewall, text, origin);
     }
-    let rules = zones.rules(context.machine);
-    let address = host.address()?.to_string();
-    let view = Cluster { host: &host.name, address, management: management(context), rules, zones: zones.into_sets() };
+    let rules = if let [alone] = hosts[..] { zones.rules(alone) } else { hosts.iter().flat_map(|host| zones.rules_to(*host)).collect() };
+    let mut managers: Vec<ZoneId> = hosts.iter().flat_map(|host| plan.managers(*host)).collect();
+    if hosts.len() > 1 {
+        managers.extend(hosts.iter().map(|host| model[*host].own_zone));
+    }
+    let view = Cluster {
+        hosts: hosts.iter().map(|host| model[*host].name.as_str()).collect(),
+        address: hosts.iter().find_map(|host| model[*host].address())?.to_string(),
+        management: members(&plan.joined(&managers).access_list(), |_| true),
+        rules,
+        zones: zones.into_sets(),
+    };
     let text = TEMPLATES.write("cluster.fw", &view, &host.name, diagnostics)?;
-    artifacts.add(format!("{FOLDER}cluster.fw"), Kind::PveFirewall, text, context.origin());
+    let origin = hosts.iter().map(|host| format!("{} {}", model[*host].kind.name(), model[*host].name)).collect();
+    artifacts.add(format!("{FOLDER}cluster.fw"), Kind::PveFirewall, text, origin);
 
     artifacts.add(SCRIPT, Kind::Shell, include_str!("firewall.sh"), EMITTER.fixed());
     let inputs = [SCRIPT, FOLDER];
     artifacts.step(Phase::Plan, 30, "firewall", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), EMITTER.fixed());
     artifacts.step(Phase::Activate, 30, "firewall", &inputs, &format!("exec sh {SCRIPT}\n"), EMITTER.fixed());
     Some(())
-}
-
-/// Lists who manages the host: the zones that may log in, or, so that nobody is locked out, the networks that it stands in.
-fn management(context: &Context<'_>) -> Vec<String> {
-    let host = context.this();
-    let mut zones: Vec<ZoneId> = host.ssh.iter().map(|access| access.from).collect();
-    if zones.is_empty() {
-        zones = host.addresses.iter().map(|address| context.model()[address.network].zone).collect();
-    }
-    members(&context.plan.joined(&zones).access_list(), |_| true)
 }
 
 /// Makes the address sets that rules name, each once; a set is of one address family.
@@ -108,15 +115,32 @@ impl Zones<'_> {
         for opening in plan.openings(machine) {
             // What containers send to their own machine never leaves it.
             let FlowSource::Zone(zone) = opening.from else { continue };
-            let sets = self.sets.entry(zone).or_insert_with(|| sets(plan, zone));
-            rules.extend(sets.iter().map(|set| Rule {
+            rules.extend(self.sets_of(zone).iter().map(|set| Rule {
                 zone: set.name.clone(),
+                family: set.family,
+                host: None,
                 transport: opening.transport.name(),
                 port: opening.port,
                 what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
             }));
         }
         rules
+    }
+
+    /// Lists the rules of one host of a cluster, each for its address of the rule's family.
+    fn rules_to(&mut self, host: MachineId) -> Vec<Rule> {
+        let machine = &self.plan.model[host];
+        let own: BTreeMap<u8, String> = self.sets_of(machine.own_zone).iter().map(|set| (set.family, set.name.clone())).collect();
+        let rule = |rule: Rule| {
+            let host = own.get(&rule.family)?.clone();
+            Some(Rule { host: Some(host), what: format!("{}, {}", machine.name, rule.what), ..rule })
+        };
+        self.rules(host).into_iter().filter_map(rule).collect()
+    }
+
+    fn sets_of(&mut self, zone: ZoneId) -> &[ZoneSet] {
+        let plan = self.plan;
+        self.sets.entry(zone).or_insert_with(|| sets(plan, zone))
     }
 
     fn into_sets(self) -> Vec<ZoneSet> {
@@ -130,6 +154,7 @@ fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
         .into_iter()
         .map(|(family, v4)| ZoneSet {
             name: format!("{}-{family}", plan.zone_word(zone)),
+            family,
             members: members(list, |prefix| prefix.addr().is_ipv4() == v4),
         })
         .filter(|set| !set.members.is_empty())
