@@ -120,6 +120,8 @@ pub struct Backup {
     pub repository: Spanned<String>,
     /// The repository's password.
     pub password: SecretId,
+    /// The public key of the server that an `sftp:…` repository is on.
+    pub host_key: Option<String>,
     /// When it runs, by class.
     pub schedule: BTreeMap<BackupClass, Cron>,
     /// How many snapshots are kept: `daily`, 7.

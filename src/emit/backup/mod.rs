@@ -16,6 +16,8 @@ use crate::model::{Cron, UnitAction};
 use crate::plan::{BackupPlan, backups};
 use view::View;
 
+pub use view::dump_name;
+
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("backup.sh.j2", include_str!("backup.sh.j2")),
@@ -26,6 +28,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("folders.sh.j2", include_str!("folders.sh.j2")),
         ("lines.txt.j2", include_str!("lines.txt.j2")),
         ("restore.sh.j2", include_str!("restore.sh.j2")),
+        ("sftp.sh.j2", include_str!("sftp.sh.j2")),
         ("unit.service.j2", include_str!("unit.service.j2")),
         ("unit.timer.j2", include_str!("unit.timer.j2")),
     ])
@@ -86,7 +89,9 @@ impl Writer<'_, '_> {
     fn scripts(&mut self) {
         let view = self.view;
         let names = ["backup.sh", "check.sh", "common.sh", "drill.sh", "restore.sh"];
-        for name in names.into_iter().chain(view.has_dumps.then_some("dump.sh")) {
+        let sometimes = [("dump.sh", view.has_dumps), ("sftp.sh", view.repository.server.is_some())];
+        let sometimes = sometimes.into_iter().filter_map(|(name, wanted)| wanted.then_some(name));
+        for name in names.into_iter().chain(sometimes) {
             if let Some(text) = self.render(&format!("{name}.j2"), view) {
                 self.add(name, Kind::Shell, text, "0755");
             }
@@ -95,7 +100,11 @@ impl Writer<'_, '_> {
 
     fn lists(&mut self) {
         let view = self.view;
+        let known_hosts: Vec<String> = view.repository.host_key.iter().map(|key| format!("repository {key}")).collect();
         let mut lists = vec![("mounts".to_owned(), &view.mounts)];
+        if !known_hosts.is_empty() {
+            lists.push(("known_hosts".to_owned(), &known_hosts));
+        }
         for (class, sources) in &view.sources {
             lists.push((format!("{}.sources", class.name()), &sources.paths));
             lists.push((format!("{}.excludes", class.name()), &sources.excludes));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{BackupClass, Database, Engine, MachineId, Model, Service, ShareTransport};
+use crate::model::{Backup, BackupClass, Database, Engine, MachineId, Model, Service, ShareTransport};
 use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, secret_path};
 
@@ -41,8 +41,35 @@ pub struct View {
 pub struct Repository {
     location: String,
     password_file: String,
+    /// The server of an `sftp:…` repository.
+    pub server: Option<Server>,
+    /// The server's public key, when the lab says it.
+    #[serde(skip)]
+    pub host_key: Option<String>,
     file_variables: Vec<Variable>,
     value_variables: Vec<Variable>,
+}
+
+/// Is a server that is reached by ssh.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Server {
+    user: Option<String>,
+    host: String,
+    port: Option<String>,
+}
+
+impl Server {
+    /// Reads the server of `sftp:user@host:folder` or `sftp://user@host:port/folder`, as restic does.
+    fn of(repository: &str) -> Option<Self> {
+        let rest = repository.strip_prefix("sftp:")?;
+        let url = rest.strip_prefix("//").map(|url| url.split('/').next().unwrap_or_default());
+        let login = url.or_else(|| rest.split_once(':').map(|(login, _)| login))?;
+        let (user, place) = login.rsplit_once('@').map_or((None, login), |(user, place)| (Some(user.to_owned()), place));
+        // A port stands behind the last colon of a URL, unless that is one of an address in brackets.
+        let port = url.and_then(|_| place.rsplit_once(':')).filter(|(_, port)| !port.ends_with(']'));
+        let (host, port) = port.map_or((place, None), |(host, port)| (host, Some(port.to_owned())));
+        Some(Self { user, host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -127,7 +154,7 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
             writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         }
     }
-    let location = settings.repository.value.clone();
+    let location = &settings.repository.value;
     if location.starts_with('/') {
         writes.push(location.clone());
     }
@@ -141,7 +168,7 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     Some(View {
         service: service.name.clone(),
         machine: model[machine].name.clone(),
-        repository: repository(model, service, location, &model[settings.password].name),
+        repository: repository(model, service, settings),
         classes: sources.keys().map(|class| class.name()).collect(),
         keep: settings.keep.iter().map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
         has_dumps: !dumps.is_empty(),
@@ -159,9 +186,16 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     })
 }
 
-fn repository(model: &Model, service: &Service, location: String, password: &str) -> Repository {
-    let mut repository =
-        Repository { location, password_file: secret_path(password, "root"), file_variables: Vec::new(), value_variables: Vec::new() };
+fn repository(model: &Model, service: &Service, settings: &Backup) -> Repository {
+    let location = settings.repository.value.clone();
+    let mut repository = Repository {
+        password_file: secret_path(&model[settings.password].name, "root"),
+        server: Server::of(&location),
+        host_key: settings.host_key.clone(),
+        location,
+        file_variables: Vec::new(),
+        value_variables: Vec::new(),
+    };
     for secret in &service.secrets {
         let path = secret_path(&model[secret.secret].name, &secret.owner);
         if let Some(name) = &secret.file_variable {
@@ -203,7 +237,7 @@ fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
 }
 
 /// Names a dump: part of a file name, a word to type, the value of a label.
-fn dump_name(database: &Database) -> String {
+pub fn dump_name(database: &Database) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
 }
@@ -249,6 +283,19 @@ fn exclude_line(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_read_as_restic_reads_it() {
+        let server = |user: Option<&str>, host: &str, port: Option<&str>| {
+            Some(Server { user: user.map(str::to_owned), host: host.to_owned(), port: port.map(str::to_owned) })
+        };
+        assert_eq!(Server::of("sftp:me@nas:/srv/a"), server(Some("me"), "nas", None));
+        assert_eq!(Server::of("sftp:nas:a:b"), server(None, "nas", None));
+        assert_eq!(Server::of("sftp://me@x@nas:2222//srv"), server(Some("me@x"), "nas", Some("2222")));
+        assert_eq!(Server::of("sftp://[fd00::1]/srv"), server(None, "fd00::1", None));
+        assert_eq!(Server::of("sftp://[fd00::1]:22/srv"), server(None, "fd00::1", Some("22")));
+        assert_eq!(Server::of("rest:http://nas"), None);
+    }
 
     #[test]
     fn an_exclude_line_means_one_path() {
