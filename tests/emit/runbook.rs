@@ -58,3 +58,49 @@ fn a_class_without_a_backup_service_saves_nothing() {
         ]
     );
 }
+
+/// Returns the runbook of each machine of a lab with a Proxmox host, a guest, an appliance and a box that is not ours.
+fn of_every_kind() -> [String; 4] {
+    let lab = r#"
+        admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+        secret restic-password
+        host pve kind=proxmox { address lan "192.168.1.2"; ssh from=lan; }
+        host nas kind=unmanaged { address lan "192.168.1.3"; export files path="/volume1/my_files"; }
+        vm box id=100 on=pve {
+            os debian-13
+            cores 1
+            memory "1GiB"
+            disk root size="8GiB"
+            address lan "192.168.1.10"
+            share nas.files at="/mnt/my_files" via=nfs
+            appdata "/srv/app_data" backup=weekly
+            ssh from=lan port=2222
+        }
+        vm wall id=101 on=pve kind=appliance { cores 1; memory "1GiB"; disk root size="8GiB"; address lan "192.168.1.1"; }
+        service keeper on=box
+        service restic on=box { repository "/mnt/my_files/repo"; password (secret)restic-password; }
+    "#;
+    ["pve", "nas", "box", "wall"].map(|machine| {
+        let payload = payload(lab, &[("modules/keeper/module.kdl", MODULE)], machine);
+        std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
+    })
+}
+
+#[test]
+fn a_person_is_told_how_to_get_in() {
+    let [host, nas, guest, appliance] = of_every_kind();
+    assert!(host.contains("- Login: `ssh root@192.168.1.2` from lan") && host.contains("https://192.168.1.2:8006 from lan"), "{host}");
+    assert!(guest.contains("- Login: `ssh -p 2222 ada@192.168.1.10` from lan"), "{guest}");
+    assert!(guest.contains("qm guest exec 100 -- labctl status"), "{guest}");
+    for other in [&nas, &appliance] {
+        assert!(!other.contains("- Login") && !other.contains("qm guest exec"), "{other}");
+    }
+}
+
+#[test]
+fn what_a_person_copies_is_to_the_letter() {
+    let [.., guest, _] = of_every_kind();
+    for words in ["`/srv/app_data/inside`", "`/mnt/my_files`", "    cd /usr/local/lib/labwright/restic\n", "`30 3 * * 0`"] {
+        assert!(guest.contains(words), "{words} is missing in: {guest}");
+    }
+}

@@ -4,6 +4,9 @@ mod view;
 
 use std::sync::LazyLock;
 
+use minijinja::value::Value;
+
+use super::format::{environment, markdown_text};
 use super::render::Templates;
 use super::{Context, Emitter};
 use crate::artifact::{Artifacts, Kind};
@@ -12,7 +15,23 @@ use crate::diag::Diagnostics;
 /// Writes the runbook of a machine.
 pub const EMITTER: Emitter = Emitter { name: "runbook", emit };
 
-static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[("RUNBOOK.md.j2", include_str!("RUNBOOK.md.j2"))]));
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    let mut environment = environment();
+    environment.add_filter("plain", |text: &str| Value::from_safe_string(plain(text)));
+    environment.add_filter("code", |text: &str| Value::from_safe_string(code(text)));
+    Templates::within(environment, &[("RUNBOOK.md.j2", include_str!("RUNBOOK.md.j2"))])
+});
+
+/// Writes what a person copies, in a block of code: to the letter, and on one line.
+fn plain(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// Writes what a person copies, as code within text or a table.
+fn code(text: &str) -> String {
+    let text = plain(text);
+    if text.is_empty() || text.contains('`') { markdown_text(&text) } else { format!("`{}`", text.replace('|', "\\|")) }
+}
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let Some(text) = TEMPLATES.write("RUNBOOK.md.j2", &view::runbook(context), &context.this().name, diagnostics) else { return };

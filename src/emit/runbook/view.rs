@@ -26,7 +26,8 @@ pub(super) struct Runbook<'p> {
     firewall: Option<&'static str>,
     zone: &'p str,
     addresses: Vec<AddressView<'p>>,
-    logins: Vec<String>,
+    logins: Vec<LoginView<'p>>,
+    web_interface: Option<WebInterface<'p>>,
     services: Vec<ServiceView<'p>>,
     flows: Vec<FlowView>,
     routes: Vec<RouteView<'p>>,
@@ -38,6 +39,18 @@ pub(super) struct Runbook<'p> {
     secrets: Vec<SecretView<'p>>,
     backups: Vec<BackupView<'p>>,
     containers: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct LoginView<'p> {
+    command: String,
+    from: &'p str,
+}
+
+#[derive(Debug, Serialize)]
+struct WebInterface<'p> {
+    url: String,
+    from: Vec<&'p str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -194,7 +207,8 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         },
         zone: zone(model, machine.zone),
         addresses: addresses(model, machine),
-        logins: machine.ssh.iter().map(|access| format!("port {} from {}", access.port, zone(model, access.from))).collect(),
+        logins: logins(model, machine),
+        web_interface: web_interface(context),
         services: context.services().map(|(_, service)| service_view(service)).collect(),
         flows: flows(context),
         routes: routes(context),
@@ -246,6 +260,21 @@ const fn is_a(kind: MachineKind) -> &'static str {
         MachineKind::Lxc => "a Linux container",
         MachineKind::Appliance => "an appliance in a virtual machine",
     }
+}
+
+fn logins<'p>(model: &'p Model, machine: &Machine) -> Vec<LoginView<'p>> {
+    let root = machine.kind == MachineKind::Proxmox;
+    let user = model.admins.first().filter(|_| !root).map_or("root", |admin| admin.name.as_str());
+    let Some(address) = machine.address() else { return Vec::new() };
+    let command = |port: u16| if port == 22 { format!("ssh {user}@{address}") } else { format!("ssh -p {port} {user}@{address}") };
+    machine.ssh.iter().map(|access| LoginView { command: command(access.port), from: zone(model, access.from) }).collect()
+}
+
+fn web_interface<'p>(context: &Context<'p>) -> Option<WebInterface<'p>> {
+    let machine = context.this();
+    let address = machine.address().filter(|_| machine.kind == MachineKind::Proxmox)?;
+    let from = context.plan.managers(context.machine).into_iter().map(|from| zone(context.model(), from)).collect();
+    Some(WebInterface { url: format!("https://{}", std::net::SocketAddr::new(address, 8006)), from })
 }
 
 fn zone(model: &Model, zone: ZoneId) -> &str {
