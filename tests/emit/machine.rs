@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::lab::compile;
+use super::payload::payload;
 use crate::consumers;
 use crate::trixie::{Room, text};
 
@@ -174,4 +175,43 @@ fn folders_are_made_with_owner_and_mode_and_then_left_alone() {
     "#;
     let answer = room.show(folder.path(), "/payload").sh(&format!("set -e\n{script}"), &[]);
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
+fn what_keeps_something_on_a_share_starts_after_it() {
+    let lab = payload(
+        r#"
+        network tunnel cidr="10.8.0.0/24"
+        secret password
+        host pve kind=proxmox version="8.4" {
+            address lan "192.168.1.100"
+            disk one device="/dev/disk/by-id/one" size="1TB"
+            pool tank disk=one { dataset appdata; dataset media; }
+        }
+        vm box id=101 on=pve {
+            os debian-13
+            cores 1
+            memory "1GiB"
+            disk root size="8GiB"
+            address lan "192.168.1.101"
+            share tank.appdata at="/mnt/appdata" via=virtiofs
+            share tank.media at="/mnt/media" via=virtiofs
+            appdata "/mnt/appdata"
+            ssh from=lan
+        }
+        service openvpn on=box { clients tunnel; host "vpn.example.org"; client laptop; expose tunnel to=internet; }
+        service ddclient on=box { zone-name "example.org"; password (secret)password; }
+        service fail2ban on=box
+        "#,
+        &[],
+        "box",
+    );
+    let unit = |name: &str| std::fs::read_to_string(lab.path().join("systemd").join(name)).expect("a unit");
+    let (appdata, media) = (unit("mnt-appdata.mount"), unit("mnt-media.mount"));
+    for line in ["Before=openvpn-server@server.service", "Before=fail2ban.service", "RequiredBy=openvpn-server@server.service"] {
+        assert!(appdata.lines().any(|own| own == line), "{line} is missing in: {appdata}");
+        assert!(!media.contains(line), "{media}");
+    }
+    assert!(!appdata.contains("RequiredBy=fail2ban.service"), "ssh is watched whatever becomes of a share: {appdata}");
+    assert!(!appdata.contains("ddclient"), "it keeps nothing there: {appdata}");
 }

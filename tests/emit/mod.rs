@@ -2,6 +2,7 @@
 
 mod backup;
 mod built;
+mod cluster;
 mod containers;
 mod edge;
 mod grafana;
@@ -13,6 +14,7 @@ mod npm;
 pub mod payload;
 mod prometheus;
 mod rclone;
+mod repositories;
 mod runbook;
 mod storage;
 mod templates;

@@ -9,7 +9,8 @@ use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
 use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{NetworkMode, Protocol, Service, ShareTransport, State};
+use crate::model::{NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction};
+use crate::plan::store::is_below;
 use crate::plan::{mounts, packages};
 
 /// Prepares the system of a machine.
@@ -127,7 +128,6 @@ struct MountView {
 ///
 /// The step does what `install.tsv` can't: the name of a mount's unit follows from its mount point, and may hold a backslash.
 fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let docker = context.services().any(|(_, service)| !service.containers.is_empty());
     let mut views = Vec::new();
     for (index, mount) in mounts::of(context.model(), context.machine).into_iter().enumerate() {
         let unit = unit_file::mount_name(&mount.at);
@@ -136,7 +136,7 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
         } else {
             (format!("systemd/{unit}"), Kind::SystemdUnit)
         };
-        match mount_unit(&mount, docker) {
+        match mount_unit(&mount, &users(context, &mount)) {
             Ok(text) => artifacts.add(file.clone(), kind, format!("{MOUNT_MARK}\n{text}"), vec![mount.name]),
             Err(why) => {
                 let message = format!("the mount of {} on `{}` can't be written: {why}", mount.name, context.this().name);
@@ -155,7 +155,25 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
 /// Is the first line of the units that the mounts step owns.
 const MOUNT_MARK: &str = "# A share of this machine, put here by its labwright bundle.";
 
-fn mount_unit(mount: &mounts::Mount, docker: bool) -> Result<String, String> {
+/// Lists the units that start after a mount, and says of each whether it writes there.
+fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool> {
+    let keeps = |service: &Service| service.states.iter().any(|state| is_below(&state.path, &mount.at));
+    let watched = context.services().any(|(_, service)| keeps(service));
+    let mut users = BTreeMap::new();
+    for (_, service) in context.services() {
+        if !service.containers.is_empty() {
+            users.insert("docker.service".to_owned(), true);
+        }
+        // fail2ban reads the logs that others write.
+        if keeps(service) || watched && service.has(Role::Fail2ban) {
+            let starts = service.units.iter().filter(|unit| unit.action == UnitAction::EnableStart && unit.name.ends_with(".service"));
+            users.extend(starts.map(|unit| (unit.name.clone(), keeps(service))));
+        }
+    }
+    users
+}
+
+fn mount_unit(mount: &mounts::Mount, users: &BTreeMap<String, bool>) -> Result<String, String> {
     let mut unit = vec![("Description", mount.name.clone())];
     let mut how = vec![("What", mount.what.clone()), ("Where", mount.at.clone()), ("Type", mount.via.name().to_owned())];
     let mut install = vec![("WantedBy", "multi-user.target".to_owned())];
@@ -172,10 +190,10 @@ fn mount_unit(mount: &mounts::Mount, docker: bool) -> Result<String, String> {
         unit.push(("ConditionPathExists", "|/usr/sbin/mount.virtiofs".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail")));
     }
-    if docker {
-        // No container may write into the empty folder below a mount point.
-        unit.push(("Before", "docker.service".to_owned()));
-        install.push(("RequiredBy", "docker.service".to_owned()));
+    // Nothing may write into the empty folder below a mount point.
+    for (user, writes) in users {
+        unit.push(("Before", user.clone()));
+        install.extend(writes.then(|| ("RequiredBy", user.clone())));
     }
     unit_file::write([("Unit", unit), ("Mount", how), ("Install", install)])
 }
