@@ -37,7 +37,7 @@ codes::define! {
     pub PASSTHROUGH_WITHOUT_DEVICE = "passthrough-without-device", Error, "passthrough of a device that the host does not have",
         "`passthrough NAME` hands a `gpu` or `device` of the host to a guest. The host must have it.";
     /// A port that nobody tells the program.
-    FIXED_PORT = "fixed-port", Error, "a port is moved on paper only",
+    pub FIXED_PORT = "fixed-port", Error, "a port is moved on paper only",
         "A container with a network of its own is published at whatever port a service gives. A program on the machine's own network listens where its configuration says, and a module that doesn't hand it the port leaves it where it was: rules, scrapes and routes would lead to a port that nobody answers.\n\n```kdl\nservice home-assistant on=pi { port web 8124; }\n```\n\nLeave the port as it is, or let the module move the program: `(f)\"--listen=:{port.web}\"` in `module.kdl`, `{{ service.endpoints.web.port }}` in a template.";
     /// A route through something that is no proxy.
     pub ROUTE_WITHOUT_PROXY = "route-without-proxy", Error, "a route goes through a service that is no proxy",

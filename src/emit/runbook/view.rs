@@ -163,7 +163,7 @@ struct BackupView<'p> {
 #[derive(Debug, Serialize)]
 struct ScheduleView {
     class: &'static str,
-    cron: Value,
+    cron: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -410,11 +410,7 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
         here,
         scripts: command_word(&backups::scripts(service)),
         repository: service.backup.as_ref().map(|Backup { repository, .. }| repository.value.as_str()),
-        schedule: backup
-            .schedule
-            .iter()
-            .map(|(class, cron)| ScheduleView { class: class.name(), cron: Value::from_safe_string(format!("`{cron}`")) })
-            .collect(),
+        schedule: backup.schedule.iter().map(|(class, cron)| ScheduleView { class: class.name(), cron: cron.to_string() }).collect(),
         sources: sources
             .map(|source| SourceView { path: &source.path, word: command_word(&source.path), class: source.class.name() })
             .collect(),
