@@ -45,7 +45,7 @@ pub struct Checked<'m> {
 pub fn resolve(sources: &Sources) -> Resolved {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decode_all(sources, &mut diagnostics);
-    let Some(lab) = layer::layer(blocks, &mut diagnostics) else { return Resolved { unread, diagnostics, ..Resolved::default() } };
+    let Some(lab) = layer::layer(blocks, &mut diagnostics) else { return Resolved { diagnostics, unread, ..Resolved::default() } };
     let model = resolve::resolve(&lab, sources, &mut diagnostics);
     Resolved { left_out: left_out(&lab, &model), model: Some(model), diagnostics, unread }
 }

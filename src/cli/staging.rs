@@ -3,6 +3,8 @@
 //! For a target `outputs/home-1`, everything is written below `outputs/.labwright-staging-home-1-XXXXXX/`. Whatever ends the
 //! program before the step, a full disk or a power cut included, leaves the target as it was; the next run removes what was left.
 
+#![expect(clippy::disallowed_methods, reason = "the one place that writes to the disk")]
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -196,7 +198,6 @@ fn mend(target: &Path, name: &str) {
         let _ = fs::remove_dir_all(&aside);
     }
     let prefix = staging_prefix(name);
-    #[expect(clippy::disallowed_methods, reason = "looks for what dead runs left")]
     let beside = fs::read_dir(parent_of(target));
     for entry in beside.into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| !rest.contains('-'));

@@ -23,6 +23,9 @@ pub fn find<T>(
     found
 }
 
+/// Is how many names are listed where none is near.
+const SHOWN: usize = 8;
+
 /// Reports a name that nothing has.
 pub fn unknown<'n>(
     code: &'static Code,
@@ -35,7 +38,6 @@ pub fn unknown<'n>(
     if name.is_faulty() {
         return;
     }
-    const SHOWN: usize = 8;
     let names: Vec<&str> = names.collect();
     let help = suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {
         Some((first, more)) if !more.is_empty() => format!("there are: {} and {} more", first.join(", "), more.len()),

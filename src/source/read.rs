@@ -4,6 +4,8 @@
 //! does: names that begin with a dot (editors' and git's own), and the folders `outputs`, `snapshots` and `target` directly in the
 //! lab's folder (what is built, not what it is built from). Links are followed; nothing is read twice.
 
+#![expect(clippy::disallowed_methods, reason = "the one place that reads a lab from the disk")]
+
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -115,7 +117,6 @@ fn enter(
         faults.lab(&codes::FOLDER_READ_TWICE, format!("`{name}` and {first} are the same folder"), "remove the link");
         return Ok(Vec::new());
     }
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads a lab's folder")]
     let entries = std::fs::read_dir(path)?;
     entries.map(|entry| Ok(entry?.file_name())).collect()
 }

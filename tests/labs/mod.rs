@@ -63,7 +63,7 @@ fn lab(name: &str) {
         }
     }
     let kept = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name));
-    let stale: Vec<&String> = kept.keys().filter(|path| path.ends_with(".snap") && !emitted.contains(*path)).collect();
+    let stale: Vec<&String> = kept.keys().filter(|path| !emitted.contains(*path)).collect();
     assert_eq!(stale, Vec::<&String>::new(), "snapshots of files that nothing emits any more");
 }
 

@@ -14,7 +14,6 @@ use crate::model::{MachineKind, Os, ShareTransport};
 use crate::plan::{mounts, packages};
 
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "cloud-init's own keys")]
 struct UserData<'p> {
     hostname: &'p str,
     fqdn: String,

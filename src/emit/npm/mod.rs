@@ -129,7 +129,6 @@ struct Host {
 
 /// Is the body of `POST /nginx/proxy-hosts`, but for the ids that only the installation knows.
 #[derive(Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the API's own fields")]
 struct ProxyHost {
     domain_names: [String; 1],
     forward_scheme: &'static str,

@@ -6,7 +6,6 @@ use crate::model::{BackupClass, MachineId, Role, ServiceId, ShareTransport};
 use crate::plan::Plan;
 
 /// Is what one Prometheus gets metrics about.
-#[expect(clippy::struct_excessive_bools, reason = "each says whether a kind of metric exists")]
 pub(in crate::emit) struct Measured {
     /// Machines with a node exporter.
     pub(in crate::emit) machines: BTreeSet<MachineId>,
