@@ -122,6 +122,68 @@ fn what_is_lost_comes_back() {
     );
 }
 
+const MARIADB: &str = r#"
+    edition 1
+    module app version="1.0.0" {
+        summary "Keeps its data in MariaDB"
+        container app { image "docker.io/library/mariadb:11.8"; health none="a test"; }
+        database "app-data" engine=mariadb container=app user=root
+    }
+"#;
+
+#[test]
+fn mariadb_comes_back() {
+    let payload = payload(LAB, &[("modules/app/module.kdl", MARIADB)], "box");
+    for name in ["dump", "restore", "drill"] {
+        shellcheck(&payload.path().join(format!("backup/{name}.sh"))).expect("ShellCheck accepts it");
+    }
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        B=/usr/local/lib/labwright/restic data=/tmp/data
+        mkdir -p /mnt/backup /etc/labwright/secrets /run/lock /run/systemd/system /run/mysqld
+        mount -t tmpfs tmpfs /mnt/backup
+        echo correct >/etc/labwright/secrets/restic-password
+
+        # The container's programs are this machine's, and its root has a password that only the container knows.
+        mkdir /opt/stand-ins
+        cat >/opt/stand-ins/docker <<'END'
+#!/bin/sh
+[ "$1 $2 $3" = 'exec -i app' ] || exit 64
+shift 3
+MARIADB_ROOT_PASSWORD_FILE=/root-password exec "$@"
+END
+        chmod 755 /opt/stand-ins/docker
+        PATH=/opt/stand-ins:$PATH
+        echo "it's secret" >/root-password
+        mariadb-install-db --user=root --datadir=$data --skip-test-db --auth-root-authentication-method=normal >/dev/null
+        mariadbd --user=root --datadir=$data --skip-networking --socket=/run/mysqld/mysqld.sock 2>/tmp/log &
+        until mariadb -e 'SELECT 1' >/dev/null 2>&1; do kill -0 $!; sleep 0.1; done
+        mariadb -e "ALTER USER root@localhost IDENTIFIED BY 'it''s secret'"
+        ask() { MYSQL_PWD="it's secret" mariadb -N "$@"; }
+        ask -e 'CREATE DATABASE `app-data`'
+        ask app-data -e "CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'it''s \$1'), (2, 'é')"
+        ask app-data -e 'CREATE FUNCTION twice(n int) RETURNS int RETURN 2 * n'
+
+        sh "$B/backup.sh" daily
+        ask app-data -e 'DELETE FROM t; DROP FUNCTION twice'
+        LABWRIGHT_CONFIRM=app-app-data sh "$B/restore.sh" database app-app-data
+        [ "$(ask app-data -e 'SELECT twice(a), b FROM t ORDER BY a')" = "$(printf '2	it'"'"'s $1
+4	é')" ]
+        ask -e 'DROP DATABASE `app-data`'
+        LABWRIGHT_CONFIRM=app-app-data sh "$B/restore.sh" database app-app-data
+        [ "$(ask app-data -e 'SELECT count(*) FROM t')" = 2 ]
+        sh "$B/drill.sh"
+
+        # A dump that fails is told, and does not take the place of the good one.
+        before=$(sha256sum /var/backups/labwright/restic/app-app-data.sql)
+        echo wrong >/root-password
+        ! sh "$B/backup.sh" daily >/tmp/said 2>&1 || exit 1
+        grep -q 'FAILED: database app-app-data was not dumped' /tmp/said
+        [ "$before" = "$(sha256sum /var/backups/labwright/restic/app-app-data.sql)" ]"#;
+    let answer = room.show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic").sh(script, &[]);
+    assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
+}
+
 #[test]
 fn a_question_that_is_not_answered_changes_nothing() {
     on_machine(
