@@ -68,7 +68,7 @@ impl CidrSet {
         let mut list = AccessList::default();
         for everything in ["0.0.0.0/0", "::/0"].iter().filter_map(|all| all.parse::<IpNet>().ok()) {
             let inside: Vec<IpNet> = self.0.iter().filter(|prefix| everything.contains(*prefix)).copied().collect();
-            let part = shortest(everything, &inside);
+            let (part, _) = shortest(everything, &inside);
             list.allow.extend(part.allow);
             list.deny.extend(part.deny);
         }
@@ -91,28 +91,27 @@ fn cut(prefix: IpNet, exclude: &[IpNet], left: &mut Vec<IpNet>) {
     }
 }
 
-/// Finds the shortest list for the part of a set that lies in `prefix`.
-fn shortest(prefix: IpNet, inside: &[IpNet]) -> AccessList {
+/// Finds the shortest list for the part of a set that lies in `prefix`, and what of `prefix` is not in the set.
+fn shortest(prefix: IpNet, inside: &[IpNet]) -> (AccessList, Vec<IpNet>) {
+    let mut outside = Vec::new();
     if inside.len() <= 1 {
-        return AccessList { allow: inside.to_vec(), deny: Vec::new() };
+        cut(prefix, inside, &mut outside);
+        return (AccessList { allow: inside.to_vec(), deny: Vec::new() }, outside);
     }
     let parts: Vec<Vec<IpNet>> =
         halves(prefix).map(|half| inside.iter().filter(|member| half.contains(*member)).copied().collect()).collect();
     let mut list = AccessList::default();
     for (half, part) in halves(prefix).zip(&parts) {
-        let part = shortest(half, part);
+        let (part, without) = shortest(half, part);
         list.allow.extend(part.allow);
         list.deny.extend(part.deny);
+        outside.extend(without);
     }
     // Covering both halves at once can only be shorter where both hold something.
-    if parts.iter().all(|part| !part.is_empty()) {
-        let mut deny = Vec::new();
-        cut(prefix, inside, &mut deny);
-        if 1 + deny.len() < list.allow.len() + list.deny.len() {
-            return AccessList { allow: vec![prefix], deny };
-        }
+    if parts.iter().all(|part| !part.is_empty()) && 1 + outside.len() < list.allow.len() + list.deny.len() {
+        list = AccessList { allow: vec![prefix], deny: outside.clone() };
     }
-    list
+    (list, outside)
 }
 
 /// Splits a prefix in two; a single address has no halves.
