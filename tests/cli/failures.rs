@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{Run, copy, files, labwright, names, program, put};
@@ -70,7 +71,7 @@ fn slow_lab() -> TempDir {
 }
 
 /// Starts a build, sends it `signal` once it has begun to write, and returns how it ended.
-fn interrupted(folder: &Path, signal: &str) -> Run {
+fn interrupted(folder: &Path, signal: Signal) -> Run {
     let mut child = program(folder)
         .env("RAYON_NUM_THREADS", "1")
         .args(["build", "tiny", "--out", "out/release"])
@@ -84,8 +85,8 @@ fn interrupted(folder: &Path, signal: &str) -> Run {
         assert!(child.try_wait().expect("its state").is_none(), "it ended before it wrote");
         std::thread::yield_now();
     }
-    let sent = Command::new("/bin/sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &child.id().to_string()]).status();
-    assert!(sent.expect("sh").success());
+    // By a system call: a `kill` to start first would come after the build's end when the machine is busy.
+    kill_process(Pid::from_child(&child), signal).expect("it runs still");
     child.wait_with_output().expect("it ends").into()
 }
 
@@ -93,7 +94,7 @@ fn interrupted(folder: &Path, signal: &str) -> Run {
 fn a_build_that_is_told_to_stop_leaves_the_old_release() {
     let folder = slow_lab();
     let release = folder.path().join("out/release");
-    for signal in ["INT", "TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let run = interrupted(folder.path(), signal);
         assert_eq!((run.code, run.out.as_str()), (3, ""), "{run:?}");
         assert!(run.err.contains("error[build-interrupted]: interrupted"), "{run:?}");
@@ -103,7 +104,7 @@ fn a_build_that_is_told_to_stop_leaves_the_old_release() {
     let tiny = copy("tiny");
     assert_eq!(labwright(tiny.path(), &["build", "tiny", "--out", release.to_str().expect("text")]).code, 0);
     let before = files(&release);
-    for signal in ["INT", "TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         assert_eq!(interrupted(folder.path(), signal).code, 3);
         assert_eq!(files(&release), before);
         assert_eq!(names(&folder.path().join("out")), ["release"]);

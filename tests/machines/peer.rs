@@ -67,7 +67,7 @@ fn answer(mut stream: TcpStream) {
 
 fn ask() {
     let targets: Vec<String> = io::stdin().lock().lines().map_while(Result::ok).collect();
-    // Silence takes a second to tell, so many are asked at once.
+    // Silence takes two seconds to tell, so many are asked at once.
     for batch in targets.chunks(256) {
         let asked: Vec<_> = batch.iter().cloned().map(|target| thread::spawn(move || state(&target))).collect();
         for answer in asked {
@@ -76,13 +76,14 @@ fn ask() {
     }
 }
 
-/// Asks twice before it calls a port silent: the first packet may have waited for a neighbour's address.
+/// Asks twice before it calls a port silent: the first packet may have waited for a neighbour's address, and what
+/// answers may have waited for a processor.
 fn state(target: &str) -> &'static str {
     let mut words = target.split(' ');
     let mut word = || words.next().expect("PROTO ADDRESS PORT");
     let (proto, address, port) = (word(), word(), word());
     let address = SocketAddr::new(address.parse::<IpAddr>().expect("an address"), port.parse().expect("a port"));
-    for patience in [300, 700] {
+    for patience in [300, 1500] {
         let patience = Duration::from_millis(patience);
         let attempt = match proto {
             "tcp" => TcpStream::connect_timeout(&address, patience).map(drop),
