@@ -33,7 +33,10 @@ pub fn bundle(folder: &Path) -> Verdict {
             "alertmanager" => super::amtool(&path),
             "caddy" => super::caddy(&path),
             "grafana.dashboard" | "json" => keep(&mut jsons, path),
-            "cloud-init.meta-data" | "grafana.provisioning" | "loki" | "traefik" | "yaml" => keep(&mut yamls, path),
+            "loki" => super::loki(&path),
+            "traefik" => super::traefik(&path),
+            "alloy" => super::alloy(&path),
+            "cloud-init.meta-data" | "grafana.provisioning" | "yaml" => keep(&mut yamls, path),
             "systemd.unit" => {
                 // A mount's unit is named after its folder, in signs that a bundle's path cannot hold.
                 let at = installed_at(&manifest, word("path")).unwrap_or(word("path"));
@@ -43,7 +46,7 @@ pub fn bundle(folder: &Path) -> Verdict {
                 Some(at) => fail2ban.add(&path, at),
                 None => Err(format!("{}: not installed below /etc/fail2ban", word("path"))),
             },
-            "alloy" | "env" | "ini" | "markdown" | "table" | "text" => Ok(()),
+            "env" | "ini" | "markdown" | "table" | "text" => Ok(()),
             kind => Err(format!("{}: nobody reads the kind `{kind}`", word("path"))),
         };
         refusals.extend(verdict.err());

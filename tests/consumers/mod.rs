@@ -16,6 +16,7 @@ mod nftables;
 mod nginx;
 mod pve_firewall;
 mod restic;
+mod schemas;
 mod shellcheck;
 mod structured;
 mod systemd;
@@ -35,6 +36,7 @@ pub use self::{
     nginx::nginx,
     pve_firewall::pve_firewall,
     restic::{RoundTrip, restic},
+    schemas::{alloy, loki, traefik},
     shellcheck::{shellcheck, shellcheck_all},
     structured::{json, json_all, json_schema, yaml, yaml_all},
     systemd::{systemd_calendar, systemd_verify},
