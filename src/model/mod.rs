@@ -19,7 +19,8 @@ use crate::source::{Span, Spanned};
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
 pub use container::{Container, Dependency, Device, Environment, Health, HealthProbe, Mount, MountKind, NetworkMode, Resources, SecretUse};
 pub use service::{
-    Alert, Dashboard, Endpoint, EndpointId, Expose, Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, Transport,
+    Alert, Credentials, Dashboard, Endpoint, EndpointId, Expose, Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service,
+    Transport,
 };
 pub use storage::{Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource, ShareTransport, Snapshots};
 pub use system::{OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId, Unit, UnitAction};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Backup, Container, Data, Database, Duration, MachineId, NetworkId, Package, Resources, Script, SecretUse, ServiceFile, ServiceId,
-    State, Sysctl, TemplateId, Unit, ZoneId,
+    Backup, Container, Data, Database, Duration, MachineId, NetworkId, Package, Resources, Script, SecretId, SecretUse, ServiceFile,
+    ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -217,6 +217,8 @@ pub struct Endpoint {
     pub path: Option<String>,
     /// Whether Prometheus scrapes it.
     pub scrape: bool,
+    /// What Prometheus must show to be let in.
+    pub credentials: Option<Credentials>,
     /// What others may need it as: `prometheus`, `loki`, `postgres`.
     pub role: Option<String>,
     /// Whether it is a database's port.
@@ -225,6 +227,29 @@ pub struct Endpoint {
     pub admin: bool,
     /// Where it is declared.
     pub span: Span,
+}
+
+/// Is what a scraped endpoint wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A bearer token.
+    Token(SecretId),
+    /// A user's name and password.
+    Password {
+        /// The name.
+        user: String,
+        /// The password.
+        password: SecretId,
+    },
+}
+
+impl Credentials {
+    /// Returns the secret.
+    pub const fn secret(&self) -> SecretId {
+        match self {
+            Self::Token(secret) | Self::Password { password: secret, .. } => *secret,
+        }
+    }
 }
 
 /// Says that a service connects to endpoints of others.

@@ -184,8 +184,12 @@ impl Evaluator<'_, '_> {
 
     /// Says whether a condition holds.
     pub fn holds(&self, condition: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<bool> {
-        let (Value::Expression(text) | Value::Text(text)) = &condition.value else { return None };
-        match self.expressions.evaluate(text, self.scope) {
+        let value = match &condition.value {
+            Value::Text(text) | Value::Expression(text) => self.expressions.evaluate(text, self.scope),
+            Value::Reference(path) => self.scope.look_up(path),
+            _ => return None,
+        };
+        match value {
             Ok(Data::Bool(value)) => Some(value),
             Ok(Data::None) => Some(false),
             Ok(Data::Text(text)) => Some(!text.is_empty()),

@@ -8,8 +8,8 @@ use super::{codes, lab, machines, parts};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, ProxyProgram, Resources, Role, Service, State,
-    StateBackup,
+    Backup, BackupClass, Credentials, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, ProxyProgram, Resources, Role, SecretId,
+    Service, State, StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -145,7 +145,7 @@ pub fn draft<'s>(
         homepage: module.block.value("homepage").and_then(Spanned::string),
         machine,
         roles: concrete.iter().filter(|block| block.schema.name == "role").flat_map(|block| &block.arguments).filter_map(role).collect(),
-        endpoints: endpoints(block, &concrete, module_name, name, diagnostics),
+        endpoints: endpoints(block, &concrete, module_name, name, model, diagnostics),
         states,
         databases: Vec::new(),
         containers: Vec::new(),
@@ -346,7 +346,14 @@ fn names_any(block: &Block<'_>, names: &[String], sources: &Sources) -> bool {
         || block.children.iter().any(|child| names_any(child, names, sources))
 }
 
-fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &str, diagnostics: &mut Diagnostics) -> Vec<Endpoint> {
+fn endpoints(
+    service: &Block<'_>,
+    concrete: &[Block<'_>],
+    module: &str,
+    name: &str,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for block in concrete.iter().filter(|block| block.schema.name == "provides") {
         let Some((port, host_port)) = ports_of(service, block, concrete) else { continue };
@@ -369,6 +376,7 @@ fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &s
             protocol,
             path: text("path"),
             scrape: flag("scrape"),
+            credentials: credentials(block, model),
             role: text("role"),
             database: flag("database"),
             admin: flag("admin"),
@@ -382,6 +390,16 @@ fn endpoints(service: &Block<'_>, concrete: &[Block<'_>], module: &str, name: &s
         }
     }
     endpoints
+}
+
+/// Reads what an endpoint wants to see; that the secret exists was seen where the option was read.
+fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
+    let secret = |property: &str| {
+        let name = block.property(property).and_then(Spanned::text)?;
+        model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(name)).ok().map(SecretId::at)
+    };
+    let user = || block.property("user").and_then(Spanned::string).unwrap_or_default();
+    secret("token").map(Credentials::Token).or_else(|| Some(Credentials::Password { user: user(), password: secret("password")? }))
 }
 
 fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {

@@ -12,10 +12,10 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Container, Dependency, EndpointId, Expose, Gateway, HealthProbe, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Route,
-    Service, ServiceId,
+    Container, Dependency, EndpointId, Expose, Gateway, HealthProbe, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Role,
+    Route, SecretId, SecretUse, Service, ServiceId,
 };
-use crate::source::{Layer, Sources, Spanned};
+use crate::source::{Layer, Sources, Span, Spanned};
 
 /// Resolves every service into `model`.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
@@ -147,7 +147,32 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
         service.gateway = concrete.iter().find(|block| block.schema.name == "gateway").and_then(|block| gateway(block, model));
         services.push(service);
     }
+    hand_over_credentials(&mut services);
     model.services = services;
+}
+
+/// Gives every Prometheus the secrets that its targets want to see.
+fn hand_over_credentials(services: &mut [Service]) {
+    let wanted: BTreeMap<SecretId, Span> = services
+        .iter()
+        .flat_map(|service| &service.endpoints)
+        .filter(|endpoint| endpoint.scrape)
+        .filter_map(|endpoint| Some((endpoint.credentials.as_ref()?.secret(), endpoint.span)))
+        .collect();
+    for collector in services.iter_mut().filter(|service| service.has(Role::Prometheus)) {
+        // It runs as the owner of what it keeps.
+        let owner = collector.states.first().map_or_else(|| "root".to_owned(), |state| state.owner.clone());
+        let Some(container) = collector.containers.first_mut() else { continue };
+        container.secrets.extend(wanted.iter().map(|(secret, span)| SecretUse {
+            secret: *secret,
+            at: None,
+            file_variable: None,
+            value_variable: None,
+            owner: owner.clone(),
+            mode: "0400".to_owned(),
+            span: *span,
+        }));
+    }
 }
 
 fn join_network(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{format, origin};
 use crate::artifact::Origin;
-use crate::model::{Role, Service, ServiceId};
+use crate::model::{Credentials, Role, SecretId, Service, ServiceId};
 use crate::plan::{Plan, Scrape};
 
 /// The job of the probes; no service can have a name with a colon.
@@ -48,11 +48,26 @@ struct Job<'p> {
     name: &'p str,
     scheme: &'static str,
     metrics_path: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization: Option<Authorization>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basic_auth: Option<BasicAuth<'p>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     params: BTreeMap<&'static str, [&'static str; 1]>,
     static_configs: Vec<Targets<'p>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     relabel_configs: Vec<Relabel<'p>>,
+}
+
+#[derive(Serialize)]
+struct Authorization {
+    credentials_file: String,
+}
+
+#[derive(Serialize)]
+struct BasicAuth<'p> {
+    username: &'p str,
+    password_file: String,
 }
 
 #[derive(Serialize)]
@@ -83,10 +98,13 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
 
     let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
     for scrape in &scrapes {
+        let (authorization, basic_auth) = credentials(plan, scrape);
         let job = jobs.entry(&scrape.job).or_insert_with(|| Job {
             name: &scrape.job,
             scheme: scrape.scheme,
             metrics_path: &scrape.path,
+            authorization,
+            basic_auth,
             params: BTreeMap::new(),
             static_configs: Vec::new(),
             relabel_configs: Vec::new(),
@@ -118,6 +136,16 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
     (format::yaml(&config), origins.into_iter().collect())
 }
 
+/// Returns what a target wants to see; Prometheus reads the secret's file at every scrape.
+fn credentials<'p>(plan: &'p Plan<'_>, scrape: &Scrape) -> (Option<Authorization>, Option<BasicAuth<'p>>) {
+    let file = |secret: SecretId| format!("/run/secrets/{}", plan.model[secret].name);
+    match &plan.model.endpoint(scrape.endpoint).credentials {
+        None => (None, None),
+        Some(Credentials::Token(token)) => (Some(Authorization { credentials_file: file(*token) }), None),
+        Some(Credentials::Password { user, password }) => (None, Some(BasicAuth { username: user, password_file: file(*password) })),
+    }
+}
+
 /// Makes the job that asks the blackbox exporter for every route: the answer's labels name the service that the route leads to.
 fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
     let model = plan.model;
@@ -131,6 +159,8 @@ fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
         name: PROBE_JOB,
         scheme: prober.scheme,
         metrics_path: "/probe",
+        authorization: None,
+        basic_auth: None,
         params: BTreeMap::from([("module", ["route"])]),
         static_configs: targets.collect(),
         relabel_configs: vec![
