@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RouteAuth, RoutePlan, Scrape, StaticRoute, backups,
-    flows, secret_path, way, zones,
+    certificates::Certificates, flows, secret_path, way, zones,
 };
 use crate::model::{EndpointId, MachineKind, Model, NetworkMode, Role, SecretUse, Service, ServiceId, ZoneKind};
 
@@ -150,6 +150,7 @@ fn scrapes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<Scrape> {
 }
 
 fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
+    let certificates = Certificates::new(model);
     let mut routes = Vec::new();
     for (id, service) in model.services() {
         for route in &service.routes {
@@ -169,6 +170,7 @@ fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
                 upstream,
                 upstream_protocol: model.endpoint(endpoint).protocol,
                 public: from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
+                certificate: certificates.of(route),
                 from,
                 auth: route.auth.map(|endpoint| RouteAuth { endpoint, url: auth_url(endpoint) }),
                 span: route.span,

@@ -6,6 +6,7 @@ mod access;
 pub mod backups;
 pub mod build;
 pub mod capacity;
+mod certificates;
 mod cidr;
 mod flows;
 pub mod interfaces;
@@ -29,6 +30,7 @@ use crate::source::Span;
 
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use backups::{Fate, Kept};
+pub use certificates::is_private;
 pub use cidr::{AccessList, CidrSet};
 use way::Way;
 
@@ -204,6 +206,26 @@ pub struct Scrape {
     pub scheme: &'static str,
 }
 
+/// Says who signs the certificate of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// Nobody, as far as labwright knows: the name is served over http.
+    Nobody,
+    /// An authority of the proxy's own.
+    Proxy,
+    /// A public authority, which looks at the name from the internet.
+    Public,
+    /// A public authority, which looks at the DNS.
+    PublicByDns,
+}
+
+impl Certificate {
+    /// Says whether a public authority is asked.
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Public | Self::PublicByDns)
+    }
+}
+
 /// Is one host name of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutePlan {
@@ -223,6 +245,8 @@ pub struct RoutePlan {
     pub from: Vec<ZoneId>,
     /// Whether anyone on the internet may.
     pub public: bool,
+    /// Who signs its certificate.
+    pub certificate: Certificate,
     /// Who authenticates users first.
     pub auth: Option<RouteAuth>,
     /// The declaration.

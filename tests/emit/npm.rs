@@ -66,6 +66,7 @@ impl Installation {
                 rm -f /tmp/port
                 python3 /stand-in/npm_api.py /scratch/state.json /stand-in/npm_schema.json /tmp/port &
                 until [ -s /tmp/port ]; do kill -0 $!; done
+                [ ! -e /scratch/dns-credentials ] || install -D /scratch/dns-credentials /run/secrets/dns-credentials
                 status=0
                 { printf '%s\\n' \"$(cat /scratch/password)\"; cat /scratch/routes.json; } |
                     sh /scratch/reconcile.sh \"http://127.0.0.1:$(cat /tmp/port)/api\" admin@example.org lab/npm || status=$?
@@ -80,7 +81,7 @@ impl Installation {
 fn host(name: &str, port: u16, list: Option<&str>) -> Value {
     json!({
         "accessList": list,
-        "certificate": list.is_none(),
+        "certificate": list.is_none().then(|| [name]),
         "payload": {
             "domain_names": [name], "forward_scheme": "http", "forward_host": "192.168.1.101", "forward_port": port,
             "allow_websocket_upgrade": true, "block_exploits": false, "caching_enabled": false, "hsts_enabled": false,
@@ -190,6 +191,40 @@ fn uses_a_certificate_that_covers_the_name_and_does_without_one_that_nobody_give
     let certificates: Vec<_> =
         installation.state()["proxyHosts"].as_array().expect("hosts").iter().map(|host| host["certificate_id"].clone()).collect();
     assert_eq!(certificates, [json!(1), json!(1), json!(0)]);
+}
+
+#[test]
+fn proves_names_by_the_dns_with_one_certificate_for_all() {
+    let installation = Installation::fresh();
+    installation.write("dns-credentials", "dns_cloudflare_api_token = a\"b\\c\nsecond = $line\n");
+    let mut wanted = routes();
+    wanted["dnsProvider"] = json!("cloudflare");
+    for host in wanted["hosts"].as_array_mut().expect("hosts") {
+        host["certificate"] = json!(["*.example.org"]);
+    }
+    let Some(run) = installation.provision(&wanted) else { return };
+    assert!(run.succeeded, "{}", run.complained);
+    let state = installation.state();
+    let [certificate] = &state["certificates"].as_array().expect("certificates")[..] else { panic!("one certificate: {state}") };
+    assert_eq!(certificate["domain_names"], json!(["*.example.org"]));
+    assert_eq!(
+        certificate["meta"],
+        json!({"dns_challenge": true, "dns_provider": "cloudflare", "dns_provider_credentials": "dns_cloudflare_api_token = a\"b\\c\nsecond = $line\n"})
+    );
+    for host in state["proxyHosts"].as_array().expect("hosts") {
+        assert_eq!((&host["certificate_id"], &host["ssl_forced"]), (&certificate["id"], &json!(true)));
+    }
+    installation.forget();
+    let again = installation.provision(&wanted).expect("a room");
+    assert_eq!((again.said.as_str(), installation.log()), ("", Vec::new()), "{}", again.complained);
+
+    let refused = Installation::fresh();
+    refused.write("dns-credentials", "wrong");
+    refused.change(|state| state["unreachable"] = json!(["*.example.org"]));
+    let run = refused.provision(&wanted).expect("a room");
+    assert!(run.succeeded, "{}", run.complained);
+    let asked = refused.log().iter().filter(|call| *call == "POST /nginx/certificates").count();
+    assert_eq!((asked, run.complained.matches("warning").count()), (1, 2), "an authority is asked once in a run: {}", run.complained);
 }
 
 #[test]

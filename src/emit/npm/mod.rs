@@ -13,7 +13,7 @@ use super::{Context, Emitter, format};
 use crate::artifact::{Artifacts, Kind, Phase};
 use crate::diag::Diagnostics;
 use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
-use crate::plan::{RoutePlan, secret_path};
+use crate::plan::{Certificate, RoutePlan, secret_path};
 
 /// Writes what brings every nginx-proxy-manager of the machine in line.
 pub const EMITTER: Emitter = Emitter { name: "npm", emit };
@@ -22,7 +22,7 @@ pub const EMITTER: Emitter = Emitter { name: "npm", emit };
 const API_PORT: u16 = 81;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
-    Templates::new(&[("provision.sh.j2", include_str!("provision.sh.j2")), ("forward-auth.conf.j2", include_str!("forward-auth.conf.j2"))])
+    Templates::new(&[("provision.sh.j2", include_str!("provision.sh.j2")), ("advanced.conf.j2", include_str!("advanced.conf.j2"))])
 });
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
@@ -89,14 +89,18 @@ struct Provision<'p> {
 }
 
 #[derive(Serialize)]
-struct ForwardAuth<'p> {
-    outpost: &'p str,
+struct Advanced<'p> {
+    /// Where users are asked for, with a scheme.
+    outpost: Option<&'p str>,
 }
 
 /// Is what nginx-proxy-manager should hold.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Routes {
+    /// The provider at which names are proven by the DNS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_provider: Option<String>,
     access_lists: Vec<AccessList>,
     hosts: Vec<Host>,
 }
@@ -122,8 +126,8 @@ struct Client {
 struct Host {
     /// The access list's name; nothing: anyone.
     access_list: Option<String>,
-    /// Whether a public certificate authority can be asked for a certificate.
-    certificate: bool,
+    /// The names of the certificate that a public authority is asked for; nothing: none is asked.
+    certificate: Option<[String; 1]>,
     payload: ProxyHost,
 }
 
@@ -148,14 +152,15 @@ struct ProxyHost {
 impl Routes {
     /// Returns nothing when a value can't be written; a diagnostic says which.
     fn of(context: &Context<'_>, via: ServiceId, mark: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let mut routes = Self::default();
+        let dns_provider = context.model()[via].option("dns-provider").as_text().map(str::to_owned);
+        let mut routes = Self { dns_provider, ..Self::default() };
         for route in context.plan.routes.iter().filter(|route| route.via == via) {
             let access_list = (!route.public).then(|| access_list(context, route, mark));
             let name = access_list.as_ref().map(|list| list.name.clone());
             routes.access_lists.extend(access_list);
             routes.hosts.push(Host {
                 access_list: name,
-                certificate: route.public,
+                certificate: certificate(context, route),
                 payload: ProxyHost {
                     domain_names: [route.host.to_ascii_lowercase()],
                     forward_scheme: route.upstream_protocol.scheme(),
@@ -168,7 +173,7 @@ impl Routes {
                     hsts_subdomains: false,
                     trust_forwarded_proto: false,
                     enabled: true,
-                    advanced_config: forward_auth(context, route, diagnostics)?,
+                    advanced_config: advanced(context, route, diagnostics)?,
                     meta: BTreeMap::from([("labwright", mark.to_owned())]),
                 },
             });
@@ -197,9 +202,26 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
     AccessList { name: format!("labwright {mark}: {}", zones.join(", ")), satisfy_any: false, pass_auth: false, items: [], clients }
 }
 
-/// Makes the directives that ask a service about every user first.
-fn forward_auth(context: &Context<'_>, route: &RoutePlan, diagnostics: &mut Diagnostics) -> Option<String> {
-    let Some(auth) = &route.auth else { return Some(String::new()) };
-    let Some(outpost) = &auth.url else { return Some("deny all;\n".to_owned()) };
-    TEMPLATES.write("forward-auth.conf.j2", &ForwardAuth { outpost }, &context.this().name, diagnostics)
+/// Returns the names of the certificate that is asked for: by the DNS, one for all names below the lab's domain.
+fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> {
+    let host = route.host.to_ascii_lowercase();
+    let domain = context.model().lab.domain.as_deref().unwrap_or_default();
+    let below = || host.strip_suffix(domain)?.strip_suffix('.').filter(|label| !label.contains('.'));
+    match route.certificate {
+        Certificate::PublicByDns if below().is_some() => Some([format!("*.{domain}")]),
+        Certificate::PublicByDns | Certificate::Public => Some([host]),
+        Certificate::Nobody | Certificate::Proxy => None,
+    }
+}
+
+/// Makes the directives of a host beside those that the API has fields for; with `auth`, they ask a service about every user first.
+fn advanced(context: &Context<'_>, route: &RoutePlan, diagnostics: &mut Diagnostics) -> Option<String> {
+    let outpost = match &route.auth {
+        None => None,
+        Some(auth) => match &auth.url {
+            None => return Some("deny all;\n".to_owned()),
+            url => url.as_deref(),
+        },
+    };
+    TEMPLATES.write("advanced.conf.j2", &Advanced { outpost }, &context.this().name, diagnostics)
 }

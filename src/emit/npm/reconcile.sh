@@ -7,6 +7,7 @@
 # hosts that have a route's name and no other. Says what it changed; says nothing when all is as it should be.
 set -eu
 api=$1 email=$2 mark=$3
+credentials=/run/secrets/dns-credentials
 
 umask 077
 dir=$(mktemp -d)
@@ -114,22 +115,39 @@ proxy_host() {
     fi
 }
 
-# Prints the id of the certificate for $host: one that covers it, or a new one, or 0. A public name without one is
-# served over http until the next run: a name that does not lead here yet must not keep everything else from working.
+# Prints the id of the certificate for $host: one that covers it, or a new one, or 0. A name that gets none is served
+# over http until the next run: one that does not lead here yet must not keep everything else from working.
 certificate() {
     found=$(jq --arg host "$host" '[.[] | select(any(.domain_names[]; ascii_downcase as $name | $name == $host
         or ($name | startswith("*.")) and ($host | sub("^[^.]*"; "*")) == $name))] | sort_by(.expires_on) | last | .id // 0' \
         "$dir/certificates")
-    if [ "$found" = 0 ] && jq -e .certificate "$dir/item" >/dev/null; then
-        jq '{provider: "letsencrypt", domain_names: .payload.domain_names, meta: {dns_challenge: false}}' "$dir/item" >"$dir/body"
-        if call POST /nginx/certificates "$dir/body"; then
+    names=$(jq -r '.certificate // [] | join(", ")' "$dir/item")
+    if [ "$found" = 0 ] && [ -n "$names" ]; then
+        challenge >"$dir/challenge"
+        jq --slurpfile meta "$dir/challenge" '{provider: "letsencrypt", domain_names: .certificate, meta: $meta[0]}' "$dir/item" >"$dir/body"
+        if grep -qxF -e "$names" "$dir/refused"; then
+            echo "warning: $host is served over http like the others of $names" >&2
+        elif call POST /nginx/certificates "$dir/body"; then
             found=$(jq .id "$dir/answer")
-            echo "got a certificate for $host" >&2
+            jq --slurpfile new "$dir/answer" '. + $new' "$dir/certificates" >"$dir/next"
+            mv "$dir/next" "$dir/certificates"
+            echo "got a certificate for $names" >&2
         else
-            echo "warning: no certificate for $host, it is served over http: $(reason)" >&2
+            printf '%s\n' "$names" >>"$dir/refused"
+            echo "warning: no certificate for $names, $host is served over http: $(reason)" >&2
         fi
     fi
     echo "$found"
+}
+
+# Prints how the authority sees that a name is ours: at port 80, or in the DNS, where the provider wants credentials.
+challenge() {
+    if jq -e .dnsProvider "$dir/routes" >/dev/null; then
+        jq --rawfile credentials "$credentials" '{dns_challenge: true, dns_provider: .dnsProvider,
+            dns_provider_credentials: $credentials}' "$dir/routes"
+    else
+        echo '{"dns_challenge": false}'
+    fi
 }
 
 # Removes what an earlier run made for a route that is gone.
@@ -185,6 +203,7 @@ printf '%s' "$password" >"$dir/password"
 cat >"$dir/routes"
 echo 'Content-Type: application/json' >"$dir/headers"
 echo '{}' >"$dir/list-ids"
+: >"$dir/refused"
 
 wait_for_api
 set_up

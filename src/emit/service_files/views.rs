@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::emit::Context;
 use crate::model::{EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
-use crate::plan::{Plan, RoutePlan, Scrape, secret_path, way};
+use crate::plan::{Certificate, Plan, RoutePlan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
 struct LabView<'p> {
@@ -293,10 +293,10 @@ fn route_view<'p>(plan: &'p Plan<'_>, route: &'p RoutePlan, prefixes: &BTreeMap<
     let service = &model[route.service];
     let endpoint = model.endpoint(route.endpoint);
     let via = &model[route.via];
-    let https = via.proxy.as_ref().is_none_or(|proxy| proxy.https.is_some());
+    let scheme = if route.certificate == Certificate::Nobody { "http" } else { "https" };
     RouteView {
         host: &route.host,
-        url: format!("{}://{}", if https { "https" } else { "http" }, route.host),
+        url: format!("{scheme}://{}", route.host),
         via: &via.name,
         service: &service.name,
         module: &service.module,
