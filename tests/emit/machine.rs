@@ -147,6 +147,54 @@ fn mounts_become_units_and_go_with_them() {
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
+/// A machine of the house with a share for a service and one for backups.
+const SHARES: &str = r#"
+edition 1
+lab home version="1.0" { domain "example.org"; }
+admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+secret restic-password
+host nas kind=unmanaged { address lan "192.168.1.3"; export media path="/volume1/media"; export backups path="/volume1/backups"; }
+host pi kind=debian {
+    os debian-13
+    address lan "192.168.1.4" nic=eth0
+    appdata "/srv/appdata" backup=daily
+    share nas.media at="/mnt/media" via=nfs
+    share nas.backups at="/mnt/backups" via=nfs
+    ssh from=lan
+}
+service sonarr on=pi { data "/mnt/media"; }
+service restic on=pi { repository "/mnt/backups/pi"; password (secret)restic-password; }
+"#;
+
+#[test]
+fn only_shares_of_containers_keep_containers_from_starting() {
+    let lab = compile(&[("lab.kdl", SHARES)]);
+    assert!(lab.text("pi", "systemd/mnt-media.mount").contains("RequiredBy=docker.service"));
+    let backups = lab.text("pi", "systemd/mnt-backups.mount");
+    assert!(!backups.contains("docker.service"), "a NAS that is down must not take the names and the heating with it: {backups}");
+}
+
+#[test]
+fn a_server_that_keeps_the_owner_of_a_share_is_no_failure() {
+    let lab = compile(&[("lab.kdl", SHARES)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    lab.unpack("pi", folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        set -e
+        mkdir /stubs
+        printf '#!/bin/sh\ncase $2 in /mnt/*) exit 1 ;; esac\nexec /usr/bin/chown "$@"\n' >/stubs/chown
+        chmod 755 /stubs/chown
+        PATH=/stubs:$PATH
+        sh /payload/activate.d/25-folders.sh 2>/said
+        grep -q '^warning: /mnt/media stays' /said
+        [ "$(stat -c %u /srv/appdata/sonarr/config)" = 1000 ]
+    "#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
 #[test]
 fn a_percent_in_a_unit_is_a_percent() {
     let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);

@@ -9,8 +9,8 @@ use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
 use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction};
-use crate::plan::store::is_below;
+use crate::model::{MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction};
+use crate::plan::store::{is_below, share_of};
 use crate::plan::{mounts, packages};
 
 /// Prepares the system of a machine.
@@ -75,11 +75,15 @@ struct Folder<'p> {
     owner: &'p str,
     group: &'p str,
     mode: &'p str,
+    /// Whether it lies on another machine.
+    remote: bool,
 }
 
 impl<'p> Folder<'p> {
-    fn of(state: &'p State) -> Self {
-        Self { path: &state.path, owner: &state.owner, group: &state.group, mode: &state.mode }
+    fn of(context: &Context<'_>, state: &'p State) -> Self {
+        let share = share_of(context.model(), context.machine, &state.path);
+        let remote = share.is_some_and(|share| share.via == ShareTransport::Nfs);
+        Self { path: &state.path, owner: &state.owner, group: &state.group, mode: &state.mode, remote }
     }
 }
 
@@ -89,7 +93,7 @@ fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut D
     if states.is_empty() {
         return;
     }
-    let folders = Folders { folders: states.into_values().map(Folder::of).collect() };
+    let folders = Folders { folders: states.into_values().map(|state| Folder::of(context, state)).collect() };
     step(context, 25, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
 }
 
@@ -161,7 +165,8 @@ fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool>
     let watched = context.services().any(|(_, service)| keeps(service));
     let mut users = BTreeMap::new();
     for (_, service) in context.services() {
-        if !service.containers.is_empty() {
+        // What only a backup uses must not keep containers from starting.
+        if is_mounted(service, &mount.at) {
             users.insert("docker.service".to_owned(), true);
         }
         // fail2ban reads the logs that others write.
@@ -171,6 +176,13 @@ fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool>
         }
     }
     users
+}
+
+/// Says whether a container of a service sees something of a folder of its own accord, not just with the whole machine.
+fn is_mounted(service: &Service, folder: &str) -> bool {
+    let holds = |source: &str| is_below(source, folder) || (source != "/" && is_below(folder, source));
+    let mut mounts = service.containers.iter().flat_map(|container| &container.mounts);
+    mounts.any(|mount| mount.kind != MountKind::Volume && holds(&mount.source))
 }
 
 fn mount_unit(mount: &mounts::Mount, users: &BTreeMap<String, bool>) -> Result<String, String> {

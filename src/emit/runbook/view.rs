@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::emit::format::shell_word;
-use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport, Transport, ZoneId};
+use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareSource, ShareTransport, Transport, ZoneId};
 use crate::plan::store::Store;
 use crate::plan::{BackupPlan, Fate, Flow, FlowSource, Guard, Kept, backups};
 
@@ -34,6 +34,7 @@ pub(super) struct Runbook<'p> {
     forwards: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
     mounts: Vec<MountView>,
+    exports: Vec<ExportView<'p>>,
     pools: Vec<PoolView<'p>>,
     guests: Vec<GuestRow<'p>>,
     secrets: Vec<SecretView<'p>>,
@@ -122,6 +123,13 @@ struct MountView {
     at: String,
     name: String,
     how: &'static str,
+}
+
+/// Is a folder that a machine whose system is not ours must export.
+#[derive(Debug, Serialize)]
+struct ExportView<'p> {
+    folder: &'p str,
+    to: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -215,6 +223,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         forwards: forwards(context),
         states: context.services().flat_map(|(id, _)| context.plan.kept_of(id)).map(|kept| state_view(model, kept)).collect(),
         mounts: mounts(context),
+        exports: exports(context),
         pools: machine
             .pools
             .iter()
@@ -386,6 +395,25 @@ fn mounts(context: &Context<'_>) -> Vec<MountView> {
     let view =
         |share: &Share| MountView { at: share.at.clone(), name: Store::from(&share.source).name(context.model()), how: how(share.via) };
     context.this().shares.iter().map(view).collect()
+}
+
+/// Lists what a machine whose system is not ours must export, and to whom; a host of ours has it in its bundle.
+fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
+    let model = context.model();
+    let to = |index: u32| {
+        let own = ShareSource::Export(context.machine, index);
+        let clients = model.machines().flat_map(|(_, client)| client.shares.iter().map(move |share| (client, share)));
+        let mounting = clients.filter(move |(_, share)| share.via == ShareTransport::Nfs && share.source == own);
+        mounting.flat_map(|(client, share)| {
+            let access = if share.read_only { "to read" } else { "to read and write" };
+            client.addresses.iter().map(move |address| format!("{} {access} ({})", address.address, client.name))
+        })
+    };
+    let exports = (0..).zip(&context.this().exports).filter(|_| context.this().kind == MachineKind::Unmanaged);
+    exports
+        .map(|(index, export)| ExportView { folder: &export.path, to: to(index).collect() })
+        .filter(|export| !export.to.is_empty())
+        .collect()
 }
 
 /// Views a backup that this machine makes, or that takes dumps from it.
