@@ -67,6 +67,23 @@ fn lab(name: &str) {
     assert_eq!(stale, Vec::<&String>::new(), "snapshots of files that nothing emits any more");
 }
 
+/// Every threshold that the plan names, each on both sides.
+#[test]
+fn the_alerts_of_blackbox_keep_to_its_plan() {
+    let mut archives = archives("blackbox");
+    let (name, archive) = archives.remove("control-tower").expect("the machine of Prometheus");
+    let contents = read_archive(&name, &archive).expect("our own archive can be read");
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = &contents.files["payload/prometheus/rules/lab.yml"];
+    std::fs::write(folder.path().join("lab.yml"), rules).expect("the rules");
+    let tests = include_str!("blackbox-alerts.yml");
+    std::fs::write(folder.path().join("tests.yml"), tests).expect("the tests");
+    for alert in std::str::from_utf8(rules).expect("text").split("alert: '").skip(1).filter_map(|rest| rest.split('\'').next()) {
+        assert!(tests.contains(&format!("alertname=\"{alert}\"")), "{alert} is tested by nothing");
+    }
+    crate::consumers::promtool_test_rules(&folder.path().join("tests.yml")).expect("every alert fires and keeps still when it should");
+}
+
 #[test]
 fn media_server_home() {
     lab("media-server-home");

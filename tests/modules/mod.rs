@@ -198,6 +198,32 @@ fn bundle_of(lab: &str) -> tempfile::TempDir {
     unpacked
 }
 
+/// A condition that is a reference was once taken as one that never holds.
+#[test]
+fn a_condition_may_be_an_option() {
+    let alloy = |journal: &str| format!("{PRELUDE} service loki on=box; service alloy on=box {{ {journal} }}");
+    let compose = |lab: &str| std::fs::read_to_string(bundle_of(lab).path().join("payload/compose/compose.yaml")).expect("compose.yaml");
+    assert!(compose(&alloy("")).contains("source: '/var/log'"), "the journal is read by default");
+    assert!(!compose(&alloy("journal #false")).contains("/var/log"), "and not where the lab says so");
+}
+
+/// Prometheus, not the lab's text, holds what a target wants to see.
+#[test]
+fn a_target_that_wants_credentials_gets_them_from_files() {
+    let lab = format!(
+        "{PRELUDE} secret token; secret key; service prometheus on=box; service home-assistant on=box {{ metrics-token (secret)token; }}; \
+         service uptime-kuma on=box {{ metrics-key (secret)key; }}"
+    );
+    let unpacked = bundle_of(&lab);
+    consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
+    let read = |path: &str| std::fs::read_to_string(unpacked.path().join("payload").join(path)).expect("a file");
+    let config = read("prometheus/prometheus.yml");
+    assert!(config.contains("  authorization:\n    credentials_file: '/run/secrets/token'\n"), "{config}");
+    assert!(config.contains("  basic_auth:\n    username: ''\n    password_file: '/run/secrets/key'\n"), "{config}");
+    let compose = read("compose/compose.yaml");
+    assert!(compose.contains("source: 'token-of-65534'") && compose.contains("file: '/etc/labwright/secrets/65534/key'"), "{compose}");
+}
+
 fn run(command: &mut Command) {
     let answer = command.output().expect("the program starts");
     assert!(answer.status.success(), "{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
