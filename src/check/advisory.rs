@@ -66,10 +66,17 @@ static ADVISORIES: &[Advisory] = &[
     ),
     all_tags(
         "bitwarden/self-host",
-        "2025-12",
+        "2025-12-10",
         "the unified image is now called Bitwarden Lite",
         "use `ghcr.io/bitwarden/lite`, or the module `vaultwarden`",
-        "https://bitwarden.com/help/install-and-deploy-lite/",
+        "https://github.com/bitwarden/server/issues/2480",
+    ),
+    all_tags(
+        "cadvisor/cadvisor",
+        "2025-06-05",
+        "cAdvisor's images have moved: gcr.io has none newer than 0.52",
+        "use `ghcr.io/google/cadvisor`, or the module `cadvisor`",
+        "https://github.com/google/cadvisor/releases",
     ),
     all_tags(
         "containrrr/watchtower",
@@ -78,7 +85,7 @@ static ADVISORIES: &[Advisory] = &[
         "use the module `diun`, which tells of new versions and leaves the rest to a release",
         "https://github.com/containrrr/watchtower",
     ),
-    all_tags("fallenbagel/jellyseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags("fallenbagel/jellyseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     all_tags(
         "grafana/agent",
         "2025-11-01",
@@ -93,7 +100,7 @@ static ADVISORIES: &[Advisory] = &[
         "use the module `alloy`",
         "https://grafana.com/docs/loki/latest/send-data/promtail/",
     ),
-    all_tags("hotio/overseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags("hotio/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     all_tags("hotio/readarr", "2025-06-27", READARR.0, READARR.1, READARR.2),
     Advisory {
         repository: "immich-app/postgres",
@@ -103,12 +110,12 @@ static ADVISORIES: &[Advisory] = &[
         instead: "use a tag with `vectorchord` in it, and read Immich's page on the way there first",
         source: "https://immich.app/blog/v3-migration",
     },
-    all_tags("linuxserver/overseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags("linuxserver/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     all_tags("linuxserver/readarr", "2025-06-27", READARR.0, READARR.1, READARR.2),
     all_tags(
         "minio/minio",
-        "2025-10",
-        "MinIO no longer publishes images of its free edition",
+        "2025-10-15",
+        "MinIO no longer publishes images of its free edition, and took those on Docker Hub away in September 2026",
         "build the image yourself, or use another store",
         "https://github.com/minio/minio/issues/21647",
     ),
@@ -120,7 +127,7 @@ static ADVISORIES: &[Advisory] = &[
         instead: "dump the database, and bring it back in a newer version",
         source: "https://www.postgresql.org/support/versioning/",
     },
-    all_tags("sctx/overseerr", "2026-02", SEERR.0, SEERR.1, SEERR.2),
+    all_tags("sctx/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     all_tags(
         "tensorchord/pgvecto-rs",
         "2026-06-09",
@@ -187,7 +194,8 @@ mod tests {
     fn advisories_are_sorted_dated_and_have_a_source() {
         assert!(ADVISORIES.windows(2).all(|pair| pair[0].repository < pair[1].repository));
         for advisory in ADVISORIES {
-            assert!(advisory.since.len() >= 7 && advisory.since.starts_with("20"), "{}", advisory.repository);
+            let day: Vec<u32> = advisory.since.split('-').filter_map(|part| part.parse().ok()).collect();
+            assert!(matches!(day[..], [2020..2100, 1..=12, 1..=31]), "{}: {}", advisory.repository, advisory.since);
             assert!(advisory.source.starts_with("https://"), "{}", advisory.repository);
         }
     }

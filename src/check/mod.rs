@@ -3,6 +3,7 @@
 //! A rule reads the plan and adds findings; it repairs nothing and knows no other rule.
 
 pub mod accept;
+mod acme_out_of_reach;
 mod acme_private_domain;
 mod address_twice;
 mod admin_exposed;
@@ -29,6 +30,7 @@ mod mount_twice;
 mod name_too_long;
 mod networks_overlap;
 mod pool_impossible;
+mod port_moved;
 mod route_twice;
 mod scrape_without_exporter;
 mod share_transport_unsupported;
@@ -54,6 +56,7 @@ pub struct Rule {
 /// Lists the rules. Order does not matter.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static RULES: &[&Rule] = &[
+    &acme_out_of_reach::RULE,
     &acme_private_domain::RULE,
     &address_twice::RULE,
     &admin_exposed::RULE,
@@ -80,6 +83,7 @@ pub static RULES: &[&Rule] = &[
     &name_too_long::RULE,
     &networks_overlap::RULE,
     &pool_impossible::RULE,
+    &port_moved::RULE,
     &route_twice::RULE,
     &scrape_without_exporter::RULE,
     &share_transport_unsupported::RULE,

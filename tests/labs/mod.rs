@@ -16,8 +16,8 @@ fn folder(lab: &str) -> PathBuf {
 }
 
 /// Builds a lab and returns each machine's archive with its name.
-fn archives(lab: &str) -> BTreeMap<String, (String, Vec<u8>)> {
-    let sources = read_lab(&folder(lab)).expect("the lab can be read");
+fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
+    let sources = read_lab(lab).expect("the lab can be read");
     let mut resolved = compile::resolve(&sources);
     let checked = resolved.check(&sources);
     let open: Vec<String> = checked.diagnostics.iter().map(|found| format!("{}: {}", found.code.name, found.message)).collect();
@@ -45,7 +45,7 @@ fn is_labctl(line: &str) -> bool {
 /// Compares every file of the payload with its snapshot, and knows of no other snapshot.
 fn lab(name: &str) {
     let mut emitted = BTreeSet::new();
-    for (machine, (file_name, archive)) in archives(name) {
+    for (machine, (file_name, archive)) in archives(&folder(name)) {
         let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
         let manifest: serde_json::Value = serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
         for file in manifest["files"].as_array().expect("a list") {
@@ -70,7 +70,7 @@ fn lab(name: &str) {
 /// Every threshold that the plan names, each on both sides.
 #[test]
 fn the_alerts_of_blackbox_keep_to_its_plan() {
-    let mut archives = archives("blackbox");
+    let mut archives = archives(&folder("blackbox"));
     let (name, archive) = archives.remove("control-tower").expect("the machine of Prometheus");
     let contents = read_archive(&name, &archive).expect("our own archive can be read");
     let folder = tempfile::tempdir().expect("a folder");
@@ -82,6 +82,29 @@ fn the_alerts_of_blackbox_keep_to_its_plan() {
         assert!(tests.contains(&format!("alertname=\"{alert}\"")), "{alert} is tested by nothing");
     }
     crate::consumers::promtool_test_rules(&folder.path().join("tests.yml")).expect("every alert fires and keeps still when it should");
+}
+
+/// The variants that `lab.kdl` does not select answer every finding too, and can be built.
+#[test]
+fn every_variant_of_blackbox_is_whole() {
+    const SELECTED: &str = "select immich-on-media productivity-on-lxc";
+    for variant in ["immich-on-nas productivity-on-lxc", "immich-on-media productivity-on-pi", "immich-on-nas productivity-on-pi"] {
+        let copy = tempfile::tempdir().expect("a folder");
+        for file in std::fs::read_dir(folder("blackbox")).expect("the lab") {
+            let file = file.expect("a file");
+            let text = std::fs::read_to_string(file.path()).expect("a source");
+            std::fs::write(copy.path().join(file.file_name()), text.replace(SELECTED, &format!("select {variant}"))).expect("a copy");
+        }
+        let archives = archives(copy.path());
+        let runs = |machine: &str, service: &str| {
+            let (name, archive) = &archives[machine];
+            let contents = read_archive(name, archive).expect("our own archive can be read");
+            let compose = String::from_utf8_lossy(&contents.files["payload/compose/compose.yaml"]);
+            compose.contains(&format!("container_name: '{service}'"))
+        };
+        assert_eq!(runs("cargo", "immich"), variant.contains("immich-on-nas"));
+        assert_eq!(runs("control-tower", "paperless-ngx"), variant.contains("productivity-on-pi"));
+    }
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Ports that a program no longer listens on.
+
+use super::Rule;
+use super::advisory::repository;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::plan::Plan;
+
+/// Finds endpoints at a port that the image left.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "port-moved",
+    severity: Severity::Warning,
+    summary: "an endpoint is at a port that the program no longer listens on",
+    explain: "Guides and older plans name ports that a program has left since. A container is started all the same, and nothing answers.\n\n```kdl\nmodule photos { container photos { image \"ghcr.io/immich-app/immich-server:v3.1.0\"; }; provides web container=photos port=3001 protocol=http; }\n```\n\nThe finding says where the program listens now.",
+};
+
+/// Is where a program went.
+struct Move {
+    repository: &'static str,
+    from: u16,
+    now: &'static str,
+}
+
+/// Lists what moved. Source: <https://github.com/immich-app/immich/releases/tag/v1.118.0>, and `v1.106.1` for the microservices.
+static MOVES: &[Move] = &[Move {
+    repository: "immich-app/immich-server",
+    from: 3001,
+    now: "since version 1.118 it listens on 2283, and the microservices are part of it since 1.106",
+}];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for endpoint in &service.endpoints {
+            let listens = |name: &str| service.containers.iter().find(|container| container.name == name);
+            let Some(container) = endpoint.container.as_deref().and_then(listens) else { continue };
+            let image = repository(&container.image.value).0;
+            let Some(moved) = MOVES.iter().find(|moved| moved.repository == image && moved.from == endpoint.port) else { continue };
+            diagnostics.push(
+                Diagnostic::new(&CODE, service.span, format!("nothing in `{}` listens on port {}", container.name, endpoint.port))
+                    .label(endpoint.span, format!("`{}` is said to be there", endpoint.name))
+                    .help(moved.now)
+                    .on(service.name.clone()),
+            );
+        }
+    }
+}
