@@ -90,7 +90,15 @@ fn explain() {
 fn man() {
     let page = labwright(&case("."), &["man", "build"]).out;
     assert!(page.starts_with(".ie"), "{page}");
-    for word in ["labwright\\-build", "\\-\\-out", "\\-\\-check", "sarif"] {
+    for word in ["labwright\\-build", "\\fBlabwright build\\fR", "\\-\\-out", "\\-\\-check", "sarif"] {
         assert!(page.contains(word), "{word}: {page}");
+    }
+}
+
+#[test]
+fn shells_complete_codes_and_modules() {
+    for shell in ["bash", "zsh"] {
+        let script = labwright(&case("."), &["completions", shell]).out;
+        assert!(["unknown-name", "jellyfin"].iter().all(|name| script.contains(name)), "{script}");
     }
 }

@@ -16,7 +16,9 @@ pub struct Man {
 impl Man {
     pub fn run(self) -> io::Result<Exit> {
         let program = super::program();
-        let command = self.command.and_then(|name| Some(program.find_subcommand(&name)?.clone().display_name(format!("labwright-{name}"))));
+        let command = self.command.and_then(|name| {
+            Some(program.find_subcommand(&name)?.clone().display_name(format!("labwright-{name}")).bin_name(format!("labwright {name}")))
+        });
         let mut page = Vec::new();
         clap_mangen::Man::new(command.unwrap_or(program)).render(&mut page)?;
         Console::result(&String::from_utf8_lossy(&page))?;

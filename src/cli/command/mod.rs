@@ -19,9 +19,11 @@ use serde::Serialize;
 use super::Exit;
 use super::console::Console;
 
+const EXITS: &str = "Exit status: 0 fine; 1 findings with an error, or a difference; 2 wrong use; 3 the outside failed, such as the disk.";
+
 /// Compiles a homelab: KDL in, one verified release of plain files for every machine out.
 #[derive(Debug, Parser)]
-#[command(name = "labwright", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "labwright", version, about, max_term_width = 100, arg_required_else_help = true, after_help = EXITS)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
