@@ -1,5 +1,7 @@
 //! Backups for real: restic and `PostgreSQL`, data lost and brought back, and everything that can be missing.
 
+use std::path::Path;
+
 use super::payload::payload;
 use crate::consumers::{shellcheck, systemd_calendar, systemd_verify};
 use crate::trixie::{Room, text};
@@ -39,7 +41,9 @@ fn on_machine(script: &str) {
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
     let Some(room) = Room::new() else { return };
     let setup = include_str!("backup.sh");
-    let answer = room.show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic").sh(&format!("{setup}\n{script}"), &[]);
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/repository");
+    let room = room.show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic").show(&repository, "/repository");
+    let answer = room.sh(&format!("{setup}\n{script}"), &[]);
     assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
 }
 

@@ -7,6 +7,10 @@ cp -r "$B" /tmp/scripts && B=/tmp/scripts && chmod 755 "$B"/*.sh
 mkdir -p /mnt/backup /etc/labwright/secrets /run/lock /run/systemd/system
 mount -t tmpfs tmpfs /mnt/backup
 echo correct >"$RESTIC_PASSWORD_FILE"
+# An empty repository of restic's own making, but for its key: that is derived in no time, where half a second a call is usual.
+mkdir -p /mnt/backup/repo/data /mnt/backup/repo/index /mnt/backup/repo/locks /mnt/backup/repo/snapshots
+cp -r /repository/keys /mnt/backup/repo
+base64 -d /repository/config.base64 >/mnt/backup/repo/config
 
 mkdir -p "$files/cache \\ [a]*" "$files/cache" "$files/dir é " /srv/app/other
 echo 1 >"$files/plain"
