@@ -1,5 +1,6 @@
 //! The one table of the language: which nodes there are, what they hold, and what each means.
 
+mod container;
 mod guest;
 mod lab;
 mod machine;
@@ -8,9 +9,10 @@ mod service;
 
 use super::types::Type;
 
+pub use container::CONTAINER;
 pub use lab::TOP;
 pub use machine::MACHINE_FIELDS;
-pub use module::{CONTAINER, MODULE};
+pub use module::MODULE;
 pub use service::OPTION_VALUE;
 
 /// Describes one node.
