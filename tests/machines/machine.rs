@@ -23,6 +23,13 @@ pub struct Machine<'rig> {
 
 impl<'rig> Machine<'rig> {
     pub(super) fn boot(rig: &'rig Rig, name: &str, addresses: &[&str], seed: &Path) -> Self {
+        let machine = Self::start(rig, name, addresses, seed);
+        machine.wait_until_up();
+        machine
+    }
+
+    /// Begins to boot a machine; [`Machine::wait_until_up`] tells when it can be used.
+    pub fn start(rig: &'rig Rig, name: &str, addresses: &[&str], seed: &Path) -> Self {
         let files = tempfile::tempdir().expect("a temporary folder");
         let plug = Plug {
             addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
@@ -53,9 +60,7 @@ impl<'rig> Machine<'rig> {
         let answer = rig.run("sh", &arguments);
         assert!(answer.status.success(), "{name}: {}", text(&answer.stderr));
         let (nspawn, first) = start(rig, name, files.path());
-        let machine = Self { rig, name: name.to_owned(), nspawn, first, plug, files };
-        machine.wait_until_up();
-        machine
+        Self { rig, name: name.to_owned(), nspawn, first, plug, files }
     }
 
     /// Runs a program as root, with its own words as output.
@@ -116,28 +121,38 @@ impl<'rig> Machine<'rig> {
 
     /// Restarts the machine in order and waits until it is up.
     pub fn reboot(&mut self) {
-        // The call may be cut off by the reboot that it asks for.
-        let _ = self.exec(&["systemctl", "reboot"]);
-        self.start_again();
+        Self::reboot_together([self]);
+    }
+
+    /// Restarts machines in order, all at once, and waits until they are up.
+    pub fn reboot_together<const N: usize>(machines: [&mut Self; N]) {
+        for machine in &machines {
+            // The call may be cut off by the reboot that it asks for.
+            let _ = machine.exec(&["systemctl", "reboot"]);
+        }
+        for machine in machines.map(Self::start_again) {
+            machine.wait_until_up();
+        }
     }
 
     /// Takes the machine's power away at once, gives it back and waits until it is up.
     pub fn cut_power(&mut self) {
         let killed = Command::new("kill").args(["-KILL", &self.first.to_string()]).status().expect("kill starts");
         assert!(killed.success());
-        self.start_again();
+        self.start_again().wait_until_up();
     }
 
-    fn start_again(&mut self) {
+    fn start_again(&mut self) -> &mut Self {
         self.nspawn.wait().expect("nspawn ends with its machine");
         // A machine forgets its network's state when it is off; its namespace would not.
         self.rig.unplug(&self.name);
         self.rig.plug(&self.name, &self.plug);
         (self.nspawn, self.first) = start(self.rig, &self.name, self.files.path());
-        self.wait_until_up();
+        self
     }
 
-    fn wait_until_up(&self) {
+    /// Waits until cloud-init and systemd are done.
+    pub fn wait_until_up(&self) {
         // 0: done; 2: done, with what cloud-init calls a recoverable error, which a test must hear of as well.
         let cloud_init = self.exec(&["cloud-init", "status", "--wait", "--long"]);
         let systemd = self.exec(&["systemctl", "is-system-running", "--wait"]);

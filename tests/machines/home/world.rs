@@ -62,11 +62,12 @@ impl<'rig> World<'rig> {
         lab.change("services.kdl", "retention (duration)\"30d\"", "retention (duration)\"30d\"\n    scrape-interval (duration)\"2s\"");
         change(&lab);
         let first = clock("build the first release", || lab.release());
-        let boot = |name: &str, addresses: &[&str]| {
-            clock(&format!("boot {name}"), || rig.machine(name, addresses, &first.unpack(name).join("cloud-init")))
-        };
-        let extranet = boot("extranet", &[EXTRANET, EXTRANET_V6]);
-        let intranet = boot("intranet", &[INTRANET, INTRANET_V6]);
+        let start = |name: &str, addresses: &[&str]| Machine::start(rig, name, addresses, &first.unpack(name).join("cloud-init"));
+        let [extranet, intranet] = clock("boot", || {
+            let machines = [start("extranet", &[EXTRANET, EXTRANET_V6]), start("intranet", &[INTRANET, INTRANET_V6])];
+            machines.iter().for_each(Machine::wait_until_up);
+            machines
+        });
         let world = Self { rig, lab, first, extranet, intranet, laptop, phone, dual };
         world.after_boot();
         clock("images", || {
@@ -75,6 +76,14 @@ impl<'rig> World<'rig> {
         });
         world.forward_ports();
         world
+    }
+
+    /// Restarts both machines and waits until all is as it was.
+    pub fn reboot(&mut self) {
+        Machine::reboot_together([&mut self.extranet, &mut self.intranet]);
+        self.after_boot();
+        self.connect_phone();
+        self.wait_until_well();
     }
 
     /// Gives the machines what hardware and the router give real ones, and what nobody told the lab of.

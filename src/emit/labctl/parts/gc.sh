@@ -21,6 +21,7 @@ verb_gc() {
             printf 'R\tremoved\tid=%s\tversion=%s\n' "$id" "$version" >>"$WORK/plan"
         fi
     done <"$WORK/generations"
+    [ "$kept" -gt "$KEEP" ] || say "nothing to remove: the current and the previous generation stay, and $KEEP more"
     rm -rf "$STATE/gen/.gone" "$BASE/.staging"
     if [ -f "$STATE/log" ] && [ "$(wc -l <"$STATE/log")" -gt 20000 ]; then
         tail -n 10000 "$STATE/log" >"$STATE/.log.new" && mv -f "$STATE/.log.new" "$STATE/log"
