@@ -31,6 +31,7 @@ pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) 
         machine.shares = shares;
         machine.appdata = appdata;
     }
+    give_to_containers(model);
 }
 
 fn text(value: Option<&Spanned<Value<'_>>>) -> Option<String> {
@@ -345,6 +346,25 @@ fn passthrough(block: &Block<'_>, host: &Machine, diagnostics: &mut Diagnostics)
         }
     }
     list
+}
+
+/// Gives the datasets that unprivileged containers write to, and nobody else was named for, to root inside of them: for the host that is
+/// a user of its own, and what is root's on the host is nobody's in there.
+fn give_to_containers(model: &mut Model) {
+    const ROOT_INSIDE: &str = "100000:100000";
+    let unprivileged = model.machines.iter().filter(|machine| machine.guest.as_ref().is_some_and(|guest| guest.unprivileged));
+    let written =
+        unprivileged.flat_map(|machine| &machine.shares).filter(|share| share.via == ShareTransport::MountPoint && !share.read_only);
+    let datasets: Vec<DatasetRef> = written
+        .filter_map(|share| match share.source {
+            ShareSource::Dataset(dataset) => Some(dataset),
+            ShareSource::Export(..) => None,
+        })
+        .collect();
+    for dataset in datasets {
+        let pool = &mut model.machines[dataset.machine.0 as usize].pools[dataset.pool as usize];
+        pool.datasets[dataset.dataset as usize].owner.get_or_insert_with(|| ROOT_INSIDE.to_owned());
+    }
 }
 
 fn shares(block: &Block<'_>, index: usize, guest: Option<&Guest>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Share> {

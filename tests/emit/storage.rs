@@ -141,3 +141,35 @@ fn snapshots_and_exports_are_written_for_their_programs() {
         assert!(!said.to_lowercase().contains("unknown") && !said.contains("FATAL"), "{said}");
     }
 }
+
+#[test]
+fn an_unprivileged_container_may_write_what_it_gets() {
+    let lab = |share: &str, privileged: &str| {
+        format!(
+            "host pve kind=proxmox version=\"8.4\" {{
+                address lan \"192.168.1.100\"
+                disk hdd device=\"/dev/disk/by-id/nobody\" size=\"500GB\"
+                pool tank disk=hdd {{ dataset media; dataset photos owner=\"1000:1000\"; }}
+            }}
+            lxc box id=200 on=pve {{
+                os debian-13
+                cores 1
+                memory \"1GiB\"
+                disk root size=\"8GiB\"
+                address lan \"192.168.1.101\"
+                share tank.media at=\"/mnt/media\" via=mount-point {share}
+                share tank.photos at=\"/mnt/photos\" via=mount-point
+                {privileged}
+                ssh from=lan
+            }}"
+        )
+    };
+    let owners = |share: &str, privileged: &str| {
+        let said = run(&Stubs::new(), &lab(share, privileged), "LABWRIGHT_PLAN=1", true);
+        said.lines().filter_map(|line| Some(line.split_once("chown ")?.1.to_owned())).collect::<Vec<_>>()
+    };
+    // Its root is the user 100000 of the host: to it, what is root's there is nobody's.
+    assert_eq!(owners("", ""), ["100000:100000 /tank/media", "1000:1000 /tank/photos"]);
+    assert_eq!(owners("read-only=#true", ""), ["1000:1000 /tank/photos"]);
+    assert_eq!(owners("", "privileged #true"), ["1000:1000 /tank/photos"]);
+}

@@ -81,7 +81,11 @@ static DATASET: NodeSchema =
             optional("compression", Type::Enum(&["on", "off", "lz4", "zstd", "zle", "gzip"]), "The compression. Default: `lz4`."),
             optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
             optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: below the pool."),
-            optional("owner", Type::Word, "The owner of its folder, `uid:gid`."),
+            optional(
+                "owner",
+                Type::Word,
+                "The owner of its folder, `uid:gid`. Default: root; root inside of an unprivileged LXC that it is bound into.",
+            ),
         ])
         .children(&[&[once(&SNAPSHOTS)]]);
 static SNAPSHOTS: NodeSchema = NodeSchema::new("snapshots", "How many snapshots of each age are kept.", "snapshots hourly=24 daily=7")
