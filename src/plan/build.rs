@@ -72,14 +72,22 @@ fn bridge(model: &Model, services: &[ServiceId], subnet: Option<IpNet>) -> Optio
 
 fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
     let mut wanted: BTreeMap<String, MachineSecret> = BTreeMap::new();
-    let uses = |service: &ServiceId| {
-        let service: &Service = &model[*service];
-        service.containers.iter().flat_map(|container| &container.secrets).chain(&service.secrets)
+    let uses = |id: &ServiceId| {
+        let (id, service): (_, &Service) = (*id, &model[*id]);
+        service.containers.iter().flat_map(|container| &container.secrets).chain(&service.secrets).map(move |used| (id, used))
     };
-    for SecretUse { secret, owner, mode, .. } in services.iter().flat_map(uses) {
+    for (service, SecretUse { secret, owner, mode, .. }) in services.iter().flat_map(uses) {
         let path = secret_path(&model[*secret].name, owner);
-        let entry =
-            wanted.entry(path.clone()).or_insert_with(|| MachineSecret { secret: *secret, path, owner: owner.clone(), mode: mode.clone() });
+        let entry = wanted.entry(path.clone()).or_insert_with(|| MachineSecret {
+            secret: *secret,
+            path,
+            owner: owner.clone(),
+            mode: mode.clone(),
+            services: Vec::new(),
+        });
+        if entry.services.last() != Some(&service) {
+            entry.services.push(service);
+        }
         // One file serves everyone who reads it as that owner, so the widest mode that any of them asks for stands.
         if *mode > entry.mode {
             entry.mode.clone_from(mode);

@@ -399,6 +399,8 @@ pub struct MachineSecret {
     pub owner: String,
     /// Its mode, four octal digits.
     pub mode: String,
+    /// The services that read it, sorted.
+    pub services: Vec<ServiceId>,
 }
 
 /// Returns the file that holds a secret for programs that run as `owner`.

@@ -8,6 +8,7 @@ use super::access::{self, Access, InternetPort, Name};
 use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
 use super::lab::{self, BackupView, MachineView};
 use crate::bundle::OneWayEntry;
+use crate::bundle::ids::short;
 use crate::bundle::release::ReleaseIndex;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
@@ -62,7 +63,7 @@ struct MachineRow<'p> {
     facts: MachineView,
     hardware: Option<&'p str>,
     guard: &'static str,
-    archive: Option<&'p str>,
+    content: Option<&'p str>,
     place: String,
 }
 
@@ -107,6 +108,7 @@ struct SecretRows<'p> {
 #[derive(Serialize)]
 struct SecretRow<'p> {
     name: &'p str,
+    services: Vec<&'p str>,
     doc: Option<&'p str>,
     path: &'p str,
     owner: &'p str,
@@ -234,7 +236,7 @@ fn machine_row<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, inde
             (Guard::Nothing, MachineKind::Unmanaged | MachineKind::Appliance) => "its own",
             (Guard::Nothing, _) => "none",
         },
-        archive: index.machines.get(&machine.name).map(|packed| packed.archive.as_str()),
+        content: index.machines.get(&machine.name).map(|packed| short(&packed.content_id)),
         place: sources.place(machine.span),
     }
 }
@@ -302,6 +304,7 @@ fn secrets<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, sources:
         let secret = &plan.model[held.secret];
         SecretRow {
             name: &secret.name,
+            services: held.services.iter().map(|service| plan.model[*service].name.as_str()).collect(),
             doc: secret.doc.as_deref(),
             path: &held.path,
             owner: &held.owner,

@@ -150,6 +150,7 @@ struct GuestRow<'p> {
 #[derive(Debug, Serialize)]
 struct SecretView<'p> {
     name: &'p str,
+    services: Vec<&'p str>,
     doc: Option<&'p str>,
     path: &'p str,
     owner: &'p str,
@@ -249,6 +250,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .iter()
             .map(|secret| SecretView {
                 name: &model[secret.secret].name,
+                services: secret.services.iter().map(|service| model[*service].name.as_str()).collect(),
                 doc: model[secret.secret].doc.as_deref(),
                 path: &secret.path,
                 owner: &secret.owner,
