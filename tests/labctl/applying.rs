@@ -278,11 +278,12 @@ fn what_cannot_be_undone_needs_to_be_allowed() {
 fn a_host_bundle_shows_what_it_would_do_to_the_host() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
-        payload.step("plan.d/30-guests.sh", "", "[ \"$LABWRIGHT_PLAN\" = 1 ]; echo 'create VM 100 \"extranet\"'");
+        payload.step("plan.d/30-guests.sh", "", "[ \"$LABWRIGHT_PLAN\" = 1 ]; echo 'create VM 100 \"extranet\"'; echo 'refused: no zpool'");
         let bundle = machine.bundle(&payload);
         machine.plan(&bundle).exits(2).says("create VM 100");
         let plan = machine.labctl(&["plan", bundle.to_str().unwrap(), "--json"]).exits(2).json();
         assert_eq!(plan["host"][0]["line"], "create VM 100 \"extranet\"");
+        assert_eq!(plan["refused"][0]["why"], "no zpool");
     });
 }
 

@@ -182,6 +182,22 @@ fn a_revert_that_fails_at_boot_is_watched_by_a_new_timer() {
 }
 
 #[test]
+fn a_first_firewall_in_place_of_ufw_gives_it_back() {
+    under_each_shell(|machine| {
+        let ufw = "case $* in status) [ ! -e \"$LABWRIGHT_ROOT/live/ufw\" ] || echo Status: active ;; *disable) rm \"$LABWRIGHT_ROOT/live/ufw\" ;;
+            *enable) : >\"$LABWRIGHT_ROOT/live/ufw\" ;; esac";
+        machine.script("stubs/ufw", &format!("#!/bin/sh\n{ufw}\n"));
+        machine.write("live/ufw", "");
+        let mut payload = Payload::sample();
+        payload.step("activate.d/20-firewall.sh", "firewall/", "nft -f firewall/nftables.nft; ufw --force disable");
+        payload.step("activate.d/61-break.sh", "", "[ ! -e \"$LABWRIGHT_ROOT/live/ufw\" ] && exit 1");
+        machine.apply(&machine.bundle(&payload)).exits(4);
+        assert_eq!(machine.whole(), "");
+        assert!(machine.path("live/ufw").exists(), "nothing would guard the machine");
+    });
+}
+
+#[test]
 fn a_first_firewall_that_nobody_confirms_is_taken_away() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();

@@ -1,10 +1,10 @@
 # ---------------------------------------------------------------- the firewall that a generation leaves
 
 # A generation that has a firewall puts it back by its own steps. One that has none, or none at all, cannot:
-# so what ufw was is kept before the first firewall comes, and the way in is opened again when that fails.
+# so what ufw was is kept before the first firewall comes, also one that turns ufw off, and put back when that fails.
 keep_firewall() {
     rm -rf "$STATE/firewall"
-    [ -f "$1/payload/firewall/ufw.sh" ] && [ ! -f "$2/payload/firewall/ufw.sh" ] || return 0
+    [ -f "$1/payload/firewall/nftables.nft" ] && [ ! -f "$2/payload/firewall/ufw.sh" ] || return 0
     mkdir "$STATE/firewall" || return 1
     for rules in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw; do
         [ ! -f "$ROOT$rules" ] || cp -a "$ROOT$rules" "$STATE/firewall/" || return 1
@@ -22,7 +22,13 @@ drop_firewall() {
     for rules in /etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw; do
         [ ! -f "$STATE/firewall/${rules##*/}" ] || cp -a "$STATE/firewall/${rules##*/}" "$ROOT$rules"
     done
-    if [ -f "$STATE/firewall/on" ]; then ufw reload; else ufw --force disable; fi >>"$OUTPUT" 2>&1
+    if [ ! -f "$STATE/firewall/on" ]; then
+        ufw --force disable
+    elif ufw status | grep -q '^Status: active'; then
+        ufw reload
+    else
+        ufw --force enable
+    fi >>"$OUTPUT" 2>&1
 }
 
 tables_of() { table "$1" firewall/nftables.nft | sed -n 's/^table \([a-z0-9]* [A-Za-z0-9_-]*\).*/\1/p' | sort -u; }

@@ -48,7 +48,7 @@ host_plan() {
         [ -f "$step" ] || continue
         name=${step##*/}
         (cd "$1/payload" && LABWRIGHT_PLAN=1 sh "plan.d/$name" </dev/null 2>&1) >"$WORK/host" || echo "$name cannot tell (exit $?)" >>"$WORK/host"
-        tr '\t' ' ' <"$WORK/host" | sed -e '/^$/d' -e "s|^|R${TAB}host${TAB}step=$name${TAB}line=|"
+        tr '\t' ' ' <"$WORK/host" | sed -e '/^$/d' -e "s|^refused: |R${TAB}refused${TAB}why=|;t" -e "s|^|R${TAB}host${TAB}step=$name${TAB}line=|"
     done
 }
 
