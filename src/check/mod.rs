@@ -21,16 +21,19 @@ mod database_without_dump;
 mod device_twice;
 mod disk_overcommit;
 mod families_disjoint;
+mod folder_moved;
 mod guest_id_twice;
 mod host_port_twice;
 mod images_disagree;
 mod memory_below_need;
 mod memory_overcommit;
 mod mount_twice;
+mod name_leads_elsewhere;
 mod name_too_long;
 mod networks_overlap;
 mod pool_impossible;
 mod port_moved;
+mod port_published_by_hand;
 mod route_twice;
 mod scrape_without_exporter;
 mod share_transport_unsupported;
@@ -74,16 +77,19 @@ pub static RULES: &[&Rule] = &[
     &device_twice::RULE,
     &disk_overcommit::RULE,
     &families_disjoint::RULE,
+    &folder_moved::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,
     &images_disagree::RULE,
     &memory_below_need::RULE,
     &memory_overcommit::RULE,
     &mount_twice::RULE,
+    &name_leads_elsewhere::RULE,
     &name_too_long::RULE,
     &networks_overlap::RULE,
     &pool_impossible::RULE,
     &port_moved::RULE,
+    &port_published_by_hand::RULE,
     &route_twice::RULE,
     &scrape_without_exporter::RULE,
     &share_transport_unsupported::RULE,

@@ -1,6 +1,7 @@
 //! Names that leave no room for the paths of a bundle.
 
 use super::Rule;
+use crate::decl::types::is_name;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::plan::Plan;
 
@@ -19,7 +20,8 @@ static CODE: Code = Code {
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let lab = &plan.model.lab;
-    for machine in &plan.model.machines {
+    // A name that is none has been told.
+    for machine in plan.model.machines.iter().filter(|machine| is_name(&machine.name)) {
         let length = lab.name.len() + machine.name.len();
         if length > LONGEST {
             diagnostics.push(

@@ -8,7 +8,7 @@ use super::schema::{Child, Field, NodeSchema, OPTION_VALUE, Occurs, TOP};
 use super::types::{Type, is_name};
 use super::{Block, Priority, Property, Rank, Value};
 use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
-use crate::source::{Layer, SourceFile, Spanned};
+use crate::source::{Layer, SourceFile, Span, Spanned};
 use crate::syntax::{Entry, Node, Scalar};
 
 /// Decodes nodes of `file` that may be any of `children`.
@@ -71,9 +71,11 @@ impl Decoder<'_> {
         let names = || children.iter().flat_map(|group| group.iter()).map(|child| child.node.name);
         let place = if parent == "file" { "at the top of a file".to_owned() } else { format!("in {parent}") };
         let diagnostic = Diagnostic::new(&codes::UNKNOWN_NODE, node.name.span, format!("no node `{}` may stand {place}", node.name));
-        let help = suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
-            list if list.is_empty() => "remove it".to_owned(),
-            list => format!("one of: {list}"),
+        let help = home(&node.name).unwrap_or_else(|| {
+            suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
+                list if list.is_empty() => "remove it".to_owned(),
+                list => format!("one of: {list}"),
+            })
         });
         self.diagnostics.push(diagnostic.help(help));
     }
@@ -268,7 +270,7 @@ impl Decoder<'_> {
             }
         }
         let read = match scalar {
-            Scalar::Text(text) if field.list => Self::list(text, span, field.ty),
+            Scalar::Text(text) if field.list => self.list(text, span, field.ty),
             // A required text says why, or what to ask: nothing is no answer.
             Scalar::Text(text) if field.required && field.ty == Type::Text && text.trim().is_empty() && field.name != "word" => None,
             scalar => field.ty.read(scalar).map(|value| Spanned::new(value, span)),
@@ -279,22 +281,43 @@ impl Decoder<'_> {
         })
     }
 
-    fn list<'s>(text: &Cow<'s, str>, span: crate::source::Span, ty: Type) -> Option<Spanned<Value<'s>>> {
+    fn list<'s>(&self, text: &Cow<'s, str>, span: Span, ty: Type) -> Option<Spanned<Value<'s>>> {
         let parts: Vec<Cow<'s, str>> = match text {
             Cow::Borrowed(text) => text.split(',').map(|part| Cow::Borrowed(part.trim())).collect(),
             Cow::Owned(text) => text.split(',').map(|part| Cow::Owned(part.trim().to_owned())).collect(),
         };
-        let items: Option<Vec<_>> = parts.into_iter().map(|part| Some(Spanned::new(ty.read_text(part)?, span))).collect();
-        Some(Spanned::new(Value::List(items?), span))
+        let mut at = 0;
+        let items = parts.into_iter().map(|part| {
+            let place = self.place_in(span, &part, &mut at);
+            Some(Spanned::new(ty.read_text(part)?, place))
+        });
+        Some(Spanned::new(Value::List(items.collect::<Option<_>>()?), span))
     }
 
-    fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: crate::source::Span) {
+    /// Finds where in a value a part of it stands, from `at` on; the whole value where escapes hide it.
+    fn place_in(&self, whole: Span, part: &str, at: &mut usize) -> Span {
+        let written = self.text.get(whole.start as usize..whole.end as usize).unwrap_or_default();
+        let Some(found) = written.get(*at..).and_then(|rest| rest.find(part)) else { return whole };
+        let start = *at + found;
+        *at = start + part.len();
+        let offset = |length: usize| whole.start + u32::try_from(length).unwrap_or_default();
+        Span { start: offset(start), end: offset(*at), ..whole }
+    }
+
+    fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         let finding = if field.list && ends_with_comma(scalar) {
             Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma"))
                 .help("a list is one value: write `to=lan,tunnel`, without blanks behind the commas")
         } else {
             // Of a list, the item that is wrong.
+            let span = match scalar {
+                Scalar::Text(text) if field.list => {
+                    let wrong = text.split(',').map(str::trim).find(|part| field.ty.read_text(Cow::Borrowed(part)).is_none());
+                    wrong.map_or(span, |part| self.place_in(span, part, &mut 0))
+                }
+                _ => span,
+            };
             let item = match scalar {
                 Scalar::Text(text) if field.list => text
                     .split(',')
@@ -318,8 +341,18 @@ impl Decoder<'_> {
     }
 }
 
+/// Says where a node of that name stands, when there is one: most likely a brace is missing or one too many.
+pub fn home(name: &str) -> Option<String> {
+    if TOP.iter().any(|child| child.node.name == name) {
+        return Some(format!("`{name}` stands at the top of a file: is a `}}` missing above?"));
+    }
+    let homes: Vec<String> =
+        TOP.iter().filter(|child| child.node.child(name).is_some()).map(|child| format!("`{}`", child.node.name)).collect();
+    (!homes.is_empty()).then(|| format!("`{name}` stands in {}: is a brace in the wrong place?", homes.join(", ")))
+}
+
 /// Keeps what is no value of its field as it was written.
-fn faulty<'s>(scalar: &Scalar<'s>, span: crate::source::Span) -> Spanned<Value<'s>> {
+fn faulty<'s>(scalar: &Scalar<'s>, span: Span) -> Spanned<Value<'s>> {
     Spanned::new(Value::Faulty(if let Scalar::Text(text) = scalar { text.clone() } else { Cow::Borrowed("") }), span)
 }
 

@@ -29,6 +29,8 @@ pub struct Lab<'s> {
     pub modules: Vec<Block<'s>>,
     /// The `secret` nodes.
     pub secrets: Vec<Block<'s>>,
+    /// The `name` nodes.
+    pub names: Vec<Block<'s>>,
     /// The `alert` nodes.
     pub alerts: Vec<Block<'s>>,
     /// The `dashboard` nodes.
@@ -78,7 +80,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     };
 
     let mut entities: BTreeMap<&'static str, Vec<Block<'s>>> = BTreeMap::new();
-    for kind in ["admin", "network", "router", "host", "vm", "lxc", "service", "secret", "alert", "dashboard", "module"] {
+    for kind in ["admin", "network", "router", "host", "vm", "lxc", "service", "secret", "name", "alert", "dashboard", "module"] {
         entities.insert(kind, take(kind));
     }
     let mut accepts = take("accept");
@@ -115,6 +117,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
         services: unique("service", take("service"), diagnostics),
     };
     let secrets = unique("secret", take("secret"), diagnostics);
+    let names = unique("name", take("name"), diagnostics);
     let alerts = unique("alert", take("alert"), diagnostics);
     let dashboards = unique("dashboard", take("dashboard"), diagnostics);
     let modules = join_modules(take("module"), diagnostics);
@@ -137,6 +140,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
         services: lists.services,
         modules,
         secrets,
+        names,
         alerts,
         dashboards,
         accepts,
@@ -152,7 +156,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
 impl<'s> Lab<'s> {
     fn blocks(&self) -> impl Iterator<Item = &Block<'s>> {
         let entities = [&self.admins, &self.networks, &self.routers, &self.machines, &self.services, &self.modules, &self.secrets];
-        let others = [&self.alerts, &self.dashboards, &self.accepts, &self.moved, &self.removed];
+        let others = [&self.names, &self.alerts, &self.dashboards, &self.accepts, &self.moved, &self.removed];
         std::iter::once(&self.lab).chain(entities.into_iter().chain(others).flatten())
     }
 }
@@ -174,7 +178,10 @@ fn unique<'s>(kind: &str, mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnost
                 Diagnostic::new(&codes::DUPLICATE_NAME, block.key_span(), format!("there is a {kind} `{}` already", block.key()))
                     .caption("declared again here")
                     .label(first.key_span(), "first declared here")
-                    .help(format!("rename one; to add to the first, write `extend {} {} {{ … }}`", first.schema.name, block.key())),
+                    .help(match kind {
+                        "secret" | "name" | "alert" | "dashboard" => "keep one of the two".to_owned(),
+                        _ => format!("rename one; to add to the first, write `extend {} {} {{ … }}`", first.schema.name, block.key()),
+                    }),
             ),
             _ => list.push(block),
         }

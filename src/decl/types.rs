@@ -130,11 +130,10 @@ impl Type {
     pub fn read<'s>(self, scalar: &Scalar<'s>) -> Option<Value<'s>> {
         match (self, scalar) {
             (_, Scalar::Text(text)) => self.read_text(text.clone()),
-            (Self::Any, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
             (Self::Any, Scalar::Float(number)) => Some(Value::Float(*number)),
             (Self::Any, Scalar::Null) => Some(Value::Null),
             (Self::Any | Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
-            (Self::Integer | Self::Number, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Any | Self::Integer | Self::Number, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
             (Self::Between(least, most), Scalar::Integer(number)) => {
                 let number = i64::try_from(*number).ok()?;
                 (least..=most).contains(&number).then_some(Value::Integer(number))

@@ -74,6 +74,8 @@ pub struct Model {
     pub services: Vec<Service>,
     /// The names of values that machines provide.
     pub secrets: Vec<Secret>,
+    /// Host names that are given by hand.
+    pub names: Vec<HostName>,
     /// Alerts beyond what the modules bring.
     pub alerts: Vec<Alert>,
     /// Dashboards beyond what the modules bring.
@@ -467,6 +469,17 @@ pub enum FirewallBackend {
     Nftables,
     /// Nothing: somebody else's.
     None,
+}
+
+/// Is a host name that is given an address by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName {
+    /// The host name.
+    pub host: String,
+    /// Where it leads.
+    pub address: IpAddr,
+    /// Where it is declared.
+    pub span: Span,
 }
 
 /// Is the name of a value that machines provide.

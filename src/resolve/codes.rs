@@ -54,6 +54,9 @@ codes::define! {
     /// A module under the name it had.
     pub RENAMED_MODULE = "renamed-module", Warning, "a service uses its module by the name that it had",
         "Programs get new names, and modules with them. The old name still leads to the module, until it is given to another one.\n\n```kdl\nservice requests module=jellyseerr on=media\n```\n\nWrite `module=seerr`. A service that has the old name as its own keeps it, and its data, with `module=`.";
+    /// Another product under a module's name.
+    pub OTHER_PRODUCT = "other-product", Warning, "a service is called as another product than the one that its module runs",
+        "Some products share a name and little else: OpenVPN Access Server has its own licence, ports and units, and nothing of what `openvpn-server@server` reads. The service gets the module whose name comes nearest; the finding says what the other product is.\n\n```kdl\nservice openvpn-as on=edge { clients tunnel; }\n```\n\nCall the service as the program that is meant.";
     /// A module of a program that is no more.
     pub DISCONTINUED_MODULE = "discontinued-module", Error, "a service of a program that is no more",
         "Its images are gone, or nobody repairs it any more. The finding says what happened and what to use instead; who has an image of their own writes a site module of another name.";

@@ -10,8 +10,8 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Accept, Admin, Alert, Dashboard, Duration, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, TemplateId, Zone, ZoneId,
-    ZoneKind,
+    Accept, Admin, Alert, Dashboard, Duration, HostName, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, TemplateId, Zone,
+    ZoneId, ZoneKind,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -26,6 +26,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
         machines: Vec::new(),
         services: Vec::new(),
         secrets: lab.secrets.iter().map(secret).collect(),
+        names: lab.names.iter().filter_map(host_name).collect(),
         alerts: lab.alerts.iter().map(alert).collect(),
         dashboards: lab.dashboards.iter().map(|block| dashboard(block, sources, diagnostics)).collect(),
         accepts: lab.accepts.iter().map(accept).collect(),
@@ -74,6 +75,10 @@ fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
 
 fn secret(block: &Block<'_>) -> Secret {
     Secret { name: block.key().to_owned(), doc: string(block.value("doc")), span: block.key_span() }
+}
+
+fn host_name(block: &Block<'_>) -> Option<HostName> {
+    Some(HostName { host: block.argument(0)?.string()?, address: block.property("address")?.address()?, span: block.span })
 }
 
 /// Reads an alert of the lab or of a module.

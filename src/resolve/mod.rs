@@ -11,6 +11,7 @@ mod machines;
 mod names;
 pub mod options;
 mod parts;
+mod raw;
 mod services;
 
 use crate::decl::layer::Lab;

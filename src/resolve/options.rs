@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evaluate::{self, Scope};
 use super::{codes, names};
-use crate::decl::decode::advice;
+use crate::decl::decode::{advice, home};
 use crate::decl::layer::strongest;
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
@@ -193,6 +193,8 @@ impl<'s> Reader<'_, 's> {
             format!("it is now called `{}`", renamed.property("to").and_then(Spanned::text).unwrap_or_default())
         } else if let Some(retired) = old("retired") {
             retired.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned()
+        } else if let Some(home) = home(&block.name) {
+            home
         } else {
             let fields = self.service.schema.child_nodes().map(|child| child.node.name);
             suggest(&block.name, specs.iter().map(|spec| spec.name).chain(fields), || {

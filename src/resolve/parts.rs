@@ -85,7 +85,7 @@ pub fn fill(
         }
     }
     resources(service, block, diagnostics);
-    raw(service, block, diagnostics);
+    super::raw::fill(service, block, diagnostics);
     network_services
 }
 
@@ -363,7 +363,7 @@ fn script(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostics:
 }
 
 /// Finds the container that a service's node is about: the one it names, else the first.
-fn target<'c>(service: &'c mut Service, node: &Block<'_>, diagnostics: &mut Diagnostics) -> Option<&'c mut Container> {
+pub fn target<'c>(service: &'c mut Service, node: &Block<'_>, diagnostics: &mut Diagnostics) -> Option<&'c mut Container> {
     let wanted = node.property("container");
     let name = wanted.and_then(Spanned::text).map(|name| compose_name(&service.module, &service.name, name));
     let names: Vec<String> = service.containers.iter().map(|container| container.name.clone()).collect();
@@ -383,50 +383,6 @@ fn resources(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnos
         if let Some(container) = target(service, node, diagnostics) {
             container.resources.memory = limits.memory.or(container.resources.memory);
             container.resources.millicpus = limits.millicpus.or(container.resources.millicpus);
-        }
-    }
-}
-
-fn raw(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) {
-    for node in block.all("raw") {
-        let values: Vec<Data> = node.arguments.iter().skip(1).map(|value| value.value.to_data()).collect();
-        let record: BTreeMap<String, Data> = node
-            .properties
-            .iter()
-            .filter(|property| !matches!(property.name.as_ref(), "container" | "unit"))
-            .map(|property| (property.name.to_string(), property.value.value.to_data()))
-            .collect();
-        let value = match (values.len(), record.is_empty()) {
-            (0, false) => Data::Record(record),
-            (1, true) => values.into_iter().next().unwrap_or_default(),
-            _ => Data::List(values),
-        };
-        let key = node.key();
-        service.raw.push(Spanned::new(key.to_owned(), node.span));
-        if let Some(key) = key.strip_prefix("compose.") {
-            if let Some(container) = target(service, node, diagnostics) {
-                container.raw.insert(key.to_owned(), value);
-            }
-        } else if let Some((section, name)) = key.strip_prefix("unit.").and_then(|key| key.split_once('.')) {
-            let wanted = text(node, "unit");
-            let unit = service.units.iter_mut().find(|unit| wanted.as_ref().is_none_or(|wanted| *wanted == unit.name));
-            let Some(unit) = unit else {
-                diagnostics.push(
-                    Diagnostic::new(&codes::UNKNOWN_NAME, node.span, format!("`{}` has no such unit", service.name))
-                        .help("name one with `unit=`"),
-                );
-                continue;
-            };
-            let line = (name.to_owned(), value.as_text().map_or_else(|| format!("{}", serde_json::json!(value)), str::to_owned));
-            match unit.sections.iter_mut().find(|(known, _)| known == section) {
-                Some((_, lines)) => lines.push(line),
-                None => unit.sections.push((section.to_owned(), vec![line])),
-            }
-        } else {
-            diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.key_span(), format!("`{key}` is no raw key"))
-                    .help("write `compose.KEY` or `unit.SECTION.KEY`"),
-            );
         }
     }
 }

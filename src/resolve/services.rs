@@ -24,7 +24,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
     let used: BTreeSet<&str> =
         lab.services.iter().map(|block| block.property("module").and_then(Spanned::text).unwrap_or(block.key())).collect();
     let needed = |block: &&Block<'_>| {
-        block.rank.layer != Layer::Builtin || used.contains(block.key()) || former_names(block).any(|name| used.contains(name))
+        block.rank.layer != Layer::Builtin || used.contains(block.key()) || other_names(block).any(|name| used.contains(name))
     };
     let expressions = Expressions::compile(&environment, lab.modules.iter().filter(needed));
     let definitions: Vec<Option<ModuleDefinition<'_>>> =
@@ -57,9 +57,15 @@ struct Modules<'s> {
     expressions: Expressions<'s>,
 }
 
-/// Lists the names that a module had before.
-fn former_names<'b>(module: &'b Block<'_>) -> impl Iterator<Item = &'b str> {
-    module.child("formerly").into_iter().flat_map(|names| &names.arguments).filter_map(Spanned::text)
+/// Lists the names that lead to a module besides its own: those that it had, and those of products that it is taken for.
+fn other_names<'b>(module: &'b Block<'_>) -> impl Iterator<Item = &'b str> {
+    let nodes = module.children.iter().filter(|child| matches!(child.schema.name, "formerly" | "unlike"));
+    nodes.flat_map(|names| &names.arguments).filter_map(Spanned::text)
+}
+
+/// Finds the node that says what the product of a name is, and that it is not the module's.
+fn other_product<'b, 's>(module: &'b Block<'s>, name: &str) -> Option<&'b Block<'s>> {
+    module.children.iter().find(|child| child.schema.name == "unlike" && child.arguments.iter().any(|other| other.text() == Some(name)))
 }
 
 fn draft<'s>(
@@ -70,8 +76,7 @@ fn draft<'s>(
     model: &Model,
     diagnostics: &mut Diagnostics,
 ) -> Option<Draft<'s>> {
-    let named = Spanned::new(Value::Text(block.key().into()), block.key_span());
-    let name = block.property("module").unwrap_or(&named);
+    let name = block.property("module").or_else(|| block.argument(0))?;
     let module = module(block, name, modules.blocks, diagnostics);
     let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
     let (module, machine) = (modules.definitions[module?].as_ref()?, machine?);
@@ -94,12 +99,21 @@ fn draft<'s>(
 fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[Block<'_>], diagnostics: &mut Diagnostics) -> Option<usize> {
     let text = name.text().unwrap_or_default();
     let current = modules.binary_search_by(|module| module.key().cmp(text)).ok();
-    let had = |module: &Block<'_>| former_names(module).any(|former| former == text);
-    let Some(index) = current.or_else(|| modules.iter().position(had)) else {
+    let called = |module: &Block<'_>| other_names(module).any(|other| other == text);
+    let Some(index) = current.or_else(|| modules.iter().position(called)) else {
         return names::find("module", name, modules, Block::key, diagnostics);
     };
     let module = &modules[index];
-    if current.is_none() {
+    // The service's own name says what its owner takes it for, too.
+    let other = [(text, name.span), (block.key(), block.key_span())]
+        .into_iter()
+        .find_map(|(text, span)| Some((text, span, other_product(module, text)?)));
+    if let Some((text, span, other)) = other {
+        let why = other.property("why").and_then(Spanned::text).unwrap_or_default();
+        let message = format!("`{text}` is another product than module `{}`: {why}", module.key());
+        let help = format!("if the module's program is meant, call it `{}`; for the other, write a module of your own", module.key());
+        diagnostics.push(Diagnostic::new(&codes::OTHER_PRODUCT, span, message).help(help).on(block.key()));
+    } else if current.is_none() {
         diagnostics.push(
             Diagnostic::new(&codes::RENAMED_MODULE, name.span, format!("`{}` has taken the place of `{text}`", module.key()))
                 .help(format!("write `module={}`", module.key()))

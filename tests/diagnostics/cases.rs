@@ -91,7 +91,8 @@ fn a_plan_made_by_hand_is_seen_through() {
     scrape-without-exporter: no exporter runs on `intranet`
     share-without-transport: nothing says how `tank-ssd.postgres` gets into `intranet`
     unpinned-image: `jc21/nginx-proxy-manager:latest` names no version
-    vpn-reaches-nothing: clients of `openvpn` may reach nothing
+    other-product: `openvpn-as` is another product than module `openvpn`: OpenVPN Access Server is a licensed product with its own administration on port 943, and the unit `openvpnas.service`
+    vpn-reaches-nothing: clients of `openvpn-as` may reach nothing
     unpinned-image: `prom/node-exporter:latest` names no version
     unpinned-image: `jellyfin/jellyfin:latest` names no version
     assertion-failed: `immich`: Immich no longer runs on pgvecto.rs; leave `database-image` out, or name a version of ghcr.io/immich-app/postgres
@@ -107,6 +108,11 @@ fn a_plan_made_by_hand_is_seen_through() {
     dashboard-without-metrics: dashboard 893 shows what `cadvisor` measures, and the lab runs none
     backup-repository-too-small: the repository of `restic` may hold 50GB, for up to 380GB of sources
     backup-same-disk: the repository of `restic` is on a disk that it protects
+    port-published-by-hand: `prometheus` publishes `9090:9090` past the lab's rules
+    port-published-by-hand: `node-extranet` publishes `9100:9100` past the lab's rules
+    port-published-by-hand: `immich` publishes `2283:3001` past the lab's rules
+    folder-moved: `immich` has nothing in `/usr/src/app/upload` any more
+    name-leads-elsewhere: `media.elmzn.be` leads to 192.168.1.101, past its proxy `npm`
     ");
 
     let mend = |name: &str, wrong: &str, right: &str| {

@@ -66,11 +66,14 @@ fn a_value_reaches_the_container_as_written() {
 #[test]
 fn what_the_language_does_not_model_goes_over_ours() {
     let compiled = lab(
-        "container thing { image \"x/thing:1.0\"; }",
-        "raw compose.restart \"no\"\n raw compose.mem_swappiness 10\n raw compose.domainname \"$HOME\"",
+        "container thing { image \"x/thing:1.0\"; env OURS 1; mount \"/srv/ours\" at=\"/ours\"; }",
+        "raw compose.environment \"THEIRS=2\"\n raw compose.environment \"MORE=3\"\n raw compose.volumes \"/srv/theirs:/theirs:ro\"\n raw compose.restart \"no\"\n raw compose.mem_swappiness 10\n raw compose.domainname \"$HOME\"",
     );
     let Some(seen) = as_compose_sees(&compiled, "") else { return };
     let thing = &seen["services"]["thing"];
+    assert_eq!(thing["environment"], serde_json::json!({"OURS": "1", "THEIRS": "2", "MORE": "3"}));
+    let mounted: Vec<&str> = thing["volumes"].as_array().expect("volumes").iter().filter_map(|volume| volume["target"].as_str()).collect();
+    assert_eq!(mounted, ["/ours", "/theirs"]);
     assert_eq!(thing["restart"], "no");
     assert_eq!(thing["mem_swappiness"], "10");
     assert_eq!(thing["domainname"], "$$HOME");

@@ -88,6 +88,7 @@ pub fn model(backends: [FirewallBackend; 3]) -> Model {
         ],
         services: vec![gateway()],
         secrets: Vec::new(),
+        names: Vec::new(),
         alerts: Vec::new(),
         dashboards: Vec::new(),
         accepts: Vec::new(),

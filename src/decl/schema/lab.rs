@@ -20,6 +20,7 @@ pub static TOP: &[Child] = &[
     keyed(&SERVICE),
     keyed(&MODULE),
     keyed(&SECRET),
+    keyed(&HOST_NAME),
     keyed(&PROFILE),
     many(&EXTEND),
     keyed(&ALERT),
@@ -31,7 +32,7 @@ pub static TOP: &[Child] = &[
 
 /// What an active profile may hold besides settings of machines.
 static PROFILE_ENTITIES: &[Child] =
-    &[many(&EXTEND), keyed(&VM), keyed(&LXC), keyed(&SERVICE), keyed(&SECRET), many(&ACCEPT), many(&REMOVED)];
+    &[many(&EXTEND), keyed(&VM), keyed(&LXC), keyed(&SERVICE), keyed(&SECRET), keyed(&HOST_NAME), many(&ACCEPT), many(&REMOVED)];
 
 static EDITION: NodeSchema = NodeSchema::new("edition", "The edition of the language that the lab is written in.", "edition 1")
     .arguments(&[required("edition", Type::Integer, "The edition; 1 is the only one.")]);
@@ -166,6 +167,15 @@ static DASHBOARD: NodeSchema = NodeSchema::new(
         "A file below the lab's `modules/` folder, as Grafana exports it; a template when its name ends in `.j2`.",
     ),
 ]);
+
+static HOST_NAME: NodeSchema = NodeSchema::new(
+    "name",
+    "A host name that the lab's DNS servers answer for, beside those they know: a route's leads to its proxy, a machine's (`NAME.DOMAIN`) to \
+     itself.",
+    "name \"printer.example.org\" address=\"192.168.1.40\"",
+)
+.arguments(&[required("host", Type::Host, "The host name.")])
+.properties(&[required("address", Type::Address, "The address that it leads to.")]);
 
 static ACCEPT: NodeSchema = NodeSchema::new(
     "accept",

@@ -68,6 +68,7 @@ static MODULE_FACTS: &[Child] = &[
     once(&DOC),
     once(&EXAMPLE),
     once(&FORMERLY),
+    many(&UNLIKE),
     once(&DISCONTINUED),
     keyed(&OPTION),
     keyed(&RENAMED),
@@ -100,6 +101,15 @@ static HOMEPAGE: NodeSchema = NodeSchema::new("homepage", "The project's page.",
 static EXAMPLE: NodeSchema =
     NodeSchema::new("example", "KDL that shows the module in use; compiled in a test.", "example #\"service x on=box\"#")
         .arguments(&[required("kdl", Type::Text, "A `service` node; the machine is `box`, the zone `lan`, secrets are declared for it.")]);
+
+static UNLIKE: NodeSchema = NodeSchema::new(
+    "unlike",
+    "Names of other products that people take for this one. A service that uses one gets this module, and a warning that says the \
+     difference.",
+    "unlike echo-enterprise why=\"it is another program, with a licence and a unit of its own\"",
+)
+.rest(required("name", Type::Text, "A name of the other product."))
+.properties(&[required("why", Type::Text, "What the other product is.")]);
 
 static FORMERLY: NodeSchema = NodeSchema::new(
     "formerly",

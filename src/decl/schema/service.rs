@@ -49,7 +49,8 @@ static RESOURCES: NodeSchema =
     ]);
 static RAW: NodeSchema = NodeSchema::new(
     "raw",
-    "Sets a key that the language does not model: `compose.KEY` of a container, or `unit.SECTION.KEY` of a systemd unit. Marked in every review.",
+    "Sets a key that the language does not model: `compose.KEY` of a container, or `unit.SECTION.KEY` of a systemd unit. A key that holds \
+     several values (`environment`, `volumes`) keeps ours beside it. Marked in every review.",
     "raw compose.oom_score_adj -500",
 )
 .arguments(&[required("key", Type::Text, "`compose.KEY` or `unit.SECTION.KEY`.")])

@@ -24,7 +24,7 @@ pub(super) struct ComposeFile<'p> {
     secrets: BTreeMap<String, SecretFile>,
 }
 
-/// Is a container, with the keys of `raw compose` over ours.
+/// Is a container, with the keys of `raw compose` put over ours.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Entry<'p> {
@@ -41,8 +41,33 @@ impl<'p> Entry<'p> {
             Ok(Value::Object(keys)) => keys,
             _ => serde_json::Map::new(),
         };
-        keys.extend(raw.iter().map(|(key, value)| (key.clone(), literal(value))));
+        for (key, value) in raw {
+            match keys.get_mut(key) {
+                Some(own) => add(key, own, literal(value)),
+                None => drop(keys.insert(key.clone(), literal(value))),
+            }
+        }
         Self::Merged(keys)
+    }
+}
+
+/// Puts a raw value over ours: several values are added to several, and one takes the place of one.
+fn add(key: &str, own: &mut Value, raw: Value) {
+    match (own, raw) {
+        (Value::Object(own), Value::Object(raw)) => own.extend(raw),
+        (Value::Object(own), Value::Array(names)) if key == "depends_on" => {
+            let started = || serde_json::json!({"condition": "service_started"});
+            own.extend(names.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), started())));
+        }
+        // Compose writes a record as lines of `NAME=VALUE` too.
+        (Value::Object(own), Value::Array(lines)) => {
+            for line in lines.iter().filter_map(Value::as_str) {
+                let (name, value) = line.split_once('=').unwrap_or((line, ""));
+                own.insert(name.to_owned(), value.into());
+            }
+        }
+        (Value::Array(own), Value::Array(raw)) => own.extend(raw),
+        (own, raw) => *own = raw,
     }
 }
 

@@ -330,7 +330,7 @@ fn scrape_view<'p>(model: &'p Model, scrape: &'p Scrape) -> ScrapeView<'p> {
     }
 }
 
-/// Returns the address that answers under each host name inside the lab: a route's proxy, a machine itself.
+/// Returns the address that answers under each host name inside the lab: a route's proxy, a machine itself, and what is given by hand.
 fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
     let model = plan.model;
     let address = |machine: MachineId| model[machine].address().map(|address| address.to_string());
@@ -340,7 +340,8 @@ fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
     });
     // A route wins over a machine of the same name: it is what somebody wrote down.
     let routes = plan.routes.iter().filter_map(|route| Some((route.host.clone(), address(model[route.via].machine)?)));
-    machines.chain(routes).collect()
+    let given = model.names.iter().map(|name| (name.host.clone(), name.address.to_string()));
+    machines.chain(routes).chain(given).collect()
 }
 
 fn zone_name(model: &Model, zone: ZoneId) -> &str {

@@ -1,0 +1,52 @@
+//! Folders that a program no longer keeps anything in.
+
+use super::Rule;
+use super::advisory::repository;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::Data;
+use crate::plan::Plan;
+
+/// Finds mounts at a folder that the image left.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "folder-moved",
+    severity: Severity::Warning,
+    summary: "something is mounted at a folder that the program no longer uses",
+    explain: "Guides and older plans name folders that a program has left since. It starts all the same and keeps its files elsewhere: in the container, which the next version throws away.\n\n```kdl\nservice immich on=box { uploads \"/srv/photos\"; database-password (secret)photos; raw compose.volumes \"/srv/photos:/usr/src/app/upload\"; }\n```\n\nThe finding says where the program keeps them now.",
+};
+
+/// Is where a program went.
+struct Move {
+    repository: &'static str,
+    from: &'static str,
+    now: &'static str,
+}
+
+/// Lists what moved. Source: <https://docs.immich.app/install/environment-variables>, which names the folder of today.
+static MOVES: &[Move] = &[Move {
+    repository: "immich-app/immich-server",
+    from: "/usr/src/app/upload",
+    now: "it keeps them in `/data`, where the module mounts `uploads`; leave the mount to it",
+}];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for container in &service.containers {
+            let image = repository(&container.image.value).0;
+            let Some(moved) = MOVES.iter().find(|moved| moved.repository == image) else { continue };
+            let mounted = container.mounts.iter().find(|mount| mount.at == moved.from).map(|mount| mount.span);
+            let by_hand = match container.raw.get("volumes") {
+                Some(Data::List(lines)) => lines.iter().filter_map(Data::as_text).any(|line| line.split(':').nth(1) == Some(moved.from)),
+                _ => false,
+            };
+            let raw = service.raw.iter().find(|raw| by_hand && raw.value == "compose.volumes").map(|raw| raw.span);
+            let Some(span) = mounted.or(raw) else { continue };
+            diagnostics.push(
+                Diagnostic::new(&CODE, span, format!("`{}` has nothing in `{}` any more", container.name, moved.from))
+                    .help(moved.now)
+                    .on(service.name.clone()),
+            );
+        }
+    }
+}
