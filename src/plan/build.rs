@@ -9,7 +9,7 @@ use super::{
     Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RouteAuth, RoutePlan, Scrape, StaticRoute, backups,
     certificates::Certificates, flows, secret_path, way, zones,
 };
-use crate::model::{EndpointId, MachineKind, Model, NetworkMode, Role, SecretUse, Service, ServiceId, ZoneKind};
+use crate::model::{Endpoint, EndpointId, MachineKind, Model, NetworkMode, Role, SecretUse, Service, ServiceId, ZoneKind};
 
 /// The interface of the compose network on every machine.
 const BRIDGE: &str = "labwright0";
@@ -98,6 +98,19 @@ fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
     list
 }
 
+/// Lists the paths at an endpoint's port that another endpoint offers to Prometheus, without asking who wants to see them.
+fn hidden(service: &Service, index: u32) -> Vec<String> {
+    let Some(own) = service.endpoints.get(index as usize) else { return Vec::new() };
+    let beside = |other: &&Endpoint| other.name != own.name && other.container == own.container && other.port == own.port;
+    let measured = service.endpoints.iter().filter(beside).filter(|other| other.scrape && other.credentials.is_none());
+    // Anything but a plain path would mean something else to each proxy.
+    let plain = |path: &&str| path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte));
+    let mut paths: Vec<String> = measured.filter_map(|other| other.path.as_deref()).filter(plain).map(str::to_owned).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
 /// Says whether the bundle of such a machine sets its routes.
 const fn keeps_routes(kind: MachineKind) -> bool {
     kind.is_managed() || matches!(kind, MachineKind::Proxmox)
@@ -179,6 +192,7 @@ fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
                 upstream_protocol: model.endpoint(endpoint).protocol,
                 public: from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
                 certificate: certificates.of(route),
+                hidden: hidden(service, route.endpoint),
                 from,
                 auth: route.auth.map(|endpoint| RouteAuth { endpoint, url: auth_url(endpoint) }),
                 span: route.span,

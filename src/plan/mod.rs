@@ -247,6 +247,8 @@ pub struct RoutePlan {
     pub public: bool,
     /// Who signs its certificate.
     pub certificate: Certificate,
+    /// Paths that it does not lead to, since they are for Prometheus alone: measurements at the same port.
+    pub hidden: Vec<String>,
     /// Who authenticates users first.
     pub auth: Option<RouteAuth>,
     /// The declaration.

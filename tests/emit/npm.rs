@@ -273,6 +273,26 @@ fn takes_the_routes_of_a_lab() {
 }
 
 #[test]
+fn shows_nobody_what_is_for_prometheus() {
+    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
+    let directives = routes["hosts"][0]["payload"]["advanced_config"].as_str().expect("directives of Grafana's host");
+    let folder = tempfile::tempdir().expect("a folder");
+    let grafana = "server { listen 3000; location / { return 200; } }";
+    let server = "listen 8080; location / { proxy_pass http://127.0.0.1:3000; }";
+    let file = format!("events {{}} http {{ {grafana} server {{ {directives} {server} }} }}");
+    std::fs::write(folder.path().join("nginx.conf"), file).expect("a file");
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(folder.path(), "/scratch").sh(
+        "nginx -c /scratch/nginx.conf
+        for path in / /metrics /metrics/x /login; do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:8080$path; done
+        nginx -c /scratch/nginx.conf -s stop",
+        &[],
+    );
+    assert_eq!(text(&answer.stdout), "200 404 200 200 ", "{}", text(&answer.stderr));
+}
+
+#[test]
 fn asks_who_a_user_is_before_anything_is_shown() {
     let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
     let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");

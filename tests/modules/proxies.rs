@@ -69,6 +69,7 @@ fn traefik_follows_the_routes() {
     assert!(routes.contains("middlewares: [\"zones-solver_example_org\", \"users-solver_example_org\"]"), "{routes}");
     assert!(routes.contains("servers: [{url: \"https://192.168.1.9:9443\"}]\n        serversTransport: \"any-certificate\""), "{routes}");
     assert!(routes.contains("certResolver: \"acme\""), "{routes}");
+    assert!(routes.contains("rule: \"Host(`music.example.org`) && !Path(`/metrics`)\""), "measurements are for Prometheus alone\n{routes}");
 }
 
 #[test]
@@ -80,6 +81,8 @@ fn caddy_follows_the_routes() {
     assert!(!site("music.example.org").contains("@stranger"), "{file}");
     assert!(site("nas.example.org").contains("@stranger not remote_ip 192.168.1.0/24 192.168.2.0/24"), "{file}");
     assert!(site("nas.example.org").contains("tls_insecure_skip_verify"), "{file}");
+    assert!(site("music.example.org").contains("respond /metrics 404"), "measurements are for Prometheus alone\n{file}");
+    assert!(!site("solver.example.org").contains("/metrics"), "{file}");
     let solver = site("solver.example.org");
     assert!(solver.contains("forward_auth http://authentik:9000 {"), "{file}");
     assert!(solver.find("respond @stranger 403") < solver.find("forward_auth"), "strangers are turned away first\n{file}");

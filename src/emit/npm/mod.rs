@@ -92,6 +92,7 @@ struct Provision<'p> {
 struct Advanced<'p> {
     /// Where users are asked for, with a scheme.
     outpost: Option<&'p str>,
+    hidden: &'p [String],
 }
 
 /// Is what nginx-proxy-manager should hold.
@@ -223,5 +224,5 @@ fn advanced(context: &Context<'_>, route: &RoutePlan, diagnostics: &mut Diagnost
             url => url.as_deref(),
         },
     };
-    TEMPLATES.write("advanced.conf.j2", &Advanced { outpost }, &context.this().name, diagnostics)
+    TEMPLATES.write("advanced.conf.j2", &Advanced { outpost, hidden: &route.hidden }, &context.this().name, diagnostics)
 }

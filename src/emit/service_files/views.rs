@@ -99,6 +99,7 @@ struct RouteView<'p> {
     /// The prefixes that may use it; none overlaps another.
     allow: Vec<String>,
     public: bool,
+    hidden: &'p [String],
     auth: Option<&'p str>,
     auth_url: Option<&'p str>,
 }
@@ -313,6 +314,7 @@ fn route_view<'p>(plan: &'p Plan<'_>, route: &'p RoutePlan, prefixes: &BTreeMap<
         from: route.from.iter().map(|zone| zone_name(model, *zone)).collect(),
         allow: prefixes.get(route.from.as_slice()).cloned().unwrap_or_default(),
         public: route.public,
+        hidden: &route.hidden,
         auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
         auth_url: route.auth.as_ref().and_then(|auth| auth.url.as_deref()),
     }
