@@ -191,7 +191,7 @@ fn a_guest_is_plugged_into_its_hosts_bridge_and_is_no_gateway_of_its_own() {
             address lan "192.168.1.100" nic=eno1 bridge=vmbr7
             address inner "10.9.0.2" nic=eno2 bridge=vmbr8
         }
-        lxc gate id=201 on=pve { os debian-13; disk root size="8GiB"; address inner "10.9.0.1"; address lan "192.168.1.21"; }
+        lxc gate id=201 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; address inner "10.9.0.1"; address lan "192.168.1.21"; }
     "#;
     let payload = payload(lab, &[], "pve");
     let script = std::fs::read_to_string(payload.path().join("proxmox/guests.sh")).expect("a script");
@@ -207,7 +207,7 @@ fn two_addresses_of_a_family_on_one_interface_are_refused_where_proxmox_takes_on
 lab home version="1.0.0"
 network lan cidr="192.168.1.0/24"
 host pve kind=proxmox version="8.4" { address lan "192.168.1.100"; }
-lxc two id=201 on=pve { os debian-13; disk root size="8GiB"; address lan "192.168.1.20"; address lan "192.168.1.21"; }
+lxc two id=201 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; address lan "192.168.1.20"; address lan "192.168.1.21"; }
 "#;
     let compiled = super::lab::compile(&[("lab.kdl", lab)]);
     let [finding] = compiled.findings.as_slice() else { panic!("{:?}", compiled.findings) };
