@@ -70,7 +70,7 @@ impl Verified {
             let content = self.content_id.as_deref().unwrap_or_default();
             let count = self.machines.len();
             let machines = if count == 1 { "1 machine" } else { &format!("{count} machines") };
-            return format!("{title} is whole: {machines}, every byte as it was built\n\ncontent   {content}\n");
+            return format!("{title} is whole: {machines}, every byte as `SHA256SUMS` says\n\ncontent   {content}\n");
         }
         let lines: String = self.problems.iter().map(|problem| format!("  {problem}\n")).collect();
         format!("{title} is not a sound release:\n\n{lines}")
