@@ -287,7 +287,7 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
                 via: model[route.via].name.clone(),
             })
             .collect(),
-        scrapes: plan.scrapes.iter().map(|scrape| release::Scrape { job: scrape.job.clone(), target: scrape.target.clone() }).collect(),
+        scrapes: plan.targets().map(|(job, target)| release::Scrape { job: job.to_owned(), target }).collect(),
         accepted,
     }
 }

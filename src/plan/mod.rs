@@ -23,8 +23,8 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    BackupClass, Cron, DatasetRef, EndpointId, MachineId, Model, NetworkId, Protocol, SecretId, ServiceId, Size, StateBackup, Transport,
-    ZoneId,
+    BackupClass, Cron, DatasetRef, EndpointId, MachineId, Model, NetworkId, Protocol, Role, SecretId, ServiceId, Size, StateBackup,
+    Transport, ZoneId,
 };
 use crate::source::Span;
 
@@ -57,7 +57,34 @@ pub struct Plan<'m> {
     pub machines: Vec<MachinePlan>,
 }
 
+/// The job by which a Prometheus asks every route; no service can have a name with a colon.
+pub const PROBES: &str = "probe:routes";
+
 impl Plan<'_> {
+    /// Returns the endpoint through which a Prometheus asks every route whether it answers.
+    pub fn prober(&self, prometheus: ServiceId) -> Option<&Scrape> {
+        self.probers().find(|scrape| scrape.by == prometheus)
+    }
+
+    /// Lists job and target of all that any Prometheus asks, the routes that it probes included.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, String)> {
+        let probed = self.probers().next().is_some();
+        let scraped = self.scrapes.iter().map(|scrape| (scrape.job.as_str(), scrape.target.clone()));
+        scraped.chain(self.routes.iter().filter(move |_| probed).map(|route| (PROBES, self.url(route))))
+    }
+
+    fn probers(&self) -> impl Iterator<Item = &Scrape> {
+        let is_prober = |scrape: &&Scrape| self.model[scrape.endpoint.service].has(Role::BlackboxExporter);
+        self.scrapes.iter().filter(is_prober).filter(|_| !self.routes.is_empty())
+    }
+
+    /// Returns where a probe asks for a route. A proxy sends http on to https by itself, and the probe follows.
+    pub fn url(&self, route: &RoutePlan) -> String {
+        let proxy = self.model[route.via].proxy.as_ref();
+        let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };
+        format!("{scheme}://{}", route.host)
+    }
+
     /// Returns what is planned for a machine.
     pub fn machine(&self, id: MachineId) -> &MachinePlan {
         &self.machines[id.0 as usize]

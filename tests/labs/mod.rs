@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use labwright::bundle::read::read_archive;
+use labwright::bundle::release::ReleaseIndex;
 use labwright::compile;
 use labwright::diag::Severity;
 use labwright::source::read_lab;
 
-use crate::cli::files;
+use crate::cli::{files, labwright};
 use crate::snapshots::assert_snapshot;
 
 fn folder(lab: &str) -> PathBuf {
@@ -104,6 +105,46 @@ fn every_variant_of_blackbox_is_whole() {
         };
         assert_eq!(runs("cargo", "immich"), variant.contains("immich-on-nas"));
         assert_eq!(runs("control-tower", "paperless-ngx"), variant.contains("productivity-on-pi"));
+    }
+}
+
+/// Returns job and target of every scrape that a `prometheus.yml` configures: a line each, as we write it.
+fn scraped(config: &str) -> BTreeSet<(String, String)> {
+    let quoted = |line: &str, key: &str| line.trim().strip_prefix(key)?.trim().strip_prefix('\'')?.strip_suffix('\'').map(str::to_owned);
+    let (_, jobs) = config.split_once("scrape_configs:").expect("it scrapes");
+    let mut job = String::new();
+    let mut found = BTreeSet::new();
+    let mut lines = jobs.lines().peekable();
+    while let Some(line) = lines.next() {
+        job = quoted(line, "- job_name:").unwrap_or(job);
+        if line.trim() == "- targets:" {
+            while let Some(target) = lines.peek().and_then(|line| quoted(line, "-")) {
+                found.insert((job.clone(), target));
+                lines.next();
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_index_lists_all_that_prometheus_asks() {
+    for name in ["blackbox", "media-server-single"] {
+        let release = tempfile::tempdir().expect("a folder");
+        let out = release.path().join("release");
+        let build = labwright(&folder(name), &["build", "--out", out.to_str().expect("text")]);
+        assert_eq!(build.code, 0, "{build:?}");
+        let index: ReleaseIndex = serde_json::from_slice(&std::fs::read(out.join("release.json")).expect("the index")).expect("JSON");
+        let listed: BTreeSet<(String, String)> = index.scrapes.into_iter().map(|scrape| (scrape.job, scrape.target)).collect();
+        let mut asked = BTreeSet::new();
+        for machine in index.machines.values() {
+            let bytes = std::fs::read(out.join(&machine.archive)).expect("the archive");
+            let contents = read_archive(&machine.archive, &bytes).expect("our own archive can be read");
+            let config = contents.files.get("payload/prometheus/prometheus.yml");
+            asked.extend(config.into_iter().flat_map(|config| scraped(std::str::from_utf8(config).expect("text"))));
+        }
+        assert!(asked.iter().any(|(job, _)| job == "probe:routes"), "{asked:?}");
+        assert_eq!(listed, asked);
     }
 }
 

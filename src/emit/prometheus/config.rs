@@ -7,10 +7,7 @@ use serde::Serialize;
 use super::{format, origin};
 use crate::artifact::Origin;
 use crate::model::{Credentials, Role, SecretId, Service, ServiceId};
-use crate::plan::{Plan, Scrape};
-
-/// The job of the probes; no service can have a name with a colon.
-const PROBE_JOB: &str = "probe:routes";
+use crate::plan::{PROBES, Plan, Scrape};
 
 /// How often targets are asked when the service does not say.
 const SCRAPE_INTERVAL: &str = "30s";
@@ -112,7 +109,7 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
         job.static_configs.push(Targets { targets: vec![scrape.target.clone()], labels: labels(plan, &model[scrape.endpoint.service]) });
     }
     let mut jobs: Vec<_> = jobs.into_values().collect();
-    if let Some(prober) = with(Role::BlackboxExporter).next().filter(|_| !plan.routes.is_empty()) {
+    if let Some(prober) = plan.prober(prometheus) {
         origins.extend(plan.routes.iter().map(|route| origin(&model[route.service])));
         jobs.push(probes(plan, prober));
     }
@@ -149,14 +146,9 @@ fn credentials<'p>(plan: &'p Plan<'_>, scrape: &Scrape) -> (Option<Authorization
 /// Makes the job that asks the blackbox exporter for every route: the answer's labels name the service that the route leads to.
 fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
     let model = plan.model;
-    let targets = plan.routes.iter().map(|route| {
-        let proxy = model[route.via].proxy.as_ref();
-        // A proxy sends http on to https by itself, and the probe follows.
-        let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };
-        Targets { targets: vec![format!("{scheme}://{}", route.host)], labels: labels(plan, &model[route.service]) }
-    });
+    let targets = plan.routes.iter().map(|route| Targets { targets: vec![plan.url(route)], labels: labels(plan, &model[route.service]) });
     Job {
-        name: PROBE_JOB,
+        name: PROBES,
         scheme: prober.scheme,
         metrics_path: "/probe",
         authorization: None,

@@ -46,7 +46,7 @@ impl Measured {
             containers: any(Role::ContainerExporter),
             itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
             alertmanager: any(Role::Alertmanager),
-            routes: any(Role::BlackboxExporter) && !plan.routes.is_empty(),
+            routes: plan.prober(prometheus).is_some(),
             backups: backups.filter(|(service, _)| machines.contains(&model[*service].machine)).collect(),
             machines,
         }
