@@ -20,6 +20,7 @@ mod database_shared;
 mod database_without_dump;
 mod device_twice;
 mod disk_overcommit;
+mod dns_asks_itself;
 mod families_disjoint;
 mod folder_moved;
 mod guest_id_twice;
@@ -76,6 +77,7 @@ pub static RULES: &[&Rule] = &[
     &database_without_dump::RULE,
     &device_twice::RULE,
     &disk_overcommit::RULE,
+    &dns_asks_itself::RULE,
     &families_disjoint::RULE,
     &folder_moved::RULE,
     &guest_id_twice::RULE,

@@ -1,0 +1,36 @@
+//! Machines that can look up no name until a service of their own runs.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::model::Role;
+use crate::plan::Plan;
+
+/// Finds machines that run the lab's name server and know no other.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code = Code {
+    name: "dns-asks-itself",
+    severity: Severity::Warning,
+    summary: "a machine can look up no name until its own name server runs",
+    explain: "A machine that runs the name server of its network, and is told of no other one, can't fetch packages or images at its first start: for that it needs names, and for names the image. The same comes back whenever the service is down.\n\n```kdl\nnetwork lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.2\"\nhost pi kind=debian { os debian-13; address lan \"192.168.1.2\"; }\nservice adguard-home on=pi { admin-password (secret)adguard; expose dns to=lan; }\n```\n\nName a second server behind it, such as the router: `dns=\"192.168.1.2,192.168.1.1\"`.",
+};
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    for (_, service) in model.services().filter(|(_, service)| service.has(Role::Dns)) {
+        let machine = &model[service.machine];
+        let networks = || machine.addresses.iter().map(|address| &model[address.network]);
+        let own = |server| machine.addresses.iter().any(|address| address.address == server);
+        let mut servers = networks().flat_map(|network| &network.dns).peekable();
+        if !machine.kind.is_managed() || servers.peek().is_none() || !servers.all(|server| own(*server)) {
+            continue;
+        }
+        let Some(network) = networks().find(|network| !network.dns.is_empty()) else { continue };
+        diagnostics.push(
+            Diagnostic::new(&CODE, service.span, format!("until `{}` runs, `{}` can look up no name", service.name, machine.name))
+                .label(network.span, "no other name server is known here")
+                .help("name a second server in `dns=`, such as the router")
+                .on(machine.name.clone()),
+        );
+    }
+}
