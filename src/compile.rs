@@ -8,7 +8,7 @@ use crate::artifact::Artifacts;
 use crate::bundle::release::{self, Accepted, MachineFacts, Packed, ReleaseFacts};
 use crate::bundle::{Bundle, Identity, Packer, ids};
 use crate::decl::{Block, decode, layer, schema};
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes};
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes};
 use crate::emit::{self, Context, Shared};
 use crate::model::{MachineId, Model};
 use crate::plan::{FlowSource, Plan, build::plan};
@@ -110,13 +110,19 @@ const ABSENCES: [&str; 7] = [
 /// Takes back findings that something is not there, or not used, where what is left out or not all here may be or use it.
 fn leave_out_absences(sources: &Sources, left_out: &[Span], model: Option<&Model>, diagnostics: &mut Diagnostics) {
     let incomplete = model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
-    diagnostics.retain(|found| match found.code.name {
-        "unused-secret" if incomplete => false,
-        "unknown-name" => found.span.is_none_or(|span| {
-            let inside = |block: &&Span| block.file == span.file && (block.start..block.end).contains(&span.start);
-            left_out.iter().any(|block| inside(&block)) || !left_out.iter().any(|block| sources.text(*block).contains(sources.text(span)))
-        }),
-        code => left_out.is_empty() || !ABSENCES.contains(&code),
+    let unknown_without_it = |span: Span| {
+        let inside = |block: &Span| block.file == span.file && (block.start..block.end).contains(&span.start);
+        let names = |block: &Span| sources.text(*block).contains(sources.text(span));
+        left_out.iter().any(inside) || !left_out.iter().any(names)
+    };
+    diagnostics.retain(|found| {
+        let is = |code: &Code| found.code.name == code.name;
+        if is(&resolve::codes::UNKNOWN_NAME) {
+            return found.span.is_none_or(unknown_without_it);
+        }
+        let may_be_there = !left_out.is_empty() && check::ABSENCES.iter().any(|code| is(code));
+        let may_be_used = incomplete && is(check::UNUSED_SECRET);
+        !may_be_there && !may_be_used
     });
 }
 

@@ -6,7 +6,7 @@ use crate::model::Model;
 
 codes::define! {
     /// Nothing raises what is accepted.
-    UNUSED = "unused-accept", Warning, "an `accept` that matches no finding",
+    pub UNUSED = "unused-accept", Warning, "an `accept` that matches no finding",
         "What was accepted is no longer so. An `accept` that stays would silence the finding when it comes back for another reason.\n\nRemove it.";
 
     /// There is no such code.

@@ -47,6 +47,7 @@ mod zone_inside_trusted_cidr;
 
 use crate::diag::{Code, Diagnostics};
 use crate::plan::Plan;
+use crate::resolve::codes::UNMET_NEED;
 
 /// Is one rule: what it raises and how it looks for it.
 #[derive(Debug)]
@@ -102,6 +103,20 @@ pub static RULES: &[&Rule] = &[
     &vpn_reaches_nothing::RULE,
     &zone_inside_trusted_cidr::RULE,
 ];
+
+/// Lists the codes that say that something is not there, or that nothing uses it: a lab that is not all here can't tell.
+pub static ABSENCES: &[&Code] = &[
+    &accept::UNUSED,
+    dashboard_without_metrics::RULE.code,
+    scrape_without_exporter::RULE.code,
+    state_without_backup::RULE.code,
+    UNUSED_SECRET,
+    vpn_reaches_nothing::RULE.code,
+    &UNMET_NEED,
+];
+
+/// Is the one of them that a service with an unknown option is enough for: the option may have been a secret.
+pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 
 /// Runs every rule.
 pub fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
