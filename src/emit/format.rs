@@ -10,10 +10,8 @@ use serde::Serialize;
 
 use crate::diag::one_line;
 
-/// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same.
-///
-/// # Panics
-/// Never for the views of this crate: their keys are strings.
+/// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same. Only a map whose keys are no strings
+/// can't be written, and no view has one.
 pub fn yaml(value: &impl Serialize) -> String {
     let mut text = String::new();
     let options = serde_saphyr::ser_options! { indent_step: 2, quote_all: true, prefer_block_scalars: false };
@@ -23,7 +21,7 @@ pub fn yaml(value: &impl Serialize) -> String {
     }
 }
 
-/// Writes a value as JSON with two spaces of indentation and a final newline.
+/// Writes a value as JSON with two spaces of indentation and a final newline; what [`yaml`] can't write, this can't either.
 pub fn json(value: &impl Serialize) -> String {
     match serde_json::to_string_pretty(value) {
         Ok(text) => text + "\n",
