@@ -46,7 +46,7 @@ sh activate.d/40-openvpn-pki.sh
 keys | cmp - /before
 cp $pki/clients/laptop.ovpn /laptop.ovpn
 
-say() { i=0; while ! grep -q "$2" "$1" && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done; grep -q "$2" "$1" || { cat "$1" >&2; exit 1; }; }
+say() { i=0; while ! grep -q "$2" "$1" && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done; grep -q "$2" "$1" || { cat "$1" >&2; exit 1; }; }
 cp openvpn/server.conf /etc/openvpn/server/
 mkdir -p /dev/net
 [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
@@ -106,9 +106,9 @@ sed -i 's/^backend = systemd/backend = polling/' /etc/fail2ban/jail.d/labwright.
 mkdir -p /run/fail2ban
 fail2ban-server -b -x --logtarget /f2b.log >/dev/null
 i=0
-until fail2ban-client set npm banip 203.0.113.9 >/dev/null 2>&1 || [ $i -gt 100 ]; do sleep 0.1; i=$((i + 1)); done
+until fail2ban-client set npm banip 203.0.113.9 >/dev/null 2>&1 || [ $i -gt 600 ]; do sleep 0.1; i=$((i + 1)); done
 i=0
-until nft list table inet f2b-table >/rules 2>/dev/null || [ $i -gt 100 ]; do sleep 0.1; i=$((i + 1)); done
+until nft list table inet f2b-table >/rules 2>/dev/null || [ $i -gt 600 ]; do sleep 0.1; i=$((i + 1)); done
 grep -o 'hook prerouting priority mangle' /rules
 fail2ban-client stop >/dev/null
 "#;
