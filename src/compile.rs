@@ -73,9 +73,6 @@ impl Resolved {
     }
 }
 
-/// Lists the codes of what another file may give without being named by what needs it.
-const UNNAMED: [&str; 3] = ["acme-private-domain", "assertion-failed", "unmet-need"];
-
 /// Takes back what may only follow from files that can't be read: findings about names that stand in one of them, about the lab as a
 /// whole, and warnings.
 fn leave_out_consequences(sources: &Sources, unread: &[FileId], diagnostics: &mut Diagnostics) {
@@ -83,7 +80,8 @@ fn leave_out_consequences(sources: &Sources, unread: &[FileId], diagnostics: &mu
     // `tank.media` is declared as two names.
     let may_follow = |text: &str| text.trim_matches('"').split('.').any(may_declare);
     diagnostics.retain(|found| {
-        let own = |span: Span| unread.contains(&span.file) || !(UNNAMED.contains(&found.code.name) || may_follow(sources.text(span)));
+        let unnamed = check::UNNAMED.iter().any(|code| code.name == found.code.name);
+        let own = |span: Span| unread.contains(&span.file) || !(unnamed || may_follow(sources.text(span)));
         found.severity() == Severity::Error && found.span.is_some_and(own)
     });
 }
@@ -99,13 +97,6 @@ fn extent(block: &Block<'_>) -> Span {
     let own = block.children.iter().map(extent).filter(|below| below.file == block.span.file);
     Span { end: own.map(|below| below.end).chain([block.span.end]).max().unwrap_or_default(), ..block.span }
 }
-
-/// Lists the codes of what is not there.
-#[rustfmt::skip] // A table is read line by line.
-const ABSENCES: [&str; 7] = [
-    "dashboard-without-metrics", "scrape-without-exporter", "state-without-backup", "unmet-need", "unused-accept", "unused-secret",
-    "vpn-reaches-nothing",
-];
 
 /// Takes back findings that something is not there, or not used, where what is left out or not all here may be or use it.
 fn leave_out_absences(sources: &Sources, left_out: &[Span], model: Option<&Model>, diagnostics: &mut Diagnostics) {

@@ -47,7 +47,7 @@ mod zone_inside_trusted_cidr;
 
 use crate::diag::{Code, Diagnostics};
 use crate::plan::Plan;
-use crate::resolve::codes::UNMET_NEED;
+use crate::resolve::codes::{ASSERTION_FAILED, UNMET_NEED};
 
 /// Is one rule: what it raises and how it looks for it.
 #[derive(Debug)]
@@ -115,7 +115,10 @@ pub static ABSENCES: &[&Code] = &[
     &UNMET_NEED,
 ];
 
-/// Is the one of them that a service with an unknown option is enough for: the option may have been a secret.
+/// Lists the codes of what another file may give without being named by what needs it.
+pub static UNNAMED: &[&Code] = &[acme_private_domain::RULE.code, &ASSERTION_FAILED, &UNMET_NEED];
+
+/// Is the one of [`ABSENCES`] that a service with an unknown option is enough for: the option may have been a secret.
 pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 
 /// Runs every rule.
