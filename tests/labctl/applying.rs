@@ -288,6 +288,27 @@ fn a_host_bundle_shows_what_it_would_do_to_the_host() {
 }
 
 #[test]
+fn a_host_that_is_not_as_declared_any_more_is_put_right_by_its_own_bundle() {
+    under_each_shell(|machine| {
+        let mut payload = Payload::sample();
+        let guest = "[ -e \"$LABWRIGHT_ROOT/live/guest\" ]";
+        payload.step("plan.d/40-guests.sh", "", &format!("echo 'note: guest 7 is left alone'; {guest} || echo 'would run: qm create 100'"));
+        payload.step("activate.d/40-guests.sh", "proxmox/", &format!("{guest} || : >\"$LABWRIGHT_ROOT/live/guest\""));
+        let bundle = machine.bundle(&payload);
+        machine.apply(&bundle).exits(0);
+        machine.plan(&bundle).exits(0).says("nothing to do");
+        std::fs::remove_file(machine.path("live/guest")).unwrap();
+        machine.calls();
+        machine.plan(&bundle).exits(2).says("would run: qm create 100").says("40-guests.sh");
+        machine.apply(&bundle).exits(0);
+        assert!(machine.path("live/guest").exists());
+        let calls = machine.calls();
+        assert!(!calls.contains("nft -f") && !calls.contains(" up "), "and nothing else: {calls}");
+        machine.apply(&bundle).exits(0).says("nothing to do");
+    });
+}
+
+#[test]
 fn machines_can_read_what_people_read() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();

@@ -64,6 +64,7 @@ payload_changes() {
             { p = substr($2, 9); if (old[p] != $1) print p; delete old[p] }
             END { for (p in old) print p }' side=old "$WORK/had.sums" side=new "$WORK/want.sums"
         awk -F'\t' '$1 != "same" && $1 != "removed" { print $3 }' "$WORK/files"
+        cat "$WORK/drifted" 2>/dev/null
     } | sort -u >"$WORK/changed"
 }
 
@@ -129,6 +130,6 @@ table_changes() {
 
 # Whether the firewall or ssh changes: then a person may be locked out. Needs payload_changes.
 reaches_login() {
-    grep -q -e '^firewall/' -e '^proxmox/firewall/' "$WORK/changed" ||
+    grep -q -e '^firewall/' -e '^proxmox/firewall/' -e '^activate\.d/[0-9]*-firewall\.sh$' "$WORK/changed" ||
         awk -F'\t' '$1 != "same" && $2 ~ /^\/etc\/ssh\// { found = 1 } END { exit !found }' "$WORK/files"
 }

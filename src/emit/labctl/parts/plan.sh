@@ -4,6 +4,7 @@
 # and render_plan lays out. CHANGES tells whether anything does, CONFIRM whether somebody has to confirm it.
 make_plan() {
     file_changes "$1" "$2"
+    host_plan "$1" "$2" >"$WORK/host"
     payload_changes
     table_changes "$1" "$2"
     missing_secrets "$1" >"$WORK/missing"
@@ -16,7 +17,7 @@ make_plan() {
         # Nobody knows what its steps made of it, so all of them run again.
         damaged=$(closed_world "$2") && damaged='' || ALL_STEPS=1
     fi
-    if [ "$from" = "$to" ] && [ "$ALL_STEPS" = 0 ] && ! grep -qv '^same' "$WORK/files"; then CHANGES=false; fi
+    if [ "$from" = "$to" ] && [ "$ALL_STEPS" = 0 ] && ! grep -qv '^same' "$WORK/files" && [ ! -s "$WORK/drifted" ]; then CHANGES=false; fi
     obstacles "$1" "$2" >"$WORK/obstacles"
     {
         printf 'S\tformat\tlabwright.plan/1\nS\tlab\t%s\nS\tmachine\t%s\n' "$(value_of "$1" lab)" "$(value_of "$1" machine)"
@@ -36,19 +37,25 @@ make_plan() {
             }' side=missing "$WORK/missing" side=obstacles "$WORK/obstacles" side=files "$WORK/files"
         cat "$WORK/tables"
         [ "$CHANGES" = false ] || steps_to_run "$1" | sed "s|^activate.d/|R${TAB}steps${TAB}op=run${TAB}name=|"
-        host_plan "$1" "$2"
+        cat "$WORK/host"
     } >"$WORK/plan"
 }
 
-# Lets the bundle's own plan.d steps say what activate.d would do to the host: guests, datasets. They only read.
+# Lets the bundle's own plan.d steps say what activate.d would do to the host: guests, datasets. They only read. One that has
+# more to say than notes finds the host otherwise than declared: its activate step then runs, whatever changed in the bundle.
 host_plan() {
+    : >"$WORK/drifted"
     [ -d "$1/payload/plan.d" ] || return 0
     step_environment "$1" "$2"
     for step in "$1"/payload/plan.d/*.sh; do
         [ -f "$step" ] || continue
         name=${step##*/}
-        (cd "$1/payload" && LABWRIGHT_PLAN=1 sh "plan.d/$name" </dev/null 2>&1) >"$WORK/host" || echo "$name cannot tell (exit $?)" >>"$WORK/host"
-        tr '\t' ' ' <"$WORK/host" | sed -e '/^$/d' -e "s|^refused: |R${TAB}refused${TAB}why=|;t" -e "s|^|R${TAB}host${TAB}step=$name${TAB}line=|"
+        if (cd "$1/payload" && LABWRIGHT_PLAN=1 sh "plan.d/$name" </dev/null 2>&1) >"$WORK/said"; then
+            ! grep -qv -e '^note: ' -e '^$' "$WORK/said" || echo "activate.d/$name" >>"$WORK/drifted"
+        else
+            echo "$name cannot tell (exit $?)" >>"$WORK/said"
+        fi
+        tr '\t' ' ' <"$WORK/said" | sed -e '/^$/d' -e "s|^refused: |R${TAB}refused${TAB}why=|;t" -e "s|^|R${TAB}host${TAB}step=$name${TAB}line=|"
     done
 }
 
