@@ -20,6 +20,7 @@ verb_status() {
             printf 'S\tpending\t\n'
         fi
         echo "L${TAB}health"
+        if [ -n "$tree" ] && ! is_root && [ -z "$ROOT" ]; then printf 'N\tasked\tfalse\n'; fi
         if [ -n "$tree" ] && { is_root || [ -n "$ROOT" ]; }; then
             OUTPUT=/dev/null
             STEP_FILE=/dev/null
@@ -66,6 +67,7 @@ verb_status() {
             print "previous    " (s["previous"] == "" ? "none" : s["previousVersion"] " (" s["previous"] ")")
             print "pending     " (s["pendingState"] == "" ? "nothing" : s["pendingWhat"])
             if (s["pendingState"] != "" && s["atWork"] == "false" && s["pendingState"] != "confirming") print "            the call that did it is gone; the timer, or `labctl rollback`, puts this right"
+            if (s["asked"] == "false") print "health      only root can ask"
             line("health", "health", "checks ok"); line("units", "units", "active"); line("containers", "containers", "running")
             if (s["current"] != "") print "files       " (files == "" ? "as installed" : "not as installed:" files)
             print "log         " where
