@@ -224,7 +224,7 @@ impl Faults {
             io::ErrorKind::NotFound => "name a folder that exists, and remove links that lead nowhere",
             io::ErrorKind::NotADirectory => "name the folder that holds `lab.kdl`",
             io::ErrorKind::PermissionDenied => "make it readable, or move it out of the lab's folder",
-            _ => "see that the disk is well, then run the command again",
+            _ => "see that no link leads to itself and that the disk is well, then run the command again",
         };
         self.lab(&codes::SOURCE_UNREADABLE, format!("can't read `{path}`: {error}"), help);
     }

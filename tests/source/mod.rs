@@ -162,7 +162,7 @@ fn what_the_disk_did_wrong_is_said_in_a_line() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     source-unreadable: can't read `LAB`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
     source-unreadable: can't read `LAB/gone.kdl`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
-    source-unreadable: can't read `LAB/self.kdl`: Too many levels of symbolic links (os error 40) (see that the disk is well, then run the command again)
+    source-unreadable: can't read `LAB/self.kdl`: Too many levels of symbolic links (os error 40) (see that no link leads to itself and that the disk is well, then run the command again)
     source-changed-while-read: `grows.kdl` changed while the lab was read (run the command again once the folder is at rest)
     "#);
     let folder = lab(&[("lab.kdl", "a")]);
