@@ -52,7 +52,8 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     let mut take = |kind: &str| kinds.remove(kind).unwrap_or_default();
 
     let editions = take("edition");
-    for edition in editions.iter().filter(|edition| edition.argument(0).and_then(super::super::source::Spanned::number::<u32>) != Some(1)) {
+    let known = |edition: &&Block<'_>| edition.argument(0).is_some_and(|number| number.is_faulty() || number.number() == Some(1));
+    for edition in editions.iter().filter(|edition| !known(edition)) {
         diagnostics
             .push(Diagnostic::new(&codes::UNKNOWN_EDITION, edition.span, "this labwright knows edition 1 only").help("write `edition 1`"));
     }

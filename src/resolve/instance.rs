@@ -171,6 +171,7 @@ pub fn draft<'s>(
         span: block.key_span(),
     };
     fixed_ports(block, &service, module.block, sources, diagnostics);
+    known_containers(module, &concrete, &report, diagnostics);
     let network_services = parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
     service.proxy = concrete.iter().find(|block| block.schema.name == "proxy").and_then(|block| proxy(block, &service));
     if service.has(Role::Restic) {
@@ -180,6 +181,22 @@ pub fn draft<'s>(
     concrete.retain(|part| matches!(part.schema.name, "needs" | "gateway"));
     concrete.shrink_to_fit();
     Draft { service, block, concrete, network_services }
+}
+
+/// Reports parts that name a container which the module does not have; one under a condition may be left out, and is had all the same.
+fn known_containers(
+    module: &ModuleDefinition<'_>,
+    concrete: &[Block<'_>],
+    report: &dyn Fn(Span, String, &mut Diagnostics),
+    diagnostics: &mut Diagnostics,
+) {
+    let named = concrete.iter().filter_map(|part| part.property("container"));
+    let awaited = concrete.iter().flat_map(|part| part.all("depends-on")).filter_map(|node| node.argument(0));
+    for name in named.chain(awaited) {
+        let Some(text) = name.text().filter(|text| !module.containers.contains(text)) else { continue };
+        let help = crate::diag::suggest(text, module.containers.iter().copied(), || format!("it has {}", module.containers.join(", ")));
+        report(name.span, format!("there is no container `{text}`; {help}"), diagnostics);
+    }
 }
 
 fn record<const N: usize>(fields: [(&str, Data); N]) -> Data {

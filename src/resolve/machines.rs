@@ -72,11 +72,17 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         ("disk", guest, "the disk that it starts from", "`disk root size=\"20GiB\"`"),
         ("address", kind.is_managed(), "where it is on the network", "`address lan \"192.168.1.10\"`, with a network of the lab"),
     ];
-    for (part, _, what, help) in parts.into_iter().filter(|(part, wanted, ..)| *wanted && block.child(part).is_none()) {
+    let missing: Vec<_> = parts.into_iter().filter(|(part, wanted, ..)| *wanted && block.child(part).is_none()).collect();
+    if !missing.is_empty() {
+        let list =
+            |column: fn(&(&str, bool, &'static str, &'static str)) -> &'static str| -> Vec<&str> { missing.iter().map(column).collect() };
         diagnostics.push(
-            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.key_span(), format!("`{}` does not say {what}", block.key()))
-                .caption(format!("has no `{part}`"))
-                .help(format!("add {help}")),
+            Diagnostic::new(
+                &crate::decl::codes::MISSING_VALUE,
+                block.key_span(),
+                format!("`{}` does not say {}", block.key(), list(|part| part.2).join(", ")),
+            )
+            .help(format!("add {}", list(|part| part.3).join(", "))),
         );
     }
     Machine {
@@ -323,7 +329,7 @@ fn guest(block: &Block<'_>, index: usize, model: &Model, diagnostics: &mut Diagn
 
 fn passthrough(block: &Block<'_>, host: &Machine, diagnostics: &mut Diagnostics) -> Vec<Passthrough> {
     let mut list = Vec::new();
-    for name in block.all("passthrough").filter_map(|node| node.argument(0)) {
+    for name in block.all("passthrough").filter_map(|node| node.argument(0)).filter(|name| !name.is_faulty()) {
         let text = name.text().unwrap_or_default();
         if let Some(gpu) = host.gpus.iter().find(|gpu| gpu.name == text) {
             list.push(Passthrough { name: gpu.name.clone(), pci: gpu.pci.clone(), path: None, gpu: true, span: name.span });

@@ -153,6 +153,13 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
     for draft in drafts {
         let Draft { mut service, block, concrete, network_services } = draft;
         for (container, name) in network_services {
+            if name.value == service.name {
+                diagnostics.push(
+                    Diagnostic::new(&codes::WRONG_KIND, name.span, format!("`{}` can't live in its own network", service.name))
+                        .help("name another service that runs in a container, such as gluetun"),
+                );
+                continue;
+            }
             join_network(&mut service.containers[container], &name, &names, &list, diagnostics);
         }
         service.exposes = exposes(block, &service, model, diagnostics);

@@ -60,6 +60,11 @@ impl Fault {
         Self { kind, start, end, other: None }
     }
 
+    /// Says whether it begins where another one does.
+    pub fn is_at(&self, other: &Self) -> bool {
+        self.start == other.start
+    }
+
     /// Adds the second place.
     pub fn with(self, start: usize, end: usize) -> Self {
         Self { other: self.other.or(Some((start, end))), ..self }

@@ -34,7 +34,11 @@ pub fn parse<'s>(text: &'s str, file: FileId, diagnostics: &mut Diagnostics) -> 
     match reader::read(text, file) {
         Ok(document) => Some(document),
         Err(faults) => {
-            for fault in faults {
+            for (index, fault) in faults.iter().enumerate() {
+                // Of two faults at one place, the second only follows from the first.
+                if faults[..index].iter().any(|first| first.is_at(fault)) {
+                    continue;
+                }
                 diagnostics.push(fault.diagnostic(text, file));
             }
             None

@@ -190,7 +190,16 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
         Some(node) => {
             let (_, before, after) = FRAMES.iter().find(|(name, ..)| *name == node)?;
             let before: Vec<&str> = before.lines().filter(|line| !declared(line)).collect();
-            format!("{}\n{text}\n{after}\n", before.join("\n"))
+            let before = before.join("\n");
+            // Containers that the fragment names stand in the module around it.
+            let mut named: Vec<&str> = text.split("container=").skip(1).filter_map(|rest| rest.split([' ', ';', '\n']).next()).collect();
+            named.sort_unstable();
+            named.dedup();
+            named
+                .retain(|name| matches!(node, "module" | "when") && !format!("{before}\n{text}").contains(&format!("container {name} {{")));
+            let rest = r#"{ image "docker.io/library/busybox:1.37"; health none="an example"; }"#;
+            let named: String = named.iter().map(|name| format!("container {name} {rest}\n")).collect();
+            format!("{before}\n{named}{text}\n{after}\n")
         }
     };
     let unusable = UNUSABLE.iter().any(|word| text.contains(word));
