@@ -5,6 +5,24 @@ use std::collections::BTreeMap;
 use crate::bundle::ids::sha256_hex;
 use crate::model::UnitAction;
 
+/// Lists the folders of a payload that are no service's, so that no service may be named like one. A file of a service lies in the folder
+/// of its name.
+pub const OWN_FOLDERS: &[&str] = &[
+    "activate.d",
+    "backup",
+    "check.d",
+    "cloud-init",
+    "compose",
+    "firewall",
+    "health.d",
+    "labctl",
+    "machine",
+    "plan.d",
+    "proxmox",
+    "storage",
+    "systemd",
+];
+
 /// Says what program reads a file; the words of `manifest.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
+use crate::artifact::OWN_FOLDERS;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::plan::Plan;
 
@@ -15,23 +16,6 @@ static CODE: Code = Code {
     summary: "a container's or service's name is taken",
     explain: "Containers of a machine are one compose project, and each service has a folder of its name in the machine's bundle, beside the bundle's own: `compose`, `firewall`, `systemd` and the like.\n\nRename the service.",
 };
-
-/// Lists the folders of a bundle that are no service's.
-const RESERVED: &[&str] = &[
-    "activate.d",
-    "backup",
-    "check.d",
-    "cloud-init",
-    "compose",
-    "firewall",
-    "health.d",
-    "labctl",
-    "machine",
-    "plan.d",
-    "proxmox",
-    "storage",
-    "systemd",
-];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
@@ -50,7 +34,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             }
         }
     }
-    for service in model.services.iter().filter(|service| RESERVED.contains(&service.name.as_str())) {
+    for service in model.services.iter().filter(|service| OWN_FOLDERS.contains(&service.name.as_str())) {
         diagnostics.push(
             Diagnostic::new(&CODE, service.span, format!("`{}` is the name of a folder that every bundle has", service.name))
                 .help("rename the service and name its module: `service NAME module=… …`")

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use labwright::artifact::OWN_FOLDERS;
 use labwright::bundle::read::read_archive;
 use labwright::bundle::release::ReleaseIndex;
 use labwright::compile;
@@ -43,9 +44,11 @@ fn is_labctl(line: &str) -> bool {
     line.trim_start().starts_with("content: 'H4sI")
 }
 
-/// Compares every file of the payload with its snapshot, and knows of no other snapshot.
+/// Compares every file of the payload with its snapshot, and knows of no other snapshot. A file lies in a folder of ours, or in a service's.
 fn lab(name: &str) {
     let mut emitted = BTreeSet::new();
+    let model = compile::resolve(&read_lab(&folder(name)).expect("the lab can be read")).model.expect("a lab");
+    let is_service = |folder: &str| model.services.iter().any(|service| service.name == folder);
     for (machine, (file_name, archive)) in archives(&folder(name)) {
         let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
         let manifest: serde_json::Value = serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
@@ -55,6 +58,9 @@ fn lab(name: &str) {
         for (path, bytes) in &contents.files {
             // labctl is a source of its own, the same in every bundle.
             let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else { continue };
+            if let Some((top, _)) = path.split_once('/') {
+                assert!(OWN_FOLDERS.contains(&top) || is_service(top), "a service may be named `{top}`, and then {path} is its file too");
+            }
             let (parent, file) = path.rsplit_once('/').unwrap_or(("", path));
             let text = std::str::from_utf8(bytes).expect("emitted files are text");
             let text: String =
