@@ -452,7 +452,7 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
                 name = name.replace("--", "-");
             }
             let name = name.trim_matches('-');
-            is_name(name).then(|| format!("write `{name}`: a name has lower-case letters, digits and hyphens"))
+            (text.is_ascii() && is_name(name)).then(|| format!("write `{name}`: a name has lower-case letters, digits and hyphens"))
         }
         Type::Enum(words) => nearest(text, words.iter().copied()).map(mean),
         Type::Timezone => nearest(text, super::types::timezones()).map(mean).or_else(|| {
@@ -475,10 +475,12 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             crate::model::Duration::parse(&time).map(|_| format!("write `\"{time}\"`"))
         }
         Type::Cron if text.starts_with('@') => Some("write the five fields: `\"0 3 * * *\"` is every day at three".to_owned()),
-        Type::Cidr => text.parse::<std::net::IpAddr>().ok().map(|address| {
+        Type::Cidr => {
+            let address = text.parse::<std::net::IpAddr>().ok()?;
             let length = if address.is_ipv4() { 24 } else { 64 };
-            format!("add the prefix length: `\"{text}/{length}\"`")
-        }),
+            let prefix = ipnet::IpNet::new(address, length).ok()?.trunc();
+            Some(format!("add the prefix length: `\"{prefix}\"`"))
+        }
         Type::Address => {
             let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
             Some(format!("write `\"{address}\"`: the prefix length is the network's"))
