@@ -81,7 +81,7 @@ impl Installation {
 fn host(name: &str, port: u16, list: Option<&str>) -> Value {
     json!({
         "accessList": list,
-        "certificate": list.is_none().then(|| [name]),
+        "certificate": list.is_none().then_some([name]),
         "payload": {
             "domain_names": [name], "forward_scheme": "http", "forward_host": "192.168.1.101", "forward_port": port,
             "allow_websocket_upgrade": true, "block_exploits": false, "caching_enabled": false, "hsts_enabled": false,

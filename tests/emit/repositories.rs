@@ -91,12 +91,12 @@ fn by_a_server_of_restics_own_kind() {
         rclone serve restic --addr 127.0.0.1:8000 --user ada --pass "pa ss'word" /elsewhere >/server.log 2>&1 &
         server=$!
         until grep -q 'Serving restic' /server.log; do kill -0 $server; done"#,
-        r#"
+        r"
         [ -e /elsewhere/lab/config ]
         sh $B/check.sh --read-data
         echo wrong >$S/key
         fails sh $B/backup.sh daily
-        kill $server; wait $server || true"#,
+        kill $server; wait $server || true",
     );
 }
 
@@ -105,10 +105,10 @@ fn by_rclone_to_a_bucket() {
     // A bucket of B2 or S3 is a folder to rclone; here it is one for real.
     there_and_back(
         "repository \"rclone:b2:lab-backups/restic\"; rclone-config (secret)key;",
-        r#"
+        r"
         mkdir -p /bucket
         printf '[b2]\ntype = alias\nremote = /bucket\n' >$S/key
-        chmod 400 $S/key"#,
+        chmod 400 $S/key",
         r#"
         [ -e /bucket/lab-backups/restic/config ]
         sh $B/drill.sh
