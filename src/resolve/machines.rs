@@ -73,7 +73,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         ("address", kind.is_managed(), "where it is on the network", "`address lan \"192.168.1.10\"`, with a network of the lab"),
     ];
     let missing: Vec<_> = parts.into_iter().filter(|(part, wanted, ..)| *wanted && block.child(part).is_none()).collect();
-    if !missing.is_empty() {
+    if !missing.is_empty() && !block.key().is_empty() {
         let list =
             |column: fn(&(&str, bool, &'static str, &'static str)) -> &'static str| -> Vec<&str> { missing.iter().map(column).collect() };
         diagnostics.push(

@@ -280,8 +280,9 @@ fn routes(block: &Block<'_>, service: &Service, list: &[&str], gates: &Gates, mo
             diagnostics.push(Diagnostic::new(&codes::ROUTE_WITHOUT_PROXY, span, format!("`{}` is no proxy", list[via])).help(help));
             continue;
         }
+        let Some(name) = host.string() else { continue };
         routes.push(Route {
-            host: Spanned::new(host.string().unwrap_or_default(), host.span),
+            host: Spanned::new(name, host.span),
             endpoint,
             via: ServiceId::at(via),
             from,

@@ -48,6 +48,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("Europe/Brussels", "brussels"),
     ("cores=4 memory", "cores=4, memory"),
     ("to=web via=npm from=internet", "to=web via=npm from=internet, lan"),
+    ("route \"media.example.org\"", "route \"*.example.org\""),
     ("expose web to=lan", "expose 8096 to=lan"),
     ("expose web to=lan", "expose web to=[lan]"),
     ("library \"/mnt/media\"", "libary \"/mnt/media\""),
