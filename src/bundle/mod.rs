@@ -8,6 +8,7 @@ mod manifest;
 pub mod names;
 pub mod read;
 pub mod release;
+pub mod signature;
 mod tables;
 pub mod verify;
 

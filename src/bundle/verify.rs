@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manifest::{Manifest, sorted};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, Machine, ReleaseIndex, SUMS, Secret};
+use super::signature::{self, AllowedSigners};
 use super::{FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
 use crate::artifact::Kind;
 
@@ -142,8 +143,13 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
 
 /// Says what does not hold in a release that consists of the files `names`; nothing when all does.
 ///
-/// Reads every file once with `read`, whose error is a reason like any other.
-pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Result<Vec<u8>, String>) -> Vec<String> {
+/// Reads every file once with `read`, whose error is a reason like any other. A signature may stand beside an archive; it is asked for
+/// and checked where there are `signers`.
+pub fn verify_release(
+    names: &BTreeSet<String>,
+    signers: Option<&AllowedSigners>,
+    mut read: impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Vec<String> {
     let (index_bytes, sums_bytes) = match (read(INDEX), read(SUMS)) {
         (Ok(index), Ok(sums)) => (index, sums),
         (index, sums) => {
@@ -160,8 +166,10 @@ pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Re
     problems.extend(sums.keys().filter(|name| !names.contains(**name)).map(|name| format!("`{name}` is missing")));
 
     let archives: BTreeSet<&String> = index.machines.values().map(|machine| &machine.archive).collect();
+    let is_signature =
+        |name: &str| name.strip_suffix(signature::SUFFIX).is_some_and(|archive| archives.iter().any(|known| *known == archive));
     let mut sound = BTreeMap::new();
-    for name in names.iter().filter(|name| *name != SUMS) {
+    for name in names.iter().filter(|name| *name != SUMS && !is_signature(name)) {
         let Some(expected) = sums.get(name.as_str()) else {
             problems.push(format!("`{name}` is not in `{SUMS}`"));
             continue;
@@ -175,7 +183,10 @@ pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Re
             Ok(bytes) if ids::sha256_hex(&bytes) != *expected => problems.push(format!("`{name}` has another hash than `{SUMS}` says")),
             Ok(bytes) if archives.contains(name) => match verify_bundle(name, &bytes) {
                 Err(problem) => problems.push(format!("`{name}`: {problem}")),
-                Ok(bundle) => drop(sound.insert(name.clone(), summary(bundle, ids::sha256_hex(&bytes)))),
+                Ok(bundle) => {
+                    problems.extend(signers.and_then(|signers| check_signature(signers, name, &bundle, names, &mut read).err()));
+                    sound.insert(name.clone(), summary(bundle, ids::sha256_hex(&bytes)));
+                }
             },
             Ok(_) => {}
         }
@@ -185,6 +196,22 @@ pub fn verify_release(names: &BTreeSet<String>, mut read: impl FnMut(&str) -> Re
         problems.push(format!("`{INDEX}` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent"));
     }
     problems
+}
+
+fn check_signature(
+    signers: &AllowedSigners,
+    archive: &str,
+    bundle: &VerifiedBundle,
+    names: &BTreeSet<String>,
+    read: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Result<(), String> {
+    let name = format!("{archive}{}", signature::SUFFIX);
+    if !names.contains(&name) {
+        return Err(format!("`{archive}` is not signed: `{name}` is missing"));
+    }
+    let head = bundle.files.get("BUNDLE").map_or(&[][..], |bytes| bytes.as_slice());
+    let signature = read(&name).map_err(|error| format!("`{name}`: {error}"))?;
+    signers.check(&signature, head).map_err(|problem| format!("`{name}` {problem}"))
 }
 
 /// Is what the index repeats of a bundle.

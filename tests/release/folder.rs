@@ -68,7 +68,7 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
 
 pub fn verify(target: &Path) -> Vec<String> {
     let names = folder::list(target).expect("a folder");
-    verify_release(&names, |name| folder::read(target, name).map_err(|error| error.to_string()))
+    verify_release(&names, None, |name| folder::read(target, name).map_err(|error| error.to_string()))
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod folder;
 mod hostile;
 mod pack;
 mod readers;
+mod signed;
 
 use labwright::artifact::{Artifacts, ImageUse, Kind, OneWay, Phase, RequiredSecret};
 use labwright::bundle::{Bundle, Identity, Packer};

@@ -1,7 +1,7 @@
 //! `labwright verify`: is a release whole, closed and of one piece?
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::super::console::Console;
 use super::super::{Exit, folder};
 use super::{Format, json};
 use crate::bundle::release::{INDEX, ReleaseIndex};
+use crate::bundle::signature::AllowedSigners;
 use crate::bundle::verify::verify_release;
 
 /// Verifies a release: every hash, every archive, nothing missing, nothing left over
@@ -16,6 +17,9 @@ use crate::bundle::verify::verify_release;
 pub struct Verify {
     /// The folder of the release
     release: PathBuf,
+    /// Asks for a signature beside every archive, by a key in FILE, the allowed signers of ssh-keygen(1)
+    #[arg(long, value_name = "FILE")]
+    signers: Option<PathBuf>,
     /// Who reads the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -26,6 +30,7 @@ pub struct Verify {
 struct Verified {
     release: String,
     sound: bool,
+    signed: bool,
     lab: Option<String>,
     version: Option<String>,
     content_id: Option<String>,
@@ -42,12 +47,22 @@ impl Verify {
                 return Ok(Exit::Outside);
             }
         };
-        let problems = verify_release(&names, |name| folder::read(&self.release, name).map_err(|error| error.to_string()));
+        let signers = match self.signers.as_deref().map(allowed_signers).transpose() {
+            Ok(signers) => signers,
+            Err(error) => {
+                let file = self.signers.unwrap_or_default();
+                console.error(&format!("can't read `{}`: {error}", file.display()), "name a file with lines like `ada ssh-ed25519 AAAA…`");
+                return Ok(Exit::Outside);
+            }
+        };
+        let problems =
+            verify_release(&names, signers.as_ref(), |name| folder::read(&self.release, name).map_err(|error| error.to_string()));
         let index: Option<ReleaseIndex> = folder::read(&self.release, INDEX).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let index = index.as_ref();
         let verified = Verified {
             release: self.release.display().to_string(),
             sound: problems.is_empty(),
+            signed: signers.is_some() && problems.is_empty(),
             lab: index.map(|index| index.lab.clone()),
             version: index.map(|index| index.version.clone()),
             content_id: index.map(|index| index.content_id.clone()),
@@ -70,9 +85,16 @@ impl Verified {
             let content = self.content_id.as_deref().unwrap_or_default();
             let count = self.machines.len();
             let machines = if count == 1 { "1 machine" } else { &format!("{count} machines") };
-            return format!("{title} is whole: {machines}, every byte as `SHA256SUMS` says\n\ncontent   {content}\n");
+            let signed = if self.signed { ",\nevery archive signed by an allowed key" } else { "" };
+            return format!("{title} is whole: {machines}, every byte as `SHA256SUMS` says{signed}\n\ncontent   {content}\n");
         }
         let lines: String = self.problems.iter().map(|problem| format!("  {problem}\n")).collect();
         format!("{title} is not a sound release:\n\n{lines}")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "who is trusted is said by the caller, not by the release")]
+fn allowed_signers(path: &Path) -> Result<AllowedSigners, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    AllowedSigners::parse(&text)
 }
