@@ -1,4 +1,4 @@
-//! The tables of a bundle that sh reads: tab between the columns, no header, sorted, absent when empty.
+//! The tables of a bundle that sh reads: tab between the columns, no header, sorted; empty where there is nothing to say.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,15 @@ const SECRETS: &str = "secrets.required";
 const ONE_WAY: &str = "one-way.tsv";
 
 /// Writes the tables that come from the lists of `artifacts`, by path below `payload/`.
-pub fn write(artifacts: &Artifacts) -> Result<Vec<(&'static str, String)>, String> {
+pub fn write(artifacts: &Artifacts) -> Result<[(&'static str, String); 3], String> {
     check_installs(artifacts)?;
     check_secrets(artifacts)?;
     check_one_way(artifacts)?;
-    let tables = [
+    Ok([
         (INSTALL, table(artifacts.installs.iter().map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]))?),
         (SECRETS, table(artifacts.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
         (ONE_WAY, table(artifacts.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
-    ];
-    Ok(tables.into_iter().filter(|(_, text)| !text.is_empty()).collect())
+    ])
 }
 
 /// Writes the tables that a manifest stands for; a bundle whose own tables say something else deceives its reader.

@@ -134,7 +134,7 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
     }
     for (name, text) in tables::of_manifest(manifest)? {
         let path = format!("payload/{name}");
-        if payload.get(path.as_str()).map_or(&[][..], |bytes| bytes.as_slice()) != text.as_bytes() {
+        if payload.get(path.as_str()).is_none_or(|bytes| bytes.as_slice() != text.as_bytes()) {
             return Err(format!("`{path}` says something else than `manifest.json`"));
         }
     }
