@@ -31,6 +31,7 @@ mod memory_overcommit;
 mod mount_twice;
 mod name_leads_elsewhere;
 mod name_too_long;
+mod name_without_dns;
 mod networks_overlap;
 mod pool_impossible;
 mod port_moved;
@@ -88,6 +89,7 @@ pub static RULES: &[&Rule] = &[
     &memory_overcommit::RULE,
     &mount_twice::RULE,
     &name_leads_elsewhere::RULE,
+    &name_without_dns::RULE,
     &name_too_long::RULE,
     &networks_overlap::RULE,
     &pool_impossible::RULE,
@@ -108,6 +110,7 @@ pub static RULES: &[&Rule] = &[
 pub static ABSENCES: &[&Code] = &[
     &accept::UNUSED,
     dashboard_without_metrics::RULE.code,
+    name_without_dns::RULE.code,
     scrape_without_exporter::RULE.code,
     state_without_backup::RULE.code,
     UNUSED_SECRET,
