@@ -1,5 +1,9 @@
-//! Lists the standard library's files, so that the binary holds them and cargo rebuilds when one changes.
-#![expect(clippy::disallowed_methods, reason = "a build script gets its folders from the environment")]
+//! Lists the standard library's files, so that the binary holds them and cargo rebuilds when one
+//! changes.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script gets its folders from the environment"
+)]
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -22,10 +26,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Lists the files below `folder`, their names after `prefix`, without what begins with a dot.
-fn list(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> Result<(), Box<dyn Error>> {
+fn list(
+    folder: &Path,
+    prefix: &str,
+    files: &mut Vec<(String, String)>,
+) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|name| format!("{} is no text", name.display()))?;
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|name| format!("{} is no text", name.display()))?;
         if name.starts_with('.') {
             continue;
         }
@@ -33,7 +44,10 @@ fn list(folder: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> Resul
         if path.is_dir() {
             list(&path, &format!("{prefix}{name}/"), files)?;
         } else {
-            let path = path.into_os_string().into_string().map_err(|path| format!("{} is no text", path.display()))?;
+            let path = path
+                .into_os_string()
+                .into_string()
+                .map_err(|path| format!("{} is no text", path.display()))?;
             files.push((format!("{prefix}{name}"), path));
         }
     }

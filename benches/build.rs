@@ -1,8 +1,13 @@
-//! What a build costs, stage by stage and as a whole process, and how far that is from the floor: the same files ready-made, only
-//! hashed, archived, deflated and written.
+//! What a build costs, stage by stage and as a whole process, and how far that is from the floor:
+//! the same files ready-made, only hashed, archived, deflated and written.
 //!
-//! `cargo bench --bench build -- 1 100 1000` takes other numbers of machines. Put TMPDIR on a RAM disk, or the disk is measured.
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "measures time, and writes where a release goes")]
+//! `cargo bench --bench build -- 1 100 1000` takes other numbers of machines. Put TMPDIR on a RAM
+//! disk, or the disk is measured.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "measures time, and writes where a release goes"
+)]
 
 mod lab;
 mod measure;
@@ -24,7 +29,8 @@ use measure::Volume;
 use rayon::prelude::*;
 
 fn main() {
-    let given: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let given: Vec<usize> =
+        std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if given.is_empty() { vec![1, 10, 100, 1_000, 10_000] } else { given };
     for machines in sizes {
         println!("\n{machines} machines");
@@ -42,22 +48,35 @@ fn stages(machines: usize) {
     let one = threads(1);
     one.install(|| {
         let mut found = Diagnostics::default();
-        let documents = measure::run_keeping("parse", machines, read, || parse(&sources, &mut found));
+        let documents =
+            measure::run_keeping("parse", machines, read, || parse(&sources, &mut found));
         let blocks: Vec<Block<'_>> = measure::run_keeping("decode", machines, read, || {
-            let decode = |(document, file)| decode::nodes(document, "file", &[schema::TOP], file, &mut found);
+            let decode = |(document, file)| {
+                decode::nodes(document, "file", &[schema::TOP], file, &mut found)
+            };
             documents.into_iter().flat_map(decode).collect()
         });
-        let lab = measure::run_keeping("layer", machines, read, || layer::layer(blocks, &mut found)).expect("a lab");
-        let model = measure::run_keeping("resolve", machines, read, || resolve::resolve(&lab, &sources, &mut found));
+        let lab =
+            measure::run_keeping("layer", machines, read, || layer::layer(blocks, &mut found))
+                .expect("a lab");
+        let model = measure::run_keeping("resolve", machines, read, || {
+            resolve::resolve(&lab, &sources, &mut found)
+        });
         let plan = measure::run_keeping("plan", machines, read, || plan(&model));
         measure::run_keeping("check", machines, read, || check::check(&plan, &mut found));
         assert!(!found.has_errors(), "the generated lab is at fault: {found:?}");
         let shared = Shared::default();
         let emit = |index: usize| {
-            let context = Context { plan: &plan, machine: MachineId::at(index), sources: &sources, shared: &shared };
+            let context = Context {
+                plan: &plan,
+                machine: MachineId::at(index),
+                sources: &sources,
+                shared: &shared,
+            };
             emit::emit(&context, &mut Diagnostics::default())
         };
-        // The floor wants every file at once; at ten thousand machines that is more than a build may ever hold.
+        // The floor wants every file at once; at ten thousand machines that is more than a build
+        // may ever hold.
         let kept = model.machines.len().min(1_100);
         let ready: Vec<(Identity, Artifacts)> = measure::run_keeping("emit", kept, read, || {
             (0..kept).map(|index| (identity(&model.machines[index].name), emit(index))).collect()
@@ -67,9 +86,15 @@ fn stages(machines: usize) {
     });
 }
 
-fn parse<'s>(sources: &'s Sources, found: &mut Diagnostics) -> Vec<(Vec<syntax::Node<'s>>, &'s SourceFile)> {
-    let kdl = sources.files().filter(|(_, file)| Path::new(&file.path).extension().is_some_and(|extension| extension == "kdl"));
-    kdl.map(|(id, file)| (syntax::parse(&file.text, id, found).unwrap_or_default().nodes, file)).collect()
+fn parse<'s>(
+    sources: &'s Sources,
+    found: &mut Diagnostics,
+) -> Vec<(Vec<syntax::Node<'s>>, &'s SourceFile)> {
+    let kdl = sources.files().filter(|(_, file)| {
+        Path::new(&file.path).extension().is_some_and(|extension| extension == "kdl")
+    });
+    kdl.map(|(id, file)| (syntax::parse(&file.text, id, found).unwrap_or_default().nodes, file))
+        .collect()
 }
 
 fn identity(machine: &str) -> Identity {
@@ -83,7 +108,8 @@ fn threads(number: usize) -> rayon::ThreadPool {
 /// Packs and writes ready-made files as a build does.
 fn floor(ready: &[(Identity, Artifacts)]) -> Volume {
     let base = tempfile::tempdir().expect("a temporary folder");
-    let writer = ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
+    let writer =
+        ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
     let packer = Packer::new();
     let written = ready
         .par_iter()
@@ -95,7 +121,9 @@ fn floor(ready: &[(Identity, Artifacts)]) -> Volume {
         })
         .sum();
     writer.finish(b"{}\n").expect("it is written");
-    let size = |artifacts: &Artifacts| artifacts.files.values().map(|file| file.bytes.len() as u64).sum::<u64>();
+    let size = |artifacts: &Artifacts| {
+        artifacts.files.values().map(|file| file.bytes.len() as u64).sum::<u64>()
+    };
     Volume { read: ready.iter().map(|(_, artifacts)| size(artifacts)).sum(), written }
 }
 
@@ -111,10 +139,16 @@ fn process(machines: usize) {
         std::fs::write(path, text).expect("a file");
     }
     for threads in ["1", "2"] {
-        let name = format!("whole process, {threads} thread{}", if threads == "1" { "" } else { "s" });
+        let name =
+            format!("whole process, {threads} thread{}", if threads == "1" { "" } else { "s" });
         measure::process(&name, machines, kdl, || {
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_labwright"));
-            command.arg("build").arg(&folder).arg("--out").arg(base.path().join("release")).env("RAYON_NUM_THREADS", threads);
+            command
+                .arg("build")
+                .arg(&folder)
+                .arg("--out")
+                .arg(base.path().join("release"))
+                .env("RAYON_NUM_THREADS", threads);
             command
         });
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::bundle::ids::sha256_hex;
 use crate::model::UnitAction;
 
-/// Lists the folders of a payload that are no service's, so that no service may be named like one. A file of a service lies in the folder
-/// of its name.
+/// Lists the folders of a payload that are no service's, so that no service may be named like one.
+/// A file of a service lies in the folder of its name.
 pub const OWN_FOLDERS: &[&str] = &[
     "activate.d",
     "backup",
@@ -140,7 +140,8 @@ impl Kind {
     }
 }
 
-/// Names what a file or a line came from: a declaration such as `service jellyfin`, or `fixed by the emitter NAME`.
+/// Names what a file or a line came from: a declaration such as `service jellyfin`, or `fixed by
+/// the emitter NAME`.
 ///
 /// Names, not lines: moving a declaration to another line or file changes no bundle.
 pub type Origin = String;
@@ -261,12 +262,26 @@ pub struct Artifacts {
 
 impl Artifacts {
     /// Adds a file at `path` below `payload/`.
-    pub fn add(&mut self, path: impl Into<String>, kind: Kind, bytes: impl Into<Vec<u8>>, origin: Vec<Origin>) {
+    pub fn add(
+        &mut self,
+        path: impl Into<String>,
+        kind: Kind,
+        bytes: impl Into<Vec<u8>>,
+        origin: Vec<Origin>,
+    ) {
         self.files.insert(path.into(), Artifact { kind, bytes: bytes.into(), origin });
     }
 
     /// Adds a file and says where on the machine it goes, owned by root.
-    pub fn install(&mut self, path: &str, kind: Kind, bytes: impl Into<Vec<u8>>, origin: Vec<Origin>, destination: &str, mode: &str) {
+    pub fn install(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        bytes: impl Into<Vec<u8>>,
+        origin: Vec<Origin>,
+        destination: &str,
+        mode: &str,
+    ) {
         self.add(path, kind, bytes, origin);
         self.installs.push(Install {
             source: path.to_owned(),
@@ -278,24 +293,53 @@ impl Artifacts {
     }
 
     /// Adds a systemd unit of ours.
-    pub fn unit(&mut self, unit: &str, action: UnitAction, text: impl Into<Vec<u8>>, origin: Vec<Origin>, inputs: Vec<String>) {
-        self.install(&format!("systemd/{unit}"), Kind::SystemdUnit, text, origin, &format!("/etc/systemd/system/{unit}"), "0644");
+    pub fn unit(
+        &mut self,
+        unit: &str,
+        action: UnitAction,
+        text: impl Into<Vec<u8>>,
+        origin: Vec<Origin>,
+        inputs: Vec<String>,
+    ) {
+        self.install(
+            &format!("systemd/{unit}"),
+            Kind::SystemdUnit,
+            text,
+            origin,
+            &format!("/etc/systemd/system/{unit}"),
+            "0644",
+        );
         self.units.push(UnitUse { unit: unit.to_owned(), action, inputs });
     }
 
-    /// Adds the step `NN-name.sh`; `inputs` are the paths below `payload/` whose change makes it run again (nothing: always).
-    pub fn step(&mut self, phase: Phase, number: u8, name: &str, inputs: &[&str], body: &str, origin: Vec<Origin>) {
-        let inputs = if inputs.is_empty() { String::new() } else { format!("# inputs: {}\n", inputs.join(" ")) };
+    /// Adds the step `NN-name.sh`; `inputs` are the paths below `payload/` whose change makes it
+    /// run again (nothing: always).
+    pub fn step(
+        &mut self,
+        phase: Phase,
+        number: u8,
+        name: &str,
+        inputs: &[&str],
+        body: &str,
+        origin: Vec<Origin>,
+    ) {
+        let inputs = if inputs.is_empty() {
+            String::new()
+        } else {
+            format!("# inputs: {}\n", inputs.join(" "))
+        };
         // A value of the lab may hold a dollar or a backquote, and then it means just that.
         let script = format!("#!/bin/sh\n{inputs}# shellcheck disable=SC2016\nset -eu\n{body}");
         self.add(step_path(phase, number, name), Kind::Shell, script, origin);
     }
 }
 
-/// Is the length from which the name of a step is cut: tar's names have an end, and long ones are made of several names.
+/// Is the length from which the name of a step is cut: tar's names have an end, and long ones are
+/// made of several names.
 const LONG_NAME: usize = 36;
 
-/// Returns the path of the step `NN-name.sh` below `payload/`; a long name ends in a digest of itself.
+/// Returns the path of the step `NN-name.sh` below `payload/`; a long name ends in a digest of
+/// itself.
 pub fn step_path(phase: Phase, number: u8, name: &str) -> String {
     if name.len() <= LONG_NAME || !name.is_ascii() {
         return format!("{}/{number:02}-{name}.sh", phase.folder());

@@ -26,7 +26,8 @@ pub struct Resolved {
     diagnostics: Diagnostics,
     /// Files with syntax errors.
     unread: Vec<FileId>,
-    /// Machines and services that are declared and have an error because of which they are not in the model.
+    /// Machines and services that are declared and have an error because of which they are not in
+    /// the model.
     left_out: Vec<Span>,
 }
 
@@ -45,7 +46,9 @@ pub struct Checked<'m> {
 pub fn resolve(sources: &Sources) -> Resolved {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decode_all(sources, &mut diagnostics);
-    let Some(lab) = layer::layer(blocks, &mut diagnostics) else { return Resolved { diagnostics, unread, ..Resolved::default() } };
+    let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
+        return Resolved { diagnostics, unread, ..Resolved::default() };
+    };
     let model = resolve::resolve(&lab, sources, &mut diagnostics);
     Resolved { left_out: left_out(&lab, &model), model: Some(model), diagnostics, unread }
 }
@@ -73,36 +76,54 @@ impl Resolved {
     }
 }
 
-/// Takes back what may only follow from files that can't be read: findings about names that stand in one of them, about the lab as a
-/// whole, and warnings.
+/// Takes back what may only follow from files that can't be read: findings about names that stand
+/// in one of them, about the lab as a whole, and warnings.
 fn leave_out_consequences(sources: &Sources, unread: &[FileId], diagnostics: &mut Diagnostics) {
-    let may_declare = |name: &str| unread.iter().any(|file| sources.file(*file).text.contains(name));
+    let may_declare =
+        |name: &str| unread.iter().any(|file| sources.file(*file).text.contains(name));
     // `tank.media` is declared as two names.
     let may_follow = |text: &str| text.trim_matches('"').split('.').any(may_declare);
     diagnostics.retain(|found| {
         let unnamed = check::UNNAMED.iter().any(|code| code.name == found.code.name);
-        let own = |span: Span| unread.contains(&span.file) || !(unnamed || may_follow(sources.text(span)));
+        let own = |span: Span| {
+            unread.contains(&span.file) || !(unnamed || may_follow(sources.text(span)))
+        };
         found.severity() == Severity::Error && found.span.is_some_and(own)
     });
 }
 
-/// Lists the services that are declared and have an error because of which they are not in the model.
+/// Lists the services that are declared and have an error because of which they are not in the
+/// model.
 fn left_out(lab: &layer::Lab<'_>, model: &Model) -> Vec<Span> {
-    let has = |name: &str| model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok();
+    let has = |name: &str| {
+        model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
+    };
     lab.services.iter().filter(|block| !has(block.key())).map(extent).collect()
 }
 
 /// Returns the place of a block with all its children.
 fn extent(block: &Block<'_>) -> Span {
     let own = block.children.iter().map(extent).filter(|below| below.file == block.span.file);
-    Span { end: own.map(|below| below.end).chain([block.span.end]).max().unwrap_or_default(), ..block.span }
+    Span {
+        end: own.map(|below| below.end).chain([block.span.end]).max().unwrap_or_default(),
+        ..block.span
+    }
 }
 
-/// Takes back findings that something is not there, or not used, where what is left out or not all here may be or use it.
-fn leave_out_absences(sources: &Sources, left_out: &[Span], model: Option<&Model>, diagnostics: &mut Diagnostics) {
-    let incomplete = model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
+/// Takes back findings that something is not there, or not used, where what is left out or not all
+/// here may be or use it.
+fn leave_out_absences(
+    sources: &Sources,
+    left_out: &[Span],
+    model: Option<&Model>,
+    diagnostics: &mut Diagnostics,
+) {
+    let incomplete =
+        model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
     let unknown_without_it = |span: Span| {
-        let inside = |block: &Span| block.file == span.file && (block.start..block.end).contains(&span.start);
+        let inside = |block: &Span| {
+            block.file == span.file && (block.start..block.end).contains(&span.start)
+        };
         let names = |block: &Span| sources.text(*block).contains(sources.text(span));
         left_out.iter().any(inside) || !left_out.iter().any(names)
     };
@@ -117,16 +138,21 @@ fn leave_out_absences(sources: &Sources, left_out: &[Span], model: Option<&Model
     });
 }
 
-/// Parses and decodes every KDL file; files are independent of one another, so each has a turn on any thread. Returns the files with
-/// syntax errors too, of which nothing is decoded.
-fn decode_all<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> (Vec<Block<'s>>, Vec<FileId>) {
+/// Parses and decodes every KDL file; files are independent of one another, so each has a turn on
+/// any thread. Returns the files with syntax errors too, of which nothing is decoded.
+fn decode_all<'s>(
+    sources: &'s Sources,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Block<'s>>, Vec<FileId>) {
     let files: Vec<_> = sources.files().filter(|(_, file)| is_kdl(&file.path)).collect();
     let decoded: Vec<(Result<Vec<Block<'s>>, FileId>, Diagnostics)> = files
         .into_par_iter()
         .map(|(id, file)| {
             let mut found = Diagnostics::default();
             let document = syntax::parse(&file.text, id, &mut found).ok_or(id);
-            let blocks = document.map(|document| decode::nodes(document.nodes, "file", &[schema::TOP], file, &mut found));
+            let blocks = document.map(|document| {
+                decode::nodes(document.nodes, "file", &[schema::TOP], file, &mut found)
+            });
             (blocks, found)
         })
         .collect();
@@ -148,7 +174,10 @@ fn is_kdl(path: &str) -> bool {
 /// Defines every module that `sources` know: the standard library's, and the lab's own over them.
 pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
     let (blocks, _) = decode_all(sources, diagnostics);
-    layer::join_modules(blocks.into_iter().filter(|block| block.schema.name == "module").collect(), diagnostics)
+    layer::join_modules(
+        blocks.into_iter().filter(|block| block.schema.name == "module").collect(),
+        diagnostics,
+    )
 }
 
 codes::define! {
@@ -163,23 +192,36 @@ fn emit_files(context: &Context<'_>) -> Result<Artifacts, Diagnostics> {
     let artifacts = emit::emit(context, &mut found);
     if let Err(error) = crate::bundle::check(&identity(context), &artifacts) {
         let help = "shorten the name of the lab, the machine or the service";
-        found.push(Diagnostic::new(&UNPACKABLE, context.this().span, error.to_string()).help(help).on(error.whose));
+        found.push(
+            Diagnostic::new(&UNPACKABLE, context.this().span, error.to_string())
+                .help(help)
+                .on(error.whose),
+        );
     }
     if found.has_errors() { Err(found) } else { Ok(artifacts) }
 }
 
 fn identity(context: &Context<'_>) -> Identity {
     let lab = &context.model().lab;
-    Identity { lab: lab.name.clone(), machine: context.this().name.clone(), version: lab.version.clone() }
+    Identity {
+        lab: lab.name.clone(),
+        machine: context.this().name.clone(),
+        version: lab.version.clone(),
+    }
 }
 
-/// Finds what only emitting shows: faults in the templates of the lab's own modules, paths that no archive can hold.
+/// Finds what only emitting shows: faults in the templates of the lab's own modules, paths that no
+/// archive can hold.
 pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
     let shared = Shared::default();
     let machines: Vec<MachineId> = plan.model.machines().map(|(machine, _)| machine).collect();
     let found: Vec<Diagnostics> = machines
         .into_par_iter()
-        .map(|machine| emit_files(&Context { plan, machine, sources, shared: &shared }).err().unwrap_or_default())
+        .map(|machine| {
+            emit_files(&Context { plan, machine, sources, shared: &shared })
+                .err()
+                .unwrap_or_default()
+        })
         .collect();
     let mut all = Diagnostics::default();
     for found in found {
@@ -189,9 +231,11 @@ pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
     all
 }
 
-/// Makes every machine's bundle and hands each to `write` from the thread that made it, so that none is kept.
+/// Makes every machine's bundle and hands each to `write` from the thread that made it, so that
+/// none is kept.
 ///
-/// Findings of this stage come from templates of the lab's own modules; a machine that has one is not written.
+/// Findings of this stage come from templates of the lab's own modules; a machine that has one is
+/// not written.
 pub fn bundles<E: Send>(
     plan: &Plan<'_>,
     sources: &Sources,
@@ -199,14 +243,21 @@ pub fn bundles<E: Send>(
 ) -> Result<BTreeMap<String, Packed>, Failure<E>> {
     let packer = Packer::new();
     let shared = Shared::default();
-    let machines: Vec<(usize, &str)> =
-        plan.model.machines.iter().enumerate().map(|(index, machine)| (index, machine.name.as_str())).collect();
+    let machines: Vec<(usize, &str)> = plan
+        .model
+        .machines
+        .iter()
+        .enumerate()
+        .map(|(index, machine)| (index, machine.name.as_str()))
+        .collect();
     let results: Vec<Result<(String, Packed), Failure<E>>> = machines
         .into_par_iter()
         .map(|(index, name)| {
             let context = Context { plan, machine: MachineId::at(index), sources, shared: &shared };
             let artifacts = emit_files(&context).map_err(Failure::Findings)?;
-            let bundle = packer.pack(&identity(&context), &artifacts).map_err(|error| Failure::Bundle(error.to_string()))?;
+            let bundle = packer
+                .pack(&identity(&context), &artifacts)
+                .map_err(|error| Failure::Bundle(error.to_string()))?;
             Ok((name.to_owned(), write(bundle).map_err(Failure::Write)?))
         })
         .collect();
@@ -257,8 +308,12 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
             .machines
             .iter()
             .map(|machine| {
-                let addresses = machine.addresses.iter().map(|address| address.address.to_string()).collect();
-                (machine.name.clone(), MachineFacts { addresses, kind: machine.kind.name().to_owned() })
+                let addresses =
+                    machine.addresses.iter().map(|address| address.address.to_string()).collect();
+                (
+                    machine.name.clone(),
+                    MachineFacts { addresses, kind: machine.kind.name().to_owned() },
+                )
             })
             .collect(),
         flows: plan
@@ -284,7 +339,10 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
                 via: model[route.via].name.clone(),
             })
             .collect(),
-        scrapes: plan.targets().map(|(job, target)| release::Scrape { job: job.to_owned(), target }).collect(),
+        scrapes: plan
+            .targets()
+            .map(|(job, target)| release::Scrape { job: job.to_owned(), target })
+            .collect(),
         accepted,
     }
 }

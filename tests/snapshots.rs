@@ -1,9 +1,12 @@
 //! Snapshots live in `snapshots/`, where reviewers look, not beside the tests.
 
-/// Compares `content` with `snapshots/<folder>/<name>.snap`; `cargo insta review` or `INSTA_UPDATE=always` takes it over.
+/// Compares `content` with `snapshots/<folder>/<name>.snap`; `cargo insta review` or
+/// `INSTA_UPDATE=always` takes it over.
 pub fn assert_snapshot(folder: &str, name: &str, content: &str) {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(folder));
+    settings.set_snapshot_path(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(folder),
+    );
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, content));

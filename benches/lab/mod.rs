@@ -1,6 +1,8 @@
-//! Generates labs of any size: hosts with fifty guests each, six services on every guest, flows between them.
+//! Generates labs of any size: hosts with fifty guests each, six services on every guest, flows
+//! between them.
 //!
-//! The modules are the generator's own, so that figures stay comparable when the standard library changes.
+//! The modules are the generator's own, so that figures stay comparable when the standard library
+//! changes.
 
 use std::fmt::Write as _;
 
@@ -10,7 +12,10 @@ const GUESTS: usize = 50;
 
 /// Returns the files of a lab with so many guests.
 pub fn files(machines: usize) -> Vec<(String, String)> {
-    let mut files = vec![("lab.kdl".to_owned(), head(machines)), ("modules/bench.kdl".to_owned(), MODULES.to_owned())];
+    let mut files = vec![
+        ("lab.kdl".to_owned(), head(machines)),
+        ("modules/bench.kdl".to_owned(), MODULES.to_owned()),
+    ];
     files.push(("modules/page.yaml.j2".to_owned(), TEMPLATE.to_owned()));
     for host in 0..machines.div_ceil(GUESTS) {
         let guests = (host * GUESTS)..((host + 1) * GUESTS).min(machines);
@@ -72,7 +77,8 @@ fn write_guest(text: &mut String, guest: usize, host: usize, machines: usize) {
     );
 }
 
-const TEMPLATE: &str = "title: {{ opt.title }}\nworkers: {{ opt.workers }}\naddress: {{ machine.address }}\n";
+const TEMPLATE: &str =
+    "title: {{ opt.title }}\nworkers: {{ opt.workers }}\naddress: {{ machine.address }}\n";
 
 const MODULES: &str = r#"edition 1
 module bench-web version="1" {

@@ -1,6 +1,8 @@
-//! What every benchmark prints: machines a second, megabytes a second, how far it packs, processor time, the most memory so far.
+//! What every benchmark prints: machines a second, megabytes a second, how far it packs, processor
+//! time, the most memory so far.
 //!
-//! The processor's time for one machine is the figure to compare where other programs run beside the benchmark.
+//! The processor's time for one machine is the figure to compare where other programs run beside
+//! the benchmark.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,7 +18,10 @@ pub struct Volume {
 
 /// Prints the heads of the columns.
 pub fn head() {
-    println!("{:<34}{:>11}{:>9}{:>8}{:>9}{:>12}{:>9}", "", "machines/s", "MB/s", "ratio", "ms", "cpu us/mach", "peak MB");
+    println!(
+        "{:<34}{:>11}{:>9}{:>8}{:>9}{:>12}{:>9}",
+        "", "machines/s", "MB/s", "ratio", "ms", "cpu us/mach", "peak MB"
+    );
 }
 
 /// Runs `work` for so many machines, prints a line about it and returns the seconds it took.
@@ -28,10 +33,15 @@ pub fn run(name: &str, machines: usize, work: impl FnOnce() -> Volume) -> f64 {
     let (rate, speed) = (machines as f64 / seconds, volume.read as f64 / 1e6 / seconds);
     let ratio = volume.read as f64 / volume.written.max(1) as f64;
     // The kernel counts in hundredths of a second.
-    let busy = processor_ticks().zip(busy).map(|(after, before)| (after - before) as f64 * 1e4 / machines as f64);
+    let busy = processor_ticks()
+        .zip(busy)
+        .map(|(after, before)| (after - before) as f64 * 1e4 / machines as f64);
     let busy = busy.map_or_else(|| "?".to_owned(), |busy| format!("{busy:.0}"));
     let peak = peak().map_or_else(|| "?".to_owned(), |peak| format!("{:.0}", peak as f64 / 1e6));
-    println!("{name:<34}{rate:>11.0}{speed:>9.0}{ratio:>8.2}{:>9.1}{busy:>12}{peak:>9}", seconds * 1e3);
+    println!(
+        "{name:<34}{rate:>11.0}{speed:>9.0}{ratio:>8.2}{:>9.1}{busy:>12}{peak:>9}",
+        seconds * 1e3
+    );
     seconds
 }
 
@@ -53,7 +63,8 @@ pub fn process(name: &str, machines: usize, read: u64, command: impl Fn() -> Com
     let runs = if machines > 100 { 3 } else { 11 };
     for _ in 0..runs {
         let start = Instant::now();
-        let mut child = command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child =
+            command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let status = format!("/proc/{}/status", child.id());
         while child.try_wait().expect("it runs").is_none() {
             most = most.max(peak_of(&status).unwrap_or(0));
@@ -64,7 +75,13 @@ pub fn process(name: &str, machines: usize, read: u64, command: impl Fn() -> Com
     times.sort_by(f64::total_cmp);
     let seconds = times[times.len() / 2];
     let (rate, speed) = (machines as f64 / seconds, read as f64 / 1e6 / seconds);
-    println!("{name:<34}{rate:>11.0}{speed:>9.0}{:>8}{:>9.1}{:>12}{:>9.0}", "", seconds * 1e3, "", most as f64 / 1e6);
+    println!(
+        "{name:<34}{rate:>11.0}{speed:>9.0}{:>8}{:>9.1}{:>12}{:>9.0}",
+        "",
+        seconds * 1e3,
+        "",
+        most as f64 / 1e6
+    );
 }
 
 /// Returns the most memory that the process has had, where the system tells.
@@ -81,7 +98,8 @@ fn peak_of(status: &str) -> Option<u64> {
 /// Returns the processor time that all threads have used, where the system tells.
 fn processor_ticks() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is a name in brackets that may hold blanks; user and system time are fields 14 and 15.
+    // The second field is a name in brackets that may hold blanks; user and system time are fields
+    // 14 and 15.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }

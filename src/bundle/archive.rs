@@ -1,9 +1,11 @@
 //! The archive: ustar inside gzip, the same bytes wherever and however often it is written.
 //!
-//! A file below `payload/` of [`SEGMENT`] bytes or more is deflated by itself between two full flushes, and where it has lines that
-//! long, each such line is: something packed inside a file of a machine's own. Such a segment begins and ends at a byte boundary and
-//! looks back at nothing outside itself, so it can be kept and put into the next machine's archive as it is, and the whole stays one
-//! plain gzip member. The content alone decides what is a segment, so keeping segments changes no byte of any archive.
+//! A file below `payload/` of [`SEGMENT`] bytes or more is deflated by itself between two full
+//! flushes, and where it has lines that long, each such line is: something packed inside a file of
+//! a machine's own. Such a segment begins and ends at a byte boundary and looks back at nothing
+//! outside itself, so it can be kept and put into the next machine's archive as it is, and the
+//! whole stays one plain gzip member. The content alone decides what is a segment, so keeping
+//! segments changes no byte of any archive.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,7 +19,8 @@ use super::{ids, mode_of, names};
 /// The length from which a file is deflated by itself.
 const SEGMENT: usize = 8 * 1024;
 
-/// The most versions of one file name that are kept: what machines share has few, and what has many is shared by none.
+/// The most versions of one file name that are kept: what machines share has few, and what has many
+/// is shared by none.
 const KEPT_VERSIONS: usize = 4;
 
 /// The most bytes of files that are kept in all; what machines share fits many times over.
@@ -96,7 +99,9 @@ impl Archiver {
         let mut length = 0_usize;
         let mut plain = Vec::new();
         for entry in entries {
-            plain.extend_from_slice(header(&format!("{root}/{}", entry.path), entry.bytes.len() as u64)?.as_bytes());
+            plain.extend_from_slice(
+                header(&format!("{root}/{}", entry.path), entry.bytes.len() as u64)?.as_bytes(),
+            );
             let mut done = 0;
             for (start, segment) in entry.segments {
                 plain.extend_from_slice(&entry.bytes[done..*start]);
@@ -122,10 +127,14 @@ impl Archiver {
         Ok(archive)
     }
 
-    /// Finds the big parts of the file at `path`, with where each begins; deflates those that were not seen before.
+    /// Finds the big parts of the file at `path`, with where each begins; deflates those that were
+    /// not seen before.
     pub fn segments(&self, path: &str, bytes: &[u8]) -> Result<Vec<(usize, Arc<Segment>)>, String> {
         let name = path.rsplit('/').next().unwrap_or(path);
-        big_parts(bytes).into_iter().map(|part| Ok((part.start, self.segment(name, &bytes[part])?))).collect()
+        big_parts(bytes)
+            .into_iter()
+            .map(|part| Ok((part.start, self.segment(name, &bytes[part])?)))
+            .collect()
     }
 
     fn segment(&self, name: &str, bytes: &[u8]) -> Result<Arc<Segment>, String> {
@@ -139,7 +148,12 @@ impl Archiver {
         let mut deflated = Vec::new();
         deflate(&mut compress, bytes, FlushCompress::Full, &mut deflated)?;
         self.give_back(compress);
-        let segment = Arc::new(Segment { bytes: bytes.to_vec(), sha256: ids::sha256_hex(bytes), deflated, crc });
+        let segment = Arc::new(Segment {
+            bytes: bytes.to_vec(),
+            sha256: ids::sha256_hex(bytes),
+            deflated,
+            crc,
+        });
         self.kept().keep(name, &segment);
         Ok(segment)
     }
@@ -160,7 +174,8 @@ impl Archiver {
     }
 }
 
-/// Returns the parts of a file that are deflated by themselves: its very long lines, else all of it when it is big.
+/// Returns the parts of a file that are deflated by themselves: its very long lines, else all of it
+/// when it is big.
 fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
     if bytes.len() < SEGMENT {
         return Vec::new();
@@ -188,7 +203,10 @@ fn padding(length: usize) -> usize {
 pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
     let mut header = Header::new_ustar();
     let ustar = header.as_ustar_mut().ok_or("the header is no ustar header")?;
-    let name = ustar.name.get_mut(..path.len()).ok_or_else(|| format!("`{path}` has more than {} bytes", names::LONGEST))?;
+    let name = ustar
+        .name
+        .get_mut(..path.len())
+        .ok_or_else(|| format!("`{path}` has more than {} bytes", names::LONGEST))?;
     name.copy_from_slice(path.as_bytes());
     header.set_entry_type(EntryType::Regular);
     header.set_mode(path.split_once('/').map_or(0, |(_, below)| mode_of(below)));
@@ -201,7 +219,12 @@ pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
 }
 
 /// Deflates all of `input` and what `flush` asks for onto the end of `output`.
-fn deflate(compress: &mut Compress, input: &[u8], flush: FlushCompress, output: &mut Vec<u8>) -> Result<(), String> {
+fn deflate(
+    compress: &mut Compress,
+    input: &[u8],
+    flush: FlushCompress,
+    output: &mut Vec<u8>,
+) -> Result<(), String> {
     let mut rest = input;
     loop {
         // Enough for what can't be compressed at all; with room left over, everything came out.

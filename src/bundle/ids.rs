@@ -16,9 +16,11 @@ pub fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-/// Returns the id of a release's content: the SHA-256 of one line `<machine> <content id>` for each machine, sorted by name.
+/// Returns the id of a release's content: the SHA-256 of one line `<machine> <content id>` for each
+/// machine, sorted by name.
 pub fn release_content_id<'m>(machines: impl IntoIterator<Item = (&'m str, &'m str)>) -> String {
-    let mut lines: Vec<String> = machines.into_iter().map(|(name, content)| format!("{name} {content}\n")).collect();
+    let mut lines: Vec<String> =
+        machines.into_iter().map(|(name, content)| format!("{name} {content}\n")).collect();
     lines.sort_unstable();
     sha256_hex(lines.concat().as_bytes())
 }
@@ -33,22 +35,28 @@ pub struct Input {
     pub sha256: String,
 }
 
-/// Lists the files of the lab's folder that `sources` holds, sorted by path; the standard library is the compiler's.
+/// Lists the files of the lab's folder that `sources` holds, sorted by path; the standard library
+/// is the compiler's.
 pub fn inputs(sources: &Sources) -> Vec<Input> {
     hashed(sources, |layer| layer != Layer::Builtin)
 }
 
-/// Returns the id of everything that decides a release: the format, the compiler, its standard library, the files read, the lock.
+/// Returns the id of everything that decides a release: the format, the compiler, its standard
+/// library, the files read, the lock.
 ///
-/// Every part is a line that begins with its own word, so that no two different sets of parts read the same.
+/// Every part is a line that begins with its own word, so that no two different sets of parts read
+/// the same.
 pub fn input_id(release_format: &str, compiler: &str, sources: &Sources) -> String {
     let mut text = format!("labwright.input/1\nformat {release_format}\ncompiler {compiler}\n");
-    for (word, files) in [("library", hashed(sources, |layer| layer == Layer::Builtin)), ("input", inputs(sources))] {
+    for (word, files) in
+        [("library", hashed(sources, |layer| layer == Layer::Builtin)), ("input", inputs(sources))]
+    {
         for Input { path, sha256 } in files {
             let _ = writeln!(text, "{word} {sha256} {path}");
         }
     }
-    let lock = sources.find(Layer::Lab, LOCK_FILE).map(|id| sha256_hex(sources.file(id).text.as_bytes()));
+    let lock =
+        sources.find(Layer::Lab, LOCK_FILE).map(|id| sha256_hex(sources.file(id).text.as_bytes()));
     let _ = writeln!(text, "lock {}", lock.as_deref().unwrap_or("none"));
     sha256_hex(text.as_bytes())
 }
@@ -57,7 +65,10 @@ fn hashed(sources: &Sources, wanted: impl Fn(Layer) -> bool) -> Vec<Input> {
     let mut list: Vec<Input> = sources
         .files()
         .filter(|(_, file)| wanted(file.layer))
-        .map(|(_, file)| Input { path: file.path.clone(), sha256: sha256_hex(file.text.as_bytes()) })
+        .map(|(_, file)| Input {
+            path: file.path.clone(),
+            sha256: sha256_hex(file.text.as_bytes()),
+        })
         .collect();
     list.sort_unstable();
     list
@@ -65,16 +76,21 @@ fn hashed(sources: &Sources, wanted: impl Fn(Layer) -> bool) -> Vec<Input> {
 
 /// Returns the number by which a machine tells an older release from a newer one.
 ///
-/// Only the first three numbers of the version count, six digits each, so that the whole stays below 2^63, the most that sh
-/// compares: `2025.11.3` is 2025000011000003.
+/// Only the first three numbers of the version count, six digits each, so that the whole stays
+/// below 2^63, the most that sh compares: `2025.11.3` is 2025000011000003.
 pub fn sequence(version: &str) -> Result<u64, String> {
     const PART: u64 = 1_000_000;
-    let mut numbers = version.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let mut numbers = version
+        .split(|character: char| !character.is_ascii_digit())
+        .filter(|digits| !digits.is_empty());
     let mut sequence = 0;
     for _ in 0..3 {
         let digits = numbers.next().unwrap_or("0");
         let number = digits.parse::<u64>().ok().filter(|number| *number < PART);
-        sequence = sequence * PART + number.ok_or_else(|| format!("the version `{version}` holds a number of more than six digits"))?;
+        sequence = sequence * PART
+            + number.ok_or_else(|| {
+                format!("the version `{version}` holds a number of more than six digits")
+            })?;
     }
     Ok(sequence)
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Payload;
 use crate::artifact::Artifacts;
 
-// Fields stand in the order of their names in JSON, which is the order they are written in; lists are sorted by what names their
-// elements first.
+// Fields stand in the order of their names in JSON, which is the order they are written in; lists
+// are sorted by what names their elements first.
 
 /// Orders the elements of a list by their fields, in the order given.
 macro_rules! order {
@@ -137,15 +137,24 @@ pub(super) fn new(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts) 
         owner: install.owner.clone(),
         src: install.source.clone(),
     });
-    let one_way =
-        artifacts.one_way.iter().map(|fact| OneWayEntry { key: fact.key.clone(), value: fact.value.clone(), what: fact.what.clone() });
+    let one_way = artifacts.one_way.iter().map(|fact| OneWayEntry {
+        key: fact.key.clone(),
+        value: fact.value.clone(),
+        what: fact.what.clone(),
+    });
     let secrets = artifacts.secrets.iter().map(|secret| SecretEntry {
         mode: secret.mode.clone(),
         name: secret.name.clone(),
         owner: secret.owner.clone(),
         path: secret.path.clone(),
     });
-    Manifest { files, images: sorted(images), installs: sorted(installs), one_way: sorted(one_way), secrets: sorted(secrets) }
+    Manifest {
+        files,
+        images: sorted(images),
+        installs: sorted(installs),
+        one_way: sorted(one_way),
+        secrets: sorted(secrets),
+    }
 }
 
 fn file_entry(path: &str, file: &Payload<'_>) -> FileEntry {

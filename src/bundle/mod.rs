@@ -1,6 +1,8 @@
-//! From the emitted files of one machine to its archive, and from all archives to the release's index.
+//! From the emitted files of one machine to its archive, and from all archives to the release's
+//! index.
 //!
-//! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what stands in its files.
+//! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what stands in its
+//! files.
 
 mod archive;
 pub mod ids;
@@ -89,7 +91,8 @@ impl std::error::Error for BundleError {}
 pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleError> {
     let root = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&"0".repeat(64)));
     let paths = artifacts.files.keys().map(String::as_str);
-    names::check_paths(&root, paths).map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
+    names::check_paths(&root, paths)
+        .map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
 }
 
 /// Returns the mode of a file of a bundle; the path alone decides.
@@ -100,7 +103,8 @@ pub fn mode_of(path: &str) -> u32 {
 
 /// Packs bundles; one for all machines of a build, shared by its threads.
 ///
-/// Holds compressors for reuse and what big files deflate to. Both only save time: a bundle is the same bytes without them.
+/// Holds compressors for reuse and what big files deflate to. Both only save time: a bundle is the
+/// same bytes without them.
 #[derive(Debug, Default)]
 pub struct Packer {
     archiver: Archiver,
@@ -123,7 +127,8 @@ impl Packer {
 
     /// Packs one machine's files.
     pub fn pack(&self, identity: &Identity, artifacts: &Artifacts) -> Result<Bundle, BundleError> {
-        self.pack_payload(identity, artifacts).map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
+        self.pack_payload(identity, artifacts)
+            .map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
     }
 
     fn pack_payload(&self, identity: &Identity, artifacts: &Artifacts) -> Result<Bundle, String> {
@@ -157,22 +162,40 @@ impl Packer {
         let archive = self.archiver.write(&name, &entries)?;
         let archive_sha256 = ids::sha256_hex(&archive);
         let Manifest { files, images, secrets, one_way, .. } = manifest;
-        Ok(Bundle { name, content_id, archive, archive_sha256, files: files.len(), images, secrets, one_way })
+        Ok(Bundle {
+            name,
+            content_id,
+            archive,
+            archive_sha256,
+            files: files.len(),
+            images,
+            secrets,
+            one_way,
+        })
     }
 
-    fn payload<'a>(&self, artifacts: &'a Artifacts) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {
+    fn payload<'a>(
+        &self,
+        artifacts: &'a Artifacts,
+    ) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {
         let mut payload = BTreeMap::new();
         let mut add = |path, kind, origin, bytes: Cow<'a, [u8]>| {
             let segments = self.archiver.segments(path, &bytes)?;
             let whole = segments.first().filter(|(_, segment)| segment.is_whole(&bytes));
-            let sha256 = whole.map_or_else(|| ids::sha256_hex(&bytes), |(_, segment)| segment.sha256.clone());
+            let sha256 = whole
+                .map_or_else(|| ids::sha256_hex(&bytes), |(_, segment)| segment.sha256.clone());
             match payload.insert(path, Payload { kind, origin, bytes, sha256, segments }) {
                 Some(_) => Err(format!("an emitter wrote `{path}`, which is made from its lists")),
                 None => Ok(()),
             }
         };
         for (path, artifact) in &artifacts.files {
-            add(path.as_str(), artifact.kind, Cow::Borrowed(&artifact.origin), Cow::Borrowed(&artifact.bytes))?;
+            add(
+                path.as_str(),
+                artifact.kind,
+                Cow::Borrowed(&artifact.origin),
+                Cow::Borrowed(&artifact.bytes),
+            )?;
         }
         for (path, text) in tables::write(artifacts)? {
             let origin = Cow::Owned(vec!["fixed by the bundle".to_owned()]);

@@ -1,4 +1,5 @@
-//! What a file of a bundle may be called, so that every tar, file system and shell reads it the same.
+//! What a file of a bundle may be called, so that every tar, file system and shell reads it the
+//! same.
 
 /// The longest path that the name field of a ustar header holds, root folder included.
 pub const LONGEST: usize = 100;
@@ -11,16 +12,20 @@ pub fn check_word(what: &str, word: &str) -> Result<(), String> {
     check_part(word).map_err(|problem| format!("the {what} `{}`: {problem}", word.escape_debug()))
 }
 
-/// Checks the paths below `payload/` of the bundle whose root folder is `root`; they come sorted by byte.
+/// Checks the paths below `payload/` of the bundle whose root folder is `root`; they come sorted by
+/// byte.
 pub fn check_paths<'p>(root: &str, paths: impl Iterator<Item = &'p str>) -> Result<(), String> {
     let mut sorted: Vec<&str> = paths.collect();
     for path in &sorted {
         for part in path.split('/') {
-            check_part(part).map_err(|problem| format!("the path `{}`: {problem}", path.escape_debug()))?;
+            check_part(part)
+                .map_err(|problem| format!("the path `{}`: {problem}", path.escape_debug()))?;
         }
         let length = root.len() + "/payload/".len() + path.len();
         if length > LONGEST {
-            return Err(format!("`{root}/payload/{path}` has {length} bytes, the most is {LONGEST}"));
+            return Err(format!(
+                "`{root}/payload/{path}` has {length} bytes, the most is {LONGEST}"
+            ));
         }
     }
     sorted.sort_unstable_by(|a, b| folded(a).cmp(folded(b)));
@@ -33,15 +38,20 @@ pub fn check_part(part: &str) -> Result<(), String> {
     match part {
         "" => Err("an empty name".to_owned()),
         "." | ".." => Err(format!("`{part}` is no name")),
-        _ if part.starts_with('-') => Err("a name that begins with `-` reads as an option".to_owned()),
+        _ if part.starts_with('-') => {
+            Err("a name that begins with `-` reads as an option".to_owned())
+        }
         _ => match part.chars().find(|&character| !u8::try_from(character).is_ok_and(allowed)) {
-            Some(character) => Err(format!("`{}` is none of A-Z a-z 0-9 . _ -", character.escape_debug())),
+            Some(character) => {
+                Err(format!("`{}` is none of A-Z a-z 0-9 . _ -", character.escape_debug()))
+            }
             None => Ok(()),
         },
     }
 }
 
-/// Orders paths part by part without regard to case, so that paths that meet on some file system are neighbours.
+/// Orders paths part by part without regard to case, so that paths that meet on some file system
+/// are neighbours.
 fn folded(path: &str) -> impl Iterator<Item = u8> + '_ {
     path.bytes().map(|byte| if byte == b'/' { 0 } else { byte.to_ascii_lowercase() })
 }
@@ -52,9 +62,13 @@ fn check_neighbours(first: &str, second: &str) -> Result<(), String> {
         match (left.next(), right.next()) {
             (Some(a), Some(b)) if a == b => {}
             (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {
-                return Err(format!("`{first}` and `{second}` differ only by case in `{a}` and `{b}`"));
+                return Err(format!(
+                    "`{first}` and `{second}` differ only by case in `{a}` and `{b}`"
+                ));
             }
-            (None, Some(_)) => return Err(format!("`{first}` is a file and the folder of `{second}`")),
+            (None, Some(_)) => {
+                return Err(format!("`{first}` is a file and the folder of `{second}`"));
+            }
             _ => return Ok(()),
         }
     }

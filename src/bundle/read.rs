@@ -1,7 +1,7 @@
 //! Reads an archive that somebody else may have made.
 //!
-//! Nothing is unpacked. What is accepted is what [`super::Packer`] writes, block for block; all else is refused by the name of
-//! what is wrong with it.
+//! Nothing is unpacked. What is accepted is what [`super::Packer`] writes, block for block; all
+//! else is refused by the name of what is wrong with it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -26,7 +26,9 @@ pub struct ArchiveContents {
 
 /// Reads the archive called `file_name`.
 pub fn read_archive(file_name: &str, archive: &[u8]) -> Result<ArchiveContents, String> {
-    let root = file_name.strip_suffix(ARCHIVE_SUFFIX).ok_or_else(|| format!("its name does not end in `{ARCHIVE_SUFFIX}`"))?;
+    let root = file_name
+        .strip_suffix(ARCHIVE_SUFFIX)
+        .ok_or_else(|| format!("its name does not end in `{ARCHIVE_SUFFIX}`"))?;
     names::check_part(root)?;
     let plain = inflate(archive)?;
     let mut files = BTreeMap::new();
@@ -35,15 +37,20 @@ pub fn read_archive(file_name: &str, archive: &[u8]) -> Result<ArchiveContents, 
         let (block, rest) = blocks.split_at_checked(BLOCK).ok_or("it is cut off")?;
         if block.iter().all(|byte| *byte == 0) {
             return match rest.split_at_checked(BLOCK) {
-                Some((end, [])) if end.iter().all(|byte| *byte == 0) => Ok(ArchiveContents { root: root.to_owned(), files }),
+                Some((end, [])) if end.iter().all(|byte| *byte == 0) => {
+                    Ok(ArchiveContents { root: root.to_owned(), files })
+                }
                 None => Err("it is cut off".to_owned()),
                 Some(_) => Err("something follows its end".to_owned()),
             };
         }
         let (path, size) = read_header(root, Header::from_byte_slice(block))?;
-        let (bytes, rest) = rest.split_at_checked(size).ok_or_else(|| format!("it is cut off in `{path}`"))?;
+        let (bytes, rest) =
+            rest.split_at_checked(size).ok_or_else(|| format!("it is cut off in `{path}`"))?;
         let padding = size.next_multiple_of(BLOCK) - size;
-        let (padding, rest) = rest.split_at_checked(padding).ok_or_else(|| format!("it is cut off after `{path}`"))?;
+        let (padding, rest) = rest
+            .split_at_checked(padding)
+            .ok_or_else(|| format!("it is cut off after `{path}`"))?;
         if padding.iter().any(|byte| *byte != 0) {
             return Err(format!("something is hidden after `{path}`"));
         }
@@ -64,14 +71,20 @@ fn inflate(archive: &[u8]) -> Result<Vec<u8>, String> {
     }
     let mut decoder = GzDecoder::new(archive);
     let mut plain = Vec::new();
-    decoder.by_ref().take(LARGEST + 1).read_to_end(&mut plain).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is cut off".to_owned(),
-        _ => format!("it can't be inflated: {error}"),
+    decoder.by_ref().take(LARGEST + 1).read_to_end(&mut plain).map_err(|error| {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => "it is cut off".to_owned(),
+            _ => format!("it can't be inflated: {error}"),
+        }
     })?;
     if plain.len() as u64 > LARGEST {
         return Err(format!("it holds more than {LARGEST} bytes"));
     }
-    if decoder.into_inner().is_empty() { Ok(plain) } else { Err("something follows its end".to_owned()) }
+    if decoder.into_inner().is_empty() {
+        Ok(plain)
+    } else {
+        Err("something follows its end".to_owned())
+    }
 }
 
 /// Returns the path below the root folder and the size that a header tells.
@@ -82,9 +95,15 @@ fn read_header(root: &str, header: &Header) -> Result<(String, usize), String> {
         EntryType::Regular => {}
         EntryType::Symlink | EntryType::Link => return Err(format!("`{shown}` is a link")),
         EntryType::Directory => return Err(format!("`{shown}` is a folder's own entry")),
-        EntryType::Char | EntryType::Block | EntryType::Fifo => return Err(format!("`{shown}` is a device or a pipe")),
-        EntryType::GNULongName | EntryType::GNULongLink => return Err(format!("`{shown}` carries a long name")),
-        EntryType::XHeader | EntryType::XGlobalHeader => return Err(format!("`{shown}` is a PAX header")),
+        EntryType::Char | EntryType::Block | EntryType::Fifo => {
+            return Err(format!("`{shown}` is a device or a pipe"));
+        }
+        EntryType::GNULongName | EntryType::GNULongLink => {
+            return Err(format!("`{shown}` carries a long name"));
+        }
+        EntryType::XHeader | EntryType::XGlobalHeader => {
+            return Err(format!("`{shown}` is a PAX header"));
+        }
         _ => return Err(format!("`{shown}` is no regular file")),
     }
     let full = std::str::from_utf8(&full).map_err(|_| format!("`{shown}` is no ASCII name"))?;

@@ -54,8 +54,8 @@ pub struct MachineFacts {
     pub kind: String,
 }
 
-// In what follows, fields stand in the order of their names in JSON, which is the order they are written in; lists are sorted by what
-// names their elements first.
+// In what follows, fields stand in the order of their names in JSON, which is the order they are
+// written in; lists are sorted by what names their elements first.
 
 order!(Accepted: code, on, reason);
 order!(Flow: from, to, port, proto, reason, source);
@@ -218,19 +218,46 @@ pub struct Packed {
 impl From<Bundle> for Packed {
     fn from(bundle: Bundle) -> Self {
         let archive = bundle.file_name();
-        let Bundle { content_id, archive: bytes, archive_sha256: sha256, files, images, secrets, one_way, .. } = bundle;
-        Self { archive, content_id, sha256, size: bytes.len() as u64, files, images, secrets, one_way }
+        let Bundle {
+            content_id,
+            archive: bytes,
+            archive_sha256: sha256,
+            files,
+            images,
+            secrets,
+            one_way,
+            ..
+        } = bundle;
+        Self {
+            archive,
+            content_id,
+            sha256,
+            size: bytes.len() as u64,
+            files,
+            images,
+            secrets,
+            one_way,
+        }
     }
 }
 
 impl ReleaseIndex {
     /// Joins what the plan knows with the bundles, by machine; both name the same machines.
-    pub fn new(facts: ReleaseFacts, mut bundles: BTreeMap<String, Packed>) -> Result<Self, BundleError> {
+    pub fn new(
+        facts: ReleaseFacts,
+        mut bundles: BTreeMap<String, Packed>,
+    ) -> Result<Self, BundleError> {
         let lab = facts.lab;
-        let error = |machine: &str, problem: &str| BundleError { whose: machine.to_owned(), problem: problem.to_owned() };
-        let (mut machines, mut all_images, mut all_secrets) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let error = |machine: &str, problem: &str| BundleError {
+            whose: machine.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let (mut machines, mut all_images, mut all_secrets) =
+            (BTreeMap::new(), Vec::new(), Vec::new());
         for (name, MachineFacts { addresses, kind }) in facts.machines {
-            let Some(Packed { archive, content_id, sha256, images, secrets, .. }) = bundles.remove(&name) else {
+            let Some(Packed { archive, content_id, sha256, images, secrets, .. }) =
+                bundles.remove(&name)
+            else {
                 return Err(error(&name, "it was not built"));
             };
             all_images.extend(images);
@@ -240,7 +267,9 @@ impl ReleaseIndex {
         if let Some(name) = bundles.keys().next() {
             return Err(error(name, "the lab has no such machine"));
         }
-        let content_id = ids::release_content_id(machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())));
+        let content_id = ids::release_content_id(
+            machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())),
+        );
         let index = Self {
             accepted: facts.accepted,
             compiler: facts.compiler,
@@ -264,7 +293,8 @@ impl ReleaseIndex {
     /// Sorts the lists and drops what is in one twice, as the index is written.
     #[must_use]
     pub fn in_order(self) -> Self {
-        let routes = self.routes.into_iter().map(|route| Route { from: sorted(route.from), ..route });
+        let routes =
+            self.routes.into_iter().map(|route| Route { from: sorted(route.from), ..route });
         Self {
             accepted: sorted(self.accepted),
             flows: sorted(self.flows),

@@ -1,6 +1,7 @@
 //! Says whether somebody who is trusted signed a bundle.
 //!
-//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`; it stands beside the archive, as `labctl` wants it too.
+//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`; it stands beside the
+//! archive, as `labctl` wants it too.
 
 use ssh_key::authorized_keys::ConfigOptsIter;
 use ssh_key::{PublicKey, SshSig};
@@ -18,8 +19,8 @@ pub struct AllowedSigners(Vec<PublicKey>);
 impl AllowedSigners {
     /// Reads a file of allowed signers, as ssh-keygen(1) describes it.
     ///
-    /// Keys for other namespaces are left out. Authorities and times of validity are refused, since certificates are not read here and
-    /// there is no clock.
+    /// Keys for other namespaces are left out. Authorities and times of validity are refused, since
+    /// certificates are not read here and there is no clock.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -27,21 +28,39 @@ impl AllowedSigners {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            keys.extend(key_for_us(line).map_err(|problem| format!("line {}: {problem}", index + 1))?);
+            keys.extend(
+                key_for_us(line).map_err(|problem| format!("line {}: {problem}", index + 1))?,
+            );
         }
-        if keys.is_empty() { Err(format!("it names no key that may sign for the namespace {NAMESPACE}")) } else { Ok(Self(keys)) }
+        if keys.is_empty() {
+            Err(format!("it names no key that may sign for the namespace {NAMESPACE}"))
+        } else {
+            Ok(Self(keys))
+        }
     }
 
-    /// Says why `signature` does not show that one of the keys signed `bundle`, the bytes of a `BUNDLE`.
+    /// Says why `signature` does not show that one of the keys signed `bundle`, the bytes of a
+    /// `BUNDLE`.
     pub fn check(&self, signature: &[u8], bundle: &[u8]) -> Result<(), String> {
-        let signature = SshSig::from_pem(signature).map_err(|_| "is no signature by ssh-keygen".to_owned())?;
+        let signature =
+            SshSig::from_pem(signature).map_err(|_| "is no signature by ssh-keygen".to_owned())?;
         let signs = |key: &PublicKey| key.key_data() == signature.public_key();
-        let key = self.0.iter().find(|key| signs(key)).ok_or("is by a key that is not among the allowed signers")?;
+        let key = self
+            .0
+            .iter()
+            .find(|key| signs(key))
+            .ok_or("is by a key that is not among the allowed signers")?;
         key.verify(NAMESPACE, bundle, &signature).map_err(|error| match error {
             ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-                format!("is by a key of the type {}, which can't be checked here; an ed25519 key can", key.algorithm())
+                format!(
+                    "is by a key of the type {}, which can't be checked here; an ed25519 key can",
+                    key.algorithm()
+                )
             }
-            ssh_key::Error::Namespace => format!("is for the namespace `{}`, not for {NAMESPACE}", signature.namespace().escape_debug()),
+            ssh_key::Error::Namespace => format!(
+                "is for the namespace `{}`, not for {NAMESPACE}",
+                signature.namespace().escape_debug()
+            ),
             _ => "does not sign this bundle".to_owned(),
         })
     }
@@ -65,9 +84,15 @@ fn key_for_us(line: &str) -> Result<Option<PublicKey>, String> {
     let mut ours = true;
     for option in options {
         let Some(namespaces) = option.strip_prefix("namespaces=") else {
-            return Err(format!("the option `{}` is not read here", option.split('=').next().unwrap_or(option)));
+            return Err(format!(
+                "the option `{}` is not read here",
+                option.split('=').next().unwrap_or(option)
+            ));
         };
-        ours = namespaces.trim_matches('"').split(',').any(|namespace| namespace == NAMESPACE || namespace == "*");
+        ours = namespaces
+            .trim_matches('"')
+            .split(',')
+            .any(|namespace| namespace == NAMESPACE || namespace == "*");
     }
     Ok(ours.then_some(key))
 }

@@ -1,4 +1,5 @@
-//! The tables of a bundle that sh reads: tab between the columns, no header, sorted; empty where there is nothing to say.
+//! The tables of a bundle that sh reads: tab between the columns, no header, sorted; empty where
+//! there is nothing to say.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +16,36 @@ pub fn write(artifacts: &Artifacts) -> Result<[(&'static str, String); 3], Strin
     check_secrets(artifacts)?;
     check_one_way(artifacts)?;
     Ok([
-        (INSTALL, table(artifacts.installs.iter().map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]))?),
+        (
+            INSTALL,
+            table(
+                artifacts
+                    .installs
+                    .iter()
+                    .map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]),
+            )?,
+        ),
         (SECRETS, table(artifacts.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
         (ONE_WAY, table(artifacts.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
     ])
 }
 
-/// Writes the tables that a manifest stands for; a bundle whose own tables say something else deceives its reader.
+/// Writes the tables that a manifest stands for; a bundle whose own tables say something else
+/// deceives its reader.
 pub fn of_manifest(manifest: &Manifest) -> Result<[(&'static str, String); 3], String> {
     Ok([
-        (INSTALL, table(manifest.installs.iter().map(|i| [&i.src, &i.dst, &i.owner, &i.group, &i.mode]))?),
+        (
+            INSTALL,
+            table(manifest.installs.iter().map(|i| [&i.src, &i.dst, &i.owner, &i.group, &i.mode]))?,
+        ),
         (SECRETS, table(manifest.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
         (ONE_WAY, table(manifest.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
     ])
 }
 
-fn table<const COLUMNS: usize>(rows: impl Iterator<Item = [impl AsRef<str>; COLUMNS]>) -> Result<String, String> {
+fn table<const COLUMNS: usize>(
+    rows: impl Iterator<Item = [impl AsRef<str>; COLUMNS]>,
+) -> Result<String, String> {
     let mut lines = Vec::new();
     for row in rows {
         let mut line = String::new();
@@ -63,7 +78,10 @@ fn check_installs(artifacts: &Artifacts) -> Result<(), String> {
         check_mode(&install.mode)?;
         match seen.insert(&install.destination, install) {
             Some(other) if other != install => {
-                return Err(format!("`{}` and `{source}` both go to `{}`", other.source, install.destination));
+                return Err(format!(
+                    "`{}` and `{source}` both go to `{}`",
+                    other.source, install.destination
+                ));
             }
             _ => {}
         }
@@ -78,7 +96,10 @@ fn check_secrets(artifacts: &Artifacts) -> Result<(), String> {
         check_mode(&secret.mode)?;
         match seen.insert(&secret.path, secret) {
             Some(other) if other != secret => {
-                return Err(format!("the secret file `{}` is asked for twice, in two ways", secret.path));
+                return Err(format!(
+                    "the secret file `{}` is asked for twice, in two ways",
+                    secret.path
+                ));
             }
             _ => {}
         }
@@ -90,7 +111,9 @@ fn check_one_way(artifacts: &Artifacts) -> Result<(), String> {
     let mut seen = BTreeMap::new();
     for fact in &artifacts.one_way {
         match seen.insert(&fact.key, fact) {
-            Some(other) if other != fact => return Err(format!("the one-way fact `{}` has two values", fact.key)),
+            Some(other) if other != fact => {
+                return Err(format!("the one-way fact `{}` has two values", fact.key));
+            }
             _ => {}
         }
     }
@@ -98,11 +121,17 @@ fn check_one_way(artifacts: &Artifacts) -> Result<(), String> {
 }
 
 fn check_absolute(path: &str) -> Result<(), String> {
-    let clean = path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")));
+    let clean = path
+        .strip_prefix('/')
+        .is_some_and(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")));
     if clean { Ok(()) } else { Err(format!("`{}` is no absolute path", path.escape_debug())) }
 }
 
 fn check_mode(mode: &str) -> Result<(), String> {
     let octal = mode.len() == 4 && mode.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-    if octal { Ok(()) } else { Err(format!("the mode `{}` is not four octal digits", mode.escape_debug())) }
+    if octal {
+        Ok(())
+    } else {
+        Err(format!("the mode `{}` is not four octal digits", mode.escape_debug()))
+    }
 }

@@ -1,6 +1,7 @@
 //! Says whether a release is whole, closed and of one piece.
 //!
-//! Whoever calls brings the files; this reads them one after another and collects everything that does not hold.
+//! Whoever calls brings the files; this reads them one after another and collects everything that
+//! does not hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +36,8 @@ pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, 
         let bytes = files.get(path).ok_or_else(|| format!("`{path}` is missing"))?;
         std::str::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8 text"))
     };
-    let [lab, machine, version, sequence, content_id, manifest_sha256] = read_head(text("BUNDLE")?)?;
+    let [lab, machine, version, sequence, content_id, manifest_sha256] =
+        read_head(text("BUNDLE")?)?;
     if ids::sequence(version)?.to_string() != sequence {
         return Err(format!("the sequence {sequence} is not that of the version `{version}`"));
     }
@@ -44,22 +46,32 @@ pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, 
         return Err("`SHA256SUMS` has another hash than `BUNDLE` says".to_owned());
     }
     if root != format!("{lab}-{machine}-{}", ids::short(content_id)) {
-        return Err(format!("`{root}` is not the name of machine `{machine}` of lab `{lab}` with this content"));
+        return Err(format!(
+            "`{root}` is not the name of machine `{machine}` of lab `{lab}` with this content"
+        ));
     }
     let manifest_text = text("manifest.json")?;
     if ids::sha256_hex(manifest_text.as_bytes()) != manifest_sha256 {
         return Err("`manifest.json` has another hash than `BUNDLE` says".to_owned());
     }
-    let manifest: Manifest = serde_json::from_str(manifest_text).map_err(|error| format!("`manifest.json`: {error}"))?;
-    let payload: BTreeMap<&str, &Vec<u8>> =
-        files.iter().filter(|(path, _)| path.contains('/')).map(|(path, bytes)| (path.as_str(), bytes)).collect();
-    if let Some(extra) = files.keys().find(|path| !path.starts_with("payload/") && !ROOT_FILES.contains(&path.as_str())) {
+    let manifest: Manifest =
+        serde_json::from_str(manifest_text).map_err(|error| format!("`manifest.json`: {error}"))?;
+    let payload: BTreeMap<&str, &Vec<u8>> = files
+        .iter()
+        .filter(|(path, _)| path.contains('/'))
+        .map(|(path, bytes)| (path.as_str(), bytes))
+        .collect();
+    if let Some(extra) = files
+        .keys()
+        .find(|path| !path.starts_with("payload/") && !ROOT_FILES.contains(&path.as_str()))
+    {
         return Err(format!("`{extra}` is no file of a bundle"));
     }
     names::check_paths(&root, payload.keys().filter_map(|path| path.strip_prefix("payload/")))?;
     check_sums(&read_sums(sums_text)?, &payload)?;
     check_manifest(&manifest, &payload)?;
-    let [lab, machine, version, content_id] = [lab, machine, version, content_id].map(str::to_owned);
+    let [lab, machine, version, content_id] =
+        [lab, machine, version, content_id].map(str::to_owned);
     Ok(VerifiedBundle { lab, machine, version, content_id, manifest, files })
 }
 
@@ -70,14 +82,24 @@ fn read_head(text: &str) -> Result<[&str; 6], String> {
     // Not `lines`, which takes a carriage return away.
     let mut lines = text.split_terminator('\n');
     let mut value = |key: &str| {
-        let value = lines.next().and_then(|line| line.strip_prefix(key)).and_then(|rest| rest.strip_prefix(' '));
+        let value = lines
+            .next()
+            .and_then(|line| line.strip_prefix(key))
+            .and_then(|rest| rest.strip_prefix(' '));
         value.ok_or_else(|| format!("`BUNDLE` has no `{key}` in its place"))
     };
     let format = value("format")?;
     if format != FORMAT {
         return Err(format!("`{format}` is not the format {FORMAT}"));
     }
-    let head = [value("lab")?, value("machine")?, value("version")?, value("seq")?, value("content")?, value("manifest-sha256")?];
+    let head = [
+        value("lab")?,
+        value("machine")?,
+        value("version")?,
+        value("seq")?,
+        value("content")?,
+        value("manifest-sha256")?,
+    ];
     if lines.next().is_some() || !text.ends_with('\n') {
         return Err("`BUNDLE` does not end where it should".to_owned());
     }
@@ -88,7 +110,8 @@ fn read_head(text: &str) -> Result<[&str; 6], String> {
 pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut sums = BTreeMap::new();
     for line in text.split_terminator('\n') {
-        let is_line = |(hash, path): &(&str, &str)| is_sha256(hash) && !path.contains(char::is_control);
+        let is_line =
+            |(hash, path): &(&str, &str)| is_sha256(hash) && !path.contains(char::is_control);
         let Some((hash, path)) = line.split_once("  ").filter(is_line) else {
             return Err(format!("`{}` is no line of `SHA256SUMS`", line.escape_debug()));
         };
@@ -97,18 +120,27 @@ pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
         }
         sums.insert(path, hash);
     }
-    if text.is_empty() || text.ends_with('\n') { Ok(sums) } else { Err("`SHA256SUMS` is cut off".to_owned()) }
+    if text.is_empty() || text.ends_with('\n') {
+        Ok(sums)
+    } else {
+        Err("`SHA256SUMS` is cut off".to_owned())
+    }
 }
 
 fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn check_sums(sums: &BTreeMap<&str, &str>, payload: &BTreeMap<&str, &Vec<u8>>) -> Result<(), String> {
+fn check_sums(
+    sums: &BTreeMap<&str, &str>,
+    payload: &BTreeMap<&str, &Vec<u8>>,
+) -> Result<(), String> {
     for (path, bytes) in payload {
         match sums.get(path) {
             None => return Err(format!("`{path}` is not in `SHA256SUMS`")),
-            Some(hash) if ids::sha256_hex(bytes) != **hash => return Err(format!("`{path}` has another hash than `SHA256SUMS` says")),
+            Some(hash) if ids::sha256_hex(bytes) != **hash => {
+                return Err(format!("`{path}` has another hash than `SHA256SUMS` says"));
+            }
             Some(_) => {}
         }
     }
@@ -143,8 +175,8 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
 
 /// Says what does not hold in a release that consists of the files `names`; nothing when all does.
 ///
-/// Reads every file once with `read`, whose error is a reason like any other. A signature may stand beside an archive; it is asked for
-/// and checked where there are `signers`.
+/// Reads every file once with `read`, whose error is a reason like any other. A signature may stand
+/// beside an archive; it is asked for and checked where there are `signers`.
 pub fn verify_release(
     names: &BTreeSet<String>,
     signers: Option<&AllowedSigners>,
@@ -154,7 +186,10 @@ pub fn verify_release(
         (Ok(index), Ok(sums)) => (index, sums),
         (index, sums) => {
             let both = [(INDEX, index), (SUMS, sums)];
-            return both.into_iter().filter_map(|(name, read)| read.err().map(|error| format!("`{name}`: {error}"))).collect();
+            return both
+                .into_iter()
+                .filter_map(|(name, read)| read.err().map(|error| format!("`{name}`: {error}")))
+                .collect();
         }
     };
     let sums_text = String::from_utf8_lossy(&sums_bytes);
@@ -163,11 +198,18 @@ pub fn verify_release(
         (index, sums) => return index.err().into_iter().chain(sums.err()).collect(),
     };
     let mut problems = Vec::new();
-    problems.extend(sums.keys().filter(|name| !names.contains(**name)).map(|name| format!("`{name}` is missing")));
+    problems.extend(
+        sums.keys()
+            .filter(|name| !names.contains(**name))
+            .map(|name| format!("`{name}` is missing")),
+    );
 
-    let archives: BTreeSet<&String> = index.machines.values().map(|machine| &machine.archive).collect();
-    let is_signature =
-        |name: &str| name.strip_suffix(signature::SUFFIX).is_some_and(|archive| archives.iter().any(|known| *known == archive));
+    let archives: BTreeSet<&String> =
+        index.machines.values().map(|machine| &machine.archive).collect();
+    let is_signature = |name: &str| {
+        name.strip_suffix(signature::SUFFIX)
+            .is_some_and(|archive| archives.iter().any(|known| *known == archive))
+    };
     let mut sound = BTreeMap::new();
     for name in names.iter().filter(|name| *name != SUMS && !is_signature(name)) {
         let Some(expected) = sums.get(name.as_str()) else {
@@ -180,11 +222,15 @@ pub fn verify_release(
         }
         match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
             Err(problem) => problems.push(format!("`{name}`: {problem}")),
-            Ok(bytes) if ids::sha256_hex(&bytes) != *expected => problems.push(format!("`{name}` has another hash than `{SUMS}` says")),
+            Ok(bytes) if ids::sha256_hex(&bytes) != *expected => {
+                problems.push(format!("`{name}` has another hash than `{SUMS}` says"))
+            }
             Ok(bytes) if archives.contains(name) => match verify_bundle(name, &bytes) {
                 Err(problem) => problems.push(format!("`{name}`: {problem}")),
                 Ok(bundle) => {
-                    problems.extend(signers.and_then(|signers| check_signature(signers, name, &bundle, names, &mut read).err()));
+                    problems.extend(signers.and_then(|signers| {
+                        check_signature(signers, name, &bundle, names, &mut read).err()
+                    }));
                     sound.insert(name.clone(), summary(bundle, ids::sha256_hex(&bytes)));
                 }
             },
@@ -226,12 +272,20 @@ struct Summary {
 }
 
 fn summary(bundle: VerifiedBundle, sha256: String) -> Summary {
-    let VerifiedBundle { lab, machine, version, content_id, manifest: Manifest { images, secrets, .. }, .. } = bundle;
+    let VerifiedBundle {
+        lab,
+        machine,
+        version,
+        content_id,
+        manifest: Manifest { images, secrets, .. },
+        ..
+    } = bundle;
     Summary { lab, machine, version, content_id, sha256, images, secrets }
 }
 
 fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
-    let index: ReleaseIndex = serde_json::from_slice(bytes).map_err(|error| format!("`{INDEX}`: {error}"))?;
+    let index: ReleaseIndex =
+        serde_json::from_slice(bytes).map_err(|error| format!("`{INDEX}`: {error}"))?;
     if index.format == release::FORMAT {
         Ok(index)
     } else {
@@ -239,7 +293,12 @@ fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
     }
 }
 
-fn check_index(index: &ReleaseIndex, sound: &BTreeMap<String, Summary>, names: &BTreeSet<String>, problems: &mut Vec<String>) {
+fn check_index(
+    index: &ReleaseIndex,
+    sound: &BTreeMap<String, Summary>,
+    names: &BTreeSet<String>,
+    problems: &mut Vec<String>,
+) {
     for (name, machine) in &index.machines {
         if !names.contains(&machine.archive) {
             problems.push(format!("`{}` of machine `{name}` is missing", machine.archive));
@@ -247,15 +306,18 @@ fn check_index(index: &ReleaseIndex, sound: &BTreeMap<String, Summary>, names: &
             check_machine(index, name, machine, bundle, problems);
         }
     }
-    let content_id = ids::release_content_id(index.machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())));
+    let content_id = ids::release_content_id(
+        index.machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())),
+    );
     if content_id != index.content_id {
         problems.push(format!("the `contentId` of `{INDEX}` is not that of its machines"));
     }
     // The lists are the sum of all bundles; without all of them, nothing can be said.
     if problems.is_empty() {
         let images = sorted(sound.values().flat_map(|bundle| bundle.images.iter().cloned()));
-        let secrets =
-            sorted(sound.values().flat_map(|bundle| bundle.secrets.iter().map(|secret| Secret::on(&bundle.machine, secret.clone()))));
+        let secrets = sorted(sound.values().flat_map(|bundle| {
+            bundle.secrets.iter().map(|secret| Secret::on(&bundle.machine, secret.clone()))
+        }));
         if images != index.images {
             problems.push(format!("the `images` of `{INDEX}` are not those of the bundles"));
         }
@@ -265,7 +327,13 @@ fn check_index(index: &ReleaseIndex, sound: &BTreeMap<String, Summary>, names: &
     }
 }
 
-fn check_machine(index: &ReleaseIndex, name: &str, machine: &Machine, bundle: &Summary, problems: &mut Vec<String>) {
+fn check_machine(
+    index: &ReleaseIndex,
+    name: &str,
+    machine: &Machine,
+    bundle: &Summary,
+    problems: &mut Vec<String>,
+) {
     let facts = [
         ("lab", &index.lab, &bundle.lab),
         ("machine", &name.to_owned(), &bundle.machine),
@@ -275,7 +343,10 @@ fn check_machine(index: &ReleaseIndex, name: &str, machine: &Machine, bundle: &S
     ];
     for (what, expected, found) in facts {
         if expected != found {
-            problems.push(format!("`{}` has the {what} `{found}`, and `{INDEX}` says `{expected}`", machine.archive));
+            problems.push(format!(
+                "`{}` has the {what} `{found}`, and `{INDEX}` says `{expected}`",
+                machine.archive
+            ));
         }
     }
 }

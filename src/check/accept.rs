@@ -24,30 +24,49 @@ pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {
     for entry in model.accepts.iter().filter(|entry| !entry.code.is_empty()) {
         let Some(code) = codes::find(&entry.code) else {
             let names = codes::all().map(|code| code.name);
-            let help = suggest(&entry.code, names, || "`labwright explain` lists the codes".to_owned());
-            diagnostics.push(Diagnostic::new(&UNKNOWN, entry.span, format!("there is no code `{}`", entry.code)).help(help));
+            let help =
+                suggest(&entry.code, names, || "`labwright explain` lists the codes".to_owned());
+            diagnostics.push(
+                Diagnostic::new(&UNKNOWN, entry.span, format!("there is no code `{}`", entry.code))
+                    .help(help),
+            );
             continue;
         };
         if code.severity == Severity::Error {
             diagnostics.push(
-                Diagnostic::new(&OF_AN_ERROR, entry.span, format!("`{}` is an error and can't be accepted", code.name))
-                    .help("mend what it says and remove the `accept`"),
+                Diagnostic::new(
+                    &OF_AN_ERROR,
+                    entry.span,
+                    format!("`{}` is an error and can't be accepted", code.name),
+                )
+                .help("mend what it says and remove the `accept`"),
             );
             continue;
         }
-        let matches = |found: &Diagnostic| found.code.name == code.name && (entry.on.is_none() || entry.on == found.subject);
-        let mut subjects: Vec<String> =
-            diagnostics.iter().filter(|found| matches(found)).map(|found| found.subject.clone().unwrap_or_default()).collect();
+        let matches = |found: &Diagnostic| {
+            found.code.name == code.name && (entry.on.is_none() || entry.on == found.subject)
+        };
+        let mut subjects: Vec<String> = diagnostics
+            .iter()
+            .filter(|found| matches(found))
+            .map(|found| found.subject.clone().unwrap_or_default())
+            .collect();
         if subjects.is_empty() && !entry.reason.is_empty() {
             let on = entry.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
-            diagnostics
-                .push(Diagnostic::new(&UNUSED, entry.span, format!("nothing raises `{}`{on}", code.name)).help("remove the `accept`"));
+            diagnostics.push(
+                Diagnostic::new(&UNUSED, entry.span, format!("nothing raises `{}`{on}", code.name))
+                    .help("remove the `accept`"),
+            );
             continue;
         }
         subjects.sort();
         subjects.dedup();
         diagnostics.retain(|found| !matches(found));
-        accepted.extend(subjects.into_iter().map(|on| Accepted { code: code.name.to_owned(), on, reason: entry.reason.clone() }));
+        accepted.extend(subjects.into_iter().map(|on| Accepted {
+            code: code.name.to_owned(),
+            on,
+            reason: entry.reason.clone(),
+        }));
     }
     accepted.sort();
     accepted

@@ -5,7 +5,8 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::{EndpointId, Proxy, ServiceId};
 use crate::plan::{Certificate, FlowSource, Plan, RoutePlan, is_private};
 
-/// Finds proxies that ask a public authority for certificates at ports that the internet does not reach.
+/// Finds proxies that ask a public authority for certificates at ports that the internet does not
+/// reach.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = Code {
@@ -19,14 +20,20 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for (id, service) in model.services() {
         let Some(proxy) = &service.proxy else { continue };
-        let by_dns = service.option("challenge").as_text() == Some("dns") || service.option("dns-provider").as_text().is_some();
+        let by_dns = service.option("challenge").as_text() == Some("dns")
+            || service.option("dns-provider").as_text().is_some();
         let elsewhere = service.option("acme-server").as_text().is_some();
         if by_dns || elsewhere || is_open(plan, id, proxy) {
             continue;
         }
-        let asks = |route: &&RoutePlan| route.via == id && route.certificate == Certificate::Public && !is_private(&route.host);
+        let asks = |route: &&RoutePlan| {
+            route.via == id && route.certificate == Certificate::Public && !is_private(&route.host)
+        };
         let Some(route) = plan.routes.iter().find(asks) else { continue };
-        let message = format!("the internet does not reach `{}`, so no public authority gives it certificates", service.name);
+        let message = format!(
+            "the internet does not reach `{}`, so no public authority gives it certificates",
+            service.name
+        );
         diagnostics.push(
             Diagnostic::new(&CODE, service.span, message)
                 .label(route.span, "it wants one for this name")
@@ -38,9 +45,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 
 /// Says whether the internet reaches a listener of a proxy.
 fn is_open(plan: &Plan<'_>, id: ServiceId, proxy: &Proxy) -> bool {
-    let listeners = [proxy.http, proxy.https].into_iter().flatten().map(|index| EndpointId { service: id, index });
-    let from_internet = |from| matches!(from, FlowSource::Zone(zone) if plan.is_internet(zone));
-    listeners
+    let listeners = [proxy.http, proxy.https]
         .into_iter()
-        .any(|endpoint| plan.inbound(plan.model[id].machine).any(|flow| flow.endpoint == Some(endpoint) && from_internet(flow.from)))
+        .flatten()
+        .map(|index| EndpointId { service: id, index });
+    let from_internet = |from| matches!(from, FlowSource::Zone(zone) if plan.is_internet(zone));
+    listeners.into_iter().any(|endpoint| {
+        plan.inbound(plan.model[id].machine)
+            .any(|flow| flow.endpoint == Some(endpoint) && from_internet(flow.from))
+    })
 }

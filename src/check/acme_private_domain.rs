@@ -19,14 +19,21 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for route in &plan.routes {
         let proxy = &plan.model[route.via];
         // Another authority may know names that the public ones don't.
-        if !route.certificate.is_public() || !is_private(&route.host) || proxy.option("acme-server").as_text().is_some() {
+        if !route.certificate.is_public()
+            || !is_private(&route.host)
+            || proxy.option("acme-server").as_text().is_some()
+        {
             continue;
         }
         diagnostics.push(
-            Diagnostic::new(&CODE, route.span, format!("no public authority signs a certificate for `{}`", route.host))
-                .label(proxy.option_span("certificates"), format!("`{}` asks one", proxy.name))
-                .help(help(proxy))
-                .on(plan.model[route.service].name.clone()),
+            Diagnostic::new(
+                &CODE,
+                route.span,
+                format!("no public authority signs a certificate for `{}`", route.host),
+            )
+            .label(proxy.option_span("certificates"), format!("`{}` asks one", proxy.name))
+            .help(help(proxy))
+            .on(plan.model[route.service].name.clone()),
         );
     }
 }

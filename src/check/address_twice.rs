@@ -20,29 +20,39 @@ static CODE: Code = Code {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
     // A router may be a guest of the lab: an appliance of the router's name is that router.
-    let is_guest = |name: &str| plan.model.machines.iter().any(|machine| machine.kind == MachineKind::Appliance && machine.name == name);
+    let is_guest = |name: &str| {
+        plan.model
+            .machines
+            .iter()
+            .any(|machine| machine.kind == MachineKind::Appliance && machine.name == name)
+    };
     let routers = plan
         .model
         .routers
         .iter()
         .filter(|router| !is_guest(&router.name))
         .map(|router| (router.address, router.name.as_str(), router.span));
-    let machines = plan
-        .model
-        .machines
-        .iter()
-        .flat_map(|machine| machine.addresses.iter().map(|address| (address.address, machine.name.as_str(), address.span)));
+    let machines = plan.model.machines.iter().flat_map(|machine| {
+        machine
+            .addresses
+            .iter()
+            .map(|address| (address.address, machine.name.as_str(), address.span))
+    });
     let mut given: Vec<_> = routers.chain(machines).collect();
     given.sort_by_key(|(.., span)| *span);
     for (address, name, span) in given {
         if let Some((first, first_span)) = taken.insert(address, (name, span)) {
             taken.insert(address, (first, first_span));
             diagnostics.push(
-                Diagnostic::new(&CODE, span, format!("{address} is the address of `{first}` and of `{name}`"))
-                    .caption("given again here")
-                    .label(first_span, format!("first given to `{first}` here"))
-                    .help("choose a free address for one of them")
-                    .on(name),
+                Diagnostic::new(
+                    &CODE,
+                    span,
+                    format!("{address} is the address of `{first}` and of `{name}`"),
+                )
+                .caption("given again here")
+                .label(first_span, format!("first given to `{first}` here"))
+                .help("choose a free address for one of them")
+                .on(name),
             );
         }
     }

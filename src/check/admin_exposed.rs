@@ -19,15 +19,23 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     let internet = |zone: crate::model::ZoneId| model[zone].kind == ZoneKind::Internet;
     for service in &model.services {
-        let exposes = service.exposes.iter().map(|expose| (expose.endpoint, &expose.to, expose.span));
+        let exposes =
+            service.exposes.iter().map(|expose| (expose.endpoint, &expose.to, expose.span));
         let routes = service.routes.iter().map(|route| (route.endpoint, &route.from, route.span));
         for (endpoint, zones, span) in exposes.chain(routes) {
             let endpoint = &service.endpoints[endpoint as usize];
             if endpoint.admin && zones.iter().any(|zone| internet(zone.value)) {
                 diagnostics.push(
-                    Diagnostic::new(&CODE, span, format!("`{}` of `{}` is open to the internet", endpoint.name, service.name))
-                        .help("open it to the LAN or a VPN's network")
-                        .on(service.name.clone()),
+                    Diagnostic::new(
+                        &CODE,
+                        span,
+                        format!(
+                            "`{}` of `{}` is open to the internet",
+                            endpoint.name, service.name
+                        ),
+                    )
+                    .help("open it to the LAN or a VPN's network")
+                    .on(service.name.clone()),
                 );
             }
         }
@@ -35,9 +43,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &model.machines {
         for access in machine.ssh.iter().filter(|access| internet(access.from)) {
             diagnostics.push(
-                Diagnostic::new(&CODE, access.span, format!("ssh to `{}` is open to the internet", machine.name))
-                    .help("open it to the LAN or a VPN's network")
-                    .on(machine.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    access.span,
+                    format!("ssh to `{}` is open to the internet", machine.name),
+                )
+                .help("open it to the LAN or a VPN's network")
+                .on(machine.name.clone()),
             );
         }
     }

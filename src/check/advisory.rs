@@ -1,4 +1,5 @@
-//! What has become of programs: retired, renamed, past the end of their life, no longer fitting others.
+//! What has become of programs: retired, renamed, past the end of their life, no longer fitting
+//! others.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
@@ -161,18 +162,23 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         for container in &service.containers {
             let (repository, tag) = repository(&container.image.value);
             let fits = |advisory: &&Advisory| {
-                let inside = advisory.repository.ends_with('/') && repository.starts_with(advisory.repository);
+                let inside = advisory.repository.ends_with('/')
+                    && repository.starts_with(advisory.repository);
                 (inside || advisory.repository == repository) && (advisory.tags)(tag)
             };
             let Some(advisory) = ADVISORIES.iter().find(fits) else { continue };
             let written = service.option_spans.contains_key("image");
             let span = if written { container.image.span } else { service.span };
             diagnostics.push(
-                Diagnostic::new(&CODE, span, format!("`{}`: {}", container.image.value, advisory.what))
-                    .caption(format!("since {}", advisory.since))
-                    .label(container.span, format!("the image of container `{}`", container.name))
-                    .help(format!("{}; see {}", advisory.instead, advisory.source))
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    span,
+                    format!("`{}`: {}", container.image.value, advisory.what),
+                )
+                .caption(format!("since {}", advisory.since))
+                .label(container.span, format!("the image of container `{}`", container.name))
+                .help(format!("{}; see {}", advisory.instead, advisory.source))
+                .on(service.name.clone()),
             );
         }
     }
@@ -184,7 +190,11 @@ mod tests {
 
     #[test]
     fn a_repository_is_known_whatever_registry_it_comes_from() {
-        for image in ["docker.io/library/postgres:13.2", "postgres:13.2", "mirror.example:5000/library/postgres:13.2@sha256:0"] {
+        for image in [
+            "docker.io/library/postgres:13.2",
+            "postgres:13.2",
+            "mirror.example:5000/library/postgres:13.2@sha256:0",
+        ] {
             assert_eq!(repository(image), ("postgres", "13.2"));
         }
         assert_eq!(repository("lscr.io/linuxserver/readarr"), ("linuxserver/readarr", ""));
@@ -194,8 +204,14 @@ mod tests {
     fn advisories_are_sorted_dated_and_have_a_source() {
         assert!(ADVISORIES.windows(2).all(|pair| pair[0].repository < pair[1].repository));
         for advisory in ADVISORIES {
-            let day: Vec<u32> = advisory.since.split('-').filter_map(|part| part.parse().ok()).collect();
-            assert!(matches!(day[..], [2020..2100, 1..=12, 1..=31]), "{}: {}", advisory.repository, advisory.since);
+            let day: Vec<u32> =
+                advisory.since.split('-').filter_map(|part| part.parse().ok()).collect();
+            assert!(
+                matches!(day[..], [2020..2100, 1..=12, 1..=31]),
+                "{}: {}",
+                advisory.repository,
+                advisory.since
+            );
             assert!(advisory.source.starts_with("https://"), "{}", advisory.repository);
         }
     }

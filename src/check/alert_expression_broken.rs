@@ -19,7 +19,11 @@ static CODE: Code = Code {
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    let of_services = plan.model.services.iter().flat_map(|service| service.alerts.iter().map(move |alert| (alert, Some(service))));
+    let of_services = plan
+        .model
+        .services
+        .iter()
+        .flat_map(|service| service.alerts.iter().map(move |alert| (alert, Some(service))));
     let of_lab = plan.model.alerts.iter().map(|alert| (alert, None));
     for (alert, service) in of_services.chain(of_lab) {
         let Some(fault) = fault(&alert.expression) else { continue };
@@ -70,7 +74,8 @@ fn fault(expression: &str) -> Option<String> {
     }
 }
 
-/// Goes behind the end of a text in quotes; says whether there is one. A text in backticks has no escapes.
+/// Goes behind the end of a text in quotes; says whether there is one. A text in backticks has no
+/// escapes.
 fn skip_text(characters: &mut std::str::Chars<'_>, quote: char) -> bool {
     while let Some(character) = characters.next() {
         if character == quote {
@@ -89,7 +94,12 @@ mod tests {
 
     #[test]
     fn tells_what_is_open_too_much_or_missing() {
-        for whole in ["up == 0", "rate(a{b=\"}(\\\"\"}[5m]) > 1", "a{b=~`\\`} # (\n > 1", "absent(up{job='x'})"] {
+        for whole in [
+            "up == 0",
+            "rate(a{b=\"}(\\\"\"}[5m]) > 1",
+            "a{b=~`\\`} # (\n > 1",
+            "absent(up{job='x'})",
+        ] {
             assert_eq!(fault(whole), None, "{whole}");
         }
         for (broken, words) in [

@@ -19,20 +19,40 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for backup in &plan.backups {
         let service = &model[backup.service];
-        let Some(dataset) = backup.repository_dataset.as_ref().map(|dataset| model.dataset(dataset)) else { continue };
+        let Some(dataset) =
+            backup.repository_dataset.as_ref().map(|dataset| model.dataset(dataset))
+        else {
+            continue;
+        };
         let Some(room) = &dataset.quota else { continue };
-        let needed: u64 = backup.sources.iter().filter_map(|source| source.size).map(|size| size.0).fold(0, u64::saturating_add);
+        let needed: u64 = backup
+            .sources
+            .iter()
+            .filter_map(|source| source.size)
+            .map(|size| size.0)
+            .fold(0, u64::saturating_add);
         if needed <= room.0 {
             continue;
         }
         let span = service.backup.as_ref().map_or(service.span, |backup| backup.repository.span);
-        let message = format!("the repository of `{}` may hold {}, for up to {} of sources", service.name, room.value, Size(needed));
-        let mut diagnostic = Diagnostic::new(&CODE, span, message).label(room.span, "the repository's dataset");
+        let message = format!(
+            "the repository of `{}` may hold {}, for up to {} of sources",
+            service.name,
+            room.value,
+            Size(needed)
+        );
+        let mut diagnostic =
+            Diagnostic::new(&CODE, span, message).label(room.span, "the repository's dataset");
         for source in &backup.sources {
             if let Some(size) = source.size {
-                diagnostic = diagnostic.label(source.span, format!("{} may hold {size}", source.what));
+                diagnostic =
+                    diagnostic.label(source.span, format!("{} may hold {size}", source.what));
             }
         }
-        diagnostics.push(diagnostic.help("raise its quota, back up less, or move the repository").on(service.name.clone()));
+        diagnostics.push(
+            diagnostic
+                .help("raise its quota, back up less, or move the repository")
+                .on(service.name.clone()),
+        );
     }
 }

@@ -25,25 +25,33 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             .sources
             .iter()
             .filter(|source| {
-                source
-                    .dataset
-                    .as_ref()
-                    .is_some_and(|dataset| dataset.machine == home.machine && disks(dataset).iter().any(|disk| disks(home).contains(disk)))
+                source.dataset.as_ref().is_some_and(|dataset| {
+                    dataset.machine == home.machine
+                        && disks(dataset).iter().any(|disk| disks(home).contains(disk))
+                })
             })
             .collect();
         if together.is_empty() {
             continue;
         }
         let span = service.backup.as_ref().map_or(service.span, |backup| backup.repository.span);
-        let mut diagnostic = Diagnostic::new(&CODE, span, format!("the repository of `{}` is on a disk that it protects", service.name))
-            .caption("one failure takes both")
-            .label(model.dataset(home).span, "the repository lies in this dataset");
+        let mut diagnostic = Diagnostic::new(
+            &CODE,
+            span,
+            format!("the repository of `{}` is on a disk that it protects", service.name),
+        )
+        .caption("one failure takes both")
+        .label(model.dataset(home).span, "the repository lies in this dataset");
         for source in together {
             diagnostic = diagnostic.label(
                 source.dataset.as_ref().map_or(source.span, |dataset| model.dataset(dataset).span),
                 format!("{} is on the same disk", source.what),
             );
         }
-        diagnostics.push(diagnostic.help("move the repository to another disk, machine or site").on(service.name.clone()));
+        diagnostics.push(
+            diagnostic
+                .help("move the repository to another disk, machine or site")
+                .on(service.name.clone()),
+        );
     }
 }

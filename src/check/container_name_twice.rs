@@ -25,20 +25,33 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             for container in &service.containers {
                 if let Some(first) = taken.insert(container.name.as_str(), service) {
                     diagnostics.push(
-                        Diagnostic::new(&CODE, service.span, format!("two containers of a machine would be called `{}`", container.name))
-                            .label(first.span, format!("the other one is `{}`'s", first.name))
-                            .help("rename one of the services")
-                            .on(service.name.clone()),
+                        Diagnostic::new(
+                            &CODE,
+                            service.span,
+                            format!(
+                                "two containers of a machine would be called `{}`",
+                                container.name
+                            ),
+                        )
+                        .label(first.span, format!("the other one is `{}`'s", first.name))
+                        .help("rename one of the services")
+                        .on(service.name.clone()),
                     );
                 }
             }
         }
     }
-    for service in model.services.iter().filter(|service| OWN_FOLDERS.contains(&service.name.as_str())) {
+    for service in
+        model.services.iter().filter(|service| OWN_FOLDERS.contains(&service.name.as_str()))
+    {
         diagnostics.push(
-            Diagnostic::new(&CODE, service.span, format!("`{}` is the name of a folder that every bundle has", service.name))
-                .help("rename the service and name its module: `service NAME module=… …`")
-                .on(service.name.clone()),
+            Diagnostic::new(
+                &CODE,
+                service.span,
+                format!("`{}` is the name of a folder that every bundle has", service.name),
+            )
+            .help("rename the service and name its module: `service NAME module=… …`")
+            .on(service.name.clone()),
         );
     }
 }

@@ -21,10 +21,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let (Some(cores), Some(all)) = (machine.cores, host.cores) else { continue };
         if cores > all {
             diagnostics.push(
-                Diagnostic::new(&CODE, machine.span, format!("`{}` has {cores} cores, and its host {all}", machine.name))
-                    .label(host.span, format!("`{}` has {all}", host.name))
-                    .help("give it fewer, or say in `hardware` how many the host has")
-                    .on(machine.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    machine.span,
+                    format!("`{}` has {cores} cores, and its host {all}", machine.name),
+                )
+                .label(host.span, format!("`{}` has {all}", host.name))
+                .help("give it fewer, or say in `hardware` how many the host has")
+                .on(machine.name.clone()),
             );
         }
     }

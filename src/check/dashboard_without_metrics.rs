@@ -15,7 +15,8 @@ static CODE: Code = Code {
     explain: "A dashboard is a set of questions; without the exporter that answers them its panels stay empty. Dashboard 893 asks cAdvisor, 1860 the node exporter.\n\n```kdl\nservice grafana on=media { dashboard 893; }\n```\n\nAdd `service cadvisor on=media`.",
 };
 
-/// Lists dashboards of grafana.com by id, what they ask, and the module that answers. Source: each dashboard's page there.
+/// Lists dashboards of grafana.com by id, what they ask, and the module that answers. Source: each
+/// dashboard's page there.
 const NEEDS: &[(i64, Role, &str)] = &[
     (1860, Role::NodeExporter, "node-exporter"),
     (11074, Role::NodeExporter, "node-exporter"),
@@ -30,17 +31,33 @@ const NEEDS: &[(i64, Role, &str)] = &[
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for service in model.services.iter().filter(|service| service.has(Role::Grafana)) {
-        for (index, id) in service.option("dashboard").items().iter().enumerate().filter_map(|(index, id)| Some((index, id.as_integer()?)))
+        for (index, id) in service
+            .option("dashboard")
+            .items()
+            .iter()
+            .enumerate()
+            .filter_map(|(index, id)| Some((index, id.as_integer()?)))
         {
-            let Some((_, role, module)) = NEEDS.iter().find(|(known, ..)| *known == id) else { continue };
+            let Some((_, role, module)) = NEEDS.iter().find(|(known, ..)| *known == id) else {
+                continue;
+            };
             if model.services.iter().any(|service| service.has(*role)) {
                 continue;
             }
-            let span = service.option_spans.get("dashboard").and_then(|spans| spans.get(index)).copied().unwrap_or(service.span);
+            let span = service
+                .option_spans
+                .get("dashboard")
+                .and_then(|spans| spans.get(index))
+                .copied()
+                .unwrap_or(service.span);
             diagnostics.push(
-                Diagnostic::new(&CODE, span, format!("dashboard {id} shows what `{module}` measures, and the lab runs none"))
-                    .help(format!("add `service {module} on={}`", model[service.machine].name))
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    span,
+                    format!("dashboard {id} shows what `{module}` measures, and the lab runs none"),
+                )
+                .help(format!("add `service {module} on={}`", model[service.machine].name))
+                .on(service.name.clone()),
             );
         }
     }

@@ -20,7 +20,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for service in &model.services {
         for state in service.states.iter().filter(|state| state.local_disk) {
-            let Some(share) = share_of(model, service.machine, &state.path).filter(|share| share.via == ShareTransport::Nfs) else {
+            let Some(share) = share_of(model, service.machine, &state.path)
+                .filter(|share| share.via == ShareTransport::Nfs)
+            else {
                 continue;
             };
             diagnostics.push(

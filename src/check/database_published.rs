@@ -20,12 +20,22 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &model.services {
         for expose in &service.exposes {
             let endpoint = &service.endpoints[expose.endpoint as usize];
-            let wide = expose.to.iter().find(|zone| !matches!(model[zone.value].kind, ZoneKind::Machine(_)));
+            let wide = expose
+                .to
+                .iter()
+                .find(|zone| !matches!(model[zone.value].kind, ZoneKind::Machine(_)));
             let Some(zone) = wide.filter(|_| endpoint.database) else { continue };
             diagnostics.push(
-                Diagnostic::new(&CODE, expose.span, format!("the database of `{}` is open to `{}`", service.name, model[zone.value].name))
-                    .help("remove the `expose`, or name the machine that needs it")
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    expose.span,
+                    format!(
+                        "the database of `{}` is open to `{}`",
+                        service.name, model[zone.value].name
+                    ),
+                )
+                .help("remove the `expose`, or name the machine that needs it")
+                .on(service.name.clone()),
             );
         }
     }

@@ -8,7 +8,8 @@ use crate::model::{Service, State};
 use crate::plan::Plan;
 use crate::plan::store::{Store, is_below};
 
-/// Finds folders with a database in them that are also in the folders of another service, on whatever machine.
+/// Finds folders with a database in them that are also in the folders of another service, on
+/// whatever machine.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = Code {
@@ -31,7 +32,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         states.sort_by(|a, b| (&a.0, &a.1.name, &a.2.name).cmp(&(&b.0, &b.1.name, &b.2.name)));
         let mut outer: Option<&(String, &Service, &State)> = None;
         for inner in states.iter() {
-            let Some((_, owner, held)) = outer.filter(|(folder, ..)| is_below(&inner.0, folder) && !folder.is_empty()) else {
+            let Some((_, owner, held)) =
+                outer.filter(|(folder, ..)| is_below(&inner.0, folder) && !folder.is_empty())
+            else {
                 outer = Some(inner);
                 continue;
             };
@@ -43,7 +46,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     service.span,
-                    format!("`{}` of `{}` is in the folder of `{}` of `{}`", state.name, service.name, held.name, owner.name),
+                    format!(
+                        "`{}` of `{}` is in the folder of `{}` of `{}`",
+                        state.name, service.name, held.name, owner.name
+                    ),
                 )
                 .caption(format!("keeps a database in `{}`", state.path))
                 .label(owner.span, format!("keeps one in `{}`", held.path))

@@ -19,7 +19,9 @@ static CODE: Code = Code {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     // A module that says how its database is dumped knows which of its states hold it.
-    let undumped = |service: &&Service| service.databases.is_empty() && service.endpoints.iter().any(|endpoint| endpoint.database);
+    let undumped = |service: &&Service| {
+        service.databases.is_empty() && service.endpoints.iter().any(|endpoint| endpoint.database)
+    };
     for service in model.services.iter().filter(undumped) {
         for state in service.states.iter().filter(|state| state.local_disk) {
             let class = match &state.backup {
@@ -28,7 +30,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 StateBackup::Dump | StateBackup::Never(_) => None,
             };
             let Some(class) = class.filter(|class| *class != BackupClass::Never) else { continue };
-            let message = format!("the database in `{}` of `{}` is backed up file by file", state.path, service.name);
+            let message = format!(
+                "the database in `{}` of `{}` is backed up file by file",
+                state.path, service.name
+            );
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, message)
                     .label(state.span, format!("saved {} as it is, while it runs", class.name()))

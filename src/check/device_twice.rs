@@ -26,27 +26,43 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             let first = *taken.entry(disk.device.as_str()).or_insert(disk);
             if first.span != disk.span {
                 diagnostics.push(
-                    Diagnostic::new(&CODE, disk.span, format!("`{}` and `{}` of `{}` are one disk", first.name, disk.name, machine.name))
-                        .label(first.span, "the first")
-                        .help("name the device of each, as `ls /dev/disk/by-id` lists them")
-                        .on(machine.name.clone()),
+                    Diagnostic::new(
+                        &CODE,
+                        disk.span,
+                        format!(
+                            "`{}` and `{}` of `{}` are one disk",
+                            first.name, disk.name, machine.name
+                        ),
+                    )
+                    .label(first.span, "the first")
+                    .help("name the device of each, as `ls /dev/disk/by-id` lists them")
+                    .on(machine.name.clone()),
                 );
             }
         }
     }
-    let mut guests: Vec<_> = plan.model.machines.iter().filter_map(|machine| Some((machine, machine.guest.as_ref()?))).collect();
+    let mut guests: Vec<_> = plan
+        .model
+        .machines
+        .iter()
+        .filter_map(|machine| Some((machine, machine.guest.as_ref()?)))
+        .collect();
     guests.sort_by_key(|(_, guest)| guest.span);
     let mut taken = BTreeMap::new();
     for (machine, guest) in guests {
         for device in &guest.passthrough {
-            let (first, span) = *taken.entry((guest.host, device.name.as_str())).or_insert((machine, device.span));
+            let (first, span) =
+                *taken.entry((guest.host, device.name.as_str())).or_insert((machine, device.span));
             let shared = first.kind == MachineKind::Lxc && machine.kind == MachineKind::Lxc;
             if span != device.span && !shared {
                 diagnostics.push(
                     Diagnostic::new(
                         &CODE,
                         device.span,
-                        format!("`{}` is passed to `{}` and to `{}`", device.name, first.name, machine.name),
+                        format!(
+                            "`{}` is passed to `{}` and to `{}`",
+                            device.name, first.name, machine.name
+                        ),
                     )
                     .label(span, format!("passed to `{}` here", first.name))
                     .help("leave it to one of them")

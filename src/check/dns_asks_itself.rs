@@ -22,15 +22,22 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let networks = || machine.addresses.iter().map(|address| &model[address.network]);
         let own = |server| machine.addresses.iter().any(|address| address.address == server);
         let mut servers = networks().flat_map(|network| &network.dns).peekable();
-        if !machine.kind.is_managed() || servers.peek().is_none() || !servers.all(|server| own(*server)) {
+        if !machine.kind.is_managed()
+            || servers.peek().is_none()
+            || !servers.all(|server| own(*server))
+        {
             continue;
         }
         let Some(network) = networks().find(|network| !network.dns.is_empty()) else { continue };
         diagnostics.push(
-            Diagnostic::new(&CODE, service.span, format!("until `{}` runs, `{}` can look up no name", service.name, machine.name))
-                .label(network.span, "no other name server is known here")
-                .help("name a second server in `dns=`, such as the router")
-                .on(machine.name.clone()),
+            Diagnostic::new(
+                &CODE,
+                service.span,
+                format!("until `{}` runs, `{}` can look up no name", service.name, machine.name),
+            )
+            .label(network.span, "no other name server is known here")
+            .help("name a second server in `dns=`, such as the router")
+            .on(machine.name.clone()),
         );
     }
 }

@@ -21,18 +21,24 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let FlowSource::Zone(zone) = flow.from else { continue };
         let ZoneKind::Machine(from) = model[zone].kind else { continue };
         let (from, to) = (&model[from], &model[flow.to]);
-        let family = |machine: &Machine, v6: bool| machine.addresses.iter().any(|address| address.address.is_ipv6() == v6);
+        let family = |machine: &Machine, v6: bool| {
+            machine.addresses.iter().any(|address| address.address.is_ipv6() == v6)
+        };
         let none = from.addresses.is_empty() || to.addresses.is_empty();
         if none || [false, true].into_iter().any(|v6| family(from, v6) && family(to, v6)) {
             continue;
         }
         let has = |machine: &Machine| if family(machine, true) { "IPv6 only" } else { "IPv4 only" };
         diagnostics.push(
-            Diagnostic::new(&CODE, flow.span, format!("`{}` has to reach `{}` and can't", from.name, to.name))
-                .label(from.span, format!("`{}` has {}", from.name, has(from)))
-                .label(to.span, format!("`{}` has {}", to.name, has(to)))
-                .help("give one of the two an address of the other family")
-                .on(from.name.clone()),
+            Diagnostic::new(
+                &CODE,
+                flow.span,
+                format!("`{}` has to reach `{}` and can't", from.name, to.name),
+            )
+            .label(from.span, format!("`{}` has {}", from.name, has(from)))
+            .label(to.span, format!("`{}` has {}", to.name, has(to)))
+            .help("give one of the two an address of the other family")
+            .on(from.name.clone()),
         );
     }
 }

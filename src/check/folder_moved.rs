@@ -23,7 +23,8 @@ struct Move {
     now: &'static str,
 }
 
-/// Lists what moved. Source: <https://docs.immich.app/install/environment-variables>, which names the folder of today.
+/// Lists what moved. Source: <https://docs.immich.app/install/environment-variables>, which names
+/// the folder of today.
 static MOVES: &[Move] = &[Move {
     repository: "immich-app/immich-server",
     from: "/usr/src/app/upload",
@@ -34,18 +35,35 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
             let image = repository(&container.image.value).0;
-            let Some(moved) = MOVES.iter().find(|moved| moved.repository == image) else { continue };
-            let mounted = container.mounts.iter().find(|mount| mount.at == moved.from).map(|mount| mount.span);
+            let Some(moved) = MOVES.iter().find(|moved| moved.repository == image) else {
+                continue;
+            };
+            let mounted = container
+                .mounts
+                .iter()
+                .find(|mount| mount.at == moved.from)
+                .map(|mount| mount.span);
             let by_hand = match container.raw.get("volumes") {
-                Some(Data::List(lines)) => lines.iter().filter_map(Data::as_text).any(|line| line.split(':').nth(1) == Some(moved.from)),
+                Some(Data::List(lines)) => lines
+                    .iter()
+                    .filter_map(Data::as_text)
+                    .any(|line| line.split(':').nth(1) == Some(moved.from)),
                 _ => false,
             };
-            let raw = service.raw.iter().find(|raw| by_hand && raw.value == "compose.volumes").map(|raw| raw.span);
+            let raw = service
+                .raw
+                .iter()
+                .find(|raw| by_hand && raw.value == "compose.volumes")
+                .map(|raw| raw.span);
             let Some(span) = mounted.or(raw) else { continue };
             diagnostics.push(
-                Diagnostic::new(&CODE, span, format!("`{}` has nothing in `{}` any more", container.name, moved.from))
-                    .help(moved.now)
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    span,
+                    format!("`{}` has nothing in `{}` any more", container.name, moved.from),
+                )
+                .help(moved.now)
+                .on(service.name.clone()),
             );
         }
     }

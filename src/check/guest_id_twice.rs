@@ -18,16 +18,25 @@ static CODE: Code = Code {
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
-    let mut guests: Vec<_> = plan.model.machines.iter().filter_map(|machine| Some((machine, machine.guest.as_ref()?))).collect();
+    let mut guests: Vec<_> = plan
+        .model
+        .machines
+        .iter()
+        .filter_map(|machine| Some((machine, machine.guest.as_ref()?)))
+        .collect();
     guests.sort_by_key(|(_, guest)| guest.span);
     for (machine, guest) in guests {
         let cluster = plan.model[guest.host].cluster.as_deref().ok_or(guest.host);
         if let Some((first, span)) = taken.get(&(cluster, guest.id)) {
             diagnostics.push(
-                Diagnostic::new(&CODE, guest.span, format!("{} is the id of `{first}` already", guest.id))
-                    .label(*span, format!("given to `{first}` here"))
-                    .help("choose a free id")
-                    .on(machine.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    guest.span,
+                    format!("{} is the id of `{first}` already", guest.id),
+                )
+                .label(*span, format!("given to `{first}` here"))
+                .help("choose a free id")
+                .on(machine.name.clone()),
             );
             continue;
         }

@@ -16,23 +16,34 @@ static CODE: Code = Code {
 };
 
 /// Lists repositories that are released together, besides an image that stands twice.
-static TOGETHER: &[(&str, &str)] = &[("immich-app/immich-server", "immich-app/immich-machine-learning")];
+static TOGETHER: &[(&str, &str)] =
+    &[("immich-app/immich-server", "immich-app/immich-machine-learning")];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for (index, first) in service.containers.iter().enumerate() {
             for second in service.containers.iter().skip(index + 1) {
-                let ((one, version), (other, other_version)) = (repository(&first.image.value), repository(&second.image.value));
-                let together = one == other || TOGETHER.contains(&(one, other)) || TOGETHER.contains(&(other, one));
+                let ((one, version), (other, other_version)) =
+                    (repository(&first.image.value), repository(&second.image.value));
+                let together = one == other
+                    || TOGETHER.contains(&(one, other))
+                    || TOGETHER.contains(&(other, one));
                 if !together || release(version) == release(other_version) {
                     continue;
                 }
                 diagnostics.push(
-                    Diagnostic::new(&CODE, service.span, format!("`{}` has parts of version {version} and {other_version}", service.name))
-                        .label(first.span, format!("`{}`", first.name))
-                        .label(second.span, format!("`{}`", second.name))
-                        .help("give both the same version")
-                        .on(service.name.clone()),
+                    Diagnostic::new(
+                        &CODE,
+                        service.span,
+                        format!(
+                            "`{}` has parts of version {version} and {other_version}",
+                            service.name
+                        ),
+                    )
+                    .label(first.span, format!("`{}`", first.name))
+                    .label(second.span, format!("`{}`", second.name))
+                    .help("give both the same version")
+                    .on(service.name.clone()),
                 );
             }
         }

@@ -27,7 +27,11 @@ const GIB: u64 = 1 << 30;
 
 /// Lists the needs, by repository.
 static NEEDS: &[Need] = &[
-    Need { repository: "bitwarden/mssql", memory: Size(2 * GIB), source: "https://bitwarden.com/help/install-on-premise-linux/" },
+    Need {
+        repository: "bitwarden/mssql",
+        memory: Size(2 * GIB),
+        source: "https://bitwarden.com/help/install-on-premise-linux/",
+    },
     Need {
         repository: "mssql/server",
         memory: Size(2 * GIB),
@@ -38,17 +42,31 @@ static NEEDS: &[Need] = &[
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
-            let Some(limit) = container.resources.memory.as_ref().or(service.resources.memory.as_ref()) else { continue };
+            let Some(limit) =
+                container.resources.memory.as_ref().or(service.resources.memory.as_ref())
+            else {
+                continue;
+            };
             let name = repository(&container.image.value).0;
-            let Some(need) = NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory) else { continue };
+            let Some(need) =
+                NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory)
+            else {
+                continue;
+            };
             diagnostics.push(
                 Diagnostic::new(
                     &CODE,
                     limit.span,
-                    format!("`{}` needs {} to start, and may use {}", container.name, need.memory, limit.value),
+                    format!(
+                        "`{}` needs {} to start, and may use {}",
+                        container.name, need.memory, limit.value
+                    ),
                 )
                 .label(service.span, "the service")
-                .help(format!("raise the limit, or use a program that needs less; see {}", need.source))
+                .help(format!(
+                    "raise the limit, or use a program that needs less; see {}",
+                    need.source
+                ))
                 .on(service.name.clone()),
             );
         }

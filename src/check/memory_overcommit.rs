@@ -26,39 +26,82 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn guests_of(host: &Machine, guests: &[(crate::model::MachineId, &Machine, &crate::model::Guest)], diagnostics: &mut Diagnostics) {
+fn guests_of(
+    host: &Machine,
+    guests: &[(crate::model::MachineId, &Machine, &crate::model::Guest)],
+    diagnostics: &mut Diagnostics,
+) {
     let Some(memory) = &host.memory else { return };
     let reserve = host.reserve.unwrap_or_default();
-    let promised: u64 = guests.iter().filter_map(|(_, guest, _)| guest.memory.as_ref()).map(|memory| memory.0).fold(0, u64::saturating_add);
+    let promised: u64 = guests
+        .iter()
+        .filter_map(|(_, guest, _)| guest.memory.as_ref())
+        .map(|memory| memory.0)
+        .fold(0, u64::saturating_add);
     if promised.saturating_add(reserve.0) <= memory.0 {
         return;
     }
-    let kept = if reserve.0 == 0 { String::new() } else { format!(" and {reserve} kept for the host") };
-    let message = format!("the guests of `{}` are promised {}{kept}, out of {}", host.name, Size(promised), memory.value);
-    let mut diagnostic = Diagnostic::new(&CODE, memory.span, message).caption(format!("{} in all", memory.value)).on(host.name.clone());
+    let kept =
+        if reserve.0 == 0 { String::new() } else { format!(" and {reserve} kept for the host") };
+    let message = format!(
+        "the guests of `{}` are promised {}{kept}, out of {}",
+        host.name,
+        Size(promised),
+        memory.value
+    );
+    let mut diagnostic = Diagnostic::new(&CODE, memory.span, message)
+        .caption(format!("{} in all", memory.value))
+        .on(host.name.clone());
     for (_, machine, guest) in guests {
         if let Some(memory) = &machine.memory {
-            let fixed = if guest.passthrough.is_empty() { "" } else { ", all of it from the start: passthrough rules out ballooning" };
-            diagnostic = diagnostic.label(memory.span, format!("`{}` gets {}{fixed}", machine.name, memory.value));
+            let fixed = if guest.passthrough.is_empty() {
+                ""
+            } else {
+                ", all of it from the start: passthrough rules out ballooning"
+            };
+            diagnostic = diagnostic
+                .label(memory.span, format!("`{}` gets {}{fixed}", machine.name, memory.value));
         }
     }
     diagnostics.push(diagnostic.help("give the guests less, or the host more"));
 }
 
-fn services_of(model: &Model, machine: &Machine, services: &[crate::model::ServiceId], diagnostics: &mut Diagnostics) {
+fn services_of(
+    model: &Model,
+    machine: &Machine,
+    services: &[crate::model::ServiceId],
+    diagnostics: &mut Diagnostics,
+) {
     let Some(memory) = &machine.memory else { return };
     let limits: Vec<_> = services
         .iter()
-        .flat_map(|id| model[*id].containers.iter().filter_map(|container| Some((&model[*id], container.resources.memory.as_ref()?))))
+        .flat_map(|id| {
+            model[*id]
+                .containers
+                .iter()
+                .filter_map(|container| Some((&model[*id], container.resources.memory.as_ref()?)))
+        })
         .collect();
-    let promised: u64 = limits.iter().map(|(_, limit)| limit.0).fold(machine.reserve.unwrap_or_default().0, u64::saturating_add);
+    let promised: u64 = limits
+        .iter()
+        .map(|(_, limit)| limit.0)
+        .fold(machine.reserve.unwrap_or_default().0, u64::saturating_add);
     if promised <= memory.0 {
         return;
     }
-    let message = format!("the services of `{}` may use {}, out of {}", machine.name, Size(promised), memory.value);
-    let mut diagnostic = Diagnostic::new(&CODE, memory.span, message).caption(format!("{} in all", memory.value)).on(machine.name.clone());
+    let message = format!(
+        "the services of `{}` may use {}, out of {}",
+        machine.name,
+        Size(promised),
+        memory.value
+    );
+    let mut diagnostic = Diagnostic::new(&CODE, memory.span, message)
+        .caption(format!("{} in all", memory.value))
+        .on(machine.name.clone());
     for (service, limit) in limits {
-        diagnostic = diagnostic.label(limit.span, format!("`{}` may use {}", service.name, limit.value));
+        diagnostic =
+            diagnostic.label(limit.span, format!("`{}` may use {}", service.name, limit.value));
     }
-    diagnostics.push(diagnostic.help("lower the limits, move a service, or give the machine more memory"));
+    diagnostics
+        .push(diagnostic.help("lower the limits, move a service, or give the machine more memory"));
 }

@@ -106,7 +106,8 @@ pub static RULES: &[&Rule] = &[
     &zone_inside_trusted_cidr::RULE,
 ];
 
-/// Lists the codes that say that something is not there, or that nothing uses it: a lab that is not all here can't tell.
+/// Lists the codes that say that something is not there, or that nothing uses it: a lab that is not
+/// all here can't tell.
 pub static ABSENCES: &[&Code] = &[
     &accept::UNUSED,
     dashboard_without_metrics::RULE.code,
@@ -121,7 +122,8 @@ pub static ABSENCES: &[&Code] = &[
 /// Lists the codes of what another file may give without being named by what needs it.
 pub static UNNAMED: &[&Code] = &[acme_private_domain::RULE.code, &ASSERTION_FAILED, &UNMET_NEED];
 
-/// Is the one of [`ABSENCES`] that a service with an unknown option is enough for: the option may have been a secret.
+/// Is the one of [`ABSENCES`] that a service with an unknown option is enough for: the option may
+/// have been a secret.
 pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 
 /// Runs every rule.

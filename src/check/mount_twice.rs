@@ -22,10 +22,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         for share in &machine.shares {
             if let Some(first) = taken.insert(share.at.as_str(), share.span) {
                 diagnostics.push(
-                    Diagnostic::new(&CODE, share.span, format!("two shares are mounted at `{}` on `{}`", share.at, machine.name))
-                        .label(first, "the first")
-                        .help("give one of them another mount point")
-                        .on(machine.name.clone()),
+                    Diagnostic::new(
+                        &CODE,
+                        share.span,
+                        format!("two shares are mounted at `{}` on `{}`", share.at, machine.name),
+                    )
+                    .label(first, "the first")
+                    .help("give one of them another mount point")
+                    .on(machine.name.clone()),
                 );
             }
         }
@@ -34,13 +38,20 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         for container in &service.containers {
             let mut taken = BTreeMap::new();
             for mount in &container.mounts {
-                if let Some(first) = taken.insert(mount.at.as_str(), mount).filter(|first| first.source != mount.source) {
+                if let Some(first) = taken
+                    .insert(mount.at.as_str(), mount)
+                    .filter(|first| first.source != mount.source)
+                {
                     diagnostics.push(
-                        Diagnostic::new(&CODE, service.span, format!("`{}` has two mounts at `{}`", container.name, mount.at))
-                            .label(first.span, format!("`{}`", first.source))
-                            .label(mount.span, format!("`{}`", mount.source))
-                            .help("mount one of them elsewhere")
-                            .on(service.name.clone()),
+                        Diagnostic::new(
+                            &CODE,
+                            service.span,
+                            format!("`{}` has two mounts at `{}`", container.name, mount.at),
+                        )
+                        .label(first.span, format!("`{}`", first.source))
+                        .label(mount.span, format!("`{}`", mount.source))
+                        .help("mount one of them elsewhere")
+                        .on(service.name.clone()),
                     );
                 }
             }

@@ -25,10 +25,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let length = lab.name.len() + machine.name.len();
         if length > LONGEST {
             diagnostics.push(
-                Diagnostic::new(&CODE, machine.span, format!("`{}` and `{}` have {length} letters together", lab.name, machine.name))
-                    .label(lab.span, "the lab's name is the other part")
-                    .help(format!("{LONGEST} are left for both: shorten one of them"))
-                    .on(machine.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    machine.span,
+                    format!("`{}` and `{}` have {length} letters together", lab.name, machine.name),
+                )
+                .label(lab.span, "the lab's name is the other part")
+                .help(format!("{LONGEST} are left for both: shorten one of them"))
+                .on(machine.name.clone()),
             );
         }
     }

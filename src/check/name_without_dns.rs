@@ -21,11 +21,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         return;
     }
     // A route's name is the proxy's business, and `name-leads-elsewhere`'s.
-    for name in model.names.iter().filter(|name| plan.routes.iter().all(|route| route.host != name.host)) {
+    for name in
+        model.names.iter().filter(|name| plan.routes.iter().all(|route| route.host != name.host))
+    {
         diagnostics.push(
-            Diagnostic::new(&CODE, name.span, format!("no service of this lab answers `{}`", name.host))
-                .help("add a service that does, such as `adguard-home`, or leave the name out")
-                .on(name.host.clone()),
+            Diagnostic::new(
+                &CODE,
+                name.span,
+                format!("no service of this lab answers `{}`", name.host),
+            )
+            .help("add a service that does, such as `adguard-home`, or leave the name out")
+            .on(name.host.clone()),
         );
     }
 }

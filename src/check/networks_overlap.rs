@@ -15,18 +15,27 @@ static CODE: Code = Code {
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    let mut prefixes: Vec<_> =
-        plan.model.networks.iter().flat_map(|network| network.prefixes.iter().map(move |prefix| (*prefix, network))).collect();
-    // Sorted by their first address, wider ones first, a prefix that overlaps another follows one that contains it.
+    let mut prefixes: Vec<_> = plan
+        .model
+        .networks
+        .iter()
+        .flat_map(|network| network.prefixes.iter().map(move |prefix| (*prefix, network)))
+        .collect();
+    // Sorted by their first address, wider ones first, a prefix that overlaps another follows one
+    // that contains it.
     prefixes.sort_by_key(|(prefix, _)| (prefix.network(), prefix.prefix_len()));
     let mut widest: Option<(ipnet::IpNet, &crate::model::Network)> = None;
     for (prefix, network) in prefixes {
         match widest {
             Some((outer, first)) if outer.contains(&prefix) => diagnostics.push(
-                Diagnostic::new(&CODE, network.span, format!("{prefix} of `{}` lies in {outer} of `{}`", network.name, first.name))
-                    .label(first.span, "the other network")
-                    .help("make the prefixes disjoint")
-                    .on(network.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    network.span,
+                    format!("{prefix} of `{}` lies in {outer} of `{}`", network.name, first.name),
+                )
+                .label(first.span, "the other network")
+                .help("make the prefixes disjoint")
+                .on(network.name.clone()),
             ),
             _ => widest = Some((prefix, network)),
         }

@@ -30,13 +30,23 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 
 fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
     let different: BTreeSet<u32> = pool.disks.iter().copied().collect();
-    if let Some(twice) = pool.disks.iter().enumerate().find(|(index, disk)| pool.disks[..*index].contains(disk)).map(|(_, disk)| *disk) {
+    if let Some(twice) = pool
+        .disks
+        .iter()
+        .enumerate()
+        .find(|(index, disk)| pool.disks[..*index].contains(disk))
+        .map(|(_, disk)| *disk)
+    {
         let Some(disk) = machine.disks.get(twice as usize) else { return };
         diagnostics.push(
-            Diagnostic::new(&CODE, pool.span, format!("disk `{}` is in pool `{}` twice", disk.name, pool.name))
-                .label(disk.span, "the disk")
-                .help("name each disk once")
-                .on(pool.name.clone()),
+            Diagnostic::new(
+                &CODE,
+                pool.span,
+                format!("disk `{}` is in pool `{}` twice", disk.name, pool.name),
+            )
+            .label(disk.span, "the disk")
+            .help("name each disk once")
+            .on(pool.name.clone()),
         );
         return;
     }
@@ -52,7 +62,11 @@ fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
             Diagnostic::new(
                 &CODE,
                 pool.span,
-                format!("pool `{}` is a {layout} of {}, and needs {least} at least", pool.name, count(different.len())),
+                format!(
+                    "pool `{}` is a {layout} of {}, and needs {least} at least",
+                    pool.name,
+                    count(different.len())
+                ),
             )
             .help(format!("name more disks, as in `disk=a,b`, or leave `layout={layout}` out"))
             .on(pool.name.clone()),
@@ -65,8 +79,13 @@ fn count(disks: usize) -> String {
 }
 
 fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
-    let mut wrong = |message: String, help: &str| diagnostics.push(Diagnostic::new(&CODE, dataset.span, message).help(help));
-    if let Some(size) = dataset.recordsize.filter(|size| !size.0.is_power_of_two() || !(512..=16 << 20).contains(&size.0)) {
+    let mut wrong = |message: String, help: &str| {
+        diagnostics.push(Diagnostic::new(&CODE, dataset.span, message).help(help))
+    };
+    if let Some(size) = dataset
+        .recordsize
+        .filter(|size| !size.0.is_power_of_two() || !(512..=16 << 20).contains(&size.0))
+    {
         wrong(
             format!("`{}` can't have records of {size}", dataset.name),
             "a power of two from 512 bytes to `16MiB`: `16KiB`, `128KiB`, `1MiB`",
@@ -76,7 +95,10 @@ fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
         && reservation > quota.value
     {
         wrong(
-            format!("{reservation} are set aside for `{}`, which may hold {}", dataset.name, quota.value),
+            format!(
+                "{reservation} are set aside for `{}`, which may hold {}",
+                dataset.name, quota.value
+            ),
             "raise the quota, or lower the reservation",
         );
     }

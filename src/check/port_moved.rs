@@ -22,7 +22,8 @@ struct Move {
     now: &'static str,
 }
 
-/// Lists what moved. Source: <https://github.com/immich-app/immich/releases/tag/v1.118.0>, and `v1.106.1` for the microservices.
+/// Lists what moved. Source: <https://github.com/immich-app/immich/releases/tag/v1.118.0>, and
+/// `v1.106.1` for the microservices.
 static MOVES: &[Move] = &[Move {
     repository: "immich-app/immich-server",
     from: 3001,
@@ -32,15 +33,24 @@ static MOVES: &[Move] = &[Move {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for endpoint in &service.endpoints {
-            let listens = |name: &str| service.containers.iter().find(|container| container.name == name);
+            let listens =
+                |name: &str| service.containers.iter().find(|container| container.name == name);
             let Some(container) = endpoint.container.as_deref().and_then(listens) else { continue };
             let image = repository(&container.image.value).0;
-            let Some(moved) = MOVES.iter().find(|moved| moved.repository == image && moved.from == endpoint.port) else { continue };
+            let Some(moved) =
+                MOVES.iter().find(|moved| moved.repository == image && moved.from == endpoint.port)
+            else {
+                continue;
+            };
             diagnostics.push(
-                Diagnostic::new(&CODE, service.span, format!("nothing in `{}` listens on port {}", container.name, endpoint.port))
-                    .label(endpoint.span, format!("`{}` is said to be there", endpoint.name))
-                    .help(moved.now)
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    service.span,
+                    format!("nothing in `{}` listens on port {}", container.name, endpoint.port),
+                )
+                .label(endpoint.span, format!("`{}` is said to be there", endpoint.name))
+                .help(moved.now)
+                .on(service.name.clone()),
             );
         }
     }

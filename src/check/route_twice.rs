@@ -25,7 +25,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     route.span,
-                    format!("`{}` leads to `{}` and to `{}`", route.host, plan.model[first.service].name, service.name),
+                    format!(
+                        "`{}` leads to `{}` and to `{}`",
+                        route.host, plan.model[first.service].name, service.name
+                    ),
                 )
                 .label(first.span, "the other route")
                 .help("give one of them another host name")

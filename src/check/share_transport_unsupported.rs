@@ -18,11 +18,15 @@ static CODE: Code = Code {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     // A guest whose host or id is at fault has none here.
-    let known = |machine: &&Machine| machine.guest.is_some() || !matches!(machine.kind, MachineKind::Vm | MachineKind::Lxc);
+    let known = |machine: &&Machine| {
+        machine.guest.is_some() || !matches!(machine.kind, MachineKind::Vm | MachineKind::Lxc)
+    };
     for machine in model.machines.iter().filter(known) {
         for share in &machine.shares {
             let own_host = match (&share.source, &machine.guest) {
-                (ShareSource::Dataset(dataset), Some(guest)) => (dataset.machine == guest.host).then(|| &model[guest.host]),
+                (ShareSource::Dataset(dataset), Some(guest)) => {
+                    (dataset.machine == guest.host).then(|| &model[guest.host])
+                }
                 _ => None,
             };
             let fault = match (share.via, machine.kind, own_host) {
@@ -31,14 +35,21 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     .as_deref()
                     .filter(|version| is_older(version, (8, 4)))
                     .map(|version| format!("Proxmox VE {version} has no virtiofs; 8.4 does")),
-                (ShareTransport::Virtiofs, ..) => Some("virtiofs passes a folder of the Proxmox host into one of its own VMs".to_owned()),
-                (ShareTransport::Nfs, MachineKind::Lxc, _) if machine.guest.as_ref().is_some_and(|guest| guest.unprivileged) => {
+                (ShareTransport::Virtiofs, ..) => Some(
+                    "virtiofs passes a folder of the Proxmox host into one of its own VMs"
+                        .to_owned(),
+                ),
+                (ShareTransport::Nfs, MachineKind::Lxc, _)
+                    if machine.guest.as_ref().is_some_and(|guest| guest.unprivileged) =>
+                {
                     Some("an unprivileged LXC can't mount NFS".to_owned())
                 }
-                (ShareTransport::MountPoint, MachineKind::Lxc, Some(_)) | (ShareTransport::Nfs | ShareTransport::Local, ..) => None,
-                (ShareTransport::MountPoint, ..) => {
-                    Some("a mount point passes a folder of the Proxmox host into one of its own LXCs".to_owned())
-                }
+                (ShareTransport::MountPoint, MachineKind::Lxc, Some(_))
+                | (ShareTransport::Nfs | ShareTransport::Local, ..) => None,
+                (ShareTransport::MountPoint, ..) => Some(
+                    "a mount point passes a folder of the Proxmox host into one of its own LXCs"
+                        .to_owned(),
+                ),
             };
             if let Some(fault) = fault {
                 diagnostics.push(

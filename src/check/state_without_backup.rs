@@ -20,20 +20,30 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for kept in plan.kept.iter().filter(|kept| kept.fate == Fate::Lost) {
         let (service, state) = (&plan.model[kept.service], kept.state);
         let help = match kept.class {
-            _ if state.backup == StateBackup::Dump => "add a backup service to its machine, which dumps it",
-            Some(_) if matches!(kept.store, Store::Local(_)) => "add a backup service to its machine",
+            _ if state.backup == StateBackup::Dump => {
+                "add a backup service to its machine, which dumps it"
+            }
+            Some(_) if matches!(kept.store, Store::Local(_)) => {
+                "add a backup service to its machine"
+            }
             Some(_) => "mount its dataset on the machine of a backup service",
             None if matches!(kept.store, Store::Local(_)) => {
                 "say how often in the machine's `appdata \"FOLDER\" backup=daily`, or keep it in a dataset that has a `backup=` class"
             }
-            None => "give the dataset it lies in a `backup=` class, or keep it below a dataset that has one",
+            None => {
+                "give the dataset it lies in a `backup=` class, or keep it below a dataset that has one"
+            }
         };
         diagnostics.push(
-            Diagnostic::new(&CODE, service.span, format!("no backup contains `{}` of `{}`", state.name, service.name))
-                .caption(format!("keeps it in `{}`", state.path))
-                .label(state.span, "the module says what it keeps")
-                .help(help)
-                .on(service.name.clone()),
+            Diagnostic::new(
+                &CODE,
+                service.span,
+                format!("no backup contains `{}` of `{}`", state.name, service.name),
+            )
+            .caption(format!("keeps it in `{}`", state.path))
+            .label(state.span, "the module says what it keeps")
+            .help(help)
+            .on(service.name.clone()),
         );
     }
 }

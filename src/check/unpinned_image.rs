@@ -23,7 +23,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 let span = if written { container.image.span } else { service.span };
                 diagnostics.push(
                     Diagnostic::new(&CODE, span, format!("`{image}` names no version"))
-                        .label(container.span, format!("the image of container `{}`", container.name))
+                        .label(
+                            container.span,
+                            format!("the image of container `{}`", container.name),
+                        )
                         .help("name a version in the tag, or a digest: `NAME:1.2.3`")
                         .on(service.name.clone()),
                 );

@@ -17,13 +17,22 @@ static CODE: Code = Code {
 };
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    let used: BTreeSet<_> = plan.machines.iter().flat_map(|machine| &machine.secrets).map(|secret| secret.secret).collect();
+    let used: BTreeSet<_> = plan
+        .machines
+        .iter()
+        .flat_map(|machine| &machine.secrets)
+        .map(|secret| secret.secret)
+        .collect();
     for (index, secret) in plan.model.secrets.iter().enumerate() {
         if !used.contains(&crate::model::SecretId::at(index)) {
             diagnostics.push(
-                Diagnostic::new(&CODE, secret.span, format!("nothing reads secret `{}`", secret.name))
-                    .help("remove it, or give it to the service that it is for")
-                    .on(secret.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    secret.span,
+                    format!("nothing reads secret `{}`", secret.name),
+                )
+                .help("remove it, or give it to the service that it is for")
+                .on(secret.name.clone()),
             );
         }
     }

@@ -25,9 +25,13 @@ struct Variable {
 /// Below this the images of Immich are found.
 const IMMICH: &str = "immich-app/";
 
-/// Lists the variables, by name. Source: <https://docs.immich.app/install/environment-variables> and <https://immich.app/blog/v3-migration>.
+/// Lists the variables, by name. Source: <https://docs.immich.app/install/environment-variables>
+/// and <https://immich.app/blog/v3-migration>.
 static VARIABLES: &[Variable] = &[
-    Variable { name: "IMMICH_MACHINE_LEARNING_PING_TIMEOUT", instead: "it was removed in Immich 3; leave it out" },
+    Variable {
+        name: "IMMICH_MACHINE_LEARNING_PING_TIMEOUT",
+        instead: "it was removed in Immich 3; leave it out",
+    },
     Variable {
         name: "IMMICH_MACHINE_LEARNING_WORKERS",
         instead: "set `MACHINE_LEARNING_WORKERS` of the machine learning container, or limit its processors with `resources`",
@@ -38,7 +42,10 @@ static VARIABLES: &[Variable] = &[
         instead: "set the concurrency of the job in Immich's administration, or limit its processors with `resources`",
     },
     Variable { name: "IMMICH_WEB_URL", instead: "it was removed in Immich 1; leave it out" },
-    Variable { name: "MACHINE_LEARNING_PRELOAD__CLIP", instead: "write `MACHINE_LEARNING_PRELOAD__CLIP__TEXTUAL` and `…__VISUAL`" },
+    Variable {
+        name: "MACHINE_LEARNING_PRELOAD__CLIP",
+        instead: "write `MACHINE_LEARNING_PRELOAD__CLIP__TEXTUAL` and `…__VISUAL`",
+    },
     Variable {
         name: "MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION",
         instead: "write `MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION__DETECTION` and `…__RECOGNITION`",
@@ -47,14 +54,22 @@ static VARIABLES: &[Variable] = &[
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
-        for container in service.containers.iter().filter(|container| repository(&container.image.value).0.starts_with(IMMICH)) {
+        for container in service
+            .containers
+            .iter()
+            .filter(|container| repository(&container.image.value).0.starts_with(IMMICH))
+        {
             let names = names(container);
             for variable in VARIABLES.iter().filter(|variable| names.contains(&variable.name)) {
                 diagnostics.push(
-                    Diagnostic::new(&CODE, service.span, format!("`{}` has no effect on `{}`", variable.name, container.name))
-                        .label(container.span, "the container that is given it")
-                        .help(variable.instead)
-                        .on(service.name.clone()),
+                    Diagnostic::new(
+                        &CODE,
+                        service.span,
+                        format!("`{}` has no effect on `{}`", variable.name, container.name),
+                    )
+                    .label(container.span, "the container that is given it")
+                    .help(variable.instead)
+                    .on(service.name.clone()),
                 );
             }
         }
@@ -63,10 +78,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 
 /// Lists the variables of a container, those of `raw compose.environment` among them.
 fn names(container: &Container) -> Vec<&str> {
-    let mut names: Vec<&str> = container.environment.iter().map(|variable| variable.name.as_str()).collect();
+    let mut names: Vec<&str> =
+        container.environment.iter().map(|variable| variable.name.as_str()).collect();
     match container.raw.get("environment") {
         Some(Data::Text(line)) => names.extend(line.split('=').next()),
-        Some(Data::List(lines)) => names.extend(lines.iter().filter_map(|line| line.as_text()?.split('=').next())),
+        Some(Data::List(lines)) => {
+            names.extend(lines.iter().filter_map(|line| line.as_text()?.split('=').next()))
+        }
         _ => {}
     }
     names

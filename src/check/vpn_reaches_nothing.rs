@@ -22,10 +22,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let open = plan.flows.iter().any(|flow| flow.from == FlowSource::Zone(network.zone));
         if !open && gateway.reach.is_empty() {
             diagnostics.push(
-                Diagnostic::new(&CODE, service.span, format!("clients of `{}` may reach nothing", service.name))
-                    .label(network.span, "nothing is open to this network")
-                    .help(format!("open something to `{}`, or let its clients reach a whole zone with `reach`", network.name))
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    service.span,
+                    format!("clients of `{}` may reach nothing", service.name),
+                )
+                .label(network.span, "nothing is open to this network")
+                .help(format!(
+                    "open something to `{}`, or let its clients reach a whole zone with `reach`",
+                    network.name
+                ))
+                .on(service.name.clone()),
             );
         }
     }

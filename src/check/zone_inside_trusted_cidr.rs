@@ -20,8 +20,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in model.machines.iter().filter(|machine| machine.names_zone) {
         for address in &machine.addresses {
             let network = &model[address.network];
-            let trusted = plan.flows.iter().any(|flow| flow.from == crate::plan::FlowSource::Zone(network.zone));
-            if network.zone == machine.zone || !trusted || !matches!(model[network.zone].kind, ZoneKind::Network(_)) {
+            let trusted = plan
+                .flows
+                .iter()
+                .any(|flow| flow.from == crate::plan::FlowSource::Zone(network.zone));
+            if network.zone == machine.zone
+                || !trusted
+                || !matches!(model[network.zone].kind, ZoneKind::Network(_))
+            {
                 continue;
             }
             let zone = &model[machine.zone].name;

@@ -1,4 +1,5 @@
-//! What a command talks to: whether it is a person at a terminal, how wide that is, whether it may be coloured.
+//! What a command talks to: whether it is a person at a terminal, how wide that is, whether it may
+//! be coloured.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -16,18 +17,26 @@ pub struct Console {
     pub interactive: bool,
     /// How many columns text may take.
     pub width: usize,
-    /// How many columns a table of results may take: without an end in a pipe, where a row is a line.
+    /// How many columns a table of results may take: without an end in a pipe, where a row is a
+    /// line.
     pub room: usize,
 }
 
 impl Console {
     /// Looks at the terminal, at `NO_COLOR` and at `COLUMNS`.
     pub fn detect() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "settings of the terminal, which change no output but its colours and lines")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "settings of the terminal, which change no output but its colours and lines"
+        )]
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let plain = variable("NO_COLOR").is_some();
         let (results, messages) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        let terminal = || terminal_size::terminal_size().filter(|_| results || messages).map(|(width, _)| usize::from(width.0));
+        let terminal = || {
+            terminal_size::terminal_size()
+                .filter(|_| results || messages)
+                .map(|(width, _)| usize::from(width.0))
+        };
         let wanted = variable("COLUMNS").and_then(|columns| columns.parse().ok());
         let width = wanted.or_else(terminal);
         Self {
@@ -44,7 +53,9 @@ impl Console {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(io::Error::new(error.kind(), format!("can't print the result: {error}"))),
+            Err(error) => {
+                Err(io::Error::new(error.kind(), format!("can't print the result: {error}")))
+            }
             Ok(()) => Ok(()),
         }
     }

@@ -11,8 +11,8 @@ use crate::bundle::read::LARGEST;
 
 /// Lists what is below `folder`, with `/` between the parts of names.
 ///
-/// A release holds regular files and folders with something in them. What else there is has a name here too, that of an empty folder
-/// ending in `/`, so that whoever compares names finds it.
+/// A release holds regular files and folders with something in them. What else there is has a name
+/// here too, that of an empty folder ending in `/`, so that whoever compares names finds it.
 pub fn list(folder: &Path) -> io::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let mut waiting = vec![String::new()];
@@ -51,5 +51,9 @@ pub fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST { Err(io::Error::other(format!("it has more than {LARGEST} bytes"))) } else { Ok(bytes) }
+    if bytes.len() as u64 > LARGEST {
+        Err(io::Error::other(format!("it has more than {LARGEST} bytes")))
+    } else {
+        Ok(bytes)
+    }
 }

@@ -16,7 +16,11 @@ impl Interrupt {
         let interrupt = Self::default();
         for signal in signal_hook::consts::TERM_SIGNALS {
             // In this order: what the first signal sets arms the shutdown for the second.
-            signal_hook::flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&interrupt.asked))?;
+            signal_hook::flag::register_conditional_shutdown(
+                *signal,
+                128 + signal,
+                Arc::clone(&interrupt.asked),
+            )?;
             signal_hook::flag::register(*signal, Arc::clone(&interrupt.asked))?;
         }
         Ok(interrupt)

@@ -38,7 +38,8 @@ pub fn run() -> ExitCode {
     let console = Console::detect();
     // Wrong use ends with 2, which is clap's own code for it too.
     let matches = command::program().term_width(console.width).get_matches();
-    let arguments = command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let arguments =
+        command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let exit = arguments.run(&console).unwrap_or_else(|error| {
         console.error(&error.to_string(), "");
         Exit::Outside

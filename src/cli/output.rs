@@ -1,4 +1,5 @@
-//! Writes a release: archives as they come, from any thread, then the index, then all of it into its place at once.
+//! Writes a release: archives as they come, from any thread, then the index, then all of it into
+//! its place at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,7 +27,12 @@ impl ReleaseWriter {
     pub fn new(target: &Path, interrupt: &Interrupt) -> Result<Self, OutputError> {
         let staging = Staging::new(target)?;
         check_replaceable(target)?;
-        Ok(Self { target: target.to_owned(), staging, interrupt: interrupt.clone(), hashes: Mutex::default() })
+        Ok(Self {
+            target: target.to_owned(),
+            staging,
+            interrupt: interrupt.clone(),
+            hashes: Mutex::default(),
+        })
     }
 
     /// Writes a machine's archive, and returns what the index wants to know of it.
@@ -37,7 +43,9 @@ impl ReleaseWriter {
 
     /// Writes the files for the reviewer, by their path below `review/`.
     pub fn add_review(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), OutputError> {
-        files.iter().try_for_each(|(name, bytes)| self.add(&format!("review/{name}"), bytes, ids::sha256_hex(bytes)))
+        files.iter().try_for_each(|(name, bytes)| {
+            self.add(&format!("review/{name}"), bytes, ids::sha256_hex(bytes))
+        })
     }
 
     /// Writes the index and the hashes, and puts the release in its place.
@@ -72,10 +80,15 @@ fn check_replaceable(target: &Path) -> Result<(), OutputError> {
     let refused = |why: &str, help: &str| Err(OutputError::refused(target, why, help));
     match target.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound && target.is_symlink() => {
-            return refused("it is a link that leads nowhere", "remove it, or make the folder that it leads to");
+            return refused(
+                "it is a link that leads nowhere",
+                "remove it, or make the folder that it leads to",
+            );
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(metadata) if !metadata.is_dir() => return refused("a file is there", "remove it, or name another folder with `--out`"),
+        Ok(metadata) if !metadata.is_dir() => {
+            return refused("a file is there", "remove it, or name another folder with `--out`");
+        }
         Err(_) | Ok(_) => {}
     }
     let unreadable = |error: io::Error| OutputError::refused(target, &error.to_string(), ANOTHER);
@@ -88,14 +101,18 @@ fn check_replaceable(target: &Path) -> Result<(), OutputError> {
         };
     };
     match folder::list(target).map_err(unreadable)?.difference(&made).next() {
-        Some(name) => refused(&format!("`{name}` in it was not put there by a build"), "move it elsewhere, then run the command again"),
+        Some(name) => refused(
+            &format!("`{name}` in it was not put there by a build"),
+            "move it elsewhere, then run the command again",
+        ),
         None => Ok(()),
     }
 }
 
 const ANOTHER: &str = "name another folder with `--out`, or move this one away";
 
-/// Returns the names of the files that the build of the release in `target` wrote; nothing when it is no release.
+/// Returns the names of the files that the build of the release in `target` wrote; nothing when it
+/// is no release.
 fn made_by_a_build(target: &Path) -> Option<BTreeSet<String>> {
     #[derive(serde::Deserialize)]
     struct Format {

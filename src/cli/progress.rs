@@ -1,6 +1,9 @@
 //! Says how far a long build is, to a person at a terminal. The only place that looks at a clock.
 
-#![expect(clippy::disallowed_types, reason = "how long a person has waited decides what they see, and nothing else")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "how long a person has waited decides what they see, and nothing else"
+)]
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -26,7 +29,13 @@ pub struct Progress {
 impl Progress {
     /// Starts counting to `total`.
     pub fn new(console: Console, total: usize) -> Self {
-        Self { console, total, done: AtomicUsize::new(0), start: Instant::now(), shown: AtomicU64::new(0) }
+        Self {
+            console,
+            total,
+            done: AtomicUsize::new(0),
+            start: Instant::now(),
+            shown: AtomicU64::new(0),
+        }
     }
 
     /// Counts one machine more.
@@ -38,7 +47,9 @@ impl Progress {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let shown = self.shown.load(Ordering::Relaxed);
         // Of several threads that come at once, one writes the line.
-        if is_due(now, shown) && self.shown.compare_exchange(shown, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if is_due(now, shown)
+            && self.shown.compare_exchange(shown, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
             Console::message(&format!("\r\x1b[Kbuilding: {done} of {} machines", self.total));
         }
     }
@@ -52,7 +63,8 @@ impl Drop for Progress {
     }
 }
 
-/// Says whether a line is due at `now` when the last one came at `shown` (0: none yet), both in milliseconds from the start.
+/// Says whether a line is due at `now` when the last one came at `shown` (0: none yet), both in
+/// milliseconds from the start.
 pub fn is_due(now: u64, shown: u64) -> bool {
     now >= PATIENCE && (shown == 0 || now - shown.min(now) >= REFRESH)
 }

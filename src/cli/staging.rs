@@ -1,7 +1,8 @@
 //! A folder that is written beside its place and takes it in one step, or not at all.
 //!
-//! For a target `outputs/home-1`, everything is written below `outputs/.labwright-staging-home-1-XXXXXX/`. Whatever ends the
-//! program before the step, a full disk or a power cut included, leaves the target as it was; the next run removes what was left.
+//! For a target `outputs/home-1`, everything is written below
+//! `outputs/.labwright-staging-home-1-XXXXXX/`. Whatever ends the program before the step, a full
+//! disk or a power cut included, leaves the target as it was; the next run removes what was left.
 
 #![expect(clippy::disallowed_methods, reason = "the one place that writes to the disk")]
 
@@ -37,23 +38,33 @@ impl std::error::Error for OutputError {}
 impl OutputError {
     /// Says that nothing may be written at `path`, for the reason `why`.
     pub fn refused(path: &Path, why: &str, help: &str) -> Self {
-        Self { code: &codes::OUTPUT_NOT_OURS, problem: format!("won't write to `{}`: {why}", path.display()), help: help.to_owned() }
+        Self {
+            code: &codes::OUTPUT_NOT_OURS,
+            problem: format!("won't write to `{}`: {why}", path.display()),
+            help: help.to_owned(),
+        }
     }
 
     fn disk(path: &Path, error: &io::Error) -> Self {
         // The kind's own words are short and the same on every system.
         let kind = error.kind();
         let (why, help) = match kind {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (kind.to_string(), "make room, then run the command again"),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                (kind.to_string(), "make room, then run the command again")
+            }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 (kind.to_string(), "name a folder that you may write to with `--out`")
             }
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                ("a file is in the way".to_owned(), "remove it, or name another folder with `--out`")
-            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => (
+                "a file is in the way".to_owned(),
+                "remove it, or name another folder with `--out`",
+            ),
             // The system's own words, without the name of the staging folder.
             _ => (
-                error.get_ref().and_then(|error| error.source()).map_or_else(|| error.to_string(), ToString::to_string),
+                error
+                    .get_ref()
+                    .and_then(|error| error.source())
+                    .map_or_else(|| error.to_string(), ToString::to_string),
                 "see that the disk is well, then run the command again",
             ),
         };
@@ -86,19 +97,25 @@ impl Staging {
         // A link to a folder stays a link; what it leads to is replaced.
         let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
         let Some(name) = target.file_name().map(|name| name.to_string_lossy().into_owned()) else {
-            return Err(OutputError::refused(&target, "it has no name of its own", "name a folder, such as `--out release`"));
+            return Err(OutputError::refused(
+                &target,
+                "it has no name of its own",
+                "name a folder, such as `--out release`",
+            ));
         };
         let parent = parent_of(&target);
         let mut made = Vec::new();
         make_folders(parent, &mut made).map_err(|error| OutputError::disk(parent, &error))?;
         mend(&target, &name);
         let start = || -> io::Result<(TempDir, File)> {
-            let folder = tempfile::Builder::new().prefix(&staging_prefix(&name)).tempdir_in(parent)?;
+            let folder =
+                tempfile::Builder::new().prefix(&staging_prefix(&name)).tempdir_in(parent)?;
             let unlocked = folder.path().join(NEW);
             let lock = File::create(&unlocked)?;
             // Where the file system knows no locks, nobody removes what a dead run left.
             let _ = lock.try_lock();
-            // It has its name only now, so that no other run takes this one for dead before it holds its lock.
+            // It has its name only now, so that no other run takes this one for dead before it
+            // holds its lock.
             fs::rename(unlocked, folder.path().join(LOCK))?;
             fs::create_dir(folder.path().join(NEW))?;
             set_mode(&folder.path().join(NEW), 0o755)?;
@@ -164,7 +181,8 @@ fn replace(new: &Path, target: &Path) -> io::Result<()> {
     if exchange(new, target).is_ok() {
         return Ok(());
     }
-    // Not every file system can exchange. Between the two steps the old folder has another name, under which `mend` finds it.
+    // Not every file system can exchange. Between the two steps the old folder has another name,
+    // under which `mend` finds it.
     let aside = aside(target);
     fs::rename(target, &aside)?;
     if let Err(error) = fs::rename(new, target) {
@@ -187,7 +205,8 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Puts right what runs that were cut off left beside the target: brings back a folder that was moved aside, removes stagings.
+/// Puts right what runs that were cut off left beside the target: brings back a folder that was
+/// moved aside, removes stagings.
 ///
 /// Does what it can; what it can't do is no reason not to build.
 fn mend(target: &Path, name: &str) {
@@ -200,7 +219,11 @@ fn mend(target: &Path, name: &str) {
     let prefix = staging_prefix(name);
     let beside = fs::read_dir(parent_of(target));
     for entry in beside.into_iter().flatten().flatten() {
-        let is_ours = entry.file_name().to_str().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| !rest.contains('-'));
+        let is_ours = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.strip_prefix(&prefix))
+            .is_some_and(|rest| !rest.contains('-'));
         // A live run holds the lock.
         let dead = || File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
         if is_ours && dead() {

@@ -1,4 +1,5 @@
-//! Tables that fit the terminal: columns as wide as they need, the widest ones wrapped when that is too much; words last.
+//! Tables that fit the terminal: columns as wide as they need, the widest ones wrapped when that is
+//! too much; words last.
 
 /// Is a table on its way to a terminal.
 #[derive(Debug, Default)]
@@ -16,7 +17,10 @@ impl Table {
     /// Starts a table with its head; a column whose title begins with `>` is aligned to the right.
     pub fn new<const N: usize>(head: [&str; N]) -> Self {
         let right = head.iter().map(|title| title.starts_with('>')).collect();
-        Self { rows: vec![head.iter().map(|title| title.trim_start_matches('>').to_owned()).collect()], right }
+        Self {
+            rows: vec![head.iter().map(|title| title.trim_start_matches('>').to_owned()).collect()],
+            right,
+        }
     }
 
     /// Adds a row.
@@ -34,14 +38,16 @@ impl Table {
         let widths = self.widths(width.saturating_sub(indent));
         let mut text = String::new();
         for row in &self.rows {
-            let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| broken(cell, *width)).collect();
+            let cells: Vec<Vec<String>> =
+                row.iter().zip(&widths).map(|(cell, width)| broken(cell, *width)).collect();
             let height = cells.iter().map(Vec::len).max().unwrap_or(0);
             for line in 0..height {
                 let mut column = " ".repeat(indent);
                 for ((cell, width), right) in cells.iter().zip(&widths).zip(&self.right) {
                     let part = cell.get(line).map_or("", String::as_str);
                     let blanks = " ".repeat(width.saturating_sub(part.chars().count()));
-                    let padded = if *right { format!("{blanks}{part}") } else { format!("{part}{blanks}") };
+                    let padded =
+                        if *right { format!("{blanks}{part}") } else { format!("{part}{blanks}") };
                     column.push_str(&padded);
                     column.push_str(&" ".repeat(GAP));
                 }
@@ -54,11 +60,17 @@ impl Table {
 
     fn widths(&self, room: usize) -> Vec<usize> {
         let columns = self.right.len();
-        let mut widths: Vec<usize> =
-            (0..columns).map(|column| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+        let mut widths: Vec<usize> = (0..columns)
+            .map(|column| {
+                self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
+            })
+            .collect();
         let room = room.saturating_sub(GAP * columns.saturating_sub(1));
-        let longest = |cell: &String| cell.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
-        let words: Vec<usize> = (0..columns).map(|column| self.rows.iter().map(|row| longest(&row[column])).max().unwrap_or(0)).collect();
+        let longest =
+            |cell: &String| cell.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        let words: Vec<usize> = (0..columns)
+            .map(|column| self.rows.iter().map(|row| longest(&row[column])).max().unwrap_or(0))
+            .collect();
         shrink(&mut widths, room, &words);
         shrink(&mut widths, room, &vec![NARROW; columns]);
         widths
@@ -74,15 +86,20 @@ fn shrink(widths: &mut [usize], room: usize, least: &[usize]) {
     }
 }
 
-/// Breaks a cell into lines of `width` characters: at a blank, behind what parts a path or a name, else anywhere.
+/// Breaks a cell into lines of `width` characters: at a blank, behind what parts a path or a name,
+/// else anywhere.
 fn broken(cell: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     let mut rest: Vec<char> = cell.chars().collect();
     while rest.len() > width {
-        let last = |wanted: &str, end: usize| rest[..end].iter().rposition(|character| wanted.contains(*character));
+        let last = |wanted: &str, end: usize| {
+            rest[..end].iter().rposition(|character| wanted.contains(*character))
+        };
         let blank = last(" ", width + 1).filter(|at| *at > 0);
-        let behind = || [",/", ":-", "."].into_iter().find_map(|wanted| last(wanted, width)).map(|at| at + 1);
+        let behind = || {
+            [",/", ":-", "."].into_iter().find_map(|wanted| last(wanted, width)).map(|at| at + 1)
+        };
         let after = rest.split_off(blank.or_else(behind).unwrap_or(width));
         lines.push(rest.iter().collect::<String>().trim_end().to_owned());
         rest = after.into_iter().skip_while(|character| *character == ' ').collect();

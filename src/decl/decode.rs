@@ -40,7 +40,10 @@ impl Decoder<'_> {
     ) -> Vec<Block<'s>> {
         let mut blocks: Vec<Block<'s>> = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let known = children.iter().flat_map(|group| group.iter()).find(|child| child.node.name == node.name.value);
+            let known = children
+                .iter()
+                .flat_map(|group| group.iter())
+                .find(|child| child.node.name == node.name.value);
             let Some(child) = known else {
                 if options {
                     blocks.push(self.node(node, &OPTION_VALUE, priority));
@@ -52,13 +55,20 @@ impl Decoder<'_> {
             let block = self.node(node, child.node, priority);
             let twin = blocks.iter().find(|other| other.is_twin(&block, child.occurs));
             if let Some(twin) = twin.filter(|_| parent != "file" || child.occurs == Occurs::Once) {
-                let what =
-                    if child.occurs == Occurs::Once { format!("`{}`", block.name) } else { format!("`{} {}`", block.name, block.key()) };
+                let what = if child.occurs == Occurs::Once {
+                    format!("`{}`", block.name)
+                } else {
+                    format!("`{} {}`", block.name, block.key())
+                };
                 self.diagnostics.push(
-                    Diagnostic::new(&codes::DUPLICATE_NODE, block.key_span(), format!("{what} stands twice in {parent}"))
-                        .caption("again here")
-                        .label(twin.key_span(), "first here")
-                        .help("keep one of the two"),
+                    Diagnostic::new(
+                        &codes::DUPLICATE_NODE,
+                        block.key_span(),
+                        format!("{what} stands twice in {parent}"),
+                    )
+                    .caption("again here")
+                    .label(twin.key_span(), "first here")
+                    .help("keep one of the two"),
                 );
                 continue;
             }
@@ -69,8 +79,16 @@ impl Decoder<'_> {
 
     fn unknown_node(&mut self, node: &Node<'_>, parent: &str, children: &[&'static [Child]]) {
         let names = || children.iter().flat_map(|group| group.iter()).map(|child| child.node.name);
-        let place = if parent == "file" { "at the top of a file".to_owned() } else { format!("in {parent}") };
-        let diagnostic = Diagnostic::new(&codes::UNKNOWN_NODE, node.name.span, format!("no node `{}` may stand {place}", node.name));
+        let place = if parent == "file" {
+            "at the top of a file".to_owned()
+        } else {
+            format!("in {parent}")
+        };
+        let diagnostic = Diagnostic::new(
+            &codes::UNKNOWN_NODE,
+            node.name.span,
+            format!("no node `{}` may stand {place}", node.name),
+        );
         let help = home(&node.name).unwrap_or_else(|| {
             suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
                 list if list.is_empty() => "remove it".to_owned(),
@@ -80,15 +98,28 @@ impl Decoder<'_> {
         self.diagnostics.push(diagnostic.help(help));
     }
 
-    fn node<'s>(&mut self, node: Node<'s>, schema: &'static NodeSchema, inherited: Priority) -> Block<'s> {
+    fn node<'s>(
+        &mut self,
+        node: Node<'s>,
+        schema: &'static NodeSchema,
+        inherited: Priority,
+    ) -> Block<'s> {
         let priority = self.priority(&node, inherited);
         let rank = Rank { priority, own: true, layer: self.layer };
         let option = std::ptr::eq(schema, &raw const OPTION_VALUE);
-        if schema.children.is_empty() && !schema.options && schema.name != "extend" && !node.children.is_empty() {
+        if schema.children.is_empty()
+            && !schema.options
+            && schema.name != "extend"
+            && !node.children.is_empty()
+        {
             self.diagnostics.push(
-                Diagnostic::new(&codes::UNEXPECTED_CHILDREN, node.children[0].name.span, format!("`{}` has no children", node.name))
-                    .label(node.name.span, "the node that the braces belong to")
-                    .help("text with braces or `$` in it is written in quotes"),
+                Diagnostic::new(
+                    &codes::UNEXPECTED_CHILDREN,
+                    node.children[0].name.span,
+                    format!("`{}` has no children", node.name),
+                )
+                .label(node.name.span, "the node that the braces belong to")
+                .help("text with braces or `$` in it is written in quotes"),
             );
         }
         let arguments = self.arguments(&node, schema);
@@ -119,18 +150,28 @@ impl Decoder<'_> {
             "default" => Priority::Default,
             "force" => {
                 let given = |entry: &Scalar<'_>| !matches!(entry, Scalar::Text(text) if text.trim().is_empty());
-                if !node.properties.iter().any(|property| property.name.value == "reason" && given(&property.entry.value.value)) {
+                if !node.properties.iter().any(|property| {
+                    property.name.value == "reason" && given(&property.entry.value.value)
+                }) {
                     self.diagnostics.push(
-                        Diagnostic::new(&codes::FORCE_WITHOUT_REASON, annotation.span, format!("`(force){}` gives no reason", node.name))
-                            .help("add `reason=\"…\"`"),
+                        Diagnostic::new(
+                            &codes::FORCE_WITHOUT_REASON,
+                            annotation.span,
+                            format!("`(force){}` gives no reason", node.name),
+                        )
+                        .help("add `reason=\"…\"`"),
                     );
                 }
                 Priority::Force
             }
             other => {
                 self.diagnostics.push(
-                    Diagnostic::new(&codes::WRONG_ANNOTATION, annotation.span, format!("`({other})` is no priority"))
-                        .help("a node may carry `(default)` or `(force)`"),
+                    Diagnostic::new(
+                        &codes::WRONG_ANNOTATION,
+                        annotation.span,
+                        format!("`({other})` is no priority"),
+                    )
+                    .help("a node may carry `(default)` or `(force)`"),
                 );
                 // Whichever was meant: of two values that disagree nothing is said besides.
                 Priority::Force
@@ -139,7 +180,11 @@ impl Decoder<'_> {
     }
 
     /// Reads the arguments; one that is missing is told, and stands there as faulty.
-    fn arguments<'s>(&mut self, node: &Node<'s>, schema: &'static NodeSchema) -> Vec<Spanned<Value<'s>>> {
+    fn arguments<'s>(
+        &mut self,
+        node: &Node<'s>,
+        schema: &'static NodeSchema,
+    ) -> Vec<Spanned<Value<'s>>> {
         let mut values = Vec::with_capacity(node.arguments.len());
         for (index, field) in schema.arguments.iter().enumerate() {
             let Some(entry) = node.arguments.get(index) else {
@@ -159,20 +204,35 @@ impl Decoder<'_> {
         }
         let further = node.arguments.get(schema.arguments.len()..).unwrap_or_default();
         let Some(field) = &schema.rest else {
-            // A list torn by a blank behind a comma, and a value that is at fault already, are told where they stand.
-            let torn = node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
-            if let Some(entry) = further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty)) {
+            // A list torn by a blank behind a comma, and a value that is at fault already, are told
+            // where they stand.
+            let torn =
+                node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
+            if let Some(entry) =
+                further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty))
+            {
                 let mut help = String::from("remove it");
                 if let Some(property) = schema.properties.first() {
                     let _ = write!(help, ", or name it: `{}=…`", property.name);
                 }
-                let message = format!("`{}` takes {} here", node.name, count(schema.arguments.len(), "argument"));
-                self.diagnostics.push(Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, entry.value.span, message).help(help));
+                let message = format!(
+                    "`{}` takes {} here",
+                    node.name,
+                    count(schema.arguments.len(), "argument")
+                );
+                self.diagnostics.push(
+                    Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, entry.value.span, message)
+                        .help(help),
+                );
             }
             return values;
         };
         let nothing = node.properties.is_empty() && node.children.is_empty();
-        if further.is_empty() && field.required && node.arguments.len() == schema.arguments.len() && nothing {
+        if further.is_empty()
+            && field.required
+            && node.arguments.len() == schema.arguments.len()
+            && nothing
+        {
             self.missing(node, schema, field, &mut values);
         }
         let what = format!("the {} of `{}`", field.name, node.name);
@@ -180,10 +240,20 @@ impl Decoder<'_> {
         values
     }
 
-    fn missing(&mut self, node: &Node<'_>, schema: &NodeSchema, field: &Field, values: &mut [Spanned<Value<'_>>]) {
+    fn missing(
+        &mut self,
+        node: &Node<'_>,
+        schema: &NodeSchema,
+        field: &Field,
+        values: &mut [Spanned<Value<'_>>],
+    ) {
         // `address "192.168.1.10"` has an address, and lacks what stands before it.
         let last = match node.arguments.last().map(|entry| &entry.value.value) {
-            Some(value @ Scalar::Text(text)) if matches!(field.ty, Type::Address) && field.ty.read(value).is_some() => Some(text),
+            Some(value @ Scalar::Text(text))
+                if matches!(field.ty, Type::Address) && field.ty.read(value).is_some() =>
+            {
+                Some(text)
+            }
             _ => None,
         };
         let (lacks, help) = match (last, schema.arguments.first()) {
@@ -191,25 +261,50 @@ impl Decoder<'_> {
                 for value in values {
                     value.value = Value::Faulty(Cow::Borrowed(""));
                 }
-                (first, format!("write {} before it: `{} NAME \"{text}\"`", first.ty.describe(), node.name))
+                (
+                    first,
+                    format!(
+                        "write {} before it: `{} NAME \"{text}\"`",
+                        first.ty.describe(),
+                        node.name
+                    ),
+                )
             }
             _ => (field, format!("write {} after `{}`", field.ty.describe(), node.name)),
         };
-        self.diagnostics
-            .push(Diagnostic::new(&codes::MISSING_VALUE, node.span, format!("`{}` lacks its {}", node.name, lacks.name)).help(help));
+        self.diagnostics.push(
+            Diagnostic::new(
+                &codes::MISSING_VALUE,
+                node.span,
+                format!("`{}` lacks its {}", node.name, lacks.name),
+            )
+            .help(help),
+        );
     }
 
-    fn properties<'s>(&mut self, node: &Node<'s>, schema: &'static NodeSchema, rank: Rank) -> Vec<Property<'s>> {
+    fn properties<'s>(
+        &mut self,
+        node: &Node<'s>,
+        schema: &'static NodeSchema,
+        rank: Rank,
+    ) -> Vec<Property<'s>> {
         let mut properties: Vec<Property<'s>> = Vec::with_capacity(node.properties.len());
         for entry in &node.properties {
             let name = entry.name.value.as_ref();
-            if let Some(twin) =
-                node.properties.iter().take_while(|other| !std::ptr::eq(*other, entry)).find(|other| other.name.value == name)
+            if let Some(twin) = node
+                .properties
+                .iter()
+                .take_while(|other| !std::ptr::eq(*other, entry))
+                .find(|other| other.name.value == name)
             {
                 self.diagnostics.push(
-                    Diagnostic::new(&codes::DUPLICATE_PROPERTY, entry.name.span, format!("`{name}` is written twice"))
-                        .label(twin.name.span, "first here")
-                        .help("keep one; KDL would let the last one win"),
+                    Diagnostic::new(
+                        &codes::DUPLICATE_PROPERTY,
+                        entry.name.span,
+                        format!("`{name}` is written twice"),
+                    )
+                    .label(twin.name.span, "first here")
+                    .help("keep one; KDL would let the last one win"),
                 );
                 continue;
             }
@@ -217,18 +312,27 @@ impl Decoder<'_> {
             let (name, field): (Cow<'s, str>, &Field) = match field {
                 Some(field) => (Cow::Borrowed(field.name), field),
                 None if name == "reason" && rank.priority == Priority::Force => continue,
-                None if schema.name == OPTION_VALUE.name || (schema.options && schema.dynamic) || schema.name == "raw" => {
+                None if schema.name == OPTION_VALUE.name
+                    || (schema.options && schema.dynamic)
+                    || schema.name == "raw" =>
+                {
                     (entry.name.value.clone(), &ANY)
                 }
                 None => {
                     let names = schema.properties.iter().map(|field| field.name);
-                    let help = suggest(name, names.clone(), || match names.collect::<Vec<_>>().join(", ") {
-                        list if list.is_empty() => format!("`{}` has no properties", node.name),
-                        list => format!("one of: {list}"),
+                    let help = suggest(name, names.clone(), || {
+                        match names.collect::<Vec<_>>().join(", ") {
+                            list if list.is_empty() => format!("`{}` has no properties", node.name),
+                            list => format!("one of: {list}"),
+                        }
                     });
                     self.diagnostics.push(
-                        Diagnostic::new(&codes::UNKNOWN_PROPERTY, entry.name.span, format!("`{}` has no property `{name}`", node.name))
-                            .help(help),
+                        Diagnostic::new(
+                            &codes::UNKNOWN_PROPERTY,
+                            entry.name.span,
+                            format!("`{}` has no property `{name}`", node.name),
+                        )
+                        .help(help),
                     );
                     continue;
                 }
@@ -242,11 +346,19 @@ impl Decoder<'_> {
     }
 
     /// Reads a value; one that is not of the field's type is told, and kept as faulty.
-    fn value<'s>(&mut self, entry: &Entry<'s>, field: &Field, dynamic: bool, what: &str) -> Spanned<Value<'s>> {
+    fn value<'s>(
+        &mut self,
+        entry: &Entry<'s>,
+        field: &Field,
+        dynamic: bool,
+        what: &str,
+    ) -> Spanned<Value<'s>> {
         let span = entry.value.span;
         let scalar = &entry.value.value;
         if let Some(annotation) = &entry.annotation {
-            let text = |value: &Scalar<'s>| if let Scalar::Text(text) = value { Some(text.clone()) } else { None };
+            let text = |value: &Scalar<'s>| {
+                if let Scalar::Text(text) = value { Some(text.clone()) } else { None }
+            };
             let special = match annotation.value.as_ref() {
                 "ref" if dynamic => text(scalar).map(Value::Reference),
                 "f" if dynamic => text(scalar).map(Value::Format),
@@ -258,13 +370,23 @@ impl Decoder<'_> {
             }
             let fits = field.ty.annotation() == Some(annotation.value.as_ref())
                 || (field.ty == Type::Any
-                    && ["secret", "size", "duration", "cron", "path", "image", "ref", "cidr", "address", "url", "host"]
-                        .contains(&annotation.value.as_ref()));
+                    && [
+                        "secret", "size", "duration", "cron", "path", "image", "ref", "cidr",
+                        "address", "url", "host",
+                    ]
+                    .contains(&annotation.value.as_ref()));
             if !fits {
-                let allowed = field.ty.annotation().map_or_else(String::new, |name| format!("write `({name})` or nothing; "));
+                let allowed = field
+                    .ty
+                    .annotation()
+                    .map_or_else(String::new, |name| format!("write `({name})` or nothing; "));
                 self.diagnostics.push(
-                    Diagnostic::new(&codes::WRONG_ANNOTATION, annotation.span, format!("`({})` does not belong here", annotation.value))
-                        .help(format!("{allowed}the value is {}", field.ty.describe())),
+                    Diagnostic::new(
+                        &codes::WRONG_ANNOTATION,
+                        annotation.span,
+                        format!("`({})` does not belong here", annotation.value),
+                    )
+                    .help(format!("{allowed}the value is {}", field.ty.describe())),
                 );
                 return faulty(scalar, span);
             }
@@ -272,7 +394,14 @@ impl Decoder<'_> {
         let read = match scalar {
             Scalar::Text(text) if field.list => self.list(text, span, field.ty),
             // A required text says why, or what to ask: nothing is no answer.
-            Scalar::Text(text) if field.required && field.ty == Type::Text && text.trim().is_empty() && field.name != "word" => None,
+            Scalar::Text(text)
+                if field.required
+                    && field.ty == Type::Text
+                    && text.trim().is_empty()
+                    && field.name != "word" =>
+            {
+                None
+            }
             scalar => field.ty.read(scalar).map(|value| Spanned::new(value, span)),
         };
         read.unwrap_or_else(|| {
@@ -284,7 +413,9 @@ impl Decoder<'_> {
     fn list<'s>(&self, text: &Cow<'s, str>, span: Span, ty: Type) -> Option<Spanned<Value<'s>>> {
         let parts: Vec<Cow<'s, str>> = match text {
             Cow::Borrowed(text) => text.split(',').map(|part| Cow::Borrowed(part.trim())).collect(),
-            Cow::Owned(text) => text.split(',').map(|part| Cow::Owned(part.trim().to_owned())).collect(),
+            Cow::Owned(text) => {
+                text.split(',').map(|part| Cow::Owned(part.trim().to_owned())).collect()
+            }
         };
         let mut at = 0;
         let items = parts.into_iter().map(|part| {
@@ -294,7 +425,8 @@ impl Decoder<'_> {
         Some(Spanned::new(Value::List(items.collect::<Option<_>>()?), span))
     }
 
-    /// Finds where in a value a part of it stands, from `at` on; the whole value where escapes hide it.
+    /// Finds where in a value a part of it stands, from `at` on; the whole value where escapes hide
+    /// it.
     fn place_in(&self, whole: Span, part: &str, at: &mut usize) -> Span {
         let written = self.text.get(whole.start as usize..whole.end as usize).unwrap_or_default();
         let Some(found) = written.get(*at..).and_then(|rest| rest.find(part)) else { return whole };
@@ -307,13 +439,17 @@ impl Decoder<'_> {
     fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         let finding = if field.list && ends_with_comma(scalar) {
-            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma"))
-                .help("a list is one value: write `to=lan,tunnel`, without blanks behind the commas")
+            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma")).help(
+                "a list is one value: write `to=lan,tunnel`, without blanks behind the commas",
+            )
         } else {
             // Of a list, the item that is wrong.
             let span = match scalar {
                 Scalar::Text(text) if field.list => {
-                    let wrong = text.split(',').map(str::trim).find(|part| field.ty.read_text(Cow::Borrowed(part)).is_none());
+                    let wrong = text
+                        .split(',')
+                        .map(str::trim)
+                        .find(|part| field.ty.read_text(Cow::Borrowed(part)).is_none());
                     wrong.map_or(span, |part| self.place_in(span, part, &mut 0))
                 }
                 _ => span,
@@ -329,31 +465,52 @@ impl Decoder<'_> {
             let scalar = item.as_ref().unwrap_or(scalar);
             match scalar {
                 Scalar::Text(text) if text.trim().is_empty() => {
-                    let help = if field.ty == Type::Text { field.doc.to_owned() } else { advice(field.ty, scalar, written) };
-                    Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} can't be empty")).help(help)
+                    let help = if field.ty == Type::Text {
+                        field.doc.to_owned()
+                    } else {
+                        advice(field.ty, scalar, written)
+                    };
+                    Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} can't be empty"))
+                        .help(help)
                 }
-                scalar => Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} can't be {}", describe(scalar)))
-                    .caption(format!("not {}", article(field.ty)))
-                    .help(advice(field.ty, scalar, written)),
+                scalar => Diagnostic::new(
+                    &codes::WRONG_TYPE,
+                    span,
+                    format!("{what} can't be {}", describe(scalar)),
+                )
+                .caption(format!("not {}", article(field.ty)))
+                .help(advice(field.ty, scalar, written)),
             }
         };
         self.diagnostics.push(finding);
     }
 }
 
-/// Says where a node of that name stands, when there is one: most likely a brace is missing or one too many.
+/// Says where a node of that name stands, when there is one: most likely a brace is missing or one
+/// too many.
 pub fn home(name: &str) -> Option<String> {
     if TOP.iter().any(|child| child.node.name == name) {
         return Some(format!("`{name}` stands at the top of a file: is a `}}` missing above?"));
     }
-    let homes: Vec<String> =
-        TOP.iter().filter(|child| child.node.child(name).is_some()).map(|child| format!("`{}`", child.node.name)).collect();
-    (!homes.is_empty()).then(|| format!("`{name}` stands in {}: is a brace in the wrong place?", homes.join(", ")))
+    let homes: Vec<String> = TOP
+        .iter()
+        .filter(|child| child.node.child(name).is_some())
+        .map(|child| format!("`{}`", child.node.name))
+        .collect();
+    (!homes.is_empty())
+        .then(|| format!("`{name}` stands in {}: is a brace in the wrong place?", homes.join(", ")))
 }
 
 /// Keeps what is no value of its field as it was written.
 fn faulty<'s>(scalar: &Scalar<'s>, span: Span) -> Spanned<Value<'s>> {
-    Spanned::new(Value::Faulty(if let Scalar::Text(text) = scalar { text.clone() } else { Cow::Borrowed("") }), span)
+    Spanned::new(
+        Value::Faulty(if let Scalar::Text(text) = scalar {
+            text.clone()
+        } else {
+            Cow::Borrowed("")
+        }),
+        span,
+    )
 }
 
 fn ends_with_comma(scalar: &Scalar<'_>) -> bool {
@@ -363,12 +520,18 @@ fn ends_with_comma(scalar: &Scalar<'_>) -> bool {
 /// Stands for properties of option values, whose types only the module knows.
 static ANY: Field = Field { name: "value", ty: Type::Any, list: false, required: false, doc: "" };
 
-/// Reports what blocks must have and have not: properties, since a weaker place may give what a stronger one leaves out.
+/// Reports what blocks must have and have not: properties, since a weaker place may give what a
+/// stronger one leaves out.
 pub fn require(block: &Block<'_>, diagnostics: &mut Diagnostics) {
     for field in block.schema.properties.iter().filter(|field| field.required) {
         if block.property(field.name).is_none() {
             diagnostics.push(
-                Diagnostic::new(&codes::MISSING_VALUE, block.span, format!("`{}` lacks `{}`", title(block), field.name)).help(format!(
+                Diagnostic::new(
+                    &codes::MISSING_VALUE,
+                    block.span,
+                    format!("`{}` lacks `{}`", title(block), field.name),
+                )
+                .help(format!(
                     "add `{}=…`, {}: {}",
                     field.name,
                     field.ty.describe(),
@@ -384,7 +547,11 @@ pub fn require(block: &Block<'_>, diagnostics: &mut Diagnostics) {
 
 /// Names a block as its writer would.
 pub fn title(block: &Block<'_>) -> String {
-    if block.key().is_empty() { block.name.to_string() } else { format!("{} {}", block.name, block.key()) }
+    if block.key().is_empty() {
+        block.name.to_string()
+    } else {
+        format!("{} {}", block.name, block.key())
+    }
 }
 
 fn count(number: usize, noun: &str) -> String {
@@ -402,7 +569,9 @@ fn article(ty: Type) -> String {
 /// Says what a scalar is.
 pub fn describe(scalar: &Scalar<'_>) -> String {
     match scalar {
-        Scalar::Text(text) if text.chars().count() > 60 => format!("`{}…`", text.chars().take(60).collect::<String>()),
+        Scalar::Text(text) if text.chars().count() > 60 => {
+            format!("`{}…`", text.chars().take(60).collect::<String>())
+        }
         Scalar::Text(text) => format!("`{text}`"),
         Scalar::Integer(number) => format!("the number {number}"),
         Scalar::Float(number) => format!("the number {number}"),
@@ -447,34 +616,54 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             text.parse::<f64>().is_ok().then(|| format!("write {text} without quotes"))
         }
         Type::Name => {
-            let mut name: String = text.trim().to_lowercase().replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+            let mut name: String = text
+                .trim()
+                .to_lowercase()
+                .replace(|character: char| !character.is_ascii_alphanumeric(), "-");
             while name.contains("--") {
                 name = name.replace("--", "-");
             }
             let name = name.trim_matches('-');
-            (text.is_ascii() && is_name(name)).then(|| format!("write `{name}`: a name has lower-case letters, digits and hyphens"))
+            (text.is_ascii() && is_name(name)).then(|| {
+                format!("write `{name}`: a name has lower-case letters, digits and hyphens")
+            })
         }
         Type::Enum(words) => nearest(text, words.iter().copied()).map(mean),
         Type::Timezone => nearest(text, super::types::timezones()).map(mean).or_else(|| {
             let place = text.rsplit('/').next()?;
-            super::types::timezones().find(|zone| zone.rsplit('/').next().is_some_and(|known| known.eq_ignore_ascii_case(place))).map(mean)
+            super::types::timezones()
+                .find(|zone| {
+                    zone.rsplit('/').next().is_some_and(|known| known.eq_ignore_ascii_case(place))
+                })
+                .map(mean)
         }),
         Type::Size => {
-            let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit() && character != '.')?);
+            let (number, unit) = text.split_at(
+                text.find(|character: char| !character.is_ascii_digit() && character != '.')?,
+            );
             let unit = unit.trim().to_uppercase();
-            let binary = if unit.ends_with("IB") || !unit.ends_with('B') || unit.len() == 1 { "iB" } else { "B" };
+            let binary = if unit.ends_with("IB") || !unit.ends_with('B') || unit.len() == 1 {
+                "iB"
+            } else {
+                "B"
+            };
             let letter = unit.chars().next().filter(|letter| "KMGT".contains(*letter))?;
             let letter = if letter == 'K' && binary == "B" { 'k' } else { letter };
             let size = format!("{number}{letter}{binary}");
-            crate::model::Size::parse(&size).filter(|size| size.0 > 0).map(|_| format!("write `\"{size}\"`"))
+            crate::model::Size::parse(&size)
+                .filter(|size| size.0 > 0)
+                .map(|_| format!("write `\"{size}\"`"))
         }
         Type::Duration => {
-            let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+            let (number, unit) =
+                text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
             let unit = unit.trim().chars().next()?;
             let time = format!("{number}{unit}");
             crate::model::Duration::parse(&time).map(|_| format!("write `\"{time}\"`"))
         }
-        Type::Cron if text.starts_with('@') => Some("write the five fields: `\"0 3 * * *\"` is every day at three".to_owned()),
+        Type::Cron if text.starts_with('@') => {
+            Some("write the five fields: `\"0 3 * * *\"` is every day at three".to_owned())
+        }
         Type::Cidr => {
             let address = text.parse::<std::net::IpAddr>().ok()?;
             let length = if address.is_ipv4() { 24 } else { 64 };
@@ -485,9 +674,16 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
             Some(format!("write `\"{address}\"`: the prefix length is the network's"))
         }
-        Type::Path => (!text.starts_with('/') && !text.is_empty()).then(|| "paths are absolute: they begin with `/`".to_owned()),
+        Type::Path => (!text.starts_with('/') && !text.is_empty())
+            .then(|| "paths are absolute: they begin with `/`".to_owned()),
         Type::Host => {
-            let bare = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next().unwrap_or_default().to_lowercase();
+            let bare = text
+                .split_once("://")
+                .map_or(text, |(_, rest)| rest)
+                .split('/')
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
             let valid = Type::Host.read_text(Cow::Borrowed(&bare)).is_some() && bare.contains('.');
             valid.then(|| format!("write `\"{bare}\"`"))
         }

@@ -52,10 +52,18 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     let mut take = |kind: &str| kinds.remove(kind).unwrap_or_default();
 
     let editions = take("edition");
-    let known = |edition: &&Block<'_>| edition.argument(0).is_some_and(|number| number.is_faulty() || number.number() == Some(1));
+    let known = |edition: &&Block<'_>| {
+        edition.argument(0).is_some_and(|number| number.is_faulty() || number.number() == Some(1))
+    };
     for edition in editions.iter().filter(|edition| !known(edition)) {
-        diagnostics
-            .push(Diagnostic::new(&codes::UNKNOWN_EDITION, edition.span, "this labwright knows edition 1 only").help("write `edition 1`"));
+        diagnostics.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_EDITION,
+                edition.span,
+                "this labwright knows edition 1 only",
+            )
+            .help("write `edition 1`"),
+        );
     }
     let mut labs = take("lab");
     let profiles = take("profile");
@@ -72,16 +80,33 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
         _ => {
             let second = &labs[1];
             diagnostics.push(
-                Diagnostic::new(&codes::LAB_MISSING, second.key_span(), "a folder is one lab, and this is its second `lab` node")
-                    .label(labs[0].key_span(), "the first")
-                    .help("keep one; what belongs to it may stand in any file"),
+                Diagnostic::new(
+                    &codes::LAB_MISSING,
+                    second.key_span(),
+                    "a folder is one lab, and this is its second `lab` node",
+                )
+                .label(labs[0].key_span(), "the first")
+                .help("keep one; what belongs to it may stand in any file"),
             );
             labs.into_iter().next()
         }
     };
 
     let mut entities: BTreeMap<&'static str, Vec<Block<'s>>> = BTreeMap::new();
-    for kind in ["admin", "network", "router", "host", "vm", "lxc", "service", "secret", "name", "alert", "dashboard", "module"] {
+    for kind in [
+        "admin",
+        "network",
+        "router",
+        "host",
+        "vm",
+        "lxc",
+        "service",
+        "secret",
+        "name",
+        "alert",
+        "dashboard",
+        "module",
+    ] {
         entities.insert(kind, take(kind));
     }
     let mut accepts = take("accept");
@@ -127,7 +152,8 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     for extend in extends {
         apply_extend(extend, &mut lists, lab.as_mut(), diagnostics);
     }
-    let tags = tags(lists.machines.iter().chain(profiles.iter().flat_map(|profile| &profile.children)));
+    let tags =
+        tags(lists.machines.iter().chain(profiles.iter().flat_map(|profile| &profile.children)));
     apply_profiles(&profiles, &selected, &tags, &mut lists.machines, diagnostics);
     withdraw(&removed[stated..], &mut lists);
 
@@ -156,8 +182,23 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
 
 impl<'s> Lab<'s> {
     fn blocks(&self) -> impl Iterator<Item = &Block<'s>> {
-        let entities = [&self.admins, &self.networks, &self.routers, &self.machines, &self.services, &self.modules, &self.secrets];
-        let others = [&self.names, &self.alerts, &self.dashboards, &self.accepts, &self.moved, &self.removed];
+        let entities = [
+            &self.admins,
+            &self.networks,
+            &self.routers,
+            &self.machines,
+            &self.services,
+            &self.modules,
+            &self.secrets,
+        ];
+        let others = [
+            &self.names,
+            &self.alerts,
+            &self.dashboards,
+            &self.accepts,
+            &self.moved,
+            &self.removed,
+        ];
         std::iter::once(&self.lab).chain(entities.into_iter().chain(others).flatten())
     }
 }
@@ -170,20 +211,35 @@ struct Lists<'s> {
     services: Vec<Block<'s>>,
 }
 
-fn unique<'s>(kind: &str, mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+fn unique<'s>(
+    kind: &str,
+    mut blocks: Vec<Block<'s>>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Block<'s>> {
     blocks.sort_by(|a, b| (a.key(), a.span).cmp(&(b.key(), b.span)));
     let mut list: Vec<Block<'s>> = Vec::with_capacity(blocks.len());
     for block in blocks {
         match list.last() {
-            Some(first) if first.key() == block.key() && !block.key().is_empty() => diagnostics.push(
-                Diagnostic::new(&codes::DUPLICATE_NAME, block.key_span(), format!("there is a {kind} `{}` already", block.key()))
+            Some(first) if first.key() == block.key() && !block.key().is_empty() => diagnostics
+                .push(
+                    Diagnostic::new(
+                        &codes::DUPLICATE_NAME,
+                        block.key_span(),
+                        format!("there is a {kind} `{}` already", block.key()),
+                    )
                     .caption("declared again here")
                     .label(first.key_span(), "first declared here")
                     .help(match kind {
-                        "secret" | "name" | "alert" | "dashboard" => "keep one of the two".to_owned(),
-                        _ => format!("rename one; to add to the first, write `extend {} {} {{ … }}`", first.schema.name, block.key()),
+                        "secret" | "name" | "alert" | "dashboard" => {
+                            "keep one of the two".to_owned()
+                        }
+                        _ => format!(
+                            "rename one; to add to the first, write `extend {} {} {{ … }}`",
+                            first.schema.name,
+                            block.key()
+                        ),
                     }),
-            ),
+                ),
             _ => list.push(block),
         }
     }
@@ -191,16 +247,25 @@ fn unique<'s>(kind: &str, mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnost
 }
 
 /// Joins the definitions of each module: the site's over the built-in one.
-pub fn join_modules<'s>(mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
+pub fn join_modules<'s>(
+    mut blocks: Vec<Block<'s>>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Block<'s>> {
     blocks.sort_by(|a, b| (a.key(), a.rank.layer, a.span).cmp(&(b.key(), b.rank.layer, b.span)));
     let mut list: Vec<Block<'s>> = Vec::with_capacity(blocks.len());
     for block in blocks {
         match list.last_mut() {
-            Some(first) if first.key() == block.key() && first.rank.layer == block.rank.layer => diagnostics.push(
-                Diagnostic::new(&codes::DUPLICATE_NAME, block.key_span(), format!("there is a module `{}` already", block.key()))
+            Some(first) if first.key() == block.key() && first.rank.layer == block.rank.layer => {
+                diagnostics.push(
+                    Diagnostic::new(
+                        &codes::DUPLICATE_NAME,
+                        block.key_span(),
+                        format!("there is a module `{}` already", block.key()),
+                    )
                     .label(first.key_span(), "first defined here")
                     .help("rename one of the two"),
-            ),
+                )
+            }
             Some(first) if first.key() == block.key() => merge(first, block, diagnostics),
             _ => list.push(block),
         }
@@ -208,24 +273,45 @@ pub fn join_modules<'s>(mut blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostic
     list
 }
 
-fn selected_profiles(lab: Option<&Block<'_>>, profiles: &[Block<'_>], diagnostics: &mut Diagnostics) -> BTreeSet<String> {
+fn selected_profiles(
+    lab: Option<&Block<'_>>,
+    profiles: &[Block<'_>],
+    diagnostics: &mut Diagnostics,
+) -> BTreeSet<String> {
     let mut selected = BTreeSet::new();
-    for name in lab.into_iter().flat_map(|lab| lab.all("select")).flat_map(|select| &select.arguments) {
+    for name in
+        lab.into_iter().flat_map(|lab| lab.all("select")).flat_map(|select| &select.arguments)
+    {
         let text = name.text().unwrap_or_default();
         if profiles.iter().any(|profile| profile.key() == text) {
             selected.insert(text.to_owned());
         } else {
-            let help = suggest(text, profiles.iter().map(Block::key), || "declare it: `profile NAME { … }`".to_owned());
+            let help = suggest(text, profiles.iter().map(Block::key), || {
+                "declare it: `profile NAME { … }`".to_owned()
+            });
             let message = format!("there is no profile `{text}`");
-            diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help));
+            diagnostics.push(
+                Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help),
+            );
         }
     }
     selected
 }
 
-fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut Block<'s>>, diagnostics: &mut Diagnostics) {
+fn apply_extend<'s>(
+    extend: Block<'s>,
+    lists: &mut Lists<'s>,
+    lab: Option<&mut Block<'s>>,
+    diagnostics: &mut Diagnostics,
+) {
     let kind = extend.key().to_owned();
-    let Some(name) = extend.argument(1).cloned().filter(|name| !name.is_faulty() && !extend.arguments[0].is_faulty()) else { return };
+    let Some(name) = extend
+        .argument(1)
+        .cloned()
+        .filter(|name| !name.is_faulty() && !extend.arguments[0].is_faulty())
+    else {
+        return;
+    };
     let text = name.text().unwrap_or_default().to_owned();
     let list: &mut [Block<'s>] = match kind.as_str() {
         "lab" => lab.map_or(&mut [], std::slice::from_mut),
@@ -236,13 +322,22 @@ fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut B
         _ => &mut lists.machines,
     };
     // Lists are sorted by name; a lab has one `lab`.
-    let found = list.binary_search_by(|block| block.key().cmp(text.as_str())).ok().filter(|index| list[*index].schema.name == kind);
+    let found = list
+        .binary_search_by(|block| block.key().cmp(text.as_str()))
+        .ok()
+        .filter(|index| list[*index].schema.name == kind);
     let Some(target) = found.and_then(|index| list.get_mut(index)) else {
-        let other = list.iter().find(|block| block.key() == text).map(|block| format!("write `extend {} {text}`", block.schema.name));
+        let other = list
+            .iter()
+            .find(|block| block.key() == text)
+            .map(|block| format!("write `extend {} {text}`", block.schema.name));
         let of_kind = list.iter().filter(|block| block.schema.name == kind).map(Block::key);
-        let help = other.unwrap_or_else(|| suggest(&text, of_kind, || format!("declare it: `{kind} {text} … {{ … }}`")));
+        let help = other.unwrap_or_else(|| {
+            suggest(&text, of_kind, || format!("declare it: `{kind} {text} … {{ … }}`"))
+        });
         let message = format!("there is no {kind} `{text}` to extend");
-        diagnostics.push(Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, message).help(help));
+        diagnostics
+            .push(Diagnostic::new(&codes::EXTEND_WITHOUT_TARGET, name.span, message).help(help));
         return;
     };
     let mut body = Block { schema: target.schema, arguments: target.arguments.clone(), ..extend };
@@ -250,9 +345,12 @@ fn apply_extend<'s>(extend: Block<'s>, lists: &mut Lists<'s>, lab: Option<&mut B
     merge(target, body, diagnostics);
 }
 
-/// Lists the tags that any of `blocks` gives, a profile's own `tags` and machines of variants that are not selected among them.
+/// Lists the tags that any of `blocks` gives, a profile's own `tags` and machines of variants that
+/// are not selected among them.
 fn tags<'b>(blocks: impl Iterator<Item = &'b Block<'b>>) -> BTreeSet<String> {
-    let given = |block: &'b Block<'b>| if block.schema.name == "tags" { Some(block) } else { block.child("tags") };
+    let given = |block: &'b Block<'b>| {
+        if block.schema.name == "tags" { Some(block) } else { block.child("tags") }
+    };
     blocks.filter_map(given).flat_map(|tags| &tags.arguments).filter_map(Spanned::string).collect()
 }
 
@@ -264,40 +362,63 @@ fn apply_profiles<'s>(
     diagnostics: &mut Diagnostics,
 ) {
     for profile in profiles {
-        let names = |property: &str| profile.property(property).map(|value| value.items().to_vec()).unwrap_or_default();
+        let names = |property: &str| {
+            profile.property(property).map(|value| value.items().to_vec()).unwrap_or_default()
+        };
         let (on, tagged) = (names("on"), names("tagged"));
         for name in &on {
             let text = name.text().unwrap_or_default();
             if !name.is_faulty() && !machines.iter().any(|machine| machine.key() == text) {
-                let help = suggest(text, machines.iter().map(Block::key), || "name a host, vm or lxc".to_owned());
+                let help = suggest(text, machines.iter().map(Block::key), || {
+                    "name a host, vm or lxc".to_owned()
+                });
                 let message = format!("there is no machine `{text}`");
-                diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help));
+                diagnostics.push(
+                    Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help),
+                );
             }
         }
         for tag in &tagged {
             let Some(text) = tag.text().filter(|text| !tags.contains(*text)) else { continue };
-            let help = suggest(text, tags.iter().map(String::as_str), || format!("write `tags {text}` in a machine"));
+            let help = suggest(text, tags.iter().map(String::as_str), || {
+                format!("write `tags {text}` in a machine")
+            });
             let message = format!("no machine has the tag `{text}`");
-            diagnostics.push(Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, tag.span, message).help(help));
+            diagnostics.push(
+                Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, tag.span, message).help(help),
+            );
         }
         let settings: Vec<&Block<'s>> = profile
             .children
             .iter()
-            .filter(|child| super::schema::MACHINE_FIELDS.iter().any(|field| std::ptr::eq(field.node, child.schema)))
+            .filter(|child| {
+                super::schema::MACHINE_FIELDS
+                    .iter()
+                    .any(|field| std::ptr::eq(field.node, child.schema))
+            })
             .collect();
         if settings.is_empty() {
             continue;
         }
-        let has = |list: &[Spanned<Value<'s>>], word: &str| list.iter().any(|item| item.text() == Some(word));
+        let has = |list: &[Spanned<Value<'s>>], word: &str| {
+            list.iter().any(|item| item.text() == Some(word))
+        };
         for machine in machines.iter_mut() {
-            let tags: Vec<String> =
-                machine.child("tags").into_iter().flat_map(|tags| &tags.arguments).filter_map(Spanned::string).collect();
+            let tags: Vec<String> = machine
+                .child("tags")
+                .into_iter()
+                .flat_map(|tags| &tags.arguments)
+                .filter_map(Spanned::string)
+                .collect();
             let everyone = on.is_empty() && tagged.is_empty() && selected.contains(profile.key());
             if !everyone && !has(&on, machine.key()) && !tags.iter().any(|tag| has(&tagged, tag)) {
                 continue;
             }
             let weaker = |rank: Rank| Rank { own: false, ..rank };
-            let children = settings.iter().map(|child| Block { rank: weaker(child.rank), ..(*child).clone() }).collect();
+            let children = settings
+                .iter()
+                .map(|child| Block { rank: weaker(child.rank), ..(*child).clone() })
+                .collect();
             let body = Block {
                 schema: machine.schema,
                 name: machine.name.clone(),
@@ -341,14 +462,20 @@ fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnosti
             Some(own) if same(&own.value, &property.value) => {}
             Some(own) if property.rank > own.rank => *own = property,
             Some(own) if property.rank == own.rank => {
-                conflict(&format!("`{}`", property.name), property.value.span, own.value.span, diagnostics);
+                conflict(
+                    &format!("`{}`", property.name),
+                    property.value.span,
+                    own.value.span,
+                    diagnostics,
+                );
             }
             Some(_) => {}
         }
     }
     base.properties.sort_by(|a, b| a.name.cmp(&b.name));
     for child in other.children {
-        let occurs = base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
+        let occurs =
+            base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
         match base.children.iter_mut().find(|own| own.is_twin(&child, occurs)) {
             Some(twin) => merge(twin, child, diagnostics),
             None => base.children.push(child),
@@ -356,12 +483,21 @@ fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnosti
     }
 }
 
-fn conflict(what: &str, second: crate::source::Span, first: crate::source::Span, diagnostics: &mut Diagnostics) {
+fn conflict(
+    what: &str,
+    second: crate::source::Span,
+    first: crate::source::Span,
+    diagnostics: &mut Diagnostics,
+) {
     diagnostics.push(
-        Diagnostic::new(&codes::CONFLICTING_VALUES, second, format!("two places disagree about {what}"))
-            .caption("this value")
-            .label(first, "and this one are of equal rank")
-            .help("make one of them `(default)`, or `(force)` with `reason=\"…\"`"),
+        Diagnostic::new(
+            &codes::CONFLICTING_VALUES,
+            second,
+            format!("two places disagree about {what}"),
+        )
+        .caption("this value")
+        .label(first, "and this one are of equal rank")
+        .help("make one of them `(default)`, or `(force)` with `reason=\"…\"`"),
     );
 }
 

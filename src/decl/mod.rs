@@ -1,7 +1,8 @@
 //! KDL nodes to declarations: every value of the type that the schema gives it, names still text.
 //!
-//! `schema/` is the one table of the language: decoding, suggestions, `labwright modules` and the reference in `docs/` all read it.
-//! `layer` joins what several places say of one entity; nothing here knows what the entities mean.
+//! `schema/` is the one table of the language: decoding, suggestions, `labwright modules` and the
+//! reference in `docs/` all read it. `layer` joins what several places say of one entity; nothing
+//! here knows what the entities mean.
 
 pub mod codes;
 pub mod decode;
@@ -49,8 +50,9 @@ pub enum Value<'s> {
     Expression(Cow<'s, str>),
     /// Nothing, written as `#null`.
     Null,
-    /// What stands where a value of another type should: it has been told, and nothing more is to be said of it. Kept as it was
-    /// written, so that an entity whose name is at fault is still found by it.
+    /// What stands where a value of another type should: it has been told, and nothing more is to
+    /// be said of it. Kept as it was written, so that an entity whose name is at fault is still
+    /// found by it.
     Faulty(Cow<'s, str>),
 }
 
@@ -63,7 +65,10 @@ impl Value<'_> {
     /// Returns the value as options and expressions see it.
     pub fn to_data(&self) -> Data {
         match self {
-            Self::Text(text) | Self::Reference(text) | Self::Format(text) | Self::Expression(text) => Data::Text(text.clone().into_owned()),
+            Self::Text(text)
+            | Self::Reference(text)
+            | Self::Format(text)
+            | Self::Expression(text) => Data::Text(text.clone().into_owned()),
             Self::Bool(value) => Data::Bool(*value),
             Self::Integer(number) => Data::Integer(*number),
             Self::Float(number) => Data::Text(number.to_string()),
@@ -72,7 +77,9 @@ impl Value<'_> {
             Self::Cron(cron) => Data::Text(cron.as_str().to_owned()),
             Self::Address(address) => Data::Text(address.to_string()),
             Self::Cidr(cidr) => Data::Text(cidr.to_string()),
-            Self::List(items) => Data::List(items.iter().map(|item| item.value.to_data()).collect()),
+            Self::List(items) => {
+                Data::List(items.iter().map(|item| item.value.to_data()).collect())
+            }
             Self::Null | Self::Faulty(_) => Data::None,
         }
     }
@@ -137,10 +144,17 @@ impl<'s> Block<'s> {
         self.arguments.get(index)
     }
 
-    /// Returns argument 0 as text: the name that tells keyed nodes apart, also where a module computes it.
+    /// Returns argument 0 as text: the name that tells keyed nodes apart, also where a module
+    /// computes it.
     pub fn key(&self) -> &str {
         match self.arguments.first().map(|argument| &argument.value) {
-            Some(Value::Text(text) | Value::Reference(text) | Value::Format(text) | Value::Expression(text) | Value::Faulty(text)) => text,
+            Some(
+                Value::Text(text)
+                | Value::Reference(text)
+                | Value::Format(text)
+                | Value::Expression(text)
+                | Value::Faulty(text),
+            ) => text,
             _ => "",
         }
     }
@@ -150,7 +164,8 @@ impl<'s> Block<'s> {
         self.arguments.first().map_or(self.span, |argument| argument.span)
     }
 
-    /// Says whether it and another node of the same parent are one thing, which only one of them can describe.
+    /// Says whether it and another node of the same parent are one thing, which only one of them
+    /// can describe.
     pub fn is_twin(&self, other: &Block<'_>, occurs: Occurs) -> bool {
         std::ptr::eq(self.schema, other.schema)
             && match occurs {
@@ -163,7 +178,10 @@ impl<'s> Block<'s> {
 
     /// Returns a property.
     pub fn property(&self, name: &str) -> Option<&Spanned<Value<'s>>> {
-        self.properties.iter().find(|property| property.name == name).map(|property| &property.value)
+        self.properties
+            .iter()
+            .find(|property| property.name == name)
+            .map(|property| &property.value)
     }
 
     /// Returns the first child of a name.

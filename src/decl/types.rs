@@ -97,9 +97,14 @@ impl Type {
             Self::Mail => "a mail address such as `\"me@example.org\"`".into(),
             Self::Mode => "a file mode such as `\"0640\"`".into(),
             Self::Owner => "a user or group, by name or number".into(),
-            Self::Enum(words) => format!("one of {}", words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
+            Self::Enum(words) => format!(
+                "one of {}",
+                words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+            ),
             Self::Entity(kind) => format!("the name of a {kind}"),
-            Self::Endpoint => "the name of an endpoint of the service's module, such as `web`".into(),
+            Self::Endpoint => {
+                "the name of an endpoint of the service's module, such as `web`".into()
+            }
             Self::Secret => "a secret such as `(secret)admin-password`".into(),
             Self::Expression => "an expression such as `(expr)\"opt.x == 'y'\"`".into(),
             Self::Any => "a value".into(),
@@ -133,14 +138,22 @@ impl Type {
             (Self::Any, Scalar::Float(number)) => Some(Value::Float(*number)),
             (Self::Any, Scalar::Null) => Some(Value::Null),
             (Self::Any | Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
-            (Self::Any | Self::Integer | Self::Number, Scalar::Integer(number)) => Some(Value::Integer(i64::try_from(*number).ok()?)),
+            (Self::Any | Self::Integer | Self::Number, Scalar::Integer(number)) => {
+                Some(Value::Integer(i64::try_from(*number).ok()?))
+            }
             (Self::Between(least, most), Scalar::Integer(number)) => {
                 let number = i64::try_from(*number).ok()?;
                 (least..=most).contains(&number).then_some(Value::Integer(number))
             }
-            (Self::Number, Scalar::Float(number)) => number.is_finite().then_some(Value::Float(*number)),
-            (Self::Port, Scalar::Integer(number)) => (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?)),
-            (Self::Owner, Scalar::Integer(number)) => (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into())),
+            (Self::Number, Scalar::Float(number)) => {
+                number.is_finite().then_some(Value::Float(*number))
+            }
+            (Self::Port, Scalar::Integer(number)) => {
+                (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
+            }
+            (Self::Owner, Scalar::Integer(number)) => {
+                (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into()))
+            }
             _ => None,
         }
     }
@@ -155,7 +168,10 @@ impl Type {
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),
             Self::Word => keep(is_word(&text), text),
-            Self::Secret | Self::Entity(_) => keep(!text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control), text),
+            Self::Secret | Self::Entity(_) => keep(
+                !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control),
+                text,
+            ),
             Self::Size => Size::parse(&text).filter(|size| size.0 > 0).map(Value::Size),
             Self::Duration => Duration::parse(&text).map(Value::Duration),
             Self::Cron => Cron::parse(&text).map(Value::Cron),
@@ -166,7 +182,10 @@ impl Type {
             Self::Url => keep(is_url(&text), text),
             Self::Host => keep(is_host(&text), text),
             Self::Mail => keep(is_mail(&text), text),
-            Self::Mode => keep(text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)), text),
+            Self::Mode => keep(
+                text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)),
+                text,
+            ),
             Self::Owner => keep(is_owner(&text), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
             Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
@@ -177,7 +196,10 @@ impl Type {
 /// Says whether text is a name as entities have.
 pub fn is_name(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text.len() <= 40 && text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(valid) && !text.ends_with('-')
+    text.len() <= 40
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(valid)
+        && !text.ends_with('-')
 }
 
 fn is_version(text: &str) -> bool {
@@ -220,27 +242,39 @@ fn is_path(text: &str) -> bool {
 
 fn is_image(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
-    !text.is_empty() && text.len() <= 255 && text.bytes().all(valid) && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+    !text.is_empty()
+        && text.len() <= 255
+        && text.bytes().all(valid)
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c)))
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && rest.chars().all(|c| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c))
+    })
 }
 
 fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
     text.len() <= 253 && text.split('.').all(label)
 }
 
-/// Knows the addresses that people have: no comments, no quoted parts, nothing that means something in a configuration file.
+/// Knows the addresses that people have: no comments, no quoted parts, nothing that means something
+/// in a configuration file.
 fn is_mail(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_=~".contains(&byte);
-    text.len() <= 254 && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && user.bytes().all(valid) && is_host(host))
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(user, host)| {
+            !user.is_empty() && user.bytes().all(valid) && is_host(host)
+        })
 }

@@ -1,11 +1,13 @@
-//! The list of every code that labwright knows, in one place; each is defined beside what raises it.
+//! The list of every code that labwright knows, in one place; each is defined beside what raises
+//! it.
 
 use super::Code;
 use crate::{check, cli, compile, decl, emit, resolve, source, syntax};
 
 /// Defines the codes of a file, and the list of them that stands in [`ALL`].
 ///
-/// A code can't be left out of its file's list, and the compiler warns of a list that nothing names, as of anything that is never used.
+/// A code can't be left out of its file's list, and the compiler warns of a list that nothing
+/// names, as of anything that is never used.
 macro_rules! define {
     ($($(#[$doc:meta])* $visibility:vis $constant:ident = $name:literal, $severity:ident, $summary:literal, $explain:literal;)*) => {
         $(
@@ -25,7 +27,8 @@ macro_rules! define {
 
 pub(crate) use define;
 
-/// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines some.
+/// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines
+/// some.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static ALL: &[&[&Code]] = &[
     source::codes::CODES,
@@ -47,5 +50,7 @@ pub fn find(name: &str) -> Option<&'static Code> {
 
 /// Lists every code.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    ALL.iter().flat_map(|group| group.iter().copied()).chain(check::RULES.iter().map(|rule| rule.code))
+    ALL.iter()
+        .flat_map(|group| group.iter().copied())
+        .chain(check::RULES.iter().map(|rule| rule.code))
 }

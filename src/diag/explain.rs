@@ -9,7 +9,8 @@ const WIDTH: usize = 80;
 
 /// Writes the page of one code for a terminal of 80 columns.
 pub fn explain(code: &Code) -> String {
-    let head = wrap(&format!("{}[{}]: {}", code.severity.name(), code.name, code.summary), WIDTH, "    ");
+    let head =
+        wrap(&format!("{}[{}]: {}", code.severity.name(), code.name, code.summary), WIDTH, "    ");
     let mut page = format!("{head}\n");
     let mut paragraph = String::new();
     let mut in_code = false;
@@ -54,7 +55,8 @@ pub fn list() -> String {
     let width = codes.iter().map(|code| code.name.len()).max().unwrap_or(0);
     let mut list = String::new();
     for code in codes {
-        let _ = writeln!(list, "{:width$}  {:7}  {}", code.name, code.severity.name(), code.summary);
+        let _ =
+            writeln!(list, "{:width$}  {:7}  {}", code.name, code.severity.name(), code.summary);
     }
     list
 }
@@ -69,10 +71,23 @@ pub fn reference() -> String {
          | code | severity | it says |\n|---|---|---|\n",
     );
     for code in &codes {
-        let _ = writeln!(page, "| [`{0}`](#{0}) | {1} | {2} |", code.name, code.severity.name(), code.summary.replace('|', "\\|"));
+        let _ = writeln!(
+            page,
+            "| [`{0}`](#{0}) | {1} | {2} |",
+            code.name,
+            code.severity.name(),
+            code.summary.replace('|', "\\|")
+        );
     }
     for code in &codes {
-        let _ = write!(page, "\n## {}\n\n*{}*: {}\n\n{}\n", code.name, code.severity.name(), code.summary, code.explain.trim());
+        let _ = write!(
+            page,
+            "\n## {}\n\n*{}*: {}\n\n{}\n",
+            code.name,
+            code.severity.name(),
+            code.summary,
+            code.explain.trim()
+        );
     }
     page
 }

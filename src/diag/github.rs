@@ -15,17 +15,34 @@ pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>) -> String {
         };
         let place = diagnostic.span.map_or_else(String::new, |span| {
             let position = places.start(span);
-            format!("file={},line={},col={},", property(&places.path(span.file)), position.line, position.column)
+            format!(
+                "file={},line={},col={},",
+                property(&places.path(span.file)),
+                position.line,
+                position.column
+            )
         });
         let mut message = diagnostic.message.clone();
         for label in &diagnostic.labels {
             let position = places.start(label.span);
-            let _ = write!(message, "\n{}:{}:{}: {}", places.path(label.span.file), position.line, position.column, label.message);
+            let _ = write!(
+                message,
+                "\n{}:{}:{}: {}",
+                places.path(label.span.file),
+                position.line,
+                position.column,
+                label.message
+            );
         }
         if let Some(help) = &diagnostic.help {
             let _ = write!(message, "\nhelp: {help}");
         }
-        let _ = writeln!(text, "::{command} {place}title={}::{}", property(diagnostic.code.name), data(&message));
+        let _ = writeln!(
+            text,
+            "::{command} {place}title={}::{}",
+            property(diagnostic.code.name),
+            data(&message)
+        );
     }
     text
 }

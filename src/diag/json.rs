@@ -36,7 +36,8 @@ struct Place {
 }
 
 pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>) -> String {
-    let findings: Vec<Finding<'_>> = diagnostics.iter().map(|diagnostic| finding(diagnostic, places)).collect();
+    let findings: Vec<Finding<'_>> =
+        diagnostics.iter().map(|diagnostic| finding(diagnostic, places)).collect();
     write(&findings)
 }
 
@@ -46,21 +47,31 @@ fn finding<'d>(diagnostic: &'d Diagnostic, places: &Places<'_>) -> Finding<'d> {
         severity: diagnostic.severity().name(),
         message: &diagnostic.message,
         place: diagnostic.span.map(|span| place(span, places)).unwrap_or_default(),
-        labels: diagnostic.labels.iter().map(|label| Label { place: place(label.span, places), message: &label.message }).collect(),
+        labels: diagnostic
+            .labels
+            .iter()
+            .map(|label| Label { place: place(label.span, places), message: &label.message })
+            .collect(),
         help: diagnostic.help.as_deref(),
     }
 }
 
 fn place(span: Span, places: &Places<'_>) -> Place {
     let position = places.start(span);
-    Place { file: Some(places.path(span.file)), line: Some(position.line), column: Some(position.column) }
+    Place {
+        file: Some(places.path(span.file)),
+        line: Some(position.line),
+        column: Some(position.column),
+    }
 }
 
-/// Writes `value` as indented JSON in which every hostile character is an escape, since people look at it in terminals too.
+/// Writes `value` as indented JSON in which every hostile character is an escape, since people look
+/// at it in terminals too.
 pub(super) fn write(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     // Writing to memory fails only for maps whose keys are no strings; there are none.
-    let written = value.serialize(&mut Serializer::with_formatter(&mut bytes, Escaping(PrettyFormatter::new())));
+    let written = value
+        .serialize(&mut Serializer::with_formatter(&mut bytes, Escaping(PrettyFormatter::new())));
     debug_assert!(written.is_ok(), "{written:?}");
     bytes.push(b'\n');
     String::from_utf8(bytes).unwrap_or_default()
@@ -69,9 +80,15 @@ pub(super) fn write(value: &impl Serialize) -> String {
 struct Escaping(PrettyFormatter<'static>);
 
 impl Formatter for Escaping {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         for piece in fragment.split_inclusive(is_hostile) {
-            let Some(hostile) = piece.chars().next_back().filter(|character| is_hostile(*character)) else {
+            let Some(hostile) =
+                piece.chars().next_back().filter(|character| is_hostile(*character))
+            else {
                 writer.write_all(piece.as_bytes())?;
                 continue;
             };
@@ -91,7 +108,11 @@ impl Formatter for Escaping {
         self.0.end_array(writer)
     }
 
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         self.0.begin_array_value(writer, first)
     }
 
@@ -107,7 +128,11 @@ impl Formatter for Escaping {
         self.0.end_object(writer)
     }
 
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
         self.0.begin_object_key(writer, first)
     }
 

@@ -1,6 +1,7 @@
 //! Findings about a lab: what is wrong, where, and what to write instead.
 //!
-//! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`]; rendering is in the files beside this one.
+//! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`];
+//! rendering is in the files beside this one.
 
 pub mod codes;
 pub mod explain;
@@ -50,7 +51,8 @@ pub struct Code {
     pub severity: Severity,
     /// One line: what the finding says.
     pub summary: &'static str,
-    /// Why it matters, an example that raises it and what to write instead. Markdown, for `labwright explain`.
+    /// Why it matters, an example that raises it and what to write instead. Markdown, for
+    /// `labwright explain`.
     pub explain: &'static str,
 }
 
@@ -90,7 +92,15 @@ impl Diagnostic {
 
     /// Starts a finding about the lab as a whole.
     pub fn lab(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), span: None, caption: String::new(), labels: Vec::new(), help: None, subject: None }
+        Self {
+            code,
+            message: message.into(),
+            span: None,
+            caption: String::new(),
+            labels: Vec::new(),
+            help: None,
+            subject: None,
+        }
     }
 
     /// Says what stands at the primary place.
@@ -159,16 +169,30 @@ impl Diagnostics {
         self.list.retain(keep);
     }
 
-    /// Sorts by file, place and code, drops what is there twice, and shortens texts that quote too much of the user's.
+    /// Sorts by file, place and code, drops what is there twice, and shortens texts that quote too
+    /// much of the user's.
     pub fn finish(&mut self) {
         for found in &mut self.list {
             let labels = found.labels.iter_mut().map(|label| &mut label.message);
-            for text in [&mut found.message, &mut found.caption].into_iter().chain(&mut found.help).chain(labels) {
+            for text in [&mut found.message, &mut found.caption]
+                .into_iter()
+                .chain(&mut found.help)
+                .chain(labels)
+            {
                 shorten(text);
             }
         }
-        self.list.sort_by(|a, b| (a.span, a.code.name, &a.message, &a.labels).cmp(&(b.span, b.code.name, &b.message, &b.labels)));
-        self.list.dedup_by(|a, b| a.span == b.span && a.code.name == b.code.name && a.message == b.message);
+        self.list.sort_by(|a, b| {
+            (a.span, a.code.name, &a.message, &a.labels).cmp(&(
+                b.span,
+                b.code.name,
+                &b.message,
+                &b.labels,
+            ))
+        });
+        self.list.dedup_by(|a, b| {
+            a.span == b.span && a.code.name == b.code.name && a.message == b.message
+        });
     }
 
     /// Lists the findings.
@@ -202,8 +226,13 @@ fn shorten(text: &mut String) {
     }
 }
 
-/// Writes the help for a word that is none of `candidates`: the one that was most likely meant, else what `otherwise` says.
-pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>, otherwise: impl FnOnce() -> String) -> String {
+/// Writes the help for a word that is none of `candidates`: the one that was most likely meant,
+/// else what `otherwise` says.
+pub fn suggest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+    otherwise: impl FnOnce() -> String,
+) -> String {
     nearest(word, candidates).map_or_else(otherwise, |near| format!("did you mean `{near}`?"))
 }
 
@@ -212,7 +241,8 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        // What differs in length alone by more is not measured: that takes as much memory as both lengths multiplied.
+        // What differs in length alone by more is not measured: that takes as much memory as both
+        // lengths multiplied.
         .filter(|candidate| candidate.chars().count().abs_diff(word.chars().count()) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)

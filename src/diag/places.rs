@@ -17,14 +17,17 @@ pub(super) struct Position {
 }
 
 impl<'s> Places<'s> {
-    /// Prepares to place spans of `sources`; `prefix` is the folder of the lab as seen by the reader.
+    /// Prepares to place spans of `sources`; `prefix` is the folder of the lab as seen by the
+    /// reader.
     pub fn new(sources: &'s Sources, prefix: &str) -> Self {
         let prefix = prefix.trim_end_matches('/');
-        let prefix = if prefix.is_empty() || prefix == "." { String::new() } else { format!("{prefix}/") };
+        let prefix =
+            if prefix.is_empty() || prefix == "." { String::new() } else { format!("{prefix}/") };
         Self { sources, prefix }
     }
 
-    /// Returns the path of the file of `span`, as the reader can open it; `std:` marks the standard library.
+    /// Returns the path of the file of `span`, as the reader can open it; `std:` marks the standard
+    /// library.
     pub fn path(&self, file: FileId) -> String {
         let source = self.sources.file(file);
         let prefix = if source.layer == Layer::Builtin { "std:" } else { &self.prefix };

@@ -35,7 +35,12 @@ impl Default for Style<'_> {
 }
 
 /// Writes the findings in `format`; each ends with a newline.
-pub fn render(diagnostics: &Diagnostics, sources: &Sources, format: Format, style: Style<'_>) -> String {
+pub fn render(
+    diagnostics: &Diagnostics,
+    sources: &Sources,
+    format: Format,
+    style: Style<'_>,
+) -> String {
     let places = Places::new(sources, style.prefix);
     match format {
         Format::Text => text::render(diagnostics, &places, style),

@@ -8,13 +8,16 @@ use super::places::Places;
 use super::{Code, Diagnostic, Diagnostics, Severity, codes, json};
 use crate::source::Span;
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>) -> String {
-    let mut rules: Vec<&Code> = codes::all().chain(diagnostics.iter().map(|diagnostic| diagnostic.code)).collect();
+    let mut rules: Vec<&Code> =
+        codes::all().chain(diagnostics.iter().map(|diagnostic| diagnostic.code)).collect();
     rules.sort_by_key(|code| code.name);
     rules.dedup_by_key(|code| code.name);
-    let results: Vec<Value> = diagnostics.iter().map(|diagnostic| result(diagnostic, &rules, places)).collect();
+    let results: Vec<Value> =
+        diagnostics.iter().map(|diagnostic| result(diagnostic, &rules, places)).collect();
     json::write(&json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -46,10 +49,16 @@ fn result(diagnostic: &Diagnostic, rules: &[&Code], places: &Places<'_>) -> Valu
     }
     let mut result = Map::new();
     result.insert("ruleId".into(), diagnostic.code.name.into());
-    result.insert("ruleIndex".into(), rules.binary_search_by_key(&diagnostic.code.name, |code| code.name).unwrap_or(0).into());
+    result.insert(
+        "ruleIndex".into(),
+        rules.binary_search_by_key(&diagnostic.code.name, |code| code.name).unwrap_or(0).into(),
+    );
     result.insert("level".into(), level(diagnostic.severity()).into());
     result.insert("message".into(), json!({"text": message}));
-    result.insert("locations".into(), diagnostic.span.iter().map(|span| location(*span, places)).collect());
+    result.insert(
+        "locations".into(),
+        diagnostic.span.iter().map(|span| location(*span, places)).collect(),
+    );
     let others = diagnostic.labels.iter().map(|label| {
         let mut location = location(label.span, places);
         location["message"] = json!({"text": label.message});

@@ -44,18 +44,27 @@ fn group<'a>(diagnostic: &'a Diagnostic, places: &Places<'_>, width: usize) -> G
     let marks = marks(diagnostic);
     for (file, marks) in files(&marks) {
         for piece in pieces(file, marks, places) {
-            let far = |mark: &&Mark<'_>| mark.span.start as usize - places.start_of_line(mark.span) > FAR;
+            let far =
+                |mark: &&Mark<'_>| mark.span.start as usize - places.start_of_line(mark.span) > FAR;
             group = match piece.iter().find(far) {
                 Some(mark) => {
                     let position = places.start(mark.span);
-                    group.element(Origin::path(places.path(file)).line(position.line).char_column(position.column))
+                    group.element(
+                        Origin::path(places.path(file))
+                            .line(position.line)
+                            .char_column(position.column),
+                    )
                 }
                 None => group.element(snippet(&piece, file, places)),
             };
         }
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(wrap(&lines(help), width.saturating_sub(16).max(20), "")));
+        group = group.element(Level::HELP.message(wrap(
+            &lines(help),
+            width.saturating_sub(16).max(20),
+            "",
+        )));
     }
     group
 }
@@ -69,8 +78,13 @@ struct Mark<'d> {
 }
 
 fn marks(diagnostic: &Diagnostic) -> Vec<Mark<'_>> {
-    let primary = diagnostic.span.map(|span| Mark { span, text: &diagnostic.caption, primary: true });
-    let others = diagnostic.labels.iter().map(|label| Mark { span: label.span, text: &label.message, primary: false });
+    let primary =
+        diagnostic.span.map(|span| Mark { span, text: &diagnostic.caption, primary: true });
+    let others = diagnostic.labels.iter().map(|label| Mark {
+        span: label.span,
+        text: &label.message,
+        primary: false,
+    });
     primary.into_iter().chain(others).collect()
 }
 
@@ -84,7 +98,8 @@ fn files<'d>(marks: &[Mark<'d>]) -> Vec<(FileId, Vec<Mark<'d>>)> {
     files.into_iter().map(|((_, file), marks)| (file, marks)).collect()
 }
 
-/// Splits the marks of one file where many lines lie between them; the piece of the primary place comes first.
+/// Splits the marks of one file where many lines lie between them; the piece of the primary place
+/// comes first.
 fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Vec<Vec<Mark<'d>>> {
     marks.sort_by_key(|mark| mark.span);
     let mut pieces: Vec<Vec<Mark<'d>>> = Vec::new();
@@ -102,7 +117,11 @@ fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Ve
 }
 
 /// Copies the lines of the marks, as far as they are near a mark, and points into the copy.
-fn snippet<'a>(marks: &[Mark<'a>], file: FileId, places: &Places<'_>) -> Snippet<'a, Annotation<'a>> {
+fn snippet<'a>(
+    marks: &[Mark<'a>],
+    file: FileId,
+    places: &Places<'_>,
+) -> Snippet<'a, Annotation<'a>> {
     let text = places.text(file);
     let line_of = |at: u32| places.line(file, at);
     let first = marks.iter().map(|mark| line_of(mark.span.start)).min().unwrap_or(0);
@@ -111,8 +130,16 @@ fn snippet<'a>(marks: &[Mark<'a>], file: FileId, places: &Places<'_>) -> Snippet
     let mut copied: Vec<(Range<usize>, usize)> = Vec::new();
     for line in first..=last {
         let whole = places.bytes_of_line(file, line);
-        let ends = marks.iter().filter(|mark| line_of(mark.span.start) == line).map(|mark| mark.span.end as usize);
-        let end = ends.max().unwrap_or(whole.start).min(whole.start + FAR).saturating_add(BEHIND).min(whole.end);
+        let ends = marks
+            .iter()
+            .filter(|mark| line_of(mark.span.start) == line)
+            .map(|mark| mark.span.end as usize);
+        let end = ends
+            .max()
+            .unwrap_or(whole.start)
+            .min(whole.start + FAR)
+            .saturating_add(BEHIND)
+            .min(whole.end);
         let bytes = whole.start..text.floor_char_boundary(end);
         copied.push((bytes.clone(), copy.len()));
         copy.push_str(&pointed_at(text.get(bytes).unwrap_or_default().trim_end_matches('\r')));
@@ -121,7 +148,8 @@ fn snippet<'a>(marks: &[Mark<'a>], file: FileId, places: &Places<'_>) -> Snippet
     let place = |at: usize, line: usize| {
         let (bytes, begin) = copied.get(line - first).cloned().unwrap_or((0..0, 0));
         let at = text.floor_char_boundary(at.clamp(bytes.start, bytes.end));
-        begin + pointed_at(text.get(bytes.start..at).unwrap_or_default().trim_end_matches('\r')).len()
+        begin
+            + pointed_at(text.get(bytes.start..at).unwrap_or_default().trim_end_matches('\r')).len()
     };
     let annotations: Vec<Annotation<'a>> = marks
         .iter()

@@ -1,4 +1,5 @@
-//! Writes values so that none can leave its place: YAML and JSON by serializers, everything else by templates that escape by file kind.
+//! Writes values so that none can leave its place: YAML and JSON by serializers, everything else by
+//! templates that escape by file kind.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -10,18 +11,20 @@ use serde::Serialize;
 
 use crate::diag::one_line;
 
-/// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same. Only a map whose keys are no strings
-/// can't be written, and no view has one.
+/// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same.
+/// Only a map whose keys are no strings can't be written, and no view has one.
 pub fn yaml(value: &impl Serialize) -> String {
     let mut text = String::new();
-    let options = serde_saphyr::ser_options! { indent_step: 2, quote_all: true, prefer_block_scalars: false };
+    let options =
+        serde_saphyr::ser_options! { indent_step: 2, quote_all: true, prefer_block_scalars: false };
     match serde_saphyr::to_fmt_writer_with_options(&mut text, value, options) {
         Ok(()) => text,
         Err(error) => format!("# labwright could not write this file: {error}\n"),
     }
 }
 
-/// Writes a value as JSON with two spaces of indentation and a final newline; what [`yaml`] can't write, this can't either.
+/// Writes a value as JSON with two spaces of indentation and a final newline; what [`yaml`] can't
+/// write, this can't either.
 pub fn json(value: &impl Serialize) -> String {
     match serde_json::to_string_pretty(value) {
         Ok(text) => text + "\n",
@@ -32,7 +35,11 @@ pub fn json(value: &impl Serialize) -> String {
 /// Quotes one word for sh.
 pub fn shell_word(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Is how a template writes values.
@@ -80,7 +87,8 @@ static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
     syntax.build().unwrap_or_default()
 });
 
-/// Makes an environment for templates: strict about undefined names, escaping by file name, fuel limited.
+/// Makes an environment for templates: strict about undefined names, escaping by file name, fuel
+/// limited.
 pub fn environment<'t>() -> Environment<'t> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -92,13 +100,17 @@ pub fn environment<'t>() -> Environment<'t> {
     environment
 }
 
-/// Adds the filters that expressions and templates know, beside minijinja's own that touch data only.
+/// Adds the filters that expressions and templates know, beside minijinja's own that touch data
+/// only.
 pub fn add_filters(environment: &mut Environment<'_>) {
     use minijinja::{filters, tests};
-    environment.add_filter("join", |list: Value, separator: Option<String>| -> Result<String, Error> {
-        let words = list.try_iter()?.map(|item| item.to_string()).collect::<Vec<_>>();
-        Ok(words.join(separator.as_deref().unwrap_or("")))
-    });
+    environment.add_filter(
+        "join",
+        |list: Value, separator: Option<String>| -> Result<String, Error> {
+            let words = list.try_iter()?.map(|item| item.to_string()).collect::<Vec<_>>();
+            Ok(words.join(separator.as_deref().unwrap_or("")))
+        },
+    );
     environment.add_filter("default", filters::default);
     environment.add_filter("length", filters::length);
     environment.add_filter("first", filters::first);
@@ -120,15 +132,30 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_filter("groupby", filters::groupby);
     environment.add_filter("indent", filters::indent);
     environment.add_filter("split", filters::split);
-    environment.add_filter("seconds", |text: &str| crate::model::Duration::parse(text).map(|duration| duration.0));
-    environment.add_filter("hours", |text: &str| crate::model::Duration::parse(text).map(|duration| duration.0 / 3600));
-    environment.add_filter("bytes", |text: &str| crate::model::Size::parse(text).map(|size| size.0));
-    environment.add_filter("mebibytes", |text: &str| crate::model::Size::parse(text).map(crate::model::Size::mebibytes));
-    environment.add_filter("calendar", |text: &str| crate::model::Cron::parse(text).map(|cron| cron.calendar()));
-    let prefix =
-        |text: &str| text.parse::<ipnet::IpNet>().map_err(|why| Error::new(ErrorKind::InvalidOperation, format!("`{text}`: {why}")));
-    environment.add_filter("netmask", move |text: &str| prefix(text).map(|prefix| prefix.netmask().to_string()));
-    environment.add_filter("network_address", move |text: &str| prefix(text).map(|prefix| prefix.network().to_string()));
+    environment.add_filter("seconds", |text: &str| {
+        crate::model::Duration::parse(text).map(|duration| duration.0)
+    });
+    environment.add_filter("hours", |text: &str| {
+        crate::model::Duration::parse(text).map(|duration| duration.0 / 3600)
+    });
+    environment
+        .add_filter("bytes", |text: &str| crate::model::Size::parse(text).map(|size| size.0));
+    environment.add_filter("mebibytes", |text: &str| {
+        crate::model::Size::parse(text).map(crate::model::Size::mebibytes)
+    });
+    environment.add_filter("calendar", |text: &str| {
+        crate::model::Cron::parse(text).map(|cron| cron.calendar())
+    });
+    let prefix = |text: &str| {
+        text.parse::<ipnet::IpNet>()
+            .map_err(|why| Error::new(ErrorKind::InvalidOperation, format!("`{text}`: {why}")))
+    };
+    environment.add_filter("netmask", move |text: &str| {
+        prefix(text).map(|prefix| prefix.netmask().to_string())
+    });
+    environment.add_filter("network_address", move |text: &str| {
+        prefix(text).map(|prefix| prefix.network().to_string())
+    });
     environment.add_test("defined", tests::is_defined);
     environment.add_test("none", tests::is_none);
     environment.add_test("equalto", tests::is_eq);
@@ -141,7 +168,11 @@ pub fn add_filters(environment: &mut Environment<'_>) {
 }
 
 /// Writes a value as the kind of file wants it.
-pub(crate) fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+pub(crate) fn write_value(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
     if value.is_undefined() {
         return Err(Error::new(ErrorKind::UndefinedError, "a name that is not defined"));
     }
@@ -161,11 +192,17 @@ pub(crate) fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value
     out.write_str(&text).map_err(Error::from)
 }
 
-/// Writes a value as JSON that is YAML too, also to readers of YAML 1.1: those fold some of the characters that JSON leaves alone, and
-/// refuse others.
+/// Writes a value as JSON that is YAML too, also to readers of YAML 1.1: those fold some of the
+/// characters that JSON leaves alone, and refuse others.
 fn json_value(value: &Value) -> Result<String, Error> {
-    let odd = |character: char| matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-    let json = serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    let odd = |character: char| {
+        matches!(
+            character,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+    };
+    let json = serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
     if !json.contains(odd) {
         return Ok(json);
     }
@@ -184,14 +221,18 @@ fn json_value(value: &Value) -> Result<String, Error> {
 fn shell_value(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => {
-            let words = value.try_iter()?.map(|item| shell_value(&item)).collect::<Result<Vec<_>, _>>()?;
+            let words =
+                value.try_iter()?.map(|item| shell_value(&item)).collect::<Result<Vec<_>, _>>()?;
             Ok(words.join(" "))
         }
         ValueKind::None => Ok("''".to_owned()),
         _ => {
             let text = value.to_string();
             if text.contains('\0') {
-                return Err(Error::new(ErrorKind::InvalidOperation, "a NUL byte can't stand in a shell script"));
+                return Err(Error::new(
+                    ErrorKind::InvalidOperation,
+                    "a NUL byte can't stand in a shell script",
+                ));
             }
             Ok(shell_word(&text))
         }
@@ -200,16 +241,23 @@ fn shell_value(value: &Value) -> Result<String, Error> {
 
 fn line_text(value: &Value) -> Result<String, Error> {
     if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) {
-        return Err(Error::new(ErrorKind::InvalidOperation, "a list or record can't stand in a line; join it"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "a list or record can't stand in a line; join it",
+        ));
     }
     let text = value.to_string();
     if text.chars().any(char::is_control) {
-        return Err(Error::new(ErrorKind::InvalidOperation, "a line break or control character can't stand in this file"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "a line break or control character can't stand in this file",
+        ));
     }
     Ok(text)
 }
 
-/// Escapes text for Markdown: nothing in it formats, links, breaks out of a table cell, or looks like another text.
+/// Escapes text for Markdown: nothing in it formats, links, breaks out of a table cell, or looks
+/// like another text.
 pub fn markdown_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in one_line(text).chars() {

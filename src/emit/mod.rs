@@ -1,7 +1,9 @@
-//! Lays out the plan as files, machine by machine: one folder per target, registered in [`EMITTERS`].
+//! Lays out the plan as files, machine by machine: one folder per target, registered in
+//! [`EMITTERS`].
 //!
-//! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a serializer or by a template whose
-//! escaping follows the kind of file (`format`), never by joining strings.
+//! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a
+//! serializer or by a template whose escaping follows the kind of file (`format`), never by joining
+//! strings.
 
 pub mod backup;
 pub mod cloud_init;
@@ -88,7 +90,8 @@ impl Emitter {
     }
 }
 
-/// Lists the emitters that look at the plan alone. Order does not matter: each writes its own files.
+/// Lists the emitters that look at the plan alone. Order does not matter: each writes its own
+/// files.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
     backup::EMITTER,
@@ -107,7 +110,8 @@ pub const EMITTERS: &[Emitter] = &[
     storage::EMITTER,
 ];
 
-/// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what reads a changed file.
+/// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what
+/// reads a changed file.
 pub const RUNNERS: &[Emitter] = &[compose::EMITTER, units::EMITTER];
 
 /// Makes all files of one machine.

@@ -1,4 +1,5 @@
-//! Renders an emitter's own templates; a value that can't stand in a file becomes a finding, not a panic.
+//! Renders an emitter's own templates; a value that can't stand in a file becomes a finding, not a
+//! panic.
 
 use minijinja::Environment;
 use minijinja::value::{Serde, Value};
@@ -28,8 +29,12 @@ impl Templates {
     }
 
     /// Compiles templates for an environment of their own kind.
-    pub fn within(mut environment: Environment<'static>, templates: &[(&'static str, &'static str)]) -> Self {
-        let broken = templates.iter().find_map(|(name, text)| environment.add_template(name, text).err());
+    pub fn within(
+        mut environment: Environment<'static>,
+        templates: &[(&'static str, &'static str)],
+    ) -> Self {
+        let broken =
+            templates.iter().find_map(|(name, text)| environment.add_template(name, text).err());
         Self { environment, broken: broken.map(|error| format!("{error:#}")) }
     }
 
@@ -44,8 +49,15 @@ impl Templates {
             .map_err(|error| format!("{error:#}"))
     }
 
-    /// Renders a template for a machine's bundle; a failure becomes a finding about the lab, and nothing is written.
-    pub fn write(&self, name: &str, view: &impl Serialize, machine: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    /// Renders a template for a machine's bundle; a failure becomes a finding about the lab, and
+    /// nothing is written.
+    pub fn write(
+        &self,
+        name: &str,
+        view: &impl Serialize,
+        machine: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<String> {
         self.render(name, view)
             .map_err(|why| {
                 let file = name.strip_suffix(".j2").unwrap_or(name);

@@ -1,9 +1,12 @@
-//! systemd's unit files, written so that no value becomes another line, a specifier or a continuation.
+//! systemd's unit files, written so that no value becomes another line, a specifier or a
+//! continuation.
 
 use std::fmt::Write as _;
 
 /// Writes a unit file; fails with the words for a value that no unit file can hold.
-pub fn write<'v>(sections: impl IntoIterator<Item = (&'v str, Vec<(&'v str, String)>)>) -> Result<String, String> {
+pub fn write<'v>(
+    sections: impl IntoIterator<Item = (&'v str, Vec<(&'v str, String)>)>,
+) -> Result<String, String> {
     let mut text = String::new();
     for (section, settings) in sections {
         if !text.is_empty() {
@@ -19,7 +22,11 @@ pub fn write<'v>(sections: impl IntoIterator<Item = (&'v str, Vec<(&'v str, Stri
 
 fn word(word: &str) -> Result<&str, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if !word.is_empty() && word.bytes().all(plain) { Ok(word) } else { Err(format!("`{}` is no name in a unit file", word.escape_debug())) }
+    if !word.is_empty() && word.bytes().all(plain) {
+        Ok(word)
+    } else {
+        Err(format!("`{}` is no name in a unit file", word.escape_debug()))
+    }
 }
 
 fn line(value: &str) -> Result<String, String> {
@@ -32,14 +39,17 @@ fn line(value: &str) -> Result<String, String> {
     Ok(value.replace('%', "%%"))
 }
 
-/// Returns the name of the unit that mounts at `path`, as `systemd-escape --path --suffix=mount` does.
+/// Returns the name of the unit that mounts at `path`, as `systemd-escape --path --suffix=mount`
+/// does.
 pub fn mount_name(path: &str) -> String {
     let mut name = String::new();
     for (index, byte) in path.trim_matches('/').bytes().enumerate() {
         match byte {
             b'/' => name.push('-'),
             b'.' if index == 0 => name.push_str("\\x2e"),
-            b'_' | b'.' | b':' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => name.push(char::from(byte)),
+            b'_' | b'.' | b':' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                name.push(char::from(byte))
+            }
             _ => {
                 let _ = write!(name, "\\x{byte:02x}");
             }

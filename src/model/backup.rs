@@ -116,7 +116,8 @@ pub struct Database {
 /// Is what a backup service does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
-    /// Where the repository is, as restic writes it: a path, `sftp:…`, `rest:…`, `s3:…`, `b2:…`, `rclone:…`.
+    /// Where the repository is, as restic writes it: a path, `sftp:…`, `rest:…`, `s3:…`, `b2:…`,
+    /// `rclone:…`.
     pub repository: Spanned<String>,
     /// The repository's password.
     pub password: SecretId,

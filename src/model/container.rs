@@ -71,11 +71,15 @@ pub struct Container {
 }
 
 impl Container {
-    /// Says whether the image's reference names a version or a digest, so that it means the same tomorrow.
+    /// Says whether the image's reference names a version or a digest, so that it means the same
+    /// tomorrow.
     pub fn has_pinned_image(&self) -> bool {
         let image = self.image.value.as_str();
         let name = image.rsplit('/').next().unwrap_or(image);
-        image.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()))
+        image.contains('@')
+            || name
+                .split_once(':')
+                .is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()))
     }
 }
 
@@ -93,7 +97,8 @@ pub struct Environment {
 pub struct SecretUse {
     /// The secret.
     pub secret: SecretId,
-    /// Where a container sees the file; nothing: `/run/secrets/NAME`, or the program reads the machine's own file.
+    /// Where a container sees the file; nothing: `/run/secrets/NAME`, or the program reads the
+    /// machine's own file.
     pub at: Option<String>,
     /// The environment variable that names the file (`POSTGRES_PASSWORD_FILE`).
     pub file_variable: Option<String>,

@@ -1,6 +1,7 @@
 //! The resolved lab: ids instead of names, every default filled, nothing dangling.
 //!
-//! Made by `resolve`; read by `check`, `plan` and the emitters; changed by nobody. Every list is sorted by name, so an id is also a rank.
+//! Made by `resolve`; read by `check`, `plan` and the emitters; changed by nobody. Every list is
+//! sorted by name, so an id is also a rank.
 
 mod backup;
 mod container;
@@ -17,13 +18,22 @@ use ipnet::IpNet;
 use crate::source::{Span, Spanned};
 
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
-pub use container::{Container, Dependency, Device, Environment, Health, HealthProbe, Mount, MountKind, NetworkMode, Resources, SecretUse};
-pub use service::{
-    Alert, Credentials, Dashboard, Endpoint, EndpointId, Expose, Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service,
-    Transport,
+pub use container::{
+    Container, Dependency, Device, Environment, Health, HealthProbe, Mount, MountKind, NetworkMode,
+    Resources, SecretUse,
 };
-pub use storage::{Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource, ShareTransport, Snapshots};
-pub use system::{OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId, Unit, UnitAction};
+pub use service::{
+    Alert, Credentials, Dashboard, Endpoint, EndpointId, Expose, Gateway, Need, Protocol, Proxy,
+    ProxyProgram, Role, Route, Service, Transport,
+};
+pub use storage::{
+    Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource,
+    ShareTransport, Snapshots,
+};
+pub use system::{
+    OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId,
+    Unit, UnitAction,
+};
 pub use value::{Cron, Data, Duration, Size};
 
 macro_rules! id {
@@ -104,7 +114,13 @@ impl Model {
     pub fn guests(&self, host: MachineId) -> Vec<(MachineId, &Machine, &Guest)> {
         let mut guests: Vec<_> = self
             .machines()
-            .filter_map(|(id, machine)| machine.guest.as_ref().filter(|guest| guest.host == host).map(|guest| (id, machine, guest)))
+            .filter_map(|(id, machine)| {
+                machine
+                    .guest
+                    .as_ref()
+                    .filter(|guest| guest.host == host)
+                    .map(|guest| (id, machine, guest))
+            })
             .collect();
         guests.sort_by_key(|(_, _, guest)| guest.id);
         guests
@@ -114,7 +130,11 @@ impl Model {
     pub fn cluster(&self, host: MachineId) -> Vec<MachineId> {
         match &self[host].cluster {
             None => vec![host],
-            cluster => self.machines().filter(|(_, machine)| machine.cluster == *cluster).map(|(id, _)| id).collect(),
+            cluster => self
+                .machines()
+                .filter(|(_, machine)| machine.cluster == *cluster)
+                .map(|(id, _)| id)
+                .collect(),
         }
     }
 
@@ -221,7 +241,8 @@ pub enum MachineKind {
     Proxmox,
     /// Debian (or a derivative) on bare metal; runs services itself.
     Debian,
-    /// A box that labwright knows but does not manage (a NAS with its own system): facts, exports, metrics, services by compose.
+    /// A box that labwright knows but does not manage (a NAS with its own system): facts, exports,
+    /// metrics, services by compose.
     Unmanaged,
     /// A virtual machine.
     Vm,
@@ -342,7 +363,8 @@ pub struct Machine {
     pub exports: Vec<Export>,
     /// The folder below which services keep what they write.
     pub appdata: String,
-    /// How often that folder is backed up where it lies on a disk of the machine, in no dataset and no export.
+    /// How often that folder is backed up where it lies on a disk of the machine, in no dataset and
+    /// no export.
     pub appdata_backup: Option<Spanned<BackupClass>>,
     /// Where it is declared.
     pub span: Span,
@@ -362,7 +384,11 @@ impl Machine {
 
     /// Says whether a GPU is in it or passed through to it.
     pub fn has_gpu(&self) -> bool {
-        !self.gpus.is_empty() || self.guest.as_ref().is_some_and(|guest| guest.passthrough.iter().any(|device| device.gpu))
+        !self.gpus.is_empty()
+            || self
+                .guest
+                .as_ref()
+                .is_some_and(|guest| guest.passthrough.iter().any(|device| device.gpu))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Backup, Container, Data, Database, Duration, MachineId, NetworkId, Package, Resources, Script, SecretId, SecretUse, ServiceFile,
-    ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
+    Backup, Container, Data, Database, Duration, MachineId, NetworkId, Package, Resources, Script,
+    SecretId, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -194,7 +194,8 @@ impl Protocol {
         }
     }
 
-    /// Returns what a URL begins with for a program that speaks HTTP there, whatever the module says of the endpoint.
+    /// Returns what a URL begins with for a program that speaks HTTP there, whatever the module
+    /// says of the endpoint.
     pub const fn scheme(self) -> &'static str {
         if matches!(self, Self::Https) { "https" } else { "http" }
     }

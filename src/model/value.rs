@@ -28,13 +28,23 @@ impl Size {
         let number = text.strip_suffix(unit)?.trim_end();
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > 3 || (number.contains('.') && fraction.is_empty()) {
+        if whole.is_empty()
+            || !digits(whole)
+            || !digits(fraction)
+            || fraction.len() > 3
+            || (number.contains('.') && fraction.is_empty())
+        {
             return None;
         }
         let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
-        let scaled =
-            whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(if fraction.is_empty() { 0 } else { fraction.parse().ok()? })?;
-        Some(Self(u64::try_from(u128::from(scaled) * u128::from(*factor) / u128::from(scale)).ok()?))
+        let scaled = whole
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(scale)?
+            .checked_add(if fraction.is_empty() { 0 } else { fraction.parse().ok()? })?;
+        Some(Self(
+            u64::try_from(u128::from(scaled) * u128::from(*factor) / u128::from(scale)).ok()?,
+        ))
     }
 
     /// Returns whole mebibytes, rounded down.
@@ -65,9 +75,12 @@ impl Size {
 }
 
 impl fmt::Display for Size {
-    /// Writes the size with the unit that makes the number smallest, so as people write it: `50GB`, `30GiB`.
+    /// Writes the size with the unit that makes the number smallest, so as people write it: `50GB`,
+    /// `30GiB`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = Self::UNITS.iter().filter(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
+        let fits = Self::UNITS
+            .iter()
+            .filter(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         let (unit, factor) = fits.max_by_key(|(_, factor)| *factor).copied().unwrap_or(("B", 1));
         write!(formatter, "{}{unit}", self.0 / factor)
     }
@@ -78,7 +91,8 @@ impl fmt::Display for Size {
 pub struct Duration(pub u64);
 
 impl Duration {
-    const UNITS: &[(char, u64)] = &[('y', 31_536_000), ('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+    const UNITS: &[(char, u64)] =
+        &[('y', 31_536_000), ('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
     /// Reads `30d`, `1h30m`, `90s`.
     pub fn parse(text: &str) -> Option<Self> {
@@ -106,8 +120,11 @@ impl fmt::Display for Duration {
     /// Writes the time with the largest unit that divides it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = &Self::UNITS[2..];
-        let (unit, factor) =
-            units.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)).copied().unwrap_or(('s', 1));
+        let (unit, factor) = units
+            .iter()
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
+            .copied()
+            .unwrap_or(('s', 1));
         write!(formatter, "{}{unit}", self.0 / factor)
     }
 }
@@ -123,13 +140,21 @@ impl Cron {
     /// Reads `30 2 * * *`: numbers, `*`, lists, ranges and steps.
     pub fn parse(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-        let valid = fields.len() == 5 && fields.iter().zip(Self::RANGES).all(|(field, range)| Self::field(field, range).is_some());
-        // cron runs when either day matches if both are restricted; systemd wants both, so such a schedule has no equal there.
+        let valid = fields.len() == 5
+            && fields
+                .iter()
+                .zip(Self::RANGES)
+                .all(|(field, range)| Self::field(field, range).is_some());
+        // cron runs when either day matches if both are restricted; systemd wants both, so such a
+        // schedule has no equal there.
         (valid && (fields[2] == "*" || fields[4] == "*")).then(|| Self(fields.join(" ")))
     }
 
     /// Returns the values of one field; nothing for every value.
-    #[expect(clippy::option_option, reason = "the outer one says whether the field is well formed, the inner one whether it restricts")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether the field is well formed, the inner one whether it restricts"
+    )]
     fn field(field: &str, (low, high): (u8, u8)) -> Option<Option<Vec<u8>>> {
         if field == "*" {
             return Some(None);
@@ -140,7 +165,8 @@ impl Cron {
                 Some((range, step)) => (range, step.parse::<u8>().ok().filter(|step| *step > 0)?),
                 None => (part, 1),
             };
-            let number = |text: &str| text.parse::<u8>().ok().filter(|value| (low..=high).contains(value));
+            let number =
+                |text: &str| text.parse::<u8>().ok().filter(|value| (low..=high).contains(value));
             let (first, last) = match range.split_once('-') {
                 Some((first, last)) => (number(first)?, number(last)?),
                 None if range == "*" => (low, high),
@@ -164,10 +190,19 @@ impl Cron {
 
     /// Returns the schedule as systemd's `OnCalendar=` writes it.
     pub fn calendar(&self) -> String {
-        let mut fields = self.0.split(' ').zip(Self::RANGES).map(|(field, range)| Self::field(field, range).flatten());
+        let mut fields = self
+            .0
+            .split(' ')
+            .zip(Self::RANGES)
+            .map(|(field, range)| Self::field(field, range).flatten());
         let mut next = || fields.next().flatten();
         let list = |values: Option<Vec<u8>>| {
-            values.map_or_else(|| "*".to_owned(), |values| values.iter().map(|value| format!("{value:02}")).collect::<Vec<_>>().join(","))
+            values.map_or_else(
+                || "*".to_owned(),
+                |values| {
+                    values.iter().map(|value| format!("{value:02}")).collect::<Vec<_>>().join(",")
+                },
+            )
         };
         let (minute, hour, day, month) = (list(next()), list(next()), list(next()), list(next()));
         let weekdays = next().map_or_else(String::new, |values| {
@@ -189,7 +224,8 @@ impl fmt::Display for Cron {
 
 /// Is the value of an option, as expressions and templates see it.
 ///
-/// Sizes, durations, schedules, addresses and paths are text in their canonical spelling; a network, service, machine or secret is its name.
+/// Sizes, durations, schedules, addresses and paths are text in their canonical spelling; a
+/// network, service, machine or secret is its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
 #[serde(untagged)]
 pub enum Data {

@@ -1,5 +1,5 @@
-//! The access model as packet filters need it: what is open on a machine and to whom, what its clients reach through it, what a router
-//! must forward.
+//! The access model as packet filters need it: what is open on a machine and to whom, what its
+//! clients reach through it, what a router must forward.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 use ipnet::IpNet;
 
 use super::{AccessList, Arrival, CidrSet, Flow, FlowReason, FlowSource, ForwardTarget, Plan};
-use crate::model::{FirewallBackend, MachineId, MachineKind, NetworkId, Transport, ZoneId, ZoneKind};
+use crate::model::{
+    FirewallBackend, MachineId, MachineKind, NetworkId, Transport, ZoneId, ZoneKind,
+};
 
 /// Is a port of a machine that one source may connect to, for one or more reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,21 +68,30 @@ pub enum Guard {
     Nothing,
 }
 
-/// Holds the shortest list of each zone, by [`ZoneId`]: a machine's rules name few zones, but a zone can be cut in many places.
+/// Holds the shortest list of each zone, by [`ZoneId`]: a machine's rules name few zones, but a
+/// zone can be cut in many places.
 #[derive(Debug, Default)]
 pub struct ZoneLists(OnceLock<Vec<AccessList>>);
 
 impl Plan<'_> {
     /// Returns a zone's addresses as packet filters read them.
     pub fn access_list(&self, zone: ZoneId) -> &AccessList {
-        let lists = self.lists.0.get_or_init(|| self.zones.iter().map(|zone| zone.set().access_list()).collect());
+        let lists = self
+            .lists
+            .0
+            .get_or_init(|| self.zones.iter().map(|zone| zone.set().access_list()).collect());
         &lists[zone.0 as usize]
     }
 
     /// Says why a flow is open, in a few words: `expose jellyfin.web`.
     pub fn reason(&self, flow: &Flow) -> String {
         match flow.endpoint {
-            Some(id) => format!("{} {}.{}", flow.reason.name(), self.model[id.service].name, self.model.endpoint(id).name),
+            Some(id) => format!(
+                "{} {}.{}",
+                flow.reason.name(),
+                self.model[id.service].name,
+                self.model.endpoint(id).name
+            ),
             None => flow.reason.name().to_owned(),
         }
     }
@@ -95,9 +106,11 @@ impl Plan<'_> {
 
     /// Lists what is open on a machine, each port and source once.
     pub fn openings(&self, machine: MachineId) -> Vec<Opening> {
-        let mut openings: BTreeMap<(Transport, u16, FlowSource), (bool, Vec<&Flow>)> = BTreeMap::new();
+        let mut openings: BTreeMap<(Transport, u16, FlowSource), (bool, Vec<&Flow>)> =
+            BTreeMap::new();
         for flow in self.inbound(machine) {
-            let (published, flows) = openings.entry((flow.transport, flow.port, flow.from)).or_default();
+            let (published, flows) =
+                openings.entry((flow.transport, flow.port, flow.from)).or_default();
             *published |= flow.arrival == Arrival::Published;
             flows.push(flow);
         }
@@ -105,7 +118,8 @@ impl Plan<'_> {
             .into_iter()
             .map(|((transport, port, from), (published, mut flows))| {
                 flows.sort_by_key(|flow| flow.reason != FlowReason::Ssh);
-                let mut reasons: Vec<String> = flows.into_iter().map(|flow| self.reason(flow)).collect();
+                let mut reasons: Vec<String> =
+                    flows.into_iter().map(|flow| self.reason(flow)).collect();
                 reasons.dedup();
                 Opening { transport, port, from, published, reasons }
             })
@@ -116,19 +130,30 @@ impl Plan<'_> {
     pub fn clients(&self, machine: MachineId) -> Vec<Clients> {
         let planned = self.machine(machine);
         let mut clients: BTreeMap<NetworkId, Clients> = BTreeMap::new();
-        let empty = |network| Clients { network, targets: Vec::new(), masquerade: false, way_back: self.way_back(network) };
+        let empty = |network| Clients {
+            network,
+            targets: Vec::new(),
+            masquerade: false,
+            way_back: self.way_back(network),
+        };
         for gateway in planned.services.iter().filter_map(|id| self.model[*id].gateway.as_ref()) {
-            clients.entry(gateway.network).or_insert_with(|| empty(gateway.network)).masquerade |= gateway.masquerade;
+            clients.entry(gateway.network).or_insert_with(|| empty(gateway.network)).masquerade |=
+                gateway.masquerade;
         }
         for forward in &planned.forwards {
-            clients.entry(forward.from).or_insert_with(|| empty(forward.from)).targets.push(forward.to.clone());
+            clients
+                .entry(forward.from)
+                .or_insert_with(|| empty(forward.from))
+                .targets
+                .push(forward.to.clone());
         }
         clients.into_values().collect()
     }
 
     /// Lists what the routers must forward from the internet, IPv4 only: IPv6 needs no translation.
     pub fn router_forwards(&self) -> Vec<RouterForward> {
-        let mut forwards: Vec<RouterForward> = self.model.machines().flat_map(|(id, _)| self.forwards_to(id)).collect();
+        let mut forwards: Vec<RouterForward> =
+            self.model.machines().flat_map(|(id, _)| self.forwards_to(id)).collect();
         forwards.sort();
         forwards
     }
@@ -136,8 +161,12 @@ impl Plan<'_> {
     /// Lists what the routers must forward to one machine.
     pub fn forwards_to(&self, machine: MachineId) -> Vec<RouterForward> {
         let mut forwards = Vec::new();
-        for flow in self.inbound(machine).filter(|flow| matches!(flow.from, FlowSource::Zone(zone) if self.is_internet(zone))) {
-            let addresses = self.model[machine].addresses.iter().filter(|address| address.address.is_ipv4());
+        for flow in self
+            .inbound(machine)
+            .filter(|flow| matches!(flow.from, FlowSource::Zone(zone) if self.is_internet(zone)))
+        {
+            let addresses =
+                self.model[machine].addresses.iter().filter(|address| address.address.is_ipv4());
             for (router, index) in self.model.routers.iter().zip(0u32..) {
                 let address = addresses.clone().find(|address| address.network == router.network);
                 forwards.extend(address.map(|address| RouterForward {
@@ -160,12 +189,15 @@ impl Plan<'_> {
         let machine = &self.model[machine];
         match (machine.kind, machine.firewall) {
             (MachineKind::Proxmox, _) => Guard::Proxmox,
-            (kind, backend) if kind.is_managed() && backend != FirewallBackend::None => Guard::Own(backend),
+            (kind, backend) if kind.is_managed() && backend != FirewallBackend::None => {
+                Guard::Own(backend)
+            }
             _ => Guard::Nothing,
         }
     }
 
-    /// Lists who manages a Proxmox host: the zones that may log in, or, so that nobody is locked out, those of its networks.
+    /// Lists who manages a Proxmox host: the zones that may log in, or, so that nobody is locked
+    /// out, those of its networks.
     pub fn managers(&self, host: MachineId) -> Vec<ZoneId> {
         let host = &self.model[host];
         if host.ssh.is_empty() {
@@ -180,11 +212,14 @@ impl Plan<'_> {
         CidrSet::union(&sets)
     }
 
-    /// Names a zone as packet filters can: at most 56 small letters, digits, `-` and `_`, no two zones alike.
+    /// Names a zone as packet filters can: at most 56 small letters, digits, `-` and `_`, no two
+    /// zones alike.
     pub fn zone_word(&self, zone: ZoneId) -> String {
         let name = &self.model[zone].name;
-        let fits =
-            name.len() <= 50 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_');
+        let fits = name.len() <= 50
+            && name.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+            });
         if fits { format!("zone-{name}") } else { format!("zone_{}", zone.0) }
     }
 
@@ -196,12 +231,20 @@ impl Plan<'_> {
     /// Lists the addresses of the machines that know a way to a network behind another machine.
     fn way_back(&self, network: NetworkId) -> Vec<IpAddr> {
         let prefixes = &self.model[network].prefixes;
-        let knows = |machine: MachineId, family: &IpNet| self.machine(machine).static_routes.iter().any(|route| route.to == family.trunc());
+        let knows = |machine: MachineId, family: &IpNet| {
+            self.machine(machine).static_routes.iter().any(|route| route.to == family.trunc())
+        };
         let mut addresses: Vec<IpAddr> = self
             .model
             .machines()
-            .flat_map(|(id, machine)| machine.addresses.iter().map(move |address| (id, address.address)))
-            .filter(|(id, address)| prefixes.iter().any(|prefix| prefix.addr().is_ipv4() == address.is_ipv4() && knows(*id, prefix)))
+            .flat_map(|(id, machine)| {
+                machine.addresses.iter().map(move |address| (id, address.address))
+            })
+            .filter(|(id, address)| {
+                prefixes.iter().any(|prefix| {
+                    prefix.addr().is_ipv4() == address.is_ipv4() && knows(*id, prefix)
+                })
+            })
             .map(|(_, address)| address)
             .collect();
         addresses.sort_unstable();

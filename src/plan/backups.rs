@@ -1,5 +1,5 @@
-//! What each backup service saves: the folders with a backup class that its machine sees, and the databases that it dumps first.
-//! And what becomes of what services keep.
+//! What each backup service saves: the folders with a backup class that its machine sees, and the
+//! databases that it dumps first. And what becomes of what services keep.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,9 @@ impl Kept<'_> {
             (_, Fate::Lost) => "no backup contains it".to_owned(),
             (StateBackup::Dump, Fate::Saved) => "by a dump of its database".to_owned(),
             (StateBackup::Class(class), Fate::Saved) => class.name().to_owned(),
-            (StateBackup::Inherit, Fate::Saved) => self.class.map_or("", BackupClass::name).to_owned(),
+            (StateBackup::Inherit, Fate::Saved) => {
+                self.class.map_or("", BackupClass::name).to_owned()
+            }
         }
     }
 }
@@ -59,22 +61,32 @@ pub fn kept<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<Kept<'m>> {
     let mut dumped: BTreeSet<(ServiceId, Option<&str>)> = BTreeSet::new();
     for backup in backups {
         for source in &backup.sources {
-            saved.entry(Store::at(model, model[backup.service].machine, &source.path).0).or_default().push(&source.path);
+            saved
+                .entry(Store::at(model, model[backup.service].machine, &source.path).0)
+                .or_default()
+                .push(&source.path);
         }
-        dumped
-            .extend(backup.dumps.iter().map(|dump| (dump.service, model[dump.service].databases[dump.database as usize].state.as_deref())));
+        dumped.extend(backup.dumps.iter().map(|dump| {
+            (dump.service, model[dump.service].databases[dump.database as usize].state.as_deref())
+        }));
     }
-    let states = model.services().flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)));
+    let states = model
+        .services()
+        .flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)));
     states
         .map(|(id, service, state)| {
             let (store, _) = Store::at(model, service.machine, &state.path);
             let class = class_at(model, service.machine, &state.path);
             let saved = match &state.backup {
-                StateBackup::Dump => dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None)),
-                // A source on a machine's own disk is a folder of it; any other one is the whole store.
-                _ => saved
-                    .get(&store)
-                    .is_some_and(|paths| !matches!(store, Store::Local(_)) || paths.iter().any(|path| is_below(&state.path, path))),
+                StateBackup::Dump => {
+                    dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None))
+                }
+                // A source on a machine's own disk is a folder of it; any other one is the whole
+                // store.
+                _ => saved.get(&store).is_some_and(|paths| {
+                    !matches!(store, Store::Local(_))
+                        || paths.iter().any(|path| is_below(&state.path, path))
+                }),
             };
             let fate = match &state.backup {
                 StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => Fate::LeftOut,
@@ -95,8 +107,11 @@ struct Folder {
 }
 
 fn folders(model: &Model, machine: MachineId) -> Vec<Folder> {
-    let shares =
-        model[machine].shares.iter().map(|share| Folder { path: share.at.clone(), store: Store::from(&share.source), span: share.span });
+    let shares = model[machine].shares.iter().map(|share| Folder {
+        path: share.at.clone(),
+        store: Store::from(&share.source),
+        span: share.span,
+    });
     let own = datasets(model, machine).map(|(dataset, path)| Folder {
         path: path.to_owned(),
         store: Store::Dataset(dataset),
@@ -129,31 +144,57 @@ pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
         }
     }
     let with_backup = model.services().filter(|(_, service)| service.backup.is_some());
-    with_backup.map(|(id, service)| backup(id, service, model, &services[service.machine.0 as usize], &kept)).collect()
+    with_backup
+        .map(|(id, service)| {
+            backup(id, service, model, &services[service.machine.0 as usize], &kept)
+        })
+        .collect()
 }
 
-fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[ServiceId], kept: &States<'_>) -> BackupPlan {
+fn backup(
+    id: ServiceId,
+    service: &Service,
+    model: &Model,
+    neighbours: &[ServiceId],
+    kept: &States<'_>,
+) -> BackupPlan {
     let machine = service.machine;
-    let repository = service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
-    let repository_store = repository.starts_with('/').then(|| Store::at(model, machine, repository).0);
+    let repository =
+        service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
+    let repository_store =
+        repository.starts_with('/').then(|| Store::at(model, machine, repository).0);
     let mut sources = Vec::new();
     for folder in folders(model, machine) {
-        let Some(class) = folder.store.class(model).filter(|class| *class != BackupClass::Never) else { continue };
+        let Some(class) = folder.store.class(model).filter(|class| *class != BackupClass::Never)
+        else {
+            continue;
+        };
         let inside = kept.get(&folder.store).map(Vec::as_slice).unwrap_or_default();
         let left_out = inside.iter().filter(|(_, state, _)| is_left_out(&state.backup));
-        let mut exclude: Vec<String> = left_out.map(|(.., below)| format!("{}{below}", folder.path)).collect();
+        let mut exclude: Vec<String> =
+            left_out.map(|(.., below)| format!("{}{below}", folder.path)).collect();
         exclude.sort();
         exclude.dedup();
         if exclude.contains(&folder.path) || is_below(repository, &folder.path) {
             continue;
         }
         let (size, dataset) = match folder.store {
-            Store::Dataset(dataset) => (model.dataset(&dataset).quota.as_ref().map(|quota| quota.value), Some(dataset)),
+            Store::Dataset(dataset) => {
+                (model.dataset(&dataset).quota.as_ref().map(|quota| quota.value), Some(dataset))
+            }
             Store::Export(machine, index) => (model[machine].exports[index as usize].size, None),
             Store::Local(_) => (None, None),
         };
         let what = folder.store.name(model);
-        sources.push(BackupSource { path: folder.path, class, exclude, size, dataset, what, span: folder.span });
+        sources.push(BackupSource {
+            path: folder.path,
+            class,
+            exclude,
+            size,
+            dataset,
+            what,
+            span: folder.span,
+        });
     }
     let local = kept.get(&Store::Local(machine)).map(Vec::as_slice).unwrap_or_default();
     sources.extend(appdata(model, machine, repository, local));
@@ -162,19 +203,32 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
             && *class != BackupClass::Never
         {
             let what = format!("{} of service {}", state.name, owner.name);
-            let left_out = local.iter().filter(|(_, other, _)| is_left_out(&other.backup) && is_below(&other.path, &state.path));
-            let mut exclude: Vec<String> = left_out.map(|(_, other, _)| other.path.clone()).collect();
+            let left_out = local.iter().filter(|(_, other, _)| {
+                is_left_out(&other.backup) && is_below(&other.path, &state.path)
+            });
+            let mut exclude: Vec<String> =
+                left_out.map(|(_, other, _)| other.path.clone()).collect();
             exclude.sort();
             exclude.dedup();
-            let source =
-                BackupSource { path: state.path.clone(), class: *class, exclude, size: None, dataset: None, what, span: owner.span };
+            let source = BackupSource {
+                path: state.path.clone(),
+                class: *class,
+                exclude,
+                size: None,
+                dataset: None,
+                what,
+                span: owner.span,
+            };
             sources.push(source);
         }
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources.dedup_by(|a, b| a.path == b.path);
     let dumps = dumps(service, model, neighbours);
-    let schedule = schedule(service, sources.iter().map(|source| source.class).chain(dumps.iter().map(|dump| dump.class)));
+    let schedule = schedule(
+        service,
+        sources.iter().map(|source| source.class).chain(dumps.iter().map(|dump| dump.class)),
+    );
     let repository_dataset = match repository_store {
         Some(Store::Dataset(dataset)) => Some(dataset),
         _ => None,
@@ -182,18 +236,37 @@ fn backup(id: ServiceId, service: &Service, model: &Model, neighbours: &[Service
     BackupPlan { service: id, sources, dumps, repository_dataset, schedule }
 }
 
-/// Returns the folder of the services on the machine's own disk, when it has a class; `local` is what services keep there.
-fn appdata(model: &Model, machine: MachineId, repository: &str, local: &[(&Service, &State, String)]) -> Option<BackupSource> {
+/// Returns the folder of the services on the machine's own disk, when it has a class; `local` is
+/// what services keep there.
+fn appdata(
+    model: &Model,
+    machine: MachineId,
+    repository: &str,
+    local: &[(&Service, &State, String)],
+) -> Option<BackupSource> {
     let (path, class) = (&model[machine].appdata, model[machine].appdata_backup.as_ref()?);
-    if Store::at(model, machine, path).0 != Store::Local(machine) || class.value == BackupClass::Never || is_below(repository, path) {
+    if Store::at(model, machine, path).0 != Store::Local(machine)
+        || class.value == BackupClass::Never
+        || is_below(repository, path)
+    {
         return None;
     }
-    let left_out = local.iter().filter(|(_, state, _)| is_left_out(&state.backup) && is_below(&state.path, path));
+    let left_out = local
+        .iter()
+        .filter(|(_, state, _)| is_left_out(&state.backup) && is_below(&state.path, path));
     let mut exclude: Vec<String> = left_out.map(|(_, state, _)| state.path.clone()).collect();
     exclude.sort();
     exclude.dedup();
     let what = format!("{path} on the disk of {}", model[machine].name);
-    Some(BackupSource { path: path.clone(), class: class.value, exclude, size: None, dataset: None, what, span: class.span })
+    Some(BackupSource {
+        path: path.clone(),
+        class: class.value,
+        exclude,
+        size: None,
+        dataset: None,
+        what,
+        span: class.span,
+    })
 }
 
 fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpPlan> {
@@ -201,13 +274,18 @@ fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpP
     for id in neighbours.iter().copied() {
         let service = &model[id];
         for (index, database) in service.databases.iter().enumerate() {
-            let state = database.state.as_ref().and_then(|name| service.states.iter().find(|state| state.name == *name));
+            let state = database
+                .state
+                .as_ref()
+                .and_then(|name| service.states.iter().find(|state| state.name == *name));
             let class = state.and_then(|state| class_at(model, service.machine, &state.path));
             dumps.push(DumpPlan {
                 service: id,
                 database: u32::try_from(index).unwrap_or_default(),
                 machine: service.machine,
-                class: class.filter(|class| *class != BackupClass::Never).unwrap_or(BackupClass::Daily),
+                class: class
+                    .filter(|class| *class != BackupClass::Never)
+                    .unwrap_or(BackupClass::Daily),
                 folder: format!("/var/backups/labwright/{}", backup.name),
             });
         }
@@ -215,7 +293,10 @@ fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpP
     dumps
 }
 
-fn schedule(service: &Service, classes: impl Iterator<Item = BackupClass>) -> BTreeMap<BackupClass, Cron> {
+fn schedule(
+    service: &Service,
+    classes: impl Iterator<Item = BackupClass>,
+) -> BTreeMap<BackupClass, Cron> {
     let given = service.backup.as_ref().map(|backup| &backup.schedule);
     classes
         .filter_map(|class| {
@@ -226,7 +307,10 @@ fn schedule(service: &Service, classes: impl Iterator<Item = BackupClass>) -> BT
                 BackupClass::Monthly => "30 4 1 * *",
                 BackupClass::Never => return None,
             };
-            let cron = given.and_then(|given| given.get(&class)).cloned().or_else(|| Cron::parse(usual))?;
+            let cron = given
+                .and_then(|given| given.get(&class))
+                .cloned()
+                .or_else(|| Cron::parse(usual))?;
             Some((class, cron))
         })
         .collect()

@@ -6,16 +6,21 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
-    Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RouteAuth, RoutePlan, Scrape, StaticRoute, backups,
-    certificates::Certificates, flows, secret_path, way, zones,
+    Bridge, FlowSource, Forward, ForwardTarget, MachinePlan, MachineSecret, Plan, RouteAuth,
+    RoutePlan, Scrape, StaticRoute, backups, certificates::Certificates, flows, secret_path, way,
+    zones,
 };
-use crate::model::{Endpoint, EndpointId, MachineKind, Model, NetworkMode, Role, SecretUse, Service, ServiceId, ZoneKind};
+use crate::model::{
+    Endpoint, EndpointId, MachineKind, Model, NetworkMode, Role, SecretUse, Service, ServiceId,
+    ZoneKind,
+};
 
 /// The interface of the compose network on every machine.
 const BRIDGE: &str = "labwright0";
 
 /// Prefixes for the compose network, the first that no network of the lab overlaps is taken.
-const SUBNETS: &[&str] = &["172.30.0.0/24", "10.201.30.0/24", "192.168.230.0/24", "172.22.30.0/24", "10.77.30.0/24"];
+const SUBNETS: &[&str] =
+    &["172.30.0.0/24", "10.201.30.0/24", "192.168.230.0/24", "172.22.30.0/24", "10.77.30.0/24"];
 
 /// Derives the plan of a lab.
 pub fn plan(model: &Model) -> Plan<'_> {
@@ -59,14 +64,20 @@ pub fn plan(model: &Model) -> Plan<'_> {
 
 fn bridge_subnet(model: &Model) -> Option<IpNet> {
     let overlaps = |a: &IpNet, b: &IpNet| a.contains(&b.network()) || b.contains(&a.network());
-    SUBNETS
-        .iter()
-        .filter_map(|subnet| subnet.parse().ok())
-        .find(|subnet| !model.networks.iter().flat_map(|network| &network.prefixes).any(|prefix| overlaps(prefix, subnet)))
+    SUBNETS.iter().filter_map(|subnet| subnet.parse().ok()).find(|subnet| {
+        !model
+            .networks
+            .iter()
+            .flat_map(|network| &network.prefixes)
+            .any(|prefix| overlaps(prefix, subnet))
+    })
 }
 
 fn bridge(model: &Model, services: &[ServiceId], subnet: Option<IpNet>) -> Option<Bridge> {
-    let bridged = services.iter().flat_map(|id| &model[*id].containers).any(|container| container.network == NetworkMode::Bridge);
+    let bridged = services
+        .iter()
+        .flat_map(|id| &model[*id].containers)
+        .any(|container| container.network == NetworkMode::Bridge);
     Some(Bridge { interface: BRIDGE.to_owned(), subnet: subnet? }).filter(|_| bridged)
 }
 
@@ -74,7 +85,12 @@ fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
     let mut wanted: BTreeMap<String, MachineSecret> = BTreeMap::new();
     let uses = |id: &ServiceId| {
         let (id, service): (_, &Service) = (*id, &model[*id]);
-        service.containers.iter().flat_map(|container| &container.secrets).chain(&service.secrets).map(move |used| (id, used))
+        service
+            .containers
+            .iter()
+            .flat_map(|container| &container.secrets)
+            .chain(&service.secrets)
+            .map(move |used| (id, used))
     };
     for (service, SecretUse { secret, owner, mode, .. }) in services.iter().flat_map(uses) {
         let path = secret_path(&model[*secret].name, owner);
@@ -88,7 +104,8 @@ fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
         if entry.services.last() != Some(&service) {
             entry.services.push(service);
         }
-        // One file serves everyone who reads it as that owner, so the widest mode that any of them asks for stands.
+        // One file serves everyone who reads it as that owner, so the widest mode that any of them
+        // asks for stands.
         if *mode > entry.mode {
             entry.mode.clone_from(mode);
         }
@@ -98,14 +115,28 @@ fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
     list
 }
 
-/// Lists the paths at an endpoint's port that another endpoint offers to Prometheus, without asking who wants to see them.
+/// Lists the paths at an endpoint's port that another endpoint offers to Prometheus, without asking
+/// who wants to see them.
 fn hidden(service: &Service, index: u32) -> Vec<String> {
     let Some(own) = service.endpoints.get(index as usize) else { return Vec::new() };
-    let beside = |other: &&Endpoint| other.name != own.name && other.container == own.container && other.port == own.port;
-    let measured = service.endpoints.iter().filter(beside).filter(|other| other.scrape && other.credentials.is_none());
+    let beside = |other: &&Endpoint| {
+        other.name != own.name && other.container == own.container && other.port == own.port
+    };
+    let measured = service
+        .endpoints
+        .iter()
+        .filter(beside)
+        .filter(|other| other.scrape && other.credentials.is_none());
     // Anything but a plain path would mean something else to each proxy.
-    let plain = |path: &&str| path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte));
-    let mut paths: Vec<String> = measured.filter_map(|other| other.path.as_deref()).filter(plain).map(str::to_owned).collect();
+    let plain = |path: &&str| {
+        path.starts_with('/')
+            && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
+    };
+    let mut paths: Vec<String> = measured
+        .filter_map(|other| other.path.as_deref())
+        .filter(plain)
+        .map(str::to_owned)
+        .collect();
     paths.sort();
     paths.dedup();
     paths
@@ -122,21 +153,38 @@ fn gateways(model: &Model, flows: &[super::Flow], machines: &mut [MachinePlan]) 
         let network = &model[gateway.network];
         let home = service.machine;
         let mut forwards = Vec::new();
-        for flow in flows.iter().filter(|flow| flow.from == FlowSource::Zone(network.zone) && flow.to != home) {
-            let addresses: Vec<IpAddr> = model[flow.to].addresses.iter().map(|address| address.address).collect();
-            let target = ForwardTarget::Port { addresses, port: flow.port, transport: flow.transport };
+        for flow in flows
+            .iter()
+            .filter(|flow| flow.from == FlowSource::Zone(network.zone) && flow.to != home)
+        {
+            let addresses: Vec<IpAddr> =
+                model[flow.to].addresses.iter().map(|address| address.address).collect();
+            let target =
+                ForwardTarget::Port { addresses, port: flow.port, transport: flow.transport };
             if !forwards.iter().any(|forward: &Forward| forward.to == target) {
                 forwards.push(Forward { from: gateway.network, to: target });
             }
         }
-        forwards.extend(gateway.reach.iter().map(|zone| Forward { from: gateway.network, to: ForwardTarget::Zone(*zone) }));
+        forwards.extend(
+            gateway
+                .reach
+                .iter()
+                .map(|zone| Forward { from: gateway.network, to: ForwardTarget::Zone(*zone) }),
+        );
         machines[home.0 as usize].forwards.extend(forwards);
-        for (id, machine) in model.machines().filter(|(id, machine)| *id != home && keeps_routes(machine.kind)) {
-            let shares_network = |via: &crate::model::Address| machine.addresses.iter().any(|own| own.network == via.network);
+        for (id, machine) in
+            model.machines().filter(|(id, machine)| *id != home && keeps_routes(machine.kind))
+        {
+            let shares_network = |via: &crate::model::Address| {
+                machine.addresses.iter().any(|own| own.network == via.network)
+            };
             for prefix in &network.prefixes {
-                let via =
-                    model[home].addresses.iter().find(|via| via.address.is_ipv4() == matches!(prefix, IpNet::V4(_)) && shares_network(via));
-                machines[id.0 as usize].static_routes.extend(via.map(|via| StaticRoute { to: *prefix, via: via.address }));
+                let via = model[home].addresses.iter().find(|via| {
+                    via.address.is_ipv4() == matches!(prefix, IpNet::V4(_)) && shares_network(via)
+                });
+                machines[id.0 as usize]
+                    .static_routes
+                    .extend(via.map(|via| StaticRoute { to: *prefix, via: via.address }));
             }
             machines[id.0 as usize].static_routes.sort();
         }
@@ -149,14 +197,23 @@ fn scrapes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<Scrape> {
         let container = collector.containers.first().map(|container| container.name.as_str());
         for (id, service) in model.services() {
             let several = service.endpoints.iter().filter(|endpoint| endpoint.scrape).count() > 1;
-            for (index, endpoint) in service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape) {
+            for (index, endpoint) in
+                service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape)
+            {
                 let Ok(index) = u32::try_from(index) else { continue };
                 let endpoint_id = EndpointId { service: id, index };
                 let local = &services[collector.machine.0 as usize];
-                let Some(way) = way::find(model, local, collector.machine, container, endpoint_id) else { continue };
+                let Some(way) = way::find(model, local, collector.machine, container, endpoint_id)
+                else {
+                    continue;
+                };
                 scrapes.push(Scrape {
                     by,
-                    job: if several { format!("{}-{}", service.name, endpoint.name) } else { service.name.clone() },
+                    job: if several {
+                        format!("{}-{}", service.name, endpoint.name)
+                    } else {
+                        service.name.clone()
+                    },
                     target: way.authority(),
                     machine: service.machine,
                     endpoint: endpoint_id,

@@ -4,7 +4,12 @@ use crate::model::{Dataset, Machine, Pool, PoolLayout, Size};
 
 /// Returns what a pool can hold.
 pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
-    let disks: Vec<u64> = pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize)).map(|disk| disk.size.0).collect();
+    let disks: Vec<u64> = pool
+        .disks
+        .iter()
+        .filter_map(|index| machine.disks.get(*index as usize))
+        .map(|disk| disk.size.0)
+        .collect();
     let (least, count) = (disks.iter().min().copied()?, disks.len() as u64);
     let raw = match pool.layout {
         PoolLayout::Stripe => disks.iter().sum(),
@@ -17,6 +22,10 @@ pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
 
 /// Lists the datasets whose quotas add up: the quota of a nested one is part of its parent's.
 pub fn counted(pool: &Pool) -> impl Iterator<Item = &Dataset> {
-    let nested = |name: &str| pool.datasets.iter().any(|other| name.strip_prefix(&other.name).is_some_and(|rest| rest.starts_with('/')));
+    let nested = |name: &str| {
+        pool.datasets
+            .iter()
+            .any(|other| name.strip_prefix(&other.name).is_some_and(|rest| rest.starts_with('/')))
+    };
     pool.datasets.iter().filter(move |dataset| !nested(&dataset.name))
 }

@@ -6,8 +6,8 @@ use super::Certificate;
 use crate::model::{Model, Route, ServiceId, ZoneId, ZoneKind};
 use crate::source::Spanned;
 
-/// Lists the domains that are in no public DNS: RFC 6762 (`local` and the names in its appendix G), RFC 6761, RFC 8375 (`home.arpa`), and
-/// `internal`, which ICANN keeps free for good.
+/// Lists the domains that are in no public DNS: RFC 6762 (`local` and the names in its appendix G),
+/// RFC 6761, RFC 8375 (`home.arpa`), and `internal`, which ICANN keeps free for good.
 const PRIVATE: &[&str] = &[
     "corp",
     "example",
@@ -26,13 +26,17 @@ const PRIVATE: &[&str] = &[
 
 /// Says whether a name is in no public DNS, so that no public authority signs it.
 pub fn is_private(host: &str) -> bool {
-    !host.contains('.') || PRIVATE.iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+    !host.contains('.')
+        || PRIVATE
+            .iter()
+            .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
 }
 
 /// Knows which proxies the internet reaches.
 pub struct Certificates<'m> {
     model: &'m Model,
-    /// Proxies whose listener for http is open to the internet: there the authority looks for its proof.
+    /// Proxies whose listener for http is open to the internet: there the authority looks for its
+    /// proof.
     reachable: BTreeSet<ServiceId>,
 }
 
@@ -41,9 +45,19 @@ impl<'m> Certificates<'m> {
     pub fn new(model: &'m Model) -> Self {
         let mut reachable = BTreeSet::new();
         for (id, service) in model.services() {
-            reachable.extend(service.routes.iter().filter(|route| from_internet(model, &route.from)).map(|route| route.via));
+            reachable.extend(
+                service
+                    .routes
+                    .iter()
+                    .filter(|route| from_internet(model, &route.from))
+                    .map(|route| route.via),
+            );
             let http = service.proxy.as_ref().and_then(|proxy| proxy.http);
-            if service.exposes.iter().any(|expose| Some(expose.endpoint) == http && from_internet(model, &expose.to)) {
+            if service
+                .exposes
+                .iter()
+                .any(|expose| Some(expose.endpoint) == http && from_internet(model, &expose.to))
+            {
                 reachable.insert(id);
             }
         }
@@ -60,7 +74,9 @@ impl<'m> Certificates<'m> {
             Some("internal") => Certificate::Proxy,
             Some("acme") => Certificate::Public,
             // A proxy that is not told where certificates come from asks for those that it can get.
-            _ if is_private(&route.host.value) && !from_internet(self.model, &route.from) => Certificate::Nobody,
+            _ if is_private(&route.host.value) && !from_internet(self.model, &route.from) => {
+                Certificate::Nobody
+            }
             _ if service.option("dns-provider").as_text().is_some() => Certificate::PublicByDns,
             _ if self.reachable.contains(&route.via) => Certificate::Public,
             _ => Certificate::Nobody,
@@ -81,7 +97,9 @@ mod tests {
         for host in ["media.home.arpa", "nas", "nas.lan", "a.b.local", "x.internal"] {
             assert!(is_private(host), "{host}");
         }
-        for host in ["media.example.org", "lan.example.org", "home.arpa.example.org", "mylan.be", "arpa"] {
+        for host in
+            ["media.example.org", "lan.example.org", "home.arpa.example.org", "mylan.be", "arpa"]
+        {
             assert_eq!(is_private(host), host == "arpa", "{host}");
         }
     }

@@ -1,4 +1,5 @@
-//! Sets of addresses as CIDRs: exact unions and differences, and the shortest lists that packet filters read.
+//! Sets of addresses as CIDRs: exact unions and differences, and the shortest lists that packet
+//! filters read.
 
 use std::net::IpAddr;
 
@@ -8,7 +9,8 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CidrSet(Vec<IpNet>);
 
-/// Is a set as a packet filter reads it: an address is in it when a prefix of `allow` holds it and none of `deny` does.
+/// Is a set as a packet filter reads it: an address is in it when a prefix of `allow` holds it and
+/// none of `deny` does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccessList {
     /// Prefixes let in.
@@ -63,11 +65,13 @@ impl CidrSet {
 
     /// Returns the shortest list of prefixes let in and holes cut out of them that says the same.
     ///
-    /// Holes never touch what is in the set, so the list means the same in whatever order it is read, as long as holes come first.
+    /// Holes never touch what is in the set, so the list means the same in whatever order it is
+    /// read, as long as holes come first.
     pub fn access_list(&self) -> AccessList {
         let mut list = AccessList::default();
         for everything in ["0.0.0.0/0", "::/0"].iter().filter_map(|all| all.parse::<IpNet>().ok()) {
-            let inside: Vec<IpNet> = self.0.iter().filter(|prefix| everything.contains(*prefix)).copied().collect();
+            let inside: Vec<IpNet> =
+                self.0.iter().filter(|prefix| everything.contains(*prefix)).copied().collect();
             let (part, _) = shortest(everything, &inside);
             list.allow.extend(part.allow);
             list.deny.extend(part.deny);
@@ -91,15 +95,17 @@ fn cut(prefix: IpNet, exclude: &[IpNet], left: &mut Vec<IpNet>) {
     }
 }
 
-/// Finds the shortest list for the part of a set that lies in `prefix`, and what of `prefix` is not in the set.
+/// Finds the shortest list for the part of a set that lies in `prefix`, and what of `prefix` is not
+/// in the set.
 fn shortest(prefix: IpNet, inside: &[IpNet]) -> (AccessList, Vec<IpNet>) {
     let mut outside = Vec::new();
     if inside.len() <= 1 {
         cut(prefix, inside, &mut outside);
         return (AccessList { allow: inside.to_vec(), deny: Vec::new() }, outside);
     }
-    let parts: Vec<Vec<IpNet>> =
-        halves(prefix).map(|half| inside.iter().filter(|member| half.contains(*member)).copied().collect()).collect();
+    let parts: Vec<Vec<IpNet>> = halves(prefix)
+        .map(|half| inside.iter().filter(|member| half.contains(*member)).copied().collect())
+        .collect();
     let mut list = AccessList::default();
     for (half, part) in halves(prefix).zip(&parts) {
         let (part, without) = shortest(half, part);
@@ -108,7 +114,9 @@ fn shortest(prefix: IpNet, inside: &[IpNet]) -> (AccessList, Vec<IpNet>) {
         outside.extend(without);
     }
     // Covering both halves at once can only be shorter where both hold something.
-    if parts.iter().all(|part| !part.is_empty()) && 1 + outside.len() < list.allow.len() + list.deny.len() {
+    if parts.iter().all(|part| !part.is_empty())
+        && 1 + outside.len() < list.allow.len() + list.deny.len()
+    {
         list = AccessList { allow: vec![prefix], deny: outside.clone() };
     }
     (list, outside)
@@ -128,7 +136,8 @@ mod tests {
     }
 
     fn list(include: &str, exclude: &str) -> (String, String) {
-        let join = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let join =
+            |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let list = CidrSet::new(&nets(include), &nets(exclude)).access_list();
         (join(&list.allow), join(&list.deny))
     }
@@ -138,18 +147,31 @@ mod tests {
         let set = CidrSet::new(&nets("192.168.1.0/29"), &nets("192.168.1.3/32"));
         assert_eq!(set.prefixes(), nets("192.168.1.0/31 192.168.1.2/32 192.168.1.4/30"));
         assert!(CidrSet::new(&nets("10.0.0.0/8"), &nets("0.0.0.0/0")).is_empty());
-        assert_eq!(CidrSet::new(&nets("10.0.0.0/9 10.128.0.0/9 10.1.0.0/16"), &[]).prefixes(), nets("10.0.0.0/8"));
+        assert_eq!(
+            CidrSet::new(&nets("10.0.0.0/9 10.128.0.0/9 10.1.0.0/16"), &[]).prefixes(),
+            nets("10.0.0.0/8")
+        );
     }
 
     #[test]
     fn lists_are_short() {
-        assert_eq!(list("192.168.1.0/24", "192.168.1.111/32"), ("192.168.1.0/24".into(), "192.168.1.111/32".into()));
-        assert_eq!(list("0.0.0.0/0 ::/0", "192.168.1.0/24 10.8.0.0/24"), ("0.0.0.0/0 ::/0".into(), "10.8.0.0/24 192.168.1.0/24".into()));
-        assert_eq!(list("10.1.0.0/24 10.2.0.0/24", ""), ("10.1.0.0/24 10.2.0.0/24".into(), String::new()));
+        assert_eq!(
+            list("192.168.1.0/24", "192.168.1.111/32"),
+            ("192.168.1.0/24".into(), "192.168.1.111/32".into())
+        );
+        assert_eq!(
+            list("0.0.0.0/0 ::/0", "192.168.1.0/24 10.8.0.0/24"),
+            ("0.0.0.0/0 ::/0".into(), "10.8.0.0/24 192.168.1.0/24".into())
+        );
+        assert_eq!(
+            list("10.1.0.0/24 10.2.0.0/24", ""),
+            ("10.1.0.0/24 10.2.0.0/24".into(), String::new())
+        );
     }
 
     proptest::proptest! {
-        /// Compares with the plain definition, address by address, in a small part of both families.
+        /// Compares with the plain definition, address by address, in a small part of both
+        /// families.
         #[test]
         fn agrees_with_the_definition(
             include in proptest::collection::vec((0u8..=255, 24u8..=32), 0..6),

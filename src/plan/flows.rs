@@ -2,7 +2,9 @@
 
 use super::way::{self, Place};
 use super::{Arrival, Flow, FlowReason, FlowSource, Published};
-use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, ShareSource, ShareTransport, Transport, ZoneId};
+use crate::model::{
+    EndpointId, MachineId, Model, Role, ServiceId, ShareSource, ShareTransport, Transport, ZoneId,
+};
 use crate::source::Span;
 
 /// Is what the connections of a lab come to.
@@ -15,8 +17,17 @@ pub struct Connections {
 
 /// Computes every flow and every published port; `services` are those of each machine.
 pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
-    let mut builder = Builder { model, services, flows: Vec::new(), published: vec![Vec::new(); model.machines.len()] };
-    let collectors: Vec<ServiceId> = model.services().filter(|(_, service)| service.has(Role::Prometheus)).map(|(id, _)| id).collect();
+    let mut builder = Builder {
+        model,
+        services,
+        flows: Vec::new(),
+        published: vec![Vec::new(); model.machines.len()],
+    };
+    let collectors: Vec<ServiceId> = model
+        .services()
+        .filter(|(_, service)| service.has(Role::Prometheus))
+        .map(|(id, _)| id)
+        .collect();
     for (id, service) in model.services() {
         for expose in &service.exposes {
             let endpoint = EndpointId { service: id, index: expose.endpoint };
@@ -29,38 +40,82 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
             if let Some(proxy) = &model[route.via].proxy {
                 for listener in [proxy.http, proxy.https].into_iter().flatten() {
                     for zone in &route.from {
-                        builder.let_zone(zone.value, EndpointId { service: route.via, index: listener }, FlowReason::Route, route.span);
+                        builder.let_zone(
+                            zone.value,
+                            EndpointId { service: route.via, index: listener },
+                            FlowReason::Route,
+                            route.span,
+                        );
                     }
                 }
-                builder.let_program(route.via, proxy.container.as_deref(), endpoint, FlowReason::Proxy, route.span);
+                builder.let_program(
+                    route.via,
+                    proxy.container.as_deref(),
+                    endpoint,
+                    FlowReason::Proxy,
+                    route.span,
+                );
                 if let Some(auth) = route.auth {
-                    builder.let_program(route.via, proxy.container.as_deref(), auth, FlowReason::Proxy, route.span);
+                    builder.let_program(
+                        route.via,
+                        proxy.container.as_deref(),
+                        auth,
+                        FlowReason::Proxy,
+                        route.span,
+                    );
                 }
             }
         }
         for need in &service.needs {
             for endpoint in &need.endpoints {
-                builder.let_program(id, need.container.as_deref(), *endpoint, FlowReason::Need, service.span);
+                builder.let_program(
+                    id,
+                    need.container.as_deref(),
+                    *endpoint,
+                    FlowReason::Need,
+                    service.span,
+                );
             }
         }
-        for (index, _) in service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape) {
+        for (index, _) in
+            service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape)
+        {
             let Ok(index) = u32::try_from(index) else { continue };
             for collector in &collectors {
-                let container = model[*collector].containers.first().map(|container| container.name.as_str());
-                builder.let_program(*collector, container, EndpointId { service: id, index }, FlowReason::Scrape, service.span);
+                let container =
+                    model[*collector].containers.first().map(|container| container.name.as_str());
+                builder.let_program(
+                    *collector,
+                    container,
+                    EndpointId { service: id, index },
+                    FlowReason::Scrape,
+                    service.span,
+                );
             }
         }
     }
     for (id, machine) in model.machines() {
         for access in &machine.ssh {
-            builder.flows.push(to_machine(id, access.port, access.from, FlowReason::Ssh, access.span));
+            builder.flows.push(to_machine(
+                id,
+                access.port,
+                access.from,
+                FlowReason::Ssh,
+                access.span,
+            ));
         }
         for share in machine.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
             let server = match share.source {
                 ShareSource::Dataset(dataset) => dataset.machine,
                 ShareSource::Export(server, _) => server,
             };
-            builder.flows.push(to_machine(server, NFS, machine.own_zone, FlowReason::Share, share.span));
+            builder.flows.push(to_machine(
+                server,
+                NFS,
+                machine.own_zone,
+                FlowReason::Share,
+                share.span,
+            ));
         }
     }
     builder.finish()
@@ -86,11 +141,16 @@ impl Builder<'_> {
         self.model[endpoint.service].machine
     }
 
-    /// Returns how a connection to an endpoint arrives at its machine; publishes the port when a container takes it.
+    /// Returns how a connection to an endpoint arrives at its machine; publishes the port when a
+    /// container takes it.
     fn arrive(&mut self, id: EndpointId) -> Option<Arrival> {
         let endpoint = self.model.endpoint(id);
         let machine = self.machine_of(id);
-        match way::place(self.model, &self.services[machine.0 as usize], endpoint.container.as_deref()) {
+        match way::place(
+            self.model,
+            &self.services[machine.0 as usize],
+            endpoint.container.as_deref(),
+        ) {
             Place::Machine => Some(Arrival::Host),
             Place::Container(owner) => {
                 self.published[machine.0 as usize].push(Published {
@@ -125,7 +185,14 @@ impl Builder<'_> {
         self.push(endpoint, FlowSource::Zone(zone), reason, span);
     }
 
-    fn let_program(&mut self, service: ServiceId, container: Option<&str>, endpoint: EndpointId, reason: FlowReason, span: Span) {
+    fn let_program(
+        &mut self,
+        service: ServiceId,
+        container: Option<&str>,
+        endpoint: EndpointId,
+        reason: FlowReason,
+        span: Span,
+    ) {
         let machine = self.model[service].machine;
         if machine != self.machine_of(endpoint) {
             self.push(endpoint, FlowSource::Zone(self.model[machine].own_zone), reason, span);
@@ -133,10 +200,14 @@ impl Builder<'_> {
         }
         let services = &self.services[machine.0 as usize];
         let from = way::place(self.model, services, container);
-        let to = way::place(self.model, services, self.model.endpoint(endpoint).container.as_deref());
+        let to =
+            way::place(self.model, services, self.model.endpoint(endpoint).container.as_deref());
         match (from, to) {
-            (Place::Container(_), Place::Machine) => self.push(endpoint, FlowSource::Containers, reason, span),
-            // The machine reaches a container through its published port on the loopback interface; no other place gains anything.
+            (Place::Container(_), Place::Machine) => {
+                self.push(endpoint, FlowSource::Containers, reason, span)
+            }
+            // The machine reaches a container through its published port on the loopback interface;
+            // no other place gains anything.
             (Place::Machine, Place::Container(_)) => {
                 let _ = self.arrive(endpoint);
             }
@@ -148,12 +219,14 @@ impl Builder<'_> {
         self.flows.sort();
         // Several declarations may open one flow for one reason; the first of them stands for all.
         self.flows.dedup_by(|a, b| {
-            (a.to, a.port, a.transport, a.from, &a.arrival, a.reason) == (b.to, b.port, b.transport, b.from, &b.arrival, b.reason)
+            (a.to, a.port, a.transport, a.from, &a.arrival, a.reason)
+                == (b.to, b.port, b.transport, b.from, &b.arrival, b.reason)
         });
         for ports in &mut self.published {
             ports.sort();
             ports.dedup_by(|a, b| {
-                (a.host_port, a.transport, &a.container, a.container_port) == (b.host_port, b.transport, &b.container, b.container_port)
+                (a.host_port, a.transport, &a.container, a.container_port)
+                    == (b.host_port, b.transport, &b.container, b.container_port)
             });
         }
         Connections { flows: self.flows, published: self.published }

@@ -1,4 +1,5 @@
-//! The network interfaces of a machine: one for each network that it has addresses in, in the order of its addresses.
+//! The network interfaces of a machine: one for each network that it has addresses in, in the order
+//! of its addresses.
 
 use std::net::IpAddr;
 
@@ -20,13 +21,18 @@ pub struct Interface<'m> {
 
 /// Lists the interfaces of a machine.
 ///
-/// A machine has one default gateway a family: that of the first network which has one and of which it is not the gateway itself.
+/// A machine has one default gateway a family: that of the first network which has one and of which
+/// it is not the gateway itself.
 pub fn of(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     let mut interfaces: Vec<Interface<'_>> = Vec::new();
     for address in &model[machine].addresses {
         match interfaces.iter_mut().find(|interface| interface.network == address.network) {
             Some(interface) => interface.addresses.push(address),
-            None => interfaces.push(Interface { network: address.network, addresses: vec![address], gateways: Vec::new() }),
+            None => interfaces.push(Interface {
+                network: address.network,
+                addresses: vec![address],
+                gateways: Vec::new(),
+            }),
         }
     }
     let mut has_gateway = [false, false];
@@ -34,7 +40,11 @@ pub fn of(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
         for gateway in &model[interface.network].gateways {
             let has_gateway = &mut has_gateway[usize::from(gateway.is_ipv6())];
             let of_family = |address: &&&Address| address.address.is_ipv6() == gateway.is_ipv6();
-            let reached = interface.addresses.iter().filter(of_family).any(|address| address.address != *gateway);
+            let reached = interface
+                .addresses
+                .iter()
+                .filter(of_family)
+                .any(|address| address.address != *gateway);
             if reached && !*has_gateway {
                 *has_gateway = true;
                 interface.gateways.push(*gateway);
@@ -45,12 +55,18 @@ pub fn of(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
 }
 
 impl<'m> Interface<'m> {
-    /// Returns the host's bridge that a guest's interface is plugged into: the one it names, else the host's own in that network, else
-    /// the host's first.
+    /// Returns the host's bridge that a guest's interface is plugged into: the one it names, else
+    /// the host's own in that network, else the host's first.
     pub fn bridge(&self, host: &'m Machine) -> &'m str {
         let named = self.addresses.iter().find_map(|address| address.bridge.as_deref());
-        let bridges = || host.addresses.iter().filter_map(|address| Some((address.network, address.bridge.as_deref()?)));
+        let bridges = || {
+            host.addresses
+                .iter()
+                .filter_map(|address| Some((address.network, address.bridge.as_deref()?)))
+        };
         let of_network = || bridges().find(|(network, _)| *network == self.network);
-        named.or_else(|| of_network().or_else(|| bridges().next()).map(|(_, bridge)| bridge)).unwrap_or(USUAL_BRIDGE)
+        named
+            .or_else(|| of_network().or_else(|| bridges().next()).map(|(_, bridge)| bridge))
+            .unwrap_or(USUAL_BRIDGE)
     }
 }

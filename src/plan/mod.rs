@@ -1,4 +1,5 @@
-//! Derived facts: who may connect where, what is published, scraped, routed, backed up and needed, machine by machine.
+//! Derived facts: who may connect where, what is published, scraped, routed, backed up and needed,
+//! machine by machine.
 //!
 //! Everything that an emitter lays out is computed here, once. Every list is sorted.
 
@@ -23,8 +24,8 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    BackupClass, Cron, DatasetRef, EndpointId, MachineId, Model, NetworkId, Protocol, Role, SecretId, ServiceId, Size, StateBackup,
-    Transport, ZoneId,
+    BackupClass, Cron, DatasetRef, EndpointId, MachineId, Model, NetworkId, Protocol, Role,
+    SecretId, ServiceId, Size, StateBackup, Transport, ZoneId,
 };
 use crate::source::Span;
 
@@ -69,16 +70,21 @@ impl Plan<'_> {
     /// Lists job and target of all that any Prometheus asks, the routes that it probes included.
     pub fn targets(&self) -> impl Iterator<Item = (&str, String)> {
         let probed = self.probers().next().is_some();
-        let scraped = self.scrapes.iter().map(|scrape| (scrape.job.as_str(), scrape.target.clone()));
-        scraped.chain(self.routes.iter().filter(move |_| probed).map(|route| (PROBES, self.url(route))))
+        let scraped =
+            self.scrapes.iter().map(|scrape| (scrape.job.as_str(), scrape.target.clone()));
+        scraped.chain(
+            self.routes.iter().filter(move |_| probed).map(|route| (PROBES, self.url(route))),
+        )
     }
 
     fn probers(&self) -> impl Iterator<Item = &Scrape> {
-        let is_prober = |scrape: &&Scrape| self.model[scrape.endpoint.service].has(Role::BlackboxExporter);
+        let is_prober =
+            |scrape: &&Scrape| self.model[scrape.endpoint.service].has(Role::BlackboxExporter);
         self.scrapes.iter().filter(is_prober).filter(|_| !self.routes.is_empty())
     }
 
-    /// Returns where a probe asks for a route. A proxy sends http on to https by itself, and the probe follows.
+    /// Returns where a probe asks for a route. A proxy sends http on to https by itself, and the
+    /// probe follows.
     pub fn url(&self, route: &RoutePlan) -> String {
         let proxy = self.model[route.via].proxy.as_ref();
         let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };
@@ -95,18 +101,31 @@ impl Plan<'_> {
         &self.zones[id.0 as usize]
     }
 
-    /// Lists the ports that programs take on each machine: published ones, and those of programs on the machine's own network.
+    /// Lists the ports that programs take on each machine: published ones, and those of programs on
+    /// the machine's own network.
     pub fn listeners(&self) -> impl Iterator<Item = (MachineId, u16, Transport, EndpointId)> {
         let services = |machine: MachineId| self.machine(machine).services.as_slice();
         let own = self.model.services().flat_map(move |(id, service)| {
             service.endpoints.iter().enumerate().filter_map(move |(index, endpoint)| {
-                let place = way::place(self.model, services(service.machine), endpoint.container.as_deref());
+                let place = way::place(
+                    self.model,
+                    services(service.machine),
+                    endpoint.container.as_deref(),
+                );
                 let id = EndpointId { service: id, index: u32::try_from(index).ok()? };
-                (place == way::Place::Machine).then_some((service.machine, endpoint.port, endpoint.protocol.transport(), id))
+                (place == way::Place::Machine).then_some((
+                    service.machine,
+                    endpoint.port,
+                    endpoint.protocol.transport(),
+                    id,
+                ))
             })
         });
         let published = self.model.machines().flat_map(move |(id, _)| {
-            self.machine(id).published.iter().map(move |port| (id, port.host_port, port.transport, port.endpoint))
+            self.machine(id)
+                .published
+                .iter()
+                .map(move |port| (id, port.host_port, port.transport, port.endpoint))
         });
         own.chain(published)
     }
@@ -129,7 +148,8 @@ impl Plan<'_> {
 pub struct ZoneAddresses {
     /// Prefixes in the zone, IPv4 before IPv6. `internet` has `0.0.0.0/0` and `::/0`.
     pub include: Vec<IpNet>,
-    /// Prefixes inside `include` that are not in the zone. Always more specific than what they are cut from.
+    /// Prefixes inside `include` that are not in the zone. Always more specific than what they are
+    /// cut from.
     pub exclude: Vec<IpNet>,
 }
 
@@ -274,7 +294,8 @@ pub struct RoutePlan {
     pub public: bool,
     /// Who signs its certificate.
     pub certificate: Certificate,
-    /// Paths that it does not lead to, since they are for Prometheus alone: measurements at the same port.
+    /// Paths that it does not lead to, since they are for Prometheus alone: measurements at the
+    /// same port.
     pub hidden: Vec<String>,
     /// Who authenticates users first.
     pub auth: Option<RouteAuth>,
@@ -375,7 +396,8 @@ pub struct Published {
     pub host_port: u16,
     /// tcp or udp.
     pub transport: Transport,
-    /// The container that has it in its `ports:` (for one inside another's network: that other one).
+    /// The container that has it in its `ports:` (for one inside another's network: that other
+    /// one).
     pub container: String,
     /// The port inside.
     pub container_port: u16,
@@ -434,17 +456,26 @@ pub struct MachineSecret {
 
 /// Returns the file that holds a secret for programs that run as `owner`.
 pub fn secret_path(name: &str, owner: &str) -> String {
-    if owner == "root" { format!("/etc/labwright/secrets/{name}") } else { format!("/etc/labwright/secrets/{owner}/{name}") }
+    if owner == "root" {
+        format!("/etc/labwright/secrets/{name}")
+    } else {
+        format!("/etc/labwright/secrets/{owner}/{name}")
+    }
 }
 
 /// Says whether a state is left out of backups made file by file.
 pub const fn is_left_out(backup: &StateBackup) -> bool {
-    matches!(backup, StateBackup::Dump | StateBackup::Never(_) | StateBackup::Class(BackupClass::Never))
+    matches!(
+        backup,
+        StateBackup::Dump | StateBackup::Never(_) | StateBackup::Class(BackupClass::Never)
+    )
 }
 
-/// Returns the name under which a dataset's folder is passed to VMs: the directory mapping on the host, the mount tag in the guest.
+/// Returns the name under which a dataset's folder is passed to VMs: the directory mapping on the
+/// host, the mount tag in the guest.
 ///
-/// A tag has at most 36 bytes; a name that does not fit, or that two datasets could share, ends in a digest of itself.
+/// A tag has at most 36 bytes; a name that does not fit, or that two datasets could share, ends in
+/// a digest of itself.
 pub fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
     let path = model.dataset_path(dataset);
     let tag = path.replacen('/', "_", 1);
@@ -452,7 +483,14 @@ pub fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
     if tag.len() <= 36 && path.bytes().filter(|byte| !plain(*byte)).count() == 1 {
         return tag;
     }
-    let digest = format!("{:08x}", Sha256::digest(&path).iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)));
-    let readable: String = tag.chars().take(27).map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect();
+    let digest = format!(
+        "{:08x}",
+        Sha256::digest(&path).iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte))
+    );
+    let readable: String = tag
+        .chars()
+        .take(27)
+        .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
+        .collect();
     format!("{readable}-{digest}")
 }

@@ -19,9 +19,11 @@ pub struct Mount {
     pub name: String,
 }
 
-/// Lists the folders that a machine mounts itself, by mount point; what its hypervisor binds into it is not here.
+/// Lists the folders that a machine mounts itself, by mount point; what its hypervisor binds into
+/// it is not here.
 pub fn of(model: &Model, machine: MachineId) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> = model[machine].shares.iter().filter_map(|share| mount(model, machine, share)).collect();
+    let mut mounts: Vec<Mount> =
+        model[machine].shares.iter().filter_map(|share| mount(model, machine, share)).collect();
     mounts.sort();
     mounts
 }
@@ -37,13 +39,28 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
         }
         _ => return None,
     };
-    Some(Mount { at: share.at.clone(), what, via: share.via, read_only: share.read_only, name: Store::from(&share.source).name(model) })
+    Some(Mount {
+        at: share.at.clone(),
+        what,
+        via: share.via,
+        read_only: share.read_only,
+        name: Store::from(&share.source).name(model),
+    })
 }
 
-/// Returns `address:/folder`, by the server's address in a network that both are in, if there is one.
+/// Returns `address:/folder`, by the server's address in a network that both are in, if there is
+/// one.
 fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) -> Option<String> {
     let networks: Vec<_> = model[machine].addresses.iter().map(|address| address.network).collect();
-    let shared = model[server].addresses.iter().find(|address| networks.contains(&address.network)).map(|address| address.address);
+    let shared = model[server]
+        .addresses
+        .iter()
+        .find(|address| networks.contains(&address.network))
+        .map(|address| address.address);
     let address = shared.or_else(|| model[server].address())?;
-    Some(if address.is_ipv6() { format!("[{address}]:{folder}") } else { format!("{address}:{folder}") })
+    Some(if address.is_ipv6() {
+        format!("[{address}]:{folder}")
+    } else {
+        format!("{address}:{folder}")
+    })
 }

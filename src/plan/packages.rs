@@ -12,16 +12,21 @@ use crate::model::{FirewallBackend, MachineId, Os, ShareTransport};
 pub struct Packages<'m> {
     /// Packages wanted in any case.
     pub packages: BTreeSet<&'m str>,
-    /// What brings docker and its compose plugin, for a machine that has not got them from elsewhere.
+    /// What brings docker and its compose plugin, for a machine that has not got them from
+    /// elsewhere.
     pub docker: &'static [&'static str],
 }
 
-/// Lists the packages of a machine: those of its services and those that their containers, mounts and firewall need.
+/// Lists the packages of a machine: those of its services and those that their containers, mounts
+/// and firewall need.
 pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
     let model = plan.model;
     let machine = &model[id];
     let services = || plan.machine(id).services.iter().map(|service| &model[*service]);
-    let mut packages: BTreeSet<&str> = services().flat_map(|service| &service.packages).map(|package| package.name.as_str()).collect();
+    let mut packages: BTreeSet<&str> = services()
+        .flat_map(|service| &service.packages)
+        .map(|package| package.name.as_str())
+        .collect();
     packages.extend(match machine.firewall {
         // Published ports pass ufw, so nftables guards them whichever it is.
         FirewallBackend::Ufw => &["ufw", "nftables"][..],
@@ -35,10 +40,13 @@ pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
     Packages { packages, docker: if containers { docker(machine.os) } else { &[] } }
 }
 
-/// Returns the packages of docker with compose 2; those of Debian 12 come from Docker's own archive, as Debian's has compose 1 only.
+/// Returns the packages of docker with compose 2; those of Debian 12 come from Docker's own
+/// archive, as Debian's has compose 1 only.
 const fn docker(os: Option<Os>) -> &'static [&'static str] {
     match os {
-        Some(Os::Debian12) => &["containerd.io", "docker-ce", "docker-ce-cli", "docker-compose-plugin"],
+        Some(Os::Debian12) => {
+            &["containerd.io", "docker-ce", "docker-ce-cli", "docker-compose-plugin"]
+        }
         Some(Os::Ubuntu2404) => &["docker-compose-v2", "docker.io"],
         Some(Os::Debian13) | None => &["docker-cli", "docker-compose", "docker.io"],
     }

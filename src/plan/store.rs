@@ -25,17 +25,22 @@ impl From<&ShareSource> for Store {
 impl Store {
     /// Finds what keeps a path of a machine, and the path below that.
     pub fn at(model: &Model, machine: MachineId, path: &str) -> (Self, String) {
-        let below = |folder: &str| path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned();
+        let below = |folder: &str| {
+            path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned()
+        };
         if let Some(share) = share_of(model, machine, path) {
             return (Self::from(&share.source), below(&share.at));
         }
-        let own = datasets(model, machine).filter(|(_, folder)| is_below(path, folder)).max_by_key(|(_, folder)| folder.len());
+        let own = datasets(model, machine)
+            .filter(|(_, folder)| is_below(path, folder))
+            .max_by_key(|(_, folder)| folder.len());
         if let Some((dataset, folder)) = own {
             return (Self::Dataset(dataset), below(folder));
         }
         let exports = model[machine].exports.iter().zip(0..);
-        if let Some((export, index)) =
-            exports.filter(|(export, _)| is_below(path, &export.path)).max_by_key(|(export, _)| export.path.len())
+        if let Some((export, index)) = exports
+            .filter(|(export, _)| is_below(path, &export.path))
+            .max_by_key(|(export, _)| export.path.len())
         {
             return (Self::Export(machine, index), below(&export.path));
         }
@@ -45,8 +50,12 @@ impl Store {
     /// Returns how often its content is backed up, where the lab says so of the store itself.
     pub fn class(&self, model: &Model) -> Option<BackupClass> {
         match self {
-            Self::Dataset(dataset) => model.dataset(dataset).backup.as_ref().map(|class| class.value),
-            Self::Export(machine, index) => model[*machine].exports[*index as usize].backup.as_ref().map(|class| class.value),
+            Self::Dataset(dataset) => {
+                model.dataset(dataset).backup.as_ref().map(|class| class.value)
+            }
+            Self::Export(machine, index) => {
+                model[*machine].exports[*index as usize].backup.as_ref().map(|class| class.value)
+            }
             Self::Local(_) => None,
         }
     }
@@ -76,21 +85,31 @@ pub fn class_at(model: &Model, machine: MachineId, path: &str) -> Option<BackupC
 }
 
 /// Lists the datasets of a machine's own pools with where they are mounted.
-pub(super) fn datasets(model: &Model, machine: MachineId) -> impl Iterator<Item = (DatasetRef, &str)> {
+pub(super) fn datasets(
+    model: &Model,
+    machine: MachineId,
+) -> impl Iterator<Item = (DatasetRef, &str)> {
     model[machine].pools.iter().zip(0..).flat_map(move |(entry, pool)| {
         let datasets = entry.datasets.iter().zip(0..);
-        datasets.map(move |(entry, dataset)| (DatasetRef { machine, pool, dataset }, entry.mountpoint.as_str()))
+        datasets.map(move |(entry, dataset)| {
+            (DatasetRef { machine, pool, dataset }, entry.mountpoint.as_str())
+        })
     })
 }
 
 /// Finds the share of a machine that a path lies in: the deepest mount point above it.
 pub fn share_of<'m>(model: &'m Model, machine: MachineId, path: &str) -> Option<&'m Share> {
-    model[machine].shares.iter().filter(|share| is_below(path, &share.at)).max_by_key(|share| share.at.len())
+    model[machine]
+        .shares
+        .iter()
+        .filter(|share| is_below(path, &share.at))
+        .max_by_key(|share| share.at.len())
 }
 
 /// Says whether a path is a folder or lies below it.
 pub fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(folder.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

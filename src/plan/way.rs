@@ -1,4 +1,5 @@
-//! How a program finds an endpoint: by name on the compose network, on the machine itself, or at another machine's address.
+//! How a program finds an endpoint: by name on the compose network, on the machine itself, or at
+//! another machine's address.
 
 use crate::model::{EndpointId, MachineId, Model, NetworkMode, ServiceId};
 
@@ -39,36 +40,64 @@ pub enum Place<'m> {
     Nowhere,
 }
 
-/// Finds the way from a container of `machine` (or from the machine itself) to an endpoint; nothing when there is none.
+/// Finds the way from a container of `machine` (or from the machine itself) to an endpoint; nothing
+/// when there is none.
 ///
 /// `services` are those of `machine`.
-pub fn find(model: &Model, services: &[ServiceId], machine: MachineId, container: Option<&str>, to: EndpointId) -> Option<Way> {
+pub fn find(
+    model: &Model,
+    services: &[ServiceId],
+    machine: MachineId,
+    container: Option<&str>,
+    to: EndpointId,
+) -> Option<Way> {
     let endpoint = model.endpoint(to);
     let target = model[to.service].machine;
     if target != machine {
         // Its first address, or the first of a family that this machine has too.
-        let known = |v6: bool| model[machine].addresses.iter().any(|own| own.address.is_ipv6() == v6);
-        let shared = model[target].addresses.iter().map(|address| address.address).find(|address| known(address.is_ipv6()));
-        return Some(Way { host: shared.or(model[target].address())?.to_string(), port: endpoint.host_port });
+        let known =
+            |v6: bool| model[machine].addresses.iter().any(|own| own.address.is_ipv6() == v6);
+        let shared = model[target]
+            .addresses
+            .iter()
+            .map(|address| address.address)
+            .find(|address| known(address.is_ipv6()));
+        return Some(Way {
+            host: shared.or(model[target].address())?.to_string(),
+            port: endpoint.host_port,
+        });
     }
     let local = |port| Some(Way { host: "127.0.0.1".to_owned(), port });
-    match (place(model, services, container), place(model, services, endpoint.container.as_deref())) {
+    match (place(model, services, container), place(model, services, endpoint.container.as_deref()))
+    {
         (Place::Nowhere, _) | (_, Place::Nowhere) => None,
         (Place::Machine, Place::Machine) => local(endpoint.port),
         (Place::Machine, Place::Container(_)) => local(endpoint.host_port),
-        (Place::Container(_), Place::Machine) => Some(Way { host: model[machine].address()?.to_string(), port: endpoint.port }),
+        (Place::Container(_), Place::Machine) => {
+            Some(Way { host: model[machine].address()?.to_string(), port: endpoint.port })
+        }
         (Place::Container(from), Place::Container(owner)) if from == owner => local(endpoint.port),
-        (Place::Container(_), Place::Container(owner)) => Some(Way { host: owner.to_owned(), port: endpoint.port }),
+        (Place::Container(_), Place::Container(owner)) => {
+            Some(Way { host: owner.to_owned(), port: endpoint.port })
+        }
     }
 }
 
-/// Returns where a program is on the network: on its machine, or in a container of the machine's compose network.
-pub fn place<'m>(model: &'m Model, services: &[ServiceId], container: Option<&'m str>) -> Place<'m> {
+/// Returns where a program is on the network: on its machine, or in a container of the machine's
+/// compose network.
+pub fn place<'m>(
+    model: &'m Model,
+    services: &[ServiceId],
+    container: Option<&'m str>,
+) -> Place<'m> {
     let Some(mut name) = container else { return Place::Machine };
-    // Containers inside each other's networks in a circle are on none; no chain is longer than the list of containers.
+    // Containers inside each other's networks in a circle are on none; no chain is longer than the
+    // list of containers.
     let containers = || services.iter().flat_map(|service| &model[*service].containers);
     for _ in 0..=containers().count() {
-        let Some(container) = containers().find(|container| container.name == name) else { return Place::Container(name) };
+        let Some(container) = containers().find(|container| container.name == name) else {
+            return Place::Container(name);
+        };
         match &container.network {
             NetworkMode::Bridge => return Place::Container(&container.name),
             NetworkMode::Host => return Place::Machine,

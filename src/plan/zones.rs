@@ -7,10 +7,13 @@ use crate::model::{Machine, Model, Zone, ZoneKind};
 
 /// Computes the addresses of every zone, by [`ZoneId`].
 pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
-    let mut zones: Vec<ZoneAddresses> = model.zones.iter().map(|zone| of_kind(zone, model)).collect();
-    // One walk over the machines fills every zone that is made of machines, and cuts those out of the networks they stand in.
+    let mut zones: Vec<ZoneAddresses> =
+        model.zones.iter().map(|zone| of_kind(zone, model)).collect();
+    // One walk over the machines fills every zone that is made of machines, and cuts those out of
+    // the networks they stand in.
     for machine in &model.machines {
-        let hosts: Vec<IpNet> = machine.addresses.iter().map(|address| IpNet::from(address.address)).collect();
+        let hosts: Vec<IpNet> =
+            machine.addresses.iter().map(|address| IpNet::from(address.address)).collect();
         zones[machine.own_zone.0 as usize].include.extend(&hosts);
         if !machine.names_zone {
             continue;
@@ -32,10 +35,19 @@ pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
 fn of_kind(zone: &Zone, model: &Model) -> ZoneAddresses {
     match zone.kind {
         ZoneKind::Internet => ZoneAddresses {
-            include: vec![IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())],
-            exclude: model.networks.iter().flat_map(|network| network.prefixes.iter().copied()).collect(),
+            include: vec![
+                IpNet::V4(ipnet::Ipv4Net::default()),
+                IpNet::V6(ipnet::Ipv6Net::default()),
+            ],
+            exclude: model
+                .networks
+                .iter()
+                .flat_map(|network| network.prefixes.iter().copied())
+                .collect(),
         },
-        ZoneKind::Network(id) => ZoneAddresses { include: model[id].prefixes.clone(), exclude: Vec::new() },
+        ZoneKind::Network(id) => {
+            ZoneAddresses { include: model[id].prefixes.clone(), exclude: Vec::new() }
+        }
         ZoneKind::Named | ZoneKind::Machine(_) => ZoneAddresses::default(),
     }
 }

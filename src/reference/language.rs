@@ -24,7 +24,8 @@ struct Entry {
 pub fn markdown() -> String {
     let entries = entries();
     let top = entries.iter().filter(|entry| entry.top);
-    let links: Vec<String> = top.map(|entry| format!("[`{}`](#{})", entry.node.name, entry.anchor())).collect();
+    let links: Vec<String> =
+        top.map(|entry| format!("[`{}`](#{})", entry.node.name, entry.anchor())).collect();
     let mut page = format!("At the top of a file: {}.\n\n", links.join(", "));
     for entry in &entries {
         section(entry, &entries, &mut page);
@@ -49,7 +50,12 @@ fn add(child: &Child, parent: Option<&'static str>, entries: &mut Vec<Entry>) {
         known.parents.extend(parent.filter(|parent| !known.parents.contains(parent)));
         return;
     }
-    entries.push(Entry { node: child.node, occurs: child.occurs, top: parent.is_none(), parents: parent.into_iter().collect() });
+    entries.push(Entry {
+        node: child.node,
+        occurs: child.occurs,
+        top: parent.is_none(),
+        parents: parent.into_iter().collect(),
+    });
     for below in child.node.child_nodes() {
         add(below, Some(child.node.name), entries);
     }
@@ -57,32 +63,57 @@ fn add(child: &Child, parent: Option<&'static str>, entries: &mut Vec<Entry>) {
 
 impl Entry {
     fn title(&self) -> String {
-        if self.top { self.node.name.to_owned() } else { format!("{} in {}", self.node.name, self.parents.join(", ")) }
+        if self.top {
+            self.node.name.to_owned()
+        } else {
+            format!("{} in {}", self.node.name, self.parents.join(", "))
+        }
     }
 
     /// Returns the anchor that Markdown gives to its title.
     fn anchor(&self) -> String {
-        self.title().chars().filter(|character| *character != ',').map(|character| if character == ' ' { '-' } else { character }).collect()
+        self.title()
+            .chars()
+            .filter(|character| *character != ',')
+            .map(|character| if character == ' ' { '-' } else { character })
+            .collect()
     }
 }
 
 fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
     let node = entry.node;
-    let _ = writeln!(page, "{} {}\n\n{}", if entry.top { "##" } else { "###" }, entry.title(), node.doc);
+    let _ = writeln!(
+        page,
+        "{} {}\n\n{}",
+        if entry.top { "##" } else { "###" },
+        entry.title(),
+        node.doc
+    );
     let count = match entry.occurs {
         Occurs::Once => "Stands at most once.",
         Occurs::Keyed => "Any number, each with another name.",
         Occurs::Many => "Any number.",
     };
-    let besides = entry.parents.iter().map(|parent| format!("`{parent}`")).collect::<Vec<_>>().join(", ");
-    let besides = if entry.top && !besides.is_empty() { format!(" Stands in {besides} too.") } else { String::new() };
+    let besides =
+        entry.parents.iter().map(|parent| format!("`{parent}`")).collect::<Vec<_>>().join(", ");
+    let besides = if entry.top && !besides.is_empty() {
+        format!(" Stands in {besides} too.")
+    } else {
+        String::new()
+    };
     let _ = writeln!(page, "{count}{besides}\n");
     // Of what may hold it, a VM shows most.
     let parent = entry.parents.iter().find(|parent| **parent == "vm").or(entry.parents.first());
-    let inside = parent.filter(|_| !entry.top).map(|parent| format!(" in={parent}")).unwrap_or_default();
+    let inside =
+        parent.filter(|_| !entry.top).map(|parent| format!(" in={parent}")).unwrap_or_default();
     let _ = writeln!(page, "```kdl{inside}\n{}\n```\n", node.example);
-    let arguments = node.arguments.iter().enumerate().map(|(index, field)| row(&format!("argument {index}: {}", field.name), field));
-    let rest = node.rest.as_ref().map(|field| row(&format!("further arguments: {}", field.name), field));
+    let arguments = node
+        .arguments
+        .iter()
+        .enumerate()
+        .map(|(index, field)| row(&format!("argument {index}: {}", field.name), field));
+    let rest =
+        node.rest.as_ref().map(|field| row(&format!("further arguments: {}", field.name), field));
     let properties = node.properties.iter().map(|field| row(&format!("`{}=`", field.name), field));
     let rows: Vec<Vec<String>> = arguments.chain(rest).chain(properties).collect();
     page.push_str(&table(&["", "type", "", "meaning"], &rows));
@@ -90,7 +121,8 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
     let mut children: BTreeMap<&str, String> = BTreeMap::new();
     for child in node.child_nodes() {
         if let Some(below) = entries.iter().find(|other| std::ptr::eq(other.node, child.node)) {
-            children.insert(child.node.name, format!("[`{}`](#{})", child.node.name, below.anchor()));
+            children
+                .insert(child.node.name, format!("[`{}`](#{})", child.node.name, below.anchor()));
         }
     }
     if !children.is_empty() {
@@ -102,9 +134,16 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
 fn row(name: &str, field: &Field) -> Vec<String> {
     let kind = match field.ty {
         // The words alone: "one of" and the quotes fill a table quickly.
-        Type::Enum(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Type::Enum(words) => {
+            words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+        }
         other => other.describe(),
     };
     let kind = if field.list { format!("{kind}; several with commas between them") } else { kind };
-    vec![name.to_owned(), kind, if field.required { "required".to_owned() } else { String::new() }, field.doc.to_owned()]
+    vec![
+        name.to_owned(),
+        kind,
+        if field.required { "required".to_owned() } else { String::new() },
+        field.doc.to_owned(),
+    ]
 }

@@ -1,6 +1,8 @@
-//! The reference of the language and of its modules, made from the schema and from the modules themselves.
+//! The reference of the language and of its modules, made from the schema and from the modules
+//! themselves.
 //!
-//! `labwright modules`, `docs/language.md` and `docs/modules.md` show what is made here, so they can't say anything else.
+//! `labwright modules`, `docs/language.md` and `docs/modules.md` show what is made here, so they
+//! can't say anything else.
 
 pub mod language;
 pub mod modules;
@@ -11,7 +13,8 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         return String::new();
     }
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        let cells: Vec<String> =
+            cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let head: Vec<String> = head.iter().map(|title| (*title).to_owned()).collect();

@@ -98,7 +98,8 @@ pub fn describe(module: &Block<'_>) -> Module {
     let text = |name: &str| module.value(name).and_then(Spanned::string);
     let parts = parts(module, None);
     let of = |kind: &'static str| parts.iter().filter(move |(block, _)| block.schema.name == kind);
-    let mut images: Vec<String> = of("container").filter_map(|(container, _)| image(container, module)).collect();
+    let mut images: Vec<String> =
+        of("container").filter_map(|(container, _)| image(container, module)).collect();
     images.sort();
     images.dedup();
     Module {
@@ -107,24 +108,37 @@ pub fn describe(module: &Block<'_>) -> Module {
         summary: text("summary").unwrap_or_default(),
         homepage: text("homepage"),
         doc: text("doc"),
-        formerly: of("formerly").flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value))).collect(),
+        formerly: of("formerly")
+            .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
+            .collect(),
         discontinued: module.child("discontinued").map(discontinued),
         options: option_specs(module).iter().map(option).collect(),
         ports: of("provides").map(|(block, when)| port(block, when.clone())).collect(),
         state: of("state").map(|(block, _)| state(block)).collect(),
         images,
-        packages: of("package").flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value))).collect(),
-        roles: of("role").flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value))).collect(),
+        packages: of("package")
+            .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
+            .collect(),
+        roles: of("role")
+            .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
+            .collect(),
         example: text("example").map(|example| example.trim_matches('\n').to_owned()),
     }
 }
 
 /// Lists the children of a module, those in `when` with their conditions.
-fn parts<'b, 's>(block: &'b Block<'s>, condition: Option<&str>) -> Vec<(&'b Block<'s>, Option<String>)> {
+fn parts<'b, 's>(
+    block: &'b Block<'s>,
+    condition: Option<&str>,
+) -> Vec<(&'b Block<'s>, Option<String>)> {
     let mut list = Vec::new();
     for child in &block.children {
         if child.schema.name == "when" {
-            let own = child.arguments.first().map(|condition| shown(&condition.value)).unwrap_or_default();
+            let own = child
+                .arguments
+                .first()
+                .map(|condition| shown(&condition.value))
+                .unwrap_or_default();
             let both = condition.map_or(own.clone(), |outer| format!("{outer} and {own}"));
             list.extend(parts(child, Some(&both)));
         } else {
@@ -136,7 +150,11 @@ fn parts<'b, 's>(block: &'b Block<'s>, condition: Option<&str>) -> Vec<(&'b Bloc
 
 /// Says why a module is no more, and what to use now.
 fn discontinued(block: &Block<'_>) -> String {
-    let help = block.property("help").and_then(Spanned::string).map(|help| format!("; {help}")).unwrap_or_default();
+    let help = block
+        .property("help")
+        .and_then(Spanned::string)
+        .map(|help| format!("; {help}"))
+        .unwrap_or_default();
     format!("{}{help}", block.key())
 }
 
@@ -160,7 +178,8 @@ fn port(block: &Block<'_>, when: Option<String>) -> Port {
     Port {
         name: block.key().to_owned(),
         port: property("port").unwrap_or_default(),
-        protocol: property("protocol").unwrap_or_else(|| if web { "http" } else { "tcp" }.to_owned()),
+        protocol: property("protocol")
+            .unwrap_or_else(|| if web { "http" } else { "tcp" }.to_owned()),
         scrape: truth("scrape"),
         when,
     }
@@ -187,7 +206,10 @@ fn image(container: &Block<'_>, module: &Block<'_>) -> Option<String> {
 
 fn values(block: &Block<'_>) -> String {
     let arguments = block.arguments.iter().map(|argument| shown(&argument.value));
-    let properties = block.properties.iter().map(|property| format!("{}={}", property.name, shown(&property.value.value)));
+    let properties = block
+        .properties
+        .iter()
+        .map(|property| format!("{}={}", property.name, shown(&property.value.value)));
     arguments.chain(properties).collect::<Vec<_>>().join(" ")
 }
 
@@ -200,7 +222,11 @@ fn shown(value: &Value<'_>) -> String {
             Data::Integer(number) => number.to_string(),
             Data::Text(text) => text.clone(),
             Data::List(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-            Data::Record(fields) => fields.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join(" "),
+            Data::Record(fields) => fields
+                .iter()
+                .map(|(name, value)| format!("{name}={}", plain(value)))
+                .collect::<Vec<_>>()
+                .join(" "),
         }
     }
     plain(&value.to_data())
@@ -209,7 +235,11 @@ fn shown(value: &Value<'_>) -> String {
 impl ModuleOption {
     /// Says what its value is: `path, several`, `one of none, vaapi`.
     pub fn kind_in_words(&self) -> String {
-        let kind = if self.values.is_empty() { self.kind.clone() } else { format!("one of {}", self.values.join(", ")) };
+        let kind = if self.values.is_empty() {
+            self.kind.clone()
+        } else {
+            format!("one of {}", self.values.join(", "))
+        };
         if self.list { format!("{kind}; several") } else { kind }
     }
 
@@ -224,7 +254,10 @@ impl ModuleOption {
 
     /// Lists the option and, under their full names, the properties of a record.
     pub fn rows(&self) -> Vec<(String, &Self)> {
-        let properties = self.properties.iter().map(|property| (format!("{} {}=", self.name, property.name), property));
+        let properties = self
+            .properties
+            .iter()
+            .map(|property| (format!("{} {}=", self.name, property.name), property));
         std::iter::once((self.name.clone(), self)).chain(properties).collect()
     }
 }
@@ -241,7 +274,9 @@ impl Port {
 impl State {
     /// Says how it is backed up, and why not.
     pub fn backup_in_words(&self) -> String {
-        self.reason.as_ref().map_or_else(|| self.backup.clone(), |reason| format!("{}: {reason}", self.backup))
+        self.reason
+            .as_ref()
+            .map_or_else(|| self.backup.clone(), |reason| format!("{}: {reason}", self.backup))
     }
 }
 
@@ -252,7 +287,10 @@ pub fn markdown(modules: &[Module]) -> String {
          module offline. A lab's own `modules/` folder adds modules, and layers over these field by field.\n\n\
          This page is made from the modules themselves by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_modules`.\n\n",
     );
-    let rows: Vec<Vec<String>> = modules.iter().map(|module| vec![format!("[`{0}`](#{0})", module.name), module.summary.clone()]).collect();
+    let rows: Vec<Vec<String>> = modules
+        .iter()
+        .map(|module| vec![format!("[`{0}`](#{0})", module.name), module.summary.clone()])
+        .collect();
     page.push_str(&table(&["module", "is"], &rows));
     for module in modules {
         section(module, &mut page);
@@ -263,7 +301,9 @@ pub fn markdown(modules: &[Module]) -> String {
 }
 
 fn section(module: &Module, page: &mut String) {
-    let code = |text: &str| if text.is_empty() || text == "–" { text.to_owned() } else { format!("`{text}`") };
+    let code = |text: &str| {
+        if text.is_empty() || text == "–" { text.to_owned() } else { format!("`{text}`") }
+    };
     let _ = writeln!(page, "## {}\n\n{}.", module.name, module.summary.trim_end_matches('.'));
     if let Some(homepage) = &module.homepage {
         let _ = writeln!(page, "<{homepage}>");
@@ -283,22 +323,39 @@ fn section(module: &Module, page: &mut String) {
         .iter()
         .flat_map(ModuleOption::rows)
         .map(|(name, option)| {
-            let default = if option.required { "required".to_owned() } else { code(&option.default_in_words()) };
+            let default = if option.required {
+                "required".to_owned()
+            } else {
+                code(&option.default_in_words())
+            };
             vec![code(&name), option.kind_in_words(), default, option.doc.clone()]
         })
         .collect();
     page.push_str(&table(&["option", "type", "default", "meaning"], &rows));
-    let rows: Vec<Vec<String>> =
-        module.ports.iter().map(|port| vec![code(&port.name), port.port.clone(), port.protocol.clone(), port.notes()]).collect();
+    let rows: Vec<Vec<String>> = module
+        .ports
+        .iter()
+        .map(|port| vec![code(&port.name), port.port.clone(), port.protocol.clone(), port.notes()])
+        .collect();
     page.push_str(&table(&["endpoint", "port", "protocol", ""], &rows));
-    let rows: Vec<Vec<String>> =
-        module.state.iter().map(|state| vec![code(&state.name), code(&state.path), state.backup_in_words()]).collect();
+    let rows: Vec<Vec<String>> = module
+        .state
+        .iter()
+        .map(|state| vec![code(&state.name), code(&state.path), state.backup_in_words()])
+        .collect();
     page.push_str(&table(&["state", "folder", "backup"], &rows));
-    for (title, list) in
-        [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles), ("Formerly", &module.formerly)]
-    {
+    for (title, list) in [
+        ("Images", &module.images),
+        ("Packages", &module.packages),
+        ("Known as", &module.roles),
+        ("Formerly", &module.formerly),
+    ] {
         if !list.is_empty() {
-            let _ = writeln!(page, "{title}: {}.\n", list.iter().map(|item| code(item)).collect::<Vec<_>>().join(", "));
+            let _ = writeln!(
+                page,
+                "{title}: {}.\n",
+                list.iter().map(|item| code(item)).collect::<Vec<_>>().join(", ")
+            );
         }
     }
 }

@@ -30,7 +30,10 @@ pub fn environment<'s>() -> Environment<'s> {
 
 impl<'s> Expressions<'s> {
     /// Compiles every expression below `blocks`.
-    pub fn compile(environment: &'s Environment<'s>, blocks: impl Iterator<Item = &'s Block<'s>>) -> Self {
+    pub fn compile(
+        environment: &'s Environment<'s>,
+        blocks: impl Iterator<Item = &'s Block<'s>>,
+    ) -> Self {
         let mut expressions = Self { compiled: BTreeMap::new() };
         for block in blocks {
             expressions.add(environment, block);
@@ -39,15 +42,19 @@ impl<'s> Expressions<'s> {
     }
 
     fn add(&mut self, environment: &'s Environment<'s>, block: &'s Block<'s>) {
-        for value in block.arguments.iter().chain(block.properties.iter().map(|property| &property.value)) {
+        for value in
+            block.arguments.iter().chain(block.properties.iter().map(|property| &property.value))
+        {
             let text = match &value.value {
                 Value::Expression(text) => text,
-                // A condition may stand without its annotation, where the schema knows that it is one.
+                // A condition may stand without its annotation, where the schema knows that it is
+                // one.
                 Value::Text(text) if matches!(block.schema.name, "when" | "assert") => text,
                 _ => continue,
             };
             if !self.compiled.contains_key(text.as_ref()) {
-                let compiled = environment.compile_expression(text).map_err(|error| message(&error));
+                let compiled =
+                    environment.compile_expression(text).map_err(|error| message(&error));
                 self.compiled.insert(text, compiled);
             }
         }
@@ -59,7 +66,10 @@ impl<'s> Expressions<'s> {
     /// Evaluates an expression.
     pub fn evaluate(&self, text: &str, context: &Scope) -> Result<Data, String> {
         match self.compiled.get(text) {
-            Some(Ok(expression)) => expression.eval(&context.jinja).map_err(|error| message(&error)).and_then(|value| from_jinja(&value)),
+            Some(Ok(expression)) => expression
+                .eval(&context.jinja)
+                .map_err(|error| message(&error))
+                .and_then(|value| from_jinja(&value)),
             Some(Err(error)) => Err(error.clone()),
             None => Err("an expression can't stand here".to_owned()),
         }
@@ -67,7 +77,9 @@ impl<'s> Expressions<'s> {
 }
 
 fn message(error: &minijinja::Error) -> String {
-    let mut text = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    let mut text = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     text.retain(|character| !character.is_control());
     text
 }
@@ -89,7 +101,8 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
     })
 }
 
-/// Holds the names that a module's values may use: `opt`, `machine`, `service`, `state`, `container`, `lab`.
+/// Holds the names that a module's values may use: `opt`, `machine`, `service`, `state`,
+/// `container`, `lab`.
 pub struct Scope {
     data: BTreeMap<&'static str, Data>,
     jinja: Jinja,
@@ -145,14 +158,20 @@ impl Scope {
                 continue;
             }
             let Some(end) = tail.strip_prefix('{').and_then(|inner| inner.find('}')) else {
-                return Err("a brace without its other half; a brace of its own is written twice".to_owned());
+                return Err("a brace without its other half; a brace of its own is written twice"
+                    .to_owned());
             };
             match self.look_up(tail[1..=end].trim())? {
                 Data::Text(value) => filled.push_str(&value),
                 Data::Integer(number) => filled.push_str(&number.to_string()),
                 Data::Bool(value) => filled.push_str(if value { "true" } else { "false" }),
                 Data::None => return Err(format!("`{}` has no value", &tail[1..=end])),
-                Data::List(_) | Data::Record(_) => return Err(format!("`{}` is several values, and text takes one", &tail[1..=end])),
+                Data::List(_) | Data::Record(_) => {
+                    return Err(format!(
+                        "`{}` is several values, and text takes one",
+                        &tail[1..=end]
+                    ));
+                }
             }
             rest = &tail[end + 2..];
         }
@@ -183,9 +202,15 @@ impl Evaluator<'_, '_> {
     }
 
     /// Says whether a condition holds.
-    pub fn holds(&self, condition: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<bool> {
+    pub fn holds(
+        &self,
+        condition: &Spanned<Value<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<bool> {
         let value = match &condition.value {
-            Value::Text(text) | Value::Expression(text) => self.expressions.evaluate(text, self.scope),
+            Value::Text(text) | Value::Expression(text) => {
+                self.expressions.evaluate(text, self.scope)
+            }
             Value::Reference(path) => self.scope.look_up(path),
             _ => return None,
         };
@@ -197,18 +222,29 @@ impl Evaluator<'_, '_> {
             Ok(Data::List(items)) => Some(!items.is_empty()),
             Ok(Data::Record(fields)) => Some(!fields.is_empty()),
             Err(error) => {
-                (self.report)(condition.span, format!("the condition can't be evaluated: {error}"), diagnostics);
+                (self.report)(
+                    condition.span,
+                    format!("the condition can't be evaluated: {error}"),
+                    diagnostics,
+                );
                 None
             }
         }
     }
 
-    /// Makes nodes concrete: conditions decided, values filled in, a node whose argument 0 is a list repeated for each item (which
-    /// the rest of it knows as `item`), one whose argument 0 is nothing left out.
-    pub fn blocks<'b>(&self, blocks: &[Block<'b>], out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
+    /// Makes nodes concrete: conditions decided, values filled in, a node whose argument 0 is a
+    /// list repeated for each item (which the rest of it knows as `item`), one whose argument 0 is
+    /// nothing left out.
+    pub fn blocks<'b>(
+        &self,
+        blocks: &[Block<'b>],
+        out: &mut Vec<Block<'b>>,
+        diagnostics: &mut Diagnostics,
+    ) {
         for block in blocks {
             if block.schema.name == "when" {
-                let holds = block.argument(0).and_then(|condition| self.holds(condition, diagnostics));
+                let holds =
+                    block.argument(0).and_then(|condition| self.holds(condition, diagnostics));
                 if holds == Some(true) {
                     self.blocks(&block.children, out, diagnostics);
                 }
@@ -218,23 +254,41 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// Makes a node concrete once for each item of its argument 0; the rest of the node knows the item as `item`.
-    fn repeated<'b>(&self, block: &Block<'b>, items: Vec<Spanned<Value<'b>>>, out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
-        let rest = block.arguments.iter().skip(1).chain(block.properties.iter().map(|property| &property.value));
-        let looks_at_item = !block.children.is_empty() || rest.into_iter().any(|value| value.value.is_dynamic());
+    /// Makes a node concrete once for each item of its argument 0; the rest of the node knows the
+    /// item as `item`.
+    fn repeated<'b>(
+        &self,
+        block: &Block<'b>,
+        items: Vec<Spanned<Value<'b>>>,
+        out: &mut Vec<Block<'b>>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let rest = block
+            .arguments
+            .iter()
+            .skip(1)
+            .chain(block.properties.iter().map(|property| &property.value));
+        let looks_at_item =
+            !block.children.is_empty() || rest.into_iter().any(|value| value.value.is_dynamic());
         for item in items {
             let scope = looks_at_item.then(|| self.scope.with("item", item.value.to_data()));
             let mut copy = block.clone();
             copy.arguments[0] = item;
-            Evaluator { expressions: self.expressions, scope: scope.as_ref().unwrap_or(self.scope), report: self.report }.block(
-                &copy,
-                out,
-                diagnostics,
-            );
+            Evaluator {
+                expressions: self.expressions,
+                scope: scope.as_ref().unwrap_or(self.scope),
+                report: self.report,
+            }
+            .block(&copy, out, diagnostics);
         }
     }
 
-    fn block<'b>(&self, block: &Block<'b>, out: &mut Vec<Block<'b>>, diagnostics: &mut Diagnostics) {
+    fn block<'b>(
+        &self,
+        block: &Block<'b>,
+        out: &mut Vec<Block<'b>>,
+        diagnostics: &mut Diagnostics,
+    ) {
         let fields = block.schema.arguments;
         let mut arguments = Vec::with_capacity(block.arguments.len());
         for (index, argument) in block.arguments.iter().enumerate() {
@@ -251,7 +305,10 @@ impl Evaluator<'_, '_> {
                 Ok(Data::None) if index == 0 => return,
                 Ok(Data::None) => {}
                 Ok(Data::List(items)) => {
-                    let Some(items) = self.typed_items(&items, field, argument.span, diagnostics) else { return };
+                    let Some(items) = self.typed_items(&items, field, argument.span, diagnostics)
+                    else {
+                        return;
+                    };
                     if index == 0 && !fields.is_empty() {
                         self.repeated(block, items, out, diagnostics);
                         return;
@@ -269,10 +326,22 @@ impl Evaluator<'_, '_> {
         self.blocks(&block.children, &mut children, diagnostics);
         settle(&mut children, block.schema.children);
         let (schema, name) = (block.schema, block.name.clone());
-        out.push(Block { schema, name, arguments, properties, children, rank: block.rank, span: block.span });
+        out.push(Block {
+            schema,
+            name,
+            arguments,
+            properties,
+            children,
+            rank: block.rank,
+            span: block.span,
+        });
     }
 
-    fn properties<'b>(&self, block: &Block<'b>, diagnostics: &mut Diagnostics) -> Option<Vec<Property<'b>>> {
+    fn properties<'b>(
+        &self,
+        block: &Block<'b>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Vec<Property<'b>>> {
         let mut properties = Vec::with_capacity(block.properties.len());
         for property in &block.properties {
             if !property.value.value.is_dynamic() {
@@ -301,25 +370,46 @@ impl Evaluator<'_, '_> {
         Some(properties)
     }
 
-    fn typed_items<'b>(&self, items: &[Data], field: &Field, span: Span, diagnostics: &mut Diagnostics) -> Option<Vec<Spanned<Value<'b>>>> {
+    fn typed_items<'b>(
+        &self,
+        items: &[Data],
+        field: &Field,
+        span: Span,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Vec<Spanned<Value<'b>>>> {
         items.iter().map(|item| self.typed(item, field, span, diagnostics)).collect()
     }
 
-    fn typed<'b>(&self, data: &Data, field: &Field, span: Span, diagnostics: &mut Diagnostics) -> Option<Spanned<Value<'b>>> {
+    fn typed<'b>(
+        &self,
+        data: &Data,
+        field: &Field,
+        span: Span,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Spanned<Value<'b>>> {
         let value = read(data, field.ty);
         if value.is_none() {
-            (self.report)(span, format!("{} must be {}", field.name, field.ty.describe()), diagnostics);
+            (self.report)(
+                span,
+                format!("{} must be {}", field.name, field.ty.describe()),
+                diagnostics,
+            );
         }
         value.map(|value| Spanned::new(value, span))
     }
 }
 
-/// Leaves one of the nodes that are one thing: a condition that holds says the same thing again, and a site's module over a built-in one.
+/// Leaves one of the nodes that are one thing: a condition that holds says the same thing again,
+/// and a site's module over a built-in one.
 ///
-/// The stronger one stays; of two equal ones the later, so that what stands under a condition is the exception to what does not.
+/// The stronger one stays; of two equal ones the later, so that what stands under a condition is
+/// the exception to what does not.
 pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
     let occurs = |block: &Block<'_>| {
-        let known = children.iter().flat_map(|group| group.iter()).find(|child| std::ptr::eq(child.node, block.schema));
+        let known = children
+            .iter()
+            .flat_map(|group| group.iter())
+            .find(|child| std::ptr::eq(child.node, block.schema));
         known.map_or(Occurs::Many, |child| child.occurs)
     };
     let mut kept: Vec<Block<'_>> = Vec::with_capacity(blocks.len());
@@ -338,8 +428,12 @@ pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
 pub fn read<'b>(data: &Data, ty: Type) -> Option<Value<'b>> {
     let scalar = match data {
         Data::Text(text) => Scalar::Text(Cow::Owned(text.clone())),
-        Data::Integer(number) if matches!(ty, Type::Text) => Scalar::Text(Cow::Owned(number.to_string())),
-        Data::Bool(value) if matches!(ty, Type::Text) => Scalar::Text(Cow::Owned(value.to_string())),
+        Data::Integer(number) if matches!(ty, Type::Text) => {
+            Scalar::Text(Cow::Owned(number.to_string()))
+        }
+        Data::Bool(value) if matches!(ty, Type::Text) => {
+            Scalar::Text(Cow::Owned(value.to_string()))
+        }
         Data::Integer(number) => Scalar::Integer(i128::from(*number)),
         Data::Bool(value) => Scalar::Bool(*value),
         Data::None | Data::List(_) | Data::Record(_) => return None,

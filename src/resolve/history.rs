@@ -8,19 +8,39 @@ use crate::source::Spanned;
 
 /// Reports what is said to be gone and is still declared, and new names that nothing has.
 pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
-    for (node, what) in lab.removed.iter().map(|node| (node, "removed")).chain(lab.moved.iter().map(|node| (node, "moved"))) {
+    for (node, what) in lab
+        .removed
+        .iter()
+        .map(|node| (node, "removed"))
+        .chain(lab.moved.iter().map(|node| (node, "moved")))
+    {
         let Some(name) = node.argument(1).and_then(Spanned::text) else { continue };
-        let Some(still) = of_kind(lab, node.key()).find(|block| block.key() == name) else { continue };
+        let Some(still) = of_kind(lab, node.key()).find(|block| block.key() == name) else {
+            continue;
+        };
         diagnostics.push(
-            Diagnostic::new(&codes::STILL_DECLARED, node.span, format!("{} `{name}` is {what}, and declared besides", node.key()))
-                .label(still.key_span(), "declared here")
-                .help(format!("take the `{}` out, or this line", node.key())),
+            Diagnostic::new(
+                &codes::STILL_DECLARED,
+                node.span,
+                format!("{} `{name}` is {what}, and declared besides", node.key()),
+            )
+            .label(still.key_span(), "declared here")
+            .help(format!("take the `{}` out, or this line", node.key())),
         );
     }
     for node in &lab.moved {
-        let Some((to, name)) = node.property("to").and_then(|to| Some((to, to.text()?))) else { continue };
+        let Some((to, name)) = node.property("to").and_then(|to| Some((to, to.text()?))) else {
+            continue;
+        };
         if !of_kind(lab, node.key()).any(|block| block.key() == name) {
-            names::unknown(&codes::UNKNOWN_NAME, node.key(), name, to, of_kind(lab, node.key()).map(Block::key), diagnostics);
+            names::unknown(
+                &codes::UNKNOWN_NAME,
+                node.key(),
+                name,
+                to,
+                of_kind(lab, node.key()).map(Block::key),
+                diagnostics,
+            );
         }
     }
 }

@@ -8,8 +8,8 @@ use super::{codes, lab, machines, parts};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Backup, BackupClass, Credentials, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy, ProxyProgram, Resources, Role, SecretId,
-    Service, State, StateBackup,
+    Backup, BackupClass, Credentials, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy,
+    ProxyProgram, Resources, Role, SecretId, Service, State, StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -34,7 +34,11 @@ impl<'s> ModuleDefinition<'s> {
     pub fn new(block: &'s Block<'s>) -> Self {
         let mut containers = Vec::new();
         container_names(block, &mut containers);
-        let body: Vec<&Block<'s>> = block.children.iter().filter(|child| !matches!(child.schema.name, "option" | "assert")).collect();
+        let body: Vec<&Block<'s>> = block
+            .children
+            .iter()
+            .filter(|child| !matches!(child.schema.name, "option" | "assert"))
+            .collect();
         Self {
             block,
             options: option_specs(block),
@@ -68,7 +72,8 @@ fn parts_of<'s>(blocks: &[&Block<'s>], wanted: fn(&str) -> bool) -> Vec<Block<'s
     blocks.iter().filter_map(part).collect()
 }
 
-/// Names a module's container in compose: the module's own name becomes the service's, any other is put behind it.
+/// Names a module's container in compose: the module's own name becomes the service's, any other is
+/// put behind it.
 pub fn compose_name(module: &str, service: &str, container: &str) -> String {
     if container == module { service.to_owned() } else { format!("{service}-{container}") }
 }
@@ -100,37 +105,56 @@ pub fn draft<'s>(
     let name = block.key();
     let module_name = module.block.key();
     let machine = MachineId::at(machine);
-    let containers =
-        module.containers.iter().map(|container| ((*container).to_owned(), Data::Text(compose_name(module_name, name, container))));
+    let containers = module.containers.iter().map(|container| {
+        ((*container).to_owned(), Data::Text(compose_name(module_name, name, container)))
+    });
     let scope = Scope::new(BTreeMap::from([
         ("machine", machine_view(model, machine)),
         ("lab", lab_view(model)),
-        ("service", record([("name", Data::Text(name.to_owned())), ("config", Data::Text(format!("/etc/labwright/services/{name}")))])),
+        (
+            "service",
+            record([
+                ("name", Data::Text(name.to_owned())),
+                ("config", Data::Text(format!("/etc/labwright/services/{name}"))),
+            ]),
+        ),
         ("container", Data::Record(containers.collect())),
     ]));
-    let reader = Reader { service: block, module: module.block, model, services, scope: &scope, sources };
+    let reader =
+        Reader { service: block, module: module.block, model, services, scope: &scope, sources };
     let Given { options, spans: option_spans, faulty } = reader.read(&module.options, diagnostics);
 
     let report = |span: Span, message: String, diagnostics: &mut Diagnostics| {
-        // A missing or wrong option would only raise the same fault again wherever the module uses it.
+        // A missing or wrong option would only raise the same fault again wherever the module uses
+        // it.
         if !faulty.is_empty() {
             return;
         }
         let text = format!("module `{module_name}`: {message}");
         let diagnostic = if sources.file(span.file).layer == Layer::Builtin {
-            Diagnostic::new(&codes::BAD_MODULE, block.key_span(), text).label(span, "here in the module")
+            Diagnostic::new(&codes::BAD_MODULE, block.key_span(), text)
+                .label(span, "here in the module")
         } else {
-            Diagnostic::new(&codes::BAD_MODULE, span, text).label(block.key_span(), "for this service")
+            Diagnostic::new(&codes::BAD_MODULE, span, text)
+                .label(block.key_span(), "for this service")
         };
         diagnostics.push(diagnostic);
     };
     let scope = scope.with("opt", Data::Record(options.clone()));
     let mut concrete = Vec::new();
-    Evaluator { expressions, scope: &scope, report: &report }.blocks(&module.states, &mut concrete, diagnostics);
+    Evaluator { expressions, scope: &scope, report: &report }.blocks(
+        &module.states,
+        &mut concrete,
+        diagnostics,
+    );
     let states: Vec<State> = concrete.iter().filter_map(state).collect();
     let paths = states.iter().map(|state| (state.name.clone(), Data::Text(state.path.clone())));
     let scope = scope.with("state", Data::Record(paths.collect()));
-    Evaluator { expressions, scope: &scope, report: &report }.blocks(&module.endpoints, &mut concrete, diagnostics);
+    Evaluator { expressions, scope: &scope, report: &report }.blocks(
+        &module.endpoints,
+        &mut concrete,
+        diagnostics,
+    );
     let scope = scope.with("port", ports(block, &concrete, &module.others));
     let evaluator = Evaluator { expressions, scope: &scope, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
@@ -140,11 +164,20 @@ pub fn draft<'s>(
     let mut service = Service {
         name: name.to_owned(),
         module: module_name.to_owned(),
-        module_version: module.block.property("version").and_then(Spanned::string).unwrap_or_default(),
+        module_version: module
+            .block
+            .property("version")
+            .and_then(Spanned::string)
+            .unwrap_or_default(),
         summary: module.block.value("summary").and_then(Spanned::string).unwrap_or_default(),
         homepage: module.block.value("homepage").and_then(Spanned::string),
         machine,
-        roles: concrete.iter().filter(|block| block.schema.name == "role").flat_map(|block| &block.arguments).filter_map(role).collect(),
+        roles: concrete
+            .iter()
+            .filter(|block| block.schema.name == "role")
+            .flat_map(|block| &block.arguments)
+            .filter_map(role)
+            .collect(),
         endpoints: endpoints(block, &concrete, module_name, name, model, diagnostics),
         states,
         databases: Vec::new(),
@@ -162,7 +195,11 @@ pub fn draft<'s>(
         exposes: Vec::new(),
         routes: Vec::new(),
         resources: Resources::default(),
-        alerts: concrete.iter().filter(|block| block.schema.name == "alert").map(lab::alert).collect(),
+        alerts: concrete
+            .iter()
+            .filter(|block| block.schema.name == "alert")
+            .map(lab::alert)
+            .collect(),
         dashboards: Vec::new(),
         raw: Vec::new(),
         options,
@@ -172,18 +209,24 @@ pub fn draft<'s>(
     };
     fixed_ports(block, &service, module.block, sources, diagnostics);
     known_containers(module, &concrete, &report, diagnostics);
-    let network_services = parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
-    service.proxy = concrete.iter().find(|block| block.schema.name == "proxy").and_then(|block| proxy(block, &service));
+    let network_services =
+        parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
+    service.proxy = concrete
+        .iter()
+        .find(|block| block.schema.name == "proxy")
+        .and_then(|block| proxy(block, &service));
     if service.has(Role::Restic) {
         service.backup = backup(&service, model);
     }
-    // What other services answer is looked up once all are known; the rest is in the service by now, and a large lab has a lot of it.
+    // What other services answer is looked up once all are known; the rest is in the service by
+    // now, and a large lab has a lot of it.
     concrete.retain(|part| matches!(part.schema.name, "needs" | "gateway"));
     concrete.shrink_to_fit();
     Draft { service, block, concrete, network_services }
 }
 
-/// Reports parts that name a container which the module does not have; one under a condition may be left out, and is had all the same.
+/// Reports parts that name a container which the module does not have; one under a condition may be
+/// left out, and is had all the same.
 fn known_containers(
     module: &ModuleDefinition<'_>,
     concrete: &[Block<'_>],
@@ -191,10 +234,15 @@ fn known_containers(
     diagnostics: &mut Diagnostics,
 ) {
     let named = concrete.iter().filter_map(|part| part.property("container"));
-    let awaited = concrete.iter().flat_map(|part| part.all("depends-on")).filter_map(|node| node.argument(0));
+    let awaited =
+        concrete.iter().flat_map(|part| part.all("depends-on")).filter_map(|node| node.argument(0));
     for name in named.chain(awaited) {
-        let Some(text) = name.text().filter(|text| !module.containers.contains(text)) else { continue };
-        let help = crate::diag::suggest(text, module.containers.iter().copied(), || format!("it has {}", module.containers.join(", ")));
+        let Some(text) = name.text().filter(|text| !module.containers.contains(text)) else {
+            continue;
+        };
+        let help = crate::diag::suggest(text, module.containers.iter().copied(), || {
+            format!("it has {}", module.containers.join(", "))
+        });
         report(name.span, format!("there is no container `{text}`; {help}"), diagnostics);
     }
 }
@@ -241,14 +289,22 @@ fn assertions(
     diagnostics: &mut Diagnostics,
 ) {
     // What is said of an option that is missing or wrong follows from that.
-    let settled = |assertion: &&Block<'_>| !faulty.iter().any(|option| assertion.key().contains(option.as_str()));
-    for assertion in module.children.iter().filter(|child| child.schema.name == "assert").filter(settled) {
+    let settled = |assertion: &&Block<'_>| {
+        !faulty.iter().any(|option| assertion.key().contains(option.as_str()))
+    };
+    for assertion in
+        module.children.iter().filter(|child| child.schema.name == "assert").filter(settled)
+    {
         let Some(condition) = assertion.argument(0) else { continue };
         if evaluator.holds(condition, diagnostics) == Some(false) {
             let message = assertion.argument(1).and_then(Spanned::text).unwrap_or_default();
             diagnostics.push(
-                Diagnostic::new(&codes::ASSERTION_FAILED, service.key_span(), format!("`{}`: {message}", service.key()))
-                    .label(assertion.span, format!("module `{}` says so", module.key())),
+                Diagnostic::new(
+                    &codes::ASSERTION_FAILED,
+                    service.key_span(),
+                    format!("`{}`: {message}", service.key()),
+                )
+                .label(assertion.span, format!("module `{}` says so", module.key())),
             );
         }
     }
@@ -301,11 +357,15 @@ fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Span
     service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
 }
 
-/// Returns the port that an endpoint's program listens on, and the one on the machine: on the machine's own network they are one.
+/// Returns the port that an endpoint's program listens on, and the one on the machine: on the
+/// machine's own network they are one.
 fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
     let port = endpoint.property("port").and_then(Spanned::number)?;
     let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
-    let on_machine = endpoint.property("container").and_then(Spanned::text).is_none_or(|container| on_machine(parts, container));
+    let on_machine = endpoint
+        .property("container")
+        .and_then(Spanned::text)
+        .is_none_or(|container| on_machine(parts, container));
     Some((if on_machine { host_port } else { port }, host_port))
 }
 
@@ -313,7 +373,9 @@ fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> O
 fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
     parts.iter().any(|part| match part.schema.name {
         "when" => on_machine(&part.children, container),
-        "container" => part.key() == container && part.value("network").and_then(Spanned::text) == Some("host"),
+        "container" => {
+            part.key() == container && part.value("network").and_then(Spanned::text) == Some("host")
+        }
         _ => false,
     })
 }
@@ -321,24 +383,48 @@ fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
 /// Lists by endpoint the port that its program listens on: what a module hands to it.
 fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> Data {
     let provided = concrete.iter().filter(|block| block.schema.name == "provides");
-    let port = |block: &Block<'_>| Some((block.key().to_owned(), Data::Integer(i64::from(ports_of(service, block, others)?.0))));
+    let port = |block: &Block<'_>| {
+        Some((
+            block.key().to_owned(),
+            Data::Integer(i64::from(ports_of(service, block, others)?.0)),
+        ))
+    };
     Data::Record(provided.filter_map(port).collect())
 }
 
-/// Finds ports that a service gives and nobody tells the program: on the machine's own network it listens where it always did.
-fn fixed_ports(block: &Block<'_>, service: &Service, module: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnostics) {
-    for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port) {
+/// Finds ports that a service gives and nobody tells the program: on the machine's own network it
+/// listens where it always did.
+fn fixed_ports(
+    block: &Block<'_>,
+    service: &Service,
+    module: &Block<'_>,
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) {
+    for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port)
+    {
         let Some(given) = given_port(block, &endpoint.name) else { continue };
-        let names = [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
+        let names =
+            [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
         let provided = find_endpoint(module, &endpoint.name);
-        let usual = provided.and_then(|provided| provided.property("port")).and_then(Spanned::number::<u16>);
+        let usual = provided
+            .and_then(|provided| provided.property("port"))
+            .and_then(Spanned::number::<u16>);
         if usual == Some(endpoint.port) || names_any(module, &names, sources) {
             continue;
         }
-        let message = format!("`{}` is on the machine's own network, and its module does not move `{}`", block.key(), endpoint.name);
+        let message = format!(
+            "`{}` is on the machine's own network, and its module does not move `{}`",
+            block.key(),
+            endpoint.name
+        );
         let found = Diagnostic::new(&codes::FIXED_PORT, given.span, message);
-        let found = provided.into_iter().fold(found, |found, provided| found.label(provided.span, "it listens here"));
-        diagnostics.push(found.help("remove the `port`; a module moves a program by handing it `{port.NAME}`"));
+        let found = provided
+            .into_iter()
+            .fold(found, |found, provided| found.label(provided.span, "it listens here"));
+        diagnostics.push(
+            found.help("remove the `port`; a module moves a program by handing it `{port.NAME}`"),
+        );
     }
 }
 
@@ -401,9 +487,19 @@ fn endpoints(
         });
     }
     for node in service.all("port") {
-        if let Some(key) = node.argument(0).filter(|_| !endpoints.iter().any(|endpoint| endpoint.name == node.key())) {
+        if let Some(key) = node
+            .argument(0)
+            .filter(|_| !endpoints.iter().any(|endpoint| endpoint.name == node.key()))
+        {
             let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
-            super::names::unknown(&codes::UNKNOWN_NAME, "endpoint", node.key(), key, names, diagnostics);
+            super::names::unknown(
+                &codes::UNKNOWN_NAME,
+                "endpoint",
+                node.key(),
+                key,
+                names,
+                diagnostics,
+            );
         }
     }
     endpoints
@@ -413,34 +509,50 @@ fn endpoints(
 fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
     let secret = |property: &str| {
         let name = block.property(property).and_then(Spanned::text)?;
-        model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(name)).ok().map(SecretId::at)
+        model
+            .secrets
+            .binary_search_by(|secret| secret.name.as_str().cmp(name))
+            .ok()
+            .map(SecretId::at)
     };
     let user = || block.property("user").and_then(Spanned::string).unwrap_or_default();
-    secret("token").map(Credentials::Token).or_else(|| Some(Credentials::Password { user: user(), password: secret("password")? }))
+    secret("token")
+        .map(Credentials::Token)
+        .or_else(|| Some(Credentials::Password { user: user(), password: secret("password")? }))
 }
 
 fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {
     let index = |property: &str| {
         let name = block.property(property).and_then(Spanned::text)?;
-        service.endpoints.iter().position(|endpoint| endpoint.name == name).and_then(|index| u32::try_from(index).ok())
+        service
+            .endpoints
+            .iter()
+            .position(|endpoint| endpoint.name == name)
+            .and_then(|index| u32::try_from(index).ok())
     };
-    let container = block.property("container").and_then(Spanned::text).map(|name| compose_name(&service.module, &service.name, name));
+    let container = block
+        .property("container")
+        .and_then(Spanned::text)
+        .map(|name| compose_name(&service.module, &service.name, name));
     Some(Proxy {
         program: ProxyProgram::ALL.into_iter().find(|program| program.name() == block.key())?,
         http: index("http"),
         https: index("https"),
-        container: container.or_else(|| service.containers.first().map(|container| container.name.clone())),
+        container: container
+            .or_else(|| service.containers.first().map(|container| container.name.clone())),
     })
 }
 
-/// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`, `schedule`, `check`.
+/// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`,
+/// `schedule`, `check`.
 fn backup(service: &Service, model: &Model) -> Option<Backup> {
     let span = |name: &str| service.option_span(name);
     // While options are at fault, what the service would save still counts as saved.
     let text = |name: &str| service.option(name).as_text().or(service.incomplete.then_some(""));
     let password = text("password")?;
     let secret = model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok();
-    let schedule = [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
+    let schedule =
+        [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
     let keep = ["last", "hourly", "daily", "weekly", "monthly", "yearly"];
     Some(Backup {
         repository: Spanned::new(text("repository")?.to_owned(), span("repository")),
@@ -448,11 +560,21 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
         host_key: service.option("sftp-host-key").as_text().map(str::to_owned),
         schedule: schedule
             .into_iter()
-            .filter_map(|class| Some((class, Cron::parse(service.option("schedule").field(class.name()).as_text()?)?)))
+            .filter_map(|class| {
+                Some((
+                    class,
+                    Cron::parse(service.option("schedule").field(class.name()).as_text()?)?,
+                ))
+            })
             .collect(),
         keep: keep
             .into_iter()
-            .filter_map(|name| Some((name.to_owned(), u32::try_from(service.option("keep").field(name).as_integer()?).ok()?)))
+            .filter_map(|name| {
+                Some((
+                    name.to_owned(),
+                    u32::try_from(service.option("keep").field(name).as_integer()?).ok()?,
+                ))
+            })
             .collect(),
         check: service.option("check").as_text().and_then(Cron::parse),
         span: service.span,

@@ -10,8 +10,8 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Accept, Admin, Alert, Dashboard, Duration, HostName, LabInfo, MachineId, Model, Network, NetworkId, Router, Secret, TemplateId, Zone,
-    ZoneId, ZoneKind,
+    Accept, Admin, Alert, Dashboard, Duration, HostName, LabInfo, MachineId, Model, Network,
+    NetworkId, Router, Secret, TemplateId, Zone, ZoneId, ZoneKind,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -28,11 +28,20 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
         secrets: lab.secrets.iter().map(secret).collect(),
         names: lab.names.iter().filter_map(host_name).collect(),
         alerts: lab.alerts.iter().map(alert).collect(),
-        dashboards: lab.dashboards.iter().map(|block| dashboard(block, sources, diagnostics)).collect(),
+        dashboards: lab
+            .dashboards
+            .iter()
+            .map(|block| dashboard(block, sources, diagnostics))
+            .collect(),
         accepts: lab.accepts.iter().map(accept).collect(),
     };
-    model.networks = lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
-    model.routers = lab.routers.iter().filter_map(|block| router(block, &model.networks, diagnostics)).collect();
+    model.networks =
+        lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
+    model.routers = lab
+        .routers
+        .iter()
+        .filter_map(|block| router(block, &model.networks, diagnostics))
+        .collect();
     model
 }
 
@@ -55,18 +64,27 @@ fn info(lab: &Lab<'_>) -> LabInfo {
 
 fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
     let mut ssh_keys = Vec::new();
-    for key in block.all("ssh-key").filter_map(|key| key.argument(0)).filter(|key| !key.is_faulty()) {
+    for key in block.all("ssh-key").filter_map(|key| key.argument(0)).filter(|key| !key.is_faulty())
+    {
         let text = key.text().unwrap_or_default();
         let mut words = text.split(' ');
-        let known = words.next().is_some_and(|kind| kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-"));
-        let body =
-            words.next().is_some_and(|body| body.len() > 40 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
+        let known = words.next().is_some_and(|kind| {
+            kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-")
+        });
+        let body = words.next().is_some_and(|body| {
+            body.len() > 40
+                && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+        });
         if known && body && !text.chars().any(char::is_control) {
             ssh_keys.push(text.to_owned());
         } else {
             diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, key.span, "this is no ssh public key")
-                    .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
+                Diagnostic::new(
+                    &crate::decl::codes::WRONG_TYPE,
+                    key.span,
+                    "this is no ssh public key",
+                )
+                .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
             );
         }
     }
@@ -78,7 +96,11 @@ fn secret(block: &Block<'_>) -> Secret {
 }
 
 fn host_name(block: &Block<'_>) -> Option<HostName> {
-    Some(HostName { host: block.argument(0)?.string()?, address: block.property("address")?.address()?, span: block.span })
+    Some(HostName {
+        host: block.argument(0)?.string()?,
+        address: block.property("address")?.address()?,
+        span: block.span,
+    })
 }
 
 /// Reads an alert of the lab or of a module.
@@ -99,9 +121,18 @@ fn dashboard(block: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnostics
         let path = format!("modules/{}", from.text()?);
         let found = sources.find(Layer::Site, &path);
         if found.is_none() {
-            let boards = sources.files().filter(|(_, file)| file.layer == Layer::Site && file.path.contains(".json"));
+            let boards = sources
+                .files()
+                .filter(|(_, file)| file.layer == Layer::Site && file.path.contains(".json"));
             let files = boards.filter_map(|(_, file)| file.path.strip_prefix("modules/"));
-            names::unknown(&codes::UNKNOWN_NAME, "dashboard file", from.text()?, from, files, diagnostics);
+            names::unknown(
+                &codes::UNKNOWN_NAME,
+                "dashboard file",
+                from.text()?,
+                from,
+                files,
+                diagnostics,
+            );
         }
         Some(TemplateId { file: found?, name: path })
     });
@@ -133,8 +164,16 @@ fn accept(block: &Block<'_>) -> Accept {
 fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
     let mut zones: BTreeMap<String, (ZoneKind, Option<Span>)> = BTreeMap::new();
     zones.insert("internet".to_owned(), (ZoneKind::Internet, None));
-    let networks = lab.networks.iter().enumerate().map(|(index, block)| (block, ZoneKind::Network(NetworkId::at(index))));
-    let machines = lab.machines.iter().enumerate().map(|(index, block)| (block, ZoneKind::Machine(MachineId::at(index))));
+    let networks = lab
+        .networks
+        .iter()
+        .enumerate()
+        .map(|(index, block)| (block, ZoneKind::Network(NetworkId::at(index))));
+    let machines = lab
+        .machines
+        .iter()
+        .enumerate()
+        .map(|(index, block)| (block, ZoneKind::Machine(MachineId::at(index))));
     for (block, kind) in networks.chain(machines) {
         let name = block.key();
         let Some((_, first)) = zones.get(name) else {
@@ -152,7 +191,12 @@ fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
         };
         diagnostics.push(finding);
     }
-    for zone in lab.machines.iter().filter_map(|machine| machine.value("zone")).filter(|zone| !zone.is_faulty()) {
+    for zone in lab
+        .machines
+        .iter()
+        .filter_map(|machine| machine.value("zone"))
+        .filter(|zone| !zone.is_faulty())
+    {
         let name = zone.text().unwrap_or_default();
         let (what, first) = match zones.get(name) {
             None => {
@@ -163,8 +207,12 @@ fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
             Some((ZoneKind::Internet, _)) => ("everything that is in no network", None),
             Some((ZoneKind::Machine(_), first)) => ("a machine", *first),
         };
-        let mut finding = Diagnostic::new(&codes::AMBIGUOUS_ZONE, zone.span, format!("`{name}` is {what}, not a zone to be in"))
-            .help("choose another name for the zone");
+        let mut finding = Diagnostic::new(
+            &codes::AMBIGUOUS_ZONE,
+            zone.span,
+            format!("`{name}` is {what}, not a zone to be in"),
+        )
+        .help("choose another name for the zone");
         if let Some(first) = first {
             finding = finding.label(first, "the machine");
         }
@@ -174,7 +222,11 @@ fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
 }
 
 /// Finds a zone; reports it when there is none.
-pub fn zone(name: &Spanned<Value<'_>>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Option<ZoneId> {
+pub fn zone(
+    name: &Spanned<Value<'_>>,
+    zones: &[Zone],
+    diagnostics: &mut Diagnostics,
+) -> Option<ZoneId> {
     names::find("zone", name, zones, |zone| &zone.name, diagnostics).map(ZoneId::at)
 }
 
@@ -184,39 +236,78 @@ pub fn zone_named(name: &str, zones: &[Zone]) -> ZoneId {
 }
 
 fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Network {
-    let mut bad = |span, message: String, help: String| diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help));
+    let mut bad = |span, message: String, help: String| {
+        diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help))
+    };
     let mut prefixes: Vec<IpNet> = Vec::new();
     for property in ["cidr", "cidr6"] {
-        let Some((value, prefix)) = block.property(property).and_then(|value| Some((value, value.cidr()?))) else { continue };
+        let Some((value, prefix)) =
+            block.property(property).and_then(|value| Some((value, value.cidr()?)))
+        else {
+            continue;
+        };
         if prefix != prefix.trunc() {
-            bad(value.span, format!("`{prefix}` has host bits"), format!("write `\"{}\"`", prefix.trunc()));
+            bad(
+                value.span,
+                format!("`{prefix}` has host bits"),
+                format!("write `\"{}\"`", prefix.trunc()),
+            );
         }
         let v4 = matches!(prefix, IpNet::V4(_));
         if property == "cidr6" && v4 {
-            bad(value.span, "`cidr6` is an IPv6 prefix".to_owned(), "write the IPv4 prefix as `cidr`".to_owned());
+            bad(
+                value.span,
+                "`cidr6` is an IPv6 prefix".to_owned(),
+                "write the IPv4 prefix as `cidr`".to_owned(),
+            );
         } else if prefixes.iter().any(|other| matches!(other, IpNet::V4(_)) == v4) {
-            bad(value.span, "the network has two prefixes of one family".to_owned(), "keep one".to_owned());
+            bad(
+                value.span,
+                "the network has two prefixes of one family".to_owned(),
+                "keep one".to_owned(),
+            );
         } else {
             prefixes.push(prefix.trunc());
         }
     }
-    if block.property("cidr").is_none() && block.property("cidr6").is_none() && !block.key().is_empty() {
-        bad(block.span, format!("network `{}` has no prefix", block.key()), "add `cidr=\"192.168.1.0/24\"`".to_owned());
+    if block.property("cidr").is_none()
+        && block.property("cidr6").is_none()
+        && !block.key().is_empty()
+    {
+        bad(
+            block.span,
+            format!("network `{}` has no prefix", block.key()),
+            "add `cidr=\"192.168.1.0/24\"`".to_owned(),
+        );
     }
     let mut gateways: Vec<IpAddr> = Vec::new();
     for property in ["gateway", "gateway6"] {
-        let Some((value, gateway)) = block.property(property).and_then(|value| Some((value, value.address()?))) else { continue };
-        if prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.contains(&gateway)) || is_link_local(gateway) {
+        let Some((value, gateway)) =
+            block.property(property).and_then(|value| Some((value, value.address()?)))
+        else {
+            continue;
+        };
+        if prefixes.is_empty()
+            || prefixes.iter().any(|prefix| prefix.contains(&gateway))
+            || is_link_local(gateway)
+        {
             gateways.push(gateway);
         } else {
-            bad(value.span, format!("the gateway {gateway} is not in the network"), "name an address inside the prefix".to_owned());
+            bad(
+                value.span,
+                format!("the gateway {gateway} is not in the network"),
+                "name an address inside the prefix".to_owned(),
+            );
         }
     }
     Network {
         name: block.key().to_owned(),
         prefixes,
         gateways,
-        dns: block.property("dns").map(|list| list.items().iter().filter_map(Spanned::address).collect()).unwrap_or_default(),
+        dns: block
+            .property("dns")
+            .map(|list| list.items().iter().filter_map(Spanned::address).collect())
+            .unwrap_or_default(),
         vlan: block.property("vlan").and_then(Spanned::number),
         zone: zone_named(block.key(), zones),
         span: block.key_span(),
@@ -227,8 +318,18 @@ fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.segments()[0] & 0xffc0 == 0xfe80)
 }
 
-fn router(block: &Block<'_>, networks: &[Network], diagnostics: &mut Diagnostics) -> Option<Router> {
-    let network = names::find("network", block.property("on")?, networks, |network| &network.name, diagnostics)?;
+fn router(
+    block: &Block<'_>,
+    networks: &[Network],
+    diagnostics: &mut Diagnostics,
+) -> Option<Router> {
+    let network = names::find(
+        "network",
+        block.property("on")?,
+        networks,
+        |network| &network.name,
+        diagnostics,
+    )?;
     let address = block.property("address")?;
     let value = address.address()?;
     let prefixes = &networks[network].prefixes;
@@ -243,5 +344,10 @@ fn router(block: &Block<'_>, networks: &[Network], diagnostics: &mut Diagnostics
             .help("name its address inside the prefix, or the network that it is in"),
         );
     }
-    Some(Router { name: block.key().to_owned(), network: NetworkId::at(network), address: value, span: block.key_span() })
+    Some(Router {
+        name: block.key().to_owned(),
+        network: NetworkId::at(network),
+        address: value,
+        span: block.key_span(),
+    })
 }

@@ -1,6 +1,7 @@
 //! Names to ids, modules to concrete services: the lab that checks and plans read.
 //!
-//! After this stage nothing is looked up by name. What can't be resolved is reported and left out, so that later checks still see the rest.
+//! After this stage nothing is looked up by name. What can't be resolved is reported and left out,
+//! so that later checks still see the rest.
 
 pub mod codes;
 mod evaluate;

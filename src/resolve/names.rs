@@ -40,9 +40,12 @@ pub fn unknown<'n>(
     }
     let names: Vec<&str> = names.collect();
     let help = suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {
-        Some((first, more)) if !more.is_empty() => format!("there are: {} and {} more", first.join(", "), more.len()),
+        Some((first, more)) if !more.is_empty() => {
+            format!("there are: {} and {} more", first.join(", "), more.len())
+        }
         _ if names.is_empty() => format!("the lab has no {what} yet"),
         _ => format!("there are: {}", names.join(", ")),
     });
-    diagnostics.push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
+    diagnostics
+        .push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
 }

@@ -40,13 +40,15 @@ pub struct OptionSpec<'s> {
 
 /// Lists a module's options, sorted by name.
 pub fn option_specs<'s>(module: &'s Block<'s>) -> Vec<OptionSpec<'s>> {
-    let mut specs: Vec<OptionSpec<'s>> = module.children.iter().filter(|child| child.schema.name == "option").map(spec).collect();
+    let mut specs: Vec<OptionSpec<'s>> =
+        module.children.iter().filter(|child| child.schema.name == "option").map(spec).collect();
     specs.sort_by(|a, b| a.name.cmp(b.name));
     specs
 }
 
 fn spec<'s>(block: &'s Block<'s>) -> OptionSpec<'s> {
-    let mut fields: Vec<OptionSpec<'s>> = block.children.iter().filter(|child| child.schema.name == "field").map(spec).collect();
+    let mut fields: Vec<OptionSpec<'s>> =
+        block.children.iter().filter(|child| child.schema.name == "field").map(spec).collect();
     fields.sort_by(|a, b| a.name.cmp(b.name));
     OptionSpec {
         name: block.key(),
@@ -54,7 +56,10 @@ fn spec<'s>(block: &'s Block<'s>) -> OptionSpec<'s> {
         list: block.property("list").and_then(Spanned::bool).unwrap_or(false),
         required: block.child("required").is_some(),
         default: block.child("default"),
-        words: block.child("values").map(|values| values.arguments.iter().filter_map(Spanned::text).collect()).unwrap_or_default(),
+        words: block
+            .child("values")
+            .map(|values| values.arguments.iter().filter_map(Spanned::text).collect())
+            .unwrap_or_default(),
         append: block.value("merge").and_then(Spanned::text) == Some("append"),
         fields,
         doc: block.value("doc").and_then(Spanned::text).unwrap_or_default(),
@@ -63,7 +68,8 @@ fn spec<'s>(block: &'s Block<'s>) -> OptionSpec<'s> {
 }
 
 impl OptionSpec<'_> {
-    /// Returns the type that values are read as; enums, records and names of entities are checked beside it.
+    /// Returns the type that values are read as; enums, records and names of entities are checked
+    /// beside it.
     pub fn ty(&self) -> Type {
         match self.kind {
             "name" => Type::Name,
@@ -93,9 +99,19 @@ impl OptionSpec<'_> {
     /// Says what a value must be.
     pub fn describe(&self) -> String {
         match self.kind {
-            "enum" => format!("one of {}", self.words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
+            "enum" => format!(
+                "one of {}",
+                self.words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+            ),
             "record" => {
-                format!("properties: {}", self.fields.iter().map(|field| format!("{}=…", field.name)).collect::<Vec<_>>().join(" "))
+                format!(
+                    "properties: {}",
+                    self.fields
+                        .iter()
+                        .map(|field| format!("{}=…", field.name))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                )
             }
             _ => self.ty().describe(),
         }
@@ -139,7 +155,9 @@ impl<'s> Reader<'_, 's> {
                 given.entry(spec.name).or_default().push(block);
             } else {
                 // One that was most likely meant is not missing besides.
-                faulty.extend(nearest(&block.name, specs.iter().map(|spec| spec.name)).map(str::to_owned));
+                faulty.extend(
+                    nearest(&block.name, specs.iter().map(|spec| spec.name)).map(str::to_owned),
+                );
                 faulty.extend(self.renamed(&block.name).map(str::to_owned));
                 self.unknown(block, specs, diagnostics);
             }
@@ -151,7 +169,8 @@ impl<'s> Reader<'_, 's> {
             let value = match given.get(spec.name) {
                 Some(blocks) => {
                     let places = |block: &&Block<'s>| {
-                        let arguments: Vec<Span> = block.arguments.iter().map(|argument| argument.span).collect();
+                        let arguments: Vec<Span> =
+                            block.arguments.iter().map(|argument| argument.span).collect();
                         if arguments.len() < 2 { vec![block.span] } else { arguments }
                     };
                     spans.insert(spec.name.to_owned(), blocks.iter().flat_map(places).collect());
@@ -161,7 +180,9 @@ impl<'s> Reader<'_, 's> {
             };
             let missing = spec.required && !given.contains_key(spec.name);
             let told = told < diagnostics.count(Severity::Error)
-                || given.get(spec.name).is_some_and(|blocks| blocks.iter().any(|block| has_fault(block)));
+                || given
+                    .get(spec.name)
+                    .is_some_and(|blocks| blocks.iter().any(|block| has_fault(block)));
             if missing && !faulty.contains(spec.name) {
                 diagnostics.push(
                     Diagnostic::new(
@@ -170,7 +191,12 @@ impl<'s> Reader<'_, 's> {
                         format!("`{}` lacks `{}`", self.service.key(), spec.name),
                     )
                     .label(spec.span, format!("module `{}` requires it", self.module.key()))
-                    .help(format!("add `{} …`, {}: {}", spec.name, spec.describe(), spec.doc)),
+                    .help(format!(
+                        "add `{} …`, {}: {}",
+                        spec.name,
+                        spec.describe(),
+                        spec.doc
+                    )),
                 );
             }
             if missing || told {
@@ -188,9 +214,18 @@ impl<'s> Reader<'_, 's> {
 
     fn unknown(&self, block: &Block<'s>, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) {
         let module = self.module.key();
-        let old = |kind: &str| self.module.children.iter().find(|child| child.schema.name == kind && child.key() == block.name).cloned();
+        let old = |kind: &str| {
+            self.module
+                .children
+                .iter()
+                .find(|child| child.schema.name == kind && child.key() == block.name)
+                .cloned()
+        };
         let help = if let Some(renamed) = old("renamed") {
-            format!("it is now called `{}`", renamed.property("to").and_then(Spanned::text).unwrap_or_default())
+            format!(
+                "it is now called `{}`",
+                renamed.property("to").and_then(Spanned::text).unwrap_or_default()
+            )
         } else if let Some(retired) = old("retired") {
             retired.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned()
         } else if let Some(home) = home(&block.name) {
@@ -199,18 +234,34 @@ impl<'s> Reader<'_, 's> {
             let fields = self.service.schema.child_nodes().map(|child| child.node.name);
             suggest(&block.name, specs.iter().map(|spec| spec.name).chain(fields), || {
                 let list: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
-                if list.is_empty() { format!("module `{module}` has no options") } else { format!("its options are: {}", list.join(", ")) }
+                if list.is_empty() {
+                    format!("module `{module}` has no options")
+                } else {
+                    format!("its options are: {}", list.join(", "))
+                }
             })
         };
         diagnostics.push(
-            Diagnostic::new(&codes::UNKNOWN_OPTION, block.span, format!("module `{module}` has no option `{}`", block.name)).help(help),
+            Diagnostic::new(
+                &codes::UNKNOWN_OPTION,
+                block.span,
+                format!("module `{module}` has no option `{}`", block.name),
+            )
+            .help(help),
         );
     }
 
-    fn given(&self, spec: &OptionSpec<'_>, blocks: &[&Block<'s>], diagnostics: &mut Diagnostics) -> Data {
+    fn given(
+        &self,
+        spec: &OptionSpec<'_>,
+        blocks: &[&Block<'s>],
+        diagnostics: &mut Diagnostics,
+    ) -> Data {
         let blocks = if spec.list && spec.append { blocks.to_vec() } else { strongest(blocks) };
         if spec.list {
-            return Data::List(blocks.iter().flat_map(|block| self.node(spec, block, diagnostics)).collect());
+            return Data::List(
+                blocks.iter().flat_map(|block| self.node(spec, block, diagnostics)).collect(),
+            );
         }
         if let [first, second, ..] = blocks[..] {
             diagnostics.push(
@@ -225,8 +276,14 @@ impl<'s> Reader<'_, 's> {
         }
         let mut values = self.node(spec, blocks[0], diagnostics);
         if values.len() > 1 {
-            diagnostics
-                .push(Diagnostic::new(&codes::WRONG_OPTION, blocks[0].span, format!("`{}` takes one value", spec.name)).help("keep one"));
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::WRONG_OPTION,
+                    blocks[0].span,
+                    format!("`{}` takes one value", spec.name),
+                )
+                .help("keep one"),
+            );
         }
         if values.is_empty() { Data::None } else { values.swap_remove(0) }
     }
@@ -236,8 +293,11 @@ impl<'s> Reader<'_, 's> {
             Some(block) => self.node(spec, block, diagnostics),
             None if spec.kind == "record" && !spec.list => {
                 // A record that is not given has its fields' defaults, when it has any.
-                let fields: BTreeMap<String, Data> =
-                    spec.fields.iter().map(|field| (field.name.to_owned(), self.default(field, diagnostics))).collect();
+                let fields: BTreeMap<String, Data> = spec
+                    .fields
+                    .iter()
+                    .map(|field| (field.name.to_owned(), self.default(field, diagnostics)))
+                    .collect();
                 let empty = fields.values().all(|value| *value == Data::None);
                 return if empty { Data::None } else { Data::Record(fields) };
             }
@@ -251,7 +311,12 @@ impl<'s> Reader<'_, 's> {
     }
 
     /// Reads the values that one node gives.
-    fn node(&self, spec: &OptionSpec<'_>, block: &Block<'_>, diagnostics: &mut Diagnostics) -> Vec<Data> {
+    fn node(
+        &self,
+        spec: &OptionSpec<'_>,
+        block: &Block<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Data> {
         if spec.kind == "record" {
             return vec![self.record(spec, block, diagnostics)];
         }
@@ -267,8 +332,12 @@ impl<'s> Reader<'_, 's> {
         }
         if block.arguments.is_empty() && block.properties.is_empty() {
             diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.span, format!("`{}` has no value", spec.name))
-                    .help(format!("write {}", spec.describe())),
+                Diagnostic::new(
+                    &crate::decl::codes::MISSING_VALUE,
+                    block.span,
+                    format!("`{}` has no value", spec.name),
+                )
+                .help(format!("write {}", spec.describe())),
             );
         }
         let mut values = Vec::with_capacity(block.arguments.len());
@@ -282,7 +351,12 @@ impl<'s> Reader<'_, 's> {
         values
     }
 
-    fn record(&self, spec: &OptionSpec<'_>, block: &Block<'_>, diagnostics: &mut Diagnostics) -> Data {
+    fn record(
+        &self,
+        spec: &OptionSpec<'_>,
+        block: &Block<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Data {
         let mut fields = BTreeMap::new();
         for property in &block.properties {
             let Some(field) = spec.fields.iter().find(|field| field.name == property.name) else {
@@ -302,11 +376,16 @@ impl<'s> Reader<'_, 's> {
                 fields.insert(field.name.to_owned(), value);
             }
         }
-        // Arguments fill the fields in the order in which the module lists them only when there is one field to fill.
+        // Arguments fill the fields in the order in which the module lists them only when there is
+        // one field to fill.
         if let Some(extra) = block.arguments.first() {
             diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::UNEXPECTED_ARGUMENT, extra.span, format!("`{}` takes properties", spec.name))
-                    .help(format!("write {}", spec.describe())),
+                Diagnostic::new(
+                    &crate::decl::codes::UNEXPECTED_ARGUMENT,
+                    extra.span,
+                    format!("`{}` takes properties", spec.name),
+                )
+                .help(format!("write {}", spec.describe())),
             );
         }
         for field in &spec.fields {
@@ -318,7 +397,11 @@ impl<'s> Reader<'_, 's> {
                             block.span,
                             format!("`{}` lacks `{}=…`", spec.name, field.name),
                         )
-                        .help(format!("{}: {}", field.describe(), field.doc)),
+                        .help(format!(
+                            "{}: {}",
+                            field.describe(),
+                            field.doc
+                        )),
                     );
                 }
                 fields.insert(field.name.to_owned(), self.default(field, diagnostics));
@@ -327,7 +410,12 @@ impl<'s> Reader<'_, 's> {
         Data::Record(fields)
     }
 
-    fn value(&self, spec: &OptionSpec<'_>, value: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Data> {
+    fn value(
+        &self,
+        spec: &OptionSpec<'_>,
+        value: &Spanned<Value<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Data> {
         let data = match &value.value {
             Value::Reference(path) => self.scope.look_up(path),
             Value::Format(text) => self.scope.fill(text).map(Data::Text),
@@ -338,7 +426,10 @@ impl<'s> Reader<'_, 's> {
         let data = match data {
             Ok(data) => data,
             Err(error) => {
-                diagnostics.push(Diagnostic::new(&codes::WRONG_OPTION, value.span, error).help(format!("write {}", spec.describe())));
+                diagnostics.push(
+                    Diagnostic::new(&codes::WRONG_OPTION, value.span, error)
+                        .help(format!("write {}", spec.describe())),
+                );
                 return None;
             }
         };
@@ -368,47 +459,98 @@ impl<'s> Reader<'_, 's> {
     }
 
     /// Checks that a name which an option holds is of something.
-    fn known(&self, spec: &OptionSpec<'_>, data: Data, value: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Data> {
+    fn known(
+        &self,
+        spec: &OptionSpec<'_>,
+        data: Data,
+        value: &Spanned<Value<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Data> {
         let text = data.as_text().unwrap_or_default().to_owned();
-        let report = |code, what: &str, names: &mut dyn Iterator<Item = &str>, diagnostics: &mut Diagnostics| {
+        let report = |code,
+                      what: &str,
+                      names: &mut dyn Iterator<Item = &str>,
+                      diagnostics: &mut Diagnostics| {
             names::unknown(code, what, &text, value, names, diagnostics);
             false
         };
         // Every list of the model is sorted by name.
-        let zone = || self.model.zones.binary_search_by(|zone| zone.name.as_str().cmp(text.as_str())).ok();
+        let zone =
+            || self.model.zones.binary_search_by(|zone| zone.name.as_str().cmp(text.as_str())).ok();
         let model = self.model;
         let ok = match spec.kind {
             "enum" if !spec.words.contains(&text.as_str()) => {
-                let help = suggest(&text, spec.words.iter().copied(), || format!("write {}", spec.describe()));
+                let help = suggest(&text, spec.words.iter().copied(), || {
+                    format!("write {}", spec.describe())
+                });
                 diagnostics.push(
-                    Diagnostic::new(&codes::WRONG_OPTION, value.span, format!("`{}` can't be `{text}`", spec.name))
-                        .label(spec.span, "the option")
-                        .help(help),
+                    Diagnostic::new(
+                        &codes::WRONG_OPTION,
+                        value.span,
+                        format!("`{}` can't be `{text}`", spec.name),
+                    )
+                    .label(spec.span, "the option")
+                    .help(help),
                 );
                 false
             }
-            "secret" if model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(text.as_str())).is_err() => {
+            "secret"
+                if model
+                    .secrets
+                    .binary_search_by(|secret| secret.name.as_str().cmp(text.as_str()))
+                    .is_err() =>
+            {
                 let near = nearest(&text, model.secrets.iter().map(|secret| secret.name.as_str()));
                 let declare = "declare `secret NAME` and write `(secret)NAME` here: the value itself never stands in a lab".to_owned();
                 diagnostics.push(
-                    Diagnostic::new(&codes::UNDECLARED_SECRET, value.span, format!("there is no secret `{text}`"))
-                        .help(near.map_or(declare, |near| format!("did you mean `{near}`?"))),
+                    Diagnostic::new(
+                        &codes::UNDECLARED_SECRET,
+                        value.span,
+                        format!("there is no secret `{text}`"),
+                    )
+                    .help(near.map_or(declare, |near| format!("did you mean `{near}`?"))),
                 );
                 false
             }
-            "network" if model.networks.binary_search_by(|network| network.name.as_str().cmp(text.as_str())).is_err() => {
-                report(&codes::UNKNOWN_NAME, "network", &mut model.networks.iter().map(|network| network.name.as_str()), diagnostics)
+            "network"
+                if model
+                    .networks
+                    .binary_search_by(|network| network.name.as_str().cmp(text.as_str()))
+                    .is_err() =>
+            {
+                report(
+                    &codes::UNKNOWN_NAME,
+                    "network",
+                    &mut model.networks.iter().map(|network| network.name.as_str()),
+                    diagnostics,
+                )
             }
-            "zone" if zone().is_none() => {
-                report(&codes::UNKNOWN_NAME, "zone", &mut model.zones.iter().map(|zone| zone.name.as_str()), diagnostics)
+            "zone" if zone().is_none() => report(
+                &codes::UNKNOWN_NAME,
+                "zone",
+                &mut model.zones.iter().map(|zone| zone.name.as_str()),
+                diagnostics,
+            ),
+            "machine"
+                if zone().is_none_or(|index| {
+                    !matches!(model.zones[index].kind, ZoneKind::Machine(_))
+                }) =>
+            {
+                let machines =
+                    model.zones.iter().filter(|zone| matches!(zone.kind, ZoneKind::Machine(_)));
+                report(
+                    &codes::UNKNOWN_NAME,
+                    "machine",
+                    &mut machines.map(|zone| zone.name.as_str()),
+                    diagnostics,
+                )
             }
-            "machine" if zone().is_none_or(|index| !matches!(model.zones[index].kind, ZoneKind::Machine(_))) => {
-                let machines = model.zones.iter().filter(|zone| matches!(zone.kind, ZoneKind::Machine(_)));
-                report(&codes::UNKNOWN_NAME, "machine", &mut machines.map(|zone| zone.name.as_str()), diagnostics)
-            }
-            "service" if self.services.binary_search(&text.as_str()).is_err() => {
-                report(&codes::UNKNOWN_NAME, "service", &mut self.services.iter().copied(), diagnostics)
-            }
+            "service" if self.services.binary_search(&text.as_str()).is_err() => report(
+                &codes::UNKNOWN_NAME,
+                "service",
+                &mut self.services.iter().copied(),
+                diagnostics,
+            ),
             _ => true,
         };
         ok.then_some(data)
@@ -417,5 +559,9 @@ impl<'s> Reader<'_, 's> {
 
 /// Says whether a value of an option has been told to be wrong already.
 fn has_fault(block: &Block<'_>) -> bool {
-    block.arguments.iter().chain(block.properties.iter().map(|property| &property.value)).any(Spanned::is_faulty)
+    block
+        .arguments
+        .iter()
+        .chain(block.properties.iter().map(|property| &property.value))
+        .any(Spanned::is_faulty)
 }

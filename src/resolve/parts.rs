@@ -8,8 +8,9 @@ use crate::artifact::Kind;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Container, Dashboard, Data, Database, Dependency, Device, Duration, Engine, Environment, Health, HealthProbe, Model, Mount, MountKind,
-    NetworkMode, OnChange, Package, Protocol, Resources, Script, ScriptPhase, SecretId, SecretUse, Service, ServiceFile, ServiceFileTarget,
+    Container, Dashboard, Data, Database, Dependency, Device, Duration, Engine, Environment,
+    Health, HealthProbe, Model, Mount, MountKind, NetworkMode, OnChange, Package, Protocol,
+    Resources, Script, ScriptPhase, SecretId, SecretUse, Service, ServiceFile, ServiceFileTarget,
     Sysctl, TemplateId, Unit, UnitAction,
 };
 use crate::source::{FileId, Sources, Span, Spanned};
@@ -38,7 +39,8 @@ fn plain(value: &Spanned<Value<'_>>) -> String {
     }
 }
 
-/// Fills in what the concrete parts say; returns the containers that live in another service's network.
+/// Fills in what the concrete parts say; returns the containers that live in another service's
+/// network.
 pub fn fill(
     service: &mut Service,
     block: &Block<'_>,
@@ -52,13 +54,20 @@ pub fn fill(
     for part in concrete {
         match part.schema.name {
             "container" => {
-                if let Some(name) = part.child("network").and_then(|network| network.property("service")) {
-                    network_services.push((service.containers.len(), Spanned::new(name.string().unwrap_or_default(), name.span)));
+                if let Some(name) =
+                    part.child("network").and_then(|network| network.property("service"))
+                {
+                    network_services.push((
+                        service.containers.len(),
+                        Spanned::new(name.string().unwrap_or_default(), name.span),
+                    ));
                 }
                 service.containers.extend(container(part, service, model, report, diagnostics));
             }
             "database" => service.databases.extend(database(part, service)),
-            "package" => service.packages.extend(words(part).map(|name| Package { name, span: part.span })),
+            "package" => {
+                service.packages.extend(words(part).map(|name| Package { name, span: part.span }))
+            }
             "unit" => service.units.push(unit(part)),
             "sysctl" => service.sysctls.extend(sysctl(part)),
             "uses-secret" => service.secrets.extend(secret(part, model, report, diagnostics)),
@@ -89,7 +98,13 @@ pub fn fill(
     network_services
 }
 
-fn container(block: &Block<'_>, service: &Service, model: &Model, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<Container> {
+fn container(
+    block: &Block<'_>,
+    service: &Service,
+    model: &Model,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Container> {
     let Some(image) = block.value("image") else {
         report(block.span, format!("container `{}` has no image", block.key()), diagnostics);
         return None;
@@ -100,18 +115,36 @@ fn container(block: &Block<'_>, service: &Service, model: &Model, report: Report
         name: compose_name(&service.module, &service.name, block.key()),
         image: Spanned::new(
             image.string().unwrap_or_default(),
-            service.option_spans.get("image").and_then(|spans| spans.first()).copied().unwrap_or(image.span),
+            service
+                .option_spans
+                .get("image")
+                .and_then(|spans| spans.first())
+                .copied()
+                .unwrap_or(image.span),
         ),
         entrypoint: all("entrypoint"),
         command: all("command"),
         user: block.value("user").map(plain),
         environment: block
             .all("env")
-            .filter_map(|env| Some(Environment { name: env.key().to_owned(), value: plain(env.argument(1)?) }))
+            .filter_map(|env| {
+                Some(Environment { name: env.key().to_owned(), value: plain(env.argument(1)?) })
+            })
             .collect(),
-        secrets: block.all("secret").filter_map(|part| secret(part, model, report, diagnostics)).collect(),
-        mounts: block.all("mount").filter_map(|part| mount(part, service, report, diagnostics)).collect(),
-        devices: block.all("device").filter_map(|device| Some(Device { path: device.argument(0)?.string()?, span: device.span })).collect(),
+        secrets: block
+            .all("secret")
+            .filter_map(|part| secret(part, model, report, diagnostics))
+            .collect(),
+        mounts: block
+            .all("mount")
+            .filter_map(|part| mount(part, service, report, diagnostics))
+            .collect(),
+        devices: block
+            .all("device")
+            .filter_map(|device| {
+                Some(Device { path: device.argument(0)?.string()?, span: device.span })
+            })
+            .collect(),
         tmpfs: all("tmpfs"),
         network: match block.value("network").and_then(Spanned::text) {
             Some("host") => NetworkMode::Host,
@@ -142,7 +175,10 @@ fn container(block: &Block<'_>, service: &Service, model: &Model, report: Report
         resources: Resources::default(),
         stop_grace: block.value("stop-grace").and_then(Spanned::duration),
         reload_signal: block.value("reload").and_then(Spanned::string),
-        labels: block.all("label").filter_map(|label| Some((label.key().to_owned(), plain(label.argument(1)?)))).collect(),
+        labels: block
+            .all("label")
+            .filter_map(|label| Some((label.key().to_owned(), plain(label.argument(1)?))))
+            .collect(),
         raw: BTreeMap::new(),
         span: block.span,
     };
@@ -157,20 +193,40 @@ fn container(block: &Block<'_>, service: &Service, model: &Model, report: Report
 
 fn limits_of(block: &Block<'_>) -> Resources {
     Resources {
-        memory: block.property("memory").and_then(|value| Some(Spanned::new(value.size()?, value.span))),
+        memory: block
+            .property("memory")
+            .and_then(|value| Some(Spanned::new(value.size()?, value.span))),
         millicpus: block.property("cpus").and_then(|value| match value.value {
             Value::Integer(number) => u32::try_from(number).ok()?.checked_mul(1000),
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be from 0 to a million")]
-            Value::Float(number) if (0.0..1_000_000.0).contains(&number) => Some((number * 1000.0).round() as u32),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be from 0 to a million"
+            )]
+            Value::Float(number) if (0.0..1_000_000.0).contains(&number) => {
+                Some((number * 1000.0).round() as u32)
+            }
             _ => None,
         }),
     }
 }
 
-fn secret(block: &Block<'_>, model: &Model, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<SecretUse> {
+fn secret(
+    block: &Block<'_>,
+    model: &Model,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<SecretUse> {
     let name = block.argument(0)?;
-    let Ok(index) = model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(name.text().unwrap_or_default())) else {
-        report(name.span, format!("there is no secret `{}`", name.text().unwrap_or_default()), diagnostics);
+    let Ok(index) = model
+        .secrets
+        .binary_search_by(|secret| secret.name.as_str().cmp(name.text().unwrap_or_default()))
+    else {
+        report(
+            name.span,
+            format!("there is no secret `{}`", name.text().unwrap_or_default()),
+            diagnostics,
+        );
         return None;
     };
     Some(SecretUse {
@@ -184,7 +240,12 @@ fn secret(block: &Block<'_>, model: &Model, report: Report<'_>, diagnostics: &mu
     })
 }
 
-fn mount(block: &Block<'_>, service: &Service, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<Mount> {
+fn mount(
+    block: &Block<'_>,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Mount> {
     let source = block.argument(0)?.string()?;
     let at = match text(block, "at")? {
         same if same == "same" => source.clone(),
@@ -200,10 +261,20 @@ fn mount(block: &Block<'_>, service: &Service, report: Report<'_>, diagnostics: 
     } else {
         MountKind::Path
     };
-    let source = source.strip_prefix("volume:").map_or_else(|| source.clone(), |name| format!("{}-{name}", service.name));
-    let valid = |path: &str| path.starts_with('/') && !path.chars().any(char::is_control) && !path.split('/').any(|part| part == "..");
+    let source = source
+        .strip_prefix("volume:")
+        .map_or_else(|| source.clone(), |name| format!("{}-{name}", service.name));
+    let valid = |path: &str| {
+        path.starts_with('/')
+            && !path.chars().any(char::is_control)
+            && !path.split('/').any(|part| part == "..")
+    };
     if !valid(&at) || (kind != MountKind::Volume && !valid(&source)) {
-        report(block.span, format!("a mount needs absolute paths, and `{source}` at `{at}` is not"), diagnostics);
+        report(
+            block.span,
+            format!("a mount needs absolute paths, and `{source}` at `{at}` is not"),
+            diagnostics,
+        );
         return None;
     }
     Some(Mount {
@@ -216,15 +287,28 @@ fn mount(block: &Block<'_>, service: &Service, report: Report<'_>, diagnostics: 
     })
 }
 
-fn health(block: &Block<'_>, service: &Service, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<Health> {
-    let duration = |name: &str, default| block.property(name).and_then(Spanned::duration).unwrap_or(Duration(default));
+fn health(
+    block: &Block<'_>,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Health> {
+    let duration = |name: &str, default| {
+        block.property(name).and_then(Spanned::duration).unwrap_or(Duration(default))
+    };
     let probe = if let Some(name) = block.property("http") {
-        let found = service.endpoints.iter().find(|endpoint| Some(endpoint.name.as_str()) == name.text());
+        let found =
+            service.endpoints.iter().find(|endpoint| Some(endpoint.name.as_str()) == name.text());
         let Some(endpoint) = found else {
-            report(name.span, format!("there is no endpoint `{}`", name.text().unwrap_or_default()), diagnostics);
+            report(
+                name.span,
+                format!("there is no endpoint `{}`", name.text().unwrap_or_default()),
+                diagnostics,
+            );
             return None;
         };
-        let path = text(block, "path").or_else(|| endpoint.path.clone()).unwrap_or_else(|| "/".to_owned());
+        let path =
+            text(block, "path").or_else(|| endpoint.path.clone()).unwrap_or_else(|| "/".to_owned());
         HealthProbe::Http { port: endpoint.port, path, tls: endpoint.protocol == Protocol::Https }
     } else if !block.arguments.is_empty() {
         HealthProbe::Command(words(block).collect())
@@ -247,9 +331,14 @@ fn database(block: &Block<'_>, service: &Service) -> Option<Database> {
     let base = database.rsplit('/').next().unwrap_or_default();
     let engine = text(block, "engine")?;
     Some(Database {
-        name: if base == service.name { base.to_owned() } else { format!("{}-{base}", service.name) },
+        name: if base == service.name {
+            base.to_owned()
+        } else {
+            format!("{}-{base}", service.name)
+        },
         engine: Engine::ALL.into_iter().find(|known| known.name() == engine)?,
-        container: text(block, "container").map(|name| compose_name(&service.module, &service.name, &name)),
+        container: text(block, "container")
+            .map(|name| compose_name(&service.module, &service.name, &name)),
         user: text(block, "user").unwrap_or_else(|| base.to_owned()),
         major: text(block, "major"),
         state: text(block, "state"),
@@ -263,7 +352,12 @@ fn sysctl(block: &Block<'_>) -> Option<Sysctl> {
 }
 
 fn unit(block: &Block<'_>) -> Unit {
-    let lines = |section: &Block<'_>| section.all("set").filter_map(|set| Some((set.key().to_owned(), plain(set.argument(1)?)))).collect();
+    let lines = |section: &Block<'_>| {
+        section
+            .all("set")
+            .filter_map(|set| Some((set.key().to_owned(), plain(set.argument(1)?))))
+            .collect()
+    };
     Unit {
         name: block.key().to_owned(),
         action: match text(block, "action").as_deref() {
@@ -271,12 +365,20 @@ fn unit(block: &Block<'_>) -> Unit {
             Some("install") => UnitAction::Install,
             _ => UnitAction::EnableStart,
         },
-        sections: block.all("section").map(|section| (section.key().to_owned(), lines(section))).collect(),
+        sections: block
+            .all("section")
+            .map(|section| (section.key().to_owned(), lines(section)))
+            .collect(),
         span: block.span,
     }
 }
 
-fn template(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<TemplateId> {
+fn template(
+    block: &Block<'_>,
+    sources: &Sources,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<TemplateId> {
     let from = block.property("from")?;
     let path = template_path(block, sources)?;
     let found = template_file(block, sources);
@@ -289,7 +391,11 @@ fn template(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostic
 fn template_path(block: &Block<'_>, sources: &Sources) -> Option<String> {
     let name = block.property("from")?.text()?;
     let home = sources.file(block.span.file);
-    Some(home.path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")))
+    Some(
+        home.path
+            .rsplit_once('/')
+            .map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}")),
+    )
 }
 
 /// Finds the template that a node names, in the folder of its module.
@@ -301,13 +407,25 @@ fn kind_of(word: &str) -> Option<Kind> {
     Kind::ALL.iter().copied().find(|kind| kind.name() == word)
 }
 
-fn file(block: &Block<'_>, service: &Service, sources: &Sources, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<ServiceFile> {
+fn file(
+    block: &Block<'_>,
+    service: &Service,
+    sources: &Sources,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ServiceFile> {
     let name = block.key().to_owned();
     let valid = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
     if !name.split('/').all(valid) {
-        report(block.key_span(), format!("`{name}` can't be a file's name: letters, digits, `.`, `_` and `-`"), diagnostics);
+        report(
+            block.key_span(),
+            format!("`{name}` can't be a file's name: letters, digits, `.`, `_` and `-`"),
+            diagnostics,
+        );
         return None;
     }
     let ending = match name.rsplit('.').next().unwrap_or_default() {
@@ -341,14 +459,21 @@ fn file(block: &Block<'_>, service: &Service, sources: &Sources, report: Report<
         target,
         on_change,
         owner: text(block, "owner").unwrap_or_else(|| "root".to_owned()),
-        group: text(block, "group").or_else(|| text(block, "owner")).unwrap_or_else(|| "root".to_owned()),
+        group: text(block, "group")
+            .or_else(|| text(block, "owner"))
+            .unwrap_or_else(|| "root".to_owned()),
         mode: text(block, "mode").unwrap_or_else(|| "0644".to_owned()),
         span: block.span,
         name,
     })
 }
 
-fn script(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<Script> {
+fn script(
+    block: &Block<'_>,
+    sources: &Sources,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Script> {
     Some(Script {
         name: block.key().to_owned(),
         phase: match block.property("phase").and_then(Spanned::text) {
@@ -356,23 +481,47 @@ fn script(block: &Block<'_>, sources: &Sources, report: Report<'_>, diagnostics:
             Some("health") => ScriptPhase::Health,
             _ => ScriptPhase::Activate,
         },
-        number: block.property("order").and_then(Spanned::number).filter(|order| *order < 100).unwrap_or(40),
+        number: block
+            .property("order")
+            .and_then(Spanned::number)
+            .filter(|order| *order < 100)
+            .unwrap_or(40),
         template: template(block, sources, report, diagnostics)?,
         span: block.span,
     })
 }
 
 /// Finds the container that a service's node is about: the one it names, else the first.
-pub fn target<'c>(service: &'c mut Service, node: &Block<'_>, diagnostics: &mut Diagnostics) -> Option<&'c mut Container> {
+pub fn target<'c>(
+    service: &'c mut Service,
+    node: &Block<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'c mut Container> {
     let wanted = node.property("container");
-    let name = wanted.and_then(Spanned::text).map(|name| compose_name(&service.module, &service.name, name));
-    let names: Vec<String> = service.containers.iter().map(|container| container.name.clone()).collect();
-    let found = service.containers.iter_mut().find(|container| name.as_ref().is_none_or(|name| *name == container.name));
+    let name = wanted
+        .and_then(Spanned::text)
+        .map(|name| compose_name(&service.module, &service.name, name));
+    let names: Vec<String> =
+        service.containers.iter().map(|container| container.name.clone()).collect();
+    let found = service
+        .containers
+        .iter_mut()
+        .find(|container| name.as_ref().is_none_or(|name| *name == container.name));
     if found.is_none() {
-        let help =
-            if names.is_empty() { "the service has no container".to_owned() } else { format!("its containers: {}", names.join(", ")) };
+        let help = if names.is_empty() {
+            "the service has no container".to_owned()
+        } else {
+            format!("its containers: {}", names.join(", "))
+        };
         let span = wanted.map_or(node.span, |wanted| wanted.span);
-        diagnostics.push(Diagnostic::new(&codes::UNKNOWN_NAME, span, format!("`{}` has no such container", service.name)).help(help));
+        diagnostics.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_NAME,
+                span,
+                format!("`{}` has no such container", service.name),
+            )
+            .help(help),
+        );
     }
     found
 }

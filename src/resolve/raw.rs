@@ -9,7 +9,8 @@ use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{Data, Service, Unit};
 use crate::source::Spanned;
 
-/// Lists the keys that a compose file's services may have, sorted. Source: <https://github.com/compose-spec/compose-spec/blob/main/05-services.md>.
+/// Lists the keys that a compose file's services may have, sorted. Source:
+/// <https://github.com/compose-spec/compose-spec/blob/main/05-services.md>.
 #[rustfmt::skip] // A table is read line by line.
 const KEYS: &[&str] = &[
     "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "cgroup", "cgroup_parent", "command", "configs",
@@ -24,7 +25,8 @@ const KEYS: &[&str] = &[
     "volumes_from", "working_dir",
 ];
 
-/// Lists the keys that hold several values, sorted: one of them is a list too, and several `raw` nodes add to each other.
+/// Lists the keys that hold several values, sorted: one of them is a list too, and several `raw`
+/// nodes add to each other.
 #[rustfmt::skip] // A table is read line by line.
 const LISTS: &[&str] = &[
     "cap_add", "cap_drop", "configs", "depends_on", "device_cgroup_rules", "devices", "dns_opt", "environment", "expose",
@@ -39,18 +41,29 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
         service.raw.push(Spanned::new(key.to_owned(), node.span));
         if let Some(key) = key.strip_prefix("compose.") {
             compose(service, node, key, diagnostics);
-        } else if let Some((section, name)) = key.strip_prefix("unit.").and_then(|key| key.split_once('.')) {
+        } else if let Some((section, name)) =
+            key.strip_prefix("unit.").and_then(|key| key.split_once('.'))
+        {
             let value = value(node);
             let Some(unit) = unit(service, node, diagnostics) else { continue };
-            let line = (name.to_owned(), value.as_text().map_or_else(|| format!("{}", serde_json::json!(value)), str::to_owned));
+            let line = (
+                name.to_owned(),
+                value
+                    .as_text()
+                    .map_or_else(|| format!("{}", serde_json::json!(value)), str::to_owned),
+            );
             match unit.sections.iter_mut().find(|(known, _)| known == section) {
                 Some((_, lines)) => lines.push(line),
                 None => unit.sections.push((section.to_owned(), vec![line])),
             }
         } else if !node.argument(0).is_some_and(Spanned::is_faulty) {
             diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.key_span(), format!("`{key}` is no raw key"))
-                    .help("write `compose.KEY` or `unit.SECTION.KEY`"),
+                Diagnostic::new(
+                    &crate::decl::codes::WRONG_TYPE,
+                    node.key_span(),
+                    format!("`{key}` is no raw key"),
+                )
+                .help("write `compose.KEY` or `unit.SECTION.KEY`"),
             );
         }
     }
@@ -58,7 +71,8 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
 
 /// Returns the values of a node: properties are a record, several arguments a list.
 fn value(node: &Block<'_>) -> Data {
-    let values: Vec<Data> = node.arguments.iter().skip(1).map(|value| value.value.to_data()).collect();
+    let values: Vec<Data> =
+        node.arguments.iter().skip(1).map(|value| value.value.to_data()).collect();
     let own = |name: &str| matches!(name, "container" | "unit");
     let record: BTreeMap<String, Data> = node
         .properties
@@ -75,11 +89,16 @@ fn value(node: &Block<'_>) -> Data {
 
 fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) {
     if KEYS.binary_search(&key).is_err() && !key.starts_with("x-") {
-        diagnostics.push(Diagnostic::new(&codes::UNKNOWN_NAME, node.key_span(), format!("compose knows no key `{key}`")).help(suggest(
-            key,
-            KEYS.iter().copied(),
-            || "write a key of compose's services, such as `compose.hostname`".to_owned(),
-        )));
+        diagnostics.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_NAME,
+                node.key_span(),
+                format!("compose knows no key `{key}`"),
+            )
+            .help(suggest(key, KEYS.iter().copied(), || {
+                "write a key of compose's services, such as `compose.hostname`".to_owned()
+            })),
+        );
         return;
     }
     let value = value(node);
@@ -97,11 +116,18 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
     }
 }
 
-fn unit<'u>(service: &'u mut Service, node: &Block<'_>, diagnostics: &mut Diagnostics) -> Option<&'u mut Unit> {
+fn unit<'u>(
+    service: &'u mut Service,
+    node: &Block<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'u mut Unit> {
     let Some(wanted) = node.property("unit") else {
         if service.units.is_empty() {
             let message = format!("`{}` has no unit", service.name);
-            diagnostics.push(Diagnostic::new(&codes::UNKNOWN_NAME, node.span, message).help("use `compose.KEY` for a container"));
+            diagnostics.push(
+                Diagnostic::new(&codes::UNKNOWN_NAME, node.span, message)
+                    .help("use `compose.KEY` for a container"),
+            );
         }
         return service.units.first_mut();
     };
@@ -109,7 +135,14 @@ fn unit<'u>(service: &'u mut Service, node: &Block<'_>, diagnostics: &mut Diagno
     let found = service.units.iter().position(|unit| unit.name == name);
     if found.is_none() {
         let what = format!("unit of `{}` named", service.name);
-        names::unknown(&codes::UNKNOWN_NAME, &what, name, wanted, service.units.iter().map(|unit| unit.name.as_str()), diagnostics);
+        names::unknown(
+            &codes::UNKNOWN_NAME,
+            &what,
+            name,
+            wanted,
+            service.units.iter().map(|unit| unit.name.as_str()),
+            diagnostics,
+        );
     }
     service.units.get_mut(found?)
 }

@@ -12,23 +12,32 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Container, Dependency, EndpointId, Expose, Gateway, HealthProbe, MachineId, MachineKind, Model, Need, NetworkId, NetworkMode, Role,
-    Route, SecretId, SecretUse, Service, ServiceId,
+    Container, Dependency, EndpointId, Expose, Gateway, HealthProbe, MachineId, MachineKind, Model,
+    Need, NetworkId, NetworkMode, Role, Route, SecretId, SecretUse, Service, ServiceId,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
 /// Resolves every service into `model`.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
     let environment = environment();
-    // Of the standard library only what the lab uses is prepared; a fault in the lab's own modules is told, used or not.
-    let used: BTreeSet<&str> =
-        lab.services.iter().map(|block| block.property("module").and_then(Spanned::text).unwrap_or(block.key())).collect();
+    // Of the standard library only what the lab uses is prepared; a fault in the lab's own modules
+    // is told, used or not.
+    let used: BTreeSet<&str> = lab
+        .services
+        .iter()
+        .map(|block| block.property("module").and_then(Spanned::text).unwrap_or(block.key()))
+        .collect();
     let needed = |block: &&Block<'_>| {
-        block.rank.layer != Layer::Builtin || used.contains(block.key()) || other_names(block).any(|name| used.contains(name))
+        block.rank.layer != Layer::Builtin
+            || used.contains(block.key())
+            || other_names(block).any(|name| used.contains(name))
     };
     let expressions = Expressions::compile(&environment, lab.modules.iter().filter(needed));
-    let definitions: Vec<Option<ModuleDefinition<'_>>> =
-        lab.modules.iter().map(|block| Some(block).filter(needed).map(ModuleDefinition::new)).collect();
+    let definitions: Vec<Option<ModuleDefinition<'_>>> = lab
+        .modules
+        .iter()
+        .map(|block| Some(block).filter(needed).map(ModuleDefinition::new))
+        .collect();
     let modules = Modules { blocks: &lab.modules, definitions, expressions };
     let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
 
@@ -57,15 +66,20 @@ struct Modules<'s> {
     expressions: Expressions<'s>,
 }
 
-/// Lists the names that lead to a module besides its own: those that it had, and those of products that it is taken for.
+/// Lists the names that lead to a module besides its own: those that it had, and those of products
+/// that it is taken for.
 fn other_names<'b>(module: &'b Block<'_>) -> impl Iterator<Item = &'b str> {
-    let nodes = module.children.iter().filter(|child| matches!(child.schema.name, "formerly" | "unlike"));
+    let nodes =
+        module.children.iter().filter(|child| matches!(child.schema.name, "formerly" | "unlike"));
     nodes.flat_map(|names| &names.arguments).filter_map(Spanned::text)
 }
 
 /// Finds the node that says what the product of a name is, and that it is not the module's.
 fn other_product<'b, 's>(module: &'b Block<'s>, name: &str) -> Option<&'b Block<'s>> {
-    module.children.iter().find(|child| child.schema.name == "unlike" && child.arguments.iter().any(|other| other.text() == Some(name)))
+    module.children.iter().find(|child| {
+        child.schema.name == "unlike"
+            && child.arguments.iter().any(|other| other.text() == Some(name))
+    })
 }
 
 fn draft<'s>(
@@ -78,7 +92,13 @@ fn draft<'s>(
 ) -> Option<Draft<'s>> {
     let name = block.property("module").or_else(|| block.argument(0))?;
     let module = module(block, name, modules.blocks, diagnostics);
-    let machine = names::find("machine", block.property("on")?, &model.machines, |machine| &machine.name, diagnostics);
+    let machine = names::find(
+        "machine",
+        block.property("on")?,
+        &model.machines,
+        |machine| &machine.name,
+        diagnostics,
+    );
     let (module, machine) = (modules.definitions[module?].as_ref()?, machine?);
     if model.machines[machine].kind == MachineKind::Appliance {
         diagnostics.push(
@@ -92,11 +112,25 @@ fn draft<'s>(
         );
         return None;
     }
-    Some(instance::draft(block, module, machine, &modules.expressions, services, sources, model, diagnostics))
+    Some(instance::draft(
+        block,
+        module,
+        machine,
+        &modules.expressions,
+        services,
+        sources,
+        model,
+        diagnostics,
+    ))
 }
 
 /// Finds a service's module by its name, or by one that it had.
-fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[Block<'_>], diagnostics: &mut Diagnostics) -> Option<usize> {
+fn module(
+    block: &Block<'_>,
+    name: &Spanned<Value<'_>>,
+    modules: &[Block<'_>],
+    diagnostics: &mut Diagnostics,
+) -> Option<usize> {
     let text = name.text().unwrap_or_default();
     let current = modules.binary_search_by(|module| module.key().cmp(text)).ok();
     let called = |module: &Block<'_>| other_names(module).any(|other| other == text);
@@ -111,18 +145,30 @@ fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[Block<'_>], d
     if let Some((text, span, other)) = other {
         let why = other.property("why").and_then(Spanned::text).unwrap_or_default();
         let message = format!("`{text}` is another product than module `{}`: {why}", module.key());
-        let help = format!("if the module's program is meant, call it `{}`; for the other, write a module of your own", module.key());
-        diagnostics.push(Diagnostic::new(&codes::OTHER_PRODUCT, span, message).help(help).on(block.key()));
+        let help = format!(
+            "if the module's program is meant, call it `{}`; for the other, write a module of your own",
+            module.key()
+        );
+        diagnostics
+            .push(Diagnostic::new(&codes::OTHER_PRODUCT, span, message).help(help).on(block.key()));
     } else if current.is_none() {
         diagnostics.push(
-            Diagnostic::new(&codes::RENAMED_MODULE, name.span, format!("`{}` has taken the place of `{text}`", module.key()))
-                .help(format!("write `module={}`", module.key()))
-                .on(block.key()),
+            Diagnostic::new(
+                &codes::RENAMED_MODULE,
+                name.span,
+                format!("`{}` has taken the place of `{text}`", module.key()),
+            )
+            .help(format!("write `module={}`", module.key()))
+            .on(block.key()),
         );
     }
     if let Some(end) = module.child("discontinued") {
         let why = end.argument(0).and_then(Spanned::text).unwrap_or_default();
-        let mut finding = Diagnostic::new(&codes::DISCONTINUED_MODULE, name.span, format!("`{}` is no more: {why}", module.key()));
+        let mut finding = Diagnostic::new(
+            &codes::DISCONTINUED_MODULE,
+            name.span,
+            format!("`{}` is no more: {why}", module.key()),
+        );
         if let Some(help) = end.property("help").and_then(Spanned::text) {
             finding = finding.help(help);
         }
@@ -132,7 +178,8 @@ fn module(block: &Block<'_>, name: &Spanned<Value<'_>>, modules: &[Block<'_>], d
     Some(index)
 }
 
-/// Is a service that others may share the network of: its first container, and whether anything tells when that is healthy.
+/// Is a service that others may share the network of: its first container, and whether anything
+/// tells when that is healthy.
 type Joinable = Option<(String, bool)>;
 
 /// Resolves what services say of one another.
@@ -140,8 +187,14 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
     let names: BTreeMap<String, Joinable> = drafts
         .iter()
         .map(|draft| {
-            let tells = |container: &Container| container.health.as_ref().is_some_and(|health| health.probe != HealthProbe::None);
-            let first = draft.service.containers.first().map(|container| (container.name.clone(), tells(container)));
+            let tells = |container: &Container| {
+                container.health.as_ref().is_some_and(|health| health.probe != HealthProbe::None)
+            };
+            let first = draft
+                .service
+                .containers
+                .first()
+                .map(|container| (container.name.clone(), tells(container)));
             (draft.service.name.clone(), first)
         })
         .collect();
@@ -155,8 +208,12 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
         for (container, name) in network_services {
             if name.value == service.name {
                 diagnostics.push(
-                    Diagnostic::new(&codes::WRONG_KIND, name.span, format!("`{}` can't live in its own network", service.name))
-                        .help("name another service that runs in a container, such as gluetun"),
+                    Diagnostic::new(
+                        &codes::WRONG_KIND,
+                        name.span,
+                        format!("`{}` can't live in its own network", service.name),
+                    )
+                    .help("name another service that runs in a container, such as gluetun"),
                 );
                 continue;
             }
@@ -165,7 +222,10 @@ fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics
         service.exposes = exposes(block, &service, model, diagnostics);
         service.routes = routes(block, &service, &list, &gates, model, diagnostics);
         service.needs = needs(&concrete, &service, &roles, &list, diagnostics);
-        service.gateway = concrete.iter().find(|block| block.schema.name == "gateway").and_then(|block| gateway(block, model));
+        service.gateway = concrete
+            .iter()
+            .find(|block| block.schema.name == "gateway")
+            .and_then(|block| gateway(block, model));
         services.push(service);
     }
     hand_over_credentials(&mut services);
@@ -182,7 +242,8 @@ fn hand_over_credentials(services: &mut [Service]) {
         .collect();
     for collector in services.iter_mut().filter(|service| service.has(Role::Prometheus)) {
         // It runs as the owner of what it keeps.
-        let owner = collector.states.first().map_or_else(|| "root".to_owned(), |state| state.owner.clone());
+        let owner =
+            collector.states.first().map_or_else(|| "root".to_owned(), |state| state.owner.clone());
         let Some(container) = collector.containers.first_mut() else { continue };
         container.secrets.extend(wanted.iter().map(|(secret, span)| SecretUse {
             secret: *secret,
@@ -206,8 +267,13 @@ fn join_network(
     match names.get(&name.value) {
         Some(Some((target, healthy))) => {
             container.network = NetworkMode::Container(target.clone());
-            // The network is the other container's: without it there is none, and a new one means a new network.
-            container.depends_on.push(Dependency { container: target.clone(), healthy: *healthy, restart: true });
+            // The network is the other container's: without it there is none, and a new one means a
+            // new network.
+            container.depends_on.push(Dependency {
+                container: target.clone(),
+                healthy: *healthy,
+                restart: true,
+            });
             container.depends_on.sort();
         }
         Some(None) => diagnostics.push(
@@ -220,12 +286,23 @@ fn join_network(
         ),
         None => {
             let value = Spanned::new(Value::Text(name.value.as_str().into()), name.span);
-            names::unknown(&codes::UNKNOWN_NAME, "service", &name.value, &value, list.iter().copied(), diagnostics);
+            names::unknown(
+                &codes::UNKNOWN_NAME,
+                "service",
+                &name.value,
+                &value,
+                list.iter().copied(),
+                diagnostics,
+            );
         }
     }
 }
 
-fn endpoint(name: &Spanned<Value<'_>>, service: &Service, diagnostics: &mut Diagnostics) -> Option<u32> {
+fn endpoint(
+    name: &Spanned<Value<'_>>,
+    service: &Service,
+    diagnostics: &mut Diagnostics,
+) -> Option<u32> {
     let text = name.text().unwrap_or_default();
     let found = service.endpoints.iter().position(|endpoint| endpoint.name == text);
     if found.is_none() {
@@ -242,42 +319,87 @@ fn endpoint(name: &Spanned<Value<'_>>, service: &Service, diagnostics: &mut Diag
     found.and_then(|index| u32::try_from(index).ok())
 }
 
-fn zones(list: Option<&Spanned<Value<'_>>>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Spanned<crate::model::ZoneId>> {
+fn zones(
+    list: Option<&Spanned<Value<'_>>>,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Spanned<crate::model::ZoneId>> {
     let items = list.map(Spanned::items).unwrap_or_default();
-    let mut zones: Vec<_> = items.iter().filter_map(|name| Some(Spanned::new(zone(name, &model.zones, diagnostics)?, name.span))).collect();
+    let mut zones: Vec<_> = items
+        .iter()
+        .filter_map(|name| Some(Spanned::new(zone(name, &model.zones, diagnostics)?, name.span)))
+        .collect();
     zones.sort_by_key(|zone| zone.value);
     zones.dedup_by_key(|zone| zone.value);
     zones
 }
 
-fn exposes(block: &Block<'_>, service: &Service, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Expose> {
+fn exposes(
+    block: &Block<'_>,
+    service: &Service,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Expose> {
     let mut exposes = Vec::new();
     for node in block.all("expose") {
         let to = zones(node.property("to"), model, diagnostics);
-        let Some(endpoint) = node.argument(0).and_then(|name| endpoint(name, service, diagnostics)) else { continue };
+        let Some(endpoint) = node.argument(0).and_then(|name| endpoint(name, service, diagnostics))
+        else {
+            continue;
+        };
         exposes.push(Expose { endpoint, to, span: node.span });
     }
     exposes.sort_by_key(|expose| (expose.endpoint, expose.span));
     exposes
 }
 
-fn routes(block: &Block<'_>, service: &Service, list: &[&str], gates: &Gates, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Route> {
+fn routes(
+    block: &Block<'_>,
+    service: &Service,
+    list: &[&str],
+    gates: &Gates,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Route> {
     let mut routes = Vec::new();
     for node in block.all("route") {
         let from = zones(node.property("from"), model, diagnostics);
         let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
-        let mut find = |name: &Spanned<Value<'_>>| names::find("service", name, list, |name| name, diagnostics);
-        let mut named = |property: &str| node.property(property).and_then(|name| Some((find(name)?, name.span)));
+        let mut find = |name: &Spanned<Value<'_>>| {
+            names::find("service", name, list, |name| name, diagnostics)
+        };
+        let mut named = |property: &str| {
+            node.property(property).and_then(|name| Some((find(name)?, name.span)))
+        };
         let (auth, via) = (named("auth"), named("via"));
-        if let Some((service, span)) = auth.filter(|(service, _)| gates.authenticators[*service].is_none()) {
-            let help = candidates("service that authenticates users", "authentik", list, |index| gates.authenticators[index].is_some());
+        if let Some((service, span)) =
+            auth.filter(|(service, _)| gates.authenticators[*service].is_none())
+        {
+            let help = candidates("service that authenticates users", "authentik", list, |index| {
+                gates.authenticators[index].is_some()
+            });
             let message = format!("`{}` authenticates nobody", list[service]);
-            diagnostics.push(Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help));
+            diagnostics.push(
+                Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help),
+            );
         }
-        let (Some(endpoint), Some((via, span)), Some(host)) = (target, via, node.argument(0)) else { continue };
+        let (Some(endpoint), Some((via, span)), Some(host)) = (target, via, node.argument(0))
+        else {
+            continue;
+        };
         if !gates.proxies[via] {
-            let help = candidates("proxy", "nginx-proxy-manager, traefik or caddy", list, |index| gates.proxies[index]);
-            diagnostics.push(Diagnostic::new(&codes::ROUTE_WITHOUT_PROXY, span, format!("`{}` is no proxy", list[via])).help(help));
+            let help =
+                candidates("proxy", "nginx-proxy-manager, traefik or caddy", list, |index| {
+                    gates.proxies[index]
+                });
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::ROUTE_WITHOUT_PROXY,
+                    span,
+                    format!("`{}` is no proxy", list[via]),
+                )
+                .help(help),
+            );
             continue;
         }
         let Some(name) = host.string() else { continue };
@@ -296,7 +418,8 @@ fn routes(block: &Block<'_>, service: &Service, list: &[&str], gates: &Gates, mo
 
 /// Lists the services that would do, or says what to add.
 fn candidates(what: &str, modules: &str, list: &[&str], fits: impl Fn(usize) -> bool) -> String {
-    let names: Vec<&str> = list.iter().enumerate().filter(|(index, _)| fits(*index)).map(|(_, name)| *name).collect();
+    let names: Vec<&str> =
+        list.iter().enumerate().filter(|(index, _)| fits(*index)).map(|(_, name)| *name).collect();
     match names[..] {
         [] => format!("the lab has no {what} yet: add a service of module {modules}"),
         [name] => format!("the lab has one {what}: {name}"),
@@ -315,7 +438,11 @@ struct Gates {
 impl Gates {
     fn of(drafts: &[Draft<'_>]) -> Self {
         let authenticator = |(draft, index): (&Draft<'_>, usize)| {
-            let position = draft.service.endpoints.iter().position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
+            let position = draft
+                .service
+                .endpoints
+                .iter()
+                .position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
             Some(EndpointId { service: ServiceId::at(index), index: u32::try_from(position).ok()? })
         };
         Self {
@@ -336,7 +463,9 @@ impl Roles {
         let mut roles = Self { everywhere: BTreeMap::new(), on_machine: BTreeMap::new() };
         for (index, draft) in drafts.iter().enumerate() {
             for (position, endpoint) in draft.service.endpoints.iter().enumerate() {
-                let (Some(role), Ok(position)) = (&endpoint.role, u32::try_from(position)) else { continue };
+                let (Some(role), Ok(position)) = (&endpoint.role, u32::try_from(position)) else {
+                    continue;
+                };
                 let id = EndpointId { service: ServiceId::at(index), index: position };
                 roles.everywhere.entry(role.clone()).or_default().push(id);
                 roles.on_machine.entry((role.clone(), draft.service.machine)).or_default().push(id);
@@ -354,12 +483,19 @@ impl Roles {
     }
 }
 
-fn needs(concrete: &[Block<'_>], service: &Service, roles: &Roles, list: &[&str], diagnostics: &mut Diagnostics) -> Vec<Need> {
+fn needs(
+    concrete: &[Block<'_>],
+    service: &Service,
+    roles: &Roles,
+    list: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Need> {
     let mut needs = Vec::new();
     for node in concrete.iter().filter(|block| block.schema.name == "needs") {
         let role = node.property("role").and_then(Spanned::text).unwrap_or_default();
         let near = node.property("same-machine").and_then(Spanned::bool) == Some(true);
-        let one = node.property("service").and_then(Spanned::text).map(|name| list.binary_search(&name));
+        let one =
+            node.property("service").and_then(Spanned::text).map(|name| list.binary_search(&name));
         let own = list.binary_search(&service.name.as_str());
         let endpoints: Vec<EndpointId> = roles
             .find(role, near.then_some(service.machine))
@@ -386,7 +522,13 @@ fn needs(concrete: &[Block<'_>], service: &Service, roles: &Roles, list: &[&str]
             || service.containers.first().map(|container| container.name.clone()),
             |name| Some(instance::compose_name(&service.module, &service.name, name)),
         );
-        needs.push(Need { name: node.key().to_owned(), role: role.to_owned(), endpoints, container, span: node.span });
+        needs.push(Need {
+            name: node.key().to_owned(),
+            role: role.to_owned(),
+            endpoints,
+            container,
+            span: node.span,
+        });
     }
     needs
 }
@@ -395,7 +537,8 @@ fn gateway(block: &Block<'_>, model: &Model) -> Option<Gateway> {
     let name = block.argument(0)?.text()?;
     let network = model.networks.iter().position(|network| network.name == name)?;
     let reach = block.property("reach").map(Spanned::items).unwrap_or_default();
-    let mut reach: Vec<_> = reach.iter().filter_map(Spanned::text).map(|zone| zone_named(zone, &model.zones)).collect();
+    let mut reach: Vec<_> =
+        reach.iter().filter_map(Spanned::text).map(|zone| zone_named(zone, &model.zones)).collect();
     reach.sort_unstable();
     Some(Gateway {
         network: NetworkId::at(network),

@@ -1,11 +1,14 @@
-//! Who may reach what: ports by machine, what the internet sees, host names, and networks behind machines.
+//! Who may reach what: ports by machine, what the internet sees, host names, and networks behind
+//! machines.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::model::{EndpointId, FirewallBackend, Machine, MachineId, Model, Transport, ZoneId, ZoneKind};
+use crate::model::{
+    EndpointId, FirewallBackend, Machine, MachineId, Model, Transport, ZoneId, ZoneKind,
+};
 use crate::plan::{Flow, FlowSource, ForwardTarget, Guard, Plan};
 use crate::source::Sources;
 
@@ -107,7 +110,9 @@ pub(super) struct Name<'p> {
 pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
     let model = plan.model;
     let columns = columns(plan);
-    let addresses = |machine: &'p Machine| machine.addresses.iter().map(|address| (address.address, machine.name.as_str()));
+    let addresses = |machine: &'p Machine| {
+        machine.addresses.iter().map(|address| (address.address, machine.name.as_str()))
+    };
     let owners: BTreeMap<IpAddr, &str> = model.machines.iter().flat_map(addresses).collect();
     let mut listeners: BTreeMap<MachineId, Listeners> = BTreeMap::new();
     for (machine, port, transport, endpoint) in plan.listeners() {
@@ -126,7 +131,10 @@ pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
     Access {
         machines: machines.collect(),
         behind: model.machines().flat_map(|(id, _)| behind(plan, id, &owners)).collect(),
-        zones: columns.into_iter().map(|zone| Column { name: &model[zone].name, internet: plan.is_internet(zone) }).collect(),
+        zones: columns
+            .into_iter()
+            .map(|zone| Column { name: &model[zone].name, internet: plan.is_internet(zone) })
+            .collect(),
     }
 }
 
@@ -152,7 +160,13 @@ fn columns(plan: &Plan<'_>) -> Vec<ZoneId> {
     zones
 }
 
-fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, columns: &[ZoneId], sources: &Sources) -> Vec<PortRow<'p>> {
+fn ports<'p>(
+    plan: &'p Plan<'_>,
+    machine: MachineId,
+    listeners: Listeners,
+    columns: &[ZoneId],
+    sources: &Sources,
+) -> Vec<PortRow<'p>> {
     let model = plan.model;
     let mut all: BTreeMap<(u16, Transport), Found<'_>> = BTreeMap::new();
     for (port, endpoints) in listeners {
@@ -167,26 +181,37 @@ fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, colum
     let view = |((port, transport), (mut endpoints, flows)): ((u16, Transport), Found<'_>)| {
         endpoints.sort_unstable();
         endpoints.dedup();
-        let from = |zone: ZoneId| flows.iter().filter(move |flow| flow.from == FlowSource::Zone(zone));
+        let from =
+            |zone: ZoneId| flows.iter().filter(move |flow| flow.from == FlowSource::Zone(zone));
         let reasons = |zone| {
             let mut reasons: Vec<&str> = from(zone).map(|flow| flow.reason.name()).collect();
             reasons.sort_unstable();
             reasons.dedup();
             reasons
         };
-        let in_column = |source| matches!(source, FlowSource::Zone(zone) if columns.contains(&zone));
-        let mut single: Vec<&str> = flows.iter().filter(|flow| !in_column(flow.from)).map(|flow| source(plan, flow.from)).collect();
+        let in_column =
+            |source| matches!(source, FlowSource::Zone(zone) if columns.contains(&zone));
+        let mut single: Vec<&str> = flows
+            .iter()
+            .filter(|flow| !in_column(flow.from))
+            .map(|flow| source(plan, flow.from))
+            .collect();
         single.sort_unstable();
         single.dedup();
-        let inside = published.iter().find(|published| (published.host_port, published.transport) == (port, transport));
+        let inside = published
+            .iter()
+            .find(|published| (published.host_port, published.transport) == (port, transport));
         PortRow {
             port,
             proto: transport.name(),
             what: what(model, &endpoints, &flows),
-            inside: inside.map(|published| format!("{}:{}", published.container, published.container_port)),
+            inside: inside
+                .map(|published| format!("{}:{}", published.container, published.container_port)),
             admin: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).admin),
             database: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).database),
-            internet: columns.iter().any(|zone| plan.is_internet(*zone) && from(*zone).next().is_some()),
+            internet: columns
+                .iter()
+                .any(|zone| plan.is_internet(*zone) && from(*zone).next().is_some()),
             zones: columns.iter().map(|zone| reasons(*zone)).collect(),
             single,
             because: because(plan, &flows, sources),
@@ -196,8 +221,13 @@ fn ports<'p>(plan: &'p Plan<'_>, machine: MachineId, listeners: Listeners, colum
 }
 
 fn what(model: &Model, endpoints: &[EndpointId], flows: &[&Flow]) -> Vec<String> {
-    let named = endpoints.iter().map(|endpoint| format!("{}.{}", model[endpoint.service].name, model.endpoint(*endpoint).name));
-    let unnamed = flows.iter().find(|flow| flow.endpoint.is_none()).map(|flow| flow.reason.answers().to_owned());
+    let named = endpoints.iter().map(|endpoint| {
+        format!("{}.{}", model[endpoint.service].name, model.endpoint(*endpoint).name)
+    });
+    let unnamed = flows
+        .iter()
+        .find(|flow| flow.endpoint.is_none())
+        .map(|flow| flow.reason.answers().to_owned());
     named.chain(unnamed).collect()
 }
 
@@ -205,14 +235,27 @@ fn what(model: &Model, endpoints: &[EndpointId], flows: &[&Flow]) -> Vec<String>
 fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], sources: &Sources) -> Vec<Because<'p>> {
     let mut joined: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for flow in flows {
-        joined.entry((flow.reason, flow.span, flow.endpoint)).or_default().push(source(plan, flow.from));
+        joined
+            .entry((flow.reason, flow.span, flow.endpoint))
+            .or_default()
+            .push(source(plan, flow.from));
     }
     let model = plan.model;
-    let view = |((reason, span, endpoint), mut from): ((crate::plan::FlowReason, _, Option<EndpointId>), Vec<&'p str>)| {
+    let view = |((reason, span, endpoint), mut from): (
+        (crate::plan::FlowReason, _, Option<EndpointId>),
+        Vec<&'p str>,
+    )| {
         from.sort_unstable();
         from.dedup();
-        let what = endpoint.map(|endpoint| format!("{}.{}", model[endpoint.service].name, model.endpoint(endpoint).name));
-        Because { reason: reason.name(), what: what.unwrap_or_default(), place: sources.place(span), from }
+        let what = endpoint.map(|endpoint| {
+            format!("{}.{}", model[endpoint.service].name, model.endpoint(endpoint).name)
+        });
+        Because {
+            reason: reason.name(),
+            what: what.unwrap_or_default(),
+            place: sources.place(span),
+            from,
+        }
     };
     joined.into_iter().map(view).collect()
 }
@@ -233,12 +276,17 @@ const fn guard_name(guard: Guard) -> &'static str {
     }
 }
 
-fn behind<'p>(plan: &'p Plan<'_>, machine: MachineId, owners: &BTreeMap<IpAddr, &str>) -> Vec<Behind<'p>> {
+fn behind<'p>(
+    plan: &'p Plan<'_>,
+    machine: MachineId,
+    owners: &BTreeMap<IpAddr, &str>,
+) -> Vec<Behind<'p>> {
     let model = plan.model;
     let target = |target: &ForwardTarget| match target {
         ForwardTarget::Port { addresses, port, transport } => {
             let first = addresses.first();
-            let owner = first.and_then(|address| owners.get(address)).map(|name| (*name).to_owned());
+            let owner =
+                first.and_then(|address| owners.get(address)).map(|name| (*name).to_owned());
             let owner = owner.or_else(|| first.map(ToString::to_string)).unwrap_or_default();
             format!("{owner}:{port}/{}", transport.name())
         }
@@ -266,11 +314,18 @@ pub(super) fn internet<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Interne
     }
     let mut forwards: BTreeMap<(MachineId, u16, Transport), Vec<Forward<'p>>> = BTreeMap::new();
     for forward in plan.router_forwards() {
-        let (router, to) = (&model.routers[forward.router as usize].name, format!("{}:{}", forward.address, forward.port));
-        forwards.entry((forward.machine, forward.port, forward.transport)).or_default().push(Forward { router, to });
+        let (router, to) = (
+            &model.routers[forward.router as usize].name,
+            format!("{}:{}", forward.address, forward.port),
+        );
+        forwards
+            .entry((forward.machine, forward.port, forward.transport))
+            .or_default()
+            .push(Forward { router, to });
     }
     let view = |((machine, port, transport), flows): ((MachineId, u16, Transport), Vec<&Flow>)| {
-        let mut endpoints: Vec<EndpointId> = flows.iter().filter_map(|flow| flow.endpoint).collect();
+        let mut endpoints: Vec<EndpointId> =
+            flows.iter().filter_map(|flow| flow.endpoint).collect();
         endpoints.sort_unstable();
         endpoints.dedup();
         InternetPort {

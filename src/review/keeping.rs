@@ -65,7 +65,8 @@ pub(super) struct Unsaved<'p> {
 pub(super) fn rooms(plan: &Plan<'_>) -> Vec<Room> {
     let mut rooms = Vec::new();
     for view in plan.model.machines().filter_map(|(id, machine)| lab::capacity(plan, id, machine)) {
-        let mut add = |kind, name: &str, amount: &Amount| rooms.push(room(&view.machine, kind, name, amount));
+        let mut add =
+            |kind, name: &str, amount: &Amount| rooms.push(room(&view.machine, kind, name, amount));
         if let Some(memory) = &view.memory {
             add("memory", "", memory);
         }
@@ -81,7 +82,9 @@ pub(super) fn rooms(plan: &Plan<'_>) -> Vec<Room> {
 
 fn room(machine: &str, kind: &'static str, name: &str, amount: &Amount) -> Room {
     let taken = amount.reserved.saturating_add(amount.promised);
-    let hundredths = |total: u64| u64::try_from(u128::from(taken) * 100 / u128::from(total.max(1))).unwrap_or(u64::MAX);
+    let hundredths = |total: u64| {
+        u64::try_from(u128::from(taken) * 100 / u128::from(total.max(1))).unwrap_or(u64::MAX)
+    };
     Room {
         machine: machine.to_owned(),
         kind,
@@ -90,25 +93,43 @@ fn room(machine: &str, kind: &'static str, name: &str, amount: &Amount) -> Room 
         reserved: amount.reserved,
         promised: amount.promised,
         left: amount.total.and_then(|total| total.checked_sub(taken)),
-        missing: amount.total.and_then(|total| taken.checked_sub(total)).filter(|missing| *missing > 0),
+        missing: amount
+            .total
+            .and_then(|total| taken.checked_sub(total))
+            .filter(|missing| *missing > 0),
         used: amount.total.map(hundredths),
     }
 }
 
 /// Lists the datasets.
 pub(super) fn quotas<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<DatasetRow<'p>> {
-    let pools = plan.model.machines.iter().flat_map(|machine| machine.pools.iter().map(move |pool| (machine, pool)));
-    let datasets = pools.flat_map(|(machine, pool)| pool.datasets.iter().map(move |dataset| (machine, pool, dataset)));
+    let pools = plan
+        .model
+        .machines
+        .iter()
+        .flat_map(|machine| machine.pools.iter().map(move |pool| (machine, pool)));
+    let datasets = pools.flat_map(|(machine, pool)| {
+        pool.datasets.iter().map(move |dataset| (machine, pool, dataset))
+    });
     datasets
         .map(|(machine, pool, dataset)| {
             let kept = dataset.snapshots;
-            let ages = [("hourly", kept.hourly), ("daily", kept.daily), ("weekly", kept.weekly), ("monthly", kept.monthly)];
+            let ages = [
+                ("hourly", kept.hourly),
+                ("daily", kept.daily),
+                ("weekly", kept.weekly),
+                ("monthly", kept.monthly),
+            ];
             DatasetRow {
                 machine: &machine.name,
                 name: format!("{}/{}", pool.name, dataset.name),
                 quota: dataset.quota.as_ref().map(|quota| quota.value.0),
                 backup: dataset.backup.as_ref().map_or("", |class| class.value.name()),
-                snapshots: ages.iter().filter(|(_, count)| *count > 0).map(|(age, count)| format!("{count} {age}")).collect(),
+                snapshots: ages
+                    .iter()
+                    .filter(|(_, count)| *count > 0)
+                    .map(|(age, count)| format!("{count} {age}"))
+                    .collect(),
                 place: sources.place(dataset.span),
             }
         })
@@ -155,20 +176,33 @@ pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Unsaved<
         .services
         .iter()
         .filter_map(|service| {
-            let repository = service.backup.as_ref().map(|backup| &backup.repository.value).filter(|path| path.starts_with('/'))?;
+            let repository = service
+                .backup
+                .as_ref()
+                .map(|backup| &backup.repository.value)
+                .filter(|path| path.starts_with('/'))?;
             Some(Store::at(model, service.machine, repository).0)
         })
         .collect();
-    let instead = |store: Store, why: String| if repositories.contains(&store) { "holds what backups save".to_owned() } else { why };
+    let instead = |store: Store, why: String| {
+        if repositories.contains(&store) { "holds what backups save".to_owned() } else { why }
+    };
     let mut list = Vec::new();
     for (id, machine) in model.machines() {
         let mut add = |what: String, why: Option<String>, span| {
-            list.extend(why.map(|why| Unsaved { what, machine: &machine.name, why, place: sources.place(span) }));
+            list.extend(why.map(|why| Unsaved {
+                what,
+                machine: &machine.name,
+                why,
+                place: sources.place(span),
+            }));
         };
         for (pool, index) in machine.pools.iter().zip(0..) {
             for (dataset, position) in pool.datasets.iter().zip(0..) {
-                let store = Store::Dataset(DatasetRef { machine: id, pool: index, dataset: position });
-                let why = why(dataset.backup.as_ref().map(|class| class.value)).map(|why| instead(store, why));
+                let store =
+                    Store::Dataset(DatasetRef { machine: id, pool: index, dataset: position });
+                let why = why(dataset.backup.as_ref().map(|class| class.value))
+                    .map(|why| instead(store, why));
                 add(format!("dataset {}/{}", pool.name, dataset.name), why, dataset.span);
             }
         }

@@ -1,4 +1,5 @@
-//! The resolved lab with names instead of ids, for `show` and for the report. `docs/commands.md` describes the JSON.
+//! The resolved lab with names instead of ids, for `show` and for the report. `docs/commands.md`
+//! describes the JSON.
 
 use std::collections::BTreeMap;
 
@@ -209,7 +210,10 @@ pub fn view(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> LabV
         flows,
         routes: facts.routes,
         scrapes: facts.scrapes,
-        capacity: model.machines().filter_map(|(id, machine)| capacity(plan, id, machine)).collect(),
+        capacity: model
+            .machines()
+            .filter_map(|(id, machine)| capacity(plan, id, machine))
+            .collect(),
         backups: plan.backups.iter().map(|backup| backup_view(plan, backup)).collect(),
         accepted: facts.accepted,
     }
@@ -234,12 +238,21 @@ pub(super) fn machine_view(plan: &Plan<'_>, id: MachineId, machine: &Machine) ->
         kind: machine.kind.name(),
         system: machine.os.map(|os| os.name().to_owned()).or_else(|| machine.version.clone()),
         zone: model[machine.zone].name.clone(),
-        addresses: machine.addresses.iter().map(|address| format!("{}/{}", address.address, address.prefix)).collect(),
+        addresses: machine
+            .addresses
+            .iter()
+            .map(|address| format!("{}/{}", address.address, address.prefix))
+            .collect(),
         cores: machine.cores,
         memory: machine.memory.as_ref().map(|memory| memory.0),
         host: machine.guest.as_ref().map(|guest| model[guest.host].name.clone()),
         id: machine.guest.as_ref().map(|guest| guest.id),
-        services: plan.machine(id).services.iter().map(|service| model[*service].name.clone()).collect(),
+        services: plan
+            .machine(id)
+            .services
+            .iter()
+            .map(|service| model[*service].name.clone())
+            .collect(),
         shares: shares.collect(),
     }
 }
@@ -286,16 +299,27 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
 /// Returns what a machine has and promises; nothing when it promises nothing.
 pub(super) fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
     let guests = plan.model.guests(id);
-    let sum = |sizes: &mut dyn Iterator<Item = Size>| sizes.map(|size| size.0).fold(0, u64::saturating_add);
+    let sum = |sizes: &mut dyn Iterator<Item = Size>| {
+        sizes.map(|size| size.0).fold(0, u64::saturating_add)
+    };
     let memory = (!guests.is_empty()).then(|| Amount {
         total: machine.memory.as_ref().map(|memory| memory.0),
         reserved: machine.reserve.unwrap_or_default().0,
-        promised: sum(&mut guests.iter().filter_map(|(_, guest, _)| guest.memory.as_ref()).map(|memory| memory.value)),
+        promised: sum(&mut guests
+            .iter()
+            .filter_map(|(_, guest, _)| guest.memory.as_ref())
+            .map(|memory| memory.value)),
     });
     let disks = machine.disks.iter().enumerate().map(|(index, disk)| {
-        let pools = machine.pools.iter().filter(|pool| pool.disks.iter().any(|used| *used as usize == index));
+        let pools = machine
+            .pools
+            .iter()
+            .filter(|pool| pool.disks.iter().any(|used| *used as usize == index));
         let promised = sum(&mut pools.map(|pool| pool.size.unwrap_or(disk.size)));
-        NamedAmount { name: disk.name.clone(), amount: Amount { total: Some(disk.size.0), reserved: 0, promised } }
+        NamedAmount {
+            name: disk.name.clone(),
+            amount: Amount { total: Some(disk.size.0), reserved: 0, promised },
+        }
     });
     let pools = machine.pools.iter().map(|pool| PoolView {
         pool: NamedAmount {
@@ -303,7 +327,9 @@ pub(super) fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Opt
             amount: Amount {
                 total: pool_size(machine, pool).map(|size| size.0),
                 reserved: 0,
-                promised: sum(&mut counted(pool).filter_map(|dataset| dataset.quota.as_ref()).map(|quota| quota.value)),
+                promised: sum(&mut counted(pool)
+                    .filter_map(|dataset| dataset.quota.as_ref())
+                    .map(|quota| quota.value)),
             },
         },
         datasets: pool
@@ -328,7 +354,11 @@ pub(super) fn backup_view(plan: &Plan<'_>, backup: &BackupPlan) -> BackupView {
         service: service.name.clone(),
         machine: model[service.machine].name.clone(),
         repository: service.backup.as_ref().map(|backup| backup.repository.value.clone()),
-        schedule: backup.schedule.iter().map(|(class, cron)| (class.name(), cron.to_string())).collect(),
+        schedule: backup
+            .schedule
+            .iter()
+            .map(|(class, cron)| (class.name(), cron.to_string()))
+            .collect(),
         sources: backup
             .sources
             .iter()

@@ -1,6 +1,7 @@
 //! What reviewers read of a release: one page with everything, and a few lines for a merge request.
 //!
-//! Made from the [`Plan`] alone, so it says what the bundles do; places in the sources are all that it knows beyond them.
+//! Made from the [`Plan`] alone, so it says what the bundles do; places in the sources are all that
+//! it knows beyond them.
 
 mod access;
 mod keeping;
@@ -44,17 +45,25 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     )
 });
 
-/// Writes a value so that nothing in it is invisible, turns the direction of text, or looks like another text.
-fn write_visibly(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+/// Writes a value so that nothing in it is invisible, turns the direction of text, or looks like
+/// another text.
+fn write_visibly(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
     match value.as_str() {
-        Some(text) if !value.is_safe() => format::write_value(out, state, &Value::from(one_line(text))),
+        Some(text) if !value.is_safe() => {
+            format::write_value(out, state, &Value::from(one_line(text)))
+        }
         _ => format::write_value(out, state, value),
     }
 }
 
 /// Writes what reviewers read of a release, by the names below `review/`.
 ///
-/// `findings` are those that nobody accepted; `one_way` is what each machine's bundle says can't be taken back.
+/// `findings` are those that nobody accepted; `one_way` is what each machine's bundle says can't be
+/// taken back.
 pub fn review(
     plan: &Plan<'_>,
     sources: &Sources,
@@ -63,6 +72,8 @@ pub fn review(
     one_way: &BTreeMap<String, Vec<OneWayEntry>>,
 ) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let page = page::page(plan, sources, index, findings, one_way);
-    let write = |name: &str, template: &str| Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()));
+    let write = |name: &str, template: &str| {
+        Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()))
+    };
     [write(REPORT, "report.html.j2"), write(SUMMARY, "summary.md.j2")].into_iter().collect()
 }

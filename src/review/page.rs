@@ -160,8 +160,10 @@ pub(super) fn page<'p>(
 ) -> Page<'p> {
     let model = plan.model;
     let text = |list: &[ipnet::IpNet]| list.iter().map(ToString::to_string).collect();
-    let (names, states, images) = (access::names(plan, sources), keeping::states(plan, sources), images(plan));
-    let count = |which: fn(&StateRow<'_>) -> bool| states.iter().filter(|state| which(state)).count();
+    let (names, states, images) =
+        (access::names(plan, sources), keeping::states(plan, sources), images(plan));
+    let count =
+        |which: fn(&StateRow<'_>) -> bool| states.iter().filter(|state| which(state)).count();
     Page {
         lab: &model.lab.name,
         version: &model.lab.version,
@@ -181,7 +183,10 @@ pub(super) fn page<'p>(
             secrets: model.secrets.len(),
         },
         internet: access::internet(plan, sources),
-        machines: model.machines().map(|(id, machine)| machine_row(plan, id, machine, index, sources)).collect(),
+        machines: model
+            .machines()
+            .map(|(id, machine)| machine_row(plan, id, machine, index, sources))
+            .collect(),
         services: model
             .services
             .iter()
@@ -207,16 +212,30 @@ pub(super) fn page<'p>(
             .iter()
             .zip(&plan.zones)
             .filter(|(zone, _)| !matches!(zone.kind, crate::model::ZoneKind::Machine(_)))
-            .map(|(zone, addresses)| ZoneRow { name: &zone.name, include: text(&addresses.include), exclude: text(&addresses.exclude) })
+            .map(|(zone, addresses)| ZoneRow {
+                name: &zone.name,
+                include: text(&addresses.include),
+                exclude: text(&addresses.exclude),
+            })
             .collect(),
         access: access::access(plan, sources),
-        privileges: model.services.iter().flat_map(|service| privileges(service, sources)).collect(),
+        privileges: model
+            .services
+            .iter()
+            .flat_map(|service| privileges(service, sources))
+            .collect(),
         rooms: keeping::rooms(plan),
         quotas: keeping::quotas(plan, sources),
         backups: keeping::backups(plan),
         unsaved: keeping::unsaved(plan, sources),
-        secrets: model.machines().filter_map(|(id, machine)| secrets(plan, id, machine, sources)).collect(),
-        one_way: one_way.iter().flat_map(|(machine, facts)| facts.iter().map(|fact| one_way_row(machine, fact))).collect(),
+        secrets: model
+            .machines()
+            .filter_map(|(id, machine)| secrets(plan, id, machine, sources))
+            .collect(),
+        one_way: one_way
+            .iter()
+            .flat_map(|(machine, facts)| facts.iter().map(|fact| one_way_row(machine, fact)))
+            .collect(),
         findings: findings.iter().map(|finding| finding_row(finding, sources)).collect(),
         accepted: accepted(plan, index, sources),
         names,
@@ -225,7 +244,13 @@ pub(super) fn page<'p>(
     }
 }
 
-fn machine_row<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, index: &'p ReleaseIndex, sources: &Sources) -> MachineRow<'p> {
+fn machine_row<'p>(
+    plan: &'p Plan<'_>,
+    id: MachineId,
+    machine: &'p Machine,
+    index: &'p ReleaseIndex,
+    sources: &Sources,
+) -> MachineRow<'p> {
     MachineRow {
         facts: lab::machine_view(plan, id, machine),
         hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
@@ -250,7 +275,8 @@ fn short_key(key: &str) -> String {
     format!("{kind} …{tail} {comment}").trim_end().to_owned()
 }
 
-/// Lists what each container of a service may do beyond the usual, and the keys that `raw` sets for the service.
+/// Lists what each container of a service may do beyond the usual, and the keys that `raw` sets for
+/// the service.
 fn privileges<'p>(service: &'p Service, sources: &Sources) -> Vec<PrivilegeRow<'p>> {
     let row = |container: &'p str, privileges, span: Span| PrivilegeRow {
         service: &service.name,
@@ -264,7 +290,9 @@ fn privileges<'p>(service: &'p Service, sources: &Sources) -> Vec<PrivilegeRow<'
         .map(|container| row(&container.name, container_privileges(container), service.span))
         .filter(|row| !row.privileges.is_empty())
         .collect();
-    rows.extend(service.raw.iter().map(|raw| row("", vec![format!("raw {}", raw.value)], raw.span)));
+    rows.extend(
+        service.raw.iter().map(|raw| row("", vec![format!("raw {}", raw.value)], raw.span)),
+    );
     rows
 }
 
@@ -278,17 +306,20 @@ fn container_privileges(container: &Container) -> Vec<String> {
     say(container.privileged, "privileged");
     say(container.network == NetworkMode::Host, "network of the machine");
     say(container.host_pid, "processes of the machine");
-    privileges.extend(container.cap_add.iter().map(|capability| format!("capability {capability}")));
+    privileges
+        .extend(container.cap_add.iter().map(|capability| format!("capability {capability}")));
     let lifted = |option: &&String| option.contains("unconfined") || option.contains("disable");
     privileges.extend(container.security_options.iter().filter(lifted).cloned());
     privileges.extend(container.devices.iter().map(|device| format!("device {}", device.path)));
     let of_the_system = |mount: &&crate::model::Mount| {
         const FOLDERS: [&str; 7] = ["/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/run"];
         let below = |folder: &str| is_below(&mount.source, folder);
-        mount.kind == MountKind::Path && (mount.source == "/" || FOLDERS.iter().any(|folder| below(folder)))
+        mount.kind == MountKind::Path
+            && (mount.source == "/" || FOLDERS.iter().any(|folder| below(folder)))
     };
     privileges.extend(container.mounts.iter().filter(of_the_system).map(|mount| {
-        // Whoever may connect to the socket may do anything; that the file is read-only changes nothing.
+        // Whoever may connect to the socket may do anything; that the file is read-only changes
+        // nothing.
         let how = match mount.read_only {
             _ if mount.source.ends_with("docker.sock") => "commands",
             true => "reads",
@@ -299,12 +330,21 @@ fn container_privileges(container: &Container) -> Vec<String> {
     privileges
 }
 
-fn secrets<'p>(plan: &'p Plan<'_>, id: MachineId, machine: &'p Machine, sources: &Sources) -> Option<SecretRows<'p>> {
+fn secrets<'p>(
+    plan: &'p Plan<'_>,
+    id: MachineId,
+    machine: &'p Machine,
+    sources: &Sources,
+) -> Option<SecretRows<'p>> {
     let row = |held: &'p crate::plan::MachineSecret| {
         let secret = &plan.model[held.secret];
         SecretRow {
             name: &secret.name,
-            services: held.services.iter().map(|service| plan.model[*service].name.as_str()).collect(),
+            services: held
+                .services
+                .iter()
+                .map(|service| plan.model[*service].name.as_str())
+                .collect(),
             doc: secret.doc.as_deref(),
             path: &held.path,
             owner: &held.owner,
@@ -330,7 +370,12 @@ fn images<'p>(plan: &Plan<'p>) -> Vec<ImageRow<'p>> {
             } else {
                 "tag"
             };
-            let row = images.entry(reference).or_insert_with(|| ImageRow { reference, pin, floating, by: Vec::new() });
+            let row = images.entry(reference).or_insert_with(|| ImageRow {
+                reference,
+                pin,
+                floating,
+                by: Vec::new(),
+            });
             row.by.push(container.name.clone());
         }
     }
@@ -345,13 +390,24 @@ fn one_way_row<'p>(machine: &'p str, fact: &'p OneWayEntry) -> OneWayRow<'p> {
 
 fn finding_row<'p>(finding: &'p Diagnostic, sources: &Sources) -> FindingRow<'p> {
     let place = finding.span.map(|span| sources.place(span));
-    FindingRow { severity: finding.code.severity.name(), code: finding.code.name, message: &finding.message, place }
+    FindingRow {
+        severity: finding.code.severity.name(),
+        code: finding.code.name,
+        message: &finding.message,
+        place,
+    }
 }
 
-fn accepted<'p>(plan: &Plan<'_>, index: &'p ReleaseIndex, sources: &Sources) -> Vec<AcceptedRow<'p>> {
+fn accepted<'p>(
+    plan: &Plan<'_>,
+    index: &'p ReleaseIndex,
+    sources: &Sources,
+) -> Vec<AcceptedRow<'p>> {
     let row = |accepted: &'p crate::bundle::release::Accepted| {
         let same = |accept: &&crate::model::Accept| {
-            accept.code == accepted.code && accept.reason == accepted.reason && accept.on.as_ref().is_none_or(|on| *on == accepted.on)
+            accept.code == accepted.code
+                && accept.reason == accepted.reason
+                && accept.on.as_ref().is_none_or(|on| *on == accepted.on)
         };
         let place = plan.model.accepts.iter().find(same).map(|accept| sources.place(accept.span));
         AcceptedRow { code: &accepted.code, on: &accepted.on, reason: &accepted.reason, place }

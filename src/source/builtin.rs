@@ -7,5 +7,9 @@ static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/standard_lib
 
 /// Returns the files of the standard library.
 pub fn files() -> impl Iterator<Item = SourceFile> {
-    FILES.iter().map(|(path, text)| SourceFile { path: (*path).to_owned(), text: (*text).to_owned(), layer: Layer::Builtin })
+    FILES.iter().map(|(path, text)| SourceFile {
+        path: (*path).to_owned(),
+        text: (*text).to_owned(),
+        layer: Layer::Builtin,
+    })
 }

@@ -85,7 +85,8 @@ pub enum Layer {
 /// Holds one file, whole, as it was when it was read.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// The path below the lab's folder (or below `modules/std` for the standard library), `/` between its parts.
+    /// The path below the lab's folder (or below `modules/std` for the standard library), `/`
+    /// between its parts.
     pub path: String,
     /// The text.
     pub text: String,
@@ -97,7 +98,8 @@ pub struct SourceFile {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
-    /// The first byte of every line of each file, counted when somebody first asks for a place in it.
+    /// The first byte of every line of each file, counted when somebody first asks for a place in
+    /// it.
     lines: Vec<OnceLock<Vec<u32>>>,
 }
 
@@ -107,7 +109,8 @@ impl Sources {
         Self::new(lab.into_iter().chain(builtin::files()).collect())
     }
 
-    /// Takes the files in any order and sorts them, so that the order they were found in can't matter.
+    /// Takes the files in any order and sorts them, so that the order they were found in can't
+    /// matter.
     pub fn new(mut files: Vec<SourceFile>) -> Self {
         files.sort_by(|a, b| (a.layer, &a.path).cmp(&(b.layer, &b.path)));
         let lines = files.iter().map(|_| OnceLock::new()).collect();
@@ -121,7 +124,10 @@ impl Sources {
 
     /// Lists the files with their ids, sorted.
     pub fn files(&self) -> impl ExactSizeIterator<Item = (FileId, &SourceFile)> {
-        self.files.iter().enumerate().map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), file))
+        self.files
+            .iter()
+            .enumerate()
+            .map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), file))
     }
 
     /// Returns the text that `span` covers.
@@ -131,7 +137,10 @@ impl Sources {
 
     /// Finds a file of `layer` by its path.
     pub fn find(&self, layer: Layer, path: &str) -> Option<FileId> {
-        let index = self.files.binary_search_by(|file| (file.layer, file.path.as_str()).cmp(&(layer, path))).ok()?;
+        let index = self
+            .files
+            .binary_search_by(|file| (file.layer, file.path.as_str()).cmp(&(layer, path)))
+            .ok()?;
         u32::try_from(index).ok().map(FileId)
     }
 

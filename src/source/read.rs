@@ -1,8 +1,9 @@
 //! Reads a lab's folder.
 //!
-//! What belongs to a lab: every `*.kdl` file below its folder, every file below its `modules/`, and `labwright.lock`. What never
-//! does: names that begin with a dot (editors' and git's own), and the folders `outputs`, `snapshots` and `target` directly in the
-//! lab's folder (what is built, not what it is built from). Links are followed; nothing is read twice.
+//! What belongs to a lab: every `*.kdl` file below its folder, every file below its `modules/`, and
+//! `labwright.lock`. What never does: names that begin with a dot (editors' and git's own), and the
+//! folders `outputs`, `snapshots` and `target` directly in the lab's folder (what is built, not
+//! what it is built from). Links are followed; nothing is read twice.
 
 #![expect(clippy::disallowed_methods, reason = "the one place that reads a lab from the disk")]
 
@@ -43,14 +44,21 @@ pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
     check_names(&found, &mut faults);
     if faults.is_empty() && !found.contains_key(ROOT_FILE) {
         let message = format!("`{}` has no `{ROOT_FILE}`", folder.display());
-        faults.lab(&codes::LAB_WITHOUT_LAB_KDL, message, "name the lab's folder, or write a `lab.kdl` in this one");
+        faults.lab(
+            &codes::LAB_WITHOUT_LAB_KDL,
+            message,
+            "name the lab's folder, or write a `lab.kdl` in this one",
+        );
     }
-    let files: Vec<SourceFile> = found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
+    let files: Vec<SourceFile> =
+        found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
     // A second look tells whether all that was read stood there at one time.
     if faults.is_empty() {
         let again = list(folder, &mut faults);
-        let changed = found.iter().find(|(name, seen)| again.get(*name) != Some(seen)).map(|(name, _)| name);
-        if let Some(name) = changed.or_else(|| again.keys().find(|name| !found.contains_key(*name))) {
+        let changed =
+            found.iter().find(|(name, seen)| again.get(*name) != Some(seen)).map(|(name, _)| name);
+        if let Some(name) = changed.or_else(|| again.keys().find(|name| !found.contains_key(*name)))
+        {
             faults.changed(name);
         }
     }
@@ -60,7 +68,8 @@ pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
     Ok(Sources::with_standard_library(files))
 }
 
-/// Returns the layer of the file `name`, a path below the lab's folder; nothing when it is no part of the lab.
+/// Returns the layer of the file `name`, a path below the lab's folder; nothing when it is no part
+/// of the lab.
 pub fn layer_of(name: &str) -> Option<Layer> {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     match name {
@@ -72,7 +81,8 @@ pub fn layer_of(name: &str) -> Option<Layer> {
 }
 
 fn is_left_out(name: &str) -> bool {
-    name.split('/').any(|part| part.starts_with('.')) || name.split('/').next().is_some_and(|first| MADE.contains(&first))
+    name.split('/').any(|part| part.starts_with('.'))
+        || name.split('/').next().is_some_and(|first| MADE.contains(&first))
 }
 
 /// Is a file to read, as it was at one look.
@@ -114,7 +124,11 @@ fn enter(
 ) -> io::Result<Vec<std::ffi::OsString>> {
     if let Some(first) = real_folders.insert(path.canonicalize()?, name.to_owned()) {
         let first = if first.is_empty() { "the lab's folder" } else { &format!("`{first}`") };
-        faults.lab(&codes::FOLDER_READ_TWICE, format!("`{name}` and {first} are the same folder"), "remove the link");
+        faults.lab(
+            &codes::FOLDER_READ_TWICE,
+            format!("`{name}` and {first} are the same folder"),
+            "remove the link",
+        );
         return Ok(Vec::new());
     }
     let entries = std::fs::read_dir(path)?;
@@ -131,7 +145,8 @@ fn sort_in(
     faults: &mut Faults,
 ) {
     let text = entry.to_string_lossy();
-    let name = if parent.is_empty() { text.clone().into_owned() } else { format!("{parent}/{text}") };
+    let name =
+        if parent.is_empty() { text.clone().into_owned() } else { format!("{parent}/{text}") };
     if is_left_out(&name) {
         return;
     }
@@ -139,12 +154,21 @@ fn sort_in(
     let metadata = path.metadata();
     let is_folder = metadata.as_ref().is_ok_and(Metadata::is_dir);
     if !is_folder && layer_of(&name).is_none() {
-        if Path::new(&name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("kdl")) {
-            faults.lab(&codes::SOURCE_NAME_NOT_PORTABLE, format!("`{name}` does not end in `.kdl`"), "rename it");
+        if Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("kdl"))
+        {
+            faults.lab(
+                &codes::SOURCE_NAME_NOT_PORTABLE,
+                format!("`{name}` does not end in `.kdl`"),
+                "rename it",
+            );
         }
         return;
     }
-    if entry.to_str().is_none() || text.contains(|character: char| character.is_control() || character == '\\') {
+    if entry.to_str().is_none()
+        || text.contains(|character: char| character.is_control() || character == '\\')
+    {
         let message = format!("`{}` is no name that every system can hold", name.escape_debug());
         faults.lab(&codes::SOURCE_NAME_NOT_PORTABLE, message, "rename it");
         return;
@@ -153,15 +177,20 @@ fn sort_in(
         Err(error) => faults.disk(&path.display().to_string(), &error),
         Ok(_) if is_folder => waiting.push(name),
         Ok(metadata) if metadata.is_file() => {
-            let modified = metadata.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
-                Ok(since) => since,
-                Err(before) => before.duration(),
-            });
+            let modified =
+                metadata.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
+                    Ok(since) => since,
+                    Err(before) => before.duration(),
+                });
             found.insert(name, Seen { path, size: metadata.len(), modified });
         }
         Ok(_) => {
             let message = format!("`{name}` is no regular file");
-            faults.lab(&codes::SOURCE_NOT_A_FILE, message, "remove it, or move it out of the lab's folder");
+            faults.lab(
+                &codes::SOURCE_NOT_A_FILE,
+                message,
+                "remove it, or move it out of the lab's folder",
+            );
         }
     }
 }
@@ -187,15 +216,29 @@ fn read_file(name: &str, seen: &Seen, faults: &mut Faults) -> Option<SourceFile>
     }
     let mut bytes = Vec::with_capacity(usize::try_from(seen.size).unwrap_or(0) + 1);
     // A file that grows meanwhile is read no further than it takes to notice.
-    let read = File::open(&seen.path).and_then(|file| file.take(seen.size + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(&seen.path).and_then(|file| file.take(seen.size + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => faults.disk(&seen.path.display().to_string(), &error),
         Ok(length) if length as u64 != seen.size => faults.changed(name),
         Ok(_) => match String::from_utf8(bytes) {
-            Ok(text) => return layer_of(name).map(|layer| SourceFile { path: name.to_owned(), text, layer }),
+            Ok(text) => {
+                return layer_of(name).map(|layer| SourceFile {
+                    path: name.to_owned(),
+                    text,
+                    layer,
+                });
+            }
             Err(error) => {
-                let message = format!("`{name}` is not UTF-8 text: byte {} is wrong", error.utf8_error().valid_up_to());
-                faults.lab(&codes::SOURCE_NOT_TEXT, message, "save it as UTF-8; what is no text belongs outside `modules/`");
+                let message = format!(
+                    "`{name}` is not UTF-8 text: byte {} is wrong",
+                    error.utf8_error().valid_up_to()
+                );
+                faults.lab(
+                    &codes::SOURCE_NOT_TEXT,
+                    message,
+                    "save it as UTF-8; what is no text belongs outside `modules/`",
+                );
             }
         },
     }
@@ -221,10 +264,16 @@ impl Faults {
     fn disk(&mut self, path: &str, error: &io::Error) {
         self.outside = true;
         let help = match error.kind() {
-            io::ErrorKind::NotFound => "name a folder that exists, and remove links that lead nowhere",
+            io::ErrorKind::NotFound => {
+                "name a folder that exists, and remove links that lead nowhere"
+            }
             io::ErrorKind::NotADirectory => "name the folder that holds `lab.kdl`",
-            io::ErrorKind::PermissionDenied => "make it readable, or move it out of the lab's folder",
-            _ => "see that no link leads to itself and that the disk is well, then run the command again",
+            io::ErrorKind::PermissionDenied => {
+                "make it readable, or move it out of the lab's folder"
+            }
+            _ => {
+                "see that no link leads to itself and that the disk is well, then run the command again"
+            }
         };
         self.lab(&codes::SOURCE_UNREADABLE, format!("can't read `{path}`: {error}"), help);
     }
@@ -232,6 +281,10 @@ impl Faults {
     fn changed(&mut self, name: &str) {
         self.outside = true;
         let message = format!("`{name}` changed while the lab was read");
-        self.lab(&codes::SOURCE_CHANGED_WHILE_READ, message, "run the command again once the folder is at rest");
+        self.lab(
+            &codes::SOURCE_CHANGED_WHILE_READ,
+            message,
+            "run the command again once the folder is at rest",
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The codes of what is not KDL, with their pages.
 //!
-//! The first example of a page raises the code, the second is how to write it; a test holds both to it.
+//! The first example of a page raises the code, the second is how to write it; a test holds both to
+//! it.
 
 use crate::diag::codes;
 

@@ -72,10 +72,18 @@ impl Fault {
 
     /// Puts it into words.
     pub fn diagnostic(&self, text: &str, file: FileId) -> Diagnostic {
-        let place = |start, end| Span::new(file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX));
+        let place = |start, end| {
+            Span::new(
+                file,
+                u32::try_from(start).unwrap_or(u32::MAX),
+                u32::try_from(end).unwrap_or(u32::MAX),
+            )
+        };
         let written = text.get(self.start..self.end).unwrap_or_default();
         let words = words(self.kind, written);
-        let mut diagnostic = Diagnostic::new(words.code, place(self.start, self.end), words.message).caption(words.caption);
+        let mut diagnostic =
+            Diagnostic::new(words.code, place(self.start, self.end), words.message)
+                .caption(words.caption);
         if !words.help.is_empty() {
             diagnostic = diagnostic.help(words.help);
         }
@@ -97,24 +105,47 @@ struct Words {
 fn words(kind: Kind, written: &str) -> Words {
     let shown = shorten(written);
     let quoted = quote(written);
-    let say =
-        |code, message: &str, caption, help: &str| Words { code, message: message.to_owned(), caption, help: help.to_owned(), other: "" };
+    let say = |code, message: &str, caption, help: &str| Words {
+        code,
+        message: message.to_owned(),
+        caption,
+        help: help.to_owned(),
+        other: "",
+    };
     match kind {
         Kind::Forbidden(character) => say(
             &codes::FORBIDDEN_CHARACTER,
-            &format!("the file holds the character U+{:04X}, which KDL allows nowhere", u32::from(character)),
-            if character == '\0' { "a NUL byte: is this a text file?" } else { "an invisible character" },
-            &format!("delete it; inside a quoted string it can be written as `\\u{{{:x}}}`", u32::from(character)),
+            &format!(
+                "the file holds the character U+{:04X}, which KDL allows nowhere",
+                u32::from(character)
+            ),
+            if character == '\0' {
+                "a NUL byte: is this a text file?"
+            } else {
+                "an invisible character"
+            },
+            &format!(
+                "delete it; inside a quoted string it can be written as `\\u{{{:x}}}`",
+                u32::from(character)
+            ),
         ),
         Kind::Unquoted if written.len() > 1 && written.ends_with(',') => say(
             &codes::UNQUOTED_TEXT,
-            &format!("a comma stands behind the value `{}`", shorten(&written[..written.len() - 1])),
+            &format!(
+                "a comma stands behind the value `{}`",
+                shorten(&written[..written.len() - 1])
+            ),
             "",
             "values stand one behind the other: leave the comma out; a list is one value, as in `to=lan,tunnel`",
         ),
         Kind::Unquoted => {
             let what = what_is(written);
-            say(&codes::UNQUOTED_TEXT, &format!("{what} `{shown}` stands without quotes"), "", &format!("write `{quoted}`"))
+            say(
+                &codes::UNQUOTED_TEXT,
+                &format!("{what} `{shown}` stands without quotes"),
+                "",
+                &format!("write `{quoted}`"),
+            )
         }
         Kind::SingleQuotes => say(
             &codes::UNQUOTED_TEXT,
@@ -144,9 +175,16 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::KEYWORD_WITHOUT_HASH,
             &format!("KDL has no keyword `{shown}`"),
             "",
-            &format!("the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text as `{quoted}`"),
+            &format!(
+                "the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text as `{quoted}`"
+            ),
         ),
-        Kind::HashComment => say(&codes::HASH_COMMENT, "`#` begins no comment in KDL", "", "write `//` before a comment"),
+        Kind::HashComment => say(
+            &codes::HASH_COMMENT,
+            "`#` begins no comment in KDL",
+            "",
+            "write `//` before a comment",
+        ),
         Kind::NumberTooLarge => say(
             &codes::NUMBER_OUT_OF_RANGE,
             &format!("the number `{shown}` is too large"),
@@ -190,54 +228,87 @@ fn words(kind: Kind, written: &str) -> Words {
                 "indent every line of the text at least as far as its closing `\"\"\"`, with the same blanks",
             )
         },
-        Kind::UnclosedComment => {
-            say(&codes::UNCLOSED_COMMENT, "this comment is not closed", "it begins here", "write `*/` where it ends; comments nest")
-        }
+        Kind::UnclosedComment => say(
+            &codes::UNCLOSED_COMMENT,
+            "this comment is not closed",
+            "it begins here",
+            "write `*/` where it ends; comments nest",
+        ),
         Kind::UnclosedBlock => Words {
             other: "this closes it, but stands as far left as an outer block",
-            ..say(&codes::UNBALANCED_BRACE, "this `{` is not closed", "the block begins here", "write `}` where the block ends")
+            ..say(
+                &codes::UNBALANCED_BRACE,
+                "this `{` is not closed",
+                "the block begins here",
+                "write `}` where the block ends",
+            )
         },
-        Kind::StrayBrace => {
-            say(&codes::UNBALANCED_BRACE, "this `}` closes nothing", "", "delete it, or look for a block above that was closed too early")
-        }
+        Kind::StrayBrace => say(
+            &codes::UNBALANCED_BRACE,
+            "this `}` closes nothing",
+            "",
+            "delete it, or look for a block above that was closed too early",
+        ),
         Kind::BlockWithoutName => say(
             &codes::BLOCK_WITHOUT_NAME,
             "a block stands where the name of a node should",
             "",
             "write `{` in the line of the node that it belongs to",
         ),
-        Kind::SecondBlock => {
-            say(&codes::BLOCK_WITHOUT_NAME, "a node has one block at most", "a second one", "write its nodes into the first block")
-        }
+        Kind::SecondBlock => say(
+            &codes::BLOCK_WITHOUT_NAME,
+            "a node has one block at most",
+            "a second one",
+            "write its nodes into the first block",
+        ),
         Kind::EntryAfterBlock => say(
             &codes::MISSING_SEPARATOR,
             "something stands behind the block of a node",
             "",
             "write values before the block, and the next node on a line of its own or behind a `;`",
         ),
-        Kind::MissingSpace => say(&codes::MISSING_SEPARATOR, "a blank is missing between two values", "", "write a blank before this"),
+        Kind::MissingSpace => say(
+            &codes::MISSING_SEPARATOR,
+            "a blank is missing between two values",
+            "",
+            "write a blank before this",
+        ),
         Kind::EqualsAfterName => say(
             &codes::MISPLACED_EQUALS,
             "a node has its value behind its name, without `=`",
             "",
             "write `name value`; `=` is for properties: `node property=value`",
         ),
-        Kind::EqualsAfterValue => {
-            say(&codes::MISPLACED_EQUALS, "`=` stands behind something that is no property's name", "", "write `property=value`")
-        }
-        Kind::MissingValue => {
-            say(&codes::MISPLACED_EQUALS, "a value is missing behind `=`", "", "write the value behind it; an empty text is `\"\"`")
-        }
-        Kind::BadAnnotation => {
-            say(&codes::BAD_ANNOTATION, "this type annotation is incomplete", "", "write one word in brackets: `(size)\"4GiB\"`")
-        }
+        Kind::EqualsAfterValue => say(
+            &codes::MISPLACED_EQUALS,
+            "`=` stands behind something that is no property's name",
+            "",
+            "write `property=value`",
+        ),
+        Kind::MissingValue => say(
+            &codes::MISPLACED_EQUALS,
+            "a value is missing behind `=`",
+            "",
+            "write the value behind it; an empty text is `\"\"`",
+        ),
+        Kind::BadAnnotation => say(
+            &codes::BAD_ANNOTATION,
+            "this type annotation is incomplete",
+            "",
+            "write one word in brackets: `(size)\"4GiB\"`",
+        ),
         Kind::AnnotationAlone => say(
             &codes::BAD_ANNOTATION,
             "a value is missing behind this type annotation",
             "",
             "write the value right behind it: `(size)\"4GiB\"`",
         ),
-        Kind::StrayParenthesis => say(&codes::STRAY_CHARACTER, "this `)` closes nothing", "", "delete it, or write the text in quotes"),
+        Kind::StrayParenthesis => say(
+            &codes::STRAY_CHARACTER,
+            "this `)` closes nothing",
+            "",
+            "delete it, or write the text in quotes",
+        ),
         Kind::StrayBackslash => say(
             &codes::STRAY_CHARACTER,
             "`\\` continues a line and must stand at its end",
@@ -250,17 +321,27 @@ fn words(kind: Kind, written: &str) -> Words {
             "",
             "write `to=lan,tunnel` for a property, and the values of a node one behind the other: `library \"/mnt/a\" \"/mnt/b\"`",
         ),
-        Kind::LoneSemicolon => say(&codes::STRAY_CHARACTER, "a `;` stands without a node before it", "", "delete it"),
+        Kind::LoneSemicolon => {
+            say(&codes::STRAY_CHARACTER, "a `;` stands without a node before it", "", "delete it")
+        }
         Kind::SlashdashAlone => say(
             &codes::SLASHDASH_WITHOUT_TARGET,
             "`/-` has nothing to take out",
             "",
             "write it before a node, a value or a block; a comment begins with `//`",
         ),
-        Kind::OldVersion => say(&codes::OLD_KDL_SYNTAX, "this file says that it is KDL 1", "", "rewrite it as KDL 2 and delete this line"),
-        Kind::OldRawString => {
-            say(&codes::OLD_KDL_SYNTAX, "KDL 2 writes a raw string without `r`", "", "write `#\"…\"#`, with at least one `#` on each side")
-        }
+        Kind::OldVersion => say(
+            &codes::OLD_KDL_SYNTAX,
+            "this file says that it is KDL 1",
+            "",
+            "rewrite it as KDL 2 and delete this line",
+        ),
+        Kind::OldRawString => say(
+            &codes::OLD_KDL_SYNTAX,
+            "KDL 2 writes a raw string without `r`",
+            "",
+            "write `#\"…\"#`, with at least one `#` on each side",
+        ),
         Kind::TooDeep => say(
             &codes::NESTING_TOO_DEEP,
             &format!("blocks are nested deeper than {DEEPEST}"),
@@ -301,10 +382,12 @@ fn what_is(text: &str) -> &'static str {
     if text.contains('/') {
         return "the path";
     }
-    let unit = lower.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
+    let unit =
+        lower.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
     if unit.len() < lower.len() {
         match unit {
-            "b" | "k" | "kb" | "kib" | "m" | "mb" | "mib" | "g" | "gb" | "gib" | "t" | "tb" | "tib" => return "the size",
+            "b" | "k" | "kb" | "kib" | "m" | "mb" | "mib" | "g" | "gb" | "gib" | "t" | "tb"
+            | "tib" => return "the size",
             "ms" | "s" | "min" | "h" | "d" | "w" | "y" => return "the duration",
             "%" => return "the percentage",
             _ => {}
@@ -333,5 +416,9 @@ fn shorten(text: &str) -> String {
 /// Writes `text` as KDL has it in quotes.
 fn quote(text: &str) -> String {
     let text = shorten(text);
-    if text.contains(['"', '\\']) && !text.contains("\"#") { format!("#\"{text}\"#") } else { format!("\"{text}\"") }
+    if text.contains(['"', '\\']) && !text.contains("\"#") {
+        format!("#\"{text}\"#")
+    } else {
+        format!("\"{text}\"")
+    }
 }

@@ -1,7 +1,8 @@
 //! KDL text to nodes with spans.
 //!
-//! Knows KDL v2 and nothing of labs. The reader is our own: it keeps the place of everything, goes on behind an error, and has no
-//! recursion that a file could exhaust. The tests hold it against the `kdl` crate.
+//! Knows KDL v2 and nothing of labs. The reader is our own: it keeps the place of everything, goes
+//! on behind an error, and has no recursion that a file could exhaust. The tests hold it against
+//! the `kdl` crate.
 
 pub mod codes;
 mod faults;
@@ -23,11 +24,19 @@ pub const LARGEST: usize = 16 << 20;
 pub const DEEPEST: usize = 32;
 
 /// Parses one file; nothing when it has a syntax error, and then every error is in `diagnostics`.
-pub fn parse<'s>(text: &'s str, file: FileId, diagnostics: &mut Diagnostics) -> Option<Document<'s>> {
+pub fn parse<'s>(
+    text: &'s str,
+    file: FileId,
+    diagnostics: &mut Diagnostics,
+) -> Option<Document<'s>> {
     if text.len() > LARGEST {
         diagnostics.push(
-            Diagnostic::new(&source::codes::SOURCE_TOO_LARGE, Span::new(file, 0, 0), "this file is larger than 16 MiB")
-                .help("move it out of the lab's folder, or give it another ending than `.kdl`"),
+            Diagnostic::new(
+                &source::codes::SOURCE_TOO_LARGE,
+                Span::new(file, 0, 0),
+                "this file is larger than 16 MiB",
+            )
+            .help("move it out of the lab's folder, or give it another ending than `.kdl`"),
         );
         return None;
     }
@@ -95,7 +104,8 @@ pub struct Node<'s> {
     pub properties: Vec<PropertyEntry<'s>>,
     /// The nodes of its children block.
     pub children: Vec<Node<'s>>,
-    /// Covers the node from its annotation or name to the end of its last entry, without the children block.
+    /// Covers the node from its annotation or name to the end of its last entry, without the
+    /// children block.
     pub span: Span,
 }
 

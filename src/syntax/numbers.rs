@@ -45,7 +45,8 @@ fn decimal(negative: bool, unsigned: &str) -> Result<Scalar<'static>, NotNumber>
     if fraction.is_none() && exponent.is_none() {
         return integer(negative, whole, 10).map(Scalar::Integer);
     }
-    // The parts of a float must fit too: digits that an f64 can't hold would be lost without a word.
+    // The parts of a float must fit too: digits that an f64 can't hold would be lost without a
+    // word.
     integer(false, whole, 10)?;
     if let Some(fraction) = fraction {
         integer(false, fraction, 10)?;
@@ -61,12 +62,17 @@ fn decimal(negative: bool, unsigned: &str) -> Result<Scalar<'static>, NotNumber>
 fn integer(negative: bool, digits: &str, radix: u32) -> Result<i128, NotNumber> {
     let is_digit = |byte: u8| char::from(byte).is_digit(radix);
     let bytes = digits.as_bytes();
-    if !bytes.first().copied().is_some_and(is_digit) || !bytes.iter().all(|byte| *byte == b'_' || is_digit(*byte)) {
+    if !bytes.first().copied().is_some_and(is_digit)
+        || !bytes.iter().all(|byte| *byte == b'_' || is_digit(*byte))
+    {
         return Err(NotNumber::Text);
     }
     let mut value = 0_i128;
     for digit in bytes.iter().filter_map(|byte| char::from(*byte).to_digit(radix)) {
-        value = value.checked_mul(i128::from(radix)).and_then(|value| value.checked_add(i128::from(digit))).ok_or(NotNumber::TooLarge)?;
+        value = value
+            .checked_mul(i128::from(radix))
+            .and_then(|value| value.checked_add(i128::from(digit)))
+            .ok_or(NotNumber::TooLarge)?;
     }
     Ok(if negative { -value } else { value })
 }

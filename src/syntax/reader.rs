@@ -1,7 +1,8 @@
 //! Reads the nodes of one file.
 //!
-//! Goes over the text once, without recursion, and borrows from it. What it accepts is KDL v2; the property tests hold it against the
-//! `kdl` crate. It refuses a little more than KDL does: words that KDL reads as something their writer can't have meant.
+//! Goes over the text once, without recursion, and borrows from it. What it accepts is KDL v2; the
+//! property tests hold it against the `kdl` crate. It refuses a little more than KDL does: words
+//! that KDL reads as something their writer can't have meant.
 
 use std::borrow::Cow;
 
@@ -41,7 +42,8 @@ pub(super) struct Reader<'s> {
     blocks: Vec<Block<'s>>,
     /// Says whether a blank stands before the next byte.
     pub(super) spaced: bool,
-    /// The first block whose closing brace stands further left than its line: where a brace is missing, if one is.
+    /// The first block whose closing brace stands further left than its line: where a brace is
+    /// missing, if one is.
     early_close: Option<(usize, usize)>,
 }
 
@@ -86,7 +88,9 @@ impl<'s> Reader<'s> {
     fn end_of_file(&mut self) {
         let Some(block) = self.blocks.last() else { return };
         let fault = match self.early_close {
-            Some((open, close)) => Fault::new(Kind::UnclosedBlock, open, open + 1).with(close, close + 1),
+            Some((open, close)) => {
+                Fault::new(Kind::UnclosedBlock, open, open + 1).with(close, close + 1)
+            }
             None => Fault::new(Kind::UnclosedBlock, block.open, block.open + 1),
         };
         self.faults.push(fault);
@@ -99,7 +103,8 @@ impl<'s> Reader<'s> {
             return self.fault(Kind::StrayBrace, at, at + 1);
         };
         let first_on_line = self.cursor.line_token == at;
-        if first_on_line && at - self.cursor.line_start < block.indent && self.early_close.is_none() {
+        if first_on_line && at - self.cursor.line_start < block.indent && self.early_close.is_none()
+        {
             self.early_close = Some((block.open, at));
         }
         let mut owner = block.owner;
@@ -125,7 +130,13 @@ impl<'s> Reader<'s> {
         }
         self.cursor.at += 1;
         let indent = self.cursor.line_token.saturating_sub(self.cursor.line_start);
-        self.blocks.push(Block { owner, siblings: std::mem::take(&mut self.nodes), discarded, open, indent });
+        self.blocks.push(Block {
+            owner,
+            siblings: std::mem::take(&mut self.nodes),
+            discarded,
+            open,
+            indent,
+        });
     }
 
     fn node(&mut self) {
@@ -147,7 +158,9 @@ impl<'s> Reader<'s> {
         }
         let start = self.cursor.at;
         match self.cursor.byte() {
-            Some(b'{') if !self.cursor.looking_at("{{") => self.fault(Kind::BlockWithoutName, start, start + 1),
+            Some(b'{') if !self.cursor.looking_at("{{") => {
+                self.fault(Kind::BlockWithoutName, start, start + 1)
+            }
             Some(b';') => {
                 self.cursor.at += 1;
                 return self.fault(Kind::LoneSemicolon, start, start + 1);
@@ -216,7 +229,9 @@ impl<'s> Reader<'s> {
                     continue;
                 }
                 Some(b'{') => return self.open_block(pending, false),
-                Some(b'/') if self.cursor.byte_ahead(1) == Some(b'/') => return self.finish(pending),
+                Some(b'/') if self.cursor.byte_ahead(1) == Some(b'/') => {
+                    return self.finish(pending);
+                }
                 Some(_) if self.cursor.newline() > 0 => return self.finish(pending),
                 Some(_) if !self.spaced => {
                     self.unexpected_behind_value(&pending);
@@ -269,7 +284,10 @@ impl<'s> Reader<'s> {
     fn version_marker(&mut self, start: usize) {
         let rest = self.cursor.text.get(self.cursor.at..).unwrap_or_default();
         let version = rest.trim_start_matches([' ', '\t']);
-        if version.strip_prefix('1').is_some_and(|behind| behind.is_empty() || behind.starts_with(char::is_whitespace)) {
+        if version
+            .strip_prefix('1')
+            .is_some_and(|behind| behind.is_empty() || behind.starts_with(char::is_whitespace))
+        {
             self.fault(Kind::OldVersion, start, self.cursor.at);
         }
     }
@@ -341,11 +359,16 @@ impl<'s> Reader<'s> {
 
     /// Makes a span; a file is far below 4 GiB.
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
-        Span::new(self.file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
+        Span::new(
+            self.file,
+            u32::try_from(start).unwrap_or(u32::MAX),
+            u32::try_from(end).unwrap_or(u32::MAX),
+        )
     }
 }
 
-/// Adds `item`, with room for nothing more than the first: most nodes have one argument, and room for four is a third of a kilobyte.
+/// Adds `item`, with room for nothing more than the first: most nodes have one argument, and room
+/// for four is a third of a kilobyte.
 fn push<T>(list: &mut Vec<T>, item: T) {
     if list.is_empty() {
         list.reserve_exact(1);

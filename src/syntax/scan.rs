@@ -1,6 +1,7 @@
 //! The characters of KDL: blanks, newlines, comments, continued lines, words.
 //!
-//! Knows nothing of nodes. Every loop here moves forward only, so that reading stays linear whatever the file holds.
+//! Knows nothing of nodes. Every loop here moves forward only, so that reading stays linear
+//! whatever the file holds.
 
 /// Walks over the text of one file.
 pub(super) struct Cursor<'s> {
@@ -78,12 +79,16 @@ impl<'s> Cursor<'s> {
         }
     }
 
-    /// Moves past everything up to a blank, a newline, `;`, `{` or `}`: what a person took for one word.
+    /// Moves past everything up to a blank, a newline, `;`, `{` or `}`: what a person took for one
+    /// word.
     pub fn skip_to_blank(&mut self) {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
             let rest = &bytes[self.at..];
-            if matches!(byte, b';' | b'{' | b'}') || blank_length(rest) > 0 || newline_length(rest) > 0 {
+            if matches!(byte, b';' | b'{' | b'}')
+                || blank_length(rest) > 0
+                || newline_length(rest) > 0
+            {
                 break;
             }
             self.at += character_length(byte);
@@ -150,7 +155,8 @@ impl<'s> Cursor<'s> {
         Ok(())
     }
 
-    /// Moves past `\`, blanks, a comment and the newline; stays where it is when something else follows.
+    /// Moves past `\`, blanks, a comment and the newline; stays where it is when something else
+    /// follows.
     fn skip_continuation(&mut self) -> Result<bool, Unclosed> {
         let start = self.at;
         self.at += 1;
@@ -191,12 +197,14 @@ impl<'s> Cursor<'s> {
     }
 }
 
-/// Finds the first character that KDL allows nowhere: controls, direction marks, a byte order mark inside the text.
+/// Finds the first character that KDL allows nowhere: controls, direction marks, a byte order mark
+/// inside the text.
 pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
     let bytes = text.as_bytes();
     let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
     while at < bytes.len() {
-        // Most bytes of most files are plain; look closer only at those that may begin a forbidden character.
+        // Most bytes of most files are plain; look closer only at those that may begin a forbidden
+        // character.
         at += bytes[at..].iter().position(|byte| MAY_BE_FORBIDDEN[*byte as usize])?;
         let character = text.get(at..).and_then(|rest| rest.chars().next())?;
         if matches!(character,
@@ -224,7 +232,10 @@ pub(super) fn blank_length(bytes: &[u8]) -> usize {
     match bytes {
         [b' ' | b'\t', ..] => 1,
         [0xc2, 0xa0, ..] => 2,
-        [0xe1, 0x9a, 0x80, ..] | [0xe2, 0x80, 0x80..=0x8a | 0xaf, ..] | [0xe2, 0x81, 0x9f, ..] | [0xe3, 0x80, 0x80, ..] => 3,
+        [0xe1, 0x9a, 0x80, ..]
+        | [0xe2, 0x80, 0x80..=0x8a | 0xaf, ..]
+        | [0xe2, 0x81, 0x9f, ..]
+        | [0xe3, 0x80, 0x80, ..] => 3,
         _ => 0,
     }
 }
@@ -267,7 +278,8 @@ static WORD: [bool; 256] = {
 static MAY_BEGIN_NEWLINE: [bool; 256] = bytes(&[b'\n', b'\r', 0x0b, 0x0c, 0xc2, 0xe2]);
 
 /// What ends a run of plain characters in a quoted string: its end, an escape, perhaps a newline.
-pub(super) static MAY_END_STRING: [bool; 256] = bytes(&[b'"', b'\\', b'\n', b'\r', 0x0b, 0x0c, 0xc2, 0xe2]);
+pub(super) static MAY_END_STRING: [bool; 256] =
+    bytes(&[b'"', b'\\', b'\n', b'\r', 0x0b, 0x0c, 0xc2, 0xe2]);
 
 static MAY_BE_FORBIDDEN: [bool; 256] = {
     let mut table = bytes(&[0x7f, 0xe2, 0xef]);

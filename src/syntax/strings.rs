@@ -1,7 +1,7 @@
 //! The strings of KDL: quoted, raw, and both over several lines.
 //!
-//! Each function begins at the opening quote (or the first `#`) and ends behind the string, also when there is a fault in it, so that
-//! the reader goes on with what follows.
+//! Each function begins at the opening quote (or the first `#`) and ends behind the string, also
+//! when there is a fault in it, so that the reader goes on with what follows.
 
 use std::borrow::Cow;
 
@@ -108,7 +108,8 @@ fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<
         cursor.at = body;
         let mut text = String::with_capacity(last_line - body);
         while cursor.at < last_line {
-            line(cursor, indent, hashes == 0, &mut text).map_err(|fault| fault.with(close, behind))?;
+            line(cursor, indent, hashes == 0, &mut text)
+                .map_err(|fault| fault.with(close, behind))?;
         }
         text.pop();
         Ok(Cow::Owned(text))
@@ -118,7 +119,12 @@ fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<
 }
 
 /// Adds one line of a string over several lines, without its indentation.
-fn line(cursor: &mut Cursor<'_>, indent: &str, escapes: bool, text: &mut String) -> Result<(), Fault> {
+fn line(
+    cursor: &mut Cursor<'_>,
+    indent: &str,
+    escapes: bool,
+    text: &mut String,
+) -> Result<(), Fault> {
     let start = cursor.at;
     skip_blanks(cursor);
     let newline = cursor.newline();
@@ -154,7 +160,8 @@ fn line(cursor: &mut Cursor<'_>, indent: &str, escapes: bool, text: &mut String)
     }
 }
 
-/// Moves past `\` and what belongs to it; returns the character it stands for, nothing for escaped blanks.
+/// Moves past `\` and what belongs to it; returns the character it stands for, nothing for escaped
+/// blanks.
 fn escape(cursor: &mut Cursor<'_>) -> Result<Option<char>, Fault> {
     let start = cursor.at;
     let character = match cursor.byte_ahead(1) {

@@ -1,6 +1,7 @@
 //! Reads what a node is made of: words, strings, numbers, keywords, annotations, properties.
 //!
-//! Each function stands at the first byte of what it reads. Where it fails, it has recorded the fault and stands behind it.
+//! Each function stands at the first byte of what it reads. Where it fails, it has recorded the
+//! fault and stands behind it.
 
 use std::borrow::Cow;
 
@@ -24,7 +25,9 @@ impl<'s> Reader<'s> {
         self.cursor.at += 1;
         self.node_space();
         self.spaced = false;
-        if matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=')) || self.cursor.newline() > 0 || self.cursor.looking_at("//")
+        if matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'='))
+            || self.cursor.newline() > 0
+            || self.cursor.looking_at("//")
         {
             self.fault(Kind::MissingValue, equals, equals + 1);
             self.cursor.at += usize::from(self.cursor.byte() == Some(b'='));
@@ -68,10 +71,17 @@ impl<'s> Reader<'s> {
         self.cursor.at += 1;
         self.node_space();
         self.spaced = false;
-        let nothing_follows = matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=' | b')' | b'('));
-        if nothing_follows || self.cursor.newline() > 0 || self.cursor.looking_at("//") || self.cursor.looking_at("/-") {
+        let nothing_follows =
+            matches!(self.cursor.byte(), None | Some(b';' | b'{' | b'}' | b'=' | b')' | b'('));
+        if nothing_follows
+            || self.cursor.newline() > 0
+            || self.cursor.looking_at("//")
+            || self.cursor.looking_at("/-")
+        {
             self.fault(Kind::AnnotationAlone, open, word.span.end as usize + 1);
-            if self.cursor.looking_at("/-") || matches!(self.cursor.byte(), Some(b'=' | b')' | b'(')) {
+            if self.cursor.looking_at("/-")
+                || matches!(self.cursor.byte(), Some(b'=' | b')' | b'('))
+            {
                 self.skip_line();
             }
             return Err(Failed);
@@ -149,7 +159,11 @@ impl<'s> Reader<'s> {
             self.interpolation(start);
             return Err(Failed);
         }
-        if word.ends_with(':') && self.cursor.looking_at("//") || word.is_empty() || word.starts_with('\'') || self.word_goes_on() {
+        if word.ends_with(':') && self.cursor.looking_at("//")
+            || word.is_empty()
+            || word.starts_with('\'')
+            || self.word_goes_on()
+        {
             return self.unquoted(start);
         }
         if numbers::begins(word.as_bytes()) {
@@ -220,7 +234,11 @@ impl<'s> Reader<'s> {
         let start = self.cursor.at;
         self.cursor.skip_to_newline();
         let line = self.cursor.since(start);
-        let length = line.char_indices().skip(1).find(|(_, character)| *character == '\'').map_or(line.len(), |(at, _)| at + 1);
+        let length = line
+            .char_indices()
+            .skip(1)
+            .find(|(_, character)| *character == '\'')
+            .map_or(line.len(), |(at, _)| at + 1);
         self.cursor.at = start + length;
         self.fault(Kind::SingleQuotes, start, self.cursor.at);
         self.spaced = true;

@@ -1,4 +1,5 @@
-//! Every file of every lab, to the program that reads it. A lab is one test at the end of this file.
+//! Every file of every lab, to the program that reads it. A lab is one test at the end of this
+//! file.
 
 use crate::consumers;
 use std::fs;
@@ -20,7 +21,13 @@ fn accepted(lab: &str) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(folder) = name.strip_suffix(".tar.gz") else { continue };
         refusals.extend(consumers::tar_listings(&archive).err());
-        let unpacked = Command::new("tar").arg("-C").arg(out.path()).arg("-xzf").arg(&archive).status().expect("tar starts");
+        let unpacked = Command::new("tar")
+            .arg("-C")
+            .arg(out.path())
+            .arg("-xzf")
+            .arg(&archive)
+            .status()
+            .expect("tar starts");
         assert!(unpacked.success(), "{name}");
         refusals.extend(consumers::bundle(&out.path().join(folder)).err());
     }

@@ -30,16 +30,22 @@ fn texts(file: &SourceFile) -> Vec<Range<usize>> {
     fn walk(nodes: &[Node<'_>], ranges: &mut Vec<Range<usize>>) {
         for node in nodes {
             // An alert's expression is no text: Prometheus runs it.
-            let properties = node.properties.iter().filter(|property| property.name.value != "when");
+            let properties =
+                node.properties.iter().filter(|property| property.name.value != "when");
             let values = node.arguments.iter().chain(properties.map(|property| &property.entry));
-            ranges.extend(values.map(|entry| entry.value.span.start as usize..entry.value.span.end as usize));
+            ranges.extend(
+                values.map(|entry| entry.value.span.start as usize..entry.value.span.end as usize),
+            );
             walk(&node.children, ranges);
         }
     }
-    let document = syntax::parse(&file.text, FileId(0), &mut Diagnostics::default()).expect("a shipped lab");
+    let document =
+        syntax::parse(&file.text, FileId(0), &mut Diagnostics::default()).expect("a shipped lab");
     let mut ranges = Vec::new();
     walk(&document.nodes, &mut ranges);
-    ranges.retain(|range| file.text[range.clone()].ends_with(['"', '#']) && file.text[range.clone()].contains('"'));
+    ranges.retain(|range| {
+        file.text[range.clone()].ends_with(['"', '#']) && file.text[range.clone()].contains('"')
+    });
     ranges.sort_by_key(|range| range.start);
     ranges
 }
@@ -65,7 +71,9 @@ fn replaced(files: &[SourceFile], places: &[Place]) -> (Vec<SourceFile>, Vec<Ran
         for place in places.iter().filter(|place| place.file == index) {
             to.text.push_str(&file.text[copied..place.range.start]);
             let start = to.text.len();
-            to.text.push_str(place.tries.last().map_or(&file.text[place.range.clone()], |text| HOSTILE[*text]));
+            to.text.push_str(
+                place.tries.last().map_or(&file.text[place.range.clone()], |text| HOSTILE[*text]),
+            );
             now.push(start..to.text.len());
             copied = place.range.end;
         }
@@ -74,9 +82,11 @@ fn replaced(files: &[SourceFile], places: &[Place]) -> (Vec<SourceFile>, Vec<Ran
     (lab, now)
 }
 
-/// Replaces every text of the lab by a hostile one that its place takes, where it takes any of three.
+/// Replaces every text of the lab by a hostile one that its place takes, where it takes any of
+/// three.
 ///
-/// All at once: what is wrong says where it is wrong, and that place gets another text until nothing is.
+/// All at once: what is wrong says where it is wrong, and that place gets another text until
+/// nothing is.
 fn poisoned(files: &[SourceFile], from: usize) -> (Vec<SourceFile>, usize) {
     let mut places: Vec<Place> = Vec::new();
     for (file, source) in files.iter().enumerate() {
@@ -91,14 +101,21 @@ fn poisoned(files: &[SourceFile], from: usize) -> (Vec<SourceFile>, usize) {
         if faults.is_empty() {
             return (lab, places.iter().filter(|place| !place.tries.is_empty()).count());
         }
-        let open = |place: &usize, file: usize| places[*place].file == file && !places[*place].tries.is_empty();
+        let open = |place: &usize, file: usize| {
+            places[*place].file == file && !places[*place].tries.is_empty()
+        };
         let touched = |(file, span): &(usize, Range<usize>)| {
-            (0..places.len()).find(|place| open(place, *file) && span.start < now[*place].end && now[*place].start < span.end)
+            (0..places.len()).find(|place| {
+                open(place, *file) && span.start < now[*place].end && now[*place].start < span.end
+            })
         };
         // A finding may stand at the name of what a text is in: that text comes next.
-        let next =
-            |(file, span): &(usize, Range<usize>)| (0..places.len()).find(|place| open(place, *file) && now[*place].start >= span.start);
-        let blamed = |fault: &Vec<(usize, Range<usize>)>| fault.iter().find_map(touched).or_else(|| fault.iter().find_map(next));
+        let next = |(file, span): &(usize, Range<usize>)| {
+            (0..places.len()).find(|place| open(place, *file) && now[*place].start >= span.start)
+        };
+        let blamed = |fault: &Vec<(usize, Range<usize>)>| {
+            fault.iter().find_map(touched).or_else(|| fault.iter().find_map(next))
+        };
         let wrong: BTreeSet<usize> = faults.iter().filter_map(blamed).collect();
         assert!(!wrong.is_empty(), "nothing that was put in is to blame: {faults:?}");
         for place in wrong {
@@ -112,7 +129,8 @@ fn no_text_leaves_its_place() {
     let mut refusals = Vec::new();
     for (lab, from) in [("media-server-home", 0), ("blackbox", HOSTILE.len() / 2)] {
         let (lab, places) = poisoned(&shipped(lab), from);
-        // The hardware's name, options that are text, the reasons of `accept`: some places take any text.
+        // The hardware's name, options that are text, the reasons of `accept`: some places take any
+        // text.
         assert!(places >= 5, "only {places} places take hostile text");
         for (name, archive) in build(lab).expect("it has just been emitted") {
             let contents = read_archive(&name, &archive).expect("our own archive can be read");
@@ -123,7 +141,11 @@ fn no_text_leaves_its_place() {
                 std::fs::write(&to, bytes).expect("a file");
             }
             if consumers::available() {
-                refusals.extend(consumers::bundle(root.path()).err().map(|refusal| format!("{name}: {refusal}")));
+                refusals.extend(
+                    consumers::bundle(root.path())
+                        .err()
+                        .map(|refusal| format!("{name}: {refusal}")),
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Whatever a lab says, labwright builds it or explains what is wrong: never a panic, never a file that breaks.
+//! Whatever a lab says, labwright builds it or explains what is wrong: never a panic, never a file
+//! that breaks.
 
 mod hostile;
 mod mutated;
@@ -15,22 +16,38 @@ use labwright::source::{Layer, SourceFile, Sources, Span, read_lab};
 fn shipped(lab: &str) -> Vec<SourceFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs").join(lab);
     let sources = read_lab(&folder).expect("the lab can be read");
-    sources.files().map(|(_, file)| file.clone()).filter(|file| file.layer != Layer::Builtin).collect()
+    sources
+        .files()
+        .map(|(_, file)| file.clone())
+        .filter(|file| file.layer != Layer::Builtin)
+        .collect()
 }
 
-/// Emits every file of a lab and lists what is wrong with it: for each error the places that it names, by index of the file.
+/// Emits every file of a lab and lists what is wrong with it: for each error the places that it
+/// names, by index of the file.
 fn faults(files: &[SourceFile]) -> Vec<Vec<(usize, Range<usize>)>> {
     let sources = Sources::with_standard_library(files.to_vec());
     let mut resolved = compile::resolve(&sources);
     let checked = resolved.check(&sources);
-    let found = checked.plan.map_or(checked.diagnostics, |plan| compile::check_templates(&plan, &sources));
+    let found =
+        checked.plan.map_or(checked.diagnostics, |plan| compile::check_templates(&plan, &sources));
     let place = |span: Span| {
         let file = sources.file(span.file);
-        let index = files.iter().position(|own| (own.layer, &own.path) == (file.layer, &file.path))?;
+        let index =
+            files.iter().position(|own| (own.layer, &own.path) == (file.layer, &file.path))?;
         Some((index, span.start as usize..span.end as usize))
     };
     let errors = found.iter().filter(|found| found.severity() == Severity::Error);
-    errors.map(|found| found.span.into_iter().chain(found.labels.iter().map(|label| label.span)).filter_map(place).collect()).collect()
+    errors
+        .map(|found| {
+            found
+                .span
+                .into_iter()
+                .chain(found.labels.iter().map(|label| label.span))
+                .filter_map(place)
+                .collect()
+        })
+        .collect()
 }
 
 /// Builds a lab to its end, or returns what it says is wrong.

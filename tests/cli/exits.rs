@@ -76,9 +76,12 @@ fn differences_end_with_1() {
     let release = lab.join("outputs/tiny-2026.1");
     let whole = files(&release);
     let archive = whole.keys().find(|name| name.ends_with(".tar.gz")).expect("an archive").clone();
-    for (name, bytes) in
-        [("release.json", Some(b"{}".as_slice())), (&archive, Some(b"")), ("notes.txt", Some(b"mine")), ("SHA256SUMS", None)]
-    {
+    for (name, bytes) in [
+        ("release.json", Some(b"{}".as_slice())),
+        (&archive, Some(b"")),
+        ("notes.txt", Some(b"mine")),
+        ("SHA256SUMS", None),
+    ] {
         match bytes {
             Some(bytes) => put(&release, name, bytes),
             None => fs::remove_file(release.join(name)).expect("it was there"),
@@ -96,7 +99,10 @@ fn differences_end_with_1() {
     let services = fs::read_to_string(lab.join("services.kdl")).expect("a file");
     put(&lab, "services.kdl", services.replace("hello", "hullo").as_bytes());
     let changed = ends(&lab, &["build", "--check"], 1);
-    assert!(changed.out.contains("is no part of it") && changed.out.contains("is missing"), "{changed:?}");
+    assert!(
+        changed.out.contains("is no part of it") && changed.out.contains("is missing"),
+        "{changed:?}"
+    );
 }
 
 #[test]
@@ -119,8 +125,14 @@ fn wrong_use_ends_with_2() {
         assert_eq!(run.out, "", "{arguments:?}");
         assert!(!run.err.is_empty(), "{arguments:?}");
     }
-    assert!(ends(folder.path(), &["explain", "unknown-nmae"], 2).err.contains("did you mean `unknown-name`?"));
-    assert!(ends(folder.path(), &["modules", "jelyfin"], 2).err.contains("did you mean `jellyfin`?"));
+    assert!(
+        ends(folder.path(), &["explain", "unknown-nmae"], 2)
+            .err
+            .contains("did you mean `unknown-name`?")
+    );
+    assert!(
+        ends(folder.path(), &["modules", "jelyfin"], 2).err.contains("did you mean `jellyfin`?")
+    );
 }
 
 #[test]
@@ -145,7 +157,11 @@ fn what_fails_outside_ends_with_3() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let mut child = program(&case("tiny")).arg("explain").stdout(std::process::Stdio::piped()).spawn().expect("it runs");
+    let mut child = program(&case("tiny"))
+        .arg("explain")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }

@@ -1,4 +1,5 @@
-//! Full disks, folders of somebody else's, builds that are told to stop: the output folder is as it was.
+//! Full disks, folders of somebody else's, builds that are told to stop: the output folder is as it
+//! was.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,19 +30,27 @@ fn what_no_build_wrote_is_not_replaced() {
 #[test]
 fn a_full_disk_leaves_the_old_release() {
     let disk = tempfile::tempdir().expect("a folder");
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(disk.path()).output();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+        .arg(disk.path())
+        .output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "a tmpfs can't be mounted here");
+        assert!(
+            std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(),
+            "a tmpfs can't be mounted here"
+        );
         eprintln!("skipped: a tmpfs can't be mounted here");
         return;
     }
     let disk = Mounted(disk);
     let folder = copy("tiny");
     let release = disk.0.path().join("release");
-    let build = || labwright(folder.path(), &["build", "tiny", "--out", release.to_str().expect("text")]);
+    let build =
+        || labwright(folder.path(), &["build", "tiny", "--out", release.to_str().expect("text")]);
     assert_eq!(build().code, 0);
     let before = files(&release);
-    std::fs::write(disk.0.path().join("filler"), vec![0; 1024 * 1024]).expect_err("the disk is full");
+    std::fs::write(disk.0.path().join("filler"), vec![0; 1024 * 1024])
+        .expect_err("the disk is full");
     let run = build();
     assert_eq!((run.code, run.out.as_str()), (3, ""));
     assert!(run.err.contains("no storage space") && run.err.contains("make room"), "{}", run.err);
@@ -63,7 +72,10 @@ fn slow_lab() -> TempDir {
     let mut more = String::new();
     for number in 0..200 {
         let address = format!("10.0.{}.{}", number / 200, number % 200 + 10);
-        let _ = writeln!(more, "host more-{number} kind=debian {{ os debian-13; address wide \"{address}\"; ssh from=wide; }}");
+        let _ = writeln!(
+            more,
+            "host more-{number} kind=debian {{ os debian-13; address wide \"{address}\"; ssh from=wide; }}"
+        );
     }
     let _ = writeln!(more, "network wide cidr=\"10.0.0.0/16\"");
     put(&folder.path().join("tiny"), "more.kdl", more.as_bytes());
@@ -80,12 +92,16 @@ fn interrupted(folder: &Path, signal: Signal) -> Run {
         .spawn()
         .expect("it runs");
     let out = folder.join("out");
-    let writes = || out.is_dir() && names(&out).iter().any(|name| name.starts_with(".labwright-staging-release"));
+    let writes = || {
+        out.is_dir()
+            && names(&out).iter().any(|name| name.starts_with(".labwright-staging-release"))
+    };
     while !writes() {
         assert!(child.try_wait().expect("its state").is_none(), "it ended before it wrote");
         std::thread::yield_now();
     }
-    // By a system call: a `kill` to start first would come after the build's end when the machine is busy.
+    // By a system call: a `kill` to start first would come after the build's end when the machine
+    // is busy.
     kill_process(Pid::from_child(&child), signal).expect("it runs still");
     child.wait_with_output().expect("it ends").into()
 }
@@ -102,7 +118,10 @@ fn a_build_that_is_told_to_stop_leaves_the_old_release() {
     }
 
     let tiny = copy("tiny");
-    assert_eq!(labwright(tiny.path(), &["build", "tiny", "--out", release.to_str().expect("text")]).code, 0);
+    assert_eq!(
+        labwright(tiny.path(), &["build", "tiny", "--out", release.to_str().expect("text")]).code,
+        0
+    );
     let before = files(&release);
     for signal in [Signal::INT, Signal::TERM] {
         assert_eq!(interrupted(folder.path(), signal).code, 3);

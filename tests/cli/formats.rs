@@ -7,7 +7,8 @@ use super::{case, copy, labwright, program, put};
 fn findings(command: &str, format: &str) -> String {
     let run = labwright(&case("."), &[command, "wrong", "--format", format]);
     assert_eq!(run.code, 1);
-    let (findings, other) = if command == "check" { (run.out, run.err) } else { (run.err, run.out) };
+    let (findings, other) =
+        if command == "check" { (run.out, run.err) } else { (run.err, run.out) };
     assert_eq!(other, "", "{command}: results go one way, findings of a build the other");
     findings
 }
@@ -19,7 +20,12 @@ fn every_error_of_every_file_is_told_at_once() {
         let told: Vec<String> = json
             .iter()
             .map(|found| {
-                format!("{}:{} {}", found["file"].as_str().expect("a file"), found["line"], found["code"].as_str().expect("a code"))
+                format!(
+                    "{}:{} {}",
+                    found["file"].as_str().expect("a file"),
+                    found["line"],
+                    found["code"].as_str().expect("a code")
+                )
             })
             .collect();
         assert_eq!(
@@ -52,7 +58,10 @@ fn paths_lead_to_the_files_from_where_the_program_runs() {
     assert_eq!(place("", "./wrong/"), "wrong/machines.kdl");
     assert_eq!(place("wrong", "../wrong"), "../wrong/machines.kdl");
     let absolute = folder.path().join("wrong");
-    assert_eq!(place("", absolute.to_str().expect("text")), absolute.join("machines.kdl").to_str().expect("text"));
+    assert_eq!(
+        place("", absolute.to_str().expect("text")),
+        absolute.join("machines.kdl").to_str().expect("text")
+    );
 }
 
 #[test]
@@ -62,7 +71,11 @@ fn sarif_and_annotations_say_the_same() {
         assert_eq!(sarif["version"], "2.1.0");
         assert_eq!(sarif["runs"][0]["results"].as_array().expect("results").len(), 5);
         let github = findings(command, "github");
-        assert_eq!(github.lines().filter(|line| line.starts_with("::error file=wrong/")).count(), 5, "{github}");
+        assert_eq!(
+            github.lines().filter(|line| line.starts_with("::error file=wrong/")).count(),
+            5,
+            "{github}"
+        );
     }
 }
 
@@ -88,7 +101,10 @@ fn facts_are_json_where_asked() {
     assert_eq!(built["contentId"], compared["contentId"]);
     assert_eq!(verified["sound"], true);
     assert_eq!(built["machines"]["box"]["addresses"][0], "192.168.1.10");
-    let archive = folder.path().join("release").join(built["machines"]["box"]["archive"].as_str().expect("a name"));
+    let archive = folder
+        .path()
+        .join("release")
+        .join(built["machines"]["box"]["archive"].as_str().expect("a name"));
     assert_eq!(built["machines"]["box"]["size"], archive.metadata().expect("the archive").len());
 
     let shown = facts(&["show", "tiny"]);
@@ -97,7 +113,13 @@ fn facts_are_json_where_asked() {
     assert_eq!(facts(&["explain", "unknown-name"])["severity"], "error");
     assert!(facts(&["explain"]).as_array().expect("a list").len() > 50);
     assert_eq!(facts(&["modules", "--lab", "tiny", "echo"])["options"][0]["name"], "greeting");
-    assert!(facts(&["modules"]).as_array().expect("a list").iter().any(|module| module["name"] == "jellyfin"));
+    assert!(
+        facts(&["modules"])
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|module| module["name"] == "jellyfin")
+    );
 }
 
 #[test]
@@ -106,15 +128,26 @@ fn what_only_follows_from_an_error_is_not_told() {
     let lab = folder.path().join("tiny");
     let told = || {
         let run = labwright(&lab, &["check", "--format", "json"]);
-        let codes: Vec<String> =
-            run.json().as_array().expect("a list").iter().map(|found| found["code"].as_str().expect("a code").to_owned()).collect();
+        let codes: Vec<String> = run
+            .json()
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|found| found["code"].as_str().expect("a code").to_owned())
+            .collect();
         codes
     };
-    // A proxy that lacks its password is no service; what leads through it is not wrong for that, nor the secret that it reads unused.
+    // A proxy that lacks its password is no service; what leads through it is not wrong for that,
+    // nor the secret that it reads unused.
     let proxy = "secret token\nservice npm module=nginx-proxy-manager on=box { admin-password (secret)tokn; email (secret)token; }\n\
                  extend service echo { route \"a.example.org\" to=web via=npm from=lan; }\n";
     put(&lab, "proxy.kdl", proxy.as_bytes());
-    assert!(!told().contains(&"unknown-name".to_owned()) && !told().contains(&"unused-secret".to_owned()), "{:?}", told());
+    assert!(
+        !told().contains(&"unknown-name".to_owned())
+            && !told().contains(&"unused-secret".to_owned()),
+        "{:?}",
+        told()
+    );
     // A file that can't be read may declare the machine.
     put(&lab, "proxy.kdl", b"");
     let machines = std::fs::read_to_string(lab.join("machines.kdl")).expect("a file");
@@ -127,8 +160,13 @@ fn at_a_terminal(environment: &[(&str, &str)], arguments: &str) -> Option<String
     let program = program(&case("."));
     let line = format!("stty cols 80; {} {arguments}", program.get_program().display());
     let mut script = std::process::Command::new("script");
-    script.env_clear().env("PATH", "/usr/bin:/bin").envs(environment.iter().copied()).current_dir(case("."));
-    let output = script.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null()).output();
+    script
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .envs(environment.iter().copied())
+        .current_dir(case("."));
+    let output =
+        script.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null()).output();
     if output.is_err() {
         assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "`script` is missing here");
         eprintln!("skipped: `script` is missing here");
@@ -144,6 +182,10 @@ fn colours_are_for_terminals_that_want_them() {
         let colored = at_a_terminal(&[], arguments).expect("it ran before");
         assert!(colored.contains("\u{1b}["), "{colored}");
         let pipe = labwright(&case("."), &arguments.split(' ').collect::<Vec<_>>());
-        assert_eq!(plain.replace("\r\n", "\n"), pipe.all(), "a pipe is 80 columns wide and has no colours");
+        assert_eq!(
+            plain.replace("\r\n", "\n"),
+            pipe.all(),
+            "a pipe is 80 columns wide and has no colours"
+        );
     }
 }

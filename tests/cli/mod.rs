@@ -1,4 +1,5 @@
-//! The program itself, as people and CI run it: real folders, a scrubbed environment, what it prints and how it ends.
+//! The program itself, as people and CI run it: real folders, a scrubbed environment, what it
+//! prints and how it ends.
 
 mod determinism;
 mod exits;
@@ -37,7 +38,11 @@ pub struct Run {
 impl From<Output> for Run {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("the program prints text");
-        Self { code: output.status.code().expect("it ends by itself"), out: text(output.stdout), err: text(output.stderr) }
+        Self {
+            code: output.status.code().expect("it ends by itself"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
@@ -77,11 +82,15 @@ pub fn put(folder: &Path, path: &str, bytes: &[u8]) {
 /// Reads every file below `folder`, by its path there.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+    for entry in
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_dir() {
-            found.extend(files(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+            found.extend(
+                files(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)),
+            );
         } else {
             found.insert(name, fs::read(&path).expect("a file"));
         }
@@ -91,8 +100,10 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Lists the names in a folder, hidden ones too.
 pub fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }

@@ -6,7 +6,8 @@ use crate::snapshots::assert_snapshot;
 #[test]
 fn help() {
     let mut text = labwright(&case("."), &["--help"]).out;
-    for command in ["build", "check", "verify", "show", "explain", "modules", "completions", "man"] {
+    for command in ["build", "check", "verify", "show", "explain", "modules", "completions", "man"]
+    {
         text.push_str(&format!("\n$ labwright {command} --help\n"));
         text.push_str(&labwright(&case("."), &[command, "--help"]).out);
     }
@@ -25,7 +26,9 @@ fn build_and_verify() {
     let folder = copy("tiny");
     let build = labwright(&folder.path().join("tiny"), &["build"]);
     // The archive's size is as little a matter of this snapshot as its hash.
-    let sizes = build.out.lines().map(|line| line.split_once(" KiB").map_or(line, |_| "  box      debian  192.168.1.10  FILES  SIZE"));
+    let sizes = build.out.lines().map(|line| {
+        line.split_once(" KiB").map_or(line, |_| "  box      debian  192.168.1.10  FILES  SIZE")
+    });
     assert_snapshot("cli", "build", &steady(&(sizes.collect::<Vec<_>>().join("\n") + "\n")));
     let check = labwright(&folder.path().join("tiny"), &["build", "--check"]);
     assert_snapshot("cli", "build-check", &steady(&check.out));
@@ -42,7 +45,11 @@ fn build_and_verify() {
 fn show() {
     let text = labwright(&case("."), &["show", "tiny"]).out;
     assert_snapshot("cli", "show", &text);
-    assert_snapshot("cli", "show-json", &labwright(&case("."), &["show", "tiny", "--format", "json"]).out);
+    assert_snapshot(
+        "cli",
+        "show-json",
+        &labwright(&case("."), &["show", "tiny", "--format", "json"]).out,
+    );
 }
 
 #[test]
@@ -50,7 +57,9 @@ fn show_fits_a_terminal_for_every_lab() {
     for lab in std::fs::read_dir(case("../../modules/labs")).expect("the labs") {
         let lab = lab.expect("an entry").path();
         if lab.join("lab.kdl").exists() {
-            let run = Run::from(program(&lab).arg("show").env("COLUMNS", "80").output().expect("the program runs"));
+            let run = Run::from(
+                program(&lab).arg("show").env("COLUMNS", "80").output().expect("the program runs"),
+            );
             assert_eq!(run.code, 0, "{run:?}");
             assert!(run.out.lines().all(|line| line.chars().count() <= 80), "{}", run.out);
             let shown = labwright(&lab, &["show", "--format", "json"]).json();
@@ -65,19 +74,40 @@ fn show_fits_a_terminal_for_every_lab() {
 #[test]
 fn a_row_is_a_line_in_a_pipe() {
     let run = labwright(&case("../../modules/labs/blackbox"), &["show"]);
-    assert!(run.out.lines().any(|line| line.chars().count() > 80), "nothing here is wide: {}", run.out);
-    assert!(!run.out.lines().any(|line| line.starts_with("   ")), "a row goes on in a second line: {}", run.out);
+    assert!(
+        run.out.lines().any(|line| line.chars().count() > 80),
+        "nothing here is wide: {}",
+        run.out
+    );
+    assert!(
+        !run.out.lines().any(|line| line.starts_with("   ")),
+        "a row goes on in a second line: {}",
+        run.out
+    );
 }
 
 #[test]
 fn modules() {
-    assert_snapshot("cli", "modules-echo", &labwright(&case("."), &["modules", "--lab", "tiny", "echo"]).out);
-    assert_snapshot("cli", "modules-echo-json", &labwright(&case("."), &["modules", "--lab", "tiny", "echo", "--format", "json"]).out);
-    for module in labwright(&case("."), &["modules", "--format", "json"]).json().as_array().expect("a list") {
+    assert_snapshot(
+        "cli",
+        "modules-echo",
+        &labwright(&case("."), &["modules", "--lab", "tiny", "echo"]).out,
+    );
+    assert_snapshot(
+        "cli",
+        "modules-echo-json",
+        &labwright(&case("."), &["modules", "--lab", "tiny", "echo", "--format", "json"]).out,
+    );
+    for module in
+        labwright(&case("."), &["modules", "--format", "json"]).json().as_array().expect("a list")
+    {
         let name = module["name"].as_str().expect("a name");
         let page = labwright(&case("."), &["modules", name]).out;
         let (text, _) = page.split_once("\nExample\n").unwrap_or((&page, ""));
-        assert!(text.lines().all(|line| line.chars().count() <= 80 || !line.trim().contains(' ')), "{page}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80 || !line.trim().contains(' ')),
+            "{page}"
+        );
     }
 }
 
@@ -90,7 +120,9 @@ fn explain() {
 fn man() {
     let page = labwright(&case("."), &["man", "build"]).out;
     assert!(page.starts_with(".ie"), "{page}");
-    for word in ["labwright\\-build", "\\fBlabwright build\\fR", "\\-\\-out", "\\-\\-check", "sarif"] {
+    for word in
+        ["labwright\\-build", "\\fBlabwright build\\fR", "\\-\\-out", "\\-\\-check", "sarif"]
+    {
         assert!(page.contains(word), "{word}: {page}");
     }
 }

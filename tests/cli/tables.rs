@@ -5,8 +5,16 @@ use labwright::cli::table::Table;
 
 fn table() -> Table {
     let mut table = Table::new(["name", ">size", "what it is"]);
-    table.row(["a".to_owned(), "9".to_owned(), "ghcr.io/immich-app/immich-machine-learning:v3.1.0".to_owned()]);
-    table.row(["another".to_owned(), "1000".to_owned(), "some words that go on for a while, until the line ends".to_owned()]);
+    table.row([
+        "a".to_owned(),
+        "9".to_owned(),
+        "ghcr.io/immich-app/immich-machine-learning:v3.1.0".to_owned(),
+    ]);
+    table.row([
+        "another".to_owned(),
+        "1000".to_owned(),
+        "some words that go on for a while, until the line ends".to_owned(),
+    ]);
     table
 }
 
@@ -37,7 +45,10 @@ fn nothing_is_lost_however_narrow_it_gets() {
     for width in 0..120 {
         let text = table().layout(width, 0);
         assert_eq!(letters(&text), whole, "{text}");
-        assert!(width < 34 || text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
+        assert!(
+            width < 34 || text.lines().all(|line| line.chars().count() <= width),
+            "{width}: {text}"
+        );
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks that the three list the same names and unpack the same bytes, and that gzip finds the archive whole.
+/// Asks that the three list the same names and unpack the same bytes, and that gzip finds the
+/// archive whole.
 pub fn tar_listings(archive: &Path) -> Verdict {
     ask(
         archive,
@@ -36,17 +37,22 @@ fn refuses_a_cut_archive_and_a_name_read_in_two_ways() {
     }
     let sample = super::Sample::new(&[]);
     let archive = |name: &str, cut: usize| {
-        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
+            Vec::new(),
+            flate2::Compression::default(),
+        ));
         let mut header = tar::Header::new_ustar();
         header.set_size(4);
         header.set_mode(0o644);
         tar.append_data(&mut header, name, &b"text"[..]).expect("an entry");
-        let bytes = tar.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive");
+        let bytes =
+            tar.into_inner().and_then(flate2::write::GzEncoder::finish).expect("an archive");
         let path = sample.path("a.tar.gz");
         std::fs::write(&path, &bytes[..bytes.len() - cut]).expect("the archive");
         path
     };
     tar_listings(&archive("a/b", 0)).expect("a plain archive is accepted");
     tar_listings(&archive("a/b", 20)).expect_err("a cut archive is refused");
-    tar_listings(&archive("a/b\u{e9}\n", 0)).expect_err("a name that is listed in two ways is refused");
+    tar_listings(&archive("a/b\u{e9}\n", 0))
+        .expect_err("a name that is listed in two ways is refused");
 }

@@ -8,10 +8,13 @@ use std::sync::Mutex;
 
 /// Asks about every file of an unpacked bundle; refuses with all that the consumers refuse.
 ///
-/// Units are read together, and fail2ban's files where the bundle installs them, since they refer to each other.
+/// Units are read together, and fail2ban's files where the bundle installs them, since they refer
+/// to each other.
 pub fn bundle(folder: &Path) -> Verdict {
-    let manifest = fs::read(folder.join("manifest.json")).map_err(|error| format!("manifest.json: {error}"))?;
-    let manifest: serde_json::Value = serde_json::from_slice(&manifest).map_err(|error| format!("manifest.json: {error}"))?;
+    let manifest = fs::read(folder.join("manifest.json"))
+        .map_err(|error| format!("manifest.json: {error}"))?;
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&manifest).map_err(|error| format!("manifest.json: {error}"))?;
     let (mut units, mut fail2ban) = (Together::new(), Together::new());
     let [mut scripts, mut jsons, mut yamls] = [const { Vec::new() }; 3];
     let mut refusals = Vec::new();
@@ -38,11 +41,14 @@ pub fn bundle(folder: &Path) -> Verdict {
             "alloy" => super::alloy(&path),
             "cloud-init.meta-data" | "grafana.provisioning" | "yaml" => keep(&mut yamls, path),
             "systemd.unit" => {
-                // A mount's unit is named after its folder, in signs that a bundle's path cannot hold.
+                // A mount's unit is named after its folder, in signs that a bundle's path cannot
+                // hold.
                 let at = installed_at(&manifest, word("path")).unwrap_or(word("path"));
                 units.add(&path, at.rsplit('/').next().unwrap_or_default())
             }
-            "fail2ban" => match installed_at(&manifest, word("path")).and_then(|at| at.strip_prefix("/etc/fail2ban/")) {
+            "fail2ban" => match installed_at(&manifest, word("path"))
+                .and_then(|at| at.strip_prefix("/etc/fail2ban/"))
+            {
                 Some(at) => fail2ban.add(&path, at),
                 None => Err(format!("{}: not installed below /etc/fail2ban", word("path"))),
             },
@@ -70,9 +76,11 @@ fn paths(files: &[PathBuf]) -> Vec<&Path> {
 }
 
 /// Lists the kinds whose readers look at other files of the bundle too.
-const WITH_OTHERS: [&str; 5] = ["compose", "fail2ban", "prometheus.config", "pve-firewall", "systemd.unit"];
+const WITH_OTHERS: [&str; 5] =
+    ["compose", "fail2ban", "prometheus.config", "pve-firewall", "systemd.unit"];
 
-/// Says whether this test has not asked about the very text of a file before: the machines of a lab have many files in common.
+/// Says whether this test has not asked about the very text of a file before: the machines of a lab
+/// have many files in common.
 fn is_new(kind: &str, file: &Path) -> bool {
     static SEEN: Mutex<BTreeSet<(String, Vec<u8>)>> = Mutex::new(BTreeSet::new());
     let Ok(text) = fs::read(file) else { return true };
@@ -81,7 +89,8 @@ fn is_new(kind: &str, file: &Path) -> bool {
 
 fn installed_at<'m>(manifest: &'m serde_json::Value, path: &str) -> Option<&'m str> {
     let source = path.strip_prefix("payload/").unwrap_or(path);
-    manifest["installs"].as_array()?.iter().find(|install| install["src"] == source)?["dst"].as_str()
+    manifest["installs"].as_array()?.iter().find(|install| install["src"] == source)?["dst"]
+        .as_str()
 }
 
 /// Files that one program reads together, gathered into a folder.
@@ -115,14 +124,26 @@ fn tells_every_refusal_of_a_bundle() {
     let kinds = [
         ("payload/check.d/10-a.sh", "shell", "#!/bin/sh\necho $1\n"),
         ("payload/systemd/a.timer", "systemd.unit", "[Timer]\nOnCalendar=daily\n"),
-        ("payload/systemd/a.service", "systemd.unit", "[Service]\nType=oneshot\nExecStart=/usr/local/sbin/a\n"),
-        ("payload/fail2ban/jail.conf", "fail2ban", "[proxy]\nenabled = true\nfilter = nobody\nlogpath = /srv/log\n"),
+        (
+            "payload/systemd/a.service",
+            "systemd.unit",
+            "[Service]\nType=oneshot\nExecStart=/usr/local/sbin/a\n",
+        ),
+        (
+            "payload/fail2ban/jail.conf",
+            "fail2ban",
+            "[proxy]\nenabled = true\nfilter = nobody\nlogpath = /srv/log\n",
+        ),
         ("payload/a.yaml", "yaml", "a: 1\na: 2\n"),
         ("payload/b.yaml", "yaml", "a: 1\n"),
         ("payload/c", "riddle", ""),
     ];
-    let files: Vec<_> = kinds.iter().map(|(path, kind, _)| serde_json::json!({"path": path, "kind": kind})).collect();
-    let installs = [serde_json::json!({"src": "fail2ban/jail.conf", "dst": "/etc/fail2ban/jail.d/lab.conf"})];
+    let files: Vec<_> = kinds
+        .iter()
+        .map(|(path, kind, _)| serde_json::json!({"path": path, "kind": kind}))
+        .collect();
+    let installs =
+        [serde_json::json!({"src": "fail2ban/jail.conf", "dst": "/etc/fail2ban/jail.d/lab.conf"})];
     let manifest = serde_json::json!({"files": files, "installs": installs}).to_string();
     let mut sample: Vec<_> = kinds.iter().map(|&(path, _, text)| (path, text)).collect();
     sample.push(("manifest.json", &manifest));

@@ -16,7 +16,8 @@ case $answer in *eprecat*) echo "$answer"; exit 1 ;; esac
 
 #[test]
 fn refuses_a_mistyped_key() {
-    let good = "#cloud-config\nmounts: [[media, /mnt/media, virtiofs, 'defaults,nofail', '0', '0']]\n";
+    let good =
+        "#cloud-config\nmounts: [[media, /mnt/media, virtiofs, 'defaults,nofail', '0', '0']]\n";
     let bad = "#cloud-config\npackagess: [ufw]\n";
     super::tells_apart("user-data", good, bad, "packagess", cloud_init_user_data);
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 /// Asks docker-compose about a compose file, or about the `compose.yaml` of a folder.
 ///
-/// Environment files with absolute names belong to the machine: empty ones stand in for them. Any warning, such as
-/// an unset variable, is a refusal; so is a host port that two containers want, a port published by a container that
-/// has no network of its own, and a secret or configuration that names a file of the folder which is not there.
+/// Environment files with absolute names belong to the machine: empty ones stand in for them. Any
+/// warning, such as an unset variable, is a refusal; so is a host port that two containers want, a
+/// port published by a container that has no network of its own, and a secret or configuration that
+/// names a file of the folder which is not there.
 pub fn compose(path: &Path) -> Verdict {
     ask_strictly(
         path,
@@ -48,7 +49,8 @@ END
 
 #[test]
 fn accepts_a_service_and_refuses_a_mistyped_key() {
-    let good = "services:\n  web:\n    image: 'web:1'\n    env_file: [/etc/labwright/secrets/web.env]\n";
+    let good =
+        "services:\n  web:\n    image: 'web:1'\n    env_file: [/etc/labwright/secrets/web.env]\n";
     let bad = "services:\n  web:\n    image: 'web:1'\n    prots: ['80:80']\n";
     super::tells_apart("compose.yaml", good, bad, "prots", compose);
 }
@@ -63,9 +65,25 @@ fn refuses_an_unset_variable() {
 #[test]
 fn refuses_what_docker_compose_lets_pass() {
     let good = "services:\n  vpn: {image: 'vpn:1', ports: ['80:80', '80:80/udp']}\n  web: {image: 'web:1', network_mode: 'service:vpn'}\n";
-    let bad = |what: &str| format!("services:\n  vpn: {{image: 'vpn:1', ports: ['80:80']}}\n  web: {{image: 'web:1', {what}}}\n");
-    super::tells_apart("compose.yaml", good, &bad("ports: ['80:8080']"), "both publish 80/tcp", compose);
-    super::tells_apart("compose.yaml", good, &bad("network_mode: host, ports: ['81:81']"), "without a network", compose);
+    let bad = |what: &str| {
+        format!(
+            "services:\n  vpn: {{image: 'vpn:1', ports: ['80:80']}}\n  web: {{image: 'web:1', {what}}}\n"
+        )
+    };
+    super::tells_apart(
+        "compose.yaml",
+        good,
+        &bad("ports: ['80:8080']"),
+        "both publish 80/tcp",
+        compose,
+    );
+    super::tells_apart(
+        "compose.yaml",
+        good,
+        &bad("network_mode: host, ports: ['81:81']"),
+        "without a network",
+        compose,
+    );
     let secret = format!("{}secrets: {{key: {{file: ./key}}}}\n", bad("secrets: [key]"));
     super::tells_apart("compose.yaml", good, &secret, "is not there", compose);
 }

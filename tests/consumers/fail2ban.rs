@@ -3,7 +3,8 @@
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks fail2ban about a folder that is laid over `/etc/fail2ban` (`jail.d/…`, `filter.d/…`), or about one jail file.
+/// Asks fail2ban about a folder that is laid over `/etc/fail2ban` (`jail.d/…`, `filter.d/…`), or
+/// about one jail file.
 ///
 /// A jail's log file must exist on the machine: an empty one stands in for it.
 pub fn fail2ban(path: &Path) -> Verdict {
@@ -30,6 +31,7 @@ fn refuses_a_filter_that_is_not_there() {
 fn reads_a_folder_with_its_filter() {
     let jail = "[proxy]\nenabled = true\nbackend = polling\nfilter = proxy\nlogpath = /srv/proxy/access.log\n";
     let filter = "[Definition]\nfailregex = ^<HOST> denied$\n";
-    let sample = super::Sample::new(&[("jail.d/proxy.conf", jail), ("filter.d/proxy.conf", filter)]);
+    let sample =
+        super::Sample::new(&[("jail.d/proxy.conf", jail), ("filter.d/proxy.conf", filter)]);
     fail2ban(&sample.path("")).expect("a jail with its filter is accepted");
 }

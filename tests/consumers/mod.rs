@@ -1,8 +1,9 @@
 //! The programs that read what we emit, asked whether they accept it.
 //!
-//! One file a consumer. Each function takes emitted files and returns the consumer's own words when it refuses
-//! them. Where the consumers cannot run (see [`crate::trixie`]) every function accepts and says that it did not ask.
-//! Each file's tests hold a sample that must be refused: a check that cannot fail proves nothing.
+//! One file a consumer. Each function takes emitted files and returns the consumer's own words when
+//! it refuses them. Where the consumers cannot run (see [`crate::trixie`]) every function accepts
+//! and says that it did not ask. Each file's tests hold a sample that must be refused: a check that
+//! cannot fail proves nothing.
 
 mod archive;
 mod bundle;
@@ -54,7 +55,8 @@ pub type Verdict = Result<(), String>;
 /// Where a consumer finds the folder of the file it is asked about.
 const PLACE: &str = "/in";
 
-/// Runs a text of sh in a room that sees the folder of `file` (or `file` itself when it is a folder) in `/in`.
+/// Runs a text of sh in a room that sees the folder of `file` (or `file` itself when it is a
+/// folder) in `/in`.
 ///
 /// `$1` is the file's path in the room.
 fn ask(file: &Path, script: &str) -> Verdict {
@@ -64,15 +66,25 @@ fn ask(file: &Path, script: &str) -> Verdict {
 /// Like [`ask`] about many files below a folder, in one room: `$@` are their paths there.
 fn ask_all(folder: &Path, files: &[&Path], script: &str) -> Verdict {
     let Some(room) = Room::new().filter(|_| !files.is_empty()) else { return Ok(()) };
-    let inside: Vec<String> =
-        files.iter().map(|file| format!("{PLACE}/{}", file.strip_prefix(folder).expect("a file of the folder").display())).collect();
-    let answer = room.show(folder, PLACE).sh(script, &inside.iter().map(String::as_str).collect::<Vec<_>>());
+    let inside: Vec<String> = files
+        .iter()
+        .map(|file| {
+            format!(
+                "{PLACE}/{}",
+                file.strip_prefix(folder).expect("a file of the folder").display()
+            )
+        })
+        .collect();
+    let answer =
+        room.show(folder, PLACE).sh(script, &inside.iter().map(String::as_str).collect::<Vec<_>>());
     refusal(&answer).map_or(Ok(()), |words| Err(format!("{}: refused: {words}", folder.display())))
 }
 
 /// Like [`ask`] for a consumer that exits 0 on a fault and only grumbles on stderr.
 fn ask_strictly(file: &Path, script: &str) -> Verdict {
-    ask_for(file, script, |answer| refusal(answer).or_else(|| (!answer.stderr.is_empty()).then(|| words(answer))))
+    ask_for(file, script, |answer| {
+        refusal(answer).or_else(|| (!answer.stderr.is_empty()).then(|| words(answer)))
+    })
 }
 
 fn ask_for(file: &Path, script: &str, refusal: impl Fn(&Output) -> Option<String>) -> Verdict {
@@ -116,12 +128,20 @@ impl Sample {
     }
 }
 
-/// Asserts that a consumer accepts the first text under `name` and refuses the second with `words` in its answer.
-fn tells_apart(name: &str, good: &str, bad: &str, words: &str, consumer: impl Fn(&Path) -> Verdict) {
+/// Asserts that a consumer accepts the first text under `name` and refuses the second with `words`
+/// in its answer.
+fn tells_apart(
+    name: &str,
+    good: &str,
+    bad: &str,
+    words: &str,
+    consumer: impl Fn(&Path) -> Verdict,
+) {
     if !available() {
         return;
     }
     consumer(&Sample::new(&[(name, good)]).path(name)).expect("the good sample is accepted");
-    let refusal = consumer(&Sample::new(&[(name, bad)]).path(name)).expect_err("the bad sample is refused");
+    let refusal =
+        consumer(&Sample::new(&[(name, bad)]).path(name)).expect_err("the bad sample is refused");
     assert!(refusal.contains(words), "`{words}` is missing in: {refusal}");
 }

@@ -3,7 +3,8 @@
 use super::{Verdict, ask, ask_for, refusal, words};
 use std::path::Path;
 
-/// Asks promtool about a configuration, standing in `/etc/prometheus` with its folder: rule files are read as well.
+/// Asks promtool about a configuration, standing in `/etc/prometheus` with its folder: rule files
+/// are read as well.
 pub fn promtool_config(file: &Path) -> Verdict {
     // It wants to see the secrets that the configuration names.
     ask(
@@ -14,16 +15,24 @@ pub fn promtool_config(file: &Path) -> Verdict {
     )
 }
 
-/// Asks promtool about a rule file; what it only lints, such as two rules alike, is a refusal as well.
+/// Asks promtool about a rule file; what it only lints, such as two rules alike, is a refusal as
+/// well.
 pub fn promtool_rules(file: &Path) -> Verdict {
     ask(file, r#"promtool check rules --lint=all --lint-fatal "$1""#)
 }
 
-/// Runs a file of unit tests for rules, which names the rule files beside it. A file without a test is refused.
+/// Runs a file of unit tests for rules, which names the rule files beside it. A file without a test
+/// is refused.
 pub fn promtool_test_rules(file: &Path) -> Verdict {
-    ask_for(file, r#"grep -q 'input_series' "$1" || { echo 'no series to test'; exit 1; }; promtool test rules "$1""#, |answer| {
-        refusal(answer).or_else(|| answer.stdout.windows(7).all(|word| word != b"SUCCESS").then(|| words(answer)))
-    })
+    ask_for(
+        file,
+        r#"grep -q 'input_series' "$1" || { echo 'no series to test'; exit 1; }; promtool test rules "$1""#,
+        |answer| {
+            refusal(answer).or_else(|| {
+                answer.stdout.windows(7).all(|word| word != b"SUCCESS").then(|| words(answer))
+            })
+        },
+    )
 }
 
 /// Asks amtool about an Alertmanager configuration.
@@ -46,7 +55,10 @@ fn reads_the_rules_that_a_configuration_names() {
     let good = super::Sample::new(&[("prometheus.yml", config), ("rules/lab.yml", RULES)]);
     promtool_config(&good.path("prometheus.yml")).expect("good rules are accepted");
     if super::available() {
-        let bad = super::Sample::new(&[("prometheus.yml", config), ("rules/lab.yml", &RULES.replace("up ==", "up = ="))]);
+        let bad = super::Sample::new(&[
+            ("prometheus.yml", config),
+            ("rules/lab.yml", &RULES.replace("up ==", "up = =")),
+        ]);
         promtool_config(&bad.path("prometheus.yml")).expect_err("bad rules are refused");
     }
 }
@@ -65,10 +77,15 @@ fn refuses_a_rule_that_does_not_fire() {
              alert_rule_test:\n      - {{eval_time: 3m, alertname: {name}, exp_alerts: [{{exp_labels: {{job: a}}}}]}}\n"
         )
     };
-    let sample = super::Sample::new(&[("lab.yml", RULES), ("good.yml", &test("Down")), ("bad.yml", &test("Up"))]);
+    let sample = super::Sample::new(&[
+        ("lab.yml", RULES),
+        ("good.yml", &test("Down")),
+        ("bad.yml", &test("Up")),
+    ]);
     promtool_test_rules(&sample.path("good.yml")).expect("a rule that fires is accepted");
     if super::available() {
-        promtool_test_rules(&sample.path("bad.yml")).expect_err("an alert that nobody raises is refused");
+        promtool_test_rules(&sample.path("bad.yml"))
+            .expect_err("an alert that nobody raises is refused");
     }
 }
 

@@ -1,4 +1,5 @@
-//! netplan, which is what Debian 13 hands a network-config to. cloud-init's own schema lets unknown keys pass.
+//! netplan, which is what Debian 13 hands a network-config to. cloud-init's own schema lets unknown
+//! keys pass.
 
 use super::{Verdict, ask_strictly};
 use std::path::Path;

@@ -19,6 +19,7 @@ fn refuses_an_unknown_word() {
 #[test]
 fn refuses_a_rule_without_its_protocol() {
     let good = "table inet lab {\n  chain a {\n    meta l4proto tcp ct original proto-dst 80 accept\n  }\n}\n";
-    let bad = "table inet lab {\n  chain a {\n    ct original ip saddr 80.0.0.0/33 accept\n  }\n}\n";
+    let bad =
+        "table inet lab {\n  chain a {\n    ct original ip saddr 80.0.0.0/33 accept\n  }\n}\n";
     super::tells_apart("nftables.nft", good, bad, "80.0.0.0/33", nftables);
 }

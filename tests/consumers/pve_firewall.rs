@@ -1,15 +1,18 @@
-//! The grammar of Proxmox firewall files, by our own reading of it: nothing outside a Proxmox host can be asked, and
-//! Proxmox itself skips a bad line with a warning, which leaves a firewall with a hole.
+//! The grammar of Proxmox firewall files, by our own reading of it: nothing outside a Proxmox host
+//! can be asked, and Proxmox itself skips a bad line with a warning, which leaves a firewall with a
+//! hole.
 
 use super::Verdict;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-/// Checks `cluster.fw` or a guest's `<vmid>.fw`, strictly: every line is understood, every name is defined here or in
-/// the `cluster.fw` beside it, and the file turns its firewall on.
+/// Checks `cluster.fw` or a guest's `<vmid>.fw`, strictly: every line is understood, every name is
+/// defined here or in the `cluster.fw` beside it, and the file turns its firewall on.
 pub fn pve_firewall(file: &Path) -> Verdict {
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+    };
     let mut names = Names::default();
     let cluster = file.with_file_name("cluster.fw");
     if cluster.exists() {
@@ -17,7 +20,9 @@ pub fn pve_firewall(file: &Path) -> Verdict {
     }
     let level = match file.file_stem().and_then(|stem| stem.to_str()) {
         Some("cluster") => Level::Cluster,
-        Some(vmid) if !vmid.is_empty() && vmid.bytes().all(|byte| byte.is_ascii_digit()) => Level::Guest,
+        Some(vmid) if !vmid.is_empty() && vmid.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Level::Guest
+        }
         _ => return Err(format!("{}: neither cluster.fw nor <vmid>.fw", file.display())),
     };
     let text = read(file)?;
@@ -91,16 +96,25 @@ fn check(text: &str, level: Level, names: &Names) -> Result<(), String> {
         };
         verdict.map_err(|why| format!("{}: {why}: {line}", number + 1))?;
     }
-    if enabled { Ok(()) } else { Err(" the firewall is not turned on: no `enable: 1` in [OPTIONS]".to_owned()) }
+    if enabled {
+        Ok(())
+    } else {
+        Err(" the firewall is not turned on: no `enable: 1` in [OPTIONS]".to_owned())
+    }
 }
 
 fn header(line: &str, level: Level) -> Result<Section, String> {
-    let inner = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or("a section without its bracket")?;
+    let inner = line
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .ok_or("a section without its bracket")?;
     match inner.to_lowercase().split_once(' ') {
         None if inner.eq_ignore_ascii_case("options") => Ok(Section::Options),
         None if inner.eq_ignore_ascii_case("aliases") => Ok(Section::Aliases),
         None if inner.eq_ignore_ascii_case("rules") => Ok(Section::Rules),
-        Some(("group", group)) if level == Level::Cluster => name(group, 18).map(|()| Section::Group),
+        Some(("group", group)) if level == Level::Cluster => {
+            name(group, 18).map(|()| Section::Group)
+        }
         Some(("ipset", set)) => name(set, 64).map(|()| Section::Set),
         _ => Err("an unknown section".to_owned()),
     }
@@ -110,7 +124,8 @@ fn header(line: &str, level: Level) -> Result<Section, String> {
 fn name(name: &str, longest: usize) -> Result<(), String> {
     let mut bytes = name.bytes();
     let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    let goes_on = bytes.len() > 0 && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let goes_on = bytes.len() > 0
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if !starts || !goes_on {
         return Err(format!("`{name}` is no name"));
     }
@@ -120,7 +135,8 @@ fn name(name: &str, longest: usize) -> Result<(), String> {
     Ok(())
 }
 
-const LOG_LEVELS: [&str; 9] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "nolog"];
+const LOG_LEVELS: [&str; 9] =
+    ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "nolog"];
 const VERDICTS: [&str; 3] = ["ACCEPT", "DROP", "REJECT"];
 
 /// Checks an option; returns whether it turns the firewall on.
@@ -128,13 +144,21 @@ fn option(line: &str, level: Level) -> Result<bool, String> {
     let (key, value) = line.split_once(": ").ok_or("an option without a value")?;
     let switch = ["0", "1"].contains(&value);
     let known = match (level, key) {
-        (_, "enable") | (Level::Cluster, "ebtables") | (Level::Guest, "dhcp" | "ndp" | "radv" | "macfilter" | "ipfilter" | "ips") => switch,
-        (_, "policy_in" | "policy_out") | (Level::Cluster, "policy_forward") => VERDICTS.contains(&value),
+        (_, "enable")
+        | (Level::Cluster, "ebtables")
+        | (Level::Guest, "dhcp" | "ndp" | "radv" | "macfilter" | "ipfilter" | "ips") => switch,
+        (_, "policy_in" | "policy_out") | (Level::Cluster, "policy_forward") => {
+            VERDICTS.contains(&value)
+        }
         (Level::Cluster, "log_ratelimit") => !value.contains(' '),
         (Level::Guest, "log_level_in" | "log_level_out") => LOG_LEVELS.contains(&value),
         _ => return Err("an unknown option".to_owned()),
     };
-    if known { Ok(key == "enable" && value == "1") } else { Err("a value that the option does not take".to_owned()) }
+    if known {
+        Ok(key == "enable" && value == "1")
+    } else {
+        Err("a value that the option does not take".to_owned())
+    }
 }
 
 fn alias(line: &str) -> Result<(), String> {
@@ -143,18 +167,24 @@ fn alias(line: &str) -> Result<(), String> {
     address(network).map(drop)
 }
 
-/// Checks one member of an address set: an address, a network or an alias, with `!` before what is left out.
+/// Checks one member of an address set: an address, a network or an alias, with `!` before what is
+/// left out.
 fn member(line: &str, names: &Names) -> Result<(), String> {
     let member = line.strip_prefix('!').unwrap_or(line).trim_start();
     if member == "0.0.0.0/0" || member == "::/0" {
         return Err("a set cannot hold a whole address family".to_owned());
     }
-    reference(member, &names.aliases, "alias").or_else(|why| address(member).map(drop).map_err(|other| format!("{why}, {other}")))
+    reference(member, &names.aliases, "alias")
+        .or_else(|why| address(member).map(drop).map_err(|other| format!("{why}, {other}")))
 }
 
 /// Checks that a name, perhaps with its scope, is among those defined.
 fn reference(word: &str, defined: &BTreeSet<String>, what: &str) -> Result<(), String> {
-    let bare = word.strip_prefix("dc/").or_else(|| word.strip_prefix("guest/")).unwrap_or(word).to_lowercase();
+    let bare = word
+        .strip_prefix("dc/")
+        .or_else(|| word.strip_prefix("guest/"))
+        .unwrap_or(word)
+        .to_lowercase();
     if defined.contains(&bare) { Ok(()) } else { Err(format!("no {what} `{word}`")) }
 }
 
@@ -191,7 +221,11 @@ fn rule(line: &str, level: Level, names: &Names, groups_allowed: bool) -> Result
         match key {
             "-i" if value.starts_with("net") || level == Level::Cluster => {}
             _ if direction == "GROUP" => return Err(format!("`{key}` does not go with a group")),
-            "-p" if ["tcp", "udp", "icmp", "ipv6-icmp", "sctp", "esp", "ah", "gre"].contains(&value) => protocol = Some(value),
+            "-p" if ["tcp", "udp", "icmp", "ipv6-icmp", "sctp", "esp", "ah", "gre"]
+                .contains(&value) =>
+            {
+                protocol = Some(value)
+            }
             "-dport" | "-sport" => {
                 ports = true;
                 port_list(value)?;
@@ -202,7 +236,10 @@ fn rule(line: &str, level: Level, names: &Names, groups_allowed: bool) -> Result
             _ => return Err(format!("`{key} {value}` is not understood")),
         }
     }
-    if ports && !is_macro && !protocol.is_some_and(|protocol| ["tcp", "udp", "sctp"].contains(&protocol)) {
+    if ports
+        && !is_macro
+        && !protocol.is_some_and(|protocol| ["tcp", "udp", "sctp"].contains(&protocol))
+    {
         return Err("ports without a protocol that has ports".to_owned());
     }
     if is_macro && (ports || protocol.is_some()) {
@@ -222,21 +259,34 @@ fn verdict(action: &str) -> Result<(), String> {
         }
         _ => action,
     };
-    if VERDICTS.contains(&verdict) { Ok(()) } else { Err(format!("`{action}` is none of ACCEPT, DROP, REJECT")) }
+    if VERDICTS.contains(&verdict) {
+        Ok(())
+    } else {
+        Err(format!("`{action}` is none of ACCEPT, DROP, REJECT"))
+    }
 }
 
 /// Checks a port list: at most 15 numbers, where a range counts as two.
 fn port_list(list: &str) -> Result<(), String> {
     let mut numbers = 0;
     for item in list.split(',') {
-        let bounds: Vec<u16> =
-            item.split(':').map(|port| port.parse().map_err(|_| format!("`{item}` is no port"))).collect::<Result<_, _>>()?;
+        let bounds: Vec<u16> = item
+            .split(':')
+            .map(|port| port.parse().map_err(|_| format!("`{item}` is no port")))
+            .collect::<Result<_, _>>()?;
         numbers += bounds.len();
-        if bounds.len() > 2 || bounds.contains(&0) || bounds.is_sorted_by(|low, high| low >= high) && bounds.len() == 2 {
+        if bounds.len() > 2
+            || bounds.contains(&0)
+            || bounds.is_sorted_by(|low, high| low >= high) && bounds.len() == 2
+        {
             return Err(format!("`{item}` is no range"));
         }
     }
-    if numbers > 15 { Err(format!("{numbers} numbers in one port list; 15 is the most")) } else { Ok(()) }
+    if numbers > 15 {
+        Err(format!("{numbers} numbers in one port list; 15 is the most"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks an address list, a range, a set or an alias; returns whether what it spells out is IPv6.
@@ -272,7 +322,10 @@ fn accepts_what_proxmox_reads() {
 
 #[test]
 fn refuses_what_proxmox_would_skip() {
-    let long_list = format!("IN ACCEPT -p tcp -dport {}", (1..17).map(|port| port.to_string()).collect::<Vec<_>>().join(","));
+    let long_list = format!(
+        "IN ACCEPT -p tcp -dport {}",
+        (1..17).map(|port| port.to_string()).collect::<Vec<_>>().join(",")
+    );
     let bad_rules = [
         ("IN ALLOW -p tcp -dport 80", "none of ACCEPT"),
         ("IN ACCEPT -dport 80", "without a protocol"),
@@ -296,7 +349,11 @@ fn refuses_what_proxmox_would_skip() {
     refuses("101.fw", "[OPTIONS]\nenable: 1\npolicy_forward: DROP\n", "unknown option");
     refuses("101.fw", "[OPTIONS]\nenable: 1\n[group web]\n", "unknown section");
     refuses("guest.fw", "[OPTIONS]\nenable: 1\n", "neither");
-    refuses("cluster.fw", "[OPTIONS]\nenable: 1\n[group a-name-of-more-than-18]\n", "longer than 18");
+    refuses(
+        "cluster.fw",
+        "[OPTIONS]\nenable: 1\n[group a-name-of-more-than-18]\n",
+        "longer than 18",
+    );
     refuses("cluster.fw", "[OPTIONS]\nenable: 1\n[IPSET all]\n0.0.0.0/0\n", "whole address family");
 }
 

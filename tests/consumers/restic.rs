@@ -4,7 +4,8 @@ use super::Verdict;
 use crate::trixie::Room;
 use std::path::Path;
 
-/// A backup that is taken, lost and brought back by emitted scripts, on a machine that holds `files`.
+/// A backup that is taken, lost and brought back by emitted scripts, on a machine that holds
+/// `files`.
 pub struct RoundTrip<'a> {
     /// A bundle's payload, in which the commands run.
     pub payload: &'a Path,
@@ -12,7 +13,8 @@ pub struct RoundTrip<'a> {
     pub files: &'a [(&'a str, &'a str)],
     /// The folder that is lost and must come back as it was.
     pub protected: &'a str,
-    /// Commands of sh that prepare and take the backup. They run twice: the second finds a repository.
+    /// Commands of sh that prepare and take the backup. They run twice: the second finds a
+    /// repository.
     pub backup: &'a str,
     /// A command that checks the repository.
     pub check: &'a str,
@@ -41,7 +43,9 @@ find "$1" -mindepth 1 -delete
 sh -euc "$4"
 diff -r /tmp/before "$1"
 "#;
-    let answer = room.show(trip.payload, "/in").sh(script, &[trip.protected, trip.backup, trip.check, trip.restore]);
+    let answer = room
+        .show(trip.payload, "/in")
+        .sh(script, &[trip.protected, trip.backup, trip.check, trip.restore]);
     super::refusal(&answer).map_or(Ok(()), |words| Err(format!("restic: refused: {words}")))
 }
 
@@ -49,11 +53,16 @@ diff -r /tmp/before "$1"
 fn refuses_a_backup_that_forgets_a_folder() {
     let backup = "#!/bin/sh\nset -eu\nrestic cat config >/dev/null 2>&1 || restic init\nrestic backup \"$1\"\n";
     let sample = super::Sample::new(&[("backup.sh", backup)]);
-    let settings = "export RESTIC_REPOSITORY=/mnt/backup RESTIC_PASSWORD_FILE=/etc/labwright/secrets/restic";
+    let settings =
+        "export RESTIC_REPOSITORY=/mnt/backup RESTIC_PASSWORD_FILE=/etc/labwright/secrets/restic";
     let trip = |what: &str| {
         restic(&RoundTrip {
             payload: &sample.path(""),
-            files: &[("/etc/labwright/secrets/restic", "secret\n"), ("/mnt/photos/a/one.txt", "1"), ("/mnt/photos/b/two.txt", "2")],
+            files: &[
+                ("/etc/labwright/secrets/restic", "secret\n"),
+                ("/mnt/photos/a/one.txt", "1"),
+                ("/mnt/photos/b/two.txt", "2"),
+            ],
             protected: "/mnt/photos",
             backup: &format!("{settings}; sh backup.sh {what}"),
             check: &format!("{settings}; restic check --read-data"),

@@ -1,6 +1,8 @@
-//! Loki, Traefik and Alloy, of which Debian has none: their files against lists of our own of what their references know.
+//! Loki, Traefik and Alloy, of which Debian has none: their files against lists of our own of what
+//! their references know.
 //!
-//! On 20 November 2026 the labs' files were shown to Loki 3.7.6 (`-verify-config`, and started) and to Traefik 3.7.15, and both took them.
+//! On 20 November 2026 the labs' files were shown to Loki 3.7.6 (`-verify-config`, and started) and
+//! to Traefik 3.7.15, and both took them.
 
 use super::{Verdict, json_schema, yaml};
 use std::path::{Path, PathBuf};
@@ -19,7 +21,8 @@ fn schema(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consumers/schemas").join(name)
 }
 
-/// Lists the blocks that we write for Alloy, each with what may stand in it: grafana.com/docs/alloy, reference of the components.
+/// Lists the blocks that we write for Alloy, each with what may stand in it:
+/// grafana.com/docs/alloy, reference of the components.
 const ALLOY: &[(&str, &[&str])] = &[
     ("logging", &["level", "format"]),
     ("loki.write", &["endpoint", "external_labels"]),
@@ -28,17 +31,29 @@ const ALLOY: &[(&str, &[&str])] = &[
     ("discovery.relabel", &["targets", "rule"]),
     ("loki.relabel", &["forward_to", "rule"]),
     ("rule", &["source_labels", "regex", "target_label", "replacement", "action"]),
-    ("loki.source.docker", &["host", "targets", "relabel_rules", "forward_to", "labels", "refresh_interval"]),
-    ("loki.source.journal", &["max_age", "path", "relabel_rules", "labels", "forward_to", "matches"]),
+    (
+        "loki.source.docker",
+        &["host", "targets", "relabel_rules", "forward_to", "labels", "refresh_interval"],
+    ),
+    (
+        "loki.source.journal",
+        &["max_age", "path", "relabel_rules", "labels", "forward_to", "matches"],
+    ),
 ];
 
-/// Asks whether Alloy knows every block and attribute of a file, one on a line each, and whether what they refer to is there.
+/// Asks whether Alloy knows every block and attribute of a file, one on a line each, and whether
+/// what they refer to is there.
 pub fn alloy(file: &Path) -> Verdict {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let refuse = |line: &str, why: &str| Err(format!("{}: refused: {why}: {line}", file.display()));
     let label = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();
     let blocks = text.lines().filter(|line| line.ends_with(" {"));
-    let known: Vec<String> = blocks.map(|line| format!("{}.{}", line.split_whitespace().next().unwrap_or_default(), label(line))).collect();
+    let known: Vec<String> = blocks
+        .map(|line| {
+            format!("{}.{}", line.split_whitespace().next().unwrap_or_default(), label(line))
+        })
+        .collect();
     let mut open: Vec<&[&str]> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let word = line.split_whitespace().next().unwrap_or_default();
@@ -50,10 +65,14 @@ pub fn alloy(file: &Path) -> Verdict {
                 return refuse(line, "closes nothing");
             }
         } else if line.ends_with(" {") {
-            let Some((_, inside)) = ALLOY.iter().find(|(name, _)| *name == word) else { return refuse(line, "no such block") };
+            let Some((_, inside)) = ALLOY.iter().find(|(name, _)| *name == word) else {
+                return refuse(line, "no such block");
+            };
             open.push(inside);
         } else {
-            let Some((_, value)) = line.split_once(" = ").or_else(|| line.split_once("= ")) else { return refuse(line, "no attribute") };
+            let Some((_, value)) = line.split_once(" = ").or_else(|| line.split_once("= ")) else {
+                return refuse(line, "no attribute");
+            };
             let reference = value.trim().trim_start_matches('[').trim_end_matches(']');
             let refers = reference.starts_with("loki.") || reference.starts_with("discovery.");
             if refers && !known.iter().any(|name| reference.starts_with(&format!("{name}."))) {
@@ -71,12 +90,24 @@ limits_config: {retention_period: 720h}
 
 #[test]
 fn refuses_a_key_that_loki_does_not_know() {
-    super::tells_apart("loki.yaml", LOKI, &LOKI.replace("retention_period", "retention_time"), "retention_time", loki);
+    super::tells_apart(
+        "loki.yaml",
+        LOKI,
+        &LOKI.replace("retention_period", "retention_time"),
+        "retention_time",
+        loki,
+    );
 }
 
 #[test]
 fn refuses_a_retention_of_loki_that_nothing_enforces() {
-    super::tells_apart("loki.yaml", LOKI, &LOKI.replace("retention_enabled: true, ", ""), "retention_enabled", loki);
+    super::tells_apart(
+        "loki.yaml",
+        LOKI,
+        &LOKI.replace("retention_enabled: true, ", ""),
+        "retention_enabled",
+        loki,
+    );
 }
 
 #[test]
@@ -84,14 +115,38 @@ fn refuses_a_key_that_traefik_does_not_know() {
     let file = "entryPoints: {https: {address: ':443'}}\nproviders: {file: {directory: /etc/traefik/dynamic, watch: true}}\n";
     super::tells_apart("traefik.yaml", file, &file.replace("watch", "wach"), "wach", traefik);
     let routes = "http:\n  routers:\n    a: {rule: 'Host(`a.example.org`)', service: a, tls: {}}\n  services:\n    a: {loadBalancer: {servers: [{url: 'http://a:80'}]}}\n";
-    super::tells_apart("routes.yaml", routes, &routes.replace("loadBalancer", "loadbalancer"), "loadbalancer", traefik);
+    super::tells_apart(
+        "routes.yaml",
+        routes,
+        &routes.replace("loadBalancer", "loadbalancer"),
+        "loadbalancer",
+        traefik,
+    );
 }
 
 #[test]
 fn refuses_what_alloy_does_not_know_and_what_is_not_there() {
     let file = "loki.write \"lab\" {\n  endpoint {\n    url = \"http://loki:3100/loki/api/v1/push\"\n  }\n}\n\nloki.source.journal \"machine\" {\n  \
                 forward_to = [loki.write.lab.receiver]\n}\n";
-    super::tells_apart("config.alloy", file, &file.replace("forward_to", "forwards_to"), "not known here", alloy);
-    super::tells_apart("config.alloy", file, &file.replace("write \"lab\"", "write \"labs\""), "refers to nothing", alloy);
-    super::tells_apart("config.alloy", file, &file.replace("loki.source.journal", "loki.source.journald"), "no such block", alloy);
+    super::tells_apart(
+        "config.alloy",
+        file,
+        &file.replace("forward_to", "forwards_to"),
+        "not known here",
+        alloy,
+    );
+    super::tells_apart(
+        "config.alloy",
+        file,
+        &file.replace("write \"lab\"", "write \"labs\""),
+        "refers to nothing",
+        alloy,
+    );
+    super::tells_apart(
+        "config.alloy",
+        file,
+        &file.replace("loki.source.journal", "loki.source.journald"),
+        "no such block",
+        alloy,
+    );
 }

@@ -44,7 +44,8 @@ for path in sys.argv[1:]:
 END
 "#;
 
-/// Refuses what is no YAML, and a key that stands twice in one mapping; a file may hold several documents.
+/// Refuses what is no YAML, and a key that stands twice in one mapping; a file may hold several
+/// documents.
 pub fn yaml(file: &Path) -> Verdict {
     ask(file, YAML)
 }
@@ -65,28 +66,48 @@ jsonschema.validate(yaml.safe_load(open("/file", encoding="utf-8")), schema)
 END
 "#;
     let answer = room.show(schema, "/schema").show(file, "/file").sh(check, &[]);
-    super::refusal(&answer).map_or(Ok(()), |words| Err(format!("{}: refused by {}: {words}", file.display(), schema.display())))
+    super::refusal(&answer).map_or(Ok(()), |words| {
+        Err(format!("{}: refused by {}: {words}", file.display(), schema.display()))
+    })
 }
 
 #[test]
 fn refuses_a_json_key_twice() {
-    super::tells_apart("a.json", "{\"a\": [1, {\"a\": 2}]}", "{\"b\": {\"a\": 1, \"a\": 2}}", "duplicate key 'a'", json);
+    super::tells_apart(
+        "a.json",
+        "{\"a\": [1, {\"a\": 2}]}",
+        "{\"b\": {\"a\": 1, \"a\": 2}}",
+        "duplicate key 'a'",
+        json,
+    );
     super::tells_apart("a.json", "[1]", "[1,]", "JSONDecodeError", json);
 }
 
 #[test]
 fn refuses_a_yaml_key_twice() {
-    super::tells_apart("a.yaml", "a: 1\nb: {a: 2}\n---\na: 3\n", "b:\n  a: 1\n  a: 2\n", "duplicate key 'a'", yaml);
+    super::tells_apart(
+        "a.yaml",
+        "a: 1\nb: {a: 2}\n---\na: 3\n",
+        "b:\n  a: 1\n  a: 2\n",
+        "duplicate key 'a'",
+        yaml,
+    );
     super::tells_apart("a.yaml", "- a\n", "- a\nb: 1\n", "expected", yaml);
 }
 
 #[test]
 fn refuses_what_a_schema_forbids() {
     let schema = r#"{"type": "object", "properties": {"port": {"type": "integer"}}, "additionalProperties": false}"#;
-    let sample = super::Sample::new(&[("schema.json", schema), ("good.yaml", "port: 80\n"), ("bad.yaml", "prot: 80\n")]);
-    json_schema(&sample.path("schema.json"), &sample.path("good.yaml")).expect("the good sample is accepted");
+    let sample = super::Sample::new(&[
+        ("schema.json", schema),
+        ("good.yaml", "port: 80\n"),
+        ("bad.yaml", "prot: 80\n"),
+    ]);
+    json_schema(&sample.path("schema.json"), &sample.path("good.yaml"))
+        .expect("the good sample is accepted");
     if super::available() {
-        let refusal = json_schema(&sample.path("schema.json"), &sample.path("bad.yaml")).expect_err("the bad sample is refused");
+        let refusal = json_schema(&sample.path("schema.json"), &sample.path("bad.yaml"))
+            .expect_err("the bad sample is refused");
         assert!(refusal.contains("prot"), "{refusal}");
     }
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 
 /// Asks systemd about a unit file, or about every unit of a folder together.
 ///
-/// Programs outside `/usr/bin` and `/usr/sbin` are the bundle's own and stand in as empty ones; the others must come
-/// from a package. A timer's service must be there, which systemd itself only asks for when it starts the timer.
+/// Programs outside `/usr/bin` and `/usr/sbin` are the bundle's own and stand in as empty ones; the
+/// others must come from a package. A timer's service must be there, which systemd itself only asks
+/// for when it starts the timer.
 pub fn systemd_verify(path: &Path) -> Verdict {
     ask_strictly(
         path,

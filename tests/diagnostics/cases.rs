@@ -24,10 +24,16 @@ fn make(code: &str, lab: &Path) -> Option<&'static str> {
             put(lab, "Hosts.kdl", b"");
         }
         // Says that it is empty, and is not.
-        "source-changed-while-read" => symlink("/proc/version", lab.join("hosts.kdl")).expect("a link"),
-        "source-not-a-file" => assert!(Command::new("mkfifo").arg(lab.join("pipe.kdl")).status().expect("mkfifo").success()),
+        "source-changed-while-read" => {
+            symlink("/proc/version", lab.join("hosts.kdl")).expect("a link")
+        }
+        "source-not-a-file" => assert!(
+            Command::new("mkfifo").arg(lab.join("pipe.kdl")).status().expect("mkfifo").success()
+        ),
         "source-too-large" => {
-            fs::File::create(lab.join("large.kdl")).and_then(|file| file.set_len(17 << 20)).expect("a file");
+            fs::File::create(lab.join("large.kdl"))
+                .and_then(|file| file.set_len(17 << 20))
+                .expect("a file");
         }
         "source-unreadable" => symlink("nowhere", lab.join("hosts.kdl")).expect("a link"),
         _ => return None,
@@ -43,7 +49,10 @@ fn told(code: &str) -> String {
     if out.is_some() {
         put(folder.path(), "lab.kdl", b"edition 1\n\nlab demo version=\"2026.1\"\n");
     } else {
-        assert!(stored.is_dir(), "`{code}` has no case: add tests/cases/diagnostics/{code}/lab.kdl");
+        assert!(
+            stored.is_dir(),
+            "`{code}` has no case: add tests/cases/diagnostics/{code}/lab.kdl"
+        );
         for (name, bytes) in files(&stored) {
             put(folder.path(), &name, &bytes);
         }
@@ -76,7 +85,11 @@ fn every_case_is_that_of_a_code() {
 fn found(lab: &Path) -> Vec<String> {
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
     let json = labwright(lab, &["check", "--format", "json"]).json();
-    json.as_array().expect("a list").iter().map(|found| format!("{}: {}", text(&found["code"]), text(&found["message"]))).collect()
+    json.as_array()
+        .expect("a list")
+        .iter()
+        .map(|found| format!("{}: {}", text(&found["code"]), text(&found["message"])))
+        .collect()
 }
 
 /// A lab as it was planned by hand: what is wrong with the plan is found without a hint.
@@ -121,8 +134,13 @@ fn a_plan_made_by_hand_is_seen_through() {
         put(&lab, name, text.replace(wrong, right).as_bytes());
     };
     mend("hosts.kdl", "at=\"/mnt/postgres\"", "at=\"/mnt/postgres\" via=virtiofs");
-    mend("services.kdl", "machine-learning #false", "machine-learning #false; database-password (secret)postgres-password");
+    mend(
+        "services.kdl",
+        "machine-learning #false",
+        "machine-learning #false; database-password (secret)postgres-password",
+    );
     mend("lab.kdl", "secret ovh-dyndns", "secret ovh-dyndns\nsecret postgres-password");
-    let second: Vec<String> = found(&lab).into_iter().filter(|found| !first.contains(found)).collect();
+    let second: Vec<String> =
+        found(&lab).into_iter().filter(|found| !first.contains(found)).collect();
     assert_eq!(second, Vec::<String>::new(), "one fault hid another");
 }

@@ -11,10 +11,10 @@ fn names_are_unique_and_kebab_case() {
     let mut names = BTreeSet::new();
     for code in codes::all() {
         assert!(names.insert(code.name), "{} is there twice", code.name);
-        let well_formed = code
-            .name
-            .split('-')
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+        let well_formed = code.name.split('-').all(|part| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        });
         assert!(well_formed, "{}", code.name);
         assert_eq!(codes::find(code.name).map(|found| found.name), Some(code.name));
     }
@@ -24,9 +24,19 @@ fn names_are_unique_and_kebab_case() {
 #[test]
 fn every_code_says_what_it_means_and_why() {
     for code in codes::all() {
-        assert!(!code.summary.is_empty() && !code.summary.ends_with('.'), "{}: {:?}", code.name, code.summary);
+        assert!(
+            !code.summary.is_empty() && !code.summary.ends_with('.'),
+            "{}: {:?}",
+            code.name,
+            code.summary
+        );
         assert!(!code.explain.trim().is_empty(), "{} has no page", code.name);
-        assert_eq!(code.explain.matches("```").count() % 2, 0, "{} has a block without an end", code.name);
+        assert_eq!(
+            code.explain.matches("```").count() % 2,
+            0,
+            "{} has a block without an end",
+            code.name
+        );
     }
 }
 
@@ -55,7 +65,11 @@ fn a_page_fits_a_terminal() {
         let mut example = false;
         for line in diag::explain(code).lines() {
             example |= line.starts_with("    ");
-            assert!(example || line.chars().count() <= 80 || !line.contains(' '), "{}: {line}", code.name);
+            assert!(
+                example || line.chars().count() <= 80 || !line.contains(' '),
+                "{}: {line}",
+                code.name
+            );
             example &= !line.is_empty();
         }
     }
@@ -75,5 +89,8 @@ fn docs_codes_is_up_to_date() {
         std::fs::write(&path, explain::reference()).expect("docs/codes.md is written");
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == explain::reference(), "docs/codes.md is stale: LABWRIGHT_UPDATE_DOCS=1 cargo test docs_codes");
+    assert!(
+        written == explain::reference(),
+        "docs/codes.md is stale: LABWRIGHT_UPDATE_DOCS=1 cargo test docs_codes"
+    );
 }

@@ -8,7 +8,8 @@ use labwright::source::{Layer, SourceFile, Sources, Span};
 use crate::cli::case;
 use crate::snapshots::assert_snapshot;
 
-/// Lists mistakes: what stands in the lab, and what is written instead. An empty first text: the second is added.
+/// Lists mistakes: what stands in the lab, and what is written instead. An empty first text: the
+/// second is added.
 const MISTAKES: &[(&str, &str)] = &[
     ("\"192.168.1.101\"", "192.168.1.101"),
     ("\"192.168.1.101\"", "\"192.168.1.101/24\""),
@@ -71,8 +72,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ("", "dashboard energy"),
     ("", "vm bare id=102 on=pve"),
     ("", "module m { container m { image \"x/m:1\"; depends-on n; }; }; service m on=media"),
-    ("", "module m { container m { image \"x/m:1\"; }; provides web container=n port=80; }; service m on=media"),
-    ("", "module m { container m { image \"x/m:1\"; network service service=m; }; }; service m on=media"),
+    (
+        "",
+        "module m { container m { image \"x/m:1\"; }; provides web container=n port=80; }; service m on=media",
+    ),
+    (
+        "",
+        "module m { container m { image \"x/m:1\"; network service service=m; }; }; service m on=media",
+    ),
     ("password (secret)restic", "password (secret)restic; service more module=jellyfin on=media"),
     ("", "dashboard energy from=\"energy.json\""),
 ];
@@ -83,12 +90,20 @@ fn one_mistake_is_one_finding() {
     let (mut shown, mut wrong) = (String::new(), String::new());
     for (right, written) in MISTAKES {
         assert!(lab.contains(right), "{right}");
-        let text = if right.is_empty() { format!("{lab}{written}\n") } else { lab.replace(right, written) };
+        let text = if right.is_empty() {
+            format!("{lab}{written}\n")
+        } else {
+            lab.replace(right, written)
+        };
         let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
         let sources = Sources::with_standard_library(vec![file]);
         let found = compile::resolve(&sources).check(&sources).diagnostics;
         let at = |span: Span| sources.line(span.file, span.start);
-        let _ = writeln!(shown, "{}{written}", if right.is_empty() { String::new() } else { format!("{right}  →  ") });
+        let _ = writeln!(
+            shown,
+            "{}{written}",
+            if right.is_empty() { String::new() } else { format!("{right}  →  ") }
+        );
         for finding in &found {
             let line = finding.span.map(at).unwrap_or_default();
             let _ = writeln!(shown, "    {line} {}: {}", finding.code.name, finding.message);

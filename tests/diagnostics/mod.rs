@@ -12,9 +12,24 @@ use labwright::syntax;
 
 use crate::snapshots::assert_snapshot;
 
-static CONFLICT: Code = Code { name: "port-conflict", severity: Severity::Error, summary: "two ports collide", explain: "Why." };
-static RETIRED: Code = Code { name: "image-retired", severity: Severity::Warning, summary: "an image is retired", explain: "Why." };
-static NEWER: Code = Code { name: "newer-way", severity: Severity::Advice, summary: "there is a better way", explain: "Why." };
+static CONFLICT: Code = Code {
+    name: "port-conflict",
+    severity: Severity::Error,
+    summary: "two ports collide",
+    explain: "Why.",
+};
+static RETIRED: Code = Code {
+    name: "image-retired",
+    severity: Severity::Warning,
+    summary: "an image is retired",
+    explain: "Why.",
+};
+static NEWER: Code = Code {
+    name: "newer-way",
+    severity: Severity::Advice,
+    summary: "there is a better way",
+    explain: "Why.",
+};
 
 const LAB: &str = "lab home version=\"1\"
 
@@ -38,11 +53,19 @@ service uptime-kuma on=pi {
 
 /// Makes sources of one lab file, one of a site module and one of the standard library.
 fn sources(lab: &str) -> Sources {
-    let file = |path: &str, layer, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned(), layer };
+    let file = |path: &str, layer, text: &str| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        layer,
+    };
     Sources::new(vec![
         file("lab.kdl", Layer::Lab, lab),
         file("modules/own/module.kdl", Layer::Site, "module own {\n    provides web port=80\n}\n"),
-        file("jellyfin/module.kdl", Layer::Builtin, "module jellyfin {\n    provides web port=8096\n}\n"),
+        file(
+            "jellyfin/module.kdl",
+            Layer::Builtin,
+            "module jellyfin {\n    provides web port=8096\n}\n",
+        ),
     ])
 }
 
@@ -69,7 +92,11 @@ fn findings(sources: &Sources) -> Diagnostics {
         .label(span(sources, Layer::Site, "modules/own/module.kdl", "80", 0), "100% free, too")
         .help("write `port 3002` in one of them; the route and the scrape target follow by themselves, on both machines"),
     );
-    found.push(Diagnostic::new(&RETIRED, lab("\"readarr\"", 0), "the image `readarr` is retired, and nothing came after it"));
+    found.push(Diagnostic::new(
+        &RETIRED,
+        lab("\"readarr\"", 0),
+        "the image `readarr` is retired, and nothing came after it",
+    ));
     found.push(Diagnostic::lab(&NEWER, "the lab has no `admin`").help("write `admin NAME`"));
     found.finish();
     found
@@ -91,7 +118,11 @@ fn text_is_coloured_when_asked() {
     assert!(coloured.contains("\u{1b}[1m\u{1b}[91merror[port-conflict]"), "{coloured:?}");
     let mut plain = String::new();
     for (number, piece) in coloured.split('\u{1b}').enumerate() {
-        plain.push_str(if number == 0 { piece } else { piece.split_once('m').unwrap_or_default().1 });
+        plain.push_str(if number == 0 {
+            piece
+        } else {
+            piece.split_once('m').unwrap_or_default().1
+        });
     }
     assert_eq!(plain, render(Format::Text, Style::default()));
 }
@@ -107,21 +138,31 @@ fn text_keeps_to_its_width() {
 
 #[test]
 fn json() {
-    assert_snapshot("diagnostics", "json", &render(Format::Json, Style { prefix: "modules/labs/x", ..Style::default() }));
+    assert_snapshot(
+        "diagnostics",
+        "json",
+        &render(Format::Json, Style { prefix: "modules/labs/x", ..Style::default() }),
+    );
 }
 
 #[test]
 fn github() {
-    assert_snapshot("diagnostics", "github", &render(Format::Github, Style { prefix: "modules/labs/x/", ..Style::default() }));
+    assert_snapshot(
+        "diagnostics",
+        "github",
+        &render(Format::Github, Style { prefix: "modules/labs/x/", ..Style::default() }),
+    );
 }
 
 #[test]
 fn sarif() {
-    let mut log: serde_json::Value = serde_json::from_str(&render(Format::Sarif, Style::default())).expect("JSON");
+    let mut log: serde_json::Value =
+        serde_json::from_str(&render(Format::Sarif, Style::default())).expect("JSON");
     let rules = log["runs"][0]["tool"]["driver"]["rules"].take();
     for result in log["runs"][0]["results"].as_array_mut().expect("results") {
         // The index moves with every code that is added; what it points at doesn't.
-        let index = usize::try_from(result["ruleIndex"].take().as_u64().expect("an index")).unwrap();
+        let index =
+            usize::try_from(result["ruleIndex"].take().as_u64().expect("an index")).unwrap();
         assert_eq!(rules[index]["id"], result["ruleId"]);
     }
     log["runs"][0]["tool"]["driver"]["version"].take();
@@ -142,17 +183,27 @@ fn the_syntax_errors_of_a_file_are_shown_together() {
 
 #[test]
 fn hostile_text_does_not_reach_the_terminal() {
-    let hostile = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{feff}\r\u{8}\u{e0041}\u{200b}";
+    let hostile =
+        "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{feff}\r\u{8}\u{e0041}\u{200b}";
     let lab = format!("a \"{hostile}\" b\n");
     let sources = sources(&lab);
     let place = span(&sources, Layer::Lab, "lab.kdl", "b", 0);
     let mut found = Diagnostics::default();
-    found.push(Diagnostic::new(&CONFLICT, place, format!("bad {hostile}")).caption(hostile).label(place, hostile).help(hostile));
+    found.push(
+        Diagnostic::new(&CONFLICT, place, format!("bad {hostile}"))
+            .caption(hostile)
+            .label(place, hostile)
+            .help(hostile),
+    );
     found.push(Diagnostic::lab(&CONFLICT, hostile).help(format!("one\n{hostile}")));
     for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
         let text = diag::render(&found, &sources, format, Style::default());
-        let raw: Vec<char> =
-            text.chars().filter(|character| *character != '\n' && hostile.contains(*character) && !character.is_ascii_graphic()).collect();
+        let raw: Vec<char> = text
+            .chars()
+            .filter(|character| {
+                *character != '\n' && hostile.contains(*character) && !character.is_ascii_graphic()
+            })
+            .collect();
         assert_eq!(raw, [], "{format:?}: {text:?}");
     }
     let json = diag::render(&found, &sources, Format::Json, Style::default());
@@ -178,7 +229,10 @@ fn any_place_can_be_shown() {
         for start in 0..=9 {
             for end in [0, start, start + 1, 100] {
                 let mut found = Diagnostics::default();
-                found.push(Diagnostic::new(&CONFLICT, Span::new(file, start, end), "here").label(Span::new(file, end, start), "there"));
+                found.push(
+                    Diagnostic::new(&CONFLICT, Span::new(file, start, end), "here")
+                        .label(Span::new(file, end, start), "there"),
+                );
                 for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
                     assert!(!diag::render(&found, &sources, format, Style::default()).is_empty());
                 }
@@ -198,7 +252,11 @@ fn many_findings_in_a_long_file_and_in_a_long_line_are_shown() {
         let file = sources.find(Layer::Lab, "lab.kdl").expect("the file");
         let mut found = Diagnostics::default();
         for number in 0..2_000_u32 {
-            found.push(Diagnostic::new(&RETIRED, Span::new(file, number * 190, number * 190 + 5), "old"));
+            found.push(Diagnostic::new(
+                &RETIRED,
+                Span::new(file, number * 190, number * 190 + 5),
+                "old",
+            ));
         }
         let text = diag::render(&found, &sources, Format::Text, Style::default());
         assert_eq!(text.matches("warning[image-retired]: old").count(), 2_000);
@@ -211,7 +269,9 @@ fn a_quoted_text_that_is_far_too_long_loses_its_middle() {
     let long = format!("begin{}end", "é".repeat(3_000_000));
     let sources = Sources::with_standard_library(vec![SourceFile {
         path: "lab.kdl".to_owned(),
-        text: format!("edition 1\nlab home version=\"1\"\n\"{long}\" 1\nnetwork \"{long}\" cidr=\"10.0.0.0/8\"\n"),
+        text: format!(
+            "edition 1\nlab home version=\"1\"\n\"{long}\" 1\nnetwork \"{long}\" cidr=\"10.0.0.0/8\"\n"
+        ),
         layer: Layer::Lab,
     }]);
     let found = labwright::compile::resolve(&sources).check(&sources).diagnostics;
@@ -235,6 +295,9 @@ fn findings_are_counted_in_words() {
     };
     assert_eq!(count(&[]), "no findings");
     assert_eq!(count(&[&CONFLICT]), "1 error");
-    assert_eq!(count(&[&RETIRED, &CONFLICT, &RETIRED, &CONFLICT, &RETIRED]), "2 errors, 3 warnings");
+    assert_eq!(
+        count(&[&RETIRED, &CONFLICT, &RETIRED, &CONFLICT, &RETIRED]),
+        "2 errors, 3 warnings"
+    );
     assert_eq!(count(&[&NEWER, &RETIRED]), "1 warning, 1 piece of advice");
 }

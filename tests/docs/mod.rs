@@ -1,7 +1,8 @@
 //! The documents: what is made from the program is up to date, and every block of KDL compiles.
 //!
-//! A block that begins with `edition` is a whole lab. Any other is a fragment: `kdl in=NODE` stands inside a NODE, plain `kdl` at the top of
-//! a file. The frames and the prelude below complete it; what a fragment declares itself is taken out of the prelude.
+//! A block that begins with `edition` is a whole lab. Any other is a fragment: `kdl in=NODE` stands
+//! inside a NODE, plain `kdl` at the top of a file. The frames and the prelude below complete it;
+//! what a fragment declares itself is taken out of the prelude.
 
 mod pages;
 
@@ -44,8 +45,13 @@ fn docs_modules_is_up_to_date() {
 #[test]
 fn docs_language_is_up_to_date() {
     let page = read("docs/language.md");
-    let (concepts, _) = page.split_once(language::MARKER).expect("docs/language.md has the line behind which it is generated");
-    up_to_date("docs/language.md", &format!("{concepts}{}\n\n{}", language::MARKER, language::markdown()));
+    let (concepts, _) = page
+        .split_once(language::MARKER)
+        .expect("docs/language.md has the line behind which it is generated");
+    up_to_date(
+        "docs/language.md",
+        &format!("{concepts}{}\n\n{}", language::MARKER, language::markdown()),
+    );
 }
 
 /// Lists the pages that people read.
@@ -63,7 +69,8 @@ fn pages() -> Vec<String> {
     pages
 }
 
-/// Lists the blocks of code of a page in a language: the line of each, what stands behind the language, its text.
+/// Lists the blocks of code of a page in a language: the line of each, what stands behind the
+/// language, its text.
 fn blocks(page: &str, language: &str) -> Vec<(usize, String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;
@@ -72,7 +79,8 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String, String)> {
             Some(block) if line.trim() == "```" => blocks.push(block),
             Some((start, info, text)) => open = Some((start, info, text + line + "\n")),
             None => {
-                let info = line.trim().strip_prefix("```").and_then(|info| info.strip_prefix(language));
+                let info =
+                    line.trim().strip_prefix("```").and_then(|info| info.strip_prefix(language));
                 open = info.map(|info| (number + 1, info.trim().to_owned(), String::new()));
             }
         }
@@ -80,12 +88,17 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String, String)> {
     blocks
 }
 
-/// Pairs each node that others stand in with the lines around them; a line that the fragment declares itself is left out.
+/// Pairs each node that others stand in with the lines around them; a line that the fragment
+/// declares itself is left out.
 const FRAMES: &[(&str, &str, &str)] = &[
     ("lab", "lab home version=\"2026.1\" {", "}"),
     ("admin", "admin ada {", "}"),
     ("host", HOST, "}"),
-    ("vm", "vm guest id=150 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root size=\"8GiB\"\naddress lan \"192.168.1.98\"", "}"),
+    (
+        "vm",
+        "vm guest id=150 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root size=\"8GiB\"\naddress lan \"192.168.1.98\"",
+        "}",
+    ),
     (
         "pool",
         "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",
@@ -102,10 +115,18 @@ const FRAMES: &[(&str, &str, &str)] = &[
     ("alert", "alert SomeAlert when=\"up == 0\" {", "}"),
     ("module", DEMO, "}"),
     ("option", "module demo version=\"1.0.0\" {\noption sample type=text {", "}; }"),
-    ("field", "module demo version=\"1.0.0\" {\noption sample type=record {\nfield part type=text {", "}; }; }"),
+    (
+        "field",
+        "module demo version=\"1.0.0\" {\noption sample type=record {\nfield part type=text {",
+        "}; }; }",
+    ),
     ("container", CONTAINER, "}; }"),
     ("unit", "module demo version=\"1.0.0\" {\nunit \"tool.service\" {", "}; }"),
-    ("section", "module demo version=\"1.0.0\" {\nunit \"tool.service\" {\nsection Service {", "}; }; }"),
+    (
+        "section",
+        "module demo version=\"1.0.0\" {\nunit \"tool.service\" {\nsection Service {",
+        "}; }; }",
+    ),
 ];
 
 const HOST: &str = r#"host lonely kind=debian {
@@ -174,7 +195,11 @@ const UNUSABLE: [&str; 2] = ["discontinued", "required"];
 fn lab_of(info: &str, text: &str) -> Option<Sources> {
     let file = |path: &str, text: String, layer| SourceFile { path: path.to_owned(), text, layer };
     if text.starts_with("edition") && text.contains("\nlab ") {
-        return Some(Sources::with_standard_library(vec![file("lab.kdl", text.to_owned(), Layer::Lab)]));
+        return Some(Sources::with_standard_library(vec![file(
+            "lab.kdl",
+            text.to_owned(),
+            Layer::Lab,
+        )]));
     }
     let key = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let once = ["os", "image", "address", "memory", "edition", "lab"];
@@ -182,7 +207,8 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
         let word = line.split_whitespace().next().unwrap_or_default();
         text.split(['\n', ';']).any(|other| {
             let other = other.trim_start();
-            key(other) == key(line) || (once.contains(&word) && other.split_whitespace().next() == Some(word))
+            key(other) == key(line)
+                || (once.contains(&word) && other.split_whitespace().next() == Some(word))
         })
     };
     let framed = match info.strip_prefix("in=") {
@@ -192,13 +218,20 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
             let before: Vec<&str> = before.lines().filter(|line| !declared(line)).collect();
             let before = before.join("\n");
             // Containers that the fragment names stand in the module around it.
-            let mut named: Vec<&str> = text.split("container=").skip(1).filter_map(|rest| rest.split([' ', ';', '\n']).next()).collect();
+            let mut named: Vec<&str> = text
+                .split("container=")
+                .skip(1)
+                .filter_map(|rest| rest.split([' ', ';', '\n']).next())
+                .collect();
             named.sort_unstable();
             named.dedup();
-            named
-                .retain(|name| matches!(node, "module" | "when") && !format!("{before}\n{text}").contains(&format!("container {name} {{")));
+            named.retain(|name| {
+                matches!(node, "module" | "when")
+                    && !format!("{before}\n{text}").contains(&format!("container {name} {{"))
+            });
             let rest = r#"{ image "docker.io/library/busybox:1.37"; health none="an example"; }"#;
-            let named: String = named.iter().map(|name| format!("container {name} {rest}\n")).collect();
+            let named: String =
+                named.iter().map(|name| format!("container {name} {rest}\n")).collect();
             format!("{before}\n{named}{text}\n{after}\n")
         }
     };
@@ -208,15 +241,22 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
         let unwanted = unusable && line.starts_with("service demo");
         !there && !unwanted
     };
-    let mut prelude: String = PRELUDE.lines().filter(missing).map(|line| format!("{line}\n")).collect();
-    let mut secrets: Vec<&str> =
-        framed.split("(secret)").skip(1).filter_map(|rest| rest.split([' ', ';', '\n', '}', '"']).next()).collect();
+    let mut prelude: String =
+        PRELUDE.lines().filter(missing).map(|line| format!("{line}\n")).collect();
+    let mut secrets: Vec<&str> = framed
+        .split("(secret)")
+        .skip(1)
+        .filter_map(|rest| rest.split([' ', ';', '\n', '}', '"']).next())
+        .collect();
     secrets.push("admin-password");
     secrets.sort_unstable();
     secrets.dedup();
     for secret in secrets {
         let declaration = format!("secret {secret}\n");
-        if !secret.is_empty() && !prelude.contains(&declaration) && !framed.starts_with(&declaration) {
+        if !secret.is_empty()
+            && !prelude.contains(&declaration)
+            && !framed.starts_with(&declaration)
+        {
             prelude.push_str(&declaration);
         }
     }
@@ -225,10 +265,16 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
         .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "j2"));
-    let mut files: Vec<SourceFile> = templates.map(|name| file(&format!("modules/demo/{name}"), "{}\n".to_owned(), Layer::Site)).collect();
-    let boards =
-        framed.lines().filter(|line| line.starts_with("dashboard ")).filter_map(|line| line.split("from=\"").nth(1)?.split('"').next());
-    files.extend(boards.map(|name| file(&format!("modules/{name}"), "{}\n".to_owned(), Layer::Site)));
+    let mut files: Vec<SourceFile> = templates
+        .map(|name| file(&format!("modules/demo/{name}"), "{}\n".to_owned(), Layer::Site))
+        .collect();
+    let boards = framed
+        .lines()
+        .filter(|line| line.starts_with("dashboard "))
+        .filter_map(|line| line.split("from=\"").nth(1)?.split('"').next());
+    files.extend(
+        boards.map(|name| file(&format!("modules/{name}"), "{}\n".to_owned(), Layer::Site)),
+    );
     files.push(file("lab.kdl", prelude, Layer::Lab));
     files.push(file("modules/demo/fragment.kdl", framed, Layer::Site));
     Some(Sources::with_standard_library(files))
@@ -247,7 +293,10 @@ fn every_block_of_kdl_compiles() {
     // The examples of codes are meant to be wrong.
     for page in pages().into_iter().filter(|page| page != "docs/codes.md") {
         for (line, info, text) in blocks(&read(&page), "kdl") {
-            let faults = lab_of(&info, &text).map_or_else(|| format!("tests/docs has no frame for `{info}`\n"), |lab| faults(&lab));
+            let faults = lab_of(&info, &text).map_or_else(
+                || format!("tests/docs has no frame for `{info}`\n"),
+                |lab| faults(&lab),
+            );
             if !faults.is_empty() {
                 wrong.push_str(&format!("{page}:{line}\n{text}{faults}\n"));
             }

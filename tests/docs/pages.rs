@@ -28,8 +28,12 @@ fn anchors(page: &str) -> BTreeSet<String> {
         code ^= line.trim_start().starts_with("```");
         if !code && line.starts_with('#') {
             let text = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = text.chars().filter(|character| character.is_alphanumeric() || "-_ ".contains(*character));
-            headings.insert(kept.map(|character| if character == ' ' { '-' } else { character }).collect());
+            let kept = text
+                .chars()
+                .filter(|character| character.is_alphanumeric() || "-_ ".contains(*character));
+            headings.insert(
+                kept.map(|character| if character == ' ' { '-' } else { character }).collect(),
+            );
         }
     }
     headings
@@ -41,12 +45,20 @@ fn every_link_leads_somewhere() {
     for page in pages() {
         let text = read(&page);
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for link in prose(&text).iter().flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next()) {
+        for link in prose(&text)
+            .iter()
+            .flat_map(|line| line.split("](").skip(1))
+            .filter_map(|rest| rest.split(')').next())
+        {
             if link.starts_with("https://") {
                 continue;
             }
             let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = if path.is_empty() { page.clone() } else { format!("{folder}/{path}").trim_start_matches('/').to_owned() };
+            let target = if path.is_empty() {
+                page.clone()
+            } else {
+                format!("{folder}/{path}").trim_start_matches('/').to_owned()
+            };
             let there = super::root().join(&target).exists();
             if !there || !(anchor.is_empty() || anchors(&read(&target)).contains(anchor)) {
                 lost.push_str(&format!("{page}: {link}\n"));
@@ -62,7 +74,9 @@ fn every_command_that_a_page_shows_is_one() {
     for page in pages() {
         for (line, _, text) in blocks(&read(&page), "sh") {
             for command in text.lines().filter(|command| command.starts_with("labwright ")) {
-                let words = command.split_whitespace().take_while(|word| !word.starts_with(['#', '|', '>', '<', '&', ';']));
+                let words = command
+                    .split_whitespace()
+                    .take_while(|word| !word.starts_with(['#', '|', '>', '<', '&', ';']));
                 if let Err(error) = program().try_get_matches_from(words) {
                     wrong.push_str(&format!("{page}:{line}: {command}\n{error}\n"));
                 }
@@ -77,9 +91,19 @@ fn every_command_and_option_is_documented() {
     let page = read("docs/commands.md");
     for command in program().get_subcommands() {
         let name = command.get_name();
-        assert!(page.contains(&format!("`labwright {name}")), "docs/commands.md does not name `{name}`");
-        for option in command.get_arguments().filter_map(clap::Arg::get_long).filter(|option| *option != "help") {
-            assert!(page.contains(&format!("--{option}")), "docs/commands.md does not name `{name} --{option}`");
+        assert!(
+            page.contains(&format!("`labwright {name}")),
+            "docs/commands.md does not name `{name}`"
+        );
+        for option in command
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .filter(|option| *option != "help")
+        {
+            assert!(
+                page.contains(&format!("--{option}")),
+                "docs/commands.md does not name `{name} --{option}`"
+            );
         }
     }
 }
@@ -87,7 +111,9 @@ fn every_command_and_option_is_documented() {
 #[test]
 fn the_first_lab_is_told_what_the_readme_shows() {
     let page = read("README.md");
-    let [(_, _, lab), (_, _, accept)] = &blocks(&page, "kdl")[..] else { panic!("the readme has a lab, and a finding accepted") };
+    let [(_, _, lab), (_, _, accept)] = &blocks(&page, "kdl")[..] else {
+        panic!("the readme has a lab, and a finding accepted")
+    };
     let (_, after) = page.split_once("labwright check attic").expect("the tour checks its lab");
     let (_, told) = after.split_once("```text\n").expect("what it is told");
     let (told, _) = told.split_once("```").expect("the end of the block");

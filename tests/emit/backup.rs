@@ -1,4 +1,5 @@
-//! Backups for real: restic and `PostgreSQL`, data lost and brought back, and everything that can be missing.
+//! Backups for real: restic and `PostgreSQL`, data lost and brought back, and everything that can
+//! be missing.
 
 use std::path::Path;
 
@@ -36,13 +37,16 @@ const MODULE: &str = r#"
     }
 "#;
 
-/// Runs a text of sh in a room with the scripts of the lab in `$B`, a password, a mounted repository and a database.
+/// Runs a text of sh in a room with the scripts of the lab in `$B`, a password, a mounted
+/// repository and a database.
 fn on_machine(script: &str) {
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
     let Some(room) = Room::new() else { return };
     let setup = include_str!("backup.sh");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/repository");
-    let room = room.show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic").show(&repository, "/repository");
+    let room = room
+        .show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic")
+        .show(&repository, "/repository");
     let answer = room.sh(&format!("{setup}\n{script}"), &[]);
     assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
 }
@@ -51,7 +55,8 @@ fn on_machine(script: &str) {
 fn every_script_is_sound() {
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
     for name in ["backup", "check", "common", "drill", "dump", "restore"] {
-        shellcheck(&payload.path().join(format!("backup/{name}.sh"))).expect("ShellCheck accepts it");
+        shellcheck(&payload.path().join(format!("backup/{name}.sh")))
+            .expect("ShellCheck accepts it");
     }
 }
 
@@ -139,7 +144,8 @@ const MARIADB: &str = r#"
 fn mariadb_comes_back() {
     let payload = payload(LAB, &[("modules/app/module.kdl", MARIADB)], "box");
     for name in ["dump", "restore", "drill"] {
-        shellcheck(&payload.path().join(format!("backup/{name}.sh"))).expect("ShellCheck accepts it");
+        shellcheck(&payload.path().join(format!("backup/{name}.sh")))
+            .expect("ShellCheck accepts it");
     }
     let Some(room) = Room::new() else { return };
     let script = r#"
@@ -184,7 +190,9 @@ END
         ! sh "$B/backup.sh" daily >/tmp/said 2>&1 || exit 1
         grep -q 'FAILED: database app-app-data was not dumped' /tmp/said
         [ "$before" = "$(sha256sum /var/backups/labwright/restic/app-app-data.sql)" ]"#;
-    let answer = room.show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic").sh(script, &[]);
+    let answer = room
+        .show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic")
+        .sh(script, &[]);
     assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
 }
 

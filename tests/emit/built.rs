@@ -5,12 +5,15 @@ use std::sync::OnceLock;
 
 use super::lab::compile_folder;
 
-/// Compiles the lab, once, and returns the folder that its payloads are in, each named after its machine.
+/// Compiles the lab, once, and returns the folder that its payloads are in, each named after its
+/// machine.
 pub fn built() -> &'static Path {
     static BUILT: OnceLock<tempfile::TempDir> = OnceLock::new();
     BUILT
         .get_or_init(|| {
-            let compiled = compile_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/monitoring"));
+            let compiled = compile_folder(
+                &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/monitoring"),
+            );
             assert_eq!(compiled.findings, Vec::<String>::new());
             let folder = tempfile::tempdir().expect("a folder");
             for machine in compiled.machines.keys() {

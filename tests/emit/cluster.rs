@@ -32,8 +32,12 @@ fn files(host: &str) -> BTreeMap<String, String> {
 fn every_host_writes_the_files_of_all() {
     let cluster = files("a");
     assert_eq!(cluster, files("b"), "what one host writes, the other does not take back");
-    assert_eq!(cluster.keys().map(String::as_str).collect::<Vec<_>>(), ["100.fw", "101.fw", "cluster.fw"]);
-    let rules: Vec<&str> = cluster["cluster.fw"].lines().filter(|line| line.contains("-dport")).collect();
+    assert_eq!(
+        cluster.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["100.fw", "101.fw", "cluster.fw"]
+    );
+    let rules: Vec<&str> =
+        cluster["cluster.fw"].lines().filter(|line| line.contains("-dport")).collect();
     assert_eq!(
         rules,
         [
@@ -41,7 +45,8 @@ fn every_host_writes_the_files_of_all() {
             "IN ACCEPT -source +zone-far-4 -dest +zone-b-4 -p tcp -dport 2222 # b, far: ssh",
         ]
     );
-    let (_, management) = cluster["cluster.fw"].split_once("[IPSET management]\n").expect("the set");
+    let (_, management) =
+        cluster["cluster.fw"].split_once("[IPSET management]\n").expect("the set");
     assert!(management.starts_with("10.7.0.0/24\n192.168.1.0/24\n"), "{management}");
 }
 

@@ -22,16 +22,27 @@ fn module(body: &str) -> String {
 
 fn lab(body: &str, service: &str) -> Compiled {
     let service = format!("service thing on=box {{ {service} }}\n");
-    compile(&[("lab.kdl", LAB), ("services.kdl", &service), ("modules/thing/module.kdl", &module(body))])
+    compile(&[
+        ("lab.kdl", LAB),
+        ("services.kdl", &service),
+        ("modules/thing/module.kdl", &module(body)),
+    ])
 }
 
 /// Returns what docker-compose makes of the compose file; nothing where it can't be asked.
 fn as_compose_sees(compiled: &Compiled, before: &str) -> Option<Value> {
     let folder = tempfile::tempdir().expect("a folder");
     compiled.unpack("box", folder.path());
-    let script = format!("cd /payload\n{before}\ndocker-compose -f compose/compose.yaml config --format json");
+    let script = format!(
+        "cd /payload\n{before}\ndocker-compose -f compose/compose.yaml config --format json"
+    );
     let answer = Room::new()?.show(folder.path(), "/payload").sh(&script, &[]);
-    assert!(answer.status.success() && answer.stderr.is_empty(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+    assert!(
+        answer.status.success() && answer.stderr.is_empty(),
+        "{}{}",
+        text(&answer.stdout),
+        text(&answer.stderr)
+    );
     Some(serde_json::from_slice(&answer.stdout).expect("JSON"))
 }
 
@@ -55,7 +66,9 @@ fn a_value_reaches_the_container_as_written() {
     let thing = &seen["services"]["thing"];
     // Compose prints its own file again, so a dollar is doubled there too.
     let written = HOSTILE.replace('$', "$$");
-    for (name, value) in [("A", written.as_str()), ("B", "0755"), ("C", "yes"), ("D", "12:30:45"), ("E", " ")] {
+    for (name, value) in
+        [("A", written.as_str()), ("B", "0755"), ("C", "yes"), ("D", "12:30:45"), ("E", " ")]
+    {
         assert_eq!(thing["environment"][name], value, "{name}");
     }
     assert_eq!(thing["command"], serde_json::json!([written, "--flag=~"]));
@@ -72,7 +85,12 @@ fn what_the_language_does_not_model_goes_over_ours() {
     let Some(seen) = as_compose_sees(&compiled, "") else { return };
     let thing = &seen["services"]["thing"];
     assert_eq!(thing["environment"], serde_json::json!({"OURS": "1", "THEIRS": "2", "MORE": "3"}));
-    let mounted: Vec<&str> = thing["volumes"].as_array().expect("volumes").iter().filter_map(|volume| volume["target"].as_str()).collect();
+    let mounted: Vec<&str> = thing["volumes"]
+        .as_array()
+        .expect("volumes")
+        .iter()
+        .filter_map(|volume| volume["target"].as_str())
+        .collect();
     assert_eq!(mounted, ["/ours", "/theirs"]);
     assert_eq!(thing["restart"], "no");
     assert_eq!(thing["mem_swappiness"], "10");
@@ -81,7 +99,10 @@ fn what_the_language_does_not_model_goes_over_ours() {
 
 #[test]
 fn a_container_whose_secret_was_written_anew_starts_again() {
-    let compiled = lab("container thing { image \"x/thing:1.0\"; secret token; }\ncontainer other { image \"x/other:1.0\"; }", "");
+    let compiled = lab(
+        "container thing { image \"x/thing:1.0\"; secret token; }\ncontainer other { image \"x/other:1.0\"; }",
+        "",
+    );
     let folder = tempfile::tempdir().expect("a folder");
     compiled.unpack("box", folder.path());
     let Some(room) = Room::new() else { return };
@@ -111,9 +132,13 @@ fn a_container_whose_secret_was_written_anew_starts_again() {
 
 #[test]
 fn a_secret_that_only_a_variable_takes_arrives_whatever_is_in_it() {
-    let compiled = lab("container thing { image \"x/thing:1.0\"; secret token value-variable=TOKEN; }", "");
+    let compiled =
+        lab("container thing { image \"x/thing:1.0\"; secret token value-variable=TOKEN; }", "");
     let step = compiled.text("box", "activate.d/58-secret-variables.sh");
-    assert!(!step.contains("# inputs:"), "a value that changes on the machine alone must reach the container");
+    assert!(
+        !step.contains("# inputs:"),
+        "a value that changes on the machine alone must reach the container"
+    );
     for secret in [HOSTILE, r"ends in \", r#"\"$x\n"#, "two\nlines", "$(id)`id`"] {
         let before = format!(
             "mkdir -p /etc/labwright/secrets && cat >/etc/labwright/secrets/token <<'END'\n{secret}\nEND\n\
@@ -133,9 +158,17 @@ fn a_container_is_recreated_for_a_file_that_it_mounts_and_for_no_other() {
     );
     let table = |word: &str| {
         let service = format!("service thing on=box {{ word \"{word}\"; }}\n");
-        let files =
-            [("lab.kdl", LAB), ("s.kdl", &service), ("modules/thing/module.kdl", &module), ("modules/thing/a.j2", "{{ opt.word }}\n")];
-        compile(&files).text("box", "compose/containers.tsv").lines().map(str::to_owned).collect::<Vec<_>>()
+        let files = [
+            ("lab.kdl", LAB),
+            ("s.kdl", &service),
+            ("modules/thing/module.kdl", &module),
+            ("modules/thing/a.j2", "{{ opt.word }}\n"),
+        ];
+        compile(&files)
+            .text("box", "compose/containers.tsv")
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let (before, after) = (table("x"), table("y"));
     assert_ne!(before[0], after[0]);
@@ -150,25 +183,47 @@ fn a_file_in_a_mounted_folder_is_reloaded_where_a_signal_is_known() {
     );
     let compiled = |word: &str| {
         let service = format!("service thing on=box {{ word \"{word}\"; }}\n");
-        compile(&[("lab.kdl", LAB), ("s.kdl", &service), ("modules/thing/module.kdl", &module), ("modules/thing/a.j2", "{{ opt.word }}\n")])
+        compile(&[
+            ("lab.kdl", LAB),
+            ("s.kdl", &service),
+            ("modules/thing/module.kdl", &module),
+            ("modules/thing/a.j2", "{{ opt.word }}\n"),
+        ])
     };
     let (before, after) = (compiled("x"), compiled("y"));
-    assert_eq!(before.text("box", "compose/compose.yaml"), after.text("box", "compose/compose.yaml"));
+    assert_eq!(
+        before.text("box", "compose/compose.yaml"),
+        after.text("box", "compose/compose.yaml")
+    );
     let reload = after.text("box", "activate.d/70-reload-thing.sh");
-    assert!(reload.contains("# inputs: thing/a.conf\n") && reload.contains("kill -s HUP"), "{reload}");
+    assert!(
+        reload.contains("# inputs: thing/a.conf\n") && reload.contains("kill -s HUP"),
+        "{reload}"
+    );
 }
 
 #[test]
 fn a_network_that_is_anothers_comes_and_goes_with_it() {
-    let module = module("option tag type=text\n container thing { image (f)\"x/vpn:{opt.tag}\"; cap-add NET_ADMIN; }");
+    let module = module(
+        "option tag type=text\n container thing { image (f)\"x/vpn:{opt.tag}\"; cap-add NET_ADMIN; }",
+    );
     let inner = "edition 1\nmodule inner version=\"1.0\" { summary \"Inner\"\n container inner { image \"x/in:1\"; network service service=thing; }\n\
                  provides web container=inner port=80 protocol=http }\n";
     let compiled = |tag: &str| {
-        let services = format!("service thing on=box {{ tag \"{tag}\"; }}\nservice inner on=box {{ expose web to=lan; }}\n");
-        compile(&[("lab.kdl", LAB), ("s.kdl", &services), ("modules/thing/module.kdl", &module), ("modules/inner/module.kdl", inner)])
+        let services = format!(
+            "service thing on=box {{ tag \"{tag}\"; }}\nservice inner on=box {{ expose web to=lan; }}\n"
+        );
+        compile(&[
+            ("lab.kdl", LAB),
+            ("s.kdl", &services),
+            ("modules/thing/module.kdl", &module),
+            ("modules/inner/module.kdl", inner),
+        ])
     };
     let (before, after) = (compiled("1"), compiled("2"));
-    let row = |compiled: &Compiled| compiled.text("box", "compose/containers.tsv").lines().next().map(str::to_owned);
+    let row = |compiled: &Compiled| {
+        compiled.text("box", "compose/containers.tsv").lines().next().map(str::to_owned)
+    };
     assert_ne!(row(&before), row(&after), "its network is gone with the old container");
     let Some(seen) = as_compose_sees(&before, "") else { return };
     assert_eq!(seen["services"]["inner"]["network_mode"], "service:thing");
@@ -180,7 +235,11 @@ fn a_network_that_is_anothers_comes_and_goes_with_it() {
 #[test]
 fn names_that_yaml_takes_for_values_stay_names() {
     let module = "edition 1\nmodule no version=\"1.0\" { summary \"No\"\n container no { image \"x/no:1.0\"; env y \"1\"; env \"null\" \"2\"; }; }\n";
-    let compiled = compile(&[("lab.kdl", LAB), ("s.kdl", "service no on=box\n"), ("modules/no/module.kdl", module)]);
+    let compiled = compile(&[
+        ("lab.kdl", LAB),
+        ("s.kdl", "service no on=box\n"),
+        ("modules/no/module.kdl", module),
+    ]);
     let Some(seen) = as_compose_sees(&compiled, "") else { return };
     assert_eq!(seen["services"]["no"]["environment"], serde_json::json!({"y": "1", "null": "2"}));
 }

@@ -1,4 +1,5 @@
-//! What stands at the edge of a lab, used: VPN servers and their clients, bans, a name that follows the address.
+//! What stands at the edge of a lab, used: VPN servers and their clients, bans, a name that follows
+//! the address.
 
 use super::payload::payload;
 use crate::trixie::{Room, text};
@@ -21,7 +22,8 @@ service ddclient on=box { zone-name "example.org"; password (secret)dns-password
 service fail2ban on=box
 "#;
 
-/// Runs a text of sh in the payload of `box`, which it may change; `other` is a second generation beside it.
+/// Runs a text of sh in the payload of `box`, which it may change; `other` is a second generation
+/// beside it.
 fn run(lab: &str, other: &str, script: &str) -> Option<String> {
     let (payload, other) = (payload(lab, &[], "box"), payload(other, &[], "box"));
     let room = Room::new()?.show(payload.path(), "/payload").show(other.path(), "/other");
@@ -31,7 +33,9 @@ fn run(lab: &str, other: &str, script: &str) -> Option<String> {
 }
 
 fn with_clients(clients: &str) -> String {
-    format!("{LAB}service openvpn on=box {{ clients tunnel; {clients} host \"127.0.0.1\"; reach lan; expose tunnel to=internet; }}\n")
+    format!(
+        "{LAB}service openvpn on=box {{ clients tunnel; {clients} host \"127.0.0.1\"; reach lan; expose tunnel to=internet; }}\n"
+    )
 }
 
 #[test]
@@ -68,7 +72,11 @@ client=$!
 say /server.log 'certificate revoked'
 kill $server $client
 "#;
-    let Some(said) = run(&with_clients("client laptop phone;"), &with_clients("client phone;"), script) else { return };
+    let Some(said) =
+        run(&with_clients("client laptop phone;"), &with_clients("client phone;"), script)
+    else {
+        return;
+    };
     assert_eq!(said, "PUSH_REPLY,route 192.168.1.0 255.255.255.0\nphone.ovpn\n");
 }
 
@@ -83,8 +91,15 @@ grep -h 'unrecognized\|[Ll]oading value\|unable to' /said | sort -u
 ";
     let Some(said) = run(LAB, LAB, script) else { return };
     assert!(said.contains("AllowedIPs = 10.9.0.2/32\n"), "{said}");
-    assert!(said.contains("Loading value for password from environment variable DDCLIENT_PASSWORD"), "{said}");
-    assert!(said.contains("example.org: unable to determine IPv4 address") && !said.contains("unrecognized"), "{said}");
+    assert!(
+        said.contains("Loading value for password from environment variable DDCLIENT_PASSWORD"),
+        "{said}"
+    );
+    assert!(
+        said.contains("example.org: unable to determine IPv4 address")
+            && !said.contains("unrecognized"),
+        "{said}"
+    );
 }
 
 #[test]

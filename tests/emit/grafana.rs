@@ -1,4 +1,5 @@
-//! Grafana's provisioning: dashboards that ask for what is measured, and the script that fetches the others.
+//! Grafana's provisioning: dashboards that ask for what is measured, and the script that fetches
+//! the others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,22 +28,32 @@ fn boards() -> Vec<(String, Value)> {
 fn expressions(board: &Value) -> Vec<String> {
     let panels = board["panels"].as_array().expect("panels");
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
-    let of_panels = targets.map(|target| target["expr"].as_str().expect("an expression").to_owned());
+    let of_panels =
+        targets.map(|target| target["expr"].as_str().expect("an expression").to_owned());
     let variables = board["templating"]["list"].as_array().expect("variables").iter();
     let of_variables = variables.map(|variable| {
         let query = variable["query"]["query"].as_str().expect("a query");
-        let inner = query.strip_prefix("label_values(").and_then(|rest| rest.rsplit_once(',')).expect("label_values");
+        let inner = query
+            .strip_prefix("label_values(")
+            .and_then(|rest| rest.rsplit_once(','))
+            .expect("label_values");
         inner.0.to_owned()
     });
-    let fill = |text: String| text.replace("$__rate_interval", "5m").replace("$machine", ".*").replace("$container", ".*");
+    let fill = |text: String| {
+        text.replace("$__rate_interval", "5m").replace("$machine", ".*").replace("$container", ".*")
+    };
     of_panels.chain(of_variables).map(fill).collect()
 }
 
 #[test]
 fn the_datasource_that_dashboards_ask_is_there() {
-    let sources = std::fs::read_to_string(built().join("bare/grafana/datasources/labwright.yaml")).expect("the datasources");
+    let sources = std::fs::read_to_string(built().join("bare/grafana/datasources/labwright.yaml"))
+        .expect("the datasources");
     let boards = boards();
-    assert_eq!(boards.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["containers", "machines", "overview"]);
+    assert_eq!(
+        boards.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["containers", "machines", "overview"]
+    );
     for (name, board) in boards {
         for panel in board["panels"].as_array().expect("panels") {
             let uid = panel["datasource"]["uid"].as_str().expect("a uid");
@@ -74,7 +85,8 @@ fn a_colour_is_chosen_and_a_title_names_one_panel() {
         for panel in board["panels"].as_array().expect("panels") {
             let (title, kind) = (&panel["title"], panel["type"].as_str().expect("a type"));
             assert!(titles.insert(title.to_string()), "{name}: {title} twice");
-            // Grafana's own thresholds are red from 80 on: 80 days that a certificate is good for, 80 seconds of a backup's age.
+            // Grafana's own thresholds are red from 80 on: 80 days that a certificate is good for,
+            // 80 seconds of a backup's age.
             let chosen = !panel["fieldConfig"]["defaults"]["color"].is_null();
             assert!(chosen || !["stat", "bargauge"].contains(&kind), "{name}: {title}");
         }
@@ -83,13 +95,19 @@ fn a_colour_is_chosen_and_a_title_names_one_panel() {
 
 #[test]
 fn panels_ask_for_metrics_that_exist() {
-    let expressions: BTreeSet<String> = boards().iter().flat_map(|(_, board)| expressions(board)).collect();
+    let expressions: BTreeSet<String> =
+        boards().iter().flat_map(|(_, board)| expressions(board)).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let listed: Vec<&str> = expressions.iter().map(String::as_str).collect();
     std::fs::write(folder.path().join("expressions"), listed.join("\n")).expect("a file");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/metrics.txt"), folder.path().join("metrics")).expect("a file");
+    std::fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/metrics.txt"),
+        folder.path().join("metrics"),
+    )
+    .expect("a file");
     let Some(room) = Room::new() else { return };
-    // The node exporter is asked itself; what needs a kernel, containers or probes to be measured is in the list.
+    // The node exporter is asked itself; what needs a kernel, containers or probes to be measured
+    // is in the list.
     let answer = room.lend(folder.path(), "/scratch").sh(
         "cd /scratch
         mkdir /tmp/textfile

@@ -40,7 +40,8 @@ lxc infra id=200 on=pve {
     ssh from=lan
 }";
 
-/// Runs `before` and then the script in a room where the cloud image is there already; returns what was said.
+/// Runs `before` and then the script in a room where the cloud image is there already; returns what
+/// was said.
 fn run(stubs: &Stubs, lab: &str, before: &str) -> Option<String> {
     let payload = payload(lab, &[], "pve");
     shellcheck(&payload.path().join("proxmox/guests.sh")).expect("ShellCheck accepts it");
@@ -77,15 +78,25 @@ fn shown(stubs: &Stubs, command: &str) -> String {
 fn creates_every_guest_once_and_then_has_nothing_to_do() {
     let stubs = Stubs::new();
     let Some(said) = run(&stubs, LAB, "export LABWRIGHT_PLAN=1") else { return };
-    assert!(said.contains("would run: qm create 110") && said.contains("would run: pct create 200"), "{said}");
+    assert!(
+        said.contains("would run: qm create 110") && said.contains("would run: pct create 200"),
+        "{said}"
+    );
     assert_eq!(calls(&stubs), [""; 0], "a plan only reads");
 
     run(&stubs, LAB, "");
     let made = calls(&stubs);
-    let position = |call: &str| made.iter().position(|made| made == call).unwrap_or_else(|| panic!("no `{call}` in {made:#?}"));
+    let position = |call: &str| {
+        made.iter()
+            .position(|made| made == call)
+            .unwrap_or_else(|| panic!("no `{call}` in {made:#?}"))
+    };
     assert!(position("qm disk resize 110 scsi0 40G") < position("qm start 110"));
     assert!(position("pct start 200") < position("pct reboot 200"));
-    assert!(!made.iter().any(|call| call.contains("start 100")), "an appliance is its owner's to start: {made:#?}");
+    assert!(
+        !made.iter().any(|call| call.contains("start 100")),
+        "an appliance is its owner's to start: {made:#?}"
+    );
     assert!(!made.iter().any(|call| call.contains("destroy")), "{made:#?}");
 
     let vm = shown(&stubs, "qm config 110");
@@ -119,14 +130,25 @@ fn a_change_sets_that_and_nothing_else() {
         .replace("memory (size)\"8GiB\"", "memory (size)\"12GiB\"")
         .replace("address lan \"192.168.1.110\"", "address lan \"192.168.1.110\" bridge=vmbr1");
     let said = run(&stubs, &lab, "").expect("a room");
-    assert_eq!(calls(&stubs), ["qm set 110 --memory 12288 --net0 virtio=BC:24:11:00:00:6E,bridge=vmbr1,firewall=1"]);
+    assert_eq!(
+        calls(&stubs),
+        ["qm set 110 --memory 12288 --net0 virtio=BC:24:11:00:00:6E,bridge=vmbr1,firewall=1"]
+    );
     assert!(said.contains("note: guest 110 is running"), "{said}");
     // Drift is set right, a device that is not declared goes, a guest that was stopped stays so.
-    for call in ["qm set 110 --cores 1", "qm set 110 --virtiofs1 dirid=other", "qm stop 110", "pct set 200 --mp1 /etc,mp=/host"] {
+    for call in [
+        "qm set 110 --cores 1",
+        "qm set 110 --virtiofs1 dirid=other",
+        "qm stop 110",
+        "pct set 200 --mp1 /etc,mp=/host",
+    ] {
         stubs.given(&call.split(' ').collect::<Vec<_>>());
     }
     run(&stubs, &lab, "");
-    assert_eq!(calls(&stubs), ["qm set 110 --cores 4", "qm set 110 --delete virtiofs1", "pct set 200 --delete mp1"]);
+    assert_eq!(
+        calls(&stubs),
+        ["qm set 110 --cores 4", "qm set 110 --delete virtiofs1", "pct set 200 --delete mp1"]
+    );
 }
 
 #[test]
@@ -139,7 +161,10 @@ fn disks_grow_and_never_shrink() {
     assert_eq!(calls(&stubs), ["qm disk resize 110 scsi1 150G"]);
     let said = run(&stubs, LAB, "").expect("a room");
     assert_eq!(calls(&stubs), [""; 0]);
-    assert!(said.contains("disk scsi1 of guest 110 has 150G, more than the declared 100G"), "{said}");
+    assert!(
+        said.contains("disk scsi1 of guest 110 has 150G, more than the declared 100G"),
+        "{said}"
+    );
     // A disk that is not declared any more is nobody's to remove.
     run(&stubs, &LAB.replace("disk cache size=(size)\"100GiB\"", ""), "");
     assert_eq!(calls(&stubs), [""; 0]);
@@ -152,7 +177,8 @@ fn a_run_that_was_cut_off_is_finished_by_the_next() {
         return;
     }
     // As after a power cut between `qm create` and the rest.
-    for call in ["qm stop 110", "qm destroy 110", "qm create 110 --name media --tags labwright-new"] {
+    for call in ["qm stop 110", "qm destroy 110", "qm create 110 --name media --tags labwright-new"]
+    {
         stubs.given(&call.split(' ').collect::<Vec<_>>());
     }
     run(&stubs, LAB, "");
@@ -178,9 +204,15 @@ END
         [ -z "$(ls -A /var/lib/labwright/images)" ]
         IMAGE=good sh proxmox/guests.sh >/dev/null 2>&1
         ls /var/lib/labwright/images"#;
-    let Some(answer) = stubs.room(payload.path(), &format!("export IMAGE; {script}"), &[]) else { return };
+    let Some(answer) = stubs.room(payload.path(), &format!("export IMAGE; {script}"), &[]) else {
+        return;
+    };
     assert!(answer.status.success(), "{}", text(&answer.stderr));
-    assert!(text(&answer.stdout).ends_with("\ndebian-13-generic-amd64.qcow2\n"), "{}", text(&answer.stdout));
+    assert!(
+        text(&answer.stdout).ends_with("\ndebian-13-generic-amd64.qcow2\n"),
+        "{}",
+        text(&answer.stdout)
+    );
 }
 
 #[test]
@@ -194,9 +226,12 @@ fn a_guest_is_plugged_into_its_hosts_bridge_and_is_no_gateway_of_its_own() {
         lxc gate id=201 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; address inner "10.9.0.1"; address lan "192.168.1.21"; }
     "#;
     let payload = payload(lab, &[], "pve");
-    let script = std::fs::read_to_string(payload.path().join("proxmox/guests.sh")).expect("a script");
-    for net in ["name=eth0,bridge=vmbr8,firewall=1,ip=10.9.0.1/24'", "name=eth1,bridge=vmbr7,firewall=1,ip=192.168.1.21/24,gw=192.168.1.1'"]
-    {
+    let script =
+        std::fs::read_to_string(payload.path().join("proxmox/guests.sh")).expect("a script");
+    for net in [
+        "name=eth0,bridge=vmbr8,firewall=1,ip=10.9.0.1/24'",
+        "name=eth1,bridge=vmbr7,firewall=1,ip=192.168.1.21/24,gw=192.168.1.1'",
+    ] {
         assert!(script.contains(net), "no {net} in {script}");
     }
 }

@@ -23,7 +23,10 @@ pub struct Compiled {
 impl Compiled {
     /// Returns a file's text.
     pub fn text(&self, machine: &str, path: &str) -> &str {
-        let file = self.machines[machine].files.get(path).unwrap_or_else(|| panic!("{machine} has no {path}"));
+        let file = self.machines[machine]
+            .files
+            .get(path)
+            .unwrap_or_else(|| panic!("{machine} has no {path}"));
         std::str::from_utf8(&file.bytes).expect("emitted files are text")
     }
 
@@ -31,7 +34,8 @@ impl Compiled {
     pub fn unpack(&self, machine: &str, folder: &Path) {
         for (path, file) in &self.machines[machine].files {
             let to = folder.join(path);
-            std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder of the payload");
+            std::fs::create_dir_all(to.parent().expect("a folder"))
+                .expect("a folder of the payload");
             std::fs::write(to, &file.bytes).expect("a file of the payload");
         }
     }
@@ -88,8 +92,13 @@ impl Lab {
     /// Packs a machine's bundle into a folder and returns its path.
     pub fn bundle(&self, machine: &str, folder: &Path) -> PathBuf {
         let (_, model) = checked(self.0.path());
-        let identity = Identity { lab: model.lab.name.clone(), machine: machine.to_owned(), version: model.lab.version.clone() };
-        let bundle = Packer::new().pack(&identity, &self.compiled().machines[machine]).expect("it packs");
+        let identity = Identity {
+            lab: model.lab.name.clone(),
+            machine: machine.to_owned(),
+            version: model.lab.version.clone(),
+        };
+        let bundle =
+            Packer::new().pack(&identity, &self.compiled().machines[machine]).expect("it packs");
         let path = folder.join(bundle.file_name());
         std::fs::write(&path, &bundle.archive).expect("the bundle");
         path

@@ -1,4 +1,5 @@
-//! What a machine is set up with, asked of cloud-init, netplan, systemd and shellcheck, for values that each would like to misread.
+//! What a machine is set up with, asked of cloud-init, netplan, systemd and shellcheck, for values
+//! that each would like to misread.
 
 use std::path::Path;
 
@@ -88,7 +89,11 @@ fn ask_all(payload: &Path) {
 
 #[test]
 fn the_readers_take_what_the_labs_become() {
-    let hostile = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let hostile = compile(&[
+        ("lab.kdl", HOSTILE_LAB),
+        ("s.kdl", "service thing on=media\n"),
+        ("modules/thing/module.kdl", MODULE),
+    ]);
     let modules = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", SERVICES)]);
     for lab in [hostile, modules] {
         for machine in lab.machines.keys() {
@@ -101,11 +106,20 @@ fn the_readers_take_what_the_labs_become() {
 
 #[test]
 fn the_first_boot_of_a_hostile_lab() {
-    let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let lab = compile(&[
+        ("lab.kdl", HOSTILE_LAB),
+        ("s.kdl", "service thing on=media\n"),
+        ("modules/thing/module.kdl", MODULE),
+    ]);
     let user_data = lab.text("media", "cloud-init/user-data");
-    let without_labctl: String = user_data.split_inclusive('\n').filter(|line| !line.contains("content: 'H4s")).collect();
+    let without_labctl: String =
+        user_data.split_inclusive('\n').filter(|line| !line.contains("content: 'H4s")).collect();
     crate::snapshots::assert_snapshot("emit", "cloud-init-user-data", &without_labctl);
-    crate::snapshots::assert_snapshot("emit", "cloud-init-network-config", lab.text("media", "cloud-init/network-config"));
+    crate::snapshots::assert_snapshot(
+        "emit",
+        "cloud-init-network-config",
+        lab.text("media", "cloud-init/network-config"),
+    );
     crate::snapshots::assert_snapshot("emit", "runbook", lab.text("media", "RUNBOOK.md"));
 }
 
@@ -113,7 +127,8 @@ fn the_first_boot_of_a_hostile_lab() {
 fn mounts_become_units_and_go_with_them() {
     let lab = compile(&[("lab.kdl", HOSTILE_LAB)]);
     let without = compile(&[("lab.kdl", &HOSTILE_LAB.replace("share ", "//"))]);
-    let (with, bare) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (with, bare) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     lab.unpack("media", with.path());
     without.unpack("media", bare.path());
     let Some(room) = Room::new() else { return };
@@ -172,7 +187,10 @@ fn only_shares_of_containers_keep_containers_from_starting() {
     let lab = compile(&[("lab.kdl", SHARES)]);
     assert!(lab.text("pi", "systemd/mnt-media.mount").contains("RequiredBy=docker.service"));
     let backups = lab.text("pi", "systemd/mnt-backups.mount");
-    assert!(!backups.contains("docker.service"), "a NAS that is down must not take the names and the heating with it: {backups}");
+    assert!(
+        !backups.contains("docker.service"),
+        "a NAS that is down must not take the names and the heating with it: {backups}"
+    );
 }
 
 #[test]
@@ -197,14 +215,26 @@ fn a_server_that_keeps_the_owner_of_a_share_is_no_failure() {
 
 #[test]
 fn a_percent_in_a_unit_is_a_percent() {
-    let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let lab = compile(&[
+        ("lab.kdl", HOSTILE_LAB),
+        ("s.kdl", "service thing on=media\n"),
+        ("modules/thing/module.kdl", MODULE),
+    ]);
     assert!(lab.text("media", "systemd/thing.service").contains("Description=50%% of 100 %%H\n"));
-    assert!(lab.text("media", "systemd/units.tsv").lines().any(|row| row == "thing.service\tenable-start"));
+    assert!(
+        lab.text("media", "systemd/units.tsv")
+            .lines()
+            .any(|row| row == "thing.service\tenable-start")
+    );
 }
 
 #[test]
 fn folders_are_made_with_owner_and_mode_and_then_left_alone() {
-    let lab = compile(&[("lab.kdl", HOSTILE_LAB), ("s.kdl", "service thing on=media\n"), ("modules/thing/module.kdl", MODULE)]);
+    let lab = compile(&[
+        ("lab.kdl", HOSTILE_LAB),
+        ("s.kdl", "service thing on=media\n"),
+        ("modules/thing/module.kdl", MODULE),
+    ]);
     let folder = tempfile::tempdir().expect("a folder");
     lab.unpack("media", folder.path());
     let Some(room) = Room::new() else { return };
@@ -254,12 +284,21 @@ fn what_keeps_something_on_a_share_starts_after_it() {
         &[],
         "box",
     );
-    let unit = |name: &str| std::fs::read_to_string(lab.path().join("systemd").join(name)).expect("a unit");
+    let unit = |name: &str| {
+        std::fs::read_to_string(lab.path().join("systemd").join(name)).expect("a unit")
+    };
     let (appdata, media) = (unit("mnt-appdata.mount"), unit("mnt-media.mount"));
-    for line in ["Before=openvpn-server@server.service", "Before=fail2ban.service", "RequiredBy=openvpn-server@server.service"] {
+    for line in [
+        "Before=openvpn-server@server.service",
+        "Before=fail2ban.service",
+        "RequiredBy=openvpn-server@server.service",
+    ] {
         assert!(appdata.lines().any(|own| own == line), "{line} is missing in: {appdata}");
         assert!(!media.contains(line), "{media}");
     }
-    assert!(!appdata.contains("RequiredBy=fail2ban.service"), "ssh is watched whatever becomes of a share: {appdata}");
+    assert!(
+        !appdata.contains("RequiredBy=fail2ban.service"),
+        "ssh is watched whatever becomes of a share: {appdata}"
+    );
     assert!(!appdata.contains("ddclient"), "it keeps nothing there: {appdata}");
 }

@@ -1,4 +1,5 @@
-//! What the emitters write, used: rules that must fire, scripts that must change a stand-in once and then nothing.
+//! What the emitters write, used: rules that must fire, scripts that must change a stand-in once
+//! and then nothing.
 
 mod backup;
 mod built;

@@ -53,7 +53,9 @@ print(yaml.safe_load(open(\"/payload/alertmanager/alertmanager.yml\"))[\"receive
 
 #[test]
 fn the_blackbox_exporter_takes_its_configuration() {
-    in_room("prometheus-blackbox-exporter --config.check --config.file=/payload/blackbox/blackbox.yml");
+    in_room(
+        "prometheus-blackbox-exporter --config.check --config.file=/payload/blackbox/blackbox.yml",
+    );
 }
 
 #[test]

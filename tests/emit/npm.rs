@@ -1,4 +1,5 @@
-//! nginx-proxy-manager's provisioning against a stand-in of its API: what the first run makes, the second leaves alone.
+//! nginx-proxy-manager's provisioning against a stand-in of its API: what the first run makes, the
+//! second leaves alone.
 
 use std::path::Path;
 
@@ -74,7 +75,11 @@ impl Installation {
                 exit $status",
                 &[],
             );
-        Some(Run { succeeded: answer.status.success(), said: text(&answer.stdout), complained: text(&answer.stderr) })
+        Some(Run {
+            succeeded: answer.status.success(),
+            said: text(&answer.stdout),
+            complained: text(&answer.stderr),
+        })
     }
 }
 
@@ -92,7 +97,10 @@ fn host(name: &str, port: u16, list: Option<&str>) -> Value {
 }
 
 fn access_list(name: &str, clients: &[(&str, &str)]) -> Value {
-    let clients: Vec<_> = clients.iter().map(|(directive, address)| json!({"directive": directive, "address": address})).collect();
+    let clients: Vec<_> = clients
+        .iter()
+        .map(|(directive, address)| json!({"directive": directive, "address": address}))
+        .collect();
     json!({"name": name, "satisfy_any": false, "pass_auth": false, "items": [], "clients": clients})
 }
 
@@ -112,13 +120,30 @@ fn makes_everything_once() {
     assert!(first.succeeded, "{}", first.complained);
     assert_eq!(
         installation.log(),
-        ["POST /users", "POST /nginx/access-lists", "POST /nginx/proxy-hosts", "POST /nginx/certificates", "POST /nginx/proxy-hosts"]
+        [
+            "POST /users",
+            "POST /nginx/access-lists",
+            "POST /nginx/proxy-hosts",
+            "POST /nginx/certificates",
+            "POST /nginx/proxy-hosts"
+        ]
     );
     let state = installation.state();
-    assert_eq!(state["users"], json!([{"email": "admin@example.org", "secret": PASSWORD, "roles": ["admin"]}]));
-    let [grafana, media] = &state["proxyHosts"].as_array().expect("hosts")[..] else { panic!("two hosts") };
-    assert_eq!((&grafana["access_list_id"], &grafana["certificate_id"], &grafana["ssl_forced"]), (&json!(11), &json!(0), &json!(false)));
-    assert_eq!((&media["access_list_id"], &media["certificate_id"], &media["ssl_forced"]), (&json!(0), &json!(13), &json!(true)));
+    assert_eq!(
+        state["users"],
+        json!([{"email": "admin@example.org", "secret": PASSWORD, "roles": ["admin"]}])
+    );
+    let [grafana, media] = &state["proxyHosts"].as_array().expect("hosts")[..] else {
+        panic!("two hosts")
+    };
+    assert_eq!(
+        (&grafana["access_list_id"], &grafana["certificate_id"], &grafana["ssl_forced"]),
+        (&json!(11), &json!(0), &json!(false))
+    );
+    assert_eq!(
+        (&media["access_list_id"], &media["certificate_id"], &media["ssl_forced"]),
+        (&json!(0), &json!(13), &json!(true))
+    );
 
     installation.forget();
     let second = installation.provision(&routes()).expect("a room");
@@ -146,7 +171,9 @@ fn changes_what_changed_and_removes_what_is_gone() {
     assert_eq!(run.said, format!("changed the access list {LAN}\n"), "{}", run.complained);
 
     installation.forget();
-    let run = installation.provision(&json!({"accessLists": [], "hosts": [routes()["hosts"][0].clone()]})).expect("a room");
+    let run = installation
+        .provision(&json!({"accessLists": [], "hosts": [routes()["hosts"][0].clone()]}))
+        .expect("a room");
     assert!(!run.succeeded, "a host can't name a list that is not there");
     let run = installation.provision(&json!({"accessLists": [], "hosts": []})).expect("a room");
     assert!(run.succeeded, "{}", run.complained);
@@ -154,7 +181,11 @@ fn changes_what_changed_and_removes_what_is_gone() {
     assert_eq!(state["proxyHosts"].as_array().map(Vec::len), Some(1), "{state}");
     assert_eq!(state["proxyHosts"][0]["domain_names"][0], "by-hand.example.org");
     assert_eq!(state["accessLists"], json!([{"id": 6, "name": "by hand", "clients": []}]));
-    assert_eq!(state["certificates"], json!([]), "the certificate of a host that is gone would fail to renew for ever");
+    assert_eq!(
+        state["certificates"],
+        json!([]),
+        "the certificate of a host that is gone would fail to renew for ever"
+    );
 }
 
 #[test]
@@ -166,11 +197,22 @@ fn takes_over_a_host_of_that_one_name_but_none_of_several() {
     let installation = Installation::fresh();
     installation.change(|state| state["proxyHosts"] = json!([by_hand(&["Media.example.org"])]));
     let Some(run) = installation.provision(&routes()) else { return };
-    assert!(run.succeeded && run.said.contains("changed the proxy host media.example.org"), "{}{}", run.said, run.complained);
+    assert!(
+        run.succeeded && run.said.contains("changed the proxy host media.example.org"),
+        "{}{}",
+        run.said,
+        run.complained
+    );
 
-    installation.change(|state| state["proxyHosts"] = json!([by_hand(&["media.example.org", "tv.example.org"])]));
+    installation.change(|state| {
+        state["proxyHosts"] = json!([by_hand(&["media.example.org", "tv.example.org"])])
+    });
     let run = installation.provision(&routes()).expect("a room");
-    assert!(!run.succeeded && run.complained.contains("media.example.org is one of several names"), "{}", run.complained);
+    assert!(
+        !run.succeeded && run.complained.contains("media.example.org is one of several names"),
+        "{}",
+        run.complained
+    );
 }
 
 #[test]
@@ -187,9 +229,17 @@ fn uses_a_certificate_that_covers_the_name_and_does_without_one_that_nobody_give
     wanted["hosts"].as_array_mut().expect("hosts").push(host("media.example.net", 8096, None));
     let Some(run) = installation.provision(&wanted) else { return };
     assert!(run.succeeded, "{}", run.complained);
-    assert!(run.complained.contains("warning: no certificate for media.example.net"), "{}", run.complained);
-    let certificates: Vec<_> =
-        installation.state()["proxyHosts"].as_array().expect("hosts").iter().map(|host| host["certificate_id"].clone()).collect();
+    assert!(
+        run.complained.contains("warning: no certificate for media.example.net"),
+        "{}",
+        run.complained
+    );
+    let certificates: Vec<_> = installation.state()["proxyHosts"]
+        .as_array()
+        .expect("hosts")
+        .iter()
+        .map(|host| host["certificate_id"].clone())
+        .collect();
     assert_eq!(certificates, [json!(1), json!(1), json!(0)]);
 }
 
@@ -205,14 +255,19 @@ fn proves_names_by_the_dns_with_one_certificate_for_all() {
     let Some(run) = installation.provision(&wanted) else { return };
     assert!(run.succeeded, "{}", run.complained);
     let state = installation.state();
-    let [certificate] = &state["certificates"].as_array().expect("certificates")[..] else { panic!("one certificate: {state}") };
+    let [certificate] = &state["certificates"].as_array().expect("certificates")[..] else {
+        panic!("one certificate: {state}")
+    };
     assert_eq!(certificate["domain_names"], json!(["*.example.org"]));
     assert_eq!(
         certificate["meta"],
         json!({"dns_challenge": true, "dns_provider": "cloudflare", "dns_provider_credentials": "dns_cloudflare_api_token = a\"b\\c\nsecond = $line\n"})
     );
     for host in state["proxyHosts"].as_array().expect("hosts") {
-        assert_eq!((&host["certificate_id"], &host["ssl_forced"]), (&certificate["id"], &json!(true)));
+        assert_eq!(
+            (&host["certificate_id"], &host["ssl_forced"]),
+            (&certificate["id"], &json!(true))
+        );
     }
     installation.forget();
     let again = installation.provision(&wanted).expect("a room");
@@ -224,7 +279,12 @@ fn proves_names_by_the_dns_with_one_certificate_for_all() {
     let run = refused.provision(&wanted).expect("a room");
     assert!(run.succeeded, "{}", run.complained);
     let asked = refused.log().iter().filter(|call| *call == "POST /nginx/certificates").count();
-    assert_eq!((asked, run.complained.matches("warning").count()), (1, 2), "an authority is asked once in a run: {}", run.complained);
+    assert_eq!(
+        (asked, run.complained.matches("warning").count()),
+        (1, 2),
+        "an authority is asked once in a run: {}",
+        run.complained
+    );
 }
 
 #[test]
@@ -247,7 +307,11 @@ fn says_what_keeps_it_from_logging_in() {
     let user = |secret: &str, second: bool| json!([{"email": "admin@example.org", "secret": secret, "2fa": second}]);
     installation.change(|state| state["users"] = user("another", false));
     let Some(run) = installation.provision(&routes()) else { return };
-    assert!(!run.succeeded && run.complained.contains("is not taken: Invalid email or password"), "{}", run.complained);
+    assert!(
+        !run.succeeded && run.complained.contains("is not taken: Invalid email or password"),
+        "{}",
+        run.complained
+    );
     installation.change(|state| state["users"] = user(PASSWORD, true));
     let run = installation.provision(&routes()).expect("a room");
     assert!(!run.succeeded && run.complained.contains("second factor"), "{}", run.complained);
@@ -258,25 +322,45 @@ fn says_what_keeps_it_from_logging_in() {
 
 #[test]
 fn takes_the_routes_of_a_lab() {
-    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json"))
+        .expect("the routes");
     let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
-    let names: Vec<_> = routes["hosts"].as_array().expect("hosts").iter().map(|host| &host["payload"]["domain_names"][0]).collect();
-    assert_eq!(names, ["grafana.example.org", "home.example.org", "logs.example.org", "status.example.org"]);
+    let names: Vec<_> = routes["hosts"]
+        .as_array()
+        .expect("hosts")
+        .iter()
+        .map(|host| &host["payload"]["domain_names"][0])
+        .collect();
+    assert_eq!(
+        names,
+        ["grafana.example.org", "home.example.org", "logs.example.org", "status.example.org"]
+    );
     // The machine of the DMZ stands in the LAN's prefix and is not the LAN.
-    assert_eq!(routes["accessLists"][0]["clients"][1], json!({"address": "192.168.1.11/32", "directive": "deny"}));
+    assert_eq!(
+        routes["accessLists"][0]["clients"][1],
+        json!({"address": "192.168.1.11/32", "directive": "deny"})
+    );
     let installation = Installation::fresh();
     let Some(run) = installation.provision(&routes) else { return };
     assert!(run.succeeded, "{}", run.complained);
     installation.forget();
     let again = installation.provision(&routes).expect("a room");
-    assert_eq!((again.succeeded, again.said.as_str(), installation.log()), (true, "", Vec::new()), "{}", again.complained);
+    assert_eq!(
+        (again.succeeded, again.said.as_str(), installation.log()),
+        (true, "", Vec::new()),
+        "{}",
+        again.complained
+    );
 }
 
 #[test]
 fn shows_nobody_what_is_for_prometheus() {
-    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json"))
+        .expect("the routes");
     let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
-    let directives = routes["hosts"][0]["payload"]["advanced_config"].as_str().expect("directives of Grafana's host");
+    let directives = routes["hosts"][0]["payload"]["advanced_config"]
+        .as_str()
+        .expect("directives of Grafana's host");
     let folder = tempfile::tempdir().expect("a folder");
     let grafana = "server { listen 3000; location / { return 200; } }";
     let server = "listen 8080; location / { proxy_pass http://127.0.0.1:3000; }";
@@ -294,17 +378,24 @@ fn shows_nobody_what_is_for_prometheus() {
 
 #[test]
 fn asks_who_a_user_is_before_anything_is_shown() {
-    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json")).expect("the routes");
+    let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json"))
+        .expect("the routes");
     let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
     let directives = routes["hosts"][2]["payload"]["advanced_config"].as_str().expect("directives");
-    assert!(directives.contains("proxy_pass http://login:9000/outpost.goauthentik.io;"), "{directives}");
+    assert!(
+        directives.contains("proxy_pass http://login:9000/outpost.goauthentik.io;"),
+        "{directives}"
+    );
     let folder = tempfile::tempdir().expect("a folder");
     // As nginx-proxy-manager puts them: in the server, before its own location.
     let server = "listen 8080; location / { proxy_pass http://127.0.0.1:8082; }";
     let login = "server { listen 9000; location / { return 401; } }";
     std::fs::write(
         folder.path().join("nginx.conf"),
-        format!("events {{}} http {{ {login} server {{ {} {server} }} }}", directives.replace("login:9000", "127.0.0.1:9000")),
+        format!(
+            "events {{}} http {{ {login} server {{ {} {server} }} }}",
+            directives.replace("login:9000", "127.0.0.1:9000")
+        ),
     )
     .expect("a file");
     let Some(room) = Room::new() else { return };

@@ -1,4 +1,5 @@
-//! The rule files that hold nothing of the lab: each is sound, and each alert of it fires and keeps still when it should.
+//! The rule files that hold nothing of the lab: each is sound, and each alert of it fires and keeps
+//! still when it should.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,9 @@ fn in_room(script: &str) {
 
 #[test]
 fn every_rule_file_is_sound_and_passes_its_tests() {
-    in_room("promtool check rules --lint=all --lint-fatal /rules/rules/*.yml && promtool test rules /rules/tests/*.yml");
+    in_room(
+        "promtool check rules --lint=all --lint-fatal /rules/rules/*.yml && promtool test rules /rules/tests/*.yml",
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The copy elsewhere, made by rclone itself: nothing is deleted there because something is missing here.
+//! The copy elsewhere, made by rclone itself: nothing is deleted there because something is missing
+//! here.
 
 use super::payload::payload;
 use crate::consumers::shellcheck;

@@ -1,4 +1,5 @@
-//! Backups that go elsewhere: by ssh to a real server, to restic's own kind of server, and by rclone.
+//! Backups that go elsewhere: by ssh to a real server, to restic's own kind of server, and by
+//! rclone.
 
 use super::payload::payload;
 use crate::consumers::shellcheck;
@@ -12,8 +13,8 @@ const MODULE: &str = r#"
     }
 "#;
 
-/// Saves, loses and brings back `/srv/app` by the scripts of a lab whose repository is as `options` say; `server` is what is on the other
-/// side, and `afterwards` what else is asked of it.
+/// Saves, loses and brings back `/srv/app` by the scripts of a lab whose repository is as `options`
+/// say; `server` is what is on the other side, and `afterwards` what else is asked of it.
 fn there_and_back(options: &str, server: &str, afterwards: &str) {
     let lab = format!(
         "host box kind=debian {{ os debian-13; address lan \"192.168.1.10\"; ssh from=lan; }}\n\

@@ -34,7 +34,8 @@ fn backups(lab: &str) -> Vec<String> {
     let runbook = std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook");
     let row = |line: &str| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        matches!(cells[..], ["", "keeper", _, _, _, _, ""]).then(|| format!("{}: {}", cells[2], cells[5]))
+        matches!(cells[..], ["", "keeper", _, _, _, _, ""])
+            .then(|| format!("{}: {}", cells[2], cells[5]))
     };
     runbook.lines().filter(|line| line.matches('|').count() == 6).filter_map(row).collect()
 }
@@ -42,7 +43,15 @@ fn backups(lab: &str) -> Vec<String> {
 #[test]
 fn states_are_told_as_they_are_saved() {
     let saved = backups(&format!("{LAB}{RESTIC}"));
-    assert_eq!(saved, ["inside: weekly", "beside: none: no backup contains it", "daily: daily", "scratch: none: made anew"]);
+    assert_eq!(
+        saved,
+        [
+            "inside: weekly",
+            "beside: none: no backup contains it",
+            "daily: daily",
+            "scratch: none: made anew"
+        ]
+    );
 }
 
 #[test]
@@ -59,7 +68,8 @@ fn a_class_without_a_backup_service_saves_nothing() {
     );
 }
 
-/// Returns the runbook of each machine of a lab with a Proxmox host, a guest, an appliance and a box that is not ours.
+/// Returns the runbook of each machine of a lab with a Proxmox host, a guest, an appliance and a
+/// box that is not ours.
 fn of_every_kind() -> [String; 4] {
     let lab = r#"
         admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
@@ -89,7 +99,11 @@ fn of_every_kind() -> [String; 4] {
 #[test]
 fn a_person_is_told_how_to_get_in() {
     let [host, nas, guest, appliance] = of_every_kind();
-    assert!(host.contains("- Login: `ssh root@192.168.1.2` from lan") && host.contains("https://192.168.1.2:8006 from lan"), "{host}");
+    assert!(
+        host.contains("- Login: `ssh root@192.168.1.2` from lan")
+            && host.contains("https://192.168.1.2:8006 from lan"),
+        "{host}"
+    );
     assert!(guest.contains("- Login: `ssh -p 2222 ada@192.168.1.10` from lan"), "{guest}");
     assert!(guest.contains("qm guest exec 100 -- labctl status"), "{guest}");
     for other in [&nas, &appliance] {
@@ -100,7 +114,12 @@ fn a_person_is_told_how_to_get_in() {
 #[test]
 fn what_a_person_copies_is_to_the_letter() {
     let [.., guest, _] = of_every_kind();
-    for words in ["`/srv/app_data/inside`", "`/mnt/my_files`", "    cd /usr/local/lib/labwright/restic\n", "`30 3 * * 0`"] {
+    for words in [
+        "`/srv/app_data/inside`",
+        "`/mnt/my_files`",
+        "    cd /usr/local/lib/labwright/restic\n",
+        "`30 3 * * 0`",
+    ] {
         assert!(guest.contains(words), "{words} is missing in: {guest}");
     }
 }

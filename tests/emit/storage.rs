@@ -30,7 +30,11 @@ fn host(disk: &str, pool: &str, datasets: &str) -> String {
 
 fn calls(stubs: &Stubs) -> Vec<String> {
     let reads = ["zpool list", "zfs list", "zfs get", "pvesh get"];
-    stubs.log().into_iter().filter(|line| !reads.iter().any(|read| line.starts_with(read))).collect()
+    stubs
+        .log()
+        .into_iter()
+        .filter(|line| !reads.iter().any(|read| line.starts_with(read)))
+        .collect()
 }
 
 /// Runs the script of a lab; returns what it said, and asserts how it ended.
@@ -64,7 +68,10 @@ fn makes_what_is_missing_and_then_has_nothing_to_do() {
             "zfs create -p -o quota=268435456000 -o recordsize=1048576 -o compression=lz4 -o mountpoint=/tank/media tank/media",
         ]
     );
-    assert!(made[3].starts_with("pvesh create /cluster/mapping/dir --id tank_media --map node="), "{made:?}");
+    assert!(
+        made[3].starts_with("pvesh create /cluster/mapping/dir --id tank_media --map node="),
+        "{made:?}"
+    );
     assert_eq!(made.len(), 4);
 
     assert_eq!(run(&stubs, &lab, "", true), "");
@@ -78,7 +85,12 @@ fn sets_only_what_differs_and_leaves_what_it_does_not_know() {
     stubs.given(&["zfs", "create", "tank/strange"]);
     stubs.given(&["zfs", "create", "tank/subvol-200-disk-0"]);
     stubs.given(&["zfs", "set", "atime=on", "tank"]);
-    let said = run(&stubs, &host("/dev/disk/by-id/nobody", "", &POOL.replace("250GiB", "300GiB")), "", true);
+    let said = run(
+        &stubs,
+        &host("/dev/disk/by-id/nobody", "", &POOL.replace("250GiB", "300GiB")),
+        "",
+        true,
+    );
     assert_eq!(calls(&stubs), ["zfs set atime=off tank", "zfs set quota=322122547200 tank/media"]);
     assert!(said.contains("note: dataset tank/strange is not declared"), "{said}");
     assert!(!said.contains("subvol"), "{said}");
@@ -104,7 +116,14 @@ fn a_device_that_holds_something_is_refused() {
     let said = text(&answer.stdout) + &text(&answer.stderr);
     assert!(said.contains("refused: /srv/disk.img is not empty (swap"), "{said}");
     assert!(said.contains("ended with 1"), "{said}");
-    assert!(!stubs.log().iter().any(|call| call.starts_with("zpool create") || call.starts_with("zfs create")), "{:?}", stubs.log());
+    assert!(
+        !stubs
+            .log()
+            .iter()
+            .any(|call| call.starts_with("zpool create") || call.starts_with("zfs create")),
+        "{:?}",
+        stubs.log()
+    );
 }
 
 #[test]
@@ -123,7 +142,9 @@ fn snapshots_and_exports_are_written_for_their_programs() {
         share tank.photos at=\"/mnt/photos\" via=nfs
     }";
     let payload = payload(lab, &[], "nas");
-    let read = |name: &str| std::fs::read_to_string(payload.path().join("storage").join(name)).expect(name);
+    let read = |name: &str| {
+        std::fs::read_to_string(payload.path().join("storage").join(name)).expect(name)
+    };
     assert_eq!(
         read("labwright.exports").lines().skip(1).collect::<Vec<_>>(),
         [
@@ -132,7 +153,10 @@ fn snapshots_and_exports_are_written_for_their_programs() {
         ]
     );
     let sanoid = read("sanoid.conf");
-    assert!(sanoid.contains("[tank/photos]\nfrequently = 0\nhourly = 0\ndaily = 7\nweekly = 4\n"), "{sanoid}");
+    assert!(
+        sanoid.contains("[tank/photos]\nfrequently = 0\nhourly = 0\ndaily = 7\nweekly = 4\n"),
+        "{sanoid}"
+    );
     assert!(!sanoid.contains("scratch"), "{sanoid}");
     if let Some(room) = crate::trixie::Room::new() {
         let script = "install -D /in/sanoid.conf /etc/sanoid/sanoid.conf
@@ -166,7 +190,9 @@ fn an_unprivileged_container_may_write_what_it_gets() {
     };
     let owners = |share: &str, privileged: &str| {
         let said = run(&Stubs::new(), &lab(share, privileged), "LABWRIGHT_PLAN=1", true);
-        said.lines().filter_map(|line| Some(line.split_once("chown ")?.1.to_owned())).collect::<Vec<_>>()
+        said.lines()
+            .filter_map(|line| Some(line.split_once("chown ")?.1.to_owned()))
+            .collect::<Vec<_>>()
     };
     // Its root is the user 100000 of the host: to it, what is root's there is nobody's.
     assert_eq!(owners("", ""), ["100000:100000 /tank/media", "1000:1000 /tank/photos"]);

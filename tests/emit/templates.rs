@@ -21,7 +21,9 @@ fn rendered(file: &str, template: &str, options: &str) -> Compiled {
          state data path=(f)\"{{machine.appdata}}/thing\"\n needs stores role=store optional=#true\n\
          file \"{file}\" from=\"t.j2\"\n container thing {{ image \"x/thing:1\"; }}\n}}\n"
     );
-    let services = format!("service thing on=box {{ {options} }}\nservice store on=other\nservice near module=store on=box\n");
+    let services = format!(
+        "service thing on=box {{ {options} }}\nservice store on=other\nservice near module=store on=box\n"
+    );
     compile(&[
         ("lab.kdl", LAB),
         ("s.kdl", &services),
@@ -69,12 +71,20 @@ fn a_value_is_written_as_the_files_kind_reads_it() {
 fn characters_that_some_readers_refuse_or_hide_are_written_as_their_escapes() {
     let odd = r#"word "a\u{7f}\u{85}\u{2028}\u{feff}\u{ffff}\u{202e}&~b""#;
     let cases = [
-        // YAML 1.1 folds U+0085 and refuses U+007F; a mark that turns the text is a character as any other there.
+        // YAML 1.1 folds U+0085 and refuses U+007F; a mark that turns the text is a character as
+        // any other there.
         ("thing.yaml", "\"a\\u007f\\u0085\\u2028\\ufeff\\uffff\u{202e}&~b\""),
-        ("thing.md", concat!(r"a\\u\{7f\}\\u\{85\}\\u\{2028\}\\u\{feff\}", "\u{ffff}", r"\\u\{202e\}\&\~b")),
+        (
+            "thing.md",
+            concat!(r"a\\u\{7f\}\\u\{85\}\\u\{2028\}\\u\{feff\}", "\u{ffff}", r"\\u\{202e\}\&\~b"),
+        ),
     ];
     for (file, expected) in cases {
-        assert_eq!(rendered(file, "{{ opt.word }}", odd).text("box", &format!("thing/{file}")), expected, "{file}");
+        assert_eq!(
+            rendered(file, "{{ opt.word }}", odd).text("box", &format!("thing/{file}")),
+            expected,
+            "{file}"
+        );
     }
 }
 
@@ -82,7 +92,11 @@ fn characters_that_some_readers_refuse_or_hide_are_written_as_their_escapes() {
 fn no_value_holds_a_nul() {
     let module = "edition 1\nmodule thing version=\"1.0\" { summary \"Thing\"\n option free type=text\n\
                   container thing { image \"x/thing:1\"; env A \"a\\u{0}b\"; label \"l\" \"\\u{0}\"; command (f)\"\\u{0}\"; }\n}\n";
-    let file = |path: &str, text: &str, layer| SourceFile { path: path.to_owned(), text: text.to_owned(), layer };
+    let file = |path: &str, text: &str, layer| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        layer,
+    };
     let found = |services: &str| {
         let sources = Sources::with_standard_library(vec![
             file("lab.kdl", LAB, Layer::Lab),
@@ -90,11 +104,23 @@ fn no_value_holds_a_nul() {
             file("modules/thing/module.kdl", module, Layer::Site),
         ]);
         let found = labwright::compile::resolve(&sources).check(&sources).diagnostics;
-        found.iter().map(|found| format!("{}: {}", found.code.name, found.message)).collect::<Vec<_>>()
+        found
+            .iter()
+            .map(|found| format!("{}: {}", found.code.name, found.message))
+            .collect::<Vec<_>>()
     };
-    let in_module = ["wrong-type: the value of `env` can't be `a\0b`", "wrong-type: the value of `label` can't be `\0`"];
-    assert_eq!(found("service thing on=box\n"), [&in_module[..], &["bad-module: module `thing`: word must be text"]].concat());
-    let in_service = ["wrong-type: the value of `free` can't be `\0`", "wrong-type: the value of `raw` can't be `a\0`"];
+    let in_module = [
+        "wrong-type: the value of `env` can't be `a\0b`",
+        "wrong-type: the value of `label` can't be `\0`",
+    ];
+    assert_eq!(
+        found("service thing on=box\n"),
+        [&in_module[..], &["bad-module: module `thing`: word must be text"]].concat()
+    );
+    let in_service = [
+        "wrong-type: the value of `free` can't be `\0`",
+        "wrong-type: the value of `raw` can't be `a\0`",
+    ];
     let services = "service thing on=box { free \"\\u{0}\"; raw compose.hostname \"a\\u{0}\"; }\n";
     assert_eq!(found(services), [in_module, in_service].concat());
 }

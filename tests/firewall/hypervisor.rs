@@ -1,4 +1,5 @@
-//! The hypervisor's firewall: Proxmox reads every line, and together they say what the access model says.
+//! The hypervisor's firewall: Proxmox reads every line, and together they say what the access model
+//! says.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,7 +22,8 @@ fn model(ssh: bool) -> Model {
     let mut model = lab::model([FirewallBackend::Ufw; 3]);
     model.machines[NAS.0 as usize].kind = MachineKind::Proxmox;
     if ssh {
-        model.machines[NAS.0 as usize].ssh = vec![SshAccess { from: lab::TUNNEL, port: 22, span: NOWHERE }];
+        model.machines[NAS.0 as usize].ssh =
+            vec![SshAccess { from: lab::TUNNEL, port: 22, span: NOWHERE }];
     }
     for (machine, id) in [(EXTRANET, 100), (INTRANET, 101), (MEDIA, 102)] {
         let machine = &mut model.machines[machine.0 as usize];
@@ -50,13 +52,21 @@ fn plan(model: &Model) -> Plan<'_> {
         lab::flow(EXTRANET, Transport::Tcp, 22, Arrival::Host, zone(lab::LAN)),
         lab::flow(EXTRANET, Transport::Tcp, 443, Arrival::Published, zone(lab::INTERNET)),
         lab::flow(EXTRANET, Transport::Udp, 443, Arrival::Published, zone(lab::LAN)),
-        lab::flow(INTRANET, Transport::Tcp, 2283, Arrival::Published, zone(lab::own_zone(EXTRANET))),
+        lab::flow(
+            INTRANET,
+            Transport::Tcp,
+            2283,
+            Arrival::Published,
+            zone(lab::own_zone(EXTRANET)),
+        ),
         lab::flow(INTRANET, Transport::Tcp, 8096, Arrival::Published, zone(lab::LAN)),
         lab::flow(INTRANET, Transport::Tcp, 8096, Arrival::Published, zone(lab::DMZ)),
         lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Containers),
         lab::flow(NAS, Transport::Tcp, 2049, Arrival::Host, zone(lab::own_zone(INTRANET))),
     ];
-    let ssh = model[NAS].ssh.iter().map(|access| lab::flow(NAS, Transport::Tcp, access.port, Arrival::Host, zone(access.from)));
+    let ssh = model[NAS].ssh.iter().map(|access| {
+        lab::flow(NAS, Transport::Tcp, access.port, Arrival::Host, zone(access.from))
+    });
     flows.extend(ssh);
     lab::plan(model, flows, lab::Through(Vec::new()), &[])
 }
@@ -87,7 +97,10 @@ fn every_line_is_understood() {
         }
         .unwrap();
     }
-    assert!(!artifacts.files.contains_key("proxmox/firewall/102.fw"), "a system that is not ours judges for itself");
+    assert!(
+        !artifacts.files.contains_key("proxmox/firewall/102.fw"),
+        "a system that is not ours judges for itself"
+    );
 }
 
 #[test]
@@ -109,7 +122,8 @@ fn rules_say_what_the_access_model_says() {
                 if machine == NAS && transport == Transport::Tcp && [22, 8006].contains(&port) {
                     wanted |= in_zone(&plan, if ssh { lab::TUNNEL } else { lab::LAN }, who);
                 }
-                let lets_in = accepts(&cluster, &rules, who, transport, port) || machine == NAS && manages(&cluster, who, transport, port);
+                let lets_in = accepts(&cluster, &rules, who, transport, port)
+                    || machine == NAS && manages(&cluster, who, transport, port);
                 assert_eq!(lets_in, wanted, "{file}.fw: {who} {port}/{}", transport.name());
                 open += usize::from(wanted);
             }
@@ -140,17 +154,22 @@ fn everything() -> Vec<(IpAddr, Transport, u16)> {
 
 fn in_zone(plan: &Plan<'_>, zone: labwright::model::ZoneId, who: IpAddr) -> bool {
     let zone = plan.zone(zone);
-    zone.include.iter().any(|prefix| prefix.contains(&who)) && !zone.exclude.iter().any(|prefix| prefix.contains(&who))
+    zone.include.iter().any(|prefix| prefix.contains(&who))
+        && !zone.exclude.iter().any(|prefix| prefix.contains(&who))
 }
 
 /// Says whether an address is in a set, as the kernel's sets see it: the longest prefix decides.
 fn in_set(cluster: &str, set: &str, who: IpAddr) -> bool {
-    let (_, after) = cluster.split_once(&format!("[IPSET {set}]\n")).unwrap_or_else(|| panic!("no set {set}"));
+    let (_, after) =
+        cluster.split_once(&format!("[IPSET {set}]\n")).unwrap_or_else(|| panic!("no set {set}"));
     let members = after.lines().take_while(|line| !line.is_empty() && !line.starts_with('['));
     let by_length: BTreeMap<u8, bool> = members
         .filter_map(|member| {
             let prefix = member.trim_start_matches('!');
-            let prefix: IpNet = prefix.parse().or_else(|_| prefix.parse::<IpAddr>().map(IpNet::from)).expect("a prefix");
+            let prefix: IpNet = prefix
+                .parse()
+                .or_else(|_| prefix.parse::<IpAddr>().map(IpNet::from))
+                .expect("a prefix");
             prefix.contains(&who).then(|| (prefix.prefix_len(), !member.starts_with('!')))
         })
         .collect();
@@ -160,14 +179,19 @@ fn in_set(cluster: &str, set: &str, who: IpAddr) -> bool {
 fn accepts(cluster: &str, rules: &str, who: IpAddr, transport: Transport, port: u16) -> bool {
     rules.lines().filter_map(|line| line.strip_prefix("IN ACCEPT -source +")).any(|rule| {
         let words: Vec<&str> = rule.split(' ').collect();
-        words[1..5] == ["-p", transport.name(), "-dport", &port.to_string()] && in_set(cluster, words[0], who)
+        words[1..5] == ["-p", transport.name(), "-dport", &port.to_string()]
+            && in_set(cluster, words[0], who)
     })
 }
 
-/// Says whether Proxmox's own rules for the set `management`, which holds its local network too, let an address in.
+/// Says whether Proxmox's own rules for the set `management`, which holds its local network too,
+/// let an address in.
 fn manages(cluster: &str, who: IpAddr, transport: Transport, port: u16) -> bool {
-    let local = cluster.lines().find_map(|line| line.strip_prefix("local_network ")).expect("an alias");
-    transport == Transport::Tcp && [22, 8006].contains(&port) && (in_set(cluster, "management", who) || local == who.to_string())
+    let local =
+        cluster.lines().find_map(|line| line.strip_prefix("local_network ")).expect("an alias");
+    transport == Transport::Tcp
+        && [22, 8006].contains(&port)
+        && (in_set(cluster, "management", who) || local == who.to_string())
 }
 
 #[test]

@@ -8,11 +8,13 @@ use labwright::artifact::Artifacts;
 use labwright::diag::Diagnostics;
 use labwright::emit::{Context, Emitter, Shared};
 use labwright::model::{
-    Address, Arch, FirewallBackend, Gateway, LabInfo, Machine, MachineId, MachineKind, Model, Network, NetworkId, Os, Resources, Router,
-    Service, ServiceId, Transport, Zone, ZoneId, ZoneKind,
+    Address, Arch, FirewallBackend, Gateway, LabInfo, Machine, MachineId, MachineKind, Model,
+    Network, NetworkId, Os, Resources, Router, Service, ServiceId, Transport, Zone, ZoneId,
+    ZoneKind,
 };
 use labwright::plan::{
-    Arrival, Bridge, Flow, FlowReason, FlowSource, Forward, ForwardTarget, MachinePlan, Plan, StaticRoute, ZoneAddresses, ZoneLists,
+    Arrival, Bridge, Flow, FlowReason, FlowSource, Forward, ForwardTarget, MachinePlan, Plan,
+    StaticRoute, ZoneAddresses, ZoneLists,
 };
 use labwright::source::{FileId, Sources, Span};
 
@@ -45,7 +47,8 @@ fn nets(text: &str) -> Vec<IpNet> {
     text.split_whitespace().map(|net| net.parse().expect("a prefix")).collect()
 }
 
-/// Makes the model: extranet stands in the LAN's prefixes but not in its zone, and is the way to the tunnel.
+/// Makes the model: extranet stands in the LAN's prefixes but not in its zone, and is the way to
+/// the tunnel.
 pub fn model(backends: [FirewallBackend; 3]) -> Model {
     let network = |name: &str, prefixes: &str, zone| Network {
         name: name.to_owned(),
@@ -77,9 +80,17 @@ pub fn model(backends: [FirewallBackend; 3]) -> Model {
             span: NOWHERE,
         },
         admins: Vec::new(),
-        networks: vec![network("lan", "192.168.1.0/24 2001:db8:1::/64", LAN), network("tunnel", "10.8.0.0/24 fd00:8::/64", TUNNEL)],
+        networks: vec![
+            network("lan", "192.168.1.0/24 2001:db8:1::/64", LAN),
+            network("tunnel", "10.8.0.0/24 fd00:8::/64", TUNNEL),
+        ],
         zones,
-        routers: vec![Router { name: "box".to_owned(), network: NetworkId(0), address: ip("192.168.1.1"), span: NOWHERE }],
+        routers: vec![Router {
+            name: "box".to_owned(),
+            network: NetworkId(0),
+            address: ip("192.168.1.1"),
+            span: NOWHERE,
+        }],
         machines: vec![
             machine("extranet", 111, EXTRANET, MachineKind::Vm, DMZ, extranet),
             machine("intranet", 101, INTRANET, MachineKind::Vm, LAN, intranet),
@@ -95,9 +106,22 @@ pub fn model(backends: [FirewallBackend; 3]) -> Model {
     }
 }
 
-fn machine(name: &str, last: u8, id: MachineId, kind: MachineKind, zone: ZoneId, firewall: FirewallBackend) -> Machine {
-    let address =
-        |text: String, prefix| Address { network: NetworkId(0), address: ip(&text), prefix, nic: None, bridge: None, span: NOWHERE };
+fn machine(
+    name: &str,
+    last: u8,
+    id: MachineId,
+    kind: MachineKind,
+    zone: ZoneId,
+    firewall: FirewallBackend,
+) -> Machine {
+    let address = |text: String, prefix| Address {
+        network: NetworkId(0),
+        address: ip(&text),
+        prefix,
+        nic: None,
+        bridge: None,
+        span: NOWHERE,
+    };
     Machine {
         name: name.to_owned(),
         kind,
@@ -110,7 +134,10 @@ fn machine(name: &str, last: u8, id: MachineId, kind: MachineKind, zone: ZoneId,
         memory: None,
         reserve: None,
         guest: None,
-        addresses: vec![address(format!("192.168.1.{last}"), 24), address(format!("2001:db8:1::{last}"), 64)],
+        addresses: vec![
+            address(format!("192.168.1.{last}"), 24),
+            address(format!("2001:db8:1::{last}"), 64),
+        ],
         zone,
         own_zone: own_zone(id),
         names_zone: zone != LAN,
@@ -152,7 +179,12 @@ fn gateway() -> Service {
         secrets: Vec::new(),
         scripts: Vec::new(),
         needs: Vec::new(),
-        gateway: Some(Gateway { network: NetworkId(1), reach: Vec::new(), masquerade: true, span: NOWHERE }),
+        gateway: Some(Gateway {
+            network: NetworkId(1),
+            reach: Vec::new(),
+            masquerade: true,
+            span: NOWHERE,
+        }),
         proxy: None,
         backup: None,
         exposes: Vec::new(),
@@ -166,7 +198,13 @@ fn gateway() -> Service {
 }
 
 /// Opens a port for a reason that does not matter to packets.
-pub fn flow(to: MachineId, transport: Transport, port: u16, arrival: Arrival, from: FlowSource) -> Flow {
+pub fn flow(
+    to: MachineId,
+    transport: Transport,
+    port: u16,
+    arrival: Arrival,
+    from: FlowSource,
+) -> Flow {
     let reason = if port == 22 { FlowReason::Ssh } else { FlowReason::Expose };
     Flow { to, port, transport, from, arrival, reason, endpoint: None, span: NOWHERE }
 }
@@ -175,12 +213,20 @@ pub fn flow(to: MachineId, transport: Transport, port: u16, arrival: Arrival, fr
 pub struct Through(pub Vec<ForwardTarget>);
 
 /// Makes the plan; a machine with a bridge gets the interface `lw0`.
-pub fn plan<'m>(model: &'m Model, mut flows: Vec<Flow>, through: Through, bridges: &[(MachineId, &str)]) -> Plan<'m> {
+pub fn plan<'m>(
+    model: &'m Model,
+    mut flows: Vec<Flow>,
+    through: Through,
+    bridges: &[(MachineId, &str)],
+) -> Plan<'m> {
     flows.sort();
-    let own = |machine: &Machine| machine.addresses.iter().map(|address| IpNet::from(address.address)).collect::<Vec<_>>();
+    let own = |machine: &Machine| {
+        machine.addresses.iter().map(|address| IpNet::from(address.address)).collect::<Vec<_>>()
+    };
     let dmz = own(&model[EXTRANET]);
     let set = |include: Vec<IpNet>, exclude: Vec<IpNet>| ZoneAddresses { include, exclude };
-    let everywhere: Vec<IpNet> = model.networks.iter().flat_map(|network| network.prefixes.clone()).collect();
+    let everywhere: Vec<IpNet> =
+        model.networks.iter().flat_map(|network| network.prefixes.clone()).collect();
     let mut zones = vec![
         set(nets("0.0.0.0/0 ::/0"), everywhere),
         set(model.networks[0].prefixes.clone(), dmz.clone()),
@@ -193,16 +239,21 @@ pub fn plan<'m>(model: &'m Model, mut flows: Vec<Flow>, through: Through, bridge
         machines[flow.to.0 as usize].inbound.push(u32::try_from(index).expect("few flows"));
     }
     for (machine, subnet) in bridges {
-        machines[machine.0 as usize].bridge = Some(Bridge { interface: "lw0".to_owned(), subnet: subnet.parse().expect("a prefix") });
+        machines[machine.0 as usize].bridge =
+            Some(Bridge { interface: "lw0".to_owned(), subnet: subnet.parse().expect("a prefix") });
     }
     machines[0].services = vec![ServiceId(0)];
-    machines[0].forwards = through.0.into_iter().map(|to| Forward { from: NetworkId(1), to }).collect();
+    machines[0].forwards =
+        through.0.into_iter().map(|to| Forward { from: NetworkId(1), to }).collect();
     for knows in [INTRANET, MEDIA] {
         machines[knows.0 as usize].static_routes = model.networks[1]
             .prefixes
             .iter()
             .map(|prefix| {
-                let via = model[EXTRANET].addresses.iter().find(|way| way.address.is_ipv4() == prefix.addr().is_ipv4());
+                let via = model[EXTRANET]
+                    .addresses
+                    .iter()
+                    .find(|way| way.address.is_ipv4() == prefix.addr().is_ipv4());
                 StaticRoute { to: *prefix, via: via.expect("an address of each family").address }
             })
             .collect();
@@ -224,7 +275,11 @@ pub fn plan<'m>(model: &'m Model, mut flows: Vec<Flow>, through: Through, bridge
 pub fn emit(plan: &Plan<'_>, machine: MachineId, emitter: &Emitter) -> Artifacts {
     let (sources, shared) = (Sources::default(), Shared::default());
     let (mut artifacts, mut diagnostics) = (Artifacts::default(), Diagnostics::default());
-    (emitter.emit)(&Context { plan, machine, sources: &sources, shared: &shared }, &mut artifacts, &mut diagnostics);
+    (emitter.emit)(
+        &Context { plan, machine, sources: &sources, shared: &shared },
+        &mut artifacts,
+        &mut diagnostics,
+    );
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     artifacts
 }

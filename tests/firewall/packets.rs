@@ -1,4 +1,5 @@
-//! The emitted rules, loaded for real, against packets from everywhere: what comes through is what the access model says, and no more.
+//! The emitted rules, loaded for real, against packets from everywhere: what comes through is what
+//! the access model says, and no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,7 +20,8 @@ use super::wire::{Listener, Net, Probe, try_all};
 use crate::trixie::Room;
 
 /// What some machine of the lab made by hand listens on.
-pub const PORTS: [u16; 14] = [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
+pub const PORTS: [u16; 14] =
+    [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
 /// What containers publish and listen on beside what is declared: nobody may reach it.
 const UNDECLARED: [u16; 2] = [5432, 9999];
 pub const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
@@ -57,11 +59,16 @@ pub fn plan(model: &Model, whole_lan: bool) -> Plan<'_> {
         (MEDIA, Tcp, 9100, Host, FlowSource::Containers),
         (MEDIA, Tcp, 9100, Host, own(INTRANET)),
     ];
-    let flows = flows.into_iter().map(|(to, transport, port, arrival, from)| lab::flow(to, transport, port, arrival, from)).collect();
-    let addresses = model[INTRANET].addresses.iter().map(|address| address.address).collect::<Vec<_>>();
+    let flows = flows
+        .into_iter()
+        .map(|(to, transport, port, arrival, from)| lab::flow(to, transport, port, arrival, from))
+        .collect();
+    let addresses =
+        model[INTRANET].addresses.iter().map(|address| address.address).collect::<Vec<_>>();
     let port = |port| ForwardTarget::Port { addresses: addresses.clone(), port, transport: Tcp };
     let zone = ForwardTarget::Zone(if whole_lan { lab::LAN } else { lab::own_zone(NAS) });
-    let bridges = [(EXTRANET, "172.30.0.0/24"), (INTRANET, "172.30.1.0/24"), (MEDIA, "172.30.2.0/24")];
+    let bridges =
+        [(EXTRANET, "172.30.0.0/24"), (INTRANET, "172.30.1.0/24"), (MEDIA, "172.30.2.0/24")];
     lab::plan(model, flows, lab::Through(vec![port(8096), port(3000), zone]), &bridges)
 }
 
@@ -73,7 +80,8 @@ fn ufw_lets_through_the_access_model() {
 
 #[test]
 fn nftables_lets_through_the_access_model() {
-    let model = lab::model([FirewallBackend::Nftables, FirewallBackend::Nftables, FirewallBackend::Ufw]);
+    let model =
+        lab::model([FirewallBackend::Nftables, FirewallBackend::Nftables, FirewallBackend::Ufw]);
     compare(&plan(&model, true));
 }
 
@@ -93,13 +101,22 @@ fn compare(plan: &Plan<'_>) {
     let wrong = try_all(&world.nets(), &probes, &world.listeners);
     let line = |probe: &Probe| {
         let Probe { who, from, to, transport, port, open, .. } = probe;
-        format!("{who} {from} -> {to} {port}/{}: {}", transport.name(), if *open { "closed, must be open" } else { "open, must be closed" })
+        format!(
+            "{who} {from} -> {to} {port}/{}: {}",
+            transport.name(),
+            if *open { "closed, must be open" } else { "open, must be closed" }
+        )
     };
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.iter().map(line).collect::<Vec<_>>().join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.iter().map(line).collect::<Vec<_>>().join("\n")
+    );
 }
 
-/// Is a lab of namespaces: its machines on one switch, a container behind those that run any, the internet and the LAN's clients, and a
-/// client of each network behind a machine.
+/// Is a lab of namespaces: its machines on one switch, a container behind those that run any, the
+/// internet and the LAN's clients, and a client of each network behind a machine.
 struct World<'p> {
     plan: &'p Plan<'p>,
     ports: BTreeSet<u16>,
@@ -117,12 +134,14 @@ struct Spy {
     address: IpAddr,
 }
 
-/// Is a container behind a machine, and somebody in the LAN who knows a way around the machine's published ports.
+/// Is a container behind a machine, and somebody in the LAN who knows a way around the machine's
+/// published ports.
 struct Dock {
     published: BTreeSet<u16>,
     container: Net,
     address: IpAddr,
-    /// Whether IPv6 is rewritten too; where it is not, Docker's proxy listens on the machine for the container.
+    /// Whether IPv6 is rewritten too; where it is not, Docker's proxy listens on the machine for
+    /// the container.
     rewrites_v6: bool,
     spy: Spy,
 }
@@ -140,26 +159,43 @@ impl<'p> World<'p> {
     fn new(plan: &'p Plan<'p>) -> Option<Self> {
         let ids: Vec<MachineId> = plan.model.machines().map(|(id, _)| id).collect();
         let files: Vec<_> = ids.iter().map(|machine| unpack(plan, *machine)).collect();
-        let rooms: Option<Vec<Room>> = files.iter().map(|folder| Some(Room::new()?.show(folder.path(), "/payload"))).collect();
-        let mut machines: Vec<Net> = rooms?.into_iter().map(|room| Net::start(room.command(&["sh"]))).collect();
-        let mut ports: BTreeSet<u16> = plan.flows.iter().map(|flow| flow.port).chain(UNDECLARED).collect();
-        ports.extend(plan.machines.iter().flat_map(|machine| &machine.published).map(|port| port.host_port));
+        let rooms: Option<Vec<Room>> =
+            files.iter().map(|folder| Some(Room::new()?.show(folder.path(), "/payload"))).collect();
+        let mut machines: Vec<Net> =
+            rooms?.into_iter().map(|room| Net::start(room.command(&["sh"]))).collect();
+        let mut ports: BTreeSet<u16> =
+            plan.flows.iter().map(|flow| flow.port).chain(UNDECLARED).collect();
+        ports.extend(
+            plan.machines.iter().flat_map(|machine| &machine.published).map(|port| port.host_port),
+        );
 
         let mut switch = Switch::new();
         for (net, machine) in machines.iter_mut().zip(&plan.model.machines) {
-            let addresses: Vec<IpNet> =
-                machine.addresses.iter().map(|own| IpNet::new(own.address, own.prefix).expect("a prefix")).collect();
+            let addresses: Vec<IpNet> = machine
+                .addresses
+                .iter()
+                .map(|own| IpNet::new(own.address, own.prefix).expect("a prefix"))
+                .collect();
             switch.plug(net, &addresses);
         }
         let mut outside = Net::new();
-        let everybody = lan_clients(plan).into_iter().chain(INTERNET.map(address)).chain([address("10.99.0.1")]);
+        let everybody = lan_clients(plan)
+            .into_iter()
+            .chain(INTERNET.map(address))
+            .chain([address("10.99.0.1")]);
         switch.plug(&mut outside, &everybody.map(IpNet::from).collect::<Vec<_>>());
         let mut listeners = outside.listen(&[(Tcp, 80)], false);
 
         let mut tunnels = Vec::new();
         for gateway in &ids {
             for clients in plan.clients(*gateway) {
-                let tunnel = Tunnel::new(plan, *gateway, &mut machines[gateway.0 as usize], clients.network, &mut switch);
+                let tunnel = Tunnel::new(
+                    plan,
+                    *gateway,
+                    &mut machines[gateway.0 as usize],
+                    clients.network,
+                    &mut switch,
+                );
                 listeners.extend(tunnel.client.listen(&[(Tcp, 80)], false));
                 tunnels.push(tunnel);
             }
@@ -172,7 +208,8 @@ impl<'p> World<'p> {
         let mut docks = BTreeMap::new();
         for machine in ids.iter().filter(|machine| plan.machine(**machine).bridge.is_some()) {
             let dock = Dock::new(plan, *machine, &mut machines[machine.0 as usize], &mut switch);
-            let inner: Vec<_> = dock.published.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
+            let inner: Vec<_> =
+                dock.published.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
             listeners.extend(dock.container.listen(&inner, false));
             listeners.extend(dock.container.listen(&inner, true));
             docks.insert(*machine, dock);
@@ -185,12 +222,29 @@ impl<'p> World<'p> {
         // Every machine listens wherever any of them does, to be found out.
         for (net, machine) in machines.iter().zip(&ids) {
             for v6 in [false, true] {
-                let taken = |port: &u16| docks.get(machine).is_some_and(|dock| (!v6 || dock.rewrites_v6) && dock.published.contains(port));
-                let own: Vec<_> = ports.iter().filter(|port| !taken(port)).flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
+                let taken = |port: &u16| {
+                    docks.get(machine).is_some_and(|dock| {
+                        (!v6 || dock.rewrites_v6) && dock.published.contains(port)
+                    })
+                };
+                let own: Vec<_> = ports
+                    .iter()
+                    .filter(|port| !taken(port))
+                    .flat_map(|port| [(Tcp, *port), (Udp, *port)])
+                    .collect();
                 listeners.extend(net.listen(&own, v6));
             }
         }
-        Some(Self { plan, ports, machines, docks, tunnels, outside, _switch: switch.net, listeners })
+        Some(Self {
+            plan,
+            ports,
+            machines,
+            docks,
+            tunnels,
+            outside,
+            _switch: switch.net,
+            listeners,
+        })
     }
 
     fn nets(&self) -> Vec<&Net> {
@@ -216,39 +270,102 @@ impl<'p> World<'p> {
         let a_client = *lan_clients(plan).first().expect("a client in the LAN");
         for (machine, dock) in &self.docks {
             let name = &plan.model[*machine].name;
-            one(&format!("container of {name} outward"), &dock.container, dock.address, internet, 80, true);
+            one(
+                &format!("container of {name} outward"),
+                &dock.container,
+                dock.address,
+                internet,
+                80,
+                true,
+            );
             for port in &dock.published {
-                one(&format!("LAN to a container of {name}"), &dock.spy.net, dock.spy.address, dock.address, *port, false);
+                one(
+                    &format!("LAN to a container of {name}"),
+                    &dock.spy.net,
+                    dock.spy.address,
+                    dock.address,
+                    *port,
+                    false,
+                );
             }
         }
         for tunnel in &self.tunnels {
             let [from, ..] = tunnel.addresses[..] else { panic!("a client has an address") };
-            one("client to the LAN", &tunnel.client, from, a_client, 80, reaches(plan, tunnel.gateway, a_client, Tcp, 80));
-            one("client to the internet", &tunnel.client, from, internet, 80, reaches(plan, tunnel.gateway, internet, Tcp, 80));
+            one(
+                "client to the LAN",
+                &tunnel.client,
+                from,
+                a_client,
+                80,
+                reaches(plan, tunnel.gateway, a_client, Tcp, 80),
+            );
+            one(
+                "client to the internet",
+                &tunnel.client,
+                from,
+                internet,
+                80,
+                reaches(plan, tunnel.gateway, internet, Tcp, 80),
+            );
             one("LAN to a client", &tunnel.spy.net, tunnel.spy.address, from, 80, false);
             if let Some(dock) = self.docks.get(&tunnel.gateway) {
-                one("client to a container", &tunnel.client, from, dock.address, UNDECLARED[0], false);
+                one(
+                    "client to a container",
+                    &tunnel.client,
+                    from,
+                    dock.address,
+                    UNDECLARED[0],
+                    false,
+                );
             }
         }
         probes
     }
 
     /// Tries every port of a machine from an address.
-    fn try_ports(&self, who: &str, (net, from): (&Net, IpAddr), to: MachineId, open: impl Fn(Transport, u16) -> bool) -> Vec<Probe> {
+    fn try_ports(
+        &self,
+        who: &str,
+        (net, from): (&Net, IpAddr),
+        to: MachineId,
+        open: impl Fn(Transport, u16) -> bool,
+    ) -> Vec<Probe> {
         let net = index(&self.nets(), net);
-        let addresses = self.plan.model[to].addresses.iter().map(|to| to.address).filter(|to| to.is_ipv4() == from.is_ipv4());
+        let addresses = self.plan.model[to]
+            .addresses
+            .iter()
+            .map(|to| to.address)
+            .filter(|to| to.is_ipv4() == from.is_ipv4());
         let ports = self.ports.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]);
-        let all = addresses.flat_map(|to| ports.clone().map(move |(transport, port)| (to, transport, port)));
-        all.map(|(to, transport, port)| Probe { who: who.to_owned(), net, from, to, transport, port, open: open(transport, port) })
-            .collect()
+        let all = addresses
+            .flat_map(|to| ports.clone().map(move |(transport, port)| (to, transport, port)));
+        all.map(|(to, transport, port)| Probe {
+            who: who.to_owned(),
+            net,
+            from,
+            to,
+            transport,
+            port,
+            open: open(transport, port),
+        })
+        .collect()
     }
 
     fn add_the_network(&self, to: MachineId, probes: &mut Vec<Probe>) {
         let plan = self.plan;
-        for from in lan_clients(plan).into_iter().chain(INTERNET.map(address)).chain([address("10.99.0.1")]) {
-            probes.extend(self.try_ports("outside", (&self.outside, from), to, |transport, port| allowed(plan, from, to, transport, port)));
+        for from in
+            lan_clients(plan).into_iter().chain(INTERNET.map(address)).chain([address("10.99.0.1")])
+        {
+            probes.extend(self.try_ports(
+                "outside",
+                (&self.outside, from),
+                to,
+                |transport, port| allowed(plan, from, to, transport, port),
+            ));
         }
-        for (net, (_, machine)) in self.machines.iter().zip(plan.model.machines()).filter(|(_, (id, _))| *id != to) {
+        for (net, (_, machine)) in
+            self.machines.iter().zip(plan.model.machines()).filter(|(_, (id, _))| *id != to)
+        {
             for own in &machine.addresses {
                 let open = |transport, port| allowed(plan, own.address, to, transport, port);
                 probes.extend(self.try_ports(&machine.name, (net, own.address), to, open));
@@ -256,13 +373,18 @@ impl<'p> World<'p> {
         }
         for tunnel in &self.tunnels {
             for from in &tunnel.addresses {
-                probes.extend(self.try_ports("client", (&tunnel.client, *from), to, |transport, port| {
-                    if to == tunnel.gateway {
-                        allowed(plan, *from, to, transport, port)
-                    } else {
-                        through(plan, tunnel.gateway, *from, to, transport, port)
-                    }
-                }));
+                probes.extend(self.try_ports(
+                    "client",
+                    (&tunnel.client, *from),
+                    to,
+                    |transport, port| {
+                        if to == tunnel.gateway {
+                            allowed(plan, *from, to, transport, port)
+                        } else {
+                            through(plan, tunnel.gateway, *from, to, transport, port)
+                        }
+                    },
+                ));
             }
         }
     }
@@ -273,12 +395,19 @@ impl<'p> World<'p> {
             let from = (&dock.container, dock.address);
             if *machine != to {
                 // To others it appears as its machine.
-                let Some(own) = plan.model[*machine].addresses.iter().find(|own| own.address.is_ipv4()) else { continue };
-                probes.extend(self.try_ports("container", from, to, |transport, port| allowed(plan, own.address, to, transport, port)));
+                let Some(own) =
+                    plan.model[*machine].addresses.iter().find(|own| own.address.is_ipv4())
+                else {
+                    continue;
+                };
+                probes.extend(self.try_ports("container", from, to, |transport, port| {
+                    allowed(plan, own.address, to, transport, port)
+                }));
                 continue;
             }
             let own = self.try_ports("container on its machine", from, to, |transport, port| {
-                allowed(plan, dock.address, to, transport, port) || to_containers(plan, to, transport, port)
+                allowed(plan, dock.address, to, transport, port)
+                    || to_containers(plan, to, transport, port)
             });
             // Docker does not rewrite what a container sends to its own machine's published ports.
             probes.extend(own.into_iter().filter(|probe| !dock.published.contains(&probe.port)));
@@ -319,7 +448,9 @@ impl Switch {
     /// Plugs in somebody of the LAN who sends what is for `prefix` to a machine.
     fn spy(&mut self, prefix: IpNet, via: IpAddr) -> Spy {
         let IpAddr::V4(at) = via else { panic!("machines have an IPv4 address") };
-        let address = Ipv4Addr::from((u32::from(at) & !0xff) + 200 + u32::try_from(self.ports).expect("few ports"));
+        let address = Ipv4Addr::from(
+            (u32::from(at) & !0xff) + 200 + u32::try_from(self.ports).expect("few ports"),
+        );
         let mut net = Net::new();
         self.plug(&mut net, &[IpNet::from(IpAddr::from(address))]);
         net.run(&format!("ip route add {via} dev eth0\nip route add {prefix} via {via}"));
@@ -328,19 +459,32 @@ impl Switch {
 }
 
 impl Tunnel {
-    fn new(plan: &Plan<'_>, gateway: MachineId, machine: &mut Net, network: labwright::model::NetworkId, switch: &mut Switch) -> Self {
+    fn new(
+        plan: &Plan<'_>,
+        gateway: MachineId,
+        machine: &mut Net,
+        network: labwright::model::NetworkId,
+        switch: &mut Switch,
+    ) -> Self {
         let mut client = Net::new();
         let device = format!("tun{}", network.0);
-        client.run(&format!("ip link add eth0 type veth peer name {device} netns {}\nip link set eth0 up", machine.id()));
+        client.run(&format!(
+            "ip link add eth0 type veth peer name {device} netns {}\nip link set eth0 up",
+            machine.id()
+        ));
         machine.run(&format!(
             "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\nip link set {device} up"
         ));
         let mut addresses = Vec::new();
         for prefix in &plan.model[network].prefixes {
-            let [server, own] = [1, 2].map(|host| prefix.hosts().filter(|host| *host != prefix.network()).nth(host - 1).expect("room"));
+            let [server, own] = [1, 2].map(|host| {
+                prefix.hosts().filter(|host| *host != prefix.network()).nth(host - 1).expect("room")
+            });
             let length = prefix.prefix_len();
             machine.run(&format!("ip addr add {server}/{length} dev {device} nodad"));
-            client.run(&format!("ip addr add {own}/{length} dev eth0 nodad\nip route add default via {server}"));
+            client.run(&format!(
+                "ip addr add {own}/{length} dev eth0 nodad\nip route add default via {server}"
+            ));
             addresses.push(own);
         }
         let via = plan.model[gateway].address().expect("a gateway has an address");
@@ -350,13 +494,18 @@ impl Tunnel {
 }
 
 impl Dock {
-    /// Joins a container to its machine as Docker does: a bridge, and a table of its own that rewrites what arrives for published ports.
+    /// Joins a container to its machine as Docker does: a bridge, and a table of its own that
+    /// rewrites what arrives for published ports.
     fn new(plan: &Plan<'_>, id: MachineId, machine: &mut Net, switch: &mut Switch) -> Self {
         let bridge = plan.machine(id).bridge.as_ref().expect("only machines with containers");
         let device = &bridge.interface;
-        let [gateway, inside] = [1, 2].map(|host| bridge.subnet.hosts().nth(host - 1).expect("room"));
-        let mut published: BTreeSet<u16> = plan.machine(id).published.iter().map(|port| port.host_port).collect();
-        published.extend(plan.inbound(id).filter(|flow| flow.arrival == Published).map(|flow| flow.port));
+        let [gateway, inside] =
+            [1, 2].map(|host| bridge.subnet.hosts().nth(host - 1).expect("room"));
+        let mut published: BTreeSet<u16> =
+            plan.machine(id).published.iter().map(|port| port.host_port).collect();
+        published.extend(
+            plan.inbound(id).filter(|flow| flow.arrival == Published).map(|flow| flow.port),
+        );
         published.insert(UNDECLARED[0]);
         let mut container = Net::new();
         machine.run(&format!(
@@ -370,7 +519,9 @@ impl Dock {
             machine.id()
         ));
         machine.run(&format!("ip link set c0 master {device} up"));
-        for (tables, inside) in [("iptables", inside.to_string()), ("ip6tables", "fd99::2".to_owned())] {
+        for (tables, inside) in
+            [("iptables", inside.to_string()), ("ip6tables", "fd99::2".to_owned())]
+        {
             machine.run(&format!(
                 "{tables} -A FORWARD -i {device} -j ACCEPT\n{tables} -A FORWARD -d {inside} -o {device} -j ACCEPT\n\
                  {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
@@ -378,8 +529,11 @@ impl Dock {
         }
         let ports = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         let rewrite = |family: &str, to: &str| {
-            let rule =
-                |transport| format!("iifname != \"{device}\" fib daddr type local {transport} dport {{ {ports} }} dnat {family} to {to}\n");
+            let rule = |transport| {
+                format!(
+                    "iifname != \"{device}\" fib daddr type local {transport} dport {{ {ports} }} dnat {family} to {to}\n"
+                )
+            };
             ["tcp", "udp"].map(rule).concat()
         };
         // Both ways of Docker with IPv6 occur.
@@ -391,8 +545,19 @@ impl Dock {
             rewrite("ip", &inside.to_string()),
             bridge.subnet
         ));
-        let via = plan.model[id].addresses.iter().map(|own| own.address).find(IpAddr::is_ipv4).expect("an IPv4 address");
-        Self { published, container, address: inside, rewrites_v6, spy: switch.spy(bridge.subnet, via) }
+        let via = plan.model[id]
+            .addresses
+            .iter()
+            .map(|own| own.address)
+            .find(IpAddr::is_ipv4)
+            .expect("an IPv4 address");
+        Self {
+            published,
+            container,
+            address: inside,
+            rewrites_v6,
+            spy: switch.spy(bridge.subnet, via),
+        }
     }
 }
 
@@ -400,24 +565,49 @@ pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// Lists clients of the networks that machines stand in: one somewhere, and those right beside each machine.
+/// Lists clients of the networks that machines stand in: one somewhere, and those right beside each
+/// machine.
 pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
     let mut clients = BTreeSet::new();
-    let own: BTreeSet<IpAddr> = plan.model.machines.iter().flat_map(|machine| &machine.addresses).map(|own| own.address).collect();
+    let own: BTreeSet<IpAddr> = plan
+        .model
+        .machines
+        .iter()
+        .flat_map(|machine| &machine.addresses)
+        .map(|own| own.address)
+        .collect();
     for address in plan.model.machines.iter().flat_map(|machine| &machine.addresses) {
-        for prefix in plan.model[address.network].prefixes.iter().filter(|prefix| prefix.contains(&address.address)) {
+        for prefix in plan.model[address.network]
+            .prefixes
+            .iter()
+            .filter(|prefix| prefix.contains(&address.address))
+        {
             let beside = match address.address {
-                IpAddr::V4(at) => [u32::from(at) - 1, u32::from(at) + 1].map(|at| Ipv4Addr::from(at).into()),
-                IpAddr::V6(at) => [u128::from(at) - 1, u128::from(at) + 1].map(|at| Ipv6Addr::from(at).into()),
+                IpAddr::V4(at) => {
+                    [u32::from(at) - 1, u32::from(at) + 1].map(|at| Ipv4Addr::from(at).into())
+                }
+                IpAddr::V6(at) => {
+                    [u128::from(at) - 1, u128::from(at) + 1].map(|at| Ipv6Addr::from(at).into())
+                }
             };
-            clients.extend(beside.into_iter().filter(|client| prefix.contains(client) && !own.contains(client)));
+            clients.extend(
+                beside
+                    .into_iter()
+                    .filter(|client| prefix.contains(client) && !own.contains(client)),
+            );
         }
     }
     clients.into_iter().collect()
 }
 
 /// Says by the definition of flows and zones alone whether an address may connect.
-pub fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
+pub fn allowed(
+    plan: &Plan<'_>,
+    from: IpAddr,
+    to: MachineId,
+    transport: Transport,
+    port: u16,
+) -> bool {
     !matches!(plan.guard(to), Guard::Own(_))
         || plan.flows.iter().any(|flow| {
             (flow.to, flow.transport, flow.port) == (to, transport, port)
@@ -427,25 +617,46 @@ pub fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transpor
 
 fn in_zone(plan: &Plan<'_>, zone: ZoneId, address: IpAddr) -> bool {
     let zone = &plan.zones[zone.0 as usize];
-    zone.include.iter().any(|prefix| prefix.contains(&address)) && !zone.exclude.iter().any(|prefix| prefix.contains(&address))
+    zone.include.iter().any(|prefix| prefix.contains(&address))
+        && !zone.exclude.iter().any(|prefix| prefix.contains(&address))
 }
 
 fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
-    plan.flows.iter().any(|flow| (flow.to, flow.transport, flow.port) == (to, transport, port) && flow.from == FlowSource::Containers)
+    plan.flows.iter().any(|flow| {
+        (flow.to, flow.transport, flow.port) == (to, transport, port)
+            && flow.from == FlowSource::Containers
+    })
 }
 
 /// Says whether a gateway lets its clients through to an address.
-fn reaches(plan: &Plan<'_>, gateway: MachineId, to: IpAddr, transport: Transport, port: u16) -> bool {
+fn reaches(
+    plan: &Plan<'_>,
+    gateway: MachineId,
+    to: IpAddr,
+    transport: Transport,
+    port: u16,
+) -> bool {
     plan.machine(gateway).forwards.iter().any(|forward| match &forward.to {
-        ForwardTarget::Port { addresses, port: open, transport: by } => addresses.contains(&to) && (*open, *by) == (port, transport),
+        ForwardTarget::Port { addresses, port: open, transport: by } => {
+            addresses.contains(&to) && (*open, *by) == (port, transport)
+        }
         ForwardTarget::Zone(zone) => in_zone(plan, *zone, to),
     })
 }
 
-/// Says whether a client gets to another machine than its gateway: that one lets it through, and the machine lets it in.
-pub fn through(plan: &Plan<'_>, gateway: MachineId, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
+/// Says whether a client gets to another machine than its gateway: that one lets it through, and
+/// the machine lets it in.
+pub fn through(
+    plan: &Plan<'_>,
+    gateway: MachineId,
+    from: IpAddr,
+    to: MachineId,
+    transport: Transport,
+    port: u16,
+) -> bool {
     let own = plan.model[to].addresses.iter().find(|to| to.address.is_ipv4() == from.is_ipv4());
-    own.is_some_and(|own| reaches(plan, gateway, own.address, transport, port)) && allowed(plan, from, to, transport, port)
+    own.is_some_and(|own| reaches(plan, gateway, own.address, transport, port))
+        && allowed(plan, from, to, transport, port)
 }
 
 /// Writes a machine's emitted files to a folder.

@@ -1,4 +1,5 @@
-//! The files themselves: each accepted by the program that reads it, and the tables that `labctl` reads.
+//! The files themselves: each accepted by the program that reads it, and the tables that `labctl`
+//! reads.
 
 use labwright::artifact::{Artifacts, Kind};
 use labwright::emit::firewall;
@@ -53,7 +54,10 @@ fn every_file_is_accepted() {
 #[test]
 fn the_unit_is_accepted_with_and_without_a_tunnel() {
     for machine in [EXTRANET, MEDIA] {
-        let unit = lab::text(&emitted(machine, FirewallBackend::Ufw), "systemd/labwright-firewall.service");
+        let unit = lab::text(
+            &emitted(machine, FirewallBackend::Ufw),
+            "systemd/labwright-firewall.service",
+        );
         assert_eq!(unit.contains("forward.sh"), machine == EXTRANET);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("labwright-firewall.service");
@@ -64,7 +68,11 @@ fn the_unit_is_accepted_with_and_without_a_tunnel() {
 
 #[test]
 fn the_rules_of_a_gateway() {
-    assert_snapshot("firewall", "gateway", &lab::text(&emitted(EXTRANET, FirewallBackend::Nftables), "firewall/nftables.nft"));
+    assert_snapshot(
+        "firewall",
+        "gateway",
+        &lab::text(&emitted(EXTRANET, FirewallBackend::Nftables), "firewall/nftables.nft"),
+    );
 }
 
 #[test]
@@ -85,5 +93,8 @@ fn the_tables_name_who_what_and_why() {
 
 #[test]
 fn an_unmanaged_machine_gets_its_flows_and_nothing_else() {
-    assert_eq!(emitted(NAS, FirewallBackend::None).files.into_keys().collect::<Vec<_>>(), ["firewall/flows.tsv"]);
+    assert_eq!(
+        emitted(NAS, FirewallBackend::None).files.into_keys().collect::<Vec<_>>(),
+        ["firewall/flows.tsv"]
+    );
 }

@@ -1,4 +1,5 @@
-//! From one set of ufw rules to the next: at every moment, who may connect before and after still may, and nobody else gets in.
+//! From one set of ufw rules to the next: at every moment, who may connect before and after still
+//! may, and nobody else gets in.
 
 use std::net::IpAddr;
 
@@ -45,9 +46,25 @@ fn no_moment_lets_in_too_many_or_too_few() {
     for (index, generation) in GENERATIONS.iter().enumerate() {
         let open = |(port, zones): &(u16, &[ZoneId])| {
             let port = *port;
-            zones.iter().map(|zone| lab::flow(INTRANET, Transport::Tcp, port, Arrival::Host, FlowSource::Zone(*zone))).collect::<Vec<_>>()
+            zones
+                .iter()
+                .map(|zone| {
+                    lab::flow(
+                        INTRANET,
+                        Transport::Tcp,
+                        port,
+                        Arrival::Host,
+                        FlowSource::Zone(*zone),
+                    )
+                })
+                .collect::<Vec<_>>()
         };
-        let plan = lab::plan(&model, generation.iter().flat_map(open).collect(), lab::Through(Vec::new()), &[]);
+        let plan = lab::plan(
+            &model,
+            generation.iter().flat_map(open).collect(),
+            lab::Through(Vec::new()),
+            &[],
+        );
         let script = lab::text(&lab::emit(&plan, INTRANET, &firewall::EMITTER), "firewall/ufw.sh");
         std::fs::write(folder.path().join(format!("{index}.sh")), script).expect("write");
         plans.push(plan);
@@ -56,31 +73,57 @@ fn no_moment_lets_in_too_many_or_too_few() {
     let answer = room.show(folder.path(), "/scripts").sh(WATCHED, &[]);
     assert!(answer.status.success(), "{}", text(&answer.stderr));
 
-    let people = ["203.0.113.7", "192.168.1.50", "192.168.1.111", "10.8.0.2", "2001:db8:1::50", "2001:db8:1::111", "fd00:8::2", "2a00::1"];
+    let people = [
+        "203.0.113.7",
+        "192.168.1.50",
+        "192.168.1.111",
+        "10.8.0.2",
+        "2001:db8:1::50",
+        "2001:db8:1::111",
+        "fd00:8::2",
+        "2a00::1",
+    ];
     let said = text(&answer.stdout);
     let log = &said[said.find("run ").expect("the first script")..];
     let wanted = |generation: usize, port: u16, who: IpAddr| {
-        let zones = GENERATIONS[generation].iter().filter(|(open, _)| *open == port).flat_map(|(_, zones)| *zones);
-        zones
-            .map(|zone| plans[generation].zone(*zone))
-            .any(|zone| zone.include.iter().any(|prefix| prefix.contains(&who)) && !zone.exclude.iter().any(|prefix| prefix.contains(&who)))
+        let zones = GENERATIONS[generation]
+            .iter()
+            .filter(|(open, _)| *open == port)
+            .flat_map(|(_, zones)| *zones);
+        zones.map(|zone| plans[generation].zone(*zone)).any(|zone| {
+            zone.include.iter().any(|prefix| prefix.contains(&who))
+                && !zone.exclude.iter().any(|prefix| prefix.contains(&who))
+        })
     };
     let mut commands = 0;
     for (now, run) in log.split("run /scripts/").skip(1).enumerate() {
         let moments: Vec<&str> = run.split("== ").skip(1).collect();
-        assert!(moments.iter().all(|moment| moment.contains("allow tcp 4444 ")), "the owner's rule is gone");
-        assert!(moments.iter().all(|moment| moment.contains("allow tcp 8123 0.0.0.0/0 any 192.168.1.0/24 in comment=6f66")), "taken over");
+        assert!(
+            moments.iter().all(|moment| moment.contains("allow tcp 4444 ")),
+            "the owner's rule is gone"
+        );
+        assert!(
+            moments.iter().all(|moment| moment
+                .contains("allow tcp 8123 0.0.0.0/0 any 192.168.1.0/24 in comment=6f66")),
+            "taken over"
+        );
         let last = moments.last().expect("every run changes something");
         for moment in &moments {
             commands += 1;
-            for (port, who) in [22, 443, 8096].into_iter().flat_map(|port| people.iter().map(move |who| (port, who))) {
+            for (port, who) in [22, 443, 8096]
+                .into_iter()
+                .flat_map(|port| people.iter().map(move |who| (port, who)))
+            {
                 let who: IpAddr = who.parse().expect("an address");
                 let after = wanted(now, port, who);
                 let before = now > 0 && wanted(now - 1, port, who);
                 let lets_in = first_match(moment, port, who);
                 let stays = now > 0 && before == after;
                 let right = lets_in == after || !(stays || moment == last);
-                assert!(right, "run {now}: {who} at {port}: {lets_in}, before {before}, after {after}, at {moment}");
+                assert!(
+                    right,
+                    "run {now}: {who} at {port}: {lets_in}, before {before}, after {after}, at {moment}"
+                );
             }
         }
     }
@@ -107,10 +150,15 @@ sh -eu /scripts/none.sh
 fn a_machine_whose_firewall_is_somebody_elses_keeps_no_rule_of_ours() {
     let write = |backend: FirewallBackend, name: &str, folder: &std::path::Path| {
         let model = lab::model([backend; 3]);
-        let flow = |zone| lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Zone(zone));
+        let flow =
+            |zone| lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Zone(zone));
         let plan = lab::plan(&model, vec![flow(LAN), flow(TUNNEL)], lab::Through(Vec::new()), &[]);
         let script = lab::text(&lab::emit(&plan, INTRANET, &firewall::EMITTER), name);
-        std::fs::write(folder.join(if backend == FirewallBackend::Ufw { "ufw.sh" } else { "none.sh" }), script).expect("write");
+        std::fs::write(
+            folder.join(if backend == FirewallBackend::Ufw { "ufw.sh" } else { "none.sh" }),
+            script,
+        )
+        .expect("write");
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(FirewallBackend::Ufw, "firewall/ufw.sh", folder.path());
@@ -122,10 +170,15 @@ fn a_machine_whose_firewall_is_somebody_elses_keeps_no_rule_of_ours() {
 
 /// Says what ufw's rules answer an address: the first that matches, and no when none does.
 fn first_match(rules: &str, port: u16, who: IpAddr) -> bool {
-    let matching = rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")).find_map(|rule| {
-        let words: Vec<&str> = rule.split(' ').collect();
-        let source: IpNet = words[5].parse().or_else(|_| words[5].parse::<IpAddr>().map(IpNet::from)).expect("a source");
-        (words[1..3] == ["tcp", &port.to_string()] && source.contains(&who)).then(|| words[0] == "allow")
-    });
+    let matching =
+        rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")).find_map(|rule| {
+            let words: Vec<&str> = rule.split(' ').collect();
+            let source: IpNet = words[5]
+                .parse()
+                .or_else(|_| words[5].parse::<IpAddr>().map(IpNet::from))
+                .expect("a source");
+            (words[1..3] == ["tcp", &port.to_string()] && source.contains(&who))
+                .then(|| words[0] == "allow")
+        });
     matching.unwrap_or(false)
 }

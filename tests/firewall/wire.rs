@@ -1,7 +1,7 @@
 //! Network namespaces joined by cables, and connections tried between them.
 //!
-//! A namespace lives as long as the shell that holds it, and that shell as long as its standard input is open: nothing is left behind
-//! when a test ends, however it ends.
+//! A namespace lives as long as the shell that holds it, and that shell as long as its standard
+//! input is open: nothing is left behind when a test ends, however it ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -31,7 +31,8 @@ impl Net {
 
     /// Makes a namespace out of a command that is a shell in a namespace of its own.
     pub fn start(mut command: Command) -> Self {
-        let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell starts");
+        let mut shell =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell starts");
         let stdin = shell.stdin.take();
         let stdout = BufReader::new(shell.stdout.take().expect("piped"));
         let mut net = Self { shell, stdin, stdout };
@@ -47,11 +48,15 @@ impl Net {
     /// Runs a text of sh and returns what it said.
     pub fn run(&mut self, script: &str) -> String {
         let stdin = self.stdin.as_mut().expect("open until the end");
-        writeln!(stdin, "(set -eu\n{script}\n) </dev/null 2>&1; echo \"@@ $?\"").expect("the shell listens");
+        writeln!(stdin, "(set -eu\n{script}\n) </dev/null 2>&1; echo \"@@ $?\"")
+            .expect("the shell listens");
         let mut said = String::new();
         loop {
             let mut line = String::new();
-            assert!(self.stdout.read_line(&mut line).expect("the shell answers") > 0, "the shell is gone: {script}\n{said}");
+            assert!(
+                self.stdout.read_line(&mut line).expect("the shell answers") > 0,
+                "the shell is gone: {script}\n{said}"
+            );
             match line.strip_prefix("@@ ") {
                 Some("0\n") => return said,
                 Some(_) => panic!("{script}\n{said}"),
@@ -65,7 +70,8 @@ impl Net {
         let namespace = File::open(format!("/proc/{}/ns/net", self.id())).expect("a namespace");
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may enter");
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("root may enter");
                 action()
             });
             thread.join().expect("the thread ends well")
@@ -74,13 +80,19 @@ impl Net {
 
     /// Listens on ports of every address, on one family.
     pub fn listen(&self, ports: &[(Transport, u16)], v6: bool) -> Vec<Listener> {
-        let any = if v6 { IpAddr::from(Ipv6Addr::UNSPECIFIED) } else { IpAddr::from(Ipv4Addr::UNSPECIFIED) };
+        let any = if v6 {
+            IpAddr::from(Ipv6Addr::UNSPECIFIED)
+        } else {
+            IpAddr::from(Ipv4Addr::UNSPECIFIED)
+        };
         self.inside(|| {
             ports
                 .iter()
                 .map(|(transport, port)| {
                     let socket = socket(any, *transport);
-                    socket.bind(&SocketAddr::new(any, *port).into()).unwrap_or_else(|error| panic!("{port}: {error}"));
+                    socket
+                        .bind(&SocketAddr::new(any, *port).into())
+                        .unwrap_or_else(|error| panic!("{port}: {error}"));
                     if *transport == Transport::Tcp {
                         socket.listen(1024).expect("it listens");
                     }
@@ -130,12 +142,17 @@ fn socket(family: IpAddr, transport: Transport) -> Socket {
     socket
 }
 
-/// Starts every probe at once and returns those that came through although they must not, or must and did not.
+/// Starts every probe at once and returns those that came through although they must not, or must
+/// and did not.
 ///
-/// What must stay out is given up when everything else has long come in: packets do not travel here, they are there or dropped.
+/// What must stay out is given up when everything else has long come in: packets do not travel
+/// here, they are there or dropped.
 pub fn try_all(nets: &[&Net], probes: &[Probe], listeners: &[Listener]) -> Vec<Probe> {
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, rustix::process::Rlimit { current: Some(16_384), maximum: Some(16_384) })
-        .expect("root may open many sockets");
+    rustix::process::setrlimit(
+        rustix::process::Resource::Nofile,
+        rustix::process::Rlimit { current: Some(16_384), maximum: Some(16_384) },
+    )
+    .expect("root may open many sockets");
     let mut sockets: Vec<Option<Socket>> = probes.iter().map(|_| None).collect();
     for (index, net) in nets.iter().enumerate() {
         let made = net.inside(|| {
@@ -152,20 +169,33 @@ pub fn try_all(nets: &[&Net], probes: &[Probe], listeners: &[Listener]) -> Vec<P
     for _ in 0..100 {
         for (number, (probe, socket)) in probes.iter().zip(&sockets).enumerate() {
             if probe.transport == Transport::Udp && !came[number] {
-                let _may_be_refused = socket.as_ref().map(|socket| socket.send(&u64::try_from(number).expect("small").to_be_bytes()));
+                let _may_be_refused = socket.as_ref().map(|socket| {
+                    socket.send(&u64::try_from(number).expect("small").to_be_bytes())
+                });
             }
         }
-        let open = |(number, probe): &(usize, &Probe)| probe.transport == Transport::Tcp && !came[*number] && !failed[*number];
-        let waiting: Vec<(usize, &Socket)> =
-            probes.iter().enumerate().filter(open).filter_map(|(number, _)| Some((number, sockets[number].as_ref()?))).collect();
+        let open = |(number, probe): &(usize, &Probe)| {
+            probe.transport == Transport::Tcp && !came[*number] && !failed[*number]
+        };
+        let waiting: Vec<(usize, &Socket)> = probes
+            .iter()
+            .enumerate()
+            .filter(open)
+            .filter_map(|(number, _)| Some((number, sockets[number].as_ref()?)))
+            .collect();
         let udp = || listeners.iter().filter(|listener| listener.transport == Transport::Udp);
-        let mut fds: Vec<PollFd<'_>> = waiting.iter().map(|(_, socket)| PollFd::new(*socket, PollFlags::OUT)).collect();
+        let mut fds: Vec<PollFd<'_>> =
+            waiting.iter().map(|(_, socket)| PollFd::new(*socket, PollFlags::OUT)).collect();
         fds.extend(udp().map(|listener| PollFd::new(&listener.socket, PollFlags::IN)));
-        let ready = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 50_000_000 })).expect("poll");
+        let ready =
+            poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 50_000_000 })).expect("poll");
         let answered: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        for ((number, socket), _) in waiting.into_iter().zip(answered).filter(|(_, answered)| *answered) {
+        for ((number, socket), _) in
+            waiting.into_iter().zip(answered).filter(|(_, answered)| *answered)
+        {
             let refused = socket.take_error().expect("a socket").map(|error| error.kind());
-            let through = socket.peer_addr().is_ok() || refused == Some(std::io::ErrorKind::ConnectionRefused);
+            let through = socket.peer_addr().is_ok()
+                || refused == Some(std::io::ErrorKind::ConnectionRefused);
             (came[number], failed[number]) = (through, !through);
         }
         for listener in udp() {
@@ -179,13 +209,21 @@ pub fn try_all(nets: &[&Net], probes: &[Probe], listeners: &[Listener]) -> Vec<P
             break;
         }
     }
-    probes.iter().zip(came).filter(|(probe, came)| probe.open != *came).map(|(probe, _)| probe.clone()).collect()
+    probes
+        .iter()
+        .zip(came)
+        .filter(|(probe, came)| probe.open != *came)
+        .map(|(probe, _)| probe.clone())
+        .collect()
 }
 
 fn start(probe: &Probe) -> Socket {
     let socket = socket(probe.from, probe.transport);
-    socket.bind(&SocketAddr::new(probe.from, 0).into()).unwrap_or_else(|error| panic!("{probe:?}: {error}"));
-    // In progress, or refused on the spot because there is no way: both are what the poll finds out.
+    socket
+        .bind(&SocketAddr::new(probe.from, 0).into())
+        .unwrap_or_else(|error| panic!("{probe:?}: {error}"));
+    // In progress, or refused on the spot because there is no way: both are what the poll finds
+    // out.
     let _in_progress = socket.connect(&SocketAddr::new(probe.to, probe.port).into());
     socket
 }

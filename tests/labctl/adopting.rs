@@ -1,4 +1,5 @@
-//! A machine that somebody set up by hand: what labctl takes over, what it keeps, and what it gives back.
+//! A machine that somebody set up by hand: what labctl takes over, what it keeps, and what it gives
+//! back.
 
 use super::{Payload, state, under_each_shell};
 
@@ -22,9 +23,16 @@ fn files_that_were_there_are_shown_kept_and_given_back() {
         without.remove("etc/app.conf");
         without.install(&[("etc/extra.conf", "/etc/extra.conf")]);
         machine.apply(&machine.bundle(&without)).exits(0);
-        assert_eq!(machine.read("etc/app.conf").unwrap(), "by hand\n", "given back when the bundle lets go of it");
+        assert_eq!(
+            machine.read("etc/app.conf").unwrap(),
+            "by hand\n",
+            "given back when the bundle lets go of it"
+        );
         assert!(machine.read("etc/systemd/system/app.service").is_some());
-        assert!(!machine.calls().contains("disable --now app.service"), "a unit that was there before stays");
+        assert!(
+            !machine.calls().contains("disable --now app.service"),
+            "a unit that was there before stays"
+        );
     });
 }
 
@@ -46,7 +54,10 @@ fn a_first_apply_that_fails_gives_everything_back() {
     under_each_shell(|machine| {
         machine.write("etc/app.conf", "by hand\n");
         machine.write("fail-health", "");
-        machine.apply(&machine.bundle(&Payload::later())).exits(4).says("there was no generation before");
+        machine
+            .apply(&machine.bundle(&Payload::later()))
+            .exits(4)
+            .says("there was no generation before");
         assert_eq!(machine.read("etc/app.conf").unwrap(), "by hand\n");
         assert_eq!(machine.read("etc/extra.conf"), None);
         assert_eq!(machine.read(&state("installed")).unwrap(), "");
@@ -64,7 +75,10 @@ fn a_link_that_was_there_is_kept_as_a_link() {
         let mut without = Payload::later();
         without.install(&[("etc/extra.conf", "/etc/extra.conf")]);
         machine.apply(&machine.bundle(&without)).exits(0);
-        assert_eq!(std::fs::read_link(machine.path("etc/app.conf")).unwrap().to_str(), Some("elsewhere"));
+        assert_eq!(
+            std::fs::read_link(machine.path("etc/app.conf")).unwrap().to_str(),
+            Some("elsewhere")
+        );
     });
 }
 
@@ -72,7 +86,10 @@ fn a_link_that_was_there_is_kept_as_a_link() {
 fn a_folder_in_the_way_is_refused() {
     under_each_shell(|machine| {
         std::fs::create_dir_all(machine.path("etc/app.conf")).unwrap();
-        machine.apply(&machine.bundle(&Payload::sample())).exits(3).says("/etc/app.conf is a folder");
+        machine
+            .apply(&machine.bundle(&Payload::sample()))
+            .exits(3)
+            .says("/etc/app.conf is a folder");
     });
 }
 

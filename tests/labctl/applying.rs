@@ -7,10 +7,19 @@ use std::process::{Command, Stdio};
 #[test]
 fn a_machine_goes_from_nothing_to_a_release_to_the_next_and_back() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
 
-        let plan = machine.plan(&first).exits(2).says("first generation -> 2025.1.0").says("+ /etc/app.conf");
-        assert!(plan.out.lines().all(|line| line.len() <= 80) && plan.out.lines().count() <= 24, "{}", plan.out);
+        let plan = machine
+            .plan(&first)
+            .exits(2)
+            .says("first generation -> 2025.1.0")
+            .says("+ /etc/app.conf");
+        assert!(
+            plan.out.lines().all(|line| line.len() <= 80) && plan.out.lines().count() <= 24,
+            "{}",
+            plan.out
+        );
         assert!(!machine.path("var").exists(), "a plan touches nothing");
         assert_eq!(std::fs::read_dir(machine.path("tmp")).unwrap().count(), 0);
         machine.calls();
@@ -18,12 +27,19 @@ fn a_machine_goes_from_nothing_to_a_release_to_the_next_and_back() {
         machine.apply(&first).exits(0).says("20-firewall.sh ... done").says("is current");
         assert_eq!(machine.whole(), "2025.1.0");
         let calls = machine.calls();
-        let armed = calls.find("systemd-run --quiet --unit=labwright-watch").expect("the revert is armed");
+        let armed =
+            calls.find("systemd-run --quiet --unit=labwright-watch").expect("the revert is armed");
         assert!(armed < calls.find("nft -f").unwrap(), "before the first step: {calls}");
         assert!(calls.contains("systemctl enable --quiet labwright-revert.service"), "{calls}");
-        assert!(calls.trim_end().ends_with("systemctl reset-failed labwright-watch.service"), "and disarmed: {calls}");
+        assert!(
+            calls.trim_end().ends_with("systemctl reset-failed labwright-watch.service"),
+            "and disarmed: {calls}"
+        );
         let unit = machine.read("etc/systemd/system/labwright-revert.service").unwrap();
-        assert!(unit.contains("ConditionPathExists=") && unit.contains("revert --at-boot --lab home"), "{unit}");
+        assert!(
+            unit.contains("ConditionPathExists=") && unit.contains("revert --at-boot --lab home"),
+            "{unit}"
+        );
 
         machine.apply(&first).exits(0).says("nothing to do");
         assert!(!machine.calls().contains("nft -f"), "a second apply runs nothing");
@@ -39,7 +55,10 @@ fn a_machine_goes_from_nothing_to_a_release_to_the_next_and_back() {
             .says("confirm     from a new login");
         machine.apply(&later).exits(0);
         assert_eq!(machine.whole(), "2025.2.0");
-        assert!(machine.calls().contains("systemctl disable --now app.service"), "a dropped unit is stopped");
+        assert!(
+            machine.calls().contains("systemctl disable --now app.service"),
+            "a dropped unit is stopped"
+        );
         assert_eq!(machine.read("etc/systemd/system/app.service"), None);
 
         machine.labctl(&["rollback", "--confirm-within", "0"]).exits(0);
@@ -74,7 +93,11 @@ fn only_the_steps_whose_inputs_changed_run() {
         payload.set("etc/app.conf", "level 2\n");
         let second = machine.bundle(&payload);
         payload.version = 3;
-        payload.step("activate.d/60-compose.sh", "compose/", "docker compose -f compose/compose.yaml up -d --wait");
+        payload.step(
+            "activate.d/60-compose.sh",
+            "compose/",
+            "docker compose -f compose/compose.yaml up -d --wait",
+        );
         let third = machine.bundle(&payload);
         machine.apply(&first).exits(0);
         machine.calls();
@@ -91,7 +114,9 @@ fn only_the_steps_whose_inputs_changed_run() {
         assert!(calls.contains("up -d --wait"), "its own text is an input: {calls}");
         assert!(!calls.contains("restart app.service"), "{calls}");
 
-        machine.labctl(&["apply", third.to_str().unwrap(), "--all-steps", "--confirm-within", "0"]).exits(0);
+        machine
+            .labctl(&["apply", third.to_str().unwrap(), "--all-steps", "--confirm-within", "0"])
+            .exits(0);
         assert!(machine.calls().contains("nft -f"), "every step, when asked to");
     });
 }
@@ -108,10 +133,18 @@ fn a_step_knows_where_it_is() {
         machine.apply(&machine.bundle(&payload)).exits(0);
         let environment = machine.read("env").unwrap();
         let state = machine.path(&state("")).display().to_string();
-        for line in ["LABWRIGHT_LAB=home", "LABWRIGHT_MACHINE=intranet", "LABWRIGHT_PREVIOUS=", "LABWRIGHT_REVERT=0"] {
+        for line in [
+            "LABWRIGHT_LAB=home",
+            "LABWRIGHT_MACHINE=intranet",
+            "LABWRIGHT_PREVIOUS=",
+            "LABWRIGHT_REVERT=0",
+        ] {
             assert!(environment.lines().any(|known| known == line), "{line} in {environment}");
         }
-        assert!(environment.contains(&format!("LABWRIGHT_STATE={}", state.trim_end_matches('/'))), "{environment}");
+        assert!(
+            environment.contains(&format!("LABWRIGHT_STATE={}", state.trim_end_matches('/'))),
+            "{environment}"
+        );
         assert!(!environment.contains("ONE_WAY"), "{environment}");
         assert!(machine.read("cwd").unwrap().trim_end().ends_with("/payload"));
 
@@ -119,10 +152,22 @@ fn a_step_knows_where_it_is() {
         let later = machine.bundle(&payload);
         payload.step("activate.d/99-fail.sh", "", "exit 1");
         let failing = machine.bundle(&payload);
-        machine.labctl(&["apply", later.to_str().unwrap(), "--all-steps", "--allow-one-way", "--confirm-within", "0"]).exits(0);
+        machine
+            .labctl(&[
+                "apply",
+                later.to_str().unwrap(),
+                "--all-steps",
+                "--allow-one-way",
+                "--confirm-within",
+                "0",
+            ])
+            .exits(0);
         assert!(machine.read("env").unwrap().contains("LABWRIGHT_ALLOW_ONE_WAY=1"));
         machine.apply(&failing).exits(4).says("99-fail.sh failed");
-        assert!(machine.read("env").unwrap().contains("LABWRIGHT_REVERT=1"), "the old generation's steps brought it back");
+        assert!(
+            machine.read("env").unwrap().contains("LABWRIGHT_REVERT=1"),
+            "the old generation's steps brought it back"
+        );
     });
 }
 
@@ -132,7 +177,11 @@ fn a_failing_check_changes_nothing() {
         let mut payload = Payload::sample();
         payload.step("check.d/10-disk.sh", "", "echo the disk is missing; exit 1");
         let bundle = machine.bundle(&payload);
-        machine.apply(&bundle).exits(3).says("the check 10-disk.sh failed").says("the disk is missing");
+        machine
+            .apply(&bundle)
+            .exits(3)
+            .says("the check 10-disk.sh failed")
+            .says("the disk is missing");
         assert_eq!(machine.whole(), "");
         assert!(!machine.path("var/lib/labwright").exists());
 
@@ -146,7 +195,8 @@ fn a_failing_check_changes_nothing() {
 #[test]
 fn a_failing_step_or_health_check_brings_the_old_generation_back() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         machine.write("fail-health", "");
         machine
@@ -161,7 +211,11 @@ fn a_failing_step_or_health_check_brings_the_old_generation_back() {
         let mut broken = Payload::later();
         broken.version = 3;
         broken.step("activate.d/61-pull.sh", "", "echo no route to host; exit 7");
-        machine.apply(&machine.bundle(&broken)).exits(4).says("the step 61-pull.sh failed").says("| no route to host");
+        machine
+            .apply(&machine.bundle(&broken))
+            .exits(4)
+            .says("the step 61-pull.sh failed")
+            .says("| no route to host");
         assert_eq!(machine.whole(), "2025.1.0");
         machine.apply(&later).exits(0);
     });
@@ -170,18 +224,25 @@ fn a_failing_step_or_health_check_brings_the_old_generation_back() {
 #[test]
 fn a_revert_that_fails_says_so_and_is_tried_again() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         let mut broken = Payload::later();
         broken.step("activate.d/61-break.sh", "", "touch \"$LABWRIGHT_ROOT/fail-nft\"; exit 1");
-        machine.apply(&machine.bundle(&broken)).exits(5).says("the revert to 2025.1.0").says("failed too");
+        machine
+            .apply(&machine.bundle(&broken))
+            .exits(5)
+            .says("the revert to 2025.1.0")
+            .says("failed too");
         machine.labctl(&["status"]).exits(0).says("revert-failed");
         machine.labctl(&["rollback"]).exits(5);
 
         // Two ways out: the reason goes away, or a repaired bundle goes forward.
         std::fs::remove_file(machine.path("fail-nft")).unwrap();
         let forward = machine.copy();
-        forward.labctl(&["apply", later.to_str().unwrap(), "--all-steps", "--confirm-within", "0"]).exits(0);
+        forward
+            .labctl(&["apply", later.to_str().unwrap(), "--all-steps", "--confirm-within", "0"])
+            .exits(0);
         assert_eq!(forward.whole(), "2025.2.0");
         machine.labctl(&["rollback"]).exits(0);
         assert_eq!(machine.whole(), "2025.1.0");
@@ -194,7 +255,10 @@ fn an_interrupt_brings_the_old_generation_back_and_no_second_one_stops_that() {
         machine.apply(&machine.bundle(&Payload::sample())).exits(0);
         let mut interrupted = Payload::later();
         interrupted.step("activate.d/61-interrupt.sh", "", "kill -TERM $PPID");
-        machine.apply(&machine.bundle(&interrupted)).exits(4).says("is not kept: it was interrupted");
+        machine
+            .apply(&machine.bundle(&interrupted))
+            .exits(4)
+            .says("is not kept: it was interrupted");
         assert_eq!(machine.whole(), "2025.1.0");
 
         let waiting = machine.apply_until_it_waits(&machine.bundle(&Payload::later()), "100");
@@ -214,12 +278,19 @@ fn a_long_step_shows_what_it_is_at_and_what_a_person_should_know() {
             "echo 'note: a dashboard is missing'; echo ' layer 7 Pulling'; until [ -e \"$LABWRIGHT_ROOT/seen\" ]; do sleep 0.05; done",
         );
         let bundle = machine.bundle(&payload);
-        let mut apply = machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
-        let mut child = apply.env("LABWRIGHT_TEST_PROGRESS", "1").stdout(Stdio::piped()).spawn().unwrap();
+        let mut apply =
+            machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
+        let mut child =
+            apply.env("LABWRIGHT_TEST_PROGRESS", "1").stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut told = Vec::new();
         while !String::from_utf8_lossy(&told).contains("s  layer 7 Pulling .") {
-            assert_ne!(out.read_until(b'.', &mut told).unwrap(), 0, "{}", String::from_utf8_lossy(&told));
+            assert_ne!(
+                out.read_until(b'.', &mut told).unwrap(),
+                0,
+                "{}",
+                String::from_utf8_lossy(&told)
+            );
         }
         machine.write("seen", "");
         out.read_to_end(&mut told).unwrap();
@@ -236,7 +307,11 @@ fn a_generation_that_was_damaged_is_put_right() {
         machine.apply(&bundle).exits(0);
         machine.write(&state("current/payload/compose/compose.yaml"), "services: {}\n");
         machine.labctl(&["verify"]).exits(1).says("the generation itself is damaged");
-        machine.plan(&bundle).exits(2).says("this generation is damaged here").says("60-compose.sh");
+        machine
+            .plan(&bundle)
+            .exits(2)
+            .says("this generation is damaged here")
+            .says("60-compose.sh");
         machine.apply(&bundle).exits(0);
         assert_eq!(machine.whole(), "2025.1.0");
     });
@@ -246,7 +321,10 @@ fn a_generation_that_was_damaged_is_put_right() {
 fn a_unit_of_a_package_is_stopped_when_the_bundle_lets_go_of_it() {
     under_each_shell(|machine| {
         let mut first = Payload::sample();
-        first.set("systemd/units.tsv", "app.service\tenable-start\nvpn@home.service\tenable-start\n");
+        first.set(
+            "systemd/units.tsv",
+            "app.service\tenable-start\nvpn@home.service\tenable-start\n",
+        );
         machine.apply(&machine.bundle(&first)).exits(0);
         machine.calls();
         machine.apply(&machine.bundle(&Payload::harmless())).exits(0);
@@ -264,13 +342,20 @@ fn what_cannot_be_undone_needs_to_be_allowed() {
         payload.set("one-way.tsv", "postgres\t17\tPostgreSQL data directory 17\n");
         let later = machine.bundle(&payload);
         machine.apply(&first).exits(0);
-        machine.plan(&later).exits(2).says("! PostgreSQL data directory 17").says("--allow-one-way");
+        machine
+            .plan(&later)
+            .exits(2)
+            .says("! PostgreSQL data directory 17")
+            .says("--allow-one-way");
         machine.apply(&later).exits(3).says("one-way: PostgreSQL data directory 17");
         machine.labctl(&["apply", later.to_str().unwrap(), "--allow-one-way"]).exits(0);
         machine.labctl(&["rollback"]).exits(3).says("one-way");
         payload.remove("one-way.tsv");
         payload.version = 3;
-        machine.apply(&machine.bundle(&payload)).exits(3).says("one-way: PostgreSQL data directory 17");
+        machine
+            .apply(&machine.bundle(&payload))
+            .exits(3)
+            .says("one-way: PostgreSQL data directory 17");
     });
 }
 
@@ -292,8 +377,18 @@ fn a_host_that_is_not_as_declared_any_more_is_put_right_by_its_own_bundle() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
         let guest = "[ -e \"$LABWRIGHT_ROOT/live/guest\" ]";
-        payload.step("plan.d/40-guests.sh", "", &format!("echo 'note: guest 7 is left alone'; {guest} || echo 'would run: qm create 100'"));
-        payload.step("activate.d/40-guests.sh", "proxmox/", &format!("{guest} || : >\"$LABWRIGHT_ROOT/live/guest\""));
+        payload.step(
+            "plan.d/40-guests.sh",
+            "",
+            &format!(
+                "echo 'note: guest 7 is left alone'; {guest} || echo 'would run: qm create 100'"
+            ),
+        );
+        payload.step(
+            "activate.d/40-guests.sh",
+            "proxmox/",
+            &format!("{guest} || : >\"$LABWRIGHT_ROOT/live/guest\""),
+        );
         let bundle = machine.bundle(&payload);
         machine.apply(&bundle).exits(0);
         machine.plan(&bundle).exits(0).says("nothing to do");
@@ -326,7 +421,10 @@ fn machines_can_read_what_people_read() {
         assert_eq!(status["containers"][0]["state"], "running");
         let list = machine.labctl(&["list", "--json"]).exits(0).json();
         assert_eq!(list["generations"][0]["is"], "current");
-        assert_eq!(machine.labctl(&["verify", "--json"]).exits(0).json()["files"], serde_json::json!([]));
+        assert_eq!(
+            machine.labctl(&["verify", "--json"]).exits(0).json()["files"],
+            serde_json::json!([])
+        );
         machine.labctl(&["plan", "/nowhere", "--json"]).exits(3).json();
     });
 }
@@ -340,7 +438,11 @@ fn old_generations_go_but_never_one_that_is_needed() {
             payload.set("etc/app.conf", &format!("level {version}\n"));
             machine.apply(&machine.bundle(&payload)).exits(0);
         }
-        machine.labctl(&["gc", "--keep", "1"]).exits(0).says("removed 2025.1.0").says("removed 2025.2.0");
+        machine
+            .labctl(&["gc", "--keep", "1"])
+            .exits(0)
+            .says("removed 2025.1.0")
+            .says("removed 2025.2.0");
         let list = machine.labctl(&["list"]).exits(0);
         assert_eq!(list.out.lines().count(), 3, "{}", list.out);
         machine.labctl(&["gc", "--keep", "0"]).exits(0);
@@ -358,15 +460,29 @@ fn old_generations_go_but_never_one_that_is_needed() {
 #[test]
 fn a_call_with_json_prints_one_object_however_it_ends() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
-        let json =
-            |arguments: &[&str], code: i32| machine.labctl(&[arguments, &["--json", "--confirm-within", "0"]].concat()).exits(code).json();
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let json = |arguments: &[&str], code: i32| {
+            machine
+                .labctl(&[arguments, &["--json", "--confirm-within", "0"]].concat())
+                .exits(code)
+                .json()
+        };
         let (one, two) = (first.to_str().unwrap(), later.to_str().unwrap());
 
         machine.write("strangers", "media jellyfin\n");
         let refused = json(&["apply", one], 3);
-        assert_eq!((&refused["format"], &refused["result"]), (&"labwright.apply/1".into(), &"refused".into()));
-        assert!(refused["refused"][0]["why"].as_str().unwrap().contains("`jellyfin` is there, not by labctl"), "{refused}");
+        assert_eq!(
+            (&refused["format"], &refused["result"]),
+            (&"labwright.apply/1".into(), &"refused".into())
+        );
+        assert!(
+            refused["refused"][0]["why"]
+                .as_str()
+                .unwrap()
+                .contains("`jellyfin` is there, not by labctl"),
+            "{refused}"
+        );
         assert_eq!(refused["refused"].as_array().unwrap().len(), 1, "{refused}");
         std::fs::remove_file(machine.path("strangers")).unwrap();
         assert_eq!(json(&["apply", "/nowhere"], 3)["result"], "refused");
@@ -377,7 +493,10 @@ fn a_call_with_json_prints_one_object_however_it_ends() {
         assert_eq!(json(&["apply", one], 0)["result"], "nothing");
         machine.write("fail-health", "");
         let reverted = json(&["apply", two], 4);
-        assert_eq!((&reverted["result"], &reverted["why"]), (&"reverted".into(), &"the health check 10-app.sh failed".into()));
+        assert_eq!(
+            (&reverted["result"], &reverted["why"]),
+            (&"reverted".into(), &"the health check 10-app.sh failed".into())
+        );
         std::fs::remove_file(machine.path("fail-health")).unwrap();
         machine.labctl_with("LABWRIGHT_TEST_KILL", "files-installed", &["apply", two]).exits(137);
         let second = json(&["apply", two], 0);
@@ -409,7 +528,10 @@ fn wrong_use_is_told_apart_from_every_answer() {
             let wrong = machine.labctl(arguments).exits(64);
             assert!(wrong.err.contains("labctl"), "{}", wrong.err);
         }
-        machine.labctl_with("LABWRIGHT_HEALTH_TIMEOUT", "5m", &["status"]).exits(64).says("LABWRIGHT_HEALTH_TIMEOUT");
+        machine
+            .labctl_with("LABWRIGHT_HEALTH_TIMEOUT", "5m", &["status"])
+            .exits(64)
+            .says("LABWRIGHT_HEALTH_TIMEOUT");
         machine.labctl(&["--help"]).exits(0).says("labctl apply FILE");
         machine.labctl(&["--version"]).exits(0).says("labwright.bundle/1");
         machine.labctl(&["status"]).exits(0).says("no generation was ever applied");

@@ -1,10 +1,11 @@
-//! Nobody is locked out: what would drop the present login is refused, and what changes the way in comes back by itself
-//! unless a new login says that it works.
+//! Nobody is locked out: what would drop the present login is refused, and what changes the way in
+//! comes back by itself unless a new login says that it works.
 
 use super::{Machine, NEW_LOGIN, Payload, answer, state, under_each_shell};
 use std::process::Command;
 
-/// Returns a machine at 2025.1.0 that waits for 2025.2.0 to be confirmed, by a call that was killed.
+/// Returns a machine at 2025.1.0 that waits for 2025.2.0 to be confirmed, by a call that was
+/// killed.
 fn waiting(machine: &Machine) {
     machine.apply(&machine.bundle(&Payload::sample())).exits(0);
     machine.apply_until_it_waits(&machine.bundle(&Payload::later()), "100").kill();
@@ -13,24 +14,35 @@ fn waiting(machine: &Machine) {
 #[test]
 fn only_a_new_login_confirms() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         let apply = machine.apply_until_it_waits(&later, "100");
         machine.labctl(&["status"]).says("waits").says("labctl confirm");
-        machine.labctl(&["confirm"]).exits(3).says("this is the login that applied it (ssh from 192.168.1.50 port 50000)");
+        machine
+            .labctl(&["confirm"])
+            .exits(3)
+            .says("this is the login that applied it (ssh from 192.168.1.50 port 50000)");
         machine.apply(&first).exits(3).says("waits");
-        machine.labctl_with("SSH_CONNECTION", "", &["confirm"]).exits(3).says("this is not a login");
+        machine
+            .labctl_with("SSH_CONNECTION", "", &["confirm"])
+            .exits(3)
+            .says("this is not a login");
         machine.labctl_with("SSH_CONNECTION", NEW_LOGIN, &["confirm"]).exits(0).says("stays");
         apply.ends().exits(0).says("confirmed").says("done: 2025.2.0");
         assert_eq!(machine.whole(), "2025.2.0");
-        machine.labctl_with("SSH_CONNECTION", NEW_LOGIN, &["confirm"]).exits(3).says("nothing waits");
+        machine
+            .labctl_with("SSH_CONNECTION", NEW_LOGIN, &["confirm"])
+            .exits(3)
+            .says("nothing waits");
     });
 }
 
 #[test]
 fn a_login_that_began_before_the_new_rules_proves_nothing() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         // A shell of another login, older than the apply that it starts as if by the first one.
         let labctl = machine.call();
@@ -47,7 +59,10 @@ fn a_login_that_began_before_the_new_rules_proves_nothing() {
         let mut shell = Command::new("dash");
         shell.args(["-c", &script]);
         machine.environment(&mut shell);
-        answer(shell.env("SSH_CONNECTION", NEW_LOGIN)).exits(0).says("began before the new rules were in force").says("3\n");
+        answer(shell.env("SSH_CONNECTION", NEW_LOGIN))
+            .exits(0)
+            .says("began before the new rules were in force")
+            .says("3\n");
         assert_eq!(machine.whole(), "2025.1.0");
     });
 }
@@ -55,7 +70,8 @@ fn a_login_that_began_before_the_new_rules_proves_nothing() {
 #[test]
 fn without_a_confirmation_the_old_rules_come_back() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         let apply = machine.apply_until_it_waits(&later, "1");
         apply.ends().exits(4).says("nobody confirmed it").says("reverted: 2025.1.0");
@@ -80,7 +96,10 @@ fn the_timer_reverts_when_the_call_is_gone_and_the_time_is_over() {
         let restarted = machine.copy();
         restarted.write("proc/sys/kernel/random/boot_id", "second\n");
         restarted.write("proc/uptime", "3.00 0\n");
-        restarted.labctl(&["revert", "--at-boot"]).exits(0).says("was restarted before it was confirmed");
+        restarted
+            .labctl(&["revert", "--at-boot"])
+            .exits(0)
+            .says("was restarted before it was confirmed");
         assert_eq!(restarted.whole(), "2025.1.0");
         machine.write("proc/uptime", "1100.00 0\n");
         machine.labctl_with("SSH_CONNECTION", NEW_LOGIN, &["confirm"]).exits(3).says("too late");
@@ -108,7 +127,10 @@ fn what_touches_neither_firewall_nor_ssh_asks_nobody() {
         let mut ssh = Payload::harmless();
         ssh.version = 3;
         ssh.set("ssh/labwright.conf", "PasswordAuthentication no\n");
-        ssh.install(&[("etc/app.conf", "/etc/app.conf"), ("ssh/labwright.conf", "/etc/ssh/sshd_config.d/labwright.conf")]);
+        ssh.install(&[
+            ("etc/app.conf", "/etc/app.conf"),
+            ("ssh/labwright.conf", "/etc/ssh/sshd_config.d/labwright.conf"),
+        ]);
         machine.plan(&machine.bundle(&ssh)).exits(2).says("confirm     from a new login");
     });
 }
@@ -118,9 +140,12 @@ fn rules_that_would_lock_this_login_out_are_refused() {
     under_each_shell(|machine| {
         machine.apply(&machine.bundle(&Payload::sample())).exits(0);
         let later = machine.bundle(&Payload::later());
-        let planned = |login: &str| machine.labctl_with("SSH_CONNECTION", login, &["plan", later.to_str().unwrap()]).out;
+        let planned = |login: &str| {
+            machine.labctl_with("SSH_CONNECTION", login, &["plan", later.to_str().unwrap()]).out
+        };
         let refused = |login: &str| planned(login).contains("would lock this login out");
-        // client, refused: 192.168.1.0/24 and fd00::/8 may, 192.168.1.111 may not, and ssh is at 22.
+        // client, refused: 192.168.1.0/24 and fd00::/8 may, 192.168.1.111 may not, and ssh is at
+        // 22.
         for (login, expected) in [
             ("192.168.1.50 5000 192.168.1.101 22", false),
             ("192.168.1.255 5000 192.168.1.101 22", false),
@@ -135,7 +160,13 @@ fn rules_that_would_lock_this_login_out_are_refused() {
         ] {
             assert_eq!(refused(login), expected, "{login}: {}", planned(login));
         }
-        machine.labctl_with("SSH_CONNECTION", "10.8.0.2 5000 192.168.1.101 22", &["apply", later.to_str().unwrap()]).exits(3);
+        machine
+            .labctl_with(
+                "SSH_CONNECTION",
+                "10.8.0.2 5000 192.168.1.101 22",
+                &["apply", later.to_str().unwrap()],
+            )
+            .exits(3);
         assert_eq!(machine.whole(), "2025.1.0");
     });
 }
@@ -159,7 +190,10 @@ fn without_systemd_a_process_in_the_background_watches() {
 fn a_revert_that_cannot_be_armed_is_refused() {
     under_each_shell(|machine| {
         machine.write("fail-systemd-run", "");
-        machine.apply(&machine.bundle(&Payload::sample())).exits(3).says("the revert could not be armed");
+        machine
+            .apply(&machine.bundle(&Payload::sample()))
+            .exits(3)
+            .says("the revert could not be armed");
         assert_eq!(machine.whole(), "");
     });
 }
@@ -189,8 +223,16 @@ fn a_first_firewall_in_place_of_ufw_gives_it_back() {
         machine.script("stubs/ufw", &format!("#!/bin/sh\n{ufw}\n"));
         machine.write("live/ufw", "");
         let mut payload = Payload::sample();
-        payload.step("activate.d/20-firewall.sh", "firewall/", "nft -f firewall/nftables.nft; ufw --force disable");
-        payload.step("activate.d/61-break.sh", "", "[ ! -e \"$LABWRIGHT_ROOT/live/ufw\" ] && exit 1");
+        payload.step(
+            "activate.d/20-firewall.sh",
+            "firewall/",
+            "nft -f firewall/nftables.nft; ufw --force disable",
+        );
+        payload.step(
+            "activate.d/61-break.sh",
+            "",
+            "[ ! -e \"$LABWRIGHT_ROOT/live/ufw\" ] && exit 1",
+        );
         machine.apply(&machine.bundle(&payload)).exits(4);
         assert_eq!(machine.whole(), "");
         assert!(machine.path("live/ufw").exists(), "nothing would guard the machine");
@@ -202,9 +244,16 @@ fn a_first_firewall_that_nobody_confirms_is_taken_away() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
         payload.set("firewall/ufw.sh", "#!/bin/sh\nset -eu\necho ours >\"$LABWRIGHT_ROOT/etc/ufw/user.rules\"\nufw --force enable\n");
-        payload.step("activate.d/20-firewall.sh", "firewall/", "nft -f firewall/nftables.nft; sh firewall/ufw.sh");
+        payload.step(
+            "activate.d/20-firewall.sh",
+            "firewall/",
+            "nft -f firewall/nftables.nft; sh firewall/ufw.sh",
+        );
         payload.set("ssh/lab.conf", "Port 2222\n");
-        payload.install(&[("etc/app.conf", "/etc/app.conf"), ("ssh/lab.conf", "/etc/ssh/sshd_config.d/lab.conf")]);
+        payload.install(&[
+            ("etc/app.conf", "/etc/app.conf"),
+            ("ssh/lab.conf", "/etc/ssh/sshd_config.d/lab.conf"),
+        ]);
         machine.write("etc/ufw/user.rules", "theirs\n");
         let apply = machine.apply_until_it_waits(&machine.bundle(&payload), "1");
         machine.calls();
@@ -213,7 +262,9 @@ fn a_first_firewall_that_nobody_confirms_is_taken_away() {
         assert_eq!(machine.read("etc/ufw/user.rules").unwrap(), "theirs\n");
         let calls = machine.calls();
         assert!(
-            calls.contains("docker rm --force 0123\nnft delete table inet labwright\nufw --force disable\n"),
+            calls.contains(
+                "docker rm --force 0123\nnft delete table inet labwright\nufw --force disable\n"
+            ),
             "at once, and what it guarded before it: {calls}"
         );
         assert!(calls.contains("systemctl try-restart ssh.socket ssh.service"), "{calls}");

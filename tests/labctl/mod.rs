@@ -1,8 +1,9 @@
-//! labctl, driven as an operator drives it, on machines that are folders: what a bundle may contain, what happens
-//! to a machine, and what is left of it when the power fails at any point.
+//! labctl, driven as an operator drives it, on machines that are folders: what a bundle may
+//! contain, what happens to a machine, and what is left of it when the power fails at any point.
 //!
-//! `LABWRIGHT_ROOT` puts everything below a folder; the programs that would change the real machine are recording
-//! stand-ins. Every scenario runs under each of [`SHELLS`], with that shell's own tools.
+//! `LABWRIGHT_ROOT` puts everything below a folder; the programs that would change the real machine
+//! are recording stand-ins. Every scenario runs under each of [`SHELLS`], with that shell's own
+//! tools.
 
 mod adopting;
 mod applying;
@@ -21,15 +22,18 @@ use tempfile::TempDir;
 
 const MAKE_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/labctl/make-bundle.sh");
 
-/// The login that applies, and another that began later: client address and port, server address and port.
+/// The login that applies, and another that began later: client address and port, server address
+/// and port.
 const LOGIN: &str = "192.168.1.50 50000 192.168.1.101 22";
 const NEW_LOGIN: &str = "192.168.1.50 50001 192.168.1.101 22";
 
-/// The shells that labctl promises to work under; busybox brings its own tar, gzip, awk and sha256sum.
+/// The shells that labctl promises to work under; busybox brings its own tar, gzip, awk and
+/// sha256sum.
 const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "ash"]];
 
-/// Stand-ins for the programs that change a machine. Each notes its call and fails when asked to; `nft` and `docker`
-/// also keep what they were given in `live/`, so that a test sees what is in force.
+/// Stand-ins for the programs that change a machine. Each notes its call and fails when asked to;
+/// `nft` and `docker` also keep what they were given in `live/`, so that a test sees what is in
+/// force.
 const STUBS: [(&str, &str); 5] = [
     ("nft", "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \"$LABWRIGHT_ROOT/live/nft\" ;; esac"),
     (
@@ -51,7 +55,12 @@ const STUBS: [(&str, &str); 5] = [
 /// Runs a scenario under every shell that labctl supports.
 fn under_each_shell(scenario: impl Fn(Machine)) {
     for shell in SHELLS {
-        if Command::new(shell[0]).arg(if shell.len() > 1 { "true" } else { "-c" }).arg("").output().is_ok() {
+        if Command::new(shell[0])
+            .arg(if shell.len() > 1 { "true" } else { "-c" })
+            .arg("")
+            .output()
+            .is_ok()
+        {
             eprintln!("under {shell:?}");
             scenario(Machine::new(shell));
         } else {
@@ -92,15 +101,31 @@ impl Payload {
         payload.set("compose/compose.yaml", "services: {jellyfin: {image: \"jellyfin:1\"}}\n");
         payload.set("compose/containers.tsv", "jellyfin\tjellyfin:1\taaaa\n");
         payload.set("one-way.tsv", "postgres\t16\tPostgreSQL data directory 16\n");
-        payload.install(&[("etc/app.conf", "/etc/app.conf"), ("systemd/app.service", "/etc/systemd/system/app.service")]);
+        payload.install(&[
+            ("etc/app.conf", "/etc/app.conf"),
+            ("systemd/app.service", "/etc/systemd/system/app.service"),
+        ]);
         payload.step("activate.d/20-firewall.sh", "firewall/", "nft -f firewall/nftables.nft");
-        payload.step("activate.d/60-compose.sh", "compose/", "docker compose -f compose/compose.yaml up -d");
-        payload.step("activate.d/70-units.sh", "systemd/ etc/app.conf", "systemctl restart app.service");
-        payload.step("health.d/10-app.sh", "", "[ ! -e \"$LABWRIGHT_ROOT/fail-health\" ] || [ \"$LABWRIGHT_REVERT\" = 1 ]");
+        payload.step(
+            "activate.d/60-compose.sh",
+            "compose/",
+            "docker compose -f compose/compose.yaml up -d",
+        );
+        payload.step(
+            "activate.d/70-units.sh",
+            "systemd/ etc/app.conf",
+            "systemctl restart app.service",
+        );
+        payload.step(
+            "health.d/10-app.sh",
+            "",
+            "[ ! -e \"$LABWRIGHT_ROOT/fail-health\" ] || [ \"$LABWRIGHT_REVERT\" = 1 ]",
+        );
         payload
     }
 
-    /// Returns the sample as a later release has it: the firewall, a container, files and steps differ.
+    /// Returns the sample as a later release has it: the firewall, a container, files and steps
+    /// differ.
     fn later() -> Self {
         let mut payload = Self::sample();
         payload.version = 2;
@@ -109,7 +134,8 @@ impl Payload {
         payload.set("firewall/nftables.nft", "table inet labwright { chain input { } }\n");
         payload.set("compose/compose.yaml", "services: {jellyfin: {image: \"jellyfin:2\"}}\n");
         payload.set("compose/containers.tsv", "jellyfin\tjellyfin:2\tbbbb\n");
-        payload.install(&[("etc/app.conf", "/etc/app.conf"), ("etc/extra.conf", "/etc/extra.conf")]);
+        payload
+            .install(&[("etc/app.conf", "/etc/app.conf"), ("etc/extra.conf", "/etc/extra.conf")]);
         payload.remove("systemd/app.service");
         payload.remove("systemd/units.tsv");
         payload
@@ -141,7 +167,8 @@ impl Payload {
     }
 
     pub fn step(&mut self, path: &str, inputs: &str, body: &str) {
-        let header = if inputs.is_empty() { String::new() } else { format!("# inputs: {inputs}\n") };
+        let header =
+            if inputs.is_empty() { String::new() } else { format!("# inputs: {inputs}\n") };
         self.set(path, &format!("#!/bin/sh\n{header}set -e\n{body}\n"));
     }
 }
@@ -164,7 +191,12 @@ impl Answer {
 
     #[track_caller]
     fn says(self, words: &str) -> Self {
-        assert!(self.out.contains(words) || self.err.contains(words), "no `{words}` in:\n{}\n{}", self.out, self.err);
+        assert!(
+            self.out.contains(words) || self.err.contains(words),
+            "no `{words}` in:\n{}\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 
@@ -205,7 +237,10 @@ impl Machine {
     /// Returns a copy of the machine as it stands.
     fn copy(&self) -> Self {
         let copy = Self { folder: TempDir::new().unwrap(), shell: self.shell };
-        run(Command::new("cp").arg("-a").arg(format!("{}/.", self.folder.path().display())).arg(copy.folder.path()));
+        run(Command::new("cp")
+            .arg("-a")
+            .arg(format!("{}/.", self.folder.path().display()))
+            .arg(copy.folder.path()));
         copy
     }
 
@@ -276,7 +311,8 @@ impl Machine {
 
     /// Starts an apply that waits for its confirmation, and returns once it does.
     fn apply_until_it_waits(&self, bundle: &Path, seconds: &str) -> Waiting {
-        let mut command = self.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", seconds]);
+        let mut command =
+            self.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", seconds]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -299,23 +335,39 @@ impl Machine {
     fn whole(&self) -> String {
         assert_eq!(self.read(&state("pending")), None);
         let bundle = self.read(&state("current/BUNDLE")).unwrap_or_default();
-        let version = bundle.lines().find_map(|line| line.strip_prefix("version ")).unwrap_or_default().to_owned();
+        let version = bundle
+            .lines()
+            .find_map(|line| line.strip_prefix("version "))
+            .unwrap_or_default()
+            .to_owned();
         if version.is_empty() {
             for path in ["etc/app.conf", "etc/extra.conf", "etc/systemd/system/app.service"] {
                 assert_eq!(self.read(path), None, "{path} is left of nothing");
             }
             assert_eq!(self.read("live/nft"), None, "the firewall is left of nothing");
-            assert_eq!(self.read("live/compose"), None, "containers are left of nothing, with no firewall before them");
+            assert_eq!(
+                self.read("live/compose"),
+                None,
+                "containers are left of nothing, with no firewall before them"
+            );
             return version;
         }
         self.labctl(&["verify"]).exits(0);
         let live = |part: &str, payload: &str| {
-            assert_eq!(self.read(&format!("live/{part}")), self.read(&state(&format!("current/payload/{payload}"))), "{part}");
+            assert_eq!(
+                self.read(&format!("live/{part}")),
+                self.read(&state(&format!("current/payload/{payload}"))),
+                "{part}"
+            );
         };
         live("nft", "firewall/nftables.nft");
         live("compose", "compose/compose.yaml");
         let extra = self.read("etc/extra.conf").is_some();
-        assert_eq!(extra, self.read(&state("current/payload/etc/extra.conf")).is_some(), "what is dropped goes away");
+        assert_eq!(
+            extra,
+            self.read(&state("current/payload/etc/extra.conf")).is_some(),
+            "what is dropped goes away"
+        );
         version
     }
 }
@@ -388,7 +440,12 @@ fn answer(command: &mut Command) -> Answer {
 
 /// Like [`answer`], with something on standard input.
 fn answer_to(command: &mut Command, input: &str) -> Answer {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     Answer {

@@ -1,4 +1,5 @@
-//! The power fails at every point that labctl knows, and the machine is at one generation or the other.
+//! The power fails at every point that labctl knows, and the machine is at one generation or the
+//! other.
 
 use super::{Machine, Payload, SHELLS, under_each_shell};
 use std::collections::BTreeSet;
@@ -14,9 +15,14 @@ fn points(machine: &Machine, arguments: &[&str]) -> Vec<String> {
     trace.lines().filter(|point| seen.insert(*point)).map(str::to_owned).collect()
 }
 
-/// Cuts the power at every point of an apply of `bundle` on copies of `machine`, lets somebody put it right, and returns
-/// the versions at which that left the machine. To win time, each shell has every other point.
-fn cut_everywhere(machine: &Machine, bundle: &Path, put_right: impl Fn(&Machine, &str)) -> Vec<(String, String)> {
+/// Cuts the power at every point of an apply of `bundle` on copies of `machine`, lets somebody put
+/// it right, and returns the versions at which that left the machine. To win time, each shell has
+/// every other point.
+fn cut_everywhere(
+    machine: &Machine,
+    bundle: &Path,
+    put_right: impl Fn(&Machine, &str),
+) -> Vec<(String, String)> {
     let arguments = ["apply", bundle.to_str().unwrap(), "--confirm-within", "0"];
     let points = points(machine, &arguments);
     assert!(points.len() > 15, "{points:?}");
@@ -32,9 +38,13 @@ fn cut_everywhere(machine: &Machine, bundle: &Path, put_right: impl Fn(&Machine,
     points.into_iter().enumerate().filter(|(number, _)| ours(number)).map(cut).collect()
 }
 
-/// Before the switch nothing has changed; after the commit everything has; in between, it goes back.
+/// Before the switch nothing has changed; after the commit everything has; in between, it goes
+/// back.
 fn assert_cut_between(ends: &[(String, String)], old: &str) {
-    let new = ends.iter().position(|(_, version)| version == "2025.2.0").expect("cut after the commit, the new one stays");
+    let new = ends
+        .iter()
+        .position(|(_, version)| version == "2025.2.0")
+        .expect("cut after the commit, the new one stays");
     assert!(ends[..new].iter().all(|(_, version)| version == old), "{ends:?}");
     assert!(ends[new..].iter().all(|(_, version)| version == "2025.2.0"), "{ends:?}");
     assert!(["committing", "committed"].contains(&ends[new].0.as_str()), "{ends:?}");
@@ -43,11 +53,14 @@ fn assert_cut_between(ends: &[(String, String)], old: &str) {
 #[test]
 fn the_timer_puts_a_cut_apply_right() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         let ends = cut_everywhere(&machine, &later, |machine, point| {
             machine.labctl(&["revert", "--lab", "home"]).exits(0);
-            if ["verified", "armed", "file-installed", "files-kept", "checking", "steps-done"].contains(&point) {
+            if ["verified", "armed", "file-installed", "files-kept", "checking", "steps-done"]
+                .contains(&point)
+            {
                 // Nothing is left in the way of the next attempt.
                 machine.copy().apply(&later).exits(0);
             }
@@ -70,26 +83,38 @@ fn the_next_boot_puts_a_cut_first_apply_right() {
 #[test]
 fn a_revert_that_is_cut_goes_on_at_the_next_call() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         machine.write("fail-health", "");
         let ends = cut_everywhere(&machine, &later, |machine, _| {
             machine.labctl(&["gc"]).exits(0);
         });
         assert!(ends.iter().all(|(_, version)| version == "2025.1.0"), "{ends:?}");
-        assert!(ends.iter().any(|(point, _)| point == "reverting" || point == "relinked"), "the revert itself was cut: {ends:?}");
+        assert!(
+            ends.iter().any(|(point, _)| point == "reverting" || point == "relinked"),
+            "the revert itself was cut: {ends:?}"
+        );
     });
 }
 
 #[test]
 fn the_next_apply_recovers_by_itself_and_says_so() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
         let arguments = ["apply", later.to_str().unwrap(), "--confirm-within", "0"];
         machine.labctl_with("LABWRIGHT_TEST_KILL", "step-60-compose.sh", &arguments).exits(137);
-        machine.labctl(&["status"]).says("in the middle (activating)").says("the call that did it is gone");
-        machine.apply(&later).exits(0).says("an earlier call ended in the middle").says("2025.1.0 (");
+        machine
+            .labctl(&["status"])
+            .says("in the middle (activating)")
+            .says("the call that did it is gone");
+        machine
+            .apply(&later)
+            .exits(0)
+            .says("an earlier call ended in the middle")
+            .says("2025.1.0 (");
         assert_eq!(machine.whole(), "2025.2.0");
     });
 }

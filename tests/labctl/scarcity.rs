@@ -4,17 +4,23 @@ use super::{Machine, Payload, answer, run, state, under_each_shell};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs a text of sh in mounts of its own, where `$LABCTL`, `$STATE` and `$1`, the bundle, are at hand. Returns nothing
-/// where the kernel does not let us.
+/// Runs a text of sh in mounts of its own, where `$LABCTL`, `$STATE` and `$1`, the bundle, are at
+/// hand. Returns nothing where the kernel does not let us.
 fn in_own_mounts(machine: &Machine, script: &str, bundle: &Path) -> Option<super::Answer> {
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", script, "sh"]).arg(bundle);
     machine.environment(&mut command);
     command.env("LABCTL", machine.call());
     command.env("STATE", machine.path("var/lib/labwright"));
-    let allowed = Command::new("unshare").args(["-rm", "true"]).output().is_ok_and(|output| output.status.success());
+    let allowed = Command::new("unshare")
+        .args(["-rm", "true"])
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !allowed {
-        assert!(std::env::var_os("LABWRIGHT_REQUIRE_CONSUMERS").is_none(), "unshare -rm is not allowed here");
+        assert!(
+            std::env::var_os("LABWRIGHT_REQUIRE_CONSUMERS").is_none(),
+            "unshare -rm is not allowed here"
+        );
         eprintln!("not asked: unshare -rm is not allowed here");
     }
     allowed.then(|| answer(&mut command))
@@ -24,7 +30,8 @@ fn in_own_mounts(machine: &Machine, script: &str, bundle: &Path) -> Option<super
 fn a_disk_that_is_or_becomes_full_leaves_the_old_generation() {
     under_each_shell(|machine| {
         machine.apply(&machine.bundle(&Payload::sample())).exits(0);
-        // A disk of its own for the state, filled before the call, or by a step of the new generation.
+        // A disk of its own for the state, filled before the call, or by a step of the new
+        // generation.
         let script = "set -e
             cp -a \"$STATE\" \"$LABWRIGHT_ROOT/kept\"
             mount -t tmpfs -o size=20m tmpfs \"$STATE\"
@@ -58,7 +65,9 @@ fn a_read_only_machine_is_refused() {
             mount --bind \"$LABWRIGHT_ROOT\" \"$LABWRIGHT_ROOT\"
             mount -o remount,ro,bind \"$LABWRIGHT_ROOT\"
             $LABCTL apply \"$1\" --confirm-within 0";
-        let Some(told) = in_own_mounts(&machine, script, &machine.bundle(&Payload::later())) else { return };
+        let Some(told) = in_own_mounts(&machine, script, &machine.bundle(&Payload::later())) else {
+            return;
+        };
         told.exits(3).says("nothing was changed");
         assert_eq!(machine.whole(), "2025.1.0");
     });
@@ -69,7 +78,10 @@ fn a_file_that_cannot_be_written_brings_the_old_generation_back() {
     under_each_shell(|machine| {
         machine.apply(&machine.bundle(&Payload::sample())).exits(0);
         let mut payload = Payload::later();
-        payload.install(&[("etc/app.conf", "/etc/app.conf"), ("etc/extra.conf", "/etc/frozen/extra.conf")]);
+        payload.install(&[
+            ("etc/app.conf", "/etc/app.conf"),
+            ("etc/extra.conf", "/etc/frozen/extra.conf"),
+        ]);
         let script = "set -e
             mkdir \"$LABWRIGHT_ROOT/etc/frozen\"
             mount -t tmpfs -o ro tmpfs \"$LABWRIGHT_ROOT/etc/frozen\"
@@ -86,7 +98,11 @@ fn two_at_once_do_not_meet() {
         let mut payload = Payload::sample();
         // While the first is in the middle, a second one is tried.
         let labctl = machine.call();
-        payload.step("activate.d/65-second.sh", "", &format!("code=0; {labctl} rollback || code=$?; [ $code = 3 ] && {labctl} revert"));
+        payload.step(
+            "activate.d/65-second.sh",
+            "",
+            &format!("code=0; {labctl} rollback || code=$?; [ $code = 3 ] && {labctl} revert"),
+        );
         let bundle = machine.bundle(&payload);
         let arguments = ["apply", bundle.to_str().unwrap(), "--confirm-within", "0"];
         machine.labctl(&arguments).exits(0);
@@ -104,7 +120,8 @@ fn a_step_that_outlives_a_killed_labctl_is_waited_for() {
         let mut payload = Payload::sample();
         payload.step("activate.d/50-slow.sh", "", "kill -9 $PPID; echo started >\"$LABWRIGHT_ROOT/started\"; cat \"$LABWRIGHT_ROOT/gate\"");
         let bundle = machine.bundle(&payload);
-        let mut apply = machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
+        let mut apply =
+            machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
         apply.stdout(Stdio::null()).stderr(Stdio::null());
         assert!(apply.status().unwrap().code().is_none(), "killed by its own step");
         machine.labctl(&["rollback"]).exits(3).says("or a step it started, is at work");

@@ -10,7 +10,10 @@ fn a_missing_secret_is_named_and_can_be_set() {
         let me = run(Command::new("id").arg("-un"));
         let me = me.trim();
         let mut payload = Payload::sample();
-        payload.set("secrets.required", &format!("db-password\t/etc/labwright/secrets/db-password\t{me}\t0400\n"));
+        payload.set(
+            "secrets.required",
+            &format!("db-password\t/etc/labwright/secrets/db-password\t{me}\t0400\n"),
+        );
         let bundle = machine.bundle(&payload);
         let file = bundle.to_str().unwrap();
 
@@ -32,22 +35,39 @@ fn a_missing_secret_is_named_and_can_be_set() {
         let path = machine.path("etc/labwright/secrets/db-password");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "hunter2 $(id) `id` 'q'");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o400);
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no copy is left beside it");
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "no copy is left beside it"
+        );
         machine.labctl(&["secrets", file]).exits(0).says("ok        db-password");
         machine.apply(&bundle).exits(0);
 
         // Without a bundle, the current generation's are meant.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         machine.labctl(&["secrets"]).exits(1).says("of mode 644");
-        answer_to(&mut machine.command(&["secrets", "set", "db-password"]), "other").exits(0).says("--all-steps");
+        answer_to(&mut machine.command(&["secrets", "set", "db-password"]), "other")
+            .exits(0)
+            .says("--all-steps");
         let current = machine.labctl(&["list"]).out[..12].to_owned();
         machine.calls();
         machine.labctl(&["rollback", &current, "--all-steps"]).exits(0);
-        assert!(machine.calls().contains(" up -d"), "every step of the current generation runs again");
+        assert!(
+            machine.calls().contains(" up -d"),
+            "every step of the current generation runs again"
+        );
         let shown = machine.labctl(&["secrets", "--json"]).exits(0).json();
         assert_eq!(shown["secrets"][0]["is"], "ok");
-        machine.labctl(&["secrets", "set", "no-such"]).exits(3).says("no secret is called `no-such`");
+        machine
+            .labctl(&["secrets", "set", "no-such"])
+            .exits(3)
+            .says("no secret is called `no-such`");
         let log = machine.read(&state("log")).unwrap();
-        assert!(log.contains("the secret db-password was set") && !log.contains("hunter2") && !log.contains("other"), "{log}");
+        assert!(
+            log.contains("the secret db-password was set")
+                && !log.contains("hunter2")
+                && !log.contains("other"),
+            "{log}"
+        );
     });
 }

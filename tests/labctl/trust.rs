@@ -1,4 +1,5 @@
-//! Nothing in an archive is believed before all of it is proved, and nothing outside the staging folder is written before.
+//! Nothing in an archive is believed before all of it is proved, and nothing outside the staging
+//! folder is written before.
 
 use super::{Machine, Payload, run, state, under_each_shell};
 use std::io::Write as _;
@@ -10,7 +11,10 @@ use std::process::Command;
 fn assert_refused(machine: &Machine, bundle: &Path, why: &str) {
     machine.apply(bundle).exits(3).says("nothing was changed").says(why);
     assert!(!machine.path("var/lib/labwright").exists(), "written to in spite of: {why}");
-    assert!(!machine.path("etc").exists() && !machine.path("evil").exists(), "written to in spite of: {why}");
+    assert!(
+        !machine.path("etc").exists() && !machine.path("evil").exists(),
+        "written to in spite of: {why}"
+    );
 }
 
 /// Returns a copy of the bundle whose bytes were changed.
@@ -41,7 +45,9 @@ fn set_header(tar: &mut [u8], header: usize, field: usize, value: &[u8]) {
 fn header_of(tar: &[u8], name: &str) -> usize {
     (0..tar.len())
         .step_by(512)
-        .find(|at| String::from_utf8_lossy(&tar[*at..*at + 100]).trim_end_matches('\0').ends_with(name))
+        .find(|at| {
+            String::from_utf8_lossy(&tar[*at..*at + 100]).trim_end_matches('\0').ends_with(name)
+        })
         .expect("the entry is there")
 }
 
@@ -96,7 +102,8 @@ fn entries_that_are_not_plain_files_are_refused() {
                 tar
             })
         };
-        for kind in [b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"x", b"g", b"L", b"K", b"S", b"\0"] {
+        for kind in [b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"x", b"g", b"L", b"K", b"S", b"\0"]
+        {
             assert_refused(&machine, &entry(156, kind), "not a regular file");
         }
         assert_refused(&machine, &entry(157, b"/etc/passwd"), "a link");
@@ -138,8 +145,14 @@ fn a_world_that_is_not_closed_is_refused() {
         for (meddle, why) in [
             ("echo more >payload/extra", "payload/extra is in it or in SHA256SUMS, not in both"),
             ("echo more >extra", "extra is in it or in SHA256SUMS, not in both"),
-            ("rm payload/etc/app.conf", "payload/etc/app.conf is in it or in SHA256SUMS, not in both"),
-            ("echo changed >payload/etc/app.conf", "payload/etc/app.conf is not what SHA256SUMS says"),
+            (
+                "rm payload/etc/app.conf",
+                "payload/etc/app.conf is in it or in SHA256SUMS, not in both",
+            ),
+            (
+                "echo changed >payload/etc/app.conf",
+                "payload/etc/app.conf is not what SHA256SUMS says",
+            ),
             ("echo >>SHA256SUMS", "SHA256SUMS is not the one that BUNDLE names"),
             ("echo >>manifest.json", "manifest.json is not the one that BUNDLE names"),
             ("rm manifest.json", "there is no manifest.json"),
@@ -176,7 +189,10 @@ fn a_bundle_that_installs_where_it_must_not_is_refused() {
             ("../BUNDLE\t/etc/app.conf\troot\troot\t0644", "not allowed"),
             ("etc/app.conf\t/etc/app.conf\troot\troot\t4755", "not allowed"),
             ("etc/nothing\t/etc/app.conf\troot\troot\t0644", "not in the bundle"),
-            ("etc/app.conf\t/etc/x\troot\troot\t0644\netc/app.conf\t/etc/x\troot\troot\t0644", "twice"),
+            (
+                "etc/app.conf\t/etc/x\troot\troot\t0644\netc/app.conf\t/etc/x\troot\troot\t0644",
+                "twice",
+            ),
         ] {
             let mut payload = Payload::sample();
             payload.set("install.tsv", &format!("{row}\n"));
@@ -190,7 +206,8 @@ fn a_bundle_that_installs_where_it_must_not_is_refused() {
 #[test]
 fn a_bundle_of_another_machine_lab_or_time_is_refused() {
     under_each_shell(|machine| {
-        let (first, later) = (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
+        let (first, later) =
+            (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&later).exits(0);
         machine.apply(&first).exits(3).says("replayed");
         let log = machine.read(&state("log"));
@@ -198,10 +215,16 @@ fn a_bundle_of_another_machine_lab_or_time_is_refused() {
         assert_eq!(machine.read(&state("log")), log, "a plan touches nothing, not even the log");
         let mut other = Payload::later();
         other.machine = "extranet";
-        machine.apply(&machine.bundle(&other)).exits(3).says("this machine is `intranet`, the bundle is for `extranet`");
+        machine
+            .apply(&machine.bundle(&other))
+            .exits(3)
+            .says("this machine is `intranet`, the bundle is for `extranet`");
         let mut other = Payload::later();
         other.lab = "work";
-        machine.apply(&machine.bundle(&other)).exits(3).says("this machine belongs to the lab `home`, the bundle to `work`");
+        machine
+            .apply(&machine.bundle(&other))
+            .exits(3)
+            .says("this machine belongs to the lab `home`, the bundle to `work`");
         assert_eq!(machine.whole(), "2025.2.0");
         // Going back is another verb's work, and after it the newer one is no replay.
         machine.apply(&later).exits(0);
@@ -215,20 +238,29 @@ fn where_a_key_is_trusted_a_signature_is_required() {
         let keys = machine.folder.path().join("keys");
         std::fs::create_dir(&keys).unwrap();
         for name in ["ours", "theirs"] {
-            run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(keys.join(name)));
+            run(Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
+                .arg(keys.join(name)));
         }
         let public = std::fs::read_to_string(keys.join("ours.pub")).unwrap();
-        machine.write("etc/labwright/trust/allowed_signers", &format!("operator namespaces=\"labwright\" {public}"));
+        machine.write(
+            "etc/labwright/trust/allowed_signers",
+            &format!("operator namespaces=\"labwright\" {public}"),
+        );
         let signature = PathBuf::from(format!("{}.sig", bundle.display()));
         let sign = |key: &str, namespace: &str, text: &[u8]| {
             let unsigned = machine.folder.path().join("text");
             std::fs::File::create(&unsigned).unwrap().write_all(text).unwrap();
             let _ = std::fs::remove_file(unsigned.with_extension("sig"));
-            run(Command::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(keys.join(key)).arg(&unsigned));
+            run(Command::new("ssh-keygen")
+                .args(["-q", "-Y", "sign", "-n", namespace, "-f"])
+                .arg(keys.join(key))
+                .arg(&unsigned));
             std::fs::rename(unsigned.with_extension("sig"), &signature).unwrap();
         };
         let name = bundle.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
-        let inside = run(Command::new("tar").arg("-xzOf").arg(&bundle).arg(format!("{name}/BUNDLE")));
+        let inside =
+            run(Command::new("tar").arg("-xzOf").arg(&bundle).arg(format!("{name}/BUNDLE")));
 
         machine.apply(&bundle).exits(3).says("is not signed");
         sign("theirs", "labwright", inside.as_bytes());

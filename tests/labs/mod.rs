@@ -1,4 +1,5 @@
-//! The labs that the project ships: no finding left open, and each emitted file a snapshot. `accepted` asks the programs that read them.
+//! The labs that the project ships: no finding left open, and each emitted file a snapshot.
+//! `accepted` asks the programs that read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,20 +23,33 @@ fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
     let sources = read_lab(lab).expect("the lab can be read");
     let mut resolved = compile::resolve(&sources);
     let checked = resolved.check(&sources);
-    let open: Vec<String> = checked.diagnostics.iter().map(|found| format!("{}: {}", found.code.name, found.message)).collect();
+    let open: Vec<String> = checked
+        .diagnostics
+        .iter()
+        .map(|found| format!("{}: {}", found.code.name, found.message))
+        .collect();
     assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{open:#?}");
-    assert_eq!(open, Vec::<String>::new(), "a shipped lab answers every finding, by what it says or by an `accept`");
+    assert_eq!(
+        open,
+        Vec::<String>::new(),
+        "a shipped lab answers every finding, by what it says or by an `accept`"
+    );
     let plan = checked.plan.expect("a lab");
     let kept = std::sync::Mutex::new(Vec::new());
     let packed = compile::bundles(&plan, &sources, |bundle| {
-        kept.lock().expect("no test thread fails here").push((bundle.file_name(), bundle.archive.clone()));
+        kept.lock()
+            .expect("no test thread fails here")
+            .push((bundle.file_name(), bundle.archive.clone()));
         Ok::<_, std::convert::Infallible>(bundle.into())
     });
-    let mut kept: BTreeMap<String, Vec<u8>> = kept.into_inner().expect("no test thread fails here").into_iter().collect();
+    let mut kept: BTreeMap<String, Vec<u8>> =
+        kept.into_inner().expect("no test thread fails here").into_iter().collect();
     let packed = packed.expect("it is built");
     packed
         .into_iter()
-        .map(|(machine, packed)| (machine, (packed.archive.clone(), kept.remove(&packed.archive).unwrap_or_default())))
+        .map(|(machine, packed)| {
+            (machine, (packed.archive.clone(), kept.remove(&packed.archive).unwrap_or_default()))
+        })
         .collect()
 }
 
@@ -44,28 +58,48 @@ fn is_labctl(line: &str) -> bool {
     line.trim_start().starts_with("content: 'H4sI")
 }
 
-/// Compares every file of the payload with its snapshot, and knows of no other snapshot. A file lies in a folder of ours, or in a service's.
+/// Compares every file of the payload with its snapshot, and knows of no other snapshot. A file
+/// lies in a folder of ours, or in a service's.
 fn lab(name: &str) {
     let mut emitted = BTreeSet::new();
-    let model = compile::resolve(&read_lab(&folder(name)).expect("the lab can be read")).model.expect("a lab");
+    let model = compile::resolve(&read_lab(&folder(name)).expect("the lab can be read"))
+        .model
+        .expect("a lab");
     let is_service = |folder: &str| model.services.iter().any(|service| service.name == folder);
     for (machine, (file_name, archive)) in archives(&folder(name)) {
         let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
-        let manifest: serde_json::Value = serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
         for file in manifest["files"].as_array().expect("a list") {
-            assert_ne!(file["origin"], serde_json::json!([]), "{} does not say what it was made from", file["path"]);
+            assert_ne!(
+                file["origin"],
+                serde_json::json!([]),
+                "{} does not say what it was made from",
+                file["path"]
+            );
         }
         for (path, bytes) in &contents.files {
             // labctl is a source of its own, the same in every bundle.
-            let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else { continue };
+            let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else {
+                continue;
+            };
             if let Some((top, _)) = path.split_once('/') {
-                assert!(OWN_FOLDERS.contains(&top) || is_service(top), "a service may be named `{top}`, and then {path} is its file too");
+                assert!(
+                    OWN_FOLDERS.contains(&top) || is_service(top),
+                    "a service may be named `{top}`, and then {path} is its file too"
+                );
             }
             let (parent, file) = path.rsplit_once('/').unwrap_or(("", path));
             let text = std::str::from_utf8(bytes).expect("emitted files are text");
-            let text: String =
-                text.split_inclusive('\n').map(|line| if is_labctl(line) { "  content: (labctl)\n" } else { line }).collect();
-            assert_snapshot(format!("{name}/{machine}/{parent}").trim_end_matches('/'), file, &text);
+            let text: String = text
+                .split_inclusive('\n')
+                .map(|line| if is_labctl(line) { "  content: (labctl)\n" } else { line })
+                .collect();
+            assert_snapshot(
+                format!("{name}/{machine}/{parent}").trim_end_matches('/'),
+                file,
+                &text,
+            );
             emitted.insert(format!("{machine}/{path}.snap"));
         }
     }
@@ -85,22 +119,36 @@ fn the_alerts_of_blackbox_keep_to_its_plan() {
     std::fs::write(folder.path().join("lab.yml"), rules).expect("the rules");
     let tests = include_str!("blackbox-alerts.yml");
     std::fs::write(folder.path().join("tests.yml"), tests).expect("the tests");
-    for alert in std::str::from_utf8(rules).expect("text").split("alert: '").skip(1).filter_map(|rest| rest.split('\'').next()) {
+    for alert in std::str::from_utf8(rules)
+        .expect("text")
+        .split("alert: '")
+        .skip(1)
+        .filter_map(|rest| rest.split('\'').next())
+    {
         assert!(tests.contains(&format!("alertname=\"{alert}\"")), "{alert} is tested by nothing");
     }
-    crate::consumers::promtool_test_rules(&folder.path().join("tests.yml")).expect("every alert fires and keeps still when it should");
+    crate::consumers::promtool_test_rules(&folder.path().join("tests.yml"))
+        .expect("every alert fires and keeps still when it should");
 }
 
 /// The variants that `lab.kdl` does not select answer every finding too, and can be built.
 #[test]
 fn every_variant_of_blackbox_is_whole() {
     const SELECTED: &str = "select immich-on-media productivity-on-lxc";
-    for variant in ["immich-on-nas productivity-on-lxc", "immich-on-media productivity-on-pi", "immich-on-nas productivity-on-pi"] {
+    for variant in [
+        "immich-on-nas productivity-on-lxc",
+        "immich-on-media productivity-on-pi",
+        "immich-on-nas productivity-on-pi",
+    ] {
         let copy = tempfile::tempdir().expect("a folder");
         for file in std::fs::read_dir(folder("blackbox")).expect("the lab") {
             let file = file.expect("a file");
             let text = std::fs::read_to_string(file.path()).expect("a source");
-            std::fs::write(copy.path().join(file.file_name()), text.replace(SELECTED, &format!("select {variant}"))).expect("a copy");
+            std::fs::write(
+                copy.path().join(file.file_name()),
+                text.replace(SELECTED, &format!("select {variant}")),
+            )
+            .expect("a copy");
         }
         let archives = archives(copy.path());
         let runs = |machine: &str, service: &str| {
@@ -114,9 +162,17 @@ fn every_variant_of_blackbox_is_whole() {
     }
 }
 
-/// Returns job and target of every scrape that a `prometheus.yml` configures: a line each, as we write it.
+/// Returns job and target of every scrape that a `prometheus.yml` configures: a line each, as we
+/// write it.
 fn scraped(config: &str) -> BTreeSet<(String, String)> {
-    let quoted = |line: &str, key: &str| line.trim().strip_prefix(key)?.trim().strip_prefix('\'')?.strip_suffix('\'').map(str::to_owned);
+    let quoted = |line: &str, key: &str| {
+        line.trim()
+            .strip_prefix(key)?
+            .trim()
+            .strip_prefix('\'')?
+            .strip_suffix('\'')
+            .map(str::to_owned)
+    };
     let (_, jobs) = config.split_once("scrape_configs:").expect("it scrapes");
     let mut job = String::new();
     let mut found = BTreeSet::new();
@@ -140,14 +196,22 @@ fn the_index_lists_all_that_prometheus_asks() {
         let out = release.path().join("release");
         let build = labwright(&folder(name), &["build", "--out", out.to_str().expect("text")]);
         assert_eq!(build.code, 0, "{build:?}");
-        let index: ReleaseIndex = serde_json::from_slice(&std::fs::read(out.join("release.json")).expect("the index")).expect("JSON");
-        let listed: BTreeSet<(String, String)> = index.scrapes.into_iter().map(|scrape| (scrape.job, scrape.target)).collect();
+        let index: ReleaseIndex =
+            serde_json::from_slice(&std::fs::read(out.join("release.json")).expect("the index"))
+                .expect("JSON");
+        let listed: BTreeSet<(String, String)> =
+            index.scrapes.into_iter().map(|scrape| (scrape.job, scrape.target)).collect();
         let mut asked = BTreeSet::new();
         for machine in index.machines.values() {
             let bytes = std::fs::read(out.join(&machine.archive)).expect("the archive");
-            let contents = read_archive(&machine.archive, &bytes).expect("our own archive can be read");
+            let contents =
+                read_archive(&machine.archive, &bytes).expect("our own archive can be read");
             let config = contents.files.get("payload/prometheus/prometheus.yml");
-            asked.extend(config.into_iter().flat_map(|config| scraped(std::str::from_utf8(config).expect("text"))));
+            asked.extend(
+                config
+                    .into_iter()
+                    .flat_map(|config| scraped(std::str::from_utf8(config).expect("text"))),
+            );
         }
         assert!(asked.iter().any(|(job, _)| job == "probe:routes"), "{asked:?}");
         assert_eq!(listed, asked);

@@ -31,7 +31,8 @@ fn the_units_sandbox_lets_the_scripts_work() {
     rig.network("lan", "192.168.1.0/24", "192.168.1.1");
     let seed = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(seed.path().join("user-data"), "#cloud-config\n{}\n").expect("user-data");
-    std::fs::write(seed.path().join("meta-data"), "instance-id: box\nlocal-hostname: box\n").expect("meta-data");
+    std::fs::write(seed.path().join("meta-data"), "instance-id: box\nlocal-hostname: box\n")
+        .expect("meta-data");
     let machine = rig.machine("box", &["192.168.1.10"], seed.path());
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
     machine.copy_in(&payload.path().join("backup"), "/payload");

@@ -1,5 +1,5 @@
-//! A machine whose change is cut off comes back by itself: by systemd's timer when labctl dies, by the unit at the next boot
-//! when the power does.
+//! A machine whose change is cut off comes back by itself: by systemd's timer when labctl dies, by
+//! the unit at the next boot when the power does.
 
 use super::{Machine, Rig};
 use crate::labctl::{self, Payload};
@@ -30,7 +30,11 @@ fn assert_comes_to(machine: &Machine, version: u32) {
     }
     assert_eq!(machine.sh("cat /etc/app.conf"), format!("level {version}\n"));
     machine.sh("labctl verify");
-    assert_eq!(machine.sh("systemctl list-units --no-legend 'labwright-watch*'"), "", "nothing watches any more");
+    assert_eq!(
+        machine.sh("systemctl list-units --no-legend 'labwright-watch*'"),
+        "",
+        "nothing watches any more"
+    );
 }
 
 #[test]
@@ -39,7 +43,11 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
     rig.network("lan", "192.168.1.0/24", "192.168.1.1");
     let seed = tempfile::tempdir().unwrap();
     std::fs::write(seed.path().join("user-data"), "#cloud-config\n{}\n").unwrap();
-    std::fs::write(seed.path().join("meta-data"), "instance-id: intranet\nlocal-hostname: intranet\n").unwrap();
+    std::fs::write(
+        seed.path().join("meta-data"),
+        "instance-id: intranet\nlocal-hostname: intranet\n",
+    )
+    .unwrap();
     let mut machine = rig.machine("intranet", &["192.168.1.101"], seed.path());
     let script = seed.path().join("labctl");
     std::fs::write(&script, labwright::emit::labctl::SCRIPT).unwrap();
@@ -52,9 +60,20 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
         "firewall/nftables.nft",
         "table inet labwright {\n chain input { type filter hook input priority 0; tcp dport 22 drop; }\n}\n",
     );
-    locked.set("firewall/ufw.sh", "ufw default deny incoming\nufw allow 80/tcp\nufw --force enable\n");
-    locked.step("activate.d/30-firewall.sh", "firewall/", "nft -f firewall/nftables.nft; sh firewall/ufw.sh");
-    locked.step("health.d/10-locked.sh", "", "ufw status | grep -q '^Status: active'; nft list table inet labwright");
+    locked.set(
+        "firewall/ufw.sh",
+        "ufw default deny incoming\nufw allow 80/tcp\nufw --force enable\n",
+    );
+    locked.step(
+        "activate.d/30-firewall.sh",
+        "firewall/",
+        "nft -f firewall/nftables.nft; sh firewall/ufw.sh",
+    );
+    locked.step(
+        "health.d/10-locked.sh",
+        "",
+        "ufw status | grep -q '^Status: active'; nft list table inet labwright",
+    );
     let locked = bring(&machine, &locked);
     machine.sh(&format!("{APPLY} 1 {locked} || [ $? = 4 ]; ufw status verbose; ! nft list table inet labwright 2>/dev/null"));
     assert_eq!(machine.sh("ufw status; ls /etc/app.conf 2>/dev/null || :"), "Status: inactive\n");

@@ -55,8 +55,10 @@ impl<'rig> Machine<'rig> {
         "#;
         let network = files.path().join("network-config");
         fs::write(&network, network_config(rig, addresses)).expect("a network-config");
-        let paths = [&*home, seed, &network, &script("")].map(|path| path.to_string_lossy().into_owned());
-        let arguments: Vec<&str> = ["-c", prepare, "sh"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let paths =
+            [&*home, seed, &network, &script("")].map(|path| path.to_string_lossy().into_owned());
+        let arguments: Vec<&str> =
+            ["-c", prepare, "sh"].into_iter().chain(paths.iter().map(String::as_str)).collect();
         let answer = rig.run("sh", &arguments);
         assert!(answer.status.success(), "{name}: {}", text(&answer.stderr));
         let (nspawn, first) = start(rig, name, files.path());
@@ -79,15 +81,23 @@ impl<'rig> Machine<'rig> {
     /// Copies a file or a folder of ours into a folder of the machine.
     pub fn copy_in(&self, source: &Path, folder: &str) {
         let source = source.canonicalize().expect("a file to copy");
-        let (parent, name) = (source.parent().expect("a parent"), source.file_name().expect("a name"));
-        let packed = Command::new("tar").arg("-C").arg(parent).args(["-cf", "-"]).arg(name).output().expect("tar");
+        let (parent, name) =
+            (source.parent().expect("a parent"), source.file_name().expect("a name"));
+        let packed = Command::new("tar")
+            .arg("-C")
+            .arg(parent)
+            .args(["-cf", "-"])
+            .arg(name)
+            .output()
+            .expect("tar");
         let unpack = r#"mkdir -p "$1" && tar -C "$1" -xf - --no-same-owner"#;
         let answer = feed(&mut self.inside(&["sh", "-euc", unpack, "sh", folder]), &packed.stdout);
         assert!(answer.status.success(), "{}: {folder}: {}", self.name, text(&answer.stderr));
     }
 
-    /// Puts an image under `reference` that listens on these ports in place of the real one, answers HTTP with 200
-    /// and datagrams with themselves. `programs` (such as `/usr/bin/curl`) are there and succeed, for health checks.
+    /// Puts an image under `reference` that listens on these ports in place of the real one,
+    /// answers HTTP with 200 and datagrams with themselves. `programs` (such as `/usr/bin/curl`)
+    /// are there and succeed, for health checks.
     pub fn stand_in(&self, reference: &str, ports: &[(Proto, u16)], programs: &[&str]) {
         let peer = fs::read(peer()).expect("the built peer");
         let mut image = tar::Builder::new(Vec::new());
@@ -100,16 +110,20 @@ impl<'rig> Machine<'rig> {
             header.set_mode(0o755);
             header.set_size(0);
             header.set_entry_type(tar::EntryType::Link);
-            image.append_link(&mut header, program.trim_start_matches('/'), "peer").expect("a program's entry");
+            image
+                .append_link(&mut header, program.trim_start_matches('/'), "peer")
+                .expect("a program's entry");
         }
         let mut entrypoint = r#"ENTRYPOINT ["/peer","serve""#.to_owned();
         for (proto, port) in ports {
             write!(entrypoint, r#","{}/{port}""#, proto.name()).expect("a string grows");
         }
         entrypoint.push(']');
-        // The first process of a container ignores the polite signal unless it says otherwise; ten seconds would pass.
+        // The first process of a container ignores the polite signal unless it says otherwise; ten
+        // seconds would pass.
         let changes = ["--change", &entrypoint, "--change", "STOPSIGNAL SIGKILL"];
-        let mut import = self.inside(&[&["docker", "import"], &changes[..], &["-", reference]].concat());
+        let mut import =
+            self.inside(&[&["docker", "import"], &changes[..], &["-", reference]].concat());
         let answer = feed(&mut import, &image.into_inner().expect("an image"));
         assert!(answer.status.success(), "{reference}: {}", text(&answer.stderr));
     }
@@ -137,7 +151,10 @@ impl<'rig> Machine<'rig> {
 
     /// Takes the machine's power away at once, gives it back and waits until it is up.
     pub fn cut_power(&mut self) {
-        let killed = Command::new("kill").args(["-KILL", &self.first.to_string()]).status().expect("kill starts");
+        let killed = Command::new("kill")
+            .args(["-KILL", &self.first.to_string()])
+            .status()
+            .expect("kill starts");
         assert!(killed.success());
         self.start_again().wait_until_up();
     }
@@ -153,27 +170,46 @@ impl<'rig> Machine<'rig> {
 
     /// Waits until cloud-init and systemd are done.
     pub fn wait_until_up(&self) {
-        // 0: done; 2: done, with what cloud-init calls a recoverable error, which a test must hear of as well.
+        // 0: done; 2: done, with what cloud-init calls a recoverable error, which a test must hear
+        // of as well.
         let cloud_init = self.exec(&["cloud-init", "status", "--wait", "--long"]);
         let systemd = self.exec(&["systemctl", "is-system-running", "--wait"]);
         if !cloud_init.status.success() || !systemd.status.success() {
-            let failed = self.exec(&["sh", "-c", "systemctl --failed --no-pager; journalctl --no-pager -p warning -n 60"]);
+            let failed = self.exec(&[
+                "sh",
+                "-c",
+                "systemctl --failed --no-pager; journalctl --no-pager -p warning -n 60",
+            ]);
             let console = fs::read_to_string(console(self.files.path())).unwrap_or_default();
-            panic!("{} does not come up:\n{}{}\n{console}", self.name, text(&cloud_init.stdout), text(&failed.stdout));
+            panic!(
+                "{} does not come up:\n{}{}\n{console}",
+                self.name,
+                text(&cloud_init.stdout),
+                text(&failed.stdout)
+            );
         }
     }
 
     fn inside(&self, program: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--target={}", self.first)).args(["--all", "env", "--ignore-environment", "HOME=/root", "LC_ALL=C.UTF-8"]);
-        command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").args(program);
+        command.arg(format!("--target={}", self.first)).args([
+            "--all",
+            "env",
+            "--ignore-environment",
+            "HOME=/root",
+            "LC_ALL=C.UTF-8",
+        ]);
+        command
+            .arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .args(program);
         command
     }
 }
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        // Of a machine that was switched off nothing is left, and another process may have its number.
+        // Of a machine that was switched off nothing is left, and another process may have its
+        // number.
         if matches!(self.nspawn.try_wait(), Ok(None)) {
             let _ = Command::new("kill").args(["-KILL", &self.first.to_string()]).status();
             let _ = self.nspawn.wait();
@@ -188,7 +224,8 @@ fn console(files: &Path) -> PathBuf {
 /// Starts the machine and returns its container's process and its own first one.
 fn start(rig: &Rig, name: &str, files: &Path) -> (Child, u32) {
     let root = rig.root.to_string_lossy();
-    let mut nsenter = rig.spawn(&script("boot.sh"), &[&root, name, &rig.cgroup(name)], &console(files));
+    let mut nsenter =
+        rig.spawn(&script("boot.sh"), &[&root, name, &rig.cgroup(name)], &console(files));
     // nsenter, boot.sh that became nspawn, and the machine's first process once it is systemd.
     for _ in 0..600 {
         let first = only_child(nsenter.id()).and_then(only_child);
@@ -214,11 +251,14 @@ fn mac_address(seed: &Path) -> Option<String> {
     Some(rest.trim_start().trim_start_matches(['"', '\'']).chars().take(17).collect())
 }
 
-/// Returns the address of a machine's interface that it keeps when it is off, as others remember it.
+/// Returns the address of a machine's interface that it keeps when it is off, as others remember
+/// it.
 fn own_mac_address(address: &str) -> String {
     let last = match address.parse().expect("an address") {
         IpAddr::V4(v4) => v4.octets(),
-        IpAddr::V6(v6) => u32::try_from(v6.to_bits() & u128::from(u32::MAX)).expect("32 bits").to_be_bytes(),
+        IpAddr::V6(v6) => {
+            u32::try_from(v6.to_bits() & u128::from(u32::MAX)).expect("32 bits").to_be_bytes()
+        }
     };
     let [a, b, c, d] = last;
     format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")

@@ -1,5 +1,5 @@
-//! Real machines: Debian 13 with systemd, cloud-init and Docker, joined by networks, and probes that ask from a zone
-//! what answers. `tests/README.md` shows how a test uses them.
+//! Real machines: Debian 13 with systemd, cloud-init and Docker, joined by networks, and probes
+//! that ask from a zone what answers. `tests/README.md` shows how a test uses them.
 
 mod backup;
 mod home;

@@ -1,7 +1,8 @@
 //! A node: a machine as the network sees it, without the machine.
 //!
-//! A network namespace and a root of its own, in which the real nft and ufw run, and in which ports listen or are
-//! published as Docker does it. It is there in a tenth of a second, so every port of a lab can be asked from every zone.
+//! A network namespace and a root of its own, in which the real nft and ufw run, and in which ports
+//! listen or are published as Docker does it. It is there in a tenth of a second, so every port of
+//! a lab can be asked from every zone.
 
 use super::probe::peer;
 use super::rig::{Rig, script};
@@ -57,12 +58,14 @@ impl<'rig> Node<'rig> {
         assert!(answer.status.success(), "{}: {folder}: {answer:?}", self.name);
     }
 
-    /// Listens on ports of the node itself, as a program or a container with the host's network does.
+    /// Listens on ports of the node itself, as a program or a container with the host's network
+    /// does.
     pub fn listen(&self, ports: &[(Proto, u16)]) {
         self.serve(&self.name, ports);
     }
 
-    /// Publishes ports of a container as Docker 26 does: rules of its own for IPv4, a listener on the machine for IPv6.
+    /// Publishes ports of a container as Docker 26 does: rules of its own for IPv4, a listener on
+    /// the machine for IPv6.
     pub fn publish(&self, ports: &[Published]) {
         let (name, container) = (&self.name, format!("{}-container", self.name));
         for words in [
@@ -80,7 +83,8 @@ impl<'rig> Node<'rig> {
         }
         let (mut words, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
         for (proto, machine_port, container_port) in ports {
-            write!(words, " {}/{machine_port}/{container_port}", proto.name()).expect("a string grows");
+            write!(words, " {}/{machine_port}/{container_port}", proto.name())
+                .expect("a string grows");
             inner.push((*proto, *container_port));
             outer.push((*proto, *machine_port));
         }
@@ -98,10 +102,19 @@ impl<'rig> Node<'rig> {
     /// Starts a listener in a namespace and waits until it listens.
     fn serve(&self, namespace: &str, ports: &[(Proto, u16)]) {
         let mut command = self.inside(namespace);
-        command.arg(peer()).arg("serve").args(ports.iter().map(|(proto, port)| format!("{}/{port}", proto.name())));
-        let mut listener = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the listener starts");
+        command
+            .arg(peer())
+            .arg("serve")
+            .args(ports.iter().map(|(proto, port)| format!("{}/{port}", proto.name())));
+        let mut listener = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the listener starts");
         let mut ready = String::new();
-        BufReader::new(listener.stdout.as_mut().expect("its output")).read_line(&mut ready).expect("its word");
+        BufReader::new(listener.stdout.as_mut().expect("its output"))
+            .read_line(&mut ready)
+            .expect("its word");
         assert_eq!(ready, "ready\n", "{namespace}: {ports:?}");
         self.listeners.borrow_mut().push(listener);
     }

@@ -3,8 +3,8 @@
 //!     peer serve tcp/8096 udp/53 …     says ready and listens until it is killed; answers HTTP with 200 (below /metrics with a metric), datagrams with themselves
 //!     peer ask                         reads `tcp ADDRESS PORT` lines, prints open, refused, unreachable or silent
 //!
-//! Under any other name it succeeds at once: in a stand-in's image it is also the program that a health check runs.
-//! Built as one static file, since the images that hold it hold nothing else.
+//! Under any other name it succeeds at once: in a stand-in's image it is also the program that a
+//! health check runs. Built as one static file, since the images that hold it hold nothing else.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -76,8 +76,8 @@ fn ask() {
     }
 }
 
-/// Asks twice before it calls a port silent: the first packet may have waited for a neighbour's address, and what
-/// answers may have waited for a processor.
+/// Asks twice before it calls a port silent: the first packet may have waited for a neighbour's
+/// address, and what answers may have waited for a processor.
 fn state(target: &str) -> &'static str {
     let mut words = target.split(' ');
     let mut word = || words.next().expect("PROTO ADDRESS PORT");

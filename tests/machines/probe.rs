@@ -98,7 +98,12 @@ impl Probe {
 
     /// Runs a program of the trixie root from here, for example `curl` or `ssh`.
     pub fn exec(&self, program: &[&str]) -> Output {
-        self.inside().arg("chroot").arg(self.root).args(program).output().expect("the program starts")
+        self.inside()
+            .arg("chroot")
+            .arg(self.root)
+            .args(program)
+            .output()
+            .expect("the program starts")
     }
 
     fn inside(&self) -> Command {
@@ -117,7 +122,14 @@ pub(super) fn peer() -> PathBuf {
         // Tests may build it at the same time: each its own, then into place at once.
         let own = built.with_extension(std::process::id().to_string());
         let status = Command::new("rustc")
-            .args(["--edition=2024", "-O", "-Cstrip=symbols", "-Cpanic=abort", "-Ctarget-feature=+crt-static", "-o"])
+            .args([
+                "--edition=2024",
+                "-O",
+                "-Cstrip=symbols",
+                "-Cpanic=abort",
+                "-Ctarget-feature=+crt-static",
+                "-o",
+            ])
             .args([&own, &source])
             .status()
             .expect("rustc starts");

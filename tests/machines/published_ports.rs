@@ -1,5 +1,6 @@
-//! The rig proves itself on the fact that the whole project turns on: ufw does not close what Docker publishes, a
-//! table of our own ahead of Docker's does. Machines and nodes must answer alike.
+//! The rig proves itself on the fact that the whole project turns on: ufw does not close what
+//! Docker publishes, a table of our own ahead of Docker's does. Machines and nodes must answer
+//! alike.
 
 use super::Answer::{Open, Silent};
 use super::probe::Target;
@@ -43,8 +44,8 @@ const TABLE: &str = "table inet lab {
 
 const ADDRESSES: [&str; 2] = ["192.168.1.101", "fd00:1::101"];
 
-/// What is asked, and what answers with ufw alone and with the table. Over IPv6 Docker listens itself instead of
-/// rewriting packets: that, ufw does see.
+/// What is asked, and what answers with ufw alone and with the table. Over IPv6 Docker listens
+/// itself instead of rewriting packets: that, ufw does see.
 fn expected() -> [(Target, Answer, Answer); 6] {
     let [v4, v6] = ADDRESSES;
     [
@@ -98,17 +99,23 @@ fn on_a_node() {
 fn on_a_machine() {
     let Some(rig) = rig() else { return };
     let seed = tempfile::tempdir().expect("a temporary folder");
-    let user_data = format!("{USER_DATA}{}\nruncmd: [[sh, -eu, /root/ufw.sh]]\n", UFW.trim_end().replace('\n', "\n      "));
+    let user_data = format!(
+        "{USER_DATA}{}\nruncmd: [[sh, -eu, /root/ufw.sh]]\n",
+        UFW.trim_end().replace('\n', "\n      ")
+    );
     fs::write(seed.path().join("user-data"), user_data).expect("user-data");
-    fs::write(seed.path().join("meta-data"), "instance-id: intranet\nlocal-hostname: intranet\n").expect("meta-data");
+    fs::write(seed.path().join("meta-data"), "instance-id: intranet\nlocal-hostname: intranet\n")
+        .expect("meta-data");
     fs::write(seed.path().join("network-config"), NETWORK_CONFIG).expect("network-config");
     let mut machine = rig.machine("intranet", &ADDRESSES, seed.path());
     machine.sh("ip -br link show dev ens18 | grep -q bc:24:11:00:00:65");
 
     machine.stand_in("jellyfin/jellyfin:10.11.11", &[(Proto::Tcp, 8096), (Proto::Udp, 1900)], &[]);
     machine.stand_in("postgres:17", &[(Proto::Tcp, 5432)], &[]);
-    machine.sh("docker run -d --restart always -p 8096:8096 -p 1900:1900/udp jellyfin/jellyfin:10.11.11
-        docker run -d --restart always -p 5432:5432 postgres:17");
+    machine.sh(
+        "docker run -d --restart always -p 8096:8096 -p 1900:1900/udp jellyfin/jellyfin:10.11.11
+        docker run -d --restart always -p 5432:5432 postgres:17",
+    );
     check(&rig, || {
         let table = seed.path().join("lab.nft");
         fs::write(&table, TABLE).expect("a table");
@@ -120,7 +127,8 @@ fn on_a_machine() {
     // Nobody loads the table at boot; what was written stays.
     machine.sh("echo kept >/mnt/media/file");
     machine.reboot();
-    machine.sh("grep -q kept /mnt/media/file; mountpoint /mnt/photos; docker ps | grep -q postgres");
+    machine
+        .sh("grep -q kept /mnt/media/file; mountpoint /mnt/photos; docker ps | grep -q postgres");
     let lan = rig.probe(&["192.168.1.50", "fd00:1::50"]);
     assert_eq!(lan.ask(&[tcp("192.168.1.101", 5432), tcp("192.168.1.101", 22)]), [Open, Silent]);
     machine.cut_power();

@@ -23,7 +23,8 @@ impl Network {
             IpAddr::V4(v4) => u128::from(v4.to_bits()).checked_shr(u32::from(32 - prefix)),
             IpAddr::V6(v6) => v6.to_bits().checked_shr(u32::from(128 - prefix)),
         };
-        address.is_ipv4() == self.address.is_ipv4() && bits(address, self.prefix) == bits(self.address, self.prefix)
+        address.is_ipv4() == self.address.is_ipv4()
+            && bits(address, self.prefix) == bits(self.address, self.prefix)
     }
 }
 
@@ -33,7 +34,8 @@ pub(super) struct Plug {
     pub(super) mac: Option<String>,
 }
 
-/// Namespaces in which machines run. Everything of a rig is gone when it is dropped, or when its process dies.
+/// Namespaces in which machines run. Everything of a rig is gone when it is dropped, or when its
+/// process dies.
 pub struct Rig {
     supervisor: Child,
     pub(super) root: &'static Path,
@@ -52,14 +54,17 @@ impl Rig {
             .spawn()
             .expect("tests/machines/supervise.sh starts");
         let mut ready = String::new();
-        BufReader::new(supervisor.stdout.take().expect("its output")).read_line(&mut ready).expect("its word");
+        BufReader::new(supervisor.stdout.take().expect("its output"))
+            .read_line(&mut ready)
+            .expect("its word");
         assert_eq!(ready, "ready\n", "the rig's namespaces cannot be made");
         let rig = Self { supervisor, root, networks: RefCell::default(), ports: Cell::default() };
         remove_cgroups(|owner| !Path::new("/proc").join(owner).exists());
         Some(rig)
     }
 
-    /// Adds a network: a CIDR and the gateway's address in it. The same name with another CIDR adds a second family.
+    /// Adds a network: a CIDR and the gateway's address in it. The same name with another CIDR adds
+    /// a second family.
     pub fn network(&self, name: &str, cidr: &str, gateway: &str) -> &Self {
         let (address, prefix) = cidr.split_once('/').expect("ADDRESS/PREFIX");
         let bridge = format!("br-{name}");
@@ -77,15 +82,17 @@ impl Rig {
         self
     }
 
-    /// Boots a machine with the files of `seed` (`user-data`, `meta-data`, perhaps `network-config`) for cloud-init,
-    /// on the network that holds its addresses, and waits until it is up.
+    /// Boots a machine with the files of `seed` (`user-data`, `meta-data`, perhaps
+    /// `network-config`) for cloud-init, on the network that holds its addresses, and waits until
+    /// it is up.
     ///
     /// Without a `network-config` in the seed, one with `addresses` is written.
     pub fn machine(&self, name: &str, addresses: &[&str], seed: &Path) -> Machine<'_> {
         Machine::boot(self, name, addresses, seed)
     }
 
-    /// Adds a node: a machine's network without the machine, there at once. For what only asks packets.
+    /// Adds a node: a machine's network without the machine, there at once. For what only asks
+    /// packets.
     pub fn node(&self, name: &str, addresses: &[&str]) -> Node<'_> {
         Node::join(self, name, addresses)
     }
@@ -107,30 +114,46 @@ impl Rig {
 
     /// Makes a network namespace with these addresses and their networks' gateways.
     pub(super) fn join(&self, name: &str, addresses: &[&str]) {
-        self.plug(name, &Plug { addresses: addresses.iter().map(|&address| address.to_owned()).collect(), mac: None });
+        self.plug(
+            name,
+            &Plug {
+                addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
+                mac: None,
+            },
+        );
         for text in addresses {
             self.with_network(text.parse().expect("an address"), |network| {
-                self.ip(&format!("-n {name} addr add {text}/{} dev eth0{}", network.prefix, at_once(text)));
+                self.ip(&format!(
+                    "-n {name} addr add {text}/{} dev eth0{}",
+                    network.prefix,
+                    at_once(text)
+                ));
                 self.ip(&format!("-n {name} route add default via {}", network.gateway));
             });
         }
     }
 
-    /// Makes a root of its own for a machine, in memory over the trixie root, and returns the folder that holds it.
+    /// Makes a root of its own for a machine, in memory over the trixie root, and returns the
+    /// folder that holds it.
     pub(super) fn overlay(&self, name: &str) -> PathBuf {
         let home = self.root.join("mnt").join(name);
         let make = r#"
             mkdir -p "$2/upper" "$2/work" "$2/root"
             mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
         "#;
-        let answer = self.run("sh", &["-euc", make, "sh", &self.root.to_string_lossy(), &home.to_string_lossy()]);
+        let answer = self.run(
+            "sh",
+            &["-euc", make, "sh", &self.root.to_string_lossy(), &home.to_string_lossy()],
+        );
         assert!(answer.status.success(), "{name}: {}", trixie::text(&answer.stderr));
         home
     }
 
     /// Makes a network namespace with one interface, `eth0`, on the network of these addresses.
     pub(super) fn plug(&self, name: &str, plug: &Plug) {
-        let bridge = self.with_network(plug.addresses[0].parse().expect("an address"), |network| network.bridge.clone());
+        let bridge = self.with_network(plug.addresses[0].parse().expect("an address"), |network| {
+            network.bridge.clone()
+        });
         // An interface's name has at most 15 characters; the router's end is named by number.
         let number = self.ports.replace(self.ports.get() + 1);
         self.ip(&format!("netns add {name}"));
@@ -150,7 +173,12 @@ impl Rig {
 
     pub(super) fn with_network<T>(&self, address: IpAddr, look: impl FnOnce(&Network) -> T) -> T {
         let networks = self.networks.borrow();
-        look(networks.iter().find(|network| network.holds(address)).unwrap_or_else(|| panic!("no network holds {address}")))
+        look(
+            networks
+                .iter()
+                .find(|network| network.holds(address))
+                .unwrap_or_else(|| panic!("no network holds {address}")),
+        )
     }
 
     /// Runs iproute2 in the rig and returns what it prints.
@@ -160,10 +188,15 @@ impl Rig {
         trixie::text(&answer.stdout)
     }
 
-    /// Runs a program in the rig's mounts and in the router's network. It ends with the rig at the latest.
+    /// Runs a program in the rig's mounts and in the router's network. It ends with the rig at the
+    /// latest.
     pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Output {
         let mut command = self.enter();
-        command.arg(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"))
+        command
+            .arg(program)
+            .args(arguments)
+            .output()
+            .unwrap_or_else(|error| panic!("{program}: {error}"))
     }
 
     /// Starts a program in the rig, with its words in a file.
@@ -171,7 +204,10 @@ impl Rig {
         let output = fs::File::create(console).expect("the console's file");
         let mut command = self.enter();
         command.arg(program).args(arguments);
-        command.stdin(Stdio::null()).stderr(output.try_clone().expect("the console")).stdout(output);
+        command
+            .stdin(Stdio::null())
+            .stderr(output.try_clone().expect("the console"))
+            .stdout(output);
         command.spawn().expect("nsenter starts")
     }
 
@@ -185,7 +221,13 @@ impl Rig {
     /// The words that run a command in the rig.
     fn nsenter(&self) -> Vec<String> {
         let first = only_child(self.supervisor.id()).expect("the rig's first process");
-        vec!["nsenter".to_owned(), format!("--target={first}"), "--mount".to_owned(), "--net".to_owned(), "--pid".to_owned()]
+        vec![
+            "nsenter".to_owned(),
+            format!("--target={first}"),
+            "--mount".to_owned(),
+            "--net".to_owned(),
+            "--pid".to_owned(),
+        ]
     }
 
     pub(super) fn cgroup(&self, machine: &str) -> String {
@@ -203,19 +245,24 @@ impl Drop for Rig {
     }
 }
 
-/// Returns the words by which an address is usable at once: otherwise IPv6 first asks whether it is taken.
+/// Returns the words by which an address is usable at once: otherwise IPv6 first asks whether it is
+/// taken.
 fn at_once(address: &str) -> &'static str {
     if address.contains(':') { " nodad" } else { "" }
 }
 
 const CGROUP: &str = "labwright-rig.";
 
-/// Removes the cgroups of rigs chosen by their process: cgroups are the one thing that outlives its processes.
+/// Removes the cgroups of rigs chosen by their process: cgroups are the one thing that outlives its
+/// processes.
 fn remove_cgroups(chosen: impl Fn(&str) -> bool) {
     let top = Path::new("/sys/fs/cgroup");
     for hierarchy in [top.to_owned()].into_iter().chain(folders(top)) {
         for cgroup in folders(&hierarchy) {
-            let name = cgroup.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = cgroup
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             let owner = name.strip_prefix(CGROUP).and_then(|rest| rest.split('.').next());
             if owner.is_some_and(&chosen) {
                 remove_tree(&cgroup);
@@ -240,7 +287,11 @@ fn remove_tree(cgroup: &Path) {
 
 fn folders(parent: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
-    entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// Returns the first child of a process, once it has one.
@@ -256,7 +307,12 @@ pub(super) fn script(name: &str) -> PathBuf {
 
 /// Writes to a program's input and closes it.
 pub(super) fn feed(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
     let mut pipe = child.stdin.take().expect("its input");
     std::thread::scope(|scope| {
         // A program that ends early closes its input, which is no fault of ours.

@@ -1,4 +1,5 @@
-//! A machine's whole life: booted from what its lab emits, given its bundle, changed, rebooted, emptied.
+//! A machine's whole life: booted from what its lab emits, given its bundle, changed, rebooted,
+//! emptied.
 
 use super::{Machine, Proto, Rig};
 use crate::emit::lab::{Lab, write};
@@ -61,11 +62,15 @@ fn apply(machine: &Machine, lab: &Lab) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = lab.bundle("box", folder.path());
     machine.copy_in(&bundle, "/root");
-    machine.sh(&format!("labctl apply --confirm-within 0 /root/{}", bundle.file_name().expect("a name").to_string_lossy()))
+    machine.sh(&format!(
+        "labctl apply --confirm-within 0 /root/{}",
+        bundle.file_name().expect("a name").to_string_lossy()
+    ))
 }
 
 fn started(machine: &Machine) -> Vec<String> {
-    let ids = "for name in thing-one thing-two thing-three; do docker inspect -f '{{.Id}}' $name; done";
+    let ids =
+        "for name in thing-one thing-two thing-three; do docker inspect -f '{{.Id}}' $name; done";
     machine.sh(ids).lines().map(str::to_owned).collect()
 }
 
@@ -83,11 +88,15 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
         "labctl --help >/dev/null; id -nG ada | grep -qw sudo; grep -q Example /home/ada/.ssh/authorized_keys; mountpoint /mnt/app-data",
     );
     assert_eq!(
-        machine.sh("hostname -f; cat /etc/timezone; ip -4 -o address show to 192.168.1.101/24 | wc -l"),
+        machine.sh(
+            "hostname -f; cat /etc/timezone; ip -4 -o address show to 192.168.1.101/24 | wc -l"
+        ),
         "box.example.org\nEurope/Brussels\n1\n"
     );
 
-    for (image, ports) in [("x/one:1.0", &[][..]), ("x/two:1.0", &[]), ("x/three:1.0", &[(Proto::Tcp, 8080)])] {
+    for (image, ports) in
+        [("x/one:1.0", &[][..]), ("x/two:1.0", &[]), ("x/three:1.0", &[(Proto::Tcp, 8080)])]
+    {
         machine.stand_in(image, ports, &["/bin/sh"]);
     }
     machine.sh(
@@ -100,7 +109,12 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
         machine.sh("cat /run/thing.conf; stat -c '%u:%g %a' /mnt/app-data/thing; sysctl -n net.ipv4.ip_forward"),
         "first\n1000:1000 750\n1\n"
     );
-    assert_eq!(machine.sh("docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' thing-two | grep TOKEN"), "TOKEN=se\"cr$t\n");
+    assert_eq!(
+        machine.sh(
+            "docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' thing-two | grep TOKEN"
+        ),
+        "TOKEN=se\"cr$t\n"
+    );
     assert!(!machine.sh("cat /etc/fstab").contains("cloudconfig"));
 
     let before = started(&machine);
@@ -121,7 +135,12 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
     machine.sh("labctl status");
 
     apply(&machine, &lab("1.2", "\n"));
-    assert_eq!(machine.sh("docker ps --all --quiet; systemctl list-unit-files --no-legend thing.service || true"), "");
+    assert_eq!(
+        machine.sh(
+            "docker ps --all --quiet; systemctl list-unit-files --no-legend thing.service || true"
+        ),
+        ""
+    );
     assert!(!probe.tcp_open("192.168.1.101", 8080));
 
     machine.sh("labctl rollback --confirm-within 0");

@@ -1,4 +1,5 @@
-//! The standard library: every module says what it is, and its example becomes files that their readers accept.
+//! The standard library: every module says what it is, and its example becomes files that their
+//! readers accept.
 
 mod proxies;
 
@@ -38,20 +39,29 @@ fn library() -> PathBuf {
 }
 
 fn names() -> BTreeSet<String> {
-    let entries = std::fs::read_dir(library()).expect("the standard library").map(|entry| entry.expect("an entry"));
-    entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    let entries = std::fs::read_dir(library())
+        .expect("the standard library")
+        .map(|entry| entry.expect("an entry"));
+    entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Hands every module's node to `look`.
 fn each_module(mut look: impl FnMut(&str, &Block<'_>)) {
     for name in names() {
-        let text = std::fs::read_to_string(library().join(&name).join("module.kdl")).expect("a module.kdl");
+        let text = std::fs::read_to_string(library().join(&name).join("module.kdl"))
+            .expect("a module.kdl");
         let mut found = Diagnostics::default();
         let file = SourceFile { path: format!("{name}/module.kdl"), text, layer: Layer::Builtin };
         let document = syntax::parse(&file.text, FileId(0), &mut found).unwrap_or_default();
         let blocks = decode::nodes(document.nodes, "file", &[schema::TOP], &file, &mut found);
         assert_eq!(found.count(Severity::Error), 0, "{name}: {found:?}");
-        let module = blocks.iter().find(|block| block.schema.name == "module").unwrap_or_else(|| panic!("{name} has no module"));
+        let module = blocks
+            .iter()
+            .find(|block| block.schema.name == "module")
+            .unwrap_or_else(|| panic!("{name} has no module"));
         assert_eq!(module.key(), name, "a module is called as its folder");
         look(&name, module);
     }
@@ -62,7 +72,10 @@ fn is_discontinued(module: &Block<'_>) -> bool {
 }
 
 fn example(module: &Block<'_>) -> String {
-    module.value("example").and_then(Spanned::string).unwrap_or_else(|| panic!("{} has no example", module.key()))
+    module
+        .value("example")
+        .and_then(Spanned::string)
+        .unwrap_or_else(|| panic!("{} has no example", module.key()))
 }
 
 /// Writes the lab of a module's example, which names all that the module can't do without.
@@ -71,7 +84,10 @@ fn lab_of(module: &Block<'_>) -> String {
     let secrets: BTreeSet<&str> = services
         .split("(secret)")
         .skip(1)
-        .filter_map(|rest| rest.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-')).next())
+        .filter_map(|rest| {
+            rest.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-'))
+                .next()
+        })
         .collect();
     let secrets: String = secrets.iter().map(|secret| format!("secret {secret}\n")).collect();
     format!("{PRELUDE}{secrets}{services}\n")
@@ -85,7 +101,8 @@ fn each_example(look: impl Fn(&str, &Model)) {
         }
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("lab.kdl"), lab_of(module)).expect("the lab");
-        let sources = read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
+        let sources =
+            read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
         let mut resolved = resolve(&sources);
         let checked = resolved.check(&sources);
         let errors: Vec<String> = checked
@@ -100,14 +117,23 @@ fn each_example(look: impl Fn(&str, &Model)) {
 }
 
 fn of_module<'m>(model: &'m Model, module: &str) -> &'m Service {
-    model.services.iter().find(|service| service.module == module).unwrap_or_else(|| panic!("the example of {module} has no {module}"))
+    model
+        .services
+        .iter()
+        .find(|service| service.module == module)
+        .unwrap_or_else(|| panic!("the example of {module} has no {module}"))
 }
 
 #[test]
 fn every_module_and_option_says_what_it_is() {
     each_module(|name, module| {
-        assert!(module.child("summary").is_some() && module.child("homepage").is_some(), "{name} lacks a summary or a homepage");
-        for option in module.all("option").chain(module.all("option").flat_map(|option| option.all("field"))) {
+        assert!(
+            module.child("summary").is_some() && module.child("homepage").is_some(),
+            "{name} lacks a summary or a homepage"
+        );
+        for option in
+            module.all("option").chain(module.all("option").flat_map(|option| option.all("field")))
+        {
             assert!(option.child("doc").is_some(), "{name}: `{}` has no doc", option.key());
         }
     });
@@ -127,7 +153,10 @@ fn every_image_is_pinned() {
         for container in &of_module(model, name).containers {
             let image = &container.image.value;
             let (repository, tag) = image.rsplit_once(':').unwrap_or((image, ""));
-            assert!(tag.bytes().any(|byte| byte.is_ascii_digit()), "{name}: {image} names no version");
+            assert!(
+                tag.bytes().any(|byte| byte.is_ascii_digit()),
+                "{name}: {image} names no version"
+            );
             let registry = repository.split('/').next().unwrap_or_default();
             assert!(registry.contains('.'), "{name}: {image} leaves the registry to the machine");
         }
@@ -138,7 +167,11 @@ fn every_image_is_pinned() {
 fn every_container_tells_its_health_or_why_not() {
     each_example(|name, model| {
         for container in &of_module(model, name).containers {
-            assert!(container.health.is_some(), "{name}: nothing tells whether {} is well", container.name);
+            assert!(
+                container.health.is_some(),
+                "{name}: nothing tells whether {} is well",
+                container.name
+            );
         }
     });
 }
@@ -149,7 +182,11 @@ fn every_state_that_is_not_backed_up_says_why() {
     each_example(|name, model| {
         for state in &of_module(model, name).states {
             if let labwright::model::StateBackup::Never(reason) = &state.backup {
-                assert!(!reason.is_empty(), "{name}: `{}` is never backed up, and nobody knows why", state.name);
+                assert!(
+                    !reason.is_empty(),
+                    "{name}: `{}` is never backed up, and nobody knows why",
+                    state.name
+                );
             }
         }
     });
@@ -173,38 +210,72 @@ fn every_example_becomes_files_that_their_readers_accept() {
 }
 
 /// What is in the bundle of any machine; other tests ask about it.
-const NOT_OF_MODULES: &[&str] =
-    &["payload/backup/", "payload/labctl", "payload/cloud-init/", "payload/firewall/", "payload/check.d/", "payload/health.d/"];
+const NOT_OF_MODULES: &[&str] = &[
+    "payload/backup/",
+    "payload/labctl",
+    "payload/cloud-init/",
+    "payload/firewall/",
+    "payload/check.d/",
+    "payload/health.d/",
+];
 
 /// Leaves files out of a bundle's manifest.
 fn keep(unpacked: &Path, wanted: impl Fn(&str) -> bool) {
     let path = unpacked.join("manifest.json");
     let text = std::fs::read_to_string(&path).expect("the manifest");
-    let mut manifest: serde_json::Value = serde_json::from_str(&text).expect("the manifest is JSON");
-    manifest["files"].as_array_mut().expect("files").retain(|file| file["path"].as_str().is_some_and(&wanted));
+    let mut manifest: serde_json::Value =
+        serde_json::from_str(&text).expect("the manifest is JSON");
+    manifest["files"]
+        .as_array_mut()
+        .expect("files")
+        .retain(|file| file["path"].as_str().is_some_and(&wanted));
     std::fs::write(path, manifest.to_string()).expect("the manifest");
 }
 
 /// Builds a lab given as the text of one file, and unpacks the bundle of `box`.
 fn bundle_of(lab: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let (source, release, unpacked) = (folder.path().join("lab"), folder.path().join("release"), tempfile::tempdir().expect("a folder"));
+    let (source, release, unpacked) = (
+        folder.path().join("lab"),
+        folder.path().join("release"),
+        tempfile::tempdir().expect("a folder"),
+    );
     std::fs::create_dir(&source).expect("a folder");
     std::fs::write(source.join("lab.kdl"), lab).expect("the lab");
-    run(Command::new(env!("CARGO_BIN_EXE_labwright")).arg("build").arg(&source).arg("--out").arg(&release));
-    let mut entries = std::fs::read_dir(&release).expect("the release").map(|entry| entry.expect("an entry").path());
-    let archive = entries.find(|path| path.to_string_lossy().contains("-box-")).expect("the bundle");
-    run(Command::new("tar").arg("xzf").arg(archive).arg("--strip-components=1").arg("-C").arg(unpacked.path()));
+    run(Command::new(env!("CARGO_BIN_EXE_labwright"))
+        .arg("build")
+        .arg(&source)
+        .arg("--out")
+        .arg(&release));
+    let mut entries = std::fs::read_dir(&release)
+        .expect("the release")
+        .map(|entry| entry.expect("an entry").path());
+    let archive =
+        entries.find(|path| path.to_string_lossy().contains("-box-")).expect("the bundle");
+    run(Command::new("tar")
+        .arg("xzf")
+        .arg(archive)
+        .arg("--strip-components=1")
+        .arg("-C")
+        .arg(unpacked.path()));
     unpacked
 }
 
 /// A condition that is a reference was once taken as one that never holds.
 #[test]
 fn a_condition_may_be_an_option() {
-    let alloy = |journal: &str| format!("{PRELUDE} service loki on=box; service alloy on=box {{ {journal} }}");
-    let compose = |lab: &str| std::fs::read_to_string(bundle_of(lab).path().join("payload/compose/compose.yaml")).expect("compose.yaml");
+    let alloy = |journal: &str| {
+        format!("{PRELUDE} service loki on=box; service alloy on=box {{ {journal} }}")
+    };
+    let compose = |lab: &str| {
+        std::fs::read_to_string(bundle_of(lab).path().join("payload/compose/compose.yaml"))
+            .expect("compose.yaml")
+    };
     assert!(compose(&alloy("")).contains("source: '/var/log'"), "the journal is read by default");
-    assert!(!compose(&alloy("journal #false")).contains("/var/log"), "and not where the lab says so");
+    assert!(
+        !compose(&alloy("journal #false")).contains("/var/log"),
+        "and not where the lab says so"
+    );
 }
 
 /// Prometheus, not the lab's text, holds what a target wants to see.
@@ -216,17 +287,34 @@ fn a_target_that_wants_credentials_gets_them_from_files() {
     );
     let unpacked = bundle_of(&lab);
     consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
-    let read = |path: &str| std::fs::read_to_string(unpacked.path().join("payload").join(path)).expect("a file");
+    let read = |path: &str| {
+        std::fs::read_to_string(unpacked.path().join("payload").join(path)).expect("a file")
+    };
     let config = read("prometheus/prometheus.yml");
-    assert!(config.contains("  authorization:\n    credentials_file: '/run/secrets/token'\n"), "{config}");
-    assert!(config.contains("  basic_auth:\n    username: ''\n    password_file: '/run/secrets/key'\n"), "{config}");
+    assert!(
+        config.contains("  authorization:\n    credentials_file: '/run/secrets/token'\n"),
+        "{config}"
+    );
+    assert!(
+        config.contains("  basic_auth:\n    username: ''\n    password_file: '/run/secrets/key'\n"),
+        "{config}"
+    );
     let compose = read("compose/compose.yaml");
-    assert!(compose.contains("source: 'token-of-65534'") && compose.contains("file: '/etc/labwright/secrets/65534/key'"), "{compose}");
+    assert!(
+        compose.contains("source: 'token-of-65534'")
+            && compose.contains("file: '/etc/labwright/secrets/65534/key'"),
+        "{compose}"
+    );
 }
 
 fn run(command: &mut Command) {
     let answer = command.output().expect("the program starts");
-    assert!(answer.status.success(), "{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
+    assert!(
+        answer.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&answer.stdout),
+        String::from_utf8_lossy(&answer.stderr)
+    );
 }
 
 #[test]
@@ -239,6 +327,9 @@ fn a_port_on_the_machines_own_network_moves_the_program() {
     );
     let compiled = crate::emit::lab::compile(&[("lab.kdl", &lab)]);
     let compose = compiled.text("box", "compose/compose.yaml");
-    assert!(compose.contains("'--web.listen-address=:9200'") && compose.contains("'--port=41700'"), "{compose}");
+    assert!(
+        compose.contains("'--web.listen-address=:9200'") && compose.contains("'--port=41700'"),
+        "{compose}"
+    );
     assert!(compiled.text("box", "openvpn/server.conf").contains("\nport 1195\n"));
 }

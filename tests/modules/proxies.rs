@@ -1,4 +1,5 @@
-//! The proxies' configurations: who gets in, where routes lead, who authenticates first, and an authority of the machine's own.
+//! The proxies' configurations: who gets in, where routes lead, who authenticates first, and an
+//! authority of the machine's own.
 
 use std::path::Path;
 
@@ -36,7 +37,8 @@ module panel version="1.0" {{
 }
 
 fn read(folder: &Path, path: &str) -> String {
-    std::fs::read_to_string(folder.join("payload").join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(folder.join("payload").join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Returns what stands after a line up to the next one that is indented no deeper.
@@ -56,43 +58,79 @@ fn part<'t>(file: &'t str, head: &str) -> &'t str {
 
 #[test]
 fn traefik_follows_the_routes() {
-    let unpacked = bundle_of(&lab("").replace("service proxy on=box", "service proxy module=traefik on=box"));
+    let unpacked =
+        bundle_of(&lab("").replace("service proxy on=box", "service proxy module=traefik on=box"));
     consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
     let routes = read(unpacked.path(), "proxy/dynamic/routes.yaml");
-    assert!(part(&routes, "\"zones-music_example_org\":").contains("[\"0.0.0.0/0\",\"::/0\"]"), "{routes}");
-    assert!(part(&routes, "\"zones-nas_example_org\":").contains("[\"192.168.1.0/24\",\"192.168.2.0/24\"]"), "{routes}");
-    assert!(routes.contains("rule: \"Host(`solver.example.org`) && PathPrefix(`/outpost.goauthentik.io/`)\""), "{routes}");
+    assert!(
+        part(&routes, "\"zones-music_example_org\":").contains("[\"0.0.0.0/0\",\"::/0\"]"),
+        "{routes}"
+    );
+    assert!(
+        part(&routes, "\"zones-nas_example_org\":")
+            .contains("[\"192.168.1.0/24\",\"192.168.2.0/24\"]"),
+        "{routes}"
+    );
+    assert!(
+        routes.contains(
+            "rule: \"Host(`solver.example.org`) && PathPrefix(`/outpost.goauthentik.io/`)\""
+        ),
+        "{routes}"
+    );
     assert!(
         part(&routes, "\"users-solver_example_org\":\n      forwardAuth")
             .contains("\"http://authentik:9000/outpost.goauthentik.io/auth/traefik\"")
     );
-    assert!(routes.contains("middlewares: [\"zones-solver_example_org\", \"users-solver_example_org\"]"), "{routes}");
+    assert!(
+        routes
+            .contains("middlewares: [\"zones-solver_example_org\", \"users-solver_example_org\"]"),
+        "{routes}"
+    );
     assert!(routes.contains("servers: [{url: \"https://192.168.1.9:9443\"}]\n        serversTransport: \"any-certificate\""), "{routes}");
     assert!(routes.contains("certResolver: \"acme\""), "{routes}");
-    assert!(routes.contains("rule: \"Host(`music.example.org`) && !Path(`/metrics`)\""), "measurements are for Prometheus alone\n{routes}");
+    assert!(
+        routes.contains("rule: \"Host(`music.example.org`) && !Path(`/metrics`)\""),
+        "measurements are for Prometheus alone\n{routes}"
+    );
 }
 
 #[test]
 fn caddy_follows_the_routes() {
-    let unpacked = bundle_of(&lab("").replace("service proxy on=box", "service proxy module=caddy on=box"));
+    let unpacked =
+        bundle_of(&lab("").replace("service proxy on=box", "service proxy module=caddy on=box"));
     consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
     let file = read(unpacked.path(), "proxy/Caddyfile");
-    let site = |host: &str| file.split("\n# ").find(|site| site.contains(&format!("\n{host} {{"))).expect("a site").to_owned();
+    let site = |host: &str| {
+        file.split("\n# ")
+            .find(|site| site.contains(&format!("\n{host} {{")))
+            .expect("a site")
+            .to_owned()
+    };
     assert!(!site("music.example.org").contains("@stranger"), "{file}");
-    assert!(site("nas.example.org").contains("@stranger not remote_ip 192.168.1.0/24 192.168.2.0/24"), "{file}");
+    assert!(
+        site("nas.example.org").contains("@stranger not remote_ip 192.168.1.0/24 192.168.2.0/24"),
+        "{file}"
+    );
     assert!(site("nas.example.org").contains("tls_insecure_skip_verify"), "{file}");
-    assert!(site("music.example.org").contains("respond /metrics 404"), "measurements are for Prometheus alone\n{file}");
+    assert!(
+        site("music.example.org").contains("respond /metrics 404"),
+        "measurements are for Prometheus alone\n{file}"
+    );
     assert!(!site("solver.example.org").contains("/metrics"), "{file}");
     let solver = site("solver.example.org");
     assert!(solver.contains("forward_auth http://authentik:9000 {"), "{file}");
-    assert!(solver.find("respond @stranger 403") < solver.find("forward_auth"), "strangers are turned away first\n{file}");
+    assert!(
+        solver.find("respond @stranger 403") < solver.find("forward_auth"),
+        "strangers are turned away first\n{file}"
+    );
 }
 
 #[test]
 fn an_authority_of_its_own_signs_until_nothing_changes() {
     let Some(room) = Room::new() else { return };
     let home = lab("certificates internal").replace("example.org", "home.arpa");
-    let unpacked = bundle_of(&home.replace("service proxy on=box", "service proxy module=traefik on=box"));
+    let unpacked =
+        bundle_of(&home.replace("service proxy on=box", "service proxy module=traefik on=box"));
     let answer = room.show(&unpacked.path().join("payload/proxy"), "/in").sh(
         r#"set -eu
         mkdir -p /srv/appdata/proxy/certificates

@@ -1,4 +1,5 @@
-//! Disks that fill up, folders that belong to somebody else, runs that are cut off: the target is as it was or whole.
+//! Disks that fill up, folders that belong to somebody else, runs that are cut off: the target is
+//! as it was or whole.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,8 +24,10 @@ fn base() -> TempDir {
 
 /// Lists every name below `base`, hidden ones too.
 fn names(base: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(base).expect("a folder").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = fs::read_dir(base)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
@@ -65,7 +68,12 @@ fn what_no_build_wrote_is_never_replaced() {
     let before = names(base.path());
 
     let errors: Vec<String> = ["file", "folder", "claims", "release", "hollow", "folders", "link"]
-        .map(|name| says(&write(&target(name), &Interrupt::default()).expect_err("it is refused"), base.path()))
+        .map(|name| {
+            says(
+                &write(&target(name), &Interrupt::default()).expect_err("it is refused"),
+                base.path(),
+            )
+        })
         .into();
     insta::assert_snapshot!(errors.join("\n"), @r#"
     won't write to `BASE/file`: a file is there
@@ -85,7 +93,11 @@ fn what_no_build_wrote_is_never_replaced() {
     "#);
     assert_eq!(names(base.path()), before);
     assert!(target("folder/sub/mine").exists() && target("release/notes.txt").exists());
-    assert!(target("hollow/mine").exists() && target("folders/mine").exists() && target("link").is_symlink());
+    assert!(
+        target("hollow/mine").exists()
+            && target("folders/mine").exists()
+            && target("link").is_symlink()
+    );
 }
 
 #[test]
@@ -108,7 +120,9 @@ fn an_interrupted_build_leaves_nothing() {
     let target = base.path().join("outputs/deeper/release");
     let interrupt = Interrupt::default();
     let writer = ReleaseWriter::new(&target, &interrupt).expect("it starts");
-    writer.add_review(&BTreeMap::from([("report.html".to_owned(), Vec::new())])).expect("it is written");
+    writer
+        .add_review(&BTreeMap::from([("report.html".to_owned(), Vec::new())]))
+        .expect("it is written");
     interrupt.ask();
     let error = writer.finish(b"{}").expect_err("it was interrupted");
     insta::assert_snapshot!(says(&error, base.path()), @r#"
@@ -153,7 +167,8 @@ fn builds_of_one_release_at_once_leave_one_of_them() {
         // As many threads as builds: each waits for the disk, not for the others.
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| write(&target, &Interrupt::default()).expect("every build succeeds"));
+                scope
+                    .spawn(|| write(&target, &Interrupt::default()).expect("every build succeeds"));
             }
         });
         assert_eq!(verify(&target), Vec::<String>::new());
@@ -175,10 +190,13 @@ fn a_release_that_a_killed_build_had_moved_aside_comes_back() {
 #[test]
 fn a_file_written_twice_is_an_error() {
     let base = base();
-    let writer = ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
+    let writer =
+        ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
     let bundle = || Packer::new().pack(&identity("a"), &artifacts()).expect("it packs");
     writer.add_bundle(bundle()).expect("once");
-    assert!(writer.add_bundle(bundle()).expect_err("twice").problem.ends_with("a file is in the way"));
+    assert!(
+        writer.add_bundle(bundle()).expect_err("twice").problem.ends_with("a file is in the way")
+    );
 }
 
 #[test]
@@ -218,11 +236,17 @@ impl SmallDisk {
     /// Mounts it; only root can, and elsewhere the test is skipped.
     fn new() -> Option<Self> {
         let folder = base();
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(folder.path()).output();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(folder.path())
+            .output();
         if mount.is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
-        assert!(std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(), "a tmpfs can't be mounted here");
+        assert!(
+            std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(),
+            "a tmpfs can't be mounted here"
+        );
         eprintln!("skipped: a tmpfs can't be mounted here");
         None
     }
@@ -232,7 +256,14 @@ impl SmallDisk {
     }
 
     fn make_read_only(&self) {
-        assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(self.0.path()).status().expect("mount").success());
+        assert!(
+            Command::new("mount")
+                .args(["-o", "remount,ro"])
+                .arg(self.0.path())
+                .status()
+                .expect("mount")
+                .success()
+        );
     }
 }
 
@@ -260,7 +291,8 @@ fn a_full_disk_is_one_clear_error_and_the_old_release_stands() {
 fn a_disk_that_fills_up_half_way_leaves_nothing_new() {
     let Some(disk) = SmallDisk::new() else { return };
     let writer = ReleaseWriter::new(&disk.target(), &Interrupt::default()).expect("it starts");
-    let review = |name: &str, size| writer.add_review(&BTreeMap::from([(name.to_owned(), vec![0; size])]));
+    let review =
+        |name: &str, size| writer.add_review(&BTreeMap::from([(name.to_owned(), vec![0; size])]));
     review("fits", 1024).expect("it fits");
     insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.0.path()), @r#"
     can't write `BASE/release/review/too-large`: no storage space

@@ -6,7 +6,9 @@ use std::path::Path;
 use labwright::artifact::{ImageUse, RequiredSecret};
 use labwright::bundle::Packer;
 use labwright::bundle::ids::Input;
-use labwright::bundle::release::{Accepted, Flow, MachineFacts, Packed, ReleaseFacts, ReleaseIndex, Route, Scrape};
+use labwright::bundle::release::{
+    Accepted, Flow, MachineFacts, Packed, ReleaseFacts, ReleaseIndex, Route, Scrape,
+};
 use labwright::bundle::verify::verify_release;
 use labwright::cli::folder;
 use labwright::cli::interrupt::Interrupt;
@@ -26,7 +28,8 @@ pub fn facts() -> ReleaseFacts {
         reason: "expose".to_owned(),
         source: "service jellyfin".to_owned(),
     };
-    let machine = |address: &str| MachineFacts { addresses: vec![address.to_owned()], kind: "vm".to_owned() };
+    let machine =
+        |address: &str| MachineFacts { addresses: vec![address.to_owned()], kind: "vm".to_owned() };
     ReleaseFacts {
         lab: "home".to_owned(),
         version: "2025.11.3".to_owned(),
@@ -34,7 +37,11 @@ pub fn facts() -> ReleaseFacts {
         compiler: "0.1.0".to_owned(),
         input_id: "1".repeat(64),
         inputs: vec![Input { path: "lab.kdl".to_owned(), sha256: "2".repeat(64) }],
-        machines: MACHINES.iter().zip(["192.168.1.101", "192.168.1.111"]).map(|(name, ip)| ((*name).to_owned(), machine(ip))).collect(),
+        machines: MACHINES
+            .iter()
+            .zip(["192.168.1.101", "192.168.1.111"])
+            .map(|(name, ip)| ((*name).to_owned(), machine(ip)))
+            .collect(),
         flows: vec![flow("intranet", 8096), flow("extranet", 443), flow("extranet", 80)],
         routes: vec![Route {
             host: "media.elmzn.be".to_owned(),
@@ -43,7 +50,10 @@ pub fn facts() -> ReleaseFacts {
             via: "npm".to_owned(),
             from: vec!["tunnel".to_owned(), "lan".to_owned()],
         }],
-        scrapes: vec![Scrape { job: "jellyfin".to_owned(), target: "192.168.1.101:8096".to_owned() }],
+        scrapes: vec![Scrape {
+            job: "jellyfin".to_owned(),
+            target: "192.168.1.101:8096".to_owned(),
+        }],
         accepted: vec![Accepted {
             code: "image-tag-floats".to_owned(),
             on: "service immich".to_owned(),
@@ -61,14 +71,17 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
         let bundle = packer.pack(&identity(machine), &artifacts()).expect("it packs");
         bundles.insert(machine.to_owned(), writer.add_bundle(bundle)?);
     }
-    writer.add_review(&BTreeMap::from([("report.html".to_owned(), b"<!doctype html>\n".to_vec())]))?;
+    writer
+        .add_review(&BTreeMap::from([("report.html".to_owned(), b"<!doctype html>\n".to_vec())]))?;
     let index = ReleaseIndex::new(facts(), bundles).expect("the same machines");
     writer.finish(&index.to_json().expect("json"))
 }
 
 pub fn verify(target: &Path) -> Vec<String> {
     let names = folder::list(target).expect("a folder");
-    verify_release(&names, None, |name| folder::read(target, name).map_err(|error| error.to_string()))
+    verify_release(&names, None, |name| {
+        folder::read(target, name).map_err(|error| error.to_string())
+    })
 }
 
 #[test]
@@ -196,37 +209,83 @@ fn a_release_is_what_the_contract_says() {
     }
     "#);
     assert_eq!(verify(&target), Vec::<String>::new());
-    let sums =
-        std::process::Command::new("sha256sum").args(["--strict", "-c", "SHA256SUMS"]).current_dir(&target).output().expect("sha256sum");
+    let sums = std::process::Command::new("sha256sum")
+        .args(["--strict", "-c", "SHA256SUMS"])
+        .current_dir(&target)
+        .output()
+        .expect("sha256sum");
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
 }
 
 #[test]
 fn the_lists_of_the_index_are_sorted_by_what_names_their_elements_first() {
     let mut facts = facts();
-    let flow = |from: &str, to: &str, port| Flow { from: from.to_owned(), to: to.to_owned(), port, ..facts.flows[0].clone() };
-    let flows = vec![flow("lan", "b", 22), flow("lan", "a", 443), flow("lan", "a", 80), flow("dmz", "z", 1), flow("lan", "a", 80)];
-    let route = |host: &str, from: &str| Route { host: host.to_owned(), from: vec![from.to_owned()], ..facts.routes[0].clone() };
+    let flow = |from: &str, to: &str, port| Flow {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        port,
+        ..facts.flows[0].clone()
+    };
+    let flows = vec![
+        flow("lan", "b", 22),
+        flow("lan", "a", 443),
+        flow("lan", "a", 80),
+        flow("dmz", "z", 1),
+        flow("lan", "a", 80),
+    ];
+    let route = |host: &str, from: &str| Route {
+        host: host.to_owned(),
+        from: vec![from.to_owned()],
+        ..facts.routes[0].clone()
+    };
     let routes = vec![route("b.example", "internet"), route("a.example", "lan")];
     facts.flows = flows;
     facts.routes = routes;
     let mut artifacts = artifacts();
     for (name, path) in [("b", "/1"), ("a", "/2")] {
         let first = artifacts.secrets[0].clone();
-        artifacts.secrets.push(RequiredSecret { name: name.to_owned(), path: path.to_owned(), ..first });
+        artifacts.secrets.push(RequiredSecret {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            ..first
+        });
     }
     for (reference, digest) in [("b:1", None), ("a:1", Some("sha256:00".to_owned()))] {
-        artifacts.images.push(ImageUse { reference: reference.to_owned(), digest, service: "x".to_owned() });
+        artifacts.images.push(ImageUse {
+            reference: reference.to_owned(),
+            digest,
+            service: "x".to_owned(),
+        });
     }
-    let packed = |name: &&str| ((*name).to_owned(), Packed::from(Packer::new().pack(&identity(name), &artifacts).expect("it packs")));
-    let index = ReleaseIndex::new(facts, MACHINES.iter().map(packed).collect()).expect("the same machines");
-    let flows: Vec<(&str, &str, u16)> = index.flows.iter().map(|flow| (flow.from.as_str(), flow.to.as_str(), flow.port)).collect();
+    let packed = |name: &&str| {
+        (
+            (*name).to_owned(),
+            Packed::from(Packer::new().pack(&identity(name), &artifacts).expect("it packs")),
+        )
+    };
+    let index =
+        ReleaseIndex::new(facts, MACHINES.iter().map(packed).collect()).expect("the same machines");
+    let flows: Vec<(&str, &str, u16)> =
+        index.flows.iter().map(|flow| (flow.from.as_str(), flow.to.as_str(), flow.port)).collect();
     assert_eq!(flows, [("dmz", "z", 1), ("lan", "a", 80), ("lan", "a", 443), ("lan", "b", 22)]);
-    assert_eq!(index.routes.iter().map(|route| route.host.as_str()).collect::<Vec<_>>(), ["a.example", "b.example"]);
-    assert_eq!(index.images.iter().map(|image| image.reference.as_str()).collect::<Vec<_>>(), ["a:1", "b:1", "jellyfin/jellyfin:10.11.11"]);
-    let secrets: Vec<(&str, &str)> = index.secrets.iter().map(|secret| (secret.name.as_str(), secret.machine.as_str())).collect();
+    assert_eq!(
+        index.routes.iter().map(|route| route.host.as_str()).collect::<Vec<_>>(),
+        ["a.example", "b.example"]
+    );
+    assert_eq!(
+        index.images.iter().map(|image| image.reference.as_str()).collect::<Vec<_>>(),
+        ["a:1", "b:1", "jellyfin/jellyfin:10.11.11"]
+    );
+    let secrets: Vec<(&str, &str)> = index
+        .secrets
+        .iter()
+        .map(|secret| (secret.name.as_str(), secret.machine.as_str()))
+        .collect();
     let each = |name| MACHINES.map(|machine| (name, machine)).into_iter().rev();
-    assert_eq!(secrets, each("a").chain(each("b")).chain(each("grafana-password")).collect::<Vec<_>>());
+    assert_eq!(
+        secrets,
+        each("a").chain(each("b")).chain(each("grafana-password")).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -235,15 +294,18 @@ fn the_index_is_sorted_by_key_and_needs_every_machine() {
         let bundle = Packer::new().pack(&identity(name), &artifacts()).expect("it packs");
         (name.to_owned(), Packed::from(bundle))
     };
-    let index = ReleaseIndex::new(facts(), MACHINES.iter().map(|name| packed(name)).collect()).expect("the same machines");
+    let index = ReleaseIndex::new(facts(), MACHINES.iter().map(|name| packed(name)).collect())
+        .expect("the same machines");
     let text = String::from_utf8(index.to_json().expect("json")).expect("text");
     let value: serde_json::Value = serde_json::from_str(&text).expect("json");
     assert_eq!(format!("{}\n", serde_json::to_string_pretty(&value).expect("json")), text);
     assert_eq!(index.folder(), "home-2025.11.3");
 
-    let missing = ReleaseIndex::new(facts(), BTreeMap::from([packed("intranet")])).expect_err("one is missing");
+    let missing = ReleaseIndex::new(facts(), BTreeMap::from([packed("intranet")]))
+        .expect_err("one is missing");
     assert_eq!(missing.to_string(), "the bundle of `extranet`: it was not built");
-    let stray = ReleaseIndex::new(facts(), ["intranet", "extranet", "nas"].map(packed).into()).expect_err("one too many");
+    let stray = ReleaseIndex::new(facts(), ["intranet", "extranet", "nas"].map(packed).into())
+        .expect_err("one too many");
     assert_eq!(stray.to_string(), "the bundle of `nas`: the lab has no such machine");
 }
 
@@ -270,7 +332,12 @@ fn forge(target: &Path, name: &str, from: &str, to: &str) {
         .expect("a folder")
         .into_iter()
         .filter(|name| name != "SHA256SUMS")
-        .map(|name| format!("{}  {name}\n", labwright::bundle::ids::sha256_hex(&folder::read(target, &name).expect("read"))))
+        .map(|name| {
+            format!(
+                "{}  {name}\n",
+                labwright::bundle::ids::sha256_hex(&folder::read(target, &name).expect("read"))
+            )
+        })
         .collect();
     std::fs::write(target.join("SHA256SUMS"), sums.concat()).expect("write");
 }
@@ -279,10 +346,14 @@ fn forge(target: &Path, name: &str, from: &str, to: &str) {
 fn verify_notices_every_change() {
     let changes = [
         after(|target| std::fs::write(target.join("extra.txt"), "x").expect("write")),
-        after(|target| std::fs::remove_file(target.join(archive_of(target, "intranet"))).expect("remove")),
+        after(|target| {
+            std::fs::remove_file(target.join(archive_of(target, "intranet"))).expect("remove")
+        }),
         after(|target| std::fs::remove_file(target.join("review/report.html")).expect("remove")),
         after(|target| std::fs::remove_file(target.join("release.json")).expect("remove")),
-        after(|target| std::fs::write(target.join("review/report.html"), "<script>").expect("write")),
+        after(|target| {
+            std::fs::write(target.join("review/report.html"), "<script>").expect("write")
+        }),
         after(|target| {
             let archive = target.join(archive_of(target, "intranet"));
             let bytes = std::fs::read(&archive).expect("read");
@@ -291,10 +362,14 @@ fn verify_notices_every_change() {
         after(|target| std::fs::write(target.join("SHA256SUMS"), "nonsense\n").expect("write")),
         after(|target| std::fs::write(target.join("release.json"), "{}\n").expect("write")),
         after(|target| std::fs::create_dir(target.join("empty")).expect("a folder")),
-        after(|target| std::os::unix::fs::symlink("release.json", target.join("link")).expect("a link")),
         after(|target| {
-            std::fs::rename(target.join("review/report.html"), target.join("../report.html")).expect("rename");
-            std::os::unix::fs::symlink("../../report.html", target.join("review/report.html")).expect("a link");
+            std::os::unix::fs::symlink("release.json", target.join("link")).expect("a link")
+        }),
+        after(|target| {
+            std::fs::rename(target.join("review/report.html"), target.join("../report.html"))
+                .expect("rename");
+            std::os::unix::fs::symlink("../../report.html", target.join("review/report.html"))
+                .expect("a link");
         }),
         after(|target| {
             let sums = std::fs::read_to_string(target.join("SHA256SUMS")).expect("read");
@@ -332,7 +407,9 @@ fn verify_notices_every_change() {
 
 #[test]
 fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
-    let forged = |from: &'static str, to: &'static str| after(move |target| forge(target, "release.json", from, to));
+    let forged = |from: &'static str, to: &'static str| {
+        after(move |target| forge(target, "release.json", from, to))
+    };
     let problems = [
         forged("\"contentId\": \"", "\"contentId\": \"0"),
         forged("release/1", "release/2"),
@@ -354,7 +431,8 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
         }),
         after(|target| {
             let one = archive_of(target, "intranet");
-            std::fs::rename(target.join(&one), target.join(one.replace("intranet", "nas"))).expect("rename");
+            std::fs::rename(target.join(&one), target.join(one.replace("intranet", "nas")))
+                .expect("rename");
             forge(target, "release.json", "lan", "lan");
         }),
     ];

@@ -60,7 +60,10 @@ fn one(path: &str, change: impl FnOnce(&mut Header)) -> String {
 
 #[test]
 fn what_the_helpers_make_is_accepted_when_nothing_is_spoiled() {
-    let good = archive(&[entry(&format!("{ROOT}/a"), b"1", |_| ()), entry(&format!("{ROOT}/b"), &[7; 600], |_| ())]);
+    let good = archive(&[
+        entry(&format!("{ROOT}/a"), b"1", |_| ()),
+        entry(&format!("{ROOT}/b"), &[7; 600], |_| ()),
+    ]);
     let contents = read_archive(NAME, &good).expect("it is accepted");
     assert_eq!(contents.files.keys().collect::<Vec<_>>(), ["a", "b"]);
 }
@@ -135,7 +138,8 @@ fn hostile_headers_are_refused() {
 
 #[test]
 fn hostile_archives_are_refused() {
-    let (a, b) = (entry(&format!("{ROOT}/a"), b"1", |_| ()), entry(&format!("{ROOT}/b"), b"2", |_| ()));
+    let (a, b) =
+        (entry(&format!("{ROOT}/a"), b"1", |_| ()), entry(&format!("{ROOT}/b"), b"2", |_| ()));
     let good = archive(&[a.clone(), b.clone()]);
     let plain = gunzip(&good);
     let mut hidden = plain.clone();
@@ -191,11 +195,16 @@ fn an_archive_that_swells_is_refused() {
     // One deflated mebibyte of zeros, ending at a byte boundary, again and again.
     let mut mebibyte = Vec::with_capacity(4096);
     let mut compress = flate2::Compress::new(flate2::Compression::best(), false);
-    compress.compress_vec(&vec![0; 1024 * 1024], &mut mebibyte, flate2::FlushCompress::Full).expect("memory");
+    compress
+        .compress_vec(&vec![0; 1024 * 1024], &mut mebibyte, flate2::FlushCompress::Full)
+        .expect("memory");
     let mut bomb = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     bomb.extend(mebibyte.repeat(257));
     assert!(bomb.len() < 512 * 1024);
-    assert_eq!(read_archive(NAME, &bomb).expect_err("it is refused"), "it holds more than 268435456 bytes");
+    assert_eq!(
+        read_archive(NAME, &bomb).expect_err("it is refused"),
+        "it holds more than 268435456 bytes"
+    );
 }
 
 /// Spoils one file of a sound bundle and wraps it again.
@@ -203,7 +212,10 @@ fn spoiled(from: &str, to: &str) -> String {
     let bundle = pack("intranet");
     assert_eq!(from.len(), to.len());
     let mut plain = gunzip(&bundle.archive);
-    let at = plain.windows(from.len()).position(|window| window == from.as_bytes()).expect("the text is there");
+    let at = plain
+        .windows(from.len())
+        .position(|window| window == from.as_bytes())
+        .expect("the text is there");
     plain[at..at + from.len()].copy_from_slice(to.as_bytes());
     verify_bundle(&bundle.file_name(), &gzip(&plain)).expect_err("it is refused")
 }
@@ -212,8 +224,13 @@ fn spoiled(from: &str, to: &str) -> String {
 fn a_bundle_that_contradicts_itself_is_refused() {
     let bundle = pack("intranet");
     let sound = verify_bundle(&bundle.file_name(), &bundle.archive).expect("it is sound");
-    assert_eq!((sound.lab.as_str(), sound.machine.as_str(), sound.content_id.as_str()), ("home", "intranet", bundle.content_id.as_str()));
-    let renamed = verify_bundle(&bundle.file_name().replace("intranet", "extranet"), &bundle.archive).expect_err("it is refused");
+    assert_eq!(
+        (sound.lab.as_str(), sound.machine.as_str(), sound.content_id.as_str()),
+        ("home", "intranet", bundle.content_id.as_str())
+    );
+    let renamed =
+        verify_bundle(&bundle.file_name().replace("intranet", "extranet"), &bundle.archive)
+            .expect_err("it is refused");
     let problems = [
         renamed,
         spoiled("echo labctl", "rm -rf ./x/"),
@@ -247,11 +264,16 @@ fn no_flipped_bit_goes_unnoticed() {
     };
     for at in 0..bundle.archive.len() {
         let archive = flipped(&bundle.archive, at);
-        // Deflate has bits that mean nothing: those between a flush and the next byte. The release's index holds the archive's own hash.
-        let noticed = verify_bundle(&bundle.file_name(), &archive).is_err() || gunzip(&archive) == plain;
+        // Deflate has bits that mean nothing: those between a flush and the next byte. The
+        // release's index holds the archive's own hash.
+        let noticed =
+            verify_bundle(&bundle.file_name(), &archive).is_err() || gunzip(&archive) == plain;
         assert!(noticed, "byte {at} of the archive");
     }
     for at in (0..plain.len()).step_by(41) {
-        assert!(verify_bundle(&bundle.file_name(), &gzip(&flipped(&plain, at))).is_err(), "byte {at} of the tar");
+        assert!(
+            verify_bundle(&bundle.file_name(), &gzip(&flipped(&plain, at))).is_err(),
+            "byte {at} of the tar"
+        );
     }
 }

@@ -11,27 +11,67 @@ use labwright::artifact::{Artifacts, ImageUse, Kind, OneWay, Phase, RequiredSecr
 use labwright::bundle::{Bundle, Identity, Packer};
 
 pub fn identity(machine: &str) -> Identity {
-    Identity { lab: "home".to_owned(), machine: machine.to_owned(), version: "2025.11.3".to_owned() }
+    Identity {
+        lab: "home".to_owned(),
+        machine: machine.to_owned(),
+        version: "2025.11.3".to_owned(),
+    }
 }
 
-/// Returns the files of a small machine that has one of everything: scripts, tables, a big file, each list.
+/// Returns the files of a small machine that has one of everything: scripts, tables, a big file,
+/// each list.
 pub fn artifacts() -> Artifacts {
     let mut artifacts = Artifacts::default();
     let origin = || vec!["service jellyfin".to_owned(), "machine intranet".to_owned()];
-    artifacts.add("labctl", Kind::Shell, "#!/bin/sh\necho labctl\n".repeat(1000), vec!["fixed by the emitter labctl".to_owned()]);
-    artifacts.add("compose/compose.yaml", Kind::Compose, "services:\n  jellyfin:\n    image: \"jellyfin/jellyfin:10.11.11\"\n", origin());
+    artifacts.add(
+        "labctl",
+        Kind::Shell,
+        "#!/bin/sh\necho labctl\n".repeat(1000),
+        vec!["fixed by the emitter labctl".to_owned()],
+    );
+    artifacts.add(
+        "compose/compose.yaml",
+        Kind::Compose,
+        "services:\n  jellyfin:\n    image: \"jellyfin/jellyfin:10.11.11\"\n",
+        origin(),
+    );
     artifacts.add("RUNBOOK.md", Kind::Markdown, "# intranet\n", origin());
     artifacts.add("empty.txt", Kind::Text, "", origin());
-    artifacts.install("systemd/dump.timer", Kind::SystemdUnit, "[Timer]\n", origin(), "/etc/systemd/system/dump.timer", "0644");
-    artifacts.install("backup/backup.sh", Kind::Shell, "#!/bin/sh\n", origin(), "/usr/local/sbin/backup", "0755");
-    artifacts.step(Phase::Activate, 50, "compose", &["compose/"], "docker compose up -d\n", origin());
+    artifacts.install(
+        "systemd/dump.timer",
+        Kind::SystemdUnit,
+        "[Timer]\n",
+        origin(),
+        "/etc/systemd/system/dump.timer",
+        "0644",
+    );
+    artifacts.install(
+        "backup/backup.sh",
+        Kind::Shell,
+        "#!/bin/sh\n",
+        origin(),
+        "/usr/local/sbin/backup",
+        "0755",
+    );
+    artifacts.step(
+        Phase::Activate,
+        50,
+        "compose",
+        &["compose/"],
+        "docker compose up -d\n",
+        origin(),
+    );
     artifacts.secrets.push(RequiredSecret {
         name: "grafana-password".to_owned(),
         path: "/etc/labwright/secrets/grafana-password".to_owned(),
         owner: "472".to_owned(),
         mode: "0400".to_owned(),
     });
-    artifacts.images.push(ImageUse { reference: "jellyfin/jellyfin:10.11.11".to_owned(), digest: None, service: "jellyfin".to_owned() });
+    artifacts.images.push(ImageUse {
+        reference: "jellyfin/jellyfin:10.11.11".to_owned(),
+        digest: None,
+        service: "jellyfin".to_owned(),
+    });
     artifacts.one_way.push(OneWay {
         key: "postgres-major immich".to_owned(),
         value: "14".to_owned(),

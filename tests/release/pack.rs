@@ -12,7 +12,9 @@ use super::{artifacts, identity, pack};
 /// Reads an archive with the plain libraries: path, mode, content.
 fn unpack(archive: &[u8]) -> Vec<(String, u32, Vec<u8>)> {
     let mut plain = Vec::new();
-    flate2::bufread::GzDecoder::new(archive).read_to_end(&mut plain).expect("one whole gzip member");
+    flate2::bufread::GzDecoder::new(archive)
+        .read_to_end(&mut plain)
+        .expect("one whole gzip member");
     let mut archive = tar::Archive::new(plain.as_slice());
     let mut files = Vec::new();
     for entry in archive.entries().expect("tar") {
@@ -27,7 +29,10 @@ fn unpack(archive: &[u8]) -> Vec<(String, u32, Vec<u8>)> {
 
 fn file(name: &str) -> String {
     let files = unpack(&pack("intranet").archive);
-    let (_, _, bytes) = files.iter().find(|(path, ..)| path.ends_with(&format!("/{name}"))).expect("the file is there");
+    let (_, _, bytes) = files
+        .iter()
+        .find(|(path, ..)| path.ends_with(&format!("/{name}")))
+        .expect("the file is there");
     String::from_utf8(bytes.clone()).expect("text")
 }
 
@@ -52,7 +57,12 @@ fn the_same_bytes_whatever_was_packed_before_and_on_how_many_threads() {
                 .map(|index| {
                     let mut artifacts = artifacts();
                     if index != 7 {
-                        artifacts.add("other.txt", Kind::Text, format!("{index}").repeat(300 * index), Vec::new());
+                        artifacts.add(
+                            "other.txt",
+                            Kind::Text,
+                            format!("{index}").repeat(300 * index),
+                            Vec::new(),
+                        );
                     }
                     packer.pack(&identity(&format!("m{index:02}")), &artifacts).expect("it packs")
                 })
@@ -66,7 +76,8 @@ fn the_same_bytes_whatever_was_packed_before_and_on_how_many_threads() {
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state.to_be_bytes()[0]
     };
     (0..length).map(|_| next()).collect()
@@ -94,9 +105,14 @@ fn files_of_every_length_read_back_as_they_were() {
 #[test]
 fn one_root_folder_sorted_files_and_modes_by_path() {
     let bundle = pack("intranet");
-    let listing: Vec<String> =
-        unpack(&bundle.archive).iter().map(|(path, mode, _)| format!("{mode:04o} {}", path.replace(&bundle.name, "ROOT"))).collect();
-    assert!(bundle.name.starts_with("home-intranet-") && bundle.content_id.starts_with(&bundle.name[14..]));
+    let listing: Vec<String> = unpack(&bundle.archive)
+        .iter()
+        .map(|(path, mode, _)| format!("{mode:04o} {}", path.replace(&bundle.name, "ROOT")))
+        .collect();
+    assert!(
+        bundle.name.starts_with("home-intranet-")
+            && bundle.content_id.starts_with(&bundle.name[14..])
+    );
     insta::assert_snapshot!(listing.join("\n"), @r#"
     0644 ROOT/BUNDLE
     0644 ROOT/SHA256SUMS
@@ -156,11 +172,17 @@ fn the_manifest_is_sorted_and_reads_back() {
     let text = file("manifest.json");
     let manifest: Manifest = serde_json::from_str(&text).expect("the manifest's own type");
     let sorted: serde_json::Value = serde_json::from_str(&text).expect("json");
-    assert_eq!(format!("{}\n", serde_json::to_string_pretty(&sorted).expect("json")), text, "keys are sorted");
+    assert_eq!(
+        format!("{}\n", serde_json::to_string_pretty(&sorted).expect("json")),
+        text,
+        "keys are sorted"
+    );
     assert!(manifest.files.is_sorted_by(|a, b| a.path < b.path));
-    let table = manifest.files.iter().find(|file| file.path == "payload/install.tsv").expect("the table");
+    let table =
+        manifest.files.iter().find(|file| file.path == "payload/install.tsv").expect("the table");
     assert_eq!((table.kind.as_str(), table.mode.as_str()), ("table", "0644"));
-    let compose = manifest.files.iter().find(|file| file.kind == "compose").expect("the compose file");
+    let compose =
+        manifest.files.iter().find(|file| file.kind == "compose").expect("the compose file");
     assert_eq!(compose.origin, ["machine intranet", "service jellyfin"]);
 }
 
@@ -177,8 +199,14 @@ fn a_sequence_grows_with_the_version() {
     assert_eq!(ids::sequence("2025.11.3"), Ok(2_025_000_011_000_003));
     assert_eq!(ids::sequence("v1.2-rc3"), Ok(1_000_002_000_003));
     assert_eq!(ids::sequence("dev"), Ok(0));
-    assert!(ids::sequence("2025.11").expect("a version") < ids::sequence("2025.11.1").expect("a version"));
-    assert_eq!(ids::sequence("20251103").expect_err("too long"), "the version `20251103` holds a number of more than six digits");
+    assert!(
+        ids::sequence("2025.11").expect("a version")
+            < ids::sequence("2025.11.1").expect("a version")
+    );
+    assert_eq!(
+        ids::sequence("20251103").expect_err("too long"),
+        "the version `20251103` holds a number of more than six digits"
+    );
 }
 
 fn refusal(change: impl FnOnce(&mut Artifacts)) -> String {
@@ -227,18 +255,24 @@ fn names_that_some_reader_would_misread_are_refused() {
     insta::assert_snapshot!(add(&"x".repeat(longest + 1)).split_once(" has ").expect("a length").1, @"101 bytes, the most is 100");
     let mut artifacts = artifacts();
     artifacts.add("x".repeat(longest), Kind::Text, "x", Vec::new());
-    Packer::new().pack(&identity("intranet"), &artifacts).expect("a name of a hundred bytes is fine");
+    Packer::new()
+        .pack(&identity("intranet"), &artifacts)
+        .expect("a name of a hundred bytes is fine");
 }
 
 #[test]
 fn lists_that_contradict_themselves_are_refused() {
     let missing = refusal(|artifacts| {
-        artifacts.installs.push(Install { source: "nowhere".to_owned(), ..artifacts.installs[0].clone() });
+        artifacts
+            .installs
+            .push(Install { source: "nowhere".to_owned(), ..artifacts.installs[0].clone() });
     });
     let relative = refusal(|artifacts| artifacts.installs[0].destination = "etc/passwd".to_owned());
     let dots = refusal(|artifacts| artifacts.installs[0].destination = "/etc/../root".to_owned());
     let mode = refusal(|artifacts| artifacts.installs[0].mode = "rwx".to_owned());
-    let twice = refusal(|artifacts| artifacts.installs[0].destination = artifacts.installs[1].destination.clone());
+    let twice = refusal(|artifacts| {
+        artifacts.installs[0].destination = artifacts.installs[1].destination.clone()
+    });
     let tab = refusal(|artifacts| artifacts.installs[0].owner = "ro\tot".to_owned());
     let secret = refusal(|artifacts| {
         let mut other = artifacts.secrets[0].clone();

@@ -11,8 +11,15 @@ use labwright::cli::interrupt::Interrupt;
 
 /// Makes a key pair; returns the public key's line.
 fn key(folder: &Path, name: &str, kind: &str) -> String {
-    keygen(Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "", "-C", name, "-f"]).arg(folder.join(name)));
-    fs::read_to_string(folder.join(format!("{name}.pub"))).expect("a public key").trim_end().to_owned()
+    keygen(
+        Command::new("ssh-keygen")
+            .args(["-q", "-t", kind, "-N", "", "-C", name, "-f"])
+            .arg(folder.join(name)),
+    );
+    fs::read_to_string(folder.join(format!("{name}.pub")))
+        .expect("a public key")
+        .trim_end()
+        .to_owned()
 }
 
 fn keygen(command: &mut Command) {
@@ -23,12 +30,23 @@ fn keygen(command: &mut Command) {
 /// Signs what `BUNDLE` of the archive says, or `text` in its place.
 fn sign(release: &Path, archive: &str, key: &Path, namespace: &str, text: Option<&str>) {
     let root = archive.strip_suffix(".tar.gz").expect("an archive");
-    let tar = Command::new("tar").arg("-xzOf").arg(release.join(archive)).arg(format!("{root}/BUNDLE")).output().expect("tar runs");
+    let tar = Command::new("tar")
+        .arg("-xzOf")
+        .arg(release.join(archive))
+        .arg(format!("{root}/BUNDLE"))
+        .output()
+        .expect("tar runs");
     let file = key.with_file_name("text");
     fs::write(&file, text.map_or(&tar.stdout[..], str::as_bytes)).expect("it is written");
     let _ = fs::remove_file(key.with_file_name("text.sig"));
-    keygen(Command::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(key).arg(&file));
-    fs::rename(key.with_file_name("text.sig"), release.join(format!("{archive}.sig"))).expect("it has its place");
+    keygen(
+        Command::new("ssh-keygen")
+            .args(["-q", "-Y", "sign", "-n", namespace, "-f"])
+            .arg(key)
+            .arg(&file),
+    );
+    fs::rename(key.with_file_name("text.sig"), release.join(format!("{archive}.sig")))
+        .expect("it has its place");
 }
 
 #[test]
@@ -36,25 +54,44 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
     let base = tempfile::tempdir().expect("a temporary folder");
     let release = base.path().join("home-2025.11.3");
     super::folder::write(&release, &Interrupt::default()).expect("it is written");
-    let archives: Vec<String> = folder::list(&release).expect("a folder").into_iter().filter(|name| name.ends_with(".tar.gz")).collect();
+    let archives: Vec<String> = folder::list(&release)
+        .expect("a folder")
+        .into_iter()
+        .filter(|name| name.ends_with(".tar.gz"))
+        .collect();
     let [extranet, intranet] = &archives[..] else { panic!("{archives:?}") };
     let keys = base.path().join("keys");
     fs::create_dir(&keys).expect("a folder");
-    let (ada, bob, eve) = (key(&keys, "ada", "ed25519"), key(&keys, "bob", "ecdsa"), key(&keys, "eve", "ed25519"));
+    let (ada, bob, eve) =
+        (key(&keys, "ada", "ed25519"), key(&keys, "bob", "ecdsa"), key(&keys, "eve", "ed25519"));
 
-    let file = format!("# who may\n\nada@lab {ada}\n\"bob,b*\" namespaces=\"labwright,file\" {bob}\neve namespaces=\"git\" {eve}\n");
+    let file = format!(
+        "# who may\n\nada@lab {ada}\n\"bob,b*\" namespaces=\"labwright,file\" {bob}\neve namespaces=\"git\" {eve}\n"
+    );
     let signers = AllowedSigners::parse(&file).expect("a file as ssh-keygen reads it");
     let verify = || {
         let names = folder::list(&release).expect("a folder");
-        verify_release(&names, Some(&signers), |name| folder::read(&release, name).map_err(|error| error.to_string()))
+        verify_release(&names, Some(&signers), |name| {
+            folder::read(&release, name).map_err(|error| error.to_string())
+        })
     };
 
-    assert_eq!(verify(), archives.iter().map(|name| format!("`{name}` is not signed: `{name}.sig` is missing")).collect::<Vec<_>>());
+    assert_eq!(
+        verify(),
+        archives
+            .iter()
+            .map(|name| format!("`{name}` is not signed: `{name}.sig` is missing"))
+            .collect::<Vec<_>>()
+    );
 
     sign(&release, extranet, &keys.join("ada"), "labwright", None);
     sign(&release, intranet, &keys.join("bob"), "labwright", None);
     assert_eq!(verify(), [""; 0]);
-    assert_eq!(super::folder::verify(&release), [""; 0], "who asks for no signature is not bothered by one");
+    assert_eq!(
+        super::folder::verify(&release),
+        [""; 0],
+        "who asks for no signature is not bothered by one"
+    );
 
     let refused = |said: &str| assert_eq!(verify(), [format!("`{intranet}.sig` {said}")]);
     sign(&release, intranet, &keys.join("eve"), "labwright", None);
@@ -63,9 +100,11 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
     refused("is for the namespace `file`, not for labwright");
     sign(&release, intranet, &keys.join("ada"), "labwright", Some("another BUNDLE\n"));
     refused("does not sign this bundle");
-    fs::copy(release.join(format!("{extranet}.sig")), release.join(format!("{intranet}.sig"))).expect("a copy");
+    fs::copy(release.join(format!("{extranet}.sig")), release.join(format!("{intranet}.sig")))
+        .expect("a copy");
     refused("does not sign this bundle");
-    fs::write(release.join(format!("{intranet}.sig")), "-----BEGIN SSH SIGNATURE-----\nU1NI\n").expect("it is written");
+    fs::write(release.join(format!("{intranet}.sig")), "-----BEGIN SSH SIGNATURE-----\nU1NI\n")
+        .expect("it is written");
     refused("is no signature by ssh-keygen");
 
     sign(&release, intranet, &keys.join("ada"), "labwright", None);
@@ -79,9 +118,18 @@ fn a_file_of_signers_that_cannot_be_followed_is_refused() {
     let ada = key(base.path(), "ada", "ed25519");
     let said = |text: &str| AllowedSigners::parse(text).expect_err("it is refused");
     assert_eq!(said("# nobody\n"), "it names no key that may sign for the namespace labwright");
-    assert_eq!(said(&format!("ada namespaces=\"git\" {ada}\n")), "it names no key that may sign for the namespace labwright");
-    assert_eq!(said(&format!("\nada valid-before=\"20300101\" {ada}\n")), "line 2: the option `valid-before` is not read here");
-    assert_eq!(said(&format!("ada cert-authority {ada}\n")), "line 1: the option `cert-authority` is not read here");
+    assert_eq!(
+        said(&format!("ada namespaces=\"git\" {ada}\n")),
+        "it names no key that may sign for the namespace labwright"
+    );
+    assert_eq!(
+        said(&format!("\nada valid-before=\"20300101\" {ada}\n")),
+        "line 2: the option `valid-before` is not read here"
+    );
+    assert_eq!(
+        said(&format!("ada cert-authority {ada}\n")),
+        "line 1: the option `cert-authority` is not read here"
+    );
     assert_eq!(said("ada\n"), "line 1: it is not `WHO [OPTIONS] KEY-TYPE KEY`");
     assert_eq!(said(&format!("{ada}\n")), "line 1: it is not `WHO [OPTIONS] KEY-TYPE KEY`");
 }

@@ -1,4 +1,5 @@
-//! The report for reviewers: what it says, that any reader of HTML can read it, and that no text of a lab becomes part of the page.
+//! The report for reviewers: what it says, that any reader of HTML can read it, and that no text of
+//! a lab becomes part of the page.
 
 mod page;
 
@@ -24,17 +25,28 @@ fn reviewed(sources: &Sources) -> BTreeMap<String, String> {
     let checked = resolved.check(sources);
     assert!(!checked.diagnostics.has_errors(), "{:?}", checked.diagnostics);
     let plan = checked.plan.expect("a lab");
-    let mut packed = compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle))).expect("it is built");
-    let one_way = packed.iter_mut().map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way))).collect();
-    let index = ReleaseIndex::new(compile::facts(&plan, sources, checked.accepted), packed).expect("the same machines");
-    let files = review(&plan, sources, &index, &checked.diagnostics, &one_way).expect("the templates are sound");
+    let mut packed =
+        compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle)))
+            .expect("it is built");
+    let one_way = packed
+        .iter_mut()
+        .map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way)))
+        .collect();
+    let index = ReleaseIndex::new(compile::facts(&plan, sources, checked.accepted), packed)
+        .expect("the same machines");
+    let files = review(&plan, sources, &index, &checked.diagnostics, &one_way)
+        .expect("the templates are sound");
     files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect()
 }
 
-/// Hides what changes with every file of every bundle: whole ids, and those shortened to twelve digits.
+/// Hides what changes with every file of every bundle: whole ids, and those shortened to twelve
+/// digits.
 fn steady(text: &str) -> String {
-    let hash = |word: &&str| [12, 64].contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found: Vec<&str> = text.split(|character: char| !character.is_ascii_alphanumeric()).filter(hash).collect();
+    let hash = |word: &&str| {
+        [12, 64].contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let found: Vec<&str> =
+        text.split(|character: char| !character.is_ascii_alphanumeric()).filter(hash).collect();
     found.iter().fold(text.to_owned(), |text, id| text.replace(id, "ID"))
 }
 
@@ -58,7 +70,8 @@ fn a_finding_that_nobody_accepted_is_told() {
 
 #[test]
 fn every_page_is_well_formed() {
-    let labs = ["blackbox", "media-automation", "media-server-home", "media-server-single"].map(|name| format!("modules/labs/{name}"));
+    let labs = ["blackbox", "media-automation", "media-server-home", "media-server-single"]
+        .map(|name| format!("modules/labs/{name}"));
     for folder in labs.iter().map(String::as_str).chain(["tests/cases/tiny"]) {
         let page = Page::read(&reviewed(&lab(folder))["report.html"]);
         page.check();
@@ -95,7 +108,11 @@ module echo {
 "#;
 
 fn with_text(text: &str) -> BTreeMap<String, String> {
-    let lab = SourceFile { path: "lab.kdl".to_owned(), text: FREE_TEXT.replace("TEXT", text), layer: Layer::Site };
+    let lab = SourceFile {
+        path: "lab.kdl".to_owned(),
+        text: FREE_TEXT.replace("TEXT", text),
+        layer: Layer::Site,
+    };
     reviewed(&Sources::with_standard_library(vec![lab]))
 }
 
@@ -126,7 +143,10 @@ fn no_text_becomes_part_of_the_page() {
     // What would turn the direction of text, colour a terminal or hide is shown as what it is.
     let hidden = with_text(r"a\u{202e}b\u{200b}c");
     for text in hidden.values() {
-        assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{1b}']) && text.contains("202e"), "{text}");
+        assert!(
+            !text.contains(['\u{202e}', '\u{200b}', '\u{1b}']) && text.contains("202e"),
+            "{text}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reads a page as strictly as XML, and checks what a reader with a screen reader, or without a network, needs.
+//! Reads a page as strictly as XML, and checks what a reader with a screen reader, or without a
+//! network, needs.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,9 @@ impl Page {
         let mut open: Vec<String> = Vec::new();
         let mut rest = text.strip_prefix("<!DOCTYPE html>\n").expect("a document type");
         while let Some(start) = rest.find(['<', '>']) {
-            let tag = rest[start..].strip_prefix('<').unwrap_or_else(|| panic!("a bare `>`: {}", &rest[..=start]));
+            let tag = rest[start..]
+                .strip_prefix('<')
+                .unwrap_or_else(|| panic!("a bare `>`: {}", &rest[..=start]));
             let (tag, after) = tag.split_once('>').expect("a tag ends");
             rest = after;
             if let Some(name) = tag.strip_prefix('/') {
@@ -33,7 +36,12 @@ impl Page {
             let (tag, empty) = tag.strip_suffix(" /").map_or((tag, false), |tag| (tag, true));
             let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
             assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "`{tag}` is no tag");
-            elements.push(Element { name: name.to_owned(), attributes: read_attributes(attributes), path: open.clone(), empty });
+            elements.push(Element {
+                name: name.to_owned(),
+                attributes: read_attributes(attributes),
+                path: open.clone(),
+                empty,
+            });
             if !empty {
                 open.push(name.to_owned());
             }
@@ -47,11 +55,13 @@ impl Page {
         Self(elements)
     }
 
-    /// Says whether everything is there that makes the page readable for all, and nothing that reaches out of it.
+    /// Says whether everything is there that makes the page readable for all, and nothing that
+    /// reaches out of it.
     pub fn check(&self) {
         const KNOWN: &[&str] = &[
-            "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section", "footer", "h1", "h2", "h3", "p", "ul",
-            "li", "a", "div", "span", "small", "code", "br", "table", "caption", "thead", "tbody", "tr", "th", "td",
+            "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section",
+            "footer", "h1", "h2", "h3", "p", "ul", "li", "a", "div", "span", "small", "code", "br",
+            "table", "caption", "thead", "tbody", "tr", "th", "td",
         ];
         let ids: Vec<&str> = self.0.iter().filter_map(|element| element.get("id")).collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");
@@ -60,19 +70,37 @@ impl Page {
             assert!(KNOWN.contains(&name), "<{name}>");
             for (key, value) in &element.attributes {
                 assert!(!key.starts_with("on") && key != "src", "{element:?}");
-                assert!(key != "href" || value.strip_prefix('#').is_some_and(|id| ids.contains(&id)), "{element:?} leads nowhere");
-                assert!(!key.ends_with("labelledby") || ids.contains(&value.as_str()), "{element:?}");
+                assert!(
+                    key != "href" || value.strip_prefix('#').is_some_and(|id| ids.contains(&id)),
+                    "{element:?} leads nowhere"
+                );
+                assert!(
+                    !key.ends_with("labelledby") || ids.contains(&value.as_str()),
+                    "{element:?}"
+                );
             }
             match name {
-                "table" => assert_eq!(self.0[index + 1].name, "caption", "a table without a caption"),
-                "th" => assert!(matches!(element.get("scope"), Some("col" | "row" | "rowgroup")), "{element:?}"),
+                "table" => {
+                    assert_eq!(self.0[index + 1].name, "caption", "a table without a caption")
+                }
+                "th" => assert!(
+                    matches!(element.get("scope"), Some("col" | "row" | "rowgroup")),
+                    "{element:?}"
+                ),
                 "html" => assert_eq!(element.get("lang"), Some("en")),
                 _ => {}
             }
         }
-        let headings: Vec<u32> = self.0.iter().filter_map(|element| element.name.strip_prefix('h')?.parse().ok()).collect();
+        let headings: Vec<u32> = self
+            .0
+            .iter()
+            .filter_map(|element| element.name.strip_prefix('h')?.parse().ok())
+            .collect();
         assert_eq!(headings.first(), Some(&1));
-        assert!(headings.windows(2).all(|pair| pair[1] <= pair[0] + 1 && pair[1] > 1), "a level of headings is left out: {headings:?}");
+        assert!(
+            headings.windows(2).all(|pair| pair[1] <= pair[0] + 1 && pair[1] > 1),
+            "a level of headings is left out: {headings:?}"
+        );
     }
 }
 
@@ -86,9 +114,13 @@ fn read_attributes(text: &str) -> Vec<(String, String)> {
     let mut attributes = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (name, after) = rest.split_once("=\"").unwrap_or_else(|| panic!("`{rest}` is no attribute"));
+        let (name, after) =
+            rest.split_once("=\"").unwrap_or_else(|| panic!("`{rest}` is no attribute"));
         let (value, after) = after.split_once('"').expect("a closing quote");
-        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "`{name}` is no name");
+        assert!(
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+            "`{name}` is no name"
+        );
         attributes.push((name.to_owned(), value.to_owned()));
         rest = after.strip_prefix(' ').unwrap_or(after);
     }

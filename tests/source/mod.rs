@@ -1,4 +1,5 @@
-//! Lab folders as people have them, and as they should not: what is read, what is left out, what is refused.
+//! Lab folders as people have them, and as they should not: what is read, what is left out, what is
+//! refused.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +31,14 @@ fn refusal(folder: &Path) -> (String, bool) {
     let Unreadable { diagnostics, outside } = read_lab(folder).expect_err("it is refused");
     let lines: Vec<String> = diagnostics
         .iter()
-        .map(|found| format!("{}: {} ({})", found.code.name, found.message, found.help.as_deref().expect("a help line")))
+        .map(|found| {
+            format!(
+                "{}: {} ({})",
+                found.code.name,
+                found.message,
+                found.help.as_deref().expect("a help line")
+            )
+        })
         .collect();
     (lines.join("\n").replace(&folder.display().to_string(), "LAB"), outside)
 }
@@ -87,7 +95,9 @@ fn what_belongs_to_a_lab_is_read_in_the_same_order_everywhere() {
 #[test]
 fn the_input_id_tells_every_file_and_no_folder() {
     let files = [("lab.kdl", "a"), ("services.kdl", "b")];
-    let id = |files: &[(&str, &str)], compiler: &str| ids::input_id("labwright.release/1", compiler, &read(&lab(files)));
+    let id = |files: &[(&str, &str)], compiler: &str| {
+        ids::input_id("labwright.release/1", compiler, &read(&lab(files)))
+    };
     let first = id(&files, "1.0.0");
     assert_eq!(first, id(&files, "1.0.0"), "another folder, the same files");
     let others = [
@@ -122,12 +132,27 @@ fn what_the_lab_did_wrong_is_said_in_a_line() {
             fs::create_dir(lab.join("modules")).expect("a folder");
             fs::write(lab.join("modules/logo.png"), b"\x89PNG").expect("write");
         }),
-        spoiled(|lab| fs::File::create(lab.join("large.kdl")).expect("a file").set_len(16 * 1024 * 1024 + 1).expect("a sparse file")),
+        spoiled(|lab| {
+            fs::File::create(lab.join("large.kdl"))
+                .expect("a file")
+                .set_len(16 * 1024 * 1024 + 1)
+                .expect("a sparse file")
+        }),
         spoiled(|lab| fs::write(lab.join("sub/VM.kdl"), "").expect("write")),
         spoiled(|lab| fs::write(lab.join("Services.KDL"), "").expect("write")),
         spoiled(|lab| fs::write(lab.join("a\\b.kdl"), "").expect("write")),
-        spoiled(|lab| fs::write(lab.join(std::ffi::OsStr::from_bytes(b"\xff.kdl")), "").expect("write")),
-        spoiled(|lab| assert!(Command::new("mkfifo").arg(lab.join("pipe.kdl")).status().expect("mkfifo").success())),
+        spoiled(|lab| {
+            fs::write(lab.join(std::ffi::OsStr::from_bytes(b"\xff.kdl")), "").expect("write")
+        }),
+        spoiled(|lab| {
+            assert!(
+                Command::new("mkfifo")
+                    .arg(lab.join("pipe.kdl"))
+                    .status()
+                    .expect("mkfifo")
+                    .success()
+            )
+        }),
     ];
     problems.sort();
     assert!(problems.iter().all(|(_, outside)| !outside));
@@ -166,7 +191,11 @@ fn what_the_disk_did_wrong_is_said_in_a_line() {
     source-changed-while-read: `grows.kdl` changed while the lab was read (run the command again once the folder is at rest)
     "#);
     let folder = lab(&[("lab.kdl", "a")]);
-    assert!(refusal(&folder.path().join("lab.kdl")).0.ends_with("(name the folder that holds `lab.kdl`)"));
+    assert!(
+        refusal(&folder.path().join("lab.kdl"))
+            .0
+            .ends_with("(name the folder that holds `lab.kdl`)")
+    );
 }
 
 #[test]

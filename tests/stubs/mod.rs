@@ -1,8 +1,8 @@
-//! Stand-ins for the programs that change a machine (`qm`, `zfs`, `ufw`, …): each writes its call into a log and
-//! keeps enough state that a script's second run sees what its first run did.
+//! Stand-ins for the programs that change a machine (`qm`, `zfs`, `ufw`, …): each writes its call
+//! into a log and keeps enough state that a script's second run sees what its first run did.
 //!
-//! `bin/` holds one sh script a program. They answer as the real ones do, wrong calls included; a call they do not
-//! know ends with 64.
+//! `bin/` holds one sh script a program. They answer as the real ones do, wrong calls included; a
+//! call they do not know ends with 64.
 
 use crate::trixie::Room;
 use std::fs;
@@ -30,7 +30,8 @@ impl Stubs {
 
     /// Runs a text of sh on this machine, with the stand-ins first in `PATH`.
     ///
-    /// Only the stand-ins are harmless: a script that also writes files belongs into [`Stubs::room`].
+    /// Only the stand-ins are harmless: a script that also writes files belongs into
+    /// [`Stubs::room`].
     pub fn sh(&self, script: &str, arguments: &[&str]) -> Output {
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder().join("bin").display());
         Command::new("sh")
@@ -43,15 +44,20 @@ impl Stubs {
             .expect("sh starts")
     }
 
-    /// Runs a text of sh in a room with the stand-ins first in `PATH` and `payload` as the current folder, where it
-    /// may write anywhere. `None` when this machine has no trixie root.
+    /// Runs a text of sh in a room with the stand-ins first in `PATH` and `payload` as the current
+    /// folder, where it may write anywhere. `None` when this machine has no trixie root.
     pub fn room(&self, payload: &Path, script: &str, arguments: &[&str]) -> Option<Output> {
-        let room = Room::new()?.show(payload, "/payload").show(&folder(), "/stubs").lend(self.state.path(), "/stubs.state");
-        let script = format!("export STUBS=/stubs.state PATH=\"/stubs/bin:$PATH\"\ncd /payload\n{script}");
+        let room = Room::new()?
+            .show(payload, "/payload")
+            .show(&folder(), "/stubs")
+            .lend(self.state.path(), "/stubs.state");
+        let script =
+            format!("export STUBS=/stubs.state PATH=\"/stubs/bin:$PATH\"\ncd /payload\n{script}");
         Some(room.sh(&script, arguments))
     }
 
-    /// Returns every call since the start or since [`Stubs::forget`], a line each; words that need it are quoted.
+    /// Returns every call since the start or since [`Stubs::forget`], a line each; words that need
+    /// it are quoted.
     pub fn log(&self) -> Vec<String> {
         fs::read_to_string(self.log_file()).unwrap_or_default().lines().map(str::to_owned).collect()
     }
@@ -97,7 +103,10 @@ fn the_second_run_of_a_storage_script_finds_what_the_first_made() {
         zfs list -H -o name,mountpoint -r tank/apps
     ";
     let first = told(&stubs, script);
-    assert_eq!(first, "250G\nlz4\tinherited from tank\n1M\tlocal\ntank/apps\t/tank/apps\ntank/apps/media\t/tank/apps/media\n");
+    assert_eq!(
+        first,
+        "250G\nlz4\tinherited from tank\n1M\tlocal\ntank/apps\t/tank/apps\ntank/apps/media\t/tank/apps/media\n"
+    );
     assert_eq!(stubs.log().iter().filter(|line| line.starts_with("zfs set")).count(), 1);
     stubs.forget();
     assert_eq!(told(&stubs, script), first);
@@ -120,15 +129,23 @@ fn a_guest_is_kept_as_proxmox_keeps_it() {
          net0: virtio=BC:24:11:00:00:65,bridge=vmbr0,firewall=1\nscsi0: tank:vm-101-disk-0,discard=on,size=40G\n"
     );
     assert_eq!(stubs.sh("qm create 101 --name again", &[]).status.code(), Some(255));
-    let after =
-        told(&stubs, "qm set 101 --memory 4096 --delete net0,ide2; qm resize 101 scsi0 +10G; qm start 101; qm status 101; qm config 101");
-    assert_eq!(after, "status: running\nmemory: 4096\nname: intranet\nscsi0: tank:vm-101-disk-0,discard=on,size=50G\n");
+    let after = told(
+        &stubs,
+        "qm set 101 --memory 4096 --delete net0,ide2; qm resize 101 scsi0 +10G; qm start 101; qm status 101; qm config 101",
+    );
+    assert_eq!(
+        after,
+        "status: running\nmemory: 4096\nname: intranet\nscsi0: tank:vm-101-disk-0,discard=on,size=50G\n"
+    );
     let container = told(
         &stubs,
         "pct create 200 local:vztmpl/debian-13.tar.zst --hostname dns --rootfs tank:8 --mp0 /tank/apps,mp=/data --unprivileged 1
          pct config 200",
     );
-    assert_eq!(container, "hostname: dns\nmp0: /tank/apps,mp=/data\nrootfs: tank:subvol-200-disk-0,size=8G\nunprivileged: 1\n");
+    assert_eq!(
+        container,
+        "hostname: dns\nmp0: /tank/apps,mp=/data\nrootfs: tank:subvol-200-disk-0,size=8G\nunprivileged: 1\n"
+    );
 }
 
 #[test]
@@ -154,19 +171,34 @@ fn ufw_systemd_and_docker_remember() {
     assert_eq!(told(&stubs, rule), "Rule added\n");
     assert_eq!(told(&stubs, rule), "Skipping adding existing rule\n");
     assert_eq!(told(&stubs, "ufw status"), "Status: inactive\n");
-    told(&stubs, "ufw --force enable; systemctl enable --now --quiet docker; systemctl is-active docker.service");
+    told(
+        &stubs,
+        "ufw --force enable; systemctl enable --now --quiet docker; systemctl is-active docker.service",
+    );
     assert_eq!(stubs.sh("systemctl is-enabled nobody", &[]).status.code(), Some(1));
     assert_eq!(stubs.sh("systemctl frobnicate docker", &[]).status.code(), Some(64));
-    told(&stubs, "docker network inspect lab >/dev/null 2>&1 || docker network create lab; docker network inspect lab");
-    assert_eq!(stubs.sh("docker compose -f /nowhere/compose.yaml up -d", &[]).status.code(), Some(14));
+    told(
+        &stubs,
+        "docker network inspect lab >/dev/null 2>&1 || docker network create lab; docker network inspect lab",
+    );
+    assert_eq!(
+        stubs.sh("docker compose -f /nowhere/compose.yaml up -d", &[]).status.code(),
+        Some(14)
+    );
 }
 
 #[test]
 fn in_a_room_a_script_may_write_anywhere() {
     let stubs = Stubs::new();
     let payload = tempfile::tempdir().expect("a temporary folder");
-    fs::write(payload.path().join("storage.sh"), "zpool create tank \"$1\"\nmkdir -p /tank/media\n").expect("a script");
-    if let Some(answer) = stubs.room(payload.path(), "sh -eu storage.sh \"$1\"; test -d /tank/media", &["/dev/sdb"]) {
+    fs::write(
+        payload.path().join("storage.sh"),
+        "zpool create tank \"$1\"\nmkdir -p /tank/media\n",
+    )
+    .expect("a script");
+    if let Some(answer) =
+        stubs.room(payload.path(), "sh -eu storage.sh \"$1\"; test -d /tank/media", &["/dev/sdb"])
+    {
         assert!(answer.status.success(), "{answer:?}");
         assert_eq!(stubs.log(), ["zpool create tank /dev/sdb"]);
         assert!(!Path::new("/tank/media").exists());

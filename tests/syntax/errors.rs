@@ -19,7 +19,12 @@ fn errors(text: &str) -> Vec<String> {
             let span = found.span.unwrap();
             let (start, end) = (span.start as usize, span.end as usize);
             let line = text[..start].matches('\n').count() + 1;
-            format!("{line}:{}: {} [{}]", &text[start..end], found.message, found.help.as_deref().unwrap_or_default())
+            format!(
+                "{line}:{}: {} [{}]",
+                &text[start..end],
+                found.message,
+                found.help.as_deref().unwrap_or_default()
+            )
         })
         .collect()
 }
@@ -31,20 +36,44 @@ fn only(text: &str, expected: &str) {
 
 #[test]
 fn text_without_quotes_is_named_for_what_it_is() {
-    only("address lan 192.168.1.1", "1:192.168.1.1: the address `192.168.1.1` stands without quotes [write `\"192.168.1.1\"`]");
+    only(
+        "address lan 192.168.1.1",
+        "1:192.168.1.1: the address `192.168.1.1` stands without quotes [write `\"192.168.1.1\"`]",
+    );
     only(
         "network lan cidr=192.168.1.0/24",
         "1:192.168.1.0/24: the network `192.168.1.0/24` stands without quotes [write `\"192.168.1.0/24\"`]",
     );
-    only("network lan cidr=fd00::/64", "1:fd00::/64: the network `fd00::/64` stands without quotes [write `\"fd00::/64\"`]");
-    only("memory (size)30GiB", "1:30GiB: the size `30GiB` stands without quotes [write `\"30GiB\"`]");
+    only(
+        "network lan cidr=fd00::/64",
+        "1:fd00::/64: the network `fd00::/64` stands without quotes [write `\"fd00::/64\"`]",
+    );
+    only(
+        "memory (size)30GiB",
+        "1:30GiB: the size `30GiB` stands without quotes [write `\"30GiB\"`]",
+    );
     only("keep 30d", "1:30d: the duration `30d` stands without quotes [write `\"30d\"`]");
-    only("expose 8096/tcp", "1:8096/tcp: the port `8096/tcp` stands without quotes [write `\"8096/tcp\"`]");
-    only("mount /mnt/media", "1:/mnt/media: the path `/mnt/media` stands without quotes [write `\"/mnt/media\"`]");
-    only("homepage https://x.org/a", "1:https://x.org/a: the URL `https://x.org/a` stands without quotes [write `\"https://x.org/a\"`]");
-    only("version 2025.11.3", "1:2025.11.3: the version `2025.11.3` stands without quotes [write `\"2025.11.3\"`]");
+    only(
+        "expose 8096/tcp",
+        "1:8096/tcp: the port `8096/tcp` stands without quotes [write `\"8096/tcp\"`]",
+    );
+    only(
+        "mount /mnt/media",
+        "1:/mnt/media: the path `/mnt/media` stands without quotes [write `\"/mnt/media\"`]",
+    );
+    only(
+        "homepage https://x.org/a",
+        "1:https://x.org/a: the URL `https://x.org/a` stands without quotes [write `\"https://x.org/a\"`]",
+    );
+    only(
+        "version 2025.11.3",
+        "1:2025.11.3: the version `2025.11.3` stands without quotes [write `\"2025.11.3\"`]",
+    );
     only("at 12:30", "1:12:30: the text `12:30` stands without quotes [write `\"12:30\"`]");
-    only("path C:\\data", "1:C:\\data: the text `C:\\data` stands without quotes [write `#\"C:\\data\"#`]");
+    only(
+        "path C:\\data",
+        "1:C:\\data: the text `C:\\data` stands without quotes [write `#\"C:\\data\"#`]",
+    );
 }
 
 #[test]
@@ -65,7 +94,10 @@ fn an_interpolation_needs_quotes() {
 
 #[test]
 fn keywords_need_their_hash() {
-    only("a true", "1:true: the bare word `true` is not allowed: KDL 2 writes it with a `#` [write `#true`, or `\"true\"` for the text]");
+    only(
+        "a true",
+        "1:true: the bare word `true` is not allowed: KDL 2 writes it with a `#` [write `#true`, or `\"true\"` for the text]",
+    );
     only(
         "a b=false",
         "1:false: the bare word `false` is not allowed: KDL 2 writes it with a `#` [write `#false`, or `\"false\"` for the text]",
@@ -80,15 +112,25 @@ fn keywords_need_their_hash() {
 #[test]
 fn every_error_of_a_file_is_found() {
     let text = "vm web {\n  address 10.0.0.1 10.0.0.2\n  on true\n  memory 4GiB\n}\nhost pve {\n  domain = \"x\"\n}\n";
-    let places: Vec<_> = errors(text).into_iter().map(|error| error.chars().take(12).collect::<String>()).collect();
-    assert_eq!(places, ["2:10.0.0.1: ", "2:10.0.0.2: ", "3:true: the ", "4:4GiB: the ", "7:=: a node "]);
+    let places: Vec<_> =
+        errors(text).into_iter().map(|error| error.chars().take(12).collect::<String>()).collect();
+    assert_eq!(
+        places,
+        ["2:10.0.0.1: ", "2:10.0.0.2: ", "3:true: the ", "4:4GiB: the ", "7:=: a node "]
+    );
 }
 
 #[test]
 fn a_missing_brace_is_shown_where_the_block_begins() {
     only("vm web {\n  cores 2\n", "1:{: this `{` is not closed [write `}` where the block ends]");
-    only("vm web {\n    disk {\n        size 1\n}\nvm b {\n}\n", "2:{: this `{` is not closed [write `}` where the block ends]");
-    only("a\n}\nb", "2:}: this `}` closes nothing [delete it, or look for a block above that was closed too early]");
+    only(
+        "vm web {\n    disk {\n        size 1\n}\nvm b {\n}\n",
+        "2:{: this `{` is not closed [write `}` where the block ends]",
+    );
+    only(
+        "a\n}\nb",
+        "2:}: this `}` closes nothing [delete it, or look for a block above that was closed too early]",
+    );
 }
 
 #[test]
@@ -126,7 +168,10 @@ fn deep_comments_and_chains_are_no_trouble() {
 #[test]
 fn a_large_file_and_a_binary_are_one_line_each() {
     let large = " ".repeat(LARGEST + 1);
-    only(&large, "1:: this file is larger than 16 MiB [move it out of the lab's folder, or give it another ending than `.kdl`]");
+    only(
+        &large,
+        "1:: this file is larger than 16 MiB [move it out of the lab's folder, or give it another ending than `.kdl`]",
+    );
     let binary = format!("\u{7f}ELF{}", "\0\u{1}\u{fffd}".repeat(1000));
     assert_eq!(errors(&binary).len(), 1);
     only(
@@ -150,7 +195,8 @@ fn examples(code: &Code) -> Vec<&'static str> {
 #[test]
 fn the_first_example_of_a_page_raises_its_code_and_the_others_do_not() {
     let without_example = ["forbidden-character", "nesting-too-deep", "too-many-syntax-errors"];
-    let own = |group: &&&[&Code]| group.iter().any(|code| code.name == syntax::codes::UNQUOTED_TEXT.name);
+    let own =
+        |group: &&&[&Code]| group.iter().any(|code| code.name == syntax::codes::UNQUOTED_TEXT.name);
     for code in codes::ALL.iter().find(own).expect("the codes of syntax").iter().copied() {
         let pages = examples(code);
         if without_example.contains(&code.name) {

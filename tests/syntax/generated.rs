@@ -160,43 +160,73 @@ fn scalar() -> impl Strategy<Value = String> {
 }
 
 fn entry() -> impl Strategy<Value = String> {
-    let annotation = prop_oneof![4 => Just(String::new()), 1 => word().prop_map(|word| format!("({word})"))];
-    let name = prop_oneof![2 => Just(String::new()), 1 => word().prop_map(|word| format!("{word}="))];
+    let annotation =
+        prop_oneof![4 => Just(String::new()), 1 => word().prop_map(|word| format!("({word})"))];
+    let name =
+        prop_oneof![2 => Just(String::new()), 1 => word().prop_map(|word| format!("{word}="))];
     let discard = prop_oneof![8 => Just(""), 1 => Just("/-"), 1 => Just("/- ")];
-    (blank(), discard, name, annotation, scalar())
-        .prop_map(|(blank, discard, name, annotation, scalar)| format!("{blank}{discard}{name}{annotation}{scalar}"))
+    (blank(), discard, name, annotation, scalar()).prop_map(
+        |(blank, discard, name, annotation, scalar)| {
+            format!("{blank}{discard}{name}{annotation}{scalar}")
+        },
+    )
 }
 
 fn node() -> impl Strategy<Value = String> {
     let end = || select(&["\n", "\n", ";", " // c\n", "\r\n", "\n\n"][..]);
     let head = || {
-        (prop_oneof![9 => Just(""), 1 => Just("/-"), 1 => Just("(force)")], word(), vec(entry(), 0..4))
+        (
+            prop_oneof![9 => Just(""), 1 => Just("/-"), 1 => Just("(force)")],
+            word(),
+            vec(entry(), 0..4),
+        )
             .prop_map(|(mark, name, entries)| format!("{mark}{name}{}", entries.concat()))
     };
     let leaf = (head(), end()).prop_map(|(head, end)| head + end).boxed();
     leaf.prop_recursive(3, 16, 4, move |inner| {
-        (head(), select(&[" {", "{", " {\n", " /-{ x; } {\n"][..]), vec(inner, 0..4), select(&["}", "  }", "} /-{ y }"][..]), end())
-            .prop_map(|(head, open, nodes, close, end)| format!("{head}{open}{}{close}{end}", nodes.concat()))
+        (
+            head(),
+            select(&[" {", "{", " {\n", " /-{ x; } {\n"][..]),
+            vec(inner, 0..4),
+            select(&["}", "  }", "} /-{ y }"][..]),
+            end(),
+        )
+            .prop_map(|(head, open, nodes, close, end)| {
+                format!("{head}{open}{}{close}{end}", nodes.concat())
+            })
     })
 }
 
 fn document() -> impl Strategy<Value = String> {
-    (prop_oneof![4 => Just(""), 1 => Just("\u{feff}"), 1 => Just("/- kdl-version 2\n")], vec(node(), 0..5))
+    (
+        prop_oneof![4 => Just(""), 1 => Just("\u{feff}"), 1 => Just("/- kdl-version 2\n")],
+        vec(node(), 0..5),
+    )
         .prop_map(|(start, nodes)| format!("{start}{}", nodes.concat()))
 }
 
 fn mutated() -> impl Strategy<Value = String> {
-    (document(), vec((any::<prop::sample::Index>(), 0..6_usize, prop_oneof![1 => Just(""), 2 => select(PIECES)]), 1..3)).prop_map(
-        |(mut text, changes)| {
+    (
+        document(),
+        vec(
+            (
+                any::<prop::sample::Index>(),
+                0..6_usize,
+                prop_oneof![1 => Just(""), 2 => select(PIECES)],
+            ),
+            1..3,
+        ),
+    )
+        .prop_map(|(mut text, changes)| {
             for (index, length, piece) in changes {
-                let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+                let places: Vec<usize> =
+                    text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
                 let start = index.index(places.len());
                 let end = (start + length).min(places.len() - 1);
                 text.replace_range(places[start]..places[end], piece);
             }
             text
-        },
-    )
+        })
 }
 
 /// Asserts that what the reader accepts, the crate accepts as the same tree.
@@ -205,7 +235,8 @@ fn agrees(text: &str) -> Result<(), TestCaseError> {
     if oracle::can_judge(text) {
         let theirs = oracle::parse(text);
         if theirs.is_none() && text.contains("/-") && text.contains(';') {
-            // The crate refuses a `;` behind a node that `/-` takes out, which the specification allows.
+            // The crate refuses a `;` behind a node that `/-` takes out, which the specification
+            // allows.
             return Ok(());
         }
         prop_assert!(theirs.is_some(), "only the reader accepts {text:?}");
@@ -220,33 +251,66 @@ fn agrees(text: &str) -> Result<(), TestCaseError> {
 
 /// Asserts that the text of every span, read alone, is the value that the span stands for.
 fn spans_hold(text: &str, node: &Node<'_>) -> Result<(), TestCaseError> {
-    let entries = node.arguments.iter().chain(node.properties.iter().map(|property| &property.entry));
+    let entries =
+        node.arguments.iter().chain(node.properties.iter().map(|property| &property.entry));
     for Entry { annotation, value } in entries {
         alone(text, &text[value.span.start as usize..value.span.end as usize], &value.value)?;
         if let Some(word) = annotation {
-            alone(text, &text[word.span.start as usize..word.span.end as usize], &Scalar::Text(word.value.clone()))?;
+            alone(
+                text,
+                &text[word.span.start as usize..word.span.end as usize],
+                &Scalar::Text(word.value.clone()),
+            )?;
         }
     }
-    for word in node.properties.iter().map(|property| &property.name).chain([&node.name]).chain(&node.annotation) {
-        alone(text, &text[word.span.start as usize..word.span.end as usize], &Scalar::Text(word.value.clone()))?;
+    for word in node
+        .properties
+        .iter()
+        .map(|property| &property.name)
+        .chain([&node.name])
+        .chain(&node.annotation)
+    {
+        alone(
+            text,
+            &text[word.span.start as usize..word.span.end as usize],
+            &Scalar::Text(word.value.clone()),
+        )?;
     }
     let alone = &text[node.span.start as usize..node.span.end as usize];
-    let again =
-        parse(alone).ok().and_then(|document| document.nodes.into_iter().next().map(|node| (node.arguments.len(), node.properties.len())));
-    prop_assert_eq!(again, Some((node.arguments.len(), node.properties.len())), "the node's span in {:?}", text);
+    let again = parse(alone).ok().and_then(|document| {
+        document.nodes.into_iter().next().map(|node| (node.arguments.len(), node.properties.len()))
+    });
+    prop_assert_eq!(
+        again,
+        Some((node.arguments.len(), node.properties.len())),
+        "the node's span in {:?}",
+        text
+    );
     node.children.iter().try_for_each(|child| spans_hold(text, child))
 }
 
 fn alone(text: &str, written: &str, value: &Scalar<'_>) -> Result<(), TestCaseError> {
     let source = format!("n {written}");
-    let found = parse(&source).ok().and_then(|document| document.nodes.into_iter().next()?.arguments.into_iter().next());
-    prop_assert_eq!(format!("{:?}", found.map(|entry| entry.value.value)), format!("{:?}", Some(value)), "{:?} in {:?}", written, text);
+    let found = parse(&source)
+        .ok()
+        .and_then(|document| document.nodes.into_iter().next()?.arguments.into_iter().next());
+    prop_assert_eq!(
+        format!("{:?}", found.map(|entry| entry.value.value)),
+        format!("{:?}", Some(value)),
+        "{:?} in {:?}",
+        written,
+        text
+    );
     Ok(())
 }
 
-/// Says whether the reader may refuse what KDL allows: words that their writer can't have meant, marks that hide, and slips of the crate.
+/// Says whether the reader may refuse what KDL allows: words that their writer can't have meant,
+/// marks that hide, and slips of the crate.
 fn may_refuse(text: &str) -> bool {
-    let slips = ["://", "'", "${", "{{", "\u{202e}", "\u{feff}", "\0", "/-", "-inf", "#\"\"\"", "0X", "0B", "0O"];
+    let slips = [
+        "://", "'", "${", "{{", "\u{202e}", "\u{feff}", "\0", "/-", "-inf", "#\"\"\"", "0X", "0B",
+        "0O",
+    ];
     slips.iter().any(|slip| text.contains(slip))
 }
 

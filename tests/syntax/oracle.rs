@@ -15,10 +15,15 @@ pub fn parse(text: &str) -> Option<Document<'static>> {
     Some(Document { nodes: document.nodes().iter().map(node).collect() })
 }
 
-/// Says whether the crate can be asked: it recurses into blocks and comments, and takes exponential time for nested `/-`.
+/// Says whether the crate can be asked: it recurses into blocks and comments, and takes exponential
+/// time for nested `/-`.
 pub fn can_judge(text: &str) -> bool {
     let count = |piece: &str| text.matches(piece).count();
-    text.len() < 4096 && count("{") <= 24 && count("}") <= 24 && count("/-") <= 8 && count("*") + count("/") <= 200
+    text.len() < 4096
+        && count("{") <= 24
+        && count("}") <= 24
+        && count("/-") <= 8
+        && count("*") + count("/") <= 200
 }
 
 fn span(start: usize, end: usize) -> Span {
@@ -32,14 +37,22 @@ fn node(node: &KdlNode) -> Node<'static> {
     let mut properties = Vec::new();
     for written in node.entries() {
         match written.name() {
-            Some(name) => properties.push(PropertyEntry { name: identifier(name), entry: entry(written) }),
+            Some(name) => {
+                properties.push(PropertyEntry { name: identifier(name), entry: entry(written) })
+            }
             None => arguments.push(entry(written)),
         }
     }
     let start = node.span().offset();
-    let end = arguments.iter().chain(properties.iter().map(|property| &property.entry)).map(|entry| entry.value.span.end).max();
+    let end = arguments
+        .iter()
+        .chain(properties.iter().map(|property| &property.entry))
+        .map(|entry| entry.value.span.end)
+        .max();
     let span = span(start, end.unwrap_or(name.span.end) as usize);
-    let children = node.children().map_or_else(Vec::new, |block| block.nodes().iter().map(self::node).collect());
+    let children = node
+        .children()
+        .map_or_else(Vec::new, |block| block.nodes().iter().map(self::node).collect());
     Node { annotation, name, arguments, properties, children, span }
 }
 
@@ -51,13 +64,20 @@ fn entry(entry: &KdlEntry) -> Entry<'static> {
         KdlValue::Bool(flag) => Scalar::Bool(*flag),
         KdlValue::Null => Scalar::Null,
     };
-    // The crate's span of an entry covers name, annotation and value; the value is what stands last in it.
+    // The crate's span of an entry covers name, annotation and value; the value is what stands last
+    // in it.
     let end = entry.span().offset() + entry.span().len();
     let length = entry.format().map_or(entry.span().len(), |format| format.value_repr.len());
-    Entry { annotation: entry.ty().map(identifier), value: Spanned::new(value, span(end - length, end)) }
+    Entry {
+        annotation: entry.ty().map(identifier),
+        value: Spanned::new(value, span(end - length, end)),
+    }
 }
 
 fn identifier(name: &KdlIdentifier) -> Spanned<Text<'static>> {
     let place = name.span();
-    Spanned::new(Cow::Owned(name.value().to_owned()), span(place.offset(), place.offset() + place.len()))
+    Spanned::new(
+        Cow::Owned(name.value().to_owned()),
+        span(place.offset(), place.offset() + place.len()),
+    )
 }

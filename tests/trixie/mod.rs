@@ -1,7 +1,8 @@
-//! Debian 13 in a folder: runs its programs on our files, each time in a throwaway copy of the root.
+//! Debian 13 in a folder: runs its programs on our files, each time in a throwaway copy of the
+//! root.
 //!
-//! `build` makes the root, `enter` goes into it. Where there is no root, what asks for it is skipped and says so;
-//! `LABWRIGHT_REQUIRE_CONSUMERS=1` turns every skip into a failure.
+//! `build` makes the root, `enter` goes into it. Where there is no root, what asks for it is
+//! skipped and says so; `LABWRIGHT_REQUIRE_CONSUMERS=1` turns every skip into a failure.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +19,9 @@ pub fn root() -> Option<&'static Path> {
     static ROOT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match ROOT.get_or_init(find_root) {
         Ok(root) => Some(root),
-        Err(why) if std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_ok_and(|value| value == "1") => {
+        Err(why)
+            if std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_ok_and(|value| value == "1") =>
+        {
             panic!("the consumers must be asked here, and cannot be: {why}")
         }
         Err(why) => {
@@ -40,10 +43,17 @@ fn find_root() -> Result<PathBuf, String> {
     let root = if let Ok(root) = std::env::var("LABWRIGHT_TRIXIE") {
         PathBuf::from(root)
     } else {
-        let answer = Command::new(script("build")).arg("--path").output().map_err(|error| format!("tests/trixie/build: {error}"))?;
+        let answer = Command::new(script("build"))
+            .arg("--path")
+            .output()
+            .map_err(|error| format!("tests/trixie/build: {error}"))?;
         PathBuf::from(text(&answer.stdout).trim_end())
     };
-    if root.is_dir() { Ok(root) } else { Err(format!("no trixie root in {}: run ./test", root.display())) }
+    if root.is_dir() {
+        Ok(root)
+    } else {
+        Err(format!("no trixie root in {}: run ./test", root.display()))
+    }
 }
 
 /// Returns one of this folder's scripts.

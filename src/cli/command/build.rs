@@ -33,7 +33,8 @@ pub struct Build {
     /// The folder of the release [default: outputs/<lab>-<version>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write nothing: build twice under different conditions, and compare both with what stands in the folder
+    /// Write nothing: build twice under different conditions, and compare both with what stands in
+    /// the folder
     #[arg(long)]
     check: bool,
     /// Who reads the findings, and with `json` the result
@@ -76,7 +77,8 @@ struct Counts {
 
 impl Build {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        // From the beginning, so that a build that is told to stop ends the same way wherever it is.
+        // From the beginning, so that a build that is told to stop ends the same way wherever it
+        // is.
         let interrupt = if self.check { Interrupt::default() } else { Interrupt::listen()? };
         let mut read = self.lab.read();
         let checked = read.resolved.check(&read.sources);
@@ -86,12 +88,24 @@ impl Build {
             return Ok(read.failure);
         };
         let lab = &plan.model.lab;
-        let out = self.out.clone().unwrap_or_else(|| Path::new("outputs").join(release::folder(&lab.name, &lab.version)));
+        let out = self
+            .out
+            .clone()
+            .unwrap_or_else(|| Path::new("outputs").join(release::folder(&lab.name, &lab.version)));
         if self.check {
             self.report(&findings, &read.sources, console);
-            return reproduce::reproduce(&plan, &read.sources, &findings, &checked.accepted, &out, self.format, console);
+            return reproduce::reproduce(
+                &plan,
+                &read.sources,
+                &findings,
+                &checked.accepted,
+                &out,
+                self.format,
+                console,
+            );
         }
-        let made = write(&plan, &read.sources, &findings, checked.accepted, &out, &interrupt, *console);
+        let made =
+            write(&plan, &read.sources, &findings, checked.accepted, &out, &interrupt, *console);
         let made = made.map_err(|failure| fail(failure, &mut findings));
         self.report(&findings, &read.sources, console);
         let (index, sizes) = match made {
@@ -99,7 +113,11 @@ impl Build {
             Err(exit) => return Ok(exit),
         };
         let built = Built::new(index, &sizes, &out, &findings);
-        Console::result(&if self.format == Format::Json { json(&built)? } else { built.text(&findings, console) })?;
+        Console::result(&if self.format == Format::Json {
+            json(&built)?
+        } else {
+            built.text(&findings, console)
+        })?;
         Ok(Exit::Fine)
     }
 
@@ -134,8 +152,12 @@ pub fn make<E: Send>(
     write: impl Fn(Bundle) -> Result<Packed, E> + Sync,
 ) -> Result<Made, Failure<E>> {
     let mut packed = compile::bundles(plan, sources, write)?;
-    let one_way = packed.iter_mut().map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way))).collect();
-    let sizes = packed.iter().map(|(name, packed)| (name.clone(), (packed.files, packed.size))).collect();
+    let one_way = packed
+        .iter_mut()
+        .map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way)))
+        .collect();
+    let sizes =
+        packed.iter().map(|(name, packed)| (name.clone(), (packed.files, packed.size))).collect();
     let index = ReleaseIndex::new(compile::facts(plan, sources, accepted), packed);
     let index = index.and_then(|index| Ok((index.to_json()?, index)));
     let (json, index) = index.map_err(|error| Failure::Bundle(error.to_string()))?;
@@ -173,7 +195,10 @@ fn fail(failure: Failure<OutputError>, findings: &mut Diagnostics) -> Exit {
             Exit::Findings
         }
         Failure::Bundle(problem) => {
-            findings.push(Diagnostic::lab(&compile::UNPACKABLE, problem).help("shorten the name that it shows"));
+            findings.push(
+                Diagnostic::lab(&compile::UNPACKABLE, problem)
+                    .help("shorten the name that it shows"),
+            );
             Exit::Findings
         }
         Failure::Write(error) => {
@@ -194,7 +219,11 @@ impl Built {
         Self {
             folder: folder.display().to_string(),
             machines: index.machines.into_iter().map(machine).collect(),
-            findings: Counts { error: count(Severity::Error), warning: count(Severity::Warning), advice: count(Severity::Advice) },
+            findings: Counts {
+                error: count(Severity::Error),
+                warning: count(Severity::Warning),
+                advice: count(Severity::Advice),
+            },
             lab: index.lab,
             version: index.version,
             content_id: index.content_id,
@@ -205,21 +234,39 @@ impl Built {
 
     fn text(&self, findings: &Diagnostics, console: &Console) -> String {
         const MOST: usize = 30;
-        let mut text = format!("{} in {}\n\n", console.title(&format!("{} {}", self.lab, self.version)), self.folder);
+        let mut text = format!(
+            "{} in {}\n\n",
+            console.title(&format!("{} {}", self.lab, self.version)),
+            self.folder
+        );
         let mut table = Table::new(["machine", "kind", "address", ">files", ">archive"]);
         for (name, machine) in self.machines.iter().take(MOST) {
             let address = machine.addresses.first().cloned().unwrap_or_default();
-            table.row([name.clone(), machine.kind.clone(), address, machine.files.to_string(), human(machine.size)]);
+            table.row([
+                name.clone(),
+                machine.kind.clone(),
+                address,
+                machine.files.to_string(),
+                human(machine.size),
+            ]);
         }
         text.push_str(&table.layout(console.room, 2));
         if self.machines.len() > MOST {
             let _ = writeln!(text, "  … and {} more", self.machines.len() - MOST);
         }
         let _ = writeln!(text, "\ncontent   {}", self.content_id);
-        let _ = writeln!(text, "report    {}", Path::new(&self.folder).join("review").join(REPORT).display());
+        let _ = writeln!(
+            text,
+            "report    {}",
+            Path::new(&self.folder).join("review").join(REPORT).display()
+        );
         let _ = writeln!(text, "findings  {}", summary(findings));
         let subject = |on: &str| if on.is_empty() { String::new() } else { format!(" on {on}") };
-        let accepted: Vec<String> = self.accepted.iter().map(|accepted| format!("{}{}", accepted.code, subject(&accepted.on))).collect();
+        let accepted: Vec<String> = self
+            .accepted
+            .iter()
+            .map(|accepted| format!("{}{}", accepted.code, subject(&accepted.on)))
+            .collect();
         if !accepted.is_empty() {
             let line = format!("accepted  {}", accepted.join(", "));
             let _ = writeln!(text, "{}", wrap(&line, console.width, "          "));

@@ -22,19 +22,29 @@ pub struct Completions {
 impl Completions {
     pub fn run(self) -> io::Result<Exit> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut with_names(super::program()), "labwright", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut with_names(super::program()),
+            "labwright",
+            &mut script,
+        );
         Console::result(&String::from_utf8_lossy(&script))?;
         Ok(Exit::Fine)
     }
 }
 
-/// Tells what names the arguments take that stand for something of labwright's own: codes and modules.
+/// Tells what names the arguments take that stand for something of labwright's own: codes and
+/// modules.
 fn with_names(program: clap::Command) -> clap::Command {
     let codes = PossibleValuesParser::new(codes::all().map(|code| code.name));
     let library = Sources::with_standard_library(Vec::new());
     let modules = compile::modules(&library, &mut Diagnostics::default());
     let modules = PossibleValuesParser::new(modules.iter().map(|module| describe(module).name));
     program
-        .mut_subcommand("explain", |explain| explain.mut_arg("code", |code| code.value_parser(codes)))
-        .mut_subcommand("modules", |command| command.mut_arg("name", |name| name.value_parser(modules)))
+        .mut_subcommand("explain", |explain| {
+            explain.mut_arg("code", |code| code.value_parser(codes))
+        })
+        .mut_subcommand("modules", |command| {
+            command.mut_arg("name", |name| name.value_parser(modules))
+        })
 }

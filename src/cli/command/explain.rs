@@ -30,7 +30,12 @@ struct Page {
 
 impl From<&Code> for Page {
     fn from(code: &Code) -> Self {
-        Self { code: code.name, severity: code.severity.name(), summary: code.summary, explain: code.explain }
+        Self {
+            code: code.name,
+            severity: code.severity.name(),
+            summary: code.summary,
+            explain: code.explain,
+        }
     }
 }
 
@@ -40,7 +45,9 @@ impl Explain {
             (Some(code), Format::Text) => explain::explain(code),
             (Some(code), Format::Json) => json(&Page::from(code))?,
             (None, Format::Text) => explain::list(),
-            (None, Format::Json) => json(&explain::sorted().into_iter().map(Page::from).collect::<Vec<_>>())?,
+            (None, Format::Json) => {
+                json(&explain::sorted().into_iter().map(Page::from).collect::<Vec<_>>())?
+            }
         };
         Console::result(&text)?;
         Ok(Exit::Fine)
@@ -48,5 +55,9 @@ impl Explain {
 }
 
 fn find(name: &str) -> Result<&'static Code, String> {
-    codes::find(name).ok_or_else(|| suggest(name, codes::all().map(|code| code.name), || "`labwright explain` lists the codes".to_owned()))
+    codes::find(name).ok_or_else(|| {
+        suggest(name, codes::all().map(|code| code.name), || {
+            "`labwright explain` lists the codes".to_owned()
+        })
+    })
 }

@@ -45,7 +45,9 @@ impl Lab {
     /// Reads the lab.
     pub fn read(&self) -> Read {
         match read_lab(&self.lab) {
-            Ok(sources) => Read { resolved: compile::resolve(&sources), sources, failure: Exit::Findings },
+            Ok(sources) => {
+                Read { resolved: compile::resolve(&sources), sources, failure: Exit::Findings }
+            }
             Err(unreadable) => Read {
                 sources: Sources::default(),
                 resolved: Resolved::unreadable(unreadable.diagnostics),
@@ -55,7 +57,13 @@ impl Lab {
     }
 
     /// Writes the findings about the lab, paths as they lead from here.
-    pub fn write(&self, findings: &Diagnostics, sources: &Sources, format: Format, style: Style<'_>) -> String {
+    pub fn write(
+        &self,
+        findings: &Diagnostics,
+        sources: &Sources,
+        format: Format,
+        style: Style<'_>,
+    ) -> String {
         let prefix = prefix(&self.lab);
         let format = match format {
             Format::Text => diag::Format::Text,
@@ -67,7 +75,13 @@ impl Lab {
     }
 
     /// Prints the findings as messages; text only when there are any.
-    pub fn report(&self, findings: &Diagnostics, sources: &Sources, format: Format, console: &Console) {
+    pub fn report(
+        &self,
+        findings: &Diagnostics,
+        sources: &Sources,
+        format: Format,
+        console: &Console,
+    ) {
         let style = Style { color: console.color_messages, width: console.width, prefix: "" };
         Console::message(&self.write(findings, sources, format, style));
     }

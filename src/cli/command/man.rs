@@ -17,7 +17,13 @@ impl Man {
     pub fn run(self) -> io::Result<Exit> {
         let program = super::program();
         let command = self.command.and_then(|name| {
-            Some(program.find_subcommand(&name)?.clone().display_name(format!("labwright-{name}")).bin_name(format!("labwright {name}")))
+            Some(
+                program
+                    .find_subcommand(&name)?
+                    .clone()
+                    .display_name(format!("labwright-{name}"))
+                    .bin_name(format!("labwright {name}")),
+            )
         });
         let mut page = Vec::new();
         clap_mangen::Man::new(command.unwrap_or(program)).render(&mut page)?;
@@ -27,5 +33,8 @@ impl Man {
 }
 
 fn known(name: &str) -> Result<String, String> {
-    super::program().find_subcommand(name).map(|_| name.to_owned()).ok_or_else(|| "there is no such command".to_owned())
+    super::program()
+        .find_subcommand(name)
+        .map(|_| name.to_owned())
+        .ok_or_else(|| "there is no such command".to_owned())
 }

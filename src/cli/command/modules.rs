@@ -39,7 +39,8 @@ impl Modules {
             }
         };
         let mut findings = Diagnostics::default();
-        let modules: Vec<Module> = compile::modules(&sources, &mut findings).iter().map(describe).collect();
+        let modules: Vec<Module> =
+            compile::modules(&sources, &mut findings).iter().map(describe).collect();
         if findings.has_errors() {
             console.error("the modules have errors", "`labwright check` shows them");
             return Ok(Exit::Findings);
@@ -73,12 +74,20 @@ fn list(modules: &[Module], console: &Console) -> String {
 
 fn page(module: &Module, console: &Console) -> String {
     let width = console.width;
-    let mut text = format!("{}: {}\n", console.title(&module.name), wrap(&module.summary, width.saturating_sub(module.name.len() + 2), ""));
+    let mut text = format!(
+        "{}: {}\n",
+        console.title(&module.name),
+        wrap(&module.summary, width.saturating_sub(module.name.len() + 2), "")
+    );
     if let Some(homepage) = &module.homepage {
         let _ = writeln!(text, "{homepage}");
     }
     if let Some(why) = &module.discontinued {
-        let _ = writeln!(text, "\n{}", wrap(&format!("No service can use it any more: {why}."), width, ""));
+        let _ = writeln!(
+            text,
+            "\n{}",
+            wrap(&format!("No service can use it any more: {why}."), width, "")
+        );
     }
     if let Some(doc) = &module.doc {
         let _ = writeln!(text, "\n{}", wrap(doc, width, ""));
@@ -88,7 +97,15 @@ fn page(module: &Module, console: &Console) -> String {
             let _ = write!(text, "\n{}\n{content}", console.title(title));
         }
     };
-    section("Options", module.options.iter().flat_map(ModuleOption::rows).map(|(name, option)| entry(&name, option, width)).collect());
+    section(
+        "Options",
+        module
+            .options
+            .iter()
+            .flat_map(ModuleOption::rows)
+            .map(|(name, option)| entry(&name, option, width))
+            .collect(),
+    );
     let mut ports = Table::new(["endpoint", ">port", "protocol", ""]);
     for port in &module.ports {
         ports.row([port.name.clone(), port.port.clone(), port.protocol.clone(), port.notes()]);
@@ -100,13 +117,23 @@ fn page(module: &Module, console: &Console) -> String {
     for (title, table) in [("Ports", &ports), ("State", &states)] {
         section(title, if table.is_empty() { String::new() } else { table.layout(width, 2) });
     }
-    let lists = [("Images", &module.images), ("Packages", &module.packages), ("Known as", &module.roles), ("Formerly", &module.formerly)];
+    let lists = [
+        ("Images", &module.images),
+        ("Packages", &module.packages),
+        ("Known as", &module.roles),
+        ("Formerly", &module.formerly),
+    ];
     for (title, list) in lists {
         section(title, list.iter().map(|item| format!("  {item}\n")).collect());
     }
     section(
         "Example",
-        module.example.iter().flat_map(|example| example.lines()).map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect(),
+        module
+            .example
+            .iter()
+            .flat_map(|example| example.lines())
+            .map(|line| format!("  {line}").trim_end().to_owned() + "\n")
+            .collect(),
     );
     text
 }

@@ -1,6 +1,7 @@
 //! `labwright build --check`: is the release what these sources make, here and everywhere?
 //!
-//! Two builds that have as little in common as one process allows: one thread and several, files found in opposite orders.
+//! Two builds that have as little in common as one process allows: one thread and several, files
+//! found in opposite orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -64,7 +65,11 @@ pub fn reproduce(
         content_id: &index.content_id,
         differences,
     };
-    Console::result(&if format == Format::Json { json(&comparison)? } else { comparison.text(console) })?;
+    Console::result(&if format == Format::Json {
+        json(&comparison)?
+    } else {
+        comparison.text(console)
+    })?;
     Ok(if comparison.differences.is_empty() { Exit::Fine } else { Exit::Findings })
 }
 
@@ -72,23 +77,40 @@ impl Comparison<'_> {
     fn text(&self, console: &Console) -> String {
         let title = console.title(&format!("{} {}", self.lab, self.version));
         if self.differences.is_empty() {
-            return format!("{title}: two builds and {} are the same\n\ncontent   {}\n", self.folder, self.content_id);
+            return format!(
+                "{title}: two builds and {} are the same\n\ncontent   {}\n",
+                self.folder, self.content_id
+            );
         }
-        let lines: String = self.differences.iter().map(|difference| format!("  {difference}\n")).collect();
-        format!("{title} is not what stands in {}:\n\n{lines}\ncontent   {}\n", self.folder, self.content_id)
+        let lines: String =
+            self.differences.iter().map(|difference| format!("  {difference}\n")).collect();
+        format!(
+            "{title} is not what stands in {}:\n\n{lines}\ncontent   {}\n",
+            self.folder, self.content_id
+        )
     }
 }
 
 fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
     Ok(pool.install(work))
 }
 
-fn make(plan: &Plan<'_>, sources: &Sources, findings: &Diagnostics, accepted: Vec<Accepted>) -> Result<Made, String> {
-    match build::make(plan, sources, findings, accepted, |bundle| Ok::<_, Infallible>(Packed::from(bundle))) {
+fn make(
+    plan: &Plan<'_>,
+    sources: &Sources,
+    findings: &Diagnostics,
+    accepted: Vec<Accepted>,
+) -> Result<Made, String> {
+    match build::make(plan, sources, findings, accepted, |bundle| {
+        Ok::<_, Infallible>(Packed::from(bundle))
+    }) {
         Ok(made) => Ok(made),
         Err(Failure::Bundle(problem)) => Err(problem),
-        Err(Failure::Findings(found)) => Err(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; ")),
+        Err(Failure::Findings(found)) => {
+            Err(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; "))
+        }
         Err(Failure::Write(never)) => match never {},
     }
 }
@@ -105,8 +127,11 @@ fn again(sources: &Sources) -> Result<Made, String> {
 /// Says what differs between two builds.
 fn between(one: &Made, other: &Made) -> Vec<String> {
     if one.json == other.json {
-        let names = one.review.iter().filter(|(name, bytes)| other.review.get(*name) != Some(bytes));
-        return names.map(|(name, _)| format!("two builds write different `review/{name}`")).collect();
+        let names =
+            one.review.iter().filter(|(name, bytes)| other.review.get(*name) != Some(bytes));
+        return names
+            .map(|(name, _)| format!("two builds write different `review/{name}`"))
+            .collect();
     }
     let machines: Vec<String> = one
         .index
@@ -115,7 +140,11 @@ fn between(one: &Made, other: &Made) -> Vec<String> {
         .filter(|(name, machine)| other.index.machines.get(*name) != Some(machine))
         .map(|(name, _)| format!("two builds of `{name}` differ"))
         .collect();
-    if machines.is_empty() { vec![format!("two builds write different `{INDEX}`")] } else { machines }
+    if machines.is_empty() {
+        vec![format!("two builds write different `{INDEX}`")]
+    } else {
+        machines
+    }
 }
 
 /// Says what differs between a build and the folder.
@@ -127,9 +156,15 @@ fn standing(made: &Made, out: &Path) -> Vec<String> {
         }
         Err(error) => return vec![format!("it can't be read: {error}")],
     };
-    let mut expected: BTreeMap<String, String> =
-        made.index.machines.values().map(|machine| (machine.archive.clone(), machine.sha256.clone())).collect();
-    expected.extend(made.review.iter().map(|(name, bytes)| (format!("review/{name}"), ids::sha256_hex(bytes))));
+    let mut expected: BTreeMap<String, String> = made
+        .index
+        .machines
+        .values()
+        .map(|machine| (machine.archive.clone(), machine.sha256.clone()))
+        .collect();
+    expected.extend(
+        made.review.iter().map(|(name, bytes)| (format!("review/{name}"), ids::sha256_hex(bytes))),
+    );
     expected.insert(INDEX.to_owned(), ids::sha256_hex(&made.json));
     let sums = release::sums(&expected);
     expected.insert(SUMS.to_owned(), ids::sha256_hex(sums.as_bytes()));

@@ -17,7 +17,8 @@ use crate::bundle::verify::verify_release;
 pub struct Verify {
     /// The folder of the release
     release: PathBuf,
-    /// Asks for a signature beside every archive, by a key in FILE, the allowed signers of ssh-keygen(1)
+    /// Asks for a signature beside every archive, by a key in FILE, the allowed signers of
+    /// ssh-keygen(1)
     #[arg(long, value_name = "FILE")]
     signers: Option<PathBuf>,
     /// Who reads the result
@@ -43,7 +44,10 @@ impl Verify {
         let names = match folder::list(&self.release) {
             Ok(names) => names,
             Err(error) => {
-                console.error(&format!("can't read `{}`: {error}", self.release.display()), "name the folder of a release");
+                console.error(
+                    &format!("can't read `{}`: {error}", self.release.display()),
+                    "name the folder of a release",
+                );
                 return Ok(Exit::Outside);
             }
         };
@@ -51,13 +55,19 @@ impl Verify {
             Ok(signers) => signers,
             Err(error) => {
                 let file = self.signers.unwrap_or_default();
-                console.error(&format!("can't read `{}`: {error}", file.display()), "name a file with lines like `ada ssh-ed25519 AAAA…`");
+                console.error(
+                    &format!("can't read `{}`: {error}", file.display()),
+                    "name a file with lines like `ada ssh-ed25519 AAAA…`",
+                );
                 return Ok(Exit::Outside);
             }
         };
-        let problems =
-            verify_release(&names, signers.as_ref(), |name| folder::read(&self.release, name).map_err(|error| error.to_string()));
-        let index: Option<ReleaseIndex> = folder::read(&self.release, INDEX).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let problems = verify_release(&names, signers.as_ref(), |name| {
+            folder::read(&self.release, name).map_err(|error| error.to_string())
+        });
+        let index: Option<ReleaseIndex> = folder::read(&self.release, INDEX)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let index = index.as_ref();
         let verified = Verified {
             release: self.release.display().to_string(),
@@ -66,10 +76,16 @@ impl Verify {
             lab: index.map(|index| index.lab.clone()),
             version: index.map(|index| index.version.clone()),
             content_id: index.map(|index| index.content_id.clone()),
-            machines: index.map(|index| index.machines.keys().cloned().collect()).unwrap_or_default(),
+            machines: index
+                .map(|index| index.machines.keys().cloned().collect())
+                .unwrap_or_default(),
             problems,
         };
-        Console::result(&if self.format == Format::Json { json(&verified)? } else { verified.text(console) })?;
+        Console::result(&if self.format == Format::Json {
+            json(&verified)?
+        } else {
+            verified.text(console)
+        })?;
         Ok(if verified.sound { Exit::Fine } else { Exit::Findings })
     }
 }
@@ -86,14 +102,19 @@ impl Verified {
             let count = self.machines.len();
             let machines = if count == 1 { "1 machine" } else { &format!("{count} machines") };
             let signed = if self.signed { ",\nevery archive signed by an allowed key" } else { "" };
-            return format!("{title} is whole: {machines}, every byte as `SHA256SUMS` says{signed}\n\ncontent   {content}\n");
+            return format!(
+                "{title} is whole: {machines}, every byte as `SHA256SUMS` says{signed}\n\ncontent   {content}\n"
+            );
         }
         let lines: String = self.problems.iter().map(|problem| format!("  {problem}\n")).collect();
         format!("{title} is not a sound release:\n\n{lines}")
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "who is trusted is said by the caller, not by the release")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who is trusted is said by the caller, not by the release"
+)]
 fn allowed_signers(path: &Path) -> Result<AllowedSigners, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     AllowedSigners::parse(&text)

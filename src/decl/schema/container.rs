@@ -9,7 +9,11 @@ pub static CONTAINER: NodeSchema = NodeSchema::new(
     "A container, run by compose.",
     "container web { image (ref)opt.image; mount (ref)state.config at=\"/config\"; }",
 )
-.arguments(&[required("name", Type::Name, "Its name; the first one goes by the service's name if it has the module's.")])
+.arguments(&[required(
+    "name",
+    Type::Name,
+    "Its name; the first one goes by the service's name if it has the module's.",
+)])
 .children(&[CONTAINER_BODY]);
 
 static CONTAINER_BODY: &[Child] = &[
@@ -43,25 +47,36 @@ static CONTAINER_BODY: &[Child] = &[
     many(&WHEN_IN_CONTAINER),
 ];
 
-static IMAGE: NodeSchema = NodeSchema::new("image", "The image, with a tag that names a version.", "image (ref)opt.image")
-    .arguments(&[required("image", Type::Image, "The reference.")])
-    .dynamic();
-static ENTRYPOINT: NodeSchema = NodeSchema::new("entrypoint", "Overrides the image's entry point.", "entrypoint \"/bin/tool\"")
-    .rest(required("word", Type::Text, "A word of it."))
-    .dynamic();
-static COMMAND: NodeSchema =
-    NodeSchema::new("command", "Words of the command line; several nodes follow one another.", "command \"--config=/etc/x.yml\"")
-        .rest(required("word", Type::Text, "A word. One that is a list is several words."))
+static IMAGE: NodeSchema =
+    NodeSchema::new("image", "The image, with a tag that names a version.", "image (ref)opt.image")
+        .arguments(&[required("image", Type::Image, "The reference.")])
         .dynamic();
-static USER: NodeSchema = NodeSchema::new("user", "The user, and the group after a colon.", "user \"1000:1000\"")
-    .arguments(&[required("user", Type::Text, "A name or number.")])
-    .dynamic();
-static ENV: NodeSchema = NodeSchema::new("env", "An environment variable.", "env TZ (ref)lab.timezone")
-    .arguments(&[
-        required("name", Type::Text, "Its name."),
-        required("value", Type::Any, "Its value, as the program sees it: labwright expands nothing in it."),
-    ])
-    .dynamic();
+static ENTRYPOINT: NodeSchema =
+    NodeSchema::new("entrypoint", "Overrides the image's entry point.", "entrypoint \"/bin/tool\"")
+        .rest(required("word", Type::Text, "A word of it."))
+        .dynamic();
+static COMMAND: NodeSchema = NodeSchema::new(
+    "command",
+    "Words of the command line; several nodes follow one another.",
+    "command \"--config=/etc/x.yml\"",
+)
+.rest(required("word", Type::Text, "A word. One that is a list is several words."))
+.dynamic();
+static USER: NodeSchema =
+    NodeSchema::new("user", "The user, and the group after a colon.", "user \"1000:1000\"")
+        .arguments(&[required("user", Type::Text, "A name or number.")])
+        .dynamic();
+static ENV: NodeSchema =
+    NodeSchema::new("env", "An environment variable.", "env TZ (ref)lab.timezone")
+        .arguments(&[
+            required("name", Type::Text, "Its name."),
+            required(
+                "value",
+                Type::Any,
+                "Its value, as the program sees it: labwright expands nothing in it.",
+            ),
+        ])
+        .dynamic();
 static SECRET: NodeSchema = NodeSchema::new(
     "secret",
     "A secret that the container reads, as a file below `/run/secrets`.",
@@ -69,10 +84,22 @@ static SECRET: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("secret", Type::Secret, "The secret. Nothing: no secret is read.")])
 .properties(&[
-    optional("at", Type::Path, "Where the container sees it. Default: `/run/secrets/` and its name."),
+    optional(
+        "at",
+        Type::Path,
+        "Where the container sees it. Default: `/run/secrets/` and its name.",
+    ),
     optional("file-variable", Type::Text, "The environment variable that names the file."),
-    optional("value-variable", Type::Text, "The environment variable that holds the value, for programs that can't read a file."),
-    optional("owner", Type::Owner, "Who must own the machine's file for the program to read it. Default: `root`."),
+    optional(
+        "value-variable",
+        Type::Text,
+        "The environment variable that holds the value, for programs that can't read a file.",
+    ),
+    optional(
+        "owner",
+        Type::Owner,
+        "Who must own the machine's file for the program to read it. Default: `root`.",
+    ),
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
 ])
 .dynamic();
@@ -91,57 +118,76 @@ static MOUNT: NodeSchema = NodeSchema::new(
 static TMPFS: NodeSchema = NodeSchema::new("tmpfs", "A folder in memory.", "tmpfs \"/tmp\"")
     .arguments(&[required("path", Type::Path, "The path inside.")])
     .dynamic();
-static DEVICE: NodeSchema =
-    NodeSchema::new("device", "A device of the machine, by the same path inside.", "device \"/dev/dri/renderD128\"")
-        .arguments(&[required("path", Type::Path, "The path.")])
-        .dynamic();
+static DEVICE: NodeSchema = NodeSchema::new(
+    "device",
+    "A device of the machine, by the same path inside.",
+    "device \"/dev/dri/renderD128\"",
+)
+.arguments(&[required("path", Type::Path, "The path.")])
+.dynamic();
 static CAP_ADD: NodeSchema = NodeSchema::new("cap-add", "A capability more.", "cap-add NET_ADMIN")
     .rest(required("capability", Type::Text, "Its name without `CAP_`."))
     .dynamic();
 static CAP_DROP: NodeSchema = NodeSchema::new("cap-drop", "A capability less.", "cap-drop ALL")
     .rest(required("capability", Type::Text, "Its name without `CAP_`."))
     .dynamic();
-static SECURITY_OPTION: NodeSchema =
-    NodeSchema::new("security-option", "An option of the container's confinement.", "security-option \"no-new-privileges:true\"")
-        .arguments(&[required("option", Type::Text, "The option.")])
+static SECURITY_OPTION: NodeSchema = NodeSchema::new(
+    "security-option",
+    "An option of the container's confinement.",
+    "security-option \"no-new-privileges:true\"",
+)
+.arguments(&[required("option", Type::Text, "The option.")])
+.dynamic();
+static GROUP: NodeSchema =
+    NodeSchema::new("group", "A group more, by name in the image or number.", "group \"992\"")
+        .arguments(&[required("group", Type::Owner, "The group.")])
         .dynamic();
-static GROUP: NodeSchema = NodeSchema::new("group", "A group more, by name in the image or number.", "group \"992\"")
-    .arguments(&[required("group", Type::Owner, "The group.")])
-    .dynamic();
 /// Describes a kernel setting: of a container, or of the machine.
-pub(super) static SYSCTL: NodeSchema = NodeSchema::new("sysctl", "A kernel setting.", "sysctl \"net.ipv4.ip_forward\" 1")
-    .arguments(&[required("name", Type::Text, "Its name."), required("value", Type::Any, "Its value.")])
-    .dynamic();
-static EXTRA_HOST: NodeSchema =
-    NodeSchema::new("extra-host", "A line of the container's hosts file.", "extra-host \"host.docker.internal:host-gateway\"")
-        .arguments(&[required("line", Type::Text, "`NAME:ADDRESS`.")])
+pub(super) static SYSCTL: NodeSchema =
+    NodeSchema::new("sysctl", "A kernel setting.", "sysctl \"net.ipv4.ip_forward\" 1")
+        .arguments(&[
+            required("name", Type::Text, "Its name."),
+            required("value", Type::Any, "Its value."),
+        ])
         .dynamic();
-static NETWORK: NodeSchema =
-    NodeSchema::new("network", "How the container is on the network. Default: `bridge`, the machine's compose network.", "network host")
-        .arguments(&[required("mode", Type::Enum(&["bridge", "host", "none", "service"]), "The mode.")])
-        .properties(&[optional(
-            "service",
-            Type::Entity("service"),
-            "With mode `service`: the service whose first container's network it lives in.",
-        )])
+static EXTRA_HOST: NodeSchema = NodeSchema::new(
+    "extra-host",
+    "A line of the container's hosts file.",
+    "extra-host \"host.docker.internal:host-gateway\"",
+)
+.arguments(&[required("line", Type::Text, "`NAME:ADDRESS`.")])
+.dynamic();
+static NETWORK: NodeSchema = NodeSchema::new(
+    "network",
+    "How the container is on the network. Default: `bridge`, the machine's compose network.",
+    "network host",
+)
+.arguments(&[required("mode", Type::Enum(&["bridge", "host", "none", "service"]), "The mode.")])
+.properties(&[optional(
+    "service",
+    Type::Entity("service"),
+    "With mode `service`: the service whose first container's network it lives in.",
+)])
+.dynamic();
+static HOST_PID: NodeSchema =
+    NodeSchema::new("host-pid", "Whether it sees the machine's processes.", "host-pid #true")
+        .arguments(&[required("host-pid", Type::Bool, "Whether it does.")]);
+static PRIVILEGED: NodeSchema =
+    NodeSchema::new("privileged", "Whether it may do everything.", "privileged #true")
+        .arguments(&[required("privileged", Type::Bool, "Whether it may.")]);
+static SHM_SIZE: NodeSchema =
+    NodeSchema::new("shm-size", "The size of `/dev/shm`.", "shm-size (size)\"128MiB\"")
+        .arguments(&[required("size", Type::Size, "The size.")])
         .dynamic();
-static HOST_PID: NodeSchema = NodeSchema::new("host-pid", "Whether it sees the machine's processes.", "host-pid #true")
-    .arguments(&[required("host-pid", Type::Bool, "Whether it does.")]);
-static PRIVILEGED: NodeSchema = NodeSchema::new("privileged", "Whether it may do everything.", "privileged #true").arguments(&[required(
-    "privileged",
-    Type::Bool,
-    "Whether it may.",
-)]);
-static SHM_SIZE: NodeSchema = NodeSchema::new("shm-size", "The size of `/dev/shm`.", "shm-size (size)\"128MiB\"")
-    .arguments(&[required("size", Type::Size, "The size.")])
-    .dynamic();
-static INIT: NodeSchema = NodeSchema::new("init", "Whether a tiny init reaps its processes.", "init #true").arguments(&[required(
-    "init",
-    Type::Bool,
-    "Whether it does.",
-)]);
-static READ_ONLY: NodeSchema = NodeSchema::new("read-only", "Whether its root file system can't be written.", "read-only #true")
-    .arguments(&[required("read-only", Type::Bool, "Whether it can't.")]);
+static INIT: NodeSchema =
+    NodeSchema::new("init", "Whether a tiny init reaps its processes.", "init #true")
+        .arguments(&[required("init", Type::Bool, "Whether it does.")]);
+static READ_ONLY: NodeSchema = NodeSchema::new(
+    "read-only",
+    "Whether its root file system can't be written.",
+    "read-only #true",
+)
+.arguments(&[required("read-only", Type::Bool, "Whether it can't.")]);
 static HEALTH: NodeSchema = NodeSchema::new(
     "health",
     "How its health is known: HTTP at an endpoint, a command inside, the image's own check, or not at all.",
@@ -159,16 +205,25 @@ static HEALTH: NodeSchema = NodeSchema::new(
     optional("start-period", Type::Duration, "How long it may take to start. Default: `60s`."),
 ])
 .dynamic();
-static DEPENDS_ON: NodeSchema = NodeSchema::new("depends-on", "A container that must run before.", "depends-on database healthy=#true")
-    .arguments(&[required("container", Type::Name, "A container of the module.")])
-    .properties(&[
-        optional("healthy", Type::Bool, "Whether it must be healthy, not just started. Default: `#true`."),
-        optional("restart", Type::Bool, "Whether its restart restarts this one. Default: `#false`."),
-    ])
-    .dynamic();
-static STOP_GRACE: NodeSchema = NodeSchema::new("stop-grace", "How long it may take to stop.", "stop-grace (duration)\"2m\"")
-    .arguments(&[required("time", Type::Duration, "The time.")])
-    .dynamic();
+static DEPENDS_ON: NodeSchema = NodeSchema::new(
+    "depends-on",
+    "A container that must run before.",
+    "depends-on database healthy=#true",
+)
+.arguments(&[required("container", Type::Name, "A container of the module.")])
+.properties(&[
+    optional(
+        "healthy",
+        Type::Bool,
+        "Whether it must be healthy, not just started. Default: `#true`.",
+    ),
+    optional("restart", Type::Bool, "Whether its restart restarts this one. Default: `#false`."),
+])
+.dynamic();
+static STOP_GRACE: NodeSchema =
+    NodeSchema::new("stop-grace", "How long it may take to stop.", "stop-grace (duration)\"2m\"")
+        .arguments(&[required("time", Type::Duration, "The time.")])
+        .dynamic();
 static RELOAD: NodeSchema = NodeSchema::new(
     "reload",
     "The signal that makes it read its configuration again; without one it is recreated when a file of its service changes.",
@@ -176,15 +231,27 @@ static RELOAD: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("signal", Type::Enum(&["HUP", "USR1", "USR2"]), "The signal.")]);
 static LABEL: NodeSchema = NodeSchema::new("label", "A label.", "label \"diun.enable\" \"true\"")
-    .arguments(&[required("name", Type::Text, "Its name."), required("value", Type::Any, "Its value.")])
+    .arguments(&[
+        required("name", Type::Text, "Its name."),
+        required("value", Type::Any, "Its value."),
+    ])
     .dynamic();
-static LIMITS: NodeSchema =
-    NodeSchema::new("limits", "What it may use at the most, unless the service says otherwise.", "limits memory=(size)\"512MiB\"")
-        .properties(&[optional("memory", Type::Size, "Memory."), optional("cpus", Type::Number, "Processors.")])
-        .dynamic();
+static LIMITS: NodeSchema = NodeSchema::new(
+    "limits",
+    "What it may use at the most, unless the service says otherwise.",
+    "limits memory=(size)\"512MiB\"",
+)
+.properties(&[
+    optional("memory", Type::Size, "Memory."),
+    optional("cpus", Type::Number, "Processors."),
+])
+.dynamic();
 
-static WHEN_IN_CONTAINER: NodeSchema =
-    NodeSchema::new("when", "Counts only when the condition holds.", "when (expr)\"opt.gpu\" { device \"/dev/dri\"; }")
-        .arguments(&[required("condition", Type::Expression, "The condition.")])
-        .children(&[CONTAINER_BODY])
-        .dynamic();
+static WHEN_IN_CONTAINER: NodeSchema = NodeSchema::new(
+    "when",
+    "Counts only when the condition holds.",
+    "when (expr)\"opt.gpu\" { device \"/dev/dri\"; }",
+)
+.arguments(&[required("condition", Type::Expression, "The condition.")])
+.children(&[CONTAINER_BODY])
+.dynamic();

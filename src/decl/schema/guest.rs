@@ -6,11 +6,22 @@ use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, once, optiona
 static GUEST_PROPERTIES: &[Field] = &[
     required("id", Type::Between(100, 999_999_999), "The guest's id."),
     required("on", Type::Entity("host"), "The Proxmox host that it runs on."),
-    optional("kind", Type::Enum(&["managed", "appliance"]), "`appliance`: created, but its system is not ours. Default: `managed`."),
+    optional(
+        "kind",
+        Type::Enum(&["managed", "appliance"]),
+        "`appliance`: created, but its system is not ours. Default: `managed`.",
+    ),
 ];
 
-static GUEST_FIELDS: &[Child] =
-    &[keyed(&DISK), keyed(&PASSTHROUGH), once(&IMAGE), once(&STORAGE), once(&BOOT), once(&FEATURES), once(&PRIVILEGED)];
+static GUEST_FIELDS: &[Child] = &[
+    keyed(&DISK),
+    keyed(&PASSTHROUGH),
+    once(&IMAGE),
+    once(&STORAGE),
+    once(&BOOT),
+    once(&FEATURES),
+    once(&PRIVILEGED),
+];
 
 /// Describes a virtual machine.
 pub static VM: NodeSchema = NodeSchema::new(
@@ -32,30 +43,57 @@ pub static LXC: NodeSchema = NodeSchema::new(
 .properties(GUEST_PROPERTIES)
 .children(&[GUEST_FIELDS, MACHINE_FIELDS]);
 
-static DISK: NodeSchema = NodeSchema::new("disk", "A disk of the guest; the first is its root disk.", "disk root size=(size)\"20GiB\"")
-    .arguments(&[NAME])
-    .properties(&[
-        required("size", Type::Size, "Its size."),
-        optional("storage", Type::Word, "The host's storage for it. Default: the guest's."),
-    ]);
-static PASSTHROUGH: NodeSchema =
-    NodeSchema::new("passthrough", "A device or GPU of the host that the guest gets for itself.", "passthrough igpu")
-        .arguments(&[required("device", Type::Entity("gpu or device"), "Its name on the host.")]);
+static DISK: NodeSchema = NodeSchema::new(
+    "disk",
+    "A disk of the guest; the first is its root disk.",
+    "disk root size=(size)\"20GiB\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("size", Type::Size, "Its size."),
+    optional("storage", Type::Word, "The host's storage for it. Default: the guest's."),
+]);
+static PASSTHROUGH: NodeSchema = NodeSchema::new(
+    "passthrough",
+    "A device or GPU of the host that the guest gets for itself.",
+    "passthrough igpu",
+)
+.arguments(&[required("device", Type::Entity("gpu or device"), "Its name on the host.")]);
 static IMAGE: NodeSchema = NodeSchema::new(
     "image",
     "The image or template that it starts from. Default: the one of its system.",
     "image \"local:import/debian-13.qcow2\"",
 )
 .arguments(&[required("image", Type::Word, "A volume of the host.")]);
-static STORAGE: NodeSchema = NodeSchema::new("storage", "The host's storages.", "storage local-lvm snippets=local")
-    .arguments(&[required("disks", Type::Word, "The storage for disks. Default: `local-lvm`.")])
-    .properties(&[optional("snippets", Type::Word, "The storage that may hold snippets. Default: `local`.")]);
-static BOOT: NodeSchema = NodeSchema::new("boot", "Whether and when it starts with the host.", "boot #true order=1")
-    .arguments(&[required("on-boot", Type::Bool, "Whether it starts with the host. Default: `#true`.")])
-    .properties(&[optional("order", Type::Between(0, 10_000), "Its place in the order of starting.")]);
-static FEATURES: NodeSchema =
-    NodeSchema::new("features", "What an LXC may do. Default: `nesting keyctl`, which Docker wants.", "features nesting keyctl")
-        .rest(required("feature", Type::Enum(&["nesting", "keyctl", "fuse"]), "A feature."));
-static PRIVILEGED: NodeSchema =
-    NodeSchema::new("privileged", "Whether root in an LXC is root on the host. Default: `#false`.", "privileged #false")
-        .arguments(&[required("privileged", Type::Bool, "Whether it is.")]);
+static STORAGE: NodeSchema =
+    NodeSchema::new("storage", "The host's storages.", "storage local-lvm snippets=local")
+        .arguments(&[required("disks", Type::Word, "The storage for disks. Default: `local-lvm`.")])
+        .properties(&[optional(
+            "snippets",
+            Type::Word,
+            "The storage that may hold snippets. Default: `local`.",
+        )]);
+static BOOT: NodeSchema =
+    NodeSchema::new("boot", "Whether and when it starts with the host.", "boot #true order=1")
+        .arguments(&[required(
+            "on-boot",
+            Type::Bool,
+            "Whether it starts with the host. Default: `#true`.",
+        )])
+        .properties(&[optional(
+            "order",
+            Type::Between(0, 10_000),
+            "Its place in the order of starting.",
+        )]);
+static FEATURES: NodeSchema = NodeSchema::new(
+    "features",
+    "What an LXC may do. Default: `nesting keyctl`, which Docker wants.",
+    "features nesting keyctl",
+)
+.rest(required("feature", Type::Enum(&["nesting", "keyctl", "fuse"]), "A feature."));
+static PRIVILEGED: NodeSchema = NodeSchema::new(
+    "privileged",
+    "Whether root in an LXC is root on the host. Default: `#false`.",
+    "privileged #false",
+)
+.arguments(&[required("privileged", Type::Bool, "Whether it is.")]);

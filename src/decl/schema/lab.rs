@@ -5,7 +5,9 @@ use super::guest::{LXC, VM};
 use super::machine::HOST;
 use super::module::MODULE;
 use super::service::SERVICE;
-use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, many, once, optional, required};
+use super::{
+    Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, many, once, optional, required,
+};
 
 /// Lists the nodes that may stand at the top of a file.
 pub static TOP: &[Child] = &[
@@ -31,28 +33,54 @@ pub static TOP: &[Child] = &[
 ];
 
 /// What an active profile may hold besides settings of machines.
-static PROFILE_ENTITIES: &[Child] =
-    &[many(&EXTEND), keyed(&VM), keyed(&LXC), keyed(&SERVICE), keyed(&SECRET), keyed(&HOST_NAME), many(&ACCEPT), many(&REMOVED)];
+static PROFILE_ENTITIES: &[Child] = &[
+    many(&EXTEND),
+    keyed(&VM),
+    keyed(&LXC),
+    keyed(&SERVICE),
+    keyed(&SECRET),
+    keyed(&HOST_NAME),
+    many(&ACCEPT),
+    many(&REMOVED),
+];
 
-static EDITION: NodeSchema = NodeSchema::new("edition", "The edition of the language that the lab is written in.", "edition 1")
-    .arguments(&[required("edition", Type::Integer, "The edition; 1 is the only one.")]);
+static EDITION: NodeSchema = NodeSchema::new(
+    "edition",
+    "The edition of the language that the lab is written in.",
+    "edition 1",
+)
+.arguments(&[required("edition", Type::Integer, "The edition; 1 is the only one.")]);
 
-static LAB: NodeSchema = NodeSchema::new("lab", "Names the lab; stands once.", "lab home version=\"2026.1\" { domain \"example.org\"; }")
-    .arguments(&[NAME])
-    .properties(&[required("version", Type::Version, "The version of the release, numbers with dots between them: `2026.1.3`.")])
-    .children(&[&[once(&DOMAIN), once(&TIMEZONE), once(&EMAIL), many(&SELECT)]]);
-static DOMAIN: NodeSchema = NodeSchema::new("domain", "The public domain of the lab.", "domain \"example.org\"").arguments(&[required(
-    "domain",
-    Type::Host,
-    "A DNS name.",
-)]);
-static TIMEZONE: NodeSchema =
-    NodeSchema::new("timezone", "The IANA time zone of every machine. Default: `Etc/UTC`.", "timezone \"Europe/Brussels\"")
-        .arguments(&[required("timezone", Type::Timezone, "An IANA name.")]);
-static EMAIL: NodeSchema = NodeSchema::new("email", "Whom certificate authorities write to.", "email \"me@example.org\"")
-    .arguments(&[required("address", Type::Mail, "A mail address.")]);
-static SELECT: NodeSchema = NodeSchema::new("select", "Makes profiles active: the variant of the lab to build.", "select small")
-    .rest(required("profile", Type::Entity("profile"), "A profile's name."));
+static LAB: NodeSchema = NodeSchema::new(
+    "lab",
+    "Names the lab; stands once.",
+    "lab home version=\"2026.1\" { domain \"example.org\"; }",
+)
+.arguments(&[NAME])
+.properties(&[required(
+    "version",
+    Type::Version,
+    "The version of the release, numbers with dots between them: `2026.1.3`.",
+)])
+.children(&[&[once(&DOMAIN), once(&TIMEZONE), once(&EMAIL), many(&SELECT)]]);
+static DOMAIN: NodeSchema =
+    NodeSchema::new("domain", "The public domain of the lab.", "domain \"example.org\"")
+        .arguments(&[required("domain", Type::Host, "A DNS name.")]);
+static TIMEZONE: NodeSchema = NodeSchema::new(
+    "timezone",
+    "The IANA time zone of every machine. Default: `Etc/UTC`.",
+    "timezone \"Europe/Brussels\"",
+)
+.arguments(&[required("timezone", Type::Timezone, "An IANA name.")]);
+static EMAIL: NodeSchema =
+    NodeSchema::new("email", "Whom certificate authorities write to.", "email \"me@example.org\"")
+        .arguments(&[required("address", Type::Mail, "A mail address.")]);
+static SELECT: NodeSchema = NodeSchema::new(
+    "select",
+    "Makes profiles active: the variant of the lab to build.",
+    "select small",
+)
+.rest(required("profile", Type::Entity("profile"), "A profile's name."));
 
 static ADMIN: NodeSchema = NodeSchema::new(
     "admin",
@@ -101,8 +129,9 @@ static SECRET: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .children(&[&[once(&DOC)]]);
-pub(super) static DOC: NodeSchema = NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
-    .arguments(&[required("text", Type::Text, "The text.")]);
+pub(super) static DOC: NodeSchema =
+    NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
+        .arguments(&[required("text", Type::Text, "The text.")]);
 
 static PROFILE: NodeSchema = NodeSchema::new(
     "profile",
@@ -146,10 +175,15 @@ static DESCRIPTION: NodeSchema = NodeSchema::new(
 pub(super) static ALERT_PROPERTIES: &[Field] = &[
     required("when", Type::Text, "The PromQL expression."),
     optional("for", Type::Duration, "How long it must hold. Default: `5m`."),
-    optional("severity", Type::Enum(&["critical", "warning", "info"]), "How bad it is. Default: `warning`."),
+    optional(
+        "severity",
+        Type::Enum(&["critical", "warning", "info"]),
+        "How bad it is. Default: `warning`.",
+    ),
 ];
-pub(super) static SUMMARY: NodeSchema = NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
-    .arguments(&[required("text", Type::Text, "The line.")]);
+pub(super) static SUMMARY: NodeSchema =
+    NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
+        .arguments(&[required("text", Type::Text, "The line.")]);
 
 static DASHBOARD: NodeSchema = NodeSchema::new(
     "dashboard",
@@ -184,21 +218,35 @@ static ACCEPT: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("code", Type::Text, "The finding's code.")])
 .properties(&[
-    optional("on", Type::Text, "The entity that the finding is about. Without it, every finding of that code is accepted."),
+    optional(
+        "on",
+        Type::Text,
+        "The entity that the finding is about. Without it, every finding of that code is accepted.",
+    ),
     required("reason", Type::Text, "Why. It stands in the release."),
 ]);
 
-static MOVED: NodeSchema =
-    NodeSchema::new("moved", "Says that an entity has a new name and keeps its data.", "moved service jelly to=jellyfin")
-        .arguments(&[
-            required("kind", Type::Enum(&["host", "vm", "lxc", "service"]), "The kind of the entity."),
-            required("from", Type::Name, "Its old name."),
-        ])
-        .properties(&[required("to", Type::Name, "Its new name.")]);
-static REMOVED: NodeSchema =
-    NodeSchema::new("removed", "Says that an entity was removed on purpose.", "removed service readarr reason=\"retired\"")
-        .arguments(&[
-            required("kind", Type::Enum(&["host", "vm", "lxc", "service", "dataset"]), "The kind of the entity."),
-            required("name", Type::Text, "Its name."),
-        ])
-        .properties(&[required("reason", Type::Text, "Why.")]);
+static MOVED: NodeSchema = NodeSchema::new(
+    "moved",
+    "Says that an entity has a new name and keeps its data.",
+    "moved service jelly to=jellyfin",
+)
+.arguments(&[
+    required("kind", Type::Enum(&["host", "vm", "lxc", "service"]), "The kind of the entity."),
+    required("from", Type::Name, "Its old name."),
+])
+.properties(&[required("to", Type::Name, "Its new name.")]);
+static REMOVED: NodeSchema = NodeSchema::new(
+    "removed",
+    "Says that an entity was removed on purpose.",
+    "removed service readarr reason=\"retired\"",
+)
+.arguments(&[
+    required(
+        "kind",
+        Type::Enum(&["host", "vm", "lxc", "service", "dataset"]),
+        "The kind of the entity.",
+    ),
+    required("name", Type::Text, "Its name."),
+])
+.properties(&[required("reason", Type::Text, "Why.")]);

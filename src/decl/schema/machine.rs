@@ -17,7 +17,15 @@ pub static MACHINE_FIELDS: &[Child] = &[
     once(&APPDATA),
 ];
 
-static HOST_FIELDS: &[Child] = &[once(&HARDWARE), once(&RESERVE), keyed(&GPU), keyed(&DEVICE), keyed(&DISK), keyed(&POOL), keyed(&EXPORT)];
+static HOST_FIELDS: &[Child] = &[
+    once(&HARDWARE),
+    once(&RESERVE),
+    keyed(&GPU),
+    keyed(&DEVICE),
+    keyed(&DISK),
+    keyed(&POOL),
+    keyed(&EXPORT),
+];
 
 /// Describes bare metal.
 pub static HOST: NodeSchema = NodeSchema::new(
@@ -45,32 +53,57 @@ static HARDWARE: NodeSchema = NodeSchema::new(
     optional("cores", Type::Between(1, 4096), "Its cores."),
     optional("memory", Type::Size, "Its memory."),
 ]);
-static RESERVE: NodeSchema =
-    NodeSchema::new("reserve", "What the host keeps for itself: the hypervisor and the ZFS ARC.", "reserve memory=(size)\"2GiB\"")
-        .properties(&[required("memory", Type::Size, "Memory that no guest gets.")]);
-static GPU: NodeSchema = NodeSchema::new("gpu", "A GPU, to use or to pass through.", "gpu igpu pci=\"0000:00:02.0\"")
-    .arguments(&[NAME])
-    .properties(&[optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it.")]);
-static DEVICE: NodeSchema =
-    NodeSchema::new("device", "A device that guests or services may get.", "device zigbee path=\"/dev/serial/by-id/usb-zigbee\"")
+static RESERVE: NodeSchema = NodeSchema::new(
+    "reserve",
+    "What the host keeps for itself: the hypervisor and the ZFS ARC.",
+    "reserve memory=(size)\"2GiB\"",
+)
+.properties(&[required("memory", Type::Size, "Memory that no guest gets.")]);
+static GPU: NodeSchema =
+    NodeSchema::new("gpu", "A GPU, to use or to pass through.", "gpu igpu pci=\"0000:00:02.0\"")
         .arguments(&[NAME])
-        .properties(&[
-            optional("path", Type::Path, "Its stable device node."),
-            optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it."),
-        ]);
-static DISK: NodeSchema =
-    NodeSchema::new("disk", "A disk.", "disk nvme device=\"/dev/disk/by-id/nvme-X\" size=(size)\"256GB\"").arguments(&[NAME]).properties(
-        &[required("device", Type::Path, "Its stable device path, below `/dev/disk/by-id/`."), required("size", Type::Size, "Its size.")],
-    );
-static POOL: NodeSchema = NodeSchema::new("pool", "A ZFS pool.", "pool tank disk=hdd { dataset media quota=(size)\"250GiB\"; }")
-    .arguments(&[NAME])
-    .properties(&[
-        required("disk", Type::Entity("disk"), "The disks it is made of.").list(),
-        optional("layout", Type::Enum(&["stripe", "mirror", "raidz", "raidz2"]), "How they are joined. Default: `stripe`."),
-        optional("size", Type::Size, "The part of the disk that it takes. Default: the whole disk."),
-        optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: `/` and its name."),
-    ])
-    .children(&[&[keyed(&DATASET)]]);
+        .properties(&[optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it.")]);
+static DEVICE: NodeSchema = NodeSchema::new(
+    "device",
+    "A device that guests or services may get.",
+    "device zigbee path=\"/dev/serial/by-id/usb-zigbee\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    optional("path", Type::Path, "Its stable device node."),
+    optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it."),
+]);
+static DISK: NodeSchema = NodeSchema::new(
+    "disk",
+    "A disk.",
+    "disk nvme device=\"/dev/disk/by-id/nvme-X\" size=(size)\"256GB\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("device", Type::Path, "Its stable device path, below `/dev/disk/by-id/`."),
+    required("size", Type::Size, "Its size."),
+]);
+static POOL: NodeSchema = NodeSchema::new(
+    "pool",
+    "A ZFS pool.",
+    "pool tank disk=hdd { dataset media quota=(size)\"250GiB\"; }",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("disk", Type::Entity("disk"), "The disks it is made of.").list(),
+    optional(
+        "layout",
+        Type::Enum(&["stripe", "mirror", "raidz", "raidz2"]),
+        "How they are joined. Default: `stripe`.",
+    ),
+    optional("size", Type::Size, "The part of the disk that it takes. Default: the whole disk."),
+    optional(
+        "mountpoint",
+        Type::Path,
+        "Where it is mounted on its host. Default: `/` and its name.",
+    ),
+])
+.children(&[&[keyed(&DATASET)]]);
 static DATASET: NodeSchema =
     NodeSchema::new("dataset", "A ZFS dataset.", "dataset photos quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly")
         .arguments(&[required("name", Type::Text, "Its name below the pool; `a/b` is nested.")])
@@ -88,36 +121,46 @@ static DATASET: NodeSchema =
             ),
         ])
         .children(&[&[once(&SNAPSHOTS)]]);
-static SNAPSHOTS: NodeSchema = NodeSchema::new("snapshots", "How many snapshots of each age are kept.", "snapshots hourly=24 daily=7")
-    .properties(&[
-        optional("hourly", Type::Between(0, 10_000), "Hourly ones."),
-        optional("daily", Type::Between(0, 10_000), "Daily ones."),
-        optional("weekly", Type::Between(0, 10_000), "Weekly ones."),
-        optional("monthly", Type::Between(0, 10_000), "Monthly ones."),
-    ]);
-static EXPORT: NodeSchema = NodeSchema::new("export", "A folder that the host exports by NFS.", "export media path=\"/volume1/media\"")
-    .arguments(&[NAME])
-    .properties(&[
-        required("path", Type::Path, "The folder on the host."),
-        optional("size", Type::Size, "Its size."),
-        optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
-    ]);
+static SNAPSHOTS: NodeSchema = NodeSchema::new(
+    "snapshots",
+    "How many snapshots of each age are kept.",
+    "snapshots hourly=24 daily=7",
+)
+.properties(&[
+    optional("hourly", Type::Between(0, 10_000), "Hourly ones."),
+    optional("daily", Type::Between(0, 10_000), "Daily ones."),
+    optional("weekly", Type::Between(0, 10_000), "Weekly ones."),
+    optional("monthly", Type::Between(0, 10_000), "Monthly ones."),
+]);
+static EXPORT: NodeSchema = NodeSchema::new(
+    "export",
+    "A folder that the host exports by NFS.",
+    "export media path=\"/volume1/media\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("path", Type::Path, "The folder on the host."),
+    optional("size", Type::Size, "Its size."),
+    optional(
+        "backup",
+        Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]),
+        "How often its content is backed up.",
+    ),
+]);
 
-static OS: NodeSchema = NodeSchema::new("os", "The operating system.", "os debian-13").arguments(&[required(
-    "os",
-    Type::Enum(&["debian-12", "debian-13", "ubuntu-24.04"]),
-    "The system.",
-)]);
+static OS: NodeSchema = NodeSchema::new("os", "The operating system.", "os debian-13").arguments(
+    &[required("os", Type::Enum(&["debian-12", "debian-13", "ubuntu-24.04"]), "The system.")],
+);
 static ZONE: NodeSchema = NodeSchema::new(
     "zone",
     "The zone that the machine is in, when it is not its network's: it is then not trusted as that network is.",
     "zone dmz",
 )
 .arguments(&[required("zone", Type::Name, "The zone's name.")]);
-static CORES: NodeSchema =
-    NodeSchema::new("cores", "Processor cores.", "cores 2").arguments(&[required("cores", Type::Between(1, 4096), "How many.")]);
-static MEMORY: NodeSchema =
-    NodeSchema::new("memory", "Main memory.", "memory (size)\"4GiB\"").arguments(&[required("memory", Type::Size, "How much.")]);
+static CORES: NodeSchema = NodeSchema::new("cores", "Processor cores.", "cores 2")
+    .arguments(&[required("cores", Type::Between(1, 4096), "How many.")]);
+static MEMORY: NodeSchema = NodeSchema::new("memory", "Main memory.", "memory (size)\"4GiB\"")
+    .arguments(&[required("memory", Type::Size, "How much.")]);
 static ADDRESS: NodeSchema =
     NodeSchema::new("address", "An address; the first is the one that other machines use.", "address lan \"192.168.1.10\"")
         .arguments(&[
@@ -137,14 +180,21 @@ static SHARE: NodeSchema = NodeSchema::new(
     "A folder from elsewhere: a dataset of the host, or an export of another machine.",
     "share tank.media at=\"/mnt/media\" via=virtiofs",
 )
-.arguments(&[required("source", Type::Entity("dataset or export"), "`POOL.DATASET` or `MACHINE.EXPORT`.")])
+.arguments(&[required(
+    "source",
+    Type::Entity("dataset or export"),
+    "`POOL.DATASET` or `MACHINE.EXPORT`.",
+)])
 .properties(&[
     required("at", Type::Path, "The mount point."),
     optional("via", Type::Enum(&["virtiofs", "nfs", "mount-point", "local"]), "How it gets there."),
     optional("read-only", Type::Bool, "Whether it can't be written. Default: `#false`."),
 ]);
 static SSH: NodeSchema = NodeSchema::new("ssh", "Who may log in by ssh.", "ssh from=lan")
-    .properties(&[required("from", Type::Entity("zone"), "The zones.").list(), optional("port", Type::Port, "The port. Default: 22.")]);
+    .properties(&[
+        required("from", Type::Entity("zone"), "The zones.").list(),
+        optional("port", Type::Port, "The port. Default: 22."),
+    ]);
 static FIREWALL: NodeSchema = NodeSchema::new(
     "firewall",
     "The firewall to write: ufw for the machine's own ports and nftables for published ones, or nftables for all. Default: `nftables`.",
@@ -152,7 +202,8 @@ static FIREWALL: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("backend", Type::Enum(&["ufw", "nftables", "none"]), "The backend.")]);
 static TAGS: NodeSchema =
-    NodeSchema::new("tags", "Words that profiles find the machine by.", "tags web arm").rest(required("tag", Type::Name, "A tag."));
+    NodeSchema::new("tags", "Words that profiles find the machine by.", "tags web arm")
+        .rest(required("tag", Type::Name, "A tag."));
 static APPDATA: NodeSchema = NodeSchema::new(
     "appdata",
     "The folder below which services keep their data. Default: where a dataset or export named `appdata` is mounted, else `/srv/appdata`.",

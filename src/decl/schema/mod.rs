@@ -40,7 +40,17 @@ pub struct NodeSchema {
 
 impl NodeSchema {
     const fn new(name: &'static str, doc: &'static str, example: &'static str) -> Self {
-        Self { name, doc, arguments: &[], rest: None, properties: &[], children: &[], options: false, dynamic: false, example }
+        Self {
+            name,
+            doc,
+            arguments: &[],
+            rest: None,
+            properties: &[],
+            children: &[],
+            options: false,
+            dynamic: false,
+            example,
+        }
     }
 
     const fn arguments(mut self, arguments: &'static [Field]) -> Self {

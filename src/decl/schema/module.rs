@@ -30,8 +30,9 @@ pub const FILE_KINDS: &[&str] = &[
 
 /// Lists the types that an option may have.
 pub const OPTION_TYPES: &[&str] = &[
-    "text", "name", "boolean", "integer", "number", "port", "size", "duration", "cron", "address", "cidr", "path", "image", "url", "host",
-    "mail", "enum", "secret", "network", "zone", "machine", "service", "record",
+    "text", "name", "boolean", "integer", "number", "port", "size", "duration", "cron", "address",
+    "cidr", "path", "image", "url", "host", "mail", "enum", "secret", "network", "zone", "machine",
+    "service", "record",
 ];
 
 /// Lists what the language itself knows services as.
@@ -96,11 +97,19 @@ static MODULE_BODY: &[Child] = &[
     many(&WHEN),
 ];
 
-static HOMEPAGE: NodeSchema = NodeSchema::new("homepage", "The project's page.", "homepage \"https://jellyfin.org\"")
-    .arguments(&[required("url", Type::Url, "The page.")]);
-static EXAMPLE: NodeSchema =
-    NodeSchema::new("example", "KDL that shows the module in use; compiled in a test.", "example #\"service x on=box\"#")
-        .arguments(&[required("kdl", Type::Text, "A `service` node; the machine is `box`, the zone `lan`, secrets are declared for it.")]);
+static HOMEPAGE: NodeSchema =
+    NodeSchema::new("homepage", "The project's page.", "homepage \"https://jellyfin.org\"")
+        .arguments(&[required("url", Type::Url, "The page.")]);
+static EXAMPLE: NodeSchema = NodeSchema::new(
+    "example",
+    "KDL that shows the module in use; compiled in a test.",
+    "example #\"service x on=box\"#",
+)
+.arguments(&[required(
+    "kdl",
+    Type::Text,
+    "A `service` node; the machine is `box`, the zone `lan`, secrets are declared for it.",
+)]);
 
 static UNLIKE: NodeSchema = NodeSchema::new(
     "unlike",
@@ -125,38 +134,68 @@ static DISCONTINUED: NodeSchema = NodeSchema::new(
 .arguments(&[required("why", Type::Text, "What happened, and when.")])
 .properties(&[optional("help", Type::Text, "What to use now.")]);
 
-static OPTION: NodeSchema =
-    NodeSchema::new("option", "An option of the module.", "option library type=path list=#true { required; doc \"Folders to show.\"; }")
-        .arguments(&[required("name", Type::Name, "Its name: the node's name in a `service`.")])
-        .properties(&[
-            required("type", Type::Enum(OPTION_TYPES), "The type of its value."),
-            optional("list", Type::Bool, "Whether it takes several values. Default: `#false`."),
-        ])
-        .children(&[&[once(&REQUIRED), once(&DEFAULT), once(&VALUES), once(&DOC), once(&MERGE), keyed(&FIELD)]]);
-static REQUIRED: NodeSchema = NodeSchema::new("required", "Says that every service must give it.", "required");
+static OPTION: NodeSchema = NodeSchema::new(
+    "option",
+    "An option of the module.",
+    "option library type=path list=#true { required; doc \"Folders to show.\"; }",
+)
+.arguments(&[required("name", Type::Name, "Its name: the node's name in a `service`.")])
+.properties(&[
+    required("type", Type::Enum(OPTION_TYPES), "The type of its value."),
+    optional("list", Type::Bool, "Whether it takes several values. Default: `#false`."),
+])
+.children(&[&[
+    once(&REQUIRED),
+    once(&DEFAULT),
+    once(&VALUES),
+    once(&DOC),
+    once(&MERGE),
+    keyed(&FIELD),
+]]);
+static REQUIRED: NodeSchema =
+    NodeSchema::new("required", "Says that every service must give it.", "required");
 static DEFAULT: NodeSchema = {
-    let mut schema = NodeSchema::new("default", "The value where the service gives none.", "default none")
-        .rest(required("value", Type::Any, "The value; several for a list."))
-        .dynamic();
+    let mut schema =
+        NodeSchema::new("default", "The value where the service gives none.", "default none")
+            .rest(required("value", Type::Any, "The value; several for a list."))
+            .dynamic();
     schema.options = true;
     schema
 };
-static VALUES: NodeSchema =
-    NodeSchema::new("values", "The words of an `enum`.", "values none vaapi nvenc").rest(required("word", Type::Text, "A word."));
-static MERGE: NodeSchema =
-    NodeSchema::new("merge", "How values of a list from several places become one. Default: `replace`.", "merge append").arguments(&[
-        required("how", Type::Enum(&["append", "replace"]), "`append`: all of them; `replace`: those of the strongest place."),
-    ]);
-static FIELD: NodeSchema = NodeSchema::new("field", "A property of a `record` option.", "field daily type=integer { default 7; }")
-    .arguments(&[NAME])
-    .properties(&[required("type", Type::Enum(OPTION_TYPES), "The type of its value.")])
-    .children(&[&[once(&REQUIRED), once(&DEFAULT), once(&VALUES), once(&DOC)]]);
-static RENAMED: NodeSchema = NodeSchema::new("renamed", "Says that an option has a new name.", "renamed media to=library")
-    .arguments(&[NAME])
-    .properties(&[required("to", Type::Name, "Its new name.")]);
-static RETIRED: NodeSchema =
-    NodeSchema::new("retired", "Says that an option is no more, and what to write now.", "retired workers \"set `resources` instead\"")
-        .arguments(&[NAME, required("note", Type::Text, "What to write now.")]);
+static VALUES: NodeSchema = NodeSchema::new(
+    "values",
+    "The words of an `enum`.",
+    "values none vaapi nvenc",
+)
+.rest(required("word", Type::Text, "A word."));
+static MERGE: NodeSchema = NodeSchema::new(
+    "merge",
+    "How values of a list from several places become one. Default: `replace`.",
+    "merge append",
+)
+.arguments(&[required(
+    "how",
+    Type::Enum(&["append", "replace"]),
+    "`append`: all of them; `replace`: those of the strongest place.",
+)]);
+static FIELD: NodeSchema = NodeSchema::new(
+    "field",
+    "A property of a `record` option.",
+    "field daily type=integer { default 7; }",
+)
+.arguments(&[NAME])
+.properties(&[required("type", Type::Enum(OPTION_TYPES), "The type of its value.")])
+.children(&[&[once(&REQUIRED), once(&DEFAULT), once(&VALUES), once(&DOC)]]);
+static RENAMED: NodeSchema =
+    NodeSchema::new("renamed", "Says that an option has a new name.", "renamed media to=library")
+        .arguments(&[NAME])
+        .properties(&[required("to", Type::Name, "Its new name.")]);
+static RETIRED: NodeSchema = NodeSchema::new(
+    "retired",
+    "Says that an option is no more, and what to write now.",
+    "retired workers \"set `resources` instead\"",
+)
+.arguments(&[NAME, required("note", Type::Text, "What to write now.")]);
 static ASSERT: NodeSchema = NodeSchema::new(
     "assert",
     "What must be true of every service of the module.",
@@ -176,12 +215,20 @@ static STATE: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     required("path", Type::Path, "The folder on the machine."),
-    optional("backup", Type::Enum(BACKUP_CLASSES), "How it is backed up. Default: as what it lies in. `dump`: only by its `database`."),
+    optional(
+        "backup",
+        Type::Enum(BACKUP_CLASSES),
+        "How it is backed up. Default: as what it lies in. `dump`: only by its `database`.",
+    ),
     optional("reason", Type::Text, "Why it is never backed up."),
     optional("owner", Type::Owner, "Its owner. Default: `root`."),
     optional("group", Type::Owner, "Its group. Default: `root`."),
     optional("mode", Type::Mode, "Its mode. Default: `0755`."),
-    optional("local-disk", Type::Bool, "Whether a database lies in it that network file systems corrupt. Default: `#false`."),
+    optional(
+        "local-disk",
+        Type::Bool,
+        "Whether a database lies in it that network file systems corrupt. Default: `#false`.",
+    ),
 ])
 .dynamic();
 static DATABASE: NodeSchema = NodeSchema::new(
@@ -189,7 +236,11 @@ static DATABASE: NodeSchema = NodeSchema::new(
     "A database that a backup dumps first.",
     "database immich engine=postgres container=database user=immich state=database major=\"14\"",
 )
-.arguments(&[required("database", Type::Text, "The database's name; for sqlite, the path of its file on the machine.")])
+.arguments(&[required(
+    "database",
+    Type::Text,
+    "The database's name; for sqlite, the path of its file on the machine.",
+)])
 .properties(&[
     required("engine", Type::Enum(&["postgres", "mariadb", "sqlite"]), "The engine."),
     optional("container", Type::Name, "The container that runs it."),
@@ -199,11 +250,14 @@ static DATABASE: NodeSchema = NodeSchema::new(
 ])
 .dynamic();
 
-static WHEN: NodeSchema =
-    NodeSchema::new("when", "Counts only when the condition holds.", "when (expr)\"opt.ml\" { container ml { image \"x/ml:1\"; }; }")
-        .arguments(&[required("condition", Type::Expression, "The condition.")])
-        .children(&[MODULE_BODY])
-        .dynamic();
+static WHEN: NodeSchema = NodeSchema::new(
+    "when",
+    "Counts only when the condition holds.",
+    "when (expr)\"opt.ml\" { container ml { image \"x/ml:1\"; }; }",
+)
+.arguments(&[required("condition", Type::Expression, "The condition.")])
+.children(&[MODULE_BODY])
+.dynamic();
 
 static PROVIDES: NodeSchema = NodeSchema::new(
     "provides",
@@ -214,15 +268,27 @@ static PROVIDES: NodeSchema = NodeSchema::new(
 .properties(&[
     optional("container", Type::Name, "The container that listens. Default: the machine itself."),
     required("port", Type::Port, "The port inside the container, or on the machine."),
-    optional("protocol", Type::Enum(&["tcp", "udp", "http", "https"]), "What is spoken. Default: `tcp`; `http` with `scrape` or `path`."),
+    optional(
+        "protocol",
+        Type::Enum(&["tcp", "udp", "http", "https"]),
+        "What is spoken. Default: `tcp`; `http` with `scrape` or `path`.",
+    ),
     optional("path", Type::Text, "The path, for probes, scrapes and links."),
     optional("scrape", Type::Bool, "Whether Prometheus scrapes it. Default: `#false`."),
     optional("token", Type::Secret, "With `scrape`: the bearer token that it wants."),
     optional("user", Type::Text, "With `scrape` and `password`: the user's name. Default: empty."),
     optional("password", Type::Secret, "With `scrape`: the password that it wants."),
     optional("role", Type::Name, "What others may need it as."),
-    optional("database", Type::Bool, "Whether it is a database's port, which no zone should reach. Default: `#false`."),
-    optional("admin", Type::Bool, "Whether it is for administration, which the internet should not reach. Default: `#false`."),
+    optional(
+        "database",
+        Type::Bool,
+        "Whether it is a database's port, which no zone should reach. Default: `#false`.",
+    ),
+    optional(
+        "admin",
+        Type::Bool,
+        "Whether it is for administration, which the internet should not reach. Default: `#false`.",
+    ),
 ])
 .dynamic();
 static FILE: NodeSchema = NodeSchema::new(
@@ -256,34 +322,62 @@ static SCRIPT: NodeSchema = NodeSchema::new(
     required("from", Type::Text, "The template, in the module's folder."),
 ])
 .dynamic();
-static PACKAGE: NodeSchema = NodeSchema::new("package", "Packages of the system.", "package restic sqlite3")
-    .rest(required("name", Type::Text, "Debian's name."))
-    .dynamic();
+static PACKAGE: NodeSchema =
+    NodeSchema::new("package", "Packages of the system.", "package restic sqlite3")
+        .rest(required("name", Type::Text, "Debian's name."))
+        .dynamic();
 static UNIT: NodeSchema = NodeSchema::new(
     "unit",
     "A systemd unit: a package's, or ours when it has sections.",
     "unit \"openvpn-server@server.service\" action=enable-start",
 )
 .arguments(&[required("name", Type::Text, "Its name with its suffix.")])
-.properties(&[optional("action", Type::Enum(&["enable-start", "enable", "install"]), "What to do with it. Default: `enable-start`.")])
+.properties(&[optional(
+    "action",
+    Type::Enum(&["enable-start", "enable", "install"]),
+    "What to do with it. Default: `enable-start`.",
+)])
 .children(&[&[keyed(&SECTION)]])
 .dynamic();
-static SECTION: NodeSchema = NodeSchema::new("section", "A section of a unit.", "section Service { set ExecStart \"/usr/bin/tool\"; }")
-    .arguments(&[required("name", Type::Enum(&["Unit", "Service", "Timer", "Install", "Mount", "Path", "Socket"]), "Its name.")])
-    .children(&[&[many(&SET)]]);
-static SET: NodeSchema = NodeSchema::new("set", "A line of the section.", "set Restart \"on-failure\"")
-    .arguments(&[required("key", Type::Text, "The key."), required("value", Type::Any, "The value.")])
-    .dynamic();
-static USES_SECRET: NodeSchema =
-    NodeSchema::new("uses-secret", "A secret that units or scripts of the machine read.", "uses-secret (ref)opt.password")
-        .arguments(&[required("secret", Type::Secret, "The secret. Nothing: none is read.")])
-        .properties(&[
-            optional("owner", Type::Owner, "Who must own its file. Default: `root`."),
-            optional("file-variable", Type::Text, "The environment variable by which a backup's scripts name the file."),
-            optional("value-variable", Type::Text, "The environment variable by which a backup's scripts hand on the value."),
-            optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+static SECTION: NodeSchema = NodeSchema::new(
+    "section",
+    "A section of a unit.",
+    "section Service { set ExecStart \"/usr/bin/tool\"; }",
+)
+.arguments(&[required(
+    "name",
+    Type::Enum(&["Unit", "Service", "Timer", "Install", "Mount", "Path", "Socket"]),
+    "Its name.",
+)])
+.children(&[&[many(&SET)]]);
+static SET: NodeSchema =
+    NodeSchema::new("set", "A line of the section.", "set Restart \"on-failure\"")
+        .arguments(&[
+            required("key", Type::Text, "The key."),
+            required("value", Type::Any, "The value."),
         ])
         .dynamic();
+static USES_SECRET: NodeSchema = NodeSchema::new(
+    "uses-secret",
+    "A secret that units or scripts of the machine read.",
+    "uses-secret (ref)opt.password",
+)
+.arguments(&[required("secret", Type::Secret, "The secret. Nothing: none is read.")])
+.properties(&[
+    optional("owner", Type::Owner, "Who must own its file. Default: `root`."),
+    optional(
+        "file-variable",
+        Type::Text,
+        "The environment variable by which a backup's scripts name the file.",
+    ),
+    optional(
+        "value-variable",
+        Type::Text,
+        "The environment variable by which a backup's scripts hand on the value.",
+    ),
+    optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+])
+.dynamic();
 static NEEDS: NodeSchema = NodeSchema::new(
     "needs",
     "Endpoints of other services that it connects to; the flow is derived at both ends.",
@@ -308,14 +402,25 @@ static ROLE: NodeSchema = NodeSchema::new(
     "role prometheus",
 )
 .rest(required("role", Type::Enum(ROLES), "The role."));
-static PROXY: NodeSchema =
-    NodeSchema::new("proxy", "Says that routes may go through the service.", "proxy caddy http=http https=https container=caddy")
-        .arguments(&[required("program", Type::Enum(&["nginx-proxy-manager", "traefik", "caddy"]), "The program.")])
-        .properties(&[
-            optional("http", Type::Name, "The endpoint that listens for http."),
-            optional("https", Type::Name, "The endpoint that listens for https."),
-            optional("container", Type::Name, "The container that connects onwards. Default: the module's first."),
-        ]);
+static PROXY: NodeSchema = NodeSchema::new(
+    "proxy",
+    "Says that routes may go through the service.",
+    "proxy caddy http=http https=https container=caddy",
+)
+.arguments(&[required(
+    "program",
+    Type::Enum(&["nginx-proxy-manager", "traefik", "caddy"]),
+    "The program.",
+)])
+.properties(&[
+    optional("http", Type::Name, "The endpoint that listens for http."),
+    optional("https", Type::Name, "The endpoint that listens for https."),
+    optional(
+        "container",
+        Type::Name,
+        "The container that connects onwards. Default: the module's first.",
+    ),
+]);
 static GATEWAY: NodeSchema = NodeSchema::new(
     "gateway",
     "Says that the service carries the traffic of a network: a VPN server and its clients.",
@@ -336,7 +441,10 @@ static ALERT: NodeSchema = NodeSchema::new(
 .properties(ALERT_PROPERTIES)
 .children(&[ALERT_TEXTS])
 .dynamic();
-static DASHBOARD: NodeSchema =
-    NodeSchema::new("dashboard", "A Grafana dashboard that the service brings.", "dashboard loki from=\"loki.json.j2\"")
-        .arguments(&[NAME])
-        .properties(&[required("from", Type::Text, "The template, in the module's folder.")]);
+static DASHBOARD: NodeSchema = NodeSchema::new(
+    "dashboard",
+    "A Grafana dashboard that the service brings.",
+    "dashboard loki from=\"loki.json.j2\"",
+)
+.arguments(&[NAME])
+.properties(&[required("from", Type::Text, "The template, in the module's folder.")]);

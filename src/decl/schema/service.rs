@@ -21,11 +21,13 @@ pub static SERVICE: NodeSchema = {
     schema
 };
 
-static SERVICE_FIELDS: &[Child] = &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), many(&RESOURCES), many(&RAW)];
+static SERVICE_FIELDS: &[Child] =
+    &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), many(&RESOURCES), many(&RAW)];
 
-static EXPOSE: NodeSchema = NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
-    .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name.")])
-    .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
+static EXPOSE: NodeSchema =
+    NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
+        .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name.")])
+        .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
 static ROUTE: NodeSchema = NodeSchema::new(
     "route",
     "Leads a host name to an endpoint through a proxy: the proxy's listener is open to the zones, the proxy may reach the endpoint, and \
@@ -39,14 +41,22 @@ static ROUTE: NodeSchema = NodeSchema::new(
     required("from", Type::Entity("zone"), "The zones that may use it.").list(),
     optional("auth", Type::Entity("service"), "The service that authenticates users first."),
 ]);
-static PORT: NodeSchema = NodeSchema::new("port", "Gives an endpoint another port on the machine.", "port web 3001")
-    .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name."), required("port", Type::Port, "The port on the machine.")]);
-static RESOURCES: NodeSchema =
-    NodeSchema::new("resources", "What a container may use at the most.", "resources memory=(size)\"2GiB\" cpus=1.5").properties(&[
-        optional("memory", Type::Size, "Memory."),
-        optional("cpus", Type::Number, "Processors."),
-        optional("container", Type::Name, "The container. Default: the module's first."),
-    ]);
+static PORT: NodeSchema =
+    NodeSchema::new("port", "Gives an endpoint another port on the machine.", "port web 3001")
+        .arguments(&[
+            required("endpoint", Type::Endpoint, "The endpoint's name."),
+            required("port", Type::Port, "The port on the machine."),
+        ]);
+static RESOURCES: NodeSchema = NodeSchema::new(
+    "resources",
+    "What a container may use at the most.",
+    "resources memory=(size)\"2GiB\" cpus=1.5",
+)
+.properties(&[
+    optional("memory", Type::Size, "Memory."),
+    optional("cpus", Type::Number, "Processors."),
+    optional("container", Type::Name, "The container. Default: the module's first."),
+]);
 static RAW: NodeSchema = NodeSchema::new(
     "raw",
     "Sets a key that the language does not model: `compose.KEY` of a container, or `unit.SECTION.KEY` of a systemd unit. A key that holds \
@@ -60,13 +70,12 @@ static RAW: NodeSchema = NodeSchema::new(
     optional("unit", Type::Text, "The unit. Default: the module's first."),
 ]);
 
-/// Describes the value of a module's option, whatever its name and type; the module says what they are.
+/// Describes the value of a module's option, whatever its name and type; the module says what they
+/// are.
 pub static OPTION_VALUE: NodeSchema = {
-    let mut schema = NodeSchema::new("OPTION", "A value of an option of the module.", "library \"/mnt/media\"").rest(optional(
-        "value",
-        Type::Any,
-        "The value; several for a list.",
-    ));
+    let mut schema =
+        NodeSchema::new("OPTION", "A value of an option of the module.", "library \"/mnt/media\"")
+            .rest(optional("value", Type::Any, "The value; several for a list."));
     schema.options = true;
     schema.dynamic = true;
     schema

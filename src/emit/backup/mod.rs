@@ -1,6 +1,7 @@
 //! Backups: the scripts that dump, save, check and bring back, and the timers that run them.
 //!
-//! The scripts are the same for every service; what differs stands in `common.sh` and in the lists beside it.
+//! The scripts are the same for every service; what differs stands in `common.sh` and in the lists
+//! beside it.
 
 mod view;
 
@@ -40,10 +41,18 @@ pub const EMITTER: Emitter = Emitter { name: "backup", emit };
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let plans = &context.plan.backups;
     let of_service = |id| plans.binary_search_by_key(&id, |backup| backup.service).ok();
-    let backups: Vec<&BackupPlan> = context.services().filter_map(|(id, _)| of_service(id)).map(|index| &plans[index]).collect();
+    let backups: Vec<&BackupPlan> = context
+        .services()
+        .filter_map(|(id, _)| of_service(id))
+        .map(|index| &plans[index])
+        .collect();
     for backup in &backups {
         let Some(view) = view::view(context.model(), backup) else { continue };
-        let folder = if backups.len() == 1 { "backup".to_owned() } else { format!("backup/{}", view.service) };
+        let folder = if backups.len() == 1 {
+            "backup".to_owned()
+        } else {
+            format!("backup/{}", view.service)
+        };
         let mut writer = Writer { context, backup, view: &view, folder, artifacts, diagnostics };
         writer.scripts();
         writer.lists();
@@ -67,7 +76,9 @@ impl Writer<'_, '_> {
         let model = self.context.model();
         let mut origin = vec![format!("service {}", self.view.service)];
         origin.extend(self.backup.sources.iter().map(|source| source.what.clone()));
-        origin.extend(self.backup.dumps.iter().map(|dump| format!("service {}", model[dump.service].name)));
+        origin.extend(
+            self.backup.dumps.iter().map(|dump| format!("service {}", model[dump.service].name)),
+        );
         origin.sort();
         origin.dedup();
         origin
@@ -82,14 +93,16 @@ impl Writer<'_, '_> {
     }
 
     fn add(&mut self, name: &str, kind: Kind, text: String, mode: &str) {
-        let (path, installed, origin) = (format!("{}/{name}", self.folder), self.installed(name), self.origin());
+        let (path, installed, origin) =
+            (format!("{}/{name}", self.folder), self.installed(name), self.origin());
         self.artifacts.install(&path, kind, text, origin, &installed, mode);
     }
 
     fn scripts(&mut self) {
         let view = self.view;
         let names = ["backup.sh", "check.sh", "common.sh", "drill.sh", "restore.sh"];
-        let sometimes = [("dump.sh", view.has_dumps), ("sftp.sh", view.repository.server.is_some())];
+        let sometimes =
+            [("dump.sh", view.has_dumps), ("sftp.sh", view.repository.server.is_some())];
         let sometimes = sometimes.into_iter().filter_map(|(name, wanted)| wanted.then_some(name));
         for name in names.into_iter().chain(sometimes) {
             if let Some(text) = self.render(&format!("{name}.j2"), view) {
@@ -100,7 +113,8 @@ impl Writer<'_, '_> {
 
     fn lists(&mut self) {
         let view = self.view;
-        let known_hosts: Vec<String> = view.repository.host_key.iter().map(|key| format!("repository {key}")).collect();
+        let known_hosts: Vec<String> =
+            view.repository.host_key.iter().map(|key| format!("repository {key}")).collect();
         let mut lists = vec![("mounts".to_owned(), &view.mounts)];
         if !known_hosts.is_empty() {
             lists.push(("known_hosts".to_owned(), &known_hosts));
@@ -120,7 +134,14 @@ impl Writer<'_, '_> {
         let view = self.view;
         if let Some(body) = self.render("folders.sh.j2", &Folders { folders: &view.folders }) {
             let origin = self.origin();
-            self.artifacts.step(Phase::Activate, 25, &format!("backup-{}", view.service), &[&format!("{}/", self.folder)], &body, origin);
+            self.artifacts.step(
+                Phase::Activate,
+                25,
+                &format!("backup-{}", view.service),
+                &[&format!("{}/", self.folder)],
+                &body,
+                origin,
+            );
         }
     }
 
@@ -130,12 +151,22 @@ impl Writer<'_, '_> {
         for (class, schedule) in &self.backup.schedule {
             let name = class.name();
             let commands = vec![format!("{} {name}", self.installed("backup.sh"))];
-            self.unit(&format!("{service}-{name}"), &format!("The {name} backup of {service}"), commands, schedule);
+            self.unit(
+                &format!("{service}-{name}"),
+                &format!("The {name} backup of {service}"),
+                commands,
+                schedule,
+            );
         }
         let settings = model[self.backup.service].backup.as_ref();
         if let Some(schedule) = settings.and_then(|settings| settings.check.as_ref()) {
             let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
-            self.unit(&format!("{service}-check"), &format!("The check and restore drill of {service}"), commands, schedule);
+            self.unit(
+                &format!("{service}-check"),
+                &format!("The check and restore drill of {service}"),
+                commands,
+                schedule,
+            );
         }
     }
 
@@ -146,10 +177,26 @@ impl Writer<'_, '_> {
         let unit = ServiceUnit { service: &view.service, description, commands, writes };
         let timezone = &self.context.model().lab.timezone;
         let timer = TimerUnit { description, calendar: schedule.calendar(), timezone };
-        let (Some(unit), Some(timer)) = (self.render("unit.service.j2", &unit), self.render("unit.timer.j2", &timer)) else { return };
+        let (Some(unit), Some(timer)) =
+            (self.render("unit.service.j2", &unit), self.render("unit.timer.j2", &timer))
+        else {
+            return;
+        };
         let origin = vec![format!("service {}", view.service)];
-        self.artifacts.unit(&format!("{name}.service"), UnitAction::Install, unit, origin.clone(), Vec::new());
-        self.artifacts.unit(&format!("{name}.timer"), UnitAction::EnableStart, timer, origin, Vec::new());
+        self.artifacts.unit(
+            &format!("{name}.service"),
+            UnitAction::Install,
+            unit,
+            origin.clone(),
+            Vec::new(),
+        );
+        self.artifacts.unit(
+            &format!("{name}.timer"),
+            UnitAction::EnableStart,
+            timer,
+            origin,
+            Vec::new(),
+        );
     }
 }
 
@@ -178,13 +225,16 @@ struct TimerUnit<'v> {
     timezone: &'v str,
 }
 
-/// Writes a path that a sandbox opens as one word of a unit file, where `%` begins a specifier and a backslash is itself.
+/// Writes a path that a sandbox opens as one word of a unit file, where `%` begins a specifier and
+/// a backslash is itself.
 ///
 /// A path with both kinds of quote has no spelling there; its folder is opened instead.
 fn sandbox_path(path: &str) -> String {
     let quote = if path.contains('"') { '\'' } else { '"' };
     match path.rsplit_once('/') {
-        Some((folder, _)) if path.contains(quote) => sandbox_path(if folder.is_empty() { "/" } else { folder }),
+        Some((folder, _)) if path.contains(quote) => {
+            sandbox_path(if folder.is_empty() { "/" } else { folder })
+        }
         _ => format!("{quote}-{}{quote}", path.replace('%', "%%")),
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Backup, BackupClass, Database, Engine, MachineId, Model, Service, ShareTransport};
+use crate::model::{
+    Backup, BackupClass, Database, Engine, MachineId, Model, Service, ShareTransport,
+};
 use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, secret_path};
 
@@ -59,16 +61,25 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the server of `sftp:user@host:folder` or `sftp://user@host:port/folder`, as restic does.
+    /// Reads the server of `sftp:user@host:folder` or `sftp://user@host:port/folder`, as restic
+    /// does.
     fn of(repository: &str) -> Option<Self> {
         let rest = repository.strip_prefix("sftp:")?;
         let url = rest.strip_prefix("//").map(|url| url.split('/').next().unwrap_or_default());
         let login = url.or_else(|| rest.split_once(':').map(|(login, _)| login))?;
-        let (user, place) = login.rsplit_once('@').map_or((None, login), |(user, place)| (Some(user.to_owned()), place));
-        // A port stands behind the last colon of a URL, unless that is one of an address in brackets.
-        let port = url.and_then(|_| place.rsplit_once(':')).filter(|(_, port)| !port.ends_with(']'));
+        let (user, place) = login
+            .rsplit_once('@')
+            .map_or((None, login), |(user, place)| (Some(user.to_owned()), place));
+        // A port stands behind the last colon of a URL, unless that is one of an address in
+        // brackets.
+        let port =
+            url.and_then(|_| place.rsplit_once(':')).filter(|(_, port)| !port.ends_with(']'));
         let (host, port) = port.map_or((place, None), |(host, port)| (host, Some(port.to_owned())));
-        Some(Self { user, host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port })
+        Some(Self {
+            user,
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port,
+        })
     }
 }
 
@@ -140,8 +151,11 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
         class.paths.push(source.path.clone());
         class.excludes.extend(source.exclude.iter().map(|path| exclude_line(path)));
     }
-    let dumps: Vec<(&DumpPlan, &Database)> =
-        backup.dumps.iter().map(|dump| (dump, &model[dump.service].databases[dump.database as usize])).collect();
+    let dumps: Vec<(&DumpPlan, &Database)> = backup
+        .dumps
+        .iter()
+        .map(|dump| (dump, &model[dump.service].databases[dump.database as usize]))
+        .collect();
     let mut writes = Vec::new();
     for (dump, database) in &dumps {
         let class = sources.entry(dump.class).or_default();
@@ -163,14 +177,19 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     // Below a mount point nothing is made beforehand: it might not be mounted yet.
     let on_mount = |path: &str| mounts.iter().find(|mount| is_below(path, mount));
     let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
-    let mut writes: Vec<String> = writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
+    let mut writes: Vec<String> =
+        writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
     writes.dedup();
     Some(View {
         service: service.name.clone(),
         machine: model[machine].name.clone(),
         repository: repository(model, service, settings),
         classes: sources.keys().map(|class| class.name()).collect(),
-        keep: settings.keep.iter().map(|(age, count)| Keep { age: age.clone(), count: *count }).collect(),
+        keep: settings
+            .keep
+            .iter()
+            .map(|(age, count)| Keep { age: age.clone(), count: *count })
+            .collect(),
         has_dumps: !dumps.is_empty(),
         engines: Engines {
             postgres: dumps.iter().any(|(_, database)| database.engine == Engine::Postgres),
@@ -214,11 +233,21 @@ fn class_dumps(dumps: &[(&DumpPlan, &Database)]) -> Vec<ClassDumps> {
         let container = database.container.clone().unwrap_or_default();
         let command = match database.engine {
             Engine::Sqlite => vec!["sqlite".to_owned(), database.database.clone()],
-            engine => vec![engine.name().to_owned(), container, database.user.clone(), database.database.clone()],
+            engine => vec![
+                engine.name().to_owned(),
+                container,
+                database.user.clone(),
+                database.database.clone(),
+            ],
         };
         let name = dump_name(database);
         let file = dump_file(&name, database);
-        classes.entry(dump.class).or_default().push(DumpView { name, folder: dump.folder.clone(), file, command });
+        classes.entry(dump.class).or_default().push(DumpView {
+            name,
+            folder: dump.folder.clone(),
+            file,
+            command,
+        });
     }
     classes.into_iter().map(|(class, dumps)| ClassDumps { name: class.name(), dumps }).collect()
 }
@@ -254,15 +283,23 @@ fn dump_file(name: &str, database: &Database) -> String {
 /// Lists the mount points of a machine: its shares, and the datasets of its own pools.
 fn mounts(model: &Model, machine: MachineId) -> Vec<String> {
     let machine = &model[machine];
-    let shares = machine.shares.iter().filter(|share| share.via != ShareTransport::Local).map(|share| share.at.clone());
-    let datasets = machine.pools.iter().flat_map(|pool| pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
+    let shares = machine
+        .shares
+        .iter()
+        .filter(|share| share.via != ShareTransport::Local)
+        .map(|share| share.at.clone());
+    let datasets = machine
+        .pools
+        .iter()
+        .flat_map(|pool| pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
     let mut mounts: Vec<String> = shares.chain(datasets).collect();
     mounts.sort();
     mounts.dedup();
     mounts
 }
 
-/// Writes a path as a line of restic's exclude file that leaves out it alone: such lines are patterns with variables, and are trimmed.
+/// Writes a path as a line of restic's exclude file that leaves out it alone: such lines are
+/// patterns with variables, and are trimmed.
 fn exclude_line(path: &str) -> String {
     let mut line = String::with_capacity(path.len());
     for character in path.chars() {
@@ -287,11 +324,18 @@ mod tests {
     #[test]
     fn a_server_is_read_as_restic_reads_it() {
         let server = |user: Option<&str>, host: &str, port: Option<&str>| {
-            Some(Server { user: user.map(str::to_owned), host: host.to_owned(), port: port.map(str::to_owned) })
+            Some(Server {
+                user: user.map(str::to_owned),
+                host: host.to_owned(),
+                port: port.map(str::to_owned),
+            })
         };
         assert_eq!(Server::of("sftp:me@nas:/srv/a"), server(Some("me"), "nas", None));
         assert_eq!(Server::of("sftp:nas:a:b"), server(None, "nas", None));
-        assert_eq!(Server::of("sftp://me@x@nas:2222//srv"), server(Some("me@x"), "nas", Some("2222")));
+        assert_eq!(
+            Server::of("sftp://me@x@nas:2222//srv"),
+            server(Some("me@x"), "nas", Some("2222"))
+        );
         assert_eq!(Server::of("sftp://[fd00::1]/srv"), server(None, "fd00::1", None));
         assert_eq!(Server::of("sftp://[fd00::1]:22/srv"), server(None, "fd00::1", Some("22")));
         assert_eq!(Server::of("rest:http://nas"), None);

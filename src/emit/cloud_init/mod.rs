@@ -1,4 +1,5 @@
-//! What a machine reads at its first boot: account and keys, packages, mounts, network, labctl. Everything later is the bundle's.
+//! What a machine reads at its first boot: account and keys, packages, mounts, network, labctl.
+//! Everything later is the bundle's.
 
 mod network;
 mod user_data;
@@ -9,7 +10,8 @@ use super::{Context, Emitter, format};
 use crate::artifact::{Artifacts, Kind};
 use crate::diag::Diagnostics;
 
-/// Writes `cloud-init/` of machines whose system is ours to set up; the hypervisor's bundle carries a copy of it.
+/// Writes `cloud-init/` of machines whose system is ours to set up; the hypervisor's bundle carries
+/// a copy of it.
 pub const EMITTER: Emitter = Emitter { name: "cloud-init", emit };
 
 #[derive(Debug, Serialize)]
@@ -27,11 +29,31 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
     let origin = context.origin();
     // The same for ever: to cloud-init another id is another machine, which gets new ssh host keys.
     let guest = machine.guest.as_ref().map_or_else(String::new, |guest| format!("-{}", guest.id));
-    let meta_data =
-        MetaData { instance_id: format!("{}-{}{guest}", context.model().lab.name, machine.name), local_hostname: &machine.name };
-    artifacts.add("cloud-init/meta-data", Kind::CloudInitMetaData, format::yaml(&meta_data), origin.clone());
-    artifacts.add("cloud-init/user-data", Kind::CloudInitUserData, user_data::write(context), origin.clone());
-    let networks = machine.addresses.iter().map(|address| format!("network {}", context.model()[address.network].name));
+    let meta_data = MetaData {
+        instance_id: format!("{}-{}{guest}", context.model().lab.name, machine.name),
+        local_hostname: &machine.name,
+    };
+    artifacts.add(
+        "cloud-init/meta-data",
+        Kind::CloudInitMetaData,
+        format::yaml(&meta_data),
+        origin.clone(),
+    );
+    artifacts.add(
+        "cloud-init/user-data",
+        Kind::CloudInitUserData,
+        user_data::write(context),
+        origin.clone(),
+    );
+    let networks = machine
+        .addresses
+        .iter()
+        .map(|address| format!("network {}", context.model()[address.network].name));
     let origin = networks.chain(origin).collect();
-    artifacts.add("cloud-init/network-config", Kind::CloudInitNetworkConfig, network::write(context), origin);
+    artifacts.add(
+        "cloud-init/network-config",
+        Kind::CloudInitNetworkConfig,
+        network::write(context),
+        origin,
+    );
 }

@@ -54,13 +54,16 @@ struct NameServers<'p> {
 /// Writes `network-config`, version 2.
 pub(super) fn write(context: &Context<'_>) -> String {
     let machine = context.this();
-    let mut config = NetworkConfig { version: 2, ethernets: BTreeMap::new(), bridges: BTreeMap::new() };
+    let mut config =
+        NetworkConfig { version: 2, ethernets: BTreeMap::new(), bridges: BTreeMap::new() };
     let interfaces = interfaces::of(context.model(), context.machine);
     for (index, found) in interfaces.iter().enumerate() {
         let first = found.addresses.first();
         let interface = interface(context, found);
         let nic = first.and_then(|address| address.nic.as_deref());
-        let bridge = first.and_then(|address| address.bridge.as_deref()).filter(|_| machine.kind == MachineKind::Debian);
+        let bridge = first
+            .and_then(|address| address.bridge.as_deref())
+            .filter(|_| machine.kind == MachineKind::Debian);
         match (nic, bridge) {
             (Some(nic), Some(bridge)) => {
                 config.ethernets.insert(nic, Interface::default());
@@ -72,14 +75,17 @@ pub(super) fn write(context: &Context<'_>) -> String {
             (None, _) => {
                 let name = guest_interface(index, interfaces.len());
                 let id = context.model()[found.network].name.as_str();
-                config.ethernets.insert(id, Interface { r#match: Some(Match { name }), ..interface });
+                config
+                    .ethernets
+                    .insert(id, Interface { r#match: Some(Match { name }), ..interface });
             }
         }
     }
     format::yaml(&config)
 }
 
-/// Returns a pattern for the name of a guest's interface: `eth0` or `ens18` by image, `enp6s18` by board, the number by order.
+/// Returns a pattern for the name of a guest's interface: `eth0` or `ens18` by image, `enp6s18` by
+/// board, the number by order.
 fn guest_interface(index: usize, count: usize) -> String {
     if count == 1 { "e*".to_owned() } else { format!("en*s{}", 18 + index) }
 }
@@ -87,17 +93,27 @@ fn guest_interface(index: usize, count: usize) -> String {
 fn interface<'p>(context: &Context<'p>, found: &interfaces::Interface<'p>) -> Interface<'p> {
     let model = context.model();
     let network = &model[found.network];
-    let everywhere = |gateway: &IpAddr| if gateway.is_ipv6() { "::/0" } else { "0.0.0.0/0" }.to_owned();
-    let mut routes: Vec<Route> = found.gateways.iter().map(|gateway| Route { to: everywhere(gateway), via: gateway.to_string() }).collect();
+    let everywhere =
+        |gateway: &IpAddr| if gateway.is_ipv6() { "::/0" } else { "0.0.0.0/0" }.to_owned();
+    let mut routes: Vec<Route> = found
+        .gateways
+        .iter()
+        .map(|gateway| Route { to: everywhere(gateway), via: gateway.to_string() })
+        .collect();
     let is_here = |via: &IpAddr| network.prefixes.iter().any(|prefix| prefix.contains(via));
     let beyond = context.planned().static_routes.iter().filter(|route| is_here(&route.via));
-    routes.extend(beyond.map(|route| Route { to: route.to.to_string(), via: route.via.to_string() }));
+    routes
+        .extend(beyond.map(|route| Route { to: route.to.to_string(), via: route.via.to_string() }));
     let nameservers = NameServers {
         addresses: network.dns.iter().map(ToString::to_string).collect(),
         search: model.lab.domain.as_deref().into_iter().collect(),
     };
     Interface {
-        addresses: found.addresses.iter().map(|address| format!("{}/{}", address.address, address.prefix)).collect(),
+        addresses: found
+            .addresses
+            .iter()
+            .map(|address| format!("{}/{}", address.address, address.prefix))
+            .collect(),
         routes,
         nameservers: (!network.dns.is_empty()).then_some(nameservers),
         ..Interface::default()

@@ -64,9 +64,11 @@ struct File {
     content: String,
 }
 
-/// Is labctl as cloud-init unpacks it. Packed harder, it loses a hundredth and takes twice as long, which every build waits for.
+/// Is labctl as cloud-init unpacks it. Packed harder, it loses a hundredth and takes twice as long,
+/// which every build waits for.
 static LABCTL: LazyLock<String> = LazyLock::new(|| {
-    let mut gzip = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(5));
+    let mut gzip =
+        GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(5));
     // Nothing fails when it is written to memory.
     let packed = gzip.write_all(labctl::SCRIPT.as_bytes()).and_then(|()| gzip.finish());
     STANDARD.encode(packed.unwrap_or_default())
@@ -97,7 +99,8 @@ pub(super) fn write(context: &Context<'_>) -> String {
 fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
     User {
         name,
-        // Debian has groups such as `operator`: a group of the name that is there is taken, a missing one made.
+        // Debian has groups such as `operator`: a group of the name that is there is taken, a
+        // missing one made.
         primary_group: name,
         shell: "/bin/bash",
         groups: vec!["adm", "sudo", "systemd-journal"],
@@ -132,7 +135,9 @@ fn apt(context: &Context<'_>) -> Option<Apt> {
     }
     let arch = machine.arch.name();
     let source = Source {
-        source: format!("deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian bookworm stable"),
+        source: format!(
+            "deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian bookworm stable"
+        ),
         keyid: "9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
     };
     Some(Apt { sources: BTreeMap::from([("docker.list", source)]) })
@@ -141,14 +146,30 @@ fn apt(context: &Context<'_>) -> Option<Apt> {
 /// Returns an entry of `mounts`, in the fields of fstab(5).
 fn mount(mount: &mounts::Mount) -> [String; 6] {
     let access = if mount.read_only { "ro" } else { "rw" };
-    let network = if mount.via == ShareTransport::Nfs { ",_netdev,x-systemd.after=network-online.target" } else { "" };
+    let network = if mount.via == ShareTransport::Nfs {
+        ",_netdev,x-systemd.after=network-online.target"
+    } else {
+        ""
+    };
     let options = format!("{access},noatime,nofail{network},x-systemd.before=docker.service");
-    [mount.what.clone(), mount.at.clone(), mount.via.name().to_owned(), options, "0".to_owned(), "0".to_owned()]
+    [
+        mount.what.clone(),
+        mount.at.clone(),
+        mount.via.name().to_owned(),
+        options,
+        "0".to_owned(),
+        "0".to_owned(),
+    ]
 }
 
 fn files(context: &Context<'_>) -> Vec<File> {
     let mut files = vec![
-        File { path: labctl::PATH.to_owned(), permissions: "0755", encoding: Some("gz+b64"), content: LABCTL.clone() },
+        File {
+            path: labctl::PATH.to_owned(),
+            permissions: "0755",
+            encoding: Some("gz+b64"),
+            content: LABCTL.clone(),
+        },
         // labctl takes no other machine's bundle.
         File {
             path: format!("/var/lib/labwright/{}/machine", context.model().lab.name),
@@ -160,7 +181,12 @@ fn files(context: &Context<'_>) -> Vec<File> {
     let ports = context.this().ssh_ports();
     if !ports.is_empty() {
         let content = machine::sshd_ports(&ports);
-        files.push(File { path: machine::SSHD_FILE.to_owned(), permissions: "0644", encoding: None, content });
+        files.push(File {
+            path: machine::SSHD_FILE.to_owned(),
+            permissions: "0644",
+            encoding: None,
+            content,
+        });
     }
     files
 }
@@ -170,5 +196,8 @@ fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
         return Vec::new();
     }
     // sshd may have started before its file was there.
-    vec![vec!["systemctl", "daemon-reload"], vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"]]
+    vec![
+        vec!["systemctl", "daemon-reload"],
+        vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"],
+    ]
 }

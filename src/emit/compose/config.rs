@@ -14,21 +14,39 @@ pub(super) struct ConfigFiles {
 
 /// Finds the files of the bundle that a container mounts.
 ///
-/// A file that is mounted by itself stays the old one in the container, because a new one takes its place on the machine by a
-/// rename: such a change recreates the container, reload signal or not. In a mounted folder the new file is seen.
-pub(super) fn files(artifacts: &Artifacts, service: &Service, container: &Container) -> ConfigFiles {
+/// A file that is mounted by itself stays the old one in the container, because a new one takes its
+/// place on the machine by a rename: such a change recreates the container, reload signal or not.
+/// In a mounted folder the new file is seen.
+pub(super) fn files(
+    artifacts: &Artifacts,
+    service: &Service,
+    container: &Container,
+) -> ConfigFiles {
     let folder = service.config_folder();
-    let bound = container.mounts.iter().filter(|mount| mount.kind != MountKind::Volume).map(|mount| mount.source.clone());
+    let bound = container
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind != MountKind::Volume)
+        .map(|mount| mount.source.clone());
     let given = service.files.iter().filter_map(|file| match &file.target {
-        ServiceFileTarget::Container { container: to, .. } if *to == container.name => Some(format!("{folder}/{}", file.name)),
+        ServiceFileTarget::Container { container: to, .. } if *to == container.name => {
+            Some(format!("{folder}/{}", file.name))
+        }
         _ => None,
     });
     let mounted: Vec<String> = bound.chain(given).collect();
 
     let (mut hashed, mut reloaded) = (Vec::new(), Vec::new());
     for install in &artifacts.installs {
-        let in_folder = |source: &String| install.destination.strip_prefix(source.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        if mounted.contains(&install.destination) || (container.reload_signal.is_none() && mounted.iter().any(in_folder)) {
+        let in_folder = |source: &String| {
+            install
+                .destination
+                .strip_prefix(source.as_str())
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if mounted.contains(&install.destination)
+            || (container.reload_signal.is_none() && mounted.iter().any(in_folder))
+        {
             hashed.push(install);
         } else if mounted.iter().any(in_folder) {
             reloaded.push(install.source.clone());
@@ -40,7 +58,13 @@ pub(super) fn files(artifacts: &Artifacts, service: &Service, container: &Contai
         let mut summary = Vec::new();
         for install in hashed {
             let bytes = artifacts.files.get(&install.source).map_or(&[][..], |file| &file.bytes);
-            let parts = [&install.destination, &install.owner, &install.group, &install.mode, &sha256_hex(bytes)];
+            let parts = [
+                &install.destination,
+                &install.owner,
+                &install.group,
+                &install.mode,
+                &sha256_hex(bytes),
+            ];
             summary.extend(parts.iter().flat_map(|part| part.bytes().chain([b'\n'])));
         }
         sha256_hex(&summary)

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::file::secret_key;
 use crate::emit::{Context, format};
 use crate::model::{
-    Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse, Service, ServiceFileTarget, Size,
+    Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse,
+    Service, ServiceFileTarget, Size,
 };
 
 /// Is one entry of `services:`, without what the defaults say anyway.
@@ -138,7 +139,12 @@ struct Logging {
 }
 
 /// Describes a container; `config` is the hash of the files whose change recreates it.
-pub(super) fn define<'p>(context: &Context<'p>, service: &'p Service, container: &'p Container, config: Option<&str>) -> Definition<'p> {
+pub(super) fn define<'p>(
+    context: &Context<'p>,
+    service: &'p Service,
+    container: &'p Container,
+    config: Option<&str>,
+) -> Definition<'p> {
     let plain = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>();
     // All containers together may use what the service may; so no single one may use more.
     let memory = container.resources.memory.as_ref().or(service.resources.memory.as_ref());
@@ -152,9 +158,18 @@ pub(super) fn define<'p>(context: &Context<'p>, service: &'p Service, container:
         command: plain(&container.command),
         environment: environment(context, container),
         env_file: env_file(container),
-        secrets: container.secrets.iter().filter(|used| is_mounted(used)).map(|used| secret_mount(context, used)).collect(),
+        secrets: container
+            .secrets
+            .iter()
+            .filter(|used| is_mounted(used))
+            .map(|used| secret_mount(context, used))
+            .collect(),
         volumes: volumes(service, container),
-        devices: container.devices.iter().map(|device| literal(&format!("{0}:{0}", device.path))).collect(),
+        devices: container
+            .devices
+            .iter()
+            .map(|device| literal(&format!("{0}:{0}", device.path)))
+            .collect(),
         tmpfs: plain(&container.tmpfs),
         ports: ports(context, container),
         network_mode: network_mode(&container.network),
@@ -165,30 +180,50 @@ pub(super) fn define<'p>(context: &Context<'p>, service: &'p Service, container:
         cap_drop: plain(&container.cap_drop),
         security_opt: plain(&container.security_options),
         group_add: plain(&container.groups),
-        sysctls: container.sysctls.iter().map(|sysctl| (sysctl.name.as_str(), literal(&sysctl.value))).collect(),
+        sysctls: container
+            .sysctls
+            .iter()
+            .map(|sysctl| (sysctl.name.as_str(), literal(&sysctl.value)))
+            .collect(),
         init: container.init,
         read_only: container.read_only,
         shm_size: container.shm_size.map(size),
         mem_limit: memory.map(|memory| size(memory.value)),
-        cpus: millicpus.map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
+        cpus: millicpus
+            .map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
         stop_grace_period: container.stop_grace.map(seconds),
-        healthcheck: container.health.as_ref().and_then(|health| health_check(health, context.this().os)),
+        healthcheck: container
+            .health
+            .as_ref()
+            .and_then(|health| health_check(health, context.this().os)),
         depends_on: BTreeMap::new(),
-        logging: Logging { driver: "json-file", options: BTreeMap::from([("max-size", "10m"), ("max-file", "3")]) },
+        logging: Logging {
+            driver: "json-file",
+            options: BTreeMap::from([("max-size", "10m"), ("max-file", "3")]),
+        },
         labels: labels(context, service, container, config),
     }
 }
 
 /// Returns what must run before a container, among it the one whose network it is in.
 pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
-    let condition = |dependency: &Dependency| if dependency.healthy { "service_healthy" } else { "service_started" };
+    let condition = |dependency: &Dependency| {
+        if dependency.healthy { "service_healthy" } else { "service_started" }
+    };
     let mut dependencies: BTreeMap<&str, DependsOn> = container
         .depends_on
         .iter()
-        .map(|dependency| (dependency.container.as_str(), DependsOn { condition: condition(dependency), restart: dependency.restart }))
+        .map(|dependency| {
+            (
+                dependency.container.as_str(),
+                DependsOn { condition: condition(dependency), restart: dependency.restart },
+            )
+        })
         .collect();
     if let NetworkMode::Container(owner) = &container.network {
-        dependencies.entry(owner).or_insert(DependsOn { condition: "service_started", restart: true });
+        dependencies
+            .entry(owner)
+            .or_insert(DependsOn { condition: "service_started", restart: true });
     }
     dependencies
 }
@@ -209,7 +244,10 @@ fn literal(text: &str) -> String {
 }
 
 fn environment<'p>(context: &Context<'p>, container: &'p Container) -> BTreeMap<&'p str, String> {
-    let given = container.environment.iter().map(|variable| (variable.name.as_str(), literal(&variable.value)));
+    let given = container
+        .environment
+        .iter()
+        .map(|variable| (variable.name.as_str(), literal(&variable.value)));
     let files = container.secrets.iter().filter_map(|used| {
         let variable = used.file_variable.as_deref()?;
         Some((variable, secret_mount(context, used).target))
@@ -253,14 +291,34 @@ fn volume(mount: &Mount) -> Volume {
 }
 
 fn bind(source: &str, at: &str, read_only: bool, propagation: Option<&str>) -> Volume {
-    // A folder that is missing is a share that is not mounted: better no container than one that writes beside it.
+    // A folder that is missing is a share that is not mounted: better no container than one that
+    // writes beside it.
     let bind = Bind { create_host_path: false, propagation: propagation.map(literal) };
-    Volume { r#type: "bind", source: literal(source), target: literal(at), read_only, bind: Some(bind) }
+    Volume {
+        r#type: "bind",
+        source: literal(source),
+        target: literal(at),
+        read_only,
+        bind: Some(bind),
+    }
 }
 
 fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
-    let published = context.planned().published.iter().filter(|published| published.container == container.name);
-    published.map(|published| format!("{}:{}/{}", published.host_port, published.container_port, published.transport.name())).collect()
+    let published = context
+        .planned()
+        .published
+        .iter()
+        .filter(|published| published.container == container.name);
+    published
+        .map(|published| {
+            format!(
+                "{}:{}/{}",
+                published.host_port,
+                published.container_port,
+                published.transport.name()
+            )
+        })
+        .collect()
 }
 
 fn network_mode(network: &NetworkMode) -> Option<String> {
@@ -272,8 +330,14 @@ fn network_mode(network: &NetworkMode) -> Option<String> {
     }
 }
 
-fn labels(context: &Context<'_>, service: &Service, container: &Container, config: Option<&str>) -> BTreeMap<String, String> {
-    let mut labels: BTreeMap<String, String> = container.labels.iter().map(|(name, value)| (name.clone(), literal(value))).collect();
+fn labels(
+    context: &Context<'_>,
+    service: &Service,
+    container: &Container,
+    config: Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut labels: BTreeMap<String, String> =
+        container.labels.iter().map(|(name, value)| (name.clone(), literal(value))).collect();
     labels.insert("labwright.lab".to_owned(), literal(&context.model().lab.name));
     labels.insert("labwright.service".to_owned(), literal(&service.name));
     if let Some(hash) = config {
@@ -287,8 +351,12 @@ const START_INTERVAL: crate::model::Duration = crate::model::Duration(2);
 
 fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
     let test = match &health.probe {
-        HealthProbe::Http { port, path, tls } => vec!["CMD-SHELL".to_owned(), literal(&http_probe(*port, path, *tls, health.timeout.0))],
-        HealthProbe::Command(command) => std::iter::once("CMD".to_owned()).chain(command.iter().map(|word| literal(word))).collect(),
+        HealthProbe::Http { port, path, tls } => {
+            vec!["CMD-SHELL".to_owned(), literal(&http_probe(*port, path, *tls, health.timeout.0))]
+        }
+        HealthProbe::Command(command) => std::iter::once("CMD".to_owned())
+            .chain(command.iter().map(|word| literal(word)))
+            .collect(),
         HealthProbe::Image => return None,
         HealthProbe::None => return Some(HealthCheck::Disabled { disable: true }),
     };
@@ -298,15 +366,20 @@ fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
         timeout: seconds(health.timeout),
         retries: health.retries,
         start_period: seconds(health.start_period),
-        // Otherwise the first look is after a whole interval, and a change takes that long however fast the container is. Compose
-        // refuses it before Docker 25: Debian 13 has 26 and Debian 12 gets Docker's own; an Ubuntu without updates has 24.
-        start_interval: matches!(os, Some(Os::Debian12 | Os::Debian13)).then(|| seconds(health.interval.min(START_INTERVAL))),
+        // Otherwise the first look is after a whole interval, and a change takes that long however
+        // fast the container is. Compose refuses it before Docker 25: Debian 13 has 26 and Debian
+        // 12 gets Docker's own; an Ubuntu without updates has 24.
+        start_interval: matches!(os, Some(Os::Debian12 | Os::Debian13))
+            .then(|| seconds(health.interval.min(START_INTERVAL))),
     })
 }
 
 /// Asks over http with the program that the image has.
 fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
-    let url = format::shell_word(&format!("{}://127.0.0.1:{port}{path}", if tls { "https" } else { "http" }));
+    let url = format::shell_word(&format!(
+        "{}://127.0.0.1:{port}{path}",
+        if tls { "https" } else { "http" }
+    ));
     let (curl, wget) = if tls { (" --insecure", " --no-check-certificate") } else { ("", "") };
     format!(
         "if command -v curl >/dev/null 2>&1; then exec curl -fsS{curl} -m {timeout} -o /dev/null {url}; fi; \
@@ -321,6 +394,7 @@ fn seconds(duration: crate::model::Duration) -> String {
 /// Writes a size with a unit that docker knows, all of which are powers of 1024.
 fn size(size: Size) -> String {
     let units = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
-    let (factor, unit) = units.into_iter().find(|(factor, _)| size.0.is_multiple_of(*factor)).unwrap_or((1, "b"));
+    let (factor, unit) =
+        units.into_iter().find(|(factor, _)| size.0.is_multiple_of(*factor)).unwrap_or((1, "b"));
     format!("{}{unit}", size.0 / factor)
 }

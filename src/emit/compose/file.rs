@@ -57,7 +57,9 @@ fn add(key: &str, own: &mut Value, raw: Value) {
         (Value::Object(own), Value::Object(raw)) => own.extend(raw),
         (Value::Object(own), Value::Array(names)) if key == "depends_on" => {
             let started = || serde_json::json!({"condition": "service_started"});
-            own.extend(names.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), started())));
+            own.extend(
+                names.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), started())),
+            );
         }
         // Compose writes a record as lines of `NAME=VALUE` too.
         (Value::Object(own), Value::Array(lines)) => {
@@ -89,29 +91,46 @@ struct SecretFile {
 }
 
 impl<'p> ComposeFile<'p> {
-    pub(super) fn new(context: &Context<'p>, members: &[Member<'p>], services: BTreeMap<&'p str, Entry<'p>>) -> Self {
+    pub(super) fn new(
+        context: &Context<'p>,
+        members: &[Member<'p>],
+        services: BTreeMap<&'p str, Entry<'p>>,
+    ) -> Self {
         let bridge = context.planned().bridge.as_ref().map(|bridge| Network {
             driver: "bridge",
-            driver_opts: BTreeMap::from([("com.docker.network.bridge.name", bridge.interface.clone())]),
+            driver_opts: BTreeMap::from([(
+                "com.docker.network.bridge.name",
+                bridge.interface.clone(),
+            )]),
             ipam: Ipam { config: vec![BTreeMap::from([("subnet", bridge.subnet.to_string())])] },
         });
         let mounts = members.iter().flat_map(|(_, container)| &container.mounts);
-        let mounted = members.iter().flat_map(|(_, container)| &container.secrets).filter(|used| is_mounted(used));
+        let mounted = members
+            .iter()
+            .flat_map(|(_, container)| &container.secrets)
+            .filter(|used| is_mounted(used));
         let secrets = mounted.map(|used| {
             let name = &context.model()[used.secret].name;
-            (secret_key(name, &used.owner), SecretFile { file: secret_path(name, &used.owner).replace('$', "$$") })
+            (
+                secret_key(name, &used.owner),
+                SecretFile { file: secret_path(name, &used.owner).replace('$', "$$") },
+            )
         });
         Self {
             name: &context.model().lab.name,
             services,
             networks: bridge.into_iter().map(|network| ("default", network)).collect(),
-            volumes: mounts.filter(|mount| mount.kind == MountKind::Volume).map(|mount| (mount.source.as_str(), BTreeMap::new())).collect(),
+            volumes: mounts
+                .filter(|mount| mount.kind == MountKind::Volume)
+                .map(|mount| (mount.source.as_str(), BTreeMap::new()))
+                .collect(),
             secrets: secrets.collect(),
         }
     }
 }
 
-/// Names a secret in the compose file: programs that run as different users read different copies of it.
+/// Names a secret in the compose file: programs that run as different users read different copies
+/// of it.
 pub(super) fn secret_key(name: &str, owner: &str) -> String {
     if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
 }
@@ -124,6 +143,8 @@ fn literal(data: &Data) -> Value {
         Data::Integer(number) => (*number).into(),
         Data::Text(text) => text.replace('$', "$$").into(),
         Data::List(items) => items.iter().map(literal).collect(),
-        Data::Record(fields) => fields.iter().map(|(key, value)| (key.clone(), literal(value))).collect(),
+        Data::Record(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), literal(value))).collect()
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Compose: one project for all containers of a machine, and the steps that bring it up.
 //!
-//! Runs after the emitters that write configuration files: a container is recreated when a file that it mounts changed.
+//! Runs after the emitters that write configuration files: a container is recreated when a file
+//! that it mounts changed.
 
 mod config;
 mod definition;
@@ -28,26 +29,37 @@ const FILE: &str = "compose/compose.yaml";
 type Member<'p> = (&'p Service, &'p Container);
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let mut members: Vec<Member<'_>> =
-        context.services().flat_map(|(_, service)| service.containers.iter().map(move |container| (service, container))).collect();
+    let mut members: Vec<Member<'_>> = context
+        .services()
+        .flat_map(|(_, service)| {
+            service.containers.iter().map(move |container| (service, container))
+        })
+        .collect();
     if members.is_empty() {
         steps::add_removal(context, artifacts, diagnostics);
         return;
     }
     members.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
 
-    let configs: Vec<ConfigFiles> = members.iter().map(|(service, container)| config::files(artifacts, service, container)).collect();
+    let configs: Vec<ConfigFiles> = members
+        .iter()
+        .map(|(service, container)| config::files(artifacts, service, container))
+        .collect();
     let mut definitions: Vec<Definition<'_>> = members
         .iter()
         .zip(&configs)
-        .map(|((service, container), config)| definition::define(context, service, container, config.hash.as_deref()))
+        .map(|((service, container), config)| {
+            definition::define(context, service, container, config.hash.as_deref())
+        })
         .collect();
     follow_networks(&members, &mut definitions);
 
     let hashes: BTreeMap<&str, String> = members
         .iter()
         .zip(&definitions)
-        .map(|((_, container), definition)| (container.name.as_str(), hash(&(definition, &container.raw))))
+        .map(|((_, container), definition)| {
+            (container.name.as_str(), hash(&(definition, &container.raw)))
+        })
         .collect();
     let mut table = String::new();
     let mut entries = BTreeMap::new();
@@ -58,20 +70,33 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         entries.insert(container.name.as_str(), Entry::new(definition, &container.raw));
     }
     let origin = origin(context, &members);
-    artifacts.add(FILE, Kind::Compose, format::yaml(&ComposeFile::new(context, &members, entries)), origin.clone());
+    artifacts.add(
+        FILE,
+        Kind::Compose,
+        format::yaml(&ComposeFile::new(context, &members, entries)),
+        origin.clone(),
+    );
     artifacts.add("compose/containers.tsv", Kind::Table, table, origin);
     artifacts.images.extend(members.iter().map(|(service, container)| image(service, container)));
-    artifacts.one_way.extend(context.services().flat_map(|(_, service)| database_versions(service)));
+    artifacts
+        .one_way
+        .extend(context.services().flat_map(|(_, service)| database_versions(service)));
     steps::add(context, &members, &configs, artifacts, diagnostics);
 }
 
-/// Joins the hash of a container with those of all that it depends on: compose recreates it when it recreates one of them.
-fn with_dependencies(container: &str, members: &[Member<'_>], hashes: &BTreeMap<&str, String>) -> String {
+/// Joins the hash of a container with those of all that it depends on: compose recreates it when it
+/// recreates one of them.
+fn with_dependencies(
+    container: &str,
+    members: &[Member<'_>],
+    hashes: &BTreeMap<&str, String>,
+) -> String {
     let mut known = BTreeSet::from([container]);
     let mut open = vec![container];
     while let Some(name) = open.pop() {
         let found = members.iter().find(|(_, container)| container.name == name);
-        let dependencies = found.map(|(_, container)| definition::dependencies(container)).unwrap_or_default();
+        let dependencies =
+            found.map(|(_, container)| definition::dependencies(container)).unwrap_or_default();
         open.extend(dependencies.into_keys().filter(|dependency| known.insert(dependency)));
     }
     if known.len() == 1 {
@@ -82,12 +107,18 @@ fn with_dependencies(container: &str, members: &[Member<'_>], hashes: &BTreeMap<
 
 /// Recreates a container with the one whose network it is in: the network goes when its owner does.
 fn follow_networks(members: &[Member<'_>], definitions: &mut [Definition<'_>]) {
-    let owners: BTreeMap<&str, usize> =
-        members.iter().enumerate().map(|(index, (_, container))| (container.name.as_str(), index)).collect();
-    let followers = members.iter().enumerate().filter_map(|(index, (_, container))| match &container.network {
-        NetworkMode::Container(owner) => Some((index, hash(&definitions[*owners.get(owner.as_str())?]))),
-        _ => None,
-    });
+    let owners: BTreeMap<&str, usize> = members
+        .iter()
+        .enumerate()
+        .map(|(index, (_, container))| (container.name.as_str(), index))
+        .collect();
+    let followers =
+        members.iter().enumerate().filter_map(|(index, (_, container))| match &container.network {
+            NetworkMode::Container(owner) => {
+                Some((index, hash(&definitions[*owners.get(owner.as_str())?])))
+            }
+            _ => None,
+        });
     for (index, hash) in followers.collect::<Vec<_>>() {
         definitions[index].labels.insert("labwright.network".to_owned(), hash);
     }
@@ -110,12 +141,17 @@ fn database_versions(service: &Service) -> impl Iterator<Item = OneWay> + '_ {
         Some(OneWay {
             key: format!("{}-major {}/{}", database.engine.name(), service.name, database.name),
             value: database.major.clone()?,
-            what: format!("the data of {} is written for one major version of {}", database.name, database.engine.name()),
+            what: format!(
+                "the data of {} is written for one major version of {}",
+                database.name,
+                database.engine.name()
+            ),
         })
     })
 }
 
 fn origin(context: &Context<'_>, members: &[Member<'_>]) -> Vec<String> {
-    let services: BTreeSet<String> = members.iter().map(|(service, _)| format!("service {}", service.name)).collect();
+    let services: BTreeSet<String> =
+        members.iter().map(|(service, _)| format!("service {}", service.name)).collect();
     services.into_iter().chain(context.origin()).collect()
 }

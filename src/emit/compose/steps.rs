@@ -75,10 +75,21 @@ pub(super) fn add(
         project: &context.model().lab.name,
         file: FILE,
         managed: context.this().kind.is_managed(),
-        network: context.planned().bridge.as_ref().map(|bridge| format!("{} {}", bridge.subnet, bridge.interface)),
+        network: context
+            .planned()
+            .bridge
+            .as_ref()
+            .map(|bridge| format!("{} {}", bridge.subnet, bridge.interface)),
         containers: members.iter().map(|(_, container)| container.name.as_str()).collect(),
-        files: members.iter().filter(|(_, container)| has_value_variables(container)).map(|(_, one)| secret_env(context, one)).collect(),
-        mounted: members.iter().filter_map(|(_, container)| mounted_secrets(context, container)).collect(),
+        files: members
+            .iter()
+            .filter(|(_, container)| has_value_variables(container))
+            .map(|(_, one)| secret_env(context, one))
+            .collect(),
+        mounted: members
+            .iter()
+            .filter_map(|(_, container)| mounted_secrets(context, container))
+            .collect(),
     };
     let machine = &context.this().name;
     let mut step = |phase, number, name: &str, template: &str, inputs: &[&str]| {
@@ -104,16 +115,32 @@ pub(super) fn add(
     step(Phase::Health, 20, "containers", "health.sh.j2", &[]);
 
     for ((service, container), config) in reloads() {
-        let view = ReloadView { container: &container.name, signal: container.reload_signal.as_deref().unwrap_or("HUP") };
-        let Some(text) = TEMPLATES.write("reload.sh.j2", &view, machine, diagnostics) else { continue };
+        let view = ReloadView {
+            container: &container.name,
+            signal: container.reload_signal.as_deref().unwrap_or("HUP"),
+        };
+        let Some(text) = TEMPLATES.write("reload.sh.j2", &view, machine, diagnostics) else {
+            continue;
+        };
         let inputs: Vec<&str> = config.reloaded.iter().map(String::as_str).collect();
         let origin = vec![format!("service {}", service.name)];
-        artifacts.step(Phase::Activate, 70, &format!("reload-{}", container.name), &inputs, &text, origin);
+        artifacts.step(
+            Phase::Activate,
+            70,
+            &format!("reload-{}", container.name),
+            &inputs,
+            &text,
+            origin,
+        );
     }
 }
 
 /// Adds the step that takes the containers away from a machine that has none any more.
-pub(super) fn add_removal(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+pub(super) fn add_removal(
+    context: &Context<'_>,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     if matches!(context.this().kind, MachineKind::Proxmox | MachineKind::Appliance) {
         return;
     }
@@ -131,16 +158,23 @@ pub(super) fn add_removal(context: &Context<'_>, artifacts: &mut Artifacts, diag
     }
 }
 
-fn mounted_secrets<'p>(context: &Context<'p>, container: &'p Container) -> Option<MountedSecrets<'p>> {
+fn mounted_secrets<'p>(
+    context: &Context<'p>,
+    container: &'p Container,
+) -> Option<MountedSecrets<'p>> {
     let mounted = container.secrets.iter().filter(|used| is_mounted(used));
-    let secrets: Vec<String> = mounted.map(|used| secret_path(&context.model()[used.secret].name, &used.owner)).collect();
+    let secrets: Vec<String> =
+        mounted.map(|used| secret_path(&context.model()[used.secret].name, &used.owner)).collect();
     (!secrets.is_empty()).then_some(MountedSecrets { container: &container.name, secrets })
 }
 
 fn secret_env<'p>(context: &Context<'p>, container: &'p Container) -> SecretEnv<'p> {
     let variables = container.secrets.iter().filter_map(|used| {
         let name = used.value_variable.as_deref()?;
-        Some(SecretVariable { name, secret: secret_path(&context.model()[used.secret].name, &used.owner) })
+        Some(SecretVariable {
+            name,
+            secret: secret_path(&context.model()[used.secret].name, &used.owner),
+        })
     });
     SecretEnv { path: env_path(container), variables: variables.collect() }
 }

@@ -1,7 +1,8 @@
 //! The machine's own firewall: one access model, laid out for nftables and ufw.
 //!
-//! nftables always guards what containers publish and what clients of a network send through the machine, because ufw never sees
-//! either. Programs on the machine itself are guarded by ufw or by nftables, as the machine says.
+//! nftables always guards what containers publish and what clients of a network send through the
+//! machine, because ufw never sees either. Programs on the machine itself are guarded by ufw or by
+//! nftables, as the machine says.
 
 mod view;
 
@@ -39,7 +40,10 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
     let openings = context.plan.openings(context.machine);
     let origin = origin(context, &openings);
-    for (path, rows) in [("firewall/flows.tsv", flows(context, &openings)), ("firewall/router-forwards.tsv", router_forwards(context))] {
+    for (path, rows) in [
+        ("firewall/flows.tsv", flows(context, &openings)),
+        ("firewall/router-forwards.tsv", router_forwards(context)),
+    ] {
         if !rows.is_empty() {
             artifacts.add(path, Kind::Table, rows.concat(), origin.clone());
         }
@@ -50,13 +54,21 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         }
         // labctl takes a table of nftables away by itself.
         Guard::Nothing if context.this().kind.is_managed() => {
-            artifacts.step(Phase::Activate, 30, "no-firewall", &[UFW], include_str!("none.sh"), EMITTER.fixed());
+            artifacts.step(
+                Phase::Activate,
+                30,
+                "no-firewall",
+                &[UFW],
+                include_str!("none.sh"),
+                EMITTER.fixed(),
+            );
         }
         Guard::Nothing | Guard::Proxmox => {}
     }
 }
 
-/// Adds the rules, the unit that loads them at boot and the steps; nothing when a value can't be written, which is reported.
+/// Adds the rules, the unit that loads them at boot and the steps; nothing when a value can't be
+/// written, which is reported.
 fn guard(
     context: &Context<'_>,
     openings: &[Opening],
@@ -69,21 +81,48 @@ fn guard(
     let clients = context.plan.clients(context.machine);
     let view = view::nft(context, openings, &clients, backend == FirewallBackend::Nftables);
     let rules = TEMPLATES.write("nftables.nft", &view, machine, diagnostics)?;
-    artifacts.install(NFTABLES, Kind::Nftables, rules, origin.to_vec(), "/etc/labwright/firewall/nftables.nft", "0644");
+    artifacts.install(
+        NFTABLES,
+        Kind::Nftables,
+        rules,
+        origin.to_vec(),
+        "/etc/labwright/firewall/nftables.nft",
+        "0644",
+    );
 
     let mut inputs = vec![NFTABLES];
     let mut activate = vec![format!("nft -f {NFTABLES}\n")];
     let mut unit = include_str!("labwright-firewall.service").to_owned();
     if !clients.is_empty() {
-        let forward = TEMPLATES.write("forward.sh", &ForwardView::new(context, &clients), machine, diagnostics)?;
-        artifacts.install(FORWARD, Kind::Shell, forward, origin.to_vec(), "/etc/labwright/firewall/forward.sh", "0755");
-        unit = unit.replace("ExecReload=", "ExecStart=/etc/labwright/firewall/forward.sh\nExecReload=");
+        let forward = TEMPLATES.write(
+            "forward.sh",
+            &ForwardView::new(context, &clients),
+            machine,
+            diagnostics,
+        )?;
+        artifacts.install(
+            FORWARD,
+            Kind::Shell,
+            forward,
+            origin.to_vec(),
+            "/etc/labwright/firewall/forward.sh",
+            "0755",
+        );
+        unit = unit
+            .replace("ExecReload=", "ExecStart=/etc/labwright/firewall/forward.sh\nExecReload=");
         inputs.push(FORWARD);
         activate.push(format!("sh {FORWARD}\n"));
     }
-    artifacts.unit("labwright-firewall.service", UnitAction::EnableStart, unit, EMITTER.fixed(), Vec::new());
+    artifacts.unit(
+        "labwright-firewall.service",
+        UnitAction::EnableStart,
+        unit,
+        EMITTER.fixed(),
+        Vec::new(),
+    );
     if backend == FirewallBackend::Ufw {
-        let rules = TEMPLATES.write("ufw.sh", &view::ufw(context, openings), machine, diagnostics)?;
+        let rules =
+            TEMPLATES.write("ufw.sh", &view::ufw(context, openings), machine, diagnostics)?;
         artifacts.add(UFW, Kind::Shell, rules, origin.to_vec());
         inputs.push(UFW);
         activate.push(format!("sh {UFW}\n"));
@@ -92,21 +131,33 @@ fn guard(
     }
     artifacts.step(Phase::Check, 30, "firewall", &[NFTABLES], CHECK, EMITTER.fixed());
     artifacts.step(Phase::Activate, 30, "firewall", &inputs, &activate.concat(), EMITTER.fixed());
-    artifacts.step(Phase::Health, 10, "firewall", &[], "nft list table inet labwright >/dev/null\n", EMITTER.fixed());
+    artifacts.step(
+        Phase::Health,
+        10,
+        "firewall",
+        &[],
+        "nft list table inet labwright >/dev/null\n",
+        EMITTER.fixed(),
+    );
     Some(())
 }
 
-/// Turns ufw off, after nftables has taken over: both would have to agree, and ufw would go on refusing what is opened now.
+/// Turns ufw off, after nftables has taken over: both would have to agree, and ufw would go on
+/// refusing what is opened now.
 const UFW_OFF: &str = "if command -v ufw >/dev/null && ufw status | grep -q '^Status: active'; then\n    ufw --force disable\nfi\n";
 
-/// Asks nft without changing anything; on a machine's first bundle nft may be installed only later, by the bundle itself.
+/// Asks nft without changing anything; on a machine's first bundle nft may be installed only later,
+/// by the bundle itself.
 const CHECK: &str = "command -v nft >/dev/null || exit 0\nnft -c -f firewall/nftables.nft\n";
 
 /// Names what opens the machine's ports.
 fn origin(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
     let mut origin = context.origin();
     for flow in context.plan.inbound(context.machine) {
-        origin.extend(flow.endpoint.map(|endpoint| format!("service {}", context.model()[endpoint.service].name)));
+        origin.extend(
+            flow.endpoint
+                .map(|endpoint| format!("service {}", context.model()[endpoint.service].name)),
+        );
     }
     for opening in openings {
         if let FlowSource::Zone(zone) = opening.from {
@@ -132,12 +183,22 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
                     let addresses = context.plan.zone(zone);
                     (join(&addresses.include), join(&addresses.exclude))
                 }
-                FlowSource::Containers => {
-                    (context.planned().bridge.as_ref().map_or("-".to_owned(), |bridge| bridge.subnet.to_string()), "-".to_owned())
-                }
+                FlowSource::Containers => (
+                    context
+                        .planned()
+                        .bridge
+                        .as_ref()
+                        .map_or("-".to_owned(), |bridge| bridge.subnet.to_string()),
+                    "-".to_owned(),
+                ),
             };
             let from = context.plan.source_name(opening.from);
-            format!("{from}\t{}\t{}\t{}\t{include}\t{exclude}\n", opening.transport.name(), opening.port, opening.reasons.join(", "))
+            format!(
+                "{from}\t{}\t{}\t{}\t{include}\t{exclude}\n",
+                opening.transport.name(),
+                opening.port,
+                opening.reasons.join(", ")
+            )
         })
         .collect();
     rows.sort_unstable();
@@ -152,7 +213,13 @@ fn router_forwards(context: &Context<'_>) -> Vec<String> {
         .into_iter()
         .map(|forward| {
             let router = &context.model().routers[forward.router as usize].name;
-            format!("{router}\t{}\t{}\t{}\t{}\n", forward.transport.name(), forward.port, forward.address, forward.reason)
+            format!(
+                "{router}\t{}\t{}\t{}\t{}\n",
+                forward.transport.name(),
+                forward.port,
+                forward.address,
+                forward.reason
+            )
         })
         .collect();
     rows.sort_unstable();
@@ -172,7 +239,8 @@ struct ForwardClients {
 
 impl ForwardView {
     fn new(context: &Context<'_>, clients: &[Clients]) -> Self {
-        let prefixes = clients.iter().flat_map(|clients| &context.model()[clients.network].prefixes);
+        let prefixes =
+            clients.iter().flat_map(|clients| &context.model()[clients.network].prefixes);
         let clients = prefixes.map(|prefix| ForwardClients {
             tables: if prefix.addr().is_ipv4() { "iptables" } else { "ip6tables" },
             prefix: prefix.trunc().to_string(),

@@ -52,21 +52,35 @@ struct Ends {
     destination: String,
 }
 
-/// Describes the machine's nftables; with `guards_input` also what reaches programs on the machine itself.
-pub fn nft<'p>(context: &Context<'p>, openings: &[Opening], clients: &[Clients], guards_input: bool) -> NftView<'p> {
+/// Describes the machine's nftables; with `guards_input` also what reaches programs on the machine
+/// itself.
+pub fn nft<'p>(
+    context: &Context<'p>,
+    openings: &[Opening],
+    clients: &[Clients],
+    guards_input: bool,
+) -> NftView<'p> {
     let plan = context.plan;
     let mut zones = ZoneSets { plan, sets: BTreeMap::new() };
     let bridge = context.planned().bridge.as_ref().map(|bridge| bridge.interface.as_str());
     let published = openings.iter().filter(|opening| opening.published);
     let published = published.map(|opening| rule(plan, &mut zones, bridge, opening)).collect();
-    let input = if guards_input { openings.iter().map(|opening| rule(plan, &mut zones, bridge, opening)).collect() } else { Vec::new() };
+    let input = if guards_input {
+        openings.iter().map(|opening| rule(plan, &mut zones, bridge, opening)).collect()
+    } else {
+        Vec::new()
+    };
     let views = clients.iter().map(|clients| client_rules(plan, &mut zones, clients)).collect();
     NftView {
         machine: &context.this().name,
         bridge,
         published,
         clients: views,
-        masquerade: clients.iter().filter(|clients| clients.masquerade).flat_map(|clients| masquerade(plan, clients)).collect(),
+        masquerade: clients
+            .iter()
+            .filter(|clients| clients.masquerade)
+            .flat_map(|clients| masquerade(plan, clients))
+            .collect(),
         guards_input,
         input,
         sets: zones.into_sets(),
@@ -91,7 +105,8 @@ struct Family {
 impl Family {
     fn new(zone: &str, list: &AccessList, v4: bool) -> Self {
         let set = |prefixes: &[IpNet], ending: &str| {
-            let prefixes: Vec<&IpNet> = prefixes.iter().filter(|prefix| prefix.addr().is_ipv4() == v4).collect();
+            let prefixes: Vec<&IpNet> =
+                prefixes.iter().filter(|prefix| prefix.addr().is_ipv4() == v4).collect();
             let everything = prefixes.iter().any(|prefix| prefix.prefix_len() == 0);
             (!everything).then(|| Set {
                 name: format!("{zone}-{}{ending}", if v4 { 4 } else { 6 }),
@@ -112,8 +127,16 @@ impl Family {
         let except = self.except.as_ref().map(|set| format!("{word} {end} != @{}", set.name));
         match &self.within {
             Some(set) if set.prefixes.is_empty() => None,
-            Some(set) => Some([Some(format!("{word} {end} @{}", set.name)), except].into_iter().flatten().collect::<Vec<_>>().join(" ")),
-            None => Some(except.unwrap_or_else(|| format!("meta nfproto {}", if word == "ip" { "ipv4" } else { "ipv6" }))),
+            Some(set) => Some(
+                [Some(format!("{word} {end} @{}", set.name)), except]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
+            None => Some(except.unwrap_or_else(|| {
+                format!("meta nfproto {}", if word == "ip" { "ipv4" } else { "ipv6" })
+            })),
         }
     }
 }
@@ -131,29 +154,46 @@ impl ZoneSets<'_> {
 
     fn into_sets(self) -> Vec<Set> {
         let families = self.sets.into_values().flatten();
-        families.flat_map(|family| [family.within, family.except]).flatten().filter(|set| !set.prefixes.is_empty()).collect()
+        families
+            .flat_map(|family| [family.within, family.except])
+            .flatten()
+            .filter(|set| !set.prefixes.is_empty())
+            .collect()
     }
 }
 
-fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, bridge: Option<&str>, opening: &Opening) -> Rule {
+fn rule(
+    plan: &Plan<'_>,
+    zones: &mut ZoneSets<'_>,
+    bridge: Option<&str>,
+    opening: &Opening,
+) -> Rule {
     Rule {
         what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
         transport: opening.transport.name(),
         port: opening.port,
         sources: match opening.from {
             FlowSource::Zone(zone) => zones.phrases(zone, "saddr"),
-            FlowSource::Containers => bridge.map(|bridge| format!("iifname \"{bridge}\"")).into_iter().collect(),
+            FlowSource::Containers => {
+                bridge.map(|bridge| format!("iifname \"{bridge}\"")).into_iter().collect()
+            }
         },
     }
 }
 
-fn client_rules<'p>(plan: &'p Plan<'p>, zones: &mut ZoneSets<'_>, clients: &Clients) -> ClientsView<'p> {
+fn client_rules<'p>(
+    plan: &'p Plan<'p>,
+    zones: &mut ZoneSets<'_>,
+    clients: &Clients,
+) -> ClientsView<'p> {
     let network = &plan.model[clients.network];
     let mut rules = BTreeSet::new();
     for target in &clients.targets {
         match target {
             ForwardTarget::Port { addresses, port, transport } => {
-                rules.extend(addresses.iter().map(|address| format!("{} {} dport {port}", destination(*address), transport.name())));
+                rules.extend(addresses.iter().map(|address| {
+                    format!("{} {} dport {port}", destination(*address), transport.name())
+                }));
             }
             ForwardTarget::Zone(zone) => rules.extend(zones.phrases(*zone, "daddr")),
         }
@@ -177,7 +217,8 @@ fn masquerade(plan: &Plan<'_>, clients: &Clients) -> Vec<String> {
     let mut rules = Vec::new();
     for prefix in plan.model[clients.network].prefixes.iter().map(IpNet::trunc) {
         let source = format!("{} saddr {prefix}", family(prefix.addr()));
-        let known = clients.way_back.iter().filter(|address| address.is_ipv4() == prefix.addr().is_ipv4());
+        let known =
+            clients.way_back.iter().filter(|address| address.is_ipv4() == prefix.addr().is_ipv4());
         rules.extend(known.map(|address| format!("{source} {} accept", destination(*address))));
         rules.push(format!("{source} masquerade"));
     }
@@ -194,7 +235,11 @@ fn destination(address: IpAddr) -> String {
 
 /// Writes a prefix as packet filters do: a single address without its length.
 pub fn host_or_prefix(prefix: IpNet) -> String {
-    if prefix.prefix_len() == prefix.max_prefix_len() { prefix.addr().to_string() } else { prefix.to_string() }
+    if prefix.prefix_len() == prefix.max_prefix_len() {
+        prefix.addr().to_string()
+    } else {
+        prefix.to_string()
+    }
 }
 
 /// Is what `ufw.sh` is made of.
@@ -219,14 +264,18 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
     let mut ports: BTreeMap<(Transport, u16), Vec<ZoneId>> = BTreeMap::new();
     for opening in openings {
         match opening.from {
-            FlowSource::Zone(zone) => ports.entry((opening.transport, opening.port)).or_default().push(zone),
-            FlowSource::Containers => rules.extend(context.planned().bridge.iter().map(|bridge| UfwRule {
-                verdict: "allow",
-                transport: opening.transport.name(),
-                port: opening.port,
-                interface: bridge.interface.clone(),
-                source: "0.0.0.0/0".to_owned(),
-            })),
+            FlowSource::Zone(zone) => {
+                ports.entry((opening.transport, opening.port)).or_default().push(zone)
+            }
+            FlowSource::Containers => {
+                rules.extend(context.planned().bridge.iter().map(|bridge| UfwRule {
+                    verdict: "allow",
+                    transport: opening.transport.name(),
+                    port: opening.port,
+                    interface: bridge.interface.clone(),
+                    source: "0.0.0.0/0".to_owned(),
+                }))
+            }
         }
     }
     for ((transport, port), zones) in ports {

@@ -1,7 +1,8 @@
-//! What Grafana is provisioned with: datasources, our dashboards, those of modules and of the lab, and those of grafana.com.
+//! What Grafana is provisioned with: datasources, our dashboards, those of modules and of the lab,
+//! and those of grafana.com.
 //!
-//! Its container sees the service's configuration folder as `/etc/grafana/provisioning`. Dashboards of grafana.com can't be part of a
-//! release: a script fetches them on the machine.
+//! Its container sees the service's configuration folder as `/etc/grafana/provisioning`. Dashboards
+//! of grafana.com can't be part of a release: a script fetches them on the machine.
 
 mod boards;
 mod panels;
@@ -33,23 +34,40 @@ codes::define! {
 /// Where Grafana's container sees the service's configuration folder.
 const MOUNTED_AT: &str = "/etc/grafana/provisioning";
 
-/// Revisions of well-known dashboards that go with the exporters of the standard library; a lab may name others.
+/// Revisions of well-known dashboards that go with the exporters of the standard library; a lab may
+/// name others.
 const KNOWN_REVISIONS: &[(u32, u32)] = &[(893, 5), (1860, 42)];
 
-static TEMPLATES: LazyLock<Templates> =
-    LazyLock::new(|| Templates::new(&[("fetch-dashboards.sh.j2", include_str!("fetch-dashboards.sh.j2"))]));
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[("fetch-dashboards.sh.j2", include_str!("fetch-dashboards.sh.j2"))])
+});
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     for (id, service) in context.services().filter(|(_, service)| service.has(Role::Grafana)) {
         let sources = Source::all(context, service);
-        let mut files = vec![File::yaml("datasources/labwright.yaml", &datasources(&sources), sources_origin(context, service, &sources))];
+        let mut files = vec![File::yaml(
+            "datasources/labwright.yaml",
+            &datasources(&sources),
+            sources_origin(context, service, &sources),
+        )];
         files.extend(own_boards(context, service, &sources));
         files.extend(brought_boards(context, id, &sources, diagnostics));
         let fetched = Fetched::all(context, service);
-        files.push(File::yaml("dashboards/labwright.yaml", &providers(!fetched.is_empty()), origin(service)));
+        files.push(File::yaml(
+            "dashboards/labwright.yaml",
+            &providers(!fetched.is_empty()),
+            origin(service),
+        ));
         for File { path, kind, text, origin } in files {
             let destination = format!("{}/{path}", service.config_folder());
-            artifacts.install(&format!("{}/{path}", service.name), kind, text, origin, &destination, "0644");
+            artifacts.install(
+                &format!("{}/{path}", service.name),
+                kind,
+                text,
+                origin,
+                &destination,
+                "0644",
+            );
         }
         if !fetched.is_empty() {
             add_fetching(context, service, &sources, fetched, artifacts, diagnostics);
@@ -66,11 +84,21 @@ struct File {
 
 impl File {
     fn yaml(path: &str, value: &impl Serialize, origin: Vec<Origin>) -> Self {
-        Self { path: path.to_owned(), kind: Kind::GrafanaProvisioning, text: format::yaml(value), origin }
+        Self {
+            path: path.to_owned(),
+            kind: Kind::GrafanaProvisioning,
+            text: format::yaml(value),
+            origin,
+        }
     }
 
     fn board(name: &str, board: &Value, origin: Vec<Origin>) -> Self {
-        Self { path: format!("dashboards/labwright/{name}.json"), kind: Kind::GrafanaDashboard, text: format::json(board), origin }
+        Self {
+            path: format!("dashboards/labwright/{name}.json"),
+            kind: Kind::GrafanaDashboard,
+            text: format::json(board),
+            origin,
+        }
     }
 }
 
@@ -84,17 +112,27 @@ struct Source {
 }
 
 impl Source {
-    /// Lists what the service is given access to; the first of a kind is the one that dashboards ask.
+    /// Lists what the service is given access to; the first of a kind is the one that dashboards
+    /// ask.
     fn all(context: &Context<'_>, grafana: &Service) -> Vec<Self> {
         let model = context.model();
         let services = &context.planned().services;
-        let endpoints: BTreeSet<(EndpointId, Option<&str>)> =
-            grafana.needs.iter().flat_map(|need| need.endpoints.iter().map(|endpoint| (*endpoint, need.container.as_deref()))).collect();
+        let endpoints: BTreeSet<(EndpointId, Option<&str>)> = grafana
+            .needs
+            .iter()
+            .flat_map(|need| {
+                need.endpoints.iter().map(|endpoint| (*endpoint, need.container.as_deref()))
+            })
+            .collect();
         let sources = endpoints.into_iter().filter_map(|(id, container)| {
             let service = &model[id.service];
-            let kind = [(Role::Prometheus, "prometheus"), (Role::Loki, "loki"), (Role::Alertmanager, "alertmanager")]
-                .into_iter()
-                .find_map(|(role, kind)| service.has(role).then_some(kind))?;
+            let kind = [
+                (Role::Prometheus, "prometheus"),
+                (Role::Loki, "loki"),
+                (Role::Alertmanager, "alertmanager"),
+            ]
+            .into_iter()
+            .find_map(|(role, kind)| service.has(role).then_some(kind))?;
             let way = way::find(model, services, context.machine, container, id)?;
             // Grafana takes at most 40 characters.
             let uid = format!("{kind}-{}", service.name).chars().take(40).collect();
@@ -103,7 +141,13 @@ impl Source {
         });
         let mut sources: Vec<_> = sources.collect();
         // A Prometheus of its own machine stands for it first.
-        sources.sort_by_key(|source| (source.kind != "prometheus", model[source.service].machine != context.machine, source.service));
+        sources.sort_by_key(|source| {
+            (
+                source.kind != "prometheus",
+                model[source.service].machine != context.machine,
+                source.service,
+            )
+        });
         sources.dedup_by(|one, other| one.uid == other.uid);
         sources
     }
@@ -190,24 +234,43 @@ fn providers(fetched: bool) -> Providers {
 }
 
 fn own_boards(context: &Context<'_>, grafana: &Service, sources: &[Source]) -> Vec<File> {
-    let Some(source) = sources.iter().find(|source| source.kind == "prometheus") else { return Vec::new() };
+    let Some(source) = sources.iter().find(|source| source.kind == "prometheus") else {
+        return Vec::new();
+    };
     let plan = context.plan;
     let measured = Measured::of(plan, source.service);
     let mut lab_origin = vec![format!("lab {}", plan.model.lab.name)];
-    lab_origin.extend(plan.model.machines.iter().map(|machine| format!("{} {}", machine.kind.name(), machine.name)));
-    lab_origin.extend(plan.routes.iter().map(|route| format!("service {}", plan.model[route.service].name)));
+    lab_origin.extend(
+        plan.model
+            .machines
+            .iter()
+            .map(|machine| format!("{} {}", machine.kind.name(), machine.name)),
+    );
+    lab_origin.extend(
+        plan.routes.iter().map(|route| format!("service {}", plan.model[route.service].name)),
+    );
     lab_origin.sort();
     lab_origin.dedup();
-    let overview = File::board("overview", &boards::overview(plan, &measured, &source.uid).json(), lab_origin);
-    let machines = boards::machine(&measured, &source.uid).map(|board| File::board("machines", &board.json(), origin(grafana)));
-    let containers = boards::containers(&measured, &source.uid).map(|board| File::board("containers", &board.json(), origin(grafana)));
+    let overview =
+        File::board("overview", &boards::overview(plan, &measured, &source.uid).json(), lab_origin);
+    let machines = boards::machine(&measured, &source.uid)
+        .map(|board| File::board("machines", &board.json(), origin(grafana)));
+    let containers = boards::containers(&measured, &source.uid)
+        .map(|board| File::board("containers", &board.json(), origin(grafana)));
     [Some(overview), machines, containers].into_iter().flatten().collect()
 }
 
 /// Renders the dashboards of the modules in use and of the lab.
-fn brought_boards(context: &Context<'_>, grafana: ServiceId, sources: &[Source], diagnostics: &mut Diagnostics) -> Vec<File> {
+fn brought_boards(
+    context: &Context<'_>,
+    grafana: ServiceId,
+    sources: &[Source],
+    diagnostics: &mut Diagnostics,
+) -> Vec<File> {
     let model = context.model();
-    let of_modules = model.services().flat_map(|(id, service)| service.dashboards.iter().map(move |board| (id, board, &service.module)));
+    let of_modules = model.services().flat_map(|(id, service)| {
+        service.dashboards.iter().map(move |board| (id, board, &service.module))
+    });
     let of_lab = model.dashboards.iter().map(|board| (grafana, board, &model.lab.name));
     let mut files: BTreeMap<String, File> = BTreeMap::new();
     for (service, board, owner) in of_modules.chain(of_lab) {
@@ -218,23 +281,33 @@ fn brought_boards(context: &Context<'_>, grafana: ServiceId, sources: &[Source],
             continue;
         }
         let about = (Kind::GrafanaDashboard, board.name.as_str());
-        let Some(text) = service_files::render(context, service, template, about, board.span, diagnostics) else { continue };
+        let Some(text) =
+            service_files::render(context, service, template, about, board.span, diagnostics)
+        else {
+            continue;
+        };
         match serde_json::from_str::<Value>(&text) {
             Ok(mut value) => {
                 ask_ours(&mut value, sources);
-                let origin = vec![format!("service {}", model[service].name), format!("dashboard {}", board.name)];
+                let origin = vec![
+                    format!("service {}", model[service].name),
+                    format!("dashboard {}", board.name),
+                ];
                 files.insert(name.clone(), File::board(&name, &value, origin));
             }
             Err(error) => {
                 let message = format!("`{}` is not JSON: {error}", template.name);
-                diagnostics.push(Diagnostic::new(&DASHBOARD_NOT_JSON, board.span, message).on(&board.name));
+                diagnostics.push(
+                    Diagnostic::new(&DASHBOARD_NOT_JSON, board.span, message).on(&board.name),
+                );
             }
         }
     }
     files.into_values().collect()
 }
 
-/// Puts our datasources in the place of `${DS_PROMETHEUS}` and `${DS_LOKI}`, and takes away what only an import reads.
+/// Puts our datasources in the place of `${DS_PROMETHEUS}` and `${DS_LOKI}`, and takes away what
+/// only an import reads.
 fn ask_ours(value: &mut Value, sources: &[Source]) {
     match value {
         Value::String(text) => {
@@ -266,20 +339,31 @@ struct Fetched {
 }
 
 impl Fetched {
-    /// Lists them, by id: those of the service's option, and those that the lab and the modules name.
+    /// Lists them, by id: those of the service's option, and those that the lab and the modules
+    /// name.
     fn all(context: &Context<'_>, grafana: &Service) -> Vec<Self> {
         let model = context.model();
         let option = grafana.option("dashboard").items();
-        let plain = option.iter().filter_map(|id| Some((u32::try_from(id.as_integer()?).ok()?, None, None)));
+        let plain = option
+            .iter()
+            .filter_map(|id| Some((u32::try_from(id.as_integer()?).ok()?, None, None)));
         let named = |board: &Dashboard| Some((board.id?, board.revision, board.sha256.clone()));
-        let boards = model.services.iter().flat_map(|service| &service.dashboards).chain(&model.dashboards);
+        let boards =
+            model.services.iter().flat_map(|service| &service.dashboards).chain(&model.dashboards);
         // What is said with more words comes later and counts.
-        let all: BTreeMap<u32, (Option<u32>, Option<String>)> =
-            plain.chain(boards.filter_map(named)).map(|(id, revision, sha256)| (id, (revision, sha256))).collect();
+        let all: BTreeMap<u32, (Option<u32>, Option<String>)> = plain
+            .chain(boards.filter_map(named))
+            .map(|(id, revision, sha256)| (id, (revision, sha256)))
+            .collect();
         all.into_iter()
             .map(|(id, (revision, sha256))| {
-                let known = KNOWN_REVISIONS.iter().find(|(known, _)| *known == id).map(|(_, revision)| *revision);
-                let revision = revision.or(known).map_or_else(|| "newest".to_owned(), |revision| revision.to_string());
+                let known = KNOWN_REVISIONS
+                    .iter()
+                    .find(|(known, _)| *known == id)
+                    .map(|(_, revision)| *revision);
+                let revision = revision
+                    .or(known)
+                    .map_or_else(|| "newest".to_owned(), |revision| revision.to_string());
                 Self { id, revision, sha256: sha256.unwrap_or_default() }
             })
             .collect()
@@ -313,12 +397,30 @@ fn add_fetching(
         dashboards,
     };
     let name = "fetch-dashboards.sh";
-    let Some(script) = TEMPLATES.write("fetch-dashboards.sh.j2", &view, &context.this().name, diagnostics) else { return };
+    let Some(script) =
+        TEMPLATES.write("fetch-dashboards.sh.j2", &view, &context.this().name, diagnostics)
+    else {
+        return;
+    };
     let path = format!("{}/{name}", service.name);
-    artifacts.install(&path, Kind::Shell, script, origin(service), &format!("{}/{name}", service.config_folder()), "0755");
+    artifacts.install(
+        &path,
+        Kind::Shell,
+        script,
+        origin(service),
+        &format!("{}/{name}", service.config_folder()),
+        "0755",
+    );
     // Before the container starts: Grafana complains of a dashboards folder that is not there.
     let body = format!("exec sh {}\n", format::shell_word(&path));
-    artifacts.step(Phase::Activate, 50, &format!("dashboards-{}", service.name), &[&path], &body, origin(service));
+    artifacts.step(
+        Phase::Activate,
+        50,
+        &format!("dashboards-{}", service.name),
+        &[&path],
+        &body,
+        origin(service),
+    );
 }
 
 fn origin(service: &Service) -> Vec<Origin> {
@@ -326,6 +428,7 @@ fn origin(service: &Service) -> Vec<Origin> {
 }
 
 fn sources_origin(context: &Context<'_>, grafana: &Service, sources: &[Source]) -> Vec<Origin> {
-    let names = sources.iter().map(|source| &context.model()[source.service].name).chain([&grafana.name]);
+    let names =
+        sources.iter().map(|source| &context.model()[source.service].name).chain([&grafana.name]);
     names.map(|name| format!("service {name}")).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -47,7 +47,10 @@ fn defaults(unit: &str) -> Map<String, Value> {
 /// Draws series over time.
 pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> Panel {
     let mut defaults = defaults(unit);
-    defaults.insert("custom".to_owned(), json!({"fillOpacity": 10, "lineWidth": 1, "showPoints": "never"}));
+    defaults.insert(
+        "custom".to_owned(),
+        json!({"fillOpacity": 10, "lineWidth": 1, "showPoints": "never"}),
+    );
     Panel {
         kind: "timeseries",
         title: title.to_owned(),
@@ -60,7 +63,8 @@ pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> 
     }
 }
 
-/// Shows the newest values as numbers, in a colour that judges nothing: Grafana's own default is red from 80 on, whatever the unit.
+/// Shows the newest values as numbers, in a colour that judges nothing: Grafana's own default is
+/// red from 80 on, whatever the unit.
 pub(super) fn stat(title: &str, unit: &str, query: (&str, &str)) -> Panel {
     let mut defaults = defaults(unit);
     defaults.insert("color".to_owned(), json!({"mode": "fixed", "fixedColor": "blue"}));
@@ -88,7 +92,8 @@ pub(super) fn table(title: &str, expression: &str, labels: &[&str]) -> Panel {
     for target in &mut targets {
         target["format"] = json!("table");
     }
-    let transformation = json!({"id": "filterFieldsByName", "options": {"include": {"names": labels}}});
+    let transformation =
+        json!({"id": "filterFieldsByName", "options": {"include": {"names": labels}}});
     Panel {
         kind: "table",
         width: 12,
@@ -131,7 +136,8 @@ impl Panel {
 
     /// Reads 1 as up and 0 as down.
     pub(super) fn up_or_down(mut self) -> Self {
-        let options = json!({"0": {"text": "down", "color": "red"}, "1": {"text": "up", "color": "green"}});
+        let options =
+            json!({"0": {"text": "down", "color": "red"}, "1": {"text": "up", "color": "green"}});
         self.defaults.insert("mappings".to_owned(), json!([{"type": "value", "options": options}]));
         self
     }

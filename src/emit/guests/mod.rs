@@ -1,6 +1,7 @@
 //! The guests of Proxmox hosts: one script that creates what is missing and sets what differs.
 //!
-//! The host's bundle carries the cloud-init files of its guests, since the host is who hands them over.
+//! The host's bundle carries the cloud-init files of its guests, since the host is who hands them
+//! over.
 
 mod property;
 mod view;
@@ -13,7 +14,8 @@ use crate::artifact::{Artifacts, Kind, OneWay, Phase};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{MachineId, MachineKind};
 
-static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[("guests.sh.j2", include_str!("guests.sh.j2"))]));
+static TEMPLATES: LazyLock<Templates> =
+    LazyLock::new(|| Templates::new(&[("guests.sh.j2", include_str!("guests.sh.j2"))]));
 
 /// Lays out the guests of Proxmox hosts.
 pub const EMITTER: Emitter = Emitter { name: "guests", emit };
@@ -34,9 +36,13 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             return;
         }
     };
-    let Some(script) = TEMPLATES.write("guests.sh.j2", &view, &host.name, diagnostics) else { return };
+    let Some(script) = TEMPLATES.write("guests.sh.j2", &view, &host.name, diagnostics) else {
+        return;
+    };
     let mut origin = context.origin();
-    origin.extend(guests.iter().map(|(_, machine, _)| format!("{} {}", machine.kind.name(), machine.name)));
+    origin.extend(
+        guests.iter().map(|(_, machine, _)| format!("{} {}", machine.kind.name(), machine.name)),
+    );
     origin.sort();
     artifacts.add(SCRIPT, Kind::Shell, script, origin.clone());
     for (id, machine, guest) in &guests {
@@ -46,16 +52,31 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         artifacts.one_way.push(OneWay {
             key: format!("guest {}", guest.id),
             value: machine.kind.name().to_owned(),
-            what: format!("guest {} ({}) is no longer looked after; nothing destroys it", guest.id, machine.name),
+            what: format!(
+                "guest {} ({}) is no longer looked after; nothing destroys it",
+                guest.id, machine.name
+            ),
         });
     }
     let inputs = [SCRIPT, "proxmox/cloud-init/"];
-    artifacts.step(Phase::Plan, 40, "guests", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), origin.clone());
+    artifacts.step(
+        Phase::Plan,
+        40,
+        "guests",
+        &inputs,
+        &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"),
+        origin.clone(),
+    );
     artifacts.step(Phase::Activate, 40, "guests", &inputs, &format!("exec sh {SCRIPT}\n"), origin);
 }
 
 /// Copies a guest's cloud-init files into its host's bundle.
-fn copy_cloud_init(context: &Context<'_>, machine: MachineId, vmid: u32, artifacts: &mut Artifacts) {
+fn copy_cloud_init(
+    context: &Context<'_>,
+    machine: MachineId,
+    vmid: u32,
+    artifacts: &mut Artifacts,
+) {
     let guest = Context { machine, ..*context };
     let mut made = Artifacts::default();
     // What can't be written is said when the guest's own bundle is made.

@@ -13,7 +13,9 @@ impl Property {
     /// Adds a named part; a name that is there already is refused, as Proxmox does.
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, String> {
         if self.0.iter().any(|part| part.split_once('=').is_some_and(|(known, _)| known == name)) {
-            return Err(format!("Proxmox takes one `{name}` for a device, and `{value}` would be the second"));
+            return Err(format!(
+                "Proxmox takes one `{name}` for a device, and `{value}` would be the second"
+            ));
         }
         self.0.push(format!("{name}={}", checked(value)?));
         Ok(self)
@@ -35,8 +37,15 @@ impl Property {
 
 /// Refuses what would end a part: Proxmox knows no quoting here.
 fn checked(value: &str) -> Result<String, String> {
-    if value.is_empty() || value.contains(|character: char| character == ',' || character == '=' || character.is_control()) {
-        return Err(format!("Proxmox can't be told `{}`: a comma or `=` ends a setting there", value.escape_debug()));
+    if value.is_empty()
+        || value.contains(|character: char| {
+            character == ',' || character == '=' || character.is_control()
+        })
+    {
+        return Err(format!(
+            "Proxmox can't be told `{}`: a comma or `=` ends a setting there",
+            value.escape_debug()
+        ));
     }
     Ok(value.to_owned())
 }
@@ -47,10 +56,17 @@ mod tests {
 
     #[test]
     fn no_value_becomes_a_second_setting() {
-        let net = Property::of("virtio").and_then(|net| net.with("bridge", "vmbr0")).and_then(|net| net.with_some("tag", None));
+        let net = Property::of("virtio")
+            .and_then(|net| net.with("bridge", "vmbr0"))
+            .and_then(|net| net.with_some("tag", None));
         assert_eq!(net.map(Property::text), Ok("virtio,bridge=vmbr0".to_owned()));
         assert!(Property::of("/tank/a,mp=/etc").is_err());
         assert!(Property::of("/tank").and_then(|folder| folder.with("mp", "/a\n/b")).is_err());
-        assert!(Property::default().with("ip", "10.0.0.1/24").and_then(|net| net.with("ip", "10.0.0.2/24")).is_err());
+        assert!(
+            Property::default()
+                .with("ip", "10.0.0.1/24")
+                .and_then(|net| net.with("ip", "10.0.0.2/24"))
+                .is_err()
+        );
     }
 }

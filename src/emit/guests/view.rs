@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::property::Property;
-use crate::model::{Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource, ShareTransport};
+use crate::model::{
+    Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource,
+    ShareTransport,
+};
 use crate::plan::{interfaces, virtiofs_tag};
 
 /// Is what `guests.sh` brings about.
@@ -36,7 +39,8 @@ struct GuestView {
     root: u64,
     disks: Vec<DiskView>,
     ostype: &'static str,
-    /// Where the root disk comes from: an address and the file that it is kept as; an image on the host; or nothing, for an empty disk.
+    /// Where the root disk comes from: an address and the file that it is kept as; an image on the
+    /// host; or nothing, for an empty disk.
     image: Vec<String>,
     /// The template that is on the host already.
     template: Option<String>,
@@ -60,7 +64,10 @@ struct DiskView {
 
 /// Takes the guests of a host, by id.
 pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
-    let guests = guests.iter().map(|(id, machine, guest)| guest_view(model, *id, machine, guest)).collect::<Result<Vec<_>, _>>()?;
+    let guests = guests
+        .iter()
+        .map(|(id, machine, guest)| guest_view(model, *id, machine, guest))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(View {
         vms: guests.iter().any(|guest| guest.tool == "qm"),
         containers: guests.iter().any(|guest| guest.tool == "pct"),
@@ -69,10 +76,19 @@ pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result
     })
 }
 
-fn guest_view(model: &Model, id: MachineId, machine: &Machine, guest: &Guest) -> Result<GuestView, String> {
+fn guest_view(
+    model: &Model,
+    id: MachineId,
+    machine: &Machine,
+    guest: &Guest,
+) -> Result<GuestView, String> {
     let container = machine.kind == MachineKind::Lxc;
     let mut notes = Vec::new();
-    let devices = if container { container_devices(model, id, guest, &mut notes)? } else { vm_devices(model, id, guest, &mut notes)? };
+    let devices = if container {
+        container_devices(model, id, guest, &mut notes)?
+    } else {
+        vm_devices(model, id, guest, &mut notes)?
+    };
     let mut settings = common_settings(model, machine, guest);
     let kept = devices.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(" ");
     let appliance = machine.kind == MachineKind::Appliance;
@@ -93,7 +109,11 @@ fn guest_view(model: &Model, id: MachineId, machine: &Machine, guest: &Guest) ->
         template: guest.image.clone().filter(|_| container),
         template_name: template_name(machine.os).to_owned(),
         arch: machine.arch.name(),
-        rootfs: format!("{}:{}", guest.storage, guest.disks.first().map_or(8, |disk| disk.size.gibibytes())),
+        rootfs: format!(
+            "{}:{}",
+            guest.storage,
+            guest.disks.first().map_or(8, |disk| disk.size.gibibytes())
+        ),
         unprivileged: u8::from(guest.unprivileged),
         unprivileged_shown: if guest.unprivileged { "1" } else { "" },
         privilege_note: format!(
@@ -129,7 +149,8 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
     match machine.kind {
         MachineKind::Lxc => {
             if !guest.features.is_empty() {
-                let features: Vec<String> = guest.features.iter().map(|feature| format!("{feature}=1")).collect();
+                let features: Vec<String> =
+                    guest.features.iter().map(|feature| format!("{feature}=1")).collect();
                 set("features", features.join(","));
             }
             if let Some(domain) = &model.lab.domain {
@@ -140,7 +161,8 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
                 set("nameserver", servers);
             }
         }
-        // Memory is promised in full: a passed-through device pins all of it, and the lab's capacity counts it so.
+        // Memory is promised in full: a passed-through device pins all of it, and the lab's
+        // capacity counts it so.
         MachineKind::Appliance => set("balloon", "0".to_owned()),
         _ => {
             set("balloon", "0".to_owned());
@@ -166,11 +188,21 @@ fn name_servers(model: &Model, machine: &Machine) -> String {
     servers.join(" ")
 }
 
-fn vm_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Vec<String>) -> Result<Vec<(String, String)>, String> {
+fn vm_devices(
+    model: &Model,
+    id: MachineId,
+    guest: &Guest,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(String, String)>, String> {
     let mut devices = Vec::new();
     for (index, interface) in interfaces::of(model, id).iter().enumerate() {
-        let net = Property::of("virtio")?.with("bridge", interface.bridge(&model[guest.host]))?.with("firewall", "1")?;
-        devices.push((format!("net{index}"), net.with_some("tag", vlan(model, interface.network).as_deref())?.text()));
+        let net = Property::of("virtio")?
+            .with("bridge", interface.bridge(&model[guest.host]))?
+            .with("firewall", "1")?;
+        devices.push((
+            format!("net{index}"),
+            net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),
+        ));
     }
     let pci = guest.passthrough.iter().filter_map(|device| device.pci.as_deref());
     for (index, address) in pci.enumerate() {
@@ -190,7 +222,9 @@ fn vm_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Vec<Strin
         devices.push(("ide2".to_owned(), Property::of(disc)?.with("media", "cdrom")?.text()));
     }
     let shares = model[id].shares.iter().filter(|share| share.via == ShareTransport::Virtiofs);
-    let shared = shares.filter_map(|share| if let ShareSource::Dataset(dataset) = &share.source { Some(dataset) } else { None });
+    let shared = shares.filter_map(|share| {
+        if let ShareSource::Dataset(dataset) = &share.source { Some(dataset) } else { None }
+    });
     let mut tags: Vec<String> = shared.map(|dataset| virtiofs_tag(model, dataset)).collect();
     tags.sort();
     tags.dedup();
@@ -200,24 +234,40 @@ fn vm_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Vec<Strin
     Ok(devices)
 }
 
-fn container_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Vec<String>) -> Result<Vec<(String, String)>, String> {
+fn container_devices(
+    model: &Model,
+    id: MachineId,
+    guest: &Guest,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(String, String)>, String> {
     let mut devices = Vec::new();
     for (index, interface) in interfaces::of(model, id).iter().enumerate() {
-        let mut net = Property::default().with("name", &format!("eth{index}"))?.with("bridge", interface.bridge(&model[guest.host]))?;
+        let mut net = Property::default()
+            .with("name", &format!("eth{index}"))?
+            .with("bridge", interface.bridge(&model[guest.host]))?;
         net = net.with("firewall", "1")?;
         for address in &interface.addresses {
             let (ip, gw) = if address.address.is_ipv4() { ("ip", "gw") } else { ("ip6", "gw6") };
-            let gateway = interface.gateways.iter().find(|gateway| gateway.is_ipv4() == address.address.is_ipv4());
+            let gateway = interface
+                .gateways
+                .iter()
+                .find(|gateway| gateway.is_ipv4() == address.address.is_ipv4());
             net = net.with(ip, &format!("{}/{}", address.address, address.prefix))?;
             net = net.with_some(gw, gateway.map(ToString::to_string).as_deref())?;
         }
-        devices.push((format!("net{index}"), net.with_some("tag", vlan(model, interface.network).as_deref())?.text()));
+        devices.push((
+            format!("net{index}"),
+            net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),
+        ));
     }
     let folders = model[id].shares.iter().filter(|share| share.via == ShareTransport::MountPoint);
     for (index, share) in folders.enumerate() {
         if let ShareSource::Dataset(dataset) = &share.source {
             let folder = Property::of(&model.dataset(dataset).mountpoint)?.with("mp", &share.at)?;
-            devices.push((format!("mp{index}"), folder.with_some("ro", share.read_only.then_some("1"))?.text()));
+            devices.push((
+                format!("mp{index}"),
+                folder.with_some("ro", share.read_only.then_some("1"))?.text(),
+            ));
         }
     }
     let mut number = 0;
@@ -235,19 +285,27 @@ fn container_devices(model: &Model, id: MachineId, guest: &Guest, notes: &mut Ve
 }
 
 fn not_passed(guest: &Guest, device: &Passthrough) -> String {
-    format!("note: device {} can't be passed to guest {} by this script; do it by hand", device.name, guest.id)
+    format!(
+        "note: device {} can't be passed to guest {} by this script; do it by hand",
+        device.name, guest.id
+    )
 }
 
 fn vlan(model: &Model, network: NetworkId) -> Option<String> {
     model[network].vlan.map(|tag| tag.to_string())
 }
 
-/// Lists the disks after the root disk. Those of containers are numbered clear of the folders that they share.
+/// Lists the disks after the root disk. Those of containers are numbered clear of the folders that
+/// they share.
 fn disks(guest: &Guest, container: bool) -> Vec<DiskView> {
     let disks = guest.disks.iter().skip(1).enumerate();
     disks
         .map(|(index, disk)| DiskView {
-            slot: if container { format!("mp{}", 100 + index) } else { format!("scsi{}", 1 + index) },
+            slot: if container {
+                format!("mp{}", 100 + index)
+            } else {
+                format!("scsi{}", 1 + index)
+            },
             storage: disk.storage.clone().unwrap_or_else(|| guest.storage.clone()),
             gibibytes: disk.size.gibibytes(),
             folder: format!("/mnt/{}", disk.name),
@@ -274,19 +332,30 @@ fn is_disc(image: &str) -> bool {
 fn fetched(url: String) -> Vec<String> {
     let name = url.rsplit('/').next().unwrap_or("image");
     let file: String =
-        name.chars().map(|letter| if letter.is_ascii_alphanumeric() || ".-_".contains(letter) { letter } else { '_' }).collect();
+        name.chars()
+            .map(|letter| {
+                if letter.is_ascii_alphanumeric() || ".-_".contains(letter) { letter } else { '_' }
+            })
+            .collect();
     // Proxmox goes by the name: Ubuntu's `.img` is a qcow2 image.
     let file = file.strip_suffix(".img").map(|stem| format!("{stem}.qcow2")).unwrap_or(file);
     vec![url, file]
 }
 
-/// Returns the official image; Debian's `generic` one has the drivers of real hardware, which passthrough needs.
+/// Returns the official image; Debian's `generic` one has the drivers of real hardware, which
+/// passthrough needs.
 fn cloud_image(os: Os, arch: Arch) -> String {
     let arch = arch.name();
     match os {
-        Os::Debian12 => format!("https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-generic-{arch}.qcow2"),
-        Os::Debian13 => format!("https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-{arch}.qcow2"),
-        Os::Ubuntu2404 => format!("https://cloud-images.ubuntu.com/releases/noble/release/ubuntu-24.04-server-cloudimg-{arch}.img"),
+        Os::Debian12 => format!(
+            "https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-generic-{arch}.qcow2"
+        ),
+        Os::Debian13 => format!(
+            "https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-{arch}.qcow2"
+        ),
+        Os::Ubuntu2404 => format!(
+            "https://cloud-images.ubuntu.com/releases/noble/release/ubuntu-24.04-server-cloudimg-{arch}.img"
+        ),
     }
 }
 

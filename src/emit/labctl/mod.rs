@@ -15,8 +15,9 @@ macro_rules! script {
     };
 }
 
-/// Is the script: one file for the machine, one part for each concern here. Functions know each other whatever their order;
-/// only `start`, which sets what all of them use, and `main`, which runs, have their places.
+/// Is the script: one file for the machine, one part for each concern here. Functions know each
+/// other whatever their order; only `start`, which sets what all of them use, and `main`, which
+/// runs, have their places.
 pub const SCRIPT: &str = script! {
     "start"
     // What everything uses.

@@ -1,4 +1,5 @@
-//! What a machine's system needs before its services: packages, kernel settings, mounts, folders, secrets, ssh.
+//! What a machine's system needs before its services: packages, kernel settings, mounts, folders,
+//! secrets, ssh.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,7 +10,9 @@ use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
 use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction};
+use crate::model::{
+    MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
+};
 use crate::plan::store::{is_below, share_of};
 use crate::plan::{mounts, packages};
 
@@ -31,7 +34,15 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     secrets(context, artifacts);
     folders(context, artifacts, diagnostics);
     if context.this().kind.is_managed() {
-        step(context, 10, "packages", "packages.sh.j2", &packages::of(context.plan, context.machine), artifacts, diagnostics);
+        step(
+            context,
+            10,
+            "packages",
+            "packages.sh.j2",
+            &packages::of(context.plan, context.machine),
+            artifacts,
+            diagnostics,
+        );
         kernel_settings(context, artifacts, diagnostics);
         mount_units(context, artifacts, diagnostics);
         ssh(context, artifacts, diagnostics);
@@ -83,17 +94,27 @@ impl<'p> Folder<'p> {
     fn of(context: &Context<'_>, state: &'p State) -> Self {
         let share = share_of(context.model(), context.machine, &state.path);
         let remote = share.is_some_and(|share| share.via == ShareTransport::Nfs);
-        Self { path: &state.path, owner: &state.owner, group: &state.group, mode: &state.mode, remote }
+        Self {
+            path: &state.path,
+            owner: &state.owner,
+            group: &state.group,
+            mode: &state.mode,
+            remote,
+        }
     }
 }
 
 fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let states: BTreeMap<&str, &State> =
-        context.services().flat_map(|(_, service)| &service.states).map(|state| (state.path.as_str(), state)).collect();
+    let states: BTreeMap<&str, &State> = context
+        .services()
+        .flat_map(|(_, service)| &service.states)
+        .map(|state| (state.path.as_str(), state))
+        .collect();
     if states.is_empty() {
         return;
     }
-    let folders = Folders { folders: states.into_values().map(|state| Folder::of(context, state)).collect() };
+    let folders =
+        Folders { folders: states.into_values().map(|state| Folder::of(context, state)).collect() };
     step(context, 25, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
 }
 
@@ -102,17 +123,39 @@ struct KernelSettings<'p> {
     settings: BTreeMap<&'p str, &'p str>,
 }
 
-fn kernel_settings(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+fn kernel_settings(
+    context: &Context<'_>,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     let sysctls = context.services().flat_map(|(_, service)| &service.sysctls);
-    let settings: BTreeMap<&str, &str> = sysctls.map(|sysctl| (sysctl.name.as_str(), sysctl.value.as_str())).collect();
+    let settings: BTreeMap<&str, &str> =
+        sysctls.map(|sysctl| (sysctl.name.as_str(), sysctl.value.as_str())).collect();
     if settings.is_empty() {
         return;
     }
     let services = context.services().filter(|(_, service)| !service.sysctls.is_empty());
-    let origin: Vec<String> = services.map(|(_, service)| format!("service {}", service.name)).collect();
-    let file: String = settings.iter().flat_map(|(name, value)| [name, " = ", value, "\n"]).collect();
-    artifacts.install("machine/sysctl.conf", Kind::Ini, file, origin, "/etc/sysctl.d/60-labwright.conf", "0644");
-    step(context, 15, "sysctl", "sysctl.sh.j2", &KernelSettings { settings }, artifacts, diagnostics);
+    let origin: Vec<String> =
+        services.map(|(_, service)| format!("service {}", service.name)).collect();
+    let file: String =
+        settings.iter().flat_map(|(name, value)| [name, " = ", value, "\n"]).collect();
+    artifacts.install(
+        "machine/sysctl.conf",
+        Kind::Ini,
+        file,
+        origin,
+        "/etc/sysctl.d/60-labwright.conf",
+        "0644",
+    );
+    step(
+        context,
+        15,
+        "sysctl",
+        "sysctl.sh.j2",
+        &KernelSettings { settings },
+        artifacts,
+        diagnostics,
+    );
 }
 
 #[derive(Debug, Serialize)]
@@ -130,7 +173,8 @@ struct MountView {
 
 /// Adds the units of what the machine mounts, and the step that puts them in place.
 ///
-/// The step does what `install.tsv` can't: the name of a mount's unit follows from its mount point, and may hold a backslash.
+/// The step does what `install.tsv` can't: the name of a mount's unit follows from its mount point,
+/// and may hold a backslash.
 fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let mut views = Vec::new();
     for (index, mount) in mounts::of(context.model(), context.machine).into_iter().enumerate() {
@@ -141,16 +185,28 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
             (format!("systemd/{unit}"), Kind::SystemdUnit)
         };
         match mount_unit(&mount, &users(context, &mount)) {
-            Ok(text) => artifacts.add(file.clone(), kind, format!("{MOUNT_MARK}\n{text}"), vec![mount.name]),
+            Ok(text) => {
+                artifacts.add(file.clone(), kind, format!("{MOUNT_MARK}\n{text}"), vec![mount.name])
+            }
             Err(why) => {
-                let message = format!("the mount of {} on `{}` can't be written: {why}", mount.name, context.this().name);
-                diagnostics.push(Diagnostic::new(&VALUE_NOT_WRITABLE, context.this().span, message).on(&context.this().name));
+                let message = format!(
+                    "the mount of {} on `{}` can't be written: {why}",
+                    mount.name,
+                    context.this().name
+                );
+                diagnostics.push(
+                    Diagnostic::new(&VALUE_NOT_WRITABLE, context.this().span, message)
+                        .on(&context.this().name),
+                );
             }
         }
         views.push(MountView { at: mount.at, what: mount.what, unit, file });
     }
     let mounts = Mounts { mounts: views };
-    let Some(text) = TEMPLATES.write("mounts.sh.j2", &mounts, &context.this().name, diagnostics) else { return };
+    let Some(text) = TEMPLATES.write("mounts.sh.j2", &mounts, &context.this().name, diagnostics)
+    else {
+        return;
+    };
     let files = mounts.mounts.iter().map(|mount| mount.file.as_str());
     let inputs: Vec<&str> = std::iter::once("activate.d/20-mounts.sh").chain(files).collect();
     artifacts.step(Phase::Activate, 20, "mounts", &inputs, &text, context.origin());
@@ -161,7 +217,8 @@ const MOUNT_MARK: &str = "# A share of this machine, put here by its labwright b
 
 /// Lists the units that start after a mount, and says of each whether it writes there.
 fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool> {
-    let keeps = |service: &Service| service.states.iter().any(|state| is_below(&state.path, &mount.at));
+    let keeps =
+        |service: &Service| service.states.iter().any(|state| is_below(&state.path, &mount.at));
     let watched = context.services().any(|(_, service)| keeps(service));
     let mut users = BTreeMap::new();
     for (_, service) in context.services() {
@@ -171,33 +228,43 @@ fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool>
         }
         // fail2ban reads the logs that others write.
         if keeps(service) || watched && service.has(Role::Fail2ban) {
-            let starts = service.units.iter().filter(|unit| unit.action == UnitAction::EnableStart && unit.name.ends_with(".service"));
+            let starts = service.units.iter().filter(|unit| {
+                unit.action == UnitAction::EnableStart && unit.name.ends_with(".service")
+            });
             users.extend(starts.map(|unit| (unit.name.clone(), keeps(service))));
         }
     }
     users
 }
 
-/// Says whether a container of a service sees something of a folder of its own accord, not just with the whole machine.
+/// Says whether a container of a service sees something of a folder of its own accord, not just
+/// with the whole machine.
 fn is_mounted(service: &Service, folder: &str) -> bool {
-    let holds = |source: &str| is_below(source, folder) || (source != "/" && is_below(folder, source));
+    let holds =
+        |source: &str| is_below(source, folder) || (source != "/" && is_below(folder, source));
     let mut mounts = service.containers.iter().flat_map(|container| &container.mounts);
     mounts.any(|mount| mount.kind != MountKind::Volume && holds(&mount.source))
 }
 
 fn mount_unit(mount: &mounts::Mount, users: &BTreeMap<String, bool>) -> Result<String, String> {
     let mut unit = vec![("Description", mount.name.clone())];
-    let mut how = vec![("What", mount.what.clone()), ("Where", mount.at.clone()), ("Type", mount.via.name().to_owned())];
+    let mut how = vec![
+        ("What", mount.what.clone()),
+        ("Where", mount.at.clone()),
+        ("Type", mount.via.name().to_owned()),
+    ];
     let mut install = vec![("WantedBy", "multi-user.target".to_owned())];
     let access = if mount.read_only { "ro" } else { "rw" };
     if mount.via == ShareTransport::Nfs {
-        // A server that starts later than this machine, as after a power cut, is waited for; logins are not held up meanwhile.
+        // A server that starts later than this machine, as after a power cut, is waited for; logins
+        // are not held up meanwhile.
         unit.push(("Wants", "network-online.target".to_owned()));
         unit.push(("After", "network-online.target".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail,_netdev,hard,retry=10080")));
         how.push(("TimeoutSec", "infinity".to_owned()));
     } else {
-        // Inside a container there is no such device; a mount helper of that name may know another way.
+        // Inside a container there is no such device; a mount helper of that name may know another
+        // way.
         unit.push(("ConditionVirtualization", "|vm".to_owned()));
         unit.push(("ConditionPathExists", "|/usr/sbin/mount.virtiofs".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail")));
@@ -221,7 +288,14 @@ fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagn
     if ports.is_empty() {
         return;
     }
-    artifacts.install("machine/sshd.conf", Kind::Text, sshd_ports(&ports), context.origin(), SSHD_FILE, "0644");
+    artifacts.install(
+        "machine/sshd.conf",
+        Kind::Text,
+        sshd_ports(&ports),
+        context.origin(),
+        SSHD_FILE,
+        "0644",
+    );
     step(context, 30, "ssh", "ssh.sh.j2", &Ssh { ports }, artifacts, diagnostics);
 }
 
@@ -244,24 +318,38 @@ struct EndpointView {
     url: String,
 }
 
-/// Asks every web endpoint on the machine for an answer, whichever: what an answer says is a container's own health check.
+/// Asks every web endpoint on the machine for an answer, whichever: what an answer says is a
+/// container's own health check.
 fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let published = |port| context.planned().published.iter().any(|published| published.host_port == port);
+    let published =
+        |port| context.planned().published.iter().any(|published| published.host_port == port);
     let mut endpoints = BTreeMap::new();
     for (_, service) in context.services() {
-        for endpoint in service.endpoints.iter().filter(|endpoint| matches!(endpoint.protocol, Protocol::Http | Protocol::Https)) {
-            let on_host = endpoint.container.as_deref().is_none_or(|name| is_on_host(service, name));
+        for endpoint in service
+            .endpoints
+            .iter()
+            .filter(|endpoint| matches!(endpoint.protocol, Protocol::Http | Protocol::Https))
+        {
+            let on_host =
+                endpoint.container.as_deref().is_none_or(|name| is_on_host(service, name));
             if on_host || published(endpoint.host_port) {
-                let url = format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port);
-                endpoints.entry(url).or_insert_with(|| format!("{} of {}", endpoint.name, service.name));
+                let url =
+                    format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port);
+                endpoints
+                    .entry(url)
+                    .or_insert_with(|| format!("{} of {}", endpoint.name, service.name));
             }
         }
     }
     if endpoints.is_empty() {
         return;
     }
-    let endpoints = Endpoints { endpoints: endpoints.into_iter().map(|(url, name)| EndpointView { name, url }).collect() };
-    if let Some(text) = TEMPLATES.write("endpoints.sh.j2", &endpoints, &context.this().name, diagnostics) {
+    let endpoints = Endpoints {
+        endpoints: endpoints.into_iter().map(|(url, name)| EndpointView { name, url }).collect(),
+    };
+    if let Some(text) =
+        TEMPLATES.write("endpoints.sh.j2", &endpoints, &context.this().name, diagnostics)
+    {
         artifacts.step(Phase::Health, 30, "endpoints", &[], &text, context.origin());
     }
 }

@@ -1,6 +1,8 @@
-//! What brings nginx-proxy-manager in line with the routes. It has no configuration file: a script speaks to its API.
+//! What brings nginx-proxy-manager in line with the routes. It has no configuration file: a script
+//! speaks to its API.
 //!
-//! `routes.json` says what should be, `reconcile.sh` compares and changes inside the container, `provision.sh` starts that.
+//! `routes.json` says what should be, `reconcile.sh` compares and changes inside the container,
+//! `provision.sh` starts that.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -22,12 +24,19 @@ pub const EMITTER: Emitter = Emitter { name: "npm", emit };
 const API_PORT: u16 = 81;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
-    Templates::new(&[("provision.sh.j2", include_str!("provision.sh.j2")), ("advanced.conf.j2", include_str!("advanced.conf.j2"))])
+    Templates::new(&[
+        ("provision.sh.j2", include_str!("provision.sh.j2")),
+        ("advanced.conf.j2", include_str!("advanced.conf.j2")),
+    ])
 });
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     for (id, service) in context.services() {
-        let Some(proxy) = service.proxy.as_ref().filter(|proxy| proxy.program == ProxyProgram::NginxProxyManager) else { continue };
+        let Some(proxy) =
+            service.proxy.as_ref().filter(|proxy| proxy.program == ProxyProgram::NginxProxyManager)
+        else {
+            continue;
+        };
         emit_service(context, id, service, proxy, artifacts, diagnostics);
     }
 }
@@ -42,14 +51,19 @@ fn emit_service(
 ) {
     let model = context.model();
     // Without a password nobody can speak to the API; the module asks for one.
-    let (Some(container), Some(password)) = (&proxy.container, service.secrets.first()) else { return };
+    let (Some(container), Some(password)) = (&proxy.container, service.secrets.first()) else {
+        return;
+    };
     let machine = &context.this().name;
     let mark = format!("{}/{}", model.lab.name, service.name);
     let domain = model.lab.domain.as_deref().unwrap_or("localhost.localdomain");
     let script = Provision {
         password: secret_path(&model[password.secret].name, &password.owner),
         container,
-        api: format!("http://127.0.0.1:{}/api", service.endpoint("admin").map_or(API_PORT, |endpoint| endpoint.port)),
+        api: format!(
+            "http://127.0.0.1:{}/api",
+            service.endpoint("admin").map_or(API_PORT, |endpoint| endpoint.port)
+        ),
         email: service
             .option("admin-email")
             .as_text()
@@ -58,25 +72,47 @@ fn emit_service(
             .unwrap_or_else(|| format!("admin@{domain}")),
         mark: &mark,
     };
-    let Some(script) = TEMPLATES.write("provision.sh.j2", &script, machine, diagnostics) else { return };
+    let Some(script) = TEMPLATES.write("provision.sh.j2", &script, machine, diagnostics) else {
+        return;
+    };
     let Some(routes) = Routes::of(context, id, &mark, diagnostics) else { return };
 
     let origin = vec![format!("service {}", service.name)];
     let mut routes_origin = origin.clone();
-    routes_origin
-        .extend(context.plan.routes.iter().filter(|route| route.via == id).map(|route| format!("service {}", model[route.service].name)));
+    routes_origin.extend(
+        context
+            .plan
+            .routes
+            .iter()
+            .filter(|route| route.via == id)
+            .map(|route| format!("service {}", model[route.service].name)),
+    );
     routes_origin.sort();
     routes_origin.dedup();
     let mut add = |name: &str, kind, text: &str, origin, mode| {
         let destination = format!("{}/{name}", service.config_folder());
-        artifacts.install(&format!("{}/{name}", service.name), kind, text, origin, &destination, mode);
+        artifacts.install(
+            &format!("{}/{name}", service.name),
+            kind,
+            text,
+            origin,
+            &destination,
+            mode,
+        );
     };
     add("routes.json", Kind::Json, &format::json(&routes), routes_origin, "0644");
     add("reconcile.sh", Kind::Shell, include_str!("reconcile.sh"), EMITTER.fixed(), "0755");
     add("provision.sh", Kind::Shell, &script, origin.clone(), "0755");
     let folder = format!("{}/", service.name);
     let body = format!("exec sh {}\n", format::shell_word(&format!("{folder}provision.sh")));
-    artifacts.step(Phase::Activate, 80, &format!("provision-{}", service.name), &[&folder], &body, origin);
+    artifacts.step(
+        Phase::Activate,
+        80,
+        &format!("provision-{}", service.name),
+        &[&folder],
+        &body,
+        origin,
+    );
 }
 
 #[derive(Serialize)]
@@ -152,7 +188,12 @@ struct ProxyHost {
 
 impl Routes {
     /// Returns nothing when a value can't be written; a diagnostic says which.
-    fn of(context: &Context<'_>, via: ServiceId, mark: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+    fn of(
+        context: &Context<'_>,
+        via: ServiceId,
+        mark: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
         let dns_provider = context.model()[via].option("dns-provider").as_text().map(str::to_owned);
         let mut routes = Self { dns_provider, ..Self::default() };
         for route in context.plan.routes.iter().filter(|route| route.via == via) {
@@ -185,29 +226,46 @@ impl Routes {
     }
 }
 
-/// Makes the list of who may use a route; nginx takes the first line that fits, and nginx-proxy-manager ends the list with `deny all`.
+/// Makes the list of who may use a route; nginx takes the first line that fits, and
+/// nginx-proxy-manager ends the list with `deny all`.
 fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessList {
-    let mut zones: Vec<&str> = route.from.iter().map(|zone| context.model()[*zone].name.as_str()).collect();
+    let mut zones: Vec<&str> =
+        route.from.iter().map(|zone| context.model()[*zone].name.as_str()).collect();
     zones.sort_unstable();
     let list = context.plan.joined(&route.from).access_list();
-    let lines = |prefixes: &[IpNet], directive| prefixes.iter().map(|prefix| (*prefix, directive)).collect::<Vec<_>>();
+    let lines = |prefixes: &[IpNet], directive| {
+        prefixes.iter().map(|prefix| (*prefix, directive)).collect::<Vec<_>>()
+    };
     let mut prefixes = lines(&list.deny, "deny");
     prefixes.extend(lines(&list.allow, "allow"));
     // The most specific prefix decides; a refusal where two are alike.
-    prefixes.sort_by_key(|(prefix, directive)| (std::cmp::Reverse(prefix.prefix_len()), *directive == "allow", *prefix));
-    let mut clients: Vec<_> = prefixes.into_iter().map(|(prefix, directive)| Client { address: prefix.to_string(), directive }).collect();
+    prefixes.sort_by_key(|(prefix, directive)| {
+        (std::cmp::Reverse(prefix.prefix_len()), *directive == "allow", *prefix)
+    });
+    let mut clients: Vec<_> = prefixes
+        .into_iter()
+        .map(|(prefix, directive)| Client { address: prefix.to_string(), directive })
+        .collect();
     if clients.is_empty() {
         // A list without lines lets everyone in.
         clients.push(Client { address: "all".to_owned(), directive: "deny" });
     }
-    AccessList { name: format!("labwright {mark}: {}", zones.join(", ")), satisfy_any: false, pass_auth: false, items: [], clients }
+    AccessList {
+        name: format!("labwright {mark}: {}", zones.join(", ")),
+        satisfy_any: false,
+        pass_auth: false,
+        items: [],
+        clients,
+    }
 }
 
-/// Returns the names of the certificate that is asked for: by the DNS, one for all names below the lab's domain.
+/// Returns the names of the certificate that is asked for: by the DNS, one for all names below the
+/// lab's domain.
 fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> {
     let host = route.host.to_ascii_lowercase();
     let domain = context.model().lab.domain.as_deref().unwrap_or_default();
-    let below = || host.strip_suffix(domain)?.strip_suffix('.').filter(|label| !label.contains('.'));
+    let below =
+        || host.strip_suffix(domain)?.strip_suffix('.').filter(|label| !label.contains('.'));
     match route.certificate {
         Certificate::PublicByDns if below().is_some() => Some([format!("*.{domain}")]),
         Certificate::PublicByDns | Certificate::Public => Some([host]),
@@ -215,8 +273,13 @@ fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> 
     }
 }
 
-/// Makes the directives of a host beside those that the API has fields for; with `auth`, they ask a service about every user first.
-fn advanced(context: &Context<'_>, route: &RoutePlan, diagnostics: &mut Diagnostics) -> Option<String> {
+/// Makes the directives of a host beside those that the API has fields for; with `auth`, they ask a
+/// service about every user first.
+fn advanced(
+    context: &Context<'_>,
+    route: &RoutePlan,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
     let outpost = match &route.auth {
         None => None,
         Some(auth) => match &auth.url {
@@ -224,5 +287,10 @@ fn advanced(context: &Context<'_>, route: &RoutePlan, diagnostics: &mut Diagnost
             url => url.as_deref(),
         },
     };
-    TEMPLATES.write("advanced.conf.j2", &Advanced { outpost, hidden: &route.hidden }, &context.this().name, diagnostics)
+    TEMPLATES.write(
+        "advanced.conf.j2",
+        &Advanced { outpost, hidden: &route.hidden },
+        &context.this().name,
+        diagnostics,
+    )
 }

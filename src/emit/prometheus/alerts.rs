@@ -1,4 +1,5 @@
-//! Rule files that hold something of the lab: backups by class, the alerts of modules, the alerts of the lab.
+//! Rule files that hold something of the lab: backups by class, the alerts of modules, the alerts
+//! of the lab.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +86,8 @@ pub(super) fn rendered(plan: &Plan<'_>, measured: &Measured) -> Vec<Rendered> {
     [backups(plan, measured), of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
 }
 
-/// Returns how old the newest backup of a class may be, in seconds: its period and half a period more, for runs take time.
+/// Returns how old the newest backup of a class may be, in seconds: its period and half a period
+/// more, for runs take time.
 const fn limit(class: BackupClass) -> Option<u32> {
     match class {
         BackupClass::Hourly => Some(3 * 3_600),
@@ -107,7 +109,12 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
         let machine = plan.model[service.machine].name.as_str();
         let backup = service.name.as_str();
         let class = class.name();
-        let matchers = format!("machine={},backup={},class={}", quoted(machine), quoted(backup), quoted(class));
+        let matchers = format!(
+            "machine={},backup={},class={}",
+            quoted(machine),
+            quoted(backup),
+            quoted(class)
+        );
         let series = format!("{BACKUP_METRIC}{{{matchers}}}");
         let late = format!("time() - max by (machine, backup, class) ({series}) > {limit}");
         let labels = || {
@@ -125,7 +132,9 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
             labels: labels(),
             annotations: Annotations {
                 summary: inert(&format!("the {class} backup of {backup} on {machine} is late")),
-                description: "The newest one that succeeded is {{ $value | humanizeDuration }} old.".to_owned(),
+                description:
+                    "The newest one that succeeded is {{ $value | humanizeDuration }} old."
+                        .to_owned(),
             },
         });
         rules.push(Rule {
@@ -134,14 +143,19 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
             hold: format!("{limit}s"),
             labels: labels(),
             annotations: Annotations {
-                summary: inert(&format!("the {class} backup of {backup} on {machine} never succeeded")),
-                description: "Nothing says that one ever did; the backup's unit and its log tell more.".to_owned(),
+                summary: inert(&format!(
+                    "the {class} backup of {backup} on {machine} never succeeded"
+                )),
+                description:
+                    "Nothing says that one ever did; the backup's unit and its log tell more."
+                        .to_owned(),
             },
         });
         let at = limit + 2 * 3_600;
         // A sample is good for five minutes.
         let samples = at / 300 + 5;
-        let test = |name: &str, values: Option<String>, fires: Option<&str>| Test {
+        let test = |name: &str, values: Option<String>, fires: Option<&str>| {
+            Test {
             name: format!("{backup}, {class}: {name}"),
             interval: "5m".to_owned(),
             input_series: values.into_iter().map(|values| Series { series: series.clone(), values }).collect(),
@@ -153,6 +167,7 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
                 eval_time: format!("{at}s"),
                 exp_samples: fires.map(|_| Sample { labels: "{}", value: 1 }).into_iter().collect(),
             }],
+        }
         };
         tests.push(test("an old one is late", Some(format!("0x{samples}")), Some("BackupTooOld")));
         tests.push(test("none at all is noticed", None, Some("BackupNeverRan")));
@@ -169,7 +184,8 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
 }
 
 fn of_modules(plan: &Plan<'_>) -> Option<Rendered> {
-    // Two services of one module bring the same alert twice; once is enough, unless an option made them differ.
+    // Two services of one module bring the same alert twice; once is enough, unless an option made
+    // them differ.
     let mut by_name: BTreeMap<(&str, &str), Vec<(&Alert, &str)>> = BTreeMap::new();
     for service in &plan.model.services {
         for alert in &service.alerts {
@@ -182,13 +198,20 @@ fn of_modules(plan: &Plan<'_>) -> Option<Rendered> {
     let mut groups: Vec<Group> = Vec::new();
     for ((module, _), alerts) in by_name {
         let differ = alerts.len() > 1;
-        let rules = alerts.into_iter().map(|(alert, service)| rule(alert, differ.then_some(service)));
+        let rules =
+            alerts.into_iter().map(|(alert, service)| rule(alert, differ.then_some(service)));
         match groups.last_mut() {
             Some(group) if group.name == module => group.rules.extend(rules),
             _ => groups.push(Group { name: module.to_owned(), rules: rules.collect() }),
         }
     }
-    let origin = plan.model.services.iter().filter(|service| !service.alerts.is_empty()).map(super::origin).collect();
+    let origin = plan
+        .model
+        .services
+        .iter()
+        .filter(|service| !service.alerts.is_empty())
+        .map(super::origin)
+        .collect();
     let tests = plan.model.services.iter().flat_map(|service| &service.alerts);
     render("modules", groups, "1m", simple_tests(tests), origin)
 }
@@ -197,7 +220,13 @@ fn of_lab(plan: &Plan<'_>) -> Option<Rendered> {
     let alerts = &plan.model.alerts;
     let rules = alerts.iter().map(|alert| rule(alert, None)).collect();
     let origin = alerts.iter().map(|alert| format!("alert {}", alert.name)).collect();
-    render("lab", vec![Group { name: "lab".to_owned(), rules }], "1m", simple_tests(alerts.iter()), origin)
+    render(
+        "lab",
+        vec![Group { name: "lab".to_owned(), rules }],
+        "1m",
+        simple_tests(alerts.iter()),
+        origin,
+    )
 }
 
 fn render(
@@ -210,9 +239,19 @@ fn render(
     if groups.iter().all(|group| group.rules.is_empty()) {
         return None;
     }
-    let tests =
-        (!tests.is_empty()).then(|| format::yaml(&TestFile { rule_files: [format!("../rules/{name}.yml")], evaluation_interval, tests }));
-    Some(Rendered { name, rules: format::yaml(&RuleFile { groups }), tests, origin: origin.into_iter().collect() })
+    let tests = (!tests.is_empty()).then(|| {
+        format::yaml(&TestFile {
+            rule_files: [format!("../rules/{name}.yml")],
+            evaluation_interval,
+            tests,
+        })
+    });
+    Some(Rendered {
+        name,
+        rules: format::yaml(&RuleFile { groups }),
+        tests,
+        origin: origin.into_iter().collect(),
+    })
 }
 
 fn is_alike(one: &Alert, other: &Alert) -> bool {
@@ -236,7 +275,8 @@ fn rule(alert: &Alert, of: Option<&str>) -> Rule {
     }
 }
 
-/// Makes tests for the alerts whose expression is so simple that a series can be made up that it answers to, and one that it does not.
+/// Makes tests for the alerts whose expression is so simple that a series can be made up that it
+/// answers to, and one that it does not.
 fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
     let mut by_name: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
     for alert in alerts {
@@ -246,7 +286,9 @@ fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
     for (name, alerts) in by_name {
         let alert = alerts[0];
         // Two expressions under one name would answer to each other's series.
-        let Some(comparison) = Comparison::parse(&alert.expression).filter(|_| alerts.iter().all(|other| is_alike(alert, other))) else {
+        let Some(comparison) = Comparison::parse(&alert.expression)
+            .filter(|_| alerts.iter().all(|other| is_alike(alert, other)))
+        else {
             continue;
         };
         let at = alert.hold.0 + 120;
@@ -255,11 +297,20 @@ fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
             let test = Test {
                 name: format!("{name} {}", if fires { "fires" } else { "does not fire" }),
                 interval: "1m".to_owned(),
-                input_series: vec![Series { series: comparison.metric.to_owned(), values: format!("{value}x{steps}") }],
+                input_series: vec![Series {
+                    series: comparison.metric.to_owned(),
+                    values: format!("{value}x{steps}"),
+                }],
                 expectation: [Expectation {
-                    expr: format!("count(ALERTS{{alertname={},alertstate=\"firing\"}})", quoted(name)),
+                    expr: format!(
+                        "count(ALERTS{{alertname={},alertstate=\"firing\"}})",
+                        quoted(name)
+                    ),
                     eval_time: format!("{at}s"),
-                    exp_samples: fires.then_some(Sample { labels: "{}", value: 1 }).into_iter().collect(),
+                    exp_samples: fires
+                        .then_some(Sample { labels: "{}", value: 1 })
+                        .into_iter()
+                        .collect(),
                 }],
             };
             tests.push(test);
@@ -277,11 +328,17 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn parse(expression: &'a str) -> Option<Self> {
-        let [metric, operator, number] = expression.split_ascii_whitespace().collect::<Vec<_>>()[..] else { return None };
-        let is_name = metric.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
-            && metric.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+        let [metric, operator, number] =
+            expression.split_ascii_whitespace().collect::<Vec<_>>()[..]
+        else {
+            return None;
+        };
+        let is_name =
+            metric.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
+                && metric.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
         let is_operator = matches!(operator, "==" | "!=" | ">" | "<" | ">=" | "<=");
-        let number = number.parse::<i64>().ok().filter(|number| number.abs() < 1_000_000_000_000_000)?;
+        let number =
+            number.parse::<i64>().ok().filter(|number| number.abs() < 1_000_000_000_000_000)?;
         (is_name && is_operator).then_some(Self { metric, operator, number })
     }
 
@@ -324,7 +381,8 @@ fn inert(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
 
-/// Writes an alert's text: `{{ $labels.NAME }}` and `{{ $value }}`, formatted or not, stay templates; any other brace is text.
+/// Writes an alert's text: `{{ $labels.NAME }}` and `{{ $value }}`, formatted or not, stay
+/// templates; any other brace is text.
 ///
 /// Prometheus refuses a whole rule file for one template that it can't read.
 fn template(text: &str) -> String {
@@ -333,7 +391,8 @@ fn template(text: &str) -> String {
     while let Some(start) = rest.find("{{") {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
-        let end = from.find("}}").map(|end| end + 2).filter(|end| is_simple_action(&from[2..end - 2]));
+        let end =
+            from.find("}}").map(|end| end + 2).filter(|end| is_simple_action(&from[2..end - 2]));
         if let Some(end) = end {
             out.push_str(&from[..end]);
             rest = &from[end..];
@@ -352,9 +411,15 @@ fn is_simple_action(action: &str) -> bool {
         label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && label.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
     });
-    let formats = ["humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp"];
-    let printf = |part: &str| matches!(part, "printf \"%.0f\"" | "printf \"%.1f\"" | "printf \"%.2f\"");
-    if label { parts.next().is_none() } else { value == "$value" && parts.all(|part| formats.contains(&part) || printf(part)) }
+    let formats =
+        ["humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp"];
+    let printf =
+        |part: &str| matches!(part, "printf \"%.0f\"" | "printf \"%.1f\"" | "printf \"%.2f\"");
+    if label {
+        parts.next().is_none()
+    } else {
+        value == "$value" && parts.all(|part| formats.contains(&part) || printf(part))
+    }
 }
 
 #[cfg(test)]
@@ -370,19 +435,35 @@ mod tests {
 
     #[test]
     fn an_alert_may_name_labels_and_its_value_and_nothing_else() {
-        for kept in ["{{ $labels.machine }} is down", "{{$value}}", "{{ $value | humanizeDuration }} old", "no braces }}"] {
+        for kept in [
+            "{{ $labels.machine }} is down",
+            "{{$value}}",
+            "{{ $value | humanizeDuration }} old",
+            "no braces }}",
+        ] {
             assert_eq!(template(kept), kept);
         }
-        assert_eq!(template("{{ query \"up\" }} {{ $labels.a }}"), "{{ \"{{\" }} query \"up\" }} {{ $labels.a }}");
-        assert_eq!(template("{{ $value | title | nope }}"), "{{ \"{{\" }} $value | title | nope }}");
+        assert_eq!(
+            template("{{ query \"up\" }} {{ $labels.a }}"),
+            "{{ \"{{\" }} query \"up\" }} {{ $labels.a }}"
+        );
+        assert_eq!(
+            template("{{ $value | title | nope }}"),
+            "{{ \"{{\" }} $value | title | nope }}"
+        );
         assert_eq!(template("{{"), "{{ \"{{\" }}");
     }
 
     #[test]
     fn a_comparison_is_met_and_unmet() {
-        for (expression, met, unmet) in
-            [("up == 0", 0, 1), ("a > 5", 6, 5), ("a < 5", 4, 5), ("a >= 5", 5, 4), ("a <= 5", 5, 6), ("a != 5", 6, 5)]
-        {
+        for (expression, met, unmet) in [
+            ("up == 0", 0, 1),
+            ("a > 5", 6, 5),
+            ("a < 5", 4, 5),
+            ("a >= 5", 5, 4),
+            ("a <= 5", 5, 6),
+            ("a != 5", 6, 5),
+        ] {
             let comparison = Comparison::parse(expression).expect("a comparison");
             assert_eq!((comparison.met(), comparison.unmet()), (met, unmet), "{expression}");
         }

@@ -86,11 +86,13 @@ struct Relabel<'p> {
 /// Writes the configuration of a Prometheus and says what it was made from.
 pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Origin>) {
     let model = plan.model;
-    let scrapes: Vec<&Scrape> = plan.scrapes.iter().filter(|scrape| scrape.by == prometheus).collect();
+    let scrapes: Vec<&Scrape> =
+        plan.scrapes.iter().filter(|scrape| scrape.by == prometheus).collect();
     let with = |role| scrapes.iter().filter(move |scrape| model[scrape.endpoint.service].has(role));
     let interval = model[prometheus].option("scrape-interval").as_text().unwrap_or(SCRAPE_INTERVAL);
 
-    let mut origins = BTreeSet::from([format!("lab {}", model.lab.name), origin(&model[prometheus])]);
+    let mut origins =
+        BTreeSet::from([format!("lab {}", model.lab.name), origin(&model[prometheus])]);
     origins.extend(scrapes.iter().map(|scrape| origin(&model[scrape.endpoint.service])));
 
     let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
@@ -106,7 +108,10 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
             static_configs: Vec::new(),
             relabel_configs: Vec::new(),
         });
-        job.static_configs.push(Targets { targets: vec![scrape.target.clone()], labels: labels(plan, &model[scrape.endpoint.service]) });
+        job.static_configs.push(Targets {
+            targets: vec![scrape.target.clone()],
+            labels: labels(plan, &model[scrape.endpoint.service]),
+        });
     }
     let mut jobs: Vec<_> = jobs.into_values().collect();
     if let Some(prober) = plan.prober(prometheus) {
@@ -117,7 +122,10 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
     let alertmanagers: Vec<_> = with(Role::Alertmanager)
         .map(|scrape| Alertmanager {
             scheme: scrape.scheme,
-            static_configs: [Targets { targets: vec![scrape.target.clone()], labels: BTreeMap::new() }],
+            static_configs: [Targets {
+                targets: vec![scrape.target.clone()],
+                labels: BTreeMap::new(),
+            }],
         })
         .collect();
     let config = Config {
@@ -134,19 +142,30 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
 }
 
 /// Returns what a target wants to see; Prometheus reads the secret's file at every scrape.
-fn credentials<'p>(plan: &'p Plan<'_>, scrape: &Scrape) -> (Option<Authorization>, Option<BasicAuth<'p>>) {
+fn credentials<'p>(
+    plan: &'p Plan<'_>,
+    scrape: &Scrape,
+) -> (Option<Authorization>, Option<BasicAuth<'p>>) {
     let file = |secret: SecretId| format!("/run/secrets/{}", plan.model[secret].name);
     match &plan.model.endpoint(scrape.endpoint).credentials {
         None => (None, None),
-        Some(Credentials::Token(token)) => (Some(Authorization { credentials_file: file(*token) }), None),
-        Some(Credentials::Password { user, password }) => (None, Some(BasicAuth { username: user, password_file: file(*password) })),
+        Some(Credentials::Token(token)) => {
+            (Some(Authorization { credentials_file: file(*token) }), None)
+        }
+        Some(Credentials::Password { user, password }) => {
+            (None, Some(BasicAuth { username: user, password_file: file(*password) }))
+        }
     }
 }
 
-/// Makes the job that asks the blackbox exporter for every route: the answer's labels name the service that the route leads to.
+/// Makes the job that asks the blackbox exporter for every route: the answer's labels name the
+/// service that the route leads to.
 fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
     let model = plan.model;
-    let targets = plan.routes.iter().map(|route| Targets { targets: vec![plan.url(route)], labels: labels(plan, &model[route.service]) });
+    let targets = plan.routes.iter().map(|route| Targets {
+        targets: vec![plan.url(route)],
+        labels: labels(plan, &model[route.service]),
+    });
     Job {
         name: PROBES,
         scheme: prober.scheme,
@@ -156,13 +175,28 @@ fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
         params: BTreeMap::from([("module", ["route"])]),
         static_configs: targets.collect(),
         relabel_configs: vec![
-            Relabel { source_labels: vec!["__address__"], target_label: "__param_target", replacement: None },
-            Relabel { source_labels: vec!["__param_target"], target_label: "instance", replacement: None },
-            Relabel { target_label: "__address__", replacement: Some(&prober.target), ..Relabel::default() },
+            Relabel {
+                source_labels: vec!["__address__"],
+                target_label: "__param_target",
+                replacement: None,
+            },
+            Relabel {
+                source_labels: vec!["__param_target"],
+                target_label: "instance",
+                replacement: None,
+            },
+            Relabel {
+                target_label: "__address__",
+                replacement: Some(&prober.target),
+                ..Relabel::default()
+            },
         ],
     }
 }
 
 fn labels<'p>(plan: &'p Plan<'_>, service: &'p Service) -> BTreeMap<&'static str, &'p str> {
-    BTreeMap::from([("machine", plan.model[service.machine].name.as_str()), ("service", service.name.as_str())])
+    BTreeMap::from([
+        ("machine", plan.model[service.machine].name.as_str()),
+        ("service", service.name.as_str()),
+    ])
 }

@@ -1,4 +1,5 @@
-//! What a Prometheus gets metrics about: only where a metric exists, an alert or a panel makes sense.
+//! What a Prometheus gets metrics about: only where a metric exists, an alert or a panel makes
+//! sense.
 
 use std::collections::BTreeSet;
 
@@ -33,21 +34,31 @@ impl Measured {
         let model = plan.model;
         let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);
         let any = |role| scrapes().any(|scrape| model[scrape.endpoint.service].has(role));
-        let machines: BTreeSet<_> =
-            scrapes().filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter)).map(|scrape| scrape.machine).collect();
+        let machines: BTreeSet<_> = scrapes()
+            .filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter))
+            .map(|scrape| scrape.machine)
+            .collect();
         let backups = plan.backups.iter().flat_map(|backup| {
             let service = backup.service;
             backup.schedule.keys().map(move |class| (service, *class))
         });
         Self {
-            dumps: plan.backups.iter().flat_map(|backup| &backup.dumps).any(|dump| machines.contains(&dump.machine)),
+            dumps: plan
+                .backups
+                .iter()
+                .flat_map(|backup| &backup.dumps)
+                .any(|dump| machines.contains(&dump.machine)),
             bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
-            nfs: machines.iter().any(|machine| model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)),
+            nfs: machines.iter().any(|machine| {
+                model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)
+            }),
             containers: any(Role::ContainerExporter),
             itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
             alertmanager: any(Role::Alertmanager),
             routes: plan.prober(prometheus).is_some(),
-            backups: backups.filter(|(service, _)| machines.contains(&model[*service].machine)).collect(),
+            backups: backups
+                .filter(|(service, _)| machines.contains(&model[*service].machine))
+                .collect(),
             machines,
         }
     }

@@ -1,7 +1,8 @@
 //! What a Prometheus reads: targets, rules, and unit tests of the rules.
 //!
-//! Its container sees the service's configuration folder as `/etc/prometheus`. Rule files that hold nothing of the lab are files beside
-//! this one; each is emitted only where something measures what its alerts are about.
+//! Its container sees the service's configuration folder as `/etc/prometheus`. Rule files that hold
+//! nothing of the lab are files beside this one; each is emitted only where something measures what
+//! its alerts are about.
 
 mod alerts;
 mod config;
@@ -22,7 +23,14 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
         let measured = Measured::of(context.plan, id);
         let mut add = |path: &str, kind: Kind, text: &str, origin: Vec<Origin>| {
             let source = format!("{}/{path}", service.name);
-            artifacts.install(&source, kind, text, origin, &format!("{}/{path}", service.config_folder()), "0644");
+            artifacts.install(
+                &source,
+                kind,
+                text,
+                origin,
+                &format!("{}/{path}", service.config_folder()),
+                "0644",
+            );
         };
         let (text, origin) = config::config(context.plan, id);
         add("prometheus.yml", Kind::PrometheusConfig, &text, origin);
@@ -32,7 +40,12 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
             tests.push((name, test.to_owned(), EMITTER.fixed()));
         }
         for rendered in alerts::rendered(context.plan, &measured) {
-            add(&format!("rules/{}.yml", rendered.name), Kind::PrometheusRules, &rendered.rules, rendered.origin.clone());
+            add(
+                &format!("rules/{}.yml", rendered.name),
+                Kind::PrometheusRules,
+                &rendered.rules,
+                rendered.origin.clone(),
+            );
             tests.extend(rendered.tests.map(|test| (rendered.name, test, rendered.origin)));
         }
         // The tests are for reviewers and CI: they stay in the bundle.
@@ -42,7 +55,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
     }
 }
 
-/// Lists the rule files that hold nothing of the lab, each with its tests, as far as their metrics exist.
+/// Lists the rule files that hold nothing of the lab, each with its tests, as far as their metrics
+/// exist.
 fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static str)> {
     macro_rules! files {
         ($($name:literal if $exists:expr),* $(,)?) => {
@@ -61,7 +75,11 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         "backup-runs" if !measured.backups.is_empty(),
         "backup-dumps" if measured.dumps,
     ];
-    files.into_iter().filter(|(exists, ..)| *exists).map(|(_, name, rules, test)| (name, rules, test)).collect()
+    files
+        .into_iter()
+        .filter(|(exists, ..)| *exists)
+        .map(|(_, name, rules, test)| (name, rules, test))
+        .collect()
 }
 
 /// Names a service as an origin.

@@ -1,4 +1,5 @@
-//! The access model once more at the hypervisor: what a guest's own firewall refuses does not even reach it.
+//! The access model once more at the hypervisor: what a guest's own firewall refuses does not even
+//! reach it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -20,8 +21,12 @@ pub const EMITTER: Emitter = Emitter { name: "proxmox_firewall", emit };
 const FOLDER: &str = "proxmox/firewall/";
 const SCRIPT: &str = "proxmox/firewall.sh";
 
-static TEMPLATES: LazyLock<Templates> =
-    LazyLock::new(|| Templates::new(&[("cluster.fw", include_str!("cluster.fw.j2")), ("guest.fw", include_str!("guest.fw.j2"))]));
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    Templates::new(&[
+        ("cluster.fw", include_str!("cluster.fw.j2")),
+        ("guest.fw", include_str!("guest.fw.j2")),
+    ])
+});
 
 #[derive(Debug, Serialize)]
 struct Cluster<'p> {
@@ -62,10 +67,15 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Adds the files of a host and its guests; nothing when a value can't be written, which is reported.
+/// Adds the files of a host and its guests; nothing when a value can't be written, which is
+/// reported.
 ///
 /// The hosts of a cluster have one folder for these files: each of them writes the files of all.
-fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) -> Option<()> {
+fn host(
+    context: &Context<'_>,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) -> Option<()> {
     let (plan, model, host) = (context.plan, context.model(), context.this());
     let hosts = model.cluster(context.machine);
     let mut zones = Zones { plan, sets: BTreeMap::new() };
@@ -79,7 +89,11 @@ fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         let origin = vec![format!("{} {}", machine.kind.name(), machine.name)];
         artifacts.add(format!("{FOLDER}{}.fw", guest.id), Kind::PveFirewall, text, origin);
     }
-    let rules = if let [alone] = hosts[..] { zones.rules(alone) } else { hosts.iter().flat_map(|host| zones.rules_to(*host)).collect() };
+    let rules = if let [alone] = hosts[..] {
+        zones.rules(alone)
+    } else {
+        hosts.iter().flat_map(|host| zones.rules_to(*host)).collect()
+    };
     let mut managers: Vec<ZoneId> = hosts.iter().flat_map(|host| plan.managers(*host)).collect();
     if hosts.len() > 1 {
         managers.extend(hosts.iter().map(|host| model[*host].own_zone));
@@ -92,13 +106,30 @@ fn host(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         zones: zones.into_sets(),
     };
     let text = TEMPLATES.write("cluster.fw", &view, &host.name, diagnostics)?;
-    let origin = hosts.iter().map(|host| format!("{} {}", model[*host].kind.name(), model[*host].name)).collect();
+    let origin = hosts
+        .iter()
+        .map(|host| format!("{} {}", model[*host].kind.name(), model[*host].name))
+        .collect();
     artifacts.add(format!("{FOLDER}cluster.fw"), Kind::PveFirewall, text, origin);
 
     artifacts.add(SCRIPT, Kind::Shell, include_str!("firewall.sh"), EMITTER.fixed());
     let inputs = [SCRIPT, FOLDER];
-    artifacts.step(Phase::Plan, 30, "firewall", &inputs, &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"), EMITTER.fixed());
-    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &format!("exec sh {SCRIPT}\n"), EMITTER.fixed());
+    artifacts.step(
+        Phase::Plan,
+        30,
+        "firewall",
+        &inputs,
+        &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"),
+        EMITTER.fixed(),
+    );
+    artifacts.step(
+        Phase::Activate,
+        30,
+        "firewall",
+        &inputs,
+        &format!("exec sh {SCRIPT}\n"),
+        EMITTER.fixed(),
+    );
     Some(())
 }
 
@@ -130,10 +161,18 @@ impl Zones<'_> {
     /// Lists the rules of one host of a cluster, each for its address of the rule's family.
     fn rules_to(&mut self, host: MachineId) -> Vec<Rule> {
         let machine = &self.plan.model[host];
-        let own: BTreeMap<u8, String> = self.sets_of(machine.own_zone).iter().map(|set| (set.family, set.name.clone())).collect();
+        let own: BTreeMap<u8, String> = self
+            .sets_of(machine.own_zone)
+            .iter()
+            .map(|set| (set.family, set.name.clone()))
+            .collect();
         let rule = |rule: Rule| {
             let host = own.get(&rule.family)?.clone();
-            Some(Rule { host: Some(host), what: format!("{}, {}", machine.name, rule.what), ..rule })
+            Some(Rule {
+                host: Some(host),
+                what: format!("{}, {}", machine.name, rule.what),
+                ..rule
+            })
         };
         self.rules(host).into_iter().filter_map(rule).collect()
     }
@@ -165,7 +204,12 @@ fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
 fn members(list: &AccessList, wanted: impl Fn(&IpNet) -> bool) -> Vec<String> {
     // A set can't hold all addresses as one prefix, only as two halves.
     let halves = |prefix: &IpNet| prefix.subnets(prefix.prefix_len().max(1)).into_iter().flatten();
-    let allow = list.allow.iter().filter(|prefix| wanted(prefix)).flat_map(halves).map(host_or_prefix);
-    let deny = list.deny.iter().filter(|prefix| wanted(prefix)).map(|prefix| format!("!{}", host_or_prefix(*prefix)));
+    let allow =
+        list.allow.iter().filter(|prefix| wanted(prefix)).flat_map(halves).map(host_or_prefix);
+    let deny = list
+        .deny
+        .iter()
+        .filter(|prefix| wanted(prefix))
+        .map(|prefix| format!("!{}", host_or_prefix(*prefix)));
     allow.chain(deny).collect()
 }

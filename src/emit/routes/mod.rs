@@ -1,5 +1,5 @@
-//! Ways to networks behind other machines of the lab, kept by a unit: cloud-init sets a machine's network up once, and bare metal
-//! and hypervisors have none of ours.
+//! Ways to networks behind other machines of the lab, kept by a unit: cloud-init sets a machine's
+//! network up once, and bare metal and hypervisors have none of ours.
 
 use super::render::VALUE_NOT_WRITABLE;
 use super::{Context, Emitter, unit_file};
@@ -15,21 +15,40 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     if routes.is_empty() {
         return;
     }
-    let words = |verb: &'static str| routes.iter().map(move |route| format!("/usr/sbin/ip route {verb} {} via {}", route.to, route.via));
+    let words = |verb: &'static str| {
+        routes
+            .iter()
+            .map(move |route| format!("/usr/sbin/ip route {verb} {} via {}", route.to, route.via))
+    };
     let mut service = vec![("Type", "oneshot".to_owned()), ("RemainAfterExit", "yes".to_owned())];
     service.extend(words("replace").map(|command| ("ExecStart", command)));
     service.extend(words("del").map(|command| ("ExecStop", format!("-{command}"))));
     let online = "network-online.target".to_owned();
     let unit = unit_file::write([
-        ("Unit", vec![("Description", "Ways to networks behind other machines".to_owned()), ("Wants", online.clone()), ("After", online)]),
+        (
+            "Unit",
+            vec![
+                ("Description", "Ways to networks behind other machines".to_owned()),
+                ("Wants", online.clone()),
+                ("After", online),
+            ],
+        ),
         ("Service", service),
         ("Install", vec![("WantedBy", "multi-user.target".to_owned())]),
     ]);
     match unit {
-        Ok(text) => artifacts.unit("labwright-routes.service", UnitAction::EnableStart, text, context.origin(), Vec::new()),
+        Ok(text) => artifacts.unit(
+            "labwright-routes.service",
+            UnitAction::EnableStart,
+            text,
+            context.origin(),
+            Vec::new(),
+        ),
         Err(why) => {
-            let message = format!("the static routes of `{}` can't be written: {why}", context.this().name);
-            diagnostics.push(Diagnostic::lab(&VALUE_NOT_WRITABLE, message).on(&context.this().name));
+            let message =
+                format!("the static routes of `{}` can't be written: {why}", context.this().name);
+            diagnostics
+                .push(Diagnostic::lab(&VALUE_NOT_WRITABLE, message).on(&context.this().name));
         }
     }
 }

@@ -30,11 +30,27 @@ fn plain(text: &str) -> String {
 /// Writes what a person copies, as code within text or a table.
 fn code(text: &str) -> String {
     let text = plain(text);
-    if text.is_empty() || text.contains('`') { markdown_text(&text) } else { format!("`{}`", text.replace('|', "\\|")) }
+    if text.is_empty() || text.contains('`') {
+        markdown_text(&text)
+    } else {
+        format!("`{}`", text.replace('|', "\\|"))
+    }
 }
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let Some(text) = TEMPLATES.write("RUNBOOK.md.j2", &view::runbook(context), &context.this().name, diagnostics) else { return };
+    let Some(text) = TEMPLATES.write(
+        "RUNBOOK.md.j2",
+        &view::runbook(context),
+        &context.this().name,
+        diagnostics,
+    ) else {
+        return;
+    };
     let services = context.services().map(|(_, service)| format!("service {}", service.name));
-    artifacts.add("RUNBOOK.md", Kind::Markdown, text, context.origin().into_iter().chain(services).collect());
+    artifacts.add(
+        "RUNBOOK.md",
+        Kind::Markdown,
+        text,
+        context.origin().into_iter().chain(services).collect(),
+    );
 }

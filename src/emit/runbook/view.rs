@@ -8,7 +8,10 @@ use serde::Serialize;
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::emit::format::shell_word;
-use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareSource, ShareTransport, Transport, ZoneId};
+use crate::model::{
+    Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareSource,
+    ShareTransport, Transport, ZoneId,
+};
 use crate::plan::store::Store;
 use crate::plan::{BackupPlan, Fate, Flow, FlowSource, Guard, Kept, backups};
 
@@ -222,7 +225,11 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         flows: flows(context),
         routes: routes(context),
         forwards: forwards(context),
-        states: context.services().flat_map(|(id, _)| context.plan.kept_of(id)).map(|kept| state_view(model, kept)).collect(),
+        states: context
+            .services()
+            .flat_map(|(id, _)| context.plan.kept_of(id))
+            .map(|kept| state_view(model, kept))
+            .collect(),
         mounts: mounts(context),
         exports: exports(context),
         pools: machine
@@ -230,7 +237,11 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .iter()
             .map(|pool| PoolView {
                 name: &pool.name,
-                disks: pool.disks.iter().map(|disk| machine.disks[*disk as usize].device.as_str()).collect(),
+                disks: pool
+                    .disks
+                    .iter()
+                    .map(|disk| machine.disks[*disk as usize].device.as_str())
+                    .collect(),
                 datasets: pool.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
             })
             .collect(),
@@ -250,14 +261,23 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .iter()
             .map(|secret| SecretView {
                 name: &model[secret.secret].name,
-                services: secret.services.iter().map(|service| model[*service].name.as_str()).collect(),
+                services: secret
+                    .services
+                    .iter()
+                    .map(|service| model[*service].name.as_str())
+                    .collect(),
                 doc: model[secret.secret].doc.as_deref(),
                 path: &secret.path,
                 owner: &secret.owner,
                 mode: &secret.mode,
             })
             .collect(),
-        backups: context.plan.backups.iter().filter_map(|backup| backup_view(context, backup)).collect(),
+        backups: context
+            .plan
+            .backups
+            .iter()
+            .filter_map(|backup| backup_view(context, backup))
+            .collect(),
         containers: context.services().any(|(_, service)| !service.containers.is_empty()),
     }
 }
@@ -277,15 +297,33 @@ fn logins<'p>(model: &'p Model, machine: &Machine) -> Vec<LoginView<'p>> {
     let root = machine.kind == MachineKind::Proxmox;
     let user = model.admins.first().filter(|_| !root).map_or("root", |admin| admin.name.as_str());
     let Some(address) = machine.address() else { return Vec::new() };
-    let command = |port: u16| if port == 22 { format!("ssh {user}@{address}") } else { format!("ssh -p {port} {user}@{address}") };
-    machine.ssh.iter().map(|access| LoginView { command: command(access.port), from: zone(model, access.from) }).collect()
+    let command = |port: u16| {
+        if port == 22 {
+            format!("ssh {user}@{address}")
+        } else {
+            format!("ssh -p {port} {user}@{address}")
+        }
+    };
+    machine
+        .ssh
+        .iter()
+        .map(|access| LoginView { command: command(access.port), from: zone(model, access.from) })
+        .collect()
 }
 
 fn web_interface<'p>(context: &Context<'p>) -> Option<WebInterface<'p>> {
     let machine = context.this();
     let address = machine.address().filter(|_| machine.kind == MachineKind::Proxmox)?;
-    let from = context.plan.managers(context.machine).into_iter().map(|from| zone(context.model(), from)).collect();
-    Some(WebInterface { url: format!("https://{}", std::net::SocketAddr::new(address, 8006)), from })
+    let from = context
+        .plan
+        .managers(context.machine)
+        .into_iter()
+        .map(|from| zone(context.model(), from))
+        .collect();
+    Some(WebInterface {
+        url: format!("https://{}", std::net::SocketAddr::new(address, 8006)),
+        from,
+    })
 }
 
 fn zone(model: &Model, zone: ZoneId) -> &str {
@@ -305,7 +343,11 @@ fn service_view(service: &Service) -> ServiceView<'_> {
         name: &service.name,
         summary: &service.summary,
         homepage: service.homepage.as_deref(),
-        containers: service.containers.iter().map(|one| ContainerView { name: &one.name, image: &one.image.value }).collect(),
+        containers: service
+            .containers
+            .iter()
+            .map(|one| ContainerView { name: &one.name, image: &one.image.value })
+            .collect(),
         units: service.units.iter().map(|unit| unit.name.as_str()).collect(),
         packages: service.packages.iter().map(|package| package.name.as_str()).collect(),
     }
@@ -316,7 +358,11 @@ fn flows(context: &Context<'_>) -> Vec<FlowView> {
     let mut ports: BTreeMap<(u16, Transport, String), Vec<String>> = BTreeMap::new();
     for flow in context.plan.inbound(context.machine) {
         let port = (flow.port, flow.transport, answers(context.model(), flow));
-        ports.entry(port).or_default().push(format!("{} ({})", source(context.model(), flow.from), flow.reason.name()));
+        ports.entry(port).or_default().push(format!(
+            "{} ({})",
+            source(context.model(), flow.from),
+            flow.reason.name()
+        ));
     }
     let view = |((port, transport, what), mut from): ((_, Transport, _), Vec<String>)| {
         from.sort();
@@ -327,7 +373,8 @@ fn flows(context: &Context<'_>) -> Vec<FlowView> {
 }
 
 fn answers(model: &Model, flow: &Flow) -> String {
-    let endpoint = |endpoint| format!("{} of {}", model.endpoint(endpoint).name, model[endpoint.service].name);
+    let endpoint =
+        |endpoint| format!("{} of {}", model.endpoint(endpoint).name, model[endpoint.service].name);
     flow.endpoint.map_or_else(|| flow.reason.answers().to_owned(), endpoint)
 }
 
@@ -356,7 +403,8 @@ fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
 /// Lists what the routers must forward for the internet to reach this machine.
 fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
     let model = context.model();
-    let internet = |flow: &Flow| matches!(flow.from, FlowSource::Zone(from) if context.plan.is_internet(from));
+    let internet =
+        |flow: &Flow| matches!(flow.from, FlowSource::Zone(from) if context.plan.is_internet(from));
     // Most machines are reached by nobody out there; the list is that of the whole lab.
     if !context.plan.inbound(context.machine).any(internet) {
         return Vec::new();
@@ -394,24 +442,36 @@ fn mounts(context: &Context<'_>) -> Vec<MountView> {
         ShareTransport::MountPoint => "bound by its host",
         ShareTransport::Local => "its own",
     };
-    let view =
-        |share: &Share| MountView { at: share.at.clone(), name: Store::from(&share.source).name(context.model()), how: how(share.via) };
+    let view = |share: &Share| MountView {
+        at: share.at.clone(),
+        name: Store::from(&share.source).name(context.model()),
+        how: how(share.via),
+    };
     context.this().shares.iter().map(view).collect()
 }
 
-/// Lists what a machine whose system is not ours must export, and to whom; a host of ours has it in its bundle.
+/// Lists what a machine whose system is not ours must export, and to whom; a host of ours has it in
+/// its bundle.
 fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
     let model = context.model();
     let to = |index: u32| {
         let own = ShareSource::Export(context.machine, index);
-        let clients = model.machines().flat_map(|(_, client)| client.shares.iter().map(move |share| (client, share)));
-        let mounting = clients.filter(move |(_, share)| share.via == ShareTransport::Nfs && share.source == own);
+        let clients = model
+            .machines()
+            .flat_map(|(_, client)| client.shares.iter().map(move |share| (client, share)));
+        let mounting = clients
+            .filter(move |(_, share)| share.via == ShareTransport::Nfs && share.source == own);
         mounting.flat_map(|(client, share)| {
             let access = if share.read_only { "to read" } else { "to read and write" };
-            client.addresses.iter().map(move |address| format!("{} {access} ({})", address.address, client.name))
+            client
+                .addresses
+                .iter()
+                .map(move |address| format!("{} {access} ({})", address.address, client.name))
         })
     };
-    let exports = (0..).zip(&context.this().exports).filter(|_| context.this().kind == MachineKind::Unmanaged);
+    let exports = (0..)
+        .zip(&context.this().exports)
+        .filter(|_| context.this().kind == MachineKind::Unmanaged);
     exports
         .map(|(index, export)| ExportView { folder: &export.path, to: to(index).collect() })
         .filter(|export| !export.to.is_empty())
@@ -430,7 +490,12 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
         .map(|dump| {
             let service = &model[dump.service];
             let database = &service.databases[dump.database as usize].name;
-            DumpView { database, word: command_word(database), service: &service.name, folder: &dump.folder }
+            DumpView {
+                database,
+                word: command_word(database),
+                service: &service.name,
+                folder: &dump.folder,
+            }
         })
         .collect();
     let sources = backup.sources.iter().filter(|_| here);
@@ -439,10 +504,21 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
         machine: &model[service.machine].name,
         here,
         scripts: command_word(&backups::scripts(service)),
-        repository: service.backup.as_ref().map(|Backup { repository, .. }| repository.value.as_str()),
-        schedule: backup.schedule.iter().map(|(class, cron)| ScheduleView { class: class.name(), cron: cron.to_string() }).collect(),
+        repository: service
+            .backup
+            .as_ref()
+            .map(|Backup { repository, .. }| repository.value.as_str()),
+        schedule: backup
+            .schedule
+            .iter()
+            .map(|(class, cron)| ScheduleView { class: class.name(), cron: cron.to_string() })
+            .collect(),
         sources: sources
-            .map(|source| SourceView { path: &source.path, word: command_word(&source.path), class: source.class.name() })
+            .map(|source| SourceView {
+                path: &source.path,
+                word: command_word(&source.path),
+                class: source.class.name(),
+            })
             .collect(),
         dumps,
     })

@@ -22,7 +22,13 @@ Write the option's name as the module declares it:
 ";
 }
 
-pub(super) fn template_error(context: &Context<'_>, service: ServiceId, template: &TemplateId, fault: &Fault, used_at: Span) -> Diagnostic {
+pub(super) fn template_error(
+    context: &Context<'_>,
+    service: ServiceId,
+    template: &TemplateId,
+    fault: &Fault,
+    used_at: Span,
+) -> Diagnostic {
     let service = &context.model()[service];
     Diagnostic::new(&TEMPLATE_ERROR, fault.place, format!("`{}`: {}", template.name, fault.problem))
         .label(used_at, "the file that it makes")

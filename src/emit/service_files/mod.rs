@@ -11,7 +11,9 @@ use minijinja::Value;
 use super::{Context, Emitter};
 use crate::artifact::{Artifacts, Install, Kind, Phase};
 use crate::diag::Diagnostics;
-use crate::model::{Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, ServiceId, TemplateId};
+use crate::model::{
+    Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, ServiceId, TemplateId,
+};
 use crate::source::Span;
 
 pub(crate) use codes::CODES;
@@ -20,7 +22,8 @@ use templates::Templates;
 /// Writes every [`ServiceFile`] and [`Script`] of the machine's services.
 pub const EMITTER: Emitter = Emitter { name: "service_files", emit };
 
-/// Holds what the templates of all machines share: themselves, compiled, and the view of the whole lab.
+/// Holds what the templates of all machines share: themselves, compiled, and the view of the whole
+/// lab.
 #[derive(Debug, Default)]
 pub struct Shared {
     templates: OnceLock<Templates>,
@@ -38,7 +41,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Renders a template of a service's module as a file of `kind` named `name`; what fails becomes a finding at the template's line.
+/// Renders a template of a service's module as a file of `kind` named `name`; what fails becomes a
+/// finding at the template's line.
 ///
 /// `used_at` is the declaration that asks for it.
 pub fn render(
@@ -49,9 +53,12 @@ pub fn render(
     used_at: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let templates = context.shared.templates.get_or_init(|| Templates::of(context.model(), context.sources));
+    let templates =
+        context.shared.templates.get_or_init(|| Templates::of(context.model(), context.sources));
     let lab = || context.shared.lab.get_or_init(|| views::lab(context.plan)).clone();
-    let view = |uses_lab| views::of_service(context, service, if uses_lab { lab() } else { Value::UNDEFINED });
+    let view = |uses_lab| {
+        views::of_service(context, service, if uses_lab { lab() } else { Value::UNDEFINED })
+    };
     match templates.render(template, (kind, name), context.sources, view) {
         Ok(text) => Some(text),
         Err(fault) => {
@@ -69,10 +76,16 @@ fn add_file(
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
-    let Some(text) = render(context, id, &file.template, (file.kind, &file.name), file.span, diagnostics) else { return };
+    let Some(text) =
+        render(context, id, &file.template, (file.kind, &file.name), file.span, diagnostics)
+    else {
+        return;
+    };
     let path = format!("{}/{}", service.name, file.name);
     let destination = match &file.target {
-        ServiceFileTarget::Config | ServiceFileTarget::Container { .. } => format!("{}/{}", service.config_folder(), file.name),
+        ServiceFileTarget::Config | ServiceFileTarget::Container { .. } => {
+            format!("{}/{}", service.config_folder(), file.name)
+        }
         ServiceFileTarget::Machine(path) => path.clone(),
     };
     artifacts.installs.push(Install {
@@ -93,17 +106,34 @@ fn add_script(
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
-    let rendered = render(context, id, &script.template, (Kind::Shell, &script.name), script.span, diagnostics);
+    let rendered = render(
+        context,
+        id,
+        &script.template,
+        (Kind::Shell, &script.name),
+        script.span,
+        diagnostics,
+    );
     let Some(text) = rendered else { return };
-    // The step brings its own first line; a template has one too, so that editors and shellcheck know what it is.
-    let body = text.strip_prefix("#!").map_or(text.as_str(), |rest| rest.split_once('\n').map_or("", |(_, body)| body));
+    // The step brings its own first line; a template has one too, so that editors and shellcheck
+    // know what it is.
+    let body = text
+        .strip_prefix("#!")
+        .map_or(text.as_str(), |rest| rest.split_once('\n').map_or("", |(_, body)| body));
     let phase = match script.phase {
         ScriptPhase::Check => Phase::Check,
         ScriptPhase::Activate => Phase::Activate,
         ScriptPhase::Health => Phase::Health,
     };
     let step = format!("{}-{}", service.name, script.name.trim_end_matches(".sh"));
-    artifacts.step(phase, script.number, &step, &[&format!("{}/", service.name)], body, origin(service));
+    artifacts.step(
+        phase,
+        script.number,
+        &step,
+        &[&format!("{}/", service.name)],
+        body,
+        origin(service),
+    );
 }
 
 fn origin(service: &Service) -> Vec<String> {

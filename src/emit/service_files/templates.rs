@@ -34,21 +34,37 @@ impl Templates {
     pub(super) fn of(model: &Model, sources: &Sources) -> Self {
         let mut wanted = BTreeSet::new();
         for service in &model.services {
-            wanted.extend(service.files.iter().map(|file| (file.template.file, escape(file.kind, &file.name))));
-            wanted.extend(service.scripts.iter().map(|script| (script.template.file, escape(Kind::Shell, ""))));
-            let dashboards = service.dashboards.iter().filter_map(|dashboard| dashboard.template.as_ref());
-            wanted.extend(dashboards.map(|template| (template.file, escape(Kind::GrafanaDashboard, ""))));
+            wanted.extend(
+                service
+                    .files
+                    .iter()
+                    .map(|file| (file.template.file, escape(file.kind, &file.name))),
+            );
+            wanted.extend(
+                service
+                    .scripts
+                    .iter()
+                    .map(|script| (script.template.file, escape(Kind::Shell, ""))),
+            );
+            let dashboards =
+                service.dashboards.iter().filter_map(|dashboard| dashboard.template.as_ref());
+            wanted.extend(
+                dashboards.map(|template| (template.file, escape(Kind::GrafanaDashboard, ""))),
+            );
         }
-        for template in model.dashboards.iter().filter_map(|dashboard| dashboard.template.as_ref()) {
+        for template in model.dashboards.iter().filter_map(|dashboard| dashboard.template.as_ref())
+        {
             wanted.insert((template.file, escape(Kind::GrafanaDashboard, "")));
         }
         let mut environment = format::environment();
         wanted.retain(|(file, _)| is_template(&sources.file(*file).path));
-        let compiled = wanted.into_iter().map(|key| (key, compile(&mut environment, sources, key))).collect();
+        let compiled =
+            wanted.into_iter().map(|key| (key, compile(&mut environment, sources, key))).collect();
         Self { environment, compiled }
     }
 
-    /// Renders a template, or takes a file as it is; `view` is told whether it looks at the whole lab.
+    /// Renders a template, or takes a file as it is; `view` is told whether it looks at the whole
+    /// lab.
     pub(super) fn render(
         &self,
         template: &TemplateId,
@@ -64,7 +80,10 @@ impl Templates {
         match self.compiled.get(&(template.file, escape(kind, name))) {
             Some(Ok(compiled)) => {
                 let view = view(compiled.uses_lab);
-                self.environment.get_template(&compiled.name).and_then(|template| template.render(view)).map_err(fault)
+                self.environment
+                    .get_template(&compiled.name)
+                    .and_then(|template| template.render(view))
+                    .map_err(fault)
             }
             Some(Err(error)) => Err(error.clone()),
             None => Err(fault(Error::new(ErrorKind::TemplateNotFound, "no service declares it"))),
@@ -79,7 +98,10 @@ fn is_template(path: &str) -> bool {
 
 impl Fault {
     fn of(error: &Error, file: FileId, sources: &Sources) -> Self {
-        let problem = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        let problem = error.detail().map_or_else(
+            || error.kind().to_string(),
+            |detail| format!("{}: {detail}", error.kind()),
+        );
         Self { problem, place: place(error, file, &sources.file(file).text) }
     }
 }
@@ -96,7 +118,11 @@ fn place(error: &Error, file: FileId, text: &str) -> Span {
     Span::new(file, offset(start), offset(start + length))
 }
 
-fn compile(environment: &mut Environment<'static>, sources: &Sources, (file, escape): (FileId, &'static str)) -> Result<Compiled, Fault> {
+fn compile(
+    environment: &mut Environment<'static>,
+    sources: &Sources,
+    (file, escape): (FileId, &'static str),
+) -> Result<Compiled, Fault> {
     let source = sources.file(file);
     // What follows the last dot decides how values are escaped.
     let name = format!("{}.{}.{escape}", file.0, source.path);
@@ -108,7 +134,8 @@ fn compile(environment: &mut Environment<'static>, sources: &Sources, (file, esc
         .map_err(|error| Fault::of(&error, file, sources))
 }
 
-/// Returns a file name's ending that stands for how values of a file are escaped: by its kind, and by its name where the kind leaves it open.
+/// Returns a file name's ending that stands for how values of a file are escaped: by its kind, and
+/// by its name where the kind leaves it open.
 fn escape(kind: Kind, name: &str) -> &'static str {
     match kind {
         Kind::Shell => "sh",

@@ -1,4 +1,5 @@
-//! What templates see. The shapes are documented in `docs/templates.md`: they are an interface, a field is never renamed or dropped.
+//! What templates see. The shapes are documented in `docs/templates.md`: they are an interface, a
+//! field is never renamed or dropped.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,10 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId};
+use crate::model::{
+    EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State,
+    ZoneId,
+};
 use crate::plan::{Certificate, Plan, RoutePlan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
@@ -146,7 +150,9 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
     // Many routes are open to the same zones, whose prefixes take a while to divide.
     let mut prefixes: BTreeMap<&[ZoneId], Vec<String>> = BTreeMap::new();
     for route in &plan.routes {
-        prefixes.entry(&route.from).or_insert_with(|| plan.joined(&route.from).prefixes().iter().map(ToString::to_string).collect());
+        prefixes.entry(&route.from).or_insert_with(|| {
+            plan.joined(&route.from).prefixes().iter().map(ToString::to_string).collect()
+        });
     }
     view(LabView {
         name: &info.name,
@@ -163,7 +169,8 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
     })
 }
 
-/// Views what a service's own templates see; `lab` is [`Value::UNDEFINED`] for those that don't look at it.
+/// Views what a service's own templates see; `lab` is [`Value::UNDEFINED`] for those that don't
+/// look at it.
 pub(super) fn of_service(context: &Context<'_>, id: ServiceId, lab: Value) -> Value {
     let model = context.model();
     let service = &model[id];
@@ -184,7 +191,10 @@ fn states(service: &Service) -> BTreeMap<&str, &str> {
 
 /// Returns the file on the machine of each secret that the service uses.
 fn secrets<'p>(model: &'p Model, service: &'p Service) -> BTreeMap<&'p str, String> {
-    let uses = service.secrets.iter().chain(service.containers.iter().flat_map(|container| &container.secrets));
+    let uses = service
+        .secrets
+        .iter()
+        .chain(service.containers.iter().flat_map(|container| &container.secrets));
     uses.map(|used| {
         let name = model[used.secret].name.as_str();
         (name, secret_path(name, &used.owner))
@@ -251,10 +261,13 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
 fn service_view<'p>(model: &'p Model, service: &'p Service) -> ServiceView<'p> {
     let machine = &model[service.machine];
     let endpoints = service.endpoints.iter().map(|endpoint| {
-        let url = machine.address().filter(|_| matches!(endpoint.protocol, Protocol::Http | Protocol::Https)).map(|address| {
-            let way = way::Way { host: address.to_string(), port: endpoint.host_port };
-            way.url(endpoint.protocol.name())
-        });
+        let url = machine
+            .address()
+            .filter(|_| matches!(endpoint.protocol, Protocol::Http | Protocol::Https))
+            .map(|address| {
+                let way = way::Way { host: address.to_string(), port: endpoint.host_port };
+                way.url(endpoint.protocol.name())
+            });
         let view = EndpointView {
             port: endpoint.port,
             host_port: endpoint.host_port,
@@ -289,7 +302,11 @@ fn network_view(network: &Network) -> NetworkView<'_> {
     }
 }
 
-fn route_view<'p>(plan: &'p Plan<'_>, route: &'p RoutePlan, prefixes: &BTreeMap<&[ZoneId], Vec<String>>) -> RouteView<'p> {
+fn route_view<'p>(
+    plan: &'p Plan<'_>,
+    route: &'p RoutePlan,
+    prefixes: &BTreeMap<&[ZoneId], Vec<String>>,
+) -> RouteView<'p> {
     let model = plan.model;
     let service = &model[route.service];
     let endpoint = model.endpoint(route.endpoint);
@@ -332,7 +349,8 @@ fn scrape_view<'p>(model: &'p Model, scrape: &'p Scrape) -> ScrapeView<'p> {
     }
 }
 
-/// Returns the address that answers under each host name inside the lab: a route's proxy, a machine itself, and what is given by hand.
+/// Returns the address that answers under each host name inside the lab: a route's proxy, a machine
+/// itself, and what is given by hand.
 fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
     let model = plan.model;
     let address = |machine: MachineId| model[machine].address().map(|address| address.to_string());
@@ -341,7 +359,10 @@ fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
         Some((format!("{}.{domain}", machine.name), address(id)?))
     });
     // A route wins over a machine of the same name: it is what somebody wrote down.
-    let routes = plan.routes.iter().filter_map(|route| Some((route.host.clone(), address(model[route.via].machine)?)));
+    let routes = plan
+        .routes
+        .iter()
+        .filter_map(|route| Some((route.host.clone(), address(model[route.via].machine)?)));
     let given = model.names.iter().map(|name| (name.host.clone(), name.address.to_string()));
     machines.chain(routes).chain(given).collect()
 }

@@ -1,4 +1,5 @@
-//! Storage of hosts: pools, datasets, snapshots, the folders that VMs get by virtiofs and others by NFS.
+//! Storage of hosts: pools, datasets, snapshots, the folders that VMs get by virtiofs and others by
+//! NFS.
 //!
 //! One script compares and sets; it never destroys. What the files hold is worked out in `view`.
 
@@ -34,17 +35,31 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     exports(context, folder, artifacts, diagnostics);
 }
 
-fn pools(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+fn pools(
+    context: &Context<'_>,
+    folder: &str,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     let machine = context.this();
     if machine.pools.is_empty() {
         return;
     }
     let view = view::storage(context.model(), context.machine);
-    let Some(script) = TEMPLATES.write("storage.sh.j2", &view, &machine.name, diagnostics) else { return };
+    let Some(script) = TEMPLATES.write("storage.sh.j2", &view, &machine.name, diagnostics) else {
+        return;
+    };
     let origin = origins(context);
     let path = format!("{folder}/storage.sh");
     artifacts.add(&path, Kind::Shell, script, origin.clone());
-    artifacts.step(Phase::Plan, 20, "storage", &[&path], &format!("LABWRIGHT_PLAN=1 exec sh {path}\n"), origin.clone());
+    artifacts.step(
+        Phase::Plan,
+        20,
+        "storage",
+        &[&path],
+        &format!("LABWRIGHT_PLAN=1 exec sh {path}\n"),
+        origin.clone(),
+    );
     artifacts.step(
         Phase::Check,
         10,
@@ -59,27 +74,44 @@ fn pools(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnos
             artifacts.one_way.push(OneWay {
                 key: format!("dataset {}/{}", pool.name, dataset.name),
                 value: dataset.mountpoint.clone(),
-                what: format!("the lab forgets dataset {}/{}; its data stays until somebody destroys it", pool.name, dataset.name),
+                what: format!(
+                    "the lab forgets dataset {}/{}; its data stays until somebody destroys it",
+                    pool.name, dataset.name
+                ),
             });
         }
     }
 }
 
-fn snapshots(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+fn snapshots(
+    context: &Context<'_>,
+    folder: &str,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     let machine = context.this();
     let view = view::snapshots(machine);
     if view.datasets.is_empty() {
         return;
     }
-    let Some(text) = TEMPLATES.write("sanoid.conf.j2", &view, &machine.name, diagnostics) else { return };
-    let origin: Vec<String> = view.datasets.iter().map(|dataset| format!("dataset {}", dataset.name)).collect();
+    let Some(text) = TEMPLATES.write("sanoid.conf.j2", &view, &machine.name, diagnostics) else {
+        return;
+    };
+    let origin: Vec<String> =
+        view.datasets.iter().map(|dataset| format!("dataset {}", dataset.name)).collect();
     let path = format!("{folder}/sanoid.conf");
     artifacts.install(&path, Kind::Ini, text, origin.clone(), "/etc/sanoid/sanoid.conf", "0644");
-    let body = format!("{}systemctl enable --now sanoid.timer\n", package("/usr/sbin/sanoid", "sanoid"));
+    let body =
+        format!("{}systemctl enable --now sanoid.timer\n", package("/usr/sbin/sanoid", "sanoid"));
     artifacts.step(Phase::Activate, 21, "snapshots", &[&path], &body, origin);
 }
 
-fn exports(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+fn exports(
+    context: &Context<'_>,
+    folder: &str,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     let machine = context.this();
     if machine.exports.is_empty() && machine.pools.is_empty() {
         return;
@@ -88,10 +120,20 @@ fn exports(context: &Context<'_>, folder: &str, artifacts: &mut Artifacts, diagn
     if view.exports.is_empty() {
         return;
     }
-    let Some(text) = TEMPLATES.write("labwright.exports.j2", &view, &machine.name, diagnostics) else { return };
+    let Some(text) = TEMPLATES.write("labwright.exports.j2", &view, &machine.name, diagnostics)
+    else {
+        return;
+    };
     let origin: Vec<String> = view.exports.iter().map(|export| export.what.clone()).collect();
     let path = format!("{folder}/labwright.exports");
-    artifacts.install(&path, Kind::Text, text, origin.clone(), "/etc/exports.d/labwright.exports", "0644");
+    artifacts.install(
+        &path,
+        Kind::Text,
+        text,
+        origin.clone(),
+        "/etc/exports.d/labwright.exports",
+        "0644",
+    );
     let body = format!("{}exportfs -ra\n", package("/usr/sbin/exportfs", "nfs-kernel-server"));
     artifacts.step(Phase::Activate, 22, "exports", &[&path], &body, origin);
 }
@@ -108,7 +150,9 @@ fn origins(context: &Context<'_>) -> Vec<String> {
     let mut origins = context.origin();
     for pool in &machine.pools {
         origins.push(format!("pool {}", pool.name));
-        origins.extend(pool.datasets.iter().map(|dataset| format!("dataset {}/{}", pool.name, dataset.name)));
+        origins.extend(
+            pool.datasets.iter().map(|dataset| format!("dataset {}/{}", pool.name, dataset.name)),
+        );
     }
     origins.sort();
     origins

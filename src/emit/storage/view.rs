@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Dataset, DatasetRef, Machine, MachineId, MachineKind, Model, Pool, PoolLayout, ShareSource, ShareTransport, Size};
+use crate::model::{
+    Dataset, DatasetRef, Machine, MachineId, MachineKind, Model, Pool, PoolLayout, ShareSource,
+    ShareTransport, Size,
+};
 use crate::plan::virtiofs_tag;
 
 /// Is what `storage.sh` brings about.
@@ -52,7 +55,10 @@ struct Mapping {
 /// Takes the pools, datasets and virtiofs folders of a host.
 pub fn storage(model: &Model, host: MachineId) -> Storage {
     let machine = &model[host];
-    Storage { pools: machine.pools.iter().map(|pool| pool_view(machine, pool)).collect(), mappings: mappings(model, host) }
+    Storage {
+        pools: machine.pools.iter().map(|pool| pool_view(machine, pool)).collect(),
+        mappings: mappings(model, host),
+    }
 }
 
 fn pool_view(machine: &Machine, pool: &Pool) -> PoolView {
@@ -62,9 +68,17 @@ fn pool_view(machine: &Machine, pool: &Pool) -> PoolView {
         match pool.size.filter(|size| *size < disk.size) {
             None => devices.push(disk.device.clone()),
             Some(size) => {
-                let label = if pool.disks.len() == 1 { pool.name.clone() } else { format!("{}-{}", pool.name, disk.name) };
+                let label = if pool.disks.len() == 1 {
+                    pool.name.clone()
+                } else {
+                    format!("{}-{}", pool.name, disk.name)
+                };
                 devices.push(format!("/dev/disk/by-partlabel/{label}"));
-                partitions.push(Partition { label, disk: disk.device.clone(), kibibytes: size.0 >> 10 });
+                partitions.push(Partition {
+                    label,
+                    disk: disk.device.clone(),
+                    kibibytes: size.0 >> 10,
+                });
             }
         }
     }
@@ -75,11 +89,19 @@ fn pool_view(machine: &Machine, pool: &Pool) -> PoolView {
         PoolLayout::Raidz2 => "raidz2",
     };
     let datasets = pool.datasets.iter().map(|dataset| dataset_view(pool, dataset)).collect();
-    PoolView { name: pool.name.clone(), mountpoint: pool.mountpoint.clone(), layout, devices, partitions, datasets }
+    PoolView {
+        name: pool.name.clone(),
+        mountpoint: pool.mountpoint.clone(),
+        layout,
+        devices,
+        partitions,
+        datasets,
+    }
 }
 
 fn dataset_view(pool: &Pool, dataset: &Dataset) -> DatasetView {
-    let bytes = |size: Option<Size>| size.map_or_else(|| "none".to_owned(), |size| size.0.to_string());
+    let bytes =
+        |size: Option<Size>| size.map_or_else(|| "none".to_owned(), |size| size.0.to_string());
     DatasetView {
         name: format!("{}/{}", pool.name, dataset.name),
         mountpoint: dataset.mountpoint.clone(),
@@ -100,7 +122,10 @@ fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
     for (_, guest, _) in model.guests(host) {
         for share in guest.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs) {
             if let ShareSource::Dataset(dataset) = &share.source {
-                folders.insert(virtiofs_tag(model, dataset), model.dataset(dataset).mountpoint.clone());
+                folders.insert(
+                    virtiofs_tag(model, dataset),
+                    model.dataset(dataset).mountpoint.clone(),
+                );
             }
         }
     }
@@ -127,8 +152,12 @@ pub struct SnapshotPolicy {
 
 /// Takes the datasets that have snapshots.
 pub fn snapshots(machine: &Machine) -> SnapshotPolicies {
-    let datasets = machine.pools.iter().flat_map(|pool| pool.datasets.iter().map(move |dataset| (pool, dataset)));
-    let datasets = datasets.filter(|(_, dataset)| dataset.snapshots != crate::model::Snapshots::default());
+    let datasets = machine
+        .pools
+        .iter()
+        .flat_map(|pool| pool.datasets.iter().map(move |dataset| (pool, dataset)));
+    let datasets =
+        datasets.filter(|(_, dataset)| dataset.snapshots != crate::model::Snapshots::default());
     SnapshotPolicies {
         datasets: datasets
             .map(|(pool, dataset)| SnapshotPolicy {
@@ -171,9 +200,18 @@ pub fn exports(model: &Model, host: MachineId) -> Exports {
     for (_, client) in model.machines() {
         for share in client.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
             let Some((what, folder)) = exported(model, host, &share.source) else { continue };
-            let view = exports.entry(folder.clone()).or_insert_with(|| ExportView { what, folder: escaped(&folder), clients: Vec::new() });
+            let view = exports.entry(folder.clone()).or_insert_with(|| ExportView {
+                what,
+                folder: escaped(&folder),
+                clients: Vec::new(),
+            });
             let mode = if share.read_only { "ro" } else { "rw" };
-            view.clients.extend(client.addresses.iter().map(|address| Client { address: address.address.to_string(), mode }));
+            view.clients.extend(
+                client
+                    .addresses
+                    .iter()
+                    .map(|address| Client { address: address.address.to_string(), mode }),
+            );
         }
     }
     Exports { exports: exports.into_values().collect() }
@@ -181,9 +219,10 @@ pub fn exports(model: &Model, host: MachineId) -> Exports {
 
 fn exported(model: &Model, host: MachineId, source: &ShareSource) -> Option<(String, String)> {
     match source {
-        ShareSource::Dataset(dataset @ DatasetRef { machine, .. }) if *machine == host => {
-            Some((format!("dataset {}", model.dataset_path(dataset)), model.dataset(dataset).mountpoint.clone()))
-        }
+        ShareSource::Dataset(dataset @ DatasetRef { machine, .. }) if *machine == host => Some((
+            format!("dataset {}", model.dataset_path(dataset)),
+            model.dataset(dataset).mountpoint.clone(),
+        )),
         ShareSource::Export(machine, index) if *machine == host => {
             let export = &model[host].exports[*index as usize];
             Some((format!("export {}", export.name), export.path.clone()))

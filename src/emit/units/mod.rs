@@ -1,6 +1,7 @@
 //! systemd units: one file and one step each, restarted when what they read changed.
 //!
-//! Runs after the emitters that write files, to see what each unit's service installs on the machine.
+//! Runs after the emitters that write files, to see what each unit's service installs on the
+//! machine.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -71,21 +72,35 @@ fn add(service: &Service, unit: &Unit, artifacts: &mut Artifacts, diagnostics: &
         artifacts.units.push(UnitUse { unit: unit.name.clone(), action: unit.action, inputs });
         return;
     }
-    let sections = unit
-        .sections
-        .iter()
-        .map(|(section, settings)| (section.as_str(), settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect()));
+    let sections = unit.sections.iter().map(|(section, settings)| {
+        (
+            section.as_str(),
+            settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect(),
+        )
+    });
     match unit_file::write(sections) {
-        Ok(text) => artifacts.unit(&unit.name, unit.action, text, vec![format!("service {}", service.name)], inputs),
+        Ok(text) => artifacts.unit(
+            &unit.name,
+            unit.action,
+            text,
+            vec![format!("service {}", service.name)],
+            inputs,
+        ),
         Err(why) => {
             let message = format!("the unit `{}` can't be written: {why}", unit.name);
-            diagnostics.push(Diagnostic::new(&VALUE_NOT_WRITABLE, unit.span, message).on(&service.name));
+            diagnostics
+                .push(Diagnostic::new(&VALUE_NOT_WRITABLE, unit.span, message).on(&service.name));
         }
     }
 }
 
 /// Adds the steps and the table of all units of the machine.
-fn steps(context: &Context<'_>, units: &[UnitUse], artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+fn steps(
+    context: &Context<'_>,
+    units: &[UnitUse],
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     let machine = &context.this().name;
     let mut table = String::new();
     let mut health = HealthView { active: Vec::new(), started: Vec::new() };
@@ -95,15 +110,25 @@ fn steps(context: &Context<'_>, units: &[UnitUse], artifacts: &mut Artifacts, di
         let source = format!("systemd/{}", unit.unit);
         let ours = artifacts.files.get(&source);
         if start {
-            let list = if ours.is_some_and(is_oneshot) { &mut health.started } else { &mut health.active };
+            let list =
+                if ours.is_some_and(is_oneshot) { &mut health.started } else { &mut health.active };
             list.push(unit.unit.as_str());
         }
         let origin = ours.map_or_else(|| context.origin(), |file| file.origin.clone());
         let name = step_name(&unit.unit);
         let itself = step_path(Phase::Activate, 50, &name);
         let own = ours.map(|_| source.as_str());
-        let inputs: Vec<&str> = own.into_iter().chain([itself.as_str()]).chain(unit.inputs.iter().map(String::as_str)).collect();
-        if let Some(text) = TEMPLATES.write("unit.sh.j2", &UnitView { unit: &unit.unit, start }, machine, diagnostics) {
+        let inputs: Vec<&str> = own
+            .into_iter()
+            .chain([itself.as_str()])
+            .chain(unit.inputs.iter().map(String::as_str))
+            .collect();
+        if let Some(text) = TEMPLATES.write(
+            "unit.sh.j2",
+            &UnitView { unit: &unit.unit, start },
+            machine,
+            diagnostics,
+        ) {
             artifacts.step(Phase::Activate, 50, &name, &inputs, &text, origin);
         }
     }
@@ -118,12 +143,17 @@ fn steps(context: &Context<'_>, units: &[UnitUse], artifacts: &mut Artifacts, di
     }
 }
 
-/// Lists the service's files whose change restarts a unit: those that name it, and those that name nothing and go to the machine.
+/// Lists the service's files whose change restarts a unit: those that name it, and those that name
+/// nothing and go to the machine.
 fn restarting_files(service: &Service, unit: &Unit, artifacts: &Artifacts) -> Vec<String> {
     let folder = format!("{}/", service.name);
-    let declared: BTreeMap<String, &OnChange> =
-        service.files.iter().map(|file| (format!("{folder}{}", file.name), &file.on_change)).collect();
-    let of_service = artifacts.installs.iter().filter(|install| install.source.starts_with(&folder));
+    let declared: BTreeMap<String, &OnChange> = service
+        .files
+        .iter()
+        .map(|file| (format!("{folder}{}", file.name), &file.on_change))
+        .collect();
+    let of_service =
+        artifacts.installs.iter().filter(|install| install.source.starts_with(&folder));
     let restarts = of_service.filter(|install| match declared.get(&install.source) {
         Some(OnChange::RestartUnit(name)) => *name == unit.name,
         Some(OnChange::ReloadUnit(_) | OnChange::Nothing) => false,
@@ -133,7 +163,12 @@ fn restarting_files(service: &Service, unit: &Unit, artifacts: &Artifacts) -> Ve
     restarts.map(|install| install.source.clone()).collect()
 }
 
-fn reloads(context: &Context<'_>, service: &Service, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+fn reloads(
+    context: &Context<'_>,
+    service: &Service,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
     let mut units: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for file in &service.files {
         if let OnChange::ReloadUnit(unit) = &file.on_change {
@@ -142,10 +177,20 @@ fn reloads(context: &Context<'_>, service: &Service, artifacts: &mut Artifacts, 
     }
     for (unit, files) in units {
         let view = UnitView { unit, start: false };
-        let Some(text) = TEMPLATES.write("reload.sh.j2", &view, &context.this().name, diagnostics) else { continue };
+        let Some(text) = TEMPLATES.write("reload.sh.j2", &view, &context.this().name, diagnostics)
+        else {
+            continue;
+        };
         let inputs: Vec<&str> = files.iter().map(String::as_str).collect();
         let origin = vec![format!("service {}", service.name)];
-        artifacts.step(Phase::Activate, 70, &format!("reload-{}", step_name(unit)), &inputs, &text, origin);
+        artifacts.step(
+            Phase::Activate,
+            70,
+            &format!("reload-{}", step_name(unit)),
+            &inputs,
+            &text,
+            origin,
+        );
     }
 }
 
@@ -161,6 +206,12 @@ fn is_oneshot(file: &Artifact) -> bool {
 fn step_name(unit: &str) -> String {
     unit.trim_start_matches("labwright-")
         .chars()
-        .map(|character| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '-' })
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || "._-".contains(character) {
+                character
+            } else {
+                '-'
+            }
+        })
         .collect()
 }

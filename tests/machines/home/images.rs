@@ -11,7 +11,13 @@ const NODE_EXPORTER: &str = r#"["/usr/bin/prometheus-node-exporter"]"#;
 /// Brings what the other functions need to a machine.
 pub fn prepare(machine: &Machine) {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    for file in ["machines/home/image.sh", "machines/home/postgres.sh", "machines/home/npm.sh", "emit/npm_api.py", "emit/npm_schema.json"] {
+    for file in [
+        "machines/home/image.sh",
+        "machines/home/postgres.sh",
+        "machines/home/npm.sh",
+        "emit/npm_api.py",
+        "emit/npm_schema.json",
+    ] {
         machine.copy_in(&tests.join(file), "/root/images");
     }
     machine.copy_in(&peer(), "/root/images");
@@ -20,18 +26,29 @@ pub fn prepare(machine: &Machine) {
 /// Puts the images of extranet in place of the real ones.
 pub fn extranet(machine: &Machine, references: &[String]) {
     prepare(machine);
-    let python: String = ["attr", "attrs", "idna", "jsonschema", "jsonschema_specifications", "referencing", "rpds"]
-        .iter()
-        .map(|module| format!("/usr/lib/python3/dist-packages/{module} "))
-        .collect();
+    let python: String =
+        ["attr", "attrs", "idna", "jsonschema", "jsonschema_specifications", "referencing", "rpds"]
+            .iter()
+            .map(|module| format!("/usr/lib/python3/dist-packages/{module} "))
+            .collect();
     for reference in references {
         match name(reference) {
-            "node-exporter" => image(machine, reference, NODE_EXPORTER, "/usr/bin/prometheus-node-exporter -- --change 'USER 65534'"),
+            "node-exporter" => image(
+                machine,
+                reference,
+                NODE_EXPORTER,
+                "/usr/bin/prometheus-node-exporter -- --change 'USER 65534'",
+            ),
             "nginx-proxy-manager" => {
                 let files = "/usr/bin/python3 /usr/bin/curl /usr/bin/jq /root/images/peer=/usr/bin/peer /root/images/npm.sh=/npm.sh \
                              /root/images/npm_api.py=/npm_api.py /root/images/npm_schema.json=/npm_schema.json /usr/bin/true=/usr/bin/check-health";
                 let import = "-- --change 'STOPSIGNAL SIGKILL'";
-                image(machine, reference, r#"["/bin/sh", "/npm.sh"]"#, &format!("{files} /usr/lib/python3.13 {python} {import}"));
+                image(
+                    machine,
+                    reference,
+                    r#"["/bin/sh", "/npm.sh"]"#,
+                    &format!("{files} /usr/lib/python3.13 {python} {import}"),
+                );
             }
             _ => listeners(machine, reference),
         }
@@ -43,8 +60,18 @@ pub fn intranet(machine: &Machine, references: &[String]) {
     prepare(machine);
     for reference in references {
         match name(reference) {
-            "node-exporter" => image(machine, reference, NODE_EXPORTER, "/usr/bin/prometheus-node-exporter -- --change 'USER 65534'"),
-            "prometheus" => image(machine, reference, PROMETHEUS, "/usr/bin/prometheus -- --change 'USER 65534'"),
+            "node-exporter" => image(
+                machine,
+                reference,
+                NODE_EXPORTER,
+                "/usr/bin/prometheus-node-exporter -- --change 'USER 65534'",
+            ),
+            "prometheus" => image(
+                machine,
+                reference,
+                PROMETHEUS,
+                "/usr/bin/prometheus -- --change 'USER 65534'",
+            ),
             "postgres" => image(
                 machine,
                 reference,
@@ -56,7 +83,12 @@ pub fn intranet(machine: &Machine, references: &[String]) {
             ),
             "valkey" => {
                 let entry = r#"["/usr/bin/redis-server", "--save", "", "--dir", "/data", "--protected-mode", "no"]"#;
-                image(machine, reference, entry, "/usr/bin/redis-server /usr/bin/redis-cli=/usr/bin/valkey-cli");
+                image(
+                    machine,
+                    reference,
+                    entry,
+                    "/usr/bin/redis-server /usr/bin/redis-cli=/usr/bin/valkey-cli",
+                );
             }
             _ => listeners(machine, reference),
         }

@@ -1,4 +1,5 @@
-//! The lab `media-server-home` with a few words changed, and the release that the program builds of it.
+//! The lab `media-server-home` with a few words changed, and the release that the program builds of
+//! it.
 
 use crate::trixie::text;
 use std::fs;
@@ -18,7 +19,8 @@ impl Lab {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
         fs::create_dir(folder.path().join("lab")).expect("a folder");
         for file in fs::read_dir(source).expect("the lab").flatten() {
-            fs::copy(file.path(), folder.path().join("lab").join(file.file_name())).expect("a file of the lab");
+            fs::copy(file.path(), folder.path().join("lab").join(file.file_name()))
+                .expect("a file of the lab");
         }
         Self { folder, version: 0 }
     }
@@ -57,8 +59,11 @@ impl Release {
     /// Returns a machine's archive.
     pub fn archive(&self, machine: &str) -> PathBuf {
         let start = format!("media-server-home-{machine}-");
-        let archives = fs::read_dir(&self.folder).expect("the release").flatten().map(|file| file.path());
-        let mine = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));
+        let archives =
+            fs::read_dir(&self.folder).expect("the release").flatten().map(|file| file.path());
+        let mine = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start))
+        };
         archives.into_iter().find(mine).expect("the machine's archive")
     }
 
@@ -66,14 +71,20 @@ impl Release {
     pub fn unpack(&self, machine: &str) -> PathBuf {
         let folder = self.folder.join("unpacked").join(machine);
         fs::create_dir_all(&folder).expect("a folder");
-        let status = Command::new("tar").arg("-C").arg(&folder).args(["--strip-components=1", "-xzf"]).arg(self.archive(machine)).status();
+        let status = Command::new("tar")
+            .arg("-C")
+            .arg(&folder)
+            .args(["--strip-components=1", "-xzf"])
+            .arg(self.archive(machine))
+            .status();
         assert!(status.expect("tar starts").success());
         folder.join("payload")
     }
 
     /// Lists the images of a machine's containers.
     pub fn images(&self, machine: &str) -> Vec<String> {
-        let table = fs::read_to_string(self.unpack(machine).join("compose/containers.tsv")).expect("containers.tsv");
+        let table = fs::read_to_string(self.unpack(machine).join("compose/containers.tsv"))
+            .expect("containers.tsv");
         table.lines().filter_map(|line| line.split('\t').nth(1)).map(str::to_owned).collect()
     }
 }

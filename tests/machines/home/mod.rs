@@ -1,7 +1,7 @@
 //! The lab `media-server-home` on real machines, from the first boot to a restored backup.
 //!
-//! Each test walks through one life of the lab, since booting and filling its machines takes most of the time; what fails
-//! names the stage it is in.
+//! Each test walks through one life of the lab, since booting and filling its machines takes most
+//! of the time; what fails names the stage it is in.
 #![expect(clippy::disallowed_types, reason = "a machine test says where its time goes")]
 
 mod images;
@@ -45,16 +45,25 @@ fn the_lab_lives() {
         for name in ["grafana-password", "postgres-password", "restic-password"] {
             assert!(told.contains(&format!("missing  {name}")), "{told}");
         }
-        world.intranet.sh("! [ -e /etc/labwright/firewall ]; [ -z \"$(docker ps --all --quiet)\" ]");
+        world
+            .intranet
+            .sh("! [ -e /etc/labwright/firewall ]; [ -z \"$(docker ps --all --quiet)\" ]");
         world.set_secrets(&first);
     });
     clock("apply the first release", || world.apply(&first));
     world.intranet.sh("grep -q true /mnt/appdata/jellyfin/config/config/system.xml");
     world.stray();
     clock("connect to the VPN", || world.connect_phone());
-    clock("firewall", || truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]));
+    clock("firewall", || {
+        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN])
+    });
     assert_eq!(
-        rig.probe(&["203.0.113.77"]).ask(&[tcp(BOX, 80), tcp(BOX, 443), tcp(BOX, 81), tcp(BOX, 22)]),
+        rig.probe(&["203.0.113.77"]).ask(&[
+            tcp(BOX, 80),
+            tcp(BOX, 443),
+            tcp(BOX, 81),
+            tcp(BOX, 22)
+        ]),
         ROUTED,
         "through the ISP's box"
     );
@@ -68,7 +77,9 @@ fn the_lab_lives() {
         }
         assert_eq!(world.containers(), before);
     });
-    clock("every target is up", || world.wait_for_query("count(up == 1) == count(up) and count(up) == 7"));
+    clock("every target is up", || {
+        world.wait_for_query("count(up == 1) == count(up) and count(up) == 7")
+    });
     clock("backup, check, loss, restore", || backup(&world));
     let mut world = world;
     clock("a changed rule", || changed_rule(&mut world));
@@ -76,16 +87,23 @@ fn the_lab_lives() {
     clock("a container that never becomes healthy", || sick_container(&mut world));
     clock("a firewall without ssh", || locked_out(&mut world));
     clock("reboot", || world.reboot());
-    clock("firewall after the reboot", || truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]));
+    clock("firewall after the reboot", || {
+        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN])
+    });
     clock("restart docker", || restart_docker(&world));
-    clock("firewall after that", || truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]));
+    clock("firewall after that", || {
+        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[])
+    });
     clock("an alert when a machine stops", || {
-        // A Prometheus that was restarted answers from before for five minutes; only what it said just now counts.
+        // A Prometheus that was restarted answers from before for five minutes; only what it said
+        // just now counts.
         let fires = r#"timestamp(ALERTS{alertname="MachineGone", alertstate="firing", machine="extranet"}) > time() - 6"#;
         world.wait_for_query(&format!("count(up == 1) == 7 unless on() {fires}"));
         world.extranet.sh("systemctl poweroff");
         world.wait_for_query(fires);
-        world.wait_for_query("ALERTS{alertname=\"TargetDown\", machine=\"extranet\", service=\"node-extranet\"}");
+        world.wait_for_query(
+            "ALERTS{alertname=\"TargetDown\", machine=\"extranet\", service=\"node-extranet\"}",
+        );
     });
 }
 
@@ -98,7 +116,11 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
         lab.change("lab.kdl", r#"cidr="192.168.1.0/24""#, both);
         for host in ["111", "101"] {
             let v4 = format!("address lan \"192.168.1.{host}\"");
-            lab.change("machines.kdl", &v4, &format!("{v4}\n    address lan \"2001:db8:1::{host}\""));
+            lab.change(
+                "machines.kdl",
+                &v4,
+                &format!("{v4}\n    address lan \"2001:db8:1::{host}\""),
+            );
         }
     };
     let mut world = World::boot(&rig, variant, true);
@@ -107,7 +129,9 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     clock("apply", || world.apply(&first));
     world.stray();
     clock("connect to the VPN", || world.connect_phone());
-    clock("firewall", || truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]));
+    clock("firewall", || {
+        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN])
+    });
     clock("each behind the other one", || {
         firewall(&world.lab, BEFORE_EXTRANETS, "nftables", "ufw");
         firewall(&world.lab, BEFORE_INTRANETS, "ufw", "nftables");
@@ -115,9 +139,13 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
         world.apply(&release);
     });
     clock("reboot", || world.reboot());
-    clock("firewall after the reboot", || truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]));
+    clock("firewall after the reboot", || {
+        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN])
+    });
     clock("restart docker", || restart_docker(&world));
-    clock("firewall after that", || truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]));
+    clock("firewall after that", || {
+        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[])
+    });
 }
 
 /// What stands before a machine's firewall in the lab.
@@ -161,8 +189,11 @@ fn backup(world: &World) {
         [ "$(sql 'select name from asset')" = holiday ]
         grep -qx 'a photo' /mnt/photos/holiday.jpg
         "#);
-    world.wait_for_query("count(labwright_backup_last_run_success{machine=\"intranet\"} == 1) == 3");
-    world.wait_for_query("labwright_backup_check_success == 1 and on() labwright_backup_drill_success == 1");
+    world
+        .wait_for_query("count(labwright_backup_last_run_success{machine=\"intranet\"} == 1) == 3");
+    world.wait_for_query(
+        "labwright_backup_check_success == 1 and on() labwright_backup_drill_success == 1",
+    );
 }
 
 /// A rule more: Prometheus reads it, and no container is recreated for it.
@@ -177,7 +208,8 @@ alert MachineGone when="up{job=~\"node-.*\"} == 0" for=(duration)"0s" severity=c
     let release = world.release();
     world.apply(&release);
     assert_eq!(world.containers(), before, "no container is recreated for a rule");
-    let rules = world.intranet.sh("docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/rules");
+    let rules =
+        world.intranet.sh("docker exec prometheus wget -qO- http://127.0.0.1:9090/api/v1/rules");
     assert!(rules.contains("MachineGone"), "{rules}");
 }
 
@@ -185,7 +217,11 @@ alert MachineGone when="up{job=~\"node-.*\"} == 0" for=(duration)"0s" severity=c
 fn changed_image(world: &mut World) {
     let before = world.containers();
     world.intranet.sh("docker tag grafana/grafana:13.2.2 grafana/grafana:13.2.3");
-    world.lab.change("services.kdl", "dashboard 1860", "image \"docker.io/grafana/grafana:13.2.3\"\n    dashboard 1860");
+    world.lab.change(
+        "services.kdl",
+        "dashboard 1860",
+        "image \"docker.io/grafana/grafana:13.2.3\"\n    dashboard 1860",
+    );
     let release = world.release();
     world.apply(&release);
     assert_eq!(recreated(&before, &world.containers()), ["grafana"]);
@@ -226,7 +262,9 @@ fn locked_out(world: &mut World) {
     ));
     assert!(told.contains("lock this login out"), "{told}");
     // From the console it can be tried.
-    world.intranet.sh(&format!("labctl apply --confirm-within 5 /tmp/{name} >/root/told 2>&1 & echo $! >/root/applying"));
+    world.intranet.sh(&format!(
+        "labctl apply --confirm-within 5 /tmp/{name} >/root/told 2>&1 & echo $! >/root/applying"
+    ));
     let lan = world.laptop.probe();
     while !world.intranet.sh("cat /root/told").contains("labctl confirm") {
         super::pause();

@@ -1,4 +1,5 @@
-//! The firewall's truth: every port that something listens on or the lab names, asked from everywhere.
+//! The firewall's truth: every port that something listens on or the lab names, asked from
+//! everywhere.
 
 use super::super::{Answer, Machine, Probe, Proto};
 use std::collections::BTreeSet;
@@ -25,19 +26,25 @@ pub struct Asked<'m, 'rig> {
 /// From a zone, to a machine: these ports.
 type Opening = (&'static str, &'static str, &'static [(Proto, u16)]);
 
-/// The access model of the lab as its KDL says it, written by hand: who may connect to what, and nobody else to anything.
+/// The access model of the lab as its KDL says it, written by hand: who may connect to what, and
+/// nobody else to anything.
 const OPEN: &[Opening] = &[
     ("internet", "extranet", &[(Tcp, 80), (Tcp, 443), (Udp, 1194)]),
     ("lan", "extranet", &[(Tcp, 22), (Tcp, 80), (Tcp, 81), (Tcp, 443)]),
     ("tunnel", "extranet", &[(Tcp, 80), (Tcp, 443)]),
     // A machine of the LAN; its Prometheus measures this one.
-    ("intranet", "extranet", &[(Tcp, 22), (Tcp, 80), (Tcp, 81), (Tcp, 443), (Tcp, 8080), (Tcp, 9100)]),
+    (
+        "intranet",
+        "extranet",
+        &[(Tcp, 22), (Tcp, 80), (Tcp, 81), (Tcp, 443), (Tcp, 8080), (Tcp, 9100)],
+    ),
     ("lan", "intranet", &[(Tcp, 22), (Tcp, 2283), (Tcp, 3000), (Tcp, 8096)]),
     ("tunnel", "intranet", &[(Tcp, 2283), (Tcp, 3000), (Tcp, 8096)]),
     ("extranet", "intranet", &[(Tcp, 2283), (Tcp, 3000), (Tcp, 8096)]),
 ];
 
-/// Ports that somebody listens on without the lab's knowledge: a program, and a container that publishes.
+/// Ports that somebody listens on without the lab's knowledge: a program, and a container that
+/// publishes.
 pub const STRAY_PROGRAM: u16 = 9999;
 pub const STRAY_CONTAINER: u16 = 7777;
 
@@ -45,17 +52,28 @@ pub const STRAY_CONTAINER: u16 = 7777;
 ///
 /// The VPN answers only who has its key: `mute` names it, where nothing else listens in its place.
 pub fn check(when: &str, places: &[Place], asked: &[Asked], mute: &[(Proto, u16)]) {
-    let mut ports: BTreeSet<u16> = OPEN.iter().flat_map(|(_, _, ports)| ports.iter().map(|(_, port)| *port)).collect();
+    let mut ports: BTreeSet<u16> =
+        OPEN.iter().flat_map(|(_, _, ports)| ports.iter().map(|(_, port)| *port)).collect();
     for Asked { machine, .. } in asked {
         let listening = machine.sh("ss -Hlntu | awk '{ sub(/.*:/, \"\", $5); print $5 }'");
         ports.extend(listening.lines().filter_map(|port| port.parse::<u16>().ok()));
     }
-    assert!(ports.contains(&STRAY_PROGRAM) && ports.contains(&STRAY_CONTAINER), "{when}: the strays listen: {ports:?}");
-    let ports: Vec<_> = ports.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).filter(|port| !mute.contains(port)).collect();
+    assert!(
+        ports.contains(&STRAY_PROGRAM) && ports.contains(&STRAY_CONTAINER),
+        "{when}: the strays listen: {ports:?}"
+    );
+    let ports: Vec<_> = ports
+        .iter()
+        .flat_map(|port| [(Tcp, *port), (Udp, *port)])
+        .filter(|port| !mute.contains(port))
+        .collect();
 
     let (addresses, ports) = (&asked_addresses(asked), &ports);
     let wrong: Vec<String> = thread::scope(|scope| {
-        let asking: Vec<_> = places.iter().map(|place| scope.spawn(move || wrong_from(place, addresses, ports))).collect();
+        let asking: Vec<_> = places
+            .iter()
+            .map(|place| scope.spawn(move || wrong_from(place, addresses, ports)))
+            .collect();
         asking.into_iter().flat_map(|place| place.join().expect("the answers")).collect()
     });
     assert!(wrong.is_empty(), "{when}: {} ports are wrong:\n{}", wrong.len(), wrong.join("\n"));
@@ -72,12 +90,23 @@ fn wrong_from(place: &Place, asked: &Addresses, ports: &[(Proto, u16)]) -> Vec<S
     for (machine, v4, v6) in asked.iter().filter(|(machine, _, _)| *machine != place.name) {
         for (zone, address) in [(place.zone_v4, *v4), (place.zone_v6, *v6)] {
             let Some(zone) = zone else { continue };
-            let open = OPEN.iter().find(|(from, to, _)| (*from, *to) == (zone, *machine)).map_or(&[][..], |(_, _, ports)| ports);
-            targets.extend(ports.iter().map(|port| ((port.0, address.to_owned(), port.1), open.contains(port))));
+            let open = OPEN
+                .iter()
+                .find(|(from, to, _)| (*from, *to) == (zone, *machine))
+                .map_or(&[][..], |(_, _, ports)| ports);
+            targets.extend(
+                ports
+                    .iter()
+                    .map(|port| ((port.0, address.to_owned(), port.1), open.contains(port))),
+            );
         }
     }
-    let answers = place.probe.ask(&targets.iter().map(|(target, _)| target.clone()).collect::<Vec<_>>());
-    let pairs = targets.iter().zip(answers).filter(|((_, open), answer)| *open != (*answer == Answer::Open));
+    let answers =
+        place.probe.ask(&targets.iter().map(|(target, _)| target.clone()).collect::<Vec<_>>());
+    let pairs = targets
+        .iter()
+        .zip(answers)
+        .filter(|((_, open), answer)| *open != (*answer == Answer::Open));
     pairs
         .map(|(((proto, address, port), open), answer)| {
             let proto = proto.name();

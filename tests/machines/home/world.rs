@@ -1,4 +1,5 @@
-//! The lab as it stands at home: two machines on the LAN, a laptop beside them, a phone on the road, the ISP's box between.
+//! The lab as it stands at home: two machines on the LAN, a laptop beside them, a phone on the
+//! road, the ISP's box between.
 
 use super::super::{Machine, Node, Rig};
 use super::lab::{Lab, Release};
@@ -32,14 +33,23 @@ pub struct World<'rig> {
     pub intranet: Machine<'rig>,
     pub laptop: Node<'rig>,
     pub phone: Node<'rig>,
-    /// Whether the lab itself gives its machines IPv6; otherwise they have it from the router alone.
+    /// Whether the lab itself gives its machines IPv6; otherwise they have it from the router
+    /// alone.
     dual: bool,
 }
 
 /// Makes the networks that everything else is on.
 pub fn networks(rig: &Rig) {
-    rig.network("lan", "192.168.1.0/24", "192.168.1.1").network("lan", "2001:db8:1::/64", "2001:db8:1::1");
-    rig.network("internet", "203.0.113.0/24", BOX).network("internet", "2001:db8:f::/64", "2001:db8:f::1");
+    rig.network("lan", "192.168.1.0/24", "192.168.1.1").network(
+        "lan",
+        "2001:db8:1::/64",
+        "2001:db8:1::1",
+    );
+    rig.network("internet", "203.0.113.0/24", BOX).network(
+        "internet",
+        "2001:db8:f::/64",
+        "2001:db8:f::1",
+    );
 }
 
 impl<'rig> World<'rig> {
@@ -49,7 +59,10 @@ impl<'rig> World<'rig> {
         let laptop = rig.node("laptop", &[LAPTOP, "2001:db8:1::50"]);
         let phone = rig.node("phone", &["203.0.113.9", "2001:db8:f::9"]);
         laptop.sh("mkdir -m 700 -p /root/.ssh && ssh-keygen -q -t ed25519 -N '' -C operator -f /root/.ssh/id");
-        laptop.copy_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machines/home/laptop.sh"), "/root");
+        laptop.copy_in(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machines/home/laptop.sh"),
+            "/root",
+        );
 
         let mut lab = Lab::new();
         let key = laptop.sh("cat /root/.ssh/id.pub");
@@ -59,12 +72,21 @@ impl<'rig> World<'rig> {
             key.trim_end(),
         );
         // A test has no half minute.
-        lab.change("services.kdl", "retention (duration)\"30d\"", "retention (duration)\"30d\"\n    scrape-interval (duration)\"2s\"");
+        lab.change(
+            "services.kdl",
+            "retention (duration)\"30d\"",
+            "retention (duration)\"30d\"\n    scrape-interval (duration)\"2s\"",
+        );
         change(&lab);
         let first = clock("build the first release", || lab.release());
-        let start = |name: &str, addresses: &[&str]| Machine::start(rig, name, addresses, &first.unpack(name).join("cloud-init"));
+        let start = |name: &str, addresses: &[&str]| {
+            Machine::start(rig, name, addresses, &first.unpack(name).join("cloud-init"))
+        };
         let [extranet, intranet] = clock("boot", || {
-            let machines = [start("extranet", &[EXTRANET, EXTRANET_V6]), start("intranet", &[INTRANET, INTRANET_V6])];
+            let machines = [
+                start("extranet", &[EXTRANET, EXTRANET_V6]),
+                start("intranet", &[INTRANET, INTRANET_V6]),
+            ];
             machines.iter().for_each(Machine::wait_until_up);
             machines
         });
@@ -86,11 +108,14 @@ impl<'rig> World<'rig> {
         self.wait_until_well();
     }
 
-    /// Gives the machines what hardware and the router give real ones, and what nobody told the lab of.
+    /// Gives the machines what hardware and the router give real ones, and what nobody told the lab
+    /// of.
     pub fn after_boot(&self) {
         for (machine, v6) in [(&self.extranet, EXTRANET_V6), (&self.intranet, INTRANET_V6)] {
             if !self.dual {
-                machine.sh(&format!("ip addr add {v6}/64 dev eth0 nodad; ip route add default via 2001:db8:1::1"));
+                machine.sh(&format!(
+                    "ip addr add {v6}/64 dev eth0 nodad; ip route add default via 2001:db8:1::1"
+                ));
             }
             machine.sh(
                 "printf 'c /dev/kmsg 0600 root root - 1:11\\nc /dev/dri/renderD128 0660 root root - 226:128\\n' >/etc/tmpfiles.d/rig.conf
@@ -102,7 +127,14 @@ impl<'rig> World<'rig> {
     /// Starts a program and a container on every machine that the lab knows nothing of.
     pub fn stray(&self) {
         for machine in [&self.extranet, &self.intranet] {
-            machine.stand_in("stray", &[(super::super::Proto::Tcp, STRAY_CONTAINER), (super::super::Proto::Udp, STRAY_CONTAINER)], &[]);
+            machine.stand_in(
+                "stray",
+                &[
+                    (super::super::Proto::Tcp, STRAY_CONTAINER),
+                    (super::super::Proto::Udp, STRAY_CONTAINER),
+                ],
+                &[],
+            );
             machine.sh(&format!(
                 "cp /root/images/peer /usr/local/bin/
                  printf '[Service]\\nExecStart=/usr/local/bin/peer serve tcp/{STRAY_PROGRAM} udp/{STRAY_PROGRAM}\\n[Install]\\nWantedBy=multi-user.target\\n' \
@@ -116,11 +148,20 @@ impl<'rig> World<'rig> {
 
     /// Does on the ISP's box what the lab lists for it.
     fn forward_ports(&self) {
-        let list = std::fs::read_to_string(self.first.unpack("extranet").join("firewall/router-forwards.tsv")).expect("the list");
-        let mut rules = "add table ip box; add chain ip box pre { type nat hook prerouting priority dstnat; };".to_owned();
+        let list = std::fs::read_to_string(
+            self.first.unpack("extranet").join("firewall/router-forwards.tsv"),
+        )
+        .expect("the list");
+        let mut rules =
+            "add table ip box; add chain ip box pre { type nat hook prerouting priority dstnat; };"
+                .to_owned();
         for line in list.lines() {
-            let [_, proto, port, to, _] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
-            rules += &format!(" add rule ip box pre iifname br-internet ip daddr {BOX} {proto} dport {port} dnat to {to};");
+            let [_, proto, port, to, _] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
+            rules += &format!(
+                " add rule ip box pre iifname br-internet ip daddr {BOX} {proto} dport {port} dnat to {to};"
+            );
         }
         let answer = self.rig.run("chroot", &[&self.rig.root.to_string_lossy(), "nft", &rules]);
         assert!(answer.status.success(), "{rules}: {}", text(&answer.stderr));
@@ -131,7 +172,8 @@ impl<'rig> World<'rig> {
         self.laptop.sh(&format!(". /root/laptop.sh; {script}"))
     }
 
-    /// Puts a release's archives onto the laptop and returns their paths: extranet's and intranet's.
+    /// Puts a release's archives onto the laptop and returns their paths: extranet's and
+    /// intranet's.
     pub fn hand_over(&self, release: &Release) -> [String; 2] {
         ["extranet", "intranet"].map(|machine| {
             let archive = release.archive(machine);
@@ -168,14 +210,19 @@ impl<'rig> World<'rig> {
              exit $status"
             ),
         ]);
-        let said = ["extranet", "intranet"].map(|machine| self.laptop.sh(&format!("cat /root/{machine}")));
+        let said =
+            ["extranet", "intranet"].map(|machine| self.laptop.sh(&format!("cat /root/{machine}")));
         if !done.status.success() {
-            let containers =
-                "docker ps --all; for name in $(docker ps --all --format '{{.Names}}'); do docker logs --tail 5 $name 2>&1; done";
-            let [extranet, intranet] = [&self.extranet, &self.intranet].map(|machine| machine.sh(containers));
+            let containers = "docker ps --all; for name in $(docker ps --all --format '{{.Names}}'); do docker logs --tail 5 $name 2>&1; done";
+            let [extranet, intranet] =
+                [&self.extranet, &self.intranet].map(|machine| machine.sh(containers));
             panic!("{}{extranet}\n{}{intranet}", said[0], said[1]);
         }
-        for line in said.iter().flat_map(|said| said.lines()).filter(|line| line.contains(" s)") && !line.contains("(0 s)")) {
+        for line in said
+            .iter()
+            .flat_map(|said| said.lines())
+            .filter(|line| line.contains(" s)") && !line.contains("(0 s)"))
+        {
             eprintln!("           {line}");
         }
         said
@@ -189,7 +236,8 @@ impl<'rig> World<'rig> {
 
     /// Lists the containers of both machines by name and id.
     pub fn containers(&self) -> Vec<String> {
-        let list = "docker ps --all --no-trunc --format '{{.Names}} {{.ID}}' | grep -v '^stray ' | sort";
+        let list =
+            "docker ps --all --no-trunc --format '{{.Names}} {{.ID}}' | grep -v '^stray ' | sort";
         [&self.extranet, &self.intranet]
             .iter()
             .flat_map(|machine| machine.sh(list).lines().map(str::to_owned).collect::<Vec<_>>())
@@ -226,7 +274,11 @@ impl<'rig> World<'rig> {
     pub fn connect_phone(&self) {
         let profile = self.extranet.sh("cat /mnt/appdata/openvpn/pki/clients/phone.ovpn");
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("phone.ovpn"), profile.replace("remote vpn.elmzn.be", &format!("remote {BOX}"))).expect("a file");
+        std::fs::write(
+            folder.path().join("phone.ovpn"),
+            profile.replace("remote vpn.elmzn.be", &format!("remote {BOX}")),
+        )
+        .expect("a file");
         self.phone.copy_in(&folder.path().join("phone.ovpn"), "/root");
         self.phone.sh("mkdir -p /dev/net; [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
              [ ! -e /root/vpn.pid ] || kill $(cat /root/vpn.pid)

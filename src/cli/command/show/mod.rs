@@ -30,7 +30,11 @@ impl Show {
             return Ok(read.failure);
         };
         let view = lab::view(plan, &read.sources, checked.accepted);
-        Console::result(&if self.format == Format::Json { json(&view)? } else { text::write(&view, console) })?;
+        Console::result(&if self.format == Format::Json {
+            json(&view)?
+        } else {
+            text::write(&view, console)
+        })?;
         Ok(Exit::Fine)
     }
 }

@@ -39,9 +39,16 @@ fn machines(lab: &LabView) -> Table {
         let host = machine.host.as_ref().zip(machine.id).map(|(host, id)| format!("{host} {id}"));
         table.row([
             machine.name.clone(),
-            format!("{} {}", machine.kind, machine.system.as_deref().unwrap_or_default()).trim_end().to_owned(),
+            format!("{} {}", machine.kind, machine.system.as_deref().unwrap_or_default())
+                .trim_end()
+                .to_owned(),
             machine.zone.clone(),
-            machine.addresses.iter().map(|address| address.split('/').next().unwrap_or_default()).collect::<Vec<_>>().join(", "),
+            machine
+                .addresses
+                .iter()
+                .map(|address| address.split('/').next().unwrap_or_default())
+                .collect::<Vec<_>>()
+                .join(", "),
             machine.cores.map(|cores| cores.to_string()).unwrap_or_default(),
             machine.memory.map(human).unwrap_or_default(),
             host.unwrap_or_default(),
@@ -53,7 +60,11 @@ fn machines(lab: &LabView) -> Table {
 fn zones(lab: &LabView) -> Table {
     let mut table = Table::new(["zone", "addresses", "but not"]);
     // A machine is a zone of one; the machines are listed already.
-    for zone in lab.zones.iter().filter(|zone| !lab.machines.iter().any(|machine| machine.name == zone.name)) {
+    for zone in lab
+        .zones
+        .iter()
+        .filter(|zone| !lab.machines.iter().any(|machine| machine.name == zone.name))
+    {
         table.row([zone.name.clone(), zone.include.join(", "), zone.exclude.join(", ")]);
     }
     table
@@ -84,13 +95,21 @@ fn images(lab: &LabView) -> Table {
 fn ports(lab: &LabView) -> Table {
     let mut table = Table::new(["machine", ">port", "proto", "endpoint", "open to"]);
     for port in &lab.ports {
-        let flows = lab.flows.iter().filter(|flow| flow.to == port.machine && flow.port == port.port && flow.proto == port.proto);
+        let flows = lab.flows.iter().filter(|flow| {
+            flow.to == port.machine && flow.port == port.port && flow.proto == port.proto
+        });
         let mut from: Vec<&str> = flows.map(|flow| flow.from.as_str()).collect();
         from.sort_unstable();
         from.dedup();
         let open = if from.is_empty() { "nobody".to_owned() } else { from.join(", ") };
         let endpoint = format!("{}.{}", port.service, port.endpoint);
-        table.row([port.machine.clone(), port.port.to_string(), port.proto.to_owned(), endpoint, open]);
+        table.row([
+            port.machine.clone(),
+            port.port.to_string(),
+            port.proto.to_owned(),
+            endpoint,
+            open,
+        ]);
     }
     table
 }
@@ -99,7 +118,13 @@ fn flows(lab: &LabView) -> Table {
     let mut table = Table::new(["from", "to", ">port", "proto", "because of"]);
     for flow in &lab.flows {
         let reason = format!("{} ({})", flow.reason, flow.source);
-        table.row([flow.from.clone(), flow.to.clone(), flow.port.to_string(), flow.proto.clone(), reason]);
+        table.row([
+            flow.from.clone(),
+            flow.to.clone(),
+            flow.port.to_string(),
+            flow.proto.clone(),
+            reason,
+        ]);
     }
     table
 }
@@ -107,7 +132,12 @@ fn flows(lab: &LabView) -> Table {
 fn routes(lab: &LabView) -> Table {
     let mut table = Table::new(["host name", "leads to", "via", "from"]);
     for route in &lab.routes {
-        table.row([route.host.clone(), format!("{}:{}", route.machine, route.port), route.via.clone(), route.from.join(", ")]);
+        table.row([
+            route.host.clone(),
+            format!("{}:{}", route.machine, route.port),
+            route.via.clone(),
+            route.from.join(", "),
+        ]);
     }
     table
 }
@@ -116,13 +146,26 @@ fn capacity(machines: &[CapacityView]) -> Table {
     let mut table = Table::new(["of", "what", ">total", ">reserved", ">promised", ">left"]);
     for machine in machines {
         let mut row = |what: String, amount: &Amount| {
-            let left = amount.total.map(|total| match total.checked_sub(amount.reserved.saturating_add(amount.promised)) {
-                Some(left) => human(left),
-                None => format!("-{}", human(amount.reserved.saturating_add(amount.promised) - total)),
+            let left = amount.total.map(|total| {
+                match total.checked_sub(amount.reserved.saturating_add(amount.promised)) {
+                    Some(left) => human(left),
+                    None => format!(
+                        "-{}",
+                        human(amount.reserved.saturating_add(amount.promised) - total)
+                    ),
+                }
             });
-            let reserved = if amount.reserved == 0 { String::new() } else { human(amount.reserved) };
+            let reserved =
+                if amount.reserved == 0 { String::new() } else { human(amount.reserved) };
             let total = amount.total.map(human).unwrap_or_default();
-            table.row([machine.machine.clone(), what, total, reserved, human(amount.promised), left.unwrap_or_default()]);
+            table.row([
+                machine.machine.clone(),
+                what,
+                total,
+                reserved,
+                human(amount.promised),
+                left.unwrap_or_default(),
+            ]);
         };
         if let Some(memory) = &machine.memory {
             row("memory".to_owned(), memory);
@@ -143,12 +186,29 @@ fn backups(lab: &LabView) -> Table {
         let schedule = |class| backup.schedule.get(class).cloned().unwrap_or_default();
         for source in &backup.sources {
             let size = source.size.map(human).unwrap_or_default();
-            let what = if source.what.contains(&source.path) { source.what.clone() } else { format!("{} ({})", source.path, source.what) };
-            table.row([backup.service.clone(), source.class.to_owned(), schedule(source.class), what, size]);
+            let what = if source.what.contains(&source.path) {
+                source.what.clone()
+            } else {
+                format!("{} ({})", source.path, source.what)
+            };
+            table.row([
+                backup.service.clone(),
+                source.class.to_owned(),
+                schedule(source.class),
+                what,
+                size,
+            ]);
         }
         for dump in &backup.dumps {
-            let what = format!("database {} of {} on {}", dump.database, dump.service, dump.machine);
-            table.row([backup.service.clone(), dump.class.to_owned(), schedule(dump.class), what, String::new()]);
+            let what =
+                format!("database {} of {} on {}", dump.database, dump.service, dump.machine);
+            table.row([
+                backup.service.clone(),
+                dump.class.to_owned(),
+                schedule(dump.class),
+                what,
+                String::new(),
+            ]);
         }
     }
     table
