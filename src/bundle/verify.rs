@@ -223,7 +223,7 @@ pub fn verify_release(
         match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
             Err(problem) => problems.push(format!("`{name}`: {problem}")),
             Ok(bytes) if ids::sha256_hex(&bytes) != *expected => {
-                problems.push(format!("`{name}` has another hash than `{SUMS}` says"))
+                problems.push(format!("`{name}` has another hash than `{SUMS}` says"));
             }
             Ok(bytes) if archives.contains(name) => match verify_bundle(name, &bytes) {
                 Err(problem) => problems.push(format!("`{name}`: {problem}")),

@@ -80,7 +80,7 @@ fn count(disks: usize) -> String {
 
 fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
     let mut wrong = |message: String, help: &str| {
-        diagnostics.push(Diagnostic::new(&CODE, dataset.span, message).help(help))
+        diagnostics.push(Diagnostic::new(&CODE, dataset.span, message).help(help));
     };
     if let Some(size) = dataset
         .recordsize

@@ -83,7 +83,7 @@ fn names(container: &Container) -> Vec<&str> {
     match container.raw.get("environment") {
         Some(Data::Text(line)) => names.extend(line.split('=').next()),
         Some(Data::List(lines)) => {
-            names.extend(lines.iter().filter_map(|line| line.as_text()?.split('=').next()))
+            names.extend(lines.iter().filter_map(|line| line.as_text()?.split('=').next()));
         }
         _ => {}
     }

@@ -264,7 +264,7 @@ pub fn join_modules<'s>(
                     )
                     .label(first.key_span(), "first defined here")
                     .help("rename one of the two"),
-                )
+                );
             }
             Some(first) if first.key() == block.key() => merge(first, block, diagnostics),
             _ => list.push(block),

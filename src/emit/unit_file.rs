@@ -48,7 +48,7 @@ pub fn mount_name(path: &str) -> String {
             b'/' => name.push('-'),
             b'.' if index == 0 => name.push_str("\\x2e"),
             b'_' | b'.' | b':' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                name.push(char::from(byte))
+                name.push(char::from(byte));
             }
             _ => {
                 let _ = write!(name, "\\x{byte:02x}");

@@ -204,7 +204,7 @@ impl Builder<'_> {
             way::place(self.model, services, self.model.endpoint(endpoint).container.as_deref());
         match (from, to) {
             (Place::Container(_), Place::Machine) => {
-                self.push(endpoint, FlowSource::Containers, reason, span)
+                self.push(endpoint, FlowSource::Containers, reason, span);
             }
             // The machine reaches a container through its published port on the loopback interface;
             // no other place gains anything.

@@ -237,7 +237,7 @@ pub fn zone_named(name: &str, zones: &[Zone]) -> ZoneId {
 
 fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Network {
     let mut bad = |span, message: String, help: String| {
-        diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help))
+        diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help));
     };
     let mut prefixes: Vec<IpNet> = Vec::new();
     for property in ["cidr", "cidr6"] {

@@ -66,7 +66,7 @@ pub fn fill(
             }
             "database" => service.databases.extend(database(part, service)),
             "package" => {
-                service.packages.extend(words(part).map(|name| Package { name, span: part.span }))
+                service.packages.extend(words(part).map(|name| Package { name, span: part.span }));
             }
             "unit" => service.units.push(unit(part)),
             "sysctl" => service.sysctls.extend(sysctl(part)),

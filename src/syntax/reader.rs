@@ -159,7 +159,7 @@ impl<'s> Reader<'s> {
         let start = self.cursor.at;
         match self.cursor.byte() {
             Some(b'{') if !self.cursor.looking_at("{{") => {
-                self.fault(Kind::BlockWithoutName, start, start + 1)
+                self.fault(Kind::BlockWithoutName, start, start + 1);
             }
             Some(b';') => {
                 self.cursor.at += 1;

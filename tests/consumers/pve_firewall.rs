@@ -224,7 +224,7 @@ fn rule(line: &str, level: Level, names: &Names, groups_allowed: bool) -> Result
             "-p" if ["tcp", "udp", "icmp", "ipv6-icmp", "sctp", "esp", "ah", "gre"]
                 .contains(&value) =>
             {
-                protocol = Some(value)
+                protocol = Some(value);
             }
             "-dport" | "-sport" => {
                 ports = true;

@@ -25,7 +25,7 @@ fn make(code: &str, lab: &Path) -> Option<&'static str> {
         }
         // Says that it is empty, and is not.
         "source-changed-while-read" => {
-            symlink("/proc/version", lab.join("hosts.kdl")).expect("a link")
+            symlink("/proc/version", lab.join("hosts.kdl")).expect("a link");
         }
         "source-not-a-file" => assert!(
             Command::new("mkfifo").arg(lab.join("pipe.kdl")).status().expect("mkfifo").success()

@@ -205,7 +205,7 @@ fn takes_over_a_host_of_that_one_name_but_none_of_several() {
     );
 
     installation.change(|state| {
-        state["proxyHosts"] = json!([by_hand(&["media.example.org", "tv.example.org"])])
+        state["proxyHosts"] = json!([by_hand(&["media.example.org", "tv.example.org"])]);
     });
     let run = installation.provision(&routes()).expect("a room");
     assert!(

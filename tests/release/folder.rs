@@ -347,12 +347,12 @@ fn verify_notices_every_change() {
     let changes = [
         after(|target| std::fs::write(target.join("extra.txt"), "x").expect("write")),
         after(|target| {
-            std::fs::remove_file(target.join(archive_of(target, "intranet"))).expect("remove")
+            std::fs::remove_file(target.join(archive_of(target, "intranet"))).expect("remove");
         }),
         after(|target| std::fs::remove_file(target.join("review/report.html")).expect("remove")),
         after(|target| std::fs::remove_file(target.join("release.json")).expect("remove")),
         after(|target| {
-            std::fs::write(target.join("review/report.html"), "<script>").expect("write")
+            std::fs::write(target.join("review/report.html"), "<script>").expect("write");
         }),
         after(|target| {
             let archive = target.join(archive_of(target, "intranet"));
@@ -363,7 +363,7 @@ fn verify_notices_every_change() {
         after(|target| std::fs::write(target.join("release.json"), "{}\n").expect("write")),
         after(|target| std::fs::create_dir(target.join("empty")).expect("a folder")),
         after(|target| {
-            std::os::unix::fs::symlink("release.json", target.join("link")).expect("a link")
+            std::os::unix::fs::symlink("release.json", target.join("link")).expect("a link");
         }),
         after(|target| {
             std::fs::rename(target.join("review/report.html"), target.join("../report.html"))

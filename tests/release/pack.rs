@@ -271,7 +271,7 @@ fn lists_that_contradict_themselves_are_refused() {
     let dots = refusal(|artifacts| artifacts.installs[0].destination = "/etc/../root".to_owned());
     let mode = refusal(|artifacts| artifacts.installs[0].mode = "rwx".to_owned());
     let twice = refusal(|artifacts| {
-        artifacts.installs[0].destination = artifacts.installs[1].destination.clone()
+        artifacts.installs[0].destination = artifacts.installs[1].destination.clone();
     });
     let tab = refusal(|artifacts| artifacts.installs[0].owner = "ro\tot".to_owned());
     let secret = refusal(|artifacts| {

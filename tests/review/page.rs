@@ -81,7 +81,7 @@ impl Page {
             }
             match name {
                 "table" => {
-                    assert_eq!(self.0[index + 1].name, "caption", "a table without a caption")
+                    assert_eq!(self.0[index + 1].name, "caption", "a table without a caption");
                 }
                 "th" => assert!(
                     matches!(element.get("scope"), Some("col" | "row" | "rowgroup")),

@@ -136,13 +136,13 @@ fn what_the_lab_did_wrong_is_said_in_a_line() {
             fs::File::create(lab.join("large.kdl"))
                 .expect("a file")
                 .set_len(16 * 1024 * 1024 + 1)
-                .expect("a sparse file")
+                .expect("a sparse file");
         }),
         spoiled(|lab| fs::write(lab.join("sub/VM.kdl"), "").expect("write")),
         spoiled(|lab| fs::write(lab.join("Services.KDL"), "").expect("write")),
         spoiled(|lab| fs::write(lab.join("a\\b.kdl"), "").expect("write")),
         spoiled(|lab| {
-            fs::write(lab.join(std::ffi::OsStr::from_bytes(b"\xff.kdl")), "").expect("write")
+            fs::write(lab.join(std::ffi::OsStr::from_bytes(b"\xff.kdl")), "").expect("write");
         }),
         spoiled(|lab| {
             assert!(
@@ -151,7 +151,7 @@ fn what_the_lab_did_wrong_is_said_in_a_line() {
                     .status()
                     .expect("mkfifo")
                     .success()
-            )
+            );
         }),
     ];
     problems.sort();

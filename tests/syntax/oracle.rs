@@ -38,7 +38,7 @@ fn node(node: &KdlNode) -> Node<'static> {
     for written in node.entries() {
         match written.name() {
             Some(name) => {
-                properties.push(PropertyEntry { name: identifier(name), entry: entry(written) })
+                properties.push(PropertyEntry { name: identifier(name), entry: entry(written) });
             }
             None => arguments.push(entry(written)),
         }

@@ -265,7 +265,7 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
     for opening in openings {
         match opening.from {
             FlowSource::Zone(zone) => {
-                ports.entry((opening.transport, opening.port)).or_default().push(zone)
+                ports.entry((opening.transport, opening.port)).or_default().push(zone);
             }
             FlowSource::Containers => {
                 rules.extend(context.planned().bridge.iter().map(|bridge| UfwRule {
@@ -274,7 +274,7 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
                     port: opening.port,
                     interface: bridge.interface.clone(),
                     source: "0.0.0.0/0".to_owned(),
-                }))
+                }));
             }
         }
     }

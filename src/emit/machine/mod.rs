@@ -186,7 +186,12 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
         };
         match mount_unit(&mount, &users(context, &mount)) {
             Ok(text) => {
-                artifacts.add(file.clone(), kind, format!("{MOUNT_MARK}\n{text}"), vec![mount.name])
+                artifacts.add(
+                    file.clone(),
+                    kind,
+                    format!("{MOUNT_MARK}\n{text}"),
+                    vec![mount.name],
+                );
             }
             Err(why) => {
                 let message = format!(

@@ -55,7 +55,7 @@ fn the_lab_lives() {
     world.stray();
     clock("connect to the VPN", || world.connect_phone());
     clock("firewall", || {
-        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN])
+        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]);
     });
     assert_eq!(
         rig.probe(&["203.0.113.77"]).ask(&[
@@ -78,7 +78,7 @@ fn the_lab_lives() {
         assert_eq!(world.containers(), before);
     });
     clock("every target is up", || {
-        world.wait_for_query("count(up == 1) == count(up) and count(up) == 7")
+        world.wait_for_query("count(up == 1) == count(up) and count(up) == 7");
     });
     clock("backup, check, loss, restore", || backup(&world));
     let mut world = world;
@@ -88,11 +88,11 @@ fn the_lab_lives() {
     clock("a firewall without ssh", || locked_out(&mut world));
     clock("reboot", || world.reboot());
     clock("firewall after the reboot", || {
-        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN])
+        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]);
     });
     clock("restart docker", || restart_docker(&world));
     clock("firewall after that", || {
-        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[])
+        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]);
     });
     clock("an alert when a machine stops", || {
         // A Prometheus that was restarted answers from before for five minutes; only what it said
@@ -130,7 +130,7 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     world.stray();
     clock("connect to the VPN", || world.connect_phone());
     clock("firewall", || {
-        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN])
+        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]);
     });
     clock("each behind the other one", || {
         firewall(&world.lab, BEFORE_EXTRANETS, "nftables", "ufw");
@@ -140,11 +140,11 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     });
     clock("reboot", || world.reboot());
     clock("firewall after the reboot", || {
-        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN])
+        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]);
     });
     clock("restart docker", || restart_docker(&world));
     clock("firewall after that", || {
-        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[])
+        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]);
     });
 }
 
