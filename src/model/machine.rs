@@ -1,0 +1,272 @@
+//! Machines: hosts and guests, their addresses and who may log in.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{
+    BackupClass, Disk, Export, Gpu, HostDevice, MachineId, NetworkId, Pool, Share, Size, ZoneId,
+};
+use crate::source::{Span, Spanned};
+
+/// Says what a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MachineKind {
+    /// A Proxmox VE host.
+    Proxmox,
+    /// Debian (or a derivative) on bare metal; runs services itself.
+    Debian,
+    /// A box that labwright knows but does not manage (a NAS with its own system): facts, exports,
+    /// metrics, services by compose.
+    Unmanaged,
+    /// A virtual machine.
+    Vm,
+    /// A Linux container of Proxmox.
+    Lxc,
+    /// A virtual machine whose system is not ours (OPNsense): created, never configured.
+    Appliance,
+}
+
+impl MachineKind {
+    /// Returns the word of `release.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proxmox => "proxmox",
+            Self::Debian => "debian",
+            Self::Unmanaged => "unmanaged",
+            Self::Vm => "vm",
+            Self::Lxc => "lxc",
+            Self::Appliance => "appliance",
+        }
+    }
+
+    /// Says whether a bundle of it may set up the system itself (packages, firewall, units).
+    pub const fn is_managed(self) -> bool {
+        matches!(self, Self::Debian | Self::Vm | Self::Lxc)
+    }
+}
+
+/// Is an operating system that labwright knows how to configure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Os {
+    /// Debian 12.
+    Debian12,
+    /// Debian 13.
+    Debian13,
+    /// Ubuntu 24.04 LTS.
+    Ubuntu2404,
+}
+
+impl Os {
+    /// Returns the word of the language: `debian-13`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Debian12 => "debian-12",
+            Self::Debian13 => "debian-13",
+            Self::Ubuntu2404 => "ubuntu-24.04",
+        }
+    }
+}
+
+/// Is a processor architecture, in Debian's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Arch {
+    /// x86-64.
+    Amd64,
+    /// 64-bit ARM.
+    Arm64,
+}
+
+impl Arch {
+    /// Returns the word of the language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// Is a host or a guest.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// The name, also the host name.
+    pub name: String,
+    /// What it is.
+    pub kind: MachineKind,
+    /// The system; nothing for unmanaged machines, appliances and Proxmox hosts.
+    pub os: Option<Os>,
+    /// The processor's architecture.
+    pub arch: Arch,
+    /// The hypervisor's version: `8.4`.
+    pub version: Option<String>,
+    /// The Proxmox cluster that it belongs to.
+    pub cluster: Option<String>,
+    /// The hardware, for people: `Dell OptiPlex 7040`.
+    pub hardware: Option<Hardware>,
+    /// Processor cores (threads on bare metal, virtual ones on a guest).
+    pub cores: Option<u32>,
+    /// Main memory.
+    pub memory: Option<Spanned<Size>>,
+    /// What a hypervisor or bare machine keeps for itself (system, ZFS ARC).
+    pub reserve: Option<Size>,
+    /// What makes it a guest.
+    pub guest: Option<Guest>,
+    /// Its addresses; the first is the one that others use.
+    pub addresses: Vec<Address>,
+    /// The zone it is in.
+    pub zone: ZoneId,
+    /// The zone that is this machine alone.
+    pub own_zone: ZoneId,
+    /// Whether it names its zone itself.
+    pub names_zone: bool,
+    /// Who may log in.
+    pub ssh: Vec<SshAccess>,
+    /// The firewall that the bundle writes.
+    pub firewall: FirewallBackend,
+    /// Disks of bare metal.
+    pub disks: Vec<Disk>,
+    /// GPUs of bare metal.
+    pub gpus: Vec<Gpu>,
+    /// Other devices of bare metal.
+    pub devices: Vec<HostDevice>,
+    /// ZFS pools.
+    pub pools: Vec<Pool>,
+    /// Folders that the machine gets from another's dataset.
+    pub shares: Vec<Share>,
+    /// Folders that an unmanaged machine or a host exports by NFS.
+    pub exports: Vec<Export>,
+    /// The folder below which services keep what they write.
+    pub appdata: String,
+    /// How often that folder is backed up where it lies on a disk of the machine, in no dataset and
+    /// no export.
+    pub appdata_backup: Option<Spanned<BackupClass>>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+impl Machine {
+    /// Returns the address that other machines use.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.addresses.first().map(|address| address.address)
+    }
+
+    /// Lists the ports that sshd must be told to listen on; none when 22 is the only one.
+    pub fn ssh_ports(&self) -> Vec<u16> {
+        let ports: BTreeSet<u16> = self.ssh.iter().map(|access| access.port).collect();
+        if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
+    }
+
+    /// Says whether a GPU is in it or passed through to it.
+    pub fn has_gpu(&self) -> bool {
+        !self.gpus.is_empty()
+            || self
+                .guest
+                .as_ref()
+                .is_some_and(|guest| guest.passthrough.iter().any(|device| device.gpu))
+    }
+}
+
+/// Is the hardware as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hardware {
+    /// The model.
+    pub model: String,
+    /// The processor.
+    pub cpu: Option<String>,
+}
+
+/// Is what makes a machine a guest.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// The Proxmox host it runs on.
+    pub host: MachineId,
+    /// The guest's id: `100`.
+    pub id: u32,
+    /// Its disks; the first is the root disk.
+    pub disks: Vec<GuestDisk>,
+    /// Devices of the host that it gets.
+    pub passthrough: Vec<Passthrough>,
+    /// The image or template it starts from; nothing: the one of its system.
+    pub image: Option<String>,
+    /// The host's storage for disks (`local-lvm`).
+    pub storage: String,
+    /// The host's storage that may hold snippets (`local`).
+    pub snippets: String,
+    /// Whether it starts with the host.
+    pub on_boot: bool,
+    /// The order in which guests start, when it matters.
+    pub boot_order: Option<u32>,
+    /// LXC: features such as `nesting`, `keyctl`.
+    pub features: Vec<String>,
+    /// LXC: whether root inside is a plain user outside.
+    pub unprivileged: bool,
+    /// Where the id is written.
+    pub span: Span,
+}
+
+/// Is a guest's disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestDisk {
+    /// `root` or another name.
+    pub name: String,
+    /// Its size.
+    pub size: Size,
+    /// The host's storage, when it is not the guest's.
+    pub storage: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is a device of the host handed to a guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passthrough {
+    /// The device's name on the host.
+    pub name: String,
+    /// The PCI address, of a PCI device.
+    pub pci: Option<String>,
+    /// The device node, of anything else.
+    pub path: Option<String>,
+    /// Whether it is a GPU.
+    pub gpu: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Is an address of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The network.
+    pub network: NetworkId,
+    /// The address.
+    pub address: IpAddr,
+    /// The prefix length of the network.
+    pub prefix: u8,
+    /// The interface, on bare metal.
+    pub nic: Option<String>,
+    /// The bridge: on a host the one it makes, on a guest the one it is plugged into.
+    pub bridge: Option<String>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Says who may log in by ssh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshAccess {
+    /// From where.
+    pub from: ZoneId,
+    /// The port.
+    pub port: u16,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// Names the firewall that a bundle writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FirewallBackend {
+    /// ufw for the machine's own ports, nftables for published ones.
+    Ufw,
+    /// nftables for everything.
+    Nftables,
+    /// Nothing: somebody else's.
+    None,
+}
