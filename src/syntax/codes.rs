@@ -6,7 +6,7 @@
 use crate::diag::codes;
 
 codes::define! {
-    /// A type annotation is empty, unclosed or before nothing.
+    /// A type annotation that is empty, unclosed or followed by nothing.
     pub BAD_ANNOTATION = "bad-annotation", Error, "a type annotation is incomplete",
         "\
 A word in brackets right before a value says what type the value has. Without the closing bracket, the word or the value, \
@@ -23,7 +23,7 @@ disk root size=(size)\"20GiB\"
 ```
 ";
 
-    /// A backslash in a quoted string stands before something that is no escape.
+    /// A backslash in a quoted string that does not begin an escape.
     pub BAD_ESCAPE = "bad-escape", Error, "a backslash in a quoted string is no escape",
         r##"In a quoted string a backslash begins an escape, such as `\n`. Regular expressions and Windows paths have backslashes of their
 own, and KDL refuses those that it doesn't know instead of guessing.
@@ -40,7 +40,7 @@ match "^\\d+$"
 ```
 "##;
 
-    /// A block belongs to no node, or a node has two.
+    /// A block without a node, or a second block of one node.
     pub BLOCK_WITHOUT_NAME = "block-without-name", Error, "a block belongs to no node",
         "\
 A block belongs to the node in whose line it begins. On a line of its own it belongs to none, since a newline ends a node.
@@ -61,7 +61,7 @@ vm web {
 ```
 ";
 
-    /// The text holds a character that KDL allows nowhere.
+    /// A character that KDL allows nowhere.
     pub FORBIDDEN_CHARACTER = "forbidden-character", Error, "the file holds a character that KDL allows nowhere",
         "\
 Control characters, and the marks that turn the direction of text, are invisible. With them a line can look like another line than the \
@@ -74,7 +74,7 @@ motd \"\\u{202e}\"
 ```
 ";
 
-    /// A comment begins with `#`.
+    /// A comment that begins with `#`.
     pub HASH_COMMENT = "hash-comment", Error, "a comment begins with `#`",
         "\
 In KDL `#` begins a keyword such as `#true` or a raw string, never a comment.
@@ -94,7 +94,7 @@ vm web
 ```
 ";
 
-    /// A keyword stands without its `#`.
+    /// A keyword without its `#`.
     pub KEYWORD_WITHOUT_HASH = "keyword-without-hash", Error, "`true`, `false` or `null` stands without its `#`",
         "\
 KDL 2 writes its keywords with a `#`, so that the text `true` and the value `#true` can't be taken for each other. The bare words `true`, \
@@ -111,7 +111,7 @@ machine-learning #false
 ```
 ";
 
-    /// An equals sign stands where no property is.
+    /// An equals sign outside a property.
     pub MISPLACED_EQUALS = "misplaced-equals", Error, "an equals sign stands where no property is",
         "\
 A node is a name and then its values. Only properties, which have a name themselves, have an equals sign.
@@ -128,7 +128,7 @@ network lan cidr=\"192.168.1.0/24\"
 ```
 ";
 
-    /// Two things stand side by side that a blank, a newline or `;` must part.
+    /// Two things without the blank, newline or `;` that must separate them.
     pub MISSING_SEPARATOR = "missing-separator", Error, "a blank, a newline or `;` is missing",
         "\
 A blank parts the values of a node; a newline or `;` parts two nodes. Behind the closing brace of a block nothing more of its node \
@@ -145,7 +145,7 @@ vm web { cores 2; memory \"4GiB\"; }
 ```
 ";
 
-    /// A string over several lines begins, ends or is indented wrongly.
+    /// A string over several lines that begins, ends or is indented wrongly.
     pub MULTILINE_STRING = "multiline-string", Error, "a string over several lines is laid out wrongly",
         r#"Text of several lines begins on the line behind `"""` and ends on the line before `"""`. The blanks before the closing quotes are taken
 off every line, so every line must have them.
@@ -167,7 +167,7 @@ motd """
 ```
 "#;
 
-    /// Blocks are nested deeper than 32.
+    /// Blocks that are nested deeper than 32.
     pub NESTING_TOO_DEEP = "nesting-too-deep", Error, "blocks are nested deeper than 32",
         "\
 The language needs five levels. More than 32 mean that a closing brace is missing again and again, or that the file was made to do harm. \
@@ -176,7 +176,7 @@ Reading stops at that brace.
 Write the missing `}`; the indentation often shows where.
 ";
 
-    /// A whole number needs more than 127 bits.
+    /// A whole number of more than 127 bits.
     pub NUMBER_OUT_OF_RANGE = "number-out-of-range", Error, "a number has more digits than fit",
         "\
 Numbers have up to 127 bits, some 38 digits. What has more is a name made of digits.
@@ -192,7 +192,7 @@ serial \"99999999999999999999999999999999999999999\"
 ```
 ";
 
-    /// Something is written as in KDL 1.
+    /// A construct of KDL 1.
     pub OLD_KDL_SYNTAX = "old-kdl-syntax", Error, "something is written as in KDL 1",
         r##"labwright reads KDL 2. Much of KDL 1 looks the same and means something else, so a file that says it is KDL 1 is refused as a whole,
 and so are its raw strings.
@@ -210,7 +210,7 @@ match #"^\d+$"#
 ```
 "##;
 
-    /// A `/-` has nothing behind it.
+    /// A `/-` with nothing after it.
     pub SLASHDASH_WITHOUT_TARGET = "slashdash-without-target", Error, "`/-` has nothing to take out",
         "\
 `/-` takes out the node, the value or the block behind it. At the end of a block or of the file it has nothing to take out.
@@ -231,7 +231,7 @@ vm web {
 ```
 ";
 
-    /// A bracket, a backslash or a semicolon stands where it means nothing.
+    /// A bracket, a backslash or a semicolon where it means nothing.
     pub STRAY_CHARACTER = "stray-character", Error, "a bracket, backslash or semicolon means nothing here",
         "\
 KDL has no lists in brackets: the values of a node follow each other. A backslash outside quotes only continues a line, a semicolon only \
@@ -248,7 +248,7 @@ dns \"1.1.1.1\" \"9.9.9.9\"
 ```
 ";
 
-    /// A file has more syntax errors than are worth showing.
+    /// A file with more syntax errors than are worth showing.
     pub TOO_MANY_SYNTAX_ERRORS = "too-many-syntax-errors", Error, "a file has more than 100 syntax errors",
         "\
 Past the first hundred, most errors are echoes of one that came before, or the file is no KDL at all. Reading stops there.
@@ -256,7 +256,7 @@ Past the first hundred, most errors are echoes of one that came before, or the f
 Mend the first ones and check again.
 ";
 
-    /// A brace is missing or one too many.
+    /// A brace that is missing or one too many.
     pub UNBALANCED_BRACE = "unbalanced-brace", Error, "a brace is missing, or one is too many",
         "\
 Every block has an opening and a closing brace. Where one is missing, the blocks behind it land in the wrong place; labwright points at \
@@ -280,7 +280,7 @@ vm web {
 ```
 ";
 
-    /// A comment has no end.
+    /// A comment without an end.
     pub UNCLOSED_COMMENT = "unclosed-comment", Error, "a comment has no end",
         "\
 `/*` begins a comment that ends at its own `*/`. Comments nest: a `/*` inside one needs a `*/` of its own. An unclosed one takes out the \
@@ -299,7 +299,7 @@ vm web
 ```
 ";
 
-    /// A string has no end.
+    /// A string without an end.
     pub UNCLOSED_STRING = "unclosed-string", Error, "a string has no closing quote",
         "\
 A string in quotes ends in the line that it begins in. Text of several lines begins and ends with three quotes.
@@ -315,7 +315,7 @@ domain \"example.org\"
 ```
 ";
 
-    /// An interpolation outside quotes opens a block.
+    /// An interpolation outside quotes, which opens a block.
     pub UNQUOTED_INTERPOLATION = "unquoted-interpolation", Error, "`${…}` or `{{…}}` stands without quotes",
         "\
 A brace outside quotes opens a child block: `image ${TAG}` is a node `image` with a child `TAG`. In quotes it is text, and labwright \
@@ -332,7 +332,7 @@ hostname \"${NAME}\"
 ```
 ";
 
-    /// Text that needs quotes has none.
+    /// Text that needs quotes and has none.
     pub UNQUOTED_TEXT = "unquoted-text", Error, "an address, size, port, path or URL stands without quotes",
         "\
 A bare word can't begin like a number and can't have a slash. So addresses, networks, sizes, durations, ports with a protocol, paths and \

@@ -4,17 +4,17 @@ use super::{DEEPEST, codes};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
-/// Is one place where the text is not KDL.
+/// A place where the text is not KDL.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub kind: Kind,
     start: usize,
     end: usize,
-    /// A second place that has to do with it.
+    /// A second place that is related to the fault.
     other: Option<(usize, usize)>,
 }
 
-/// Says what is wrong there.
+/// What is wrong at the place of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Forbidden(char),
@@ -60,17 +60,17 @@ impl Fault {
         Self { kind, start, end, other: None }
     }
 
-    /// Says whether it begins where another one does.
+    /// Returns whether the fault begins where `other` does.
     pub fn is_at(&self, other: &Self) -> bool {
         self.start == other.start
     }
 
-    /// Adds the second place.
+    /// Adds the second place, unless there is one.
     pub fn with(self, start: usize, end: usize) -> Self {
         Self { other: self.other.or(Some((start, end))), ..self }
     }
 
-    /// Puts it into words.
+    /// Makes a finding of the fault.
     pub fn diagnostic(&self, text: &str, file: FileId) -> Diagnostic {
         let place = |start, end| {
             Span::new(
@@ -357,7 +357,7 @@ fn words(kind: Kind, written: &str) -> Words {
     }
 }
 
-/// Says what the writer of `text` most likely meant.
+/// Guesses what the writer of `text` meant.
 fn what_is(text: &str) -> &'static str {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let lower = text.to_ascii_lowercase();
@@ -406,14 +406,14 @@ fn is_address(text: &str) -> bool {
     text.parse::<std::net::IpAddr>().is_ok()
 }
 
-/// Cuts what is too long for a line.
+/// Cuts text that is too long for a line.
 fn shorten(text: &str) -> String {
     let mut characters = text.chars();
     let short: String = characters.by_ref().take(40).collect();
     if characters.next().is_some() { format!("{short}…") } else { short }
 }
 
-/// Writes `text` as KDL has it in quotes.
+/// Writes `text` as a quoted KDL string.
 fn quote(text: &str) -> String {
     let text = shorten(text);
     if text.contains(['"', '\\']) && !text.contains("\"#") {

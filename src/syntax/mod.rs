@@ -1,8 +1,8 @@
-//! KDL text to nodes with spans.
+//! Turns KDL text into nodes with spans.
 //!
 //! Knows KDL v2 and nothing of labs. The reader is our own: it keeps the place of everything, goes
-//! on behind an error, and has no recursion that a file could exhaust. The tests hold it against
-//! the `kdl` crate.
+//! on after an error, and has no recursion that a file could exhaust. The tests compare it with the
+//! `kdl` crate.
 
 pub mod codes;
 mod faults;
@@ -17,13 +17,14 @@ use std::borrow::Cow;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{self, FileId, Span, Spanned};
 
-/// The size of a text, in bytes, above which it isn't parsed; spans count on it.
+/// The largest text, in bytes, that is parsed. Spans rely on it: they count bytes in 32 bits.
 pub const LARGEST: usize = 16 << 20;
 
-/// How deep blocks may nest; whoever walks over a [`Document`] may recurse.
+/// The depth to which blocks may nest. It is small enough to walk over a [`Document`] recursively.
 pub const DEEPEST: usize = 32;
 
-/// Parses one file; nothing when it has a syntax error, and then every error is in `diagnostics`.
+/// Parses one file. Returns nothing when the file has a syntax error; then every error is in
+/// `diagnostics`.
 pub fn parse<'s>(
     text: &'s str,
     file: FileId,
@@ -44,7 +45,7 @@ pub fn parse<'s>(
         Ok(document) => Some(document),
         Err(faults) => {
             for (index, fault) in faults.iter().enumerate() {
-                // Of two faults at one place, the second only follows from the first.
+                // Of two faults at one place, the second is only a consequence of the first.
                 if faults[..index].iter().any(|first| first.is_at(fault)) {
                     continue;
                 }
@@ -55,10 +56,10 @@ pub fn parse<'s>(
     }
 }
 
-/// Is text that usually borrows from the source.
+/// Text that usually borrows from the source.
 pub type Text<'s> = Cow<'s, str>;
 
-/// Is one scalar as KDL has them.
+/// A KDL scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar<'s> {
     /// A string, quoted or bare.
@@ -73,16 +74,16 @@ pub enum Scalar<'s> {
     Null,
 }
 
-/// Is a scalar with its type annotation.
+/// A scalar with its type annotation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry<'s> {
-    /// `size` of `(size)"4GiB"`; the span covers the word inside the brackets.
+    /// `size` of `(size)"4GiB"`. The span covers the word inside the brackets.
     pub annotation: Option<Spanned<Text<'s>>>,
-    /// The scalar; the span covers it as written, quotes included.
+    /// The scalar. The span covers it as written, quotes included.
     pub value: Spanned<Scalar<'s>>,
 }
 
-/// Is a named scalar of a node.
+/// A named scalar of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PropertyEntry<'s> {
     /// The name.
@@ -91,7 +92,7 @@ pub struct PropertyEntry<'s> {
     pub entry: Entry<'s>,
 }
 
-/// Is one node with what it holds, in the order written. A property written twice is here twice.
+/// A node with its contents, in the order written. A property that is written twice is here twice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node<'s> {
     /// `force` of `(force)memory …`.
@@ -104,14 +105,14 @@ pub struct Node<'s> {
     pub properties: Vec<PropertyEntry<'s>>,
     /// The nodes of its children block.
     pub children: Vec<Node<'s>>,
-    /// Covers the node from its annotation or name to the end of its last entry, without the
-    /// children block.
+    /// The node from its annotation or name to the end of its last entry, without the children
+    /// block.
     pub span: Span,
 }
 
-/// Is one parsed file.
+/// A parsed file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document<'s> {
-    /// The top nodes, in the order written.
+    /// The top-level nodes, in the order written.
     pub nodes: Vec<Node<'s>>,
 }

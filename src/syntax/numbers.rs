@@ -1,8 +1,8 @@
-//! The numbers of KDL.
+//! Reads the numbers of KDL.
 
 use super::Scalar;
 
-/// Says why a word that begins like a number is none.
+/// The reason why a word that begins like a number is not a number.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NotNumber {
     /// It is something else: an address, a size, a version.
@@ -11,7 +11,7 @@ pub(super) enum NotNumber {
     TooLarge,
 }
 
-/// Says whether `word` begins like a number, and so can't be a bare string.
+/// Returns whether `word` begins like a number, and so can't be a bare string.
 pub(super) fn begins(word: &[u8]) -> bool {
     let word = word.strip_prefix(b"+").or_else(|| word.strip_prefix(b"-")).unwrap_or(word);
     word.strip_prefix(b".").unwrap_or(word).first().is_some_and(u8::is_ascii_digit)
@@ -45,8 +45,7 @@ fn decimal(negative: bool, unsigned: &str) -> Result<Scalar<'static>, NotNumber>
     if fraction.is_none() && exponent.is_none() {
         return integer(negative, whole, 10).map(Scalar::Integer);
     }
-    // The parts of a float must fit too: digits that an f64 can't hold would be lost without a
-    // word.
+    // The parts of a float must fit too: an f64 would silently lose the digits that it can't hold.
     integer(false, whole, 10)?;
     if let Some(fraction) = fraction {
         integer(false, fraction, 10)?;

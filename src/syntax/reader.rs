@@ -1,8 +1,8 @@
 //! Reads the nodes of one file.
 //!
-//! Goes over the text once, without recursion, and borrows from it. What it accepts is KDL v2; the
-//! property tests hold it against the `kdl` crate. It refuses a little more than KDL does: words
-//! that KDL reads as something their writer can't have meant.
+//! Goes over the text once, without recursion, and borrows from it. It accepts KDL v2, and the
+//! property tests compare it with the `kdl` crate. It refuses a few words that KDL accepts but
+//! reads differently from what their writer can have meant.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use super::scan::{Cursor, Unclosed};
 use super::{DEEPEST, Document, Node, PropertyEntry, numbers, scan, strings};
 use crate::source::{FileId, Span, Spanned};
 
-/// How many faults of one file are worth reading.
+/// The number of faults after which the rest of a file is not read.
 const MOST_FAULTS: usize = 100;
 
-/// Reads `text`; returns every fault when there is one.
+/// Reads `text`. Returns every fault when there is one.
 pub(super) fn read(text: &str, file: FileId) -> Result<Document<'_>, Vec<Fault>> {
     if let Some((at, character)) = scan::forbidden(text) {
         return Err(vec![Fault::new(Kind::Forbidden(character), at, at + character.len_utf8())]);
@@ -32,7 +32,7 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Document<'_>, Vec<Fault>>
     if reader.faults.is_empty() { Ok(Document { nodes: reader.nodes }) } else { Err(reader.faults) }
 }
 
-/// Is the state of the reading of one file.
+/// The state of reading one file.
 pub(super) struct Reader<'s> {
     pub(super) cursor: Cursor<'s>,
     file: FileId,
@@ -40,36 +40,36 @@ pub(super) struct Reader<'s> {
     /// The finished nodes of the innermost open block.
     nodes: Vec<Node<'s>>,
     blocks: Vec<Block<'s>>,
-    /// Says whether a blank stands before the next byte.
+    /// Whether there is a blank before the next byte.
     pub(super) spaced: bool,
-    /// The first block whose closing brace stands further left than its line: where a brace is
-    /// missing, if one is.
+    /// The first block whose closing brace is indented less than the line that opens it. If a brace
+    /// is missing at the end of the file, it is most likely missing there.
     early_close: Option<(usize, usize)>,
 }
 
-/// Is a node whose entries may go on.
+/// A node that may have further entries.
 struct Pending<'s> {
     node: Node<'s>,
-    /// `/-` stands before it.
+    /// Whether `/-` comes before it.
     discarded: bool,
-    /// It has had a block, discarded or not.
+    /// Whether a block came after it, discarded or not.
     had_block: bool,
-    /// It has had its own block.
+    /// Whether its own block came after it.
     had_children: bool,
 }
 
-/// Is an open `{`.
+/// An open `{`.
 struct Block<'s> {
     owner: Pending<'s>,
-    /// The nodes before the owner.
+    /// The nodes before the owner, in the block around it.
     siblings: Vec<Node<'s>>,
     discarded: bool,
     open: usize,
-    /// The indentation of the line that `{` stands in.
+    /// The indentation of the line that contains `{`.
     indent: usize,
 }
 
-/// Says that a fault was recorded, and that the reader stands behind it.
+/// A failure that is recorded as a fault already; the reader has moved past the place.
 pub(super) struct Failed;
 
 impl<'s> Reader<'s> {
@@ -114,7 +114,7 @@ impl<'s> Reader<'s> {
             owner.had_children = true;
             owner.node.children = children;
         }
-        // A block that is taken out may stand right behind the node's own.
+        // A discarded block may follow the node's own without a blank.
         self.spaced = !block.discarded && self.cursor.looking_at("/-");
         self.rest_of_node(owner);
     }
@@ -144,6 +144,8 @@ impl<'s> Reader<'s> {
         let mut first_of_file = false;
         if self.cursor.looking_at("/-") {
             let start = self.cursor.at;
+            // A version marker counts only at the very beginning, where a byte order mark of three
+            // bytes may come before it.
             first_of_file = start == self.cursor.line_start && start <= 3;
             discarded = true;
             self.cursor.at += 2;
@@ -192,7 +194,8 @@ impl<'s> Reader<'s> {
                 self.spaced = true;
             }
         } else {
-            // Nothing is known of what stands here; a missing blank would be no news.
+            // The name is unreadable and is reported. Whether a blank is missing after it can't be
+            // known.
             self.spaced = true;
         }
         self.rest_of_node(Pending { node, discarded, had_block: false, had_children: false });
@@ -213,7 +216,7 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    /// Reads entries, discarded entries, blocks, up to the end of the node or into its block.
+    /// Reads entries, discarded entries and blocks, up to the end of the node or into its block.
     fn rest_of_node(&mut self, mut pending: Pending<'s>) {
         while self.faults.len() < MOST_FAULTS {
             self.node_space();
@@ -262,7 +265,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads the entry that the `/-` at `start` takes out.
+    /// Reads the entry that the `/-` at `start` discards.
     fn discarded_entry(&mut self, pending: &Pending<'s>, start: usize) {
         if matches!(self.cursor.byte(), None | Some(b'}' | b';' | b'/')) {
             return self.fault(Kind::SlashdashAlone, start, start + 2);
@@ -271,7 +274,7 @@ impl<'s> Reader<'s> {
             self.fault(Kind::EntryAfterBlock, start, start + 2);
         }
         self.spaced = false;
-        // Whatever is wrong with it is recorded; what it says doesn't count.
+        // The entry is read for its faults alone: they count even though its value doesn't.
         drop(self.entry());
     }
 
@@ -292,7 +295,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Records what stands behind a value or a block without a blank, and moves past it.
+    /// Records what follows a value or a block without a blank, and moves past it.
     fn unexpected_behind_value(&mut self, pending: &Pending<'s>) {
         let start = self.cursor.at;
         match self.cursor.byte() {
@@ -314,12 +317,12 @@ impl<'s> Reader<'s> {
         self.spaced = true;
     }
 
-    /// Moves to the end of the line, or to a brace or `;` before it that no quotes hide.
+    /// Moves to the end of the line, or to the first brace or `;` outside quotes.
     pub(super) fn skip_line(&mut self) {
         while let Some(byte) = self.cursor.byte() {
             match byte {
                 b'{' | b'}' | b';' => break,
-                // A fault in the string is no news: the line has one already.
+                // This line has a fault already; another one in a string of it would only distract.
                 b'"' => drop(strings::quoted(&mut self.cursor)),
                 b'/' if self.cursor.byte_ahead(1) == Some(b'/') => break,
                 _ if self.cursor.newline() > 0 => break,
@@ -347,7 +350,7 @@ impl<'s> Reader<'s> {
         self.give_up();
     }
 
-    /// Reads no further: what follows would only repeat the last fault in other words.
+    /// Stops reading: all further faults would be consequences of the last one.
     fn give_up(&mut self) {
         self.cursor.at = self.cursor.text.len();
         self.blocks.clear();
@@ -357,7 +360,7 @@ impl<'s> Reader<'s> {
         self.faults.push(Fault::new(kind, start, end));
     }
 
-    /// Makes a span; a file is far below 4 GiB.
+    /// Makes a span. The offsets fit because [`super::parse`] refuses larger files.
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
         Span::new(
             self.file,
@@ -367,8 +370,8 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Adds `item`, with room for nothing more than the first: most nodes have one argument, and room
-/// for four is a third of a kilobyte.
+/// Adds `item`, and makes room for just one at first. Most nodes have one argument, and the usual
+/// room for four would take a third of a kilobyte for each node.
 fn push<T>(list: &mut Vec<T>, item: T) {
     if list.is_empty() {
         list.reserve_exact(1);

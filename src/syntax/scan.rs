@@ -1,25 +1,25 @@
-//! The characters of KDL: blanks, newlines, comments, continued lines, words.
+//! Reads the characters of KDL: blanks, newlines, comments, continued lines, words.
 //!
-//! Knows nothing of nodes. Every loop here moves forward only, so that reading stays linear
-//! whatever the file holds.
+//! Knows nothing of nodes. Every loop here only moves forward, so reading stays linear whatever the
+//! file contains.
 
-/// Walks over the text of one file.
+/// A position in the text of one file, which moves forward.
 pub(super) struct Cursor<'s> {
     /// The whole text.
     pub text: &'s str,
-    /// The next byte; always between two characters.
+    /// The offset of the next byte, which is always the first one of a character.
     pub at: usize,
     /// The first byte of the line, as far as nodes are concerned.
     pub line_start: usize,
-    /// The first byte on the line that is no blank.
+    /// The first byte on the line that is not a blank.
     pub line_token: usize,
 }
 
-/// Says that a block comment which begins at this byte has no end.
+/// A block comment that begins at this byte and has no end.
 pub(super) struct Unclosed(pub usize);
 
 impl<'s> Cursor<'s> {
-    /// Starts behind the byte order mark, if there is one.
+    /// Starts after the byte order mark, if there is one.
     pub fn new(text: &'s str) -> Self {
         let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
         Self { text, at, line_start: at, line_token: at }
@@ -30,17 +30,17 @@ impl<'s> Cursor<'s> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Returns the byte `ahead` of the next.
+    /// Returns the byte that is `ahead` bytes after the next one.
     pub fn byte_ahead(&self, ahead: usize) -> Option<u8> {
         self.text.as_bytes().get(self.at + ahead).copied()
     }
 
-    /// Returns the bytes from the next on.
+    /// Returns the bytes from the next one on.
     pub fn rest(&self) -> &'s [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// Says whether the next bytes are `expected`.
+    /// Returns whether the next bytes are `expected`.
     pub fn looking_at(&self, expected: &str) -> bool {
         self.rest().starts_with(expected.as_bytes())
     }
@@ -50,7 +50,7 @@ impl<'s> Cursor<'s> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// Returns the length of the newline at `at`, 0 where there is none.
+    /// Returns the length of the newline at `at`, or 0 where there is none.
     pub fn newline(&self) -> usize {
         newline_length(self.rest())
     }
@@ -79,8 +79,8 @@ impl<'s> Cursor<'s> {
         }
     }
 
-    /// Moves past everything up to a blank, a newline, `;`, `{` or `}`: what a person took for one
-    /// word.
+    /// Moves past everything up to a blank, a newline, `;`, `{` or `}`: what a person would take
+    /// for one word.
     pub fn skip_to_blank(&mut self) {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
@@ -106,7 +106,7 @@ impl<'s> Cursor<'s> {
         }
     }
 
-    /// Moves past blanks, block comments and continued lines; says whether there were any.
+    /// Moves past blanks, block comments and continued lines. Returns whether there were any.
     pub fn skip_node_space(&mut self) -> Result<bool, Unclosed> {
         let start = self.at;
         loop {
@@ -117,7 +117,7 @@ impl<'s> Cursor<'s> {
         }
     }
 
-    /// Moves past what may stand between two nodes: blanks, comments, newlines.
+    /// Moves past what may separate two nodes: blanks, comments, newlines.
     pub fn skip_line_space(&mut self) -> Result<(), Unclosed> {
         loop {
             self.skip_node_space()?;
@@ -145,6 +145,7 @@ impl<'s> Cursor<'s> {
             match byte {
                 b' ' | b'\t' => self.at += 1,
                 b'/' if self.byte_ahead(1) == Some(b'*') => self.skip_block_comment()?,
+                // All blanks outside ASCII begin with one of these bytes.
                 0xc2 | 0xe1..=0xe3 => match blank_length(&bytes[self.at..]) {
                     0 => break,
                     length => self.at += length,
@@ -155,7 +156,7 @@ impl<'s> Cursor<'s> {
         Ok(())
     }
 
-    /// Moves past `\`, blanks, a comment and the newline; stays where it is when something else
+    /// Moves past `\`, blanks, a comment and the newline. Stays in place when something else
     /// follows.
     fn skip_continuation(&mut self) -> Result<bool, Unclosed> {
         let start = self.at;
@@ -197,14 +198,14 @@ impl<'s> Cursor<'s> {
     }
 }
 
-/// Finds the first character that KDL allows nowhere: controls, direction marks, a byte order mark
-/// inside the text.
+/// Finds the first character that KDL allows nowhere: a control character, a direction mark, or a
+/// byte order mark inside the text.
 pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
     let bytes = text.as_bytes();
     let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
     while at < bytes.len() {
-        // Most bytes of most files are plain; look closer only at those that may begin a forbidden
-        // character.
+        // Most bytes of most files are plain. Only those that may begin a forbidden character are
+        // looked at closely.
         at += bytes[at..].iter().position(|byte| MAY_BE_FORBIDDEN[*byte as usize])?;
         let character = text.get(at..).and_then(|rest| rest.chars().next())?;
         if matches!(character,
@@ -217,7 +218,7 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
     None
 }
 
-/// Returns the length of the newline that `bytes` begin with, 0 where there is none.
+/// Returns the length of the newline that `bytes` begin with, or 0 where there is none.
 pub(super) fn newline_length(bytes: &[u8]) -> usize {
     match bytes {
         [b'\r', b'\n', ..] | [0xc2, 0x85, ..] => 2,
@@ -227,7 +228,7 @@ pub(super) fn newline_length(bytes: &[u8]) -> usize {
     }
 }
 
-/// Returns the length of the blank that `bytes` begin with, 0 where there is none.
+/// Returns the length of the blank that `bytes` begin with, or 0 where there is none.
 pub(super) fn blank_length(bytes: &[u8]) -> usize {
     match bytes {
         [b' ' | b'\t', ..] => 1,
@@ -250,7 +251,7 @@ pub(super) const fn character_length(byte: u8) -> usize {
     }
 }
 
-/// Says whether `byte` is an ASCII character of a bare word.
+/// Returns whether `byte` is an ASCII character of a bare word.
 pub(super) fn is_word(byte: u8) -> bool {
     WORD[byte as usize]
 }
@@ -277,7 +278,8 @@ static WORD: [bool; 256] = {
 
 static MAY_BEGIN_NEWLINE: [bool; 256] = bytes(&[b'\n', b'\r', 0x0b, 0x0c, 0xc2, 0xe2]);
 
-/// What ends a run of plain characters in a quoted string: its end, an escape, perhaps a newline.
+/// The bytes that may end a run of plain characters in a quoted string: its end, an escape, perhaps
+/// a newline.
 pub(super) static MAY_END_STRING: [bool; 256] =
     bytes(&[b'"', b'\\', b'\n', b'\r', 0x0b, 0x0c, 0xc2, 0xe2]);
 

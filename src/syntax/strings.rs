@@ -1,7 +1,7 @@
-//! The strings of KDL: quoted, raw, and both over several lines.
+//! Reads the strings of KDL: quoted, raw, and both over several lines.
 //!
-//! Each function begins at the opening quote (or the first `#`) and ends behind the string, also
-//! when there is a fault in it, so that the reader goes on with what follows.
+//! Each function begins at the opening quote (or the first `#`) and ends after the string, even
+//! when it has a fault, so that the reader goes on with what follows.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,8 @@ pub(super) fn quoted<'s>(cursor: &mut Cursor<'s>) -> Result<Text<'s>, Fault> {
     fault.map_or(Ok(text), Err)
 }
 
-/// Reads `#"…"#`, `#"""…"""#` and so on; at least one `#` and then a quote must be there.
+/// Reads `#"…"#`, `#"""…"""#` and so on. The text must begin with at least one `#` and then a
+/// quote.
 pub(super) fn raw<'s>(cursor: &mut Cursor<'s>) -> Result<Text<'s>, Fault> {
     let open = cursor.at;
     while cursor.byte() == Some(b'#') {
@@ -66,7 +67,7 @@ pub(super) fn raw<'s>(cursor: &mut Cursor<'s>) -> Result<Text<'s>, Fault> {
     Ok(Cow::Borrowed(text))
 }
 
-/// Reads a string over several lines; `hashes` is 0 for one with escapes.
+/// Reads a string over several lines. `hashes` is 0 for a string with escapes.
 fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<Text<'s>, Fault> {
     cursor.at = open + hashes + 3;
     let newline = cursor.newline();
@@ -95,6 +96,7 @@ fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<
     }
     let close = cursor.at;
     let behind = close + 3 + hashes;
+    // A closure, so that the cursor moves past the string whether or not a line of it has a fault.
     let text = (|| {
         cursor.at = last_line;
         skip_blanks(cursor);
@@ -111,6 +113,7 @@ fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<
             line(cursor, indent, hashes == 0, &mut text)
                 .map_err(|fault| fault.with(close, behind))?;
         }
+        // The newline before the closing quotes is not part of the string.
         text.pop();
         Ok(Cow::Owned(text))
     })();
@@ -133,6 +136,7 @@ fn line(
         text.push('\n');
         return Ok(());
     }
+    // Only a line with text on it needs the indentation.
     let content = cursor.at;
     cursor.at = start;
     if !cursor.looking_at(indent) {
@@ -160,8 +164,7 @@ fn line(
     }
 }
 
-/// Moves past `\` and what belongs to it; returns the character it stands for, nothing for escaped
-/// blanks.
+/// Moves past an escape. Returns the character that it means, or nothing for escaped blanks.
 fn escape(cursor: &mut Cursor<'_>) -> Result<Option<char>, Fault> {
     let start = cursor.at;
     let character = match cursor.byte_ahead(1) {
@@ -204,7 +207,7 @@ fn unicode_escape(cursor: &mut Cursor<'_>) -> Result<char, Fault> {
     }
 }
 
-/// Moves past `\` and one character, or all the blanks and newlines behind it.
+/// Moves past `\` and one character, or past all the blanks and newlines after it.
 fn skip_escape(cursor: &mut Cursor<'_>) {
     let blank = is_blank_escape(cursor);
     cursor.at += 1;
@@ -235,13 +238,13 @@ fn skip_blanks(cursor: &mut Cursor<'_>) {
     }
 }
 
-/// Moves to the next byte that may mean something in a string.
+/// Moves to the next byte that may have a meaning in a string.
 fn skip_plain(cursor: &mut Cursor<'_>) {
     let rest = cursor.rest();
     cursor.at += rest.iter().position(|byte| MAY_END_STRING[*byte as usize]).unwrap_or(rest.len());
 }
 
-/// Says whether `quotes` quotes and `hashes` hashes stand here.
+/// Returns whether the next characters are `quotes` quotes and then `hashes` hashes.
 fn closes(cursor: &Cursor<'_>, quotes: usize, hashes: usize) -> bool {
     let rest = cursor.rest();
     rest.len() >= quotes + hashes
@@ -249,7 +252,7 @@ fn closes(cursor: &Cursor<'_>, quotes: usize, hashes: usize) -> bool {
         && rest[quotes..quotes + hashes].iter().all(|byte| *byte == b'#')
 }
 
-/// Moves past a string that begins with three quotes and goes on in the same line.
+/// Moves past a string that begins with three quotes but goes on in the same line.
 fn skip_string_on_line(cursor: &mut Cursor<'_>, hashes: usize) {
     while cursor.byte().is_some() && cursor.newline() == 0 {
         if cursor.byte() == Some(b'"') && (closes(cursor, 3, hashes) || closes(cursor, 1, hashes)) {

@@ -1,7 +1,7 @@
 //! Reads what a node is made of: words, strings, numbers, keywords, annotations, properties.
 //!
-//! Each function stands at the first byte of what it reads. Where it fails, it has recorded the
-//! fault and stands behind it.
+//! Each function begins at the first byte of what it reads. When it fails, it has recorded the
+//! fault and moved past it.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ impl<'s> Reader<'s> {
         Ok((Some(name), Entry { annotation, value }))
     }
 
-    /// Moves past blanks to a `=`; without one, keeps in mind that there were blanks.
+    /// Moves past blanks to a `=`. Without one, remembers that there were blanks.
     pub(super) fn equals_follows(&mut self) -> bool {
         self.node_space();
         self.cursor.byte() == Some(b'=')
@@ -176,7 +176,8 @@ impl<'s> Reader<'s> {
         Ok(Spanned::new(Cow::Borrowed(word), self.span(start, self.cursor.at)))
     }
 
-    /// Says whether the word that ends here goes on with a character that a bare word can't have.
+    /// Returns whether the word that ends here is followed by a character that a bare word can't
+    /// have.
     fn word_goes_on(&self) -> bool {
         match self.cursor.byte() {
             Some(b'/') => !matches!(self.cursor.byte_ahead(1), Some(b'/' | b'*')),
@@ -186,7 +187,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Records that text from `start` on needs quotes, and moves past it.
+    /// Records that the text from `start` on needs quotes, and moves past it.
     fn unquoted<T>(&mut self, start: usize) -> Result<T, Failed> {
         self.cursor.at = start;
         let stray = match self.cursor.byte() {
@@ -215,7 +216,8 @@ impl<'s> Reader<'s> {
             return Err(Failed);
         }
         let whole = text;
-        // What an annotation's closing bracket ends belongs to the annotation alone.
+        // A closing bracket without an opening one ends the annotation around the text, and is not
+        // part of it.
         let text = if text.contains('(') { text } else { text.split(')').next().unwrap_or(text) };
         let kind = match text.as_bytes() {
             [b'[' | b']', ..] => Kind::Brackets,
@@ -229,7 +231,7 @@ impl<'s> Reader<'s> {
         Err(Failed)
     }
 
-    /// Records text in single quotes, up to the closing one if the line has it.
+    /// Records text in single quotes, up to the closing quote if the line has one.
     fn single_quotes(&mut self) {
         let start = self.cursor.at;
         self.cursor.skip_to_newline();
@@ -244,7 +246,7 @@ impl<'s> Reader<'s> {
         self.spaced = true;
     }
 
-    /// Records `${…}` or `{{…}}` outside quotes; the next byte is the first brace.
+    /// Records `${…}` or `{{…}}` outside quotes. The next byte is the first brace.
     pub(super) fn interpolation(&mut self, start: usize) {
         let open = self.cursor.at;
         self.cursor.skip_to_newline();
