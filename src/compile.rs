@@ -181,9 +181,7 @@ pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<B
 }
 
 codes::define! {
-    /// Says that files can't stand in an archive that every machine reads the same.
-    pub UNPACKABLE = "bundle-unpackable", Error, "a machine's files can't be packed",
-        "Every path of a bundle, the names of lab, machine and service included, has at most 100 bytes, so that every tar can read it; and no two paths differ in case alone, so that every disk can hold them.\n\nShorten the name of the lab, the machine or the service.";
+    pub UNPACKABLE = "bundle-unpackable", Error, "a machine's files can't be packed";
 }
 
 /// Emits one machine's files, or says what is wrong with them.

@@ -5,17 +5,9 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggest};
 use crate::model::Model;
 
 codes::define! {
-    /// Nothing raises what is accepted.
-    pub UNUSED = "unused-accept", Warning, "an `accept` that matches no finding",
-        "What was accepted is no longer so. An `accept` that stays would silence the finding when it comes back for another reason.\n\nRemove it.";
-
-    /// There is no such code.
-    UNKNOWN = "unknown-code", Error, "an `accept` of a code that does not exist",
-        "`labwright explain` lists the codes.";
-
-    /// An error is accepted.
-    OF_AN_ERROR = "accept-of-error", Error, "an `accept` of an error",
-        "`accept` silences warnings and advice. An error says that the lab can't work as it is written; it has to be mended.";
+    pub UNUSED = "unused-accept", Warning, "an `accept` that matches no finding";
+    UNKNOWN = "unknown-code", Error, "an `accept` of a code that does not exist";
+    OF_AN_ERROR = "accept-of-error", Error, "an `accept` of an error";
 }
 
 /// Takes accepted findings out of `diagnostics` and returns them.

@@ -1,7 +1,7 @@
 //! Certificates whose authority can't see that the names are ours.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{EndpointId, Proxy, ServiceId};
 use crate::plan::{Certificate, FlowSource, Plan, RoutePlan, is_private};
 
@@ -9,12 +9,11 @@ use crate::plan::{Certificate, FlowSource, Plan, RoutePlan, is_private};
 /// reach.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "acme-out-of-reach",
-    severity: Severity::Warning,
-    summary: "a public authority can't look at the names that it is asked to sign",
-    explain: "Let's Encrypt and other public authorities sign a name after they have fetched a proof from it over port 80 or 443. A proxy that only the house reaches never gets a certificate so.\n\n```kdl\nservice traefik on=box { certificates acme; }\nservice media module=jellyfin on=box { library \"/srv/films\"; route \"media.example.org\" to=web via=traefik from=lan; }\n```\n\nProve the names by the DNS (`challenge dns` of traefik, `dns-provider` of caddy), which needs no open port; or let the proxy have an authority of its own (`certificates internal`).",
-};
+static CODE: Code = codes::code!(
+    "acme-out-of-reach",
+    Warning,
+    "a public authority can't look at the names that it is asked to sign"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

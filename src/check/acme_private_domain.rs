@@ -1,19 +1,18 @@
 //! Certificates that no public authority can issue.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Service;
 use crate::plan::{Plan, is_private};
 
 /// Finds routes for whose names a public certificate authority is asked, and can't know them.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "acme-private-domain",
-    severity: Severity::Error,
-    summary: "a public authority is asked for a certificate of a private name",
-    explain: "Let's Encrypt and other public authorities sign names of the public DNS. `home.arpa`, `.internal`, `.lan`, `.local` and the like are nobody's, so nobody can show that they are theirs.\n\n```kdl\nservice traefik on=box { certificates acme; }\nservice media module=jellyfin on=box { library \"/srv/films\"; route \"media.home.arpa\" to=web via=traefik from=lan; }\n```\n\nLet the proxy have an authority of its own (`certificates internal`), or use a domain that you own: with the DNS challenge, its names need not be reachable from outside.",
-};
+static CODE: Code = codes::code!(
+    "acme-private-domain",
+    Error,
+    "a public authority is asked for a certificate of a private name"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for route in &plan.routes {

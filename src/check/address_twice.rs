@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::MachineKind;
 use crate::plan::Plan;
 
 /// Finds addresses that two machines or routers have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "address-twice",
-    severity: Severity::Error,
-    summary: "one address is given to two machines",
-    explain: "Two machines with one address answer for each other at random.\n\n```kdl\nvm a id=100 on=pve { address lan \"192.168.1.10\"; }\nvm b id=101 on=pve { address lan \"192.168.1.10\"; }\n```\n\nGive one of them another.",
-};
+static CODE: Code = codes::code!("address-twice", Error, "one address is given to two machines");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();

@@ -1,19 +1,15 @@
 //! Administration that the internet may reach.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::ZoneKind;
 use crate::plan::Plan;
 
 /// Finds administration ports and ssh that are open to the internet.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "admin-exposed",
-    severity: Severity::Warning,
-    summary: "administration is open to the internet",
-    explain: "An administration page or ssh that everybody may try is tried by everybody, all day.\n\n```kdl\nservice npm module=nginx-proxy-manager on=edge { expose admin to=internet; }\n```\n\nOpen it to the LAN or a VPN's network.",
-};
+static CODE: Code =
+    codes::code!("admin-exposed", Warning, "administration is open to the internet");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -2,18 +2,17 @@
 //! others.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds containers whose image nobody should start any more.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "image-retired",
-    severity: Severity::Warning,
-    summary: "an image was retired or renamed, or its program has reached the end of its life",
-    explain: "Nobody repairs what is found in it, and some day it can't be pulled any more. The finding says since when, what takes its place, and where that is written.\n\n```kdl\nmodule logs { container logs { image \"docker.io/grafana/promtail:3.5.1\"; }; }\n```\n\nUse what has taken its place.",
-};
+static CODE: Code = codes::code!(
+    "image-retired",
+    Warning,
+    "an image was retired or renamed, or its program has reached the end of its life"
+);
 
 /// Is what has become of an image.
 struct Advisory {

@@ -1,22 +1,15 @@
 //! Alert expressions that Prometheus can't read.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Alert;
 use crate::plan::Plan;
 
 /// Finds expressions whose brackets or quotes don't match, or that say nothing.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "alert-expression-broken",
-    severity: Severity::Error,
-    summary: "an alert's expression can't be PromQL",
-    explain: "Prometheus refuses a whole rule file for one expression that it can't read, and goes on with the old rules: no alert of \
-              the file would ever fire. labwright finds brackets and quotes without their other half; `promtool check rules` in the \
-              tests of the bundle finds the rest.\n\n```kdl\nalert DiskFull when=\"node_filesystem_avail_bytes{mountpoint=\\\"/\\\" < 1000\" { \
-              summary \"the disk is full\"; }\n```\n\nClose what is open: `node_filesystem_avail_bytes{mountpoint=\"/\"} < 1000`.",
-};
+static CODE: Code =
+    codes::code!("alert-expression-broken", Error, "an alert's expression can't be PromQL");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let of_services = plan

@@ -1,19 +1,18 @@
 //! Backup repositories that can't hold what they are to save.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Size;
 use crate::plan::Plan;
 
 /// Finds repositories whose dataset is smaller than what is backed up into it.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "backup-repository-too-small",
-    severity: Severity::Warning,
-    summary: "a backup repository may hold less than what is backed up into it",
-    explain: "Deduplication saves space over many snapshots, but the first one holds everything once, and films and photos do not compress. A repository that fills up ends all backups.\n\n```kdl\ndataset media quota=\"250GiB\" backup=monthly\ndataset backups quota=\"50GiB\"\n```\n\nMake it larger, back up less, or use a repository elsewhere.",
-};
+static CODE: Code = codes::code!(
+    "backup-repository-too-small",
+    Warning,
+    "a backup repository may hold less than what is backed up into it"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -1,19 +1,15 @@
 //! Backups on the disk that they protect.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::DatasetRef;
 use crate::plan::Plan;
 
 /// Finds repositories that share a disk with what they save.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "backup-same-disk",
-    severity: Severity::Warning,
-    summary: "a backup repository is on a disk that it protects",
-    explain: "When the disk fails, the data and its backup fail together.\n\n```kdl\npool tank disk=hdd {\n    dataset photos backup=weekly\n    dataset backups\n}\nservice restic on=media { repository \"/mnt/backups/restic\"; password (secret)restic; }\n```\n\nPut the repository on another disk, another machine, or off site.",
-};
+static CODE: Code =
+    codes::code!("backup-same-disk", Warning, "a backup repository is on a disk that it protects");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 
 use super::Rule;
 use crate::artifact::OWN_FOLDERS;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds names that two containers of a machine, or a service and a folder of the bundle, have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "container-name-twice",
-    severity: Severity::Error,
-    summary: "a container's or service's name is taken",
-    explain: "Containers of a machine are one compose project, and each service has a folder of its name in the machine's bundle, beside the bundle's own: `compose`, `firewall`, `systemd` and the like.\n\nRename the service.",
-};
+static CODE: Code =
+    codes::code!("container-name-twice", Error, "a container's or service's name is taken");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

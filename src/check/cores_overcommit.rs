@@ -1,18 +1,14 @@
 //! Guests that are larger than their host.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds guests with more cores than their host has.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "cores-overcommit",
-    severity: Severity::Warning,
-    summary: "a guest has more cores than its host",
-    explain: "Guests may share the cores of their host, but no guest can have more than there are: Proxmox refuses to start it. (With hyper-threading, a host has as many as `nproc` says there.)\n\n```kdl\nhost pve kind=proxmox { hardware \"x\" cores=4; }\nvm a id=100 on=pve { cores 8; }\n```\n\nGive it fewer.",
-};
+static CODE: Code =
+    codes::code!("cores-overcommit", Warning, "a guest has more cores than its host");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

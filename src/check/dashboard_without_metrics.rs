@@ -1,19 +1,18 @@
 //! Dashboards whose metrics nobody provides.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Role;
 use crate::plan::Plan;
 
 /// Finds dashboards of grafana.com whose exporter the lab does not run.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "dashboard-without-metrics",
-    severity: Severity::Warning,
-    summary: "a dashboard shows metrics that no service of the lab provides",
-    explain: "A dashboard is a set of questions; without the exporter that answers them its panels stay empty. Dashboard 893 asks cAdvisor, 1860 the node exporter.\n\n```kdl\nservice grafana on=media { dashboard 893; }\n```\n\nAdd `service cadvisor on=media`.",
-};
+static CODE: Code = codes::code!(
+    "dashboard-without-metrics",
+    Warning,
+    "a dashboard shows metrics that no service of the lab provides"
+);
 
 /// Lists dashboards of grafana.com by id, what they ask, and the module that answers. Source: each
 /// dashboard's page there.

@@ -1,7 +1,7 @@
 //! Databases on a network file system.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::ShareTransport;
 use crate::plan::Plan;
 use crate::plan::store::share_of;
@@ -9,12 +9,8 @@ use crate::plan::store::share_of;
 /// Finds states with a database in them that lie on NFS.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "database-on-nfs",
-    severity: Severity::Warning,
-    summary: "a database lies on a network file system",
-    explain: "SQLite and PostgreSQL rely on locks and on writes that are on the disk when the system says so. Over NFS neither holds, and the database ends up corrupt. (Jellyfin, the *arr services, Vaultwarden and most others keep SQLite in their configuration folder.)\n\nKeep it on a disk of the machine, and back it up from there.",
-};
+static CODE: Code =
+    codes::code!("database-on-nfs", Warning, "a database lies on a network file system");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -1,19 +1,14 @@
 //! Databases that whole networks may reach.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::ZoneKind;
 use crate::plan::Plan;
 
 /// Finds databases that are open to more than single machines.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "database-published",
-    severity: Severity::Warning,
-    summary: "a database is open to a network",
-    explain: "The services that use a database reach it without any `expose`. Opened to a network, it is one password away from everybody in it. (Where compose files publish 5432 by hand, ufw does not even see it: Docker's rules come first.)\n\n```kdl\nservice immich on=media { expose database to=lan; }\n```\n\nRemove the `expose`, or name the one machine that needs it.",
-};
+static CODE: Code = codes::code!("database-published", Warning, "a database is open to a network");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

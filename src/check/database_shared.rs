@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Service, State};
 use crate::plan::Plan;
 use crate::plan::store::{Store, is_below};
@@ -12,12 +12,8 @@ use crate::plan::store::{Store, is_below};
 /// whatever machine.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "database-shared",
-    severity: Severity::Error,
-    summary: "two services keep a database in one folder",
-    explain: "PostgreSQL and SQLite take their files for their own. Two programs that write them, perhaps from two machines that share a dataset, leave nothing that either can read.\n\n```kdl\nservice photos module=immich on=a { database-folder \"/mnt/postgres\"; uploads \"/mnt/photos\"; database-password (secret)photos; }\nservice more module=immich on=b { database-folder \"/mnt/postgres\"; uploads \"/mnt/more\"; database-password (secret)photos; }\n```\n\nGive each a folder of its own.",
-};
+static CODE: Code =
+    codes::code!("database-shared", Error, "two services keep a database in one folder");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

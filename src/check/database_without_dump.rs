@@ -1,7 +1,7 @@
 //! Databases saved file by file while they run.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{BackupClass, Service, StateBackup};
 use crate::plan::Plan;
 use crate::plan::store::class_at;
@@ -9,12 +9,11 @@ use crate::plan::store::class_at;
 /// Finds folders of database servers that are backed up as they are.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "database-without-dump",
-    severity: Severity::Warning,
-    summary: "a database is backed up file by file while it runs",
-    explain: "A running database writes its files all the time and in an order of its own. What a backup reads of them one after another is no state that the database ever had, and may not start. It has to be dumped first, and the dump saved.\n\n```kdl\nstate data path=\"/mnt/postgres\"\nprovides sql container=postgres port=5432 database=#true\n```\n\nWrite in the module how it is dumped: `state data … backup=dump` and `database NAME engine=postgres container=postgres user=USER state=data`.",
-};
+static CODE: Code = codes::code!(
+    "database-without-dump",
+    Warning,
+    "a database is backed up file by file while it runs"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

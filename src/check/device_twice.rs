@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::MachineKind;
 use crate::plan::Plan;
 
 /// Finds disks that are one device, and devices that are passed to a VM and to another guest.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "device-twice",
-    severity: Severity::Error,
-    summary: "one device is used twice",
-    explain: "Two pools on one device overwrite each other. A device that is passed to a VM is that VM's alone: another guest that wants it does not start. (LXCs share the host's devices.)\n\n```kdl\ndisk a device=\"/dev/disk/by-id/nvme-X\" size=\"1TB\"\ndisk b device=\"/dev/disk/by-id/nvme-X\" size=\"1TB\"\n```\n\nGive each its own.",
-};
+static CODE: Code = codes::code!("device-twice", Error, "one device is used twice");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {

@@ -1,7 +1,7 @@
 //! More disk promised than there is.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Guest, Machine, MachineId, Pool, Size};
 use crate::plan::Plan;
 use crate::plan::capacity::{counted, pool_size};
@@ -9,12 +9,11 @@ use crate::plan::capacity::{counted, pool_size};
 /// Finds disks whose pools and guests, and pools whose datasets, are promised more than there is.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "disk-overcommit",
-    severity: Severity::Warning,
-    summary: "pools, datasets or guests are promised more space than there is",
-    explain: "Quotas that add up to more than the pool are a promise that can't be kept: the first dataset to grow takes the space of the others. A pool that is larger than its disk can't be made at all.\n\n```kdl\npool tank disk=hdd size=\"450GiB\" {\n    dataset media quota=\"400GiB\"\n    dataset photos quota=\"100GiB\"\n}\n```\n\nLower a quota. (Sizes in GB are decimal: a 500 GB disk holds 465 GiB.)",
-};
+static CODE: Code = codes::code!(
+    "disk-overcommit",
+    Warning,
+    "pools, datasets or guests are promised more space than there is"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for (id, machine) in plan.model.machines() {

@@ -1,19 +1,18 @@
 //! Machines that can look up no name until a service of their own runs.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Role;
 use crate::plan::Plan;
 
 /// Finds machines that run the lab's name server and know no other.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "dns-asks-itself",
-    severity: Severity::Warning,
-    summary: "a machine can look up no name until its own name server runs",
-    explain: "A machine that runs the name server of its network, and is told of no other one, can't fetch packages or images at its first start: for that it needs names, and for names the image. The same comes back whenever the service is down.\n\n```kdl\nnetwork lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.2\"\nhost pi kind=debian { os debian-13; address lan \"192.168.1.2\"; }\nservice adguard-home on=pi { admin-password (secret)adguard; expose dns to=lan; }\n```\n\nName a second server behind it, such as the router: `dns=\"192.168.1.2,192.168.1.1\"`.",
-};
+static CODE: Code = codes::code!(
+    "dns-asks-itself",
+    Warning,
+    "a machine can look up no name until its own name server runs"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

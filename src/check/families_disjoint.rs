@@ -1,19 +1,18 @@
 //! Machines that have to reach each other and speak different IP.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Machine, ZoneKind};
 use crate::plan::{FlowSource, Plan};
 
 /// Finds flows between machines that have no family of addresses in common.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "families-disjoint",
-    severity: Severity::Error,
-    summary: "a machine has to reach another one and has no address of its family",
-    explain: "A machine with IPv6 addresses alone can't connect to one with IPv4 addresses alone, whatever the firewalls let through.\n\n```kdl\nvm edge id=100 on=pve { address dmz \"2001:db8::80\"; }\nvm media id=101 on=pve { address lan \"192.168.1.101\"; }\nservice caddy on=edge\nservice jellyfin on=media { library \"/srv/films\"; route \"media.example.org\" to=web via=caddy from=internet; }\n```\n\nGive one of them an address of the other family.",
-};
+static CODE: Code = codes::code!(
+    "families-disjoint",
+    Error,
+    "a machine has to reach another one and has no address of its family"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

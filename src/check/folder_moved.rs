@@ -2,19 +2,18 @@
 
 use super::Rule;
 use super::advisory::repository;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Data;
 use crate::plan::Plan;
 
 /// Finds mounts at a folder that the image left.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "folder-moved",
-    severity: Severity::Warning,
-    summary: "something is mounted at a folder that the program no longer uses",
-    explain: "Guides and older plans name folders that a program has left since. It starts all the same and keeps its files elsewhere: in the container, which the next version throws away.\n\n```kdl\nservice immich on=box { uploads \"/srv/photos\"; database-password (secret)photos; raw compose.volumes \"/srv/photos:/usr/src/app/upload\"; }\n```\n\nThe finding says where the program keeps them now.",
-};
+static CODE: Code = codes::code!(
+    "folder-moved",
+    Warning,
+    "something is mounted at a folder that the program no longer uses"
+);
 
 /// Is where a program went.
 struct Move {

@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds ids that two guests of a host or a cluster have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "guest-id-twice",
-    severity: Severity::Error,
-    summary: "two guests of one host or cluster have the same id",
-    explain: "Proxmox knows guests by their id; VMs and LXCs share the numbers, and so do all hosts of a cluster.\n\n```kdl\nvm a id=100 on=pve { }\nlxc b id=100 on=pve { }\n```\n\nGive one of them another id.",
-};
+static CODE: Code =
+    codes::code!("guest-id-twice", Error, "two guests of one host or cluster have the same id");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();

@@ -3,19 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{EndpointId, MachineId, Transport};
 use crate::plan::Plan;
 
 /// Finds ports that two endpoints of a machine take.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "host-port-twice",
-    severity: Severity::Error,
-    summary: "two services want the same port of one machine",
-    explain: "A port of a machine is one program's. Services whose ports collide do not start.\n\n```kdl\nservice grafana on=pi { expose web to=lan; }\nservice homepage on=pi { expose web to=lan; }\n```\n\nGive one of them another: `port web 3001`.",
-};
+static CODE: Code =
+    codes::code!("host-port-twice", Error, "two services want the same port of one machine");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -2,18 +2,14 @@
 
 use super::Rule;
 use super::advisory::repository;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds services whose containers must be of one version and are not.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "images-disagree",
-    severity: Severity::Warning,
-    summary: "parts of one program have different versions",
-    explain: "A program in several containers is released as one: its parts speak to each other in ways that change from version to version.\n\n```kdl\nservice immich on=box { image \"ghcr.io/immich-app/immich-server:v3.2.0\"; uploads \"/srv/photos\"; database-password (secret)photos; }\n```\n\nGive the other image the same version: here `machine-learning-image`.",
-};
+static CODE: Code =
+    codes::code!("images-disagree", Warning, "parts of one program have different versions");
 
 /// Lists repositories that are released together, besides an image that stands twice.
 static TOGETHER: &[(&str, &str)] =

@@ -2,19 +2,18 @@
 
 use super::Rule;
 use super::advisory::repository;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Size;
 use crate::plan::Plan;
 
 /// Finds containers whose limit is below what their program needs to start.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "memory-below-need",
-    severity: Severity::Warning,
-    summary: "a container may use less memory than its program needs",
-    explain: "The kernel kills a container that reaches its limit, and it is started again, and so on. Some programs say how much they need to start at all.\n\n```kdl\nservice passwords module=bitwarden on=box { resources memory=\"512MiB\"; }\n```\n\nRaise the limit, or use a program that needs less: Vaultwarden does what Bitwarden's server does in a tenth of the memory.",
-};
+static CODE: Code = codes::code!(
+    "memory-below-need",
+    Warning,
+    "a container may use less memory than its program needs"
+);
 
 /// Is what a program says that it needs.
 struct Need {

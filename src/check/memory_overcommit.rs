@@ -1,19 +1,18 @@
 //! More memory promised than there is.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Machine, Model, Size};
 use crate::plan::Plan;
 
 /// Finds hosts whose guests, and machines whose services, may use more memory than there is.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "memory-overcommit",
-    severity: Severity::Warning,
-    summary: "guests or services are promised more memory than the machine has",
-    explain: "Memory given to guests is taken from the host, which needs some itself: the hypervisor, and the ZFS ARC. A guest with a device passed through can't balloon: all its memory is taken from the start. What does not fit ends in swap or with the kernel killing programs.\n\n```kdl\nhost pve kind=proxmox { hardware \"x\" memory=\"16GiB\"; reserve memory=\"1GiB\"; }\nvm a id=100 on=pve { memory \"4GiB\"; }\nvm b id=101 on=pve { memory \"12GiB\"; }\n```\n\nGive the guests less, or add memory.",
-};
+static CODE: Code = codes::code!(
+    "memory-overcommit",
+    Warning,
+    "guests or services are promised more memory than the machine has"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds mount points of a machine or container that two things are mounted at.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "mount-twice",
-    severity: Severity::Error,
-    summary: "two things are mounted at one place",
-    explain: "The second mount hides the first, and what is written lands in the wrong place.\n\n```kdl\nshare tank.media at=\"/mnt/data\" via=virtiofs\nshare tank.photos at=\"/mnt/data\" via=virtiofs\n```\n\nGive each its own mount point.",
-};
+static CODE: Code = codes::code!("mount-twice", Error, "two things are mounted at one place");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {

@@ -1,7 +1,7 @@
 //! Host names that are given another address by hand than the lab gives them.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{HostName, Machine};
 use crate::plan::Plan;
 
@@ -9,12 +9,11 @@ use crate::plan::Plan;
 /// so.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "name-leads-elsewhere",
-    severity: Severity::Warning,
-    summary: "a host name is given by hand another address than the one where it is answered",
-    explain: "A proxied name belongs to its proxy, inside the house too: it alone listens on 80 and 443 and has the certificate. A name that leads straight to the machine of the service (\"split DNS\", to spare a hop) finds nothing there: the service has a port of its own, and speaks no https. The lab's DNS servers answer with the proxy's address by themselves.\n\n```kdl\nname \"media.example.org\" address=\"192.168.1.101\"\nservice jellyfin on=media { library \"/srv/films\"; route \"media.example.org\" to=web via=npm from=internet; }\n```\n\nLeave the `name` out; for the short way, use another name and the service's port.",
-};
+static CODE: Code = codes::code!(
+    "name-leads-elsewhere",
+    Warning,
+    "a host name is given by hand another address than the one where it is answered"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::decl::types::is_name;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds machines whose name is too long together with the lab's.
@@ -11,12 +11,8 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 /// Leaves 49 bytes of the 100 that every tar knows for the path below `payload/`.
 const LONGEST: usize = 28;
 
-static CODE: Code = Code {
-    name: "name-too-long",
-    severity: Severity::Error,
-    summary: "the lab's name and a machine's are too long together",
-    explain: "Both names are part of every path in the machine's archive, and a path has at most 100 bytes there, so that every tar can read it. Together they may have 28.\n\nShorten one of them.",
-};
+static CODE: Code =
+    codes::code!("name-too-long", Error, "the lab's name and a machine's are too long together");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let lab = &plan.model.lab;

@@ -1,19 +1,18 @@
 //! Host names of a lab that nobody answers.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Role;
 use crate::plan::Plan;
 
 /// Finds names that are given by hand in a lab without a name server.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "name-without-dns",
-    severity: Severity::Warning,
-    summary: "a host name is given to a lab that has no name server to answer it",
-    explain: "`name` goes into the name servers that the lab runs. Without one it goes nowhere, and whoever answers names in the house, such as the router, knows nothing of it.\n\n```kdl\nname \"printer.example.org\" address=\"192.168.1.12\"\n```\n\nRun `adguard-home` or `pihole`, or give the router the name by hand and accept this finding.",
-};
+static CODE: Code = codes::code!(
+    "name-without-dns",
+    Warning,
+    "a host name is given to a lab that has no name server to answer it"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -1,18 +1,13 @@
 //! Networks that share addresses.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds networks whose prefixes overlap.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "networks-overlap",
-    severity: Severity::Error,
-    summary: "two networks share addresses",
-    explain: "An address that is in two networks is in two zones, and no firewall rule could say which is meant.\n\n```kdl\nnetwork lan cidr=\"192.168.0.0/16\"\nnetwork vpn cidr=\"192.168.8.0/24\"\n```\n\nMake the prefixes disjoint.",
-};
+static CODE: Code = codes::code!("networks-overlap", Error, "two networks share addresses");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut prefixes: Vec<_> = plan

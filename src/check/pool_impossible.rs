@@ -3,19 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Dataset, Machine, Pool, PoolLayout};
 use crate::plan::Plan;
 
 /// Finds pools with too few disks and datasets whose settings contradict each other.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "pool-impossible",
-    severity: Severity::Error,
-    summary: "a pool or dataset that ZFS can't make",
-    explain: "A mirror and a raidz have two disks at least, a raidz2 three, and no disk is in a pool twice. A record size is a power of two from 512 bytes to 16 MiB; what is set aside for a dataset is no more than its quota.\n\n```kdl\npool tank disk=hdd layout=mirror\n```\n\nName the second disk: `disk=hdd,hdd2`.",
-};
+static CODE: Code = codes::code!("pool-impossible", Error, "a pool or dataset that ZFS can't make");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {

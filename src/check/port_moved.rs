@@ -2,18 +2,17 @@
 
 use super::Rule;
 use super::advisory::repository;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds endpoints at a port that the image left.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "port-moved",
-    severity: Severity::Warning,
-    summary: "an endpoint is at a port that the program no longer listens on",
-    explain: "Guides and older plans name ports that a program has left since. A container is started all the same, and nothing answers.\n\n```kdl\nmodule photos { container photos { image \"ghcr.io/immich-app/immich-server:v3.1.0\"; }; provides web container=photos port=3001 protocol=http; }\n```\n\nThe finding says where the program listens now.",
-};
+static CODE: Code = codes::code!(
+    "port-moved",
+    Warning,
+    "an endpoint is at a port that the program no longer listens on"
+);
 
 /// Is where a program went.
 struct Move {

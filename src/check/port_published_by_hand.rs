@@ -1,19 +1,18 @@
 //! Ports that `raw compose.ports` publishes.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Data, Service};
 use crate::plan::Plan;
 
 /// Finds ports that compose publishes and that no part of the access model knows.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "port-published-by-hand",
-    severity: Severity::Warning,
-    summary: "a port is published by `raw compose.ports`, which no firewall of the lab knows",
-    explain: "Docker opens a published port itself, past ufw: a plan that publishes 5432 and lets ufw deny it has an open database. labwright publishes a port when `expose` or `route` opens it, and then writes every firewall to match. What `raw compose.ports` publishes is in no rule: the firewall of the machine drops it, and where the machine has none, everybody may connect.\n\n```kdl\nservice db module=postgres on=box { raw compose.ports \"5432:5432\"; }\n```\n\nWrite `expose ENDPOINT to=ZONE`, and `port ENDPOINT NUMBER` for another port on the machine.",
-};
+static CODE: Code = codes::code!(
+    "port-published-by-hand",
+    Warning,
+    "a port is published by `raw compose.ports`, which no firewall of the lab knows"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {

@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds host names that two routes of one proxy have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "route-twice",
-    severity: Severity::Error,
-    summary: "one host name leads to two services",
-    explain: "A proxy takes one of them, and which is a matter of chance.\n\nGive one of the routes another host name.",
-};
+static CODE: Code = codes::code!("route-twice", Error, "one host name leads to two services");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();

@@ -1,19 +1,18 @@
 //! Machines that Prometheus is expected to see and can't.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{MachineKind, Role};
 use crate::plan::Plan;
 
 /// Finds machines of a monitored lab that no node exporter measures.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "scrape-without-exporter",
-    severity: Severity::Warning,
-    summary: "a machine of a monitored lab has no node exporter",
-    explain: "Prometheus scrapes what services provide. Where no node exporter runs, memory, disks and load are unknown, and no alert can fire.\n\n```kdl\nservice prometheus on=media\n```\n\nAdd `service node-media module=node-exporter on=media`.",
-};
+static CODE: Code = codes::code!(
+    "scrape-without-exporter",
+    Warning,
+    "a machine of a monitored lab has no node exporter"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

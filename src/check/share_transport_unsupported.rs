@@ -1,19 +1,18 @@
 //! Folders passed by a hypervisor that can't.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Machine, MachineKind, ShareSource, ShareTransport};
 use crate::plan::Plan;
 
 /// Finds shares whose transport the host or guest does not have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "share-transport-unsupported",
-    severity: Severity::Error,
-    summary: "a share's transport does not exist between these machines",
-    explain: "`virtiofs` passes a folder of the Proxmox host into one of its VMs, since Proxmox VE 8.4; `mount-point` into one of its LXCs. Between other machines the network carries it: `nfs`, from an `export` or a dataset, but not into an LXC, whose kernel is the host's: an unprivileged one may not mount it.",
-};
+static CODE: Code = codes::code!(
+    "share-transport-unsupported",
+    Error,
+    "a share's transport does not exist between these machines"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

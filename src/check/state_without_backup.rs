@@ -1,7 +1,7 @@
 //! Data that nobody saves.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::StateBackup;
 use crate::plan::store::Store;
 use crate::plan::{Fate, Plan};
@@ -9,12 +9,11 @@ use crate::plan::{Fate, Plan};
 /// Finds states that no backup of the lab contains.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "state-without-backup",
-    severity: Severity::Warning,
-    summary: "a service keeps something that no backup contains",
-    explain: "A state is what can't be made again: configuration, accounts, photos. It is saved when it lies in a dataset or export with a backup class that a backup service's machine has mounted, or by the dump of its database.\n\n```kdl\ndataset appdata quota=\"30GiB\"\n```\n\nWrite `backup=daily`, or `backup=never` if it is meant.",
-};
+static CODE: Code = codes::code!(
+    "state-without-backup",
+    Warning,
+    "a service keeps something that no backup contains"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for kept in plan.kept.iter().filter(|kept| kept.fate == Fate::Lost) {

@@ -1,18 +1,14 @@
 //! Images whose content may change under the same name.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds images without a tag that names a version, and without a digest.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "unpinned-image",
-    severity: Severity::Warning,
-    summary: "an image has no tag that names a version",
-    explain: "`latest`, `release`, `stable` and the like mean another image tomorrow: the release would not say what runs, and going back would not bring back what ran.\n\n```kdl\nservice jellyfin on=media { image \"docker.io/jellyfin/jellyfin:latest\"; library \"/mnt/media\"; }\n```\n\nName a version: `docker.io/jellyfin/jellyfin:10.11.11`, or a digest.",
-};
+static CODE: Code =
+    codes::code!("unpinned-image", Warning, "an image has no tag that names a version");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {

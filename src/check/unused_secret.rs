@@ -3,18 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds declared secrets that no service reads.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "unused-secret",
-    severity: Severity::Warning,
-    summary: "a secret that nothing reads",
-    explain: "The list of secrets is what an operator has to have ready. One that nothing reads is a leftover, or the sign of an option that was forgotten.\n\nRemove it, or give it to the service that it is for.",
-};
+static CODE: Code = codes::code!("unused-secret", Warning, "a secret that nothing reads");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let used: BTreeSet<_> = plan

@@ -2,19 +2,18 @@
 
 use super::Rule;
 use super::advisory::repository;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Data};
 use crate::plan::Plan;
 
 /// Finds variables that guides name and that have no effect.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "variable-without-effect",
-    severity: Severity::Warning,
-    summary: "an environment variable that the program does not read",
-    explain: "A program passes over a variable that it does not know, so nothing says that the setting is not there. The table holds variables that plans and guides name for Immich and that never existed, or exist no more.\n\n```kdl\nraw compose.environment \"IMMICH_THUMBNAIL_WORKERS=2\"\n```\n\nThe finding says where the setting is.",
-};
+static CODE: Code = codes::code!(
+    "variable-without-effect",
+    Warning,
+    "an environment variable that the program does not read"
+);
 
 /// Is a variable that does nothing.
 struct Variable {

@@ -1,18 +1,14 @@
 //! VPN clients that nothing lets in.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::{FlowSource, Plan};
 
 /// Finds client networks that appear in no flow.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "vpn-reaches-nothing",
-    severity: Severity::Warning,
-    summary: "the clients of a VPN may reach nothing",
-    explain: "A VPN's network is a zone like any other: it reaches what is opened to it, and nothing is.\n\n```kdl\nnetwork tunnel cidr=\"10.8.0.0/24\"\nservice openvpn on=edge { clients tunnel; expose tunnel to=internet; }\n```\n\nOpen something to it (`expose web to=lan,tunnel`, `ssh from=tunnel`), or let its clients reach a whole zone (`reach lan`).",
-};
+static CODE: Code =
+    codes::code!("vpn-reaches-nothing", Warning, "the clients of a VPN may reach nothing");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -1,19 +1,18 @@
 //! Machines that share a network they are not trusted in.
 
 use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::ZoneKind;
 use crate::plan::Plan;
 
 /// Finds machines in a zone of their own whose address is in a trusted network's prefix.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = Code {
-    name: "zone-inside-trusted-cidr",
-    severity: Severity::Warning,
-    summary: "a machine that is not trusted as its network is has an address in that network's prefix",
-    explain: "A rule that allows the prefix allows the machine: `ufw allow from 192.168.1.0/24` lets a DMZ machine at 192.168.1.111 in as well. labwright cuts such machines out of their network in every rule that it writes. Boxes that it does not manage know nothing of the zone, and within one network a machine can still take another's address.\n\n```kdl\nvm edge id=100 on=pve { zone dmz; address lan \"192.168.1.111\"; }\n```\n\nGive the zone a network of its own (a VLAN), or accept the finding.",
-};
+static CODE: Code = codes::code!(
+    "zone-inside-trusted-cidr",
+    Warning,
+    "a machine that is not trusted as its network is has an address in that network's prefix"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

@@ -4,20 +4,33 @@
 use super::Code;
 use crate::{check, cli, compile, decl, emit, resolve, source, syntax};
 
-/// Defines the codes of a file, and the list of them that stands in [`ALL`].
+/// Makes a code of its name, severity and summary. Its page is the Markdown file of that name beside
+/// the file that makes it, or in a folder given first.
+macro_rules! code {
+    ($name:literal, $severity:ident, $summary:literal) => {
+        $crate::diag::codes::code!("", $name, $severity, $summary)
+    };
+    ($folder:literal, $name:literal, $severity:ident, $summary:literal) => {
+        $crate::diag::Code {
+            name: $name,
+            severity: $crate::diag::Severity::$severity,
+            summary: $summary,
+            explain: include_str!(concat!($folder, $name, ".md")),
+        }
+    };
+}
+
+/// Defines the codes of a file, and the list of them that stands in [`ALL`]. Their pages are in the
+/// folder `codes` beside it.
 ///
 /// A code can't be left out of its file's list, and the compiler warns of a list that nothing
 /// names, as of anything that is never used.
 macro_rules! define {
-    ($($(#[$doc:meta])* $visibility:vis $constant:ident = $name:literal, $severity:ident, $summary:literal, $explain:literal;)*) => {
+    ($($visibility:vis $constant:ident = $name:literal, $severity:ident, $summary:literal;)*) => {
         $(
-            $(#[$doc])*
-            $visibility static $constant: $crate::diag::Code = $crate::diag::Code {
-                name: $name,
-                severity: $crate::diag::Severity::$severity,
-                summary: $summary,
-                explain: $explain,
-            };
+            #[doc = concat!("The code of: ", $summary, ".")]
+            $visibility static $constant: $crate::diag::Code =
+                $crate::diag::codes::code!("codes/", $name, $severity, $summary);
         )*
 
         /// Lists the codes of this file.
@@ -25,7 +38,7 @@ macro_rules! define {
     };
 }
 
-pub(crate) use define;
+pub(crate) use {code, define};
 
 /// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines
 /// some.

@@ -9,10 +9,8 @@ use super::format;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 
 codes::define! {
-    /// Says that an emitted file has no way to write a value.
-    pub VALUE_NOT_WRITABLE = "value-not-writable", Error, "a value can't be written into the file that needs it",
-        "Some files have no way to write every value: a systemd unit has no line break inside a path, a shell script no NUL byte. \
-         Give the value another spelling; a value without control characters fits everywhere.";
+    pub VALUE_NOT_WRITABLE = "value-not-writable", Error,
+        "a value can't be written into the file that needs it";
 }
 
 /// Holds the templates of one emitter, compiled once.

@@ -25,10 +25,7 @@ use crate::plan::way;
 pub const EMITTER: Emitter = Emitter { name: "grafana", emit };
 
 codes::define! {
-    /// A dashboard's file is no JSON.
-    DASHBOARD_NOT_JSON = "dashboard-not-json", Error, "a dashboard's file is not JSON",
-        "Grafana reads dashboards as JSON, and skips one that it can't read without a word in its pages. Export the dashboard from \
-         Grafana again (Share, Export, Save to file) and put that file into the lab's `modules/` folder.";
+    DASHBOARD_NOT_JSON = "dashboard-not-json", Error, "a dashboard's file is not JSON";
 }
 
 /// Where Grafana's container sees the service's configuration folder.

@@ -7,19 +7,7 @@ use crate::model::{ServiceId, TemplateId};
 use crate::source::Span;
 
 codes::define! {
-    /// A template of a module fails.
-    TEMPLATE_ERROR = "template-error", Error, "a module's template can't be rendered",
-        "\
-A template sees `opt`, `service`, `machine`, `state`, `need`, `secret` and `lab` (docs/templates.md says what is in them) and nothing
-else; a name that is not there is an error, not an empty text. A value is written so that it can't leave its place; where that is
-impossible (a line break in a file of lines, a list where one value stands), it is an error too.
-
-    port: {{ opt.prot }}
-
-Write the option's name as the module declares it:
-
-    port: {{ opt.port }}
-";
+    TEMPLATE_ERROR = "template-error", Error, "a module's template can't be rendered";
 }
 
 pub(super) fn template_error(
