@@ -1,11 +1,11 @@
-//! The archive: ustar inside gzip, the same bytes wherever and however often it is written.
+//! Writes the archive: ustar inside gzip, the same bytes wherever and however often it is written.
 //!
-//! A file below `payload/` of [`SEGMENT`] bytes or more is deflated by itself between two full
-//! flushes, and where it has lines that long, each such line is: something packed inside a file of
-//! a machine's own. Such a segment begins and ends at a byte boundary and looks back at nothing
-//! outside itself, so it can be kept and put into the next machine's archive as it is, and the
-//! whole stays one plain gzip member. The content alone decides what is a segment, so keeping
-//! segments changes no byte of any archive.
+//! A big part of a file is a segment: each line of [`SEGMENT`] bytes or more, which is something
+//! packed inside a file of a machine's own, or else the whole file if it has that many bytes. A
+//! segment is deflated by itself between two full flushes. It begins and ends at a byte boundary
+//! and refers to nothing outside itself, so it can be kept and put into the next machine's archive
+//! as it is, and the whole stays one plain gzip member. The content alone decides what is a
+//! segment, so keeping segments changes no byte of any archive.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,46 +16,46 @@ use tar::{EntryType, Header};
 
 use super::{ids, mode_of, names};
 
-/// The length from which a file is deflated by itself.
+/// The length from which a part of a file is deflated by itself.
 const SEGMENT: usize = 8 * 1024;
 
-/// The most versions of one file name that are kept: what machines share has few, and what has many
-/// is shared by none.
+/// The most versions of a file that are kept under one name. A file that the machines share has few
+/// versions; one with many is not shared, and keeping it would help nobody.
 const KEPT_VERSIONS: usize = 4;
 
-/// The most bytes of files that are kept in all; what machines share fits many times over.
+/// The most bytes of files that are kept in total. What machines share fits many times over.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
-/// Of the levels, 5 gives what 6 gives within a few thousandths, in less time.
+/// The level of compression. Level 5 comes within a few thousandths of level 6, in less time.
 const LEVEL: u32 = 5;
 
-/// Is every file's time: 1980-01-01, the earliest that all formats and tools take as a time.
+/// The time of every file: 1980-01-01, the earliest that all formats and tools accept.
 const MTIME: u64 = 315_532_800;
 
-/// Magic, deflate, no flags, no time, no level, no operating system.
+/// The header of gzip: magic, deflate, no flags, no time, no level, no operating system.
 pub const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// Is the unit of tar.
+/// The block size of tar.
 pub const BLOCK: usize = 512;
 
-/// Is one file to be archived.
+/// A file to be archived.
 pub struct Entry<'a> {
     /// The path below the root folder.
     pub path: String,
     /// The content.
     pub bytes: &'a [u8],
-    /// What its big parts are deflated to, from [`Archiver::segments`].
+    /// Its segments in deflated form with where each begins, from [`Archiver::segments`].
     pub segments: &'a [(usize, Arc<Segment>)],
 }
 
-/// Writes archives; shared by threads.
+/// A writer of archives, shared by threads.
 #[derive(Debug, Default)]
 pub struct Archiver {
     idle: Mutex<Vec<Compress>>,
     kept: Mutex<Kept>,
 }
 
-/// Holds the big parts seen so far, by the name of their file.
+/// The segments seen so far, by the name of their file.
 #[derive(Debug, Default)]
 struct Kept {
     by_name: BTreeMap<String, Vec<Arc<Segment>>>,
@@ -73,7 +73,7 @@ impl Kept {
     }
 }
 
-/// Is a big part of a file, or all of it, and what it becomes.
+/// A big part of a file, or all of it, with its deflated form.
 #[derive(Debug)]
 pub struct Segment {
     /// The SHA-256 of the part, in hex.
@@ -84,7 +84,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Says whether it is the whole of a file.
+    /// Returns whether the segment is the whole of `file`.
     pub fn is_whole(&self, file: &[u8]) -> bool {
         self.bytes.len() == file.len()
     }
@@ -127,7 +127,7 @@ impl Archiver {
         Ok(archive)
     }
 
-    /// Finds the big parts of the file at `path`, with where each begins; deflates those that were
+    /// Finds the segments of the file at `path`, with where each begins. Deflates those that were
     /// not seen before.
     pub fn segments(&self, path: &str, bytes: &[u8]) -> Result<Vec<(usize, Arc<Segment>)>, String> {
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -159,7 +159,7 @@ impl Archiver {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        // What a thread that died left behind is still a list of whole segments.
+        // A thread that panics while it holds the lock can only leave a list of whole segments.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -174,8 +174,8 @@ impl Archiver {
     }
 }
 
-/// Returns the parts of a file that are deflated by themselves: its very long lines, else all of it
-/// when it is big.
+/// Returns the parts of a file that are deflated by themselves: its very long lines, or else the
+/// whole file if it is big.
 fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
     if bytes.len() < SEGMENT {
         return Vec::new();
@@ -194,12 +194,12 @@ fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
     parts
 }
 
-/// Returns how many zeros follow a file of so many bytes.
+/// Returns how many zeros follow a file of `length` bytes.
 fn padding(length: usize) -> usize {
     length.next_multiple_of(BLOCK) - length
 }
 
-/// Writes the only header that a file may have.
+/// Writes the only header that a file of this length at `path` may have.
 pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
     let mut header = Header::new_ustar();
     let ustar = header.as_ustar_mut().ok_or("the header is no ustar header")?;
@@ -218,7 +218,7 @@ pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
     Ok(header)
 }
 
-/// Deflates all of `input` and what `flush` asks for onto the end of `output`.
+/// Deflates all of `input`, with the given flush, and appends the result to `output`.
 fn deflate(
     compress: &mut Compress,
     input: &[u8],
@@ -227,7 +227,8 @@ fn deflate(
 ) -> Result<(), String> {
     let mut rest = input;
     loop {
-        // Enough for what can't be compressed at all; with room left over, everything came out.
+        // Even input that can't be compressed fits in this much room. When room is left over, all
+        // output has been written.
         output.reserve(rest.len() + rest.len() / 8 + 256);
         let before = compress.total_in();
         compress.compress_vec(rest, output, flush).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Hashes, and the ids made of them.
+//! Computes hashes, and the ids made of them.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Returns the first twelve digits of an id: what names folders and archives.
+/// Returns the first twelve digits of an id, which name folders and archives.
 pub fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
@@ -25,7 +25,7 @@ pub fn release_content_id<'m>(machines: impl IntoIterator<Item = (&'m str, &'m s
     sha256_hex(lines.concat().as_bytes())
 }
 
-/// Is a file that the build read, as `release.json` lists it.
+/// A file that the build read, as `release.json` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -35,8 +35,8 @@ pub struct Input {
     pub sha256: String,
 }
 
-/// Lists the files of the lab's folder that `sources` holds, sorted by path; the standard library
-/// is the compiler's.
+/// Lists the files of the lab's folder that `sources` holds, sorted by path. Files of the standard
+/// library are left out, because they belong to the compiler.
 pub fn inputs(sources: &Sources) -> Vec<Input> {
     hashed(sources, |layer| layer != Layer::Builtin)
 }
@@ -77,7 +77,7 @@ fn hashed(sources: &Sources, wanted: impl Fn(Layer) -> bool) -> Vec<Input> {
 /// Returns the number by which a machine tells an older release from a newer one.
 ///
 /// Only the first three numbers of the version count, six digits each, so that the whole stays
-/// below 2^63, the most that sh compares: `2025.11.3` is 2025000011000003.
+/// below 2^63, the largest number that sh can compare: `2025.11.3` becomes 2025000011000003.
 pub fn sequence(version: &str) -> Result<u64, String> {
     const PART: u64 = 1_000_000;
     let mut numbers = version

@@ -1,4 +1,4 @@
-//! `manifest.json`: what a bundle holds, for programs; the machine itself reads the tables.
+//! Describes a bundle in `manifest.json`, for programs. The machine itself reads the tables.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Payload;
 use crate::artifact::Artifacts;
 
-// Fields stand in the order of their names in JSON, which is the order they are written in; lists
-// are sorted by what names their elements first.
+// Fields are in the order of their names in JSON, which is the order they are written in. The
+// fields that identify an element come first when a list is sorted.
 
 /// Orders the elements of a list by their fields, in the order given.
 macro_rules! order {
@@ -33,7 +33,7 @@ order!(InstallEntry: src, dst, owner, group, mode);
 order!(OneWayEntry: key, value, what);
 order!(SecretEntry: name, path, owner, mode);
 
-/// Is the whole of `manifest.json`.
+/// All of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
@@ -41,23 +41,23 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// What the containers run.
     pub images: Vec<ImageEntry>,
-    /// What goes outside the generation.
+    /// The files that are installed outside the generation.
     pub installs: Vec<InstallEntry>,
-    /// What can't be undone.
+    /// The things that can't be undone.
     pub one_way: Vec<OneWayEntry>,
-    /// What the machine must hold.
+    /// The secret files that the machine must have.
     pub secrets: Vec<SecretEntry>,
 }
 
-/// Is one file of the bundle.
+/// A file of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// Who reads it, a word of [`crate::artifact::Kind`].
+    /// The word of [`crate::artifact::Kind`] for the program that reads it.
     pub kind: String,
     /// The mode, four octal digits.
     pub mode: String,
-    /// The declarations it was made from.
+    /// The declarations that it was made from.
     pub origin: Vec<String>,
     /// The path below the root folder, as in `SHA256SUMS`.
     pub path: String,
@@ -67,20 +67,20 @@ pub struct FileEntry {
     pub size: u64,
 }
 
-/// Is an image that a container runs.
+/// An image that a container runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageEntry {
-    /// Its digest, when known.
+    /// Its digest, if known.
     pub digest: Option<String>,
-    /// The reference as compose has it.
+    /// The reference as the compose file writes it.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// The service it runs for.
+    /// The service that it runs for.
     pub service: String,
 }
 
-/// Is a row of `install.tsv`.
+/// A row of `install.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstallEntry {
@@ -96,19 +96,19 @@ pub struct InstallEntry {
     pub src: String,
 }
 
-/// Is a row of `one-way.tsv`.
+/// A row of `one-way.tsv`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OneWayEntry {
-    /// What it is about.
+    /// The thing that can't be undone.
     pub key: String,
     /// Its value.
     pub value: String,
-    /// What a change of it does.
+    /// The effect of a change.
     pub what: String,
 }
 
-/// Is a row of `secrets.required`.
+/// A row of `secrets.required`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretEntry {
@@ -116,7 +116,7 @@ pub struct SecretEntry {
     pub mode: String,
     /// The secret's name in the lab.
     pub name: String,
-    /// Who owns the file.
+    /// The owner of the file.
     pub owner: String,
     /// The absolute path of its file.
     pub path: String,
@@ -169,14 +169,14 @@ fn file_entry(path: &str, file: &Payload<'_>) -> FileEntry {
     }
 }
 
-/// Writes `value` as JSON with two spaces of indent and a final line feed.
+/// Writes `value` as JSON, indented by two spaces, with a final line feed.
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, String> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| error.to_string())?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// Sorts a list and drops what is there twice.
+/// Sorts a list and removes duplicates.
 pub(super) fn sorted<T: Ord>(list: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut list: Vec<T> = list.into_iter().collect();
     list.sort_unstable();

@@ -1,8 +1,7 @@
-//! From the emitted files of one machine to its archive, and from all archives to the release's
+//! Packs the emitted files of one machine as its archive, and lists all archives in the release's
 //! index.
 //!
-//! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what stands in its
-//! files.
+//! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what its files mean.
 
 mod archive;
 pub mod ids;
@@ -25,10 +24,10 @@ use archive::{Archiver, Entry, Segment};
 
 pub use manifest::{FileEntry, ImageEntry, InstallEntry, Manifest, OneWayEntry, SecretEntry};
 
-/// Is the format that `BUNDLE` names.
+/// The format that `BUNDLE` names.
 pub const FORMAT: &str = "labwright.bundle/1";
 
-/// Says whose bundle it is.
+/// The machine and the release that a bundle belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
     /// The lab's name.
@@ -39,24 +38,25 @@ pub struct Identity {
     pub version: String,
 }
 
-/// Is one machine's finished bundle.
+/// The finished bundle of one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
-    /// The root folder, and the archive's name without `.tar.gz`.
+    /// The name of the root folder, which is also the archive's name without `.tar.gz`.
     pub name: String,
-    /// The SHA-256 of `SHA256SUMS`, in hex: what the machine gets, whatever packs it.
+    /// The SHA-256 of `SHA256SUMS`, in hex. It depends only on what the machine receives, not on
+    /// how that is packed.
     pub content_id: String,
     /// The archive, gzip over ustar.
     pub archive: Vec<u8>,
     /// The SHA-256 of the archive, in hex.
     pub archive_sha256: String,
-    /// How many files it holds below `payload/`.
+    /// The number of files below `payload/`.
     pub files: usize,
-    /// What the machine's containers run.
+    /// The images that the machine's containers run.
     pub images: Vec<ImageEntry>,
-    /// The secret files that the machine must hold.
+    /// The secret files that the machine must have.
     pub secrets: Vec<SecretEntry>,
-    /// What a later release can't take back without being allowed to.
+    /// The things that a later release can undo only with explicit permission.
     pub one_way: Vec<OneWayEntry>,
 }
 
@@ -67,13 +67,13 @@ impl Bundle {
     }
 }
 
-/// Ends the name of every archive.
+/// The end of the name of every archive.
 pub const ARCHIVE_SUFFIX: &str = ".tar.gz";
 
-/// Says why artifacts can't become a bundle.
+/// The reason why artifacts can't become a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleError {
-    /// The machine, or the lab for what concerns the release.
+    /// The machine, or the lab if the problem concerns the release.
     pub whose: String,
     /// What is wrong, in lower case without a final stop.
     pub problem: String,
@@ -87,7 +87,7 @@ impl fmt::Display for BundleError {
 
 impl std::error::Error for BundleError {}
 
-/// Says why artifacts can't become a bundle, without packing them.
+/// Returns the reason why artifacts can't become a bundle, if there is one, without packing them.
 pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleError> {
     let root = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&"0".repeat(64)));
     let paths = artifacts.files.keys().map(String::as_str);
@@ -95,22 +95,22 @@ pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleErr
         .map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
 }
 
-/// Returns the mode of a file of a bundle; the path alone decides.
+/// Returns the mode of a file of a bundle, which follows from its path alone.
 pub fn mode_of(path: &str) -> u32 {
     let script = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "sh");
     if path == "payload/labctl" || script { 0o755 } else { 0o644 }
 }
 
-/// Packs bundles; one for all machines of a build, shared by its threads.
+/// A packer of bundles. All machines of a build have one in common, which its threads share.
 ///
-/// Holds compressors for reuse and what big files deflate to. Both only save time: a bundle is the
-/// same bytes without them.
+/// It keeps compressors for reuse and the deflated forms of big files. Both only save time: without
+/// them, a bundle has the same bytes.
 #[derive(Debug, Default)]
 pub struct Packer {
     archiver: Archiver,
 }
 
-/// Is a file below `payload/` on its way into the archive.
+/// A file below `payload/` on its way into the archive.
 struct Payload<'a> {
     kind: Kind,
     origin: Cow<'a, [Origin]>,
@@ -120,12 +120,12 @@ struct Payload<'a> {
 }
 
 impl Packer {
-    /// Makes a packer that has seen nothing.
+    /// Makes a packer that has seen no files.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Packs one machine's files.
+    /// Packs the files of one machine.
     pub fn pack(&self, identity: &Identity, artifacts: &Artifacts) -> Result<Bundle, BundleError> {
         self.pack_payload(identity, artifacts)
             .map_err(|problem| BundleError { whose: identity.machine.clone(), problem })

@@ -1,10 +1,10 @@
-//! What a file of a bundle may be called, so that every tar, file system and shell reads it the
-//! same.
+//! Checks the names of a bundle's files, so that every tar, file system and shell reads them the
+//! same way.
 
-/// The longest path that the name field of a ustar header holds, root folder included.
+/// The longest path that the name field of a ustar header can hold, including the root folder.
 pub const LONGEST: usize = 100;
 
-/// Checks a word that becomes part of a file name: the lab, the machine, the version.
+/// Checks a word that becomes part of a file name: the name of the lab or machine, or the version.
 pub fn check_word(what: &str, word: &str) -> Result<(), String> {
     if word.contains('/') {
         return Err(format!("the {what} `{word}` holds a `/`"));
@@ -12,8 +12,8 @@ pub fn check_word(what: &str, word: &str) -> Result<(), String> {
     check_part(word).map_err(|problem| format!("the {what} `{}`: {problem}", word.escape_debug()))
 }
 
-/// Checks the paths below `payload/` of the bundle whose root folder is `root`; they come sorted by
-/// byte.
+/// Checks the paths below `payload/` of the bundle whose root folder is `root`. The paths must be
+/// sorted by byte.
 pub fn check_paths<'p>(root: &str, paths: impl Iterator<Item = &'p str>) -> Result<(), String> {
     let mut sorted: Vec<&str> = paths.collect();
     for path in &sorted {
@@ -50,8 +50,8 @@ pub fn check_part(part: &str) -> Result<(), String> {
     }
 }
 
-/// Orders paths part by part without regard to case, so that paths that meet on some file system
-/// are neighbours.
+/// Returns the parts of a path without regard to case, so that paths that collide on some file
+/// systems are neighbours when sorted.
 fn folded(path: &str) -> impl Iterator<Item = u8> + '_ {
     path.bytes().map(|byte| if byte == b'/' { 0 } else { byte.to_ascii_lowercase() })
 }

@@ -1,7 +1,7 @@
-//! Reads an archive that somebody else may have made.
+//! Reads an archive that any program may have made.
 //!
-//! Nothing is unpacked. What is accepted is what [`super::Packer`] writes, block for block; all
-//! else is refused by the name of what is wrong with it.
+//! Nothing is unpacked. An archive is accepted only if it matches what [`super::Packer`] writes,
+//! block for block. Otherwise the error says what is wrong with it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,10 +12,10 @@ use tar::{EntryType, Header};
 use super::archive::{self, BLOCK};
 use super::{ARCHIVE_SUFFIX, mode_of, names};
 
-/// Is the most bytes that an archive may hold.
+/// The largest size of an archive.
 pub const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// Holds the files of an archive.
+/// The files of an archive.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ArchiveContents {
     /// The root folder.
@@ -87,7 +87,7 @@ fn inflate(archive: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Returns the path below the root folder and the size that a header tells.
+/// Returns the path below the root folder and the size in a header.
 fn read_header(root: &str, header: &Header) -> Result<(String, usize), String> {
     let full = header.path_bytes();
     let shown = full.escape_ascii().to_string();
@@ -120,7 +120,8 @@ fn read_header(root: &str, header: &Header) -> Result<(String, usize), String> {
         return Err(format!("`{path}` has the mode {mode:04o}, not {:04o}", mode_of(path)));
     }
     let size = header.entry_size().map_err(|_| format!("`{path}` has no size"))?;
-    // The owner, the time, the checksum and all the fields that must be empty.
+    // This compares the rest: the owner, the time, the checksum and all the fields that must be
+    // empty.
     let expected = archive::header(full, size)?;
     if header.as_bytes() != expected.as_bytes() {
         return Err(format!("the header of `{path}` is not as labwright writes it"));

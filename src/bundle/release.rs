@@ -1,4 +1,5 @@
-//! `release.json` and the `SHA256SUMS` beside it: what a release holds and what its lab means.
+//! Describes a release in `release.json` and in the `SHA256SUMS` beside it: its files and what its
+//! lab means.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,16 +10,16 @@ use super::ids::{self, Input};
 use super::manifest::{order, sorted, to_json};
 use super::{Bundle, BundleError, ImageEntry, OneWayEntry, SecretEntry};
 
-/// Is the format that `release.json` names.
+/// The format that `release.json` names.
 pub const FORMAT: &str = "labwright.release/1";
 
-/// Is the name of the index in the release folder.
+/// The name of the index in the release folder.
 pub const INDEX: &str = "release.json";
 
-/// Is the name of the list of hashes in the release folder.
+/// The name of the list of hashes in the release folder.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// Gathers what the plan knows about the lab as a whole; the order of its lists has no meaning.
+/// The facts of the plan about the lab as a whole. The order of the lists has no meaning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReleaseFacts {
     /// The lab's name.
@@ -29,33 +30,33 @@ pub struct ReleaseFacts {
     pub edition: u32,
     /// The compiler's version.
     pub compiler: String,
-    /// What decides the release, see [`ids::input_id`].
+    /// The id of everything that decides the release, see [`ids::input_id`].
     pub input_id: String,
-    /// The files read, see [`ids::inputs`].
+    /// The files that were read, see [`ids::inputs`].
     pub inputs: Vec<Input>,
-    /// What each machine is, by name.
+    /// The facts about each machine, by name.
     pub machines: BTreeMap<String, MachineFacts>,
-    /// Every connection that the lab allows.
+    /// The connections that the lab allows.
     pub flows: Vec<Flow>,
-    /// Every name that a proxy serves.
+    /// The names that proxies serve.
     pub routes: Vec<Route>,
-    /// Every metrics endpoint that is read.
+    /// The metrics endpoints that are scraped.
     pub scrapes: Vec<Scrape>,
-    /// Every finding that was read and accepted.
+    /// The findings that the lab accepts.
     pub accepted: Vec<Accepted>,
 }
 
-/// Is what the release says of a machine beside its bundle.
+/// The facts about a machine that the release lists besides its bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MachineFacts {
     /// Its addresses, in the order of its interfaces.
     pub addresses: Vec<String>,
-    /// What it is: `vm`, `lxc`, `proxmox`, `debian`.
+    /// Its kind: `vm`, `lxc`, `proxmox`, `debian`.
     pub kind: String,
 }
 
-// In what follows, fields stand in the order of their names in JSON, which is the order they are
-// written in; lists are sorted by what names their elements first.
+// From here on, fields are in the order of their names in JSON, which is the order they are written
+// in. The fields that identify an element come first when a list is sorted.
 
 order!(Accepted: code, on, reason);
 order!(Flow: from, to, port, proto, reason, source);
@@ -63,11 +64,11 @@ order!(Route: host, machine, port, via, from);
 order!(Scrape: job, target);
 order!(Secret: name, machine, path, owner, mode);
 
-/// Is the whole of `release.json`.
+/// All of `release.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseIndex {
-    /// The findings that were accepted.
+    /// The findings that the lab accepts.
     pub accepted: Vec<Accepted>,
     /// The compiler's version.
     pub compiler: String,
@@ -91,15 +92,15 @@ pub struct ReleaseIndex {
     pub machines: BTreeMap<String, Machine>,
     /// The names that proxies serve.
     pub routes: Vec<Route>,
-    /// The metrics endpoints that are read.
+    /// The metrics endpoints that are scraped.
     pub scrapes: Vec<Scrape>,
-    /// The secret files that machines must hold.
+    /// The secret files that machines must have.
     pub secrets: Vec<Secret>,
     /// The lab's version.
     pub version: String,
 }
 
-/// Is a machine and its bundle.
+/// A machine and its bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Machine {
@@ -109,13 +110,13 @@ pub struct Machine {
     pub archive: String,
     /// The id of its bundle's content.
     pub content_id: String,
-    /// What it is.
+    /// Its kind.
     pub kind: String,
     /// The SHA-256 of the archive, in hex.
     pub sha256: String,
 }
 
-/// Is a secret as a file on a machine.
+/// A secret as a file on a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
@@ -125,20 +126,20 @@ pub struct Secret {
     pub mode: String,
     /// The secret's name in the lab.
     pub name: String,
-    /// Who owns the file.
+    /// The owner of the file.
     pub owner: String,
     /// The absolute path of the file.
     pub path: String,
 }
 
 impl Secret {
-    /// Says which machine wants the secret file.
+    /// Makes an entry for a secret file that `machine` needs.
     pub fn on(machine: &str, SecretEntry { mode, name, owner, path }: SecretEntry) -> Self {
         Self { machine: machine.to_owned(), mode, name, owner, path }
     }
 }
 
-/// Is an allowed connection.
+/// An allowed connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
@@ -148,23 +149,23 @@ pub struct Flow {
     pub port: u16,
     /// The protocol: `tcp`, `udp`.
     pub proto: String,
-    /// Why it is open.
+    /// The reason why it is allowed.
     pub reason: String,
-    /// The declaration that opens it.
+    /// The declaration that allows it.
     pub source: String,
-    /// The machine that is connected to.
+    /// The machine that accepts the connection.
     pub to: String,
 }
 
-/// Is a name that a proxy serves.
+/// A name that a proxy serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// The zones that may ask for it.
+    /// The zones that may ask for the name.
     pub from: Vec<String>,
     /// The name.
     pub host: String,
-    /// The machine of the endpoint behind the proxy.
+    /// The machine that the proxy forwards to.
     pub machine: String,
     /// The endpoint's port.
     pub port: u16,
@@ -172,29 +173,30 @@ pub struct Route {
     pub via: String,
 }
 
-/// Is a metrics endpoint that is read.
+/// A metrics endpoint that is scraped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scrape {
-    /// The job.
+    /// The name of the scrape job.
     pub job: String,
-    /// Its address and port.
+    /// The address and port.
     pub target: String,
 }
 
-/// Is a finding that was read and accepted.
+/// A finding that the lab accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accepted {
     /// The finding's code.
     pub code: String,
-    /// The entity it is about.
+    /// The entity that the finding is about.
     pub on: String,
-    /// Why it is accepted.
+    /// The reason why it is accepted.
     pub reason: String,
 }
 
-/// Is what the index keeps of a finished bundle, once its archive is written and forgotten.
+/// The facts about a finished bundle that the index needs once the archive is written and dropped
+/// from memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The archive's name in the release folder.
@@ -205,13 +207,13 @@ pub struct Packed {
     pub sha256: String,
     /// The size of the archive in bytes.
     pub size: u64,
-    /// How many files it holds.
+    /// The number of files below `payload/`.
     pub files: usize,
-    /// What its containers run.
+    /// The images that its containers run.
     pub images: Vec<ImageEntry>,
-    /// The secret files that it wants.
+    /// The secret files that it needs.
     pub secrets: Vec<SecretEntry>,
-    /// What a later release can't take back without being allowed to.
+    /// The things that a later release can undo only with explicit permission.
     pub one_way: Vec<OneWayEntry>,
 }
 
@@ -242,7 +244,8 @@ impl From<Bundle> for Packed {
 }
 
 impl ReleaseIndex {
-    /// Joins what the plan knows with the bundles, by machine; both name the same machines.
+    /// Makes the index of the facts of the plan and of the bundles. Both must name the same
+    /// machines.
     pub fn new(
         facts: ReleaseFacts,
         mut bundles: BTreeMap<String, Packed>,
@@ -290,7 +293,7 @@ impl ReleaseIndex {
         Ok(index.in_order())
     }
 
-    /// Sorts the lists and drops what is in one twice, as the index is written.
+    /// Sorts the lists and removes duplicates, as the index is written.
     #[must_use]
     pub fn in_order(self) -> Self {
         let routes =
@@ -323,7 +326,7 @@ pub fn folder(lab: &str, version: &str) -> String {
     format!("{lab}-{version}")
 }
 
-/// Writes lines as `sha256sum` does, from hashes by path.
+/// Writes lines in the format of `sha256sum`, from hashes by path.
 pub fn sums(hashes: &BTreeMap<String, String>) -> String {
     hashes.iter().fold(String::new(), |mut text, (path, hash)| {
         let _ = writeln!(text, "{hash}  {path}");

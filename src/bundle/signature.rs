@@ -1,26 +1,27 @@
-//! Says whether somebody who is trusted signed a bundle.
+//! Checks whether a trusted key signed a bundle.
 //!
-//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`; it stands beside the
-//! archive, as `labctl` wants it too.
+//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`. It is a file beside
+//! the archive, where `labctl` expects it too.
 
 use ssh_key::authorized_keys::ConfigOptsIter;
 use ssh_key::{PublicKey, SshSig};
 
-/// Is what follows an archive's name in the name of its signature.
+/// The suffix that the name of a signature adds to its archive's name.
 pub const SUFFIX: &str = ".sig";
 
-/// Is what a signature says it is for, so that one made for anything else counts for nothing.
+/// The purpose that a signature must name. A signature that was made for another purpose is not
+/// valid here.
 const NAMESPACE: &str = "labwright";
 
-/// Are the keys that may sign.
+/// The keys that may sign.
 #[derive(Debug)]
 pub struct AllowedSigners(Vec<PublicKey>);
 
 impl AllowedSigners {
     /// Reads a file of allowed signers, as ssh-keygen(1) describes it.
     ///
-    /// Keys for other namespaces are left out. Authorities and times of validity are refused, since
-    /// certificates are not read here and there is no clock.
+    /// Keys for other namespaces are left out. Certificate authorities and times of validity are
+    /// refused, because certificates are not supported and the compiler has no clock.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -39,8 +40,7 @@ impl AllowedSigners {
         }
     }
 
-    /// Says why `signature` does not show that one of the keys signed `bundle`, the bytes of a
-    /// `BUNDLE`.
+    /// Checks that `signature` is by one of the keys and signs `bundle`, the bytes of a `BUNDLE`.
     pub fn check(&self, signature: &[u8], bundle: &[u8]) -> Result<(), String> {
         let signature =
             SshSig::from_pem(signature).map_err(|_| "is no signature by ssh-keygen".to_owned())?;
@@ -66,7 +66,8 @@ impl AllowedSigners {
     }
 }
 
-/// Reads `PRINCIPALS [OPTIONS] KEY`: the key, unless it is for other namespaces.
+/// Reads the key of a line `PRINCIPALS [OPTIONS] KEY`. Returns nothing if the key is for other
+/// namespaces.
 fn key_for_us(line: &str) -> Result<Option<PublicKey>, String> {
     let rest = match line.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').map(|(_, rest)| rest),

@@ -1,5 +1,5 @@
-//! The tables of a bundle that sh reads: tab between the columns, no header, sorted; empty where
-//! there is nothing to say.
+//! Writes the tables of a bundle that sh reads. Columns are separated by tabs, rows are sorted,
+//! there is no header, and a table without rows is an empty file.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ const INSTALL: &str = "install.tsv";
 const SECRETS: &str = "secrets.required";
 const ONE_WAY: &str = "one-way.tsv";
 
-/// Writes the tables that come from the lists of `artifacts`, by path below `payload/`.
+/// Writes the tables of the lists in `artifacts`, by path below `payload/`.
 pub fn write(artifacts: &Artifacts) -> Result<[(&'static str, String); 3], String> {
     check_installs(artifacts)?;
     check_secrets(artifacts)?;
@@ -30,8 +30,8 @@ pub fn write(artifacts: &Artifacts) -> Result<[(&'static str, String); 3], Strin
     ])
 }
 
-/// Writes the tables that a manifest stands for; a bundle whose own tables say something else
-/// deceives its reader.
+/// Writes the tables that match a manifest, to compare them with those of a bundle. If they differ,
+/// the machine would do something else than a reviewer of the manifest expects.
 pub fn of_manifest(manifest: &Manifest) -> Result<[(&'static str, String); 3], String> {
     Ok([
         (
@@ -50,7 +50,8 @@ fn table<const COLUMNS: usize>(
     for row in rows {
         let mut line = String::new();
         for (index, cell) in row.iter().map(AsRef::as_ref).enumerate() {
-            // sh reads the columns with `IFS=<tab> read`, which folds empty ones away.
+            // sh reads the columns with `IFS=<tab> read`, which treats several tabs as one and so
+            // loses an empty column.
             if cell.is_empty() || cell.chars().any(char::is_control) {
                 return Err(format!("`{}` can't stand in a table", cell.escape_debug()));
             }

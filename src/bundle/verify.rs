@@ -1,7 +1,6 @@
-//! Says whether a release is whole, closed and of one piece.
+//! Verifies that a release is complete, contains nothing else, and is consistent.
 //!
-//! Whoever calls brings the files; this reads them one after another and collects everything that
-//! does not hold.
+//! The caller supplies the files. They are read one after another, and every problem is collected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +11,7 @@ use super::signature::{self, AllowedSigners};
 use super::{FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
 use crate::artifact::Kind;
 
-/// Is what `BUNDLE` and `manifest.json` of a sound bundle say.
+/// The contents of a sound bundle, as its `BUNDLE` and `manifest.json` describe it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VerifiedBundle {
     /// The lab.
@@ -21,15 +20,15 @@ pub struct VerifiedBundle {
     pub machine: String,
     /// The lab's version.
     pub version: String,
-    /// The id of the content.
+    /// The content id.
     pub content_id: String,
-    /// What it holds.
+    /// The manifest.
     pub manifest: Manifest,
     /// The files by their path below the root folder.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-/// Reads one archive and holds it against its own `BUNDLE`, `SHA256SUMS` and `manifest.json`.
+/// Reads one archive and compares it with its own `BUNDLE`, `SHA256SUMS` and `manifest.json`.
 pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, String> {
     let ArchiveContents { root, files } = read_archive(file_name, archive)?;
     let text = |path: &str| -> Result<&str, String> {
@@ -79,7 +78,7 @@ const ROOT_FILES: [&str; 3] = ["BUNDLE", "SHA256SUMS", "manifest.json"];
 
 /// Reads `BUNDLE`: the lab, machine, version, sequence, content id and the manifest's hash.
 fn read_head(text: &str) -> Result<[&str; 6], String> {
-    // Not `lines`, which takes a carriage return away.
+    // `lines` would accept a carriage return before the newline.
     let mut lines = text.split_terminator('\n');
     let mut value = |key: &str| {
         let value = lines
@@ -106,7 +105,7 @@ fn read_head(text: &str) -> Result<[&str; 6], String> {
     Ok(head)
 }
 
-/// Reads lines as `sha256sum` writes them: hashes by path.
+/// Reads lines in the format of `sha256sum` as hashes by path.
 pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut sums = BTreeMap::new();
     for line in text.split_terminator('\n') {
@@ -173,10 +172,10 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
     Ok(())
 }
 
-/// Says what does not hold in a release that consists of the files `names`; nothing when all does.
+/// Lists the problems of a release that consists of the files `names`.
 ///
-/// Reads every file once with `read`, whose error is a reason like any other. A signature may stand
-/// beside an archive; it is asked for and checked where there are `signers`.
+/// Reads every file once with `read`, whose errors count as problems. A signature may be present
+/// beside an archive. With `signers`, every archive must have one, and it is checked.
 pub fn verify_release(
     names: &BTreeSet<String>,
     signers: Option<&AllowedSigners>,
@@ -260,7 +259,7 @@ fn check_signature(
     signers.check(&signature, head).map_err(|problem| format!("`{name}` {problem}"))
 }
 
-/// Is what the index repeats of a bundle.
+/// The facts about a bundle that the index repeats.
 struct Summary {
     lab: String,
     machine: String,
@@ -312,7 +311,7 @@ fn check_index(
     if content_id != index.content_id {
         problems.push(format!("the `contentId` of `{INDEX}` is not that of its machines"));
     }
-    // The lists are the sum of all bundles; without all of them, nothing can be said.
+    // The lists are the sums of all bundles, so they can be compared only if every bundle was read.
     if problems.is_empty() {
         let images = sorted(sound.values().flat_map(|bundle| bundle.images.iter().cloned()));
         let secrets = sorted(sound.values().flat_map(|bundle| {
