@@ -1,24 +1,24 @@
-//! What a command talks to: whether it is a person at a terminal, how wide that is, whether it may
-//! be coloured.
+//! Finds out where the output of a command goes: whether a person at a terminal reads it, how wide
+//! that is, and whether colour is allowed.
 
 use std::io::{self, IsTerminal, Write};
 
-/// Is how many columns text takes where nobody says how wide the terminal is.
+/// The number of columns of text where the width of the terminal is unknown.
 const WIDTH: usize = 80;
 
-/// Describes both outputs of the program.
+/// The properties of the program's two outputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Console {
     /// Whether results, on the standard output, are coloured.
     pub color_results: bool,
     /// Whether messages, on the standard error, are coloured.
     pub color_messages: bool,
-    /// Whether a person waits at the standard error, and wants to see that something is going on.
+    /// Whether a person watches the standard error and should see progress.
     pub interactive: bool,
-    /// How many columns text may take.
+    /// The number of columns for text.
     pub width: usize,
-    /// How many columns a table of results may take: without an end in a pipe, where a row is a
-    /// line.
+    /// The number of columns for a table of results. In a pipe there is no limit, so that every row
+    /// is one line.
     pub room: usize,
 }
 
@@ -48,7 +48,7 @@ impl Console {
         }
     }
 
-    /// Prints a result. A reader that has seen enough (`| head`) is no failure.
+    /// Prints a result. A reader that closes the pipe early (`| head`) does not make it fail.
     pub fn result(text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -60,19 +60,19 @@ impl Console {
         }
     }
 
-    /// Prints a message; where that fails there is nobody left to tell.
+    /// Prints a message. If that fails, there is no other place to report it.
     pub fn message(text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
-    /// Prints an error that is no finding about a lab: what is wrong, and what to do.
+    /// Prints an error that is not a finding about a lab, with advice.
     pub fn error(&self, problem: &str, help: &str) {
         let error = if self.color_messages { "\x1b[1;91merror\x1b[0m" } else { "error" };
         let help = if help.is_empty() { String::new() } else { format!("  help: {help}\n") };
         Self::message(&format!("{error}: {problem}\n{help}"));
     }
 
-    /// Returns a title of a result, bold on a terminal.
+    /// Formats the title of a result, in bold on a terminal.
     pub fn title(&self, text: &str) -> String {
         if self.color_results { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
     }

@@ -1,4 +1,4 @@
-//! Lists and reads a folder that is a release, or claims to be one.
+//! Lists and reads a folder that is, or claims to be, a release.
 
 #![expect(clippy::disallowed_methods, reason = "reads what claims to be a release")]
 
@@ -11,8 +11,8 @@ use crate::bundle::read::LARGEST;
 
 /// Lists what is below `folder`, with `/` between the parts of names.
 ///
-/// A release holds regular files and folders with something in them. What else there is has a name
-/// here too, that of an empty folder ending in `/`, so that whoever compares names finds it.
+/// A release contains regular files, and no empty folders. Anything else is listed too, like an
+/// empty folder with a name that ends in `/`, so that a comparison of names finds it.
 pub fn list(folder: &Path) -> io::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let mut waiting = vec![String::new()];
@@ -36,16 +36,16 @@ pub fn list(folder: &Path) -> io::Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Says whether there is nothing at all in `folder`.
+/// Returns whether `folder` is empty.
 pub fn is_empty(folder: &Path) -> io::Result<bool> {
     let mut entries = fs::read_dir(folder)?;
     Ok(entries.next().is_none())
 }
 
-/// Reads one regular file of the release in `folder`; names come from [`list`].
+/// Reads a regular file of the release in `folder`. Names come from [`list`].
 pub fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     let path = folder.join(name);
-    // Opening a pipe could wait for ever, and a link leads out of the release.
+    // Opening a named pipe could block forever, and a link may lead out of the release.
     if !path.symlink_metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }

@@ -1,21 +1,22 @@
-//! Ctrl-C and a polite kill, noticed where it is safe to stop.
+//! Notices Ctrl-C and SIGTERM where it is safe to stop.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tells whether the program was asked to stop; clones tell the same.
+/// A request to stop the program. All clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     asked: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Listens for the signals that ask a program to stop; a second one stops it on the spot.
+    /// Listens for the signals that ask a program to stop. A second signal stops it at once.
     pub fn listen() -> io::Result<Self> {
         let interrupt = Self::default();
         for signal in signal_hook::consts::TERM_SIGNALS {
-            // In this order: what the first signal sets arms the shutdown for the second.
+            // The order matters. On the first signal the shutdown finds the flag unset, and only
+            // then is it set. The second signal ends the program.
             signal_hook::flag::register_conditional_shutdown(
                 *signal,
                 128 + signal,
@@ -31,7 +32,7 @@ impl Interrupt {
         self.asked.store(true, Ordering::SeqCst);
     }
 
-    /// Says whether the program was asked to stop.
+    /// Returns whether the program was asked to stop.
     pub fn asked(&self) -> bool {
         self.asked.load(Ordering::SeqCst)
     }

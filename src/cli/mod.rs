@@ -20,23 +20,23 @@ use console::Console;
 
 use crate::model::Size;
 
-/// Is what a command ends with; the contract's exit codes.
+/// The exit code of a command. The documentation promises these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Fine.
+    /// Success.
     Fine = 0,
-    /// Findings with an error, or a difference where one was asked for.
+    /// At least one error among the findings, or a difference when one was searched for.
     Findings = 1,
-    /// Wrong use.
+    /// Wrong usage.
     Use = 2,
-    /// The outside failed: disk, network.
+    /// A failure outside the program, such as of the disk.
     Outside = 3,
 }
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let console = Console::detect();
-    // Wrong use ends with 2, which is clap's own code for it too.
+    // clap exits with 2 on wrong usage, which is the right code here too.
     let matches = command::program().term_width(console.width).get_matches();
     let arguments =
         command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -47,7 +47,7 @@ pub fn run() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Writes a number of bytes as people read it: `31.2 KiB`.
+/// Formats a number of bytes for people: `31.2 KiB`.
 fn human(bytes: u64) -> String {
     Size(bytes).rounded()
 }

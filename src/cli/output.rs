@@ -1,5 +1,5 @@
-//! Writes a release: archives as they come, from any thread, then the index, then all of it into
-//! its place at once.
+//! Writes a release. Archives are written as they are made, from any thread. The index comes last,
+//! and then the whole folder takes its place at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,7 +13,8 @@ use crate::bundle::release::{self, INDEX, Packed, SUMS};
 use crate::bundle::verify::read_sums;
 use crate::bundle::{Bundle, ids};
 
-/// Writes one release; holds hashes, not archives, however many machines there are.
+/// A writer of one release. It keeps hashes and not archives, so its memory stays small however
+/// many machines there are.
 #[derive(Debug)]
 pub struct ReleaseWriter {
     target: PathBuf,
@@ -23,7 +24,7 @@ pub struct ReleaseWriter {
 }
 
 impl ReleaseWriter {
-    /// Starts a release that will be the folder `target`.
+    /// Starts a release whose final folder is `target`.
     pub fn new(target: &Path, interrupt: &Interrupt) -> Result<Self, OutputError> {
         let staging = Staging::new(target)?;
         check_replaceable(target)?;
@@ -35,25 +36,26 @@ impl ReleaseWriter {
         })
     }
 
-    /// Writes a machine's archive, and returns what the index wants to know of it.
+    /// Writes a machine's archive, and returns what the index needs to know about it.
     pub fn add_bundle(&self, bundle: Bundle) -> Result<Packed, OutputError> {
         self.add(&bundle.file_name(), &bundle.archive, bundle.archive_sha256.clone())?;
         Ok(Packed::from(bundle))
     }
 
-    /// Writes the files for the reviewer, by their path below `review/`.
+    /// Writes the files for reviewers, by their path below `review/`.
     pub fn add_review(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), OutputError> {
         files.iter().try_for_each(|(name, bytes)| {
             self.add(&format!("review/{name}"), bytes, ids::sha256_hex(bytes))
         })
     }
 
-    /// Writes the index and the hashes, and puts the release in its place.
+    /// Writes the index and the hashes, and moves the release to its place.
     pub fn finish(self, index: &[u8]) -> Result<(), OutputError> {
         self.add(INDEX, index, ids::sha256_hex(index))?;
         let sums = release::sums(&self.hashes.lock().unwrap_or_else(PoisonError::into_inner));
         self.staging.write(SUMS, sums.as_bytes())?;
-        // Once more right before the step: somebody may have put something there meanwhile.
+        // Check again right before the step, because another program may have put something there
+        // since the build began.
         check_replaceable(&self.target)?;
         self.check_interrupt()?;
         self.staging.commit()
@@ -75,7 +77,7 @@ impl ReleaseWriter {
     }
 }
 
-/// Refuses a target that holds anything that a build did not put there.
+/// Refuses a target that contains anything that a build did not write.
 fn check_replaceable(target: &Path) -> Result<(), OutputError> {
     let refused = |why: &str, help: &str| Err(OutputError::refused(target, why, help));
     match target.metadata() {
@@ -92,7 +94,7 @@ fn check_replaceable(target: &Path) -> Result<(), OutputError> {
         Err(_) | Ok(_) => {}
     }
     let unreadable = |error: io::Error| OutputError::refused(target, &error.to_string(), ANOTHER);
-    // First, because what is no release may be as large as a disk.
+    // This comes first because a folder that is not a release may be as large as a disk.
     let Some(made) = made_by_a_build(target) else {
         return if folder::is_empty(target).map_err(unreadable)? {
             Ok(())
@@ -111,8 +113,8 @@ fn check_replaceable(target: &Path) -> Result<(), OutputError> {
 
 const ANOTHER: &str = "name another folder with `--out`, or move this one away";
 
-/// Returns the names of the files that the build of the release in `target` wrote; nothing when it
-/// is no release.
+/// Returns the names of the files that the build of the release in `target` wrote, or nothing if it
+/// is not a release.
 fn made_by_a_build(target: &Path) -> Option<BTreeSet<String>> {
     #[derive(serde::Deserialize)]
     struct Format {

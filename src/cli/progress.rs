@@ -1,4 +1,5 @@
-//! Says how far a long build is, to a person at a terminal. The only place that looks at a clock.
+//! Shows the progress of a long build to a person at a terminal. This is the only file that reads
+//! the clock.
 
 #![expect(
     clippy::disallowed_types,
@@ -10,13 +11,13 @@ use std::time::Instant;
 
 use super::console::Console;
 
-/// Is how long a build may take without a word, in milliseconds.
+/// The time that a build may take without showing progress, in milliseconds.
 pub const PATIENCE: u64 = 1000;
 
-/// Is how long a line stands before the next one takes its place, in milliseconds.
+/// The time between two updates of the line, in milliseconds.
 pub const REFRESH: u64 = 100;
 
-/// Counts the machines that are done; used from every thread.
+/// A counter of finished machines, used from every thread.
 #[derive(Debug)]
 pub struct Progress {
     console: Console,
@@ -27,7 +28,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts counting to `total`.
+    /// Starts counting towards `total`.
     pub fn new(console: Console, total: usize) -> Self {
         Self {
             console,
@@ -38,7 +39,7 @@ impl Progress {
         }
     }
 
-    /// Counts one machine more.
+    /// Counts one more machine.
     pub fn step(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.console.interactive {
@@ -46,7 +47,7 @@ impl Progress {
         }
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let shown = self.shown.load(Ordering::Relaxed);
-        // Of several threads that come at once, one writes the line.
+        // If several threads get here at once, only one of them writes the line.
         if is_due(now, shown)
             && self.shown.compare_exchange(shown, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         {
@@ -63,8 +64,8 @@ impl Drop for Progress {
     }
 }
 
-/// Says whether a line is due at `now` when the last one came at `shown` (0: none yet), both in
-/// milliseconds from the start.
+/// Returns whether a line is due at `now` when the last one was shown at `shown` (0 if none was).
+/// Both are in milliseconds from the start.
 pub fn is_due(now: u64, shown: u64) -> bool {
     now >= PATIENCE && (shown == 0 || now - shown.min(now) >= REFRESH)
 }

@@ -1,8 +1,8 @@
-//! A folder that is written beside its place and takes it in one step, or not at all.
+//! Writes a folder beside its place and moves it there in one step, or not at all.
 //!
 //! For a target `outputs/home-1`, everything is written below
-//! `outputs/.labwright-staging-home-1-XXXXXX/`. Whatever ends the program before the step, a full
-//! disk or a power cut included, leaves the target as it was; the next run removes what was left.
+//! `outputs/.labwright-staging-home-1-XXXXXX/`. Whatever ends the program before the step, even a
+//! full disk or a power cut, leaves the target unchanged. The next run removes the leftovers.
 
 #![expect(clippy::disallowed_methods, reason = "the one place that writes to the disk")]
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::codes;
 use crate::diag::Code;
 
-/// Says what could not be written, and what to do.
+/// A failure to write, with advice.
 #[derive(Debug)]
 pub struct OutputError {
     /// The kind of failure.
@@ -36,7 +36,7 @@ impl fmt::Display for OutputError {
 impl std::error::Error for OutputError {}
 
 impl OutputError {
-    /// Says that nothing may be written at `path`, for the reason `why`.
+    /// Makes the error that nothing may be written at `path`, for the reason `why`.
     pub fn refused(path: &Path, why: &str, help: &str) -> Self {
         Self {
             code: &codes::OUTPUT_NOT_OURS,
@@ -46,7 +46,7 @@ impl OutputError {
     }
 
     fn disk(path: &Path, error: &io::Error) -> Self {
-        // The kind's own words are short and the same on every system.
+        // The descriptions of these kinds are short and the same on every system.
         let kind = error.kind();
         let (why, help) = match kind {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -59,7 +59,7 @@ impl OutputError {
                 "a file is in the way".to_owned(),
                 "remove it, or name another folder with `--out`",
             ),
-            // The system's own words, without the name of the staging folder.
+            // The system's own words are used here, without the name of the staging folder.
             _ => (
                 error
                     .get_ref()
@@ -76,13 +76,14 @@ impl OutputError {
     }
 }
 
-/// Is a folder on its way to its place.
+/// A folder that is written beside its final place.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
-    /// Holds the lock and `NEW`, which becomes the target; goes away with everything left in it.
+    /// The folder with the lock and `NEW`, which becomes the target. Dropping it removes everything
+    /// that is left in it.
     folder: TempDir,
-    /// Kept open: its lock tells the next run that this one is alive.
+    /// The lock file. It stays open because its lock shows other runs that this one is alive.
     _lock: File,
     /// The folders above the target that did not exist before.
     made: Vec<PathBuf>,
@@ -92,9 +93,9 @@ const NEW: &str = "new";
 const LOCK: &str = "lock";
 
 impl Staging {
-    /// Starts a folder that will take the place of `target`.
+    /// Starts a folder that will replace `target`.
     pub fn new(target: &Path) -> Result<Self, OutputError> {
-        // A link to a folder stays a link; what it leads to is replaced.
+        // A link to a folder is kept: the folder that it leads to is replaced.
         let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
         let Some(name) = target.file_name().map(|name| name.to_string_lossy().into_owned()) else {
             return Err(OutputError::refused(
@@ -112,10 +113,10 @@ impl Staging {
                 tempfile::Builder::new().prefix(&staging_prefix(&name)).tempdir_in(parent)?;
             let unlocked = folder.path().join(NEW);
             let lock = File::create(&unlocked)?;
-            // Where the file system knows no locks, nobody removes what a dead run left.
+            // If the file system has no locks, leftovers of dead runs are never removed.
             let _ = lock.try_lock();
-            // It has its name only now, so that no other run takes this one for dead before it
-            // holds its lock.
+            // The lock gets its name only once it is held, so that no other run takes this run for
+            // dead before.
             fs::rename(unlocked, folder.path().join(LOCK))?;
             fs::create_dir(folder.path().join(NEW))?;
             set_mode(&folder.path().join(NEW), 0o755)?;
@@ -130,7 +131,7 @@ impl Staging {
         }
     }
 
-    /// Writes a file that is not there yet, with the folders above it.
+    /// Writes a new file, and makes the folders above it.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), OutputError> {
         let new = self.folder.path().join(NEW);
         let write = || -> io::Result<()> {
@@ -151,7 +152,8 @@ impl Staging {
         write().map_err(|error| OutputError::disk(&self.target.join(path), &error))
     }
 
-    /// Puts the folder in its place; the caller has made sure that what stands there may go.
+    /// Moves the folder to its place. The caller has made sure that the current target may be
+    /// replaced.
     pub fn commit(mut self) -> Result<(), OutputError> {
         let new = self.folder.path().join(NEW);
         replace(&new, &self.target).map_err(|error| OutputError::disk(&self.target, &error))?;
@@ -169,11 +171,11 @@ impl Drop for Staging {
     }
 }
 
-/// Puts `new` where `target` is and `target`, if there is one, where `new` was.
+/// Moves `new` to `target`. The current `target`, if there is one, moves to where `new` was.
 fn replace(new: &Path, target: &Path) -> io::Result<()> {
     if target.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         match fs::rename(new, target) {
-            // Another run was there first.
+            // Another run has put a folder there in the meantime, so the two are exchanged below.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
             renamed => return renamed,
         }
@@ -181,15 +183,15 @@ fn replace(new: &Path, target: &Path) -> io::Result<()> {
     if exchange(new, target).is_ok() {
         return Ok(());
     }
-    // Not every file system can exchange. Between the two steps the old folder has another name,
-    // under which `mend` finds it.
+    // Not every file system can exchange two folders. Here the old folder has another name between
+    // the two steps, and `mend` finds it under that name after a power cut.
     let aside = aside(target);
     fs::rename(target, &aside)?;
     if let Err(error) = fs::rename(new, target) {
         fs::rename(&aside, target)?;
         return Err(error);
     }
-    // The new folder stands; an old one that can't be moved is removed by the next run.
+    // The new folder is in place. The next run removes an old one that can't be moved.
     let _ = fs::rename(&aside, new);
     Ok(())
 }
@@ -205,10 +207,10 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Puts right what runs that were cut off left beside the target: brings back a folder that was
-/// moved aside, removes stagings.
+/// Repairs what interrupted runs left beside the target: moves a folder back that was moved aside,
+/// and removes staging folders.
 ///
-/// Does what it can; what it can't do is no reason not to build.
+/// Failures are ignored, because leftovers must not prevent a build.
 fn mend(target: &Path, name: &str) {
     let aside = aside(target);
     if target.symlink_metadata().is_err() {
@@ -224,7 +226,7 @@ fn mend(target: &Path, name: &str) {
             .to_str()
             .and_then(|name| name.strip_prefix(&prefix))
             .is_some_and(|rest| !rest.contains('-'));
-        // A live run holds the lock.
+        // A run that is alive holds the lock.
         let dead = || File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
         if is_ours && dead() {
             let _ = fs::remove_dir_all(entry.path());
@@ -252,7 +254,7 @@ fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     make_folders(parent_of(folder), made)?;
     match fs::create_dir(folder) {
         Ok(()) => made.push(folder.to_owned()),
-        // Another run was faster.
+        // Another run did the same at the same time.
         Err(_) if folder.is_dir() => {}
         Err(error) => return Err(error),
     }
@@ -265,7 +267,7 @@ fn remove_empty(made: &[PathBuf]) {
     }
 }
 
-/// Sets the mode whatever the umask is.
+/// Sets the mode regardless of the umask.
 #[cfg(unix)]
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
-//! Tables that fit the terminal: columns as wide as they need, the widest ones wrapped when that is
-//! too much; words last.
+//! Lays out tables that fit the terminal. Columns are as wide as they need to be. If that is too
+//! much, the widest ones are wrapped, and words are broken only as a last resort.
 
-/// Is a table on its way to a terminal.
+/// A table for a terminal.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -10,11 +10,12 @@ pub struct Table {
 
 const GAP: usize = 2;
 
-/// Is how narrow a column may get.
+/// The least width of a column that is wrapped.
 const NARROW: usize = 8;
 
 impl Table {
-    /// Starts a table with its head; a column whose title begins with `>` is aligned to the right.
+    /// Starts a table with its header. A column whose title begins with `>` is aligned to the
+    /// right.
     pub fn new<const N: usize>(head: [&str; N]) -> Self {
         let right = head.iter().map(|title| title.starts_with('>')).collect();
         Self {
@@ -28,12 +29,12 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// Says whether there is nothing but the head.
+    /// Returns whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.len() < 2
     }
 
-    /// Lays it out in `width` columns, each line after `indent` blanks.
+    /// Lays the table out in `width` columns, with `indent` blanks before each line.
     pub fn layout(&self, width: usize, indent: usize) -> String {
         let widths = self.widths(width.saturating_sub(indent));
         let mut text = String::new();
@@ -77,7 +78,8 @@ impl Table {
     }
 }
 
-/// Makes the widest columns narrower, none narrower than its least width, until all of them fit.
+/// Makes the widest columns narrower, but not narrower than their least width, until all of them
+/// fit.
 fn shrink(widths: &mut [usize], room: usize, least: &[usize]) {
     while widths.iter().sum::<usize>() > room {
         let wide = widths.iter_mut().zip(least).filter(|(width, least)| **width > **least);
@@ -86,8 +88,8 @@ fn shrink(widths: &mut [usize], room: usize, least: &[usize]) {
     }
 }
 
-/// Breaks a cell into lines of `width` characters: at a blank, behind what parts a path or a name,
-/// else anywhere.
+/// Breaks a cell into lines of `width` characters: at a blank, after a separator in a path or a
+/// name, or anywhere if there is neither.
 fn broken(cell: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();

@@ -1,5 +1,4 @@
-//! The list of every code that labwright knows, in one place; each is defined beside what raises
-//! it.
+//! Lists every code that labwright knows. Each is defined beside what raises it.
 
 use super::Code;
 use crate::{check, cli, compile, decl, emit, resolve, source, syntax};
@@ -20,11 +19,11 @@ macro_rules! code {
     };
 }
 
-/// Defines the codes of a file, and the list of them that stands in [`ALL`]. Their pages are in the
+/// Defines the codes of a file, and the list of them that [`ALL`] refers to. Their pages are in the
 /// folder `codes` beside it.
 ///
-/// A code can't be left out of its file's list, and the compiler warns of a list that nothing
-/// names, as of anything that is never used.
+/// No code can be missing from its file's list. The compiler warns about a list that nothing refers
+/// to, because it warns about everything unused.
 macro_rules! define {
     ($($visibility:vis $constant:ident = $name:literal, $severity:ident, $summary:literal;)*) => {
         $(
@@ -40,8 +39,8 @@ macro_rules! define {
 
 pub(crate) use {code, define};
 
-/// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines
-/// some.
+/// Every code except those of the rules in [`check::RULES`], with one line for each file that
+/// defines codes.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static ALL: &[&[&Code]] = &[
     source::codes::CODES,

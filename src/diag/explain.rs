@@ -1,4 +1,5 @@
-//! The pages of the codes: one in a terminal, the list of all, the reference in `docs/codes.md`.
+//! Writes the pages of the codes: one in a terminal, the list of all, and the reference in
+//! `docs/codes.md`.
 
 use std::fmt::Write as _;
 
@@ -36,7 +37,7 @@ pub fn explain(code: &Code) -> String {
     page
 }
 
-/// Ends the paragraph; an item of a list follows the one before it without an empty line.
+/// Ends the paragraph. An item of a list follows the previous one without an empty line.
 fn flush(page: &mut String, paragraph: &mut String, parted: bool) {
     if paragraph.is_empty() {
         return;
@@ -61,7 +62,7 @@ pub fn list() -> String {
     list
 }
 
-/// Writes the reference of all codes in Markdown: `docs/codes.md`.
+/// Writes the reference of all codes in Markdown, which is `docs/codes.md`.
 pub fn reference() -> String {
     let codes = sorted();
     let mut page = String::from(
@@ -92,7 +93,7 @@ pub fn reference() -> String {
     page
 }
 
-/// Lists every code by name.
+/// Returns every code, sorted by name.
 pub fn sorted() -> Vec<&'static Code> {
     let mut codes: Vec<&Code> = codes::all().collect();
     codes.sort_by_key(|code| code.name);

@@ -1,4 +1,4 @@
-//! Findings as commands for GitHub's runner.
+//! Writes findings as commands for GitHub's runner.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>) -> String {
     text
 }
 
-/// Escapes what would end the message; the runner turns it back.
+/// Escapes what would end the message. The runner decodes it again.
 fn data(text: &str) -> String {
     super::printable::lines(&text.replace('\r', "\n")).replace('%', "%25").replace('\n', "%0A")
 }

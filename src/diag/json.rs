@@ -1,4 +1,4 @@
-//! Findings for a program: one JSON array.
+//! Writes findings for a program, as one JSON array.
 
 use std::io;
 
@@ -65,11 +65,11 @@ fn place(span: Span, places: &Places<'_>) -> Place {
     }
 }
 
-/// Writes `value` as indented JSON in which every hostile character is an escape, since people look
-/// at it in terminals too.
+/// Writes `value` as indented JSON. Every hostile character is an escape, because people read JSON
+/// in terminals too.
 pub(super) fn write(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
-    // Writing to memory fails only for maps whose keys are no strings; there are none.
+    // Writing to memory fails only for maps whose keys are not strings, and there are none here.
     let written = value
         .serialize(&mut Serializer::with_formatter(&mut bytes, Escaping(PrettyFormatter::new())));
     debug_assert!(written.is_ok(), "{written:?}");

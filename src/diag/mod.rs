@@ -1,7 +1,7 @@
 //! Findings about a lab: what is wrong, where, and what to write instead.
 //!
-//! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`];
-//! rendering is in the files beside this one.
+//! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`].
+//! Rendering is in the files beside this one.
 
 pub mod codes;
 pub mod explain;
@@ -20,19 +20,19 @@ pub use render::{Format, Style, render, summary};
 
 use crate::source::Span;
 
-/// Says how bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing is built.
     Error,
-    /// The lab is built; the finding wants an answer or an `accept`.
+    /// The lab is built, but the finding needs a fix or an `accept`.
     Warning,
-    /// Worth knowing; the newer or better way.
+    /// There is a newer or better way.
     Advice,
 }
 
 impl Severity {
-    /// Returns the word that people read.
+    /// Returns the word for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -42,45 +42,45 @@ impl Severity {
     }
 }
 
-/// Describes one kind of finding; written once, beside the code that raises it.
+/// A kind of finding, defined once, beside the code that raises it.
 #[derive(Debug)]
 pub struct Code {
-    /// The stable kebab-case name, after the wrong pattern: `scrape-without-exporter`.
+    /// The stable name in kebab case. It describes the wrong pattern: `scrape-without-exporter`.
     pub name: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// One line: what the finding says.
+    /// What the finding says, in one line.
     pub summary: &'static str,
     /// Why it matters, an example that raises it and what to write instead. Markdown, for
     /// `labwright explain`.
     pub explain: &'static str,
 }
 
-/// Points at a second place that has to do with a finding.
+/// A second place that is related to a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label {
     /// The place.
     pub span: Span,
-    /// What this place has to do with it.
+    /// How this place is related to it.
     pub message: String,
 }
 
-/// Is one finding.
+/// A finding, with its place.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
     /// The kind.
     pub code: &'static Code,
     /// What is wrong, in lower case without a final stop.
     pub message: String,
-    /// The place that is wrong; nothing for a finding about the lab as a whole.
+    /// The place that is wrong, or nothing for a finding about the lab as a whole.
     pub span: Option<Span>,
-    /// What stands at the primary place, beside the line; may be empty.
+    /// The text beside the line of the primary place. It may be empty.
     pub caption: String,
     /// The other places.
     pub labels: Vec<Label>,
     /// What to write instead.
     pub help: Option<String>,
-    /// The entity it is about, for `accept CODE on=SUBJECT`.
+    /// The entity that it is about, for `accept CODE on=SUBJECT`.
     pub subject: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl Diagnostic {
         }
     }
 
-    /// Says what stands at the primary place.
+    /// Sets the text beside the primary place.
     #[must_use]
     pub fn caption(mut self, caption: impl Into<String>) -> Self {
         self.caption = caption.into();
@@ -117,27 +117,27 @@ impl Diagnostic {
         self
     }
 
-    /// Says what to write instead.
+    /// Sets the advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Names the entity that an `accept` would name.
+    /// Sets the entity that an `accept` would name.
     #[must_use]
     pub fn on(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
     }
 
-    /// Returns how bad it is.
+    /// Returns the severity.
     pub fn severity(&self) -> Severity {
         self.code.severity
     }
 }
 
-/// Collects findings; a stage never stops at the first.
+/// The findings of one or more stages, none of which stops at the first.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -149,12 +149,12 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
-    /// Takes over another collection.
+    /// Appends another collection.
     pub fn append(&mut self, mut other: Self) {
         self.list.append(&mut other.list);
     }
 
-    /// Says whether nothing can be built.
+    /// Returns whether an error prevents the build.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
     }
@@ -164,13 +164,13 @@ impl Diagnostics {
         self.list.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
     }
 
-    /// Keeps the findings that `keep` wants.
+    /// Keeps the findings for which `keep` returns true.
     pub fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
         self.list.retain(keep);
     }
 
-    /// Sorts by file, place and code, drops what is there twice, and shortens texts that quote too
-    /// much of the user's.
+    /// Sorts by file, place and code, removes duplicates, and shortens texts that quote too much of
+    /// the source.
     pub fn finish(&mut self) {
         for found in &mut self.list {
             let labels = found.labels.iter_mut().map(|label| &mut label.message);
@@ -200,7 +200,7 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// Says whether there is none.
+    /// Returns whether there are no findings.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -215,7 +215,7 @@ impl<'d> IntoIterator for &'d Diagnostics {
     }
 }
 
-/// Takes the middle out of a text that nobody would read to its end.
+/// Removes the middle of a text that is too long to read.
 fn shorten(text: &mut String) {
     const MOST: usize = 1000;
     const HEAD: usize = 600;
@@ -226,8 +226,8 @@ fn shorten(text: &mut String) {
     }
 }
 
-/// Writes the help for a word that is none of `candidates`: the one that was most likely meant,
-/// else what `otherwise` says.
+/// Writes the advice for a word that is not among `candidates`: the most likely candidate, or else
+/// `otherwise`.
 pub fn suggest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
@@ -236,13 +236,13 @@ pub fn suggest<'c>(
     nearest(word, candidates).map_or_else(otherwise, |near| format!("did you mean `{near}`?"))
 }
 
-/// Finds the candidate nearest to `word`.
+/// Finds the candidate that is nearest to `word`.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        // What differs in length alone by more is not measured: that takes as much memory as both
-        // lengths multiplied.
+        // A larger difference in length already exceeds the limit. Measuring it anyway would take
+        // memory in proportion to the product of both lengths.
         .filter(|candidate| candidate.chars().count().abs_diff(word.chars().count()) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)

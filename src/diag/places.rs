@@ -1,15 +1,15 @@
-//! Where a span stands, for people: path, line and column.
+//! Turns spans into places for people: path, line and column.
 
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 
-/// Turns spans into paths, lines and columns as the reader of findings sees them.
+/// A converter of spans into paths, lines and columns as the reader of findings sees them.
 pub(super) struct Places<'s> {
     sources: &'s Sources,
     prefix: String,
 }
 
-/// Is a place as people count: lines and columns from 1, columns in characters.
+/// A place as people count it: lines and columns from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub line: usize,
@@ -17,8 +17,8 @@ pub(super) struct Position {
 }
 
 impl<'s> Places<'s> {
-    /// Prepares to place spans of `sources`; `prefix` is the folder of the lab as seen by the
-    /// reader.
+    /// Prepares to find places in `sources`. `prefix` is the folder of the lab as the reader sees
+    /// it.
     pub fn new(sources: &'s Sources, prefix: &str) -> Self {
         let prefix = prefix.trim_end_matches('/');
         let prefix =
@@ -26,8 +26,7 @@ impl<'s> Places<'s> {
         Self { sources, prefix }
     }
 
-    /// Returns the path of the file of `span`, as the reader can open it; `std:` marks the standard
-    /// library.
+    /// Returns the path of `file` as the reader can open it. `std:` marks the standard library.
     pub fn path(&self, file: FileId) -> String {
         let source = self.sources.file(file);
         let prefix = if source.layer == Layer::Builtin { "std:" } else { &self.prefix };
@@ -39,17 +38,17 @@ impl<'s> Places<'s> {
         self.position(span.file, span.start)
     }
 
-    /// Returns where `span` ends: the place behind its last character.
+    /// Returns where `span` ends: the place after its last character.
     pub fn end(&self, span: Span) -> Position {
         self.position(span.file, span.end.max(span.start))
     }
 
-    /// Returns the number of the line, from 0, that holds the byte `at`.
+    /// Returns the number of the line that contains the byte `at`, counted from 0.
     pub fn line(&self, file: FileId, at: u32) -> usize {
         self.sources.line(file, at)
     }
 
-    /// Returns the bytes of the line `line`, counted from 0, without its newline.
+    /// Returns the range of the line `line`, counted from 0, without its newline.
     pub fn bytes_of_line(&self, file: FileId, line: usize) -> std::ops::Range<usize> {
         let starts = self.sources.lines(file);
         let length = self.text(file).len();

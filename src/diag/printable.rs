@@ -1,10 +1,10 @@
-//! Text that is safe to show: nothing in a lab's source may steer the terminal it is shown on, or
-//! look like another text.
+//! Makes text safe to show. Nothing in a lab's source may control the terminal it is shown on, or
+//! look like other text.
 
 use std::borrow::Cow;
 
-/// Says whether `character` moves the cursor, colours, turns the direction of text, or can't be
-/// seen at all.
+/// Returns whether `character` moves the cursor, sets a colour, turns the direction of text, or is
+/// invisible.
 pub(super) fn is_hostile(character: char) -> bool {
     matches!(character,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -16,13 +16,13 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, |character| if matches!(character, '\n' | '\t') { Some(' ') } else { None })
 }
 
-/// Writes every hostile character but the newline as its escape.
+/// Writes every hostile character except the newline as its escape.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| if character == '\n' { Some('\n') } else { None })
 }
 
-/// Writes every hostile character as one that is as wide as it looks, for text that is pointed
-/// into.
+/// Replaces every hostile character by one that is as wide as it looks, for text in which a place
+/// is marked.
 pub(super) fn pointed_at(text: &str) -> String {
     text.chars()
         .map(|character| {
@@ -50,8 +50,8 @@ fn escape(text: &str, instead: impl Fn(char) -> Option<char>) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Breaks `text` at blanks so that no line is wider than `width`, words permitting; later lines
-/// begin with `indent`.
+/// Breaks `text` at blanks so that no line is wider than `width`, unless a word is. Lines after the
+/// first begin with `indent`.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
     let mut wrapped = String::with_capacity(text.len());
     for (number, line) in text.lines().enumerate() {

@@ -1,10 +1,10 @@
-//! Findings for a reader: a person, a program, a code forge.
+//! Writes findings for a person, a program or a code forge.
 
 use super::places::Places;
 use super::{Diagnostics, Severity, github, json, sarif, text};
 use crate::source::Sources;
 
-/// Says who reads the findings.
+/// The reader of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// A person, with the lines of source in question.
@@ -17,14 +17,14 @@ pub enum Format {
     Github,
 }
 
-/// Says how the findings are to look.
+/// The style of the written findings.
 #[derive(Debug, Clone, Copy)]
 pub struct Style<'p> {
     /// Whether text is coloured.
     pub color: bool,
-    /// How many columns text may take.
+    /// The number of columns for text.
     pub width: usize,
-    /// The lab's folder as the reader sees it; it comes before every path of the lab.
+    /// The lab's folder as the reader sees it. It comes before every path of the lab.
     pub prefix: &'p str,
 }
 
@@ -34,7 +34,7 @@ impl Default for Style<'_> {
     }
 }
 
-/// Writes the findings in `format`; each ends with a newline.
+/// Writes the findings in `format`, each with a final newline.
 pub fn render(
     diagnostics: &Diagnostics,
     sources: &Sources,

@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0, for code scanners.
+//! Writes findings as SARIF 2.1.0, for code scanners.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Findings for a person at a terminal or in a log.
+//! Writes findings for a person at a terminal or in a log.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,13 +11,15 @@ use super::render::Style;
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{FileId, Span};
 
-/// How many lines may lie between two places that are shown in one piece.
+/// The most lines between two places that are shown in one piece.
 const NEAR: usize = 6;
 
-/// How many bytes of a line are copied behind a place; the renderer trims further, to the width.
+/// The number of bytes of a line that are copied after a place. The renderer trims them further, to
+/// the width.
 const BEHIND: usize = 300;
 
-/// How far from the beginning of its line a place may be for the line to be shown.
+/// The greatest distance of a place from the beginning of its line at which the line is still
+/// shown.
 const FAR: usize = 4096;
 
 pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>, style: Style<'_>) -> String {
@@ -69,7 +71,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, places: &Places<'_>, width: usize) -> G
     group
 }
 
-/// Is one place of a finding.
+/// A marked place of a finding.
 #[derive(Clone, Copy)]
 struct Mark<'d> {
     span: Span,
@@ -88,7 +90,7 @@ fn marks(diagnostic: &Diagnostic) -> Vec<Mark<'_>> {
     primary.into_iter().chain(others).collect()
 }
 
-/// Sorts the marks by file, the file of the primary place first.
+/// Groups the marks by file. The file of the primary place comes first.
 fn files<'d>(marks: &[Mark<'d>]) -> Vec<(FileId, Vec<Mark<'d>>)> {
     let mut files: BTreeMap<(bool, FileId), Vec<Mark<'d>>> = BTreeMap::new();
     let first = marks.first().map(|mark| mark.span.file);
@@ -98,7 +100,7 @@ fn files<'d>(marks: &[Mark<'d>]) -> Vec<(FileId, Vec<Mark<'d>>)> {
     files.into_iter().map(|((_, file), marks)| (file, marks)).collect()
 }
 
-/// Splits the marks of one file where many lines lie between them; the piece of the primary place
+/// Splits the marks of one file where many lines lie between them. The piece of the primary place
 /// comes first.
 fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Vec<Vec<Mark<'d>>> {
     marks.sort_by_key(|mark| mark.span);
@@ -116,7 +118,7 @@ fn pieces<'d>(file: FileId, mut marks: Vec<Mark<'d>>, places: &Places<'_>) -> Ve
     pieces
 }
 
-/// Copies the lines of the marks, as far as they are near a mark, and points into the copy.
+/// Copies the lines of the marks, as far as they are near a mark, and marks the places in the copy.
 fn snippet<'a>(
     marks: &[Mark<'a>],
     file: FileId,
@@ -155,7 +157,8 @@ fn snippet<'a>(
         .iter()
         .map(|mark| {
             let line = line_of(mark.span.start);
-            // What goes over several lines is marked in its first: where it begins is what matters.
+            // A place over several lines is marked in its first line only: where it begins is what
+            // matters.
             let start = place(mark.span.start as usize, line);
             let end = place(mark.span.end as usize, line);
             let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };

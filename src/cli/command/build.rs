@@ -42,7 +42,7 @@ pub struct Build {
     format: Format,
 }
 
-/// Is a finished release, for whoever waited for it.
+/// A finished release, for the reader of the result.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Built {
@@ -77,8 +77,7 @@ struct Counts {
 
 impl Build {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        // From the beginning, so that a build that is told to stop ends the same way wherever it
-        // is.
+        // Listen from the beginning, so that a signal ends the build in the same way at any point.
         let interrupt = if self.check { Interrupt::default() } else { Interrupt::listen()? };
         let mut read = self.lab.read();
         let checked = read.resolved.check(&read.sources);
@@ -129,21 +128,21 @@ impl Build {
     }
 }
 
-/// Is how many files and bytes each machine's archive has.
+/// The number of files and the size in bytes of each machine's archive.
 type Sizes = BTreeMap<String, (usize, u64)>;
 
-/// Is a release without its archives, which are written as they come.
+/// A release without its archives, which are written as they are made.
 pub struct Made {
     /// The index.
     pub index: ReleaseIndex,
-    /// The index as it is written.
+    /// The index in the form in which it is written.
     pub json: Vec<u8>,
-    /// What reviewers read, by the names below `review/`.
+    /// The files for reviewers, by their names below `review/`.
     pub review: BTreeMap<String, Vec<u8>>,
     sizes: Sizes,
 }
 
-/// Makes the release, each archive through `write`.
+/// Makes the release and passes each archive to `write`.
 pub fn make<E: Send>(
     plan: &Plan<'_>,
     sources: &Sources,
@@ -186,7 +185,7 @@ fn write(
     Ok((index, sizes))
 }
 
-/// Turns a failure into findings and the exit code.
+/// Turns a failure into findings and an exit code.
 fn fail(failure: Failure<OutputError>, findings: &mut Diagnostics) -> Exit {
     match failure {
         Failure::Findings(found) => {

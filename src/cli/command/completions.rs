@@ -1,4 +1,4 @@
-//! `labwright completions`: what a shell needs to complete the command line.
+//! `labwright completions`: what a shell needs to complete command lines.
 
 use std::io;
 
@@ -33,8 +33,7 @@ impl Completions {
     }
 }
 
-/// Tells what names the arguments take that stand for something of labwright's own: codes and
-/// modules.
+/// Adds the names of labwright's own that arguments take: codes and modules.
 fn with_names(program: clap::Command) -> clap::Command {
     let codes = PossibleValuesParser::new(codes::all().map(|code| code.name));
     let library = Sources::with_standard_library(Vec::new());

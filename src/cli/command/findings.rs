@@ -1,4 +1,4 @@
-//! Reading a lab, and findings on their way to whoever asked.
+//! Reads a lab for a command, and writes the findings about it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::compile::{self, Resolved};
 use crate::diag::{self, Diagnostics, Style};
 use crate::source::{Sources, read_lab};
 
-/// Says who reads the findings.
+/// The reader of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A person, with the lines in question
@@ -31,13 +31,13 @@ pub struct Lab {
     pub lab: PathBuf,
 }
 
-/// Is a lab that was read, as far as that went.
+/// A lab, as far as it could be read.
 pub struct Read {
-    /// The files; none when they could not be read.
+    /// The files. There are none if they could not be read.
     pub sources: Sources,
-    /// What was made of them, to be checked.
+    /// The lab that was made of them, not checked yet.
     pub resolved: Resolved,
-    /// What a command ends with, when the lab has an error.
+    /// The exit code of the command if the lab has an error.
     pub failure: Exit,
 }
 
@@ -56,7 +56,7 @@ impl Lab {
         }
     }
 
-    /// Writes the findings about the lab, paths as they lead from here.
+    /// Writes the findings about the lab. Paths are relative to the current folder.
     pub fn write(
         &self,
         findings: &Diagnostics,
@@ -74,7 +74,7 @@ impl Lab {
         diag::render(findings, sources, format, Style { prefix: &prefix, ..style })
     }
 
-    /// Prints the findings as messages; text only when there are any.
+    /// Prints the findings as messages. In the text format, prints nothing if there are none.
     pub fn report(
         &self,
         findings: &Diagnostics,

@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands, with one file each.
 
 mod build;
 mod check;
@@ -47,7 +47,7 @@ pub fn program() -> clap::Command {
 }
 
 impl Arguments {
-    /// Runs the command; fails when its result can't be printed.
+    /// Runs the command. Fails if the result can't be printed.
     pub fn run(self, console: &Console) -> io::Result<Exit> {
         match self.command {
             Command::Build(command) => command.run(console),
@@ -62,7 +62,7 @@ impl Arguments {
     }
 }
 
-/// Says who reads a command's facts.
+/// The reader of a command's facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// A person
@@ -71,7 +71,7 @@ enum Format {
     Json,
 }
 
-/// Writes facts as indented JSON that ends with a newline.
+/// Writes facts as indented JSON with a final newline.
 fn json(facts: &impl Serialize) -> io::Result<String> {
     let mut text = serde_json::to_string_pretty(facts)?;
     text.push('\n');

@@ -138,7 +138,7 @@ fn page(module: &Module, console: &Console) -> String {
     text
 }
 
-/// Writes an option: what it takes on one line, what it means below.
+/// Writes an option: its type on one line, its meaning below.
 fn entry(name: &str, option: &ModuleOption, width: usize) -> String {
     let default = match (&option.default, option.required) {
         (_, true) => ", required".to_owned(),

@@ -1,7 +1,8 @@
-//! `labwright build --check`: is the release what these sources make, here and everywhere?
+//! `labwright build --check`: compares a release with what these sources make, under different
+//! conditions.
 //!
-//! Two builds that have as little in common as one process allows: one thread and several, files
-//! found in opposite orders.
+//! The two builds differ in as much as they can inside one process: one thread and several threads,
+//! and files that are found in opposite orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -124,7 +125,7 @@ fn again(sources: &Sources) -> Result<Made, String> {
     }
 }
 
-/// Says what differs between two builds.
+/// Lists the differences between two builds.
 fn between(one: &Made, other: &Made) -> Vec<String> {
     if one.json == other.json {
         let names =
@@ -147,7 +148,7 @@ fn between(one: &Made, other: &Made) -> Vec<String> {
     }
 }
 
-/// Says what differs between a build and the folder.
+/// Lists the differences between a build and the folder.
 fn standing(made: &Made, out: &Path) -> Vec<String> {
     let found = match folder::list(out) {
         Ok(found) => found,

@@ -1,4 +1,4 @@
-//! `labwright verify`: is a release whole, closed and of one piece?
+//! `labwright verify`: checks that a release is complete, contains nothing else, and is consistent.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The resolved lab for a person at a terminal.
+//! Writes the resolved lab for a person at a terminal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -59,7 +59,7 @@ fn machines(lab: &LabView) -> Table {
 
 fn zones(lab: &LabView) -> Table {
     let mut table = Table::new(["zone", "addresses", "but not"]);
-    // A machine is a zone of one; the machines are listed already.
+    // A machine is a zone by itself, and machines are listed above.
     for zone in lab
         .zones
         .iter()
