@@ -1,5 +1,5 @@
-//! Writes values so that none can leave its place: YAML and JSON by serializers, everything else by
-//! templates that escape by file kind.
+//! Writes values so that none of them can break the syntax around it. YAML and JSON are written by
+//! serializers, everything else by templates that escape by the kind of file.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::diag::one_line;
 
-/// Writes a value as YAML, every string quoted, so that readers of YAML 1.1 and 1.2 see the same.
-/// Only a map whose keys are no strings can't be written, and no view has one.
+/// Writes a value as YAML with every string quoted, so that readers of YAML 1.1 and 1.2 agree. Only
+/// a map whose keys are not strings can't be written, and no view has one.
 pub fn yaml(value: &impl Serialize) -> String {
     let mut text = String::new();
     let options =
@@ -23,8 +23,8 @@ pub fn yaml(value: &impl Serialize) -> String {
     }
 }
 
-/// Writes a value as JSON with two spaces of indentation and a final newline; what [`yaml`] can't
-/// write, this can't either.
+/// Writes a value as JSON, indented by two spaces, with a final newline. It can't write what
+/// [`yaml`] can't.
 pub fn json(value: &impl Serialize) -> String {
     match serde_json::to_string_pretty(value) {
         Ok(text) => text + "\n",
@@ -42,14 +42,15 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
-/// Is how a template writes values.
+/// The way a template writes values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Escape {
-    /// One sh word for each value; a list is several words.
+    /// One sh word for each value. A list becomes several words.
     Shell,
     /// A JSON value, which is a YAML value too.
     Json,
-    /// The rest of a line: INI, unit files, most configuration files. A line break is an error.
+    /// The rest of a line, in INI, unit files and most configuration files. A line break is an
+    /// error.
     Line,
     /// Text inside Markdown.
     Markdown,
@@ -58,7 +59,7 @@ pub enum Escape {
 }
 
 impl Escape {
-    /// Chooses by the file that a template makes: `backup.sh.j2` and `backup.sh` make shell.
+    /// Chooses by the file that a template makes: both `backup.sh.j2` and `backup.sh` are shell.
     pub fn of(name: &str) -> Self {
         let name = name.strip_suffix(".j2").unwrap_or(name);
         match name.rsplit('.').next().unwrap_or("") {
@@ -87,8 +88,8 @@ static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
     syntax.build().unwrap_or_default()
 });
 
-/// Makes an environment for templates: strict about undefined names, escaping by file name, fuel
-/// limited.
+/// Makes an environment for templates. It is strict about undefined names, escapes by file name,
+/// and limits fuel.
 pub fn environment<'t>() -> Environment<'t> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -100,8 +101,8 @@ pub fn environment<'t>() -> Environment<'t> {
     environment
 }
 
-/// Adds the filters that expressions and templates know, beside minijinja's own that touch data
-/// only.
+/// Adds the filters for expressions and templates. They complete those of minijinja that depend on
+/// data only.
 pub fn add_filters(environment: &mut Environment<'_>) {
     use minijinja::{filters, tests};
     environment.add_filter(
@@ -167,7 +168,7 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_test("endingwith", tests::is_endingwith);
 }
 
-/// Writes a value as the kind of file wants it.
+/// Writes a value as the kind of file needs it.
 pub(crate) fn write_value(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
@@ -192,8 +193,8 @@ pub(crate) fn write_value(
     out.write_str(&text).map_err(Error::from)
 }
 
-/// Writes a value as JSON that is YAML too, also to readers of YAML 1.1: those fold some of the
-/// characters that JSON leaves alone, and refuse others.
+/// Writes a value as JSON that readers of YAML 1.1 accept too. They fold some of the characters
+/// that JSON leaves alone, and refuse others.
 fn json_value(value: &Value) -> Result<String, Error> {
     let odd = |character: char| {
         matches!(
@@ -206,7 +207,7 @@ fn json_value(value: &Value) -> Result<String, Error> {
     if !json.contains(odd) {
         return Ok(json);
     }
-    // Outside strings, JSON has no such character.
+    // Such characters occur only inside strings, where JSON can escape them.
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         if odd(character) {
@@ -256,8 +257,8 @@ fn line_text(value: &Value) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Escapes text for Markdown: nothing in it formats, links, breaks out of a table cell, or looks
-/// like another text.
+/// Escapes text for Markdown, so that nothing in it formats, links, breaks out of a table cell, or
+/// looks like other text.
 pub fn markdown_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in one_line(text).chars() {

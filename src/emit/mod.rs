@@ -1,7 +1,6 @@
-//! Lays out the plan as files, machine by machine: one folder per target, registered in
-//! [`EMITTERS`].
+//! Writes the plan as files, machine by machine: one folder per target, registered in [`EMITTERS`].
 //!
-//! Emitters compute nothing; what they need stands in the [`Plan`]. Text formats are written by a
+//! Emitters compute nothing, because what they need is in the [`Plan`]. Text is written by a
 //! serializer or by a template whose escaping follows the kind of file (`format`), never by joining
 //! strings.
 
@@ -33,16 +32,16 @@ use crate::source::Sources;
 
 pub use service_files::Shared;
 
-/// Is what an emitter sees.
+/// The input of an emitter.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'p> {
     /// The lab with everything derived from it.
     pub plan: &'p Plan<'p>,
     /// The machine whose bundle is made.
     pub machine: MachineId,
-    /// The files that templates are in.
+    /// The files that contain the templates.
     pub sources: &'p Sources,
-    /// What is the same for every machine and made at most once a build.
+    /// Data that is the same for every machine and made at most once in a build.
     pub shared: &'p Shared,
 }
 
@@ -57,7 +56,7 @@ impl<'p> Context<'p> {
         &self.plan.model[self.machine]
     }
 
-    /// Returns what is planned for the machine.
+    /// Returns the plan of the machine.
     pub fn planned(&self) -> &'p MachinePlan {
         self.plan.machine(self.machine)
     }
@@ -68,29 +67,29 @@ impl<'p> Context<'p> {
         self.plan.machine(self.machine).services.iter().map(move |id| (*id, &model[*id]))
     }
 
-    /// Names the machine as an origin.
+    /// Returns the machine as an origin.
     pub fn origin(&self) -> Vec<String> {
         vec![format!("{} {}", self.this().kind.name(), self.this().name)]
     }
 }
 
-/// Is one emitter: a folder below this one.
+/// An emitter: a folder below this one.
 #[derive(Debug)]
 pub struct Emitter {
-    /// Its name, which origins tell.
+    /// Its name, which origins show.
     pub name: &'static str,
-    /// Adds its files of one machine.
+    /// Adds its files for one machine.
     pub emit: fn(&Context<'_>, &mut Artifacts, &mut Diagnostics),
 }
 
 impl Emitter {
-    /// Returns the origin of a file that holds nothing of the lab.
+    /// Returns the origin of a file that contains nothing of the lab.
     pub fn fixed(&self) -> Vec<Origin> {
         vec![format!("fixed by the emitter {}", self.name)]
     }
 }
 
-/// Lists the emitters that look at the plan alone. Order does not matter: each writes its own
+/// The emitters that depend on the plan alone. Order does not matter, because each writes its own
 /// files.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub const EMITTERS: &[Emitter] = &[
@@ -110,7 +109,7 @@ pub const EMITTERS: &[Emitter] = &[
     storage::EMITTER,
 ];
 
-/// Lists the emitters that run what the others wrote: they look at its bytes too, to restart what
+/// The emitters that run what the others wrote. They also depend on its bytes, to restart whatever
 /// reads a changed file.
 pub const RUNNERS: &[Emitter] = &[compose::EMITTER, units::EMITTER];
 

@@ -1,4 +1,4 @@
-//! Renders an emitter's own templates; a value that can't stand in a file becomes a finding, not a
+//! Renders an emitter's own templates. A value that a file can't contain becomes a finding, not a
 //! panic.
 
 use minijinja::Environment;
@@ -13,7 +13,7 @@ codes::define! {
         "a value can't be written into the file that needs it";
 }
 
-/// Holds the templates of one emitter, compiled once.
+/// The templates of one emitter, compiled once.
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
@@ -21,12 +21,12 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Compiles templates, given as name and text; the name's ending decides the escaping.
+    /// Compiles templates, given as names and texts. The ending of the name decides the escaping.
     pub fn new(templates: &[(&'static str, &'static str)]) -> Self {
         Self::within(format::environment(), templates)
     }
 
-    /// Compiles templates for an environment of their own kind.
+    /// Compiles templates for a custom environment.
     pub fn within(
         mut environment: Environment<'static>,
         templates: &[(&'static str, &'static str)],
@@ -47,7 +47,7 @@ impl Templates {
             .map_err(|error| format!("{error:#}"))
     }
 
-    /// Renders a template for a machine's bundle; a failure becomes a finding about the lab, and
+    /// Renders a template for a machine's bundle. A failure becomes a finding about the lab, and
     /// nothing is written.
     pub fn write(
         &self,

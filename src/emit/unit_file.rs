@@ -1,9 +1,9 @@
-//! systemd's unit files, written so that no value becomes another line, a specifier or a
+//! Writes unit files of systemd so that no value becomes another line, a specifier or a
 //! continuation.
 
 use std::fmt::Write as _;
 
-/// Writes a unit file; fails with the words for a value that no unit file can hold.
+/// Writes a unit file. Fails with a description of the value if a unit file can't contain it.
 pub fn write<'v>(
     sections: impl IntoIterator<Item = (&'v str, Vec<(&'v str, String)>)>,
 ) -> Result<String, String> {

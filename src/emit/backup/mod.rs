@@ -1,6 +1,6 @@
-//! Backups: the scripts that dump, save, check and bring back, and the timers that run them.
+//! Emits backups: the scripts that dump, save, check and restore, and the timers that run them.
 //!
-//! The scripts are the same for every service; what differs stands in `common.sh` and in the lists
+//! The scripts are the same for every service. What differs is in `common.sh` and in the lists
 //! beside it.
 
 mod view;
@@ -35,7 +35,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     ])
 });
 
-/// Lays out backups.
+/// The emitter of backups.
 pub const EMITTER: Emitter = Emitter { name: "backup", emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
@@ -61,7 +61,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Adds the files of one backup service.
+/// A writer of the files of one backup service.
 struct Writer<'w, 'p> {
     context: &'w Context<'p>,
     backup: &'w BackupPlan,
@@ -225,10 +225,10 @@ struct TimerUnit<'v> {
     timezone: &'v str,
 }
 
-/// Writes a path that a sandbox opens as one word of a unit file, where `%` begins a specifier and
-/// a backslash is itself.
+/// Writes a path that a sandbox opens as one word of a unit file. There, `%` begins a specifier,
+/// and a backslash is literal.
 ///
-/// A path with both kinds of quote has no spelling there; its folder is opened instead.
+/// A path with both kinds of quotes can't be written in a unit file. Its folder is opened instead.
 fn sandbox_path(path: &str) -> String {
     let quote = if path.contains('"') { '\'' } else { '"' };
     match path.rsplit_once('/') {

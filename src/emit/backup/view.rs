@@ -1,4 +1,4 @@
-//! What the backup scripts of one service read, taken from the plan.
+//! Takes the data for the backup scripts of one service from the plan.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::{
 use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, secret_path};
 
-/// Is what the scripts of one backup service are told.
+/// The data for the scripts of one backup service.
 #[derive(Debug, Serialize)]
 pub struct View {
     pub service: String,
@@ -27,32 +27,32 @@ pub struct View {
     /// The mount points of the machine.
     #[serde(skip)]
     pub mounts: Vec<String>,
-    /// What each class saves.
+    /// The paths that each class saves and leaves out.
     #[serde(skip)]
     pub sources: BTreeMap<BackupClass, Sources>,
-    /// What the scripts write to, for the units' sandbox.
+    /// The paths that the scripts write to, for the units' sandbox.
     #[serde(skip)]
     pub writes: Vec<String>,
-    /// The folders among them that are made beforehand.
+    /// Those of the paths that are folders to make beforehand.
     #[serde(skip)]
     pub folders: Vec<String>,
 }
 
-/// Is where a repository is and how to open it.
+/// The place of a repository and how to open it.
 #[derive(Debug, Serialize)]
 pub struct Repository {
     location: String,
     password_file: String,
     /// The server of an `sftp:…` repository.
     pub server: Option<Server>,
-    /// The server's public key, when the lab says it.
+    /// The server's public key, if the lab declares it.
     #[serde(skip)]
     pub host_key: Option<String>,
     file_variables: Vec<Variable>,
     value_variables: Vec<Variable>,
 }
 
-/// Is a server that is reached by ssh.
+/// A server that is reached by ssh.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Server {
     user: Option<String>,
@@ -61,7 +61,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the server of `sftp:user@host:folder` or `sftp://user@host:port/folder`, as restic
+    /// Parses the server of `sftp:user@host:folder` or `sftp://user@host:port/folder`, as restic
     /// does.
     fn of(repository: &str) -> Option<Self> {
         let rest = repository.strip_prefix("sftp:")?;
@@ -70,7 +70,7 @@ impl Server {
         let (user, place) = login
             .rsplit_once('@')
             .map_or((None, login), |(user, place)| (Some(user.to_owned()), place));
-        // A port stands behind the last colon of a URL, unless that is one of an address in
+        // A port follows the last colon of a URL, unless that colon is part of an address in
         // brackets.
         let port =
             url.and_then(|_| place.rsplit_once(':')).filter(|(_, port)| !port.ends_with(']'));
@@ -89,14 +89,14 @@ struct Variable {
     path: String,
 }
 
-/// Is how many snapshots of an age are kept.
+/// The number of snapshots to keep of each age.
 #[derive(Debug, Serialize)]
 pub struct Keep {
     age: String,
     count: u32,
 }
 
-/// Are the dumps of one class.
+/// The dumps of one class.
 #[derive(Debug, Serialize)]
 pub struct ClassDumps {
     pub name: &'static str,
@@ -112,7 +112,7 @@ struct DumpView {
     command: Vec<String>,
 }
 
-/// Is a database that can be restored.
+/// A database that can be restored.
 #[derive(Debug, Serialize)]
 pub struct DatabaseView {
     name: String,
@@ -124,7 +124,7 @@ pub struct DatabaseView {
     dump: String,
 }
 
-/// Says which engines the scripts need.
+/// The database engines that the scripts need.
 #[derive(Debug, Default, Serialize)]
 pub struct Engines {
     postgres: bool,
@@ -132,14 +132,14 @@ pub struct Engines {
     sqlite: bool,
 }
 
-/// Is what one class saves and leaves out.
+/// The paths that one class saves and leaves out.
 #[derive(Debug, Default)]
 pub struct Sources {
     pub paths: Vec<String>,
     pub excludes: Vec<String>,
 }
 
-/// Takes what one backup service does; nothing when it is none.
+/// Collects the data of a backup service. Returns nothing if the service is not for backups.
 pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     let service = &model[backup.service];
     let settings = service.backup.as_ref()?;
@@ -163,7 +163,7 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
             class.paths.push(dump.folder.clone());
         }
         writes.push(dump.folder.clone());
-        // sqlite keeps its lock and its log beside the file, also for a reader.
+        // sqlite keeps its lock and its log beside the file, and readers use them too.
         if database.engine == Engine::Sqlite {
             writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         }
@@ -174,7 +174,8 @@ pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
     }
     writes.sort();
     writes.dedup();
-    // Below a mount point nothing is made beforehand: it might not be mounted yet.
+    // No folder is made below a mount point: if the mount is missing, it would be made on the disk
+    // below.
     let on_mount = |path: &str| mounts.iter().find(|mount| is_below(path, mount));
     let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
     let mut writes: Vec<String> =
@@ -265,7 +266,7 @@ fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
     }
 }
 
-/// Names a dump: part of a file name, a word to type, the value of a label.
+/// Returns the name of a dump: a part of file names, a word in commands, the value of a label.
 pub fn dump_name(database: &Database) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
@@ -298,8 +299,8 @@ fn mounts(model: &Model, machine: MachineId) -> Vec<String> {
     mounts
 }
 
-/// Writes a path as a line of restic's exclude file that leaves out it alone: such lines are
-/// patterns with variables, and are trimmed.
+/// Writes a path as a line of restic's exclude file that leaves out nothing else. Such lines are
+/// patterns with variables, and restic trims them.
 fn exclude_line(path: &str) -> String {
     let mut line = String::with_capacity(path.len());
     for character in path.chars() {

@@ -1,5 +1,5 @@
-//! What a machine reads at its first boot: account and keys, packages, mounts, network, labctl.
-//! Everything later is the bundle's.
+//! Emits what a machine reads at its first boot: account and keys, packages, mounts, network,
+//! labctl. Its bundle does everything later.
 
 mod network;
 mod user_data;
@@ -10,8 +10,8 @@ use super::{Context, Emitter, format};
 use crate::artifact::{Artifacts, Kind};
 use crate::diag::Diagnostics;
 
-/// Writes `cloud-init/` of machines whose system is ours to set up; the hypervisor's bundle carries
-/// a copy of it.
+/// The emitter of `cloud-init/`, for machines whose system labwright sets up. The hypervisor's
+/// bundle carries a copy of the files.
 pub const EMITTER: Emitter = Emitter { name: "cloud-init", emit };
 
 #[derive(Debug, Serialize)]
@@ -27,7 +27,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
         return;
     }
     let origin = context.origin();
-    // The same for ever: to cloud-init another id is another machine, which gets new ssh host keys.
+    // The id must never change. To cloud-init, another id means another machine, which gets new ssh
+    // host keys.
     let guest = machine.guest.as_ref().map_or_else(String::new, |guest| format!("-{}", guest.id));
     let meta_data = MetaData {
         instance_id: format!("{}-{}{guest}", context.model().lab.name, machine.name),

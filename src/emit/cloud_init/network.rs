@@ -1,4 +1,4 @@
-//! The network of a machine, in netplan's words.
+//! Writes the network of a machine in the format of netplan.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -84,8 +84,8 @@ pub(super) fn write(context: &Context<'_>) -> String {
     format::yaml(&config)
 }
 
-/// Returns a pattern for the name of a guest's interface: `eth0` or `ens18` by image, `enp6s18` by
-/// board, the number by order.
+/// Returns a pattern for the name of a guest's interface. The image makes it `eth0` or `ens18`, the
+/// machine type `enp6s18`; the number follows from the order.
 fn guest_interface(index: usize, count: usize) -> String {
     if count == 1 { "e*".to_owned() } else { format!("en*s{}", 18 + index) }
 }

@@ -1,4 +1,4 @@
-//! `user-data`: what cloud-init does once, at the first boot.
+//! Writes `user-data`: what cloud-init does once, at the first boot.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -64,12 +64,12 @@ struct File {
     content: String,
 }
 
-/// Is labctl as cloud-init unpacks it. Packed harder, it loses a hundredth and takes twice as long,
-/// which every build waits for.
+/// labctl in the form that cloud-init unpacks. A higher level of compression would save one
+/// hundredth and take twice as long in every build.
 static LABCTL: LazyLock<String> = LazyLock::new(|| {
     let mut gzip =
         GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(5));
-    // Nothing fails when it is written to memory.
+    // Writing to memory never fails.
     let packed = gzip.write_all(labctl::SCRIPT.as_bytes()).and_then(|()| gzip.finish());
     STANDARD.encode(packed.unwrap_or_default())
 });
@@ -99,8 +99,8 @@ pub(super) fn write(context: &Context<'_>) -> String {
 fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
     User {
         name,
-        // Debian has groups such as `operator`: a group of the name that is there is taken, a
-        // missing one made.
+        // Debian has groups such as `operator`. A group of this name is used if it exists, and made
+        // otherwise.
         primary_group: name,
         shell: "/bin/bash",
         groups: vec!["adm", "sudo", "systemd-journal"],
@@ -112,7 +112,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
 
 fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
     let packages::Packages { mut packages, docker } = packages::of(context.plan, context.machine);
-    // Those of the services come with the bundle, which writes their configuration first.
+    // The bundle installs the packages of services, because it writes their configuration first.
     for (_, service) in context.services() {
         for package in &service.packages {
             packages.remove(package.name.as_str());
@@ -170,7 +170,7 @@ fn files(context: &Context<'_>) -> Vec<File> {
             encoding: Some("gz+b64"),
             content: LABCTL.clone(),
         },
-        // labctl takes no other machine's bundle.
+        // labctl refuses the bundle of any other machine.
         File {
             path: format!("/var/lib/labwright/{}/machine", context.model().lab.name),
             permissions: "0644",
@@ -195,7 +195,7 @@ fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
     if context.this().ssh_ports().is_empty() {
         return Vec::new();
     }
-    // sshd may have started before its file was there.
+    // sshd may have started before its file was written.
     vec![
         vec!["systemctl", "daemon-reload"],
         vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"],

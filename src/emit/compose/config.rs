@@ -1,22 +1,22 @@
-//! The configuration files that a container sees, told apart by how it learns of a change.
+//! Sorts the configuration files that a container sees by how it learns of a change.
 
 use crate::artifact::Artifacts;
 use crate::bundle::ids::sha256_hex;
 use crate::model::{Container, MountKind, Service, ServiceFileTarget};
 
-/// Is what a container reads of the bundle.
+/// The files of the bundle that a container reads.
 pub(super) struct ConfigFiles {
-    /// The hash of the files whose change recreates it.
+    /// The hash of the files whose change recreates the container.
     pub(super) hash: Option<String>,
-    /// The files, below `payload/`, that it reads again when it gets its reload signal.
+    /// The files, below `payload/`, that the container reads again on its reload signal.
     pub(super) reloaded: Vec<String>,
 }
 
 /// Finds the files of the bundle that a container mounts.
 ///
-/// A file that is mounted by itself stays the old one in the container, because a new one takes its
-/// place on the machine by a rename: such a change recreates the container, reload signal or not.
-/// In a mounted folder the new file is seen.
+/// A file is replaced on the machine by a rename. A container that mounts the file itself still
+/// sees the old one, so a change recreates the container even if it has a reload signal. A
+/// container that mounts the folder sees the new file.
 pub(super) fn files(
     artifacts: &Artifacts,
     service: &Service,

@@ -1,4 +1,4 @@
-//! One container as compose reads it.
+//! Describes one container for compose.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::model::{
     Service, ServiceFileTarget, Size,
 };
 
-/// Is one entry of `services:`, without what the defaults say anyway.
+/// An entry of `services:`, without values that are compose's defaults.
 #[derive(Debug, Serialize)]
 pub(super) struct Definition<'p> {
     image: String,
@@ -69,11 +69,11 @@ pub(super) struct Definition<'p> {
     stop_grace_period: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     healthcheck: Option<HealthCheck>,
-    /// What must run before; filled in last.
+    /// The containers that must run before. These are filled in last.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) depends_on: BTreeMap<&'p str, DependsOn>,
     logging: Logging,
-    /// Labels; compose recreates a container when one changes.
+    /// The labels. Compose recreates a container when one changes.
     pub(super) labels: BTreeMap<String, String>,
 }
 
@@ -124,7 +124,7 @@ enum HealthCheck {
     },
 }
 
-/// Is one entry of `depends_on:`.
+/// An entry of `depends_on:`.
 #[derive(Debug, Serialize)]
 pub(super) struct DependsOn {
     condition: &'static str,
@@ -138,7 +138,7 @@ struct Logging {
     options: BTreeMap<&'static str, &'static str>,
 }
 
-/// Describes a container; `config` is the hash of the files whose change recreates it.
+/// Describes a container. `config` is the hash of the files whose change recreates it.
 pub(super) fn define<'p>(
     context: &Context<'p>,
     service: &'p Service,
@@ -146,7 +146,8 @@ pub(super) fn define<'p>(
     config: Option<&str>,
 ) -> Definition<'p> {
     let plain = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>();
-    // All containers together may use what the service may; so no single one may use more.
+    // The service's limit holds for all its containers together, so each of them has at most that
+    // much.
     let memory = container.resources.memory.as_ref().or(service.resources.memory.as_ref());
     let millicpus = container.resources.millicpus.or(service.resources.millicpus);
     Definition {
@@ -205,7 +206,7 @@ pub(super) fn define<'p>(
     }
 }
 
-/// Returns what must run before a container, among it the one whose network it is in.
+/// Returns the containers that must run before this one, including the one whose network it uses.
 pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
     let condition = |dependency: &Dependency| {
         if dependency.healthy { "service_healthy" } else { "service_started" }
@@ -233,12 +234,12 @@ pub(super) fn env_path(container: &Container) -> String {
     format!("/etc/labwright/env/{}.env", container.name)
 }
 
-/// Says whether a program gets a secret only as the value of a variable.
+/// Returns whether a program gets a secret only as the value of a variable.
 pub(super) fn has_value_variables(container: &Container) -> bool {
     container.secrets.iter().any(|used| used.value_variable.is_some())
 }
 
-/// Writes text so that compose does not look for variables in it.
+/// Writes text so that compose does not replace variables in it.
 fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
@@ -256,12 +257,13 @@ fn environment<'p>(context: &Context<'p>, container: &'p Container) -> BTreeMap<
 }
 
 fn env_file(container: &Container) -> Vec<EnvFile> {
-    // Not required, so that the file can be checked before it has been written for the first time.
+    // The file is not required, so that the configuration can be checked before the file is first
+    // written.
     let file = EnvFile { path: literal(&env_path(container)), required: false };
     if has_value_variables(container) { vec![file] } else { Vec::new() }
 }
 
-/// Says whether a container gets a secret as a file.
+/// Returns whether a container gets a secret as a file.
 pub(super) fn is_mounted(used: &SecretUse) -> bool {
     used.at.is_some() || used.file_variable.is_some() || used.value_variable.is_none()
 }
@@ -291,8 +293,8 @@ fn volume(mount: &Mount) -> Volume {
 }
 
 fn bind(source: &str, at: &str, read_only: bool, propagation: Option<&str>) -> Volume {
-    // A folder that is missing is a share that is not mounted: better no container than one that
-    // writes beside it.
+    // A missing folder means a share that is not mounted. The container must not start then,
+    // because it would write to the disk below.
     let bind = Bind { create_host_path: false, propagation: propagation.map(literal) };
     Volume {
         r#type: "bind",
@@ -346,7 +348,7 @@ fn labels(
     labels
 }
 
-/// Is how often Docker looks at a container that has just been started.
+/// The time between two health checks of a container that has just started.
 const START_INTERVAL: crate::model::Duration = crate::model::Duration(2);
 
 fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
@@ -366,15 +368,15 @@ fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
         timeout: seconds(health.timeout),
         retries: health.retries,
         start_period: seconds(health.start_period),
-        // Otherwise the first look is after a whole interval, and a change takes that long however
-        // fast the container is. Compose refuses it before Docker 25: Debian 13 has 26 and Debian
-        // 12 gets Docker's own; an Ubuntu without updates has 24.
+        // Without this, the first check comes after a whole interval, and every change takes that
+        // long however fast the container is. Compose refuses it before Docker 25. Debian 13 has 26
+        // and Debian 12 gets Docker's own, but an Ubuntu without updates has 24.
         start_interval: matches!(os, Some(Os::Debian12 | Os::Debian13))
             .then(|| seconds(health.interval.min(START_INTERVAL))),
     })
 }
 
-/// Asks over http with the program that the image has.
+/// Makes a health check over http with the program that the image has.
 fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
     let url = format::shell_word(&format!(
         "{}://127.0.0.1:{port}{path}",
@@ -391,7 +393,7 @@ fn seconds(duration: crate::model::Duration) -> String {
     format!("{}s", duration.0)
 }
 
-/// Writes a size with a unit that docker knows, all of which are powers of 1024.
+/// Writes a size with a unit that docker knows. All its units are powers of 1024.
 fn size(size: Size) -> String {
     let units = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
     let (factor, unit) =

@@ -1,4 +1,4 @@
-//! The compose file as a whole.
+//! Writes the compose file as a whole.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::emit::Context;
 use crate::model::{Data, MountKind};
 use crate::plan::secret_path;
 
-/// Is `compose.yaml`.
+/// The content of `compose.yaml`.
 #[derive(Debug, Serialize)]
 pub(super) struct ComposeFile<'p> {
     name: &'p str,
@@ -24,7 +24,7 @@ pub(super) struct ComposeFile<'p> {
     secrets: BTreeMap<String, SecretFile>,
 }
 
-/// Is a container, with the keys of `raw compose` put over ours.
+/// A container with the keys of `raw compose` merged over its own.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Entry<'p> {
@@ -51,7 +51,7 @@ impl<'p> Entry<'p> {
     }
 }
 
-/// Puts a raw value over ours: several values are added to several, and one takes the place of one.
+/// Merges a raw value over our own. A list or record is added to ours, a single value replaces it.
 fn add(key: &str, own: &mut Value, raw: Value) {
     match (own, raw) {
         (Value::Object(own), Value::Object(raw)) => own.extend(raw),
@@ -61,7 +61,7 @@ fn add(key: &str, own: &mut Value, raw: Value) {
                 names.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), started())),
             );
         }
-        // Compose writes a record as lines of `NAME=VALUE` too.
+        // Compose also accepts a record as a list of `NAME=VALUE`.
         (Value::Object(own), Value::Array(lines)) => {
             for line in lines.iter().filter_map(Value::as_str) {
                 let (name, value) = line.split_once('=').unwrap_or((line, ""));
@@ -129,13 +129,13 @@ impl<'p> ComposeFile<'p> {
     }
 }
 
-/// Names a secret in the compose file: programs that run as different users read different copies
-/// of it.
+/// Returns the name of a secret in the compose file. Programs that run as different users read
+/// different copies of a secret.
 pub(super) fn secret_key(name: &str, owner: &str) -> String {
     if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
 }
 
-/// Returns a raw value with its text as written: compose must not look for variables in it.
+/// Returns a raw value with its text escaped, because compose must not replace variables in it.
 fn literal(data: &Data) -> Value {
     match data {
         Data::None => Value::Null,

@@ -1,7 +1,7 @@
-//! Compose: one project for all containers of a machine, and the steps that bring it up.
+//! Emits compose: one project for all containers of a machine, and the steps that start it.
 //!
-//! Runs after the emitters that write configuration files: a container is recreated when a file
-//! that it mounts changed.
+//! Runs after the emitters that write configuration files, because a container is recreated when a
+//! file that it mounts changed.
 
 mod config;
 mod definition;
@@ -19,13 +19,13 @@ use config::ConfigFiles;
 use definition::Definition;
 use file::{ComposeFile, Entry};
 
-/// Writes `compose/`, its steps, and what the machine's images are.
+/// The emitter of `compose/`, its steps, and the list of the machine's images.
 pub const EMITTER: Emitter = Emitter { name: "compose", emit };
 
-/// Is where the compose file stands below `payload/`, the folder that steps run in.
+/// The path of the compose file below `payload/`, the folder that steps run in.
 const FILE: &str = "compose/compose.yaml";
 
-/// Is a container with the service it belongs to.
+/// A container with the service that it belongs to.
 type Member<'p> = (&'p Service, &'p Container);
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
@@ -84,8 +84,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     steps::add(context, &members, &configs, artifacts, diagnostics);
 }
 
-/// Joins the hash of a container with those of all that it depends on: compose recreates it when it
-/// recreates one of them.
+/// Combines the hash of a container with those of all containers that it depends on, because
+/// compose recreates it together with any of them.
 fn with_dependencies(
     container: &str,
     members: &[Member<'_>],
@@ -105,7 +105,8 @@ fn with_dependencies(
     hash(&known.iter().filter_map(|name| hashes.get(name)).collect::<Vec<_>>())
 }
 
-/// Recreates a container with the one whose network it is in: the network goes when its owner does.
+/// Labels a container with the hash of the one whose network it uses, so that both are recreated
+/// together: the network disappears with its owner.
 fn follow_networks(members: &[Member<'_>], definitions: &mut [Definition<'_>]) {
     let owners: BTreeMap<&str, usize> = members
         .iter()

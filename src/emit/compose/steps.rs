@@ -1,4 +1,4 @@
-//! The steps that check, start, reload and watch a machine's containers.
+//! Writes the steps that check, start, reload and watch a machine's containers.
 
 use std::sync::LazyLock;
 
@@ -106,7 +106,8 @@ pub(super) fn add(
     if reloads().next().is_some() {
         step(Phase::Activate, 59, "running", "running.sh.j2", &[]);
     }
-    // Where values come from the machine alone, only compose can tell whether they changed.
+    // Values of secrets are known on the machine only. Where containers get them as variables, only
+    // compose can tell whether they changed, so the step always runs.
     let inputs: &[&str] = if view.files.is_empty() { &["compose/"] } else { &[] };
     step(Phase::Activate, 60, "compose", "up.sh.j2", inputs);
     if !view.mounted.is_empty() {
@@ -135,7 +136,7 @@ pub(super) fn add(
     }
 }
 
-/// Adds the step that takes the containers away from a machine that has none any more.
+/// Adds the step that removes the containers of a machine that has none any more.
 pub(super) fn add_removal(
     context: &Context<'_>,
     artifacts: &mut Artifacts,

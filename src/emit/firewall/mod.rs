@@ -1,8 +1,8 @@
-//! The machine's own firewall: one access model, laid out for nftables and ufw.
+//! Emits the machine's own firewall: one access model, written for nftables and ufw.
 //!
-//! nftables always guards what containers publish and what clients of a network send through the
-//! machine, because ufw never sees either. Programs on the machine itself are guarded by ufw or by
-//! nftables, as the machine says.
+//! nftables always guards the ports that containers publish and the traffic that clients of a
+//! network send through the machine, because ufw sees neither. The programs on the machine itself
+//! are guarded by ufw or by nftables, as the lab chooses.
 
 mod view;
 
@@ -23,7 +23,7 @@ const NFTABLES: &str = "firewall/nftables.nft";
 const UFW: &str = "firewall/ufw.sh";
 const FORWARD: &str = "firewall/forward.sh";
 
-/// Is the emitter of the machine's own firewall.
+/// The emitter of the machine's own firewall.
 pub const EMITTER: Emitter = Emitter { name: "firewall", emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -52,7 +52,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         Guard::Own(backend) => {
             let _reported = guard(context, &openings, backend, &origin, artifacts, diagnostics);
         }
-        // labctl takes a table of nftables away by itself.
+        // labctl removes a table of nftables without a step.
         Guard::Nothing if context.this().kind.is_managed() => {
             artifacts.step(
                 Phase::Activate,
@@ -67,8 +67,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Adds the rules, the unit that loads them at boot and the steps; nothing when a value can't be
-/// written, which is reported.
+/// Adds the rules, the unit that loads them at boot, and the steps. If a value can't be written,
+/// reports that and adds nothing.
 fn guard(
     context: &Context<'_>,
     openings: &[Opening],
@@ -142,15 +142,15 @@ fn guard(
     Some(())
 }
 
-/// Turns ufw off, after nftables has taken over: both would have to agree, and ufw would go on
-/// refusing what is opened now.
+/// Turns ufw off after nftables has taken over. With both active, ufw would still refuse what
+/// nftables opens.
 const UFW_OFF: &str = "if command -v ufw >/dev/null && ufw status | grep -q '^Status: active'; then\n    ufw --force disable\nfi\n";
 
-/// Asks nft without changing anything; on a machine's first bundle nft may be installed only later,
-/// by the bundle itself.
+/// Asks nft to check the rules without changing anything. It does nothing if nft is missing,
+/// because the first bundle of a machine may install it later.
 const CHECK: &str = "command -v nft >/dev/null || exit 0\nnft -c -f firewall/nftables.nft\n";
 
-/// Names what opens the machine's ports.
+/// Lists the declarations that open the machine's ports.
 fn origin(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
     let mut origin = context.origin();
     for flow in context.plan.inbound(context.machine) {
@@ -169,7 +169,8 @@ fn origin(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
     origin
 }
 
-/// Lists from, protocol, port, reasons, prefixes let in, prefixes cut out of them.
+/// Writes a table of flows: from, protocol, port, reasons, allowed prefixes, prefixes excluded from
+/// them.
 fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
     let join = |prefixes: &[ipnet::IpNet]| {
         let words: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
@@ -205,7 +206,8 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
     rows
 }
 
-/// Lists router, protocol, port, address and reason of what routers must forward to this machine.
+/// Writes a table of what routers must forward to this machine: router, protocol, port, address,
+/// reason.
 fn router_forwards(context: &Context<'_>) -> Vec<String> {
     let mut rows: Vec<String> = context
         .plan

@@ -1,4 +1,4 @@
-//! What the templates of the firewall see: the access model in the words of nft and ufw.
+//! Prepares the access model for the templates of nft and ufw.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::emit::Context;
 use crate::model::{Transport, ZoneId};
 use crate::plan::{AccessList, Clients, FlowSource, ForwardTarget, Opening, Plan};
 
-/// Is what `nftables.nft` is made of.
+/// The data for `nftables.nft`.
 #[derive(Debug, Serialize)]
 pub struct NftView<'p> {
     machine: &'p str,
@@ -52,8 +52,8 @@ struct Ends {
     destination: String,
 }
 
-/// Describes the machine's nftables; with `guards_input` also what reaches programs on the machine
-/// itself.
+/// Describes the machine's nftables rules. With `guards_input`, they also guard programs on the
+/// machine itself.
 pub fn nft<'p>(
     context: &Context<'p>,
     openings: &[Opening],
@@ -87,18 +87,18 @@ pub fn nft<'p>(
     }
 }
 
-/// Makes the sets of the zones that rules name, each once.
+/// The sets of the zones that rules refer to, each made once.
 struct ZoneSets<'p> {
     plan: &'p Plan<'p>,
     sets: BTreeMap<ZoneId, [Family; 2]>,
 }
 
-/// Is the part of a zone that is of one address family.
+/// The addresses of one family in a zone.
 struct Family {
     word: &'static str,
-    /// Prefixes in the zone; nothing: every address.
+    /// The prefixes in the zone, or nothing if every address is in it.
     within: Option<Set>,
-    /// Prefixes cut out of them.
+    /// The prefixes that are excluded.
     except: Option<Set>,
 }
 
@@ -121,7 +121,8 @@ impl Family {
         }
     }
 
-    /// Returns what matches an address in it; nothing when there is none.
+    /// Returns an expression that matches the zone's addresses, or nothing if it has none of this
+    /// family.
     fn phrase(&self, end: &str) -> Option<String> {
         let word = self.word;
         let except = self.except.as_ref().map(|set| format!("{word} {end} != @{}", set.name));
@@ -142,7 +143,7 @@ impl Family {
 }
 
 impl ZoneSets<'_> {
-    /// Returns what matches an address in a zone, one phrase an address family.
+    /// Returns expressions that match an address in a zone, one for each address family.
     fn phrases(&mut self, zone: ZoneId, end: &str) -> Vec<String> {
         let plan = self.plan;
         let families = self.sets.entry(zone).or_insert_with(|| {
@@ -233,7 +234,7 @@ fn destination(address: IpAddr) -> String {
     format!("{} daddr {address}", family(address))
 }
 
-/// Writes a prefix as packet filters do: a single address without its length.
+/// Writes a prefix as packet filters expect it: a single address has no length.
 pub fn host_or_prefix(prefix: IpNet) -> String {
     if prefix.prefix_len() == prefix.max_prefix_len() {
         prefix.addr().to_string()
@@ -242,7 +243,7 @@ pub fn host_or_prefix(prefix: IpNet) -> String {
     }
 }
 
-/// Is what `ufw.sh` is made of.
+/// The data for `ufw.sh`.
 #[derive(Debug, Serialize)]
 pub struct UfwView {
     rules: Vec<UfwRule>,
@@ -257,7 +258,8 @@ struct UfwRule {
     source: String,
 }
 
-/// Describes the machine's ufw rules, each port's sources joined and written as short as they go.
+/// Describes the machine's ufw rules. The sources of each port are merged into as few prefixes as
+/// possible.
 pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
     let plan = context.plan;
     let mut rules = Vec::new();

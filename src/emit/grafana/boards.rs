@@ -1,5 +1,5 @@
-//! Our own dashboards: the lab at a glance, machines, containers. A panel is there only where its
-//! metrics are.
+//! Builds our own dashboards: the lab at a glance, machines, containers. A panel is shown only if
+//! its metrics exist.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,13 @@ use crate::emit::format::markdown_text;
 use crate::emit::prometheus::Measured;
 use crate::plan::Plan;
 
-/// Colours hundredths of what there is.
+/// The colours of a percentage of use.
 const FULL: &[(f64, &str)] = &[(80.0, "orange"), (95.0, "red")];
 
-/// File systems that hold something.
+/// The selector of file systems that store data.
 const REAL: &str = r#"fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nfs.*|fuse.*""#;
 
-/// Makes the lab's overview.
+/// Builds the overview of the lab.
 pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b str) -> Board<'b> {
     let mut panels = vec![
         stat(
@@ -76,7 +76,7 @@ pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b
     }
 }
 
-/// Makes the dashboard of machines.
+/// Builds the dashboard of machines.
 pub(super) fn machine<'b>(measured: &Measured, datasource: &'b str) -> Option<Board<'b>> {
     if measured.machines.is_empty() {
         return None;
@@ -169,7 +169,7 @@ pub(super) fn machine<'b>(measured: &Measured, datasource: &'b str) -> Option<Bo
     })
 }
 
-/// Makes the dashboard of containers.
+/// Builds the dashboard of containers.
 pub(super) fn containers<'b>(measured: &Measured, datasource: &'b str) -> Option<Board<'b>> {
     if !measured.containers {
         return None;

@@ -1,8 +1,8 @@
-//! What Grafana is provisioned with: datasources, our dashboards, those of modules and of the lab,
-//! and those of grafana.com.
+//! Emits what Grafana is provisioned with: datasources and dashboards. There are our own
+//! dashboards, those of modules and of the lab, and those of grafana.com.
 //!
-//! Its container sees the service's configuration folder as `/etc/grafana/provisioning`. Dashboards
-//! of grafana.com can't be part of a release: a script fetches them on the machine.
+//! Grafana's container sees the service's configuration folder as `/etc/grafana/provisioning`.
+//! Dashboards of grafana.com can't be part of a release, so a script on the machine fetches them.
 
 mod boards;
 mod panels;
@@ -21,18 +21,18 @@ use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::model::{Dashboard, EndpointId, Role, Service, ServiceId};
 use crate::plan::way;
 
-/// Writes the files of every Grafana on the machine.
+/// The emitter of the files of every Grafana on the machine.
 pub const EMITTER: Emitter = Emitter { name: "grafana", emit };
 
 codes::define! {
     DASHBOARD_NOT_JSON = "dashboard-not-json", Error, "a dashboard's file is not JSON";
 }
 
-/// Where Grafana's container sees the service's configuration folder.
+/// The path at which Grafana's container sees the service's configuration folder.
 const MOUNTED_AT: &str = "/etc/grafana/provisioning";
 
-/// Revisions of well-known dashboards that go with the exporters of the standard library; a lab may
-/// name others.
+/// The revisions of well-known dashboards that match the exporters of the standard library. A lab
+/// may name others.
 const KNOWN_REVISIONS: &[(u32, u32)] = &[(893, 5), (1860, 42)];
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -99,7 +99,7 @@ impl File {
     }
 }
 
-/// Is something that Grafana asks.
+/// A datasource that Grafana queries.
 struct Source {
     kind: &'static str,
     service: ServiceId,
@@ -109,8 +109,8 @@ struct Source {
 }
 
 impl Source {
-    /// Lists what the service is given access to; the first of a kind is the one that dashboards
-    /// ask.
+    /// Lists the datasources that the service has access to. Dashboards query the first one of each
+    /// kind.
     fn all(context: &Context<'_>, grafana: &Service) -> Vec<Self> {
         let model = context.model();
         let services = &context.planned().services;
@@ -131,13 +131,13 @@ impl Source {
             .into_iter()
             .find_map(|(role, kind)| service.has(role).then_some(kind))?;
             let way = way::find(model, services, context.machine, container, id)?;
-            // Grafana takes at most 40 characters.
+            // Grafana accepts at most 40 characters.
             let uid = format!("{kind}-{}", service.name).chars().take(40).collect();
             let url = way.url(model.endpoint(id).protocol.name());
             Some(Self { kind, service: id.service, name: service.name.clone(), uid, url })
         });
         let mut sources: Vec<_> = sources.collect();
-        // A Prometheus of its own machine stands for it first.
+        // A Prometheus on the same machine comes first.
         sources.sort_by_key(|source| {
             (
                 source.kind != "prometheus",
@@ -190,7 +190,7 @@ fn datasources(sources: &[Source]) -> Datasources {
     Datasources { api_version: 1, prune: true, list: datasources.collect() }
 }
 
-/// Writes text so that Grafana, which fills in variables of its environment, takes it as it is.
+/// Escapes text for Grafana, which replaces variables of its environment.
 fn inert(text: &str) -> String {
     text.replace('$', "$$")
 }
@@ -257,7 +257,7 @@ fn own_boards(context: &Context<'_>, grafana: &Service, sources: &[Source]) -> V
     [Some(overview), machines, containers].into_iter().flatten().collect()
 }
 
-/// Renders the dashboards of the modules in use and of the lab.
+/// Renders the dashboards of the lab and of the modules in use.
 fn brought_boards(
     context: &Context<'_>,
     grafana: ServiceId,
@@ -272,7 +272,7 @@ fn brought_boards(
     let mut files: BTreeMap<String, File> = BTreeMap::new();
     for (service, board, owner) in of_modules.chain(of_lab) {
         let Some(template) = &board.template else { continue };
-        // Services of one module bring the same dashboard.
+        // Several services of one module have the same dashboard.
         let name = format!("{owner}-{}", board.name);
         if files.contains_key(&name) {
             continue;
@@ -303,8 +303,8 @@ fn brought_boards(
     files.into_values().collect()
 }
 
-/// Puts our datasources in the place of `${DS_PROMETHEUS}` and `${DS_LOKI}`, and takes away what
-/// only an import reads.
+/// Replaces `${DS_PROMETHEUS}` and `${DS_LOKI}` by our datasources, and removes what only an import
+/// needs.
 fn ask_ours(value: &mut Value, sources: &[Source]) {
     match value {
         Value::String(text) => {
@@ -327,7 +327,7 @@ fn ask_ours(value: &mut Value, sources: &[Source]) {
     }
 }
 
-/// Is a dashboard that the machine fetches.
+/// A dashboard that the machine fetches.
 #[derive(Serialize)]
 struct Fetched {
     id: u32,
@@ -336,8 +336,8 @@ struct Fetched {
 }
 
 impl Fetched {
-    /// Lists them, by id: those of the service's option, and those that the lab and the modules
-    /// name.
+    /// Lists the dashboards by id: those of the service's option, and those that the lab and the
+    /// modules name.
     fn all(context: &Context<'_>, grafana: &Service) -> Vec<Self> {
         let model = context.model();
         let option = grafana.option("dashboard").items();
@@ -347,7 +347,7 @@ impl Fetched {
         let named = |board: &Dashboard| Some((board.id?, board.revision, board.sha256.clone()));
         let boards =
             model.services.iter().flat_map(|service| &service.dashboards).chain(&model.dashboards);
-        // What is said with more words comes later and counts.
+        // A declaration with more details comes later and wins.
         let all: BTreeMap<u32, (Option<u32>, Option<String>)> = plain
             .chain(boards.filter_map(named))
             .map(|(id, revision, sha256)| (id, (revision, sha256)))
@@ -408,7 +408,8 @@ fn add_fetching(
         &format!("{}/{name}", service.config_folder()),
         "0755",
     );
-    // Before the container starts: Grafana complains of a dashboards folder that is not there.
+    // This runs before the container starts, because Grafana complains if the folder of dashboards
+    // is missing.
     let body = format!("exec sh {}\n", format::shell_word(&path));
     artifacts.step(
         Phase::Activate,

@@ -1,11 +1,11 @@
-//! The few kinds of panel that our dashboards are made of, and how they are put in rows.
+//! Defines the few kinds of panels in our dashboards, and arranges them in rows.
 
 use serde_json::{Map, Value, json};
 
 /// The width of a dashboard in Grafana's units.
 const COLUMNS: u32 = 24;
 
-/// Is a panel before it has a place.
+/// A panel that has no position yet.
 pub(super) struct Panel {
     kind: &'static str,
     title: String,
@@ -17,7 +17,7 @@ pub(super) struct Panel {
     transformations: Vec<Value>,
 }
 
-/// Says how a series is asked for: the whole range, or the newest value.
+/// The way a series is queried: over the whole range, or its newest value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Query {
     Range,
@@ -44,7 +44,7 @@ fn defaults(unit: &str) -> Map<String, Value> {
     Map::from_iter([("unit".to_owned(), json!(unit))])
 }
 
-/// Draws series over time.
+/// Makes a panel that draws series over time.
 pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> Panel {
     let mut defaults = defaults(unit);
     defaults.insert(
@@ -63,8 +63,8 @@ pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> 
     }
 }
 
-/// Shows the newest values as numbers, in a colour that judges nothing: Grafana's own default is
-/// red from 80 on, whatever the unit.
+/// Makes a panel that shows the newest values as numbers, in a neutral colour. Grafana's default
+/// turns red from 80 on, whatever the unit.
 pub(super) fn stat(title: &str, unit: &str, query: (&str, &str)) -> Panel {
     let mut defaults = defaults(unit);
     defaults.insert("color".to_owned(), json!({"mode": "fixed", "fixedColor": "blue"}));
@@ -80,13 +80,13 @@ pub(super) fn stat(title: &str, unit: &str, query: (&str, &str)) -> Panel {
     }
 }
 
-/// Shows how full things are.
+/// Makes a panel that shows how full things are.
 pub(super) fn bar_gauge(title: &str, unit: &str, query: (&str, &str)) -> Panel {
     let options = json!({"reduceOptions": {"calcs": ["lastNotNull"]}, "displayMode": "gradient", "orientation": "horizontal"});
     Panel { kind: "bargauge", width: 12, height: 8, options, ..stat(title, unit, query) }
 }
 
-/// Lists the newest values with the labels named.
+/// Makes a panel that lists the newest values with the given labels.
 pub(super) fn table(title: &str, expression: &str, labels: &[&str]) -> Panel {
     let mut targets = targets(&[(expression, "")], Query::Newest);
     for target in &mut targets {
@@ -105,7 +105,7 @@ pub(super) fn table(title: &str, expression: &str, labels: &[&str]) -> Panel {
     }
 }
 
-/// Shows Markdown.
+/// Makes a panel that shows Markdown.
 pub(super) fn text(title: &str, markdown: &str) -> Panel {
     Panel {
         kind: "text",
@@ -120,12 +120,12 @@ pub(super) fn text(title: &str, markdown: &str) -> Panel {
 }
 
 impl Panel {
-    /// Makes it another size.
+    /// Sets the size.
     pub(super) fn sized(self, width: u32, height: u32) -> Self {
         Self { width, height, ..self }
     }
 
-    /// Colours values: the first colour, and from each value on another one.
+    /// Colours values: `first` is the lowest colour, and each other one applies from its value on.
     pub(super) fn coloured(mut self, first: &str, others: &[(f64, &str)]) -> Self {
         let mut steps = vec![json!({"color": first, "value": null})];
         steps.extend(others.iter().map(|(value, color)| json!({"color": color, "value": value})));
@@ -134,7 +134,7 @@ impl Panel {
         self
     }
 
-    /// Reads 1 as up and 0 as down.
+    /// Shows 1 as up and 0 as down.
     pub(super) fn up_or_down(mut self) -> Self {
         let options =
             json!({"0": {"text": "down", "color": "red"}, "1": {"text": "up", "color": "green"}});
@@ -142,7 +142,7 @@ impl Panel {
         self
     }
 
-    /// Says between which values it draws.
+    /// Sets the lowest and highest value of the axis.
     pub(super) fn between(mut self, low: u32, high: u32) -> Self {
         self.defaults.insert("min".to_owned(), json!(low));
         self.defaults.insert("max".to_owned(), json!(high));
@@ -150,22 +150,22 @@ impl Panel {
     }
 }
 
-/// Is a dashboard.
+/// A dashboard.
 pub(super) struct Board<'b> {
-    /// Its id in links; fixed, so that links survive a new installation.
+    /// Its id in links. It is fixed, so that links survive a new installation.
     pub(super) uid: &'b str,
     /// Its title.
     pub(super) title: String,
     /// The datasource's uid.
     pub(super) datasource: &'b str,
-    /// Variables to choose from: the name and the `PromQL` that lists its values.
+    /// Variables to choose from: the name, and the `PromQL` that lists the values.
     pub(super) variables: &'b [(&'b str, &'b str)],
     /// Its panels, in reading order.
     pub(super) panels: Vec<Panel>,
 }
 
 impl Board<'_> {
-    /// Lays the panels out, row by row, and writes the dashboard.
+    /// Arranges the panels in rows, and writes the dashboard.
     pub(super) fn json(self) -> Value {
         let datasource = json!({"type": "prometheus", "uid": self.datasource});
         let (mut x, mut y, mut tallest) = (0, 0, 0);

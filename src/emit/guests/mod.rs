@@ -1,7 +1,6 @@
-//! The guests of Proxmox hosts: one script that creates what is missing and sets what differs.
+//! Emits the guests of Proxmox hosts: one script that creates missing guests and sets what differs.
 //!
-//! The host's bundle carries the cloud-init files of its guests, since the host is who hands them
-//! over.
+//! The host's bundle carries the cloud-init files of its guests, because the host passes them on.
 
 mod property;
 mod view;
@@ -17,7 +16,7 @@ use crate::model::{MachineId, MachineKind};
 static TEMPLATES: LazyLock<Templates> =
     LazyLock::new(|| Templates::new(&[("guests.sh.j2", include_str!("guests.sh.j2"))]));
 
-/// Lays out the guests of Proxmox hosts.
+/// The emitter of the guests of Proxmox hosts.
 pub const EMITTER: Emitter = Emitter { name: "guests", emit };
 
 const SCRIPT: &str = "proxmox/guests.sh";
@@ -79,7 +78,7 @@ fn copy_cloud_init(
 ) {
     let guest = Context { machine, ..*context };
     let mut made = Artifacts::default();
-    // What can't be written is said when the guest's own bundle is made.
+    // A value that can't be written is reported for the guest's own bundle.
     (cloud_init::EMITTER.emit)(&guest, &mut made, &mut Diagnostics::default());
     for (path, file) in made.files {
         if let Some(name) = path.strip_prefix("cloud-init/") {

@@ -1,6 +1,6 @@
-//! Proxmox' property strings: `virtio,bridge=vmbr0,tag=20`.
+//! Writes the property strings of Proxmox: `virtio,bridge=vmbr0,tag=20`.
 
-/// Collects the parts of one property string.
+/// A property string, part by part.
 #[derive(Debug, Default)]
 pub struct Property(Vec<String>);
 
@@ -10,7 +10,7 @@ impl Property {
         Ok(Self(vec![checked(first)?]))
     }
 
-    /// Adds a named part; a name that is there already is refused, as Proxmox does.
+    /// Adds a named part. Refuses a name that is there already, as Proxmox does.
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, String> {
         if self.0.iter().any(|part| part.split_once('=').is_some_and(|(known, _)| known == name)) {
             return Err(format!(
@@ -35,7 +35,7 @@ impl Property {
     }
 }
 
-/// Refuses what would end a part: Proxmox knows no quoting here.
+/// Refuses characters that would end a part, because Proxmox has no quoting here.
 fn checked(value: &str) -> Result<String, String> {
     if value.is_empty()
         || value.contains(|character: char| {

@@ -1,4 +1,4 @@
-//! What `guests.sh` is told about each guest, taken from the model.
+//! Takes the data about each guest for `guests.sh` from the model.
 
 use serde::Serialize;
 
@@ -9,11 +9,11 @@ use crate::model::{
 };
 use crate::plan::{interfaces, virtiofs_tag};
 
-/// Is what `guests.sh` brings about.
+/// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
 pub struct View {
     guests: Vec<GuestView>,
-    /// Which functions the script needs.
+    /// Whether the script needs the functions for VMs.
     vms: bool,
     containers: bool,
     fetches: bool,
@@ -27,11 +27,11 @@ struct GuestView {
     tool: &'static str,
     /// `vm`, `lxc` or `appliance`.
     kind: &'static str,
-    /// Keys and values that always hold.
+    /// The keys and values that are always enforced.
     settings: Vec<(String, String)>,
-    /// Keys and values that an appliance gets once.
+    /// The keys and values that an appliance gets once, when it is created.
     devices: Vec<(String, String)>,
-    /// The devices that are declared, with spaces between them.
+    /// The devices that are declared, separated by spaces.
     kept: String,
     storage: String,
     snippets: String,
@@ -39,16 +39,16 @@ struct GuestView {
     root: u64,
     disks: Vec<DiskView>,
     ostype: &'static str,
-    /// Where the root disk comes from: an address and the file that it is kept as; an image on the
+    /// The source of the root disk: a URL and the file name to store it under; an image on the
     /// host; or nothing, for an empty disk.
     image: Vec<String>,
-    /// The template that is on the host already.
+    /// The template, which is on the host already.
     template: Option<String>,
     template_name: String,
     arch: &'static str,
     rootfs: String,
     unprivileged: u8,
-    /// As `pct config` shows it: nothing for a privileged container.
+    /// The value that `pct config` shows, which is empty for a privileged container.
     unprivileged_shown: &'static str,
     privilege_note: String,
     notes: Vec<String>,
@@ -62,7 +62,7 @@ struct DiskView {
     folder: String,
 }
 
-/// Takes the guests of a host, by id.
+/// Collects the guests of a host, by id.
 pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
     let guests = guests
         .iter()
@@ -161,13 +161,13 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
                 set("nameserver", servers);
             }
         }
-        // Memory is promised in full: a passed-through device pins all of it, and the lab's
-        // capacity counts it so.
+        // Memory is reserved in full: a passed-through device pins all of it, and the capacity of
+        // the lab counts it that way.
         MachineKind::Appliance => set("balloon", "0".to_owned()),
         _ => {
             set("balloon", "0".to_owned());
             set("agent", "enabled=1".to_owned());
-            // A PCI Express device needs a machine that has PCI Express.
+            // A PCI Express device needs a machine type with PCI Express.
             if guest.passthrough.iter().any(|device| device.pci.is_some()) {
                 set("machine", "q35".to_owned());
             }
@@ -277,7 +277,7 @@ fn container_devices(
             notes.push(not_passed(guest, device));
             continue;
         };
-        // The group that owns the device outside has another number inside.
+        // The group that owns the device on the host has another number inside the container.
         devices.push((format!("dev{number}"), Property::of(path)?.with("mode", "0666")?.text()));
         number += 1;
     }
@@ -295,8 +295,8 @@ fn vlan(model: &Model, network: NetworkId) -> Option<String> {
     model[network].vlan.map(|tag| tag.to_string())
 }
 
-/// Lists the disks after the root disk. Those of containers are numbered clear of the folders that
-/// they share.
+/// Lists the disks after the root disk. The numbers of containers' disks don't overlap with those
+/// of shared folders.
 fn disks(guest: &Guest, container: bool) -> Vec<DiskView> {
     let disks = guest.disks.iter().skip(1).enumerate();
     disks
@@ -313,7 +313,7 @@ fn disks(guest: &Guest, container: bool) -> Vec<DiskView> {
         .collect()
 }
 
-/// Says where a VM's root disk comes from.
+/// Returns where a VM's root disk comes from.
 fn vm_image(machine: &Machine, guest: &Guest) -> Vec<String> {
     match (&guest.image, machine.os) {
         (Some(image), _) if is_disc(image) => vec![String::new()],
@@ -324,7 +324,7 @@ fn vm_image(machine: &Machine, guest: &Guest) -> Vec<String> {
     }
 }
 
-/// Says whether an image is an installer's disc rather than a disk.
+/// Returns whether an image is an installation disc rather than a disk.
 fn is_disc(image: &str) -> bool {
     image.to_ascii_lowercase().ends_with(".iso")
 }
@@ -337,12 +337,12 @@ fn fetched(url: String) -> Vec<String> {
                 if letter.is_ascii_alphanumeric() || ".-_".contains(letter) { letter } else { '_' }
             })
             .collect();
-    // Proxmox goes by the name: Ubuntu's `.img` is a qcow2 image.
+    // Proxmox decides by the name, and Ubuntu's `.img` is a qcow2 image.
     let file = file.strip_suffix(".img").map(|stem| format!("{stem}.qcow2")).unwrap_or(file);
     vec![url, file]
 }
 
-/// Returns the official image; Debian's `generic` one has the drivers of real hardware, which
+/// Returns the official image. Debian's `generic` image has drivers for real hardware, which
 /// passthrough needs.
 fn cloud_image(os: Os, arch: Arch) -> String {
     let arch = arch.name();

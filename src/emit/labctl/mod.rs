@@ -1,39 +1,39 @@
-//! labctl, the tool of the machine: in every bundle, and on the machine where anybody finds it.
+//! Emits labctl, the tool on the machine. Every bundle contains it, and it is installed in a fixed
+//! place on the machine.
 
 use super::{Context, Emitter};
 use crate::artifact::{Artifacts, Kind};
 use crate::diag::Diagnostics;
 use crate::model::MachineKind;
 
-/// Ships labctl.
+/// The emitter of labctl.
 pub const EMITTER: Emitter = Emitter { name: "labctl", emit };
 
-/// Joins the named files of `parts/` into one script.
+/// Concatenates the named files of `parts/` into one script.
 macro_rules! script {
     ($first:literal $($part:literal)*) => {
         concat!(include_str!(concat!("parts/", $first, ".sh")) $(, "\n", include_str!(concat!("parts/", $part, ".sh")))*)
     };
 }
 
-/// Is the script: one file for the machine, one part for each concern here. Functions know each
-/// other whatever their order; only `start`, which sets what all of them use, and `main`, which
-/// runs, have their places.
+/// The script: one file on the machine, one part for each concern here. The order matters only for
+/// `start`, which sets variables that all functions use, and for `main`, which runs them.
 pub const SCRIPT: &str = script! {
     "start"
-    // What everything uses.
+    // Functions that all others use.
     "talk" "machine" "lock" "state" "json"
-    // What a bundle is, and whether to believe it.
+    // What a bundle is, and whether it can be trusted.
     "archive" "trust"
-    // What it would change, and what is in the way.
+    // What a bundle would change, and what prevents that.
     "changes" "login" "preflight"
-    // The change itself and the way back.
+    // The change itself and its reversal.
     "journal" "arm" "steps" "files" "firewall" "change" "revert"
-    // The verbs.
+    // The commands.
     "plan" "apply" "confirm" "rollback" "status" "list" "verify" "gc" "secrets"
     "main"
 };
 
-/// Is where it stands on a machine.
+/// The path of labctl on a machine.
 pub const PATH: &str = "/usr/local/sbin/labctl";
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {

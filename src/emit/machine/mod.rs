@@ -1,5 +1,5 @@
-//! What a machine's system needs before its services: packages, kernel settings, mounts, folders,
-//! secrets, ssh.
+//! Emits what a machine's system needs before its services: packages, kernel settings, mounts,
+//! folders, secrets, ssh.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use crate::model::{
 use crate::plan::store::{is_below, share_of};
 use crate::plan::{mounts, packages};
 
-/// Prepares the system of a machine.
+/// The emitter of a machine's system.
 pub const EMITTER: Emitter = Emitter { name: "machine", emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -50,7 +50,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Adds an activate step that runs when its own text changed.
+/// Adds an activate step that runs when its own text has changed.
 fn step(
     context: &Context<'_>,
     number: u8,
@@ -86,7 +86,7 @@ struct Folder<'p> {
     owner: &'p str,
     group: &'p str,
     mode: &'p str,
-    /// Whether it lies on another machine.
+    /// Whether the share is on another machine.
     remote: bool,
 }
 
@@ -171,10 +171,10 @@ struct MountView {
     file: String,
 }
 
-/// Adds the units of what the machine mounts, and the step that puts them in place.
+/// Adds the units of what the machine mounts, and the step that installs them.
 ///
-/// The step does what `install.tsv` can't: the name of a mount's unit follows from its mount point,
-/// and may hold a backslash.
+/// `install.tsv` can't install them: the name of a mount's unit follows from its mount point, and
+/// may contain a backslash.
 fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let mut views = Vec::new();
     for (index, mount) in mounts::of(context.model(), context.machine).into_iter().enumerate() {
@@ -217,21 +217,21 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
     artifacts.step(Phase::Activate, 20, "mounts", &inputs, &text, context.origin());
 }
 
-/// Is the first line of the units that the mounts step owns.
+/// The first line of the units that the mounts step owns.
 const MOUNT_MARK: &str = "# A share of this machine, put here by its labwright bundle.";
 
-/// Lists the units that start after a mount, and says of each whether it writes there.
+/// Lists the units that start after a mount, each with whether it writes there.
 fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool> {
     let keeps =
         |service: &Service| service.states.iter().any(|state| is_below(&state.path, &mount.at));
     let watched = context.services().any(|(_, service)| keeps(service));
     let mut users = BTreeMap::new();
     for (_, service) in context.services() {
-        // What only a backup uses must not keep containers from starting.
+        // Containers must start even if a mount that only a backup uses is missing.
         if is_mounted(service, &mount.at) {
             users.insert("docker.service".to_owned(), true);
         }
-        // fail2ban reads the logs that others write.
+        // fail2ban reads the logs that other services write.
         if keeps(service) || watched && service.has(Role::Fail2ban) {
             let starts = service.units.iter().filter(|unit| {
                 unit.action == UnitAction::EnableStart && unit.name.ends_with(".service")
@@ -242,8 +242,8 @@ fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool>
     users
 }
 
-/// Says whether a container of a service sees something of a folder of its own accord, not just
-/// with the whole machine.
+/// Returns whether a container mounts something of a folder itself, and not just because it mounts
+/// the whole machine.
 fn is_mounted(service: &Service, folder: &str) -> bool {
     let holds =
         |source: &str| is_below(source, folder) || (source != "/" && is_below(folder, source));
@@ -261,15 +261,15 @@ fn mount_unit(mount: &mounts::Mount, users: &BTreeMap<String, bool>) -> Result<S
     let mut install = vec![("WantedBy", "multi-user.target".to_owned())];
     let access = if mount.read_only { "ro" } else { "rw" };
     if mount.via == ShareTransport::Nfs {
-        // A server that starts later than this machine, as after a power cut, is waited for; logins
-        // are not held up meanwhile.
+        // After a power cut, the server may start later than this machine, so the mount waits for
+        // it. Logins are not delayed.
         unit.push(("Wants", "network-online.target".to_owned()));
         unit.push(("After", "network-online.target".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail,_netdev,hard,retry=10080")));
         how.push(("TimeoutSec", "infinity".to_owned()));
     } else {
-        // Inside a container there is no such device; a mount helper of that name may know another
-        // way.
+        // Inside a container the device doesn't exist, but a mount helper of that name may find
+        // another way.
         unit.push(("ConditionVirtualization", "|vm".to_owned()));
         unit.push(("ConditionPathExists", "|/usr/sbin/mount.virtiofs".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail")));
@@ -287,7 +287,7 @@ struct Ssh {
     ports: Vec<u16>,
 }
 
-/// Makes sshd listen where the lab says; on port 22 it does so by itself.
+/// Makes sshd listen where the lab declares. On port 22 no file is needed.
 fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let ports = context.this().ssh_ports();
     if ports.is_empty() {
@@ -304,7 +304,7 @@ fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagn
     step(context, 30, "ssh", "ssh.sh.j2", &Ssh { ports }, artifacts, diagnostics);
 }
 
-/// Is the file that says where sshd listens.
+/// The file with the ports of sshd.
 pub const SSHD_FILE: &str = "/etc/ssh/sshd_config.d/60-labwright.conf";
 
 /// Writes [`SSHD_FILE`].
@@ -323,8 +323,8 @@ struct EndpointView {
     url: String,
 }
 
-/// Asks every web endpoint on the machine for an answer, whichever: what an answer says is a
-/// container's own health check.
+/// Asks every web endpoint on the machine for an answer. Any answer will do, because the health
+/// check of a container judges its content.
 fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let published =
         |port| context.planned().published.iter().any(|published| published.host_port == port);

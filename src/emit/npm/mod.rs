@@ -1,7 +1,7 @@
-//! What brings nginx-proxy-manager in line with the routes. It has no configuration file: a script
-//! speaks to its API.
+//! Emits what brings nginx-proxy-manager in line with the routes. It has no configuration file, so
+//! a script calls its API.
 //!
-//! `routes.json` says what should be, `reconcile.sh` compares and changes inside the container,
+//! `routes.json` is the desired state, `reconcile.sh` compares and changes inside the container,
 //! `provision.sh` starts that.
 
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use crate::diag::Diagnostics;
 use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
 use crate::plan::{Certificate, RoutePlan, secret_path};
 
-/// Writes what brings every nginx-proxy-manager of the machine in line.
+/// The emitter for every nginx-proxy-manager of the machine.
 pub const EMITTER: Emitter = Emitter { name: "npm", emit };
 
-/// Is the port of the API inside the container when the module says none.
+/// The port of the API inside the container if the module declares none.
 const API_PORT: u16 = 81;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -50,7 +50,7 @@ fn emit_service(
     diagnostics: &mut Diagnostics,
 ) {
     let model = context.model();
-    // Without a password nobody can speak to the API; the module asks for one.
+    // The API needs a password. The module requires one, so a missing one is already reported.
     let (Some(container), Some(password)) = (&proxy.container, service.secrets.first()) else {
         return;
     };
@@ -126,23 +126,23 @@ struct Provision<'p> {
 
 #[derive(Serialize)]
 struct Advanced<'p> {
-    /// Where users are asked for, with a scheme.
+    /// The address that checks users, with a scheme.
     outpost: Option<&'p str>,
     hidden: &'p [String],
 }
 
-/// Is what nginx-proxy-manager should hold.
+/// The desired state of nginx-proxy-manager.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Routes {
-    /// The provider at which names are proven by the DNS.
+    /// The DNS provider that proves the ownership of names.
     #[serde(skip_serializing_if = "Option::is_none")]
     dns_provider: Option<String>,
     access_lists: Vec<AccessList>,
     hosts: Vec<Host>,
 }
 
-/// Is the body of `POST /nginx/access-lists`.
+/// The body of `POST /nginx/access-lists`.
 #[derive(Serialize)]
 struct AccessList {
     name: String,
@@ -161,14 +161,15 @@ struct Client {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Host {
-    /// The access list's name; nothing: anyone.
+    /// The name of the access list, or nothing if anyone may use the route.
     access_list: Option<String>,
-    /// The names of the certificate that a public authority is asked for; nothing: none is asked.
+    /// The names of the certificate to request from a public authority, or nothing if none is
+    /// requested.
     certificate: Option<[String; 1]>,
     payload: ProxyHost,
 }
 
-/// Is the body of `POST /nginx/proxy-hosts`, but for the ids that only the installation knows.
+/// The body of `POST /nginx/proxy-hosts`, without the ids that only the installation knows.
 #[derive(Serialize)]
 struct ProxyHost {
     domain_names: [String; 1],
@@ -187,7 +188,8 @@ struct ProxyHost {
 }
 
 impl Routes {
-    /// Returns nothing when a value can't be written; a diagnostic says which.
+    /// Describes the routes of a proxy. Returns nothing when a value can't be written, which is
+    /// reported.
     fn of(
         context: &Context<'_>,
         via: ServiceId,
@@ -226,7 +228,7 @@ impl Routes {
     }
 }
 
-/// Makes the list of who may use a route; nginx takes the first line that fits, and
+/// Makes the list of who may use a route. nginx applies the first line that matches, and
 /// nginx-proxy-manager ends the list with `deny all`.
 fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessList {
     let mut zones: Vec<&str> =
@@ -238,7 +240,7 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
     };
     let mut prefixes = lines(&list.deny, "deny");
     prefixes.extend(lines(&list.allow, "allow"));
-    // The most specific prefix decides; a refusal where two are alike.
+    // The most specific prefix decides. If a prefix is both allowed and denied, it is denied.
     prefixes.sort_by_key(|(prefix, directive)| {
         (std::cmp::Reverse(prefix.prefix_len()), *directive == "allow", *prefix)
     });
@@ -247,7 +249,7 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
         .map(|(prefix, directive)| Client { address: prefix.to_string(), directive })
         .collect();
     if clients.is_empty() {
-        // A list without lines lets everyone in.
+        // A list without lines would let everyone in.
         clients.push(Client { address: "all".to_owned(), directive: "deny" });
     }
     AccessList {
@@ -259,8 +261,8 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
     }
 }
 
-/// Returns the names of the certificate that is asked for: by the DNS, one for all names below the
-/// lab's domain.
+/// Returns the names of the requested certificate. With proof by DNS, one certificate covers all
+/// names below the lab's domain.
 fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> {
     let host = route.host.to_ascii_lowercase();
     let domain = context.model().lab.domain.as_deref().unwrap_or_default();
@@ -273,8 +275,8 @@ fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> 
     }
 }
 
-/// Makes the directives of a host beside those that the API has fields for; with `auth`, they ask a
-/// service about every user first.
+/// Writes the directives of a host for which the API has no fields. With `auth`, they ask a service
+/// about every user first.
 fn advanced(
     context: &Context<'_>,
     route: &RoutePlan,

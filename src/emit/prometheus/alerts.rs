@@ -1,5 +1,5 @@
-//! Rule files that hold something of the lab: backups by class, the alerts of modules, the alerts
-//! of the lab.
+//! Writes the rule files that depend on the lab: backups by class, the alerts of modules, the
+//! alerts of the lab.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,11 @@ use crate::artifact::Origin;
 use crate::model::{Alert, BackupClass};
 use crate::plan::Plan;
 
-/// Is a rule file with its tests.
+/// A rule file with its tests.
 pub(super) struct Rendered {
     pub(super) name: &'static str,
     pub(super) rules: String,
-    /// Nothing when no series can be made up that its expressions are known to answer to.
+    /// The tests, or nothing if no series is known that its expressions respond to.
     pub(super) tests: Option<String>,
     pub(super) origin: Vec<Origin>,
 }
@@ -81,13 +81,13 @@ struct Sample {
     value: u32,
 }
 
-/// Writes the rule files that hold something of the lab; one without a rule is left out.
+/// Writes the rule files that depend on the lab. A file without rules is left out.
 pub(super) fn rendered(plan: &Plan<'_>, measured: &Measured) -> Vec<Rendered> {
     [backups(plan, measured), of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
 }
 
-/// Returns how old the newest backup of a class may be, in seconds: its period and half a period
-/// more, for runs take time.
+/// Returns the greatest age of the newest backup of a class, in seconds. It is one and a half
+/// periods, because a run takes time.
 const fn limit(class: BackupClass) -> Option<u32> {
     match class {
         BackupClass::Hourly => Some(3 * 3_600),
@@ -152,7 +152,7 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
             },
         });
         let at = limit + 2 * 3_600;
-        // A sample is good for five minutes.
+        // Prometheus uses a sample for five minutes.
         let samples = at / 300 + 5;
         let test = |name: &str, values: Option<String>, fires: Option<&str>| {
             Test {
@@ -184,8 +184,8 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
 }
 
 fn of_modules(plan: &Plan<'_>) -> Option<Rendered> {
-    // Two services of one module bring the same alert twice; once is enough, unless an option made
-    // them differ.
+    // Two services of one module have the same alert. It is written once, unless an option makes
+    // the two differ.
     let mut by_name: BTreeMap<(&str, &str), Vec<(&Alert, &str)>> = BTreeMap::new();
     for service in &plan.model.services {
         for alert in &service.alerts {
@@ -275,8 +275,8 @@ fn rule(alert: &Alert, of: Option<&str>) -> Rule {
     }
 }
 
-/// Makes tests for the alerts whose expression is so simple that a series can be made up that it
-/// answers to, and one that it does not.
+/// Makes tests for alerts with an expression simple enough to invent one series that triggers it
+/// and one that doesn't.
 fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
     let mut by_name: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
     for alert in alerts {
@@ -285,7 +285,7 @@ fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
     let mut tests = Vec::new();
     for (name, alerts) in by_name {
         let alert = alerts[0];
-        // Two expressions under one name would answer to each other's series.
+        // Two expressions under one name would respond to each other's series.
         let Some(comparison) = Comparison::parse(&alert.expression)
             .filter(|_| alerts.iter().all(|other| is_alike(alert, other)))
         else {
@@ -319,7 +319,7 @@ fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
     tests
 }
 
-/// Is an expression of the form `metric > 5`.
+/// An expression of the form `metric > 5`.
 struct Comparison<'a> {
     metric: &'a str,
     operator: &'a str,
@@ -359,7 +359,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Writes text as a string of `PromQL`.
+/// Writes text as a `PromQL` string.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
@@ -376,15 +376,15 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Writes text so that Prometheus' templates print it as it is.
+/// Escapes text so that Prometheus' templates print it unchanged.
 fn inert(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
 
-/// Writes an alert's text: `{{ $labels.NAME }}` and `{{ $value }}`, formatted or not, stay
+/// Writes the text of an alert. `{{ $labels.NAME }}` and `{{ $value }}`, formatted or not, are
 /// templates; any other brace is text.
 ///
-/// Prometheus refuses a whole rule file for one template that it can't read.
+/// Prometheus refuses a whole rule file because of a single template that it can't parse.
 fn template(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

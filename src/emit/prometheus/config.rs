@@ -1,4 +1,4 @@
-//! `prometheus.yml`: what is scraped, probed, and where alerts go.
+//! Writes `prometheus.yml`: scraped and probed targets, and the receivers of alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::artifact::Origin;
 use crate::model::{Credentials, Role, SecretId, Service, ServiceId};
 use crate::plan::{PROBES, Plan, Scrape};
 
-/// How often targets are asked when the service does not say.
+/// The interval between scrapes if the service sets none.
 const SCRAPE_INTERVAL: &str = "30s";
 
 #[derive(Serialize)]
@@ -83,7 +83,7 @@ struct Relabel<'p> {
     replacement: Option<&'p str>,
 }
 
-/// Writes the configuration of a Prometheus and says what it was made from.
+/// Writes the configuration of a Prometheus. Returns it with its origins.
 pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Origin>) {
     let model = plan.model;
     let scrapes: Vec<&Scrape> =
@@ -141,7 +141,7 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
     (format::yaml(&config), origins.into_iter().collect())
 }
 
-/// Returns what a target wants to see; Prometheus reads the secret's file at every scrape.
+/// Returns the credentials for a target. Prometheus reads the secret's file at every scrape.
 fn credentials<'p>(
     plan: &'p Plan<'_>,
     scrape: &Scrape,
@@ -158,8 +158,8 @@ fn credentials<'p>(
     }
 }
 
-/// Makes the job that asks the blackbox exporter for every route: the answer's labels name the
-/// service that the route leads to.
+/// Makes the job that probes every route through the blackbox exporter. Its labels name the service
+/// that the route leads to.
 fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
     let model = plan.model;
     let targets = plan.routes.iter().map(|route| Targets {

@@ -1,12 +1,12 @@
-//! What a Prometheus gets metrics about: only where a metric exists, an alert or a panel makes
-//! sense.
+//! Finds out what a Prometheus has metrics about. An alert or a panel makes sense only if its
+//! metric exists.
 
 use std::collections::BTreeSet;
 
 use crate::model::{BackupClass, MachineId, Role, ServiceId, ShareTransport};
 use crate::plan::Plan;
 
-/// Is what one Prometheus gets metrics about.
+/// The things that one Prometheus has metrics about.
 pub(in crate::emit) struct Measured {
     /// Machines with a node exporter.
     pub(in crate::emit) machines: BTreeSet<MachineId>,
@@ -18,7 +18,7 @@ pub(in crate::emit) struct Measured {
     pub(in crate::emit) containers: bool,
     /// Whether it measures itself.
     pub(in crate::emit) itself: bool,
-    /// Whether an Alertmanager takes its alerts.
+    /// Whether an Alertmanager receives its alerts.
     pub(in crate::emit) alertmanager: bool,
     /// Whether routes are probed.
     pub(in crate::emit) routes: bool,
@@ -29,7 +29,7 @@ pub(in crate::emit) struct Measured {
 }
 
 impl Measured {
-    /// Finds out what a Prometheus gets metrics about.
+    /// Finds out what a Prometheus has metrics about.
     pub(in crate::emit) fn of(plan: &Plan<'_>, prometheus: ServiceId) -> Self {
         let model = plan.model;
         let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);

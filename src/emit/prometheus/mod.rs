@@ -1,8 +1,8 @@
-//! What a Prometheus reads: targets, rules, and unit tests of the rules.
+//! Emits what a Prometheus reads: targets, rules, and unit tests of the rules.
 //!
-//! Its container sees the service's configuration folder as `/etc/prometheus`. Rule files that hold
-//! nothing of the lab are files beside this one; each is emitted only where something measures what
-//! its alerts are about.
+//! Prometheus' container sees the service's configuration folder as `/etc/prometheus`. Rule files
+//! that don't depend on the lab are files beside this one. Each is emitted only if the metrics of
+//! its alerts exist.
 
 mod alerts;
 mod config;
@@ -15,7 +15,7 @@ use crate::model::{Role, Service};
 
 pub(super) use measured::Measured;
 
-/// Writes the files of every Prometheus on the machine.
+/// The emitter of the files of every Prometheus on the machine.
 pub const EMITTER: Emitter = Emitter { name: "prometheus", emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
@@ -48,15 +48,14 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
             );
             tests.extend(rendered.tests.map(|test| (rendered.name, test, rendered.origin)));
         }
-        // The tests are for reviewers and CI: they stay in the bundle.
+        // The tests are for reviewers and CI, so they are in the bundle but are not installed.
         for (name, test, origin) in tests {
             artifacts.add(format!("{}/tests/{name}.yml", service.name), Kind::Yaml, test, origin);
         }
     }
 }
 
-/// Lists the rule files that hold nothing of the lab, each with its tests, as far as their metrics
-/// exist.
+/// Lists the rule files that don't depend on the lab, each with its tests, if their metrics exist.
 fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static str)> {
     macro_rules! files {
         ($($name:literal if $exists:expr),* $(,)?) => {
@@ -82,7 +81,7 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         .collect()
 }
 
-/// Names a service as an origin.
+/// Returns a service as an origin.
 fn origin(service: &Service) -> Origin {
     format!("service {}", service.name)
 }

@@ -1,5 +1,5 @@
-//! The access model once more at the hypervisor: what a guest's own firewall refuses does not even
-//! reach it.
+//! Emits the access model for the hypervisor too: traffic that a guest's own firewall refuses does
+//! not even reach the guest.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use crate::diag::Diagnostics;
 use crate::model::{MachineId, MachineKind, ZoneId};
 use crate::plan::{AccessList, FlowSource, Plan};
 
-/// Is the emitter of the firewall of Proxmox hosts and their guests.
+/// The emitter of the firewall of Proxmox hosts and their guests.
 pub const EMITTER: Emitter = Emitter { name: "proxmox_firewall", emit };
 
 const FOLDER: &str = "proxmox/firewall/";
@@ -54,7 +54,7 @@ struct ZoneSet {
 struct Rule {
     zone: String,
     family: u8,
-    /// The host that it is for, where a cluster has several.
+    /// The host of the rule, if a cluster has several.
     host: Option<String>,
     transport: &'static str,
     port: u16,
@@ -67,10 +67,10 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Adds the files of a host and its guests; nothing when a value can't be written, which is
-/// reported.
+/// Adds the files of a host and its guests. If a value can't be written, reports that and adds
+/// nothing.
 ///
-/// The hosts of a cluster have one folder for these files: each of them writes the files of all.
+/// The hosts of a cluster share one folder for these files, so each host writes the files of all.
 fn host(
     context: &Context<'_>,
     artifacts: &mut Artifacts,
@@ -80,7 +80,8 @@ fn host(
     let hosts = model.cluster(context.machine);
     let mut zones = Zones { plan, sets: BTreeMap::new() };
     for (id, machine, guest) in hosts.iter().flat_map(|host| model.guests(*host)) {
-        // The traffic of a system that is not ours, perhaps a router's, is its own to judge.
+        // An appliance filters its traffic itself: labwright does not manage its system, and it may
+        // be a router.
         if machine.kind == MachineKind::Appliance {
             continue;
         }
@@ -133,7 +134,7 @@ fn host(
     Some(())
 }
 
-/// Makes the address sets that rules name, each once; a set is of one address family.
+/// The address sets that rules refer to, each made once. A set has addresses of one family.
 struct Zones<'p> {
     plan: &'p Plan<'p>,
     sets: BTreeMap<ZoneId, Vec<ZoneSet>>,
@@ -144,7 +145,7 @@ impl Zones<'_> {
         let plan = self.plan;
         let mut rules = Vec::new();
         for opening in plan.openings(machine) {
-            // What containers send to their own machine never leaves it.
+            // Traffic from containers to their own machine never leaves the machine.
             let FlowSource::Zone(zone) = opening.from else { continue };
             rules.extend(self.sets_of(zone).iter().map(|set| Rule {
                 zone: set.name.clone(),
@@ -158,7 +159,7 @@ impl Zones<'_> {
         rules
     }
 
-    /// Lists the rules of one host of a cluster, each for its address of the rule's family.
+    /// Lists the rules of one host of a cluster, each for the host's address of the rule's family.
     fn rules_to(&mut self, host: MachineId) -> Vec<Rule> {
         let machine = &self.plan.model[host];
         let own: BTreeMap<u8, String> = self
@@ -200,9 +201,9 @@ fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
         .collect()
 }
 
-/// Lists the members of an address set: what is in it, and after a `!` what is cut out.
+/// Lists the members of an address set: its prefixes, and after a `!` those that are excluded.
 fn members(list: &AccessList, wanted: impl Fn(&IpNet) -> bool) -> Vec<String> {
-    // A set can't hold all addresses as one prefix, only as two halves.
+    // A set can't contain all addresses as one prefix, only as two halves.
     let halves = |prefix: &IpNet| prefix.subnets(prefix.prefix_len().max(1)).into_iter().flatten();
     let allow =
         list.allow.iter().filter(|prefix| wanted(prefix)).flat_map(halves).map(host_or_prefix);

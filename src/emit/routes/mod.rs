@@ -1,5 +1,5 @@
-//! Ways to networks behind other machines of the lab, kept by a unit: cloud-init sets a machine's
-//! network up once, and bare metal and hypervisors have none of ours.
+//! Emits the routes to networks behind other machines of the lab, which a unit keeps. cloud-init
+//! sets a machine's network up only once, and bare metal and hypervisors don't have it.
 
 use super::render::VALUE_NOT_WRITABLE;
 use super::{Context, Emitter, unit_file};
@@ -7,7 +7,7 @@ use crate::artifact::Artifacts;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::UnitAction;
 
-/// Is the emitter of static routes.
+/// The emitter of static routes.
 pub const EMITTER: Emitter = Emitter { name: "routes", emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {

@@ -1,4 +1,4 @@
-//! RUNBOOK.md: what a machine is and how to bring it back, for a person at night.
+//! Emits RUNBOOK.md: what a machine is and how to restore it, for a person at night.
 
 mod view;
 
@@ -12,7 +12,7 @@ use super::{Context, Emitter};
 use crate::artifact::{Artifacts, Kind};
 use crate::diag::Diagnostics;
 
-/// Writes the runbook of a machine.
+/// The emitter of a machine's runbook.
 pub const EMITTER: Emitter = Emitter { name: "runbook", emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -22,12 +22,12 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::within(environment, &[("RUNBOOK.md.j2", include_str!("RUNBOOK.md.j2"))])
 });
 
-/// Writes what a person copies, in a block of code: to the letter, and on one line.
+/// Writes text to copy in a block of code, unchanged and on one line.
 fn plain(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).collect()
 }
 
-/// Writes what a person copies, as code within text or a table.
+/// Writes text to copy as code within a paragraph or a table.
 fn code(text: &str) -> String {
     let text = plain(text);
     if text.is_empty() || text.contains('`') {

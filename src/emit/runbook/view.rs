@@ -1,4 +1,4 @@
-//! What the runbook tells.
+//! Collects what the runbook shows.
 
 use std::collections::BTreeMap;
 
@@ -128,7 +128,7 @@ struct MountView {
     how: &'static str,
 }
 
-/// Is a folder that a machine whose system is not ours must export.
+/// A folder that a machine must export whose system labwright does not manage.
 #[derive(Debug, Serialize)]
 struct ExportView<'p> {
     folder: &'p str,
@@ -193,7 +193,7 @@ struct DumpView<'p> {
     folder: &'p str,
 }
 
-/// Collects what a person needs to know of a machine.
+/// Collects what a person needs to know about a machine.
 pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
     let (model, machine) = (context.model(), context.this());
     Runbook {
@@ -353,7 +353,7 @@ fn service_view(service: &Service) -> ServiceView<'_> {
     }
 }
 
-/// Lists the ports that somebody may reach, with who and why.
+/// Lists the ports that are open, with who may connect and why.
 fn flows(context: &Context<'_>) -> Vec<FlowView> {
     let mut ports: BTreeMap<(u16, Transport, String), Vec<String>> = BTreeMap::new();
     for flow in context.plan.inbound(context.machine) {
@@ -405,7 +405,7 @@ fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
     let model = context.model();
     let internet =
         |flow: &Flow| matches!(flow.from, FlowSource::Zone(from) if context.plan.is_internet(from));
-    // Most machines are reached by nobody out there; the list is that of the whole lab.
+    // The internet does not reach most machines, and the list of forwards is that of the whole lab.
     if !context.plan.inbound(context.machine).any(internet) {
         return Vec::new();
     }
@@ -450,8 +450,8 @@ fn mounts(context: &Context<'_>) -> Vec<MountView> {
     context.this().shares.iter().map(view).collect()
 }
 
-/// Lists what a machine whose system is not ours must export, and to whom; a host of ours has it in
-/// its bundle.
+/// Lists what a machine must export, and to whom, if labwright does not manage its system.
+/// Otherwise the bundle does it.
 fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
     let model = context.model();
     let to = |index: u32| {
@@ -478,7 +478,7 @@ fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
         .collect()
 }
 
-/// Views a backup that this machine makes, or that takes dumps from it.
+/// Describes a backup that this machine makes, or that uses dumps from it.
 fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<BackupView<'p>> {
     let model = context.model();
     let service = &model[backup.service];
@@ -524,7 +524,7 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
     })
 }
 
-/// Writes a word as it stands in a command to type, where Markdown escapes nothing.
+/// Writes a word of a command to type, in a place where Markdown needs no escapes.
 fn command_word(word: &str) -> Value {
     Value::from_safe_string(shell_word(&one_line(word)))
 }

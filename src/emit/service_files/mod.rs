@@ -1,4 +1,4 @@
-//! The files and steps that modules make with templates of their own.
+//! Emits the files and steps that modules make from their own templates.
 
 mod codes;
 mod templates;
@@ -19,11 +19,11 @@ use crate::source::Span;
 pub(crate) use codes::CODES;
 use templates::Templates;
 
-/// Writes every [`ServiceFile`] and [`Script`] of the machine's services.
+/// The emitter of every [`ServiceFile`] and [`Script`] of the machine's services.
 pub const EMITTER: Emitter = Emitter { name: "service_files", emit };
 
-/// Holds what the templates of all machines share: themselves, compiled, and the view of the whole
-/// lab.
+/// The data that the templates of all machines share: the compiled templates, and the view of the
+/// whole lab.
 #[derive(Debug, Default)]
 pub struct Shared {
     templates: OnceLock<Templates>,
@@ -41,10 +41,10 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Renders a template of a service's module as a file of `kind` named `name`; what fails becomes a
+/// Renders a template of a service's module as a file of `kind` named `name`. A failure becomes a
 /// finding at the template's line.
 ///
-/// `used_at` is the declaration that asks for it.
+/// `used_at` is the declaration that uses the template.
 pub fn render(
     context: &Context<'_>,
     service: ServiceId,
@@ -115,8 +115,8 @@ fn add_script(
         diagnostics,
     );
     let Some(text) = rendered else { return };
-    // The step brings its own first line; a template has one too, so that editors and shellcheck
-    // know what it is.
+    // The step has its own first line. A template has one too, so that editors and shellcheck
+    // recognize it.
     let body = text
         .strip_prefix("#!")
         .map_or(text.as_str(), |rest| rest.split_once('\n').map_or("", |(_, body)| body));

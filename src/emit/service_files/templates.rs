@@ -1,4 +1,4 @@
-//! All templates of a lab, compiled once.
+//! Compiles all templates of a lab once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(super) struct Templates {
     compiled: BTreeMap<(FileId, &'static str), Result<Compiled, Fault>>,
 }
 
-/// Is what is wrong with a template, and where in its text.
+/// A fault in a template, with its place.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
     pub(super) problem: String,
@@ -30,7 +30,7 @@ struct Compiled {
 }
 
 impl Templates {
-    /// Compiles the templates of all services; a faulty one is told when something asks for it.
+    /// Compiles the templates of all services. A faulty one is reported when something uses it.
     pub(super) fn of(model: &Model, sources: &Sources) -> Self {
         let mut wanted = BTreeSet::new();
         for service in &model.services {
@@ -63,8 +63,8 @@ impl Templates {
         Self { environment, compiled }
     }
 
-    /// Renders a template, or takes a file as it is; `view` is told whether it looks at the whole
-    /// lab.
+    /// Renders a template, or returns any other file unchanged. `view` is called with whether the
+    /// template uses the whole lab.
     pub(super) fn render(
         &self,
         template: &TemplateId,
@@ -73,7 +73,7 @@ impl Templates {
         view: impl FnOnce(bool) -> Value,
     ) -> Result<String, Fault> {
         let fault = |error: Error| Fault::of(&error, template.file, sources);
-        // Only a template is rendered: braces in any other file mean nothing to labwright.
+        // Only a template is rendered. Braces in any other file mean nothing to labwright.
         if !is_template(&template.name) {
             return Ok(sources.file(template.file).text.clone());
         }
@@ -91,7 +91,7 @@ impl Templates {
     }
 }
 
-/// Says whether a file is rendered, rather than taken as it is.
+/// Returns whether a file is rendered rather than copied.
 fn is_template(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "j2")
 }
@@ -106,7 +106,7 @@ impl Fault {
     }
 }
 
-/// Returns the expression that failed, else its line.
+/// Returns the place of the expression that failed, or else of its line.
 fn place(error: &Error, file: FileId, text: &str) -> Span {
     let offset = |offset: usize| u32::try_from(offset.min(text.len())).unwrap_or(u32::MAX);
     if let Some(range) = error.range() {
@@ -124,7 +124,7 @@ fn compile(
     (file, escape): (FileId, &'static str),
 ) -> Result<Compiled, Fault> {
     let source = sources.file(file);
-    // What follows the last dot decides how values are escaped.
+    // The text after the last dot decides how values are escaped.
     let name = format!("{}.{}.{escape}", file.0, source.path);
     environment
         .add_template_owned(name.clone(), source.text.clone())
@@ -134,8 +134,8 @@ fn compile(
         .map_err(|error| Fault::of(&error, file, sources))
 }
 
-/// Returns a file name's ending that stands for how values of a file are escaped: by its kind, and
-/// by its name where the kind leaves it open.
+/// Returns the file name's ending that selects how values are escaped: by the kind of file, and by
+/// its name if the kind leaves it open.
 fn escape(kind: Kind, name: &str) -> &'static str {
     match kind {
         Kind::Shell => "sh",
@@ -151,9 +151,9 @@ fn escape(kind: Kind, name: &str) -> &'static str {
         | Kind::CloudInitUserData
         | Kind::CloudInitMetaData
         | Kind::CloudInitNetworkConfig
-        // Its dynamic files are YAML or TOML; a JSON string is a string in both.
+        // Traefik's dynamic files are YAML or TOML, and a JSON string is a string in both.
         | Kind::Traefik
-        // A string of Alloy's language is one of Go, which reads what JSON writes.
+        // A string of Alloy's language is a Go string, and Go can read JSON strings.
         | Kind::Alloy => "json",
         Kind::Markdown => "md",
         _ => match name.rsplit('.').next().unwrap_or("") {

@@ -1,5 +1,5 @@
-//! What templates see. The shapes are documented in `docs/templates.md`: they are an interface, a
-//! field is never renamed or dropped.
+//! Builds the views that templates see. `docs/templates.md` documents them as an interface: a field
+//! is never renamed or removed.
 
 use std::collections::BTreeMap;
 
@@ -100,7 +100,7 @@ struct RouteView<'p> {
     path: Option<&'p str>,
     upstream: Upstream<'p>,
     from: Vec<&'p str>,
-    /// The prefixes that may use it; none overlaps another.
+    /// The prefixes that may use the route. They don't overlap.
     allow: Vec<String>,
     public: bool,
     hidden: &'p [String],
@@ -143,11 +143,11 @@ fn view(value: impl Serialize) -> Value {
     Value::from(Serde(value))
 }
 
-/// Views the lab as a whole.
+/// Builds the view of the whole lab.
 pub(super) fn lab(plan: &Plan<'_>) -> Value {
     let model = plan.model;
     let info = &model.lab;
-    // Many routes are open to the same zones, whose prefixes take a while to divide.
+    // Many routes are open to the same zones, and splitting their prefixes takes a while.
     let mut prefixes: BTreeMap<&[ZoneId], Vec<String>> = BTreeMap::new();
     for route in &plan.routes {
         prefixes.entry(&route.from).or_insert_with(|| {
@@ -169,8 +169,8 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
     })
 }
 
-/// Views what a service's own templates see; `lab` is [`Value::UNDEFINED`] for those that don't
-/// look at it.
+/// Builds the view for a service's own templates. `lab` is [`Value::UNDEFINED`] for those that
+/// don't use it.
 pub(super) fn of_service(context: &Context<'_>, id: ServiceId, lab: Value) -> Value {
     let model = context.model();
     let service = &model[id];
@@ -189,7 +189,7 @@ fn states(service: &Service) -> BTreeMap<&str, &str> {
     service.states.iter().map(|State { name, path, .. }| (name.as_str(), path.as_str())).collect()
 }
 
-/// Returns the file on the machine of each secret that the service uses.
+/// Returns the path on the machine of each secret that the service uses.
 fn secrets<'p>(model: &'p Model, service: &'p Service) -> BTreeMap<&'p str, String> {
     let uses = service
         .secrets
@@ -349,8 +349,8 @@ fn scrape_view<'p>(model: &'p Model, scrape: &'p Scrape) -> ScrapeView<'p> {
     }
 }
 
-/// Returns the address that answers under each host name inside the lab: a route's proxy, a machine
-/// itself, and what is given by hand.
+/// Returns the address for each host name inside the lab: of a route's proxy, of a machine itself,
+/// or as declared by hand.
 fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
     let model = plan.model;
     let address = |machine: MachineId| model[machine].address().map(|address| address.to_string());
@@ -358,7 +358,7 @@ fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
         let domain = model.lab.domain.as_deref()?;
         Some((format!("{}.{domain}", machine.name), address(id)?))
     });
-    // A route wins over a machine of the same name: it is what somebody wrote down.
+    // A route wins over a machine of the same name, because the route is declared explicitly.
     let routes = plan
         .routes
         .iter()

@@ -1,7 +1,7 @@
-//! Storage of hosts: pools, datasets, snapshots, the folders that VMs get by virtiofs and others by
-//! NFS.
+//! Emits the storage of hosts: pools, datasets, snapshots, and the folders that are shared with VMs
+//! by virtiofs and with others by NFS.
 //!
-//! One script compares and sets; it never destroys. What the files hold is worked out in `view`.
+//! One script compares and sets. It never destroys anything. `view` decides what the files contain.
 
 mod view;
 
@@ -21,7 +21,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     ])
 });
 
-/// Lays out the storage of hosts.
+/// The emitter of the storage of hosts.
 pub const EMITTER: Emitter = Emitter { name: "storage", emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
@@ -138,7 +138,7 @@ fn exports(
     artifacts.step(Phase::Activate, 22, "exports", &[&path], &body, origin);
 }
 
-/// Writes the lines that install a package unless its program is there.
+/// Writes the lines that install a package unless its program exists.
 fn package(program: &str, name: &str) -> String {
     format!(
         "[ -x {program} ] || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold {name}\n"

@@ -1,4 +1,4 @@
-//! What the storage files hold, taken from the model.
+//! Takes the data for the storage files from the model.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::plan::virtiofs_tag;
 
-/// Is what `storage.sh` brings about.
+/// The data for `storage.sh`.
 #[derive(Debug, Serialize)]
 pub struct Storage {
     pools: Vec<PoolView>,
@@ -21,7 +21,7 @@ pub struct Storage {
 struct PoolView {
     name: String,
     mountpoint: String,
-    /// The word before the devices of `zpool create`; empty for a stripe.
+    /// The word before the devices of `zpool create`, which is empty for a stripe.
     layout: &'static str,
     devices: Vec<String>,
     partitions: Vec<Partition>,
@@ -52,7 +52,7 @@ struct Mapping {
     folder: String,
 }
 
-/// Takes the pools, datasets and virtiofs folders of a host.
+/// Collects the pools, datasets and virtiofs folders of a host.
 pub fn storage(model: &Model, host: MachineId) -> Storage {
     let machine = &model[host];
     Storage {
@@ -113,7 +113,7 @@ fn dataset_view(pool: &Pool, dataset: &Dataset) -> DatasetView {
     }
 }
 
-/// Lists the datasets that guests of a Proxmox host get by virtiofs.
+/// Lists the datasets that guests of a Proxmox host mount by virtiofs.
 fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
     if model[host].kind != MachineKind::Proxmox {
         return Vec::new();
@@ -132,14 +132,14 @@ fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
     folders.into_iter().map(|(id, folder)| Mapping { id, folder }).collect()
 }
 
-/// Is what `sanoid.conf` says.
+/// The data for `sanoid.conf`.
 #[derive(Debug, Serialize)]
 pub struct SnapshotPolicies {
     /// The datasets with snapshots.
     pub datasets: Vec<SnapshotPolicy>,
 }
 
-/// Is how many snapshots of a dataset are kept.
+/// The number of snapshots of a dataset to keep.
 #[derive(Debug, Serialize)]
 pub struct SnapshotPolicy {
     /// `pool/dataset`.
@@ -150,7 +150,7 @@ pub struct SnapshotPolicy {
     monthly: u32,
 }
 
-/// Takes the datasets that have snapshots.
+/// Collects the datasets that have snapshots.
 pub fn snapshots(machine: &Machine) -> SnapshotPolicies {
     let datasets = machine
         .pools
@@ -171,17 +171,17 @@ pub fn snapshots(machine: &Machine) -> SnapshotPolicies {
     }
 }
 
-/// Is what `/etc/exports.d/labwright.exports` says.
+/// The data for `/etc/exports.d/labwright.exports`.
 #[derive(Debug, Serialize)]
 pub struct Exports {
-    /// The folders with who may mount them.
+    /// The folders, with who may mount them.
     pub exports: Vec<ExportView>,
 }
 
-/// Is one exported folder.
+/// An exported folder.
 #[derive(Debug, Serialize)]
 pub struct ExportView {
-    /// What it is, for people.
+    /// A description for people.
     #[serde(skip)]
     pub what: String,
     folder: String,
@@ -194,7 +194,7 @@ struct Client {
     mode: &'static str,
 }
 
-/// Takes the folders of a machine that others mount by NFS.
+/// Collects the folders of a machine that others mount by NFS.
 pub fn exports(model: &Model, host: MachineId) -> Exports {
     let mut exports: BTreeMap<String, ExportView> = BTreeMap::new();
     for (_, client) in model.machines() {

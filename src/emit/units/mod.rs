@@ -1,7 +1,7 @@
-//! systemd units: one file and one step each, restarted when what they read changed.
+//! Emits systemd units: one file and one step each, which are restarted when their inputs change.
 //!
-//! Runs after the emitters that write files, to see what each unit's service installs on the
-//! machine.
+//! Runs after the emitters that write files, because it needs to know what each unit's service
+//! installs on the machine.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use crate::artifact::{Artifact, Artifacts, Kind, Phase, UnitUse, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{OnChange, Service, Unit, UnitAction};
 
-/// Writes `systemd/` and the steps that enable, start and watch its units.
+/// The emitter of `systemd/` and of the steps that enable, start and watch its units.
 pub const EMITTER: Emitter = Emitter { name: "units", emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -51,13 +51,13 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     artifacts.units = units;
 }
 
-/// Sorts units and joins what several services say of one.
+/// Sorts units and merges the declarations of several services about one unit.
 fn merged(mut units: Vec<UnitUse>) -> Vec<UnitUse> {
     units.sort();
     units.dedup_by(|next, first| {
         let same = next.unit == first.unit;
         if same {
-            // Sorted, so the first one is the one that does most.
+            // The list is sorted, so the first one has the strongest action.
             first.inputs.append(&mut next.inputs);
         }
         same
@@ -143,8 +143,8 @@ fn steps(
     }
 }
 
-/// Lists the service's files whose change restarts a unit: those that name it, and those that name
-/// nothing and go to the machine.
+/// Lists the service's files whose change restarts a unit: those that name the unit, and those that
+/// name nothing and are installed on the machine.
 fn restarting_files(service: &Service, unit: &Unit, artifacts: &Artifacts) -> Vec<String> {
     let folder = format!("{}/", service.name);
     let declared: BTreeMap<String, &OnChange> = service
@@ -157,7 +157,7 @@ fn restarting_files(service: &Service, unit: &Unit, artifacts: &Artifacts) -> Ve
     let restarts = of_service.filter(|install| match declared.get(&install.source) {
         Some(OnChange::RestartUnit(name)) => *name == unit.name,
         Some(OnChange::ReloadUnit(_) | OnChange::Nothing) => false,
-        // A container is recreated by compose; without one, the service is its units.
+        // Compose recreates a container. A service without containers consists of its units alone.
         Some(OnChange::Container) | None => service.containers.is_empty() && !is_timer(&unit.name),
     });
     restarts.map(|install| install.source.clone()).collect()
@@ -202,7 +202,7 @@ fn is_oneshot(file: &Artifact) -> bool {
     file.bytes.split(|byte| *byte == b'\n').any(|line| line == b"Type=oneshot")
 }
 
-/// Returns a unit's name as the name of a step may spell it.
+/// Returns a unit's name in the characters that the name of a step may have.
 fn step_name(unit: &str) -> String {
     unit.trim_start_matches("labwright-")
         .chars()
