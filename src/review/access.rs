@@ -1,5 +1,5 @@
-//! Who may reach what: ports by machine, what the internet sees, host names, and networks behind
-//! machines.
+//! Collects who may reach what: ports by machine, what the internet sees, host names, and networks
+//! behind machines.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,13 +12,13 @@ use crate::model::{
 use crate::plan::{Flow, FlowSource, ForwardTarget, Guard, Plan};
 use crate::source::Sources;
 
-/// Is every port of every machine, with the zones that may connect to it.
+/// The ports of every machine, with the zones that may connect to them.
 #[derive(Serialize)]
 pub(super) struct Access<'p> {
-    /// The zones of several addresses, the internet first; the columns.
+    /// The zones of several addresses, the internet first. They are the columns.
     zones: Vec<Column<'p>>,
     machines: Vec<MachinePorts<'p>>,
-    /// What the clients of networks behind machines reach.
+    /// The places that clients of networks behind machines reach.
     behind: Vec<Behind<'p>>,
 }
 
@@ -41,19 +41,20 @@ struct PortRow<'p> {
     port: u16,
     proto: &'static str,
     what: Vec<String>,
-    /// Where it ends, when a container publishes it: `jellyfin:8096`.
+    /// The container and port that the connection ends at, if a container publishes the port:
+    /// `jellyfin:8096`.
     inside: Option<String>,
     admin: bool,
     database: bool,
     internet: bool,
-    /// By [`Access::zones`], why each may connect; empty when it may not.
+    /// The reasons why each of [`Access::zones`] may connect, none if it may not.
     zones: Vec<Vec<&'static str>>,
-    /// Single machines, and the containers beside it, that may.
+    /// The single machines, and containers on the same machine, that may connect.
     single: Vec<&'p str>,
     because: Vec<Because<'p>>,
 }
 
-/// Is a declaration that opens a port.
+/// A declaration that opens a port.
 #[derive(Serialize)]
 pub(super) struct Because<'p> {
     reason: &'static str,
@@ -70,7 +71,7 @@ struct Behind<'p> {
     masquerade: bool,
 }
 
-/// Is a port that the whole internet may connect to.
+/// A port that the whole internet may connect to.
 #[derive(Serialize)]
 pub(super) struct InternetPort<'p> {
     machine: &'p str,
@@ -91,7 +92,7 @@ struct Forward<'p> {
     to: String,
 }
 
-/// Is a host name.
+/// A host name.
 #[derive(Serialize)]
 pub(super) struct Name<'p> {
     host: &'p str,
@@ -138,13 +139,14 @@ pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
     }
 }
 
-/// Is what listens on a port, and what opens it.
+/// The endpoints that listen on a port, and the flows that open it.
 type Found<'p> = (Vec<EndpointId>, Vec<&'p Flow>);
 
-/// Is what listens on each port of a machine.
+/// The endpoints that listen on each port of a machine.
 type Listeners = BTreeMap<(u16, Transport), Vec<EndpointId>>;
 
-/// Lists the zones that are no single machine and may connect to something, the internet first.
+/// Lists the zones that may connect to something, the internet first. Zones of a single machine are
+/// left out.
 fn columns(plan: &Plan<'_>) -> Vec<ZoneId> {
     let shared = |zone: ZoneId| !matches!(plan.model[zone].kind, ZoneKind::Machine(_));
     let mut zones: Vec<ZoneId> = plan
@@ -231,7 +233,7 @@ fn what(model: &Model, endpoints: &[EndpointId], flows: &[&Flow]) -> Vec<String>
     named.chain(unnamed).collect()
 }
 
-/// Joins the flows that one declaration opens for one reason.
+/// Merges the flows that one declaration opens for one reason.
 fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], sources: &Sources) -> Vec<Because<'p>> {
     let mut joined: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for flow in flows {

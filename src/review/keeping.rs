@@ -1,4 +1,4 @@
-//! What is kept: how much room is left, what is saved where to, and what is not.
+//! Collects what is kept: how much room is left, what is saved and where, and what is not saved.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use crate::plan::store::Store;
 use crate::plan::{Fate, Kept, Plan};
 use crate::source::Sources;
 
-/// Is an amount of memory or disk, in bytes.
+/// An amount of memory or disk, in bytes.
 #[derive(Serialize)]
 pub(super) struct Room {
     machine: String,
-    /// `memory`, `disk` or `pool`, and the name of the disk or pool.
+    /// `memory`, `disk` or `pool`, with the name of the disk or pool.
     kind: &'static str,
     name: String,
     total: Option<u64>,
     reserved: u64,
     promised: u64,
     left: Option<u64>,
-    /// How much more is promised than there is.
+    /// The amount by which the promises exceed what exists.
     missing: Option<u64>,
-    /// In hundredths; nothing when the total is unknown.
+    /// The used percentage, or nothing if the total is unknown.
     used: Option<u64>,
 }
 
-/// Is a dataset and the most that it may hold.
+/// A dataset and its quota.
 #[derive(Serialize)]
 pub(super) struct DatasetRow<'p> {
     machine: &'p str,
@@ -38,7 +38,7 @@ pub(super) struct DatasetRow<'p> {
     place: String,
 }
 
-/// Is a service's state, and what becomes of it.
+/// The state of a service, and how it is backed up.
 #[derive(Serialize)]
 pub(super) struct StateRow<'p> {
     service: &'p str,
@@ -52,7 +52,7 @@ pub(super) struct StateRow<'p> {
     place: String,
 }
 
-/// Is a folder that no backup is asked for.
+/// A folder that no backup covers.
 #[derive(Serialize)]
 pub(super) struct Unsaved<'p> {
     what: String,
@@ -136,12 +136,13 @@ pub(super) fn quotas<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<DatasetRo
         .collect()
 }
 
-/// Views the backup services.
+/// Describes the backup services.
 pub(super) fn backups(plan: &Plan<'_>) -> Vec<BackupView> {
     plan.backups.iter().map(|backup| lab::backup_view(plan, backup)).collect()
 }
 
-/// Lists what services keep: what is lost first, then what is left out, then what is saved.
+/// Lists the state of services: first what would be lost, then what is deliberately left out, then
+/// what is saved.
 pub(super) fn states<'p>(plan: &Plan<'p>, sources: &Sources) -> Vec<StateRow<'p>> {
     let mut kept: Vec<&Kept<'p>> = plan.kept.iter().collect();
     kept.sort_by_key(|kept| std::cmp::Reverse(kept.fate));
@@ -163,7 +164,7 @@ fn state<'p>(model: &'p Model, kept: &Kept<'p>, sources: &Sources) -> StateRow<'
     }
 }
 
-/// Lists the datasets and exports that are not backed up, whatever services keep in them.
+/// Lists the datasets and exports that are not backed up, except for the state of services in them.
 pub(super) fn unsaved<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Unsaved<'p>> {
     let model = plan.model;
     let why = |class: Option<BackupClass>| match class {

@@ -1,5 +1,5 @@
-//! The resolved lab with names instead of ids, for `show` and for the report. `docs/commands.md`
-//! describes the JSON.
+//! Describes the resolved lab with names instead of ids, for `show` and for the report.
+//! `docs/commands.md` documents the JSON.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub struct NetworkView {
     pub vlan: Option<u16>,
 }
 
-/// Is a zone: every address in `include` that is not in `exclude`.
+/// A zone: every address in `include` that is not in `exclude`.
 #[derive(Serialize)]
 pub struct ZoneView {
     pub name: String,
@@ -59,7 +59,7 @@ pub struct MachineView {
     pub cores: Option<u32>,
     /// In bytes.
     pub memory: Option<u64>,
-    /// The host of a guest, and its id there.
+    /// The host of a guest, and the guest's id there.
     pub host: Option<String>,
     pub id: Option<u32>,
     pub services: Vec<String>,
@@ -93,7 +93,7 @@ pub struct StateView {
     pub backup: String,
 }
 
-/// Is a port that a program takes on a machine, open to somebody or not.
+/// A port that a program uses on a machine, whether or not it is open to others.
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PortView {
     pub machine: String,
@@ -103,7 +103,7 @@ pub struct PortView {
     pub endpoint: String,
 }
 
-/// Is what a machine has and has promised, sizes in bytes.
+/// What a machine has and what is promised of it, in bytes.
 #[derive(Serialize)]
 pub struct CapacityView {
     pub machine: String,
@@ -115,9 +115,9 @@ pub struct CapacityView {
 #[derive(Serialize)]
 pub struct Amount {
     pub total: Option<u64>,
-    /// What the machine keeps for itself.
+    /// The amount that the machine keeps for itself.
     pub reserved: u64,
-    /// What guests, pools or datasets may take.
+    /// The amount that guests, pools or datasets may use.
     pub promised: u64,
 }
 
@@ -158,7 +158,7 @@ pub struct SourceView {
     pub path: String,
     pub class: &'static str,
     pub what: String,
-    /// The most that it can hold, in bytes.
+    /// The largest size, in bytes.
     pub size: Option<u64>,
 }
 
@@ -170,7 +170,7 @@ pub struct DumpView {
     pub class: &'static str,
 }
 
-/// Gathers what is shown of a lab.
+/// Collects what is shown of a lab.
 pub fn view(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> LabView {
     let model = plan.model;
     let facts = compile::facts(plan, sources, accepted);
@@ -296,7 +296,7 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
     ports
 }
 
-/// Returns what a machine has and promises; nothing when it promises nothing.
+/// Returns what a machine has and promises, or nothing if it promises nothing.
 pub(super) fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
     let guests = plan.model.guests(id);
     let sum = |sizes: &mut dyn Iterator<Item = Size>| {

@@ -1,7 +1,8 @@
-//! What reviewers read of a release: one page with everything, and a few lines for a merge request.
+//! Writes what reviewers read of a release: one page with everything, and a short summary for a
+//! merge request.
 //!
-//! Made from the [`Plan`] alone, so it says what the bundles do; places in the sources are all that
-//! it knows beyond them.
+//! It is made from the [`Plan`] alone, so it describes what the bundles do. Beyond the plan, it
+//! knows only places in the sources.
 
 mod access;
 mod keeping;
@@ -23,15 +24,15 @@ use crate::model::Size;
 use crate::plan::Plan;
 use crate::source::Sources;
 
-/// Is the name of the page, below `review/`.
+/// The name of the page, below `review/`.
 pub const REPORT: &str = "report.html";
 
-/// Is the name of the lines for a merge request, below `review/`.
+/// The name of the summary, below `review/`.
 pub const SUMMARY: &str = "summary.md";
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     let mut environment = format::environment();
-    // A page grows with the lab, and its templates are our own.
+    // The page grows with the lab, and its templates are our own, so no limit is needed.
     environment.set_fuel(None);
     environment.set_formatter(write_visibly);
     environment.add_filter("size", |bytes: u64| Size(bytes).rounded());
@@ -46,7 +47,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 });
 
 /// Writes a value so that nothing in it is invisible, turns the direction of text, or looks like
-/// another text.
+/// other text.
 fn write_visibly(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
@@ -62,8 +63,8 @@ fn write_visibly(
 
 /// Writes what reviewers read of a release, by the names below `review/`.
 ///
-/// `findings` are those that nobody accepted; `one_way` is what each machine's bundle says can't be
-/// taken back.
+/// `findings` are those that the lab does not accept. `one_way` lists for each machine what its
+/// bundle can't take back.
 pub fn review(
     plan: &Plan<'_>,
     sources: &Sources,

@@ -1,4 +1,4 @@
-//! Everything that the page shows, in its order.
+//! Collects everything on the page, in its order.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ struct ZoneRow<'p> {
     exclude: Vec<String>,
 }
 
-/// Is what a service may do beyond what a container usually may.
+/// A privilege of a service that containers usually don't have.
 #[derive(Serialize)]
 struct PrivilegeRow<'p> {
     service: &'p str,
@@ -124,7 +124,7 @@ struct ImageRow<'p> {
     by: Vec<String>,
 }
 
-/// Is something that a later release may not change or drop unless it is allowed to.
+/// Something that a later release can change or drop only with explicit permission.
 #[derive(Serialize)]
 struct OneWayRow<'p> {
     machine: &'p str,
@@ -133,7 +133,7 @@ struct OneWayRow<'p> {
     what: &'p str,
 }
 
-/// Is a finding that nobody has accepted.
+/// A finding that the lab does not accept.
 #[derive(Serialize)]
 struct FindingRow<'p> {
     severity: &'static str,
@@ -150,7 +150,7 @@ struct AcceptedRow<'p> {
     place: Option<String>,
 }
 
-/// Collects everything that the page shows.
+/// Collects everything on the page.
 pub(super) fn page<'p>(
     plan: &'p Plan<'p>,
     sources: &Sources,
@@ -266,7 +266,7 @@ fn machine_row<'p>(
     }
 }
 
-/// Shortens a public key to what tells keys apart: its type, its last characters, its comment.
+/// Shortens a public key to what distinguishes it: its type, its last characters, its comment.
 fn short_key(key: &str) -> String {
     let mut words = key.split_whitespace();
     let (kind, body) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -275,8 +275,8 @@ fn short_key(key: &str) -> String {
     format!("{kind} …{tail} {comment}").trim_end().to_owned()
 }
 
-/// Lists what each container of a service may do beyond the usual, and the keys that `raw` sets for
-/// the service.
+/// Lists the unusual privileges of a service's containers, and the keys that `raw` sets for the
+/// service.
 fn privileges<'p>(service: &'p Service, sources: &Sources) -> Vec<PrivilegeRow<'p>> {
     let row = |container: &'p str, privileges, span: Span| PrivilegeRow {
         service: &service.name,
@@ -318,8 +318,8 @@ fn container_privileges(container: &Container) -> Vec<String> {
             && (mount.source == "/" || FOLDERS.iter().any(|folder| below(folder)))
     };
     privileges.extend(container.mounts.iter().filter(of_the_system).map(|mount| {
-        // Whoever may connect to the socket may do anything; that the file is read-only changes
-        // nothing.
+        // A program that can connect to the socket can do anything. That the file is read-only
+        // changes nothing.
         let how = match mount.read_only {
             _ if mount.source.ends_with("docker.sock") => "commands",
             true => "reads",
@@ -356,7 +356,7 @@ fn secrets<'p>(
     (!secrets.is_empty()).then_some(SecretRows { machine: &machine.name, secrets })
 }
 
-/// Lists the images, those that may change under their name first.
+/// Lists the images. Those that may change under their name come first.
 fn images<'p>(plan: &Plan<'p>) -> Vec<ImageRow<'p>> {
     let mut images: BTreeMap<&str, ImageRow<'p>> = BTreeMap::new();
     for service in &plan.model.services {
