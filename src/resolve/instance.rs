@@ -2,81 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::definition::ModuleDefinition;
+use super::endpoints::{endpoints, fixed_ports, ports, proxy};
 use super::evaluate::{self, Evaluator, Expressions, Scope};
-use super::options::{Given, OptionSpec, Reader, option_specs};
-use super::{codes, lab, machines, parts};
+use super::given::{Given, Reader};
+use super::names::compose_name;
+use super::views::{lab_view, machine_view, record};
+use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Backup, BackupClass, Credentials, Cron, Data, Endpoint, MachineId, Model, Protocol, Proxy,
-    ProxyProgram, Resources, Role, SecretId, Service, State, StateBackup,
+    Backup, BackupClass, Cron, Data, MachineId, Model, Resources, Role, Service, State, StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
-
-/// Is a module as every service of it uses it.
-pub struct ModuleDefinition<'s> {
-    /// The module's node.
-    pub block: &'s Block<'s>,
-    /// Its options.
-    pub options: Vec<OptionSpec<'s>>,
-    /// The names of its containers, conditional ones included, in the order written.
-    containers: Vec<&'s str>,
-    /// The parts that say what it keeps; made concrete first, since the others name it.
-    states: Vec<Block<'s>>,
-    /// Its endpoints; made concrete next, since the others name their ports.
-    endpoints: Vec<Block<'s>>,
-    /// The other parts.
-    others: Vec<Block<'s>>,
-}
-
-impl<'s> ModuleDefinition<'s> {
-    /// Prepares a module.
-    pub fn new(block: &'s Block<'s>) -> Self {
-        let mut containers = Vec::new();
-        container_names(block, &mut containers);
-        let body: Vec<&Block<'s>> = block
-            .children
-            .iter()
-            .filter(|child| !matches!(child.schema.name, "option" | "assert"))
-            .collect();
-        Self {
-            block,
-            options: option_specs(block),
-            containers,
-            states: parts_of(&body, |kind| kind == "state"),
-            endpoints: parts_of(&body, |kind| kind == "provides"),
-            others: parts_of(&body, |kind| !matches!(kind, "state" | "provides")),
-        }
-    }
-}
-
-fn container_names<'s>(block: &'s Block<'s>, names: &mut Vec<&'s str>) {
-    for child in &block.children {
-        match child.schema.name {
-            "container" => names.push(child.key()),
-            "when" => container_names(child, names),
-            _ => {}
-        }
-    }
-}
-
-/// Keeps the nodes of some kinds, with the conditions that they stand under.
-fn parts_of<'s>(blocks: &[&Block<'s>], wanted: fn(&str) -> bool) -> Vec<Block<'s>> {
-    let part = |block: &&Block<'s>| {
-        if block.schema.name != "when" {
-            return wanted(block.schema.name).then(|| (*block).clone());
-        }
-        let children = parts_of(&block.children.iter().collect::<Vec<_>>(), wanted);
-        (!children.is_empty()).then(|| Block { children, ..(*block).clone() })
-    };
-    blocks.iter().filter_map(part).collect()
-}
-
-/// Names a module's container in compose: the module's own name becomes the service's, any other is
-/// put behind it.
-pub fn compose_name(module: &str, service: &str, container: &str) -> String {
-    if container == module { service.to_owned() } else { format!("{service}-{container}") }
-}
 
 /// Is a service before other services are looked at.
 pub struct Draft<'s> {
@@ -198,7 +136,7 @@ pub fn draft<'s>(
         alerts: concrete
             .iter()
             .filter(|block| block.schema.name == "alert")
-            .map(lab::alert)
+            .map(monitoring::alert)
             .collect(),
         dashboards: Vec::new(),
         raw: Vec::new(),
@@ -247,40 +185,6 @@ fn known_containers(
     }
 }
 
-fn record<const N: usize>(fields: [(&str, Data); N]) -> Data {
-    Data::Record(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-fn optional(value: Option<String>) -> Data {
-    value.map_or(Data::None, Data::Text)
-}
-
-fn machine_view(model: &Model, id: MachineId) -> Data {
-    let machine = &model[id];
-    record([
-        ("name", Data::Text(machine.name.clone())),
-        ("kind", Data::Text(machine.kind.name().to_owned())),
-        ("os", optional(machine.os.map(|os| os.name().to_owned()))),
-        ("arch", Data::Text(machine.arch.name().to_owned())),
-        ("address", optional(machine.address().map(|address| address.to_string()))),
-        ("appdata", Data::Text(machine.appdata.clone())),
-        ("gpu", Data::Bool(machine.has_gpu())),
-        ("cores", machine.cores.map_or(Data::None, |cores| Data::Integer(i64::from(cores)))),
-        ("memory", optional(machine.memory.as_ref().map(ToString::to_string))),
-        ("zone", Data::Text(model[machine.zone].name.clone())),
-        ("managed", Data::Bool(machine.kind.is_managed())),
-    ])
-}
-
-fn lab_view(model: &Model) -> Data {
-    record([
-        ("name", Data::Text(model.lab.name.clone())),
-        ("domain", optional(model.lab.domain.clone())),
-        ("timezone", Data::Text(model.lab.timezone.clone())),
-        ("email", optional(model.lab.email.clone())),
-    ])
-}
-
 fn assertions(
     module: &Block<'_>,
     service: &Block<'_>,
@@ -319,7 +223,7 @@ fn state(block: &Block<'_>) -> Option<State> {
         None => StateBackup::Inherit,
         Some("dump") => StateBackup::Dump,
         Some("never") => StateBackup::Never(text("reason").unwrap_or_default()),
-        Some(word) => machines::backup_class(word).map_or(StateBackup::Inherit, StateBackup::Class),
+        Some(word) => storage::backup_class(word).map_or(StateBackup::Inherit, StateBackup::Class),
     };
     Some(State {
         name: block.key().to_owned(),
@@ -349,197 +253,6 @@ fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
         "forward-auth" => Role::ForwardAuth,
         "database" => Role::Database,
         _ => return None,
-    })
-}
-
-/// Returns what a service says of an endpoint's port.
-fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
-    service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
-}
-
-/// Returns the port that an endpoint's program listens on, and the one on the machine: on the
-/// machine's own network they are one.
-fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
-    let port = endpoint.property("port").and_then(Spanned::number)?;
-    let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
-    let on_machine = endpoint
-        .property("container")
-        .and_then(Spanned::text)
-        .is_none_or(|container| on_machine(parts, container));
-    Some((if on_machine { host_port } else { port }, host_port))
-}
-
-/// Says whether a container is on the machine's own network.
-fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
-    parts.iter().any(|part| match part.schema.name {
-        "when" => on_machine(&part.children, container),
-        "container" => {
-            part.key() == container && part.value("network").and_then(Spanned::text) == Some("host")
-        }
-        _ => false,
-    })
-}
-
-/// Lists by endpoint the port that its program listens on: what a module hands to it.
-fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> Data {
-    let provided = concrete.iter().filter(|block| block.schema.name == "provides");
-    let port = |block: &Block<'_>| {
-        Some((
-            block.key().to_owned(),
-            Data::Integer(i64::from(ports_of(service, block, others)?.0)),
-        ))
-    };
-    Data::Record(provided.filter_map(port).collect())
-}
-
-/// Finds ports that a service gives and nobody tells the program: on the machine's own network it
-/// listens where it always did.
-fn fixed_ports(
-    block: &Block<'_>,
-    service: &Service,
-    module: &Block<'_>,
-    sources: &Sources,
-    diagnostics: &mut Diagnostics,
-) {
-    for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port)
-    {
-        let Some(given) = given_port(block, &endpoint.name) else { continue };
-        let names =
-            [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
-        let provided = find_endpoint(module, &endpoint.name);
-        let usual = provided
-            .and_then(|provided| provided.property("port"))
-            .and_then(Spanned::number::<u16>);
-        if usual == Some(endpoint.port) || names_any(module, &names, sources) {
-            continue;
-        }
-        let message = format!(
-            "`{}` is on the machine's own network, and its module does not move `{}`",
-            block.key(),
-            endpoint.name
-        );
-        let found = Diagnostic::new(&codes::FIXED_PORT, given.span, message);
-        let found = provided
-            .into_iter()
-            .fold(found, |found, provided| found.label(provided.span, "it listens here"));
-        diagnostics.push(
-            found.help("remove the `port`; a module moves a program by handing it `{port.NAME}`"),
-        );
-    }
-}
-
-fn find_endpoint<'b, 's>(block: &'b Block<'s>, name: &str) -> Option<&'b Block<'s>> {
-    block.children.iter().find_map(|child| match child.schema.name {
-        "when" => find_endpoint(child, name),
-        "provides" => (child.key() == name).then_some(child),
-        _ => None,
-    })
-}
-
-/// Says whether a module's values or templates have one of these names in them.
-fn names_any(block: &Block<'_>, names: &[String], sources: &Sources) -> bool {
-    let has = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
-    let value = |value: &Spanned<Value<'_>>| match &value.value {
-        Value::Reference(text) | Value::Format(text) | Value::Expression(text) => has(text),
-        _ => false,
-    };
-    block.arguments.iter().any(value)
-        || block.properties.iter().any(|property| value(&property.value))
-        || parts::template_file(block, sources).is_some_and(|file| has(&sources.file(file).text))
-        || block.children.iter().any(|child| names_any(child, names, sources))
-}
-
-fn endpoints(
-    service: &Block<'_>,
-    concrete: &[Block<'_>],
-    module: &str,
-    name: &str,
-    model: &Model,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Endpoint> {
-    let mut endpoints = Vec::new();
-    for block in concrete.iter().filter(|block| block.schema.name == "provides") {
-        let Some((port, host_port)) = ports_of(service, block, concrete) else { continue };
-        let flag = |name: &str| block.property(name).and_then(Spanned::bool).unwrap_or(false);
-        let text = |name: &str| block.property(name).and_then(Spanned::string);
-        let protocol = match text("protocol").as_deref() {
-            Some("udp") => Protocol::Udp,
-            Some("http") => Protocol::Http,
-            Some("https") => Protocol::Https,
-            None if flag("scrape") || block.property("path").is_some() => Protocol::Http,
-            _ => Protocol::Tcp,
-        };
-        let given = given_port(service, block.key());
-        let container = text("container");
-        endpoints.push(Endpoint {
-            name: block.key().to_owned(),
-            container: container.map(|container| compose_name(module, name, &container)),
-            port,
-            host_port,
-            protocol,
-            path: text("path"),
-            scrape: flag("scrape"),
-            credentials: credentials(block, model),
-            role: text("role"),
-            database: flag("database"),
-            admin: flag("admin"),
-            span: given.map_or(block.span, |given| given.span),
-        });
-    }
-    for node in service.all("port") {
-        if let Some(key) = node
-            .argument(0)
-            .filter(|_| !endpoints.iter().any(|endpoint| endpoint.name == node.key()))
-        {
-            let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
-            super::names::unknown(
-                &codes::UNKNOWN_NAME,
-                "endpoint",
-                node.key(),
-                key,
-                names,
-                diagnostics,
-            );
-        }
-    }
-    endpoints
-}
-
-/// Reads what an endpoint wants to see; that the secret exists was seen where the option was read.
-fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
-    let secret = |property: &str| {
-        let name = block.property(property).and_then(Spanned::text)?;
-        model
-            .secrets
-            .binary_search_by(|secret| secret.name.as_str().cmp(name))
-            .ok()
-            .map(SecretId::at)
-    };
-    let user = || block.property("user").and_then(Spanned::string).unwrap_or_default();
-    secret("token")
-        .map(Credentials::Token)
-        .or_else(|| Some(Credentials::Password { user: user(), password: secret("password")? }))
-}
-
-fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {
-    let index = |property: &str| {
-        let name = block.property(property).and_then(Spanned::text)?;
-        service
-            .endpoints
-            .iter()
-            .position(|endpoint| endpoint.name == name)
-            .and_then(|index| u32::try_from(index).ok())
-    };
-    let container = block
-        .property("container")
-        .and_then(Spanned::text)
-        .map(|name| compose_name(&service.module, &service.name, name));
-    Some(Proxy {
-        program: ProxyProgram::ALL.into_iter().find(|program| program.name() == block.key())?,
-        http: index("http"),
-        https: index("https"),
-        container: container
-            .or_else(|| service.containers.first().map(|container| container.name.clone())),
     })
 }
 

@@ -1,21 +1,15 @@
-//! The lab's own facts, networks and zones.
+//! The lab's own facts: its name, admins, secrets and accepted findings.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
-use super::{codes, names};
+use super::monitoring::{alert, dashboard};
+use super::networks::{host_name, network, router, zones};
+use super::read::string;
+use crate::decl::Block;
 use crate::decl::layer::Lab;
-use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{
-    Accept, Admin, Alert, Dashboard, Duration, HostName, LabInfo, MachineId, Model, Network,
-    NetworkId, Router, Secret, TemplateId, Zone, ZoneId, ZoneKind,
-};
-use crate::source::{Layer, Sources, Span, Spanned};
+use crate::model::{Accept, Admin, LabInfo, Model, Secret};
+use crate::source::Sources;
 
-/// Resolves everything that is no machine and no service.
+/// Resolves everything but machines and services.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
     let mut model = Model {
         lab: info(lab),
@@ -43,10 +37,6 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
         .filter_map(|block| router(block, &model.networks, diagnostics))
         .collect();
     model
-}
-
-fn string(value: Option<&Spanned<Value<'_>>>) -> Option<String> {
-    value.and_then(Spanned::string)
 }
 
 fn info(lab: &Lab<'_>) -> LabInfo {
@@ -95,63 +85,6 @@ fn secret(block: &Block<'_>) -> Secret {
     Secret { name: block.key().to_owned(), doc: string(block.value("doc")), span: block.key_span() }
 }
 
-fn host_name(block: &Block<'_>) -> Option<HostName> {
-    Some(HostName {
-        host: block.argument(0)?.string()?,
-        address: block.property("address")?.address()?,
-        span: block.span,
-    })
-}
-
-/// Reads an alert of the lab or of a module.
-pub fn alert(block: &Block<'_>) -> Alert {
-    Alert {
-        name: block.key().to_owned(),
-        expression: string(block.property("when")).unwrap_or_default(),
-        hold: block.property("for").and_then(Spanned::duration).unwrap_or(Duration(300)),
-        severity: string(block.property("severity")).unwrap_or_else(|| "warning".to_owned()),
-        summary: string(block.value("summary")).unwrap_or_else(|| block.key().to_owned()),
-        description: string(block.value("description")),
-        span: block.key_span(),
-    }
-}
-
-fn dashboard(block: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Dashboard {
-    let template = block.property("from").and_then(|from| {
-        let path = format!("modules/{}", from.text()?);
-        let found = sources.find(Layer::Site, &path);
-        if found.is_none() {
-            let boards = sources
-                .files()
-                .filter(|(_, file)| file.layer == Layer::Site && file.path.contains(".json"));
-            let files = boards.filter_map(|(_, file)| file.path.strip_prefix("modules/"));
-            names::unknown(
-                &codes::UNKNOWN_NAME,
-                "dashboard file",
-                from.text()?,
-                from,
-                files,
-                diagnostics,
-            );
-        }
-        Some(TemplateId { file: found?, name: path })
-    });
-    if block.property("from").is_none() && block.property("id").is_none() {
-        diagnostics.push(
-            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.span, format!("dashboard `{}` says not where it is", block.key()))
-                .help("add `from=\"FILE.json\"`, a file below `modules/`, or `id=`, its id on grafana.com"),
-        );
-    }
-    Dashboard {
-        name: block.key().to_owned(),
-        id: block.property("id").and_then(Spanned::number),
-        revision: block.property("revision").and_then(Spanned::number),
-        sha256: string(block.property("sha256")),
-        template,
-        span: block.key_span(),
-    }
-}
-
 fn accept(block: &Block<'_>) -> Accept {
     Accept {
         code: block.key().to_owned(),
@@ -159,195 +92,4 @@ fn accept(block: &Block<'_>) -> Accept {
         reason: string(block.property("reason")).unwrap_or_default(),
         span: block.span,
     }
-}
-
-fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
-    let mut zones: BTreeMap<String, (ZoneKind, Option<Span>)> = BTreeMap::new();
-    zones.insert("internet".to_owned(), (ZoneKind::Internet, None));
-    let networks = lab
-        .networks
-        .iter()
-        .enumerate()
-        .map(|(index, block)| (block, ZoneKind::Network(NetworkId::at(index))));
-    let machines = lab
-        .machines
-        .iter()
-        .enumerate()
-        .map(|(index, block)| (block, ZoneKind::Machine(MachineId::at(index))));
-    for (block, kind) in networks.chain(machines) {
-        let name = block.key();
-        let Some((_, first)) = zones.get(name) else {
-            zones.insert(name.to_owned(), (kind, Some(block.key_span())));
-            continue;
-        };
-        let finding = match first {
-            Some(first) => {
-                Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is the name of a network and of a machine"))
-                    .label(*first, "the network")
-                    .help("rename one of them: networks and machines are zones, and `from=` would not know which is meant")
-            }
-            None => Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is everything that is in no network"))
-                .help("choose another name"),
-        };
-        diagnostics.push(finding);
-    }
-    for zone in lab
-        .machines
-        .iter()
-        .filter_map(|machine| machine.value("zone"))
-        .filter(|zone| !zone.is_faulty())
-    {
-        let name = zone.text().unwrap_or_default();
-        let (what, first) = match zones.get(name) {
-            None => {
-                zones.insert(name.to_owned(), (ZoneKind::Named, None));
-                continue;
-            }
-            Some((ZoneKind::Network(_) | ZoneKind::Named, _)) => continue,
-            Some((ZoneKind::Internet, _)) => ("everything that is in no network", None),
-            Some((ZoneKind::Machine(_), first)) => ("a machine", *first),
-        };
-        let mut finding = Diagnostic::new(
-            &codes::AMBIGUOUS_ZONE,
-            zone.span,
-            format!("`{name}` is {what}, not a zone to be in"),
-        )
-        .help("choose another name for the zone");
-        if let Some(first) = first {
-            finding = finding.label(first, "the machine");
-        }
-        diagnostics.push(finding);
-    }
-    zones.into_iter().map(|(name, (kind, _))| Zone { name, kind }).collect()
-}
-
-/// Finds a zone; reports it when there is none.
-pub fn zone(
-    name: &Spanned<Value<'_>>,
-    zones: &[Zone],
-    diagnostics: &mut Diagnostics,
-) -> Option<ZoneId> {
-    names::find("zone", name, zones, |zone| &zone.name, diagnostics).map(ZoneId::at)
-}
-
-/// Finds the zone of a name that is known to exist.
-pub fn zone_named(name: &str, zones: &[Zone]) -> ZoneId {
-    ZoneId::at(zones.binary_search_by(|zone| zone.name.as_str().cmp(name)).unwrap_or_default())
-}
-
-fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Network {
-    let mut bad = |span, message: String, help: String| {
-        diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help));
-    };
-    let mut prefixes: Vec<IpNet> = Vec::new();
-    for property in ["cidr", "cidr6"] {
-        let Some((value, prefix)) =
-            block.property(property).and_then(|value| Some((value, value.cidr()?)))
-        else {
-            continue;
-        };
-        if prefix != prefix.trunc() {
-            bad(
-                value.span,
-                format!("`{prefix}` has host bits"),
-                format!("write `\"{}\"`", prefix.trunc()),
-            );
-        }
-        let v4 = matches!(prefix, IpNet::V4(_));
-        if property == "cidr6" && v4 {
-            bad(
-                value.span,
-                "`cidr6` is an IPv6 prefix".to_owned(),
-                "write the IPv4 prefix as `cidr`".to_owned(),
-            );
-        } else if prefixes.iter().any(|other| matches!(other, IpNet::V4(_)) == v4) {
-            bad(
-                value.span,
-                "the network has two prefixes of one family".to_owned(),
-                "keep one".to_owned(),
-            );
-        } else {
-            prefixes.push(prefix.trunc());
-        }
-    }
-    if block.property("cidr").is_none()
-        && block.property("cidr6").is_none()
-        && !block.key().is_empty()
-    {
-        bad(
-            block.span,
-            format!("network `{}` has no prefix", block.key()),
-            "add `cidr=\"192.168.1.0/24\"`".to_owned(),
-        );
-    }
-    let mut gateways: Vec<IpAddr> = Vec::new();
-    for property in ["gateway", "gateway6"] {
-        let Some((value, gateway)) =
-            block.property(property).and_then(|value| Some((value, value.address()?)))
-        else {
-            continue;
-        };
-        if prefixes.is_empty()
-            || prefixes.iter().any(|prefix| prefix.contains(&gateway))
-            || is_link_local(gateway)
-        {
-            gateways.push(gateway);
-        } else {
-            bad(
-                value.span,
-                format!("the gateway {gateway} is not in the network"),
-                "name an address inside the prefix".to_owned(),
-            );
-        }
-    }
-    Network {
-        name: block.key().to_owned(),
-        prefixes,
-        gateways,
-        dns: block
-            .property("dns")
-            .map(|list| list.items().iter().filter_map(Spanned::address).collect())
-            .unwrap_or_default(),
-        vlan: block.property("vlan").and_then(Spanned::number),
-        zone: zone_named(block.key(), zones),
-        span: block.key_span(),
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.segments()[0] & 0xffc0 == 0xfe80)
-}
-
-fn router(
-    block: &Block<'_>,
-    networks: &[Network],
-    diagnostics: &mut Diagnostics,
-) -> Option<Router> {
-    let network = names::find(
-        "network",
-        block.property("on")?,
-        networks,
-        |network| &network.name,
-        diagnostics,
-    )?;
-    let address = block.property("address")?;
-    let value = address.address()?;
-    let prefixes = &networks[network].prefixes;
-    if !prefixes.is_empty() && !prefixes.iter().any(|prefix| prefix.contains(&value)) {
-        diagnostics.push(
-            Diagnostic::new(
-                &codes::ADDRESS_OUTSIDE_NETWORK,
-                address.span,
-                format!("{value} is not in network `{}`", networks[network].name),
-            )
-            .label(networks[network].span, "the network")
-            .help("name its address inside the prefix, or the network that it is in"),
-        );
-    }
-    Some(Router {
-        name: block.key().to_owned(),
-        network: NetworkId::at(network),
-        address: value,
-        span: block.key_span(),
-    })
 }

@@ -4,16 +4,30 @@
 //! so that later checks still see the rest.
 
 pub mod codes;
+mod containers;
+mod definition;
+mod endpoints;
 mod evaluate;
+mod files;
+mod given;
+mod guests;
 mod history;
 mod instance;
 mod lab;
+mod link;
 mod machines;
+mod monitoring;
 mod names;
+mod networks;
 pub mod options;
 mod parts;
 mod raw;
+mod read;
+mod routes;
 mod services;
+mod shares;
+mod storage;
+mod views;
 
 use crate::decl::layer::Lab;
 use crate::diag::Diagnostics;

@@ -49,3 +49,9 @@ pub fn unknown<'n>(
     diagnostics
         .push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
 }
+
+/// Names a module's container in compose: the module's own name becomes the service's, any other is
+/// put behind it.
+pub fn compose_name(module: &str, service: &str, container: &str) -> String {
+    if container == module { service.to_owned() } else { format!("{service}-{container}") }
+}

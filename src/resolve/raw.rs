@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::parts::target;
+use super::containers::target;
 use super::{codes, names};
 use crate::decl::Block;
 use crate::diag::{Diagnostic, Diagnostics, suggest};

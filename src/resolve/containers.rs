@@ -1,0 +1,258 @@
+//! Reads the containers of a module.
+
+use std::collections::BTreeMap;
+
+use super::codes;
+use super::names::compose_name;
+use super::read::{Report, flag, plain, secret, sysctl, text, words};
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{
+    Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
+    MountKind, NetworkMode, Protocol, Resources, Service,
+};
+use crate::source::Spanned;
+
+pub fn container(
+    block: &Block<'_>,
+    service: &Service,
+    model: &Model,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Container> {
+    let Some(image) = block.value("image") else {
+        report(block.span, format!("container `{}` has no image", block.key()), diagnostics);
+        return None;
+    };
+    let all = |name: &'static str| block.all(name).flat_map(words).collect::<Vec<_>>();
+    let is = |name: &str| block.value(name).and_then(Spanned::bool).unwrap_or(false);
+    let mut container = Container {
+        name: compose_name(&service.module, &service.name, block.key()),
+        image: Spanned::new(
+            image.string().unwrap_or_default(),
+            service
+                .option_spans
+                .get("image")
+                .and_then(|spans| spans.first())
+                .copied()
+                .unwrap_or(image.span),
+        ),
+        entrypoint: all("entrypoint"),
+        command: all("command"),
+        user: block.value("user").map(plain),
+        environment: block
+            .all("env")
+            .filter_map(|env| {
+                Some(Environment { name: env.key().to_owned(), value: plain(env.argument(1)?) })
+            })
+            .collect(),
+        secrets: block
+            .all("secret")
+            .filter_map(|part| secret(part, model, report, diagnostics))
+            .collect(),
+        mounts: block
+            .all("mount")
+            .filter_map(|part| mount(part, service, report, diagnostics))
+            .collect(),
+        devices: block
+            .all("device")
+            .filter_map(|device| {
+                Some(Device { path: device.argument(0)?.string()?, span: device.span })
+            })
+            .collect(),
+        tmpfs: all("tmpfs"),
+        network: match block.value("network").and_then(Spanned::text) {
+            Some("host") => NetworkMode::Host,
+            Some("none") => NetworkMode::None,
+            // `service` is linked to that service's container once every service is known.
+            _ => NetworkMode::Bridge,
+        },
+        host_pid: is("host-pid"),
+        cap_add: all("cap-add"),
+        cap_drop: all("cap-drop"),
+        privileged: is("privileged"),
+        security_options: all("security-option"),
+        groups: all("group"),
+        sysctls: block.all("sysctl").filter_map(sysctl).collect(),
+        extra_hosts: all("extra-host"),
+        shm_size: block.value("shm-size").and_then(Spanned::size),
+        init: is("init"),
+        read_only: is("read-only"),
+        health: block.child("health").and_then(|part| health(part, service, report, diagnostics)),
+        depends_on: block
+            .all("depends-on")
+            .map(|part| Dependency {
+                container: compose_name(&service.module, &service.name, part.key()),
+                healthy: flag(part, "healthy").unwrap_or(true),
+                restart: flag(part, "restart").unwrap_or(false),
+            })
+            .collect(),
+        resources: Resources::default(),
+        stop_grace: block.value("stop-grace").and_then(Spanned::duration),
+        reload_signal: block.value("reload").and_then(Spanned::string),
+        labels: block
+            .all("label")
+            .filter_map(|label| Some((label.key().to_owned(), plain(label.argument(1)?))))
+            .collect(),
+        raw: BTreeMap::new(),
+        span: block.span,
+    };
+    if let Some(limits) = block.child("limits") {
+        container.resources = limits_of(limits);
+    }
+    container.environment.sort();
+    container.depends_on.sort();
+    container.sysctls.sort();
+    Some(container)
+}
+
+fn limits_of(block: &Block<'_>) -> Resources {
+    Resources {
+        memory: block
+            .property("memory")
+            .and_then(|value| Some(Spanned::new(value.size()?, value.span))),
+        millicpus: block.property("cpus").and_then(|value| match value.value {
+            Value::Integer(number) => u32::try_from(number).ok()?.checked_mul(1000),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be from 0 to a million"
+            )]
+            Value::Float(number) if (0.0..1_000_000.0).contains(&number) => {
+                Some((number * 1000.0).round() as u32)
+            }
+            _ => None,
+        }),
+    }
+}
+
+fn mount(
+    block: &Block<'_>,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Mount> {
+    let source = block.argument(0)?.string()?;
+    let at = match text(block, "at")? {
+        same if same == "same" => source.clone(),
+        at => at,
+    };
+    let folder = service.config_folder();
+    let kind = if source.starts_with("volume:") {
+        MountKind::Volume
+    } else if let Some(state) = service.states.iter().find(|state| state.path == source) {
+        MountKind::State(state.name.clone())
+    } else if source == folder || source.starts_with(&format!("{folder}/")) {
+        MountKind::Config
+    } else {
+        MountKind::Path
+    };
+    let source = source
+        .strip_prefix("volume:")
+        .map_or_else(|| source.clone(), |name| format!("{}-{name}", service.name));
+    let valid = |path: &str| {
+        path.starts_with('/')
+            && !path.chars().any(char::is_control)
+            && !path.split('/').any(|part| part == "..")
+    };
+    if !valid(&at) || (kind != MountKind::Volume && !valid(&source)) {
+        report(
+            block.span,
+            format!("a mount needs absolute paths, and `{source}` at `{at}` is not"),
+            diagnostics,
+        );
+        return None;
+    }
+    Some(Mount {
+        kind,
+        source,
+        at,
+        read_only: flag(block, "read-only").unwrap_or(false),
+        propagation: text(block, "propagation"),
+        span: block.argument(0)?.span,
+    })
+}
+
+fn health(
+    block: &Block<'_>,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Health> {
+    let duration = |name: &str, default| {
+        block.property(name).and_then(Spanned::duration).unwrap_or(Duration(default))
+    };
+    let probe = if let Some(name) = block.property("http") {
+        let found =
+            service.endpoints.iter().find(|endpoint| Some(endpoint.name.as_str()) == name.text());
+        let Some(endpoint) = found else {
+            report(
+                name.span,
+                format!("there is no endpoint `{}`", name.text().unwrap_or_default()),
+                diagnostics,
+            );
+            return None;
+        };
+        let path =
+            text(block, "path").or_else(|| endpoint.path.clone()).unwrap_or_else(|| "/".to_owned());
+        HealthProbe::Http { port: endpoint.port, path, tls: endpoint.protocol == Protocol::Https }
+    } else if !block.arguments.is_empty() {
+        HealthProbe::Command(words(block).collect())
+    } else if flag(block, "image") == Some(true) {
+        HealthProbe::Image
+    } else {
+        HealthProbe::None
+    };
+    Some(Health {
+        probe,
+        interval: duration("interval", 30),
+        timeout: duration("timeout", 10),
+        retries: block.property("retries").and_then(Spanned::number).unwrap_or(3),
+        start_period: duration("start-period", 60),
+    })
+}
+
+/// Finds the container that a service's node is about: the one it names, else the first.
+pub fn target<'c>(
+    service: &'c mut Service,
+    node: &Block<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'c mut Container> {
+    let wanted = node.property("container");
+    let name = wanted
+        .and_then(Spanned::text)
+        .map(|name| compose_name(&service.module, &service.name, name));
+    let names: Vec<String> =
+        service.containers.iter().map(|container| container.name.clone()).collect();
+    let found = service
+        .containers
+        .iter_mut()
+        .find(|container| name.as_ref().is_none_or(|name| *name == container.name));
+    if found.is_none() {
+        let help = if names.is_empty() {
+            "the service has no container".to_owned()
+        } else {
+            format!("its containers: {}", names.join(", "))
+        };
+        let span = wanted.map_or(node.span, |wanted| wanted.span);
+        diagnostics.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_NAME,
+                span,
+                format!("`{}` has no such container", service.name),
+            )
+            .help(help),
+        );
+    }
+    found
+}
+
+pub fn resources(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    for node in block.all("resources") {
+        let limits = limits_of(node);
+        if let Some(container) = target(service, node, diagnostics) {
+            container.resources.memory = limits.memory.or(container.resources.memory);
+            container.resources.millicpus = limits.millicpus.or(container.resources.millicpus);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Endpoints of a service: their ports, protocols and credentials, and the proxy that listens on them.
+
+use super::names::{self, compose_name};
+use super::{codes, files};
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{
+    Credentials, Data, Endpoint, Model, Protocol, Proxy, ProxyProgram, SecretId, Service,
+};
+use crate::source::{Sources, Spanned};
+
+/// Returns what a service says of an endpoint's port.
+fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
+    service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
+}
+
+/// Returns the port that an endpoint's program listens on, and the one on the machine: on the
+/// machine's own network they are one.
+fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
+    let port = endpoint.property("port").and_then(Spanned::number)?;
+    let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
+    let on_machine = endpoint
+        .property("container")
+        .and_then(Spanned::text)
+        .is_none_or(|container| on_machine(parts, container));
+    Some((if on_machine { host_port } else { port }, host_port))
+}
+
+/// Says whether a container is on the machine's own network.
+fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
+    parts.iter().any(|part| match part.schema.name {
+        "when" => on_machine(&part.children, container),
+        "container" => {
+            part.key() == container && part.value("network").and_then(Spanned::text) == Some("host")
+        }
+        _ => false,
+    })
+}
+
+/// Lists by endpoint the port that its program listens on: what a module hands to it.
+pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> Data {
+    let provided = concrete.iter().filter(|block| block.schema.name == "provides");
+    let port = |block: &Block<'_>| {
+        Some((
+            block.key().to_owned(),
+            Data::Integer(i64::from(ports_of(service, block, others)?.0)),
+        ))
+    };
+    Data::Record(provided.filter_map(port).collect())
+}
+
+/// Finds ports that a service gives and nobody tells the program: on the machine's own network it
+/// listens where it always did.
+pub fn fixed_ports(
+    block: &Block<'_>,
+    service: &Service,
+    module: &Block<'_>,
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) {
+    for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port)
+    {
+        let Some(given) = given_port(block, &endpoint.name) else { continue };
+        let names =
+            [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
+        let provided = find_endpoint(module, &endpoint.name);
+        let usual = provided
+            .and_then(|provided| provided.property("port"))
+            .and_then(Spanned::number::<u16>);
+        if usual == Some(endpoint.port) || names_any(module, &names, sources) {
+            continue;
+        }
+        let message = format!(
+            "`{}` is on the machine's own network, and its module does not move `{}`",
+            block.key(),
+            endpoint.name
+        );
+        let found = Diagnostic::new(&codes::FIXED_PORT, given.span, message);
+        let found = provided
+            .into_iter()
+            .fold(found, |found, provided| found.label(provided.span, "it listens here"));
+        diagnostics.push(
+            found.help("remove the `port`; a module moves a program by handing it `{port.NAME}`"),
+        );
+    }
+}
+
+fn find_endpoint<'b, 's>(block: &'b Block<'s>, name: &str) -> Option<&'b Block<'s>> {
+    block.children.iter().find_map(|child| match child.schema.name {
+        "when" => find_endpoint(child, name),
+        "provides" => (child.key() == name).then_some(child),
+        _ => None,
+    })
+}
+
+/// Says whether a module's values or templates have one of these names in them.
+fn names_any(block: &Block<'_>, names: &[String], sources: &Sources) -> bool {
+    let has = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
+    let value = |value: &Spanned<Value<'_>>| match &value.value {
+        Value::Reference(text) | Value::Format(text) | Value::Expression(text) => has(text),
+        _ => false,
+    };
+    block.arguments.iter().any(value)
+        || block.properties.iter().any(|property| value(&property.value))
+        || files::template_file(block, sources).is_some_and(|file| has(&sources.file(file).text))
+        || block.children.iter().any(|child| names_any(child, names, sources))
+}
+
+pub fn endpoints(
+    service: &Block<'_>,
+    concrete: &[Block<'_>],
+    module: &str,
+    name: &str,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    for block in concrete.iter().filter(|block| block.schema.name == "provides") {
+        let Some((port, host_port)) = ports_of(service, block, concrete) else { continue };
+        let flag = |name: &str| block.property(name).and_then(Spanned::bool).unwrap_or(false);
+        let text = |name: &str| block.property(name).and_then(Spanned::string);
+        let protocol = match text("protocol").as_deref() {
+            Some("udp") => Protocol::Udp,
+            Some("http") => Protocol::Http,
+            Some("https") => Protocol::Https,
+            None if flag("scrape") || block.property("path").is_some() => Protocol::Http,
+            _ => Protocol::Tcp,
+        };
+        let given = given_port(service, block.key());
+        let container = text("container");
+        endpoints.push(Endpoint {
+            name: block.key().to_owned(),
+            container: container.map(|container| compose_name(module, name, &container)),
+            port,
+            host_port,
+            protocol,
+            path: text("path"),
+            scrape: flag("scrape"),
+            credentials: credentials(block, model),
+            role: text("role"),
+            database: flag("database"),
+            admin: flag("admin"),
+            span: given.map_or(block.span, |given| given.span),
+        });
+    }
+    for node in service.all("port") {
+        if let Some(key) = node
+            .argument(0)
+            .filter(|_| !endpoints.iter().any(|endpoint| endpoint.name == node.key()))
+        {
+            let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
+            names::unknown(&codes::UNKNOWN_NAME, "endpoint", node.key(), key, names, diagnostics);
+        }
+    }
+    endpoints
+}
+
+/// Reads what an endpoint wants to see; that the secret exists was seen where the option was read.
+fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
+    let secret = |property: &str| {
+        let name = block.property(property).and_then(Spanned::text)?;
+        model
+            .secrets
+            .binary_search_by(|secret| secret.name.as_str().cmp(name))
+            .ok()
+            .map(SecretId::at)
+    };
+    let user = || block.property("user").and_then(Spanned::string).unwrap_or_default();
+    secret("token")
+        .map(Credentials::Token)
+        .or_else(|| Some(Credentials::Password { user: user(), password: secret("password")? }))
+}
+
+pub fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {
+    let index = |property: &str| {
+        let name = block.property(property).and_then(Spanned::text)?;
+        service
+            .endpoints
+            .iter()
+            .position(|endpoint| endpoint.name == name)
+            .and_then(|index| u32::try_from(index).ok())
+    };
+    let container = block
+        .property("container")
+        .and_then(Spanned::text)
+        .map(|name| compose_name(&service.module, &service.name, name));
+    Some(Proxy {
+        program: ProxyProgram::ALL.into_iter().find(|program| program.name() == block.key())?,
+        http: index("http"),
+        https: index("https"),
+        container: container
+            .or_else(|| service.containers.first().map(|container| container.name.clone())),
+    })
+}

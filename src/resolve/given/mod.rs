@@ -1,0 +1,217 @@
+//! The values that a service gives to the options of its module.
+
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::codes;
+use super::evaluate::Scope;
+use super::options::OptionSpec;
+use crate::decl::Block;
+use crate::decl::decode::home;
+use crate::decl::layer::strongest;
+use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
+use crate::model::{Data, Model};
+use crate::source::{Sources, Span, Spanned};
+
+/// Reads the options of one service.
+pub struct Reader<'r, 's> {
+    /// The service's node.
+    pub service: &'r Block<'s>,
+    /// The module's node.
+    pub module: &'r Block<'s>,
+    /// The lab so far: names to check against.
+    pub model: &'r Model,
+    /// The names of all services.
+    pub services: &'r [&'r str],
+    /// The names that values may use.
+    pub scope: &'r Scope,
+    /// The files, for what stands in them.
+    pub sources: &'r Sources,
+}
+
+/// Is what a service gives its module's options.
+#[derive(Default)]
+pub struct Given {
+    /// The value of every option.
+    pub options: BTreeMap<String, Data>,
+    /// Where each was given.
+    pub spans: BTreeMap<String, Vec<Span>>,
+    /// Those that have no value because theirs is missing or wrong, which has been told.
+    pub faulty: BTreeSet<String>,
+}
+
+impl<'s> Reader<'_, 's> {
+    /// Reads every option.
+    pub fn read(&self, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) -> Given {
+        let mut given: BTreeMap<&str, Vec<&Block<'s>>> = BTreeMap::new();
+        let mut faulty = BTreeSet::new();
+        for block in self.service.children.iter().filter(|child| child.schema.name == "OPTION") {
+            if let Some(spec) = specs.iter().find(|spec| spec.name == block.name) {
+                given.entry(spec.name).or_default().push(block);
+            } else {
+                // One that was most likely meant is not missing besides.
+                faulty.extend(
+                    nearest(&block.name, specs.iter().map(|spec| spec.name)).map(str::to_owned),
+                );
+                faulty.extend(self.renamed(&block.name).map(str::to_owned));
+                self.unknown(block, specs, diagnostics);
+            }
+        }
+        let mut options = BTreeMap::new();
+        let mut spans = BTreeMap::new();
+        for spec in specs {
+            let told = diagnostics.count(Severity::Error);
+            let value = match given.get(spec.name) {
+                Some(blocks) => {
+                    let places = |block: &&Block<'s>| {
+                        let arguments: Vec<Span> =
+                            block.arguments.iter().map(|argument| argument.span).collect();
+                        if arguments.len() < 2 { vec![block.span] } else { arguments }
+                    };
+                    spans.insert(spec.name.to_owned(), blocks.iter().flat_map(places).collect());
+                    self.given(spec, blocks, diagnostics)
+                }
+                None => self.default(spec, diagnostics),
+            };
+            let missing = spec.required && !given.contains_key(spec.name);
+            let told = told < diagnostics.count(Severity::Error)
+                || given
+                    .get(spec.name)
+                    .is_some_and(|blocks| blocks.iter().any(|block| has_fault(block)));
+            if missing && !faulty.contains(spec.name) {
+                diagnostics.push(
+                    Diagnostic::new(
+                        &codes::MISSING_OPTION,
+                        self.service.key_span(),
+                        format!("`{}` lacks `{}`", self.service.key(), spec.name),
+                    )
+                    .label(spec.span, format!("module `{}` requires it", self.module.key()))
+                    .help(format!(
+                        "add `{} …`, {}: {}",
+                        spec.name,
+                        spec.describe(),
+                        spec.doc
+                    )),
+                );
+            }
+            if missing || told {
+                faulty.insert(spec.name.to_owned());
+            }
+            options.insert(spec.name.to_owned(), value);
+        }
+        Given { options, spans, faulty }
+    }
+
+    /// Returns the name that an option has now.
+    fn renamed(&self, name: &str) -> Option<&str> {
+        self.module.all("renamed").find(|node| node.key() == name)?.property("to")?.text()
+    }
+
+    fn unknown(&self, block: &Block<'s>, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) {
+        let module = self.module.key();
+        let old = |kind: &str| {
+            self.module
+                .children
+                .iter()
+                .find(|child| child.schema.name == kind && child.key() == block.name)
+                .cloned()
+        };
+        let help = if let Some(renamed) = old("renamed") {
+            format!(
+                "it is now called `{}`",
+                renamed.property("to").and_then(Spanned::text).unwrap_or_default()
+            )
+        } else if let Some(retired) = old("retired") {
+            retired.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned()
+        } else if let Some(home) = home(&block.name) {
+            home
+        } else {
+            let fields = self.service.schema.child_nodes().map(|child| child.node.name);
+            suggest(&block.name, specs.iter().map(|spec| spec.name).chain(fields), || {
+                let list: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+                if list.is_empty() {
+                    format!("module `{module}` has no options")
+                } else {
+                    format!("its options are: {}", list.join(", "))
+                }
+            })
+        };
+        diagnostics.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_OPTION,
+                block.span,
+                format!("module `{module}` has no option `{}`", block.name),
+            )
+            .help(help),
+        );
+    }
+
+    fn given(
+        &self,
+        spec: &OptionSpec<'_>,
+        blocks: &[&Block<'s>],
+        diagnostics: &mut Diagnostics,
+    ) -> Data {
+        let blocks = if spec.list && spec.append { blocks.to_vec() } else { strongest(blocks) };
+        if spec.list {
+            return Data::List(
+                blocks.iter().flat_map(|block| self.node(spec, block, diagnostics)).collect(),
+            );
+        }
+        if let [first, second, ..] = blocks[..] {
+            diagnostics.push(
+                Diagnostic::new(
+                    &crate::decl::codes::DUPLICATE_NODE,
+                    second.span,
+                    format!("`{}` takes one value and is given twice", spec.name),
+                )
+                .label(first.span, "first here")
+                .help("keep one"),
+            );
+        }
+        let mut values = self.node(spec, blocks[0], diagnostics);
+        if values.len() > 1 {
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::WRONG_OPTION,
+                    blocks[0].span,
+                    format!("`{}` takes one value", spec.name),
+                )
+                .help("keep one"),
+            );
+        }
+        if values.is_empty() { Data::None } else { values.swap_remove(0) }
+    }
+
+    fn default(&self, spec: &OptionSpec<'_>, diagnostics: &mut Diagnostics) -> Data {
+        let mut values = match spec.default {
+            Some(block) => self.node(spec, block, diagnostics),
+            None if spec.kind == "record" && !spec.list => {
+                // A record that is not given has its fields' defaults, when it has any.
+                let fields: BTreeMap<String, Data> = spec
+                    .fields
+                    .iter()
+                    .map(|field| (field.name.to_owned(), self.default(field, diagnostics)))
+                    .collect();
+                let empty = fields.values().all(|value| *value == Data::None);
+                return if empty { Data::None } else { Data::Record(fields) };
+            }
+            None => Vec::new(),
+        };
+        match (spec.list, values.is_empty()) {
+            (true, _) => Data::List(values),
+            (false, true) => Data::None,
+            (false, false) => values.swap_remove(0),
+        }
+    }
+}
+
+/// Says whether a value of an option has been told to be wrong already.
+fn has_fault(block: &Block<'_>) -> bool {
+    block
+        .arguments
+        .iter()
+        .chain(block.properties.iter().map(|property| &property.value))
+        .any(Spanned::is_faulty)
+}

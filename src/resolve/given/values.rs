@@ -1,0 +1,262 @@
+//! One value of an option, a record or a name.
+
+use std::collections::BTreeMap;
+
+use super::Reader;
+use crate::decl::decode::advice;
+use crate::decl::types::Type;
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
+use crate::model::{Data, ZoneKind};
+use crate::resolve::options::OptionSpec;
+use crate::resolve::{codes, evaluate, names};
+use crate::source::Spanned;
+use crate::syntax::Scalar;
+
+impl Reader<'_, '_> {
+    /// Reads the values that one node gives.
+    pub(super) fn node(
+        &self,
+        spec: &OptionSpec<'_>,
+        block: &Block<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Data> {
+        if spec.kind == "record" {
+            return vec![self.record(spec, block, diagnostics)];
+        }
+        if let Some(property) = block.properties.first() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &crate::decl::codes::UNKNOWN_PROPERTY,
+                    property.value.span,
+                    format!("`{}` takes values, not properties", spec.name),
+                )
+                .help(format!("write {}", spec.describe())),
+            );
+        }
+        if block.arguments.is_empty() && block.properties.is_empty() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &crate::decl::codes::MISSING_VALUE,
+                    block.span,
+                    format!("`{}` has no value", spec.name),
+                )
+                .help(format!("write {}", spec.describe())),
+            );
+        }
+        let mut values = Vec::with_capacity(block.arguments.len());
+        for argument in &block.arguments {
+            match self.value(spec, argument, diagnostics) {
+                Some(Data::List(items)) => values.extend(items),
+                Some(value) => values.push(value),
+                None => {}
+            }
+        }
+        values
+    }
+
+    fn record(
+        &self,
+        spec: &OptionSpec<'_>,
+        block: &Block<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Data {
+        let mut fields = BTreeMap::new();
+        for property in &block.properties {
+            let Some(field) = spec.fields.iter().find(|field| field.name == property.name) else {
+                let names = spec.fields.iter().map(|field| field.name);
+                let help = suggest(&property.name, names, || format!("write {}", spec.describe()));
+                diagnostics.push(
+                    Diagnostic::new(
+                        &crate::decl::codes::UNKNOWN_PROPERTY,
+                        property.value.span,
+                        format!("`{}` has no property `{}`", spec.name, property.name),
+                    )
+                    .help(help),
+                );
+                continue;
+            };
+            if let Some(value) = self.value(field, &property.value, diagnostics) {
+                fields.insert(field.name.to_owned(), value);
+            }
+        }
+        // Arguments fill the fields in the order in which the module lists them only when there is
+        // one field to fill.
+        if let Some(extra) = block.arguments.first() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &crate::decl::codes::UNEXPECTED_ARGUMENT,
+                    extra.span,
+                    format!("`{}` takes properties", spec.name),
+                )
+                .help(format!("write {}", spec.describe())),
+            );
+        }
+        for field in &spec.fields {
+            if !fields.contains_key(field.name) {
+                if field.required {
+                    diagnostics.push(
+                        Diagnostic::new(
+                            &crate::decl::codes::MISSING_VALUE,
+                            block.span,
+                            format!("`{}` lacks `{}=…`", spec.name, field.name),
+                        )
+                        .help(format!(
+                            "{}: {}",
+                            field.describe(),
+                            field.doc
+                        )),
+                    );
+                }
+                fields.insert(field.name.to_owned(), self.default(field, diagnostics));
+            }
+        }
+        Data::Record(fields)
+    }
+
+    fn value(
+        &self,
+        spec: &OptionSpec<'_>,
+        value: &Spanned<Value<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Data> {
+        let data = match &value.value {
+            Value::Reference(path) => self.scope.look_up(path),
+            Value::Format(text) => self.scope.fill(text).map(Data::Text),
+            Value::Expression(_) => Err("an option's value can't be an expression".to_owned()),
+            Value::Null | Value::Faulty(_) => return None,
+            plain => Ok(plain.to_data()),
+        };
+        let data = match data {
+            Ok(data) => data,
+            Err(error) => {
+                diagnostics.push(
+                    Diagnostic::new(&codes::WRONG_OPTION, value.span, error)
+                        .help(format!("write {}", spec.describe())),
+                );
+                return None;
+            }
+        };
+        let ty = spec.ty();
+        // A number is no text: KDL would have lost what `1.10` said.
+        let strict = ty != Type::Text || matches!(data, Data::Text(_));
+        let read = evaluate::read(&data, ty).filter(|_| strict).map(|read| read.to_data());
+        let Some(read) = read else {
+            let scalar = match &data {
+                Data::Text(text) => Scalar::Text(text.as_str().into()),
+                Data::Integer(number) => Scalar::Integer(i128::from(*number)),
+                Data::Bool(value) => Scalar::Bool(*value),
+                _ => Scalar::Null,
+            };
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::WRONG_OPTION,
+                    value.span,
+                    format!("`{}` can't be {}", spec.name, crate::decl::decode::describe(&scalar)),
+                )
+                .label(spec.span, "the option")
+                .help(advice(ty, &scalar, self.sources.text(value.span))),
+            );
+            return None;
+        };
+        self.known(spec, read, value, diagnostics)
+    }
+
+    /// Checks that a name which an option holds is of something.
+    fn known(
+        &self,
+        spec: &OptionSpec<'_>,
+        data: Data,
+        value: &Spanned<Value<'_>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Data> {
+        let text = data.as_text().unwrap_or_default().to_owned();
+        let report = |code,
+                      what: &str,
+                      names: &mut dyn Iterator<Item = &str>,
+                      diagnostics: &mut Diagnostics| {
+            names::unknown(code, what, &text, value, names, diagnostics);
+            false
+        };
+        // Every list of the model is sorted by name.
+        let zone =
+            || self.model.zones.binary_search_by(|zone| zone.name.as_str().cmp(text.as_str())).ok();
+        let model = self.model;
+        let ok = match spec.kind {
+            "enum" if !spec.words.contains(&text.as_str()) => {
+                let help = suggest(&text, spec.words.iter().copied(), || {
+                    format!("write {}", spec.describe())
+                });
+                diagnostics.push(
+                    Diagnostic::new(
+                        &codes::WRONG_OPTION,
+                        value.span,
+                        format!("`{}` can't be `{text}`", spec.name),
+                    )
+                    .label(spec.span, "the option")
+                    .help(help),
+                );
+                false
+            }
+            "secret"
+                if model
+                    .secrets
+                    .binary_search_by(|secret| secret.name.as_str().cmp(text.as_str()))
+                    .is_err() =>
+            {
+                let near = nearest(&text, model.secrets.iter().map(|secret| secret.name.as_str()));
+                let declare = "declare `secret NAME` and write `(secret)NAME` here: the value itself never stands in a lab".to_owned();
+                diagnostics.push(
+                    Diagnostic::new(
+                        &codes::UNDECLARED_SECRET,
+                        value.span,
+                        format!("there is no secret `{text}`"),
+                    )
+                    .help(near.map_or(declare, |near| format!("did you mean `{near}`?"))),
+                );
+                false
+            }
+            "network"
+                if model
+                    .networks
+                    .binary_search_by(|network| network.name.as_str().cmp(text.as_str()))
+                    .is_err() =>
+            {
+                report(
+                    &codes::UNKNOWN_NAME,
+                    "network",
+                    &mut model.networks.iter().map(|network| network.name.as_str()),
+                    diagnostics,
+                )
+            }
+            "zone" if zone().is_none() => report(
+                &codes::UNKNOWN_NAME,
+                "zone",
+                &mut model.zones.iter().map(|zone| zone.name.as_str()),
+                diagnostics,
+            ),
+            "machine"
+                if zone().is_none_or(|index| {
+                    !matches!(model.zones[index].kind, ZoneKind::Machine(_))
+                }) =>
+            {
+                let machines =
+                    model.zones.iter().filter(|zone| matches!(zone.kind, ZoneKind::Machine(_)));
+                report(
+                    &codes::UNKNOWN_NAME,
+                    "machine",
+                    &mut machines.map(|zone| zone.name.as_str()),
+                    diagnostics,
+                )
+            }
+            "service" if self.services.binary_search(&text.as_str()).is_err() => report(
+                &codes::UNKNOWN_NAME,
+                "service",
+                &mut self.services.iter().copied(),
+                diagnostics,
+            ),
+            _ => true,
+        };
+        ok.then_some(data)
+    }
+}

@@ -1,0 +1,122 @@
+//! What makes a machine a guest: its host, disks and devices.
+
+use super::read::string;
+use super::{codes, names};
+use crate::decl::Block;
+use crate::diag::{Diagnostic, Diagnostics, suggest};
+use crate::model::{Guest, GuestDisk, Machine, MachineId, MachineKind, Model, Passthrough};
+use crate::source::Spanned;
+
+pub fn guest(
+    block: &Block<'_>,
+    index: usize,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Option<Guest> {
+    if block.schema.name == "host" {
+        return None;
+    }
+    let name = block.property("on")?;
+    let host = names::find("host", name, &model.machines, |machine| &machine.name, diagnostics)?;
+    if model.machines[host].kind != MachineKind::Proxmox || host == index {
+        diagnostics.push(
+            Diagnostic::new(
+                &codes::WRONG_KIND,
+                name.span,
+                format!("`{}` is no Proxmox host", model.machines[host].name),
+            )
+            .label(model.machines[host].span, "declared here")
+            .help("guests run on a `host` of `kind=proxmox`"),
+        );
+        return None;
+    }
+    let id = block.property("id")?;
+    let disk = |node: &Block<'_>| {
+        Some(GuestDisk {
+            name: node.key().to_owned(),
+            size: node.property("size")?.size()?,
+            storage: string(node.property("storage")),
+            span: node.key_span(),
+        })
+    };
+    let mut disks: Vec<GuestDisk> = block.all("disk").filter_map(disk).collect();
+    // The root disk is the first, whatever the others are called.
+    disks.sort_by(|a, b| (a.name != "root", &a.name).cmp(&(b.name != "root", &b.name)));
+    let storage = block.child("storage");
+    let words = |name: &str| {
+        block
+            .child(name)
+            .map(|node| node.arguments.iter().filter_map(Spanned::string).collect::<Vec<_>>())
+    };
+    Some(Guest {
+        host: MachineId::at(host),
+        id: id.number()?,
+        disks,
+        passthrough: passthrough(block, &model.machines[host], diagnostics),
+        image: string(block.value("image")),
+        storage: string(storage.and_then(|storage| storage.argument(0)))
+            .unwrap_or_else(|| "local-lvm".to_owned()),
+        snippets: string(storage.and_then(|storage| storage.property("snippets")))
+            .unwrap_or_else(|| "local".to_owned()),
+        on_boot: block.value("boot").and_then(Spanned::bool).unwrap_or(true),
+        boot_order: block
+            .child("boot")
+            .and_then(|boot| boot.property("order"))
+            .and_then(Spanned::number),
+        features: words("features")
+            .unwrap_or_else(|| vec!["keyctl".to_owned(), "nesting".to_owned()]),
+        unprivileged: block.value("privileged").and_then(Spanned::bool) != Some(true),
+        span: id.span,
+    })
+}
+
+fn passthrough(
+    block: &Block<'_>,
+    host: &Machine,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Passthrough> {
+    let mut list = Vec::new();
+    for name in block
+        .all("passthrough")
+        .filter_map(|node| node.argument(0))
+        .filter(|name| !name.is_faulty())
+    {
+        let text = name.text().unwrap_or_default();
+        if let Some(gpu) = host.gpus.iter().find(|gpu| gpu.name == text) {
+            list.push(Passthrough {
+                name: gpu.name.clone(),
+                pci: gpu.pci.clone(),
+                path: None,
+                gpu: true,
+                span: name.span,
+            });
+        } else if let Some(device) = host.devices.iter().find(|device| device.name == text) {
+            list.push(Passthrough {
+                name: device.name.clone(),
+                pci: device.pci.clone(),
+                path: device.path.clone(),
+                gpu: false,
+                span: name.span,
+            });
+        } else {
+            let names = host
+                .gpus
+                .iter()
+                .map(|gpu| gpu.name.as_str())
+                .chain(host.devices.iter().map(|device| device.name.as_str()));
+            let help = suggest(text, names, || {
+                format!("declare it in `host {}`: `gpu {text} pci=\"0000:00:02.0\"`", host.name)
+            });
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::PASSTHROUGH_WITHOUT_DEVICE,
+                    name.span,
+                    format!("host `{}` has no device `{text}`", host.name),
+                )
+                .label(host.span, "the host")
+                .help(help),
+            );
+        }
+    }
+    list
+}

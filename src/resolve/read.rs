@@ -1,0 +1,68 @@
+//! Readings of nodes that all parts of a module share.
+
+use crate::decl::{Block, Value};
+use crate::diag::Diagnostics;
+use crate::model::{Data, Model, SecretId, SecretUse, Sysctl};
+use crate::source::{Span, Spanned};
+
+pub type Report<'r> = &'r dyn Fn(Span, String, &mut Diagnostics);
+
+pub fn text(block: &Block<'_>, property: &str) -> Option<String> {
+    block.property(property).and_then(Spanned::string)
+}
+
+pub fn flag(block: &Block<'_>, property: &str) -> Option<bool> {
+    block.property(property).and_then(Spanned::bool)
+}
+
+pub fn words(block: &Block<'_>) -> impl Iterator<Item = String> {
+    block.arguments.iter().map(plain)
+}
+
+/// Writes a value of any type as the text that a program sees.
+pub fn plain(value: &Spanned<Value<'_>>) -> String {
+    match value.value.to_data() {
+        Data::Text(text) => text,
+        Data::Integer(number) => number.to_string(),
+        Data::Bool(value) => value.to_string(),
+        Data::None | Data::List(_) | Data::Record(_) => String::new(),
+    }
+}
+
+pub fn secret(
+    block: &Block<'_>,
+    model: &Model,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<SecretUse> {
+    let name = block.argument(0)?;
+    let Ok(index) = model
+        .secrets
+        .binary_search_by(|secret| secret.name.as_str().cmp(name.text().unwrap_or_default()))
+    else {
+        report(
+            name.span,
+            format!("there is no secret `{}`", name.text().unwrap_or_default()),
+            diagnostics,
+        );
+        return None;
+    };
+    Some(SecretUse {
+        secret: SecretId::at(index),
+        at: text(block, "at"),
+        file_variable: text(block, "file-variable"),
+        value_variable: text(block, "value-variable"),
+        owner: text(block, "owner").unwrap_or_else(|| "root".to_owned()),
+        mode: text(block, "mode").unwrap_or_else(|| "0400".to_owned()),
+        span: name.span,
+    })
+}
+
+pub fn sysctl(block: &Block<'_>) -> Option<Sysctl> {
+    Some(Sysctl { name: block.key().to_owned(), value: plain(block.argument(1)?) })
+}
+
+/// Returns a value as text; nothing when it is missing or not text.
+pub fn string(value: Option<&Spanned<Value<'_>>>) -> Option<String> {
+    value.and_then(Spanned::string)
+}

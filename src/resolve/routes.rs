@@ -1,0 +1,163 @@
+//! Endpoints that a service exposes and routes that lead to it.
+
+use super::instance::Draft;
+use super::networks::zone;
+use super::{codes, names};
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{EndpointId, Expose, Model, Route, Service, ServiceId};
+use crate::source::Spanned;
+
+pub fn endpoint(
+    name: &Spanned<Value<'_>>,
+    service: &Service,
+    diagnostics: &mut Diagnostics,
+) -> Option<u32> {
+    let text = name.text().unwrap_or_default();
+    let found = service.endpoints.iter().position(|endpoint| endpoint.name == text);
+    if found.is_none() {
+        let what = format!("endpoint of `{}` named", service.name);
+        names::unknown(
+            &codes::UNKNOWN_NAME,
+            &what,
+            text,
+            name,
+            service.endpoints.iter().map(|endpoint| endpoint.name.as_str()),
+            diagnostics,
+        );
+    }
+    found.and_then(|index| u32::try_from(index).ok())
+}
+
+fn zones(
+    list: Option<&Spanned<Value<'_>>>,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Spanned<crate::model::ZoneId>> {
+    let items = list.map(Spanned::items).unwrap_or_default();
+    let mut zones: Vec<_> = items
+        .iter()
+        .filter_map(|name| Some(Spanned::new(zone(name, &model.zones, diagnostics)?, name.span)))
+        .collect();
+    zones.sort_by_key(|zone| zone.value);
+    zones.dedup_by_key(|zone| zone.value);
+    zones
+}
+
+pub fn exposes(
+    block: &Block<'_>,
+    service: &Service,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Expose> {
+    let mut exposes = Vec::new();
+    for node in block.all("expose") {
+        let to = zones(node.property("to"), model, diagnostics);
+        let Some(endpoint) = node.argument(0).and_then(|name| endpoint(name, service, diagnostics))
+        else {
+            continue;
+        };
+        exposes.push(Expose { endpoint, to, span: node.span });
+    }
+    exposes.sort_by_key(|expose| (expose.endpoint, expose.span));
+    exposes
+}
+
+pub fn routes(
+    block: &Block<'_>,
+    service: &Service,
+    list: &[&str],
+    gates: &Gates,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for node in block.all("route") {
+        let from = zones(node.property("from"), model, diagnostics);
+        let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
+        let mut find = |name: &Spanned<Value<'_>>| {
+            names::find("service", name, list, |name| name, diagnostics)
+        };
+        let mut named = |property: &str| {
+            node.property(property).and_then(|name| Some((find(name)?, name.span)))
+        };
+        let (auth, via) = (named("auth"), named("via"));
+        if let Some((service, span)) =
+            auth.filter(|(service, _)| gates.authenticators[*service].is_none())
+        {
+            let help = candidates("service that authenticates users", "authentik", list, |index| {
+                gates.authenticators[index].is_some()
+            });
+            let message = format!("`{}` authenticates nobody", list[service]);
+            diagnostics.push(
+                Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help),
+            );
+        }
+        let (Some(endpoint), Some((via, span)), Some(host)) = (target, via, node.argument(0))
+        else {
+            continue;
+        };
+        if !gates.proxies[via] {
+            let help =
+                candidates("proxy", "nginx-proxy-manager, traefik or caddy", list, |index| {
+                    gates.proxies[index]
+                });
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::ROUTE_WITHOUT_PROXY,
+                    span,
+                    format!("`{}` is no proxy", list[via]),
+                )
+                .help(help),
+            );
+            continue;
+        }
+        let Some(name) = host.string() else { continue };
+        routes.push(Route {
+            host: Spanned::new(name, host.span),
+            endpoint,
+            via: ServiceId::at(via),
+            from,
+            auth: auth.and_then(|(service, _)| gates.authenticators[service]),
+            span: node.span,
+        });
+    }
+    routes.sort_by(|a, b| a.host.value.cmp(&b.host.value));
+    routes
+}
+
+/// Lists the services that would do, or says what to add.
+fn candidates(what: &str, modules: &str, list: &[&str], fits: impl Fn(usize) -> bool) -> String {
+    let names: Vec<&str> =
+        list.iter().enumerate().filter(|(index, _)| fits(*index)).map(|(_, name)| *name).collect();
+    match names[..] {
+        [] => format!("the lab has no {what} yet: add a service of module {modules}"),
+        [name] => format!("the lab has one {what}: {name}"),
+        _ => format!("choose one of {}", names.join(", ")),
+    }
+}
+
+/// Says of each service what it may be to a route.
+pub struct Gates {
+    /// Whether it is a proxy.
+    proxies: Vec<bool>,
+    /// The endpoint at which it authenticates users.
+    authenticators: Vec<Option<EndpointId>>,
+}
+
+impl Gates {
+    pub(super) fn of(drafts: &[Draft<'_>]) -> Self {
+        let authenticator = |(draft, index): (&Draft<'_>, usize)| {
+            let position = draft
+                .service
+                .endpoints
+                .iter()
+                .position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
+            Some(EndpointId { service: ServiceId::at(index), index: u32::try_from(position).ok()? })
+        };
+        Self {
+            proxies: drafts.iter().map(|draft| draft.service.proxy.is_some()).collect(),
+            authenticators: drafts.iter().zip(0..).map(authenticator).collect(),
+        }
+    }
+}

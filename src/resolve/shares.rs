@@ -1,0 +1,187 @@
+//! Folders that a machine gets from another, and where its services keep what they write.
+
+use super::read::string;
+use super::{codes, names};
+use crate::decl::{Block, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{DatasetRef, Guest, MachineId, Model, Share, ShareSource, ShareTransport};
+use crate::source::Spanned;
+
+/// Gives the datasets that unprivileged containers write to, and nobody else was named for, to root
+/// inside of them: for the host that is a user of its own, and what is root's on the host is
+/// nobody's in there.
+pub fn give_to_containers(model: &mut Model) {
+    const ROOT_INSIDE: &str = "100000:100000";
+    let unprivileged = model
+        .machines
+        .iter()
+        .filter(|machine| machine.guest.as_ref().is_some_and(|guest| guest.unprivileged));
+    let written = unprivileged
+        .flat_map(|machine| &machine.shares)
+        .filter(|share| share.via == ShareTransport::MountPoint && !share.read_only);
+    let datasets: Vec<DatasetRef> = written
+        .filter_map(|share| match share.source {
+            ShareSource::Dataset(dataset) => Some(dataset),
+            ShareSource::Export(..) => None,
+        })
+        .collect();
+    for dataset in datasets {
+        let pool = &mut model.machines[dataset.machine.0 as usize].pools[dataset.pool as usize];
+        pool.datasets[dataset.dataset as usize].owner.get_or_insert_with(|| ROOT_INSIDE.to_owned());
+    }
+}
+
+pub fn shares(
+    block: &Block<'_>,
+    index: usize,
+    guest: Option<&Guest>,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Share> {
+    let mut shares = Vec::new();
+    for node in block.all("share") {
+        let (Some(name), Some(at)) = (node.argument(0), string(node.property("at"))) else {
+            continue;
+        };
+        let Some((source, local)) = share_source(name, index, guest, model, diagnostics) else {
+            continue;
+        };
+        // Where it is missing or wrong, the transport that such a machine most likely has.
+        let (likely, word) = match block.schema.name {
+            _ if local => (ShareTransport::Local, "`via=local`"),
+            "lxc" => (ShareTransport::MountPoint, "`via=mount-point`"),
+            "vm" => {
+                (ShareTransport::Virtiofs, "`via=virtiofs` (Proxmox VE 8.4 and later) or `via=nfs`")
+            }
+            _ => (ShareTransport::Nfs, "`via=nfs`"),
+        };
+        let via = match node.property("via").and_then(Spanned::text) {
+            Some("virtiofs") => ShareTransport::Virtiofs,
+            Some("nfs") => ShareTransport::Nfs,
+            Some("mount-point") => ShareTransport::MountPoint,
+            Some(_) => ShareTransport::Local,
+            None => likely,
+        };
+        if node.property("via").is_none() && !local {
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::SHARE_WITHOUT_TRANSPORT,
+                    node.span,
+                    format!("nothing says how `{}` gets into `{}`", node.key(), block.key()),
+                )
+                .help(format!("add {word}")),
+            );
+        }
+        let read_only = node.property("read-only").and_then(Spanned::bool).unwrap_or(false);
+        shares.push(Share { source, at, via, read_only, span: node.span });
+    }
+    shares.sort_by(|a, b| a.at.cmp(&b.at));
+    shares
+}
+
+/// Finds what a share names, and whether the machine has it itself.
+fn share_source(
+    name: &Spanned<Value<'_>>,
+    index: usize,
+    guest: Option<&Guest>,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Option<(ShareSource, bool)> {
+    let (first, second) = name.text().unwrap_or_default().split_once('.').unwrap_or_default();
+    let home = guest.map_or(MachineId::at(index), |guest| guest.host);
+    let others = model.machines().filter(|(id, _)| *id != home).map(|(id, _)| id);
+    for machine in std::iter::once(home).chain(others) {
+        let Some(pool) = model[machine].pools.iter().position(|pool| pool.name == first) else {
+            continue;
+        };
+        let Some(dataset) =
+            model[machine].pools[pool].datasets.iter().position(|dataset| dataset.name == second)
+        else {
+            let names =
+                model[machine].pools[pool].datasets.iter().map(|dataset| dataset.name.as_str());
+            names::unknown(
+                &codes::UNKNOWN_NAME,
+                &format!("dataset of pool `{first}` named"),
+                second,
+                name,
+                names,
+                diagnostics,
+            );
+            return None;
+        };
+        let source = DatasetRef {
+            machine,
+            pool: u32::try_from(pool).ok()?,
+            dataset: u32::try_from(dataset).ok()?,
+        };
+        return Some((ShareSource::Dataset(source), machine == MachineId::at(index)));
+    }
+    if let Some((machine, exporter)) = model.machines().find(|(_, machine)| machine.name == first) {
+        let export = exporter.exports.iter().position(|export| export.name == second);
+        if let Some(export) = export.and_then(|export| u32::try_from(export).ok()) {
+            return Some((ShareSource::Export(machine, export), machine == MachineId::at(index)));
+        }
+        let names = exporter.exports.iter().map(|export| export.name.as_str());
+        names::unknown(
+            &codes::UNKNOWN_NAME,
+            &format!("export of `{first}` named"),
+            second,
+            name,
+            names,
+            diagnostics,
+        );
+        return None;
+    }
+    let all: Vec<String> = model
+        .machines
+        .iter()
+        .flat_map(|machine| {
+            let datasets = machine.pools.iter().flat_map(|pool| {
+                pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name))
+            });
+            datasets.chain(
+                machine
+                    .exports
+                    .iter()
+                    .map(move |export| format!("{}.{}", machine.name, export.name)),
+            )
+        })
+        .collect();
+    names::unknown(
+        &codes::UNKNOWN_NAME,
+        "dataset or export",
+        name.text().unwrap_or_default(),
+        name,
+        all.iter().map(String::as_str),
+        diagnostics,
+    );
+    None
+}
+
+pub fn appdata(block: &Block<'_>, shares: &[Share], index: usize, model: &Model) -> String {
+    if let Some(path) = string(block.value("appdata")) {
+        return path;
+    }
+    let shared = shares.iter().find(|share| match &share.source {
+        ShareSource::Dataset(dataset) => model.dataset(dataset).name == "appdata",
+        ShareSource::Export(machine, export) => {
+            model[*machine].exports[*export as usize].name == "appdata"
+        }
+    });
+    let own = || {
+        let machine = &model.machines[index];
+        let dataset = machine
+            .pools
+            .iter()
+            .flat_map(|pool| &pool.datasets)
+            .find(|dataset| dataset.name == "appdata");
+        dataset.map(|dataset| dataset.mountpoint.clone()).or_else(|| {
+            machine
+                .exports
+                .iter()
+                .find(|export| export.name == "appdata")
+                .map(|export| export.path.clone())
+        })
+    };
+    shared.map(|share| share.at.clone()).or_else(own).unwrap_or_else(|| "/srv/appdata".to_owned())
+}

@@ -1,0 +1,37 @@
+//! What a module's expressions see of the lab and of a machine.
+
+use crate::model::{Data, MachineId, Model};
+
+pub fn record<const N: usize>(fields: [(&str, Data); N]) -> Data {
+    Data::Record(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn optional(value: Option<String>) -> Data {
+    value.map_or(Data::None, Data::Text)
+}
+
+pub fn machine_view(model: &Model, id: MachineId) -> Data {
+    let machine = &model[id];
+    record([
+        ("name", Data::Text(machine.name.clone())),
+        ("kind", Data::Text(machine.kind.name().to_owned())),
+        ("os", optional(machine.os.map(|os| os.name().to_owned()))),
+        ("arch", Data::Text(machine.arch.name().to_owned())),
+        ("address", optional(machine.address().map(|address| address.to_string()))),
+        ("appdata", Data::Text(machine.appdata.clone())),
+        ("gpu", Data::Bool(machine.has_gpu())),
+        ("cores", machine.cores.map_or(Data::None, |cores| Data::Integer(i64::from(cores)))),
+        ("memory", optional(machine.memory.as_ref().map(ToString::to_string))),
+        ("zone", Data::Text(model[machine.zone].name.clone())),
+        ("managed", Data::Bool(machine.kind.is_managed())),
+    ])
+}
+
+pub fn lab_view(model: &Model) -> Data {
+    record([
+        ("name", Data::Text(model.lab.name.clone())),
+        ("domain", optional(model.lab.domain.clone())),
+        ("timezone", Data::Text(model.lab.timezone.clone())),
+        ("email", optional(model.lab.email.clone())),
+    ])
+}
