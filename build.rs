@@ -1,5 +1,5 @@
-//! Lists the standard library's files, so that the binary holds them and cargo rebuilds when one
-//! changes.
+//! Lists the files of the standard library, so that the binary contains them and cargo rebuilds
+//! when one changes.
 #![expect(
     clippy::disallowed_methods,
     reason = "a build script gets its folders from the environment"
@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Lists the files below `folder`, their names after `prefix`, without what begins with a dot.
+/// Lists the files below `folder`, with `prefix` before their names. Leaves out names that begin
+/// with a dot.
 fn list(
     folder: &Path,
     prefix: &str,

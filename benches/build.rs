@@ -1,7 +1,7 @@
-//! What a build costs, stage by stage and as a whole process, and how far that is from the floor:
-//! the same files ready-made, only hashed, archived, deflated and written.
+//! Measures a build, stage by stage and as a whole process, and compares it with the floor: the
+//! same files ready-made, only hashed, archived, deflated and written.
 //!
-//! `cargo bench --bench build -- 1 100 1000` takes other numbers of machines. Put TMPDIR on a RAM
+//! `cargo bench --bench build -- 1 100 1000` sets other numbers of machines. Put TMPDIR on a RAM
 //! disk, or the disk is measured.
 #![expect(
     clippy::disallowed_types,
@@ -75,8 +75,8 @@ fn stages(machines: usize) {
             };
             emit::emit(&context, &mut Diagnostics::default())
         };
-        // The floor wants every file at once; at ten thousand machines that is more than a build
-        // may ever hold.
+        // The floor needs all files at once. For ten thousand machines they take more memory than a
+        // build ever uses.
         let kept = model.machines.len().min(1_100);
         let ready: Vec<(Identity, Artifacts)> = measure::run_keeping("emit", kept, read, || {
             (0..kept).map(|index| (identity(&model.machines[index].name), emit(index))).collect()

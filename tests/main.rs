@@ -1,4 +1,5 @@
-//! The one integration binary: a folder or file a concern, laid out in `tests/README.md`.
+//! The only integration test binary, with a folder or file for each concern. `tests/README.md`
+//! describes them.
 #![expect(clippy::disallowed_methods, reason = "tests set up and look at real folders")]
 
 mod accepted;

@@ -1,7 +1,7 @@
-//! Snapshots live in `snapshots/`, where reviewers look, not beside the tests.
+//! Compares snapshots in `snapshots/`, where reviewers look, rather than beside the tests.
 
-/// Compares `content` with `snapshots/<folder>/<name>.snap`; `cargo insta review` or
-/// `INSTA_UPDATE=always` takes it over.
+/// Compares `content` with `snapshots/<folder>/<name>.snap`. `cargo insta review` or
+/// `INSTA_UPDATE=always` accepts a change.
 pub fn assert_snapshot(folder: &str, name: &str, content: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(

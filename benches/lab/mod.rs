@@ -1,7 +1,7 @@
 //! Generates labs of any size: hosts with fifty guests each, six services on every guest, flows
 //! between them.
 //!
-//! The modules are the generator's own, so that figures stay comparable when the standard library
+//! The modules are the generator's own, so that results stay comparable when the standard library
 //! changes.
 
 use std::fmt::Write as _;
@@ -37,7 +37,7 @@ pub fn files(machines: usize) -> Vec<(String, String)> {
     files
 }
 
-/// Returns the lab as the compiler sees it once it is read.
+/// Returns the sources of the lab.
 pub fn sources(machines: usize) -> Sources {
     let file = |(path, text): (String, String)| {
         let layer = if path.starts_with("modules/") { Layer::Site } else { Layer::Lab };

@@ -1,13 +1,12 @@
-//! What every benchmark prints: machines a second, megabytes a second, how far it packs, processor
-//! time, the most memory so far.
+//! Prints what every benchmark measures: machines and megabytes a second, the ratio of packing,
+//! processor time, and the peak of memory so far.
 //!
-//! The processor's time for one machine is the figure to compare where other programs run beside
-//! the benchmark.
+//! Where other programs run beside the benchmark, compare the processor time for one machine.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Counts the bytes of one run.
+/// The numbers of bytes in one run.
 #[derive(Default, Clone, Copy)]
 pub struct Volume {
     /// The bytes of the files.
@@ -16,7 +15,7 @@ pub struct Volume {
     pub written: u64,
 }
 
-/// Prints the heads of the columns.
+/// Prints the titles of the columns.
 pub fn head() {
     println!(
         "{:<34}{:>11}{:>9}{:>8}{:>9}{:>12}{:>9}",
@@ -24,7 +23,7 @@ pub fn head() {
     );
 }
 
-/// Runs `work` for so many machines, prints a line about it and returns the seconds it took.
+/// Runs `work` for `machines` machines, prints a line about it and returns the seconds it took.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub fn run(name: &str, machines: usize, work: impl FnOnce() -> Volume) -> f64 {
     let (start, busy) = (Instant::now(), processor_ticks());
@@ -45,7 +44,7 @@ pub fn run(name: &str, machines: usize, work: impl FnOnce() -> Volume) -> f64 {
     seconds
 }
 
-/// Runs `work`, prints a line about it and returns what it made.
+/// Runs `work`, prints a line about it and returns its result.
 pub fn run_keeping<T>(name: &str, machines: usize, volume: Volume, work: impl FnOnce() -> T) -> T {
     let mut made = None;
     run(name, machines, || {
@@ -55,7 +54,7 @@ pub fn run_keeping<T>(name: &str, machines: usize, volume: Volume, work: impl Fn
     made.expect("it has run")
 }
 
-/// Runs a command to its end, prints its time and the most memory that it had.
+/// Runs a command, prints its time and its peak of memory.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub fn process(name: &str, machines: usize, read: u64, command: impl Fn() -> Command) {
     let mut times = Vec::new();
@@ -84,7 +83,7 @@ pub fn process(name: &str, machines: usize, read: u64, command: impl Fn() -> Com
     );
 }
 
-/// Returns the most memory that the process has had, where the system tells.
+/// Returns the peak of memory of the process, where the system reports it.
 fn peak() -> Option<u64> {
     peak_of("/proc/self/status")
 }
@@ -95,11 +94,11 @@ fn peak_of(status: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
-/// Returns the processor time that all threads have used, where the system tells.
+/// Returns the processor time of all threads, where the system reports it.
 fn processor_ticks() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is a name in brackets that may hold blanks; user and system time are fields
-    // 14 and 15.
+    // The second field is a name in brackets that may contain blanks. User and system time are
+    // fields 14 and 15.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }

@@ -1,11 +1,11 @@
-//! Every file of every lab, to the program that reads it. A lab is one test at the end of this
-//! file.
+//! Passes every file of every lab to the program that reads it. Each lab is one test at the end of
+//! this file.
 
 use crate::consumers;
 use std::fs;
 use std::process::Command;
 
-/// Builds a lab and asks about every file of every bundle.
+/// Builds a lab and checks every file of every bundle.
 fn accepted(lab: &str) {
     let out = tempfile::tempdir().expect("a temporary folder");
     let release = out.path().join("release");

@@ -1,4 +1,4 @@
-//! Text that tries to leave its place, in every place of a lab that takes text.
+//! Puts text that tries to break the syntax around it into every place of a lab that takes text.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use labwright::syntax::{self, Node};
 use super::{build, faults, shipped};
 use crate::consumers;
 
-/// What to write instead of each quoted text: KDL source, quotes included.
+/// The replacements for each quoted text: KDL source, quotes included.
 const HOSTILE: &[&str] = &[
     r##"#"a"b'c"#"##,
     r#""a\nb: c\n- d""#,
@@ -25,11 +25,11 @@ const HOSTILE: &[&str] = &[
     r#""-rf --help""#,
 ];
 
-/// Finds the quoted texts of a file, as byte ranges in their order.
+/// Finds the quoted texts of a file, as byte ranges in order.
 fn texts(file: &SourceFile) -> Vec<Range<usize>> {
     fn walk(nodes: &[Node<'_>], ranges: &mut Vec<Range<usize>>) {
         for node in nodes {
-            // An alert's expression is no text: Prometheus runs it.
+            // An alert's expression is not text: Prometheus runs it.
             let properties =
                 node.properties.iter().filter(|property| property.name.value != "when");
             let values = node.arguments.iter().chain(properties.map(|property| &property.entry));
@@ -50,16 +50,17 @@ fn texts(file: &SourceFile) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Is a quoted text of a lab.
+/// A quoted text of a lab.
 struct Place {
     file: usize,
-    /// Where it stands in the lab as it is shipped.
+    /// Its range in the lab as shipped.
     range: Range<usize>,
-    /// What stands there instead, by index in [`HOSTILE`]; at last what stood there.
+    /// The replacements still to try, by index in [`HOSTILE`]. When none is left, the original text
+    /// stays.
     tries: Vec<usize>,
 }
 
-/// Puts hostile texts into their places; returns the lab, and where each of them stands now.
+/// Puts hostile texts into their places. Returns the lab, and the new range of each text.
 fn replaced(files: &[SourceFile], places: &[Place]) -> (Vec<SourceFile>, Vec<Range<usize>>) {
     let mut lab = files.to_vec();
     for file in &mut lab {
@@ -82,11 +83,10 @@ fn replaced(files: &[SourceFile], places: &[Place]) -> (Vec<SourceFile>, Vec<Ran
     (lab, now)
 }
 
-/// Replaces every text of the lab by a hostile one that its place takes, where it takes any of
-/// three.
+/// Replaces every text of the lab by a hostile one, if its place accepts any of three.
 ///
-/// All at once: what is wrong says where it is wrong, and that place gets another text until
-/// nothing is.
+/// All are replaced at once. An error says where it is, and that place gets another text until
+/// there are no errors.
 fn poisoned(files: &[SourceFile], from: usize) -> (Vec<SourceFile>, usize) {
     let mut places: Vec<Place> = Vec::new();
     for (file, source) in files.iter().enumerate() {
@@ -109,7 +109,7 @@ fn poisoned(files: &[SourceFile], from: usize) -> (Vec<SourceFile>, usize) {
                 open(place, *file) && span.start < now[*place].end && now[*place].start < span.end
             })
         };
-        // A finding may stand at the name of what a text is in: that text comes next.
+        // A finding may point at the name of the node around a text, so the next text is tried.
         let next = |(file, span): &(usize, Range<usize>)| {
             (0..places.len()).find(|place| open(place, *file) && now[*place].start >= span.start)
         };
@@ -129,8 +129,8 @@ fn no_text_leaves_its_place() {
     let mut refusals = Vec::new();
     for (lab, from) in [("media-server-home", 0), ("blackbox", HOSTILE.len() / 2)] {
         let (lab, places) = poisoned(&shipped(lab), from);
-        // The hardware's name, options that are text, the reasons of `accept`: some places take any
-        // text.
+        // Some places accept any text: the hardware's name, options that are text, the reasons of
+        // `accept`.
         assert!(places >= 5, "only {places} places take hostile text");
         for (name, archive) in build(lab).expect("it has just been emitted") {
             let contents = read_archive(&name, &archive).expect("our own archive can be read");

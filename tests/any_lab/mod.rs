@@ -1,5 +1,5 @@
-//! Whatever a lab says, labwright builds it or explains what is wrong: never a panic, never a file
-//! that breaks.
+//! Checks that labwright builds any lab or explains what is wrong with it: it never panics, and
+//! never writes a broken file.
 
 mod hostile;
 mod mutated;
@@ -12,7 +12,7 @@ use labwright::diag::render::{Format, Style, render};
 use labwright::diag::{Diagnostics, Severity};
 use labwright::source::{Layer, SourceFile, Sources, Span, read_lab};
 
-/// Returns the lab's own files of a shipped lab.
+/// Returns the files of a shipped lab.
 fn shipped(lab: &str) -> Vec<SourceFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs").join(lab);
     let sources = read_lab(&folder).expect("the lab can be read");
@@ -23,8 +23,8 @@ fn shipped(lab: &str) -> Vec<SourceFile> {
         .collect()
 }
 
-/// Emits every file of a lab and lists what is wrong with it: for each error the places that it
-/// names, by index of the file.
+/// Emits every file of a lab and lists the errors: for each one the places that it names, by index
+/// of the file.
 fn faults(files: &[SourceFile]) -> Vec<Vec<(usize, Range<usize>)>> {
     let sources = Sources::with_standard_library(files.to_vec());
     let mut resolved = compile::resolve(&sources);
@@ -50,7 +50,7 @@ fn faults(files: &[SourceFile]) -> Vec<Vec<(usize, Range<usize>)>> {
         .collect()
 }
 
-/// Builds a lab to its end, or returns what it says is wrong.
+/// Builds a lab completely, or returns its errors.
 fn build(files: Vec<SourceFile>) -> Result<Vec<(String, Vec<u8>)>, String> {
     let sources = Sources::with_standard_library(files);
     let mut resolved = compile::resolve(&sources);

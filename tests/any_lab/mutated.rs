@@ -1,11 +1,12 @@
-//! Labs that are almost right: a shipped one with tokens dropped, doubled, swapped and replaced.
+//! Compiles labs that are almost right: shipped ones with tokens dropped, doubled, swapped and
+//! replaced.
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use super::{build, shipped};
 
-/// Splits KDL at white space and quotes, keeping every byte, so that tokens can be moved about.
+/// Splits KDL at white space and quotes, and keeps every byte, so that tokens can be moved around.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = vec![String::new()];
     let mut quoted = false;

@@ -1,4 +1,4 @@
-//! The same lab gives the same bytes, wherever and however it is built.
+//! Checks that the same lab gives the same bytes, wherever and however it is built.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ fn labs() -> Vec<PathBuf> {
     shipped.filter(|folder| folder.join("lab.kdl").exists()).chain([case("tiny")]).collect()
 }
 
-/// Writes the files in an order, their times falling back from one to the next.
+/// Writes the files in an order, each with an earlier time than the one before.
 fn lay(folder: &Path, files: &[(String, Vec<u8>)]) {
     for (index, (name, bytes)) in files.iter().enumerate() {
         put(folder, name, bytes);
@@ -72,7 +72,7 @@ fn the_same_lab_gives_the_same_bytes() {
             let out = base.path().join(format!("out-{}", index + 1));
             let umask = ["0077", "0000", "0027", "0777"][index];
             let mut command = Command::new("/bin/sh");
-            // The umask is the program's own; the folders above the release are made before it.
+            // The umask belongs to the program, so the folders above the release are made before.
             fs::create_dir_all(base.path()).expect("a folder");
             command
                 .args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"])
@@ -129,7 +129,7 @@ fn a_comment_changes_no_content_id() {
     assert_eq!(before["machines"], after["machines"], "the archives are the same to the byte");
 }
 
-/// Leaves out the numbers of lines in `services.kdl:14`.
+/// Removes the line numbers of places such as `services.kdl:14`.
 fn without_lines(report: &str) -> String {
     let parts = report.split(".kdl:").enumerate();
     let kept = parts.map(|(index, part)| {
@@ -173,8 +173,8 @@ fn the_order_of_nodes_and_files_has_no_meaning() {
     assert_eq!(before["contentId"], after["contentId"]);
 }
 
-/// The archive of a lab that never changes, built by an emitter that changed, has another hash:
-/// review what did, then take it over.
+/// The archive of a lab that never changes has another hash only when an emitter changed. Review
+/// that change before you accept the hash.
 #[test]
 fn the_archive_of_a_fixed_lab_is_pinned() {
     let folder = super::copy("tiny");

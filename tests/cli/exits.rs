@@ -1,4 +1,5 @@
-//! How commands end: 0 fine, 1 errors or a difference, 2 wrong use, 3 the outside failed.
+//! Checks how commands end: 0 for success, 1 for errors or a difference, 2 for wrong usage, 3 for a
+//! failure outside.
 
 use std::fs;
 use std::path::Path;
@@ -143,11 +144,11 @@ fn what_fails_outside_ends_with_3() {
         let run = ends(&lab, &[command, "no/such/folder"], 3);
         assert!(run.all().contains("no/such/folder"), "{run:?}");
     }
-    // A file where a folder would have to be made.
+    // The path leads through a file where a folder would have to be made.
     let run = ends(&lab, &["build", "--out", "lab.kdl/release"], 3);
     assert!(run.err.contains("error[output-unwritable]") && run.out.is_empty(), "{run:?}");
     assert!(ends(&lab, &["modules", "--lab", "no/such/folder"], 3).err.contains("no/such/folder"));
-    // A result that can't be printed is no success.
+    // A result that can't be printed is not a success.
     let full = fs::OpenOptions::new().write(true).open("/dev/full");
     if let Ok(full) = full {
         let output = program(&lab).arg("show").stdout(full).output().expect("it runs");

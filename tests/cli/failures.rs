@@ -1,5 +1,5 @@
-//! Full disks, folders of somebody else's, builds that are told to stop: the output folder is as it
-//! was.
+//! Checks that the output folder stays unchanged when the disk is full, the folder belongs to
+//! someone else, or the build is interrupted.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -66,7 +66,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Makes a lab that takes a while: the tiny one with many machines more.
+/// Makes a lab that takes a while to build: the tiny one with many more machines.
 fn slow_lab() -> TempDir {
     let folder = copy("tiny");
     let mut more = String::new();
@@ -100,8 +100,8 @@ fn interrupted(folder: &Path, signal: Signal) -> Run {
         assert!(child.try_wait().expect("its state").is_none(), "it ended before it wrote");
         std::thread::yield_now();
     }
-    // By a system call: a `kill` to start first would come after the build's end when the machine
-    // is busy.
+    // This is a system call because starting a `kill` takes longer than the build on a busy
+    // machine.
     kill_process(Pid::from_child(&child), signal).expect("it runs still");
     child.wait_with_output().expect("it ends").into()
 }

@@ -1,5 +1,5 @@
-//! The program itself, as people and CI run it: real folders, a scrubbed environment, what it
-//! prints and how it ends.
+//! Runs the program as people and CI do: in real folders and with an empty environment. Checks what
+//! it prints and how it ends.
 
 mod determinism;
 mod exits;
@@ -20,14 +20,14 @@ pub fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name)
 }
 
-/// Returns the program with nothing in its environment, run in `folder`.
+/// Returns a command for the program with an empty environment, run in `folder`.
 pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_labwright"));
     command.env_clear().current_dir(folder);
     command
 }
 
-/// Is what a run left: its exit code and what it printed.
+/// The result of a run: its exit code and output.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -52,7 +52,7 @@ impl Run {
         format!("{}{}", self.err, self.out)
     }
 
-    /// Reads the result as JSON.
+    /// Parses the result as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -108,7 +108,7 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Writes ids and sizes, which change with every emitted byte, as what they are.
+/// Replaces ids and sizes, which change with every emitted byte, by their kind.
 pub fn steady(text: &str) -> String {
     let is_hex = |word: &str| word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let mut steady = String::new();

@@ -1,4 +1,4 @@
-//! What the commands print, as a person sees it.
+//! Compares what the commands print with snapshots.
 
 use super::{Run, case, copy, labwright, program, steady};
 use crate::snapshots::assert_snapshot;
@@ -25,7 +25,7 @@ fn check() {
 fn build_and_verify() {
     let folder = copy("tiny");
     let build = labwright(&folder.path().join("tiny"), &["build"]);
-    // The archive's size is as little a matter of this snapshot as its hash.
+    // The size of an archive changes as often as its hash, and neither belongs into this snapshot.
     let sizes = build.out.lines().map(|line| {
         line.split_once(" KiB").map_or(line, |_| "  box      debian  192.168.1.10  FILES  SIZE")
     });

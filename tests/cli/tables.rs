@@ -1,4 +1,4 @@
-//! Tables, and lines that come while one waits.
+//! Checks tables, and the lines that show progress.
 
 use labwright::cli::progress::{PATIENCE, REFRESH, is_due};
 use labwright::cli::table::Table;

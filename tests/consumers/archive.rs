@@ -1,10 +1,10 @@
-//! The programs that unpack our archives: GNU tar, busybox tar and bsdtar.
+//! Asks the programs that unpack our archives: GNU tar, busybox tar and bsdtar.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks that the three list the same names and unpack the same bytes, and that gzip finds the
-/// archive whole.
+/// Checks that the three list the same names and unpack the same bytes, and that gzip finds the
+/// archive intact.
 pub fn tar_listings(archive: &Path) -> Verdict {
     ask(
         archive,

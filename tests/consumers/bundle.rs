@@ -1,4 +1,4 @@
-//! A whole bundle: every file to the program that its kind names.
+//! Passes every file of a bundle to the program that its kind names.
 
 use super::Verdict;
 use std::collections::BTreeSet;
@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// Asks about every file of an unpacked bundle; refuses with all that the consumers refuse.
+/// Checks every file of an unpacked bundle, and collects all refusals.
 ///
-/// Units are read together, and fail2ban's files where the bundle installs them, since they refer
-/// to each other.
+/// Units are read together, and fail2ban's files in the places where the bundle installs them,
+/// because they refer to each other.
 pub fn bundle(folder: &Path) -> Verdict {
     let manifest = fs::read(folder.join("manifest.json"))
         .map_err(|error| format!("manifest.json: {error}"))?;
@@ -41,8 +41,8 @@ pub fn bundle(folder: &Path) -> Verdict {
             "alloy" => super::alloy(&path),
             "cloud-init.meta-data" | "grafana.provisioning" | "yaml" => keep(&mut yamls, path),
             "systemd.unit" => {
-                // A mount's unit is named after its folder, in signs that a bundle's path cannot
-                // hold.
+                // A mount's unit is named after its folder, with characters that a path in a bundle
+                // can't have.
                 let at = installed_at(&manifest, word("path")).unwrap_or(word("path"));
                 units.add(&path, at.rsplit('/').next().unwrap_or_default())
             }
@@ -75,12 +75,12 @@ fn paths(files: &[PathBuf]) -> Vec<&Path> {
     files.iter().map(PathBuf::as_path).collect()
 }
 
-/// Lists the kinds whose readers look at other files of the bundle too.
+/// The kinds whose readers also read other files of the bundle.
 const WITH_OTHERS: [&str; 5] =
     ["compose", "fail2ban", "prometheus.config", "pve-firewall", "systemd.unit"];
 
-/// Says whether this test has not asked about the very text of a file before: the machines of a lab
-/// have many files in common.
+/// Returns whether this test has not checked a file with the same content before. The machines of a
+/// lab have many files in common.
 fn is_new(kind: &str, file: &Path) -> bool {
     static SEEN: Mutex<BTreeSet<(String, Vec<u8>)>> = Mutex::new(BTreeSet::new());
     let Ok(text) = fs::read(file) else { return true };
@@ -93,7 +93,7 @@ fn installed_at<'m>(manifest: &'m serde_json::Value, path: &str) -> Option<&'m s
         .as_str()
 }
 
-/// Files that one program reads together, gathered into a folder.
+/// The files that one program reads together, in one folder.
 struct Together {
     folder: tempfile::TempDir,
     any: bool,

@@ -1,9 +1,9 @@
-//! Caddy.
+//! Asks Caddy.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks Caddy about a Caddyfile.
+/// Asks Caddy to check a Caddyfile.
 pub fn caddy(file: &Path) -> Verdict {
     ask(file, r#"caddy validate --adapter caddyfile --config "$1""#)
 }

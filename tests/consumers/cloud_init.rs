@@ -1,9 +1,10 @@
-//! cloud-init's own schema, in trixie's version: older ones let a mistyped top-level key pass.
+//! Asks cloud-init's own schema, in trixie's version. Older versions accept a mistyped top-level
+//! key.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks cloud-init about a user-data file. A deprecated key is a refusal.
+/// Asks cloud-init to check a user-data file. A deprecated key counts as a refusal.
 pub fn cloud_init_user_data(file: &Path) -> Verdict {
     ask(
         file,

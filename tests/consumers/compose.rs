@@ -1,14 +1,15 @@
-//! docker-compose, without a daemon, and what it lets pass until a container fails to start.
+//! Asks docker-compose, without a daemon, and checks what it accepts although the container would
+//! fail to start.
 
 use super::{Verdict, ask_strictly};
 use std::path::Path;
 
-/// Asks docker-compose about a compose file, or about the `compose.yaml` of a folder.
+/// Asks docker-compose to check a compose file, or the `compose.yaml` of a folder.
 ///
-/// Environment files with absolute names belong to the machine: empty ones stand in for them. Any
-/// warning, such as an unset variable, is a refusal; so is a host port that two containers want, a
-/// port published by a container that has no network of its own, and a secret or configuration that
-/// names a file of the folder which is not there.
+/// Environment files with absolute names belong to the machine, so empty ones replace them. Any
+/// warning, such as an unset variable, counts as a refusal. So do a host port that two containers
+/// want, a published port of a container without a network of its own, and a secret or
+/// configuration that names a missing file of the folder.
 pub fn compose(path: &Path) -> Verdict {
     ask_strictly(
         path,

@@ -1,12 +1,12 @@
-//! fail2ban-client, over Debian's own configuration.
+//! Asks fail2ban-client, over Debian's own configuration.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks fail2ban about a folder that is laid over `/etc/fail2ban` (`jail.d/…`, `filter.d/…`), or
-/// about one jail file.
+/// Asks fail2ban to check a folder laid over `/etc/fail2ban` (`jail.d/…`, `filter.d/…`), or one
+/// jail file.
 ///
-/// A jail's log file must exist on the machine: an empty one stands in for it.
+/// A jail's log file must exist on the machine, so an empty one replaces it.
 pub fn fail2ban(path: &Path) -> Verdict {
     ask(
         path,

@@ -1,9 +1,9 @@
-//! The programs that read what we emit, asked whether they accept it.
+//! Asks the programs that read the emitted files whether they accept them.
 //!
-//! One file a consumer. Each function takes emitted files and returns the consumer's own words when
-//! it refuses them. Where the consumers cannot run (see [`crate::trixie`]) every function accepts
-//! and says that it did not ask. Each file's tests hold a sample that must be refused: a check that
-//! cannot fail proves nothing.
+//! Each consumer has one file. Each function takes emitted files, and returns the consumer's own
+//! words when it refuses them. Where the consumers can't run (see [`crate::trixie`]), every
+//! function accepts and says that it did not ask. The tests of each file have a sample that must be
+//! refused, because a check that can't fail proves nothing.
 
 mod archive;
 mod bundle;
@@ -49,21 +49,21 @@ use crate::trixie::{Room, text};
 use std::path::Path;
 use std::process::Output;
 
-/// What a consumer says to a file: nothing, or its own words when it refuses.
+/// The answer of a consumer: nothing, or its own words when it refuses.
 pub type Verdict = Result<(), String>;
 
-/// Where a consumer finds the folder of the file it is asked about.
+/// The place where a consumer finds the folder of the file.
 const PLACE: &str = "/in";
 
-/// Runs a text of sh in a room that sees the folder of `file` (or `file` itself when it is a
-/// folder) in `/in`.
+/// Runs an sh script in a room that sees the folder of `file` (or `file` itself if it is a folder)
+/// in `/in`.
 ///
 /// `$1` is the file's path in the room.
 fn ask(file: &Path, script: &str) -> Verdict {
     ask_for(file, script, refusal)
 }
 
-/// Like [`ask`] about many files below a folder, in one room: `$@` are their paths there.
+/// Does the same as [`ask`] for many files below a folder, in one room. `$@` are their paths there.
 fn ask_all(folder: &Path, files: &[&Path], script: &str) -> Verdict {
     let Some(room) = Room::new().filter(|_| !files.is_empty()) else { return Ok(()) };
     let inside: Vec<String> = files
@@ -80,7 +80,8 @@ fn ask_all(folder: &Path, files: &[&Path], script: &str) -> Verdict {
     refusal(&answer).map_or(Ok(()), |words| Err(format!("{}: refused: {words}", folder.display())))
 }
 
-/// Like [`ask`] for a consumer that exits 0 on a fault and only grumbles on stderr.
+/// Does the same as [`ask`] for a consumer that exits with 0 on a fault and reports it only on
+/// stderr.
 fn ask_strictly(file: &Path, script: &str) -> Verdict {
     ask_for(file, script, |answer| {
         refusal(answer).or_else(|| (!answer.stderr.is_empty()).then(|| words(answer)))
@@ -100,7 +101,7 @@ fn ask_for(file: &Path, script: &str, refusal: impl Fn(&Output) -> Option<String
     refusal(&answer).map_or(Ok(()), |words| Err(format!("{}: refused: {words}", file.display())))
 }
 
-/// Returns the consumer's words when it failed.
+/// Returns the consumer's words if it failed.
 fn refusal(answer: &Output) -> Option<String> {
     (!answer.status.success()).then(|| words(answer))
 }
@@ -128,7 +129,7 @@ impl Sample {
     }
 }
 
-/// Asserts that a consumer accepts the first text under `name` and refuses the second with `words`
+/// Asserts that a consumer accepts the first text under `name`, and refuses the second with `words`
 /// in its answer.
 fn tells_apart(
     name: &str,

@@ -1,12 +1,12 @@
-//! Prometheus and Alertmanager, through their tools.
+//! Asks the tools of Prometheus and Alertmanager.
 
 use super::{Verdict, ask, ask_for, refusal, words};
 use std::path::Path;
 
-/// Asks promtool about a configuration, standing in `/etc/prometheus` with its folder: rule files
-/// are read as well.
+/// Asks promtool to check a configuration in `/etc/prometheus`, with its folder, so that rule files
+/// are read too.
 pub fn promtool_config(file: &Path) -> Verdict {
-    // It wants to see the secrets that the configuration names.
+    // promtool checks that the secrets exist which the configuration names.
     ask(
         file,
         r#"rm -rf /etc/prometheus; ln -s "${1%/*}" /etc/prometheus
@@ -15,13 +15,13 @@ pub fn promtool_config(file: &Path) -> Verdict {
     )
 }
 
-/// Asks promtool about a rule file; what it only lints, such as two rules alike, is a refusal as
-/// well.
+/// Asks promtool to check a rule file. A warning, such as about two equal rules, counts as a
+/// refusal.
 pub fn promtool_rules(file: &Path) -> Verdict {
     ask(file, r#"promtool check rules --lint=all --lint-fatal "$1""#)
 }
 
-/// Runs a file of unit tests for rules, which names the rule files beside it. A file without a test
+/// Runs a file of unit tests for rules, which names the rule files beside it. A file without tests
 /// is refused.
 pub fn promtool_test_rules(file: &Path) -> Verdict {
     ask_for(
@@ -35,7 +35,7 @@ pub fn promtool_test_rules(file: &Path) -> Verdict {
     )
 }
 
-/// Asks amtool about an Alertmanager configuration.
+/// Asks amtool to check an Alertmanager configuration.
 pub fn amtool(file: &Path) -> Verdict {
     ask(file, r#"amtool check-config "$1""#)
 }

@@ -1,10 +1,10 @@
-//! netplan, which is what Debian 13 hands a network-config to. cloud-init's own schema lets unknown
-//! keys pass.
+//! Asks netplan, to which Debian 13 passes a network-config. cloud-init's own schema accepts
+//! unknown keys.
 
 use super::{Verdict, ask_strictly};
 use std::path::Path;
 
-/// Asks netplan about a network-config, wrapped in `network:` unless it already is.
+/// Asks netplan to check a network-config, which is wrapped in `network:` unless it already is.
 pub fn netplan(file: &Path) -> Verdict {
     ask_strictly(
         file,

@@ -1,9 +1,9 @@
-//! nft, in a network namespace of its own.
+//! Asks nft, in a network namespace of its own.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks nft to check a ruleset, twice loaded: a file that cannot replace itself is refused.
+/// Asks nft to check a ruleset, loaded twice. A file that can't replace itself is refused.
 pub fn nftables(file: &Path) -> Verdict {
     ask(file, r#"nft -c -f "$1" && nft -f "$1" && nft -f "$1""#)
 }

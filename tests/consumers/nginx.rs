@@ -1,9 +1,9 @@
-//! nginx.
+//! Asks nginx.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Asks nginx about a whole configuration, or about a file of what stands inside `http`.
+/// Asks nginx to check a whole configuration, or a file with the content of `http`.
 pub fn nginx(file: &Path) -> Verdict {
     ask(
         file,

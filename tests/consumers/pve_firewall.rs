@@ -1,13 +1,13 @@
-//! The grammar of Proxmox firewall files, by our own reading of it: nothing outside a Proxmox host
-//! can be asked, and Proxmox itself skips a bad line with a warning, which leaves a firewall with a
-//! hole.
+//! Checks the grammar of Proxmox firewall files as we understand it. No program outside a Proxmox
+//! host can check them, and Proxmox itself skips a bad line with a warning, which leaves a hole in
+//! the firewall.
 
 use super::Verdict;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-/// Checks `cluster.fw` or a guest's `<vmid>.fw`, strictly: every line is understood, every name is
+/// Checks `cluster.fw` or a guest's `<vmid>.fw` strictly: every line is understood, every name is
 /// defined here or in the `cluster.fw` beside it, and the file turns its firewall on.
 pub fn pve_firewall(file: &Path) -> Verdict {
     let read = |path: &Path| {
@@ -36,7 +36,7 @@ enum Level {
     Guest,
 }
 
-/// What rules may refer to, in lower case as Proxmox compares it.
+/// The names that rules may refer to, in lower case as Proxmox compares them.
 #[derive(Default)]
 struct Names {
     aliases: BTreeSet<String>,
@@ -120,7 +120,7 @@ fn header(line: &str, level: Level) -> Result<Section, String> {
     }
 }
 
-/// `[A-Za-z][A-Za-z0-9_-]+`, at most `longest` characters.
+/// Checks for `[A-Za-z][A-Za-z0-9_-]+` with at most `longest` characters.
 fn name(name: &str, longest: usize) -> Result<(), String> {
     let mut bytes = name.bytes();
     let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
@@ -139,7 +139,7 @@ const LOG_LEVELS: [&str; 9] =
     ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "nolog"];
 const VERDICTS: [&str; 3] = ["ACCEPT", "DROP", "REJECT"];
 
-/// Checks an option; returns whether it turns the firewall on.
+/// Checks an option. Returns whether it turns the firewall on.
 fn option(line: &str, level: Level) -> Result<bool, String> {
     let (key, value) = line.split_once(": ").ok_or("an option without a value")?;
     let switch = ["0", "1"].contains(&value);
@@ -167,8 +167,8 @@ fn alias(line: &str) -> Result<(), String> {
     address(network).map(drop)
 }
 
-/// Checks one member of an address set: an address, a network or an alias, with `!` before what is
-/// left out.
+/// Checks one member of an address set: an address, a network or an alias, with `!` before an
+/// exclusion.
 fn member(line: &str, names: &Names) -> Result<(), String> {
     let member = line.strip_prefix('!').unwrap_or(line).trim_start();
     if member == "0.0.0.0/0" || member == "::/0" {
@@ -178,7 +178,7 @@ fn member(line: &str, names: &Names) -> Result<(), String> {
         .or_else(|why| address(member).map(drop).map_err(|other| format!("{why}, {other}")))
 }
 
-/// Checks that a name, perhaps with its scope, is among those defined.
+/// Checks that a name, which may have a scope, is defined.
 fn reference(word: &str, defined: &BTreeSet<String>, what: &str) -> Result<(), String> {
     let bare = word
         .strip_prefix("dc/")
@@ -188,7 +188,7 @@ fn reference(word: &str, defined: &BTreeSet<String>, what: &str) -> Result<(), S
     if defined.contains(&bare) { Ok(()) } else { Err(format!("no {what} `{word}`")) }
 }
 
-/// Checks an address or network and returns whether it is IPv6.
+/// Checks an address or network. Returns whether it is IPv6.
 fn address(text: &str) -> Result<bool, String> {
     let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
     let ip: IpAddr = ip.parse().map_err(|_| format!("`{text}` is no address"))?;
@@ -289,7 +289,8 @@ fn port_list(list: &str) -> Result<(), String> {
     }
 }
 
-/// Checks an address list, a range, a set or an alias; returns whether what it spells out is IPv6.
+/// Checks an address list, a range, a set or an alias. Returns whether the addresses in it are
+/// IPv6.
 fn address_list(list: &str, names: &Names) -> Result<Option<bool>, String> {
     if let Some(set) = list.strip_prefix('+') {
         return reference(set, &names.sets, "set").map(|()| None);

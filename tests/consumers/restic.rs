@@ -1,28 +1,27 @@
-//! restic for real: back up, check, lose everything, restore, compare.
+//! Runs the real restic: back up, check, lose everything, restore, compare.
 
 use super::Verdict;
 use crate::trixie::Room;
 use std::path::Path;
 
-/// A backup that is taken, lost and brought back by emitted scripts, on a machine that holds
-/// `files`.
+/// A backup that emitted scripts make and restore, on a machine that contains `files`.
 pub struct RoundTrip<'a> {
-    /// A bundle's payload, in which the commands run.
+    /// The payload of a bundle, in which the commands run.
     pub payload: &'a Path,
     /// Absolute paths with their text: secrets (mode 0600) and the data to protect.
     pub files: &'a [(&'a str, &'a str)],
-    /// The folder that is lost and must come back as it was.
+    /// The folder that is deleted and must be restored unchanged.
     pub protected: &'a str,
-    /// Commands of sh that prepare and take the backup. They run twice: the second finds a
-    /// repository.
+    /// Commands of sh that prepare and make the backup. They run twice, so that the second run
+    /// finds a repository.
     pub backup: &'a str,
     /// A command that checks the repository.
     pub check: &'a str,
-    /// A command that brings `protected` back.
+    /// A command that restores `protected`.
     pub restore: &'a str,
 }
 
-/// Makes the round trip; refuses when a command fails or when what comes back differs.
+/// Runs it all. Refuses when a command fails or when the restored data differs.
 pub fn restic(trip: &RoundTrip) -> Verdict {
     let Some(mut room) = Room::new() else { return Ok(()) };
     let machine = tempfile::tempdir().expect("a temporary folder");

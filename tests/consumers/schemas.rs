@@ -1,18 +1,18 @@
-//! Loki, Traefik and Alloy, of which Debian has none: their files against lists of our own of what
-//! their references know.
+//! Checks the files of Loki, Traefik and Alloy, which Debian does not have, against our own lists
+//! of the keys in their references.
 //!
-//! On 20 November 2026 the labs' files were shown to Loki 3.7.6 (`-verify-config`, and started) and
-//! to Traefik 3.7.15, and both took them.
+//! On 20 November 2026, Loki 3.7.6 (`-verify-config`, and started) and Traefik 3.7.15 accepted the
+//! labs' files.
 
 use super::{Verdict, json_schema, yaml};
 use std::path::{Path, PathBuf};
 
-/// Asks whether Loki knows every key of a file.
+/// Checks that Loki knows every key of a file.
 pub fn loki(file: &Path) -> Verdict {
     yaml(file).and_then(|()| json_schema(&schema("loki.yaml"), file))
 }
 
-/// Asks whether Traefik knows every key of a file, a static or a dynamic one.
+/// Checks that Traefik knows every key of a file, a static or a dynamic one.
 pub fn traefik(file: &Path) -> Verdict {
     yaml(file).and_then(|()| json_schema(&schema("traefik.yaml"), file))
 }
@@ -21,8 +21,8 @@ fn schema(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consumers/schemas").join(name)
 }
 
-/// Lists the blocks that we write for Alloy, each with what may stand in it:
-/// grafana.com/docs/alloy, reference of the components.
+/// The blocks that we write for Alloy, each with its allowed content: grafana.com/docs/alloy,
+/// reference of the components.
 const ALLOY: &[(&str, &[&str])] = &[
     ("logging", &["level", "format"]),
     ("loki.write", &["endpoint", "external_labels"]),
@@ -41,8 +41,8 @@ const ALLOY: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Asks whether Alloy knows every block and attribute of a file, one on a line each, and whether
-/// what they refer to is there.
+/// Checks that Alloy knows every block and attribute of a file, each on a line of its own, and that
+/// what they refer to exists.
 pub fn alloy(file: &Path) -> Verdict {
     let text =
         std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;

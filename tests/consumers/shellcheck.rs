@@ -1,4 +1,4 @@
-//! `ShellCheck`, and the two shells that run our scripts.
+//! Asks `ShellCheck`, and the two shells that run our scripts.
 
 use super::{Verdict, ask, ask_all};
 use std::path::Path;
@@ -10,12 +10,12 @@ for script in "$@"; do
 done
 "#;
 
-/// Asks `ShellCheck` (as POSIX sh, every severity), dash and busybox ash about a script.
+/// Asks `ShellCheck` (as POSIX sh, every severity), dash and busybox ash to check a script.
 pub fn shellcheck(file: &Path) -> Verdict {
     ask(file, CHECK)
 }
 
-/// Asks them about many scripts below a folder at once.
+/// Asks them to check many scripts below a folder at once.
 pub fn shellcheck_all(folder: &Path, files: &[&Path]) -> Verdict {
     ask_all(folder, files, CHECK)
 }

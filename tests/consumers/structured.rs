@@ -1,4 +1,4 @@
-//! JSON and YAML as other programs read them: in Python's readers, and against a JSON schema.
+//! Checks JSON and YAML with Python's readers, and against a JSON schema.
 
 use super::{Verdict, ask, ask_all};
 use crate::trixie::Room;
@@ -19,12 +19,12 @@ for path in sys.argv[1:]:
 END
 "#;
 
-/// Refuses what is no JSON, and a key that stands twice in one object.
+/// Refuses text that is not JSON, and a duplicate key in an object.
 pub fn json(file: &Path) -> Verdict {
     ask(file, JSON)
 }
 
-/// Like [`json`] for many files below a folder.
+/// Does the same as [`json`] for many files below a folder.
 pub fn json_all(folder: &Path, files: &[&Path]) -> Verdict {
     ask_all(folder, files, JSON)
 }
@@ -44,13 +44,13 @@ for path in sys.argv[1:]:
 END
 "#;
 
-/// Refuses what is no YAML, and a key that stands twice in one mapping; a file may hold several
+/// Refuses text that is not YAML, and a duplicate key in a mapping. A file may contain several
 /// documents.
 pub fn yaml(file: &Path) -> Verdict {
     ask(file, YAML)
 }
 
-/// Like [`yaml`] for many files below a folder.
+/// Does the same as [`yaml`] for many files below a folder.
 pub fn yaml_all(folder: &Path, files: &[&Path]) -> Verdict {
     ask_all(folder, files, YAML)
 }

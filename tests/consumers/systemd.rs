@@ -1,14 +1,15 @@
-//! systemd-analyze. It exits 0 on an unknown key, so any word on stderr is a refusal.
+//! Asks systemd-analyze. It exits with 0 on an unknown key, so any output on stderr counts as a
+//! refusal.
 
 use super::{Verdict, ask_strictly};
 use crate::trixie::Room;
 use std::path::Path;
 
-/// Asks systemd about a unit file, or about every unit of a folder together.
+/// Asks systemd to check a unit file, or every unit of a folder together.
 ///
-/// Programs outside `/usr/bin` and `/usr/sbin` are the bundle's own and stand in as empty ones; the
-/// others must come from a package. A timer's service must be there, which systemd itself only asks
-/// for when it starts the timer.
+/// Programs outside `/usr/bin` and `/usr/sbin` come with the bundle, so empty files replace them.
+/// All others must come from a package. A timer's service must exist, which systemd itself checks
+/// only when it starts the timer.
 pub fn systemd_verify(path: &Path) -> Verdict {
     ask_strictly(
         path,

@@ -1,10 +1,10 @@
-//! ufw, for real: the room has a network of its own, so a firewall in it stops nobody.
+//! Runs ufw. The room has a network of its own, so its firewall affects nothing outside.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Runs a script of ufw commands twice, then asks that ufw is active and that the second run added
-/// nothing.
+/// Runs a script of ufw commands twice, then checks that ufw is active and that the second run
+/// added nothing.
 pub fn ufw(script: &Path) -> Verdict {
     ask(
         script,

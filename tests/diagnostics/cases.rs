@@ -1,4 +1,5 @@
-//! Every code has a case: the smallest lab that raises it, and what its writer then reads.
+//! Checks that every code has a case: the smallest lab that raises it, with the output that its
+//! writer sees.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,10 +11,10 @@ use labwright::diag::codes;
 use crate::cli::{case, copy, files, labwright, put};
 use crate::snapshots::assert_snapshot;
 
-/// Is the one code that no folder can raise: `cli/failures.rs` sends the signal.
+/// The only code that no folder can raise. `cli/failures.rs` sends the signal.
 const ASKED_FOR: &str = "build-interrupted";
 
-/// Makes what can't stand in a repository; nothing for codes whose lab does.
+/// Makes what a repository can't contain. Returns nothing for codes that need no such thing.
 fn make(code: &str, lab: &Path) -> Option<&'static str> {
     match code {
         "folder-read-twice" => symlink(".", lab.join("again")).expect("a link"),
@@ -23,7 +24,7 @@ fn make(code: &str, lab: &Path) -> Option<&'static str> {
             put(lab, "hosts.kdl", b"");
             put(lab, "Hosts.kdl", b"");
         }
-        // Says that it is empty, and is not.
+        // The file claims to be empty, but is not.
         "source-changed-while-read" => {
             symlink("/proc/version", lab.join("hosts.kdl")).expect("a link");
         }
@@ -41,7 +42,7 @@ fn make(code: &str, lab: &Path) -> Option<&'static str> {
     Some("outputs/demo")
 }
 
-/// Returns what a person sees who builds the case.
+/// Returns the output for a person who builds the case.
 fn told(code: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let stored: PathBuf = case("diagnostics").join(code);
@@ -66,7 +67,7 @@ fn every_code_is_raised_by_its_case() {
         let text = told(code.name);
         let head = format!("{}[{}]", code.severity.name(), code.name);
         assert!(text.contains(&head), "the case of `{}` does not raise it:\n{text}", code.name);
-        // Of a hundred errors, the last ones and the remark about them.
+        // Of a hundred errors, the last ones are shown, with the remark that there are more.
         let lines: Vec<&str> = text.lines().collect();
         let shown = lines[lines.len().saturating_sub(60)..].join("\n");
         assert_snapshot("diagnostics", code.name, &(shown + "\n"));
@@ -81,7 +82,7 @@ fn every_case_is_that_of_a_code() {
     assert!(codes::find(ASKED_FOR).is_some());
 }
 
-/// Lists what is found in a lab, a finding a line.
+/// Lists the findings about a lab, one on each line.
 fn found(lab: &Path) -> Vec<String> {
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
     let json = labwright(lab, &["check", "--format", "json"]).json();
@@ -92,7 +93,7 @@ fn found(lab: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A lab as it was planned by hand: what is wrong with the plan is found without a hint.
+/// A lab that was planned by hand: each mistake in the plan is found without a hint.
 #[test]
 fn a_plan_made_by_hand_is_seen_through() {
     let folder = copy("two-vms-as-planned");

@@ -1,4 +1,4 @@
-//! The codes, their pages and the reference that is made from them.
+//! Checks the codes, their pages and the reference that is made from them.
 
 use std::collections::BTreeSet;
 use std::path::Path;

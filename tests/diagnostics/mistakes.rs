@@ -1,4 +1,5 @@
-//! What people write in their first lab: one mistake is one finding, at the line that is wrong.
+//! Checks what people get wrong in their first lab: one mistake gives one finding, at the wrong
+//! line.
 
 use std::fmt::Write as _;
 
@@ -8,8 +9,8 @@ use labwright::source::{Layer, SourceFile, Sources, Span};
 use crate::cli::case;
 use crate::snapshots::assert_snapshot;
 
-/// Lists mistakes: what stands in the lab, and what is written instead. An empty first text: the
-/// second is added.
+/// Mistakes: the text in the lab, and its replacement. If the first text is empty, the second is
+/// added.
 const MISTAKES: &[(&str, &str)] = &[
     ("\"192.168.1.101\"", "192.168.1.101"),
     ("\"192.168.1.101\"", "\"192.168.1.101/24\""),
@@ -109,7 +110,7 @@ fn one_mistake_is_one_finding() {
             let _ = writeln!(shown, "    {line} {}: {}", finding.code.name, finding.message);
             let _ = writeln!(shown, "        {}", finding.help.as_deref().unwrap_or("NO HELP"));
         }
-        // A mistake that stands in several lines is one in each.
+        // A mistake on several lines gives one finding for each line.
         let places = if right.is_empty() { 1 } else { lab.matches(right).count() };
         if found.iter().count() != places {
             let _ = writeln!(wrong, "{right} → {written}: {} findings", found.iter().count());

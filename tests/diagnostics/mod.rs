@@ -1,4 +1,4 @@
-//! How findings look to those who read them.
+//! Checks how findings look to their readers.
 
 mod cases;
 mod codes;
@@ -51,7 +51,7 @@ service uptime-kuma on=pi {
 }
 ";
 
-/// Makes sources of one lab file, one of a site module and one of the standard library.
+/// Makes sources of one file of a lab, one of a site module and one of the standard library.
 fn sources(lab: &str) -> Sources {
     let file = |path: &str, layer, text: &str| SourceFile {
         path: path.to_owned(),
@@ -69,7 +69,7 @@ fn sources(lab: &str) -> Sources {
     ])
 }
 
-/// Finds the `number`th place of `written` in a file.
+/// Returns the `number`th place of `written` in a file.
 fn span(sources: &Sources, layer: Layer, path: &str, written: &str, number: usize) -> Span {
     let file = sources.find(layer, path).expect("the file");
     let (start, _) = sources.file(file).text.match_indices(written).nth(number).expect("the text");
@@ -160,7 +160,7 @@ fn sarif() {
         serde_json::from_str(&render(Format::Sarif, Style::default())).expect("JSON");
     let rules = log["runs"][0]["tool"]["driver"]["rules"].take();
     for result in log["runs"][0]["results"].as_array_mut().expect("results") {
-        // The index moves with every code that is added; what it points at doesn't.
+        // The index changes with every new code, but the code that it points at doesn't.
         let index =
             usize::try_from(result["ruleIndex"].take().as_u64().expect("an index")).unwrap();
         assert_eq!(rules[index]["id"], result["ruleId"]);
@@ -278,7 +278,7 @@ fn a_quoted_text_that_is_far_too_long_loses_its_middle() {
     assert!(found.count(Severity::Error) >= 2, "{found:?}");
     for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
         let text = diag::render(&found, &sources, format, Style::default());
-        // SARIF describes every code there is.
+        // SARIF describes every code that exists.
         assert!(text.len() < 200_000, "{} bytes", text.len());
         assert!(text.contains("`begin") && text.contains('…') && text.contains("end`"), "{text}");
     }

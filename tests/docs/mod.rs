@@ -1,8 +1,8 @@
-//! The documents: what is made from the program is up to date, and every block of KDL compiles.
+//! Checks the documents: generated parts are up to date, and every block of KDL compiles.
 //!
-//! A block that begins with `edition` is a whole lab. Any other is a fragment: `kdl in=NODE` stands
-//! inside a NODE, plain `kdl` at the top of a file. The frames and the prelude below complete it;
-//! what a fragment declares itself is taken out of the prelude.
+//! A block that begins with `edition` is a whole lab. Any other is a fragment: `kdl in=NODE`
+//! belongs inside a NODE, plain `kdl` at the top of a file. The frames and the prelude below
+//! complete it. What a fragment declares itself is removed from the prelude.
 
 mod pages;
 
@@ -21,7 +21,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap_or_default()
 }
 
-/// Holds the file against what it should be, or writes it when asked to.
+/// Compares the file with its expected content, or writes it when asked to.
 fn up_to_date(name: &str, expected: &str) {
     if std::env::var_os("LABWRIGHT_UPDATE_DOCS").is_some() {
         std::fs::write(root().join(name), expected).expect("the page is written");
@@ -69,8 +69,8 @@ fn pages() -> Vec<String> {
     pages
 }
 
-/// Lists the blocks of code of a page in a language: the line of each, what stands behind the
-/// language, its text.
+/// Lists the blocks of code of a page in a language: the line of each, the text after the language,
+/// and the code.
 fn blocks(page: &str, language: &str) -> Vec<(usize, String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;
@@ -88,7 +88,7 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String, String)> {
     blocks
 }
 
-/// Pairs each node that others stand in with the lines around them; a line that the fragment
+/// The nodes that contain others, with the lines around their content. A line that the fragment
 /// declares itself is left out.
 const FRAMES: &[(&str, &str, &str)] = &[
     ("lab", "lab home version=\"2026.1\" {", "}"),
@@ -135,7 +135,7 @@ address lan "192.168.1.99"
 disk hdd device="/dev/disk/by-id/ata-B" size="1TB"
 "#;
 
-/// Has what the examples of a module's nodes name.
+/// The definitions that the examples of a module's nodes refer to.
 const DEMO: &str = r#"module demo version="1.0.0" {
 option image type=image { default "docker.io/library/busybox:1.37"; }
 option library type=path list=#true { default "/mnt/media"; }
@@ -166,7 +166,7 @@ container demo {
 image "docker.io/library/busybox:1.37"
 "#;
 
-/// Lists what completes a fragment, an entity a line.
+/// The declarations that complete a fragment, one on each line.
 const PRELUDE: &str = r#"edition 1
 lab home version="2026.1" { domain "example.org"; email "me@example.org"; }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
@@ -186,12 +186,12 @@ module demo version="1.0.0" { option library type=path { default "/mnt/media"; }
 service demo on=box
 "#;
 
-/// Lists nodes that make their module one that no service of this lab can use.
+/// The nodes that make their module unusable for the services of this lab.
 const UNUSABLE: [&str; 2] = ["discontinued", "required"];
 
-/// Makes a lab of a block; nothing for a block that stands in something unknown.
+/// Makes a lab of a block. Returns nothing for a block inside an unknown node.
 ///
-/// Modules come as the lab's own, each name of a template in them as a file.
+/// Modules are the lab's own. Each template that they name becomes a file.
 fn lab_of(info: &str, text: &str) -> Option<Sources> {
     let file = |path: &str, text: String, layer| SourceFile { path: path.to_owned(), text, layer };
     if text.starts_with("edition") && text.contains("\nlab ") {
@@ -217,7 +217,7 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
             let (_, before, after) = FRAMES.iter().find(|(name, ..)| *name == node)?;
             let before: Vec<&str> = before.lines().filter(|line| !declared(line)).collect();
             let before = before.join("\n");
-            // Containers that the fragment names stand in the module around it.
+            // Containers that the fragment refers to are declared in the module around it.
             let mut named: Vec<&str> = text
                 .split("container=")
                 .skip(1)
@@ -280,7 +280,7 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
     Some(Sources::with_standard_library(files))
 }
 
-/// Compiles a lab as far as its templates, and returns what is wrong with it.
+/// Compiles a lab including its templates, and returns its errors.
 fn faults(sources: &Sources) -> String {
     let mut found = compile::resolve(sources).check(sources).diagnostics;
     found.retain(|found| found.severity() == Severity::Error);

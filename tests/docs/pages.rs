@@ -1,4 +1,4 @@
-//! What a reader follows or types: links, commands, and what they are shown to print.
+//! Checks what a reader follows or types: links, commands, and their output as shown.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use labwright::cli::program;
 
 use super::{blocks, pages, read};
 
-/// Returns the lines outside blocks of code, with the text between backticks left out.
+/// Returns the lines outside blocks of code, without the text between backticks.
 fn prose(page: &str) -> Vec<String> {
     let mut code = false;
     let mut lines = Vec::new();

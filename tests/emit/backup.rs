@@ -1,5 +1,5 @@
-//! Backups for real: restic and `PostgreSQL`, data lost and brought back, and everything that can
-//! be missing.
+//! Makes real backups with restic and `PostgreSQL`: data is lost and restored, and every part goes
+//! missing once.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ const MODULE: &str = r#"
     }
 "#;
 
-/// Runs a text of sh in a room with the scripts of the lab in `$B`, a password, a mounted
+/// Runs an sh script in a room with the scripts of the lab in `$B`, a password, a mounted
 /// repository and a database.
 fn on_machine(script: &str) {
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");

@@ -1,12 +1,11 @@
-//! The files of the lab of every exporter.
+//! Compiles the lab with every exporter.
 
 use std::path::Path;
 use std::sync::OnceLock;
 
 use super::lab::compile_folder;
 
-/// Compiles the lab, once, and returns the folder that its payloads are in, each named after its
-/// machine.
+/// Compiles the lab once, and returns the folder of its payloads, each named after its machine.
 pub fn built() -> &'static Path {
     static BUILT: OnceLock<tempfile::TempDir> = OnceLock::new();
     BUILT

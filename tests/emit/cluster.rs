@@ -1,4 +1,5 @@
-//! Several Proxmox hosts in one cluster, which keeps one folder of firewall files for all of them.
+//! Checks several Proxmox hosts in one cluster, which has one folder of firewall files for all of
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,7 @@ const LAB: &str = r#"
     vm three id=100 on=alone { os debian-13; address lan "192.168.1.13"; ssh from=lan; disk root size=(size)"8GiB"; cores 1; memory "1GiB"; }
 "#;
 
-/// Returns the firewall files that a host's bundle puts into place.
+/// Returns the firewall files that a host's bundle installs.
 fn files(host: &str) -> BTreeMap<String, String> {
     let payload = payload(LAB, &[], host);
     let read = |path: &Path| {

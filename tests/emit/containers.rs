@@ -1,4 +1,4 @@
-//! Compose files, asked of docker-compose itself: it must see every value as the lab wrote it.
+//! Asks docker-compose how it reads the compose files: it must see every value as the lab wrote it.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ secret token
 host box kind=debian { os debian-13; address lan "192.168.1.2" nic=eth0; }
 "#;
 
-/// Holds what YAML, compose and sh each would like to read as something else.
+/// A value that YAML, compose and sh would each read differently.
 const HOSTILE: &str = r#"$HOME ${HOME} $$ {{x}} 'q' "d" \ # no: yes, 0755 12:30:45"#;
 
 fn module(body: &str) -> String {
@@ -29,7 +29,7 @@ fn lab(body: &str, service: &str) -> Compiled {
     ])
 }
 
-/// Returns what docker-compose makes of the compose file; nothing where it can't be asked.
+/// Returns docker-compose's reading of the compose file, or nothing where it can't be asked.
 fn as_compose_sees(compiled: &Compiled, before: &str) -> Option<Value> {
     let folder = tempfile::tempdir().expect("a folder");
     compiled.unpack("box", folder.path());
@@ -64,7 +64,7 @@ fn a_value_reaches_the_container_as_written() {
     let compiled = lab(&body, "");
     let Some(seen) = as_compose_sees(&compiled, "") else { return };
     let thing = &seen["services"]["thing"];
-    // Compose prints its own file again, so a dollar is doubled there too.
+    // Compose prints a file for itself, so a dollar is doubled there too.
     let written = HOSTILE.replace('$', "$$");
     for (name, value) in
         [("A", written.as_str()), ("B", "0755"), ("C", "yes"), ("D", "12:30:45"), ("E", " ")]

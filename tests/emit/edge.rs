@@ -1,5 +1,5 @@
-//! What stands at the edge of a lab, used: VPN servers and their clients, bans, a name that follows
-//! the address.
+//! Uses what connects a lab to the outside: VPN servers and their clients, bans, a name that
+//! follows the address.
 
 use super::payload::payload;
 use crate::trixie::{Room, text};
@@ -22,7 +22,7 @@ service ddclient on=box { zone-name "example.org"; password (secret)dns-password
 service fail2ban on=box
 "#;
 
-/// Runs a text of sh in the payload of `box`, which it may change; `other` is a second generation
+/// Runs an sh script in the payload of `box`, which it may change. `other` is a second generation
 /// beside it.
 fn run(lab: &str, other: &str, script: &str) -> Option<String> {
     let (payload, other) = (payload(lab, &[], "box"), payload(other, &[], "box"));

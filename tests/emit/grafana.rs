@@ -1,5 +1,5 @@
-//! Grafana's provisioning: dashboards that ask for what is measured, and the script that fetches
-//! the others.
+//! Checks Grafana's provisioning: dashboards that query what is measured, and the script that
+//! fetches the others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,8 @@ fn boards() -> Vec<(String, Value)> {
     boards
 }
 
-/// Lists the `PromQL` of every panel and variable of a dashboard, variables of Grafana filled in.
+/// Lists the `PromQL` of every panel and variable of a dashboard, with Grafana's variables filled
+/// in.
 fn expressions(board: &Value) -> Vec<String> {
     let panels = board["panels"].as_array().expect("panels");
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
@@ -85,8 +86,8 @@ fn a_colour_is_chosen_and_a_title_names_one_panel() {
         for panel in board["panels"].as_array().expect("panels") {
             let (title, kind) = (&panel["title"], panel["type"].as_str().expect("a type"));
             assert!(titles.insert(title.to_string()), "{name}: {title} twice");
-            // Grafana's own thresholds are red from 80 on: 80 days that a certificate is good for,
-            // 80 seconds of a backup's age.
+            // Grafana's own thresholds turn red from 80 on, such as 80 days until a certificate
+            // expires or a backup that is 80 seconds old.
             let chosen = !panel["fieldConfig"]["defaults"]["color"].is_null();
             assert!(chosen || !["stat", "bargauge"].contains(&kind), "{name}: {title}");
         }
@@ -106,8 +107,8 @@ fn panels_ask_for_metrics_that_exist() {
     )
     .expect("a file");
     let Some(room) = Room::new() else { return };
-    // The node exporter is asked itself; what needs a kernel, containers or probes to be measured
-    // is in the list.
+    // The node exporter itself is asked. Metrics that need a kernel, containers or probes are in
+    // the list.
     let answer = room.lend(folder.path(), "/scratch").sh(
         "cd /scratch
         mkdir /tmp/textfile
@@ -128,7 +129,7 @@ fn panels_ask_for_metrics_that_exist() {
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
-/// Runs the fetching script twice with a stand-in for grafana.com, after `prepare`.
+/// Runs the script that fetches dashboards twice with a stand-in for grafana.com, after `prepare`.
 fn fetch(curl: &str, check: &str) {
     let folder = built();
     let Some(room) = Room::new() else { return };

@@ -1,4 +1,4 @@
-//! `guests.sh`: creates guests once, then tells Proxmox only what differs.
+//! Checks `guests.sh`: it creates guests once, and then tells Proxmox only what differs.
 
 use super::payload::payload;
 use crate::consumers::shellcheck;
@@ -40,13 +40,13 @@ lxc infra id=200 on=pve {
     ssh from=lan
 }";
 
-/// Runs `before` and then the script in a room where the cloud image is there already; returns what
-/// was said.
+/// Runs `before` and then the script in a room that already contains the cloud image. Returns the
+/// output.
 fn run(stubs: &Stubs, lab: &str, before: &str) -> Option<String> {
     let payload = payload(lab, &[], "pve");
     shellcheck(&payload.path().join("proxmox/guests.sh")).expect("ShellCheck accepts it");
     stubs.forget();
-    // The snippets of an earlier run are the machine's, and a room forgets.
+    // The snippets of an earlier run are on the machine, but each room starts empty.
     let script = format!(
         "mkdir -p /var/lib/labwright/images /var/lib/vz/snippets
         : >/var/lib/labwright/images/debian-13-generic-amd64.qcow2
@@ -135,7 +135,7 @@ fn a_change_sets_that_and_nothing_else() {
         ["qm set 110 --memory 12288 --net0 virtio=BC:24:11:00:00:6E,bridge=vmbr1,firewall=1"]
     );
     assert!(said.contains("note: guest 110 is running"), "{said}");
-    // Drift is set right, a device that is not declared goes, a guest that was stopped stays so.
+    // Drift is corrected, an undeclared device is removed, and a stopped guest stays stopped.
     for call in [
         "qm set 110 --cores 1",
         "qm set 110 --virtiofs1 dirid=other",
@@ -165,7 +165,7 @@ fn disks_grow_and_never_shrink() {
         said.contains("disk scsi1 of guest 110 has 150G, more than the declared 100G"),
         "{said}"
     );
-    // A disk that is not declared any more is nobody's to remove.
+    // A disk that is not declared any more is never removed.
     run(&stubs, &LAB.replace("disk cache size=(size)\"100GiB\"", ""), "");
     assert_eq!(calls(&stubs), [""; 0]);
 }
@@ -176,7 +176,7 @@ fn a_run_that_was_cut_off_is_finished_by_the_next() {
     if run(&stubs, LAB, "").is_none() {
         return;
     }
-    // As after a power cut between `qm create` and the rest.
+    // The power failed between `qm create` and the rest.
     for call in ["qm stop 110", "qm destroy 110", "qm create 110 --name media --tags labwright-new"]
     {
         stubs.given(&call.split(' ').collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Labs in a temporary folder, compiled to the files of their machines.
+//! Compiles labs in a temporary folder to the files of their machines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use labwright::model::Model;
 use labwright::plan::build::plan;
 use labwright::source::{Sources, read_lab};
 
-/// Is what a lab compiles to.
+/// The result of compiling a lab.
 pub struct Compiled {
     /// The files of each machine.
     pub machines: BTreeMap<String, Artifacts>,
@@ -41,7 +41,7 @@ impl Compiled {
     }
 }
 
-/// Is a lab in a folder of its own.
+/// A lab in a folder of its own.
 pub struct Lab(tempfile::TempDir);
 
 /// Writes a lab given as files.
@@ -84,7 +84,7 @@ fn checked(folder: &Path) -> (Sources, Model) {
 }
 
 impl Lab {
-    /// Makes the files of its machines.
+    /// Emits the files of its machines.
     pub fn compiled(&self) -> Compiled {
         compile_folder(self.0.path())
     }

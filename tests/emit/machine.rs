@@ -1,5 +1,5 @@
-//! What a machine is set up with, asked of cloud-init, netplan, systemd and shellcheck, for values
-//! that each would like to misread.
+//! Checks what a machine is set up with. cloud-init, netplan, systemd and shellcheck are asked
+//! about values that each of them could misread.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ vm media id=101 on=pve {
 host pi kind=debian arch=arm64 { os debian-13; address lan "192.168.1.4" nic=eth0; }
 "##;
 
-/// Uses the modules whose containers this page is about.
+/// Services of the modules whose containers are checked here.
 const SERVICES: &str = r#"
 secret photos-database
 secret proxy-admin-password
@@ -162,7 +162,7 @@ fn mounts_become_units_and_go_with_them() {
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
-/// A machine of the house with a share for a service and one for backups.
+/// A machine with a share for a service and one for backups.
 const SHARES: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; }

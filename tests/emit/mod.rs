@@ -1,5 +1,5 @@
-//! What the emitters write, used: rules that must fire, scripts that must change a stand-in once
-//! and then nothing.
+//! Uses what the emitters write: rules must fire, and scripts must change a stand-in once and then
+//! nothing.
 
 mod backup;
 mod built;

@@ -1,4 +1,4 @@
-//! The configuration of a lab that uses every exporter, read by the programs that it is for.
+//! Checks the configuration of a lab with every exporter by the programs that read it.
 
 use super::built::built;
 use crate::trixie::{Room, text};

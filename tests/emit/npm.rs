@@ -1,5 +1,5 @@
-//! nginx-proxy-manager's provisioning against a stand-in of its API: what the first run makes, the
-//! second leaves alone.
+//! Runs nginx-proxy-manager's provisioning against a stand-in for its API: the second run must
+//! change nothing.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::trixie::{Room, text};
 const SCRIPT: &str = include_str!("../../src/emit/npm/reconcile.sh");
 const PASSWORD: &str = "it's a \"$(secret)\" \\n";
 
-/// Is an installation that outlives the rooms that the script runs in.
+/// An installation that outlives the rooms in which the script runs.
 struct Installation(tempfile::TempDir);
 
 struct Run {
@@ -335,7 +335,7 @@ fn takes_the_routes_of_a_lab() {
         names,
         ["grafana.example.org", "home.example.org", "logs.example.org", "status.example.org"]
     );
-    // The machine of the DMZ stands in the LAN's prefix and is not the LAN.
+    // The machine of the DMZ has an address in the LAN's prefix but is not in the LAN.
     assert_eq!(
         routes["accessLists"][0]["clients"][1],
         json!({"address": "192.168.1.11/32", "directive": "deny"})
@@ -387,7 +387,7 @@ fn asks_who_a_user_is_before_anything_is_shown() {
         "{directives}"
     );
     let folder = tempfile::tempdir().expect("a folder");
-    // As nginx-proxy-manager puts them: in the server, before its own location.
+    // nginx-proxy-manager puts them into the server, before its own location.
     let server = "listen 8080; location / { proxy_pass http://127.0.0.1:8082; }";
     let login = "server { listen 9000; location / { return 401; } }";
     std::fs::write(

@@ -1,5 +1,5 @@
-//! The rule files that hold nothing of the lab: each is sound, and each alert of it fires and keeps
-//! still when it should.
+//! Checks the rule files that don't depend on the lab: each is valid, and each alert fires when it
+//! should and only then.
 
 use std::path::{Path, PathBuf};
 

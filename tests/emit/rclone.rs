@@ -1,5 +1,5 @@
-//! The copy elsewhere, made by rclone itself: nothing is deleted there because something is missing
-//! here.
+//! Copies backups with rclone itself: nothing is deleted at the destination because it is missing
+//! at the source.
 
 use super::payload::payload;
 use crate::consumers::shellcheck;

@@ -1,4 +1,4 @@
-//! Backups that go elsewhere: by ssh to a real server, to restic's own kind of server, and by
+//! Checks backups to other places: by ssh to a real server, to restic's own kind of server, and by
 //! rclone.
 
 use super::payload::payload;
@@ -13,8 +13,8 @@ const MODULE: &str = r#"
     }
 "#;
 
-/// Saves, loses and brings back `/srv/app` by the scripts of a lab whose repository is as `options`
-/// say; `server` is what is on the other side, and `afterwards` what else is asked of it.
+/// Saves, deletes and restores `/srv/app` by the scripts of a lab whose repository has `options`.
+/// `server` starts the other side, and `afterwards` checks it.
 fn there_and_back(options: &str, server: &str, afterwards: &str) {
     let lab = format!(
         "host box kind=debian {{ os debian-13; address lan \"192.168.1.10\"; ssh from=lan; }}\n\
@@ -103,7 +103,7 @@ fn by_a_server_of_restics_own_kind() {
 
 #[test]
 fn by_rclone_to_a_bucket() {
-    // A bucket of B2 or S3 is a folder to rclone; here it is one for real.
+    // rclone treats a bucket of B2 or S3 as a folder. Here it is a real folder.
     there_and_back(
         "repository \"rclone:b2:lab-backups/restic\"; rclone-config (secret)key;",
         r"

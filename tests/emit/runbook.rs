@@ -1,4 +1,4 @@
-//! What the runbook tells a person at night: it must be what the plan does.
+//! Checks that the runbook tells a person at night what the plan does.
 
 use super::payload::payload;
 
@@ -28,7 +28,7 @@ const MODULE: &str = r#"
     }
 "#;
 
-/// Returns what the runbook says of the states, by their names.
+/// Returns the runbook's text about each state, by name.
 fn backups(lab: &str) -> Vec<String> {
     let payload = payload(lab, &[("modules/keeper/module.kdl", MODULE)], "box");
     let runbook = std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook");
@@ -68,8 +68,8 @@ fn a_class_without_a_backup_service_saves_nothing() {
     );
 }
 
-/// Returns the runbook of each machine of a lab with a Proxmox host, a guest, an appliance and a
-/// box that is not ours.
+/// Returns the runbook of each machine of a lab with a Proxmox host, a guest, an appliance and an
+/// unmanaged machine.
 fn of_every_kind() -> [String; 4] {
     let lab = r#"
         admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }

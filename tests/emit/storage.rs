@@ -1,4 +1,5 @@
-//! `storage.sh`: makes what is missing, sets what differs, takes nothing that holds something.
+//! Checks `storage.sh`: it makes what is missing, sets what differs, and removes nothing that
+//! contains data.
 
 use super::payload::payload;
 use crate::consumers::shellcheck;
@@ -7,7 +8,7 @@ use crate::trixie::text;
 
 const POOL: &str = "dataset media quota=(size)\"250GiB\" recordsize=(size)\"1MiB\"; dataset \"apps/db\" compression=zstd;";
 
-/// A host with one pool on one disk, and a guest that gets a dataset of it.
+/// Declares a host with one pool on one disk, and a guest that gets a dataset of it.
 fn host(disk: &str, pool: &str, datasets: &str) -> String {
     format!(
         "host pve kind=proxmox version=\"8.4\" {{
@@ -37,7 +38,7 @@ fn calls(stubs: &Stubs) -> Vec<String> {
         .collect()
 }
 
-/// Runs the script of a lab; returns what it said, and asserts how it ended.
+/// Runs the script of a lab. Returns its output, and asserts how it ended.
 fn run(stubs: &Stubs, lab: &str, variables: &str, succeeds: bool) -> String {
     let payload = payload(lab, &[], "pve");
     let script = payload.path().join("proxmox/storage.sh");
@@ -194,7 +195,8 @@ fn an_unprivileged_container_may_write_what_it_gets() {
             .filter_map(|line| Some(line.split_once("chown ")?.1.to_owned()))
             .collect::<Vec<_>>()
     };
-    // Its root is the user 100000 of the host: to it, what is root's there is nobody's.
+    // Root of the container is the user 100000 of the host, so folders of the host's root are
+    // foreign to it.
     assert_eq!(owners("", ""), ["100000:100000 /tank/media", "1000:1000 /tank/photos"]);
     assert_eq!(owners("read-only=#true", ""), ["1000:1000 /tank/photos"]);
     assert_eq!(owners("", "privileged #true"), ["1000:1000 /tank/photos"]);

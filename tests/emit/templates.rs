@@ -1,4 +1,5 @@
-//! The files that modules make with templates: what they see, and what is said when one fails.
+//! Checks the files that modules make with templates: what templates see, and what is reported when
+//! one fails.
 
 use labwright::source::{Layer, SourceFile, Sources};
 
@@ -71,8 +72,8 @@ fn a_value_is_written_as_the_files_kind_reads_it() {
 fn characters_that_some_readers_refuse_or_hide_are_written_as_their_escapes() {
     let odd = r#"word "a\u{7f}\u{85}\u{2028}\u{feff}\u{ffff}\u{202e}&~b""#;
     let cases = [
-        // YAML 1.1 folds U+0085 and refuses U+007F; a mark that turns the text is a character as
-        // any other there.
+        // YAML 1.1 folds U+0085 and refuses U+007F. A mark that turns the direction of text is an
+        // ordinary character there.
         ("thing.yaml", "\"a\\u007f\\u0085\\u2028\\ufeff\\uffff\u{202e}&~b\""),
         (
             "thing.md",

@@ -1,5 +1,5 @@
-//! The hypervisor's firewall: Proxmox reads every line, and together they say what the access model
-//! says.
+//! Checks the hypervisor's firewall: Proxmox accepts every line, and together they match the access
+//! model.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::trixie::{Room, text};
 
 const PORTS: [u16; 6] = [22, 443, 2049, 2283, 8006, 8096];
 
-/// Puts the lab's machines on the one that is no guest.
+/// Makes a model in which the lab's machines are guests of the only machine that is not one.
 fn model(ssh: bool) -> Model {
     let mut model = lab::model([FirewallBackend::Ufw; 3]);
     model.machines[NAS.0 as usize].kind = MachineKind::Proxmox;
@@ -118,7 +118,8 @@ fn rules_say_what_the_access_model_says() {
                     (flow.to, flow.transport, flow.port) == (machine, transport, port)
                         && matches!(flow.from, FlowSource::Zone(zone) if in_zone(&plan, zone, who))
                 });
-                // Who may log in manages the host; where nobody is named, its own network does.
+                // Everyone who may log in manages the host. If nobody is named, its own network
+                // does.
                 if machine == NAS && transport == Transport::Tcp && [22, 8006].contains(&port) {
                     wanted |= in_zone(&plan, if ssh { lab::TUNNEL } else { lab::LAN }, who);
                 }
@@ -158,7 +159,7 @@ fn in_zone(plan: &Plan<'_>, zone: labwright::model::ZoneId, who: IpAddr) -> bool
         && !zone.exclude.iter().any(|prefix| prefix.contains(&who))
 }
 
-/// Says whether an address is in a set, as the kernel's sets see it: the longest prefix decides.
+/// Returns whether an address is in a set, as the kernel decides it: the longest prefix wins.
 fn in_set(cluster: &str, set: &str, who: IpAddr) -> bool {
     let (_, after) =
         cluster.split_once(&format!("[IPSET {set}]\n")).unwrap_or_else(|| panic!("no set {set}"));
@@ -184,8 +185,8 @@ fn accepts(cluster: &str, rules: &str, who: IpAddr, transport: Transport, port: 
     })
 }
 
-/// Says whether Proxmox's own rules for the set `management`, which holds its local network too,
-/// let an address in.
+/// Returns whether Proxmox's own rules for the set `management`, which also contains its local
+/// network, let an address in.
 fn manages(cluster: &str, who: IpAddr, transport: Transport, port: u16) -> bool {
     let local =
         cluster.lines().find_map(|line| line.strip_prefix("local_network ")).expect("an alias");

@@ -1,4 +1,4 @@
-//! The firewall that is emitted: what it says, and what it lets through.
+//! Checks the emitted firewall: its rules, and what it lets through.
 
 mod hypervisor;
 mod lab;

@@ -1,5 +1,5 @@
-//! The emitted rules, loaded for real, against packets from everywhere: what comes through is what
-//! the access model says, and no more.
+//! Loads the emitted rules and sends packets from everywhere: what comes through must be exactly
+//! what the access model allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,10 +19,10 @@ use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS};
 use super::wire::{Listener, Net, Probe, try_all};
 use crate::trixie::Room;
 
-/// What some machine of the lab made by hand listens on.
+/// The ports that at least one machine of the lab listens on.
 pub const PORTS: [u16; 14] =
     [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
-/// What containers publish and listen on beside what is declared: nobody may reach it.
+/// The ports that containers publish and listen on without a declaration. Nobody may reach them.
 const UNDECLARED: [u16; 2] = [5432, 9999];
 pub const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
 pub const TUNNEL: [&str; 2] = ["10.8.0.2", "fd00:8::2"];
@@ -115,8 +115,8 @@ fn compare(plan: &Plan<'_>) {
     );
 }
 
-/// Is a lab of namespaces: its machines on one switch, a container behind those that run any, the
-/// internet and the LAN's clients, and a client of each network behind a machine.
+/// A lab of namespaces: its machines on one switch, a container on each that runs any, the internet
+/// and the LAN's clients, and a client of each network behind a machine.
 struct World<'p> {
     plan: &'p Plan<'p>,
     ports: BTreeSet<u16>,
@@ -128,20 +128,20 @@ struct World<'p> {
     listeners: Vec<Listener>,
 }
 
-/// Is somebody in the LAN who knows ways that nobody told them.
+/// A host in the LAN with routes that no router announced to it.
 struct Spy {
     net: Net,
     address: IpAddr,
 }
 
-/// Is a container behind a machine, and somebody in the LAN who knows a way around the machine's
+/// A container on a machine, and a host in the LAN that knows a route around the machine's
 /// published ports.
 struct Dock {
     published: BTreeSet<u16>,
     container: Net,
     address: IpAddr,
-    /// Whether IPv6 is rewritten too; where it is not, Docker's proxy listens on the machine for
-    /// the container.
+    /// Whether IPv6 is rewritten too. If not, Docker's proxy listens on the machine for the
+    /// container.
     rewrites_v6: bool,
     spy: Spy,
 }
@@ -151,7 +151,7 @@ struct Tunnel {
     client: Net,
     /// The client's addresses.
     addresses: Vec<IpAddr>,
-    /// Somebody in the LAN who knows the way to the client.
+    /// A host in the LAN that knows the route to the client.
     spy: Spy,
 }
 
@@ -219,7 +219,7 @@ impl<'p> World<'p> {
                 scope.spawn(|| load(plan, *machine, net));
             }
         });
-        // Every machine listens wherever any of them does, to be found out.
+        // Every machine listens on the ports of all machines, so that a hole is found.
         for (net, machine) in machines.iter().zip(&ids) {
             for v6 in [false, true] {
                 let taken = |port: &u16| {
@@ -253,7 +253,7 @@ impl<'p> World<'p> {
         self.machines.iter().chain([&self.outside]).chain(docks).chain(tunnels).collect()
     }
 
-    /// Lists everything to try, with what the access model says of it.
+    /// Lists all probes, each with the verdict of the access model.
     fn probes(&self) -> Vec<Probe> {
         let plan = self.plan;
         let mut probes = Vec::new();
@@ -394,7 +394,7 @@ impl<'p> World<'p> {
         for (machine, dock) in &self.docks {
             let from = (&dock.container, dock.address);
             if *machine != to {
-                // To others it appears as its machine.
+                // Other machines see the container as its machine.
                 let Some(own) =
                     plan.model[*machine].addresses.iter().find(|own| own.address.is_ipv4())
                 else {
@@ -419,7 +419,7 @@ fn index(nets: &[&Net], net: &Net) -> usize {
     nets.iter().position(|other| other.id() == net.id()).expect("a namespace of this world")
 }
 
-/// Is the one switch that everybody is on.
+/// The switch that connects all namespaces.
 struct Switch {
     net: Net,
     ports: usize,
@@ -441,11 +441,11 @@ impl Switch {
         for address in addresses {
             net.run(&format!("ip addr add {address} dev eth0 nodad"));
         }
-        // Everybody is on the one switch, so the way to anywhere is to ask there.
+        // All hosts are on one switch, so any address can be asked for there.
         net.run("ip route add default dev eth0\nip -6 route add default dev eth0");
     }
 
-    /// Plugs in somebody of the LAN who sends what is for `prefix` to a machine.
+    /// Connects a host of the LAN that sends packets for `prefix` to a machine.
     fn spy(&mut self, prefix: IpNet, via: IpAddr) -> Spy {
         let IpAddr::V4(at) = via else { panic!("machines have an IPv4 address") };
         let address = Ipv4Addr::from(
@@ -494,8 +494,8 @@ impl Tunnel {
 }
 
 impl Dock {
-    /// Joins a container to its machine as Docker does: a bridge, and a table of its own that
-    /// rewrites what arrives for published ports.
+    /// Connects a container to its machine as Docker does: with a bridge, and a table that rewrites
+    /// what arrives for published ports.
     fn new(plan: &Plan<'_>, id: MachineId, machine: &mut Net, switch: &mut Switch) -> Self {
         let bridge = plan.machine(id).bridge.as_ref().expect("only machines with containers");
         let device = &bridge.interface;
@@ -536,7 +536,7 @@ impl Dock {
             };
             ["tcp", "udp"].map(rule).concat()
         };
-        // Both ways of Docker with IPv6 occur.
+        // Both of Docker's ways to handle IPv6 are used.
         let rewrites_v6 = id.0 % 2 == 1;
         let v6 = if rewrites_v6 { rewrite("ip6", "fd99::2") } else { String::new() };
         machine.run(&format!(
@@ -565,8 +565,8 @@ pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// Lists clients of the networks that machines stand in: one somewhere, and those right beside each
-/// machine.
+/// Lists clients of the machines' networks: one with an ordinary address, and those with addresses
+/// next to each machine.
 pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
     let mut clients = BTreeSet::new();
     let own: BTreeSet<IpAddr> = plan
@@ -600,7 +600,7 @@ pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
     clients.into_iter().collect()
 }
 
-/// Says by the definition of flows and zones alone whether an address may connect.
+/// Returns whether an address may connect, by the definition of flows and zones alone.
 pub fn allowed(
     plan: &Plan<'_>,
     from: IpAddr,
@@ -628,7 +628,7 @@ fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16
     })
 }
 
-/// Says whether a gateway lets its clients through to an address.
+/// Returns whether a gateway lets its clients through to an address.
 fn reaches(
     plan: &Plan<'_>,
     gateway: MachineId,
@@ -644,8 +644,8 @@ fn reaches(
     })
 }
 
-/// Says whether a client gets to another machine than its gateway: that one lets it through, and
-/// the machine lets it in.
+/// Returns whether a client reaches another machine than its gateway: the gateway must let it
+/// through, and the machine must let it in.
 pub fn through(
     plan: &Plan<'_>,
     gateway: MachineId,
@@ -670,7 +670,7 @@ fn unpack(plan: &Plan<'_>, machine: MachineId) -> tempfile::TempDir {
     folder
 }
 
-/// Does what the activate step does, without systemd.
+/// Does the same as the activate step, without systemd.
 fn load(plan: &Plan<'_>, machine: MachineId, net: &mut Net) {
     let Guard::Own(backend) = plan.guard(machine) else { return };
     if backend == FirewallBackend::Ufw {

@@ -1,4 +1,4 @@
-//! `reach` says what the packets of [`super::packets`] find out.
+//! Checks that `reach` gives the same answers as the packets of [`super::packets`].
 
 use std::net::IpAddr;
 
@@ -79,7 +79,8 @@ fn a_zone_is_answered_as_a_whole() {
         "extranet alone is in it, and it may"
     );
     assert_eq!(one(&plan, "internet", "intranet:8096").verdict, Verdict::Closed);
-    // Extranet, which may, is in the LAN's prefixes and not in its zone.
+    // Extranet is allowed, and its address is in the LAN's prefixes, but it is not in the LAN's
+    // zone.
     assert_eq!(one(&plan, "lan", "intranet:2283").verdict, Verdict::Closed);
 }
 

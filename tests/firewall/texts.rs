@@ -1,5 +1,5 @@
-//! The files themselves: each accepted by the program that reads it, and the tables that `labctl`
-//! reads.
+//! Checks the files themselves: the program that reads each one accepts it, and the tables for
+//! `labctl` are right.
 
 use labwright::artifact::{Artifacts, Kind};
 use labwright::emit::firewall;

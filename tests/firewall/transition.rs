@@ -1,5 +1,5 @@
-//! From one set of ufw rules to the next: at every moment, who may connect before and after still
-//! may, and nobody else gets in.
+//! Replaces one set of ufw rules by another. At every moment, everyone who may connect before and
+//! after can still connect, and nobody else can.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use labwright::plan::{Arrival, FlowSource};
 use super::lab::{self, DMZ, INTERNET, INTRANET, LAN, TUNNEL};
 use crate::trixie::{Room, text};
 
-/// Runs the scripts one after the other with a ufw that writes down its rules after each command.
+/// Runs the scripts one after the other with a ufw that records its rules after each command.
 const WATCHED: &str = r#"
 mkdir -p /usr/local/sbin
 cat >/usr/local/sbin/ufw <<'EOF'
@@ -130,7 +130,8 @@ fn no_moment_lets_in_too_many_or_too_few() {
     assert!(commands > 20, "{log}");
 }
 
-/// What is left of ufw: beside a rule of the owner's, and after that one is gone too.
+/// The rules of ufw that remain: first beside a rule of the owner's, then after that one is gone
+/// too.
 const GIVEN_UP: &str = r#"
 sh /scripts/ufw.sh >/dev/null
 ufw allow 4444/tcp
@@ -168,7 +169,7 @@ fn a_machine_whose_firewall_is_somebody_elses_keeps_no_rule_of_ours() {
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
-/// Says what ufw's rules answer an address: the first that matches, and no when none does.
+/// Returns the verdict of ufw's rules on an address: that of the first match, or false without one.
 fn first_match(rules: &str, port: u16, who: IpAddr) -> bool {
     let matching =
         rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")).find_map(|rule| {

@@ -1,7 +1,7 @@
-//! Network namespaces joined by cables, and connections tried between them.
+//! Connects network namespaces, and tries connections between them.
 //!
-//! A namespace lives as long as the shell that holds it, and that shell as long as its standard
-//! input is open: nothing is left behind when a test ends, however it ends.
+//! A namespace lives as long as the shell in it, and that shell as long as its standard input is
+//! open. So nothing is left when a test ends, however it ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Socket, Type};
 
-/// Is a network namespace with a shell in it.
+/// A network namespace with a shell in it.
 pub struct Net {
     shell: Child,
     stdin: Option<ChildStdin>,
@@ -29,7 +29,7 @@ impl Net {
         Self::start(command)
     }
 
-    /// Makes a namespace out of a command that is a shell in a namespace of its own.
+    /// Makes a namespace of a command that starts a shell in a namespace of its own.
     pub fn start(mut command: Command) -> Self {
         let mut shell =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell starts");
@@ -40,12 +40,12 @@ impl Net {
         net
     }
 
-    /// Returns the process that others name the namespace by.
+    /// Returns the process id, by which other programs refer to the namespace.
     pub fn id(&self) -> u32 {
         self.shell.id()
     }
 
-    /// Runs a text of sh and returns what it said.
+    /// Runs an sh script and returns its output.
     pub fn run(&mut self, script: &str) -> String {
         let stdin = self.stdin.as_mut().expect("open until the end");
         writeln!(stdin, "(set -eu\n{script}\n) </dev/null 2>&1; echo \"@@ $?\"")
@@ -65,7 +65,7 @@ impl Net {
         }
     }
 
-    /// Does something in the namespace; sockets that are made there stay there.
+    /// Runs `action` in the namespace. Sockets that it makes stay there.
     pub fn inside<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(format!("/proc/{}/ns/net", self.id())).expect("a namespace");
         std::thread::scope(|scope| {
@@ -78,7 +78,7 @@ impl Net {
         })
     }
 
-    /// Listens on ports of every address, on one family.
+    /// Listens on ports of every address of one family.
     pub fn listen(&self, ports: &[(Transport, u16)], v6: bool) -> Vec<Listener> {
         let any = if v6 {
             IpAddr::from(Ipv6Addr::UNSPECIFIED)
@@ -110,16 +110,16 @@ impl Drop for Net {
     }
 }
 
-/// Waits on a port; what a datagram holds names the probe that sent it.
+/// A listener on a port. The content of a datagram names the probe that sent it.
 pub struct Listener {
     socket: Socket,
     transport: Transport,
 }
 
-/// Is one connection to try.
+/// A connection to try.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// Who tries, for people.
+    /// The source, for people.
     pub who: String,
     /// The namespace, by index in the list that [`try_all`] gets.
     pub net: usize,
@@ -142,11 +142,11 @@ fn socket(family: IpAddr, transport: Transport) -> Socket {
     socket
 }
 
-/// Starts every probe at once and returns those that came through although they must not, or must
-/// and did not.
+/// Starts every probe at once. Returns those that came through although they must not, or did not
+/// although they must.
 ///
-/// What must stay out is given up when everything else has long come in: packets do not travel
-/// here, they are there or dropped.
+/// Probes that must fail are given up long after everything else has arrived. Packets are not
+/// delayed here, so they have arrived by then or are dropped.
 pub fn try_all(nets: &[&Net], probes: &[Probe], listeners: &[Listener]) -> Vec<Probe> {
     rustix::process::setrlimit(
         rustix::process::Resource::Nofile,
@@ -222,8 +222,8 @@ fn start(probe: &Probe) -> Socket {
     socket
         .bind(&SocketAddr::new(probe.from, 0).into())
         .unwrap_or_else(|error| panic!("{probe:?}: {error}"));
-    // In progress, or refused on the spot because there is no way: both are what the poll finds
-    // out.
+    // The connection is in progress, or refused at once because there is no route. The poll finds
+    // out which.
     let _in_progress = socket.connect(&SocketAddr::new(probe.to, probe.port).into());
     socket
 }

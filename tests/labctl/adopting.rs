@@ -1,5 +1,5 @@
-//! A machine that somebody set up by hand: what labctl takes over, what it keeps, and what it gives
-//! back.
+//! Applies a bundle to a machine that was set up by hand: what labctl takes over, what it keeps,
+//! and what it gives back.
 
 use super::{Payload, state, under_each_shell};
 

@@ -1,4 +1,4 @@
-//! From a downloaded bundle to a running machine, to the next release, and back.
+//! Goes from a downloaded bundle to a running machine, to the next release, and back.
 
 use super::{Payload, answer, run, state, under_each_shell};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -237,7 +237,7 @@ fn a_revert_that_fails_says_so_and_is_tried_again() {
         machine.labctl(&["status"]).exits(0).says("revert-failed");
         machine.labctl(&["rollback"]).exits(5);
 
-        // Two ways out: the reason goes away, or a repaired bundle goes forward.
+        // There are two ways out: the reason disappears, or a repaired bundle is applied.
         std::fs::remove_file(machine.path("fail-nft")).unwrap();
         let forward = machine.copy();
         forward

@@ -1,10 +1,10 @@
-//! Nobody is locked out: what would drop the present login is refused, and what changes the way in
-//! comes back by itself unless a new login says that it works.
+//! Checks that nobody is locked out. A change that would drop the present login is refused. A
+//! change of how people log in is reverted unless a new login confirms it.
 
 use super::{Machine, NEW_LOGIN, Payload, answer, state, under_each_shell};
 use std::process::Command;
 
-/// Returns a machine at 2025.1.0 that waits for 2025.2.0 to be confirmed, by a call that was
+/// Returns a machine at 2025.1.0 where 2025.2.0 waits for its confirmation, from a call that was
 /// killed.
 fn waiting(machine: &Machine) {
     machine.apply(&machine.bundle(&Payload::sample())).exits(0);
@@ -44,7 +44,8 @@ fn a_login_that_began_before_the_new_rules_proves_nothing() {
         let (first, later) =
             (machine.bundle(&Payload::sample()), machine.bundle(&Payload::later()));
         machine.apply(&first).exits(0);
-        // A shell of another login, older than the apply that it starts as if by the first one.
+        // The shell of another login is older than the apply, which it starts as if from the first
+        // login.
         let labctl = machine.call();
         let script = format!(
             "SSH_CONNECTION='{}' {labctl} apply {} --confirm-within 100 >\"$LABWRIGHT_ROOT/out\" &
@@ -83,7 +84,7 @@ fn without_a_confirmation_the_old_rules_come_back() {
 #[test]
 fn the_timer_reverts_when_the_call_is_gone_and_the_time_is_over() {
     under_each_shell(|machine| {
-        // The machine's own clock: hundredths of a second since boot, which nobody can set.
+        // The machine's clock counts hundredths of a second since boot, and nobody can set it.
         machine.write("proc/uptime", "1000.00 0\n");
         machine.write("proc/sys/kernel/random/boot_id", "first\n");
         waiting(&machine);

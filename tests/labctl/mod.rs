@@ -1,9 +1,9 @@
-//! labctl, driven as an operator drives it, on machines that are folders: what a bundle may
-//! contain, what happens to a machine, and what is left of it when the power fails at any point.
+//! Runs labctl as an operator does, on machines that are folders. Checks what a bundle may contain,
+//! what happens to a machine, and what is left of it when the power fails at any point.
 //!
-//! `LABWRIGHT_ROOT` puts everything below a folder; the programs that would change the real machine
-//! are recording stand-ins. Every scenario runs under each of [`SHELLS`], with that shell's own
-//! tools.
+//! `LABWRIGHT_ROOT` puts everything below a folder. The programs that would change the real machine
+//! are stand-ins that record their calls. Every scenario runs under each of [`SHELLS`], with that
+//! shell's own tools.
 
 mod adopting;
 mod applying;
@@ -22,18 +22,16 @@ use tempfile::TempDir;
 
 const MAKE_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/labctl/make-bundle.sh");
 
-/// The login that applies, and another that began later: client address and port, server address
-/// and port.
+/// The login that applies, and another one that began later: client address and port, server
+/// address and port.
 const LOGIN: &str = "192.168.1.50 50000 192.168.1.101 22";
 const NEW_LOGIN: &str = "192.168.1.50 50001 192.168.1.101 22";
 
-/// The shells that labctl promises to work under; busybox brings its own tar, gzip, awk and
-/// sha256sum.
+/// The shells that labctl promises to support. busybox has its own tar, gzip, awk and sha256sum.
 const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "ash"]];
 
-/// Stand-ins for the programs that change a machine. Each notes its call and fails when asked to;
-/// `nft` and `docker` also keep what they were given in `live/`, so that a test sees what is in
-/// force.
+/// Stand-ins for the programs that change a machine. Each records its call, and fails when asked
+/// to. `nft` and `docker` also keep their input in `live/`, so that a test sees what is in force.
 const STUBS: [(&str, &str); 5] = [
     ("nft", "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \"$LABWRIGHT_ROOT/live/nft\" ;; esac"),
     (
@@ -71,7 +69,7 @@ fn under_each_shell(scenario: impl Fn(Machine)) {
     }
 }
 
-/// The files of a bundle's `payload/`, and what its `BUNDLE` says.
+/// The files of a bundle's `payload/`, and the content of its `BUNDLE`.
 #[derive(Clone)]
 pub struct Payload {
     files: Vec<(String, String)>,
@@ -86,7 +84,7 @@ impl Payload {
         Self { files: Vec::new(), version: 1, lab: "home", machine: "intranet" }
     }
 
-    /// Returns a small but whole machine: a firewall, a container, a unit, files and steps.
+    /// Returns a small but complete machine: a firewall, a container, a unit, files and steps.
     fn sample() -> Self {
         let mut payload = Self::empty();
         payload.set("labctl", "#!/bin/sh\n");
@@ -124,8 +122,7 @@ impl Payload {
         payload
     }
 
-    /// Returns the sample as a later release has it: the firewall, a container, files and steps
-    /// differ.
+    /// Returns the sample in a later release: the firewall, a container, files and steps differ.
     fn later() -> Self {
         let mut payload = Self::sample();
         payload.version = 2;
@@ -141,7 +138,7 @@ impl Payload {
         payload
     }
 
-    /// Returns the sample with one file that concerns neither the firewall nor ssh changed.
+    /// Returns the sample with one changed file that affects neither the firewall nor ssh.
     fn harmless() -> Self {
         let mut payload = Self::sample();
         payload.version = 2;
@@ -173,10 +170,10 @@ impl Payload {
     }
 }
 
-/// What a call of labctl answered.
+/// The result of a call of labctl.
 #[derive(Debug)]
 struct Answer {
-    /// The exit code; 137 when it was killed.
+    /// The exit code, which is 137 after a kill.
     code: i32,
     out: String,
     err: String,
@@ -234,7 +231,7 @@ impl Machine {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Returns a copy of the machine as it stands.
+    /// Returns a copy of the machine in its current state.
     fn copy(&self) -> Self {
         let copy = Self { folder: TempDir::new().unwrap(), shell: self.shell };
         run(Command::new("cp")
@@ -259,7 +256,7 @@ impl Machine {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Makes a bundle whose tree the shell text `meddle` spoils before it is packed.
+    /// Makes a bundle whose tree the sh script `meddle` damages before it is packed.
     fn spoilt_bundle(&self, payload: &Payload, meddle: &str, tar_extra: &str) -> PathBuf {
         pack_spoilt(payload, &self.folder.path().join("out"), meddle, tar_extra)
     }
@@ -268,7 +265,7 @@ impl Machine {
         pack(payload, &self.folder.path().join("out"))
     }
 
-    /// Returns how a script of sh calls labctl under the machine's shell.
+    /// Returns the words by which an sh script calls labctl under the machine's shell.
     fn call(&self) -> String {
         format!("{} {}", self.shell.join(" "), self.folder.path().join("labctl").display())
     }
@@ -309,7 +306,7 @@ impl Machine {
         self.labctl(&["plan", bundle.to_str().unwrap()])
     }
 
-    /// Starts an apply that waits for its confirmation, and returns once it does.
+    /// Starts an apply that waits for its confirmation. Returns as soon as it waits.
     fn apply_until_it_waits(&self, bundle: &Path, seconds: &str) -> Waiting {
         let mut command =
             self.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", seconds]);
@@ -323,14 +320,14 @@ impl Machine {
         Waiting { child, out }
     }
 
-    /// Returns the machine's calls of its stand-ins, and forgets them.
+    /// Returns the recorded calls of stand-ins, and clears them.
     fn calls(&self) -> String {
         let calls = self.read("calls").unwrap_or_default();
         let _ = std::fs::remove_file(self.path("calls"));
         calls
     }
 
-    /// Returns the version that the machine is at, having proved that every part of it is.
+    /// Returns the version of the machine, after checking that every part of it has that version.
     #[track_caller]
     fn whole(&self) -> String {
         assert_eq!(self.read(&state("pending")), None);
@@ -438,7 +435,7 @@ fn answer(command: &mut Command) -> Answer {
     }
 }
 
-/// Like [`answer`], with something on standard input.
+/// Does the same as [`answer`], with input on standard input.
 fn answer_to(command: &mut Command, input: &str) -> Answer {
     let mut child = command
         .stdin(Stdio::piped())

@@ -1,11 +1,11 @@
-//! The power fails at every point that labctl knows, and the machine is at one generation or the
-//! other.
+//! Cuts the power at every point that labctl knows. The machine must then be at one generation or
+//! the other.
 
 use super::{Machine, Payload, SHELLS, under_each_shell};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Returns every point that `arguments` pass, in the order in which they are first passed.
+/// Returns every point that a call with `arguments` passes, in the order of the first time.
 fn points(machine: &Machine, arguments: &[&str]) -> Vec<String> {
     let machine = machine.copy();
     let trace = machine.path("points");
@@ -15,9 +15,8 @@ fn points(machine: &Machine, arguments: &[&str]) -> Vec<String> {
     trace.lines().filter(|point| seen.insert(*point)).map(str::to_owned).collect()
 }
 
-/// Cuts the power at every point of an apply of `bundle` on copies of `machine`, lets somebody put
-/// it right, and returns the versions at which that left the machine. To win time, each shell has
-/// every other point.
+/// Cuts the power at every point of an apply of `bundle` on copies of `machine`, repairs each, and
+/// returns the versions that this results in. To save time, each shell tests every other point.
 fn cut_everywhere(
     machine: &Machine,
     bundle: &Path,
@@ -38,8 +37,8 @@ fn cut_everywhere(
     points.into_iter().enumerate().filter(|(number, _)| ours(number)).map(cut).collect()
 }
 
-/// Before the switch nothing has changed; after the commit everything has; in between, it goes
-/// back.
+/// Asserts that nothing has changed before the switch, that everything has changed after the
+/// commit, and that the machine goes back in between.
 fn assert_cut_between(ends: &[(String, String)], old: &str) {
     let new = ends
         .iter()
@@ -61,7 +60,7 @@ fn the_timer_puts_a_cut_apply_right() {
             if ["verified", "armed", "file-installed", "files-kept", "checking", "steps-done"]
                 .contains(&point)
             {
-                // Nothing is left in the way of the next attempt.
+                // Nothing prevents the next attempt.
                 machine.copy().apply(&later).exits(0);
             }
         });

@@ -1,11 +1,12 @@
-//! What labctl does when something is not there: room on the disk, the right to write, the lock.
+//! Checks what labctl does when something is missing: room on the disk, the right to write, the
+//! lock.
 
 use super::{Machine, Payload, answer, run, state, under_each_shell};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Runs a text of sh in mounts of its own, where `$LABCTL`, `$STATE` and `$1`, the bundle, are at
-/// hand. Returns nothing where the kernel does not let us.
+/// Runs an sh script in mounts of its own, with `$LABCTL`, `$STATE` and the bundle as `$1`. Returns
+/// nothing where the kernel does not allow that.
 fn in_own_mounts(machine: &Machine, script: &str, bundle: &Path) -> Option<super::Answer> {
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", script, "sh"]).arg(bundle);
@@ -30,7 +31,7 @@ fn in_own_mounts(machine: &Machine, script: &str, bundle: &Path) -> Option<super
 fn a_disk_that_is_or_becomes_full_leaves_the_old_generation() {
     under_each_shell(|machine| {
         machine.apply(&machine.bundle(&Payload::sample())).exits(0);
-        // A disk of its own for the state, filled before the call, or by a step of the new
+        // The state has a disk of its own, which is filled before the call, or by a step of the new
         // generation.
         let script = "set -e
             cp -a \"$STATE\" \"$LABWRIGHT_ROOT/kept\"
@@ -96,7 +97,7 @@ fn a_file_that_cannot_be_written_brings_the_old_generation_back() {
 fn two_at_once_do_not_meet() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
-        // While the first is in the middle, a second one is tried.
+        // A second apply starts while the first one is in the middle.
         let labctl = machine.call();
         payload.step(
             "activate.d/65-second.sh",

@@ -1,4 +1,4 @@
-//! Secrets are named before they are needed, and written without being seen.
+//! Checks that secrets are named before they are needed, and are written without being shown.
 
 use super::{Payload, answer_to, run, state, under_each_shell};
 use std::os::unix::fs::PermissionsExt as _;
@@ -43,7 +43,7 @@ fn a_missing_secret_is_named_and_can_be_set() {
         machine.labctl(&["secrets", file]).exits(0).says("ok        db-password");
         machine.apply(&bundle).exits(0);
 
-        // Without a bundle, the current generation's are meant.
+        // Without a bundle, the secrets of the current generation are meant.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         machine.labctl(&["secrets"]).exits(1).says("of mode 644");
         answer_to(&mut machine.command(&["secrets", "set", "db-password"]), "other")

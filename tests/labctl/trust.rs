@@ -1,12 +1,12 @@
-//! Nothing in an archive is believed before all of it is proved, and nothing outside the staging
-//! folder is written before.
+//! Checks that nothing in an archive is trusted before all of it is verified, and that nothing is
+//! written outside the staging folder before that.
 
 use super::{Machine, Payload, run, state, under_each_shell};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Fails unless the bundle is refused, with the machine untouched.
+/// Fails unless the bundle is refused and the machine is unchanged.
 #[track_caller]
 fn assert_refused(machine: &Machine, bundle: &Path, why: &str) {
     machine.apply(bundle).exits(3).says("nothing was changed").says(why);
@@ -17,14 +17,14 @@ fn assert_refused(machine: &Machine, bundle: &Path, why: &str) {
     );
 }
 
-/// Returns a copy of the bundle whose bytes were changed.
+/// Returns a copy of the bundle with changed bytes.
 fn altered(bundle: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
     let copy = bundle.with_file_name("altered.tar.gz");
     std::fs::write(&copy, change(std::fs::read(bundle).unwrap())).unwrap();
     copy
 }
 
-/// Returns a copy of the bundle whose tar archive, within gzip, was changed.
+/// Returns a copy of the bundle with a changed tar archive inside gzip.
 fn repacked(bundle: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
     let tar = Command::new("gzip").arg("-dc").arg(bundle).output().unwrap().stdout;
     let copy = bundle.with_file_name("repacked.tar");
@@ -33,7 +33,7 @@ fn repacked(bundle: &Path, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
     copy.with_extension("tar.gz")
 }
 
-/// Sets a field of a tar header and makes the header's checksum right again.
+/// Sets a field of a tar header and corrects the header's checksum.
 fn set_header(tar: &mut [u8], header: usize, field: usize, value: &[u8]) {
     tar[header + field..header + field + value.len()].copy_from_slice(value);
     tar[header + 148..header + 156].fill(b' ');
@@ -41,7 +41,7 @@ fn set_header(tar: &mut [u8], header: usize, field: usize, value: &[u8]) {
     tar[header + 148..header + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
-/// Returns where the header of an entry whose name ends so begins.
+/// Returns where the header of an entry begins whose name ends with `name`.
 fn header_of(tar: &[u8], name: &str) -> usize {
     (0..tar.len())
         .step_by(512)
@@ -226,7 +226,7 @@ fn a_bundle_of_another_machine_lab_or_time_is_refused() {
             .exits(3)
             .says("this machine belongs to the lab `home`, the bundle to `work`");
         assert_eq!(machine.whole(), "2025.2.0");
-        // Going back is another verb's work, and after it the newer one is no replay.
+        // A rollback is a separate command. After it, the newer bundle is not a replay.
         machine.apply(&later).exits(0);
     });
 }

@@ -1,5 +1,5 @@
-//! The labs that the project ships: no finding left open, and each emitted file a snapshot.
-//! `accepted` asks the programs that read them.
+//! Checks the shipped labs: no finding is open, and each emitted file matches its snapshot.
+//! `accepted` asks the programs that read the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -53,13 +53,13 @@ fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
         .collect()
 }
 
-/// Says whether a line of user-data is labctl, packed.
+/// Returns whether a line of user-data is the packed labctl.
 fn is_labctl(line: &str) -> bool {
     line.trim_start().starts_with("content: 'H4sI")
 }
 
-/// Compares every file of the payload with its snapshot, and knows of no other snapshot. A file
-/// lies in a folder of ours, or in a service's.
+/// Compares every file of the payload with its snapshot, and fails on a snapshot without a file. A
+/// file is in one of our folders or in a service's.
 fn lab(name: &str) {
     let mut emitted = BTreeSet::new();
     let model = compile::resolve(&read_lab(&folder(name)).expect("the lab can be read"))
@@ -79,7 +79,7 @@ fn lab(name: &str) {
             );
         }
         for (path, bytes) in &contents.files {
-            // labctl is a source of its own, the same in every bundle.
+            // labctl is a source file itself and the same in every bundle.
             let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else {
                 continue;
             };
@@ -108,7 +108,7 @@ fn lab(name: &str) {
     assert_eq!(stale, Vec::<&String>::new(), "snapshots of files that nothing emits any more");
 }
 
-/// Every threshold that the plan names, each on both sides.
+/// Checks every threshold of the plan from both sides.
 #[test]
 fn the_alerts_of_blackbox_keep_to_its_plan() {
     let mut archives = archives(&folder("blackbox"));
@@ -131,7 +131,8 @@ fn the_alerts_of_blackbox_keep_to_its_plan() {
         .expect("every alert fires and keeps still when it should");
 }
 
-/// The variants that `lab.kdl` does not select answer every finding too, and can be built.
+/// Checks that the variants that `lab.kdl` does not select have no open finding either, and can be
+/// built.
 #[test]
 fn every_variant_of_blackbox_is_whole() {
     const SELECTED: &str = "select immich-on-media productivity-on-lxc";
@@ -162,8 +163,7 @@ fn every_variant_of_blackbox_is_whole() {
     }
 }
 
-/// Returns job and target of every scrape that a `prometheus.yml` configures: a line each, as we
-/// write it.
+/// Returns the job and target of every scrape in a `prometheus.yml`, which we write one per line.
 fn scraped(config: &str) -> BTreeSet<(String, String)> {
     let quoted = |line: &str, key: &str| {
         line.trim()

@@ -1,4 +1,4 @@
-//! The backup's units, run by systemd: their sandbox lets through what the scripts need.
+//! Runs the backup's units under systemd: their sandbox allows what the scripts need.
 
 use super::Rig;
 use crate::emit::payload::payload;

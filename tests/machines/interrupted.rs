@@ -1,5 +1,5 @@
-//! A machine whose change is cut off comes back by itself: by systemd's timer when labctl dies, by
-//! the unit at the next boot when the power does.
+//! Interrupts a change: a machine comes back by itself, by systemd's timer when labctl dies, and by
+//! the unit at the next boot when the power fails.
 
 use super::{Machine, Rig};
 use crate::labctl::{self, Payload};
@@ -23,7 +23,7 @@ fn bring(machine: &Machine, payload: &Payload) -> String {
     format!("/root/{}", bundle.file_name().unwrap().to_string_lossy())
 }
 
-/// Waits until no change is under way, and fails unless the machine is at this version.
+/// Waits until no change is in progress, and fails unless the machine is at this version.
 fn assert_comes_to(machine: &Machine, version: u32) {
     while machine.sh("ls /var/lib/labwright/home").contains("pending") {
         super::pause();
@@ -54,7 +54,8 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
     machine.copy_in(&script, "/root");
     machine.sh("install -m 755 /root/labctl /usr/local/sbin/labctl");
 
-    // A first firewall that nobody confirms must not stay: nobody might ever get in again.
+    // A first firewall that nobody confirms must not stay, because nobody might ever be able to log
+    // in again.
     let mut locked = release(9);
     locked.set(
         "firewall/nftables.nft",

@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
-/// A Debian 13 machine: systemd, what cloud-init made of it, and Docker.
+/// A Debian 13 machine with systemd, Docker and what cloud-init set up.
 pub struct Machine<'rig> {
     rig: &'rig Rig,
     name: String,
     nspawn: Child,
-    /// The machine's first process, as this machine counts.
+    /// The machine's first process, by its id outside.
     first: u32,
     plug: Plug,
     files: tempfile::TempDir,
@@ -28,7 +28,7 @@ impl<'rig> Machine<'rig> {
         machine
     }
 
-    /// Begins to boot a machine; [`Machine::wait_until_up`] tells when it can be used.
+    /// Starts to boot a machine. [`Machine::wait_until_up`] returns when it can be used.
     pub fn start(rig: &'rig Rig, name: &str, addresses: &[&str], seed: &Path) -> Self {
         let files = tempfile::tempdir().expect("a temporary folder");
         let plug = Plug {
@@ -65,12 +65,12 @@ impl<'rig> Machine<'rig> {
         Self { rig, name: name.to_owned(), nspawn, first, plug, files }
     }
 
-    /// Runs a program as root, with its own words as output.
+    /// Runs a program as root and returns its output.
     pub fn exec(&self, program: &[&str]) -> Output {
         self.inside(program).output().expect("nsenter starts")
     }
 
-    /// Runs a text of sh as root and returns what it printed.
+    /// Runs an sh script as root and returns its output.
     ///
     /// # Panics
     /// When it fails.
@@ -78,7 +78,7 @@ impl<'rig> Machine<'rig> {
         printed(&self.name, script, &self.exec(&["sh", "-euc", script]))
     }
 
-    /// Copies a file or a folder of ours into a folder of the machine.
+    /// Copies a file or a folder into a folder of the machine.
     pub fn copy_in(&self, source: &Path, folder: &str) {
         let source = source.canonicalize().expect("a file to copy");
         let (parent, name) =
@@ -95,9 +95,9 @@ impl<'rig> Machine<'rig> {
         assert!(answer.status.success(), "{}: {folder}: {}", self.name, text(&answer.stderr));
     }
 
-    /// Puts an image under `reference` that listens on these ports in place of the real one,
-    /// answers HTTP with 200 and datagrams with themselves. `programs` (such as `/usr/bin/curl`)
-    /// are there and succeed, for health checks.
+    /// Makes an image under `reference` that replaces the real one. It listens on these ports, and
+    /// answers HTTP with 200 and datagrams with their content. `programs` (such as `/usr/bin/curl`)
+    /// exist in it and succeed, for health checks.
     pub fn stand_in(&self, reference: &str, ports: &[(Proto, u16)], programs: &[&str]) {
         let peer = fs::read(peer()).expect("the built peer");
         let mut image = tar::Builder::new(Vec::new());
@@ -119,8 +119,8 @@ impl<'rig> Machine<'rig> {
             write!(entrypoint, r#","{}/{port}""#, proto.name()).expect("a string grows");
         }
         entrypoint.push(']');
-        // The first process of a container ignores the polite signal unless it says otherwise; ten
-        // seconds would pass.
+        // The first process of a container ignores SIGTERM unless it handles it, and stopping it
+        // would take ten seconds.
         let changes = ["--change", &entrypoint, "--change", "STOPSIGNAL SIGKILL"];
         let mut import =
             self.inside(&[&["docker", "import"], &changes[..], &["-", reference]].concat());
@@ -128,20 +128,20 @@ impl<'rig> Machine<'rig> {
         assert!(answer.status.success(), "{reference}: {}", text(&answer.stderr));
     }
 
-    /// Asks from this machine's own addresses.
+    /// Returns a probe from this machine's own addresses.
     pub fn probe(&self) -> Probe {
         self.rig.probe_in(&self.name)
     }
 
-    /// Restarts the machine in order and waits until it is up.
+    /// Shuts the machine down, restarts it and waits until it is up.
     pub fn reboot(&mut self) {
         Self::reboot_together([self]);
     }
 
-    /// Restarts machines in order, all at once, and waits until they are up.
+    /// Shuts machines down, restarts them all at once, and waits until they are up.
     pub fn reboot_together<const N: usize>(machines: [&mut Self; N]) {
         for machine in &machines {
-            // The call may be cut off by the reboot that it asks for.
+            // The reboot may interrupt the call that asks for it.
             let _ = machine.exec(&["systemctl", "reboot"]);
         }
         for machine in machines.map(Self::start_again) {
@@ -149,7 +149,7 @@ impl<'rig> Machine<'rig> {
         }
     }
 
-    /// Takes the machine's power away at once, gives it back and waits until it is up.
+    /// Cuts the machine's power, restores it and waits until it is up.
     pub fn cut_power(&mut self) {
         let killed = Command::new("kill")
             .args(["-KILL", &self.first.to_string()])
@@ -161,7 +161,7 @@ impl<'rig> Machine<'rig> {
 
     fn start_again(&mut self) -> &mut Self {
         self.nspawn.wait().expect("nspawn ends with its machine");
-        // A machine forgets its network's state when it is off; its namespace would not.
+        // A machine that is off forgets the state of its network, but its namespace would not.
         self.rig.unplug(&self.name);
         self.rig.plug(&self.name, &self.plug);
         (self.nspawn, self.first) = start(self.rig, &self.name, self.files.path());
@@ -170,8 +170,8 @@ impl<'rig> Machine<'rig> {
 
     /// Waits until cloud-init and systemd are done.
     pub fn wait_until_up(&self) {
-        // 0: done; 2: done, with what cloud-init calls a recoverable error, which a test must hear
-        // of as well.
+        // 0 means done. 2 means done with what cloud-init calls a recoverable error, which must
+        // fail a test too.
         let cloud_init = self.exec(&["cloud-init", "status", "--wait", "--long"]);
         let systemd = self.exec(&["systemctl", "is-system-running", "--wait"]);
         if !cloud_init.status.success() || !systemd.status.success() {
@@ -208,8 +208,8 @@ impl<'rig> Machine<'rig> {
 
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
-        // Of a machine that was switched off nothing is left, and another process may have its
-        // number.
+        // Nothing is left of a machine that was switched off, and another process may have its id
+        // by now.
         if matches!(self.nspawn.try_wait(), Ok(None)) {
             let _ = Command::new("kill").args(["-KILL", &self.first.to_string()]).status();
             let _ = self.nspawn.wait();
@@ -221,12 +221,13 @@ fn console(files: &Path) -> PathBuf {
     files.join("console")
 }
 
-/// Starts the machine and returns its container's process and its own first one.
+/// Starts the machine. Returns its container's process and its own first one.
 fn start(rig: &Rig, name: &str, files: &Path) -> (Child, u32) {
     let root = rig.root.to_string_lossy();
     let mut nsenter =
         rig.spawn(&script("boot.sh"), &[&root, name, &rig.cgroup(name)], &console(files));
-    // nsenter, boot.sh that became nspawn, and the machine's first process once it is systemd.
+    // The chain is nsenter, boot.sh that became nspawn, and the machine's first process once it is
+    // systemd.
     for _ in 0..600 {
         let first = only_child(nsenter.id()).and_then(only_child);
         if let Some(first) = first.filter(|first| is_systemd(*first)) {
@@ -244,15 +245,15 @@ fn is_systemd(process: u32) -> bool {
     fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name == "systemd\n")
 }
 
-/// Returns the address by which a seed's network-config finds its interface, if it does.
+/// Returns the MAC address by which a seed's network-config finds its interface, if it does.
 fn mac_address(seed: &Path) -> Option<String> {
     let config = fs::read_to_string(seed.join("network-config")).ok()?;
     let (_, rest) = config.split_once("macaddress:")?;
     Some(rest.trim_start().trim_start_matches(['"', '\'']).chars().take(17).collect())
 }
 
-/// Returns the address of a machine's interface that it keeps when it is off, as others remember
-/// it.
+/// Returns a fixed MAC address for a machine's interface, because other hosts remember it while the
+/// machine is off.
 fn own_mac_address(address: &str) -> String {
     let last = match address.parse().expect("an address") {
         IpAddr::V4(v4) => v4.octets(),

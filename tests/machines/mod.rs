@@ -1,5 +1,5 @@
-//! Real machines: Debian 13 with systemd, cloud-init and Docker, joined by networks, and probes
-//! that ask from a zone what answers. `tests/README.md` shows how a test uses them.
+//! Boots real machines: Debian 13 with systemd, cloud-init and Docker, connected by networks, and
+//! probes that find out what answers in which zone. `tests/README.md` shows how a test uses them.
 
 mod backup;
 mod home;
@@ -19,12 +19,12 @@ pub use rig::Rig;
 use crate::trixie::text;
 use std::process::Output;
 
-/// Waits a moment between two looks at something that is about to happen.
+/// Waits briefly before looking again at something that is about to happen.
 fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(20));
 }
 
-/// Returns what a script printed.
+/// Returns the output of a script.
 ///
 /// # Panics
 /// When it failed.

@@ -1,8 +1,8 @@
-//! A node: a machine as the network sees it, without the machine.
+//! Makes nodes: machines as the network sees them, without the machine.
 //!
-//! A network namespace and a root of its own, in which the real nft and ufw run, and in which ports
-//! listen or are published as Docker does it. It is there in a tenth of a second, so every port of
-//! a lab can be asked from every zone.
+//! A node is a network namespace with a root of its own. The real nft and ufw run in it, and ports
+//! listen or are published as Docker does it. It is ready in a tenth of a second, so every port of
+//! a lab can be probed from every zone.
 
 use super::probe::peer;
 use super::rig::{Rig, script};
@@ -41,7 +41,7 @@ impl<'rig> Node<'rig> {
         command.args(["chroot", &self.root]).args(program).output().expect("the program starts")
     }
 
-    /// Runs a text of sh and returns what it printed.
+    /// Runs an sh script and returns its output.
     ///
     /// # Panics
     /// When it fails.
@@ -49,7 +49,7 @@ impl<'rig> Node<'rig> {
         printed(&self.name, script, &self.exec(&["sh", "-euc", script]))
     }
 
-    /// Copies a file or a folder of ours into a folder of the node.
+    /// Copies a file or a folder into a folder of the node.
     pub fn copy_in(&self, source: &Path, folder: &str) {
         let source = source.canonicalize().expect("a file to copy");
         let target = format!("{}{folder}/", self.root);
@@ -58,14 +58,13 @@ impl<'rig> Node<'rig> {
         assert!(answer.status.success(), "{}: {folder}: {answer:?}", self.name);
     }
 
-    /// Listens on ports of the node itself, as a program or a container with the host's network
-    /// does.
+    /// Listens on ports of the node itself, like a program or a container with the host's network.
     pub fn listen(&self, ports: &[(Proto, u16)]) {
         self.serve(&self.name, ports);
     }
 
-    /// Publishes ports of a container as Docker 26 does: rules of its own for IPv4, a listener on
-    /// the machine for IPv6.
+    /// Publishes ports of a container as Docker 26 does: with rules of its own for IPv4, and a
+    /// listener on the machine for IPv6.
     pub fn publish(&self, ports: &[Published]) {
         let (name, container) = (&self.name, format!("{}-container", self.name));
         for words in [
@@ -94,7 +93,7 @@ impl<'rig> Node<'rig> {
         self.serve(name, &outer);
     }
 
-    /// Asks from this node's own addresses.
+    /// Returns a probe from this node's own addresses.
     pub fn probe(&self) -> Probe {
         self.rig.probe_in(&self.name)
     }

@@ -24,7 +24,7 @@ fn main() {
     }
 }
 
-/// Listens on every `proto/port`; other words are a service's own arguments and mean nothing here.
+/// Listens on every `proto/port`. Other words are arguments of the real service and are ignored.
 fn serve(ports: &[String]) {
     for (proto, port) in ports.iter().filter_map(|port| port.split_once('/')) {
         let Ok(port) = port.parse::<u16>() else { continue };
@@ -67,7 +67,7 @@ fn answer(mut stream: TcpStream) {
 
 fn ask() {
     let targets: Vec<String> = io::stdin().lock().lines().map_while(Result::ok).collect();
-    // Silence takes two seconds to tell, so many are asked at once.
+    // It takes two seconds to call a port silent, so many are probed at once.
     for batch in targets.chunks(256) {
         let asked: Vec<_> = batch.iter().cloned().map(|target| thread::spawn(move || state(&target))).collect();
         for answer in asked {
@@ -76,8 +76,8 @@ fn ask() {
     }
 }
 
-/// Asks twice before it calls a port silent: the first packet may have waited for a neighbour's
-/// address, and what answers may have waited for a processor.
+/// Probes a port twice before calling it silent. The first packet may have waited for a neighbour's
+/// address, and the answer for a processor.
 fn state(target: &str) -> &'static str {
     let mut words = target.split(' ');
     let mut word = || words.next().expect("PROTO ADDRESS PORT");

@@ -1,4 +1,4 @@
-//! Probes: what answers, asked from one place of a rig.
+//! Finds out which ports answer from one place of a rig.
 
 use super::rig::{feed, script};
 use crate::trixie::text;
@@ -25,33 +25,33 @@ impl Proto {
     }
 }
 
-/// What a port did.
+/// The answer of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Somebody listens and may be reached.
+    /// A program listens and can be reached.
     Open,
-    /// Nobody listens, or a firewall rejects.
+    /// No program listens, or a firewall rejects the packet.
     Refused,
-    /// A router or firewall says that there is no way.
+    /// A router or firewall answers that there is no route.
     Unreachable,
-    /// Nothing came back: a firewall drops.
+    /// Nothing came back because a firewall drops the packet.
     Silent,
 }
 
 /// A port of an address.
 pub type Target = (Proto, String, u16);
 
-/// Names a TCP port of an address.
+/// Makes a target of a TCP port.
 pub fn tcp(address: &str, port: u16) -> Target {
     (Proto::Tcp, address.to_owned(), port)
 }
 
-/// Names a UDP port of an address.
+/// Makes a target of a UDP port.
 pub fn udp(address: &str, port: u16) -> Target {
     (Proto::Udp, address.to_owned(), port)
 }
 
-/// A place in a rig from which ports are asked: a zone's address, or a machine's own.
+/// A place in a rig to probe from: a zone's address, or a machine's own.
 pub struct Probe {
     /// The words that run a command in the rig.
     enter: Vec<String>,
@@ -64,7 +64,7 @@ impl Probe {
         Self { enter, root, namespace: namespace.to_owned() }
     }
 
-    /// Asks many ports at once; the answers stand in the order of the targets.
+    /// Probes many ports at once. The answers are in the order of the targets.
     pub fn ask(&self, targets: &[Target]) -> Vec<Answer> {
         let mut lines = String::new();
         for (proto, address, port) in targets {
@@ -86,12 +86,12 @@ impl Probe {
         answers
     }
 
-    /// Tells whether a TCP port can be connected to from here.
+    /// Returns whether a TCP port can be connected to from here.
     pub fn tcp_open(&self, address: &str, port: u16) -> bool {
         self.ask(&[tcp(address, port)]) == [Answer::Open]
     }
 
-    /// Tells whether a UDP port answers a datagram from here.
+    /// Returns whether a UDP port answers a datagram from here.
     pub fn udp_open(&self, address: &str, port: u16) -> bool {
         self.ask(&[udp(address, port)]) == [Answer::Open]
     }
@@ -113,13 +113,14 @@ impl Probe {
     }
 }
 
-/// Returns the built `peer`, which asks and, as a stand-in, answers.
+/// Returns the built `peer`, which probes and, as a stand-in, answers.
 pub(super) fn peer() -> PathBuf {
     let source = script("peer.rs");
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peer");
     let written = |path: &Path| fs::metadata(path).and_then(|file| file.modified());
     if !written(&built).is_ok_and(|built| written(&source).is_ok_and(|source| built > source)) {
-        // Tests may build it at the same time: each its own, then into place at once.
+        // Several tests may build it at the same time, so each writes its own file and then moves
+        // it into place.
         let own = built.with_extension(std::process::id().to_string());
         let status = Command::new("rustc")
             .args([

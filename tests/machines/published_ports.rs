@@ -1,5 +1,5 @@
-//! The rig proves itself on the fact that the whole project turns on: ufw does not close what
-//! Docker publishes, a table of our own ahead of Docker's does. Machines and nodes must answer
+//! Checks the rig against the fact that the whole project depends on: ufw does not close what
+//! Docker publishes, but a table of our own before Docker's does. Machines and nodes must answer
 //! alike.
 
 use super::Answer::{Open, Silent};
@@ -44,8 +44,8 @@ const TABLE: &str = "table inet lab {
 
 const ADDRESSES: [&str; 2] = ["192.168.1.101", "fd00:1::101"];
 
-/// What is asked, and what answers with ufw alone and with the table. Over IPv6 Docker listens
-/// itself instead of rewriting packets: that, ufw does see.
+/// The targets, with their answers under ufw alone and with the table. For IPv6 Docker listens
+/// itself instead of rewriting packets, and ufw sees that.
 fn expected() -> [(Target, Answer, Answer); 6] {
     let [v4, v6] = ADDRESSES;
     [
@@ -58,7 +58,7 @@ fn expected() -> [(Target, Answer, Answer); 6] {
     ]
 }
 
-/// Asks from the LAN and from outside, before and after `load` loads the table.
+/// Probes from the LAN and from outside, before and after `load` loads the table.
 fn check(rig: &Rig, load: impl FnOnce()) {
     let (lan, internet) = (rig.probe(&["192.168.1.50", "fd00:1::50"]), rig.probe(&["203.0.113.9"]));
     let asked = expected().map(|(target, _, _)| target);
@@ -124,7 +124,7 @@ fn on_a_machine() {
     });
     assert!(machine.probe().tcp_open("192.168.1.101", 22), "the machine itself");
 
-    // Nobody loads the table at boot; what was written stays.
+    // Nothing loads the table at boot, but written files stay.
     machine.sh("echo kept >/mnt/media/file");
     machine.reboot();
     machine

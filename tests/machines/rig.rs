@@ -1,4 +1,4 @@
-//! A rig: networks with a router between them, and a home for machines and probes.
+//! Sets up a rig: networks with a router between them, which machines and probes are connected to.
 
 use super::{Machine, Node, Probe};
 use crate::trixie;
@@ -28,13 +28,13 @@ impl Network {
     }
 }
 
-/// How a namespace is joined to its network.
+/// The connection of a namespace to its network.
 pub(super) struct Plug {
     pub(super) addresses: Vec<String>,
     pub(super) mac: Option<String>,
 }
 
-/// Namespaces in which machines run. Everything of a rig is gone when it is dropped, or when its
+/// Namespaces in which machines run. Everything in a rig ends when it is dropped, or when its
 /// process dies.
 pub struct Rig {
     supervisor: Child,
@@ -63,8 +63,8 @@ impl Rig {
         Some(rig)
     }
 
-    /// Adds a network: a CIDR and the gateway's address in it. The same name with another CIDR adds
-    /// a second family.
+    /// Adds a network with a CIDR and the gateway's address in it. The same name with another CIDR
+    /// adds a second family.
     pub fn network(&self, name: &str, cidr: &str, gateway: &str) -> &Self {
         let (address, prefix) = cidr.split_once('/').expect("ADDRESS/PREFIX");
         let bridge = format!("br-{name}");
@@ -91,13 +91,13 @@ impl Rig {
         Machine::boot(self, name, addresses, seed)
     }
 
-    /// Adds a node: a machine's network without the machine, there at once. For what only asks
-    /// packets.
+    /// Adds a node: a machine's network without the machine, which is ready at once. It is enough
+    /// for tests of packets alone.
     pub fn node(&self, name: &str, addresses: &[&str]) -> Node<'_> {
         Node::join(self, name, addresses)
     }
 
-    /// Adds a probe with these addresses, one for each family that it is to ask.
+    /// Adds a probe with these addresses, at most one for each family.
     pub fn probe(&self, addresses: &[&str]) -> Probe {
         let name = format!("probe-{}", addresses[0].replace([':', '.'], "-"));
         if self.run("test", &["-e", &format!("/run/netns/{name}")]).status.success() {
@@ -107,7 +107,7 @@ impl Rig {
         self.probe_in(&name)
     }
 
-    /// Returns a probe in a namespace that is there already.
+    /// Returns a probe in an existing namespace.
     pub(super) fn probe_in(&self, namespace: &str) -> Probe {
         Probe::new(self.nsenter(), self.root, namespace)
     }
@@ -133,8 +133,8 @@ impl Rig {
         }
     }
 
-    /// Makes a root of its own for a machine, in memory over the trixie root, and returns the
-    /// folder that holds it.
+    /// Makes a root for a machine, in memory over the trixie root. Returns the folder that contains
+    /// it.
     pub(super) fn overlay(&self, name: &str) -> PathBuf {
         let home = self.root.join("mnt").join(name);
         let make = r#"
@@ -154,7 +154,8 @@ impl Rig {
         let bridge = self.with_network(plug.addresses[0].parse().expect("an address"), |network| {
             network.bridge.clone()
         });
-        // An interface's name has at most 15 characters; the router's end is named by number.
+        // An interface's name has at most 15 characters, so the router's end has a number as its
+        // name.
         let number = self.ports.replace(self.ports.get() + 1);
         self.ip(&format!("netns add {name}"));
         self.ip(&format!("link add port{number} type veth peer name eth0 netns {name}"));
@@ -166,7 +167,7 @@ impl Rig {
         self.ip(&format!("-n {name} link set eth0 up"));
     }
 
-    /// Takes a namespace away, with all that was set in it.
+    /// Removes a namespace with everything that was set in it.
     pub(super) fn unplug(&self, name: &str) {
         self.ip(&format!("netns delete {name}"));
     }
@@ -181,7 +182,7 @@ impl Rig {
         )
     }
 
-    /// Runs iproute2 in the rig and returns what it prints.
+    /// Runs iproute2 in the rig and returns its output.
     pub(super) fn ip(&self, arguments: &str) -> String {
         let answer = self.run("ip", &arguments.split(' ').collect::<Vec<_>>());
         assert!(answer.status.success(), "ip {arguments}: {}", trixie::text(&answer.stderr));
@@ -199,7 +200,7 @@ impl Rig {
             .unwrap_or_else(|error| panic!("{program}: {error}"))
     }
 
-    /// Starts a program in the rig, with its words in a file.
+    /// Starts a program in the rig, with its output in a file.
     pub(super) fn spawn(&self, program: &Path, arguments: &[&str], console: &Path) -> Child {
         let output = fs::File::create(console).expect("the console's file");
         let mut command = self.enter();
@@ -237,7 +238,7 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        // The end of its input is the end of the rig.
+        // The rig ends when its input is closed.
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
         let own = self.supervisor.id().to_string();
@@ -245,7 +246,7 @@ impl Drop for Rig {
     }
 }
 
-/// Returns the words by which an address is usable at once: otherwise IPv6 first asks whether it is
+/// Returns the words that make an address usable at once. Otherwise IPv6 first checks whether it is
 /// taken.
 fn at_once(address: &str) -> &'static str {
     if address.contains(':') { " nodad" } else { "" }
@@ -253,8 +254,8 @@ fn at_once(address: &str) -> &'static str {
 
 const CGROUP: &str = "labwright-rig.";
 
-/// Removes the cgroups of rigs chosen by their process: cgroups are the one thing that outlives its
-/// processes.
+/// Removes the cgroups of rigs that `chosen` selects by their process. cgroups are the only things
+/// that outlive the rig's processes.
 fn remove_cgroups(chosen: impl Fn(&str) -> bool) {
     let top = Path::new("/sys/fs/cgroup");
     for hierarchy in [top.to_owned()].into_iter().chain(folders(top)) {
@@ -271,12 +272,12 @@ fn remove_cgroups(chosen: impl Fn(&str) -> bool) {
     }
 }
 
-/// Removes a cgroup after those below it; the files in it are the kernel's and go with it.
+/// Removes a cgroup after those below it. The files in it are the kernel's and disappear with it.
 fn remove_tree(cgroup: &Path) {
     for below in folders(cgroup) {
         remove_tree(&below);
     }
-    // The kernel may still be burying the last process.
+    // The kernel may not have finished with the last process.
     for _ in 0..50 {
         if fs::remove_dir(cgroup).is_ok() || !cgroup.exists() {
             return;
@@ -315,7 +316,7 @@ pub(super) fn feed(command: &mut Command, input: &[u8]) -> Output {
         .expect("the program starts");
     let mut pipe = child.stdin.take().expect("its input");
     std::thread::scope(|scope| {
-        // A program that ends early closes its input, which is no fault of ours.
+        // A program that ends early closes its input, which is not an error here.
         scope.spawn(move || pipe.write_all(input));
         child.wait_with_output().expect("its output")
     })

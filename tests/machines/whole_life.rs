@@ -1,5 +1,5 @@
-//! A machine's whole life: booted from what its lab emits, given its bundle, changed, rebooted,
-//! emptied.
+//! Follows a machine through its whole life: booted from what its lab emits, given its bundle,
+//! changed, rebooted, emptied.
 
 use super::{Machine, Proto, Rig};
 use crate::emit::lab::{Lab, write};
@@ -57,7 +57,7 @@ fn lab(version: &str, services: &str) -> Lab {
     ])
 }
 
-/// Applies a lab's bundle of the machine and returns what labctl said.
+/// Applies a lab's bundle on the machine and returns labctl's output.
 fn apply(machine: &Machine, lab: &Lab) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = lab.bundle("box", folder.path());
@@ -129,7 +129,8 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
     machine.sh(
         "until docker inspect -f '{{.State.Health.Status}}' thing-three | grep -qx healthy; do sleep 0.2; done; mountpoint /mnt/app-data",
     );
-    // The machine's network card is another one now, which who has spoken with it does not know.
+    // The machine has another network card now, and hosts that have already talked to it don't know
+    // that.
     let probe = rig.probe(&["192.168.1.51"]);
     assert!(probe.tcp_open("192.168.1.101", 8080));
     machine.sh("labctl status");

@@ -1,5 +1,5 @@
-//! The standard library: every module says what it is, and its example becomes files that their
-//! readers accept.
+//! Checks the standard library: every module describes itself, and its example becomes files that
+//! their readers accept.
 
 mod proxies;
 
@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use crate::consumers;
 
-/// Is the lab that examples stand in, but for the secrets that they name.
+/// The lab around the examples, without the secrets that they name.
 const PRELUDE: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; email "me@example.org"; }
@@ -48,7 +48,7 @@ fn names() -> BTreeSet<String> {
         .collect()
 }
 
-/// Hands every module's node to `look`.
+/// Passes every module's node to `look`.
 fn each_module(mut look: impl FnMut(&str, &Block<'_>)) {
     for name in names() {
         let text = std::fs::read_to_string(library().join(&name).join("module.kdl"))
@@ -78,7 +78,7 @@ fn example(module: &Block<'_>) -> String {
         .unwrap_or_else(|| panic!("{} has no example", module.key()))
 }
 
-/// Writes the lab of a module's example, which names all that the module can't do without.
+/// Writes the lab of a module's example, which names everything that the module requires.
 fn lab_of(module: &Block<'_>) -> String {
     let services = example(module);
     let secrets: BTreeSet<&str> = services
@@ -146,7 +146,7 @@ fn every_example_compiles() {
     });
 }
 
-/// A tag that names a version has a digit in it; `latest`, `stable` and `release` have none.
+/// A tag that names a version contains a digit. `latest`, `stable` and `release` contain none.
 #[test]
 fn every_image_is_pinned() {
     each_example(|name, model| {
@@ -176,7 +176,7 @@ fn every_container_tells_its_health_or_why_not() {
     });
 }
 
-/// What is left out of backups says why.
+/// A state that is left out of backups has a reason.
 #[test]
 fn every_state_that_is_not_backed_up_says_why() {
     each_example(|name, model| {
@@ -209,7 +209,7 @@ fn every_example_becomes_files_that_their_readers_accept() {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
 
-/// What is in the bundle of any machine; other tests ask about it.
+/// The files in the bundle of any machine, which other tests check.
 const NOT_OF_MODULES: &[&str] = &[
     "payload/backup/",
     "payload/labctl",
@@ -219,7 +219,7 @@ const NOT_OF_MODULES: &[&str] = &[
     "payload/health.d/",
 ];
 
-/// Leaves files out of a bundle's manifest.
+/// Removes files from a bundle's manifest.
 fn keep(unpacked: &Path, wanted: impl Fn(&str) -> bool) {
     let path = unpacked.join("manifest.json");
     let text = std::fs::read_to_string(&path).expect("the manifest");
@@ -232,7 +232,7 @@ fn keep(unpacked: &Path, wanted: impl Fn(&str) -> bool) {
     std::fs::write(path, manifest.to_string()).expect("the manifest");
 }
 
-/// Builds a lab given as the text of one file, and unpacks the bundle of `box`.
+/// Builds a lab of one file, and unpacks the bundle of `box`.
 fn bundle_of(lab: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let (source, release, unpacked) = (
@@ -261,7 +261,7 @@ fn bundle_of(lab: &str) -> tempfile::TempDir {
     unpacked
 }
 
-/// A condition that is a reference was once taken as one that never holds.
+/// A condition that is a reference used to be read as never true.
 #[test]
 fn a_condition_may_be_an_option() {
     let alloy = |journal: &str| {
@@ -278,7 +278,7 @@ fn a_condition_may_be_an_option() {
     );
 }
 
-/// Prometheus, not the lab's text, holds what a target wants to see.
+/// The secret that a target asks for is in Prometheus' files, not in the lab's text.
 #[test]
 fn a_target_that_wants_credentials_gets_them_from_files() {
     let lab = format!(

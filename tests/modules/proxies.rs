@@ -1,5 +1,5 @@
-//! The proxies' configurations: who gets in, where routes lead, who authenticates first, and an
-//! authority of the machine's own.
+//! Checks the proxies' configurations: who gets in, where routes lead, who authenticates first, and
+//! a certificate authority of the machine's own.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::{PRELUDE, bundle_of};
 use crate::consumers;
 use crate::trixie::{Room, text};
 
-/// A proxy of a module, with a route of each kind through it.
+/// Declares a proxy of a module, with a route of each kind through it.
 fn lab(proxy: &str) -> String {
     format!(
         r#"{PRELUDE}
@@ -41,7 +41,7 @@ fn read(folder: &Path, path: &str) -> String {
         .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Returns what stands after a line up to the next one that is indented no deeper.
+/// Returns the text after a line up to the next one that is not indented deeper.
 fn part<'t>(file: &'t str, head: &str) -> &'t str {
     let start = file.find(head).unwrap_or_else(|| panic!("no `{head}` in\n{file}"));
     let depth = file[..start].rsplit('\n').next().unwrap_or_default().len();

@@ -1,5 +1,5 @@
-//! Disks that fill up, folders that belong to somebody else, runs that are cut off: the target is
-//! as it was or whole.
+//! Checks full disks, folders of other people and interrupted runs: the target is unchanged or
+//! complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -164,7 +164,8 @@ fn builds_of_one_release_at_once_leave_one_of_them() {
     for _ in 0..20 {
         let base = base();
         let target = base.path().join("new/release");
-        // As many threads as builds: each waits for the disk, not for the others.
+        // There are as many threads as builds, because each waits for the disk and not for the
+        // others.
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope
@@ -229,11 +230,11 @@ fn modes_do_not_depend_on_the_umask() {
     }
 }
 
-/// A small file system of its own, gone with the value.
+/// A small file system of its own, which is unmounted when dropped.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Mounts it; only root can, and elsewhere the test is skipped.
+    /// Mounts it. Only root can do that, so the test is skipped for others.
     fn new() -> Option<Self> {
         let folder = base();
         let mount = Command::new("mount")

@@ -1,4 +1,4 @@
-//! The release folder: what it says, and that `verify` notices every change to it.
+//! Checks the release folder: its content, and that `verify` notices every change to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -309,7 +309,7 @@ fn the_index_is_sorted_by_key_and_needs_every_machine() {
     assert_eq!(stray.to_string(), "the bundle of `nas`: the lab has no such machine");
 }
 
-/// Writes a release, lets `change` spoil it, and returns what verify says.
+/// Writes a release, lets `change` damage it, and returns the problems that verify finds.
 fn after(change: impl FnOnce(&Path)) -> String {
     let base = tempfile::tempdir().expect("a temporary folder");
     let target = base.path().join("release");
@@ -323,7 +323,7 @@ fn archive_of(target: &Path, machine: &str) -> String {
     names.into_iter().find(|name| name.contains(&format!("-{machine}-"))).expect("the archive")
 }
 
-/// Changes text in a file, and writes the hashes anew as somebody would who has something to hide.
+/// Changes text in a file, and updates the hashes as an attacker would.
 fn forge(target: &Path, name: &str, from: &str, to: &str) {
     let text = std::fs::read_to_string(target.join(name)).expect("the file");
     assert!(text.contains(from), "{name} holds `{from}`");

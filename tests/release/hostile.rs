@@ -1,4 +1,4 @@
-//! Archives that somebody made to do harm, or that arrived broken: each is refused, and says why.
+//! Checks archives that are malicious or damaged: each is refused with a reason.
 
 use std::io::{Read, Write};
 
@@ -11,7 +11,7 @@ use super::pack;
 const NAME: &str = "home-a-0123456789ab.tar.gz";
 const ROOT: &str = "home-a-0123456789ab";
 
-/// Wraps tar blocks as our gzip does.
+/// Compresses tar blocks as our gzip does.
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut archive = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -30,7 +30,7 @@ fn gunzip(archive: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// Makes an entry as labwright does, then lets `change` spoil its header.
+/// Makes an entry as labwright does, then lets `change` damage its header.
 fn entry(path: &str, bytes: &[u8], change: impl FnOnce(&mut Header)) -> Vec<u8> {
     let mut header = Header::new_ustar();
     header.as_ustar_mut().expect("ustar").name[..path.len()].copy_from_slice(path.as_bytes());
@@ -192,7 +192,7 @@ fn hostile_archives_are_refused() {
 
 #[test]
 fn an_archive_that_swells_is_refused() {
-    // One deflated mebibyte of zeros, ending at a byte boundary, again and again.
+    // One deflated mebibyte of zeros that ends at a byte boundary can be repeated.
     let mut mebibyte = Vec::with_capacity(4096);
     let mut compress = flate2::Compress::new(flate2::Compression::best(), false);
     compress
@@ -207,7 +207,7 @@ fn an_archive_that_swells_is_refused() {
     );
 }
 
-/// Spoils one file of a sound bundle and wraps it again.
+/// Damages one file of a sound bundle and packs it again.
 fn spoiled(from: &str, to: &str) -> String {
     let bundle = pack("intranet");
     assert_eq!(from.len(), to.len());
@@ -264,8 +264,8 @@ fn no_flipped_bit_goes_unnoticed() {
     };
     for at in 0..bundle.archive.len() {
         let archive = flipped(&bundle.archive, at);
-        // Deflate has bits that mean nothing: those between a flush and the next byte. The
-        // release's index holds the archive's own hash.
+        // Some bits of deflate mean nothing, such as those between a flush and the next byte. The
+        // release's index contains the archive's own hash.
         let noticed =
             verify_bundle(&bundle.file_name(), &archive).is_err() || gunzip(&archive) == plain;
         assert!(noticed, "byte {at} of the archive");

@@ -1,4 +1,4 @@
-//! Bundles and releases: what is packed, what is read back, what is refused.
+//! Checks bundles and releases: what is packed, what is read, what is refused.
 
 mod disk;
 mod folder;
@@ -18,8 +18,8 @@ pub fn identity(machine: &str) -> Identity {
     }
 }
 
-/// Returns the files of a small machine that has one of everything: scripts, tables, a big file,
-/// each list.
+/// Returns the files of a small machine with one of everything: scripts, tables, a big file, each
+/// list.
 pub fn artifacts() -> Artifacts {
     let mut artifacts = Artifacts::default();
     let origin = || vec!["service jellyfin".to_owned(), "machine intranet".to_owned()];

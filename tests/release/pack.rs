@@ -1,4 +1,4 @@
-//! What a bundle holds, and that it is the same bytes every time.
+//! Checks what a bundle contains, and that its bytes are always the same.
 
 use std::io::Read;
 
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{artifacts, identity, pack};
 
-/// Reads an archive with the plain libraries: path, mode, content.
+/// Reads an archive with plain libraries: path, mode, content.
 fn unpack(archive: &[u8]) -> Vec<(String, u32, Vec<u8>)> {
     let mut plain = Vec::new();
     flate2::bufread::GzDecoder::new(archive)
@@ -39,7 +39,7 @@ fn file(name: &str) -> String {
 #[test]
 fn the_archive_has_the_bytes_it_always_had() {
     let bundle = pack("intranet");
-    // The content id holds for ever; the archive's hash for one version of the compressor.
+    // The content id never changes. The archive's hash holds for one version of the compressor.
     insta::assert_snapshot!(bundle.content_id, @"6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5");
     insta::assert_snapshot!(bundle.archive_sha256, @"2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a");
     assert_eq!(bundle.archive_sha256, ids::sha256_hex(&bundle.archive));
@@ -72,7 +72,7 @@ fn the_same_bytes_whatever_was_packed_before_and_on_how_many_threads() {
     }
 }
 
-/// Makes bytes that don't compress.
+/// Makes bytes that can't be compressed.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut next = || {

@@ -1,4 +1,4 @@
-//! The programs that people unpack a bundle with: all of them see the same files.
+//! Asks the programs that people unpack a bundle with: all of them see the same files.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Signatures by the real ssh-keygen, beside the archives of a release.
+//! Checks signatures by the real ssh-keygen, beside the archives of a release.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use labwright::bundle::verify::verify_release;
 use labwright::cli::folder;
 use labwright::cli::interrupt::Interrupt;
 
-/// Makes a key pair; returns the public key's line.
+/// Makes a key pair. Returns the public key's line.
 fn key(folder: &Path, name: &str, kind: &str) -> String {
     keygen(
         Command::new("ssh-keygen")
@@ -27,7 +27,7 @@ fn keygen(command: &mut Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Signs what `BUNDLE` of the archive says, or `text` in its place.
+/// Signs the `BUNDLE` of the archive, or `text` in its place.
 fn sign(release: &Path, archive: &str, key: &Path, namespace: &str, text: Option<&str>) {
     let root = archive.strip_suffix(".tar.gz").expect("an archive");
     let tar = Command::new("tar")

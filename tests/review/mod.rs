@@ -1,5 +1,5 @@
-//! The report for reviewers: what it says, that any reader of HTML can read it, and that no text of
-//! a lab becomes part of the page.
+//! Checks the report for reviewers: its content, that any reader of HTML can read it, and that no
+//! text of a lab becomes part of the page's markup.
 
 mod page;
 
@@ -39,7 +39,7 @@ fn reviewed(sources: &Sources) -> BTreeMap<String, String> {
     files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect()
 }
 
-/// Hides what changes with every file of every bundle: whole ids, and those shortened to twelve
+/// Replaces what changes with every file of every bundle: whole ids, and those shortened to twelve
 /// digits.
 fn steady(text: &str) -> String {
     let hash = |word: &&str| {
@@ -78,7 +78,7 @@ fn every_page_is_well_formed() {
     }
 }
 
-/// A lab whose every free text, `TEXT` here, comes out in the report.
+/// A lab in which every free text, `TEXT` here, appears in the report.
 const FREE_TEXT: &str = r#"edition 1
 
 lab texts version="1" { domain "example.org"; }
@@ -140,7 +140,8 @@ fn no_text_becomes_part_of_the_page() {
         let active = unescaped(&hostile["summary.md"]);
         assert!(!active.contains(['<', '>', '[', '`']), "`{text}` is active: {active}");
     }
-    // What would turn the direction of text, colour a terminal or hide is shown as what it is.
+    // Characters that would turn the direction of text, colour a terminal or be invisible are shown
+    // as escapes.
     let hidden = with_text(r"a\u{202e}b\u{200b}c");
     for text in hidden.values() {
         assert!(
@@ -150,7 +151,7 @@ fn no_text_becomes_part_of_the_page() {
     }
 }
 
-/// Leaves out what Markdown shows as it stands.
+/// Removes the escapes of Markdown.
 fn unescaped(text: &str) -> String {
     let mut characters = text.chars();
     let mut left = String::new();

@@ -1,24 +1,24 @@
-//! Reads a page as strictly as XML, and checks what a reader with a screen reader, or without a
-//! network, needs.
+//! Parses a page as strictly as XML, and checks what a reader needs who uses a screen reader or has
+//! no network.
 
 use std::collections::BTreeSet;
 
-/// Is an element: its name and attributes.
+/// An element, with its name and attributes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Element {
     pub name: String,
     pub attributes: Vec<(String, String)>,
-    /// The names of the elements around it, from the outside.
+    /// The names of the elements around it, outermost first.
     pub path: Vec<String>,
     pub empty: bool,
 }
 
-/// Is a page: its elements in order.
+/// A page: its elements in order.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page(pub Vec<Element>);
 
 impl Page {
-    /// Reads a page; every element is closed where it should be, every attribute is quoted.
+    /// Parses a page. Every element must be closed in the right place, and every attribute quoted.
     pub fn read(text: &str) -> Self {
         let mut elements = Vec::new();
         let mut open: Vec<String> = Vec::new();
@@ -46,7 +46,7 @@ impl Page {
                 open.push(name.to_owned());
             }
             if name == "style" {
-                // Selectors have a `>` of their own.
+                // Selectors contain `>` themselves.
                 rest = rest.split_once("</style>").expect("the style ends").1;
                 open.pop();
             }
@@ -55,8 +55,8 @@ impl Page {
         Self(elements)
     }
 
-    /// Says whether everything is there that makes the page readable for all, and nothing that
-    /// reaches out of it.
+    /// Checks that everything is there that makes the page readable for all, and that nothing in it
+    /// refers to the outside.
     pub fn check(&self) {
         const KNOWN: &[&str] = &[
             "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section",

@@ -1,5 +1,4 @@
-//! Lab folders as people have them, and as they should not: what is read, what is left out, what is
-//! refused.
+//! Reads folders of labs, good and bad: what is read, what is left out, what is refused.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -26,7 +25,7 @@ fn read(folder: &TempDir) -> Sources {
     read_lab(folder.path()).unwrap_or_else(|error| panic!("{:?}", error.diagnostics))
 }
 
-/// Returns the findings, one a line, and whether the disk is at fault.
+/// Returns the findings, one on each line, and whether the disk is at fault.
 fn refusal(folder: &Path) -> (String, bool) {
     let Unreadable { diagnostics, outside } = read_lab(folder).expect_err("it is refused");
     let lines: Vec<String> = diagnostics
@@ -43,7 +42,7 @@ fn refusal(folder: &Path) -> (String, bool) {
     (lines.join("\n").replace(&folder.display().to_string(), "LAB"), outside)
 }
 
-/// Puts something wrong into a good lab, and returns the one line about it.
+/// Damages a good lab, and returns the only line about it.
 fn spoiled(spoil: impl FnOnce(&Path)) -> (String, bool) {
     let folder = lab(&[("lab.kdl", "edition 1\n"), ("sub/vm.kdl", "vm a\n")]);
     spoil(folder.path());
@@ -179,7 +178,7 @@ fn what_the_disk_did_wrong_is_said_in_a_line() {
         refusal(&nowhere),
         spoiled(|lab| symlink("nowhere", lab.join("gone.kdl")).expect("a link")),
         spoiled(|lab| symlink("self.kdl", lab.join("self.kdl")).expect("a link")),
-        // A file that holds more than its size says, as one does that grows while it is read.
+        // A file that contains more than its size says, like a file that grows while it is read.
         spoiled(|lab| symlink("/proc/self/status", lab.join("grows.kdl")).expect("a link")),
     ];
     assert!(problems.iter().all(|(_, outside)| *outside));

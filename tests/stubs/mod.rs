@@ -1,26 +1,27 @@
-//! Stand-ins for the programs that change a machine (`qm`, `zfs`, `ufw`, …): each writes its call
-//! into a log and keeps enough state that a script's second run sees what its first run did.
+//! Provides stand-ins for the programs that change a machine (`qm`, `zfs`, `ufw`, …). Each records
+//! its call in a log, and keeps enough state that a script's second run sees what its first run
+//! did.
 //!
-//! `bin/` holds one sh script a program. They answer as the real ones do, wrong calls included; a
-//! call they do not know ends with 64.
+//! `bin/` contains one sh script for each program. They answer as the real ones do, also to wrong
+//! calls. A call that they don't know ends with 64.
 
 use crate::trixie::Room;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A machine's worth of stand-ins, with its own log and state.
+/// A complete set of stand-ins for one machine, with its own log and state.
 pub struct Stubs {
     state: tempfile::TempDir,
 }
 
 impl Stubs {
-    /// Prepares stand-ins that have seen nothing yet.
+    /// Prepares stand-ins without any calls.
     pub fn new() -> Self {
         Self { state: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// Brings the machine into a state that a script is going to find, without a trace in the log.
+    /// Prepares the state that a script will find, without a record in the log.
     pub fn given(&self, call: &[&str]) {
         let before = fs::read_to_string(self.log_file()).unwrap_or_default();
         let answer = self.sh("\"$@\"", call);
@@ -28,10 +29,9 @@ impl Stubs {
         fs::write(self.log_file(), before).expect("the log");
     }
 
-    /// Runs a text of sh on this machine, with the stand-ins first in `PATH`.
+    /// Runs an sh script on this machine, with the stand-ins first in `PATH`.
     ///
-    /// Only the stand-ins are harmless: a script that also writes files belongs into
-    /// [`Stubs::room`].
+    /// Only the stand-ins are harmless. A script that also writes files must use [`Stubs::room`].
     pub fn sh(&self, script: &str, arguments: &[&str]) -> Output {
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder().join("bin").display());
         Command::new("sh")
@@ -44,8 +44,8 @@ impl Stubs {
             .expect("sh starts")
     }
 
-    /// Runs a text of sh in a room with the stand-ins first in `PATH` and `payload` as the current
-    /// folder, where it may write anywhere. `None` when this machine has no trixie root.
+    /// Runs an sh script in a room with the stand-ins first in `PATH` and `payload` as the current
+    /// folder, where it may write anywhere. Returns `None` when this machine has no trixie root.
     pub fn room(&self, payload: &Path, script: &str, arguments: &[&str]) -> Option<Output> {
         let room = Room::new()?
             .show(payload, "/payload")
@@ -56,13 +56,13 @@ impl Stubs {
         Some(room.sh(&script, arguments))
     }
 
-    /// Returns every call since the start or since [`Stubs::forget`], a line each; words that need
-    /// it are quoted.
+    /// Returns every call since the start or since [`Stubs::forget`], one on each line. Words are
+    /// quoted where needed.
     pub fn log(&self) -> Vec<String> {
         fs::read_to_string(self.log_file()).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// Empties the log and keeps the state, as between two runs of one script.
+    /// Empties the log but keeps the state, as between two runs of one script.
     pub fn forget(&self) {
         fs::write(self.log_file(), "").expect("the log");
     }
@@ -76,7 +76,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stubs")
 }
 
-/// Runs a script that must succeed and returns what it printed.
+/// Runs a script, which must succeed, and returns its output.
 fn told(stubs: &Stubs, script: &str) -> String {
     let answer = stubs.sh(script, &[]);
     assert!(answer.status.success(), "{script}: {answer:?}");

@@ -1,4 +1,4 @@
-//! What is not KDL, and the words for it.
+//! Checks the errors about text that is not KDL.
 
 use labwright::diag::{Code, Diagnostics, codes};
 use labwright::syntax::{self, LARGEST};

@@ -1,4 +1,4 @@
-//! Documents made at random, held against the `kdl` crate.
+//! Compares the reading of random documents with the `kdl` crate.
 
 use labwright::diag::{self, Format, Style};
 use labwright::source::{Layer, SourceFile, Sources};
@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::{oracle, parse};
 
-/// Pieces of KDL, the awkward ones included; any order of them is a text to try.
+/// Pieces of KDL, the awkward ones included. Any sequence of them is a text to try.
 const PIECES: &[&str] = &[
     "a",
     "vm",
@@ -229,18 +229,18 @@ fn mutated() -> impl Strategy<Value = String> {
         })
 }
 
-/// Asserts that what the reader accepts, the crate accepts as the same tree.
+/// Asserts that the crate accepts what the reader accepts, as the same tree.
 fn agrees(text: &str) -> Result<(), TestCaseError> {
     let Ok(ours) = parse(text) else { return Ok(()) };
     if oracle::can_judge(text) {
         let theirs = oracle::parse(text);
         if theirs.is_none() && text.contains("/-") && text.contains(';') {
-            // The crate refuses a `;` behind a node that `/-` takes out, which the specification
+            // The crate refuses a `;` after a node that `/-` discards, which the specification
             // allows.
             return Ok(());
         }
         prop_assert!(theirs.is_some(), "only the reader accepts {text:?}");
-        // Compared as text, in which a NaN equals itself.
+        // They are compared as text, in which a NaN equals itself.
         prop_assert_eq!(format!("{:#?}", Some(&ours)), format!("{:#?}", theirs.as_ref()));
     }
     for node in &ours.nodes {
@@ -249,7 +249,7 @@ fn agrees(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Asserts that the text of every span, read alone, is the value that the span stands for.
+/// Asserts that the text of every span, read alone, gives the value that the span belongs to.
 fn spans_hold(text: &str, node: &Node<'_>) -> Result<(), TestCaseError> {
     let entries =
         node.arguments.iter().chain(node.properties.iter().map(|property| &property.entry));
@@ -304,8 +304,8 @@ fn alone(text: &str, written: &str, value: &Scalar<'_>) -> Result<(), TestCaseEr
     Ok(())
 }
 
-/// Says whether the reader may refuse what KDL allows: words that their writer can't have meant,
-/// marks that hide, and slips of the crate.
+/// Returns whether the reader may refuse what KDL allows: words that KDL reads differently from
+/// what their writer can have meant, invisible marks, and errors of the crate.
 fn may_refuse(text: &str) -> bool {
     let slips = [
         "://", "'", "${", "{{", "\u{202e}", "\u{feff}", "\0", "/-", "-inf", "#\"\"\"", "0X", "0B",

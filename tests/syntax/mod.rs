@@ -1,4 +1,4 @@
-//! KDL text to nodes.
+//! Reads KDL text as nodes.
 
 mod errors;
 mod generated;

@@ -1,4 +1,4 @@
-//! The `kdl` crate's tree as ours, and what its parser must be kept from.
+//! Turns the `kdl` crate's tree into ours, and protects its parser from input that it can't handle.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use labwright::syntax::{Document, Entry, Node, PropertyEntry, Scalar, Text};
 /// The file that every test parses.
 pub const FILE: FileId = FileId(0);
 
-/// Lets the `kdl` crate parse `text`; nothing when it refuses.
+/// Parses `text` with the `kdl` crate. Returns nothing if it refuses.
 pub fn parse(text: &str) -> Option<Document<'static>> {
     let document = KdlDocument::parse(text).ok()?;
     Some(Document { nodes: document.nodes().iter().map(node).collect() })
 }
 
-/// Says whether the crate can be asked: it recurses into blocks and comments, and takes exponential
-/// time for nested `/-`.
+/// Returns whether the crate can parse the text. It recurses into blocks and comments, and takes
+/// exponential time for nested `/-`.
 pub fn can_judge(text: &str) -> bool {
     let count = |piece: &str| text.matches(piece).count();
     text.len() < 4096
@@ -64,8 +64,7 @@ fn entry(entry: &KdlEntry) -> Entry<'static> {
         KdlValue::Bool(flag) => Scalar::Bool(*flag),
         KdlValue::Null => Scalar::Null,
     };
-    // The crate's span of an entry covers name, annotation and value; the value is what stands last
-    // in it.
+    // The crate's span of an entry covers name, annotation and value. The value comes last in it.
     let end = entry.span().offset() + entry.span().len();
     let length = entry.format().map_or(entry.span().len(), |format| format.value_repr.len());
     Entry {

@@ -1,8 +1,7 @@
-//! Debian 13 in a folder: runs its programs on our files, each time in a throwaway copy of the
-//! root.
+//! Runs programs of Debian 13 on our files, each time in a throwaway copy of its root folder.
 //!
-//! `build` makes the root, `enter` goes into it. Where there is no root, what asks for it is
-//! skipped and says so; `LABWRIGHT_REQUIRE_CONSUMERS=1` turns every skip into a failure.
+//! `build` makes the root, `enter` goes into it. Without a root, checks that need it are skipped
+//! and say so. `LABWRIGHT_REQUIRE_CONSUMERS=1` turns every skip into a failure.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// Returns the trixie root, or `None` (said on stderr, once) when this machine cannot have one.
+/// Returns the trixie root, or `None` (reported on stderr, once) if this machine can't have one.
 ///
 /// # Panics
 /// When `LABWRIGHT_REQUIRE_CONSUMERS=1` and there is none.
@@ -31,7 +30,7 @@ pub fn root() -> Option<&'static Path> {
     }
 }
 
-/// Tells whether the consumers can be asked here; the tests that expect a refusal start with it.
+/// Returns whether the consumers can be asked here. Tests that expect a refusal check this first.
 pub fn available() -> bool {
     root().is_some()
 }
@@ -61,31 +60,31 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trixie").join(name)
 }
 
-/// Reads what a program wrote as text.
+/// Converts a program's output to text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A copy of the root that one command is going to run in and that is gone afterwards.
+/// A copy of the root in which one command will run, and which is deleted afterwards.
 pub struct Room {
     command: Command,
 }
 
 impl Room {
-    /// Prepares a copy of the root; `None` when this machine has none.
+    /// Prepares a copy of the root. Returns `None` when this machine has none.
     pub fn new() -> Option<Self> {
         let mut command = Command::new(script("enter"));
         command.arg(root()?);
         Some(Self { command })
     }
 
-    /// Shows a file or folder of ours at `place`, read-only.
+    /// Makes a file or folder visible at `place`, read-only.
     pub fn show(mut self, path: &Path, place: &str) -> Self {
         self.command.arg("--ro").arg(absolute(path)).arg(place);
         self
     }
 
-    /// Lends a file or folder of ours at `place`: what the command writes there stays.
+    /// Makes a file or folder writable at `place`. What the command writes there is kept.
     pub fn lend(mut self, path: &Path, place: &str) -> Self {
         self.command.arg("--rw").arg(absolute(path)).arg(place);
         self
@@ -96,13 +95,13 @@ impl Room {
         self.command(program).output().expect("tests/trixie/enter starts")
     }
 
-    /// Prepares a program for somebody who wants to talk with it while it runs.
+    /// Prepares a program whose input and output are used while it runs.
     pub fn command<S: AsRef<OsStr>>(mut self, program: &[S]) -> Command {
         self.command.arg("--").args(program);
         self.command
     }
 
-    /// Runs a text of sh with `arguments` as `$1`, `$2`, ….
+    /// Runs an sh script with `arguments` as `$1`, `$2`, ….
     pub fn sh(self, script: &str, arguments: &[&str]) -> Output {
         self.run(&[&["sh", "-euc", script, "sh"], arguments].concat())
     }

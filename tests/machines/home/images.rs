@@ -1,4 +1,5 @@
-//! The images of the lab: Debian's own programs where it matters what they do, listeners elsewhere.
+//! Builds images for the lab: Debian's own programs where their behaviour matters, listeners
+//! elsewhere.
 
 use super::super::probe::peer;
 use super::super::{Machine, Proto};
@@ -8,7 +9,7 @@ const POSTGRES: &str = "/usr/lib/postgresql/17";
 const PROMETHEUS: &str = r#"["/usr/bin/prometheus"]"#;
 const NODE_EXPORTER: &str = r#"["/usr/bin/prometheus-node-exporter"]"#;
 
-/// Brings what the other functions need to a machine.
+/// Installs on a machine what the other functions need.
 pub fn prepare(machine: &Machine) {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     for file in [
@@ -23,7 +24,7 @@ pub fn prepare(machine: &Machine) {
     machine.copy_in(&peer(), "/root/images");
 }
 
-/// Puts the images of extranet in place of the real ones.
+/// Replaces the images of extranet.
 pub fn extranet(machine: &Machine, references: &[String]) {
     prepare(machine);
     let python: String =
@@ -55,7 +56,7 @@ pub fn extranet(machine: &Machine, references: &[String]) {
     }
 }
 
-/// Puts the images of intranet in place of the real ones.
+/// Replaces the images of intranet.
 pub fn intranet(machine: &Machine, references: &[String]) {
     prepare(machine);
     for reference in references {
@@ -95,7 +96,7 @@ pub fn intranet(machine: &Machine, references: &[String]) {
     }
 }
 
-/// Puts a program in the place of an image that does nothing but listen.
+/// Replaces an image by a program that only listens.
 fn listeners(machine: &Machine, reference: &str) {
     let ports: &[(Proto, u16)] = match name(reference) {
         "cadvisor" => &[(Proto::Tcp, 8080)],
@@ -111,7 +112,7 @@ fn image(machine: &Machine, reference: &str, entrypoint: &str, files: &str) {
     machine.sh(&format!("sh /root/images/image.sh {reference} '{entrypoint}' {files}"));
 }
 
-/// Returns `grafana` of `docker.io/grafana/grafana:13.2.2`.
+/// Returns the name in a reference: `grafana` of `docker.io/grafana/grafana:13.2.2`.
 fn name(reference: &str) -> &str {
     let last = reference.rsplit('/').next().unwrap_or(reference);
     last.split(':').next().unwrap_or(last)

@@ -1,19 +1,18 @@
-//! The lab `media-server-home` with a few words changed, and the release that the program builds of
-//! it.
+//! Changes a few words of the lab `media-server-home`, and builds its release with the program.
 
 use crate::trixie::text;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Is the lab in a folder of its own, and its release.
+/// The lab in a folder of its own, and its release.
 pub struct Lab {
     folder: tempfile::TempDir,
     version: u32,
 }
 
 impl Lab {
-    /// Copies the lab of the modules.
+    /// Copies the lab with the modules.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
@@ -25,7 +24,7 @@ impl Lab {
         Self { folder, version: 0 }
     }
 
-    /// Writes other words in place of some, which must be there.
+    /// Replaces text, which must be there.
     pub fn change(&self, file: &str, from: &str, to: &str) {
         let path = self.folder.path().join("lab").join(file);
         let before = fs::read_to_string(&path).expect("a file of the lab");
@@ -33,7 +32,7 @@ impl Lab {
         fs::write(path, before.replace(from, to)).expect("a file of the lab");
     }
 
-    /// Builds the lab as it is now, under a version of its own.
+    /// Builds the lab in its current state, under a version of its own.
     pub fn release(&mut self) -> Release {
         let number = |version: u32| format!("version=\"2025.11.{version}\"");
         let next = if self.version == 0 { 3 } else { self.version + 1 };
@@ -50,7 +49,7 @@ impl Lab {
     }
 }
 
-/// Is a built release.
+/// A built release.
 pub struct Release {
     folder: PathBuf,
 }

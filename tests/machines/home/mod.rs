@@ -1,7 +1,7 @@
-//! The lab `media-server-home` on real machines, from the first boot to a restored backup.
+//! Runs the lab `media-server-home` on real machines, from the first boot to a restored backup.
 //!
-//! Each test walks through one life of the lab, since booting and filling its machines takes most
-//! of the time; what fails names the stage it is in.
+//! Each test walks through a whole life of the lab, because booting and filling its machines takes
+//! most of the time. A failure names the stage that it is in.
 #![expect(clippy::disallowed_types, reason = "a machine test says where its time goes")]
 
 mod images;
@@ -14,7 +14,7 @@ use super::{Answer, Proto, tcp};
 use std::time::Instant;
 use world::{BOX, EXTRANET, INTRANET, World};
 
-/// Does one stage of a test and says how long it took.
+/// Runs one stage of a test and prints how long it took.
 fn clock<T>(stage: &str, work: impl FnOnce() -> T) -> T {
     eprintln!("         {stage}");
     let started = Instant::now();
@@ -23,7 +23,7 @@ fn clock<T>(stage: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The VPN's port, which answers only who has a key.
+/// The VPN's port, which answers only clients with a key.
 const VPN: (Proto, u16) = (Proto::Udp, 1194);
 
 #[test]
@@ -95,8 +95,7 @@ fn the_lab_lives() {
         truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]);
     });
     clock("an alert when a machine stops", || {
-        // A Prometheus that was restarted answers from before for five minutes; only what it said
-        // just now counts.
+        // A restarted Prometheus returns older answers for five minutes, so only new samples count.
         let fires = r#"timestamp(ALERTS{alertname="MachineGone", alertstate="firing", machine="extranet"}) > time() - 6"#;
         world.wait_for_query(&format!("count(up == 1) == 7 unless on() {fires}"));
         world.extranet.sh("systemctl poweroff");
@@ -148,7 +147,7 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     });
 }
 
-/// What stands before a machine's firewall in the lab.
+/// The text before a machine's firewall in the lab.
 const BEFORE_EXTRANETS: &str = "appdata\" via=virtiofs\n    ssh from=lan\n    firewall ";
 const BEFORE_INTRANETS: &str = "backups\" via=virtiofs\n    ssh from=lan\n    firewall ";
 
@@ -156,7 +155,7 @@ fn firewall(lab: &lab::Lab, before: &str, from: &str, to: &str) {
     lab.change("machines.kdl", &format!("{before}{from}"), &format!("{before}{to}"));
 }
 
-/// Restarts Docker; afterwards a program that answers strangers has the VPN's port.
+/// Restarts Docker. Afterwards a program that answers everyone uses the VPN's port.
 fn restart_docker(world: &World) {
     for machine in [&world.extranet, &world.intranet] {
         machine.sh("systemctl restart docker");
@@ -165,15 +164,15 @@ fn restart_docker(world: &World) {
     world.extranet.sh("systemctl stop openvpn-server@server; systemd-run --quiet /usr/local/bin/peer serve udp/1194");
 }
 
-/// Lists every place that needs no VPN.
+/// Lists every place that does not use the VPN.
 fn strangers(world: &World) -> Vec<truth::Place> {
     world.places().into_iter().filter(|place| place.name != "vpn").collect()
 }
 
-/// What the internet gets from the ISP's box: the forwarded ports, and nothing of its own.
+/// The answers of the ISP's router to the internet: the forwarded ports, and nothing of its own.
 const ROUTED: [Answer; 4] = [Answer::Open, Answer::Open, Answer::Refused, Answer::Refused];
 
-/// Loses a table and a photo and brings them back with the real restic and `PostgreSQL`.
+/// Deletes a table and a photo, and restores them with the real restic and `PostgreSQL`.
 fn backup(world: &World) {
     world.intranet.sh(r#"
         sql() { docker exec immich-database psql --quiet --tuples-only --no-align --username immich --dbname immich --command "$1"; }
@@ -196,7 +195,7 @@ fn backup(world: &World) {
     );
 }
 
-/// A rule more: Prometheus reads it, and no container is recreated for it.
+/// Adds a rule: Prometheus reads it, and no container is recreated for it.
 fn changed_rule(world: &mut World) {
     let before = world.containers();
     world.lab.change(
@@ -213,7 +212,7 @@ alert MachineGone when="up{job=~\"node-.*\"} == 0" for=(duration)"0s" severity=c
     assert!(rules.contains("MachineGone"), "{rules}");
 }
 
-/// Another image of one container: that one is recreated, alone.
+/// Changes the image of one container: only that one is recreated.
 fn changed_image(world: &mut World) {
     let before = world.containers();
     world.intranet.sh("docker tag grafana/grafana:13.2.2 grafana/grafana:13.2.3");
@@ -227,16 +226,16 @@ fn changed_image(world: &mut World) {
     assert_eq!(recreated(&before, &world.containers()), ["grafana"]);
 }
 
-/// Names the containers that are others than before.
+/// Lists the containers that have another id than before.
 fn recreated(before: &[String], after: &[String]) -> Vec<String> {
     let other = after.iter().filter(|line| !before.contains(line));
     other.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// An image that never gets well: the one before comes back by itself.
+/// Uses an image that never becomes healthy: the previous one returns automatically.
 fn sick_container(world: &mut World) {
     let before = world.containers();
-    // Nothing listens in it, so its health check has nothing to ask.
+    // Nothing listens in it, so its health check fails.
     world.intranet.stand_in("grafana/grafana:13.2.4", &[], &[]);
     world.lab.change("services.kdl", "grafana:13.2.3", "grafana:13.2.4");
     let [_, archive] = world.release();
@@ -252,7 +251,8 @@ fn sick_container(world: &mut World) {
     world.lab.change("services.kdl", "grafana:13.2.4", "grafana:13.2.3");
 }
 
-/// Rules that let nobody log in: refused to who would be locked out, reverted when nobody confirms.
+/// Applies rules that let nobody log in: refused to a login that they would lock out, reverted when
+/// nobody confirms.
 fn locked_out(world: &mut World) {
     world.lab.change("machines.kdl", "ssh from=lan", "ssh from=tunnel");
     let [_, archive] = world.release();
@@ -261,7 +261,7 @@ fn locked_out(world: &mut World) {
         "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl apply /tmp/{name}' 2>&1 || status=$?; [ $status = 3 ]"
     ));
     assert!(told.contains("lock this login out"), "{told}");
-    // From the console it can be tried.
+    // From the console the change can be tried.
     world.intranet.sh(&format!(
         "labctl apply --confirm-within 5 /tmp/{name} >/root/told 2>&1 & echo $! >/root/applying"
     ));

@@ -1,5 +1,4 @@
-//! The firewall's truth: every port that something listens on or the lab names, asked from
-//! everywhere.
+//! Probes every port that something listens on or the lab names, from everywhere.
 
 use super::super::{Answer, Machine, Probe, Proto};
 use std::collections::BTreeSet;
@@ -7,7 +6,7 @@ use std::thread;
 
 use Proto::{Tcp, Udp};
 
-/// A place from which ports are asked, and the zone that the lab takes it for, by address family.
+/// A place to probe from, with the zone that the lab counts it in, for each address family.
 pub struct Place {
     pub name: &'static str,
     pub probe: Probe,
@@ -15,7 +14,7 @@ pub struct Place {
     pub zone_v6: Option<&'static str>,
 }
 
-/// What is asked, by name and addresses.
+/// A machine to probe, with its name and addresses.
 pub struct Asked<'m, 'rig> {
     pub name: &'static str,
     pub machine: &'m Machine<'rig>,
@@ -23,16 +22,16 @@ pub struct Asked<'m, 'rig> {
     pub v6: &'static str,
 }
 
-/// From a zone, to a machine: these ports.
+/// An allowed connection: from a zone, to a machine, on these ports.
 type Opening = (&'static str, &'static str, &'static [(Proto, u16)]);
 
-/// The access model of the lab as its KDL says it, written by hand: who may connect to what, and
-/// nobody else to anything.
+/// The access model of the lab's KDL, written by hand: who may connect to what. Nobody else may
+/// connect to anything.
 const OPEN: &[Opening] = &[
     ("internet", "extranet", &[(Tcp, 80), (Tcp, 443), (Udp, 1194)]),
     ("lan", "extranet", &[(Tcp, 22), (Tcp, 80), (Tcp, 81), (Tcp, 443)]),
     ("tunnel", "extranet", &[(Tcp, 80), (Tcp, 443)]),
-    // A machine of the LAN; its Prometheus measures this one.
+    // A machine of the LAN, whose Prometheus scrapes this one.
     (
         "intranet",
         "extranet",
@@ -43,14 +42,15 @@ const OPEN: &[Opening] = &[
     ("extranet", "intranet", &[(Tcp, 2283), (Tcp, 3000), (Tcp, 8096)]),
 ];
 
-/// Ports that somebody listens on without the lab's knowledge: a program, and a container that
+/// The ports of programs that the lab does not know: a program on the machine, and a container that
 /// publishes.
 pub const STRAY_PROGRAM: u16 = 9999;
 pub const STRAY_CONTAINER: u16 = 7777;
 
-/// Asks everything from everywhere and fails with each port that is not as the access model has it.
+/// Probes everything from everywhere and fails with each port that differs from the access model.
 ///
-/// The VPN answers only who has its key: `mute` names it, where nothing else listens in its place.
+/// The VPN answers only clients with a key. `mute` lists its port unless something else listens in
+/// its place.
 pub fn check(when: &str, places: &[Place], asked: &[Asked], mute: &[(Proto, u16)]) {
     let mut ports: BTreeSet<u16> =
         OPEN.iter().flat_map(|(_, _, ports)| ports.iter().map(|(_, port)| *port)).collect();

@@ -1,5 +1,5 @@
-//! The lab as it stands at home: two machines on the LAN, a laptop beside them, a phone on the
-//! road, the ISP's box between.
+//! Sets up the lab at home: two machines on the LAN, a laptop beside them, a phone on the road, and
+//! the ISP's router in between.
 
 use super::super::{Machine, Node, Rig};
 use super::lab::{Lab, Release};
@@ -13,10 +13,10 @@ pub const INTRANET: &str = "192.168.1.101";
 pub const LAPTOP: &str = "192.168.1.50";
 const EXTRANET_V6: &str = "2001:db8:1::111";
 const INTRANET_V6: &str = "2001:db8:1::101";
-/// The ISP's box as the internet sees it.
+/// The ISP's router as the internet sees it.
 pub const BOX: &str = "203.0.113.1";
 
-/// What the operator knows and the lab does not.
+/// The secrets that the operator knows and the lab does not.
 pub const SECRETS: [(&str, &str, &str); 5] = [
     (EXTRANET, "npm-admin-password", "npm's \"secret\""),
     (EXTRANET, "ovh-dyndns", "ovh"),
@@ -33,12 +33,11 @@ pub struct World<'rig> {
     pub intranet: Machine<'rig>,
     pub laptop: Node<'rig>,
     pub phone: Node<'rig>,
-    /// Whether the lab itself gives its machines IPv6; otherwise they have it from the router
-    /// alone.
+    /// Whether the lab itself gives its machines IPv6. Otherwise they get it from the router alone.
     dual: bool,
 }
 
-/// Makes the networks that everything else is on.
+/// Makes the networks of everything else.
 pub fn networks(rig: &Rig) {
     rig.network("lan", "192.168.1.0/24", "192.168.1.1").network(
         "lan",
@@ -71,7 +70,7 @@ impl<'rig> World<'rig> {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa operator",
             key.trim_end(),
         );
-        // A test has no half minute.
+        // A test can't wait half a minute.
         lab.change(
             "services.kdl",
             "retention (duration)\"30d\"",
@@ -100,7 +99,7 @@ impl<'rig> World<'rig> {
         world
     }
 
-    /// Restarts both machines and waits until all is as it was.
+    /// Restarts both machines and waits until everything is as before.
     pub fn reboot(&mut self) {
         Machine::reboot_together([&mut self.extranet, &mut self.intranet]);
         self.after_boot();
@@ -108,8 +107,8 @@ impl<'rig> World<'rig> {
         self.wait_until_well();
     }
 
-    /// Gives the machines what hardware and the router give real ones, and what nobody told the lab
-    /// of.
+    /// Gives the machines what real ones get from hardware and the router, and what the lab doesn't
+    /// know about.
     pub fn after_boot(&self) {
         for (machine, v6) in [(&self.extranet, EXTRANET_V6), (&self.intranet, INTRANET_V6)] {
             if !self.dual {
@@ -124,7 +123,7 @@ impl<'rig> World<'rig> {
         }
     }
 
-    /// Starts a program and a container on every machine that the lab knows nothing of.
+    /// Starts a program and a container on every machine that the lab doesn't know about.
     pub fn stray(&self) {
         for machine in [&self.extranet, &self.intranet] {
             machine.stand_in(
@@ -146,7 +145,7 @@ impl<'rig> World<'rig> {
         }
     }
 
-    /// Does on the ISP's box what the lab lists for it.
+    /// Sets up on the ISP's router what the lab lists for it.
     fn forward_ports(&self) {
         let list = std::fs::read_to_string(
             self.first.unpack("extranet").join("firewall/router-forwards.tsv"),
@@ -167,12 +166,12 @@ impl<'rig> World<'rig> {
         assert!(answer.status.success(), "{rules}: {}", text(&answer.stderr));
     }
 
-    /// Runs a text of sh on the laptop, with what laptop.sh has, and returns what it printed.
+    /// Runs an sh script on the laptop with the functions of laptop.sh, and returns its output.
     pub fn operator(&self, script: &str) -> String {
         self.laptop.sh(&format!(". /root/laptop.sh; {script}"))
     }
 
-    /// Puts a release's archives onto the laptop and returns their paths: extranet's and
+    /// Copies a release's archives to the laptop and returns their paths: extranet's and
     /// intranet's.
     pub fn hand_over(&self, release: &Release) -> [String; 2] {
         ["extranet", "intranet"].map(|machine| {
@@ -182,7 +181,7 @@ impl<'rig> World<'rig> {
         })
     }
 
-    /// Sets every secret over ssh; none is an argument of a program on the machine.
+    /// Sets every secret over ssh. None is an argument of a program on the machine.
     pub fn set_secrets(&self, archives: &[String; 2]) {
         for (address, name, value) in SECRETS {
             let archive = &archives[usize::from(address == INTRANET)];
@@ -194,7 +193,7 @@ impl<'rig> World<'rig> {
         }
     }
 
-    /// Applies bundles on both machines at once, each confirmed from a new login.
+    /// Applies bundles on both machines at once. A new login confirms each.
     pub fn apply(&self, archives: &[String; 2]) -> [String; 2] {
         let [extranet, intranet] = archives;
         let done = self.laptop.exec(&[
@@ -228,7 +227,7 @@ impl<'rig> World<'rig> {
         said
     }
 
-    /// Builds the lab as it is now and puts its archives onto the laptop.
+    /// Builds the lab in its current state and copies its archives to the laptop.
     pub fn release(&mut self) -> [String; 2] {
         let release = self.lab.release();
         self.hand_over(&release)
@@ -244,7 +243,8 @@ impl<'rig> World<'rig> {
             .collect()
     }
 
-    /// Waits until the containers of both machines are up and as well as they can tell.
+    /// Waits until the containers of both machines are up and, if they have a health check,
+    /// healthy.
     pub fn wait_until_well(&self) {
         for machine in [&self.extranet, &self.intranet] {
             machine.sh(
@@ -291,9 +291,9 @@ impl<'rig> World<'rig> {
              done");
     }
 
-    /// Lists the places from which ports are asked.
+    /// Lists the places to probe from.
     pub fn places(&self) -> Vec<Place> {
-        // An address of a network that the lab does not name is of the internet.
+        // An address of a network that the lab does not name counts as the internet.
         let v6 = |zone| Some(if self.dual { zone } else { "internet" });
         let place = |name, probe, zone_v4, zone_v6| Place { name, probe, zone_v4, zone_v6 };
         let internet = self.rig.probe(&["203.0.113.77", "2001:db8:f::77"]);
@@ -306,7 +306,7 @@ impl<'rig> World<'rig> {
         ]
     }
 
-    /// Lists the machines that are asked.
+    /// Lists the machines to probe.
     pub fn asked(&self) -> [Asked<'_, 'rig>; 2] {
         [
             Asked { name: "extranet", machine: &self.extranet, v4: EXTRANET, v6: EXTRANET_V6 },
