@@ -16,10 +16,10 @@ use std::path::Path;
 
 use labwright::artifact::Artifacts;
 use labwright::bundle::{Identity, Packer};
-use labwright::cli::interrupt::Interrupt;
-use labwright::cli::output::ReleaseWriter;
 use labwright::decl::{Block, decode, layer, schema};
 use labwright::diag::Diagnostics;
+use labwright::disk::interrupt::Interrupt;
+use labwright::disk::output::ReleaseWriter;
 use labwright::emit::{self, Context, Shared};
 use labwright::model::MachineId;
 use labwright::plan::build::plan;
@@ -116,7 +116,7 @@ fn floor(ready: &[(Identity, Artifacts)]) -> Volume {
         .map(|(identity, artifacts)| {
             let bundle = packer.pack(identity, artifacts).expect("it packs");
             let length = bundle.archive.len() as u64;
-            writer.add_bundle(bundle).expect("it is written");
+            writer.add_bundle(&bundle).expect("it is written");
             length
         })
         .sum();

@@ -4,10 +4,16 @@ pub mod artifact;
 pub mod bundle;
 pub mod check;
 pub mod cli;
+pub mod codes;
 pub mod compile;
 pub mod decl;
 pub mod diag;
+pub mod digest;
+pub mod disk;
 pub mod emit;
+pub mod format;
+pub mod kind;
+pub mod load;
 pub mod model;
 pub mod plan;
 pub mod reach;
@@ -16,3 +22,6 @@ pub mod resolve;
 pub mod review;
 pub mod source;
 pub mod syntax;
+
+#[doc(inline)]
+pub use compile::compile;

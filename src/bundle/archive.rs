@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use tar::{EntryType, Header};
 
-use super::{ids, mode_of, names};
+use super::{mode_of, names};
+use crate::digest;
 
 /// The length from which a part of a file is deflated by itself.
 const SEGMENT: usize = 8 * 1024;
@@ -150,7 +151,7 @@ impl Archiver {
         self.give_back(compress);
         let segment = Arc::new(Segment {
             bytes: bytes.to_vec(),
-            sha256: ids::sha256_hex(bytes),
+            sha256: digest::sha256_hex(bytes),
             deflated,
             crc,
         });

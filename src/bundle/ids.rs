@@ -1,20 +1,12 @@
-//! Computes hashes, and the ids made of them.
+//! The ids of releases, made of digests.
 
 use std::fmt::Write as _;
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::sha256_hex;
 use crate::source::{LOCK_FILE, Layer, Sources};
 
-/// Returns the SHA-256 of `bytes` as 64 lower-case hex digits.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Returns the first twelve digits of an id, which name folders and archives.
-pub fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
-}
+/// The version of this compiler, which is part of every input id.
+pub const COMPILER: &str = concat!("labwright ", env!("CARGO_PKG_VERSION"));
 
 /// Returns the id of a release's content: the SHA-256 of one line `<machine> <content id>` for each
 /// machine, sorted by name.
@@ -93,14 +85,4 @@ pub fn sequence(version: &str) -> Result<u64, String> {
             })?;
     }
     Ok(sequence)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }

@@ -53,7 +53,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// The word of [`crate::artifact::Kind`] for the program that reads it.
+    /// Who reads it, a word of [`crate::kind::Kind`].
     pub kind: String,
     /// The mode, four octal digits.
     pub mode: String,

@@ -4,6 +4,8 @@
 //! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what its files mean.
 
 mod archive;
+pub mod codes;
+pub mod facts;
 pub mod ids;
 mod manifest;
 pub mod names;
@@ -19,7 +21,9 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::artifact::{Artifacts, Kind, Origin};
+use crate::artifact::{Artifacts, Origin};
+use crate::digest;
+use crate::kind::Kind;
 use archive::{Archiver, Entry, Segment};
 
 pub use manifest::{FileEntry, ImageEntry, InstallEntry, Manifest, OneWayEntry, SecretEntry};
@@ -89,7 +93,7 @@ impl std::error::Error for BundleError {}
 
 /// Returns the reason why artifacts can't become a bundle, if there is one, without packing them.
 pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleError> {
-    let root = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&"0".repeat(64)));
+    let root = format!("{}-{}-{}", identity.lab, identity.machine, digest::short(&"0".repeat(64)));
     let paths = artifacts.files.keys().map(String::as_str);
     names::check_paths(&root, paths)
         .map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
@@ -141,8 +145,8 @@ impl Packer {
         for (path, file) in &payload {
             let _ = writeln!(sums, "{}  payload/{path}", file.sha256);
         }
-        let content_id = ids::sha256_hex(sums.as_bytes());
-        let name = format!("{}-{}-{}", identity.lab, identity.machine, ids::short(&content_id));
+        let content_id = digest::sha256_hex(sums.as_bytes());
+        let name = format!("{}-{}-{}", identity.lab, identity.machine, digest::short(&content_id));
         names::check_paths(&name, payload.keys().copied())?;
 
         let manifest = manifest::new(&payload, artifacts);
@@ -160,7 +164,7 @@ impl Packer {
             segments: &file.segments,
         }));
         let archive = self.archiver.write(&name, &entries)?;
-        let archive_sha256 = ids::sha256_hex(&archive);
+        let archive_sha256 = digest::sha256_hex(&archive);
         let Manifest { files, images, secrets, one_way, .. } = manifest;
         Ok(Bundle {
             name,
@@ -183,7 +187,7 @@ impl Packer {
             let segments = self.archiver.segments(path, &bytes)?;
             let whole = segments.first().filter(|(_, segment)| segment.is_whole(&bytes));
             let sha256 = whole
-                .map_or_else(|| ids::sha256_hex(&bytes), |(_, segment)| segment.sha256.clone());
+                .map_or_else(|| digest::sha256_hex(&bytes), |(_, segment)| segment.sha256.clone());
             match payload.insert(path, Payload { kind, origin, bytes, sha256, segments }) {
                 Some(_) => Err(format!("an emitter wrote `{path}`, which is made from its lists")),
                 None => Ok(()),
@@ -208,7 +212,7 @@ impl Packer {
 fn head(identity: &Identity, content_id: &str, manifest: &[u8]) -> Result<String, String> {
     let Identity { lab, machine, version } = identity;
     let sequence = ids::sequence(version)?;
-    let manifest = ids::sha256_hex(manifest);
+    let manifest = digest::sha256_hex(manifest);
     Ok(format!(
         "format {FORMAT}\nlab {lab}\nmachine {machine}\nversion {version}\nseq {sequence}\ncontent {content_id}\nmanifest-sha256 {manifest}\n"
     ))

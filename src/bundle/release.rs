@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{self, Input};
 use super::manifest::{order, sorted, to_json};
 use super::{Bundle, BundleError, ImageEntry, OneWayEntry, SecretEntry};
+use crate::diag::Accepted;
 
 /// The format that `release.json` names.
 pub const FORMAT: &str = "labwright.release/1";
@@ -58,7 +59,6 @@ pub struct MachineFacts {
 // From here on, fields are in the order of their names in JSON, which is the order they are written
 // in. The fields that identify an element come first when a list is sorted.
 
-order!(Accepted: code, on, reason);
 order!(Flow: from, to, port, proto, reason, source);
 order!(Route: host, machine, port, via, from);
 order!(Scrape: job, target);
@@ -183,20 +183,7 @@ pub struct Scrape {
     pub target: String,
 }
 
-/// A finding that the lab accepts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Accepted {
-    /// The finding's code.
-    pub code: String,
-    /// The entity that the finding is about.
-    pub on: String,
-    /// The reason why it is accepted.
-    pub reason: String,
-}
-
-/// The facts about a finished bundle that the index needs once the archive is written and dropped
-/// from memory.
+/// Is what the index keeps of a finished bundle, once its archive is written and forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The archive's name in the release folder.
@@ -217,28 +204,17 @@ pub struct Packed {
     pub one_way: Vec<OneWayEntry>,
 }
 
-impl From<Bundle> for Packed {
-    fn from(bundle: Bundle) -> Self {
-        let archive = bundle.file_name();
-        let Bundle {
-            content_id,
-            archive: bytes,
-            archive_sha256: sha256,
-            files,
-            images,
-            secrets,
-            one_way,
-            ..
-        } = bundle;
+impl From<&Bundle> for Packed {
+    fn from(bundle: &Bundle) -> Self {
         Self {
-            archive,
-            content_id,
-            sha256,
-            size: bytes.len() as u64,
-            files,
-            images,
-            secrets,
-            one_way,
+            archive: bundle.file_name(),
+            content_id: bundle.content_id.clone(),
+            sha256: bundle.archive_sha256.clone(),
+            size: bundle.archive.len() as u64,
+            files: bundle.files,
+            images: bundle.images.clone(),
+            secrets: bundle.secrets.clone(),
+            one_way: bundle.one_way.clone(),
         }
     }
 }

@@ -9,7 +9,8 @@ use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, Machine, ReleaseIndex, SUMS, Secret};
 use super::signature::{self, AllowedSigners};
 use super::{FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
-use crate::artifact::Kind;
+use crate::digest;
+use crate::kind::Kind;
 
 /// The contents of a sound bundle, as its `BUNDLE` and `manifest.json` describe it.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,16 +42,16 @@ pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, 
         return Err(format!("the sequence {sequence} is not that of the version `{version}`"));
     }
     let sums_text = text("SHA256SUMS")?;
-    if ids::sha256_hex(sums_text.as_bytes()) != content_id {
+    if digest::sha256_hex(sums_text.as_bytes()) != content_id {
         return Err("`SHA256SUMS` has another hash than `BUNDLE` says".to_owned());
     }
-    if root != format!("{lab}-{machine}-{}", ids::short(content_id)) {
+    if root != format!("{lab}-{machine}-{}", digest::short(content_id)) {
         return Err(format!(
             "`{root}` is not the name of machine `{machine}` of lab `{lab}` with this content"
         ));
     }
     let manifest_text = text("manifest.json")?;
-    if ids::sha256_hex(manifest_text.as_bytes()) != manifest_sha256 {
+    if digest::sha256_hex(manifest_text.as_bytes()) != manifest_sha256 {
         return Err("`manifest.json` has another hash than `BUNDLE` says".to_owned());
     }
     let manifest: Manifest =
@@ -137,7 +138,7 @@ fn check_sums(
     for (path, bytes) in payload {
         match sums.get(path) {
             None => return Err(format!("`{path}` is not in `SHA256SUMS`")),
-            Some(hash) if ids::sha256_hex(bytes) != **hash => {
+            Some(hash) if digest::sha256_hex(bytes) != **hash => {
                 return Err(format!("`{path}` has another hash than `SHA256SUMS` says"));
             }
             Some(_) => {}
@@ -155,7 +156,7 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
     }
     for (file, bytes) in manifest.files.iter().zip(payload.values()) {
         let path = &file.path;
-        let holds = file.sha256 == ids::sha256_hex(bytes)
+        let holds = file.sha256 == digest::sha256_hex(bytes)
             && file.size == bytes.len() as u64
             && file.mode == format!("{:04o}", mode_of(path))
             && Kind::ALL.iter().any(|kind| kind.name() == file.kind);
@@ -221,7 +222,7 @@ pub fn verify_release(
         }
         match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
             Err(problem) => problems.push(format!("`{name}`: {problem}")),
-            Ok(bytes) if ids::sha256_hex(&bytes) != *expected => {
+            Ok(bytes) if digest::sha256_hex(&bytes) != *expected => {
                 problems.push(format!("`{name}` has another hash than `{SUMS}` says"));
             }
             Ok(bytes) if archives.contains(name) => match verify_bundle(name, &bytes) {
@@ -230,7 +231,7 @@ pub fn verify_release(
                     problems.extend(signers.and_then(|signers| {
                         check_signature(signers, name, &bundle, names, &mut read).err()
                     }));
-                    sound.insert(name.clone(), summary(bundle, ids::sha256_hex(&bytes)));
+                    sound.insert(name.clone(), summary(bundle, digest::sha256_hex(&bytes)));
                 }
             },
             Ok(_) => {}

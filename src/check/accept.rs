@@ -1,7 +1,6 @@
 //! Findings that the lab accepts.
 
-use crate::bundle::release::Accepted;
-use crate::diag::{Diagnostic, Diagnostics, Severity, codes, suggest};
+use crate::diag::{Accepted, Code, Diagnostic, Diagnostics, Severity, codes, suggest};
 use crate::model::Model;
 
 codes::define! {
@@ -10,12 +9,16 @@ codes::define! {
     OF_AN_ERROR = "accept-of-error", Error, "an `accept` of an error";
 }
 
-/// Takes accepted findings out of `diagnostics` and returns them.
-pub fn accept(model: &Model, diagnostics: &mut Diagnostics) -> Vec<Accepted> {
+/// Takes accepted findings out of `diagnostics` and returns them; `codes` lists every code.
+pub fn accept<C: Iterator<Item = &'static Code>>(
+    model: &Model,
+    codes: impl Fn() -> C,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Accepted> {
     let mut accepted = Vec::new();
     for entry in model.accepts.iter().filter(|entry| !entry.code.is_empty()) {
-        let Some(code) = codes::find(&entry.code) else {
-            let names = codes::all().map(|code| code.name);
+        let Some(code) = codes().find(|code| code.name == entry.code) else {
+            let names = codes().map(|code| code.name);
             let help =
                 suggest(&entry.code, names, || "`labwright explain` lists the codes".to_owned());
             diagnostics.push(

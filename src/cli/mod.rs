@@ -1,13 +1,8 @@
 //! The command line, and the only code that writes to the disk.
 
-pub mod codes;
 mod command;
 mod console;
-pub mod folder;
-pub mod interrupt;
-pub mod output;
 pub mod progress;
-pub mod staging;
 pub mod table;
 
 use std::process::ExitCode;

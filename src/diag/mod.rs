@@ -3,20 +3,22 @@
 //! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`].
 //! Rendering is in the files beside this one.
 
+mod accepted;
 pub mod codes;
-pub mod explain;
 mod github;
 mod json;
 mod places;
 mod printable;
 pub mod render;
 mod sarif;
+mod style;
 mod text;
 
-pub use explain::explain;
+pub use accepted::Accepted;
 pub(crate) use printable::one_line;
 pub use printable::wrap;
-pub use render::{Format, Style, render, summary};
+pub use render::{render, summary};
+pub use style::{Format, Style};
 
 use crate::source::Span;
 

@@ -5,15 +5,19 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::places::Places;
-use super::{Code, Diagnostic, Diagnostics, Severity, codes, json};
+use super::{Code, Diagnostic, Diagnostics, Severity, json};
 use crate::source::Span;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>) -> String {
+pub(super) fn render(
+    diagnostics: &Diagnostics,
+    places: &Places<'_>,
+    codes: &[&'static Code],
+) -> String {
     let mut rules: Vec<&Code> =
-        codes::all().chain(diagnostics.iter().map(|diagnostic| diagnostic.code)).collect();
+        codes.iter().copied().chain(diagnostics.iter().map(|diagnostic| diagnostic.code)).collect();
     rules.sort_by_key(|code| code.name);
     rules.dedup_by_key(|code| code.name);
     let results: Vec<Value> =

@@ -7,7 +7,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Render
 
 use super::places::Places;
 use super::printable::{lines, one_line, pointed_at, wrap};
-use super::render::Style;
+use super::style::Style;
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{FileId, Span};
 

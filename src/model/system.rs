@@ -1,6 +1,6 @@
 //! What a service puts on its machine's system: files, packages, units, kernel settings, steps.
 
-use crate::artifact::Kind;
+use crate::kind::Kind;
 use crate::source::{FileId, Span};
 
 /// Is a file that a template makes.

@@ -1,9 +1,7 @@
-//! The reference of the language and of its modules, made from the schema and from the modules
-//! themselves.
-//!
-//! `labwright modules`, `docs/language.md` and `docs/modules.md` show what is made here, so they
-//! can't say anything else.
+//! The reference of the language, its modules and its codes, made from the schema, from the modules
+//! and from the codes themselves, for the terminal and for docs/.
 
+pub mod codes;
 pub mod language;
 pub mod modules;
 

@@ -24,7 +24,7 @@ pub fn environment<'s>() -> Environment<'s> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment.set_fuel(Some(50_000));
-    crate::emit::format::add_filters(&mut environment);
+    crate::format::add_filters(&mut environment);
     environment
 }
 

@@ -2,7 +2,7 @@
 
 use super::names::compose_name;
 use super::read::{Report, text};
-use crate::artifact::Kind;
+use crate::kind::Kind;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::{

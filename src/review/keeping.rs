@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::lab::{self, Amount, BackupView};
+use super::view::{self, Amount, BackupView};
 use crate::model::{BackupClass, DatasetRef, Model};
 use crate::plan::store::Store;
 use crate::plan::{Fate, Kept, Plan};
@@ -64,7 +64,8 @@ pub(super) struct Unsaved<'p> {
 /// Lists how much of each machine's memory, disks and pools is promised.
 pub(super) fn rooms(plan: &Plan<'_>) -> Vec<Room> {
     let mut rooms = Vec::new();
-    for view in plan.model.machines().filter_map(|(id, machine)| lab::capacity(plan, id, machine)) {
+    for view in plan.model.machines().filter_map(|(id, machine)| view::capacity(plan, id, machine))
+    {
         let mut add =
             |kind, name: &str, amount: &Amount| rooms.push(room(&view.machine, kind, name, amount));
         if let Some(memory) = &view.memory {
@@ -138,7 +139,7 @@ pub(super) fn quotas<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<DatasetRo
 
 /// Describes the backup services.
 pub(super) fn backups(plan: &Plan<'_>) -> Vec<BackupView> {
-    plan.backups.iter().map(|backup| lab::backup_view(plan, backup)).collect()
+    plan.backups.iter().map(|backup| view::backup_view(plan, backup)).collect()
 }
 
 /// Lists the state of services: first what would be lost, then what is deliberately left out, then

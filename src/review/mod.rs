@@ -6,8 +6,8 @@
 
 mod access;
 mod keeping;
-pub(crate) mod lab;
 mod page;
+pub(crate) mod view;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -18,8 +18,8 @@ use minijinja::{Error, Output, State};
 use crate::bundle::OneWayEntry;
 use crate::bundle::release::ReleaseIndex;
 use crate::diag::{Diagnostics, one_line};
-use crate::emit::format;
-use crate::emit::render::Templates;
+use crate::format;
+use crate::format::Templates;
 use crate::model::Size;
 use crate::plan::Plan;
 use crate::source::Sources;

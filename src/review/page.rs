@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::access::{self, Access, InternetPort, Name};
 use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
-use super::lab::{self, BackupView, MachineView};
+use super::view::{self, BackupView, MachineView};
 use crate::bundle::OneWayEntry;
-use crate::bundle::ids::short;
 use crate::bundle::release::ReleaseIndex;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::digest::short;
 use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
 use crate::plan::store::is_below;
 use crate::plan::{Guard, Plan};
@@ -252,7 +252,7 @@ fn machine_row<'p>(
     sources: &Sources,
 ) -> MachineRow<'p> {
     MachineRow {
-        facts: lab::machine_view(plan, id, machine),
+        facts: view::machine_view(plan, id, machine),
         hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
         guard: match (plan.guard(id), machine.kind) {
             (Guard::Own(crate::model::FirewallBackend::Ufw), _) => "ufw",
@@ -403,7 +403,7 @@ fn accepted<'p>(
     index: &'p ReleaseIndex,
     sources: &Sources,
 ) -> Vec<AcceptedRow<'p>> {
-    let row = |accepted: &'p crate::bundle::release::Accepted| {
+    let row = |accepted: &'p crate::diag::Accepted| {
         let same = |accept: &&crate::model::Accept| {
             accept.code == accepted.code
                 && accept.reason == accepted.reason

@@ -1,13 +1,12 @@
-//! Source files, spans into them, and in `read.rs` the one place that reads them from the disk.
+//! Source files and spans into them.
 
 mod builtin;
-pub mod codes;
-mod read;
 
 use std::fmt;
 use std::sync::OnceLock;
 
-pub use read::{LOCK_FILE, Unreadable, layer_of, read_lab};
+/// The file that holds the images' digests.
+pub const LOCK_FILE: &str = "labwright.lock";
 
 /// Identifies a file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

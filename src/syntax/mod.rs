@@ -15,7 +15,8 @@ mod values;
 use std::borrow::Cow;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::source::{self, FileId, Span, Spanned};
+use crate::load;
+use crate::source::{FileId, Span, Spanned};
 
 /// The largest text, in bytes, that is parsed. Spans rely on it: they count bytes in 32 bits.
 pub const LARGEST: usize = 16 << 20;
@@ -33,7 +34,7 @@ pub fn parse<'s>(
     if text.len() > LARGEST {
         diagnostics.push(
             Diagnostic::new(
-                &source::codes::SOURCE_TOO_LARGE,
+                &load::codes::SOURCE_TOO_LARGE,
                 Span::new(file, 0, 0),
                 "this file is larger than 16 MiB",
             )

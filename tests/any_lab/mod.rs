@@ -7,10 +7,12 @@ mod mutated;
 use std::ops::Range;
 use std::path::Path;
 
-use labwright::compile;
-use labwright::diag::render::{Format, Style, render};
-use labwright::diag::{Diagnostics, Severity};
-use labwright::source::{Layer, SourceFile, Sources, Span, read_lab};
+use labwright::bundle::Bundle;
+use labwright::compile::{self, Memory};
+use labwright::diag::Severity;
+use labwright::diag::{Format, Style, render};
+use labwright::load::read_lab;
+use labwright::source::{Layer, SourceFile, Sources, Span};
 
 /// Returns the files of a shipped lab.
 fn shipped(lab: &str) -> Vec<SourceFile> {
@@ -27,10 +29,7 @@ fn shipped(lab: &str) -> Vec<SourceFile> {
 /// of the file.
 fn faults(files: &[SourceFile]) -> Vec<Vec<(usize, Range<usize>)>> {
     let sources = Sources::with_standard_library(files.to_vec());
-    let mut resolved = compile::resolve(&sources);
-    let checked = resolved.check(&sources);
-    let found =
-        checked.plan.map_or(checked.diagnostics, |plan| compile::check_templates(&plan, &sources));
+    let (found, _) = compile::check(&sources);
     let place = |span: Span| {
         let file = sources.file(span.file);
         let index =
@@ -53,22 +52,11 @@ fn faults(files: &[SourceFile]) -> Vec<Vec<(usize, Range<usize>)>> {
 /// Builds a lab completely, or returns its errors.
 fn build(files: Vec<SourceFile>) -> Result<Vec<(String, Vec<u8>)>, String> {
     let sources = Sources::with_standard_library(files);
-    let mut resolved = compile::resolve(&sources);
-    let checked = resolved.check(&sources);
-    let said = |found: &Diagnostics| render(found, &sources, Format::Text, Style::default());
-    let Some(plan) = checked.plan else {
-        assert!(checked.diagnostics.has_errors(), "no lab and no error");
-        return Err(said(&checked.diagnostics));
-    };
-    let kept = std::sync::Mutex::new(Vec::new());
-    let built = compile::bundles(&plan, &sources, |bundle| {
-        kept.lock().expect("no thread fails").push((bundle.file_name(), bundle.archive.clone()));
-        Ok::<_, std::convert::Infallible>(bundle.into())
-    });
-    match built {
-        Ok(_) => Ok(kept.into_inner().expect("no thread fails")),
-        Err(compile::Failure::Findings(found)) => Err(said(&found)),
-        Err(compile::Failure::Bundle(problem)) => Err(problem),
-        Err(compile::Failure::Write(never)) => match never {},
-    }
+    let compiled = labwright::compile(&sources, Memory::open);
+    let release = compiled.release.map_err(|_| {
+        assert!(compiled.findings.has_errors(), "no release and no error");
+        render(&compiled.findings, &sources, Format::Text, Style::default())
+    })?;
+    let named = |bundle: Bundle| (bundle.file_name(), bundle.archive);
+    Ok(release.sink.bundles().into_iter().map(named).collect())
 }

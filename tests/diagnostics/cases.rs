@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use labwright::diag::codes;
+use labwright::codes;
 
 use crate::cli::{case, copy, files, labwright, put};
 use crate::snapshots::assert_snapshot;

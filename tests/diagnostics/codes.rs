@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use labwright::diag::{self, codes, explain};
+use labwright::codes;
+use labwright::reference::codes as reference;
 use labwright::syntax;
 
 #[test]
@@ -42,7 +43,7 @@ fn every_code_says_what_it_means_and_why() {
 
 #[test]
 fn a_page_fits_a_terminal() {
-    insta::assert_snapshot!(diag::explain(&syntax::codes::UNQUOTED_TEXT), @r#"
+    insta::assert_snapshot!(reference::page(&syntax::codes::UNQUOTED_TEXT), @r#"
     error[unquoted-text]: an address, size, port, path or URL stands without quotes
 
     A bare word can't begin like a number and can't have a slash. So addresses,
@@ -63,7 +64,7 @@ fn a_page_fits_a_terminal() {
     "#);
     for code in codes::all() {
         let mut example = false;
-        for line in diag::explain(code).lines() {
+        for line in reference::page(code).lines() {
             example |= line.starts_with("    ");
             assert!(
                 example || line.chars().count() <= 80 || !line.contains(' '),
@@ -77,7 +78,7 @@ fn a_page_fits_a_terminal() {
 
 #[test]
 fn the_list_has_a_line_for_every_code() {
-    let list = explain::list();
+    let list = reference::list();
     assert_eq!(list.lines().count(), codes::all().count());
     assert!(list.lines().is_sorted(), "{list}");
 }
@@ -86,11 +87,11 @@ fn the_list_has_a_line_for_every_code() {
 fn docs_codes_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md");
     if std::env::var_os("LABWRIGHT_UPDATE_DOCS").is_some() {
-        std::fs::write(&path, explain::reference()).expect("docs/codes.md is written");
+        std::fs::write(&path, reference::reference()).expect("docs/codes.md is written");
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        written == explain::reference(),
+        written == reference::reference(),
         "docs/codes.md is stale: LABWRIGHT_UPDATE_DOCS=1 cargo test docs_codes"
     );
 }

@@ -8,9 +8,10 @@ use labwright::bundle::{Identity, Packer};
 use labwright::compile::resolve;
 use labwright::diag::{Diagnostics, Severity};
 use labwright::emit::{self, Context, Shared};
+use labwright::load::read_lab;
 use labwright::model::Model;
 use labwright::plan::build::plan;
-use labwright::source::{Sources, read_lab};
+use labwright::source::Sources;
 
 /// The result of compiling a lab.
 pub struct Compiled {

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use ipnet::IpNet;
-use labwright::artifact::{Artifacts, Kind};
+use labwright::artifact::Artifacts;
 use labwright::emit::proxmox_firewall;
+use labwright::kind::Kind;
 use labwright::model::{FirewallBackend, Guest, MachineKind, Model, SshAccess, Transport};
 use labwright::plan::{Arrival, FlowSource, Plan};
 

@@ -9,11 +9,11 @@ use std::thread;
 use ipnet::IpNet;
 use labwright::compile::resolve;
 use labwright::emit::firewall;
+use labwright::load::read_lab;
 use labwright::model::Transport::{Tcp, Udp};
 use labwright::model::{FirewallBackend, MachineId, Model, Transport, ZoneId};
 use labwright::plan::Arrival::{Host, Published};
 use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan};
-use labwright::source::read_lab;
 
 use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS};
 use super::wire::{Listener, Net, Probe, try_all};

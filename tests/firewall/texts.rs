@@ -1,8 +1,9 @@
 //! Checks the files themselves: the program that reads each one accepts it, and the tables for
 //! `labctl` are right.
 
-use labwright::artifact::{Artifacts, Kind};
+use labwright::artifact::Artifacts;
 use labwright::emit::firewall;
+use labwright::kind::Kind;
 use labwright::model::{FirewallBackend, MachineId, Transport};
 use labwright::plan::{Arrival, FlowSource, ForwardTarget};
 

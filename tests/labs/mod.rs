@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use labwright::artifact::OWN_FOLDERS;
 use labwright::bundle::read::read_archive;
-use labwright::bundle::release::ReleaseIndex;
-use labwright::compile;
-use labwright::diag::Severity;
-use labwright::source::read_lab;
+use labwright::bundle::release::{Machine, ReleaseIndex};
+use labwright::compile::{self, Memory};
+use labwright::load::read_lab;
 
 use crate::cli::{files, labwright};
 use crate::snapshots::assert_snapshot;
@@ -21,36 +20,29 @@ fn folder(lab: &str) -> PathBuf {
 /// Builds a lab and returns each machine's archive with its name.
 fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
     let sources = read_lab(lab).expect("the lab can be read");
-    let mut resolved = compile::resolve(&sources);
-    let checked = resolved.check(&sources);
-    let open: Vec<String> = checked
-        .diagnostics
+    let compiled = labwright::compile(&sources, Memory::open);
+    let open: Vec<String> = compiled
+        .findings
         .iter()
         .map(|found| format!("{}: {}", found.code.name, found.message))
         .collect();
-    assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{open:#?}");
     assert_eq!(
         open,
         Vec::<String>::new(),
         "a shipped lab answers every finding, by what it says or by an `accept`"
     );
-    let plan = checked.plan.expect("a lab");
-    let kept = std::sync::Mutex::new(Vec::new());
-    let packed = compile::bundles(&plan, &sources, |bundle| {
-        kept.lock()
-            .expect("no test thread fails here")
-            .push((bundle.file_name(), bundle.archive.clone()));
-        Ok::<_, std::convert::Infallible>(bundle.into())
-    });
-    let mut kept: BTreeMap<String, Vec<u8>> =
-        kept.into_inner().expect("no test thread fails here").into_iter().collect();
-    let packed = packed.expect("it is built");
-    packed
+    let release = compiled.release.expect("it is built");
+    let mut kept: BTreeMap<String, Vec<u8>> = release
+        .sink
+        .bundles()
         .into_iter()
-        .map(|(machine, packed)| {
-            (machine, (packed.archive.clone(), kept.remove(&packed.archive).unwrap_or_default()))
-        })
-        .collect()
+        .map(|bundle| (bundle.file_name(), bundle.archive))
+        .collect();
+    let archive = |(machine, packed): (String, Machine)| {
+        let bytes = kept.remove(&packed.archive).unwrap_or_default();
+        (machine, (packed.archive, bytes))
+    };
+    release.index.machines.into_iter().map(archive).collect()
 }
 
 /// Returns whether a line of user-data is the packed labctl.

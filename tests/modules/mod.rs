@@ -10,8 +10,9 @@ use std::process::Command;
 use labwright::compile::resolve;
 use labwright::decl::{Block, decode, schema};
 use labwright::diag::{Diagnostics, Severity};
+use labwright::load::read_lab;
 use labwright::model::{Model, Service};
-use labwright::source::{FileId, Layer, SourceFile, Spanned, read_lab};
+use labwright::source::{FileId, Layer, SourceFile, Spanned};
 use labwright::syntax;
 use rayon::prelude::*;
 

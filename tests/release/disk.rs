@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use labwright::artifact::Kind;
 use labwright::bundle::Packer;
-use labwright::cli::folder;
-use labwright::cli::interrupt::Interrupt;
-use labwright::cli::output::ReleaseWriter;
-use labwright::cli::staging::OutputError;
+use labwright::disk::folder;
+use labwright::disk::interrupt::Interrupt;
+use labwright::disk::output::ReleaseWriter;
+use labwright::disk::staging::OutputError;
+use labwright::kind::Kind;
 use rayon::prelude::*;
 use tempfile::TempDir;
 
@@ -194,9 +194,9 @@ fn a_file_written_twice_is_an_error() {
     let writer =
         ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
     let bundle = || Packer::new().pack(&identity("a"), &artifacts()).expect("it packs");
-    writer.add_bundle(bundle()).expect("once");
+    writer.add_bundle(&bundle()).expect("once");
     assert!(
-        writer.add_bundle(bundle()).expect_err("twice").problem.ends_with("a file is in the way")
+        writer.add_bundle(&bundle()).expect_err("twice").problem.ends_with("a file is in the way")
     );
 }
 
@@ -210,7 +210,7 @@ fn bundles_are_written_from_many_threads() {
         let mut artifacts = artifacts();
         artifacts.add("own.txt", Kind::Text, index.to_string(), Vec::new());
         let bundle = packer.pack(&identity(&format!("m{index}")), &artifacts).expect("it packs");
-        writer.add_bundle(bundle).expect("it is written");
+        writer.add_bundle(&bundle).expect("it is written");
     });
     writer.finish(b"{}").expect("it is written");
     assert_eq!(folder::list(&target).expect("a folder").len(), 66);

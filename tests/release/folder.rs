@@ -7,13 +7,14 @@ use labwright::artifact::{ImageUse, RequiredSecret};
 use labwright::bundle::Packer;
 use labwright::bundle::ids::Input;
 use labwright::bundle::release::{
-    Accepted, Flow, MachineFacts, Packed, ReleaseFacts, ReleaseIndex, Route, Scrape,
+    Flow, MachineFacts, Packed, ReleaseFacts, ReleaseIndex, Route, Scrape,
 };
 use labwright::bundle::verify::verify_release;
-use labwright::cli::folder;
-use labwright::cli::interrupt::Interrupt;
-use labwright::cli::output::ReleaseWriter;
-use labwright::cli::staging::OutputError;
+use labwright::diag::Accepted;
+use labwright::disk::folder;
+use labwright::disk::interrupt::Interrupt;
+use labwright::disk::output::ReleaseWriter;
+use labwright::disk::staging::OutputError;
 
 use super::{artifacts, identity};
 
@@ -69,7 +70,7 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
     let mut bundles: BTreeMap<String, Packed> = BTreeMap::new();
     for machine in MACHINES {
         let bundle = packer.pack(&identity(machine), &artifacts()).expect("it packs");
-        bundles.insert(machine.to_owned(), writer.add_bundle(bundle)?);
+        bundles.insert(machine.to_owned(), writer.add_bundle(&bundle)?);
     }
     writer
         .add_review(&BTreeMap::from([("report.html".to_owned(), b"<!doctype html>\n".to_vec())]))?;
@@ -260,7 +261,7 @@ fn the_lists_of_the_index_are_sorted_by_what_names_their_elements_first() {
     let packed = |name: &&str| {
         (
             (*name).to_owned(),
-            Packed::from(Packer::new().pack(&identity(name), &artifacts).expect("it packs")),
+            Packed::from(&Packer::new().pack(&identity(name), &artifacts).expect("it packs")),
         )
     };
     let index =
@@ -292,7 +293,7 @@ fn the_lists_of_the_index_are_sorted_by_what_names_their_elements_first() {
 fn the_index_is_sorted_by_key_and_needs_every_machine() {
     let packed = |name: &str| {
         let bundle = Packer::new().pack(&identity(name), &artifacts()).expect("it packs");
-        (name.to_owned(), Packed::from(bundle))
+        (name.to_owned(), Packed::from(&bundle))
     };
     let index = ReleaseIndex::new(facts(), MACHINES.iter().map(|name| packed(name)).collect())
         .expect("the same machines");
@@ -335,7 +336,7 @@ fn forge(target: &Path, name: &str, from: &str, to: &str) {
         .map(|name| {
             format!(
                 "{}  {name}\n",
-                labwright::bundle::ids::sha256_hex(&folder::read(target, &name).expect("read"))
+                labwright::digest::sha256_hex(&folder::read(target, &name).expect("read"))
             )
         })
         .collect();

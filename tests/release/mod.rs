@@ -7,8 +7,9 @@ mod pack;
 mod readers;
 mod signed;
 
-use labwright::artifact::{Artifacts, ImageUse, Kind, OneWay, Phase, RequiredSecret};
+use labwright::artifact::{Artifacts, ImageUse, OneWay, Phase, RequiredSecret};
 use labwright::bundle::{Bundle, Identity, Packer};
+use labwright::kind::Kind;
 
 pub fn identity(machine: &str) -> Identity {
     Identity {

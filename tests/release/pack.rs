@@ -2,9 +2,11 @@
 
 use std::io::Read;
 
-use labwright::artifact::{Artifacts, Install, Kind};
+use labwright::artifact::{Artifacts, Install};
 use labwright::bundle::verify::verify_bundle;
 use labwright::bundle::{Identity, Manifest, Packer, ids};
+use labwright::digest;
+use labwright::kind::Kind;
 use rayon::prelude::*;
 
 use super::{artifacts, identity, pack};
@@ -42,7 +44,7 @@ fn the_archive_has_the_bytes_it_always_had() {
     // The content id never changes. The archive's hash holds for one version of the compressor.
     insta::assert_snapshot!(bundle.content_id, @"6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5");
     insta::assert_snapshot!(bundle.archive_sha256, @"2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a");
-    assert_eq!(bundle.archive_sha256, ids::sha256_hex(&bundle.archive));
+    assert_eq!(bundle.archive_sha256, digest::sha256_hex(&bundle.archive));
 }
 
 #[test]
@@ -133,8 +135,8 @@ fn one_root_folder_sorted_files_and_modes_by_path() {
 #[test]
 fn the_head_is_lines_that_sh_can_read() {
     let head = file("BUNDLE");
-    let content = ids::sha256_hex(file("SHA256SUMS").as_bytes());
-    let manifest = ids::sha256_hex(file("manifest.json").as_bytes());
+    let content = digest::sha256_hex(file("SHA256SUMS").as_bytes());
+    let manifest = digest::sha256_hex(file("manifest.json").as_bytes());
     insta::assert_snapshot!(head.replace(&content, "CONTENT").replace(&manifest, "MANIFEST"), @r#"
     format labwright.bundle/1
     lab home

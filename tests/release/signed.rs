@@ -6,8 +6,8 @@ use std::process::Command;
 
 use labwright::bundle::signature::AllowedSigners;
 use labwright::bundle::verify::verify_release;
-use labwright::cli::folder;
-use labwright::cli::interrupt::Interrupt;
+use labwright::disk::folder;
+use labwright::disk::interrupt::Interrupt;
 
 /// Makes a key pair. Returns the public key's line.
 fn key(folder: &Path, name: &str, kind: &str) -> String {

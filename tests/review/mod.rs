@@ -4,13 +4,11 @@
 mod page;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::Path;
 
-use labwright::bundle::release::{Packed, ReleaseIndex};
-use labwright::compile;
-use labwright::review::review;
-use labwright::source::{Layer, SourceFile, Sources, read_lab};
+use labwright::compile::Discard;
+use labwright::load::read_lab;
+use labwright::source::{Layer, SourceFile, Sources};
 
 use crate::snapshots::assert_snapshot;
 use page::Page;
@@ -21,21 +19,9 @@ fn lab(folder: &str) -> Sources {
 
 /// Returns the files below `review/`.
 fn reviewed(sources: &Sources) -> BTreeMap<String, String> {
-    let mut resolved = compile::resolve(sources);
-    let checked = resolved.check(sources);
-    assert!(!checked.diagnostics.has_errors(), "{:?}", checked.diagnostics);
-    let plan = checked.plan.expect("a lab");
-    let mut packed =
-        compile::bundles(&plan, sources, |bundle| Ok::<_, Infallible>(Packed::from(bundle)))
-            .expect("it is built");
-    let one_way = packed
-        .iter_mut()
-        .map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way)))
-        .collect();
-    let index = ReleaseIndex::new(compile::facts(&plan, sources, checked.accepted), packed)
-        .expect("the same machines");
-    let files = review(&plan, sources, &index, &checked.diagnostics, &one_way)
-        .expect("the templates are sound");
+    let compiled = labwright::compile(sources, Discard::open);
+    assert!(!compiled.findings.has_errors(), "{:?}", compiled.findings);
+    let files = compiled.release.expect("it is built").review;
     files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).expect("text"))).collect()
 }
 

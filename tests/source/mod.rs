@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use labwright::bundle::ids;
-use labwright::source::{Layer, Sources, Unreadable, layer_of, read_lab};
+use labwright::load::{Unreadable, layer_of, read_lab};
+use labwright::source::{Layer, Sources};
 use tempfile::TempDir;
 
 /// Makes a lab folder with these files.

@@ -1,6 +1,7 @@
 //! Checks the errors about text that is not KDL.
 
-use labwright::diag::{Code, Diagnostics, codes};
+use labwright::codes;
+use labwright::diag::{Code, Diagnostics};
 use labwright::syntax::{self, LARGEST};
 
 use super::parse;

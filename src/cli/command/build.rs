@@ -10,19 +10,19 @@ use serde::Serialize;
 use super::super::Exit;
 use super::super::console::Console;
 use super::super::human;
-use super::super::interrupt::Interrupt;
-use super::super::output::ReleaseWriter;
 use super::super::progress::Progress;
-use super::super::staging::OutputError;
 use super::super::table::Table;
-use super::findings::{Format, Lab};
+use super::lab::{Format, Lab};
 use super::{json, reproduce};
 use crate::bundle::Bundle;
-use crate::bundle::release::{self, Accepted, Packed, ReleaseIndex};
-use crate::compile::{self, Failure};
-use crate::diag::{Diagnostic, Diagnostics, Severity, summary, wrap};
+use crate::bundle::release::{self, Packed, ReleaseIndex};
+use crate::compile::{Compiled, Release, Sink, Stop, compile};
+use crate::diag::{Accepted, Diagnostic, Diagnostics, Severity, summary, wrap};
+use crate::disk::interrupt::Interrupt;
+use crate::disk::output::ReleaseWriter;
+use crate::disk::staging::OutputError;
 use crate::plan::Plan;
-use crate::review::{REPORT, review};
+use crate::review::REPORT;
 use crate::source::Sources;
 
 /// Builds the release of a lab: one archive for every machine, and an index
@@ -42,7 +42,7 @@ pub struct Build {
     format: Format,
 }
 
-/// A finished release, for the reader of the result.
+/// A finished release, as it is printed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Built {
@@ -79,45 +79,45 @@ impl Build {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
         // Listen from the beginning, so that a signal ends the build in the same way at any point.
         let interrupt = if self.check { Interrupt::default() } else { Interrupt::listen()? };
-        let mut read = self.lab.read();
-        let checked = read.resolved.check(&read.sources);
-        let mut findings = checked.diagnostics;
-        let Some(plan) = checked.plan else {
-            self.report(&findings, &read.sources, console);
-            return Ok(read.failure);
+        let sources = match self.lab.read() {
+            Ok(sources) => sources,
+            Err(unread) => {
+                self.report(&unread.findings, &Sources::default(), console);
+                return Ok(unread.exit);
+            }
         };
-        let lab = &plan.model.lab;
-        let out = self
-            .out
-            .clone()
-            .unwrap_or_else(|| Path::new("outputs").join(release::folder(&lab.name, &lab.version)));
+        let folder = |lab: &str, version: &str| {
+            self.out
+                .clone()
+                .unwrap_or_else(|| Path::new("outputs").join(release::folder(lab, version)))
+        };
         if self.check {
-            self.report(&findings, &read.sources, console);
-            return reproduce::reproduce(
-                &plan,
-                &read.sources,
-                &findings,
-                &checked.accepted,
-                &out,
-                self.format,
-                console,
-            );
+            let report = |findings: &Diagnostics| self.report(findings, &sources, console);
+            return reproduce::reproduce(&sources, folder, self.format, report, console);
         }
-        let made =
-            write(&plan, &read.sources, &findings, checked.accepted, &out, &interrupt, *console);
-        let made = made.map_err(|failure| fail(failure, &mut findings));
-        self.report(&findings, &read.sources, console);
-        let (index, sizes) = match made {
-            Ok(made) => made,
-            Err(exit) => return Ok(exit),
+        let Compiled { mut findings, release } = compile(&sources, |plan| {
+            let lab = &plan.model.lab;
+            Writing::open(folder(&lab.name, &lab.version), plan, &interrupt, *console)
+        });
+        let written = release.and_then(|release| finish(release).map_err(Stop::Sink));
+        let exit = match &written {
+            Ok(_) => Exit::Fine,
+            Err(Stop::Findings) => Exit::Findings,
+            Err(Stop::Sink(_)) => Exit::Outside,
         };
-        let built = Built::new(index, &sizes, &out, &findings);
-        Console::result(&if self.format == Format::Json {
-            json(&built)?
-        } else {
-            built.text(&findings, console)
-        })?;
-        Ok(Exit::Fine)
+        if let Err(Stop::Sink(OutputError { code, problem, help })) = &written {
+            findings.push(Diagnostic::lab(code, problem).help(help));
+        }
+        self.report(&findings, &sources, console);
+        if let Ok((index, sizes, folder)) = written {
+            let built = Built::new(index, &sizes, &folder, &findings);
+            Console::result(&if self.format == Format::Json {
+                json(&built)?
+            } else {
+                built.text(&findings, console)
+            })?;
+        }
+        Ok(exit)
     }
 
     fn report(&self, findings: &Diagnostics, sources: &Sources, console: &Console) {
@@ -128,83 +128,46 @@ impl Build {
     }
 }
 
-/// The number of files and the size in bytes of each machine's archive.
+/// How many files and bytes each machine's archive has.
 type Sizes = BTreeMap<String, (usize, u64)>;
 
-/// A release without its archives, which are written as they are made.
-pub struct Made {
-    /// The index.
-    pub index: ReleaseIndex,
-    /// The index in the form in which it is written.
-    pub json: Vec<u8>,
-    /// The files for reviewers, by their names below `review/`.
-    pub review: BTreeMap<String, Vec<u8>>,
-    sizes: Sizes,
+/// A release on its way to the disk.
+struct Writing {
+    folder: PathBuf,
+    writer: ReleaseWriter,
+    progress: Progress,
 }
 
-/// Makes the release and passes each archive to `write`.
-pub fn make<E: Send>(
-    plan: &Plan<'_>,
-    sources: &Sources,
-    findings: &Diagnostics,
-    accepted: Vec<Accepted>,
-    write: impl Fn(Bundle) -> Result<Packed, E> + Sync,
-) -> Result<Made, Failure<E>> {
-    let mut packed = compile::bundles(plan, sources, write)?;
-    let one_way = packed
-        .iter_mut()
-        .map(|(name, packed)| (name.clone(), std::mem::take(&mut packed.one_way)))
-        .collect();
-    let sizes =
-        packed.iter().map(|(name, packed)| (name.clone(), (packed.files, packed.size))).collect();
-    let index = ReleaseIndex::new(compile::facts(plan, sources, accepted), packed);
-    let index = index.and_then(|index| Ok((index.to_json()?, index)));
-    let (json, index) = index.map_err(|error| Failure::Bundle(error.to_string()))?;
-    let review = review(plan, sources, &index, findings, &one_way).map_err(Failure::Bundle)?;
-    Ok(Made { index, json, review, sizes })
-}
-
-fn write(
-    plan: &Plan<'_>,
-    sources: &Sources,
-    findings: &Diagnostics,
-    accepted: Vec<Accepted>,
-    out: &Path,
-    interrupt: &Interrupt,
-    console: Console,
-) -> Result<(ReleaseIndex, Sizes), Failure<OutputError>> {
-    let writer = ReleaseWriter::new(out, interrupt).map_err(Failure::Write)?;
-    let progress = Progress::new(console, plan.model.machines.len());
-    let Made { index, json, review, sizes } = make(plan, sources, findings, accepted, |bundle| {
-        let packed = writer.add_bundle(bundle)?;
-        progress.step();
-        Ok(packed)
-    })?;
-    writer.add_review(&review).map_err(Failure::Write)?;
-    writer.finish(&json).map_err(Failure::Write)?;
-    Ok((index, sizes))
-}
-
-/// Turns a failure into findings and an exit code.
-fn fail(failure: Failure<OutputError>, findings: &mut Diagnostics) -> Exit {
-    match failure {
-        Failure::Findings(found) => {
-            findings.append(found);
-            findings.finish();
-            Exit::Findings
-        }
-        Failure::Bundle(problem) => {
-            findings.push(
-                Diagnostic::lab(&compile::UNPACKABLE, problem)
-                    .help("shorten the name that it shows"),
-            );
-            Exit::Findings
-        }
-        Failure::Write(error) => {
-            findings.push(Diagnostic::lab(error.code, error.problem).help(error.help));
-            Exit::Outside
-        }
+impl Writing {
+    fn open(
+        folder: PathBuf,
+        plan: &Plan<'_>,
+        interrupt: &Interrupt,
+        console: Console,
+    ) -> Result<Self, OutputError> {
+        let writer = ReleaseWriter::new(&folder, interrupt)?;
+        let progress = Progress::new(console, plan.model.machines.len());
+        Ok(Self { folder, writer, progress })
     }
+}
+
+impl Sink for Writing {
+    type Error = OutputError;
+
+    fn take(&self, bundle: Bundle) -> Result<Packed, OutputError> {
+        let packed = self.writer.add_bundle(&bundle)?;
+        self.progress.step();
+        Ok(packed)
+    }
+}
+
+/// Writes what comes after the bundles, and moves the release to its place.
+fn finish(release: Release<Writing>) -> Result<(ReleaseIndex, Sizes, PathBuf), OutputError> {
+    let Release { index, json, review, sizes, sink: Writing { folder, writer, progress: _ } } =
+        release;
+    writer.add_review(&review)?;
+    writer.finish(&json)?;
+    Ok((index, sizes, folder))
 }
 
 impl Built {

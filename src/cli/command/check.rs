@@ -4,9 +4,10 @@ use std::io;
 
 use super::super::Exit;
 use super::super::console::Console;
-use super::findings::{Format, Lab};
-use crate::compile::check_templates;
+use super::lab::{Format, Lab};
+use crate::compile;
 use crate::diag::{Style, summary};
+use crate::source::Sources;
 
 /// Says everything that is wrong with a lab; writes nothing
 #[derive(Debug, clap::Args)]
@@ -20,23 +21,24 @@ pub struct Check {
 
 impl Check {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        let mut read = self.lab.read();
-        let mut checked = read.resolved.check(&read.sources);
-        let findings = &mut checked.diagnostics;
-        if let Some(plan) = &checked.plan {
-            findings.append(check_templates(plan, &read.sources));
-            findings.finish();
-        }
-        let style = Style { color: console.color_results, width: console.width, prefix: "" };
-        let mut text = self.lab.write(findings, &read.sources, self.format, style);
+        let (sources, (findings, accepted), failure) = match self.lab.read() {
+            Ok(sources) => {
+                let found = compile::check(&sources);
+                (sources, found, Exit::Findings)
+            }
+            Err(unread) => (Sources::default(), (unread.findings, Vec::new()), unread.exit),
+        };
+        let style =
+            Style { color: console.color_results, width: console.width, ..Style::default() };
+        let mut text = self.lab.write(&findings, &sources, self.format, style);
         if self.format == Format::Text {
-            let accepted = match checked.accepted.len() {
+            let accepted = match accepted.len() {
                 0 => String::new(),
                 count => format!(", {count} accepted"),
             };
-            text.push_str(&format!("{}{accepted}\n", summary(findings)));
+            text.push_str(&format!("{}{accepted}\n", summary(&findings)));
         }
         Console::result(&text)?;
-        Ok(if findings.has_errors() { read.failure } else { Exit::Fine })
+        Ok(if findings.has_errors() { failure } else { Exit::Fine })
     }
 }

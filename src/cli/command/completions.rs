@@ -7,8 +7,9 @@ use clap_complete::Shell;
 
 use super::super::Exit;
 use super::super::console::Console;
+use crate::codes;
 use crate::compile;
-use crate::diag::{Diagnostics, codes};
+use crate::diag::Diagnostics;
 use crate::reference::modules::describe;
 use crate::source::Sources;
 

@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::super::Exit;
 use super::super::console::Console;
 use super::{Format, json};
-use crate::diag::{Code, codes, explain, suggest};
+use crate::codes;
+use crate::diag::{Code, suggest};
+use crate::reference::codes as reference;
 
 /// Explains a code: what it means, why it matters, what to write instead
 #[derive(Debug, clap::Args)]
@@ -42,11 +44,11 @@ impl From<&Code> for Page {
 impl Explain {
     pub fn run(self) -> io::Result<Exit> {
         let text = match (self.code, self.format) {
-            (Some(code), Format::Text) => explain::explain(code),
+            (Some(code), Format::Text) => reference::page(code),
             (Some(code), Format::Json) => json(&Page::from(code))?,
-            (None, Format::Text) => explain::list(),
+            (None, Format::Text) => reference::list(),
             (None, Format::Json) => {
-                json(&explain::sorted().into_iter().map(Page::from).collect::<Vec<_>>())?
+                json(&reference::sorted().into_iter().map(Page::from).collect::<Vec<_>>())?
             }
         };
         Console::result(&text)?;

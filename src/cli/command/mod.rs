@@ -4,7 +4,7 @@ mod build;
 mod check;
 mod completions;
 mod explain;
-mod findings;
+mod lab;
 mod man;
 mod modules;
 mod reproduce;

@@ -10,8 +10,9 @@ use super::super::table::Table;
 use super::{Format, json};
 use crate::compile;
 use crate::diag::{Diagnostics, suggest, wrap};
+use crate::load::read_lab;
 use crate::reference::modules::{Module, ModuleOption, describe};
-use crate::source::{Sources, read_lab};
+use crate::source::Sources;
 
 /// Lists the modules, or shows one: its options, ports, state and metrics
 #[derive(Debug, clap::Args)]

@@ -5,22 +5,20 @@
 //! and files that are found in opposite orders.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::super::Exit;
 use super::super::console::Console;
-use super::super::{Exit, folder};
-use super::build::{self, Made};
-use super::findings::Format;
 use super::json;
-use crate::bundle::ids;
-use crate::bundle::release::{self, Accepted, INDEX, Packed, SUMS};
-use crate::compile::{self, Failure};
+use super::lab::Format;
+use crate::bundle::release::{self, INDEX, SUMS};
+use crate::compile::{Compiled, Discard, Release, compile};
 use crate::diag::Diagnostics;
-use crate::plan::Plan;
+use crate::digest::sha256_hex;
+use crate::disk::folder;
 use crate::source::Sources;
 
 #[derive(Serialize)]
@@ -33,31 +31,27 @@ struct Comparison<'a> {
     differences: Vec<String>,
 }
 
-/// Builds twice and compares both builds with the release in `out`.
+/// Builds twice and compares both builds with the release in the folder that `place` names for a
+/// lab and its version. Hands the findings to `report` before it prints the result.
 pub fn reproduce(
-    first: &Plan<'_>,
     sources: &Sources,
-    findings: &Diagnostics,
-    accepted: &[Accepted],
-    out: &Path,
+    place: impl Fn(&str, &str) -> PathBuf,
     format: Format,
+    report: impl Fn(&Diagnostics),
     console: &Console,
 ) -> io::Result<Exit> {
-    let one = match with_threads(1, || make(first, sources, findings, accepted.to_vec()))? {
-        Ok(made) => made,
-        Err(problem) => {
-            console.error(&problem, "`labwright check` shows it in full");
-            return Ok(Exit::Findings);
-        }
-    };
+    let Compiled { findings, release } = with_threads(1, || compile(sources, Discard::open))?;
+    report(&findings);
+    let Ok(one) = release else { return Ok(Exit::Findings) };
+    let out = place(&one.index.lab, &one.index.version);
     let mut files: Vec<_> = sources.files().map(|(_, file)| file.clone()).collect();
     files.reverse();
-    let other = with_threads(4, || again(&Sources::new(files)))?;
-    let mut differences = match &other {
+    let other = with_threads(4, || compile(&Sources::new(files), Discard::open))?;
+    let mut differences = match &other.release {
         Ok(other) => between(&one, other),
-        Err(problem) => vec![format!("the second build fails: {problem}")],
+        Err(_) => vec!["the second build fails".to_owned()],
     };
-    differences.extend(standing(&one, out));
+    differences.extend(standing(&one, &out));
     let index = &one.index;
     let comparison = Comparison {
         lab: &index.lab,
@@ -98,35 +92,8 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io:
     Ok(pool.install(work))
 }
 
-fn make(
-    plan: &Plan<'_>,
-    sources: &Sources,
-    findings: &Diagnostics,
-    accepted: Vec<Accepted>,
-) -> Result<Made, String> {
-    match build::make(plan, sources, findings, accepted, |bundle| {
-        Ok::<_, Infallible>(Packed::from(bundle))
-    }) {
-        Ok(made) => Ok(made),
-        Err(Failure::Bundle(problem)) => Err(problem),
-        Err(Failure::Findings(found)) => {
-            Err(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; "))
-        }
-        Err(Failure::Write(never)) => match never {},
-    }
-}
-
-fn again(sources: &Sources) -> Result<Made, String> {
-    let mut resolved = compile::resolve(sources);
-    let checked = resolved.check(sources);
-    match &checked.plan {
-        Some(plan) => make(plan, sources, &checked.diagnostics, checked.accepted),
-        None => Err("the lab has errors".to_owned()),
-    }
-}
-
-/// Lists the differences between two builds.
-fn between(one: &Made, other: &Made) -> Vec<String> {
+/// Says what differs between two builds.
+fn between(one: &Release<Discard>, other: &Release<Discard>) -> Vec<String> {
     if one.json == other.json {
         let names =
             one.review.iter().filter(|(name, bytes)| other.review.get(*name) != Some(bytes));
@@ -148,8 +115,8 @@ fn between(one: &Made, other: &Made) -> Vec<String> {
     }
 }
 
-/// Lists the differences between a build and the folder.
-fn standing(made: &Made, out: &Path) -> Vec<String> {
+/// Says what differs between a build and the folder.
+fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
     let found = match folder::list(out) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -164,18 +131,18 @@ fn standing(made: &Made, out: &Path) -> Vec<String> {
         .map(|machine| (machine.archive.clone(), machine.sha256.clone()))
         .collect();
     expected.extend(
-        made.review.iter().map(|(name, bytes)| (format!("review/{name}"), ids::sha256_hex(bytes))),
+        made.review.iter().map(|(name, bytes)| (format!("review/{name}"), sha256_hex(bytes))),
     );
-    expected.insert(INDEX.to_owned(), ids::sha256_hex(&made.json));
+    expected.insert(INDEX.to_owned(), sha256_hex(&made.json));
     let sums = release::sums(&expected);
-    expected.insert(SUMS.to_owned(), ids::sha256_hex(sums.as_bytes()));
+    expected.insert(SUMS.to_owned(), sha256_hex(sums.as_bytes()));
 
     let names: BTreeSet<&String> = expected.keys().chain(&found).collect();
     let difference = |name: &String| match (expected.get(name), found.contains(name)) {
         (None, _) => Some(format!("`{name}` is no part of it")),
         (Some(_), false) => Some(format!("`{name}` is missing")),
         (Some(hash), true) => match folder::read(out, name) {
-            Ok(bytes) if ids::sha256_hex(&bytes) == *hash => None,
+            Ok(bytes) if sha256_hex(&bytes) == *hash => None,
             Ok(_) => Some(format!("`{name}` has other bytes")),
             Err(error) => Some(format!("`{name}` can't be read: {error}")),
         },

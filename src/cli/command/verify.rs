@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::super::Exit;
 use super::super::console::Console;
-use super::super::{Exit, folder};
 use super::{Format, json};
 use crate::bundle::release::{INDEX, ReleaseIndex};
 use crate::bundle::signature::AllowedSigners;
 use crate::bundle::verify::verify_release;
+use crate::disk::folder;
 
 /// Verifies a release: every hash, every archive, nothing missing, nothing left over
 #[derive(Debug, clap::Args)]

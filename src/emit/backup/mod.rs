@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::render::Templates;
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Kind, Phase};
+use crate::artifact::{Artifacts, Phase};
 use crate::diag::Diagnostics;
+use crate::format::Templates;
+use crate::kind::Kind;
 use crate::model::{Cron, UnitAction};
 use crate::plan::{BackupPlan, backups};
 use view::View;

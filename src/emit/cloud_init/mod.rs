@@ -6,9 +6,11 @@ mod user_data;
 
 use serde::Serialize;
 
-use super::{Context, Emitter, format};
-use crate::artifact::{Artifacts, Kind};
+use super::{Context, Emitter};
+use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
+use crate::format;
+use crate::kind::Kind;
 
 /// The emitter of `cloud-init/`, for machines whose system labwright sets up. The hypervisor's
 /// bundle carries a copy of the files.

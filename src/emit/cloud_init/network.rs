@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::emit::{Context, format};
+use crate::emit::Context;
+use crate::format;
 use crate::model::MachineKind;
 use crate::plan::interfaces;
 

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
-use crate::emit::{Context, format, labctl, machine};
+use crate::emit::{Context, labctl, machine};
+use crate::format;
 use crate::model::{MachineKind, Os, ShareTransport};
 use crate::plan::{mounts, packages};
 

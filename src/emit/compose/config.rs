@@ -1,7 +1,7 @@
 //! Sorts the configuration files that a container sees by how it learns of a change.
 
 use crate::artifact::Artifacts;
-use crate::bundle::ids::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::model::{Container, MountKind, Service, ServiceFileTarget};
 
 /// The files of the bundle that a container reads.

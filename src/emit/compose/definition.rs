@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::file::secret_key;
-use crate::emit::{Context, format};
+use crate::emit::Context;
+use crate::format;
 use crate::model::{
     Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse,
     Service, ServiceFileTarget, Size,

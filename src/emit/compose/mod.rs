@@ -10,10 +10,12 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Emitter, format};
-use crate::artifact::{Artifacts, ImageUse, Kind, OneWay};
-use crate::bundle::ids::sha256_hex;
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, ImageUse, OneWay};
 use crate::diag::Diagnostics;
+use crate::digest::sha256_hex;
+use crate::format;
+use crate::kind::Kind;
 use crate::model::{Container, NetworkMode, Service};
 use config::ConfigFiles;
 use definition::Definition;

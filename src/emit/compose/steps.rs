@@ -10,7 +10,7 @@ use super::{FILE, Member};
 use crate::artifact::{Artifacts, Phase};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
-use crate::emit::render::Templates;
+use crate::format::Templates;
 use crate::model::{Container, MachineKind};
 use crate::plan::secret_path;
 

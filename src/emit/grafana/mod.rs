@@ -14,10 +14,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::prometheus::Measured;
-use super::render::Templates;
-use super::{Context, Emitter, format, service_files};
-use crate::artifact::{Artifacts, Kind, Origin, Phase};
+use super::{Context, Emitter, service_files};
+use crate::artifact::{Artifacts, Origin, Phase};
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::format;
+use crate::format::Templates;
+use crate::kind::Kind;
 use crate::model::{Dashboard, EndpointId, Role, Service, ServiceId};
 use crate::plan::way;
 

@@ -7,10 +7,11 @@ mod view;
 
 use std::sync::LazyLock;
 
-use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, cloud_init};
-use crate::artifact::{Artifacts, Kind, OneWay, Phase};
+use crate::artifact::{Artifacts, OneWay, Phase};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::format::{Templates, VALUE_NOT_WRITABLE};
+use crate::kind::Kind;
 use crate::model::{MachineId, MachineKind};
 
 static TEMPLATES: LazyLock<Templates> =

@@ -2,8 +2,9 @@
 //! place on the machine.
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Kind};
+use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
+use crate::kind::Kind;
 use crate::model::MachineKind;
 
 /// The emitter of labctl.

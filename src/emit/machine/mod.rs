@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifacts, Kind, Phase, RequiredSecret, step_path};
+use crate::artifact::{Artifacts, Phase, RequiredSecret, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::format::{Templates, VALUE_NOT_WRITABLE};
+use crate::kind::Kind;
 use crate::model::{
     MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
 };

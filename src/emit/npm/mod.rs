@@ -10,10 +10,12 @@ use std::sync::LazyLock;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::render::Templates;
-use super::{Context, Emitter, format};
-use crate::artifact::{Artifacts, Kind, Phase};
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, Phase};
 use crate::diag::Diagnostics;
+use crate::format;
+use crate::format::Templates;
+use crate::kind::Kind;
 use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
 use crate::plan::{Certificate, RoutePlan, secret_path};
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Measured, format};
+use super::Measured;
 use crate::artifact::Origin;
+use crate::format;
 use crate::model::{Alert, BackupClass};
 use crate::plan::Plan;
 

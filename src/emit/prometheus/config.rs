@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{format, origin};
+use super::origin;
 use crate::artifact::Origin;
+use crate::format;
 use crate::model::{Credentials, Role, SecretId, Service, ServiceId};
 use crate::plan::{PROBES, Plan, Scrape};
 

@@ -8,9 +8,10 @@ mod alerts;
 mod config;
 mod measured;
 
-use super::{Context, Emitter, format};
-use crate::artifact::{Artifacts, Kind, Origin};
+use super::{Context, Emitter};
+use crate::artifact::{Artifacts, Origin};
 use crate::diag::Diagnostics;
+use crate::kind::Kind;
 use crate::model::{Role, Service};
 
 pub(super) use measured::Measured;

@@ -8,10 +8,11 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::firewall::host_or_prefix;
-use super::render::Templates;
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Kind, Phase};
+use crate::artifact::{Artifacts, Phase};
 use crate::diag::Diagnostics;
+use crate::format::Templates;
+use crate::kind::Kind;
 use crate::model::{MachineId, MachineKind, ZoneId};
 use crate::plan::{AccessList, FlowSource, Plan};
 

@@ -1,10 +1,10 @@
 //! Emits the routes to networks behind other machines of the lab, which a unit keeps. cloud-init
 //! sets a machine's network up only once, and bare metal and hypervisors don't have it.
 
-use super::render::VALUE_NOT_WRITABLE;
 use super::{Context, Emitter, unit_file};
 use crate::artifact::Artifacts;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::format::VALUE_NOT_WRITABLE;
 use crate::model::UnitAction;
 
 /// The emitter of static routes.

@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 
 use minijinja::value::Value;
 
-use super::format::{environment, markdown_text};
-use super::render::Templates;
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Kind};
+use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
+use crate::format::Templates;
+use crate::format::{environment, markdown_text};
+use crate::kind::Kind;
 
 /// The emitter of a machine's runbook.
 pub const EMITTER: Emitter = Emitter { name: "runbook", emit };

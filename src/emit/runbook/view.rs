@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::diag::one_line;
 use crate::emit::Context;
-use crate::emit::format::shell_word;
+use crate::format::shell_word;
 use crate::model::{
     Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareSource,
     ShareTransport, Transport, ZoneId,

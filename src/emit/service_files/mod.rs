@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 use minijinja::Value;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Install, Kind, Phase};
+use crate::artifact::{Artifacts, Install, Phase};
 use crate::diag::Diagnostics;
+use crate::kind::Kind;
 use crate::model::{
     Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, ServiceId, TemplateId,
 };

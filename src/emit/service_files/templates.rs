@@ -5,8 +5,8 @@ use std::path::Path;
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use crate::artifact::Kind;
-use crate::emit::format;
+use crate::format;
+use crate::kind::Kind;
 use crate::model::{Model, TemplateId};
 use crate::source::{FileId, Sources, Span};
 

@@ -7,10 +7,11 @@ mod view;
 
 use std::sync::LazyLock;
 
-use super::render::Templates;
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Kind, OneWay, Phase};
+use crate::artifact::{Artifacts, OneWay, Phase};
 use crate::diag::Diagnostics;
+use crate::format::Templates;
+use crate::kind::Kind;
 use crate::model::MachineKind;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {

@@ -8,10 +8,11 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::render::{Templates, VALUE_NOT_WRITABLE};
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifact, Artifacts, Kind, Phase, UnitUse, step_path};
+use crate::artifact::{Artifact, Artifacts, Phase, UnitUse, step_path};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::format::{Templates, VALUE_NOT_WRITABLE};
+use crate::kind::Kind;
 use crate::model::{OnChange, Service, Unit, UnitAction};
 
 /// The emitter of `systemd/` and of the steps that enable, start and watch its units.

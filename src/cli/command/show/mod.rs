@@ -6,9 +6,10 @@ use std::io;
 
 use super::super::Exit;
 use super::super::console::Console;
-use super::findings::{Format as Findings, Lab};
+use super::lab::{Format as Findings, Lab};
 use super::{Format, json};
-use crate::review::lab;
+use crate::compile;
+use crate::review::view;
 
 /// Shows the resolved lab: machines, services, ports, flows, routes, capacity, backups
 #[derive(Debug, clap::Args)]
@@ -22,14 +23,18 @@ pub struct Show {
 
 impl Show {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        let mut read = self.lab.read();
-        let checked = read.resolved.check(&read.sources);
-        let Some(plan) = &checked.plan else {
-            let format = if self.format == Format::Json { Findings::Json } else { Findings::Text };
-            self.lab.report(&checked.diagnostics, &read.sources, format, console);
-            return Ok(read.failure);
+        let format = if self.format == Format::Json { Findings::Json } else { Findings::Text };
+        let sources = match self.lab.read() {
+            Ok(sources) => sources,
+            Err(unread) => return Ok(self.lab.report_unread(&unread, format, console)),
         };
-        let view = lab::view(plan, &read.sources, checked.accepted);
+        let mut resolved = compile::resolve(&sources);
+        let checked = resolved.check(&sources);
+        let Some(plan) = &checked.plan else {
+            self.lab.report(&checked.diagnostics, &sources, format, console);
+            return Ok(Exit::Findings);
+        };
+        let view = view::view(plan, &sources, checked.accepted);
         Console::result(&if self.format == Format::Json {
             json(&view)?
         } else {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::super::super::console::Console;
 use super::super::super::human;
 use super::super::super::table::Table;
-use crate::review::lab::{Amount, CapacityView, LabView};
+use crate::review::view::{Amount, CapacityView, LabView};
 
 /// Writes the lab as tables.
 pub fn write(lab: &LabView, console: &Console) -> String {

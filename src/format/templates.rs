@@ -5,7 +5,7 @@ use minijinja::Environment;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use super::format;
+use super::environment;
 use crate::diag::{Diagnostic, Diagnostics, codes};
 
 codes::define! {
@@ -23,7 +23,7 @@ pub struct Templates {
 impl Templates {
     /// Compiles templates, given as names and texts. The ending of the name decides the escaping.
     pub fn new(templates: &[(&'static str, &'static str)]) -> Self {
-        Self::within(format::environment(), templates)
+        Self::within(environment(), templates)
     }
 
     /// Compiles templates for a custom environment.

@@ -9,9 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use super::interrupt::Interrupt;
 use super::staging::{OutputError, Staging};
 use super::{codes, folder};
+use crate::bundle::Bundle;
 use crate::bundle::release::{self, INDEX, Packed, SUMS};
 use crate::bundle::verify::read_sums;
-use crate::bundle::{Bundle, ids};
+use crate::digest;
 
 /// A writer of one release. It keeps hashes and not archives, so its memory stays small however
 /// many machines there are.
@@ -36,8 +37,8 @@ impl ReleaseWriter {
         })
     }
 
-    /// Writes a machine's archive, and returns what the index needs to know about it.
-    pub fn add_bundle(&self, bundle: Bundle) -> Result<Packed, OutputError> {
+    /// Writes a machine's archive, and returns what the index wants to know of it.
+    pub fn add_bundle(&self, bundle: &Bundle) -> Result<Packed, OutputError> {
         self.add(&bundle.file_name(), &bundle.archive, bundle.archive_sha256.clone())?;
         Ok(Packed::from(bundle))
     }
@@ -45,13 +46,13 @@ impl ReleaseWriter {
     /// Writes the files for reviewers, by their path below `review/`.
     pub fn add_review(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), OutputError> {
         files.iter().try_for_each(|(name, bytes)| {
-            self.add(&format!("review/{name}"), bytes, ids::sha256_hex(bytes))
+            self.add(&format!("review/{name}"), bytes, digest::sha256_hex(bytes))
         })
     }
 
     /// Writes the index and the hashes, and moves the release to its place.
     pub fn finish(self, index: &[u8]) -> Result<(), OutputError> {
-        self.add(INDEX, index, ids::sha256_hex(index))?;
+        self.add(INDEX, index, digest::sha256_hex(index))?;
         let sums = release::sums(&self.hashes.lock().unwrap_or_else(PoisonError::into_inner));
         self.staging.write(SUMS, sums.as_bytes())?;
         // Check again right before the step, because another program may have put something there

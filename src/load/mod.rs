@@ -7,23 +7,22 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one place that reads a lab from the disk")]
 
+pub mod codes;
+
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Layer, SourceFile, Sources, codes};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::source::{LOCK_FILE, Layer, SourceFile, Sources};
 
 /// Is the most bytes that a source may have.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Is the file that makes a folder a lab.
 const ROOT_FILE: &str = "lab.kdl";
-
-/// Is the file that holds the images' digests.
-pub const LOCK_FILE: &str = "labwright.lock";
 
 /// The folders in a lab's folder that hold what is made from it.
 const MADE: [&str; 3] = ["outputs", "snapshots", "target"];

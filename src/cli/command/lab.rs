@@ -1,4 +1,4 @@
-//! Reads a lab for a command, and writes the findings about it.
+//! The lab that a command is about: reads it, and prints the findings about it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,10 @@ use clap::ValueEnum;
 
 use super::super::Exit;
 use super::super::console::Console;
-use crate::compile::{self, Resolved};
-use crate::diag::{self, Diagnostics, Style};
-use crate::source::{Sources, read_lab};
+use crate::codes;
+use crate::diag::{self, Code, Diagnostics, Style};
+use crate::load::read_lab;
+use crate::source::Sources;
 
 /// The reader of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,29 +32,27 @@ pub struct Lab {
     pub lab: PathBuf,
 }
 
-/// A lab, as far as it could be read.
-pub struct Read {
-    /// The files. There are none if they could not be read.
-    pub sources: Sources,
-    /// The lab that was made of them, not checked yet.
-    pub resolved: Resolved,
-    /// The exit code of the command if the lab has an error.
-    pub failure: Exit,
+/// A lab that can't be read.
+pub struct Unread {
+    /// The reasons.
+    pub findings: Diagnostics,
+    /// The exit code of the command.
+    pub exit: Exit,
 }
 
 impl Lab {
     /// Reads the lab.
-    pub fn read(&self) -> Read {
-        match read_lab(&self.lab) {
-            Ok(sources) => {
-                Read { resolved: compile::resolve(&sources), sources, failure: Exit::Findings }
-            }
-            Err(unreadable) => Read {
-                sources: Sources::default(),
-                resolved: Resolved::unreadable(unreadable.diagnostics),
-                failure: if unreadable.outside { Exit::Outside } else { Exit::Findings },
-            },
-        }
+    pub fn read(&self) -> Result<Sources, Unread> {
+        read_lab(&self.lab).map_err(|unreadable| Unread {
+            findings: unreadable.diagnostics,
+            exit: if unreadable.outside { Exit::Outside } else { Exit::Findings },
+        })
+    }
+
+    /// Prints why the lab can't be read, and returns the exit code.
+    pub fn report_unread(&self, unread: &Unread, format: Format, console: &Console) -> Exit {
+        self.report(&unread.findings, &Sources::default(), format, console);
+        unread.exit
     }
 
     /// Writes the findings about the lab. Paths are relative to the current folder.
@@ -71,7 +70,8 @@ impl Lab {
             Format::Sarif => diag::Format::Sarif,
             Format::Github => diag::Format::Github,
         };
-        diag::render(findings, sources, format, Style { prefix: &prefix, ..style })
+        let codes: Vec<&Code> = codes::all().collect();
+        diag::render(findings, sources, format, Style { prefix: &prefix, codes: &codes, ..style })
     }
 
     /// Prints the findings as messages. In the text format, prints nothing if there are none.
@@ -82,7 +82,8 @@ impl Lab {
         format: Format,
         console: &Console,
     ) {
-        let style = Style { color: console.color_messages, width: console.width, prefix: "" };
+        let style =
+            Style { color: console.color_messages, width: console.width, ..Style::default() };
         Console::message(&self.write(findings, sources, format, style));
     }
 }

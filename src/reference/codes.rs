@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 
-use super::printable::wrap;
-use super::{Code, codes};
+use crate::codes;
+use crate::diag::{Code, wrap};
 
 const WIDTH: usize = 80;
 
 /// Writes the page of one code for a terminal of 80 columns.
-pub fn explain(code: &Code) -> String {
+pub fn page(code: &Code) -> String {
     let head =
         wrap(&format!("{}[{}]: {}", code.severity.name(), code.name, code.summary), WIDTH, "    ");
     let mut page = format!("{head}\n");

@@ -1,6 +1,8 @@
 //! Writes values so that none of them can break the syntax around it. YAML and JSON are written by
 //! serializers, everything else by templates that escape by the kind of file.
 
+pub mod templates;
+
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -8,6 +10,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use serde::Serialize;
+
+pub use templates::{Templates, VALUE_NOT_WRITABLE};
 
 use crate::diag::one_line;
 

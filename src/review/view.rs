@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::bundle::release::{Accepted, Flow, Route, Scrape};
-use crate::compile;
+use crate::bundle::facts::facts;
+use crate::bundle::release::{Flow, Route, Scrape};
+use crate::diag::Accepted;
 use crate::model::{Machine, MachineId, Service, ShareSource, Size, StateBackup};
 use crate::plan::capacity::{counted, pool_size};
 use crate::plan::{BackupPlan, Plan};
@@ -173,7 +174,7 @@ pub struct DumpView {
 /// Collects what is shown of a lab.
 pub fn view(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> LabView {
     let model = plan.model;
-    let facts = compile::facts(plan, sources, accepted);
+    let facts = facts(plan, sources, accepted);
     let text = |list: &[ipnet::IpNet]| list.iter().map(ToString::to_string).collect();
     let mut flows = facts.flows;
     flows.sort();

@@ -1,0 +1,33 @@
+//! The list of every code that labwright knows, in one place; each is defined beside what raises
+//! it.
+
+use crate::diag::Code;
+use crate::{bundle, check, decl, disk, emit, format, load, resolve, syntax};
+
+/// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines
+/// some.
+#[rustfmt::skip] // One a line: each is added and removed by itself.
+pub static ALL: &[&[&Code]] = &[
+    load::codes::CODES,
+    syntax::codes::CODES,
+    decl::codes::CODES,
+    resolve::codes::CODES,
+    check::accept::CODES,
+    bundle::codes::CODES,
+    disk::codes::CODES,
+    emit::service_files::CODES,
+    emit::grafana::CODES,
+    format::templates::CODES,
+];
+
+/// Finds a code by its name.
+pub fn find(name: &str) -> Option<&'static Code> {
+    all().find(|code| code.name == name)
+}
+
+/// Lists every code.
+pub fn all() -> impl Iterator<Item = &'static Code> {
+    ALL.iter()
+        .flat_map(|group| group.iter().copied())
+        .chain(check::RULES.iter().map(|rule| rule.code))
+}

@@ -1,0 +1,74 @@
+//! Drops findings that may only follow from other faults, so that one mistake is one finding.
+
+use crate::check;
+use crate::decl::{Block, layer};
+use crate::diag::{Code, Diagnostics, Severity};
+use crate::model::Model;
+use crate::resolve;
+use crate::source::{FileId, Sources, Span};
+
+/// Takes back what may only follow from files that can't be read: findings about names that stand
+/// in one of them, about the lab as a whole, and warnings.
+pub(super) fn leave_out_consequences(
+    sources: &Sources,
+    unread: &[FileId],
+    diagnostics: &mut Diagnostics,
+) {
+    let may_declare =
+        |name: &str| unread.iter().any(|file| sources.file(*file).text.contains(name));
+    // `tank.media` is declared as two names.
+    let may_follow = |text: &str| text.trim_matches('"').split('.').any(may_declare);
+    diagnostics.retain(|found| {
+        let unnamed = check::UNNAMED.iter().any(|code| code.name == found.code.name);
+        let own = |span: Span| {
+            unread.contains(&span.file) || !(unnamed || may_follow(sources.text(span)))
+        };
+        found.severity() == Severity::Error && found.span.is_some_and(own)
+    });
+}
+
+/// Lists the services that are declared and have an error because of which they are not in the
+/// model.
+pub(super) fn left_out(lab: &layer::Lab<'_>, model: &Model) -> Vec<Span> {
+    let has = |name: &str| {
+        model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
+    };
+    lab.services.iter().filter(|block| !has(block.key())).map(extent).collect()
+}
+
+/// Returns the place of a block with all its children.
+fn extent(block: &Block<'_>) -> Span {
+    let own = block.children.iter().map(extent).filter(|below| below.file == block.span.file);
+    Span {
+        end: own.map(|below| below.end).chain([block.span.end]).max().unwrap_or_default(),
+        ..block.span
+    }
+}
+
+/// Takes back findings that something is not there, or not used, where what is left out or not all
+/// here may be or use it.
+pub(super) fn leave_out_absences(
+    sources: &Sources,
+    left_out: &[Span],
+    model: Option<&Model>,
+    diagnostics: &mut Diagnostics,
+) {
+    let incomplete =
+        model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
+    let unknown_without_it = |span: Span| {
+        let inside = |block: &Span| {
+            block.file == span.file && (block.start..block.end).contains(&span.start)
+        };
+        let names = |block: &Span| sources.text(*block).contains(sources.text(span));
+        left_out.iter().any(inside) || !left_out.iter().any(names)
+    };
+    diagnostics.retain(|found| {
+        let is = |code: &Code| found.code.name == code.name;
+        if is(&resolve::codes::UNKNOWN_NAME) {
+            return found.span.is_none_or(unknown_without_it);
+        }
+        let may_be_there = !left_out.is_empty() && check::ABSENCES.iter().any(|code| is(code));
+        let may_be_used = incomplete && is(check::UNUSED_SECRET);
+        !may_be_there && !may_be_used
+    });
+}

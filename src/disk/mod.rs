@@ -1,0 +1,10 @@
+//! Writes releases to the disk, and reads their folders back.
+//!
+//! A release is written beside its place and takes it in one step; nothing is overwritten that no
+//! build wrote.
+
+pub mod codes;
+pub mod folder;
+pub mod interrupt;
+pub mod output;
+pub mod staging;
