@@ -5,6 +5,7 @@
 //! complete it. What a fragment declares itself is removed from the prelude.
 
 mod pages;
+mod rooms;
 
 use std::path::{Path, PathBuf};
 
