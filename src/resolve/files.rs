@@ -2,9 +2,9 @@
 
 use super::names::compose_name;
 use super::read::{Report, text};
-use crate::kind::Kind;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
+use crate::kind::Kind;
 use crate::model::{
     OnChange, Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, TemplateId,
 };
