@@ -1,7 +1,7 @@
 //! The whole pipeline on one page: sources in, a release out.
 //!
 //! [`compile`] runs every stage. The stages are also here one by one, for a caller that wants to
-//! stop in between: [`resolve`] and [`Resolved::check`] give a [`Checked`] lab with its [`Plan`],
+//! stop in between: [`analyze`] and [`Analyzed::check`] give a [`Checked`] lab with its [`Plan`],
 //! which [`artifacts`] turns into the files of every machine.
 
 mod consequences;
@@ -150,8 +150,8 @@ pub fn compile<S: Sink>(
     sources: &Sources,
     open: impl FnOnce(&Plan<'_>) -> Result<S, S::Error>,
 ) -> Compiled<S> {
-    let mut resolved = resolve(sources);
-    let Checked { plan, accepted, diagnostics: mut findings } = resolved.check(sources);
+    let mut analyzed = analyze(sources);
+    let Checked { plan, accepted, diagnostics: mut findings } = analyzed.check(sources);
     let Some(plan) = plan else { return Compiled { findings, release: Err(Stop::Findings) } };
     let release = release(&plan, sources, &mut findings, accepted, open);
     Compiled { findings, release }
@@ -159,8 +159,8 @@ pub fn compile<S: Sink>(
 
 /// Returns every finding about a lab, and what the lab accepts.
 pub fn check(sources: &Sources) -> (Diagnostics, Vec<Accepted>) {
-    let mut resolved = resolve(sources);
-    let Checked { plan, accepted, mut diagnostics } = resolved.check(sources);
+    let mut analyzed = analyze(sources);
+    let Checked { plan, accepted, mut diagnostics } = analyzed.check(sources);
     if let Some(plan) = plan {
         diagnostics.append(check_templates(&plan, sources));
         diagnostics.finish();
@@ -170,7 +170,7 @@ pub fn check(sources: &Sources) -> (Diagnostics, Vec<Accepted>) {
 
 /// A lab after `resolve`, and the findings so far.
 #[derive(Debug, Default)]
-pub struct Resolved {
+pub struct Analyzed {
     /// The lab; none when no block of it can be used.
     pub model: Option<Model>,
     diagnostics: Diagnostics,
@@ -192,18 +192,18 @@ pub struct Checked<'m> {
 }
 
 /// Parses, decodes, layers and resolves a lab.
-pub fn resolve(sources: &Sources) -> Resolved {
+pub fn analyze(sources: &Sources) -> Analyzed {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decode_all(sources, &mut diagnostics);
     let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
-        return Resolved { diagnostics, unread, ..Resolved::default() };
+        return Analyzed { diagnostics, unread, ..Analyzed::default() };
     };
     let model = resolve::resolve(&lab, sources, &mut diagnostics);
     let left_out = consequences::left_out(&lab, &model);
-    Resolved { model: Some(model), diagnostics, unread, left_out }
+    Analyzed { model: Some(model), diagnostics, unread, left_out }
 }
 
-impl Resolved {
+impl Analyzed {
     /// Plans and checks the lab, and takes the findings so far.
     pub fn check(&mut self, sources: &Sources) -> Checked<'_> {
         let mut diagnostics = std::mem::take(&mut self.diagnostics);

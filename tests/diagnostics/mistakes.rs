@@ -98,7 +98,7 @@ fn one_mistake_is_one_finding() {
         };
         let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
         let sources = Sources::with_standard_library(vec![file]);
-        let found = compile::resolve(&sources).check(&sources).diagnostics;
+        let found = compile::analyze(&sources).check(&sources).diagnostics;
         let at = |span: Span| sources.line(span.file, span.start);
         let _ = writeln!(
             shown,

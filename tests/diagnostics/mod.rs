@@ -274,7 +274,7 @@ fn a_quoted_text_that_is_far_too_long_loses_its_middle() {
         ),
         layer: Layer::Lab,
     }]);
-    let found = labwright::compile::resolve(&sources).check(&sources).diagnostics;
+    let found = labwright::compile::analyze(&sources).check(&sources).diagnostics;
     assert!(found.count(Severity::Error) >= 2, "{found:?}");
     for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
         let text = diag::render(&found, &sources, format, Style::default());

@@ -283,7 +283,7 @@ fn lab_of(info: &str, text: &str) -> Option<Sources> {
 
 /// Compiles a lab including its templates, and returns its errors.
 fn faults(sources: &Sources) -> String {
-    let mut found = compile::resolve(sources).check(sources).diagnostics;
+    let mut found = compile::analyze(sources).check(sources).diagnostics;
     found.retain(|found| found.severity() == Severity::Error);
     render(&found, sources, Format::Text, Style::default())
 }

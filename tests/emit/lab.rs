@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use labwright::artifact::Artifacts;
 use labwright::bundle::{Identity, Packer};
-use labwright::compile::resolve;
+use labwright::compile::analyze;
 use labwright::diag::{Diagnostics, Severity};
 use labwright::emit::{self, Context, Shared};
 use labwright::load::read_lab;
@@ -78,10 +78,10 @@ pub fn compile_folder(folder: &Path) -> Compiled {
 
 fn checked(folder: &Path) -> (Sources, Model) {
     let sources = read_lab(folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
-    let mut resolved = resolve(&sources);
-    let checked = resolved.check(&sources);
+    let mut analyzed = analyze(&sources);
+    let checked = analyzed.check(&sources);
     assert_eq!(checked.diagnostics.count(Severity::Error), 0, "{:#?}", say(&checked.diagnostics));
-    (sources, resolved.model.expect("a lab"))
+    (sources, analyzed.model.expect("a lab"))
 }
 
 impl Lab {

@@ -104,7 +104,7 @@ fn no_value_holds_a_nul() {
             file("s.kdl", services, Layer::Lab),
             file("modules/thing/module.kdl", module, Layer::Site),
         ]);
-        let found = labwright::compile::resolve(&sources).check(&sources).diagnostics;
+        let found = labwright::compile::analyze(&sources).check(&sources).diagnostics;
         found
             .iter()
             .map(|found| format!("{}: {}", found.code.name, found.message))

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 
 use ipnet::IpNet;
-use labwright::compile::resolve;
+use labwright::compile::analyze;
 use labwright::emit::firewall;
 use labwright::load::read_lab;
 use labwright::model::Transport::{Tcp, Udp};
@@ -89,8 +89,8 @@ fn nftables_lets_through_the_access_model() {
 fn a_real_lab_is_as_closed_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
     let sources = read_lab(&folder).unwrap_or_else(|_| panic!("{} can be read", folder.display()));
-    let mut resolved = resolve(&sources);
-    compare(&resolved.check(&sources).plan.expect("a lab"));
+    let mut analyzed = analyze(&sources);
+    compare(&analyzed.check(&sources).plan.expect("a lab"));
 }
 
 fn compare(plan: &Plan<'_>) {

@@ -54,7 +54,7 @@ fn is_labctl(line: &str) -> bool {
 /// file is in one of our folders or in a service's.
 fn lab(name: &str) {
     let mut emitted = BTreeSet::new();
-    let model = compile::resolve(&read_lab(&folder(name)).expect("the lab can be read"))
+    let model = compile::analyze(&read_lab(&folder(name)).expect("the lab can be read"))
         .model
         .expect("a lab");
     let is_service = |folder: &str| model.services.iter().any(|service| service.name == folder);

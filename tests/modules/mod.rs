@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use labwright::compile::resolve;
+use labwright::compile::analyze;
 use labwright::decl::{Block, decode, schema};
 use labwright::diag::{Diagnostics, Severity};
 use labwright::load::read_lab;
@@ -104,8 +104,8 @@ fn each_example(look: impl Fn(&str, &Model)) {
         std::fs::write(folder.path().join("lab.kdl"), lab_of(module)).expect("the lab");
         let sources =
             read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
-        let mut resolved = resolve(&sources);
-        let checked = resolved.check(&sources);
+        let mut analyzed = analyze(&sources);
+        let checked = analyzed.check(&sources);
         let errors: Vec<String> = checked
             .diagnostics
             .iter()
@@ -113,7 +113,7 @@ fn each_example(look: impl Fn(&str, &Model)) {
             .map(|one| format!("{}: {}", one.code.name, one.message))
             .collect();
         assert_eq!(errors, Vec::<String>::new(), "{name}");
-        look(name, &resolved.model.expect("a lab"));
+        look(name, &analyzed.model.expect("a lab"));
     });
 }
 

@@ -28,8 +28,8 @@ impl Show {
             Ok(sources) => sources,
             Err(unread) => return Ok(self.lab.report_unread(&unread, format, console)),
         };
-        let mut resolved = compile::resolve(&sources);
-        let checked = resolved.check(&sources);
+        let mut analyzed = compile::analyze(&sources);
+        let checked = analyzed.check(&sources);
         let Some(plan) = &checked.plan else {
             self.lab.report(&checked.diagnostics, &sources, format, console);
             return Ok(Exit::Findings);
