@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::small_disk::SmallDisk;
 
 use super::{Run, copy, files, labwright, names, program, put};
 
@@ -29,41 +31,19 @@ fn what_no_build_wrote_is_not_replaced() {
 
 #[test]
 fn a_full_disk_leaves_the_old_release() {
-    let disk = tempfile::tempdir().expect("a folder");
-    let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
-        .arg(disk.path())
-        .output();
-    if !mount.is_ok_and(|output| output.status.success()) {
-        assert!(
-            std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(),
-            "a tmpfs can't be mounted here"
-        );
-        eprintln!("skipped: a tmpfs can't be mounted here");
-        return;
-    }
-    let disk = Mounted(disk);
+    let Some(disk) = SmallDisk::new("512k") else { return };
     let folder = copy("tiny");
-    let release = disk.0.path().join("release");
+    let release = disk.path().join("release");
     let build =
         || labwright(folder.path(), &["build", "tiny", "--out", release.to_str().expect("text")]);
     assert_eq!(build().code, 0);
     let before = files(&release);
-    std::fs::write(disk.0.path().join("filler"), vec![0; 1024 * 1024])
-        .expect_err("the disk is full");
+    std::fs::write(disk.path().join("filler"), vec![0; 1024 * 1024]).expect_err("the disk is full");
     let run = build();
     assert_eq!((run.code, run.out.as_str()), (3, ""));
     assert!(run.err.contains("no storage space") && run.err.contains("make room"), "{}", run.err);
     assert_eq!(files(&release), before);
-    assert_eq!(names(disk.0.path()), ["filler", "release"]);
-}
-
-struct Mounted(TempDir);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
+    assert_eq!(names(disk.path()), ["filler", "release"]);
 }
 
 /// Makes a lab that takes a while to build: the tiny one with many more machines.

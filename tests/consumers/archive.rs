@@ -1,9 +1,9 @@
-//! Asks the programs that unpack our archives: GNU tar, busybox tar and bsdtar.
+//! Asks the programs that unpack our archives: GNU tar, bsdtar, busybox tar and Python's tarfile.
 
 use super::{Verdict, ask};
 use std::path::Path;
 
-/// Checks that the three list the same names and unpack the same bytes, and that gzip finds the
+/// Checks that they all list the same names and unpack the same bytes, and that gzip finds the
 /// archive intact.
 pub fn tar_listings(archive: &Path) -> Verdict {
     ask(
@@ -11,10 +11,19 @@ pub fn tar_listings(archive: &Path) -> Verdict {
         r#"
 cd /tmp
 gzip -t "$1"
-for tool in tar bsdtar 'busybox tar'; do
+for tool in tar bsdtar 'busybox tar' 'python3 -m tarfile'; do
     mkdir one
-    $tool -tzf "$1" >one.list
-    $tool -xzf "$1" -C one
+    case $tool in
+        python3*)
+            $tool -l "$1" >spaced.list
+            sed 's/ $//' spaced.list >one.list
+            $tool -e "$1" one
+            ;;
+        *)
+            $tool -tzf "$1" >one.list
+            $tool -xzf "$1" -C one
+            ;;
+    esac
     (cd one && find . -type f -exec sha256sum {} + | sort) >one.sums
     [ -s one.list ] || { echo "$tool lists nothing"; exit 1; }
     if [ -e first.list ]; then

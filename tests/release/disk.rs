@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use labwright::bundle::Packer;
 use labwright::disk::folder;
@@ -14,6 +13,8 @@ use labwright::disk::staging::OutputError;
 use labwright::kind::Kind;
 use rayon::prelude::*;
 use tempfile::TempDir;
+
+use crate::small_disk::SmallDisk;
 
 use super::folder::{verify, write};
 use super::{artifacts, identity};
@@ -230,93 +231,52 @@ fn modes_do_not_depend_on_the_umask() {
     }
 }
 
-/// A small file system of its own, which is unmounted when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// Mounts it. Only root can do that, so the test is skipped for others.
-    fn new() -> Option<Self> {
-        let folder = base();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-            .arg(folder.path())
-            .output();
-        if mount.is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        assert!(
-            std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_err(),
-            "a tmpfs can't be mounted here"
-        );
-        eprintln!("skipped: a tmpfs can't be mounted here");
-        None
-    }
-
-    fn target(&self) -> PathBuf {
-        self.0.path().join("release")
-    }
-
-    fn make_read_only(&self) {
-        assert!(
-            Command::new("mount")
-                .args(["-o", "remount,ro"])
-                .arg(self.0.path())
-                .status()
-                .expect("mount")
-                .success()
-        );
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_is_one_clear_error_and_the_old_release_stands() {
-    let Some(disk) = SmallDisk::new() else { return };
-    write(&disk.target(), &Interrupt::default()).expect("the first release fits");
-    fs::write(disk.0.path().join("filler"), vec![0; 64 * 1024]).expect_err("the disk is full");
-    let error = write(&disk.target(), &Interrupt::default()).expect_err("the second does not fit");
-    insta::assert_snapshot!(says(&error, disk.0.path()), @r#"
+    let Some(disk) = SmallDisk::new("64k") else { return };
+    write(&disk.path().join("release"), &Interrupt::default()).expect("the first release fits");
+    fs::write(disk.path().join("filler"), vec![0; 64 * 1024]).expect_err("the disk is full");
+    let error = write(&disk.path().join("release"), &Interrupt::default())
+        .expect_err("the second does not fit");
+    insta::assert_snapshot!(says(&error, disk.path()), @r#"
     can't write `BASE/release/home-intranet-6e15849b51c4.tar.gz`: no storage space
     make room, then run the command again; what was there is as it was
     "#);
-    assert_eq!(names(disk.0.path()), ["filler", "release"]);
-    assert_eq!(verify(&disk.target()), Vec::<String>::new());
+    assert_eq!(names(disk.path()), ["filler", "release"]);
+    assert_eq!(verify(&disk.path().join("release")), Vec::<String>::new());
 }
 
 #[test]
 fn a_disk_that_fills_up_half_way_leaves_nothing_new() {
-    let Some(disk) = SmallDisk::new() else { return };
-    let writer = ReleaseWriter::new(&disk.target(), &Interrupt::default()).expect("it starts");
+    let Some(disk) = SmallDisk::new("64k") else { return };
+    let writer =
+        ReleaseWriter::new(&disk.path().join("release"), &Interrupt::default()).expect("it starts");
     let review =
         |name: &str, size| writer.add_review(&BTreeMap::from([(name.to_owned(), vec![0; size])]));
     review("fits", 1024).expect("it fits");
-    insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.0.path()), @r#"
+    insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.path()), @r#"
     can't write `BASE/release/review/too-large`: no storage space
     make room, then run the command again; what was there is as it was
     "#);
     drop(writer);
-    assert_eq!(names(disk.0.path()), Vec::<String>::new());
+    assert_eq!(names(disk.path()), Vec::<String>::new());
 }
 
 #[test]
 fn a_read_only_disk_is_one_clear_error() {
-    let Some(disk) = SmallDisk::new() else { return };
-    write(&disk.target(), &Interrupt::default()).expect("the first release fits");
+    let Some(disk) = SmallDisk::new("64k") else { return };
+    write(&disk.path().join("release"), &Interrupt::default()).expect("the first release fits");
     disk.make_read_only();
-    let error = write(&disk.target(), &Interrupt::default()).expect_err("nothing can be written");
-    insta::assert_snapshot!(says(&error, disk.0.path()), @r#"
+    let error = write(&disk.path().join("release"), &Interrupt::default())
+        .expect_err("nothing can be written");
+    insta::assert_snapshot!(says(&error, disk.path()), @r#"
     can't write `BASE/release`: read-only filesystem or storage medium
     name a folder that you may write to with `--out`; what was there is as it was
     "#);
-    let deeper = disk.0.path().join("outputs/release");
-    insta::assert_snapshot!(says(&write(&deeper, &Interrupt::default()).expect_err("nothing can be written"), disk.0.path()), @r#"
+    let deeper = disk.path().join("outputs/release");
+    insta::assert_snapshot!(says(&write(&deeper, &Interrupt::default()).expect_err("nothing can be written"), disk.path()), @r#"
     can't write `BASE/outputs`: read-only filesystem or storage medium
     name a folder that you may write to with `--out`; what was there is as it was
     "#);
-    assert_eq!(verify(&disk.target()), Vec::<String>::new());
+    assert_eq!(verify(&disk.path().join("release")), Vec::<String>::new());
 }

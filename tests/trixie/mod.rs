@@ -1,7 +1,7 @@
 //! Runs programs of Debian 13 on our files, each time in a throwaway copy of its root folder.
 //!
-//! `build` makes the root, `enter` goes into it. Without a root, checks that need it are skipped
-//! and say so. `LABWRIGHT_REQUIRE_CONSUMERS=1` turns every skip into a failure.
+//! `build` makes the root, `enter` goes into it. Without a root, checks that need it are left out
+//! (see [`crate::left_out`]).
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,24 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// Returns the trixie root, or `None` (reported on stderr, once) if this machine can't have one.
-///
-/// # Panics
-/// When `LABWRIGHT_REQUIRE_CONSUMERS=1` and there is none.
+use crate::left_out::left_out;
+
+/// Returns the trixie root, or leaves a check out if this machine can't have one.
 pub fn root() -> Option<&'static Path> {
     static ROOT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match ROOT.get_or_init(find_root) {
-        Ok(root) => Some(root),
-        Err(why)
-            if std::env::var("LABWRIGHT_REQUIRE_CONSUMERS").is_ok_and(|value| value == "1") =>
-        {
-            panic!("the consumers must be asked here, and cannot be: {why}")
-        }
-        Err(why) => {
-            eprintln!("skipped: {why}");
-            None
-        }
-    }
+    ROOT.get_or_init(find_root).as_deref().map_err(|why| left_out(why)).ok()
 }
 
 /// Returns whether the consumers can be asked here. Tests that expect a refusal check this first.
