@@ -9,7 +9,7 @@ codes::define! {
     OF_AN_ERROR = "accept-of-error", Error, "an `accept` of an error";
 }
 
-/// Takes accepted findings out of `diagnostics` and returns them; `codes` lists every code.
+/// Removes accepted findings from `diagnostics` and returns them. `codes` lists every code.
 pub fn accept<C: Iterator<Item = &'static Code>>(
     model: &Model,
     codes: impl Fn() -> C,

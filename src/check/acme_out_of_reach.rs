@@ -1,4 +1,4 @@
-//! Certificates whose authority can't see that the names are ours.
+//! Finds certificates for names that the authority can't verify.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -42,7 +42,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Says whether the internet reaches a listener of a proxy.
+/// Returns whether the internet reaches a listener of a proxy.
 fn is_open(plan: &Plan<'_>, id: ServiceId, proxy: &Proxy) -> bool {
     let listeners = [proxy.http, proxy.https]
         .into_iter()

@@ -1,11 +1,11 @@
-//! Certificates that no public authority can issue.
+//! Finds certificates that no public authority can issue.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Service;
 use crate::plan::{Plan, is_private};
 
-/// Finds routes for whose names a public certificate authority is asked, and can't know them.
+/// Finds routes whose names are private although a public certificate authority is asked for them.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(

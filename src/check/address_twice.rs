@@ -1,4 +1,4 @@
-//! Two machines with one address.
+//! Finds two machines with one address.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ static CODE: Code = codes::code!("address-twice", Error, "one address is given t
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
-    // A router may be a guest of the lab: an appliance of the router's name is that router.
+    // A router may be a guest of the lab: an appliance with the router's name is that router.
     let is_guest = |name: &str| {
         plan.model
             .machines

@@ -1,4 +1,4 @@
-//! Administration that the internet may reach.
+//! Finds administration that the internet may reach.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

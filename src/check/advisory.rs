@@ -1,11 +1,11 @@
-//! What has become of programs: retired, renamed, past the end of their life, no longer fitting
+//! Finds programs that are retired, renamed, past the end of their life, or incompatible with
 //! others.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds containers whose image nobody should start any more.
+/// Finds containers whose image should not be started any more.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -14,19 +14,19 @@ static CODE: Code = codes::code!(
     "an image was retired or renamed, or its program has reached the end of its life"
 );
 
-/// Is what has become of an image.
+/// A notice about an image.
 struct Advisory {
-    /// The repository without its registry; with a slash at its end, every one below it.
+    /// The repository without its registry. A slash at its end means every repository below it.
     repository: &'static str,
-    /// The tags that it is about.
+    /// The tags that it applies to.
     tags: fn(&str) -> bool,
-    /// Since when, as far as the source tells.
+    /// The date, as far as the source says it.
     since: &'static str,
     /// What happened.
     what: &'static str,
     /// What to do.
     instead: &'static str,
-    /// Where it is written.
+    /// The page that says so.
     source: &'static str,
 }
 
@@ -55,7 +55,7 @@ const SEERR: (&str, &str, &str) = (
     "https://docs.seerr.dev/migration-guide",
 );
 
-/// Lists the advisories, by repository.
+/// The notices, by repository.
 static ADVISORIES: &[Advisory] = &[
     all_tags(
         "bitnami/",
@@ -142,7 +142,7 @@ fn version(tag: &str) -> Option<u32> {
     tag.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Splits an image's reference into its repository without registry, and its tag.
+/// Splits an image's reference into its repository without the registry, and its tag.
 pub fn repository(image: &str) -> (&str, &str) {
     let name = image.split('@').next().unwrap_or(image);
     let (path, tag) = match name.rsplit_once(':') {

@@ -1,11 +1,11 @@
-//! Alert expressions that Prometheus can't read.
+//! Finds alert expressions that Prometheus can't parse.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Alert;
 use crate::plan::Plan;
 
-/// Finds expressions whose brackets or quotes don't match, or that say nothing.
+/// Finds expressions that are empty, or whose brackets or quotes don't match.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =
@@ -34,7 +34,7 @@ fn finding(alert: &Alert, fault: &str) -> Diagnostic {
         .on(alert.name.clone())
 }
 
-/// Says what is wrong with an expression, as far as its brackets and quotes tell.
+/// Returns the fault of an expression, as far as its brackets and quotes show it.
 fn fault(expression: &str) -> Option<String> {
     let mut open = Vec::new();
     let mut says_something = false;
@@ -47,7 +47,7 @@ fn fault(expression: &str) -> Option<String> {
                 }
                 says_something = true;
             }
-            // A comment; it ends with the line.
+            // A comment ends with the line.
             '#' => {
                 characters.by_ref().find(|character| *character == '\n');
             }
@@ -67,7 +67,7 @@ fn fault(expression: &str) -> Option<String> {
     }
 }
 
-/// Goes behind the end of a text in quotes; says whether there is one. A text in backticks has no
+/// Moves past the end of a text in quotes. Returns whether there is one. A text in backticks has no
 /// escapes.
 fn skip_text(characters: &mut std::str::Chars<'_>, quote: char) -> bool {
     while let Some(character) = characters.next() {

@@ -1,4 +1,4 @@
-//! Backup repositories that can't hold what they are to save.
+//! Finds backup repositories that are too small for what they must save.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

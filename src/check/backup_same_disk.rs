@@ -1,4 +1,4 @@
-//! Backups on the disk that they protect.
+//! Finds backups on the disk that they protect.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

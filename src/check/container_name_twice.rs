@@ -1,4 +1,4 @@
-//! Two containers of one machine with one name.
+//! Finds two containers of one machine with one name.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use crate::artifact::OWN_FOLDERS;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds names that two containers of a machine, or a service and a folder of the bundle, have.
+/// Finds names that two containers of a machine have in common, or a service and a folder of the
+/// bundle.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

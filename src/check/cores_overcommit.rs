@@ -1,4 +1,4 @@
-//! Guests that are larger than their host.
+//! Finds guests that are larger than their host.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

@@ -1,4 +1,4 @@
-//! Dashboards whose metrics nobody provides.
+//! Finds dashboards whose metrics the lab does not provide.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -14,8 +14,8 @@ static CODE: Code = codes::code!(
     "a dashboard shows metrics that no service of the lab provides"
 );
 
-/// Lists dashboards of grafana.com by id, what they ask, and the module that answers. Source: each
-/// dashboard's page there.
+/// Dashboards of grafana.com by id, with what they query and the module that provides it. Source:
+/// each dashboard's page there.
 const NEEDS: &[(i64, Role, &str)] = &[
     (1860, Role::NodeExporter, "node-exporter"),
     (11074, Role::NodeExporter, "node-exporter"),

@@ -1,4 +1,4 @@
-//! Databases on a network file system.
+//! Finds databases on a network file system.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -6,7 +6,7 @@ use crate::model::ShareTransport;
 use crate::plan::Plan;
 use crate::plan::store::share_of;
 
-/// Finds states with a database in them that lie on NFS.
+/// Finds states on NFS that contain a database.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

@@ -1,4 +1,4 @@
-//! Databases that whole networks may reach.
+//! Finds databases that whole networks may reach.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

@@ -1,4 +1,4 @@
-//! Databases that two services write.
+//! Finds databases that two services write.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::model::{Service, State};
 use crate::plan::Plan;
 use crate::plan::store::{Store, is_below};
 
-/// Finds folders with a database in them that are also in the folders of another service, on
-/// whatever machine.
+/// Finds folders that contain a database and are also in a folder of another service, on any
+/// machine.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

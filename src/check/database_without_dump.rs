@@ -1,4 +1,4 @@
-//! Databases saved file by file while they run.
+//! Finds databases that are saved file by file while they run.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -6,7 +6,7 @@ use crate::model::{BackupClass, Service, StateBackup};
 use crate::plan::Plan;
 use crate::plan::store::class_at;
 
-/// Finds folders of database servers that are backed up as they are.
+/// Finds folders of database servers that are backed up without a dump.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -17,7 +17,8 @@ static CODE: Code = codes::code!(
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
-    // A module that says how its database is dumped knows which of its states hold it.
+    // A module that declares how its database is dumped also declares which of its states contains
+    // it.
     let undumped = |service: &&Service| {
         service.databases.is_empty() && service.endpoints.iter().any(|endpoint| endpoint.database)
     };

@@ -1,4 +1,4 @@
-//! Two uses of one piece of hardware.
+//! Finds two uses of one piece of hardware.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::MachineKind;
 use crate::plan::Plan;
 
-/// Finds disks that are one device, and devices that are passed to a VM and to another guest.
+/// Finds disks that are the same device, and devices that are passed to a VM and to another guest.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!("device-twice", Error, "one device is used twice");

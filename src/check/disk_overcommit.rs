@@ -1,4 +1,4 @@
-//! More disk promised than there is.
+//! Finds more promised disk space than there is.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -6,7 +6,8 @@ use crate::model::{Guest, Machine, MachineId, Pool, Size};
 use crate::plan::Plan;
 use crate::plan::capacity::{counted, pool_size};
 
-/// Finds disks whose pools and guests, and pools whose datasets, are promised more than there is.
+/// Finds disks that promise too much to pools and guests, and pools that promise too much to
+/// datasets.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -63,11 +64,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Compares the disks of guests with what pools leave of the host's disks. Where they leave
-/// nothing, guests lie on a disk that the lab does not name.
+/// Compares the disks of guests with what pools leave of the host's disks. If they leave nothing,
+/// the guests are on a disk that the lab does not name.
 fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics: &mut Diagnostics) {
     let total: u64 = host.disks.iter().map(|disk| disk.size.0).fold(0, u64::saturating_add);
-    // A pool without a size has the whole of its disks.
+    // A pool without a size uses all of its disks.
     let taken = |index: usize, size: u64| {
         let on = || {
             host.pools.iter().filter(|pool| pool.disks.iter().any(|disk| *disk as usize == index))
@@ -81,7 +82,7 @@ fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics:
         .enumerate()
         .map(|(index, disk)| taken(index, disk.size.0))
         .fold(0, u64::saturating_add);
-    // A disk on a storage that is called as a pool is in that pool already.
+    // A storage with the name of a pool is on that pool, whose space is counted already.
     let outside = |guest: &Guest| {
         let on_pool = |storage: &str| host.pools.iter().any(|pool| pool.name == storage);
         let disks = guest

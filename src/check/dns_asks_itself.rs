@@ -1,4 +1,4 @@
-//! Machines that can look up no name until a service of their own runs.
+//! Finds machines that can't look up names until a service of their own runs.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

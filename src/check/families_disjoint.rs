@@ -1,4 +1,4 @@
-//! Machines that have to reach each other and speak different IP.
+//! Finds machines that must reach each other but use different versions of IP.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

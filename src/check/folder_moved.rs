@@ -1,4 +1,4 @@
-//! Folders that a program no longer keeps anything in.
+//! Finds folders that a program no longer uses.
 
 use super::Rule;
 use super::advisory::repository;
@@ -6,7 +6,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Data;
 use crate::plan::Plan;
 
-/// Finds mounts at a folder that the image left.
+/// Finds mounts at a folder that the image no longer uses.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -15,15 +15,15 @@ static CODE: Code = codes::code!(
     "something is mounted at a folder that the program no longer uses"
 );
 
-/// Is where a program went.
+/// A move of a program to another folder.
 struct Move {
     repository: &'static str,
     from: &'static str,
     now: &'static str,
 }
 
-/// Lists what moved. Source: <https://docs.immich.app/install/environment-variables>, which names
-/// the folder of today.
+/// The known moves. Source: <https://docs.immich.app/install/environment-variables>, which names
+/// the current folder.
 static MOVES: &[Move] = &[Move {
     repository: "immich-app/immich-server",
     from: "/usr/src/app/upload",

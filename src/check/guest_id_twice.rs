@@ -1,4 +1,4 @@
-//! Two guests with one id.
+//! Finds two guests with one id.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds ids that two guests of a host or a cluster have.
+/// Finds ids that two guests of a host or a cluster have in common.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

@@ -1,4 +1,4 @@
-//! Two programs of one machine that want the same port of it.
+//! Finds two programs of one machine that use the same port.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{EndpointId, MachineId, Transport};
 use crate::plan::Plan;
 
-/// Finds ports that two endpoints of a machine take.
+/// Finds ports that two endpoints of a machine use.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

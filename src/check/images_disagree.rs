@@ -1,17 +1,17 @@
-//! Parts of one program in different versions.
+//! Finds parts of one program in different versions.
 
 use super::Rule;
 use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds services whose containers must be of one version and are not.
+/// Finds services whose containers must have one version but don't.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =
     codes::code!("images-disagree", Warning, "parts of one program have different versions");
 
-/// Lists repositories that are released together, besides an image that stands twice.
+/// Repositories that are released together. An image that occurs twice must also have one version.
 static TOGETHER: &[(&str, &str)] =
     &[("immich-app/immich-server", "immich-app/immich-machine-learning")];
 
@@ -46,7 +46,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Returns a tag without what says how it was built: `v3.1.0-openvino` is version `v3.1.0`.
+/// Returns a tag without the variant of the build: `v3.1.0-openvino` is version `v3.1.0`.
 fn release(tag: &str) -> &str {
     tag.split('-').next().unwrap_or(tag)
 }

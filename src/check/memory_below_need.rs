@@ -1,4 +1,4 @@
-//! Limits that a program can't live within.
+//! Finds memory limits that are too low for a program.
 
 use super::Rule;
 use super::advisory::repository;
@@ -15,7 +15,7 @@ static CODE: Code = codes::code!(
     "a container may use less memory than its program needs"
 );
 
-/// Is what a program says that it needs.
+/// The memory that a program needs, by its own documentation.
 struct Need {
     repository: &'static str,
     memory: Size,
@@ -24,7 +24,7 @@ struct Need {
 
 const GIB: u64 = 1 << 30;
 
-/// Lists the needs, by repository.
+/// The needs, by repository.
 static NEEDS: &[Need] = &[
     Need {
         repository: "bitwarden/mssql",

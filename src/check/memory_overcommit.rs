@@ -1,4 +1,4 @@
-//! More memory promised than there is.
+//! Finds more promised memory than there is.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

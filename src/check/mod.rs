@@ -1,6 +1,6 @@
-//! The rules that a whole lab is checked against: one file each, registered in [`RULES`].
+//! Checks a whole lab against rules, one in each file, registered in [`RULES`].
 //!
-//! A rule reads the plan and adds findings; it repairs nothing and knows no other rule.
+//! A rule reads the plan and adds findings. It repairs nothing and does not depend on other rules.
 
 pub mod accept;
 mod acme_out_of_reach;
@@ -50,16 +50,16 @@ use crate::diag::{Code, Diagnostics};
 use crate::plan::Plan;
 use crate::resolve::codes::{ASSERTION_FAILED, UNMET_NEED};
 
-/// Is one rule: what it raises and how it looks for it.
+/// A rule: the code that it raises and the function that finds it.
 #[derive(Debug)]
 pub struct Rule {
     /// The code of its findings.
     pub code: &'static Code,
-    /// Looks at the lab.
+    /// Checks the lab.
     pub check: fn(&Plan<'_>, &mut Diagnostics),
 }
 
-/// Lists the rules. Order does not matter.
+/// The rules. Their order does not matter.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static RULES: &[&Rule] = &[
     &acme_out_of_reach::RULE,
@@ -106,8 +106,8 @@ pub static RULES: &[&Rule] = &[
     &zone_inside_trusted_cidr::RULE,
 ];
 
-/// Lists the codes that say that something is not there, or that nothing uses it: a lab that is not
-/// all here can't tell.
+/// The codes of findings that something is missing or unused. They are unreliable if a part of the
+/// lab is left out.
 pub static ABSENCES: &[&Code] = &[
     &accept::UNUSED,
     dashboard_without_metrics::RULE.code,
@@ -119,11 +119,13 @@ pub static ABSENCES: &[&Code] = &[
     &UNMET_NEED,
 ];
 
-/// Lists the codes of what another file may give without being named by what needs it.
-pub static UNNAMED: &[&Code] = &[acme_private_domain::RULE.code, &ASSERTION_FAILED, &UNMET_NEED];
+/// The codes of findings that a declaration in another file may prevent although the finding's
+/// place doesn't name it.
+pub static SATISFIED_ELSEWHERE: &[&Code] =
+    &[acme_private_domain::RULE.code, &ASSERTION_FAILED, &UNMET_NEED];
 
-/// Is the one of [`ABSENCES`] that a service with an unknown option is enough for: the option may
-/// have been a secret.
+/// The code of [`ABSENCES`] that is unreliable as soon as a service has an unknown option, because
+/// the option may have been a secret.
 pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 
 /// Runs every rule.

@@ -1,4 +1,4 @@
-//! One mount point used twice.
+//! Finds one mount point that is used twice.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds mount points of a machine or container that two things are mounted at.
+/// Finds mount points of a machine or container at which two things are mounted.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!("mount-twice", Error, "two things are mounted at one place");

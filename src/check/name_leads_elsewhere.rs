@@ -1,12 +1,11 @@
-//! Host names that are given another address by hand than the lab gives them.
+//! Finds host names with an address by hand that differs from the one that the lab gives them.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{HostName, Machine};
 use crate::plan::Plan;
 
-/// Finds host names that lead past their proxy, or to another machine than the one that is called
-/// so.
+/// Finds host names that bypass their proxy, or lead to another machine than the one of that name.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(

@@ -1,4 +1,4 @@
-//! Names that leave no room for the paths of a bundle.
+//! Finds names that leave no room for the paths of a bundle.
 
 use super::Rule;
 use crate::decl::types::is_name;
@@ -8,7 +8,8 @@ use crate::plan::Plan;
 /// Finds machines whose name is too long together with the lab's.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-/// Leaves 49 bytes of the 100 that every tar knows for the path below `payload/`.
+/// The greatest length of both names. It leaves 49 bytes of the 100 that every tar supports for the
+/// path below `payload/`.
 const LONGEST: usize = 28;
 
 static CODE: Code =
@@ -16,7 +17,7 @@ static CODE: Code =
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let lab = &plan.model.lab;
-    // A name that is none has been told.
+    // Invalid names are already reported.
     for machine in plan.model.machines.iter().filter(|machine| is_name(&machine.name)) {
         let length = lab.name.len() + machine.name.len();
         if length > LONGEST {

@@ -1,4 +1,4 @@
-//! Host names of a lab that nobody answers.
+//! Finds host names that no name server of the lab answers.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -19,7 +19,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     if model.services().any(|(_, service)| service.has(Role::Dns)) {
         return;
     }
-    // A route's name is the proxy's business, and `name-leads-elsewhere`'s.
+    // The names of routes belong to their proxies, and `name-leads-elsewhere` checks them.
     for name in
         model.names.iter().filter(|name| plan.routes.iter().all(|route| route.host != name.host))
     {

@@ -1,4 +1,4 @@
-//! Networks that share addresses.
+//! Finds networks that share addresses.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -16,8 +16,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         .iter()
         .flat_map(|network| network.prefixes.iter().map(move |prefix| (*prefix, network)))
         .collect();
-    // Sorted by their first address, wider ones first, a prefix that overlaps another follows one
-    // that contains it.
+    // In this order, by first address and with wider ones first, an overlapping prefix comes after
+    // one that contains it.
     prefixes.sort_by_key(|(prefix, _)| (prefix.network(), prefix.prefix_len()));
     let mut widest: Option<(ipnet::IpNet, &crate::model::Network)> = None;
     for (prefix, network) in prefixes {

@@ -1,4 +1,4 @@
-//! Pools and datasets that ZFS refuses to make.
+//! Finds pools and datasets that ZFS refuses to make.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
         PoolLayout::Raidz => ("raidz", 2),
         PoolLayout::Raidz2 => ("raidz2", 3),
     };
-    // A pool without any disk has been told.
+    // A pool without disks is already reported.
     if !different.is_empty() && different.len() < least {
         diagnostics.push(
             Diagnostic::new(

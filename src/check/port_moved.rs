@@ -1,11 +1,11 @@
-//! Ports that a program no longer listens on.
+//! Finds ports that a program no longer listens on.
 
 use super::Rule;
 use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds endpoints at a port that the image left.
+/// Finds endpoints at a port that the image no longer uses.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -14,14 +14,14 @@ static CODE: Code = codes::code!(
     "an endpoint is at a port that the program no longer listens on"
 );
 
-/// Is where a program went.
+/// A move of a program to another port.
 struct Move {
     repository: &'static str,
     from: u16,
     now: &'static str,
 }
 
-/// Lists what moved. Source: <https://github.com/immich-app/immich/releases/tag/v1.118.0>, and
+/// The known moves. Source: <https://github.com/immich-app/immich/releases/tag/v1.118.0>, and
 /// `v1.106.1` for the microservices.
 static MOVES: &[Move] = &[Move {
     repository: "immich-app/immich-server",

@@ -1,11 +1,11 @@
-//! Ports that `raw compose.ports` publishes.
+//! Finds ports that `raw compose.ports` publishes.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Data, Service};
 use crate::plan::Plan;
 
-/// Finds ports that compose publishes and that no part of the access model knows.
+/// Finds ports that compose publishes without a part of the access model.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -47,7 +47,7 @@ fn ports(container: &Container) -> impl Iterator<Item = (&Container, &str)> {
 }
 
 fn instead(service: &Service, container: &Container, written: &str) -> String {
-    // Of `127.0.0.1:8080:80/tcp`, the container's port is the last.
+    // The container's port comes last in `127.0.0.1:8080:80/tcp`.
     let inside = written
         .split('/')
         .next()

@@ -1,4 +1,4 @@
-//! One host name that leads to two places.
+//! Finds one host name that leads to two places.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds host names that two routes of one proxy have.
+/// Finds host names that two routes of one proxy have in common.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!("route-twice", Error, "one host name leads to two services");

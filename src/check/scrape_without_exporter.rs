@@ -1,11 +1,11 @@
-//! Machines that Prometheus is expected to see and can't.
+//! Finds machines that Prometheus should measure but can't.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{MachineKind, Role};
 use crate::plan::Plan;
 
-/// Finds machines of a monitored lab that no node exporter measures.
+/// Finds machines of a monitored lab without a node exporter.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(

@@ -1,11 +1,11 @@
-//! Folders passed by a hypervisor that can't.
+//! Finds folders that the hypervisor can't pass to a guest in the declared way.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Machine, MachineKind, ShareSource, ShareTransport};
 use crate::plan::Plan;
 
-/// Finds shares whose transport the host or guest does not have.
+/// Finds shares with a transport that the host or the guest does not support.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -16,7 +16,7 @@ static CODE: Code = codes::code!(
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
-    // A guest whose host or id is at fault has none here.
+    // A guest with an invalid host or id has no guest data here.
     let known = |machine: &&Machine| {
         machine.guest.is_some() || !matches!(machine.kind, MachineKind::Vm | MachineKind::Lxc)
     };

@@ -1,4 +1,4 @@
-//! Data that nobody saves.
+//! Finds data that is not backed up.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

@@ -1,10 +1,10 @@
-//! Images whose content may change under the same name.
+//! Finds images whose content may change under the same name.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
-/// Finds images without a tag that names a version, and without a digest.
+/// Finds images without a digest whose tag names no version.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

@@ -1,4 +1,4 @@
-//! Secrets that nothing reads.
+//! Finds secrets that nothing reads.
 
 use std::collections::BTreeSet;
 

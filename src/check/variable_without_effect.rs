@@ -1,4 +1,4 @@
-//! Environment variables that a program does not read, or reads no more.
+//! Finds environment variables that a program does not read, or no longer reads.
 
 use super::Rule;
 use super::advisory::repository;
@@ -6,7 +6,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Data};
 use crate::plan::Plan;
 
-/// Finds variables that guides name and that have no effect.
+/// Finds variables that guides recommend and that have no effect.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -15,17 +15,17 @@ static CODE: Code = codes::code!(
     "an environment variable that the program does not read"
 );
 
-/// Is a variable that does nothing.
+/// A variable without effect.
 struct Variable {
     name: &'static str,
     instead: &'static str,
 }
 
-/// Below this the images of Immich are found.
+/// The path that contains the images of Immich.
 const IMMICH: &str = "immich-app/";
 
-/// Lists the variables, by name. Source: <https://docs.immich.app/install/environment-variables>
-/// and <https://immich.app/blog/v3-migration>.
+/// The variables, by name. Source: <https://docs.immich.app/install/environment-variables> and
+/// <https://immich.app/blog/v3-migration>.
 static VARIABLES: &[Variable] = &[
     Variable {
         name: "IMMICH_MACHINE_LEARNING_PING_TIMEOUT",
@@ -75,7 +75,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Lists the variables of a container, those of `raw compose.environment` among them.
+/// Lists the variables of a container, including those of `raw compose.environment`.
 fn names(container: &Container) -> Vec<&str> {
     let mut names: Vec<&str> =
         container.environment.iter().map(|variable| variable.name.as_str()).collect();

@@ -1,10 +1,10 @@
-//! VPN clients that nothing lets in.
+//! Finds VPN clients that may not connect to anything.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::{FlowSource, Plan};
 
-/// Finds client networks that appear in no flow.
+/// Finds networks of clients that occur in no flow.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =

@@ -1,11 +1,11 @@
-//! Machines that share a network they are not trusted in.
+//! Finds machines that share a network with machines that don't trust them.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::ZoneKind;
 use crate::plan::Plan;
 
-/// Finds machines in a zone of their own whose address is in a trusted network's prefix.
+/// Finds machines with a zone of their own and an address in the prefix of a trusted network.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(

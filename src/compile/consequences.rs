@@ -19,9 +19,9 @@ pub(super) fn leave_out_consequences(
     // `tank.media` is declared as two names.
     let may_follow = |text: &str| text.trim_matches('"').split('.').any(may_declare);
     diagnostics.retain(|found| {
-        let unnamed = check::UNNAMED.iter().any(|code| code.name == found.code.name);
+        let elsewhere = check::SATISFIED_ELSEWHERE.iter().any(|code| code.name == found.code.name);
         let own = |span: Span| {
-            unread.contains(&span.file) || !(unnamed || may_follow(sources.text(span)))
+            unread.contains(&span.file) || !(elsewhere || may_follow(sources.text(span)))
         };
         found.severity() == Severity::Error && found.span.is_some_and(own)
     });

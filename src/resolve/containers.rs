@@ -64,7 +64,7 @@ pub fn container(
         network: match block.value("network").and_then(Spanned::text) {
             Some("host") => NetworkMode::Host,
             Some("none") => NetworkMode::None,
-            // `service` is linked to that service's container once every service is known.
+            // A `service` becomes that service's container in `link`, once every service is known.
             _ => NetworkMode::Bridge,
         },
         host_pid: is("host-pid"),
@@ -212,7 +212,8 @@ fn health(
     })
 }
 
-/// Finds the container that a service's node is about: the one it names, else the first.
+/// Returns the container that a service's node applies to: the one that it names, or else the
+/// first.
 pub fn target<'c>(
     service: &'c mut Service,
     node: &Block<'_>,

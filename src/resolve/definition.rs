@@ -1,19 +1,20 @@
-//! A module's definition, ready to be made into services.
+//! Prepares a module's definition, from which services are made.
 
 use super::options::{OptionSpec, option_specs};
 use crate::decl::Block;
 
-/// Is a module as every service of it uses it.
+/// A module in the form that every service of it uses.
 pub struct ModuleDefinition<'s> {
     /// The module's node.
     pub block: &'s Block<'s>,
     /// Its options.
     pub options: Vec<OptionSpec<'s>>,
-    /// The names of its containers, conditional ones included, in the order written.
+    /// The names of its containers, including conditional ones, in the order written.
     pub containers: Vec<&'s str>,
-    /// The parts that say what it keeps; made concrete first, since the others name it.
+    /// The parts that declare its states. They are evaluated first, because other parts refer to
+    /// them.
     pub states: Vec<Block<'s>>,
-    /// Its endpoints; made concrete next, since the others name their ports.
+    /// Its endpoints. They are evaluated next, because other parts refer to their ports.
     pub endpoints: Vec<Block<'s>>,
     /// The other parts.
     pub others: Vec<Block<'s>>,
@@ -50,7 +51,7 @@ fn container_names<'s>(block: &'s Block<'s>, names: &mut Vec<&'s str>) {
     }
 }
 
-/// Keeps the nodes of some kinds, with the conditions that they stand under.
+/// Keeps the nodes of some kinds, with the conditions around them.
 fn parts_of<'s>(blocks: &[&Block<'s>], wanted: fn(&str) -> bool) -> Vec<Block<'s>> {
     let part = |block: &&Block<'s>| {
         if block.schema.name != "when" {

@@ -1,4 +1,5 @@
-//! Endpoints of a service: their ports, protocols and credentials, and the proxy that listens on them.
+//! Reads the endpoints of a service: their ports, protocols and credentials, and the proxy that
+//! listens on them.
 
 use super::names::{self, compose_name};
 use super::{codes, files};
@@ -9,13 +10,13 @@ use crate::model::{
 };
 use crate::source::{Sources, Spanned};
 
-/// Returns what a service says of an endpoint's port.
+/// Returns the port that a service sets for an endpoint.
 fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
     service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
 }
 
-/// Returns the port that an endpoint's program listens on, and the one on the machine: on the
-/// machine's own network they are one.
+/// Returns the port that an endpoint's program listens on, and the port on the machine. On the
+/// machine's own network both are the same.
 fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
     let port = endpoint.property("port").and_then(Spanned::number)?;
     let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
@@ -26,7 +27,7 @@ fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> O
     Some((if on_machine { host_port } else { port }, host_port))
 }
 
-/// Says whether a container is on the machine's own network.
+/// Returns whether a container is on the machine's own network.
 fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
     parts.iter().any(|part| match part.schema.name {
         "when" => on_machine(&part.children, container),
@@ -37,7 +38,7 @@ fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
     })
 }
 
-/// Lists by endpoint the port that its program listens on: what a module hands to it.
+/// Lists the port that the program of each endpoint listens on, for use in the module.
 pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> Data {
     let provided = concrete.iter().filter(|block| block.schema.name == "provides");
     let port = |block: &Block<'_>| {
@@ -49,8 +50,8 @@ pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) 
     Data::Record(provided.filter_map(port).collect())
 }
 
-/// Finds ports that a service gives and nobody tells the program: on the machine's own network it
-/// listens where it always did.
+/// Reports ports that a service sets but the module does not pass to the program. On the machine's
+/// own network the program would still listen on its usual port.
 pub fn fixed_ports(
     block: &Block<'_>,
     service: &Service,
@@ -93,7 +94,7 @@ fn find_endpoint<'b, 's>(block: &'b Block<'s>, name: &str) -> Option<&'b Block<'
     })
 }
 
-/// Says whether a module's values or templates have one of these names in them.
+/// Returns whether a module's values or templates contain one of these names.
 fn names_any(block: &Block<'_>, names: &[String], sources: &Sources) -> bool {
     let has = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
     let value = |value: &Spanned<Value<'_>>| match &value.value {
@@ -155,7 +156,8 @@ pub fn endpoints(
     endpoints
 }
 
-/// Reads what an endpoint wants to see; that the secret exists was seen where the option was read.
+/// Reads the credentials that an endpoint requires. Where the option is read, it is checked that
+/// the secret exists.
 fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
     let secret = |property: &str| {
         let name = block.property(property).and_then(Spanned::text)?;

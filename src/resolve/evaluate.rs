@@ -1,4 +1,4 @@
-//! Makes the nodes of a module concrete: `(ref)`, `(f)`, `(expr)` and `when`.
+//! Evaluates the nodes of a module: `(ref)`, `(f)`, `(expr)` and `when`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use crate::model::Data;
 use crate::source::{Span, Spanned};
 use crate::syntax::Scalar;
 
-/// Holds every expression of the modules, compiled once.
+/// The expressions of all modules, compiled once.
 pub struct Expressions<'s> {
     compiled: BTreeMap<&'s str, Result<Expression<'s, 's>, String>>,
 }
 
-/// Makes the environment that expressions are compiled in.
+/// Makes the environment in which expressions are compiled.
 pub fn environment<'s>() -> Environment<'s> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
@@ -47,8 +47,7 @@ impl<'s> Expressions<'s> {
         {
             let text = match &value.value {
                 Value::Expression(text) => text,
-                // A condition may stand without its annotation, where the schema knows that it is
-                // one.
+                // Where the schema expects a condition, it needs no annotation.
                 Value::Text(text) if matches!(block.schema.name, "when" | "assert") => text,
                 _ => continue,
             };
@@ -101,8 +100,8 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
     })
 }
 
-/// Holds the names that a module's values may use: `opt`, `machine`, `service`, `state`,
-/// `container`, `lab`.
+/// The names that a module's values may use: `opt`, `machine`, `service`, `state`, `container`,
+/// `lab`.
 pub struct Scope {
     data: BTreeMap<&'static str, Data>,
     jinja: Jinja,
@@ -115,14 +114,14 @@ impl Scope {
         Self { data, jinja }
     }
 
-    /// Adds a name to a scope.
+    /// Returns a copy of the scope with another name.
     pub fn with(&self, name: &'static str, value: Data) -> Self {
         let mut data = self.data.clone();
         data.insert(name, value);
         Self::new(data)
     }
 
-    /// Looks up `opt.image`.
+    /// Returns the value of a path such as `opt.image`.
     pub fn look_up(&self, path: &str) -> Result<Data, String> {
         let mut parts = path.split('.');
         let first = parts.next().unwrap_or_default();
@@ -145,7 +144,7 @@ impl Scope {
         Ok(value.clone())
     }
 
-    /// Fills in the names of `{machine.appdata}/x`; `{{` and `}}` are braces.
+    /// Fills in the names of text such as `{machine.appdata}/x`. `{{` and `}}` are braces.
     pub fn fill(&self, text: &str) -> Result<String, String> {
         let mut filled = String::with_capacity(text.len() + 16);
         let mut rest = text;
@@ -180,11 +179,11 @@ impl Scope {
     }
 }
 
-/// Evaluates nodes; what goes wrong is handed to `report` with its place in the module.
+/// An evaluator of nodes. It passes faults to `report` with their place in the module.
 pub struct Evaluator<'e, 's> {
     /// The compiled expressions.
     pub expressions: &'e Expressions<'s>,
-    /// The names.
+    /// The names that values may use.
     pub scope: &'e Scope,
     /// Turns a fault into a finding at the service.
     pub report: &'e dyn Fn(Span, String, &mut Diagnostics),
@@ -201,7 +200,7 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// Says whether a condition holds.
+    /// Returns whether a condition holds.
     pub fn holds(
         &self,
         condition: &Spanned<Value<'_>>,
@@ -232,9 +231,9 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// Makes nodes concrete: conditions decided, values filled in, a node whose argument 0 is a
-    /// list repeated for each item (which the rest of it knows as `item`), one whose argument 0 is
-    /// nothing left out.
+    /// Evaluates nodes: decides conditions and fills in values. A node whose argument 0 is a list
+    /// is repeated for each item, which the rest of the node can use as `item`. A node whose
+    /// argument 0 is nothing is left out.
     pub fn blocks<'b>(
         &self,
         blocks: &[Block<'b>],
@@ -254,8 +253,8 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// Makes a node concrete once for each item of its argument 0; the rest of the node knows the
-    /// item as `item`.
+    /// Evaluates a node once for each item of its argument 0. The rest of the node can use the item
+    /// as `item`.
     fn repeated<'b>(
         &self,
         block: &Block<'b>,
@@ -399,11 +398,11 @@ impl Evaluator<'_, '_> {
     }
 }
 
-/// Leaves one of the nodes that are one thing: a condition that holds says the same thing again,
-/// and a site's module over a built-in one.
+/// Keeps one of several nodes that mean the same thing: a node under a condition may repeat one
+/// outside, and a site's module one of a built-in module.
 ///
-/// The stronger one stays; of two equal ones the later, so that what stands under a condition is
-/// the exception to what does not.
+/// The one with the higher rank wins. Of two with equal rank the later one wins, so that a node
+/// under a condition overrides one outside of it.
 pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
     let occurs = |block: &Block<'_>| {
         let known = children

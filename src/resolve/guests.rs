@@ -1,4 +1,4 @@
-//! What makes a machine a guest: its host, disks and devices.
+//! Resolves what makes a machine a guest: its host, disks and devices.
 
 use super::read::string;
 use super::{codes, names};
@@ -40,7 +40,7 @@ pub fn guest(
         })
     };
     let mut disks: Vec<GuestDisk> = block.all("disk").filter_map(disk).collect();
-    // The root disk is the first, whatever the others are called.
+    // The root disk comes first, whatever the names of the others are.
     disks.sort_by(|a, b| (a.name != "root", &a.name).cmp(&(b.name != "root", &b.name)));
     let storage = block.child("storage");
     let words = |name: &str| {

@@ -1,4 +1,4 @@
-//! What the lab says of names that it had: `moved` and `removed`.
+//! Checks the former names in the lab: `moved` and `removed`.
 
 use super::{codes, names};
 use crate::decl::Block;
@@ -6,7 +6,7 @@ use crate::decl::layer::Lab;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 
-/// Reports what is said to be gone and is still declared, and new names that nothing has.
+/// Reports names that are declared as gone but still exist, and new names that don't exist.
 pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
     for (node, what) in lab
         .removed

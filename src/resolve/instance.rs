@@ -1,4 +1,4 @@
-//! Makes one module concrete for one service.
+//! Makes a service of its module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +16,19 @@ use crate::model::{
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
-/// Is a service before other services are looked at.
+/// A service whose relations to other services are not resolved yet.
 pub struct Draft<'s> {
-    /// What is known so far.
+    /// The service so far.
     pub service: Service,
     /// The service's node.
     pub block: &'s Block<'s>,
-    /// The concrete parts that name other services.
+    /// The evaluated parts that refer to other services.
     pub concrete: Vec<Block<'s>>,
-    /// Containers that live in another service's network, and that service's name.
+    /// The containers that use another service's network, with that service's name.
     pub network_services: Vec<(usize, Spanned<String>)>,
 }
 
-/// Makes a module concrete.
+/// Evaluates a module for a service.
 #[expect(clippy::too_many_arguments, reason = "everything that a module's values may depend on")]
 pub fn draft<'s>(
     block: &'s Block<'s>,
@@ -63,8 +63,8 @@ pub fn draft<'s>(
     let Given { options, spans: option_spans, faulty } = reader.read(&module.options, diagnostics);
 
     let report = |span: Span, message: String, diagnostics: &mut Diagnostics| {
-        // A missing or wrong option would only raise the same fault again wherever the module uses
-        // it.
+        // A missing or wrong option is already reported. Every use of it in the module would only
+        // repeat that.
         if !faulty.is_empty() {
             return;
         }
@@ -156,15 +156,15 @@ pub fn draft<'s>(
     if service.has(Role::Restic) {
         service.backup = backup(&service, model);
     }
-    // What other services answer is looked up once all are known; the rest is in the service by
-    // now, and a large lab has a lot of it.
+    // Relations to other services are resolved once all services are known. The other parts are in
+    // the service by now, and in a large lab they take a lot of memory.
     concrete.retain(|part| matches!(part.schema.name, "needs" | "gateway"));
     concrete.shrink_to_fit();
     Draft { service, block, concrete, network_services }
 }
 
-/// Reports parts that name a container which the module does not have; one under a condition may be
-/// left out, and is had all the same.
+/// Reports parts that name a container which the module does not have. A conditional container
+/// counts even when it is left out.
 fn known_containers(
     module: &ModuleDefinition<'_>,
     concrete: &[Block<'_>],
@@ -192,7 +192,7 @@ fn assertions(
     evaluator: &Evaluator<'_, '_>,
     diagnostics: &mut Diagnostics,
 ) {
-    // What is said of an option that is missing or wrong follows from that.
+    // An assertion about an option that is missing or wrong would only repeat that.
     let settled = |assertion: &&Block<'_>| {
         !faulty.iter().any(|option| assertion.key().contains(option.as_str()))
     };
@@ -256,11 +256,12 @@ fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
     })
 }
 
-/// Reads what a service of role `restic` does from its options: `repository`, `password`, `keep`,
-/// `schedule`, `check`.
+/// Reads what a service with the role `restic` does from its options: `repository`, `password`,
+/// `keep`, `schedule`, `check`.
 fn backup(service: &Service, model: &Model) -> Option<Backup> {
     let span = |name: &str| service.option_span(name);
-    // While options are at fault, what the service would save still counts as saved.
+    // Even with faulty options, the service counts as a backup, so that what it would save is not
+    // reported as lost.
     let text = |name: &str| service.option(name).as_text().or(service.incomplete.then_some(""));
     let password = text("password")?;
     let secret = model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok();

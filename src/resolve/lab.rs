@@ -1,4 +1,4 @@
-//! The lab's own facts: its name, admins, secrets and accepted findings.
+//! Resolves the lab's own facts: its name, admins, secrets and accepted findings.
 
 use super::monitoring::{alert, dashboard};
 use super::networks::{host_name, network, router, zones};
@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Accept, Admin, LabInfo, Model, Secret};
 use crate::source::Sources;
 
-/// Resolves everything but machines and services.
+/// Resolves everything except machines and services.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
     let mut model = Model {
         lab: info(lab),

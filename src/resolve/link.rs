@@ -1,4 +1,4 @@
-//! What services say of one another: networks, needs, gateways and credentials.
+//! Resolves the relations between services: networks, needs, gateways and credentials.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use crate::model::{
 };
 use crate::source::{Span, Spanned};
 
-/// Is a service that others may share the network of: its first container, and whether anything
-/// tells when that is healthy.
-type Joinable = Option<(String, bool)>;
+/// The first container of a service, whose network others may share, and whether it has a health
+/// check. `None` if the service has no container.
+type JoinableContainer = Option<(String, bool)>;
 
-/// Resolves what services say of one another.
+/// Resolves the relations between services.
 pub fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics) {
-    let names: BTreeMap<String, Joinable> = drafts
+    let names: BTreeMap<String, JoinableContainer> = drafts
         .iter()
         .map(|draft| {
             let tells = |container: &Container| {
@@ -69,7 +69,7 @@ pub fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnos
     model.services = services;
 }
 
-/// Gives every Prometheus the secrets that its targets want to see.
+/// Gives every Prometheus the secrets for its targets.
 fn hand_over_credentials(services: &mut [Service]) {
     let wanted: BTreeMap<SecretId, Span> = services
         .iter()
@@ -78,7 +78,7 @@ fn hand_over_credentials(services: &mut [Service]) {
         .filter_map(|endpoint| Some((endpoint.credentials.as_ref()?.secret(), endpoint.span)))
         .collect();
     for collector in services.iter_mut().filter(|service| service.has(Role::Prometheus)) {
-        // It runs as the owner of what it keeps.
+        // Prometheus runs as the owner of its state, and must be able to read the secrets.
         let owner =
             collector.states.first().map_or_else(|| "root".to_owned(), |state| state.owner.clone());
         let Some(container) = collector.containers.first_mut() else { continue };
@@ -97,15 +97,15 @@ fn hand_over_credentials(services: &mut [Service]) {
 fn join_network(
     container: &mut Container,
     name: &Spanned<String>,
-    names: &BTreeMap<String, Joinable>,
+    names: &BTreeMap<String, JoinableContainer>,
     list: &[&str],
     diagnostics: &mut Diagnostics,
 ) {
     match names.get(&name.value) {
         Some(Some((target, healthy))) => {
             container.network = NetworkMode::Container(target.clone());
-            // The network is the other container's: without it there is none, and a new one means a
-            // new network.
+            // The network belongs to the other container: it exists only while that runs, and
+            // disappears when that is recreated.
             container.depends_on.push(Dependency {
                 container: target.clone(),
                 healthy: *healthy,
@@ -135,7 +135,7 @@ fn join_network(
     }
 }
 
-/// Finds endpoints by role, on all machines and on each.
+/// An index of endpoints by role, for all machines together and for each.
 struct Roles {
     everywhere: BTreeMap<String, Vec<EndpointId>>,
     on_machine: BTreeMap<(String, MachineId), Vec<EndpointId>>,

@@ -1,4 +1,4 @@
-//! Hosts and guests: what they are, their addresses and who may log in.
+//! Resolves hosts and guests: their kind, their addresses and who may log in.
 
 use std::net::IpAddr;
 
@@ -46,8 +46,8 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         ("lxc", _) => MachineKind::Lxc,
         (_, Some("debian")) => MachineKind::Debian,
         (_, Some("unmanaged")) => MachineKind::Unmanaged,
-        // Where the kind is missing or wrong, the one of which least is asked, so that nothing more
-        // is said of it.
+        // A missing or wrong kind is already reported. This kind has the fewest requirements, so it
+        // causes no further findings.
         _ => MachineKind::Proxmox,
     };
     let addresses = addresses(block, model, diagnostics);
@@ -189,7 +189,7 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
             );
             continue;
         };
-        // In a prefix of two addresses or one, all of them are somebody's.
+        // A prefix with two addresses or one has neither a network address nor a broadcast address.
         if let (IpAddr::V4(address), IpNet::V4(prefix)) = (address, prefix)
             && prefix.prefix_len() < 31
             && (address == prefix.network() || address == prefix.broadcast())

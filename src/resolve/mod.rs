@@ -1,4 +1,4 @@
-//! Names to ids, modules to concrete services: the lab that checks and plans read.
+//! Turns names into ids and modules into concrete services: the lab that checks and plans read.
 //!
 //! After this stage nothing is looked up by name. What can't be resolved is reported and left out,
 //! so that later checks still see the rest.

@@ -1,4 +1,4 @@
-//! Alerts and dashboards that the lab brings.
+//! Reads the alerts and dashboards of the lab.
 
 use super::read::string;
 use super::{codes, names};

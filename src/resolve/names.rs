@@ -1,4 +1,4 @@
-//! Finding things by name, with the nearest name when there is none.
+//! Finds entities by name, and suggests the nearest name if there is none.
 
 use super::codes;
 use crate::decl::Value;
@@ -6,7 +6,7 @@ use crate::decl::types::is_name;
 use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
-/// Finds `name` in a list sorted by name; reports it when it is not there.
+/// Finds `name` in a list sorted by name. Reports a name that is not in it.
 pub fn find<T>(
     what: &str,
     name: &Spanned<Value<'_>>,
@@ -16,17 +16,18 @@ pub fn find<T>(
 ) -> Option<usize> {
     let text = name.text().unwrap_or_default();
     let found = list.binary_search_by(|entry| name_of(entry).cmp(text)).ok();
-    // Beside an entity whose own name is at fault nobody can tell which name is wrong.
+    // If the name of an entity in the list is invalid, either name may be the wrong one, and the
+    // invalid name is already reported.
     if found.is_none() && list.iter().all(|entry| is_name(name_of(entry))) {
         unknown(&codes::UNKNOWN_NAME, what, text, name, list.iter().map(name_of), diagnostics);
     }
     found
 }
 
-/// Is how many names are listed where none is near.
+/// The number of names that are listed if none is near.
 const SHOWN: usize = 8;
 
-/// Reports a name that nothing has.
+/// Reports an unknown name.
 pub fn unknown<'n>(
     code: &'static Code,
     what: &str,
@@ -50,8 +51,8 @@ pub fn unknown<'n>(
         .push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
 }
 
-/// Names a module's container in compose: the module's own name becomes the service's, any other is
-/// put behind it.
+/// Returns the name of a module's container in compose. A container with the module's name gets the
+/// name of the service; the name of any other is appended to that.
 pub fn compose_name(module: &str, service: &str, container: &str) -> String {
     if container == module { service.to_owned() } else { format!("{service}-{container}") }
 }

@@ -1,4 +1,4 @@
-//! Networks, zones, routers, and host names given by hand.
+//! Resolves networks, zones, routers, and host names given by hand.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -80,7 +80,7 @@ pub fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
     zones.into_iter().map(|(name, (kind, _))| Zone { name, kind }).collect()
 }
 
-/// Finds a zone; reports it when there is none.
+/// Finds a zone. Reports an unknown one.
 pub fn zone(
     name: &Spanned<Value<'_>>,
     zones: &[Zone],
@@ -89,7 +89,7 @@ pub fn zone(
     names::find("zone", name, zones, |zone| &zone.name, diagnostics).map(ZoneId::at)
 }
 
-/// Finds the zone of a name that is known to exist.
+/// Finds a zone by a name that is known to exist.
 pub fn zone_named(name: &str, zones: &[Zone]) -> ZoneId {
     ZoneId::at(zones.binary_search_by(|zone| zone.name.as_str().cmp(name)).unwrap_or_default())
 }

@@ -1,10 +1,10 @@
-//! Options of modules: what they are, and the values that a service gives.
+//! Describes the options of modules.
 
 use crate::decl::Block;
 use crate::decl::types::Type;
 use crate::source::{Span, Spanned};
 
-/// Describes an option of a module, or a field of a record option.
+/// An option of a module, or a field of a record option.
 #[derive(Debug, Clone)]
 pub struct OptionSpec<'s> {
     /// Its name.
@@ -13,19 +13,19 @@ pub struct OptionSpec<'s> {
     pub kind: &'s str,
     /// Whether it takes several values.
     pub list: bool,
-    /// Whether every service must give it.
+    /// Whether every service must set it.
     pub required: bool,
-    /// The node that gives its default.
+    /// The node with its default.
     pub default: Option<&'s Block<'s>>,
     /// The words of an `enum`.
     pub words: Vec<&'s str>,
-    /// Whether values from several places are joined.
+    /// Whether values from several places are concatenated.
     pub append: bool,
     /// The properties of a `record`.
     pub fields: Vec<OptionSpec<'s>>,
-    /// What it means.
+    /// Its description.
     pub doc: &'s str,
-    /// Where it is defined.
+    /// The place of its definition.
     pub span: Span,
 }
 
@@ -59,8 +59,8 @@ fn spec<'s>(block: &'s Block<'s>) -> OptionSpec<'s> {
 }
 
 impl OptionSpec<'_> {
-    /// Returns the type that values are read as; enums, records and names of entities are checked
-    /// beside it.
+    /// Returns the type as which values are read. Enums, records and names of entities are checked
+    /// separately.
     pub fn ty(&self) -> Type {
         match self.kind {
             "name" => Type::Name,
@@ -87,7 +87,7 @@ impl OptionSpec<'_> {
         }
     }
 
-    /// Says what a value must be.
+    /// Describes the values that it accepts.
     pub fn describe(&self) -> String {
         match self.kind {
             "enum" => format!(

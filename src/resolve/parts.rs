@@ -1,4 +1,4 @@
-//! Reads the concrete parts of a module into a service: containers, files, units, databases.
+//! Reads the evaluated parts of a module into a service: containers, files, units, databases.
 
 use super::containers::{container, resources};
 use super::files::{file, script, template};
@@ -9,7 +9,7 @@ use crate::diag::Diagnostics;
 use crate::model::{Dashboard, Database, Engine, Model, Package, Service, Unit, UnitAction};
 use crate::source::{Sources, Spanned};
 
-/// Fills in what the concrete parts say; returns the containers that live in another service's
+/// Adds the evaluated parts to a service. Returns the containers that use another service's
 /// network.
 pub fn fill(
     service: &mut Service,

@@ -1,4 +1,4 @@
-//! `raw`: keys of compose and of units that the language does not model.
+//! Reads `raw`: keys of compose and of units that the language does not model.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{Data, Service, Unit};
 use crate::source::Spanned;
 
-/// Lists the keys that a compose file's services may have, sorted. Source:
+/// The keys that a service in a compose file may have, sorted. Source:
 /// <https://github.com/compose-spec/compose-spec/blob/main/05-services.md>.
 #[rustfmt::skip] // A table is read line by line.
 const KEYS: &[&str] = &[
@@ -25,8 +25,8 @@ const KEYS: &[&str] = &[
     "volumes_from", "working_dir",
 ];
 
-/// Lists the keys that hold several values, sorted: one of them is a list too, and several `raw`
-/// nodes add to each other.
+/// The keys with several values, sorted. A single value of them is a list too, and several `raw`
+/// nodes are concatenated.
 #[rustfmt::skip] // A table is read line by line.
 const LISTS: &[&str] = &[
     "cap_add", "cap_drop", "configs", "depends_on", "device_cgroup_rules", "devices", "dns_opt", "environment", "expose",
@@ -34,7 +34,7 @@ const LISTS: &[&str] = &[
     "sysctls", "volumes", "volumes_from",
 ];
 
-/// Fills in what a service's `raw` nodes say.
+/// Adds a service's `raw` nodes.
 pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) {
     for node in block.all("raw") {
         let key = node.key();
@@ -69,7 +69,7 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
     }
 }
 
-/// Returns the values of a node: properties are a record, several arguments a list.
+/// Returns the values of a node: properties become a record, several arguments a list.
 fn value(node: &Block<'_>) -> Data {
     let values: Vec<Data> =
         node.arguments.iter().skip(1).map(|value| value.value.to_data()).collect();

@@ -1,4 +1,4 @@
-//! Readings of nodes that all parts of a module share.
+//! Reads nodes in ways that all parts of a module share.
 
 use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
@@ -62,7 +62,7 @@ pub fn sysctl(block: &Block<'_>) -> Option<Sysctl> {
     Some(Sysctl { name: block.key().to_owned(), value: plain(block.argument(1)?) })
 }
 
-/// Returns a value as text; nothing when it is missing or not text.
+/// Returns a value as text, or nothing if it is missing or not text.
 pub fn string(value: Option<&Spanned<Value<'_>>>) -> Option<String> {
     value.and_then(Spanned::string)
 }

@@ -1,4 +1,4 @@
-//! Endpoints that a service exposes and routes that lead to it.
+//! Resolves the endpoints that a service exposes and the routes that lead to it.
 
 use super::instance::Draft;
 use super::networks::zone;
@@ -126,7 +126,7 @@ pub fn routes(
     routes
 }
 
-/// Lists the services that would do, or says what to add.
+/// Lists the services that fit, or else what to add.
 fn candidates(what: &str, modules: &str, list: &[&str], fits: impl Fn(usize) -> bool) -> String {
     let names: Vec<&str> =
         list.iter().enumerate().filter(|(index, _)| fits(*index)).map(|(_, name)| *name).collect();
@@ -137,7 +137,7 @@ fn candidates(what: &str, modules: &str, list: &[&str], fits: impl Fn(usize) -> 
     }
 }
 
-/// Says of each service what it may be to a route.
+/// What each service can be for a route.
 pub struct Gates {
     /// Whether it is a proxy.
     proxies: Vec<bool>,

@@ -1,4 +1,5 @@
-//! Services: each module made concrete on its machine, then what services say of one another.
+//! Resolves services: each is made of its module on its machine, and then the relations between
+//! them are resolved.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,8 @@ use crate::source::{Layer, Sources, Spanned};
 /// Resolves every service into `model`.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
     let environment = environment();
-    // Of the standard library only what the lab uses is prepared; a fault in the lab's own modules
-    // is told, used or not.
+    // Of the standard library only the modules in use are prepared, to save time. The lab's own
+    // modules are all prepared, because a fault in one is reported even if it is not used.
     let used: BTreeSet<&str> = lab
         .services
         .iter()
@@ -57,22 +58,22 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
     link(kept, model, diagnostics);
 }
 
-/// Holds every module, and those that services use prepared for it.
+/// The modules. Those that services use are prepared for it.
 struct Modules<'s> {
     blocks: &'s [Block<'s>],
     definitions: Vec<Option<ModuleDefinition<'s>>>,
     expressions: Expressions<'s>,
 }
 
-/// Lists the names that lead to a module besides its own: those that it had, and those of products
-/// that it is taken for.
+/// Lists the other names that lead to a module: its former names, and those of products that it is
+/// mistaken for.
 fn other_names<'b>(module: &'b Block<'_>) -> impl Iterator<Item = &'b str> {
     let nodes =
         module.children.iter().filter(|child| matches!(child.schema.name, "formerly" | "unlike"));
     nodes.flat_map(|names| &names.arguments).filter_map(Spanned::text)
 }
 
-/// Finds the node that says what the product of a name is, and that it is not the module's.
+/// Finds the node which says that a name belongs to another product than the module's.
 fn other_product<'b, 's>(module: &'b Block<'s>, name: &str) -> Option<&'b Block<'s>> {
     module.children.iter().find(|child| {
         child.schema.name == "unlike"
@@ -122,7 +123,7 @@ fn draft<'s>(
     ))
 }
 
-/// Finds a service's module by its name, or by one that it had.
+/// Finds a service's module by its name, or by a former one.
 fn module(
     block: &Block<'_>,
     name: &Spanned<Value<'_>>,
@@ -136,7 +137,7 @@ fn module(
         return names::find("module", name, modules, Block::key, diagnostics);
     };
     let module = &modules[index];
-    // The service's own name says what its owner takes it for, too.
+    // The name of the service may also name the product that its owner expects.
     let other = [(text, name.span), (block.key(), block.key_span())]
         .into_iter()
         .find_map(|(text, span)| Some((text, span, other_product(module, text)?)));

@@ -1,4 +1,4 @@
-//! Folders that a machine gets from another, and where its services keep what they write.
+//! Resolves folders that a machine gets from another, and where its services store their data.
 
 use super::read::string;
 use super::{codes, names};
@@ -7,9 +7,9 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{DatasetRef, Guest, MachineId, Model, Share, ShareSource, ShareTransport};
 use crate::source::Spanned;
 
-/// Gives the datasets that unprivileged containers write to, and nobody else was named for, to root
-/// inside of them: for the host that is a user of its own, and what is root's on the host is
-/// nobody's in there.
+/// Makes the container's root own the datasets that it writes to, unless an owner is set. On the
+/// host, root of an unprivileged container is another uid, and inside the container, the host's
+/// root is nobody.
 pub fn give_to_containers(model: &mut Model) {
     const ROOT_INSIDE: &str = "100000:100000";
     let unprivileged = model
@@ -46,7 +46,7 @@ pub fn shares(
         let Some((source, local)) = share_source(name, index, guest, model, diagnostics) else {
             continue;
         };
-        // Where it is missing or wrong, the transport that such a machine most likely has.
+        // If it is missing or wrong, this is the transport that such a machine most likely uses.
         let (likely, word) = match block.schema.name {
             _ if local => (ShareTransport::Local, "`via=local`"),
             "lxc" => (ShareTransport::MountPoint, "`via=mount-point`"),
@@ -79,7 +79,7 @@ pub fn shares(
     shares
 }
 
-/// Finds what a share names, and whether the machine has it itself.
+/// Finds the source of a share, and whether the machine itself has it.
 fn share_source(
     name: &Spanned<Value<'_>>,
     index: usize,

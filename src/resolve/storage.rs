@@ -1,4 +1,4 @@
-//! Disks, pools and their datasets, devices and exports of a machine.
+//! Resolves disks, pools and their datasets, devices and exports of a machine.
 
 use super::names;
 use super::read::string;

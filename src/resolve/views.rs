@@ -1,4 +1,4 @@
-//! What a module's expressions see of the lab and of a machine.
+//! Builds the views of the lab and of a machine for a module's expressions.
 
 use crate::model::{Data, MachineId, Model};
 
