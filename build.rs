@@ -1,27 +1,86 @@
-//! Lists the files of the standard library, so that the binary contains them and cargo rebuilds
-//! when one changes.
+//! Prepares what the binary holds: the list of the standard library's files, and labctl, joined,
+//! packed and deflated, which is the same in every release.
 #![expect(
     clippy::disallowed_methods,
     reason = "a build script gets its folders from the environment"
 )]
 
+#[path = "src/bundle/deflate.rs"]
+mod deflate;
+
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, FlushCompress, GzBuilder};
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let library = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("modules").join("std");
+    let root = env::var("CARGO_MANIFEST_DIR")?;
+    let out = env::var("OUT_DIR")?;
+    standard_library(&Path::new(&root).join("modules").join("std"), Path::new(&out))?;
+    labctl(&Path::new(&root).join("src/emit/labctl/parts"), Path::new(&out))
+}
+
+fn standard_library(library: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", library.display());
     let mut files = Vec::new();
-    list(&library, "", &mut files)?;
+    list(library, "", &mut files)?;
     files.sort();
     let mut code = String::from("&[\n");
     for (name, path) in files {
         writeln!(code, "    ({name:?}, include_str!({path:?})),")?;
     }
     code.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("standard_library.rs"), code)?;
+    fs::write(out.join("standard_library.rs"), code)?;
+    Ok(())
+}
+
+/// Joins the parts of labctl, packs them as cloud-init unpacks them, and deflates both forms as
+/// they are in archives.
+fn labctl(parts: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", parts.display());
+    let order = fs::read_to_string(parts.join("order.txt"))?;
+    let names = order.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
+    let texts = names
+        .map(|name| fs::read_to_string(parts.join(format!("{name}.sh"))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let script = texts.join("\n");
+    fs::write(out.join("labctl.sh"), &script)?;
+
+    let mut gzip = GzBuilder::new()
+        .mtime(0)
+        .operating_system(255)
+        .write(Vec::new(), Compression::new(deflate::LEVEL));
+    gzip.write_all(script.as_bytes())?;
+    let packed = STANDARD.encode(gzip.finish()?);
+    fs::write(out.join("labctl.gz.b64"), &packed)?;
+
+    // Archives deflate a long line of a file by itself. This is labctl's, as YAML.
+    let line = format!("  content: '{packed}'");
+    let mut code = String::from("&[\n");
+    for (file, bytes) in [("labctl", script), ("user-data", line)] {
+        let mut deflated = Vec::new();
+        deflate::deflate(
+            &mut deflate::compressor(),
+            bytes.as_bytes(),
+            FlushCompress::Full,
+            &mut deflated,
+        )?;
+        let (plain, small) = (out.join(file), out.join(format!("{file}.deflated")));
+        fs::write(&plain, bytes)?;
+        fs::write(&small, deflated)?;
+        writeln!(
+            code,
+            "    Constant {{ file: {file:?}, bytes: include_bytes!({plain:?}), deflated: \
+             include_bytes!({small:?}) }},"
+        )?;
+    }
+    code.push_str("]\n");
+    fs::write(out.join("constants.rs"), code)?;
     Ok(())
 }
 

@@ -7,13 +7,17 @@
 //! as it is, and the whole stays one plain gzip member. The content alone decides what is a
 //! segment, so keeping segments changes no byte of any archive.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use flate2::{Compress, Compression, Crc, FlushCompress};
+use flate2::{Compress, Crc, FlushCompress};
+use memchr::memchr_iter;
 use tar::{EntryType, Header};
 
+use super::constant::{CONSTANTS, Constant};
+use super::deflate::{compressor, deflate};
 use super::{mode_of, names};
 use crate::digest;
 
@@ -26,9 +30,6 @@ const KEPT_VERSIONS: usize = 4;
 
 /// The most bytes of files that are kept in total. What machines share fits many times over.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
-
-/// The level of compression. Level 5 comes within a few thousandths of level 6, in less time.
-const LEVEL: u32 = 5;
 
 /// The time of every file: 1980-01-01, the earliest that all formats and tools accept.
 const MTIME: u64 = 315_532_800;
@@ -57,10 +58,20 @@ pub struct Archiver {
 }
 
 /// The segments seen so far, by the name of their file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     by_name: BTreeMap<String, Vec<Arc<Segment>>>,
     bytes: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        let mut kept = Self { by_name: BTreeMap::new(), bytes: 0 };
+        for Constant { file, bytes, deflated } in CONSTANTS {
+            kept.keep(file, &Arc::new(Segment::new(Cow::Borrowed(bytes), Cow::Borrowed(deflated))));
+        }
+        kept
+    }
 }
 
 impl Kept {
@@ -77,14 +88,24 @@ impl Kept {
 /// A big part of a file, or all of it, with its deflated form.
 #[derive(Debug)]
 pub struct Segment {
-    /// The SHA-256 of the part, in hex.
-    pub sha256: String,
-    bytes: Vec<u8>,
-    deflated: Vec<u8>,
+    bytes: Cow<'static, [u8]>,
+    deflated: Cow<'static, [u8]>,
     crc: Crc,
+    sha256: OnceLock<String>,
 }
 
 impl Segment {
+    fn new(bytes: Cow<'static, [u8]>, deflated: Cow<'static, [u8]>) -> Self {
+        let mut crc = Crc::new();
+        crc.update(&bytes);
+        Self { bytes, deflated, crc, sha256: OnceLock::new() }
+    }
+
+    /// Returns the SHA-256 of the part, in hex.
+    pub fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| digest::sha256_hex(&self.bytes))
+    }
+
     /// Returns whether the segment is the whole of `file`.
     pub fn is_whole(&self, file: &[u8]) -> bool {
         self.bytes.len() == file.len()
@@ -132,6 +153,12 @@ impl Archiver {
     /// not seen before.
     pub fn segments(&self, path: &str, bytes: &[u8]) -> Result<Vec<(usize, Arc<Segment>)>, String> {
         let name = path.rsplit('/').next().unwrap_or(path);
+        // What machines share is one part as a rule, and then its lines need no look.
+        if bytes.len() >= SEGMENT
+            && let Some(whole) = self.seen(name, bytes)
+        {
+            return Ok(vec![(0, whole)]);
+        }
         big_parts(bytes)
             .into_iter()
             .map(|part| Ok((part.start, self.segment(name, &bytes[part])?)))
@@ -139,24 +166,21 @@ impl Archiver {
     }
 
     fn segment(&self, name: &str, bytes: &[u8]) -> Result<Arc<Segment>, String> {
-        let seen = self.kept().by_name.get(name).cloned().unwrap_or_default();
-        if let Some(segment) = seen.into_iter().find(|segment| segment.bytes == bytes) {
+        if let Some(segment) = self.seen(name, bytes) {
             return Ok(segment);
         }
         let mut compress = self.take();
-        let mut crc = Crc::new();
-        crc.update(bytes);
         let mut deflated = Vec::new();
         deflate(&mut compress, bytes, FlushCompress::Full, &mut deflated)?;
         self.give_back(compress);
-        let segment = Arc::new(Segment {
-            bytes: bytes.to_vec(),
-            sha256: digest::sha256_hex(bytes),
-            deflated,
-            crc,
-        });
+        let segment = Arc::new(Segment::new(Cow::Owned(bytes.to_vec()), Cow::Owned(deflated)));
         self.kept().keep(name, &segment);
         Ok(segment)
+    }
+
+    fn seen(&self, name: &str, bytes: &[u8]) -> Option<Arc<Segment>> {
+        let seen = self.kept().by_name.get(name).cloned()?;
+        seen.into_iter().find(|segment| segment.bytes == bytes)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -166,7 +190,7 @@ impl Archiver {
 
     fn take(&self) -> Compress {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| Compress::new(Compression::new(LEVEL), false))
+        idle.unwrap_or_else(compressor)
     }
 
     fn give_back(&self, mut compress: Compress) {
@@ -183,11 +207,11 @@ fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
     }
     let mut parts = Vec::new();
     let mut start = 0;
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if line.len() >= SEGMENT {
-            parts.push(start..start + line.len());
+    for end in memchr_iter(b'\n', bytes).chain([bytes.len()]) {
+        if end - start >= SEGMENT {
+            parts.push(start..end);
         }
-        start += line.len() + 1;
+        start = end + 1;
     }
     if parts.is_empty() {
         parts.push(0..bytes.len());
@@ -217,26 +241,4 @@ pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
     header.set_size(bytes);
     header.set_cksum();
     Ok(header)
-}
-
-/// Deflates all of `input`, with the given flush, and appends the result to `output`.
-fn deflate(
-    compress: &mut Compress,
-    input: &[u8],
-    flush: FlushCompress,
-    output: &mut Vec<u8>,
-) -> Result<(), String> {
-    let mut rest = input;
-    loop {
-        // Even input that can't be compressed fits in this much room. When room is left over, all
-        // output has been written.
-        output.reserve(rest.len() + rest.len() / 8 + 256);
-        let before = compress.total_in();
-        compress.compress_vec(rest, output, flush).map_err(|error| error.to_string())?;
-        let taken = usize::try_from(compress.total_in() - before).unwrap_or(rest.len());
-        rest = rest.get(taken..).unwrap_or_default();
-        if rest.is_empty() && output.len() < output.capacity() {
-            return Ok(());
-        }
-    }
 }

@@ -5,6 +5,8 @@
 
 mod archive;
 pub mod codes;
+pub mod constant;
+mod deflate;
 pub mod facts;
 pub mod ids;
 mod manifest;
@@ -186,8 +188,10 @@ impl Packer {
         let mut add = |path, kind, origin, bytes: Cow<'a, [u8]>| {
             let segments = self.archiver.segments(path, &bytes)?;
             let whole = segments.first().filter(|(_, segment)| segment.is_whole(&bytes));
-            let sha256 = whole
-                .map_or_else(|| digest::sha256_hex(&bytes), |(_, segment)| segment.sha256.clone());
+            let sha256 = whole.map_or_else(
+                || digest::sha256_hex(&bytes),
+                |(_, segment)| segment.sha256().to_owned(),
+            );
             match payload.insert(path, Payload { kind, origin, bytes, sha256, segments }) {
                 Some(_) => Err(format!("an emitter wrote `{path}`, which is made from its lists")),
                 None => Ok(()),

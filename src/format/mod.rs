@@ -3,7 +3,7 @@
 
 pub mod templates;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
@@ -19,12 +19,19 @@ use crate::diag::one_line;
 /// a map whose keys are not strings can't be written, and no view has one.
 pub fn yaml(value: &impl Serialize) -> String {
     let mut text = String::new();
+    match write_yaml(&mut text, value) {
+        Ok(()) => text,
+        Err(error) => error,
+    }
+}
+
+/// Writes a value as [`yaml`] does, to any place. Returns what stands there instead of a value that
+/// can't be written.
+pub fn write_yaml(out: &mut impl fmt::Write, value: &impl Serialize) -> Result<(), String> {
     let options =
         serde_saphyr::ser_options! { indent_step: 2, quote_all: true, prefer_block_scalars: false };
-    match serde_saphyr::to_fmt_writer_with_options(&mut text, value, options) {
-        Ok(()) => text,
-        Err(error) => format!("# labwright could not write this file: {error}\n"),
-    }
+    serde_saphyr::to_fmt_writer_with_options(out, value, options)
+        .map_err(|error| format!("# labwright could not write this file: {error}\n"))
 }
 
 /// Writes a value as JSON, indented by two spaces, with a final newline. It can't write what

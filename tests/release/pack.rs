@@ -1,8 +1,10 @@
 //! Checks what a bundle contains, and that its bytes are always the same.
 
 use std::io::Read;
+use std::path::Path;
 
 use labwright::artifact::{Artifacts, Install};
+use labwright::bundle::constant::CONSTANTS;
 use labwright::bundle::verify::verify_bundle;
 use labwright::bundle::{Identity, Manifest, Packer, ids};
 use labwright::digest;
@@ -296,4 +298,19 @@ fn lists_that_contradict_themselves_are_refused() {
     the secret file `/etc/labwright/secrets/grafana-password` is asked for twice, in two ways
     the one-way fact `postgres-major immich` has two values
     "#);
+}
+
+#[test]
+fn what_the_build_script_deflated_is_in_the_files_of_a_lab() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
+    let machines = crate::emit::lab::compile_folder(&folder).machines;
+    for constant in CONSTANTS {
+        let part = std::str::from_utf8(constant.bytes).expect("text");
+        let holds = machines.values().flat_map(|artifacts| &artifacts.files).any(|(path, file)| {
+            let text = std::str::from_utf8(&file.bytes).expect("text");
+            path.rsplit('/').next() == Some(constant.file)
+                && (text == part || text.lines().any(|line| line == part))
+        });
+        assert!(holds, "no `{}` has the part that is deflated for it", constant.file);
+    }
 }

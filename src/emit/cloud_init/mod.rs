@@ -2,6 +2,7 @@
 //! labctl. Its bundle does everything later.
 
 mod network;
+mod packed;
 mod user_data;
 
 use serde::Serialize;

@@ -1,21 +1,16 @@
 //! Writes `user-data`: what cloud-init does once, at the first boot.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::sync::LazyLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
+use super::packed::{self, Packed, Slot};
 use crate::emit::{Context, labctl, machine};
-use crate::format;
 use crate::model::{MachineKind, Os, ShareTransport};
 use crate::plan::{mounts, packages};
 
 #[derive(Debug, Serialize)]
-struct UserData<'p> {
+struct UserData<'p, 's> {
     hostname: &'p str,
     fqdn: String,
     manage_etc_hosts: bool,
@@ -29,7 +24,7 @@ struct UserData<'p> {
     packages: Vec<&'p str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mounts: Vec<[String; 6]>,
-    write_files: Vec<File>,
+    write_files: Vec<File<'s>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     runcmd: Vec<Vec<&'static str>>,
 }
@@ -57,28 +52,26 @@ struct Source {
 }
 
 #[derive(Debug, Serialize)]
-struct File {
+struct File<'s> {
     path: String,
     permissions: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<&'static str>,
-    content: String,
+    content: Content<'s>,
 }
 
-/// labctl in the form that cloud-init unpacks. A higher level of compression would save one
-/// hundredth and take twice as long in every build.
-static LABCTL: LazyLock<String> = LazyLock::new(|| {
-    let mut gzip =
-        GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(5));
-    // Writing to memory never fails.
-    let packed = gzip.write_all(labctl::SCRIPT.as_bytes()).and_then(|()| gzip.finish());
-    STANDARD.encode(packed.unwrap_or_default())
-});
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Content<'s> {
+    Text(String),
+    Labctl(Packed<'s>),
+}
 
 /// Writes `user-data`.
 pub(super) fn write(context: &Context<'_>) -> String {
     let (model, machine) = (context.model(), context.this());
     let domain = model.lab.domain.as_deref().unwrap_or("home.arpa");
+    let slot = Slot::default();
     let data = UserData {
         hostname: &machine.name,
         fqdn: format!("{}.{domain}", machine.name),
@@ -91,10 +84,10 @@ pub(super) fn write(context: &Context<'_>) -> String {
         package_update: true,
         packages: packages(context),
         mounts: mounts::of(model, context.machine).iter().map(mount).collect(),
-        write_files: files(context),
+        write_files: files(context, &slot),
         runcmd: commands(context),
     };
-    format!("#cloud-config\n{}", format::yaml(&data))
+    packed::yaml("#cloud-config\n", &slot, &data)
 }
 
 fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
@@ -163,20 +156,20 @@ fn mount(mount: &mounts::Mount) -> [String; 6] {
     ]
 }
 
-fn files(context: &Context<'_>) -> Vec<File> {
+fn files<'s>(context: &Context<'_>, slot: &'s Slot) -> Vec<File<'s>> {
     let mut files = vec![
         File {
             path: labctl::PATH.to_owned(),
             permissions: "0755",
             encoding: Some("gz+b64"),
-            content: LABCTL.clone(),
+            content: Content::Labctl(Packed(slot)),
         },
         // labctl refuses the bundle of any other machine.
         File {
             path: format!("/var/lib/labwright/{}/machine", context.model().lab.name),
             permissions: "0644",
             encoding: None,
-            content: format!("{}\n", context.this().name),
+            content: Content::Text(format!("{}\n", context.this().name)),
         },
     ];
     let ports = context.this().ssh_ports();
@@ -186,7 +179,7 @@ fn files(context: &Context<'_>) -> Vec<File> {
             path: machine::SSHD_FILE.to_owned(),
             permissions: "0644",
             encoding: None,
-            content,
+            content: Content::Text(content),
         });
     }
     files

@@ -1,0 +1,15 @@
+//! Parts of files that are the same in every release, deflated when labwright was compiled.
+
+/// A part of a file with its deflated form.
+#[derive(Debug)]
+pub struct Constant {
+    /// The name of the file.
+    pub file: &'static str,
+    /// The part: a whole file, or a line of one.
+    pub bytes: &'static [u8],
+    /// What `bundle/archive.rs` would deflate it to.
+    pub deflated: &'static [u8],
+}
+
+/// All of them; the build script lists them.
+pub static CONSTANTS: &[Constant] = include!(concat!(env!("OUT_DIR"), "/constants.rs"));
