@@ -61,7 +61,6 @@ fn labctl(parts: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
 
     // Archives deflate a long line of a file by itself. This is labctl's, as YAML.
     let line = format!("  content: '{packed}'");
-    let mut code = String::from("&[\n");
     for (file, bytes) in [("labctl", script), ("user-data", line)] {
         let mut deflated = Vec::new();
         deflate::deflate(
@@ -70,17 +69,9 @@ fn labctl(parts: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
             FlushCompress::Full,
             &mut deflated,
         )?;
-        let (plain, small) = (out.join(file), out.join(format!("{file}.deflated")));
-        fs::write(&plain, bytes)?;
-        fs::write(&small, deflated)?;
-        writeln!(
-            code,
-            "    Constant {{ file: {file:?}, bytes: include_bytes!({plain:?}), deflated: \
-             include_bytes!({small:?}) }},"
-        )?;
+        fs::write(out.join(format!("{file}.constant")), bytes)?;
+        fs::write(out.join(format!("{file}.deflated")), deflated)?;
     }
-    code.push_str("]\n");
-    fs::write(out.join("constants.rs"), code)?;
     Ok(())
 }
 

@@ -11,5 +11,15 @@ pub struct Constant {
     pub deflated: &'static [u8],
 }
 
-/// All of them; the build script lists them.
-pub static CONSTANTS: &[Constant] = include!(concat!(env!("OUT_DIR"), "/constants.rs"));
+macro_rules! constant {
+    ($file:literal) => {
+        Constant {
+            file: $file,
+            bytes: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".constant")),
+            deflated: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".deflated")),
+        }
+    };
+}
+
+/// All of them, as the build script makes them.
+pub static CONSTANTS: &[Constant] = &[constant!("labctl"), constant!("user-data")];
