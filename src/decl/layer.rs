@@ -1,10 +1,11 @@
 //! Joins what several places say of one entity: built-in and site modules, profiles, `extend`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::decode::{require, title};
-use super::schema::Occurs;
-use super::{Block, Priority, Rank, Value, codes};
+use super::decode::require;
+use super::merge::merge;
+use super::profiles::{apply_profiles, selected_profiles, tags};
+use super::{Block, codes};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
@@ -273,31 +274,6 @@ pub fn join_modules<'s>(
     list
 }
 
-fn selected_profiles(
-    lab: Option<&Block<'_>>,
-    profiles: &[Block<'_>],
-    diagnostics: &mut Diagnostics,
-) -> BTreeSet<String> {
-    let mut selected = BTreeSet::new();
-    for name in
-        lab.into_iter().flat_map(|lab| lab.all("select")).flat_map(|select| &select.arguments)
-    {
-        let text = name.text().unwrap_or_default();
-        if profiles.iter().any(|profile| profile.key() == text) {
-            selected.insert(text.to_owned());
-        } else {
-            let help = suggest(text, profiles.iter().map(Block::key), || {
-                "declare it: `profile NAME { … }`".to_owned()
-            });
-            let message = format!("there is no profile `{text}`");
-            diagnostics.push(
-                Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help),
-            );
-        }
-    }
-    selected
-}
-
 fn apply_extend<'s>(
     extend: Block<'s>,
     lists: &mut Lists<'s>,
@@ -345,94 +321,6 @@ fn apply_extend<'s>(
     merge(target, body, diagnostics);
 }
 
-/// Lists the tags that any of `blocks` gives, a profile's own `tags` and machines of variants that
-/// are not selected among them.
-fn tags<'b>(blocks: impl Iterator<Item = &'b Block<'b>>) -> BTreeSet<String> {
-    let given = |block: &'b Block<'b>| {
-        if block.schema.name == "tags" { Some(block) } else { block.child("tags") }
-    };
-    blocks.filter_map(given).flat_map(|tags| &tags.arguments).filter_map(Spanned::string).collect()
-}
-
-fn apply_profiles<'s>(
-    profiles: &[Block<'s>],
-    selected: &BTreeSet<String>,
-    tags: &BTreeSet<String>,
-    machines: &mut [Block<'s>],
-    diagnostics: &mut Diagnostics,
-) {
-    for profile in profiles {
-        let names = |property: &str| {
-            profile.property(property).map(|value| value.items().to_vec()).unwrap_or_default()
-        };
-        let (on, tagged) = (names("on"), names("tagged"));
-        for name in &on {
-            let text = name.text().unwrap_or_default();
-            if !name.is_faulty() && !machines.iter().any(|machine| machine.key() == text) {
-                let help = suggest(text, machines.iter().map(Block::key), || {
-                    "name a host, vm or lxc".to_owned()
-                });
-                let message = format!("there is no machine `{text}`");
-                diagnostics.push(
-                    Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, name.span, message).help(help),
-                );
-            }
-        }
-        for tag in &tagged {
-            let Some(text) = tag.text().filter(|text| !tags.contains(*text)) else { continue };
-            let help = suggest(text, tags.iter().map(String::as_str), || {
-                format!("write `tags {text}` in a machine")
-            });
-            let message = format!("no machine has the tag `{text}`");
-            diagnostics.push(
-                Diagnostic::new(&codes::UNKNOWN_PROFILE_TARGET, tag.span, message).help(help),
-            );
-        }
-        let settings: Vec<&Block<'s>> = profile
-            .children
-            .iter()
-            .filter(|child| {
-                super::schema::MACHINE_FIELDS
-                    .iter()
-                    .any(|field| std::ptr::eq(field.node, child.schema))
-            })
-            .collect();
-        if settings.is_empty() {
-            continue;
-        }
-        let has = |list: &[Spanned<Value<'s>>], word: &str| {
-            list.iter().any(|item| item.text() == Some(word))
-        };
-        for machine in machines.iter_mut() {
-            let tags: Vec<String> = machine
-                .child("tags")
-                .into_iter()
-                .flat_map(|tags| &tags.arguments)
-                .filter_map(Spanned::string)
-                .collect();
-            let everyone = on.is_empty() && tagged.is_empty() && selected.contains(profile.key());
-            if !everyone && !has(&on, machine.key()) && !tags.iter().any(|tag| has(&tagged, tag)) {
-                continue;
-            }
-            let weaker = |rank: Rank| Rank { own: false, ..rank };
-            let children = settings
-                .iter()
-                .map(|child| Block { rank: weaker(child.rank), ..(*child).clone() })
-                .collect();
-            let body = Block {
-                schema: machine.schema,
-                name: machine.name.clone(),
-                arguments: machine.arguments.clone(),
-                properties: Vec::new(),
-                children,
-                rank: machine.rank,
-                span: profile.span,
-            };
-            merge(machine, body, diagnostics);
-        }
-    }
-}
-
 fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
     // A selected variant takes an entity away with `removed` inside its profile.
     for block in removed {
@@ -443,83 +331,4 @@ fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
             _ => {}
         }
     }
-}
-
-/// Joins what `other` says into `base`; both describe one thing.
-fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnostics) {
-    if !same_values(&base.arguments, &other.arguments) {
-        if other.rank > base.rank {
-            base.arguments = other.arguments;
-            base.rank = other.rank;
-            base.span = other.span;
-        } else if other.rank == base.rank {
-            conflict(&format!("`{}`", title(base)), other.span, base.span, diagnostics);
-        }
-    }
-    for property in other.properties {
-        match base.properties.iter_mut().find(|own| own.name == property.name) {
-            None => base.properties.push(property),
-            Some(own) if same(&own.value, &property.value) => {}
-            Some(own) if property.rank > own.rank => *own = property,
-            Some(own) if property.rank == own.rank => {
-                conflict(
-                    &format!("`{}`", property.name),
-                    property.value.span,
-                    own.value.span,
-                    diagnostics,
-                );
-            }
-            Some(_) => {}
-        }
-    }
-    base.properties.sort_by(|a, b| a.name.cmp(&b.name));
-    for child in other.children {
-        let occurs =
-            base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
-        match base.children.iter_mut().find(|own| own.is_twin(&child, occurs)) {
-            Some(twin) => merge(twin, child, diagnostics),
-            None => base.children.push(child),
-        }
-    }
-}
-
-fn conflict(
-    what: &str,
-    second: crate::source::Span,
-    first: crate::source::Span,
-    diagnostics: &mut Diagnostics,
-) {
-    diagnostics.push(
-        Diagnostic::new(
-            &codes::CONFLICTING_VALUES,
-            second,
-            format!("two places disagree about {what}"),
-        )
-        .caption("this value")
-        .label(first, "and this one are of equal rank")
-        .help("make one of them `(default)`, or `(force)` with `reason=\"…\"`"),
-    );
-}
-
-fn same_values(a: &[Spanned<Value<'_>>], b: &[Spanned<Value<'_>>]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-}
-
-fn same(a: &Spanned<Value<'_>>, b: &Spanned<Value<'_>>) -> bool {
-    match (&a.value, &b.value) {
-        (Value::List(a), Value::List(b)) => same_values(a, b),
-        // Of a value that is none, nothing more is said.
-        (Value::Faulty(_), _) | (_, Value::Faulty(_)) => true,
-        (a, b) => a == b,
-    }
-}
-
-/// Chooses among several nodes that give one option: those of the highest rank.
-pub fn strongest<'b, 's>(blocks: &[&'b Block<'s>]) -> Vec<&'b Block<'s>> {
-    let rank = blocks.iter().map(|block| block.rank).max().unwrap_or(Rank {
-        priority: Priority::Normal,
-        own: true,
-        layer: crate::source::Layer::Lab,
-    });
-    blocks.iter().copied().filter(|block| block.rank == rank).collect()
 }

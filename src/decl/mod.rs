@@ -4,9 +4,12 @@
 //! reference in `docs/` all read it. `layer` joins what several places say of one entity; nothing
 //! here knows what the entities mean.
 
+pub mod advice;
 pub mod codes;
 pub mod decode;
 pub mod layer;
+mod merge;
+mod profiles;
 pub mod schema;
 pub mod types;
 
@@ -17,6 +20,7 @@ use ipnet::IpNet;
 
 use crate::model::{Cron, Data, Duration, Size};
 use crate::source::{Layer, Span, Spanned};
+pub use merge::strongest;
 use schema::{NodeSchema, Occurs};
 
 /// Is a value of the type that the schema gives it.

@@ -1,7 +1,7 @@
 //! Containers of a module.
 
-use super::super::types::Type;
 use super::{Child, NodeSchema, keyed, many, once, optional, required};
+use crate::decl::types::Type;
 
 /// Describes a container.
 pub static CONTAINER: NodeSchema = NodeSchema::new(

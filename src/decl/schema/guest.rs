@@ -1,7 +1,7 @@
 //! Guests of a Proxmox host.
 
-use super::super::types::Type;
 use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, once, optional, required};
+use crate::decl::types::Type;
 
 static GUEST_PROPERTIES: &[Field] = &[
     required("id", Type::Between(100, 999_999_999), "The guest's id."),

@@ -1,13 +1,12 @@
 //! The nodes at the top of a file.
 
-use super::super::types::Type;
 use super::guest::{LXC, VM};
 use super::machine::HOST;
 use super::module::MODULE;
 use super::service::SERVICE;
-use super::{
-    Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, many, once, optional, required,
-};
+use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC};
+use super::{Child, MACHINE_FIELDS, NAME, NodeSchema, keyed, many, once, optional, required};
+use crate::decl::types::Type;
 
 /// Lists the nodes that may stand at the top of a file.
 pub static TOP: &[Child] = &[
@@ -129,9 +128,6 @@ static SECRET: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .children(&[&[once(&DOC)]]);
-pub(super) static DOC: NodeSchema =
-    NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
-        .arguments(&[required("text", Type::Text, "The text.")]);
 
 static PROFILE: NodeSchema = NodeSchema::new(
     "profile",
@@ -165,25 +161,6 @@ static ALERT: NodeSchema = NodeSchema::new(
 .arguments(&[required("name", Type::Text, "The name, in CamelCase.")])
 .properties(ALERT_PROPERTIES)
 .children(&[ALERT_TEXTS]);
-pub(super) static ALERT_TEXTS: &[Child] = &[once(&SUMMARY), once(&DESCRIPTION)];
-static DESCRIPTION: NodeSchema = NodeSchema::new(
-    "description",
-    "What it means and what to do about it.",
-    "description \"Free some space.\"",
-)
-.arguments(&[required("text", Type::Text, "The text.")]);
-pub(super) static ALERT_PROPERTIES: &[Field] = &[
-    required("when", Type::Text, "The PromQL expression."),
-    optional("for", Type::Duration, "How long it must hold. Default: `5m`."),
-    optional(
-        "severity",
-        Type::Enum(&["critical", "warning", "info"]),
-        "How bad it is. Default: `warning`.",
-    ),
-];
-pub(super) static SUMMARY: NodeSchema =
-    NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
-        .arguments(&[required("text", Type::Text, "The line.")]);
 
 static DASHBOARD: NodeSchema = NodeSchema::new(
     "dashboard",

@@ -1,7 +1,7 @@
 //! Hosts, and what all machines have.
 
-use super::super::types::Type;
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
+use crate::decl::types::Type;
 
 /// Lists what every machine may hold.
 pub static MACHINE_FIELDS: &[Child] = &[

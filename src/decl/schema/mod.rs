@@ -6,6 +6,7 @@ mod lab;
 mod machine;
 mod module;
 mod service;
+mod shared;
 
 use super::types::Type;
 

@@ -1,9 +1,9 @@
 //! Modules: definitions of services.
 
-use super::super::types::Type;
 use super::container::{CONTAINER, SYSCTL};
-use super::lab::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
+use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
+use crate::decl::types::Type;
 
 const BACKUP_CLASSES: &[&str] = &["hourly", "daily", "weekly", "monthly", "never", "dump"];
 

@@ -1,7 +1,7 @@
 //! Services: instances of modules.
 
-use super::super::types::Type;
 use super::{Child, NAME, NodeSchema, keyed, many, optional, required};
+use crate::decl::types::Type;
 
 /// Describes an instance of a module.
 pub static SERVICE: NodeSchema = {

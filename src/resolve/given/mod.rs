@@ -9,7 +9,7 @@ use super::evaluate::Scope;
 use super::options::OptionSpec;
 use crate::decl::Block;
 use crate::decl::decode::home;
-use crate::decl::layer::strongest;
+use crate::decl::strongest;
 use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::{Data, Model};
 use crate::source::{Sources, Span, Spanned};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Reader;
-use crate::decl::decode::advice;
+use crate::decl::advice::{advice, describe};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
@@ -152,7 +152,7 @@ impl Reader<'_, '_> {
                 Diagnostic::new(
                     &codes::WRONG_OPTION,
                     value.span,
-                    format!("`{}` can't be {}", spec.name, crate::decl::decode::describe(&scalar)),
+                    format!("`{}` can't be {}", spec.name, describe(&scalar)),
                 )
                 .label(spec.span, "the option")
                 .help(advice(ty, &scalar, self.sources.text(value.span))),

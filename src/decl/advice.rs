@@ -1,0 +1,136 @@
+//! What to write instead of a value that does not fit.
+
+use std::borrow::Cow;
+
+use super::types::{Type, is_name};
+use crate::diag::nearest;
+use crate::syntax::Scalar;
+
+pub fn article(ty: Type) -> String {
+    ty.describe().split(" such as").next().unwrap_or_default().to_owned()
+}
+
+/// Says what a scalar is.
+pub fn describe(scalar: &Scalar<'_>) -> String {
+    match scalar {
+        Scalar::Text(text) if text.chars().count() > 60 => {
+            format!("`{}…`", text.chars().take(60).collect::<String>())
+        }
+        Scalar::Text(text) => format!("`{text}`"),
+        Scalar::Integer(number) => format!("the number {number}"),
+        Scalar::Float(number) => format!("the number {number}"),
+        Scalar::Bool(value) => format!("`#{value}`"),
+        Scalar::Null => "`#null`".to_owned(),
+    }
+}
+
+/// Says what to write instead of a scalar, which stands in its file as `written`.
+pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
+    let instead = match scalar {
+        Scalar::Text(text) => instead_of_text(ty, text),
+        Scalar::Integer(number) => match ty {
+            Type::Size => Some(format!("say the unit: `\"{number}GiB\"`")),
+            Type::Duration => Some(format!("say the unit: `\"{number}d\"`")),
+            Type::Mode => Some("put it in quotes: KDL reads `0755` as the number 755".to_owned()),
+            Type::Bool if (0..=1).contains(number) => Some(format!("write `#{}`", *number == 1)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let number = matches!(scalar, Scalar::Integer(_) | Scalar::Float(_));
+    let text = matches!(ty, Type::Text | Type::Version | Type::Host | Type::Image | Type::Owner);
+    instead.unwrap_or_else(|| {
+        if number && text && !written.is_empty() {
+            format!("put it in quotes: `\"{written}\"`; KDL reads a bare number as a number, so `1.10` becomes 1.1")
+        } else {
+            format!("write {}", ty.describe())
+        }
+    })
+}
+
+fn instead_of_text(ty: Type, text: &str) -> Option<String> {
+    let mean = |near: &str| format!("did you mean `{near}`?");
+    match ty {
+        Type::Bool => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" => Some("write `#true`".to_owned()),
+            "false" | "no" | "off" => Some("write `#false`".to_owned()),
+            _ => None,
+        },
+        Type::Integer | Type::Between(..) | Type::Port | Type::Number => {
+            text.parse::<f64>().is_ok().then(|| format!("write {text} without quotes"))
+        }
+        Type::Name => {
+            let mut name: String = text
+                .trim()
+                .to_lowercase()
+                .replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+            while name.contains("--") {
+                name = name.replace("--", "-");
+            }
+            let name = name.trim_matches('-');
+            (text.is_ascii() && is_name(name)).then(|| {
+                format!("write `{name}`: a name has lower-case letters, digits and hyphens")
+            })
+        }
+        Type::Enum(words) => nearest(text, words.iter().copied()).map(mean),
+        Type::Timezone => nearest(text, super::types::timezones()).map(mean).or_else(|| {
+            let place = text.rsplit('/').next()?;
+            super::types::timezones()
+                .find(|zone| {
+                    zone.rsplit('/').next().is_some_and(|known| known.eq_ignore_ascii_case(place))
+                })
+                .map(mean)
+        }),
+        Type::Size => {
+            let (number, unit) = text.split_at(
+                text.find(|character: char| !character.is_ascii_digit() && character != '.')?,
+            );
+            let unit = unit.trim().to_uppercase();
+            let binary = if unit.ends_with("IB") || !unit.ends_with('B') || unit.len() == 1 {
+                "iB"
+            } else {
+                "B"
+            };
+            let letter = unit.chars().next().filter(|letter| "KMGT".contains(*letter))?;
+            let letter = if letter == 'K' && binary == "B" { 'k' } else { letter };
+            let size = format!("{number}{letter}{binary}");
+            crate::model::Size::parse(&size)
+                .filter(|size| size.0 > 0)
+                .map(|_| format!("write `\"{size}\"`"))
+        }
+        Type::Duration => {
+            let (number, unit) =
+                text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+            let unit = unit.trim().chars().next()?;
+            let time = format!("{number}{unit}");
+            crate::model::Duration::parse(&time).map(|_| format!("write `\"{time}\"`"))
+        }
+        Type::Cron if text.starts_with('@') => {
+            Some("write the five fields: `\"0 3 * * *\"` is every day at three".to_owned())
+        }
+        Type::Cidr => {
+            let address = text.parse::<std::net::IpAddr>().ok()?;
+            let length = if address.is_ipv4() { 24 } else { 64 };
+            let prefix = ipnet::IpNet::new(address, length).ok()?.trunc();
+            Some(format!("add the prefix length: `\"{prefix}\"`"))
+        }
+        Type::Address => {
+            let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
+            Some(format!("write `\"{address}\"`: the prefix length is the network's"))
+        }
+        Type::Path => (!text.starts_with('/') && !text.is_empty())
+            .then(|| "paths are absolute: they begin with `/`".to_owned()),
+        Type::Host => {
+            let bare = text
+                .split_once("://")
+                .map_or(text, |(_, rest)| rest)
+                .split('/')
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
+            let valid = Type::Host.read_text(Cow::Borrowed(&bare)).is_some() && bare.contains('.');
+            valid.then(|| format!("write `\"{bare}\"`"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,192 @@
+//! Arguments and properties of a node.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::Decoder;
+use super::values::ends_with_comma;
+use crate::decl::schema::{Field, NodeSchema, OPTION_VALUE};
+use crate::decl::types::Type;
+use crate::decl::{Priority, Property, Rank, Value, codes};
+use crate::diag::{Diagnostic, suggest};
+use crate::source::Spanned;
+use crate::syntax::{Node, Scalar};
+
+/// Stands for properties of option values, whose types only the module knows.
+static ANY: Field = Field { name: "value", ty: Type::Any, list: false, required: false, doc: "" };
+
+impl Decoder<'_> {
+    /// Reads the arguments; one that is missing is told, and stands there as faulty.
+    pub(super) fn arguments<'s>(
+        &mut self,
+        node: &Node<'s>,
+        schema: &'static NodeSchema,
+    ) -> Vec<Spanned<Value<'s>>> {
+        let mut values = Vec::with_capacity(node.arguments.len());
+        for (index, field) in schema.arguments.iter().enumerate() {
+            let Some(entry) = node.arguments.get(index) else {
+                if field.required {
+                    self.missing(node, schema, field, &mut values);
+                    let absent = || Spanned::new(Value::Faulty(Cow::Borrowed("")), node.name.span);
+                    values.resize_with(schema.arguments.len(), absent);
+                }
+                break;
+            };
+            let what = if schema.arguments.len() == 1 && field.name != "name" {
+                format!("`{}`", node.name)
+            } else {
+                format!("the {} of `{}`", field.name, node.name)
+            };
+            values.push(self.value(entry, field, schema.dynamic, &what));
+        }
+        let further = node.arguments.get(schema.arguments.len()..).unwrap_or_default();
+        let Some(field) = &schema.rest else {
+            // A list torn by a blank behind a comma, and a value that is at fault already, are told
+            // where they stand.
+            let torn =
+                node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
+            if let Some(entry) =
+                further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty))
+            {
+                let mut help = String::from("remove it");
+                if let Some(property) = schema.properties.first() {
+                    let _ = write!(help, ", or name it: `{}=…`", property.name);
+                }
+                let message = format!(
+                    "`{}` takes {} here",
+                    node.name,
+                    count(schema.arguments.len(), "argument")
+                );
+                self.diagnostics.push(
+                    Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, entry.value.span, message)
+                        .help(help),
+                );
+            }
+            return values;
+        };
+        let nothing = node.properties.is_empty() && node.children.is_empty();
+        if further.is_empty()
+            && field.required
+            && node.arguments.len() == schema.arguments.len()
+            && nothing
+        {
+            self.missing(node, schema, field, &mut values);
+        }
+        let what = format!("the {} of `{}`", field.name, node.name);
+        values.extend(further.iter().map(|entry| self.value(entry, field, schema.dynamic, &what)));
+        values
+    }
+
+    fn missing(
+        &mut self,
+        node: &Node<'_>,
+        schema: &NodeSchema,
+        field: &Field,
+        values: &mut [Spanned<Value<'_>>],
+    ) {
+        // `address "192.168.1.10"` has an address, and lacks what stands before it.
+        let last = match node.arguments.last().map(|entry| &entry.value.value) {
+            Some(value @ Scalar::Text(text))
+                if matches!(field.ty, Type::Address) && field.ty.read(value).is_some() =>
+            {
+                Some(text)
+            }
+            _ => None,
+        };
+        let (lacks, help) = match (last, schema.arguments.first()) {
+            (Some(text), Some(first)) => {
+                for value in values {
+                    value.value = Value::Faulty(Cow::Borrowed(""));
+                }
+                (
+                    first,
+                    format!(
+                        "write {} before it: `{} NAME \"{text}\"`",
+                        first.ty.describe(),
+                        node.name
+                    ),
+                )
+            }
+            _ => (field, format!("write {} after `{}`", field.ty.describe(), node.name)),
+        };
+        self.diagnostics.push(
+            Diagnostic::new(
+                &codes::MISSING_VALUE,
+                node.span,
+                format!("`{}` lacks its {}", node.name, lacks.name),
+            )
+            .help(help),
+        );
+    }
+
+    pub(super) fn properties<'s>(
+        &mut self,
+        node: &Node<'s>,
+        schema: &'static NodeSchema,
+        rank: Rank,
+    ) -> Vec<Property<'s>> {
+        let mut properties: Vec<Property<'s>> = Vec::with_capacity(node.properties.len());
+        for entry in &node.properties {
+            let name = entry.name.value.as_ref();
+            if let Some(twin) = node
+                .properties
+                .iter()
+                .take_while(|other| !std::ptr::eq(*other, entry))
+                .find(|other| other.name.value == name)
+            {
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &codes::DUPLICATE_PROPERTY,
+                        entry.name.span,
+                        format!("`{name}` is written twice"),
+                    )
+                    .label(twin.name.span, "first here")
+                    .help("keep one; KDL would let the last one win"),
+                );
+                continue;
+            }
+            let field = schema.properties.iter().find(|field| field.name == name);
+            let (name, field): (Cow<'s, str>, &Field) = match field {
+                Some(field) => (Cow::Borrowed(field.name), field),
+                None if name == "reason" && rank.priority == Priority::Force => continue,
+                None if schema.name == OPTION_VALUE.name
+                    || (schema.options && schema.dynamic)
+                    || schema.name == "raw" =>
+                {
+                    (entry.name.value.clone(), &ANY)
+                }
+                None => {
+                    let names = schema.properties.iter().map(|field| field.name);
+                    let help = suggest(name, names.clone(), || {
+                        match names.collect::<Vec<_>>().join(", ") {
+                            list if list.is_empty() => format!("`{}` has no properties", node.name),
+                            list => format!("one of: {list}"),
+                        }
+                    });
+                    self.diagnostics.push(
+                        Diagnostic::new(
+                            &codes::UNKNOWN_PROPERTY,
+                            entry.name.span,
+                            format!("`{}` has no property `{name}`", node.name),
+                        )
+                        .help(help),
+                    );
+                    continue;
+                }
+            };
+            let what = format!("`{name}` of `{}`", node.name);
+            let value = self.value(&entry.entry, field, schema.dynamic, &what);
+            properties.push(Property { name, value, rank });
+        }
+        properties.sort_by(|a, b| a.name.cmp(&b.name));
+        properties
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        0 => format!("no {noun}"),
+        1 => format!("one {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}

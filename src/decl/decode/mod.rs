@@ -1,0 +1,229 @@
+//! Checks nodes against the schema and reads their values.
+
+mod fields;
+mod values;
+
+use super::codes;
+use super::schema::{Child, NodeSchema, OPTION_VALUE, Occurs, TOP};
+use super::{Block, Priority, Rank};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
+use crate::source::{Layer, SourceFile};
+use crate::syntax::{Node, Scalar};
+
+/// Decodes nodes of `file` that may be any of `children`.
+pub fn nodes<'s>(
+    nodes: Vec<Node<'s>>,
+    parent: &str,
+    children: &[&'static [Child]],
+    file: &SourceFile,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Block<'s>> {
+    let mut decoder = Decoder { text: &file.text, layer: file.layer, diagnostics };
+    decoder.children(nodes, parent, children, false, Priority::Normal)
+}
+
+struct Decoder<'d> {
+    text: &'d str,
+    layer: Layer,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl Decoder<'_> {
+    fn children<'s>(
+        &mut self,
+        nodes: Vec<Node<'s>>,
+        parent: &str,
+        children: &[&'static [Child]],
+        options: bool,
+        priority: Priority,
+    ) -> Vec<Block<'s>> {
+        let mut blocks: Vec<Block<'s>> = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let known = children
+                .iter()
+                .flat_map(|group| group.iter())
+                .find(|child| child.node.name == node.name.value);
+            let Some(child) = known else {
+                if options {
+                    blocks.push(self.node(node, &OPTION_VALUE, priority));
+                } else {
+                    self.unknown_node(&node, parent, children);
+                }
+                continue;
+            };
+            let block = self.node(node, child.node, priority);
+            let twin = blocks.iter().find(|other| other.is_twin(&block, child.occurs));
+            if let Some(twin) = twin.filter(|_| parent != "file" || child.occurs == Occurs::Once) {
+                let what = if child.occurs == Occurs::Once {
+                    format!("`{}`", block.name)
+                } else {
+                    format!("`{} {}`", block.name, block.key())
+                };
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &codes::DUPLICATE_NODE,
+                        block.key_span(),
+                        format!("{what} stands twice in {parent}"),
+                    )
+                    .caption("again here")
+                    .label(twin.key_span(), "first here")
+                    .help("keep one of the two"),
+                );
+                continue;
+            }
+            blocks.push(block);
+        }
+        blocks
+    }
+
+    fn unknown_node(&mut self, node: &Node<'_>, parent: &str, children: &[&'static [Child]]) {
+        let names = || children.iter().flat_map(|group| group.iter()).map(|child| child.node.name);
+        let place = if parent == "file" {
+            "at the top of a file".to_owned()
+        } else {
+            format!("in {parent}")
+        };
+        let diagnostic = Diagnostic::new(
+            &codes::UNKNOWN_NODE,
+            node.name.span,
+            format!("no node `{}` may stand {place}", node.name),
+        );
+        let help = home(&node.name).unwrap_or_else(|| {
+            suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
+                list if list.is_empty() => "remove it".to_owned(),
+                list => format!("one of: {list}"),
+            })
+        });
+        self.diagnostics.push(diagnostic.help(help));
+    }
+
+    fn node<'s>(
+        &mut self,
+        node: Node<'s>,
+        schema: &'static NodeSchema,
+        inherited: Priority,
+    ) -> Block<'s> {
+        let priority = self.priority(&node, inherited);
+        let rank = Rank { priority, own: true, layer: self.layer };
+        let option = std::ptr::eq(schema, &raw const OPTION_VALUE);
+        if schema.children.is_empty()
+            && !schema.options
+            && schema.name != "extend"
+            && !node.children.is_empty()
+        {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    &codes::UNEXPECTED_CHILDREN,
+                    node.children[0].name.span,
+                    format!("`{}` has no children", node.name),
+                )
+                .label(node.name.span, "the node that the braces belong to")
+                .help("text with braces or `$` in it is written in quotes"),
+            );
+        }
+        let arguments = self.arguments(&node, schema);
+        // What `extend KIND NAME` may hold is what that kind may hold.
+        let kind = arguments.first().and_then(|argument| argument.text()).unwrap_or_default();
+        let body = if schema.name == "extend" {
+            TOP.iter().map(|child| child.node).find(|node| node.name == kind).unwrap_or(schema)
+        } else {
+            schema
+        };
+        let properties = self.properties(&node, body, rank);
+        let name = node.name.value.clone();
+        let title = match arguments.first().and_then(|argument| argument.text()) {
+            Some(key) if !option => format!("`{name} {key}`"),
+            _ => format!("`{name}`"),
+        };
+        let children = if body.children.is_empty() && !body.options {
+            Vec::new()
+        } else {
+            self.children(node.children, &title, body.children, body.options, priority)
+        };
+        Block { schema, name, arguments, properties, children, rank, span: node.span }
+    }
+
+    fn priority(&mut self, node: &Node<'_>, inherited: Priority) -> Priority {
+        let Some(annotation) = &node.annotation else { return inherited };
+        match annotation.value.as_ref() {
+            "default" => Priority::Default,
+            "force" => {
+                let given = |entry: &Scalar<'_>| !matches!(entry, Scalar::Text(text) if text.trim().is_empty());
+                if !node.properties.iter().any(|property| {
+                    property.name.value == "reason" && given(&property.entry.value.value)
+                }) {
+                    self.diagnostics.push(
+                        Diagnostic::new(
+                            &codes::FORCE_WITHOUT_REASON,
+                            annotation.span,
+                            format!("`(force){}` gives no reason", node.name),
+                        )
+                        .help("add `reason=\"…\"`"),
+                    );
+                }
+                Priority::Force
+            }
+            other => {
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &codes::WRONG_ANNOTATION,
+                        annotation.span,
+                        format!("`({other})` is no priority"),
+                    )
+                    .help("a node may carry `(default)` or `(force)`"),
+                );
+                // Whichever was meant: of two values that disagree nothing is said besides.
+                Priority::Force
+            }
+        }
+    }
+}
+
+/// Says where a node of that name stands, when there is one: most likely a brace is missing or one
+/// too many.
+pub fn home(name: &str) -> Option<String> {
+    if TOP.iter().any(|child| child.node.name == name) {
+        return Some(format!("`{name}` stands at the top of a file: is a `}}` missing above?"));
+    }
+    let homes: Vec<String> = TOP
+        .iter()
+        .filter(|child| child.node.child(name).is_some())
+        .map(|child| format!("`{}`", child.node.name))
+        .collect();
+    (!homes.is_empty())
+        .then(|| format!("`{name}` stands in {}: is a brace in the wrong place?", homes.join(", ")))
+}
+
+/// Reports what blocks must have and have not: properties, since a weaker place may give what a
+/// stronger one leaves out.
+pub fn require(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    for field in block.schema.properties.iter().filter(|field| field.required) {
+        if block.property(field.name).is_none() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::MISSING_VALUE,
+                    block.span,
+                    format!("`{}` lacks `{}`", title(block), field.name),
+                )
+                .help(format!(
+                    "add `{}=…`, {}: {}",
+                    field.name,
+                    field.ty.describe(),
+                    field.doc
+                )),
+            );
+        }
+    }
+    for child in &block.children {
+        require(child, diagnostics);
+    }
+}
+
+/// Names a block as its writer would.
+pub fn title(block: &Block<'_>) -> String {
+    if block.key().is_empty() {
+        block.name.to_string()
+    } else {
+        format!("{} {}", block.name, block.key())
+    }
+}

@@ -1,0 +1,170 @@
+//! One value of a node, and what to say of one that does not fit.
+
+use std::borrow::Cow;
+
+use super::Decoder;
+use crate::decl::advice::{advice, article, describe};
+use crate::decl::schema::Field;
+use crate::decl::types::Type;
+use crate::decl::{Value, codes};
+use crate::diag::Diagnostic;
+use crate::source::{Span, Spanned};
+use crate::syntax::{Entry, Scalar};
+
+impl Decoder<'_> {
+    /// Reads a value; one that is not of the field's type is told, and kept as faulty.
+    pub(super) fn value<'s>(
+        &mut self,
+        entry: &Entry<'s>,
+        field: &Field,
+        dynamic: bool,
+        what: &str,
+    ) -> Spanned<Value<'s>> {
+        let span = entry.value.span;
+        let scalar = &entry.value.value;
+        if let Some(annotation) = &entry.annotation {
+            let text = |value: &Scalar<'s>| {
+                if let Scalar::Text(text) = value { Some(text.clone()) } else { None }
+            };
+            let special = match annotation.value.as_ref() {
+                "ref" if dynamic => text(scalar).map(Value::Reference),
+                "f" if dynamic => text(scalar).map(Value::Format),
+                "expr" if dynamic => text(scalar).map(Value::Expression),
+                _ => None,
+            };
+            if let Some(value) = special {
+                return Spanned::new(value, span);
+            }
+            let fits = field.ty.annotation() == Some(annotation.value.as_ref())
+                || (field.ty == Type::Any
+                    && [
+                        "secret", "size", "duration", "cron", "path", "image", "ref", "cidr",
+                        "address", "url", "host",
+                    ]
+                    .contains(&annotation.value.as_ref()));
+            if !fits {
+                let allowed = field
+                    .ty
+                    .annotation()
+                    .map_or_else(String::new, |name| format!("write `({name})` or nothing; "));
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &codes::WRONG_ANNOTATION,
+                        annotation.span,
+                        format!("`({})` does not belong here", annotation.value),
+                    )
+                    .help(format!("{allowed}the value is {}", field.ty.describe())),
+                );
+                return faulty(scalar, span);
+            }
+        }
+        let read = match scalar {
+            Scalar::Text(text) if field.list => self.list(text, span, field.ty),
+            // A required text says why, or what to ask: nothing is no answer.
+            Scalar::Text(text)
+                if field.required
+                    && field.ty == Type::Text
+                    && text.trim().is_empty()
+                    && field.name != "word" =>
+            {
+                None
+            }
+            scalar => field.ty.read(scalar).map(|value| Spanned::new(value, span)),
+        };
+        read.unwrap_or_else(|| {
+            self.wrong(field, what, scalar, span);
+            faulty(scalar, span)
+        })
+    }
+
+    fn list<'s>(&self, text: &Cow<'s, str>, span: Span, ty: Type) -> Option<Spanned<Value<'s>>> {
+        let parts: Vec<Cow<'s, str>> = match text {
+            Cow::Borrowed(text) => text.split(',').map(|part| Cow::Borrowed(part.trim())).collect(),
+            Cow::Owned(text) => {
+                text.split(',').map(|part| Cow::Owned(part.trim().to_owned())).collect()
+            }
+        };
+        let mut at = 0;
+        let items = parts.into_iter().map(|part| {
+            let place = self.place_in(span, &part, &mut at);
+            Some(Spanned::new(ty.read_text(part)?, place))
+        });
+        Some(Spanned::new(Value::List(items.collect::<Option<_>>()?), span))
+    }
+
+    /// Finds where in a value a part of it stands, from `at` on; the whole value where escapes hide
+    /// it.
+    fn place_in(&self, whole: Span, part: &str, at: &mut usize) -> Span {
+        let written = self.text.get(whole.start as usize..whole.end as usize).unwrap_or_default();
+        let Some(found) = written.get(*at..).and_then(|rest| rest.find(part)) else { return whole };
+        let start = *at + found;
+        *at = start + part.len();
+        let offset = |length: usize| whole.start + u32::try_from(length).unwrap_or_default();
+        Span { start: offset(start), end: offset(*at), ..whole }
+    }
+
+    fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
+        let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let finding = if field.list && ends_with_comma(scalar) {
+            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma")).help(
+                "a list is one value: write `to=lan,tunnel`, without blanks behind the commas",
+            )
+        } else {
+            // Of a list, the item that is wrong.
+            let span = match scalar {
+                Scalar::Text(text) if field.list => {
+                    let wrong = text
+                        .split(',')
+                        .map(str::trim)
+                        .find(|part| field.ty.read_text(Cow::Borrowed(part)).is_none());
+                    wrong.map_or(span, |part| self.place_in(span, part, &mut 0))
+                }
+                _ => span,
+            };
+            let item = match scalar {
+                Scalar::Text(text) if field.list => text
+                    .split(',')
+                    .map(str::trim)
+                    .find(|part| field.ty.read_text(Cow::Borrowed(part)).is_none())
+                    .map(|part| Scalar::Text(part.into())),
+                _ => None,
+            };
+            let scalar = item.as_ref().unwrap_or(scalar);
+            match scalar {
+                Scalar::Text(text) if text.trim().is_empty() => {
+                    let help = if field.ty == Type::Text {
+                        field.doc.to_owned()
+                    } else {
+                        advice(field.ty, scalar, written)
+                    };
+                    Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} can't be empty"))
+                        .help(help)
+                }
+                scalar => Diagnostic::new(
+                    &codes::WRONG_TYPE,
+                    span,
+                    format!("{what} can't be {}", describe(scalar)),
+                )
+                .caption(format!("not {}", article(field.ty)))
+                .help(advice(field.ty, scalar, written)),
+            }
+        };
+        self.diagnostics.push(finding);
+    }
+}
+
+/// Keeps what is no value of its field as it was written.
+fn faulty<'s>(scalar: &Scalar<'s>, span: Span) -> Spanned<Value<'s>> {
+    Spanned::new(
+        Value::Faulty(if let Scalar::Text(text) = scalar {
+            text.clone()
+        } else {
+            Cow::Borrowed("")
+        }),
+        span,
+    )
+}
+
+pub fn ends_with_comma(scalar: &Scalar<'_>) -> bool {
+    matches!(scalar, Scalar::Text(text) if text.ends_with(','))
+}

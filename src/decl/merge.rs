@@ -1,0 +1,86 @@
+//! Joins what several places say of one thing.
+
+use super::decode::title;
+use super::schema::Occurs;
+use super::{Block, Priority, Rank, Value, codes};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::source::Spanned;
+
+/// Joins what `other` says into `base`; both describe one thing.
+pub fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnostics) {
+    if !same_values(&base.arguments, &other.arguments) {
+        if other.rank > base.rank {
+            base.arguments = other.arguments;
+            base.rank = other.rank;
+            base.span = other.span;
+        } else if other.rank == base.rank {
+            conflict(&format!("`{}`", title(base)), other.span, base.span, diagnostics);
+        }
+    }
+    for property in other.properties {
+        match base.properties.iter_mut().find(|own| own.name == property.name) {
+            None => base.properties.push(property),
+            Some(own) if same(&own.value, &property.value) => {}
+            Some(own) if property.rank > own.rank => *own = property,
+            Some(own) if property.rank == own.rank => {
+                conflict(
+                    &format!("`{}`", property.name),
+                    property.value.span,
+                    own.value.span,
+                    diagnostics,
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    base.properties.sort_by(|a, b| a.name.cmp(&b.name));
+    for child in other.children {
+        let occurs =
+            base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
+        match base.children.iter_mut().find(|own| own.is_twin(&child, occurs)) {
+            Some(twin) => merge(twin, child, diagnostics),
+            None => base.children.push(child),
+        }
+    }
+}
+
+fn conflict(
+    what: &str,
+    second: crate::source::Span,
+    first: crate::source::Span,
+    diagnostics: &mut Diagnostics,
+) {
+    diagnostics.push(
+        Diagnostic::new(
+            &codes::CONFLICTING_VALUES,
+            second,
+            format!("two places disagree about {what}"),
+        )
+        .caption("this value")
+        .label(first, "and this one are of equal rank")
+        .help("make one of them `(default)`, or `(force)` with `reason=\"…\"`"),
+    );
+}
+
+fn same_values(a: &[Spanned<Value<'_>>], b: &[Spanned<Value<'_>>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+}
+
+fn same(a: &Spanned<Value<'_>>, b: &Spanned<Value<'_>>) -> bool {
+    match (&a.value, &b.value) {
+        (Value::List(a), Value::List(b)) => same_values(a, b),
+        // Of a value that is none, nothing more is said.
+        (Value::Faulty(_), _) | (_, Value::Faulty(_)) => true,
+        (a, b) => a == b,
+    }
+}
+
+/// Chooses among several nodes that give one option: those of the highest rank.
+pub fn strongest<'b, 's>(blocks: &[&'b Block<'s>]) -> Vec<&'b Block<'s>> {
+    let rank = blocks.iter().map(|block| block.rank).max().unwrap_or(Rank {
+        priority: Priority::Normal,
+        own: true,
+        layer: crate::source::Layer::Lab,
+    });
+    blocks.iter().copied().filter(|block| block.rank == rank).collect()
+}

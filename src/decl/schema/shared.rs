@@ -1,0 +1,35 @@
+//! Nodes and properties that a lab and its modules share.
+
+use super::{Child, Field, NodeSchema, once, optional, required};
+use crate::decl::types::Type;
+
+/// What something is for.
+pub static DOC: NodeSchema =
+    NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
+        .arguments(&[required("text", Type::Text, "The text.")]);
+
+/// The texts of an alert.
+pub static ALERT_TEXTS: &[Child] = &[once(&SUMMARY), once(&DESCRIPTION)];
+
+static DESCRIPTION: NodeSchema = NodeSchema::new(
+    "description",
+    "What it means and what to do about it.",
+    "description \"Free some space.\"",
+)
+.arguments(&[required("text", Type::Text, "The text.")]);
+
+/// When an alert fires.
+pub static ALERT_PROPERTIES: &[Field] = &[
+    required("when", Type::Text, "The PromQL expression."),
+    optional("for", Type::Duration, "How long it must hold. Default: `5m`."),
+    optional(
+        "severity",
+        Type::Enum(&["critical", "warning", "info"]),
+        "How bad it is. Default: `warning`.",
+    ),
+];
+
+/// What something is, in one line.
+pub static SUMMARY: NodeSchema =
+    NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
+        .arguments(&[required("text", Type::Text, "The line.")]);
