@@ -6,6 +6,7 @@ use super::types::{Type, is_name};
 use crate::diag::nearest;
 use crate::syntax::Scalar;
 
+/// Names what a type takes, without its example.
 pub fn article(ty: Type) -> String {
     ty.describe().split(" such as").next().unwrap_or_default().to_owned()
 }
