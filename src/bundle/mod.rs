@@ -101,6 +101,15 @@ pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleErr
         .map_err(|problem| BundleError { whose: identity.machine.clone(), problem })
 }
 
+/// Returns the files below `payload/`, with the tables that are made from the lists of `artifacts`.
+pub fn payload(artifacts: &Artifacts) -> Result<BTreeMap<String, (Kind, Vec<u8>)>, String> {
+    let tables = tables::write(artifacts)?;
+    let tables = tables.map(|(path, text)| (path.to_owned(), (Kind::Table, text.into_bytes())));
+    let files = artifacts.files.iter();
+    let files = files.map(|(path, file)| (path.clone(), (file.kind, file.bytes.clone())));
+    Ok(files.chain(tables).collect())
+}
+
 /// Returns the mode of a file of a bundle, which follows from its path alone.
 pub fn mode_of(path: &str) -> u32 {
     let script = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "sh");

@@ -8,3 +8,4 @@ pub mod folder;
 pub mod interrupt;
 pub mod output;
 pub mod staging;
+pub mod tree;

@@ -7,6 +7,7 @@
 mod access;
 mod keeping;
 mod page;
+pub mod snapshot;
 pub(crate) mod view;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ mod exits;
 mod failures;
 mod formats;
 mod outputs;
+mod snapshot;
 mod tables;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,8 @@ use crate::snapshots::assert_snapshot;
 #[test]
 fn help() {
     let mut text = labwright(&case("."), &["--help"]).out;
-    for command in ["build", "check", "verify", "show", "explain", "modules", "completions", "man"]
+    for command in
+        ["build", "check", "verify", "show", "snapshot", "explain", "modules", "completions", "man"]
     {
         text.push_str(&format!("\n$ labwright {command} --help\n"));
         text.push_str(&labwright(&case("."), &[command, "--help"]).out);

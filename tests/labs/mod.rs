@@ -9,6 +9,7 @@ use labwright::bundle::read::read_archive;
 use labwright::bundle::release::{Machine, ReleaseIndex};
 use labwright::compile::{self, Memory};
 use labwright::load::read_lab;
+use labwright::review::snapshot::snapshot;
 
 use crate::cli::{files, labwright};
 use crate::snapshots::assert_snapshot;
@@ -45,55 +46,33 @@ fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
     release.index.machines.into_iter().map(archive).collect()
 }
 
-/// Returns whether a line of user-data is the packed labctl.
-fn is_labctl(line: &str) -> bool {
-    line.trim_start().starts_with("content: 'H4sI")
-}
-
-/// Compares every file of the payload with its snapshot, and fails on a snapshot without a file. A
-/// file is in one of our folders or in a service's.
+/// Compares every file with its snapshot, and fails on a snapshot without a file. The tree is the one
+/// that `labwright snapshot` writes. A file is in one of our folders or in a service's.
 fn lab(name: &str) {
+    let sources = read_lab(&folder(name)).expect("the lab can be read");
+    let mut analyzed = compile::analyze(&sources);
+    let plan = analyzed.check(&sources).plan.expect("a lab without errors");
+    let machines = compile::artifacts(&plan, &sources).expect("files that can be emitted");
+    for (machine, artifacts) in &machines {
+        for (path, file) in &artifacts.files {
+            assert_ne!(file.origin, Vec::<String>::new(), "{machine}/{path} has no origin");
+        }
+    }
+    let is_service =
+        |folder: &str| plan.model.services.iter().any(|service| service.name == folder);
     let mut emitted = BTreeSet::new();
-    let model = compile::analyze(&read_lab(&folder(name)).expect("the lab can be read"))
-        .model
-        .expect("a lab");
-    let is_service = |folder: &str| model.services.iter().any(|service| service.name == folder);
-    for (machine, (file_name, archive)) in archives(&folder(name)) {
-        let contents = read_archive(&file_name, &archive).expect("our own archive can be read");
-        let manifest: serde_json::Value =
-            serde_json::from_slice(&contents.files["manifest.json"]).expect("JSON");
-        for file in manifest["files"].as_array().expect("a list") {
-            assert_ne!(
-                file["origin"],
-                serde_json::json!([]),
-                "{} does not say what it was made from",
-                file["path"]
+    for (path, bytes) in snapshot(&machines).expect("a tree") {
+        // labctl is a source file itself, and the page is the same for every lab.
+        let Some((folder, file)) = path.rsplit_once('/') else { continue };
+        if let Some(top) = folder.split('/').nth(1) {
+            assert!(
+                OWN_FOLDERS.contains(&top) || is_service(top),
+                "a service may be named `{top}`, and then {path} is its file too"
             );
         }
-        for (path, bytes) in &contents.files {
-            // labctl is a source file itself and the same in every bundle.
-            let Some(path) = path.strip_prefix("payload/").filter(|path| *path != "labctl") else {
-                continue;
-            };
-            if let Some((top, _)) = path.split_once('/') {
-                assert!(
-                    OWN_FOLDERS.contains(&top) || is_service(top),
-                    "a service may be named `{top}`, and then {path} is its file too"
-                );
-            }
-            let (parent, file) = path.rsplit_once('/').unwrap_or(("", path));
-            let text = std::str::from_utf8(bytes).expect("emitted files are text");
-            let text: String = text
-                .split_inclusive('\n')
-                .map(|line| if is_labctl(line) { "  content: (labctl)\n" } else { line })
-                .collect();
-            assert_snapshot(
-                format!("{name}/{machine}/{parent}").trim_end_matches('/'),
-                file,
-                &text,
-            );
-            emitted.insert(format!("{machine}/{path}.snap"));
-        }
+        let text = String::from_utf8(bytes).expect("emitted files are text");
+        assert_snapshot(&format!("{name}/{folder}"), file, &text);
+        emitted.insert(format!("{path}.snap"));
     }
     let kept = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name));
     let stale: Vec<&String> = kept.keys().filter(|path| !emitted.contains(*path)).collect();

@@ -9,6 +9,7 @@ mod man;
 mod modules;
 mod reproduce;
 mod show;
+mod snapshot;
 mod verify;
 
 use std::io;
@@ -35,6 +36,7 @@ enum Command {
     Check(check::Check),
     Verify(verify::Verify),
     Show(show::Show),
+    Snapshot(snapshot::Snapshot),
     Explain(explain::Explain),
     Modules(modules::Modules),
     Completions(completions::Completions),
@@ -54,6 +56,7 @@ impl Arguments {
             Command::Check(command) => command.run(console),
             Command::Verify(command) => command.run(console),
             Command::Show(command) => command.run(console),
+            Command::Snapshot(command) => command.run(console),
             Command::Explain(command) => command.run(),
             Command::Modules(command) => command.run(console),
             Command::Completions(command) => command.run(),
