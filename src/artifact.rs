@@ -1,4 +1,4 @@
-//! What the emitters make: the files of one machine's bundle, before they are hashed and packed.
+//! The files of one machine's bundle as the emitters make them, before they are hashed and packed.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use crate::digest::sha256_hex;
 use crate::kind::Kind;
 use crate::model::UnitAction;
 
-/// Lists the folders of a payload that are no service's, so that no service may be named like one.
-/// A file of a service lies in the folder of its name.
+/// The folders of a payload that belong to no service. No service may have the name of one, because
+/// a service's files are in the folder of its name.
 pub const OWN_FOLDERS: &[&str] = &[
     "activate.d",
     "backup",
@@ -24,24 +24,25 @@ pub const OWN_FOLDERS: &[&str] = &[
     "systemd",
 ];
 
-/// Names what a file or a line came from: a declaration such as `service jellyfin`, or `fixed by
-/// the emitter NAME`.
+/// The origin of a file or a line: a declaration such as `service jellyfin`, or
+/// `fixed by the emitter NAME`.
 ///
-/// Names, not lines: moving a declaration to another line or file changes no bundle.
+/// It contains a name rather than a line number, so that moving a declaration to another place
+/// changes no bundle.
 pub type Origin = String;
 
-/// Is one emitted file.
+/// An emitted file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// Who reads it.
+    /// The program that reads it, by kind.
     pub kind: Kind,
     /// The content.
     pub bytes: Vec<u8>,
-    /// The declarations it was made from, sorted.
+    /// The declarations that it was made from, sorted.
     pub origin: Vec<Origin>,
 }
 
-/// Says that a file of the bundle goes to a place outside the generation.
+/// A file of the bundle that is installed outside the generation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Install {
     /// The path below `payload/`.
@@ -56,62 +57,62 @@ pub struct Install {
     pub mode: String,
 }
 
-/// Says that the machine must hold a secret as a file.
+/// A secret that the machine must have as a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequiredSecret {
     /// The secret's name in the lab.
     pub name: String,
     /// The absolute path of its file.
     pub path: String,
-    /// Who owns the file.
+    /// The owner of the file.
     pub owner: String,
     /// Its mode, four octal digits.
     pub mode: String,
 }
 
-/// Names an image that a container of the machine runs.
+/// An image that a container of the machine runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageUse {
-    /// The reference as compose has it.
+    /// The reference as the compose file writes it.
     pub reference: String,
-    /// The digest, when the reference or the lock has one.
+    /// The digest, if the reference or the lock has one.
     pub digest: Option<String>,
-    /// The service it runs for.
+    /// The service that it runs for.
     pub service: String,
 }
 
-/// Is a fact whose change can't be undone: a database's major version, a dataset.
+/// A fact whose change can't be undone: a database's major version, a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OneWay {
-    /// What it is about: `postgres-major immich`.
+    /// The thing that can't be undone: `postgres-major immich`.
     pub key: String,
-    /// Its value now: `14`.
+    /// The current value: `14`.
     pub value: String,
-    /// What a change of it does, for a person.
+    /// The effect of a change, for a person.
     pub what: String,
 }
 
-/// Names a systemd unit of the machine and says what is done with it.
+/// A systemd unit of the machine, with what is done with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnitUse {
-    /// The name with its suffix. When it is ours, `systemd/NAME` below `payload/` is its file.
+    /// The name with its suffix. If the unit is ours, its file is `systemd/NAME` below `payload/`.
     pub unit: String,
-    /// What to do with it.
+    /// What is done with it.
     pub action: UnitAction,
-    /// The paths below `payload/` whose change restarts it, beside its own file.
+    /// The paths below `payload/` whose change restarts it, in addition to its own file.
     pub inputs: Vec<String>,
 }
 
-/// Is when a step of the bundle runs.
+/// The time at which a step of the bundle runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Before anything changes.
     Check,
-    /// Shows what an activate step would do; reads only.
+    /// Shows what an activate step would do, without changes.
     Plan,
     /// Changes the machine.
     Activate,
-    /// Says whether the machine is well.
+    /// Checks whether the machine is healthy.
     Health,
 }
 
@@ -127,18 +128,18 @@ impl Phase {
     }
 }
 
-/// Collects what the emitters make for one machine.
+/// The files and lists that the emitters make for one machine.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Artifacts {
     /// The files, by path below `payload/`.
     pub files: BTreeMap<String, Artifact>,
-    /// What goes outside the generation.
+    /// The files that are installed outside the generation.
     pub installs: Vec<Install>,
-    /// What the machine must hold.
+    /// The secret files that the machine must have.
     pub secrets: Vec<RequiredSecret>,
-    /// What its containers run.
+    /// The images that its containers run.
     pub images: Vec<ImageUse>,
-    /// What can't be undone.
+    /// The facts that can't be undone.
     pub one_way: Vec<OneWay>,
     /// Its systemd units.
     pub units: Vec<UnitUse>,
@@ -156,7 +157,7 @@ impl Artifacts {
         self.files.insert(path.into(), Artifact { kind, bytes: bytes.into(), origin });
     }
 
-    /// Adds a file and says where on the machine it goes, owned by root.
+    /// Adds a file that is installed on the machine, owned by root.
     pub fn install(
         &mut self,
         path: &str,
@@ -196,8 +197,8 @@ impl Artifacts {
         self.units.push(UnitUse { unit: unit.to_owned(), action, inputs });
     }
 
-    /// Adds the step `NN-name.sh`; `inputs` are the paths below `payload/` whose change makes it
-    /// run again (nothing: always).
+    /// Adds the step `NN-name.sh`. It runs again when one of `inputs`, paths below `payload/`,
+    /// changes, or always if there are none.
     pub fn step(
         &mut self,
         phase: Phase,
@@ -212,18 +213,18 @@ impl Artifacts {
         } else {
             format!("# inputs: {}\n", inputs.join(" "))
         };
-        // A value of the lab may hold a dollar or a backquote, and then it means just that.
+        // A value of the lab may contain a dollar or a backquote literally.
         let script = format!("#!/bin/sh\n{inputs}# shellcheck disable=SC2016\nset -eu\n{body}");
         self.add(step_path(phase, number, name), Kind::Shell, script, origin);
     }
 }
 
-/// Is the length from which the name of a step is cut: tar's names have an end, and long ones are
-/// made of several names.
+/// The length above which the name of a step is cut. Names in a tar archive are limited, and names
+/// of steps can combine several long names.
 const LONG_NAME: usize = 36;
 
-/// Returns the path of the step `NN-name.sh` below `payload/`; a long name ends in a digest of
-/// itself.
+/// Returns the path of the step `NN-name.sh` below `payload/`. A long name is cut and ends in a
+/// digest of itself.
 pub fn step_path(phase: Phase, number: u8, name: &str) -> String {
     if name.len() <= LONG_NAME || !name.is_ascii() {
         return format!("{}/{number:02}-{name}.sh", phase.folder());

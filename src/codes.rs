@@ -1,11 +1,10 @@
-//! The list of every code that labwright knows, in one place; each is defined beside what raises
-//! it.
+//! Lists every code that labwright knows. Each is defined beside what raises it.
 
 use crate::diag::Code;
 use crate::{bundle, check, decl, disk, emit, format, load, resolve, syntax};
 
-/// Lists every code but those of the rules in [`check::RULES`], a line for each file that defines
-/// some.
+/// Every code except those of the rules in [`check::RULES`], with one line for each file that
+/// defines codes.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static ALL: &[&[&Code]] = &[
     load::codes::CODES,

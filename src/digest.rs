@@ -1,4 +1,4 @@
-//! SHA-256 digests, as hex text.
+//! Computes SHA-256 digests, as hex text.
 
 use sha2::{Digest, Sha256};
 
@@ -7,7 +7,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Returns the first twelve digits of an id: what names folders and archives.
+/// Returns the first twelve digits of an id, which name folders and archives.
 pub fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }

@@ -1,6 +1,6 @@
-//! The kinds of emitted files: which program reads each.
+//! Names the kinds of emitted files, by the program that reads them.
 
-/// Says what program reads a file; the words of `manifest.json`.
+/// The kind of a file: the program that reads it. The names are those of `manifest.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// cloud-init's user-data.
@@ -56,7 +56,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Lists them all.
+    /// All kinds.
     pub const ALL: [Self; 25] = [
         Self::CloudInitUserData,
         Self::CloudInitMetaData,

@@ -1,4 +1,4 @@
-//! What the index of a release says about the lab as a whole.
+//! Collects what the index of a release says about the lab as a whole.
 
 use super::ids;
 use super::release::{self, MachineFacts, ReleaseFacts};
@@ -7,7 +7,7 @@ use crate::model::MachineId;
 use crate::plan::{FlowSource, Plan};
 use crate::source::Sources;
 
-/// Gathers what the release's index says of the lab as a whole.
+/// Collects what the release's index says about the lab as a whole.
 pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> ReleaseFacts {
     let model = plan.model;
     let zone = |from: FlowSource, to: MachineId| match from {

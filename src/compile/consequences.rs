@@ -7,8 +7,8 @@ use crate::model::Model;
 use crate::resolve;
 use crate::source::{FileId, Sources, Span};
 
-/// Takes back what may only follow from files that can't be read: findings about names that stand
-/// in one of them, about the lab as a whole, and warnings.
+/// Drops findings that may only be consequences of unreadable files: findings about names that
+/// occur in one of them, findings about the lab as a whole, and warnings.
 pub(super) fn leave_out_consequences(
     sources: &Sources,
     unread: &[FileId],
@@ -27,8 +27,7 @@ pub(super) fn leave_out_consequences(
     });
 }
 
-/// Lists the services that are declared and have an error because of which they are not in the
-/// model.
+/// Lists the services that are declared but have an error that keeps them out of the model.
 pub(super) fn left_out(lab: &layer::Lab<'_>, model: &Model) -> Vec<Span> {
     let has = |name: &str| {
         model.services.binary_search_by(|service| service.name.as_str().cmp(name)).is_ok()
@@ -36,7 +35,7 @@ pub(super) fn left_out(lab: &layer::Lab<'_>, model: &Model) -> Vec<Span> {
     lab.services.iter().filter(|block| !has(block.key())).map(extent).collect()
 }
 
-/// Returns the place of a block with all its children.
+/// Returns the place of a block including all its children.
 fn extent(block: &Block<'_>) -> Span {
     let own = block.children.iter().map(extent).filter(|below| below.file == block.span.file);
     Span {
@@ -45,8 +44,8 @@ fn extent(block: &Block<'_>) -> Span {
     }
 }
 
-/// Takes back findings that something is not there, or not used, where what is left out or not all
-/// here may be or use it.
+/// Drops findings that something is missing or unused, if a part of the lab that is left out or
+/// incomplete may provide or use it.
 pub(super) fn leave_out_absences(
     sources: &Sources,
     left_out: &[Span],

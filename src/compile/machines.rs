@@ -1,4 +1,4 @@
-//! The last stages, machine by machine: emit its files, pack its bundle.
+//! Runs the last stages, machine by machine: emits the files and packs the bundle.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -32,8 +32,8 @@ pub fn artifacts(
     each_machine(plan, sources, |_, artifacts| Ok(artifacts)).map_err(Failure::<Infallible>::found)
 }
 
-/// Finds what only emitting shows: faults in the templates of the lab's own modules, and paths that
-/// no archive can hold.
+/// Finds faults that only emitting shows: in the templates of the lab's own modules, and in paths
+/// that no archive can contain.
 pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
     each_machine(plan, sources, |_, _| Ok(()))
         .err()
@@ -41,7 +41,7 @@ pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {
         .unwrap_or_default()
 }
 
-/// Makes every machine's bundle and hands it to `sink`, unless the machine has a finding.
+/// Makes the bundle of every machine without findings and passes it to `sink`.
 pub(super) fn bundles<S: Sink>(
     plan: &Plan<'_>,
     sources: &Sources,

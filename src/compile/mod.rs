@@ -112,7 +112,7 @@ pub struct Release<S> {
     pub json: Vec<u8>,
     /// What reviewers read, by the names below `review/`.
     pub review: BTreeMap<String, Vec<u8>>,
-    /// How many files and bytes each machine's archive has.
+    /// The number of files and the size in bytes of each machine's archive.
     pub sizes: BTreeMap<String, (usize, u64)>,
     /// The sink with the archives.
     pub sink: S,
@@ -183,7 +183,7 @@ pub struct Analyzed {
 /// A lab after `check`.
 #[derive(Debug)]
 pub struct Checked<'m> {
-    /// The lab, with all that follows from it; none when a finding is an error.
+    /// The plan of the lab, or nothing if a finding is an error.
     pub plan: Option<Plan<'m>>,
     /// The findings that the lab accepts, sorted.
     pub accepted: Vec<Accepted>,

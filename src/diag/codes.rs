@@ -1,7 +1,7 @@
 //! Defines codes, each beside the code that raises it.
 
-/// Makes a code of its name, severity and summary. Its page is the Markdown file of that name beside
-/// the file that makes it, or in a folder given first.
+/// Makes a code of its name, severity and summary. Its page is the Markdown file of that name
+/// beside the file that makes it, or in a folder that comes first.
 macro_rules! code {
     ($name:literal, $severity:ident, $summary:literal) => {
         $crate::diag::codes::code!("", $name, $severity, $summary)

@@ -1,4 +1,4 @@
-//! Who reads findings, and how they look.
+//! Describes who reads findings, and how they are shown.
 
 use super::Code;
 
@@ -15,16 +15,16 @@ pub enum Format {
     Github,
 }
 
-/// The looks of the findings.
+/// The style of the written findings.
 #[derive(Debug, Clone, Copy)]
 pub struct Style<'p> {
     /// Whether text is coloured.
     pub color: bool,
-    /// How many columns text may take.
+    /// The number of columns for text.
     pub width: usize,
-    /// The lab's folder as the reader sees it; it comes before every path of the lab.
+    /// The lab's folder as the reader sees it. It comes before every path of the lab.
     pub prefix: &'p str,
-    /// Every code there is, for a code scanner, which shows them as its rules.
+    /// Every code that exists, for a code scanner, which shows them as its rules.
     pub codes: &'p [&'static Code],
 }
 

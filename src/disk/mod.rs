@@ -1,7 +1,7 @@
 //! Writes releases to the disk, and reads their folders back.
 //!
-//! A release is written beside its place and takes it in one step; nothing is overwritten that no
-//! build wrote.
+//! A release is written beside its place and moved there in one step. Nothing is overwritten that
+//! no build wrote.
 
 pub mod codes;
 pub mod folder;

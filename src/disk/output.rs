@@ -37,7 +37,7 @@ impl ReleaseWriter {
         })
     }
 
-    /// Writes a machine's archive, and returns what the index wants to know of it.
+    /// Writes a machine's archive, and returns what the index needs to know about it.
     pub fn add_bundle(&self, bundle: &Bundle) -> Result<Packed, OutputError> {
         self.add(&bundle.file_name(), &bundle.archive, bundle.archive_sha256.clone())?;
         Ok(Packed::from(bundle))

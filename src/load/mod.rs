@@ -1,9 +1,9 @@
 //! Reads a lab's folder.
 //!
-//! What belongs to a lab: every `*.kdl` file below its folder, every file below its `modules/`, and
-//! `labwright.lock`. What never does: names that begin with a dot (editors' and git's own), and the
-//! folders `outputs`, `snapshots` and `target` directly in the lab's folder (what is built, not
-//! what it is built from). Links are followed; nothing is read twice.
+//! A lab consists of every `*.kdl` file below its folder, every file below its `modules/`, and
+//! `labwright.lock`. Names that begin with a dot are left out, because they belong to editors and
+//! git. So are the folders `outputs`, `snapshots` and `target` directly in the lab's folder,
+//! because they contain what is built. Links are followed, and nothing is read twice.
 
 #![expect(clippy::disallowed_methods, reason = "the one place that reads a lab from the disk")]
 
@@ -18,25 +18,25 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::{LOCK_FILE, Layer, SourceFile, Sources};
 
-/// Is the most bytes that a source may have.
+/// The largest size of a source file, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// Is the file that makes a folder a lab.
+/// The file that makes a folder a lab.
 const ROOT_FILE: &str = "lab.kdl";
 
-/// The folders in a lab's folder that hold what is made from it.
+/// The folders in a lab's folder that contain what is made from it.
 const MADE: [&str; 3] = ["outputs", "snapshots", "target"];
 
-/// Says why a lab's folder can't be read.
+/// The reasons why a lab's folder can't be read.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// Everything that is wrong.
+    /// Every fault.
     pub diagnostics: Diagnostics,
-    /// Whether some of it is the disk's fault and not the lab's.
+    /// Whether the disk is at fault for some of it, rather than the lab.
     pub outside: bool,
 }
 
-/// Reads the lab in `folder` and joins it with the standard library.
+/// Reads the lab in `folder` and adds the standard library.
 pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
     let mut faults = Faults::default();
     let found = list(folder, &mut faults);
@@ -51,7 +51,7 @@ pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
     }
     let files: Vec<SourceFile> =
         found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
-    // A second look tells whether all that was read stood there at one time.
+    // A second look shows whether all files that were read existed at the same time.
     if faults.is_empty() {
         let again = list(folder, &mut faults);
         let changed =
@@ -67,8 +67,8 @@ pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
     Ok(Sources::with_standard_library(files))
 }
 
-/// Returns the layer of the file `name`, a path below the lab's folder; nothing when it is no part
-/// of the lab.
+/// Returns the layer of the file `name`, a path below the lab's folder, or nothing if the file does
+/// not belong to the lab.
 pub fn layer_of(name: &str) -> Option<Layer> {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     match name {
@@ -84,7 +84,7 @@ fn is_left_out(name: &str) -> bool {
         || name.split('/').next().is_some_and(|first| MADE.contains(&first))
 }
 
-/// Is a file to read, as it was at one look.
+/// A file to read, in the state in which it was listed.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     path: PathBuf,
@@ -92,7 +92,7 @@ struct Seen {
     modified: Option<Duration>,
 }
 
-/// Lists what belongs to the lab, by the name it has in the release.
+/// Lists the lab's files, by their names in the release.
 fn list(folder: &Path, faults: &mut Faults) -> BTreeMap<String, Seen> {
     let mut found = BTreeMap::new();
     let mut real_folders = BTreeMap::new();
@@ -114,7 +114,7 @@ fn list(folder: &Path, faults: &mut Faults) -> BTreeMap<String, Seen> {
     found
 }
 
-/// Lists the names in a folder, none of them when the folder was listed under another name.
+/// Lists the names in a folder, or none if the folder was listed under another name.
 fn enter(
     path: &Path,
     name: &str,
@@ -134,7 +134,8 @@ fn enter(
     entries.map(|entry| Ok(entry?.file_name())).collect()
 }
 
-/// Decides what a name in a folder is: a folder to list, a file to read, or nothing of the lab's.
+/// Decides whether a name in a folder is a folder to list, a file to read, or does not belong to
+/// the lab.
 fn sort_in(
     folder: &Path,
     parent: &str,
@@ -214,7 +215,7 @@ fn read_file(name: &str, seen: &Seen, faults: &mut Faults) -> Option<SourceFile>
         return None;
     }
     let mut bytes = Vec::with_capacity(usize::try_from(seen.size).unwrap_or(0) + 1);
-    // A file that grows meanwhile is read no further than it takes to notice.
+    // A file that grows in the meantime is read only as far as necessary to notice that.
     let read =
         File::open(&seen.path).and_then(|file| file.take(seen.size + 1).read_to_end(&mut bytes));
     match read {
@@ -244,7 +245,7 @@ fn read_file(name: &str, seen: &Seen, faults: &mut Faults) -> Option<SourceFile>
     None
 }
 
-/// Collects what is wrong with the folder.
+/// The faults of a folder.
 #[derive(Default)]
 struct Faults {
     diagnostics: Diagnostics,

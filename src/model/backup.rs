@@ -1,11 +1,11 @@
-//! What services keep, and how it is saved.
+//! The state of services, and how it is saved.
 
 use std::collections::BTreeMap;
 
 use super::{Cron, SecretId};
 use crate::source::{Span, Spanned};
 
-/// Says how often something is backed up.
+/// The interval of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BackupClass {
     /// Every hour.
@@ -16,7 +16,7 @@ pub enum BackupClass {
     Weekly,
     /// Every month.
     Monthly,
-    /// Not at all, on purpose.
+    /// Never, on purpose.
     Never,
 }
 
@@ -33,20 +33,20 @@ impl BackupClass {
     }
 }
 
-/// Says how a state is backed up.
+/// The way a state is backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateBackup {
-    /// As the dataset or folder it lies in says.
+    /// As the dataset or folder around it is.
     Inherit,
-    /// In this class, whatever it lies in.
+    /// In this class, whatever is around it.
     Class(BackupClass),
     /// By the dump of a database, never file by file.
     Dump,
-    /// Not at all; why.
+    /// Not at all, for this reason.
     Never(String),
 }
 
-/// Is a folder that a service keeps.
+/// A folder in which a service keeps its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The name: `config`.
@@ -61,13 +61,14 @@ pub struct State {
     pub group: String,
     /// The mode, four octal digits.
     pub mode: String,
-    /// Whether a file-locking database (`SQLite`, `PostgreSQL`, …) lies in it, which NFS corrupts.
+    /// Whether it contains a file-locking database (`SQLite`, `PostgreSQL`, …), which NFS would
+    /// corrupt.
     pub local_disk: bool,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is the engine of a database.
+/// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
     /// `PostgreSQL`, in a container.
@@ -79,7 +80,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Lists them all.
+    /// All engines.
     pub const ALL: [Self; 3] = [Self::Postgres, Self::Mariadb, Self::Sqlite];
 
     /// Returns the word of the language.
@@ -92,10 +93,10 @@ impl Engine {
     }
 }
 
-/// Is a database to dump before a backup.
+/// A database to dump before a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
-    /// The name; part of the dump's file name.
+    /// The name, which is a part of the dump's file name.
     pub name: String,
     /// The engine.
     pub engine: Engine,
@@ -105,30 +106,29 @@ pub struct Database {
     pub user: String,
     /// The database; for sqlite, the file's path on the machine.
     pub database: String,
-    /// The major version, when the module knows it; a change can't be undone.
+    /// The major version, if the module knows it. A change of it can't be undone.
     pub major: Option<String>,
-    /// The state that holds it.
+    /// The state that contains it.
     pub state: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is what a backup service does.
+/// What a backup service does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
-    /// Where the repository is, as restic writes it: a path, `sftp:…`, `rest:…`, `s3:…`, `b2:…`,
-    /// `rclone:…`.
+    /// The repository as restic writes it: a path, `sftp:…`, `rest:…`, `s3:…`, `b2:…`, `rclone:…`.
     pub repository: Spanned<String>,
     /// The repository's password.
     pub password: SecretId,
-    /// The public key of the server that an `sftp:…` repository is on.
+    /// The public key of the server of an `sftp:…` repository.
     pub host_key: Option<String>,
     /// When it runs, by class.
     pub schedule: BTreeMap<BackupClass, Cron>,
-    /// How many snapshots are kept: `daily`, 7.
+    /// The number of snapshots to keep of each age: `daily`, 7.
     pub keep: Vec<(String, u32)>,
     /// When the repository is checked.
     pub check: Option<Cron>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::{Data, Duration, SecretId, Size, Sysctl};
 use crate::source::{Span, Spanned};
 
-/// Is a container of a service.
+/// A container of a service.
 #[derive(Debug, Clone)]
 pub struct Container {
     /// The name in compose and on the network; unique on its machine.
     pub name: String,
     /// The image reference.
     pub image: Spanned<String>,
-    /// Overrides the image's entry point.
+    /// The entry point that replaces the image's.
     pub entrypoint: Vec<String>,
     /// The command line.
     pub command: Vec<String>,
@@ -20,29 +20,29 @@ pub struct Container {
     pub user: Option<String>,
     /// Environment variables.
     pub environment: Vec<Environment>,
-    /// Secrets it reads.
+    /// The secrets that it reads.
     pub secrets: Vec<SecretUse>,
-    /// Folders and files of the machine.
+    /// The folders and files of the machine that it mounts.
     pub mounts: Vec<Mount>,
     /// Devices.
     pub devices: Vec<Device>,
-    /// Memory-backed folders.
+    /// The folders in memory.
     pub tmpfs: Vec<String>,
-    /// How it is on the network.
+    /// Its network.
     pub network: NetworkMode,
     /// Whether it sees the machine's processes.
     pub host_pid: bool,
-    /// Capabilities added.
+    /// The added capabilities.
     pub cap_add: Vec<String>,
-    /// Capabilities dropped.
+    /// The dropped capabilities.
     pub cap_drop: Vec<String>,
-    /// Whether it gets everything.
+    /// Whether it has all privileges.
     pub privileged: bool,
-    /// `no-new-privileges:true` and the like.
+    /// Options such as `no-new-privileges:true`.
     pub security_options: Vec<String>,
-    /// Extra groups, by name or number.
+    /// Additional groups, by name or number.
     pub groups: Vec<String>,
-    /// Kernel settings of its network.
+    /// The kernel settings of its network.
     pub sysctls: Vec<Sysctl>,
     /// `host:address` lines for its hosts file.
     pub extra_hosts: Vec<String>,
@@ -52,27 +52,27 @@ pub struct Container {
     pub init: bool,
     /// Whether its root file system is read-only.
     pub read_only: bool,
-    /// How its health is known.
+    /// How its health is checked.
     pub health: Option<Health>,
-    /// What must run before.
+    /// The containers that must run before it.
     pub depends_on: Vec<Dependency>,
-    /// Limits.
+    /// Its limits.
     pub resources: Resources,
-    /// How long it may take to stop.
+    /// The time that it has to stop.
     pub stop_grace: Option<Duration>,
-    /// The signal that makes it read its configuration again; nothing: it is recreated.
+    /// The signal on which it reads its configuration again. Without one, a change recreates it.
     pub reload_signal: Option<String>,
-    /// Labels.
+    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Compose keys that the language does not model, from `raw compose.KEY`.
     pub raw: BTreeMap<String, Data>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
 impl Container {
-    /// Says whether the image's reference names a version or a digest, so that it means the same
-    /// tomorrow.
+    /// Returns whether the image's reference names a version or a digest, so that it always means
+    /// the same image.
     pub fn has_pinned_image(&self) -> bool {
         let image = self.image.value.as_str();
         let name = image.rsplit('/').next().unwrap_or(image);
@@ -83,7 +83,7 @@ impl Container {
     }
 }
 
-/// Is an environment variable.
+/// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Environment {
     /// The name.
@@ -92,44 +92,44 @@ pub struct Environment {
     pub value: String,
 }
 
-/// Says that a program reads a secret.
+/// A secret that a program reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
     /// The secret.
     pub secret: SecretId,
-    /// Where a container sees the file; nothing: `/run/secrets/NAME`, or the program reads the
-    /// machine's own file.
+    /// The path of the file in the container. Without one, it is `/run/secrets/NAME`, or the
+    /// program reads the machine's own file.
     pub at: Option<String>,
     /// The environment variable that names the file (`POSTGRES_PASSWORD_FILE`).
     pub file_variable: Option<String>,
-    /// The environment variable that holds the value, for programs that can't read a file.
+    /// The environment variable that contains the value, for programs that can't read a file.
     pub value_variable: Option<String>,
-    /// Who must own the machine's file.
+    /// The owner of the machine's file.
     pub owner: String,
     /// Its mode, four octal digits.
     pub mode: String,
-    /// Where it is named.
+    /// The place where it is named.
     pub span: Span,
 }
 
-/// Is a folder or file of the machine inside a container.
+/// A folder or file of the machine inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// What it is.
+    /// Its kind.
     pub kind: MountKind,
     /// The path on the machine, or the volume's name.
     pub source: String,
     /// The path inside.
     pub at: String,
-    /// Whether it can't be written.
+    /// Whether it is read-only.
     pub read_only: bool,
     /// The propagation: `rslave`.
     pub propagation: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says what a mount is.
+/// The kind of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MountKind {
     /// A state of the service, by name.
@@ -142,16 +142,16 @@ pub enum MountKind {
     Volume,
 }
 
-/// Is a device inside a container.
+/// A device inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// The path on the machine and inside.
     pub path: String,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says how a container is on the network.
+/// The network of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkMode {
     /// On the machine's compose network, under its name.
@@ -160,46 +160,46 @@ pub enum NetworkMode {
     Host,
     /// Inside another container's network; the name is that container's in compose.
     Container(String),
-    /// On none.
+    /// No network.
     None,
 }
 
-/// Says how a container's health is known.
+/// How a container's health is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// What is asked.
+    /// The question that is asked.
     pub probe: HealthProbe,
-    /// How often.
+    /// The interval.
     pub interval: Duration,
-    /// How long an answer may take.
+    /// The time that an answer may take.
     pub timeout: Duration,
-    /// How many failures make it unhealthy.
+    /// The number of failures after which it is unhealthy.
     pub retries: u32,
-    /// How long it may take to start.
+    /// The time that it may take to start.
     pub start_period: Duration,
 }
 
-/// Is what a health check asks.
+/// The question of a health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthProbe {
-    /// HTTP inside the container, with curl or wget, whichever it has.
+    /// An HTTP request inside the container, with curl or wget, depending on which one exists.
     Http {
         /// The port inside.
         port: u16,
         /// The path.
         path: String,
-        /// Whether it is https with any certificate.
+        /// Whether it uses https, with any certificate.
         tls: bool,
     },
     /// A program inside the container and its arguments.
     Command(Vec<String>),
-    /// The check that the image itself brings.
+    /// The image's own check.
     Image,
-    /// Nothing inside can be asked: running is all that is known.
+    /// No question is possible. It is only known whether the container runs.
     None,
 }
 
-/// Says that a container needs another one.
+/// A container's need for another one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dependency {
     /// The other one's name in compose.
@@ -210,7 +210,7 @@ pub struct Dependency {
     pub restart: bool,
 }
 
-/// Is what a service or container may use at the most.
+/// The limits of a service or container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resources {
     /// Memory.

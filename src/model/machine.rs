@@ -8,21 +8,22 @@ use super::{
 };
 use crate::source::{Span, Spanned};
 
-/// Says what a machine is.
+/// The kind of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MachineKind {
     /// A Proxmox VE host.
     Proxmox,
-    /// Debian (or a derivative) on bare metal; runs services itself.
+    /// Debian (or a derivative) on bare metal, which runs services itself.
     Debian,
-    /// A box that labwright knows but does not manage (a NAS with its own system): facts, exports,
-    /// metrics, services by compose.
+    /// A machine that labwright knows but does not manage, such as a NAS with its own system:
+    /// facts, exports, metrics, services by compose.
     Unmanaged,
     /// A virtual machine.
     Vm,
     /// A Linux container of Proxmox.
     Lxc,
-    /// A virtual machine whose system is not ours (OPNsense): created, never configured.
+    /// A virtual machine whose system labwright does not manage, such as `OPNsense`. It is created
+    /// but never configured.
     Appliance,
 }
 
@@ -39,13 +40,13 @@ impl MachineKind {
         }
     }
 
-    /// Says whether a bundle of it may set up the system itself (packages, firewall, units).
+    /// Returns whether its bundle may set up the system itself: packages, firewall, units.
     pub const fn is_managed(self) -> bool {
         matches!(self, Self::Debian | Self::Vm | Self::Lxc)
     }
 }
 
-/// Is an operating system that labwright knows how to configure.
+/// An operating system that labwright can configure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Os {
     /// Debian 12.
@@ -67,7 +68,7 @@ impl Os {
     }
 }
 
-/// Is a processor architecture, in Debian's words.
+/// A processor architecture, as Debian calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Arch {
     /// x86-64.
@@ -86,40 +87,40 @@ impl Arch {
     }
 }
 
-/// Is a host or a guest.
+/// A host or a guest.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// The name, also the host name.
+    /// The name, which is also the host name.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: MachineKind,
-    /// The system; nothing for unmanaged machines, appliances and Proxmox hosts.
+    /// The system, or nothing for unmanaged machines, appliances and Proxmox hosts.
     pub os: Option<Os>,
     /// The processor's architecture.
     pub arch: Arch,
     /// The hypervisor's version: `8.4`.
     pub version: Option<String>,
-    /// The Proxmox cluster that it belongs to.
+    /// The Proxmox cluster of the host.
     pub cluster: Option<String>,
     /// The hardware, for people: `Dell OptiPlex 7040`.
     pub hardware: Option<Hardware>,
-    /// Processor cores (threads on bare metal, virtual ones on a guest).
+    /// The number of processor cores (threads on bare metal, virtual ones on a guest).
     pub cores: Option<u32>,
-    /// Main memory.
+    /// The main memory.
     pub memory: Option<Spanned<Size>>,
-    /// What a hypervisor or bare machine keeps for itself (system, ZFS ARC).
+    /// The memory that a hypervisor or bare machine keeps for itself (system, ZFS ARC).
     pub reserve: Option<Size>,
-    /// What makes it a guest.
+    /// The properties of a guest.
     pub guest: Option<Guest>,
-    /// Its addresses; the first is the one that others use.
+    /// Its addresses. Others use the first one.
     pub addresses: Vec<Address>,
-    /// The zone it is in.
+    /// Its zone.
     pub zone: ZoneId,
     /// The zone that is this machine alone.
     pub own_zone: ZoneId,
     /// Whether it names its zone itself.
     pub names_zone: bool,
-    /// Who may log in.
+    /// The zones that may log in.
     pub ssh: Vec<SshAccess>,
     /// The firewall that the bundle writes.
     pub firewall: FirewallBackend,
@@ -131,16 +132,15 @@ pub struct Machine {
     pub devices: Vec<HostDevice>,
     /// ZFS pools.
     pub pools: Vec<Pool>,
-    /// Folders that the machine gets from another's dataset.
+    /// Folders that the machine mounts from elsewhere.
     pub shares: Vec<Share>,
     /// Folders that an unmanaged machine or a host exports by NFS.
     pub exports: Vec<Export>,
-    /// The folder below which services keep what they write.
+    /// The folder below which services keep their state.
     pub appdata: String,
-    /// How often that folder is backed up where it lies on a disk of the machine, in no dataset and
-    /// no export.
+    /// The backup of that folder if it is on a disk of the machine, in no dataset and no export.
     pub appdata_backup: Option<Spanned<BackupClass>>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
@@ -150,13 +150,14 @@ impl Machine {
         self.addresses.first().map(|address| address.address)
     }
 
-    /// Lists the ports that sshd must be told to listen on; none when 22 is the only one.
+    /// Lists the ports that sshd must be configured to listen on. There are none if 22 is the only
+    /// one.
     pub fn ssh_ports(&self) -> Vec<u16> {
         let ports: BTreeSet<u16> = self.ssh.iter().map(|access| access.port).collect();
         if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
     }
 
-    /// Says whether a GPU is in it or passed through to it.
+    /// Returns whether the machine has a GPU of its own or by passthrough.
     pub fn has_gpu(&self) -> bool {
         !self.gpus.is_empty()
             || self
@@ -166,7 +167,7 @@ impl Machine {
     }
 }
 
-/// Is the hardware as a person names it.
+/// The hardware, in a person's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hardware {
     /// The model.
@@ -175,64 +176,64 @@ pub struct Hardware {
     pub cpu: Option<String>,
 }
 
-/// Is what makes a machine a guest.
+/// The properties of a guest.
 #[derive(Debug, Clone)]
 pub struct Guest {
-    /// The Proxmox host it runs on.
+    /// The Proxmox host that it runs on.
     pub host: MachineId,
     /// The guest's id: `100`.
     pub id: u32,
-    /// Its disks; the first is the root disk.
+    /// Its disks. The first one is the root disk.
     pub disks: Vec<GuestDisk>,
-    /// Devices of the host that it gets.
+    /// Devices of the host that are passed through to it.
     pub passthrough: Vec<Passthrough>,
-    /// The image or template it starts from; nothing: the one of its system.
+    /// The image or template that it starts from, or nothing for that of its system.
     pub image: Option<String>,
     /// The host's storage for disks (`local-lvm`).
     pub storage: String,
-    /// The host's storage that may hold snippets (`local`).
+    /// The host's storage for snippets (`local`).
     pub snippets: String,
     /// Whether it starts with the host.
     pub on_boot: bool,
-    /// The order in which guests start, when it matters.
+    /// The order in which guests start, if it matters.
     pub boot_order: Option<u32>,
     /// LXC: features such as `nesting`, `keyctl`.
     pub features: Vec<String>,
-    /// LXC: whether root inside is a plain user outside.
+    /// LXC: whether root inside is an ordinary user outside.
     pub unprivileged: bool,
-    /// Where the id is written.
+    /// The place of the id.
     pub span: Span,
 }
 
-/// Is a guest's disk.
+/// A guest's disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestDisk {
     /// `root` or another name.
     pub name: String,
     /// Its size.
     pub size: Size,
-    /// The host's storage, when it is not the guest's.
+    /// The host's storage, if it is not the guest's.
     pub storage: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a device of the host handed to a guest.
+/// A device of the host that is passed through to a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passthrough {
     /// The device's name on the host.
     pub name: String,
     /// The PCI address, of a PCI device.
     pub pci: Option<String>,
-    /// The device node, of anything else.
+    /// The device node of any other device.
     pub path: Option<String>,
     /// Whether it is a GPU.
     pub gpu: bool,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is an address of a machine.
+/// An address of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The network.
@@ -243,30 +244,30 @@ pub struct Address {
     pub prefix: u8,
     /// The interface, on bare metal.
     pub nic: Option<String>,
-    /// The bridge: on a host the one it makes, on a guest the one it is plugged into.
+    /// The bridge: on a host the one that it makes, on a guest the one that it is connected to.
     pub bridge: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says who may log in by ssh.
+/// A zone that may log in by ssh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshAccess {
-    /// From where.
+    /// The zone.
     pub from: ZoneId,
     /// The port.
     pub port: u16,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Names the firewall that a bundle writes.
+/// The firewall that a bundle writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FirewallBackend {
     /// ufw for the machine's own ports, nftables for published ones.
     Ufw,
     /// nftables for everything.
     Nftables,
-    /// Nothing: somebody else's.
+    /// None, because someone else manages the firewall.
     None,
 }

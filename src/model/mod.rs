@@ -1,7 +1,8 @@
-//! The resolved lab: ids instead of names, every default filled, nothing dangling.
+//! The resolved lab: ids instead of names, all defaults filled in, no reference to anything
+//! missing.
 //!
-//! Made by `resolve`; read by `check`, `plan` and the emitters; changed by nobody. Every list is
-//! sorted by name, so an id is also a rank.
+//! It is made by `resolve` and read by `check`, `plan` and the emitters, and it never changes.
+//! Every list is sorted by name, so an id is also a rank.
 
 mod backup;
 mod container;
@@ -67,7 +68,7 @@ id!(/** Identifies a machine. */ MachineId, machines, Machine);
 id!(/** Identifies a service. */ ServiceId, services, Service);
 id!(/** Identifies a secret. */ SecretId, secrets, Secret);
 
-/// Is the whole lab.
+/// The whole lab.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// Its name, version, domain and time zone.
@@ -76,9 +77,10 @@ pub struct Model {
     pub admins: Vec<Admin>,
     /// The networks.
     pub networks: Vec<Network>,
-    /// The zones: `internet`, one per network, one per zone that a machine names, one per machine.
+    /// The zones: `internet`, one for each network, one for each zone that a machine names, one for
+    /// each machine.
     pub zones: Vec<Zone>,
-    /// The unmanaged boxes between the lab and the internet.
+    /// The unmanaged routers between the lab and the internet.
     pub routers: Vec<Router>,
     /// Hosts and guests.
     pub machines: Vec<Machine>,
@@ -88,9 +90,9 @@ pub struct Model {
     pub secrets: Vec<Secret>,
     /// Host names that are given by hand.
     pub names: Vec<HostName>,
-    /// Alerts beyond what the modules bring.
+    /// Alerts in addition to those of the modules.
     pub alerts: Vec<Alert>,
-    /// Dashboards beyond what the modules bring.
+    /// Dashboards in addition to those of the modules.
     pub dashboards: Vec<Dashboard>,
     /// Findings that the owner accepts.
     pub accepts: Vec<Accept>,
@@ -128,7 +130,7 @@ impl Model {
         guests
     }
 
-    /// Lists the Proxmox hosts of a host's cluster, itself included.
+    /// Lists the Proxmox hosts of a host's cluster, including itself.
     pub fn cluster(&self, host: MachineId) -> Vec<MachineId> {
         match &self[host].cluster {
             None => vec![host],

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::{MachineId, NetworkId, ZoneId};
 use crate::source::Span;
 
-/// Is a network of the lab.
+/// A network of the lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     /// The name.
@@ -20,54 +20,54 @@ pub struct Network {
     pub dns: Vec<IpAddr>,
     /// The VLAN tag.
     pub vlan: Option<u16>,
-    /// The zone of its machines that name none.
+    /// The zone of its machines that don't name one.
     pub zone: ZoneId,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a place that traffic comes from.
+/// A group of addresses from which traffic comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     /// The name.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: ZoneKind,
 }
 
-/// Says what a zone is made of.
+/// The kind of a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ZoneKind {
-    /// Everything that is in no network.
+    /// Every address outside the networks.
     Internet,
     /// A network's prefixes without the machines that name a zone of their own.
     Network(NetworkId),
     /// The machines that name it.
     Named,
-    /// One machine.
+    /// A single machine.
     Machine(MachineId),
 }
 
-/// Is an unmanaged box between the lab and the internet.
+/// An unmanaged router between the lab and the internet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Router {
     /// The name.
     pub name: String,
-    /// The network it stands in.
+    /// Its network.
     pub network: NetworkId,
-    /// Its address there.
+    /// Its address in the network.
     pub address: IpAddr,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a host name that is given an address by hand.
+/// A host name with an address given by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName {
     /// The host name.
     pub host: String,
-    /// Where it leads.
+    /// The address.
     pub address: IpAddr,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }

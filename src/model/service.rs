@@ -1,4 +1,4 @@
-//! A service of the resolved lab: a module made concrete on a machine.
+//! A service of the resolved lab: an evaluated module on a machine.
 
 use std::collections::BTreeMap;
 
@@ -8,38 +8,38 @@ use super::{
 };
 use crate::source::{Span, Spanned};
 
-/// Is an instance of a module on a machine.
+/// An instance of a module on a machine.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// The name; unique in the lab.
+    /// The name, which is unique in the lab.
     pub name: String,
     /// The module's name.
     pub module: String,
     /// The module's version.
     pub module_version: String,
-    /// What it is, in one line, from the module.
+    /// The module's description in one line.
     pub summary: String,
     /// The project's page.
     pub homepage: Option<String>,
-    /// Where it runs.
+    /// The machine that it runs on.
     pub machine: MachineId,
     /// Every option with its value or default.
     pub options: BTreeMap<String, Data>,
-    /// Where each option was given; options left at their default are not here.
+    /// The place where each option is set. Options with their default are not included.
     pub option_spans: BTreeMap<String, Vec<Span>>,
-    /// Whether options are missing or wrong, so that what the module makes of them is not all here.
+    /// Whether options are missing or wrong, so that parts of the module may be missing too.
     pub incomplete: bool,
-    /// What the language itself knows it as.
+    /// Its roles.
     pub roles: Vec<Role>,
-    /// What it listens on.
+    /// The endpoints that it listens on.
     pub endpoints: Vec<Endpoint>,
-    /// What it keeps.
+    /// The folders in which it keeps its state.
     pub states: Vec<State>,
     /// Databases to dump before a backup.
     pub databases: Vec<Database>,
     /// Its containers.
     pub containers: Vec<Container>,
-    /// Files that templates of its module make.
+    /// Files made from templates of its module.
     pub files: Vec<ServiceFile>,
     /// Packages of the system.
     pub packages: Vec<Package>,
@@ -47,31 +47,32 @@ pub struct Service {
     pub units: Vec<Unit>,
     /// Kernel settings.
     pub sysctls: Vec<Sysctl>,
-    /// Secrets that units or scripts of the machine read (a container's are in the container).
+    /// Secrets that units or scripts of the machine read. Those of a container are in the
+    /// container.
     pub secrets: Vec<SecretUse>,
-    /// Steps that templates of its module make.
+    /// Steps made from templates of its module.
     pub scripts: Vec<Script>,
-    /// What of other services it connects to.
+    /// The endpoints of other services that it connects to.
     pub needs: Vec<Need>,
-    /// A network whose traffic it carries.
+    /// The network whose traffic it carries, if any.
     pub gateway: Option<Gateway>,
-    /// Its listeners, when routes may go through it.
+    /// Its listeners, if routes may go through it.
     pub proxy: Option<Proxy>,
-    /// What it backs up and where to, when it is a backup.
+    /// What it backs up and where to, if it is a backup.
     pub backup: Option<Backup>,
-    /// Endpoints opened to zones.
+    /// Endpoints that are open to zones.
     pub exposes: Vec<Expose>,
     /// Host names that lead to its endpoints.
     pub routes: Vec<Route>,
     /// Limits for all its containers together.
     pub resources: Resources,
-    /// Alerts that the module brings.
+    /// The module's alerts.
     pub alerts: Vec<Alert>,
-    /// Dashboards that the module brings.
+    /// The module's dashboards.
     pub dashboards: Vec<Dashboard>,
     /// The keys that `raw` sets, which the language does not model.
     pub raw: Vec<Spanned<String>>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
@@ -82,12 +83,12 @@ impl Service {
         self.options.get(name).unwrap_or(&NONE)
     }
 
-    /// Returns the place where an option is given, or the service's where it is not.
+    /// Returns the place where an option is set, or the service's place if it is not set.
     pub fn option_span(&self, name: &str) -> Span {
         self.option_spans.get(name).and_then(|spans| spans.first()).copied().unwrap_or(self.span)
     }
 
-    /// Says whether it has a role.
+    /// Returns whether it has a role.
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
@@ -97,20 +98,20 @@ impl Service {
         self.endpoints.iter().find(|endpoint| endpoint.name == name)
     }
 
-    /// Returns the folder on the machine that holds its configuration files.
+    /// Returns the folder of its configuration files on the machine.
     pub fn config_folder(&self) -> String {
         format!("/etc/labwright/services/{}", self.name)
     }
 }
 
-/// Is what the language itself knows a service as; an emitter serves each.
+/// A role in which the language itself knows a service. Each one has an emitter that serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Collects every scrape endpoint: gets `prometheus.yml` and rules.
+    /// Collects metrics of every scrape endpoint. It gets `prometheus.yml` and rules.
     Prometheus,
-    /// Sends alerts on.
+    /// Forwards alerts.
     Alertmanager,
-    /// Shows dashboards: gets datasources and dashboards provisioned.
+    /// Shows dashboards. It gets provisioned datasources and dashboards.
     Grafana,
     /// Stores logs.
     Loki,
@@ -118,7 +119,7 @@ pub enum Role {
     LogCollector,
     /// Backs up with restic.
     Restic,
-    /// Bans addresses: gets jails.
+    /// Bans addresses. It gets jails.
     Fail2ban,
     /// Answers DNS for the lab's names.
     Dns,
@@ -130,11 +131,11 @@ pub enum Role {
     BlackboxExporter,
     /// Authenticates users before a proxy lets them in.
     ForwardAuth,
-    /// Is a database that others connect to.
+    /// Stores data for others, which connect to it.
     Database,
 }
 
-/// Points at an endpoint of a service.
+/// A reference to an endpoint of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EndpointId {
     /// The service.
@@ -143,7 +144,7 @@ pub struct EndpointId {
     pub index: u32,
 }
 
-/// Is tcp or udp.
+/// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
     /// TCP.
@@ -162,7 +163,7 @@ impl Transport {
     }
 }
 
-/// Is what is spoken on an endpoint.
+/// The protocol of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// Anything over TCP.
@@ -176,7 +177,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Returns what carries it.
+    /// Returns its transport protocol.
     pub const fn transport(self) -> Transport {
         match self {
             Self::Udp => Transport::Udp,
@@ -194,43 +195,43 @@ impl Protocol {
         }
     }
 
-    /// Returns what a URL begins with for a program that speaks HTTP there, whatever the module
-    /// says of the endpoint.
+    /// Returns the beginning of a URL for a program that uses HTTP there, whatever protocol the
+    /// module declares.
     pub const fn scheme(self) -> &'static str {
         if matches!(self, Self::Https) { "https" } else { "http" }
     }
 }
 
-/// Is a port that a service listens on.
+/// A port that a service listens on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The name: `web`, `metrics`.
     pub name: String,
-    /// The container that listens; nothing: the machine itself.
+    /// The container that listens, or nothing for the machine itself.
     pub container: Option<String>,
     /// The port inside the container, or on the machine.
     pub port: u16,
-    /// The port on the machine; differs from `port` only when the lab says so.
+    /// The port on the machine, which differs from `port` only if the lab declares it.
     pub host_port: u16,
-    /// What is spoken.
+    /// The protocol.
     pub protocol: Protocol,
     /// The path, for probes, scrapes and links.
     pub path: Option<String>,
     /// Whether Prometheus scrapes it.
     pub scrape: bool,
-    /// What Prometheus must show to be let in.
+    /// What Prometheus must present to be let in.
     pub credentials: Option<Credentials>,
-    /// What others may need it as: `prometheus`, `loki`, `postgres`.
+    /// The role in which others may need it: `prometheus`, `loki`, `postgres`.
     pub role: Option<String>,
     /// Whether it is a database's port.
     pub database: bool,
     /// Whether it is for administration and must not be open to everyone.
     pub admin: bool,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is what a scraped endpoint wants to see.
+/// The credentials that a scraped endpoint requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A bearer token.
@@ -253,35 +254,35 @@ impl Credentials {
     }
 }
 
-/// Says that a service connects to endpoints of others.
+/// A service's connection to endpoints of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// The name that templates know it by.
+    /// The name by which templates refer to it.
     pub name: String,
     /// The role that the endpoints must have.
     pub role: String,
     /// The endpoints, sorted.
     pub endpoints: Vec<EndpointId>,
-    /// The container that connects; nothing: the machine itself.
+    /// The container that connects, or nothing for the machine itself.
     pub container: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says that a service carries a network's traffic.
+/// The part of a service that carries a network's traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
     /// The network of its clients.
     pub network: NetworkId,
-    /// Zones whose every address the clients may reach.
+    /// The zones whose every address the clients may reach.
     pub reach: Vec<ZoneId>,
-    /// Whether clients appear as the machine where nobody knows a way back to them.
+    /// Whether clients appear with the machine's address where there is no route back to them.
     pub masquerade: bool,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says that routes may go through a service.
+/// The part of a service that routes go through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// The program.
@@ -290,14 +291,14 @@ pub struct Proxy {
     pub http: Option<u32>,
     /// The listener for https.
     pub https: Option<u32>,
-    /// The container that connects to what is routed to.
+    /// The container that connects to the routes' endpoints.
     pub container: Option<String>,
 }
 
-/// Is a program that routes may go through.
+/// A program that routes may go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProxyProgram {
-    /// nginx-proxy-manager, which is told by its API.
+    /// nginx-proxy-manager, which is configured through its API.
     NginxProxyManager,
     /// Traefik.
     Traefik,
@@ -306,7 +307,7 @@ pub enum ProxyProgram {
 }
 
 impl ProxyProgram {
-    /// Lists them all.
+    /// All programs.
     pub const ALL: [Self; 3] = [Self::NginxProxyManager, Self::Traefik, Self::Caddy];
 
     /// Returns the word of the language.
@@ -319,18 +320,18 @@ impl ProxyProgram {
     }
 }
 
-/// Opens an endpoint to zones.
+/// An endpoint that is open to zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expose {
     /// The endpoint, by index in [`Service::endpoints`].
     pub endpoint: u32,
     /// The zones.
     pub to: Vec<Spanned<ZoneId>>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Leads a host name to an endpoint.
+/// A host name that leads to an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The host name.
@@ -343,42 +344,42 @@ pub struct Route {
     pub from: Vec<Spanned<ZoneId>>,
     /// The endpoint that authenticates users first.
     pub auth: Option<EndpointId>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is an alert rule.
+/// An alert rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// The name: `HostOutOfMemory`.
     pub name: String,
     /// The `PromQL` expression.
     pub expression: String,
-    /// How long it must hold.
+    /// The time that the expression must hold.
     pub hold: Duration,
     /// `critical`, `warning` or `info`.
     pub severity: String,
-    /// What a person reads.
+    /// The summary for a person.
     pub summary: String,
-    /// What it means and what to do about it; nothing: the expression is told.
+    /// What it means and what to do about it. Without one, the expression is shown.
     pub description: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a Grafana dashboard.
+/// A Grafana dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dashboard {
     /// The name in the lab.
     pub name: String,
-    /// The id on grafana.com, when it comes from there.
+    /// The id on grafana.com, if it comes from there.
     pub id: Option<u32>,
-    /// The revision on grafana.com; nothing: the newest when it is first fetched.
+    /// The revision on grafana.com, or nothing for the newest one when it is first fetched.
     pub revision: Option<u32>,
-    /// What that revision's file must hash to, in hexadecimal.
+    /// The expected SHA-256 of that revision's file, in hexadecimal.
     pub sha256: Option<String>,
-    /// The template that makes it, when the lab or a module brings it.
+    /// The template that makes it, if it belongs to the lab or a module.
     pub template: Option<TemplateId>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }

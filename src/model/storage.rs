@@ -1,9 +1,9 @@
-//! Disks, pools, datasets, and the folders that machines get from one another.
+//! Disks, pools, datasets, and the folders that machines share.
 
 use super::{BackupClass, MachineId, Size};
 use crate::source::{Span, Spanned};
 
-/// Is a disk of bare metal.
+/// A disk of bare metal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {
     /// The name in the lab.
@@ -12,22 +12,22 @@ pub struct Disk {
     pub device: String,
     /// Its size.
     pub size: Size,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a GPU of bare metal.
+/// A GPU of bare metal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gpu {
     /// The name in the lab.
     pub name: String,
     /// The PCI address: `0000:00:02.0`.
     pub pci: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a device of bare metal that guests or services may get.
+/// A device of bare metal for guests or services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostDevice {
     /// The name in the lab.
@@ -36,35 +36,35 @@ pub struct HostDevice {
     pub path: Option<String>,
     /// The PCI address.
     pub pci: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a ZFS pool.
+/// A ZFS pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// The name.
     pub name: String,
-    /// The disks it is made of, by index in `disks` of its machine.
+    /// Its disks, by index in `disks` of its machine.
     pub disks: Vec<u32>,
-    /// How the disks are joined.
+    /// How the disks are combined.
     pub layout: PoolLayout,
-    /// The part of the disk that it takes, when not the whole.
+    /// The part of the disk that it uses, if not all.
     pub size: Option<Size>,
-    /// Where the pool is mounted on its machine: `/tank`.
+    /// The mount point of the pool on its machine: `/tank`.
     pub mountpoint: String,
     /// The datasets.
     pub datasets: Vec<Dataset>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says how a pool's disks are joined.
+/// How a pool's disks are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolLayout {
-    /// One disk, or several end to end.
+    /// One disk, or several one after another.
     Stripe,
-    /// Every disk holds everything.
+    /// Every disk stores everything.
     Mirror,
     /// One disk may fail.
     Raidz,
@@ -72,32 +72,32 @@ pub enum PoolLayout {
     Raidz2,
 }
 
-/// Is a ZFS dataset.
+/// A ZFS dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
     /// The name below its pool.
     pub name: String,
-    /// The most that it may hold, snapshots included.
+    /// The largest size, including snapshots.
     pub quota: Option<Spanned<Size>>,
-    /// What is set aside for it.
+    /// The size that is reserved for it.
     pub reservation: Option<Size>,
     /// The record size.
     pub recordsize: Option<Size>,
     /// The compression: `lz4`, `zstd`, `on`, `off`.
     pub compression: String,
-    /// How often its content is backed up.
+    /// The backup of its content.
     pub backup: Option<Spanned<BackupClass>>,
-    /// How many snapshots of each age are kept; empty: none are made.
+    /// The snapshots to keep of each age. If all are zero, none are made.
     pub snapshots: Snapshots,
-    /// Where it is mounted on its own machine.
+    /// Its mount point on its own machine.
     pub mountpoint: String,
     /// The owner of the folder on its own machine: `uid:gid`.
     pub owner: Option<String>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says how many snapshots of each age are kept.
+/// The number of snapshots to keep of each age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Snapshots {
     /// Hourly ones.
@@ -110,7 +110,7 @@ pub struct Snapshots {
     pub monthly: u32,
 }
 
-/// Points at a dataset.
+/// A reference to a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DatasetRef {
     /// The machine whose pool it is in.
@@ -121,22 +121,22 @@ pub struct DatasetRef {
     pub dataset: u32,
 }
 
-/// Is a folder that a machine gets from elsewhere.
+/// A folder that a machine gets from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// What is shared.
+    /// The shared folder.
     pub source: ShareSource,
     /// The mount point on this machine.
     pub at: String,
-    /// How it gets there.
+    /// The way it gets there.
     pub via: ShareTransport,
-    /// Whether it can't be written.
+    /// Whether it is read-only.
     pub read_only: bool,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says what is shared.
+/// The shared folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShareSource {
     /// A ZFS dataset of a host.
@@ -145,16 +145,16 @@ pub enum ShareSource {
     Export(MachineId, u32),
 }
 
-/// Says how a share reaches its machine.
+/// The way a share reaches its machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShareTransport {
-    /// The hypervisor passes the folder (VMs; Proxmox VE 8.4 and later).
+    /// The hypervisor passes the folder to a VM (Proxmox VE 8.4 and later).
     Virtiofs,
     /// Over the network.
     Nfs,
     /// A bind mount by the hypervisor (LXC).
     MountPoint,
-    /// The machine has it already: its own dataset.
+    /// The folder is in the machine's own dataset.
     Local,
 }
 
@@ -170,17 +170,17 @@ impl ShareTransport {
     }
 }
 
-/// Is a folder that a machine exports by NFS.
+/// A folder that a machine exports by NFS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
     /// The name in the lab.
     pub name: String,
     /// The folder on the exporting machine.
     pub path: String,
-    /// Its size, when known.
+    /// Its size, if known.
     pub size: Option<Size>,
-    /// How often its content is backed up.
+    /// The backup of its content.
     pub backup: Option<Spanned<BackupClass>>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }

@@ -1,18 +1,18 @@
-//! What a service puts on its machine's system: files, packages, units, kernel settings, steps.
+//! The parts of a service on its machine's system: files, packages, units, kernel settings, steps.
 
 use crate::kind::Kind;
 use crate::source::{FileId, Span};
 
-/// Is a file that a template makes.
+/// A file made from a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceFile {
     /// The name in the service's folder of the bundle.
     pub name: String,
-    /// Who reads it.
+    /// The program that reads it, by kind.
     pub kind: Kind,
     /// The template: its text.
     pub template: TemplateId,
-    /// Where it goes.
+    /// The place that it is installed to.
     pub target: ServiceFileTarget,
     /// What happens when it changes.
     pub on_change: OnChange,
@@ -22,11 +22,11 @@ pub struct ServiceFile {
     pub group: String,
     /// The mode on the machine, four octal digits.
     pub mode: String,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Names a template: the module it belongs to and its file there.
+/// A template: a file in the folder of its module.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TemplateId {
     /// The file among the sources.
@@ -35,7 +35,7 @@ pub struct TemplateId {
     pub name: String,
 }
 
-/// Says where a file goes.
+/// The place that a file is installed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceFileTarget {
     /// Into the service's configuration folder, and nowhere else.
@@ -51,49 +51,49 @@ pub enum ServiceFileTarget {
     Machine(String),
 }
 
-/// Says what happens when a file changes.
+/// What happens when a file changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnChange {
-    /// Its container is recreated, or reloaded when it has a reload signal.
+    /// Its container is recreated, or reloaded if it has a reload signal.
     Container,
     /// A unit is restarted.
     RestartUnit(String),
     /// A unit is reloaded.
     ReloadUnit(String),
-    /// The program notices by itself.
+    /// Nothing, because the program notices by itself.
     Nothing,
 }
 
-/// Is a package of the system.
+/// A package of the system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Debian's name.
+    /// The name in Debian.
     pub name: String,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Is a systemd unit: ours when it has sections, a package's otherwise.
+/// A systemd unit. It is ours if it has sections, and a package's otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// The name with its suffix: `restic-backup.timer`.
     pub name: String,
-    /// What to do with it.
+    /// What is done with it.
     pub action: UnitAction,
     /// `[Section]` and its `Key=value` lines, in order; empty for a package's unit.
     pub sections: Vec<(String, Vec<(String, String)>)>,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says what to do with a unit.
+/// What is done with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitAction {
     /// It starts now and at boot.
     EnableStart,
     /// It starts at boot.
     Enable,
-    /// It is there; something else starts it.
+    /// It is installed, and something else starts it.
     Install,
 }
 
@@ -108,7 +108,7 @@ impl UnitAction {
     }
 }
 
-/// Is a kernel setting.
+/// A kernel setting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sysctl {
     /// The name: `net.ipv4.ip_forward`.
@@ -117,7 +117,7 @@ pub struct Sysctl {
     pub value: String,
 }
 
-/// Is a step that a template makes.
+/// A step made from a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     /// The name.
@@ -128,17 +128,17 @@ pub struct Script {
     pub number: u8,
     /// The template.
     pub template: TemplateId,
-    /// Where it is declared.
+    /// The place of its declaration.
     pub span: Span,
 }
 
-/// Says when a module's script runs.
+/// The time at which a module's script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScriptPhase {
     /// Before anything changes.
     Check,
     /// Changes the machine.
     Activate,
-    /// Says whether it is well.
+    /// Checks whether the machine is healthy.
     Health,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Is a number of bytes.
+/// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Size(pub u64);
 
@@ -57,7 +57,7 @@ impl Size {
         self.0.div_ceil(1 << 30)
     }
 
-    /// Writes the size as people read it, rounded down to a tenth: `31.2 KiB`.
+    /// Formats the size for people, rounded down to a tenth: `31.2 KiB`.
     pub fn rounded(self) -> String {
         const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
         if self.0 < 1024 {
@@ -75,8 +75,7 @@ impl Size {
 }
 
 impl fmt::Display for Size {
-    /// Writes the size with the unit that makes the number smallest, so as people write it: `50GB`,
-    /// `30GiB`.
+    /// Writes the size with the unit that gives the smallest number, as people do: `50GB`, `30GiB`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fits = Self::UNITS
             .iter()
@@ -86,7 +85,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// Is a length of time in seconds.
+/// A length of time in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Duration(pub u64);
 
@@ -117,7 +116,7 @@ impl Duration {
 }
 
 impl fmt::Display for Duration {
-    /// Writes the time with the largest unit that divides it.
+    /// Writes the time in the largest unit that divides it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = &Self::UNITS[2..];
         let (unit, factor) = units
@@ -129,7 +128,7 @@ impl fmt::Display for Duration {
     }
 }
 
-/// Is a schedule of five cron fields, kept as written.
+/// A schedule of five cron fields, kept as written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cron(String);
 
@@ -145,12 +144,12 @@ impl Cron {
                 .iter()
                 .zip(Self::RANGES)
                 .all(|(field, range)| Self::field(field, range).is_some());
-        // cron runs when either day matches if both are restricted; systemd wants both, so such a
-        // schedule has no equal there.
+        // If both days are restricted, cron runs when either one matches, but systemd requires
+        // both. So such a schedule has no equivalent in systemd.
         (valid && (fields[2] == "*" || fields[4] == "*")).then(|| Self(fields.join(" ")))
     }
 
-    /// Returns the values of one field; nothing for every value.
+    /// Returns the values of one field, or nothing for every value.
     #[expect(
         clippy::option_option,
         reason = "the outer one says whether the field is well formed, the inner one whether it restricts"
@@ -222,14 +221,14 @@ impl fmt::Display for Cron {
     }
 }
 
-/// Is the value of an option, as expressions and templates see it.
+/// The value of an option, as expressions and templates see it.
 ///
-/// Sizes, durations, schedules, addresses and paths are text in their canonical spelling; a
-/// network, service, machine or secret is its name.
+/// Sizes, durations, schedules, addresses and paths are text in their canonical form. A network,
+/// service, machine or secret is its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
 #[serde(untagged)]
 pub enum Data {
-    /// Nothing was given and there is no default.
+    /// Nothing was set and there is no default.
     #[default]
     None,
     /// A truth value.
@@ -260,7 +259,7 @@ impl Data {
         if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// Lists the values of a list; any other value is a list of one, and nothing is an empty list.
+    /// Lists the values of a list. Any other value is a list of one, and nothing is an empty list.
     pub fn items(&self) -> &[Self] {
         match self {
             Self::None => &[],

@@ -1,4 +1,4 @@
-//! The reference of the language's nodes: the second half of `docs/language.md`.
+//! Writes the reference of the language's nodes: the second half of `docs/language.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,20 +7,21 @@ use super::table;
 use crate::decl::schema::{Child, Field, NodeSchema, Occurs, TOP};
 use crate::decl::types::Type;
 
-/// Is the line of `docs/language.md` behind which everything is made from the schema.
+/// The line of `docs/language.md` after which everything is made from the schema.
 pub const MARKER: &str = "<!-- Made from the schema by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_language`; edit src/decl/schema/. -->";
 
-/// Is a node with where it may stand.
+/// A node, with where it is allowed.
 struct Entry {
     node: &'static NodeSchema,
     occurs: Occurs,
-    /// Whether it may stand at the top of a file.
+    /// Whether it is allowed at the top of a file.
     top: bool,
-    /// The names of the nodes that it may stand in.
+    /// The names of the nodes in which it is allowed.
     parents: Vec<&'static str>,
 }
 
-/// Writes one section a node: what stands at the top of a file first, then what it holds.
+/// Writes a section for each node. The nodes at the top of a file come first, followed by those
+/// inside them.
 pub fn markdown() -> String {
     let entries = entries();
     let top = entries.iter().filter(|entry| entry.top);
@@ -35,7 +36,7 @@ pub fn markdown() -> String {
     page
 }
 
-/// Lists every node once, each behind what holds it.
+/// Lists every node once, after a node that may contain it.
 fn entries() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for child in TOP {
@@ -70,7 +71,7 @@ impl Entry {
         }
     }
 
-    /// Returns the anchor that Markdown gives to its title.
+    /// Returns the anchor that Markdown makes of its title.
     fn anchor(&self) -> String {
         self.title()
             .chars()
@@ -102,7 +103,7 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
         String::new()
     };
     let _ = writeln!(page, "{count}{besides}\n");
-    // Of what may hold it, a VM shows most.
+    // Among the nodes that may contain it, a VM is the most instructive.
     let parent = entry.parents.iter().find(|parent| **parent == "vm").or(entry.parents.first());
     let inside =
         parent.filter(|_| !entry.top).map(|parent| format!(" in={parent}")).unwrap_or_default();
@@ -133,7 +134,7 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
 
 fn row(name: &str, field: &Field) -> Vec<String> {
     let kind = match field.ty {
-        // The words alone: "one of" and the quotes fill a table quickly.
+        // Only the words are listed, because "one of" and quotes would fill the table.
         Type::Enum(words) => {
             words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
         }

@@ -1,11 +1,11 @@
-//! The reference of the language, its modules and its codes, made from the schema, from the modules
+//! Makes the reference of the language, its modules and its codes from the schema, from the modules
 //! and from the codes themselves, for the terminal and for docs/.
 
 pub mod codes;
 pub mod language;
 pub mod modules;
 
-/// Writes a Markdown table, if it has rows.
+/// Writes a Markdown table, unless it has no rows.
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();

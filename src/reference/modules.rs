@@ -1,4 +1,4 @@
-//! What a module is for its user: its options, ports, state and metrics.
+//! Describes a module for its users: its options, ports, state and metrics.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::model::Data;
 use crate::resolve::options::{OptionSpec, option_specs};
 use crate::source::Spanned;
 
-/// Describes a module.
+/// The description of a module.
 #[derive(Debug, Clone, Serialize)]
 pub struct Module {
     /// Its name.
@@ -23,27 +23,27 @@ pub struct Module {
     pub homepage: Option<String>,
     /// More about it.
     pub doc: Option<String>,
-    /// The names that it had before.
+    /// Its former names.
     pub formerly: Vec<String>,
-    /// Why no service can use it any more.
+    /// Why services can't use it any more.
     pub discontinued: Option<String>,
     /// Its options, sorted by name.
     pub options: Vec<ModuleOption>,
-    /// What it listens on.
+    /// The ports that it listens on.
     pub ports: Vec<Port>,
-    /// What it keeps.
+    /// The folders in which it keeps its state.
     pub state: Vec<State>,
-    /// The images that its containers run, where the module names them.
+    /// The images that its containers run, if the module names them.
     pub images: Vec<String>,
     /// The packages that it installs.
     pub packages: Vec<String>,
-    /// What the language itself knows it as.
+    /// Its roles in the language.
     pub roles: Vec<String>,
-    /// KDL that shows it in use.
+    /// An example in KDL.
     pub example: Option<String>,
 }
 
-/// Describes an option, or a property of an option.
+/// The description of an option, or of a property of an option.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModuleOption {
     /// Its name.
@@ -53,39 +53,39 @@ pub struct ModuleOption {
     pub kind: String,
     /// Whether it takes several values.
     pub list: bool,
-    /// Whether every service must give it.
+    /// Whether every service must set it.
     pub required: bool,
     /// Its default, as KDL writes it.
     pub default: Option<String>,
-    /// The words of an enum.
+    /// The allowed words of an enum.
     pub values: Vec<String>,
     /// The properties of a record.
     pub properties: Vec<ModuleOption>,
-    /// What it means.
+    /// Its meaning.
     pub doc: String,
 }
 
-/// Describes an endpoint.
+/// The description of an endpoint.
 #[derive(Debug, Clone, Serialize)]
 pub struct Port {
     /// Its name, for `expose` and `route`.
     pub name: String,
-    /// The port; an option's name where the service decides.
+    /// The port, or an option's name if the service decides.
     pub port: String,
-    /// What is spoken.
+    /// The protocol.
     pub protocol: String,
     /// Whether Prometheus scrapes it.
     pub scrape: bool,
-    /// The condition under which it is there.
+    /// The condition under which it exists.
     pub when: Option<String>,
 }
 
-/// Describes a folder that the service keeps.
+/// The description of a folder in which the service keeps its state.
 #[derive(Debug, Clone, Serialize)]
 pub struct State {
     /// Its name.
     pub name: String,
-    /// The folder on the machine; names in braces are filled in.
+    /// The folder on the machine. Names in braces are filled in.
     pub path: String,
     /// How it is backed up.
     pub backup: String,
@@ -126,7 +126,7 @@ pub fn describe(module: &Block<'_>) -> Module {
     }
 }
 
-/// Lists the children of a module, those in `when` with their conditions.
+/// Lists the children of a module. Those in `when` come with their conditions.
 fn parts<'b, 's>(
     block: &'b Block<'s>,
     condition: Option<&str>,
@@ -148,7 +148,7 @@ fn parts<'b, 's>(
     list
 }
 
-/// Says why a module is no more, and what to use now.
+/// Returns why a module is discontinued, and what to use now.
 fn discontinued(block: &Block<'_>) -> String {
     let help = block
         .property("help")
@@ -195,7 +195,7 @@ fn state(block: &Block<'_>) -> State {
     }
 }
 
-/// Returns the image of a container: as it is written, or the default of the option that it names.
+/// Returns the image of a container: as written, or the default of the option that it refers to.
 fn image(container: &Block<'_>, module: &Block<'_>) -> Option<String> {
     let value = &container.value("image")?.value;
     let Value::Reference(path) = value else { return Some(shown(value)) };
@@ -213,7 +213,7 @@ fn values(block: &Block<'_>) -> String {
     arguments.chain(properties).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes a value as a person reads it.
+/// Writes a value for a person.
 fn shown(value: &Value<'_>) -> String {
     fn plain(data: &Data) -> String {
         match data {
@@ -233,7 +233,7 @@ fn shown(value: &Value<'_>) -> String {
 }
 
 impl ModuleOption {
-    /// Says what its value is: `path, several`, `one of none, vaapi`.
+    /// Describes its values: `path, several`, `one of none, vaapi`.
     pub fn kind_in_words(&self) -> String {
         let kind = if self.values.is_empty() {
             self.kind.clone()
@@ -243,7 +243,7 @@ impl ModuleOption {
         if self.list { format!("{kind}; several") } else { kind }
     }
 
-    /// Says what it is when the service does not give it.
+    /// Describes its value when the service does not set it.
     pub fn default_in_words(&self) -> String {
         match (&self.default, self.required) {
             (_, true) => "required".to_owned(),
@@ -263,7 +263,7 @@ impl ModuleOption {
 }
 
 impl Port {
-    /// Says what is special about it: `scraped`, and its condition.
+    /// Describes its properties: `scraped`, and its condition.
     pub fn notes(&self) -> String {
         let scraped = self.scrape.then(|| "scraped".to_owned());
         let when = self.when.as_ref().map(|when| format!("when {when}"));
@@ -272,7 +272,7 @@ impl Port {
 }
 
 impl State {
-    /// Says how it is backed up, and why not.
+    /// Describes how it is backed up, and why not.
     pub fn backup_in_words(&self) -> String {
         self.reason
             .as_ref()
@@ -280,7 +280,7 @@ impl State {
     }
 }
 
-/// Writes the reference of the modules in Markdown: `docs/modules.md`.
+/// Writes the reference of the modules in Markdown, which is `docs/modules.md`.
 pub fn markdown(modules: &[Module]) -> String {
     let mut page = String::from(
         "# Modules\n\nThe standard library: ordinary KDL in `modules/std/`, embedded in the program. `labwright modules NAME` shows a \

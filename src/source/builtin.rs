@@ -1,8 +1,8 @@
-//! The standard library, as the binary holds it.
+//! Provides the standard library, which is part of the binary.
 
 use super::{Layer, SourceFile};
 
-/// Pairs each path below `modules/std` with its text; the build script lists them.
+/// The text of each path below `modules/std`. The build script lists them.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/standard_library.rs"));
 
 /// Returns the files of the standard library.

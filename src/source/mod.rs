@@ -5,14 +5,14 @@ mod builtin;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// The file that holds the images' digests.
+/// The file with the images' digests.
 pub const LOCK_FILE: &str = "labwright.lock";
 
-/// Identifies a file of a [`Sources`].
+/// The id of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
 
-/// Locates a run of bytes in one source file.
+/// A range of bytes in one source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The file.
@@ -30,17 +30,17 @@ impl Span {
     }
 }
 
-/// Joins a value with the place it was written at.
+/// A value with the place where it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// The place of the value.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// Joins `value` with `span`.
+    /// Makes a value with its place.
     pub const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
@@ -70,7 +70,7 @@ impl<T: fmt::Display> fmt::Display for Spanned<T> {
     }
 }
 
-/// Says where a source file comes from.
+/// The origin of a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// The standard library in the binary.
@@ -81,35 +81,33 @@ pub enum Layer {
     Lab,
 }
 
-/// Holds one file, whole, as it was when it was read.
+/// A whole file in the state in which it was read.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// The path below the lab's folder (or below `modules/std` for the standard library), `/`
+    /// The path below the lab's folder (or below `modules/std` for the standard library), with `/`
     /// between its parts.
     pub path: String,
     /// The text.
     pub text: String,
-    /// Who wrote it.
+    /// The origin of the file.
     pub layer: Layer,
 }
 
-/// Holds every file that a compilation may look at, sorted by layer and path.
+/// Every file that a compilation may read, sorted by layer and path.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
-    /// The first byte of every line of each file, counted when somebody first asks for a place in
-    /// it.
+    /// The first byte of every line of each file, counted when a place in the file is first needed.
     lines: Vec<OnceLock<Vec<u32>>>,
 }
 
 impl Sources {
-    /// Joins a lab's files with the standard library.
+    /// Combines a lab's files with the standard library.
     pub fn with_standard_library(lab: Vec<SourceFile>) -> Self {
         Self::new(lab.into_iter().chain(builtin::files()).collect())
     }
 
-    /// Takes the files in any order and sorts them, so that the order they were found in can't
-    /// matter.
+    /// Sorts files, so that the order in which they were found does not matter.
     pub fn new(mut files: Vec<SourceFile>) -> Self {
         files.sort_by(|a, b| (a.layer, &a.path).cmp(&(b.layer, &b.path)));
         let lines = files.iter().map(|_| OnceLock::new()).collect();
@@ -143,7 +141,7 @@ impl Sources {
         u32::try_from(index).ok().map(FileId)
     }
 
-    /// Returns the first byte of every line of a file; a file has at least one line.
+    /// Returns the first byte of every line of a file. A file has at least one line.
     pub fn lines(&self, id: FileId) -> &[u32] {
         self.lines[id.0 as usize].get_or_init(|| {
             let newlines = self.file(id).text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
@@ -151,12 +149,12 @@ impl Sources {
         })
     }
 
-    /// Returns the number of the line, from 0, that holds the byte `at` of a file.
+    /// Returns the number of the line of a file that contains the byte `at`, counted from 0.
     pub fn line(&self, id: FileId, at: u32) -> usize {
         self.lines(id).partition_point(|start| *start <= at).saturating_sub(1)
     }
 
-    /// Writes where `span` begins as people look it up: `services.kdl:14`.
+    /// Writes the place where `span` begins for people: `services.kdl:14`.
     pub fn place(&self, span: Span) -> String {
         format!("{}:{}", self.file(span.file).path, self.line(span.file, span.start) + 1)
     }

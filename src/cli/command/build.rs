@@ -128,7 +128,7 @@ impl Build {
     }
 }
 
-/// How many files and bytes each machine's archive has.
+/// The number of files and the size in bytes of each machine's archive.
 type Sizes = BTreeMap<String, (usize, u64)>;
 
 /// A release on its way to the disk.

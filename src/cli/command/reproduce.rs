@@ -31,8 +31,8 @@ struct Comparison<'a> {
     differences: Vec<String>,
 }
 
-/// Builds twice and compares both builds with the release in the folder that `place` names for a
-/// lab and its version. Hands the findings to `report` before it prints the result.
+/// Builds twice and compares both builds with the release in the folder that `place` returns for a
+/// lab and its version. Passes the findings to `report` before it prints the result.
 pub fn reproduce(
     sources: &Sources,
     place: impl Fn(&str, &str) -> PathBuf,
@@ -92,7 +92,7 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io:
     Ok(pool.install(work))
 }
 
-/// Says what differs between two builds.
+/// Lists the differences between two builds.
 fn between(one: &Release<Discard>, other: &Release<Discard>) -> Vec<String> {
     if one.json == other.json {
         let names =
@@ -115,7 +115,7 @@ fn between(one: &Release<Discard>, other: &Release<Discard>) -> Vec<String> {
     }
 }
 
-/// Says what differs between a build and the folder.
+/// Lists the differences between a build and the folder.
 fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
     let found = match folder::list(out) {
         Ok(found) => found,
