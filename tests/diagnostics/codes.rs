@@ -43,24 +43,23 @@ fn every_code_says_what_it_means_and_why() {
 
 #[test]
 fn a_page_fits_a_terminal() {
-    insta::assert_snapshot!(reference::page(&syntax::codes::UNQUOTED_TEXT), @r#"
-    error[unquoted-text]: an address, size, port, path or URL stands without quotes
+    insta::assert_snapshot!(reference::page(&syntax::codes::MISPLACED_EQUALS), @r#"
+    error[misplaced-equals]: an equals sign stands where no property is
 
-    A bare word can't begin like a number and can't have a slash. So addresses,
-    networks, sizes, durations, ports with a protocol, paths and URLs need quotes.
-    `https://example.org` would be the word `https:` with a comment behind it.
+    A node is a name followed by its values, without an equals sign. Only a property
+    has one, between its name and its value.
 
-        address lan 192.168.1.101
-        memory 30GiB
-        expose 8096/tcp
-        mount /mnt/media
+    Wrong:
 
-    Write:
+        lab home version="2026.1" {
+            domain = "example.org"
+        }
 
-        address lan "192.168.1.101"
-        memory "30GiB"
-        expose "8096/tcp"
-        mount "/mnt/media"
+    Right:
+
+        lab home version="2026.1" {
+            domain "example.org"
+        }
     "#);
     for code in codes::all() {
         let mut example = false;

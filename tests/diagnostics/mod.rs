@@ -3,6 +3,7 @@
 mod cases;
 mod codes;
 mod mistakes;
+mod pages;
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,7 @@
 //! Checks the errors about text that is not KDL.
 
-use labwright::codes;
-use labwright::diag::{Code, Diagnostics};
-use labwright::syntax::{self, LARGEST};
+use labwright::diag::Diagnostics;
+use labwright::syntax::LARGEST;
 
 use super::parse;
 
@@ -186,32 +185,6 @@ fn a_flood_of_errors_ends() {
     let found = errors(&"a 1.1.1.1\n".repeat(10_000));
     assert_eq!(found.len(), 101);
     assert!(found[100].contains("too many syntax errors"), "{}", found[100]);
-}
-
-/// Returns the KDL examples of a page.
-fn examples(code: &Code) -> Vec<&'static str> {
-    code.explain.split("```kdl\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
-}
-
-#[test]
-fn the_first_example_of_a_page_raises_its_code_and_the_others_do_not() {
-    let without_example = ["forbidden-character", "nesting-too-deep", "too-many-syntax-errors"];
-    let own =
-        |group: &&&[&Code]| group.iter().any(|code| code.name == syntax::codes::UNQUOTED_TEXT.name);
-    for code in codes::ALL.iter().find(own).expect("the codes of syntax").iter().copied() {
-        let pages = examples(code);
-        if without_example.contains(&code.name) {
-            assert!(pages.is_empty(), "{}", code.name);
-            continue;
-        }
-        let [wrong, right @ ..] = pages.as_slice() else { panic!("{} has no example", code.name) };
-        let found = refused(wrong);
-        assert!(found.iter().all(|found| found.code.name == code.name), "{}: {found:?}", code.name);
-        assert!(!right.is_empty(), "{}", code.name);
-        for text in right {
-            assert!(parse(text).is_ok(), "{}: {text}", code.name);
-        }
-    }
 }
 
 #[test]
