@@ -22,7 +22,7 @@ use labwright::disk::interrupt::Interrupt;
 use labwright::disk::output::ReleaseWriter;
 use labwright::emit::{self, Context, Shared};
 use labwright::model::MachineId;
-use labwright::plan::build::plan;
+use labwright::plan::plan;
 use labwright::source::{SourceFile, Sources};
 use labwright::{check, resolve, syntax};
 use measure::Volume;

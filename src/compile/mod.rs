@@ -19,7 +19,7 @@ use crate::bundle::release::{Packed, ReleaseIndex};
 use crate::decl::{Block, decode, layer, schema};
 use crate::diag::{Accepted, Diagnostic, Diagnostics};
 use crate::model::Model;
-use crate::plan::{Plan, build::plan};
+use crate::plan::{Plan, plan};
 use crate::review::review;
 use crate::source::{FileId, Sources, Span};
 use crate::{bundle, check, codes, resolve, syntax};

@@ -4,9 +4,59 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::{Store, class_at, datasets, is_below};
-use super::{BackupPlan, BackupSource, DumpPlan, is_left_out};
-use crate::model::{BackupClass, Cron, MachineId, Model, Service, ServiceId, State, StateBackup};
+use crate::model::{
+    BackupClass, Cron, DatasetRef, MachineId, Model, Service, ServiceId, Size, State, StateBackup,
+};
 use crate::source::Span;
+
+/// Is what one backup service does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupPlan {
+    /// The backup service.
+    pub service: ServiceId,
+    /// The folders, by path.
+    pub sources: Vec<BackupSource>,
+    /// The databases dumped first.
+    pub dumps: Vec<DumpPlan>,
+    /// The dataset that the repository is in, when it is in one.
+    pub repository_dataset: Option<DatasetRef>,
+    /// When each class runs; a class with nothing to do is not here.
+    pub schedule: BTreeMap<BackupClass, Cron>,
+}
+
+/// Is a folder to back up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupSource {
+    /// The path on the backup service's machine.
+    pub path: String,
+    /// How often.
+    pub class: BackupClass,
+    /// Paths below it that are left out: databases that are dumped, states that say `never`.
+    pub exclude: Vec<String>,
+    /// The most that it can hold, when known.
+    pub size: Option<Size>,
+    /// The dataset it is in.
+    pub dataset: Option<DatasetRef>,
+    /// What it is, for people: `dataset tank-ssd/appdata`.
+    pub what: String,
+    /// The declaration.
+    pub span: Span,
+}
+
+/// Is a database to dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DumpPlan {
+    /// The service whose database it is.
+    pub service: ServiceId,
+    /// The database, by index in its service.
+    pub database: u32,
+    /// The machine it runs on.
+    pub machine: MachineId,
+    /// How often.
+    pub class: BackupClass,
+    /// The folder that dumps go to, on the machine that runs the database.
+    pub folder: String,
+}
 
 /// Names the folder of a backup service's scripts on its machine.
 pub fn scripts(service: &Service) -> String {
@@ -314,4 +364,12 @@ fn schedule(
             Some((class, cron))
         })
         .collect()
+}
+
+/// Says whether a state is left out of backups made file by file.
+const fn is_left_out(backup: &StateBackup) -> bool {
+    matches!(
+        backup,
+        StateBackup::Dump | StateBackup::Never(_) | StateBackup::Class(BackupClass::Never)
+    )
 }

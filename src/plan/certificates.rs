@@ -2,9 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::Certificate;
 use crate::model::{Model, Route, ServiceId, ZoneId, ZoneKind};
 use crate::source::Spanned;
+
+/// Says who signs the certificate of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// Nobody, as far as labwright knows: the name is served over http.
+    Nobody,
+    /// An authority of the proxy's own.
+    Proxy,
+    /// A public authority, which looks at the name from the internet.
+    Public,
+    /// A public authority, which looks at the DNS.
+    PublicByDns,
+}
+
+impl Certificate {
+    /// Says whether a public authority is asked.
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Public | Self::PublicByDns)
+    }
+}
 
 /// Lists the domains that are in no public DNS: RFC 6762 (`local` and the names in its appendix G),
 /// RFC 6761, RFC 8375 (`home.arpa`), and `internal`, which ICANN keeps free for good.

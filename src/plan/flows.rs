@@ -1,11 +1,107 @@
 //! Who may connect where: from `expose`, `route`, needs, scrapes and `ssh` to one list.
 
 use super::way::{self, Place};
-use super::{Arrival, Flow, FlowReason, FlowSource, Published};
 use crate::model::{
     EndpointId, MachineId, Model, Role, ServiceId, ShareSource, ShareTransport, Transport, ZoneId,
 };
 use crate::source::Span;
+
+/// Allows connections to one port of one machine from one place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flow {
+    /// The machine that is connected to.
+    pub to: MachineId,
+    /// The port on that machine.
+    pub port: u16,
+    /// tcp or udp.
+    pub transport: Transport,
+    /// Where connections come from.
+    pub from: FlowSource,
+    /// What takes the connection there.
+    pub arrival: Arrival,
+    /// Why it is open.
+    pub reason: FlowReason,
+    /// The endpoint; nothing for ssh.
+    pub endpoint: Option<EndpointId>,
+    /// The declaration that opens it.
+    pub span: Span,
+}
+
+/// Says where connections come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FlowSource {
+    /// A zone (a single machine is a zone too).
+    Zone(ZoneId),
+    /// The compose network of the very machine that is connected to.
+    Containers,
+}
+
+/// Says what takes a connection on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Arrival {
+    /// A program on the machine's own network: the INPUT chain decides.
+    Host,
+    /// A published port of a container: the FORWARD chain decides, after DNAT.
+    Published,
+}
+
+/// Says why a flow is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FlowReason {
+    /// `expose`.
+    Expose,
+    /// A route's listener on the proxy.
+    Route,
+    /// The proxy reaches what a route leads to.
+    Proxy,
+    /// Prometheus scrapes it.
+    Scrape,
+    /// A service needs it.
+    Need,
+    /// A machine mounts a folder of another by NFS.
+    Share,
+    /// `ssh`.
+    Ssh,
+}
+
+impl FlowReason {
+    /// Returns the word of `release.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expose => "expose",
+            Self::Route => "route",
+            Self::Proxy => "proxy",
+            Self::Scrape => "scrape",
+            Self::Need => "need",
+            Self::Share => "share",
+            Self::Ssh => "ssh",
+        }
+    }
+
+    /// Names what answers at a port that no service's endpoint is, for people.
+    pub const fn answers(self) -> &'static str {
+        match self {
+            Self::Share => "nfs",
+            reason => reason.name(),
+        }
+    }
+}
+
+/// Is a port that compose publishes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Published {
+    /// The port on the machine.
+    pub host_port: u16,
+    /// tcp or udp.
+    pub transport: Transport,
+    /// The container that has it in its `ports:` (for one inside another's network: that other
+    /// one).
+    pub container: String,
+    /// The port inside.
+    pub container_port: u16,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+}
 
 /// Is what the connections of a lab come to.
 pub struct Connections {

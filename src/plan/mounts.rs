@@ -1,8 +1,9 @@
 //! The folders that a machine mounts from elsewhere.
 
+use sha2::{Digest, Sha256};
+
 use super::store::Store;
-use super::virtiofs_tag;
-use crate::model::{MachineId, Model, Share, ShareSource, ShareTransport};
+use crate::model::{DatasetRef, MachineId, Model, Share, ShareSource, ShareTransport};
 
 /// Is a folder that a machine mounts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,4 +64,28 @@ fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) 
     } else {
         format!("{address}:{folder}")
     })
+}
+
+/// Returns the name under which a dataset's folder is passed to VMs: the directory mapping on the
+/// host, the mount tag in the guest.
+///
+/// A tag has at most 36 bytes; a name that does not fit, or that two datasets could share, ends in
+/// a digest of itself.
+pub fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
+    let path = model.dataset_path(dataset);
+    let tag = path.replacen('/', "_", 1);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if tag.len() <= 36 && path.bytes().filter(|byte| !plain(*byte)).count() == 1 {
+        return tag;
+    }
+    let digest = format!(
+        "{:08x}",
+        Sha256::digest(&path).iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte))
+    );
+    let readable: String = tag
+        .chars()
+        .take(27)
+        .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
+        .collect();
+    format!("{readable}-{digest}")
 }

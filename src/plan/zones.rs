@@ -2,8 +2,17 @@
 
 use ipnet::IpNet;
 
-use super::ZoneAddresses;
 use crate::model::{Machine, Model, Zone, ZoneKind};
+
+/// Is the set of addresses that a zone is made of: all of `include` that is in none of `exclude`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ZoneAddresses {
+    /// Prefixes in the zone, IPv4 before IPv6. `internet` has `0.0.0.0/0` and `::/0`.
+    pub include: Vec<IpNet>,
+    /// Prefixes inside `include` that are not in the zone. Always more specific than what they are
+    /// cut from.
+    pub exclude: Vec<IpNet>,
+}
 
 /// Computes the addresses of every zone, by [`ZoneId`].
 pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {

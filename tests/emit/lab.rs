@@ -10,7 +10,7 @@ use labwright::diag::{Diagnostics, Severity};
 use labwright::emit::{self, Context, Shared};
 use labwright::load::read_lab;
 use labwright::model::Model;
-use labwright::plan::build::plan;
+use labwright::plan::plan;
 use labwright::source::Sources;
 
 /// The result of compiling a lab.

@@ -1,0 +1,93 @@
+//! Networks behind machines: what their clients reach, and the ways to them.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::MachinePlan;
+use super::flows::{Flow, FlowSource};
+use crate::model::{MachineKind, Model, NetworkId, Transport, ZoneId};
+
+/// Lets clients of a network behind this machine through to somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// The clients' network.
+    pub from: NetworkId,
+    /// Where to.
+    pub to: ForwardTarget,
+}
+
+/// Says where forwarded traffic may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwardTarget {
+    /// To one port of a machine.
+    Port {
+        /// The machine's addresses.
+        addresses: Vec<IpAddr>,
+        /// The port.
+        port: u16,
+        /// tcp or udp.
+        transport: Transport,
+    },
+    /// To every address of a zone; those who know no way back see this machine's address.
+    Zone(ZoneId),
+}
+
+/// Is a way to a network behind another machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StaticRoute {
+    /// The network.
+    pub to: IpNet,
+    /// The machine's address.
+    pub via: IpAddr,
+}
+
+/// Says whether the bundle of such a machine sets its routes.
+const fn keeps_routes(kind: MachineKind) -> bool {
+    kind.is_managed() || matches!(kind, MachineKind::Proxmox)
+}
+
+/// Fills in what clients of networks behind machines reach, and the ways to those networks.
+pub fn gateways(model: &Model, flows: &[Flow], machines: &mut [MachinePlan]) {
+    for (_, service) in model.services() {
+        let Some(gateway) = &service.gateway else { continue };
+        let network = &model[gateway.network];
+        let home = service.machine;
+        let mut forwards = Vec::new();
+        for flow in flows
+            .iter()
+            .filter(|flow| flow.from == FlowSource::Zone(network.zone) && flow.to != home)
+        {
+            let addresses: Vec<IpAddr> =
+                model[flow.to].addresses.iter().map(|address| address.address).collect();
+            let target =
+                ForwardTarget::Port { addresses, port: flow.port, transport: flow.transport };
+            if !forwards.iter().any(|forward: &Forward| forward.to == target) {
+                forwards.push(Forward { from: gateway.network, to: target });
+            }
+        }
+        forwards.extend(
+            gateway
+                .reach
+                .iter()
+                .map(|zone| Forward { from: gateway.network, to: ForwardTarget::Zone(*zone) }),
+        );
+        machines[home.0 as usize].forwards.extend(forwards);
+        for (id, machine) in
+            model.machines().filter(|(id, machine)| *id != home && keeps_routes(machine.kind))
+        {
+            let shares_network = |via: &crate::model::Address| {
+                machine.addresses.iter().any(|own| own.network == via.network)
+            };
+            for prefix in &network.prefixes {
+                let via = model[home].addresses.iter().find(|via| {
+                    via.address.is_ipv4() == matches!(prefix, IpNet::V4(_)) && shares_network(via)
+                });
+                machines[id.0 as usize]
+                    .static_routes
+                    .extend(via.map(|via| StaticRoute { to: *prefix, via: via.address }));
+            }
+            machines[id.0 as usize].static_routes.sort();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Which host name leads where.
+
+use super::certificates::{Certificate, Certificates};
+use super::way::{self, Way};
+use crate::model::{Endpoint, EndpointId, Model, Protocol, Service, ServiceId, ZoneId, ZoneKind};
+use crate::source::Span;
+
+/// Is one host name of a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// The host name.
+    pub host: String,
+    /// The proxy.
+    pub via: ServiceId,
+    /// The service it leads to.
+    pub service: ServiceId,
+    /// The endpoint it leads to.
+    pub endpoint: EndpointId,
+    /// Where the proxy connects to.
+    pub upstream: Way,
+    /// What the proxy speaks there.
+    pub upstream_protocol: Protocol,
+    /// The zones that may use it.
+    pub from: Vec<ZoneId>,
+    /// Whether anyone on the internet may.
+    pub public: bool,
+    /// Who signs its certificate.
+    pub certificate: Certificate,
+    /// Paths that it does not lead to, since they are for Prometheus alone: measurements at the
+    /// same port.
+    pub hidden: Vec<String>,
+    /// Who authenticates users first.
+    pub auth: Option<RouteAuth>,
+    /// The declaration.
+    pub span: Span,
+}
+
+/// Says who authenticates the users of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteAuth {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Where the proxy asks it; nothing when there is no way there.
+    pub url: Option<String>,
+}
+
+/// Lists the paths at an endpoint's port that another endpoint offers to Prometheus, without asking
+/// who wants to see them.
+fn hidden(service: &Service, index: u32) -> Vec<String> {
+    let Some(own) = service.endpoints.get(index as usize) else { return Vec::new() };
+    let beside = |other: &&Endpoint| {
+        other.name != own.name && other.container == own.container && other.port == own.port
+    };
+    let measured = service
+        .endpoints
+        .iter()
+        .filter(beside)
+        .filter(|other| other.scrape && other.credentials.is_none());
+    // Anything but a plain path would mean something else to each proxy.
+    let plain = |path: &&str| {
+        path.starts_with('/')
+            && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
+    };
+    let mut paths: Vec<String> = measured
+        .filter_map(|other| other.path.as_deref())
+        .filter(plain)
+        .map(str::to_owned)
+        .collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Lists the routes of every proxy, by host name.
+pub fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
+    let certificates = Certificates::new(model);
+    let mut routes = Vec::new();
+    for (id, service) in model.services() {
+        for route in &service.routes {
+            let proxy = &model[route.via];
+            let container = proxy.proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
+            let endpoint = EndpointId { service: id, index: route.endpoint };
+            let local: &[ServiceId] = &services[proxy.machine.0 as usize];
+            let find = |endpoint| way::find(model, local, proxy.machine, container, endpoint);
+            let Some(upstream) = find(endpoint) else { continue };
+            let from: Vec<_> = route.from.iter().map(|zone| zone.value).collect();
+            let auth_url = |auth| Some(find(auth)?.url(model.endpoint(auth).protocol.scheme()));
+            routes.push(RoutePlan {
+                host: route.host.value.clone(),
+                via: route.via,
+                service: id,
+                endpoint,
+                upstream,
+                upstream_protocol: model.endpoint(endpoint).protocol,
+                public: from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
+                certificate: certificates.of(route),
+                hidden: hidden(service, route.endpoint),
+                from,
+                auth: route.auth.map(|endpoint| RouteAuth { endpoint, url: auth_url(endpoint) }),
+                span: route.span,
+            });
+        }
+    }
+    routes.sort_by(|a, b| (&a.host, a.via).cmp(&(&b.host, b.via)));
+    routes
+}

@@ -1,0 +1,94 @@
+//! What each Prometheus scrapes.
+
+use super::{Plan, RoutePlan, way};
+use crate::model::{EndpointId, MachineId, Model, Role, ServiceId};
+
+/// The job by which a Prometheus asks every route; no service can have a name with a colon.
+pub const PROBES: &str = "probe:routes";
+
+/// Is one target of a Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scrape {
+    /// The Prometheus service.
+    pub by: ServiceId,
+    /// The job: the scraped service's name, with the endpoint's when it has several.
+    pub job: String,
+    /// `host:port` as that Prometheus reaches it.
+    pub target: String,
+    /// The machine that is measured.
+    pub machine: MachineId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The path.
+    pub path: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
+impl Plan<'_> {
+    /// Returns the endpoint through which a Prometheus asks every route whether it answers.
+    pub fn prober(&self, prometheus: ServiceId) -> Option<&Scrape> {
+        self.probers().find(|scrape| scrape.by == prometheus)
+    }
+
+    /// Lists job and target of all that any Prometheus asks, the routes that it probes included.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, String)> {
+        let probed = self.probers().next().is_some();
+        let scraped =
+            self.scrapes.iter().map(|scrape| (scrape.job.as_str(), scrape.target.clone()));
+        scraped.chain(
+            self.routes.iter().filter(move |_| probed).map(|route| (PROBES, self.url(route))),
+        )
+    }
+
+    fn probers(&self) -> impl Iterator<Item = &Scrape> {
+        let is_prober =
+            |scrape: &&Scrape| self.model[scrape.endpoint.service].has(Role::BlackboxExporter);
+        self.scrapes.iter().filter(is_prober).filter(|_| !self.routes.is_empty())
+    }
+
+    /// Returns where a probe asks for a route. A proxy sends http on to https by itself, and the
+    /// probe follows.
+    pub fn url(&self, route: &RoutePlan) -> String {
+        let proxy = self.model[route.via].proxy.as_ref();
+        let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };
+        format!("{scheme}://{}", route.host)
+    }
+}
+
+/// Lists the targets of every Prometheus.
+pub fn scrapes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<Scrape> {
+    let mut scrapes = Vec::new();
+    for (by, collector) in model.services().filter(|(_, service)| service.has(Role::Prometheus)) {
+        let container = collector.containers.first().map(|container| container.name.as_str());
+        for (id, service) in model.services() {
+            let several = service.endpoints.iter().filter(|endpoint| endpoint.scrape).count() > 1;
+            for (index, endpoint) in
+                service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape)
+            {
+                let Ok(index) = u32::try_from(index) else { continue };
+                let endpoint_id = EndpointId { service: id, index };
+                let local = &services[collector.machine.0 as usize];
+                let Some(way) = way::find(model, local, collector.machine, container, endpoint_id)
+                else {
+                    continue;
+                };
+                scrapes.push(Scrape {
+                    by,
+                    job: if several {
+                        format!("{}-{}", service.name, endpoint.name)
+                    } else {
+                        service.name.clone()
+                    },
+                    target: way.authority(),
+                    machine: service.machine,
+                    endpoint: endpoint_id,
+                    path: endpoint.path.clone().unwrap_or_else(|| "/metrics".to_owned()),
+                    scheme: endpoint.protocol.scheme(),
+                });
+            }
+        }
+    }
+    scrapes.sort();
+    scrapes
+}

@@ -1,0 +1,64 @@
+//! The secrets that must be on each machine.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Model, SecretId, SecretUse, Service, ServiceId};
+
+/// Is a secret as one machine must hold it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MachineSecret {
+    /// The secret.
+    pub secret: SecretId,
+    /// The file.
+    pub path: String,
+    /// Who owns the file.
+    pub owner: String,
+    /// Its mode, four octal digits.
+    pub mode: String,
+    /// The services that read it, sorted.
+    pub services: Vec<ServiceId>,
+}
+
+/// Lists the secret files that services of one machine read.
+pub fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
+    let mut wanted: BTreeMap<String, MachineSecret> = BTreeMap::new();
+    let uses = |id: &ServiceId| {
+        let (id, service): (_, &Service) = (*id, &model[*id]);
+        service
+            .containers
+            .iter()
+            .flat_map(|container| &container.secrets)
+            .chain(&service.secrets)
+            .map(move |used| (id, used))
+    };
+    for (service, SecretUse { secret, owner, mode, .. }) in services.iter().flat_map(uses) {
+        let path = secret_path(&model[*secret].name, owner);
+        let entry = wanted.entry(path.clone()).or_insert_with(|| MachineSecret {
+            secret: *secret,
+            path,
+            owner: owner.clone(),
+            mode: mode.clone(),
+            services: Vec::new(),
+        });
+        if entry.services.last() != Some(&service) {
+            entry.services.push(service);
+        }
+        // One file serves everyone who reads it as that owner, so the widest mode that any of them
+        // asks for stands.
+        if *mode > entry.mode {
+            entry.mode.clone_from(mode);
+        }
+    }
+    let mut list: Vec<MachineSecret> = wanted.into_values().collect();
+    list.sort();
+    list
+}
+
+/// Returns the file that holds a secret for programs that run as `owner`.
+pub fn secret_path(name: &str, owner: &str) -> String {
+    if owner == "root" {
+        format!("/etc/labwright/secrets/{name}")
+    } else {
+        format!("/etc/labwright/secrets/{owner}/{name}")
+    }
+}
