@@ -227,7 +227,7 @@ fn padding(length: usize) -> usize {
 /// Writes the only header that a file of this length at `path` may have.
 pub fn header(path: &str, bytes: u64) -> Result<Header, String> {
     let mut header = Header::new_ustar();
-    let ustar = header.as_ustar_mut().ok_or("the header is no ustar header")?;
+    let ustar = header.as_ustar_mut().ok_or("the header is not a ustar header")?;
     let name = ustar
         .name
         .get_mut(..path.len())

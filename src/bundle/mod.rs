@@ -227,6 +227,7 @@ fn head(identity: &Identity, content_id: &str, manifest: &[u8]) -> Result<String
     let sequence = ids::sequence(version)?;
     let manifest = digest::sha256_hex(manifest);
     Ok(format!(
-        "format {FORMAT}\nlab {lab}\nmachine {machine}\nversion {version}\nseq {sequence}\ncontent {content_id}\nmanifest-sha256 {manifest}\n"
+        "format {FORMAT}\nlab {lab}\nmachine {machine}\nversion {version}\nseq {sequence}\n\
+         content {content_id}\nmanifest-sha256 {manifest}\n"
     ))
 }

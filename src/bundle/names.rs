@@ -24,7 +24,7 @@ pub fn check_paths<'p>(root: &str, paths: impl Iterator<Item = &'p str>) -> Resu
         let length = root.len() + "/payload/".len() + path.len();
         if length > LONGEST {
             return Err(format!(
-                "`{root}/payload/{path}` has {length} bytes, the most is {LONGEST}"
+                "`{root}/payload/{path}` has {length} bytes; the limit is {LONGEST}"
             ));
         }
     }
@@ -37,13 +37,13 @@ pub fn check_part(part: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     match part {
         "" => Err("an empty name".to_owned()),
-        "." | ".." => Err(format!("`{part}` is no name")),
+        "." | ".." => Err(format!("`{part}` is not a name")),
         _ if part.starts_with('-') => {
             Err("a name that begins with `-` reads as an option".to_owned())
         }
         _ => match part.chars().find(|&character| !u8::try_from(character).is_ok_and(allowed)) {
             Some(character) => {
-                Err(format!("`{}` is none of A-Z a-z 0-9 . _ -", character.escape_debug()))
+                Err(format!("`{}` is not one of A-Z a-z 0-9 . _ -", character.escape_debug()))
             }
             None => Ok(()),
         },

@@ -67,7 +67,7 @@ pub fn read_archive(file_name: &str, archive: &[u8]) -> Result<ArchiveContents, 
 
 fn inflate(archive: &[u8]) -> Result<Vec<u8>, String> {
     if !archive.starts_with(&archive::GZIP_HEADER) {
-        return Err("it does not begin as a bundle's gzip does".to_owned());
+        return Err("it does not begin as the gzip of a bundle does".to_owned());
     }
     let mut decoder = GzDecoder::new(archive);
     let mut plain = Vec::new();
@@ -94,7 +94,7 @@ fn read_header(root: &str, header: &Header) -> Result<(String, usize), String> {
     match header.entry_type() {
         EntryType::Regular => {}
         EntryType::Symlink | EntryType::Link => return Err(format!("`{shown}` is a link")),
-        EntryType::Directory => return Err(format!("`{shown}` is a folder's own entry")),
+        EntryType::Directory => return Err(format!("`{shown}` is an entry for a folder")),
         EntryType::Char | EntryType::Block | EntryType::Fifo => {
             return Err(format!("`{shown}` is a device or a pipe"));
         }
@@ -104,9 +104,9 @@ fn read_header(root: &str, header: &Header) -> Result<(String, usize), String> {
         EntryType::XHeader | EntryType::XGlobalHeader => {
             return Err(format!("`{shown}` is a PAX header"));
         }
-        _ => return Err(format!("`{shown}` is no regular file")),
+        _ => return Err(format!("`{shown}` is not a regular file")),
     }
-    let full = std::str::from_utf8(&full).map_err(|_| format!("`{shown}` is no ASCII name"))?;
+    let full = std::str::from_utf8(&full).map_err(|_| format!("`{shown}` is not an ASCII name"))?;
     if full.starts_with('/') {
         return Err(format!("`{shown}` is an absolute name"));
     }

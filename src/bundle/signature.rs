@@ -42,8 +42,8 @@ impl AllowedSigners {
 
     /// Checks that `signature` is by one of the keys and signs `bundle`, the bytes of a `BUNDLE`.
     pub fn check(&self, signature: &[u8], bundle: &[u8]) -> Result<(), String> {
-        let signature =
-            SshSig::from_pem(signature).map_err(|_| "is no signature by ssh-keygen".to_owned())?;
+        let signature = SshSig::from_pem(signature)
+            .map_err(|_| "is not a signature by ssh-keygen".to_owned())?;
         let signs = |key: &PublicKey| key.key_data() == signature.public_key();
         let key = self
             .0
@@ -53,7 +53,7 @@ impl AllowedSigners {
         key.verify(NAMESPACE, bundle, &signature).map_err(|error| match error {
             ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
                 format!(
-                    "is by a key of the type {}, which can't be checked here; an ed25519 key can",
+                    "is by a key of the type {}, which labwright can't check; use an ed25519 key",
                     key.algorithm()
                 )
             }
@@ -86,7 +86,7 @@ fn key_for_us(line: &str) -> Result<Option<PublicKey>, String> {
     for option in options {
         let Some(namespaces) = option.strip_prefix("namespaces=") else {
             return Err(format!(
-                "the option `{}` is not read here",
+                "the option `{}` is not supported",
                 option.split('=').next().unwrap_or(option)
             ));
         };

@@ -53,7 +53,7 @@ fn table<const COLUMNS: usize>(
             // sh reads the columns with `IFS=<tab> read`, which treats several tabs as one and so
             // loses an empty column.
             if cell.is_empty() || cell.chars().any(char::is_control) {
-                return Err(format!("`{}` can't stand in a table", cell.escape_debug()));
+                return Err(format!("`{}` is not allowed in a table", cell.escape_debug()));
             }
             if index > 0 {
                 line.push('\t');
@@ -98,7 +98,7 @@ fn check_secrets(artifacts: &Artifacts) -> Result<(), String> {
         match seen.insert(&secret.path, secret) {
             Some(other) if other != secret => {
                 return Err(format!(
-                    "the secret file `{}` is asked for twice, in two ways",
+                    "the secret file `{}` is required twice, in different ways",
                     secret.path
                 ));
             }
@@ -125,7 +125,7 @@ fn check_absolute(path: &str) -> Result<(), String> {
     let clean = path
         .strip_prefix('/')
         .is_some_and(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")));
-    if clean { Ok(()) } else { Err(format!("`{}` is no absolute path", path.escape_debug())) }
+    if clean { Ok(()) } else { Err(format!("`{}` is not an absolute path", path.escape_debug())) }
 }
 
 fn check_mode(mode: &str) -> Result<(), String> {

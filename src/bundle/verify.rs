@@ -65,7 +65,7 @@ pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, 
         .keys()
         .find(|path| !path.starts_with("payload/") && !ROOT_FILES.contains(&path.as_str()))
     {
-        return Err(format!("`{extra}` is no file of a bundle"));
+        return Err(format!("`{extra}` does not belong to a bundle"));
     }
     names::check_paths(&root, payload.keys().filter_map(|path| path.strip_prefix("payload/")))?;
     check_sums(&read_sums(sums_text)?, &payload)?;
@@ -113,7 +113,7 @@ pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
         let is_line =
             |(hash, path): &(&str, &str)| is_sha256(hash) && !path.contains(char::is_control);
         let Some((hash, path)) = line.split_once("  ").filter(is_line) else {
-            return Err(format!("`{}` is no line of `SHA256SUMS`", line.escape_debug()));
+            return Err(format!("`{}` is not a line of `SHA256SUMS`", line.escape_debug()));
         };
         if sums.last_key_value().is_some_and(|(last, _)| *last >= path) {
             return Err(format!("`{path}` is out of order in `SHA256SUMS`"));
@@ -161,13 +161,13 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
             && file.mode == format!("{:04o}", mode_of(path))
             && Kind::ALL.iter().any(|kind| kind.name() == file.kind);
         if !holds {
-            return Err(format!("`manifest.json` says of `{path}` what is not so"));
+            return Err(format!("`manifest.json` is wrong about `{path}`"));
         }
     }
     for (name, text) in tables::of_manifest(manifest)? {
         let path = format!("payload/{name}");
         if payload.get(path.as_str()).is_none_or(|bytes| bytes.as_slice() != text.as_bytes()) {
-            return Err(format!("`{path}` says something else than `manifest.json`"));
+            return Err(format!("`{path}` and `manifest.json` differ"));
         }
     }
     Ok(())
@@ -217,7 +217,7 @@ pub fn verify_release(
             continue;
         };
         if !(name == INDEX || name.starts_with("review/") || archives.contains(name)) {
-            problems.push(format!("`{name}` is no file of this release"));
+            problems.push(format!("`{name}` does not belong to this release"));
             continue;
         }
         match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
@@ -239,7 +239,10 @@ pub fn verify_release(
     }
     check_index(&index, &sound, names, &mut problems);
     if problems.is_empty() && index.in_order().to_json().ok() != Some(index_bytes) {
-        problems.push(format!("`{INDEX}` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent"));
+        problems.push(format!(
+            "`{INDEX}` is not as labwright writes it: keys and lists are sorted, nothing is twice, \
+             the indent is two spaces"
+        ));
     }
     problems
 }
@@ -344,7 +347,7 @@ fn check_machine(
     for (what, expected, found) in facts {
         if expected != found {
             problems.push(format!(
-                "`{}` has the {what} `{found}`, and `{INDEX}` says `{expected}`",
+                "`{}` has the {what} `{found}`, but `{INDEX}` says `{expected}`",
                 machine.archive
             ));
         }

@@ -30,13 +30,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         };
         let Some(route) = plan.routes.iter().find(asks) else { continue };
         let message = format!(
-            "the internet does not reach `{}`, so no public authority gives it certificates",
+            "the internet does not reach `{}`, so no public authority can issue its certificates",
             service.name
         );
         diagnostics.push(
             Diagnostic::new(&CODE, service.span, message)
-                .label(route.span, "it wants one for this name")
-                .help("prove the names by the DNS, or write `certificates internal`")
+                .label(route.span, "this name needs a certificate")
+                .help("use the DNS challenge, or write `certificates internal`")
                 .on(service.name.clone()),
         );
     }

@@ -30,7 +30,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 route.span,
                 format!("no public authority signs a certificate for `{}`", route.host),
             )
-            .label(proxy.option_span("certificates"), format!("`{}` asks one", proxy.name))
+            .label(proxy.option_span("certificates"), format!("`{}` asks for one", proxy.name))
             .help(help(proxy))
             .on(plan.model[route.service].name.clone()),
         );
@@ -41,6 +41,7 @@ fn help(proxy: &Service) -> &'static str {
     if proxy.option("certificates").as_text().is_some() {
         "write `certificates internal`, or use a domain that you own"
     } else {
-        "close the route to the internet, use a domain that you own, or a proxy with an authority of its own: traefik, caddy"
+        "close the route to the internet, use a domain that you own, or a proxy with an authority \
+         of its own: traefik, caddy"
     }
 }

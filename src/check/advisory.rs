@@ -60,7 +60,8 @@ static ADVISORIES: &[Advisory] = &[
     all_tags(
         "bitnami/",
         "2025-08-28",
-        "Bitnami's public images are no longer updated, and those of older versions have moved away",
+        "Bitnami's public images are no longer updated, and those of older versions have moved \
+         away",
         "use the program's own image",
         "https://github.com/bitnami/containers/issues/83267",
     ),
@@ -81,8 +82,8 @@ static ADVISORIES: &[Advisory] = &[
     all_tags(
         "containrrr/watchtower",
         "2025-12-17",
-        "Watchtower is archived and does not speak to current versions of Docker",
-        "use the module `diun`, which tells of new versions and leaves the rest to a release",
+        "Watchtower is archived and does not work with current versions of Docker",
+        "use the module `diun`, which reports new versions and leaves updates to a release",
         "https://github.com/containrrr/watchtower",
     ),
     all_tags("fallenbagel/jellyseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
@@ -107,7 +108,8 @@ static ADVISORIES: &[Advisory] = &[
         tags: |tag| !tag.contains("vectorchord"),
         since: "2026-06-09",
         what: "Immich 3 needs VectorChord in its database, which this image lacks",
-        instead: "use a tag with `vectorchord` in it, and read Immich's page on the way there first",
+        instead: "use a tag with `vectorchord` in it, and first read Immich's page about the \
+                  migration",
         source: "https://immich.app/blog/v3-migration",
     },
     all_tags("linuxserver/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
@@ -115,7 +117,8 @@ static ADVISORIES: &[Advisory] = &[
     all_tags(
         "minio/minio",
         "2025-10-15",
-        "MinIO no longer publishes images of its free edition, and took those on Docker Hub away in September 2026",
+        "MinIO no longer publishes images of its free edition, and removed those on Docker Hub in \
+         September 2026",
         "build the image yourself, or use another store",
         "https://github.com/minio/minio/issues/21647",
     ),
@@ -124,7 +127,7 @@ static ADVISORIES: &[Advisory] = &[
         tags: |tag| version(tag).is_some_and(|major| major <= 13),
         since: "2025-11-13",
         what: "PostgreSQL 13 and older have reached the end of their life",
-        instead: "dump the database, and bring it back in a newer version",
+        instead: "dump the database, and restore it in a newer version",
         source: "https://www.postgresql.org/support/versioning/",
     },
     all_tags("sctx/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
@@ -132,7 +135,8 @@ static ADVISORIES: &[Advisory] = &[
         "tensorchord/pgvecto-rs",
         "2026-06-09",
         "pgvecto.rs is no longer developed, and Immich 3 refuses it",
-        "use `ghcr.io/immich-app/postgres` with a tag of VectorChord, and read Immich's page on the way there first",
+        "use `ghcr.io/immich-app/postgres` with a tag of VectorChord, and first read Immich's page \
+         about the migration",
         "https://immich.app/blog/v3-migration",
     ),
 ];

@@ -30,7 +30,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 
 fn finding(alert: &Alert, fault: &str) -> Diagnostic {
     Diagnostic::new(&CODE, alert.span, format!("the expression of `{}` {fault}", alert.name))
-        .help("try it in Prometheus' own page, then write it here")
+        .help("try the expression on Prometheus's own page first")
         .on(alert.name.clone())
 }
 
@@ -43,7 +43,7 @@ fn fault(expression: &str) -> Option<String> {
         match character {
             '"' | '\'' | '`' => {
                 if !skip_text(&mut characters, character) {
-                    return Some(format!("has a {character} without its other half"));
+                    return Some(format!("has an unmatched {character}"));
                 }
                 says_something = true;
             }
@@ -55,7 +55,7 @@ fn fault(expression: &str) -> Option<String> {
             ')' | ']' | '}' => match (open.pop(), character) {
                 (Some('('), ')') | (Some('['), ']') | (Some('{'), '}') => {}
                 (Some(opened), _) => return Some(format!("closes `{opened}` with `{character}`")),
-                (None, _) => return Some(format!("has a `{character}` too many")),
+                (None, _) => return Some(format!("has an unmatched `{character}`")),
             },
             character => says_something |= !character.is_whitespace(),
         }
@@ -98,8 +98,8 @@ mod tests {
         for (broken, words) in [
             ("a{b=\"c\" < 1", "never closes `{`"),
             ("rate(a[5m) > 1", "closes `[` with `)`"),
-            ("a) > 1", "has a `)` too many"),
-            ("a{b=\"c} > 1", "has a \" without its other half"),
+            ("a) > 1", "has an unmatched `)`"),
+            ("a{b=\"c} > 1", "has an unmatched \""),
             (" # nothing", "is empty"),
             ("", "is empty"),
         ] {

@@ -35,7 +35,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
         let span = service.backup.as_ref().map_or(service.span, |backup| backup.repository.span);
         let message = format!(
-            "the repository of `{}` may hold {}, for up to {} of sources",
+            "the repository of `{}` may hold {}, but its sources up to {}",
             service.name,
             room.value,
             Size(needed)

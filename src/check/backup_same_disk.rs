@@ -36,8 +36,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             span,
             format!("the repository of `{}` is on a disk that it protects", service.name),
         )
-        .caption("one failure takes both")
-        .label(model.dataset(home).span, "the repository lies in this dataset");
+        .caption("one failure loses both")
+        .label(model.dataset(home).span, "the repository is in this dataset");
         for source in together {
             diagnostic = diagnostic.label(
                 source.dataset.as_ref().map_or(source.span, |dataset| model.dataset(dataset).span),

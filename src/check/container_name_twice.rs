@@ -30,7 +30,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                                 container.name
                             ),
                         )
-                        .label(first.span, format!("the other one is `{}`'s", first.name))
+                        .label(first.span, format!("the other one belongs to `{}`", first.name))
                         .help("rename one of the services")
                         .on(service.name.clone()),
                     );

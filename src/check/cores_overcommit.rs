@@ -20,7 +20,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     machine.span,
-                    format!("`{}` has {cores} cores, and its host {all}", machine.name),
+                    format!("`{}` has {cores} cores, but its host has {all}", machine.name),
                 )
                 .label(host.span, format!("`{}` has {all}", host.name))
                 .help("give it fewer, or say in `hardware` how many the host has")

@@ -53,7 +53,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     span,
-                    format!("dashboard {id} shows what `{module}` measures, and the lab runs none"),
+                    format!(
+                        "dashboard {id} shows metrics of `{module}`, but the lab does not run it"
+                    ),
                 )
                 .help(format!("add `service {module} on={}`", model[service.machine].name))
                 .on(service.name.clone()),

@@ -22,11 +22,21 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 continue;
             };
             diagnostics.push(
-                Diagnostic::new(&CODE, service.span, format!("`{}` of `{}` holds a database and lies on NFS", state.name, service.name))
-                    .caption(format!("keeps it in `{}`", state.path))
-                    .label(share.span, "this share comes over the network")
-                    .help("keep it on a disk of the machine: set `appdata` of the machine, or the option for that folder")
-                    .on(service.name.clone()),
+                Diagnostic::new(
+                    &CODE,
+                    service.span,
+                    format!(
+                        "`{}` of `{}` holds a database and is on NFS",
+                        state.name, service.name
+                    ),
+                )
+                .caption(format!("keeps it in `{}`", state.path))
+                .label(share.span, "this share comes over the network")
+                .help(
+                    "keep it on a disk of the machine: set `appdata` of the machine, or the option \
+                     for that folder",
+                )
+                .on(service.name.clone()),
             );
         }
     }

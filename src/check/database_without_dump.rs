@@ -36,8 +36,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             );
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, message)
-                    .label(state.span, format!("saved {} as it is, while it runs", class.name()))
-                    .help("let the module dump it: `backup=dump` on the state, and a `database` that names it")
+                    .label(state.span, format!("backed up {} while it runs", class.name()))
+                    .help(
+                        "let the module dump it: `backup=dump` on the state, and a `database` that \
+                         names it",
+                    )
                     .on(service.name.clone()),
             );
         }

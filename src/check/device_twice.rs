@@ -25,7 +25,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                         &CODE,
                         disk.span,
                         format!(
-                            "`{}` and `{}` of `{}` are one disk",
+                            "`{}` and `{}` of `{}` are the same disk",
                             first.name, disk.name, machine.name
                         ),
                     )
@@ -60,7 +60,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                         ),
                     )
                     .label(span, format!("passed to `{}` here", first.name))
-                    .help("leave it to one of them")
+                    .help("pass it to only one of them")
                     .on(machine.name.clone()),
                 );
             }

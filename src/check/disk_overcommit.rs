@@ -45,7 +45,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     gibibytes(disk.size)
                 )
             } else {
-                format!("a pool takes the whole of disk `{}`, and another pool is on it", disk.name)
+                format!(
+                    "a pool takes the whole of disk `{}`, but another pool is on it too",
+                    disk.name
+                )
             };
             let mut diagnostic =
                 Diagnostic::new(&CODE, disk.span, message).on(machine.name.clone());
@@ -109,7 +112,7 @@ fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics:
         diagnostic = diagnostic
             .label(machine.span, format!("`{}` takes {}", machine.name, Size(outside(guest))));
     }
-    diagnostics.push(diagnostic.help("make one smaller, or name the disk that they lie on"));
+    diagnostics.push(diagnostic.help("make one smaller, or name the disk that they are on"));
 }
 
 fn gibibytes(size: Size) -> String {

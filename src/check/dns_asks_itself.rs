@@ -32,9 +32,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             Diagnostic::new(
                 &CODE,
                 service.span,
-                format!("until `{}` runs, `{}` can look up no name", service.name, machine.name),
+                format!("`{}` can't look up names until `{}` runs", machine.name, service.name),
             )
-            .label(network.span, "no other name server is known here")
+            .label(network.span, "this network names no other server")
             .help("name a second server in `dns=`, such as the router")
             .on(machine.name.clone()),
         );

@@ -32,7 +32,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             Diagnostic::new(
                 &CODE,
                 flow.span,
-                format!("`{}` has to reach `{}` and can't", from.name, to.name),
+                format!("`{}` has to reach `{}` but can't", from.name, to.name),
             )
             .label(from.span, format!("`{}` has {}", from.name, has(from)))
             .label(to.span, format!("`{}` has {}", to.name, has(to)))

@@ -27,7 +27,7 @@ struct Move {
 static MOVES: &[Move] = &[Move {
     repository: "immich-app/immich-server",
     from: "/usr/src/app/upload",
-    now: "it keeps them in `/data`, where the module mounts `uploads`; leave the mount to it",
+    now: "it keeps them in `/data`, where the module mounts `uploads`; remove this mount",
 }];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
@@ -59,7 +59,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     span,
-                    format!("`{}` has nothing in `{}` any more", container.name, moved.from),
+                    format!("`{}` no longer keeps anything in `{}`", container.name, moved.from),
                 )
                 .help(moved.now)
                 .on(service.name.clone()),

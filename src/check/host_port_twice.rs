@@ -31,14 +31,18 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 &CODE,
                 other.span,
                 format!(
-                    "port {port}/{} of `{}` is taken twice",
+                    "port {port}/{} of `{}` is used twice",
                     transport.name(),
                     model[machine].name
                 ),
             )
             .caption(format!("by `{}` of `{}`", b.name, other.name))
             .label(one.span, format!("and by `{}` of `{}`", a.name, one.name))
-            .help(format!("give one of them another: `port {} {}`", b.name, port.saturating_add(1)))
+            .help(format!(
+                "give one of them another port: `port {} {}`",
+                b.name,
+                port.saturating_add(1)
+            ))
             .on(other.name.clone()),
         );
     }

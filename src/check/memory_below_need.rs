@@ -57,7 +57,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     &CODE,
                     limit.span,
                     format!(
-                        "`{}` needs {} to start, and may use {}",
+                        "`{}` needs {} to start, but may use only {}",
                         container.name, need.memory, limit.value
                     ),
                 )

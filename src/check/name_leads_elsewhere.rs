@@ -42,7 +42,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 )
                 .caption("nothing answers https there under this name")
                 .label(span, format!("`{}` answers it, on `{}`", proxy.name, front.name))
-                .help("leave it out: inside the lab the name leads to the proxy already")
+                .help("remove it: inside the lab the name already leads to the proxy")
                 .on(name.host.clone()),
             );
             continue;
@@ -70,7 +70,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     ),
                 )
                 .label(machine.span, "the machine of this name")
-                .help("leave it out: a machine's name leads to it already")
+                .help("remove it: a machine's name already leads to the machine")
                 .on(name.host.clone()),
             );
         }

@@ -25,10 +25,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     machine.span,
-                    format!("`{}` and `{}` have {length} letters together", lab.name, machine.name),
+                    format!(
+                        "`{}` and `{}` have {length} characters together",
+                        lab.name, machine.name
+                    ),
                 )
                 .label(lab.span, "the lab's name is the other part")
-                .help(format!("{LONGEST} are left for both: shorten one of them"))
+                .help(format!("both may have {LONGEST} characters together: shorten one of them"))
                 .on(machine.name.clone()),
             );
         }

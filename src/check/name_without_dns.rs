@@ -29,7 +29,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 name.span,
                 format!("no service of this lab answers `{}`", name.host),
             )
-            .help("add a service that does, such as `adguard-home`, or leave the name out")
+            .help("add a service that does, such as `adguard-home`, or remove the name")
             .on(name.host.clone()),
         );
     }

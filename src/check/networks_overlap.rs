@@ -26,7 +26,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     network.span,
-                    format!("{prefix} of `{}` lies in {outer} of `{}`", network.name, first.name),
+                    format!("{prefix} of `{}` is inside {outer} of `{}`", network.name, first.name),
                 )
                 .label(first.span, "the other network")
                 .help("make the prefixes disjoint")

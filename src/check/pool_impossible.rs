@@ -58,12 +58,12 @@ fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
                 &CODE,
                 pool.span,
                 format!(
-                    "pool `{}` is a {layout} of {}, and needs {least} at least",
+                    "pool `{}` is a {layout} of {}, but needs at least {least}",
                     pool.name,
                     count(different.len())
                 ),
             )
-            .help(format!("name more disks, as in `disk=a,b`, or leave `layout={layout}` out"))
+            .help(format!("name more disks, as in `disk=a,b`, or remove `layout={layout}`"))
             .on(pool.name.clone()),
         );
     }
@@ -83,7 +83,7 @@ fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
     {
         wrong(
             format!("`{}` can't have records of {size}", dataset.name),
-            "a power of two from 512 bytes to `16MiB`: `16KiB`, `128KiB`, `1MiB`",
+            "write a power of two from 512 bytes to `16MiB`, such as `16KiB`, `128KiB` or `1MiB`",
         );
     }
     if let (Some(reservation), Some(quota)) = (dataset.reservation, &dataset.quota)
@@ -91,7 +91,7 @@ fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
     {
         wrong(
             format!(
-                "{reservation} are set aside for `{}`, which may hold {}",
+                "{reservation} are reserved for `{}`, which may hold only {}",
                 dataset.name, quota.value
             ),
             "raise the quota, or lower the reservation",

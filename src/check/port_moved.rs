@@ -47,7 +47,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     service.span,
                     format!("nothing in `{}` listens on port {}", container.name, endpoint.port),
                 )
-                .label(endpoint.span, format!("`{}` is said to be there", endpoint.name))
+                .label(endpoint.span, format!("the module says that `{}` does", endpoint.name))
                 .help(moved.now)
                 .on(service.name.clone()),
             );

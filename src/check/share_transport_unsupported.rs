@@ -29,11 +29,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 _ => None,
             };
             let fault = match (share.via, machine.kind, own_host) {
-                (ShareTransport::Virtiofs, MachineKind::Vm, Some(host)) => host
-                    .version
-                    .as_deref()
-                    .filter(|version| is_older(version, (8, 4)))
-                    .map(|version| format!("Proxmox VE {version} has no virtiofs; 8.4 does")),
+                (ShareTransport::Virtiofs, MachineKind::Vm, Some(host)) => {
+                    host.version.as_deref().filter(|version| is_older(version, (8, 4))).map(
+                        |version| format!("Proxmox VE {version} does not have virtiofs; 8.4 does"),
+                    )
+                }
                 (ShareTransport::Virtiofs, ..) => Some(
                     "virtiofs passes a folder of the Proxmox host into one of its own VMs"
                         .to_owned(),
@@ -53,11 +53,19 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             if let Some(fault) = fault {
                 diagnostics.push(
                     Diagnostic::new(&CODE, share.span, fault)
-                        .label(machine.span, format!("`{}` is of the kind {}", machine.name, machine.kind.name()))
+                        .label(
+                            machine.span,
+                            format!("`{}` is of kind {}", machine.name, machine.kind.name()),
+                        )
                         .help(match (machine.kind, own_host.is_some()) {
                             (MachineKind::Lxc, true) => "write `via=mount-point`",
-                            (MachineKind::Lxc, false) => "use a dataset of its own host by `via=mount-point`, or a VM",
-                            _ => "write `via=nfs`, or choose the transport that the machine's kind has",
+                            (MachineKind::Lxc, false) => {
+                                "share a dataset of its own host by `via=mount-point`, or use a VM"
+                            }
+                            _ => {
+                                "write `via=nfs`, or choose the transport that the machine's kind \
+                                 has"
+                            }
                         })
                         .on(machine.name.clone()),
                 );

@@ -20,18 +20,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let (service, state) = (&plan.model[kept.service], kept.state);
         let help = match kept.class {
             _ if state.backup == StateBackup::Dump => {
-                "add a backup service to its machine, which dumps it"
+                "add a backup service to its machine; it dumps the database"
             }
             Some(_) if matches!(kept.store, Store::Local(_)) => {
                 "add a backup service to its machine"
             }
             Some(_) => "mount its dataset on the machine of a backup service",
             None if matches!(kept.store, Store::Local(_)) => {
-                "say how often in the machine's `appdata \"FOLDER\" backup=daily`, or keep it in a dataset that has a `backup=` class"
+                "write `appdata \"FOLDER\" backup=daily` in the machine, or keep it in a dataset \
+                 that has a `backup=` class"
             }
-            None => {
-                "give the dataset it lies in a `backup=` class, or keep it below a dataset that has one"
-            }
+            None => "give its dataset a `backup=` class, or keep it below a dataset that has one",
         };
         diagnostics.push(
             Diagnostic::new(
@@ -40,7 +39,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 format!("no backup contains `{}` of `{}`", state.name, service.name),
             )
             .caption(format!("keeps it in `{}`", state.path))
-            .label(state.span, "the module says what it keeps")
+            .label(state.span, "the module declares it here")
             .help(help)
             .on(service.name.clone()),
         );

@@ -29,25 +29,31 @@ const IMMICH: &str = "immich-app/";
 static VARIABLES: &[Variable] = &[
     Variable {
         name: "IMMICH_MACHINE_LEARNING_PING_TIMEOUT",
-        instead: "it was removed in Immich 3; leave it out",
+        instead: "it was removed in Immich 3; remove it here too",
     },
     Variable {
         name: "IMMICH_MACHINE_LEARNING_WORKERS",
-        instead: "set `MACHINE_LEARNING_WORKERS` of the machine learning container, or limit its processors with `resources`",
+        instead: "set `MACHINE_LEARNING_WORKERS` of the machine learning container, or limit its \
+                  processors with `resources`",
     },
-    Variable { name: "IMMICH_SERVER_URL", instead: "it was removed in Immich 1; leave it out" },
+    Variable {
+        name: "IMMICH_SERVER_URL",
+        instead: "it was removed in Immich 1; remove it here too",
+    },
     Variable {
         name: "IMMICH_THUMBNAIL_WORKERS",
-        instead: "set the concurrency of the job in Immich's administration, or limit its processors with `resources`",
+        instead: "set the concurrency of the job in Immich's administration, or limit its \
+                  processors with `resources`",
     },
-    Variable { name: "IMMICH_WEB_URL", instead: "it was removed in Immich 1; leave it out" },
+    Variable { name: "IMMICH_WEB_URL", instead: "it was removed in Immich 1; remove it here too" },
     Variable {
         name: "MACHINE_LEARNING_PRELOAD__CLIP",
         instead: "write `MACHINE_LEARNING_PRELOAD__CLIP__TEXTUAL` and `…__VISUAL`",
     },
     Variable {
         name: "MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION",
-        instead: "write `MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION__DETECTION` and `…__RECOGNITION`",
+        instead: "write `MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION__DETECTION` and \
+                  `…__RECOGNITION`",
     },
 ];
 
@@ -66,7 +72,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                         service.span,
                         format!("`{}` has no effect on `{}`", variable.name, container.name),
                     )
-                    .label(container.span, "the container that is given it")
+                    .label(container.span, "this container gets it")
                     .help(variable.instead)
                     .on(service.name.clone()),
                 );

@@ -47,7 +47,7 @@ pub fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     let path = folder.join(name);
     // Opening a named pipe could block forever, and a link may lead out of the release.
     if !path.symlink_metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;

@@ -73,7 +73,7 @@ impl ReleaseWriter {
         if !self.interrupt.asked() {
             return Ok(());
         }
-        let (problem, help) = ("interrupted".to_owned(), "what was there is as it was".to_owned());
+        let (problem, help) = ("interrupted".to_owned(), "what was there is unchanged".to_owned());
         Err(OutputError { code: &codes::BUILD_INTERRUPTED, problem, help })
     }
 }
@@ -84,8 +84,8 @@ fn check_replaceable(target: &Path) -> Result<(), OutputError> {
     match target.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound && target.is_symlink() => {
             return refused(
-                "it is a link that leads nowhere",
-                "remove it, or make the folder that it leads to",
+                "it is a link to something that does not exist",
+                "remove it, or create the folder that it names",
             );
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -100,12 +100,12 @@ fn check_replaceable(target: &Path) -> Result<(), OutputError> {
         return if folder::is_empty(target).map_err(unreadable)? {
             Ok(())
         } else {
-            refused("it is no release that labwright wrote", ANOTHER)
+            refused("it is not a release that labwright wrote", ANOTHER)
         };
     };
     match folder::list(target).map_err(unreadable)?.difference(&made).next() {
         Some(name) => refused(
-            &format!("`{name}` in it was not put there by a build"),
+            &format!("no build wrote `{name}` in it"),
             "move it elsewhere, then run the command again",
         ),
         None => Ok(()),

@@ -50,7 +50,7 @@ impl OutputError {
         let kind = error.kind();
         let (why, help) = match kind {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                (kind.to_string(), "make room, then run the command again")
+                (kind.to_string(), "free some space, then run the command again")
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 (kind.to_string(), "name a folder that you may write to with `--out`")
@@ -65,13 +65,13 @@ impl OutputError {
                     .get_ref()
                     .and_then(|error| error.source())
                     .map_or_else(|| error.to_string(), ToString::to_string),
-                "see that the disk is well, then run the command again",
+                "check that the disk works, then run the command again",
             ),
         };
         Self {
             code: &codes::OUTPUT_UNWRITABLE,
             problem: format!("can't write `{}`: {why}", path.display()),
-            help: format!("{help}; what was there is as it was"),
+            help: format!("{help}; what was there is unchanged"),
         }
     }
 }
@@ -100,7 +100,7 @@ impl Staging {
         let Some(name) = target.file_name().map(|name| name.to_string_lossy().into_owned()) else {
             return Err(OutputError::refused(
                 &target,
-                "it has no name of its own",
+                "it does not end in the name of a folder",
                 "name a folder, such as `--out release`",
             ));
         };

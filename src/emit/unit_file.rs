@@ -25,7 +25,7 @@ fn word(word: &str) -> Result<&str, String> {
     if !word.is_empty() && word.bytes().all(plain) {
         Ok(word)
     } else {
-        Err(format!("`{}` is no name in a unit file", word.escape_debug()))
+        Err(format!("`{}` is not a name in a unit file", word.escape_debug()))
     }
 }
 

@@ -192,7 +192,7 @@ pub(crate) fn write_value(
         return out.write_str(value.as_str().unwrap_or_default()).map_err(Error::from);
     }
     let AutoEscape::Custom(escape) = state.auto_escape() else {
-        return Err(Error::new(ErrorKind::InvalidOperation, "escaping can't be turned off"));
+        return Err(Error::new(ErrorKind::InvalidOperation, "escaping can't be switched off"));
     };
     let text = match escape.as_ref() {
         "shell" => shell_value(value)?,
@@ -243,7 +243,7 @@ fn shell_value(value: &Value) -> Result<String, Error> {
             if text.contains('\0') {
                 return Err(Error::new(
                     ErrorKind::InvalidOperation,
-                    "a NUL byte can't stand in a shell script",
+                    "a shell script can't hold a NUL byte",
                 ));
             }
             Ok(shell_word(&text))
@@ -255,14 +255,14 @@ fn line_text(value: &Value) -> Result<String, Error> {
     if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) {
         return Err(Error::new(
             ErrorKind::InvalidOperation,
-            "a list or record can't stand in a line; join it",
+            "a line can't hold a list or record; join it",
         ));
     }
     let text = value.to_string();
     if text.chars().any(char::is_control) {
         return Err(Error::new(
             ErrorKind::InvalidOperation,
-            "a line break or control character can't stand in this file",
+            "this file can't hold a line break or control character",
         ));
     }
     Ok(text)

@@ -169,7 +169,7 @@ fn sort_in(
     if entry.to_str().is_none()
         || text.contains(|character: char| character.is_control() || character == '\\')
     {
-        let message = format!("`{}` is no name that every system can hold", name.escape_debug());
+        let message = format!("not every system can hold the name `{}`", name.escape_debug());
         faults.lab(&codes::SOURCE_NAME_NOT_PORTABLE, message, "rename it");
         return;
     }
@@ -185,7 +185,7 @@ fn sort_in(
             found.insert(name, Seen { path, size: metadata.len(), modified });
         }
         Ok(_) => {
-            let message = format!("`{name}` is no regular file");
+            let message = format!("`{name}` is not a regular file");
             faults.lab(
                 &codes::SOURCE_NOT_A_FILE,
                 message,
@@ -209,7 +209,7 @@ fn read_file(name: &str, seen: &Seen, faults: &mut Faults) -> Option<SourceFile>
     if seen.size > LARGEST {
         faults.lab(
             &codes::SOURCE_TOO_LARGE,
-            format!("`{name}` has {} bytes, the most is {LARGEST}", seen.size),
+            format!("`{name}` has {} bytes; the limit is {LARGEST}", seen.size),
             "split it, or move it away",
         );
         return None;
@@ -237,7 +237,7 @@ fn read_file(name: &str, seen: &Seen, faults: &mut Faults) -> Option<SourceFile>
                 faults.lab(
                     &codes::SOURCE_NOT_TEXT,
                     message,
-                    "save it as UTF-8; what is no text belongs outside `modules/`",
+                    "save it as UTF-8; move files that are not text out of `modules/`",
                 );
             }
         },
@@ -272,7 +272,8 @@ impl Faults {
                 "make it readable, or move it out of the lab's folder"
             }
             _ => {
-                "see that no link leads to itself and that the disk is well, then run the command again"
+                "check that no link leads to itself and that the disk works, then run the command \
+                 again"
             }
         };
         self.lab(&codes::SOURCE_UNREADABLE, format!("can't read `{path}`: {error}"), help);
@@ -284,7 +285,7 @@ impl Faults {
         self.lab(
             &codes::SOURCE_CHANGED_WHILE_READ,
             message,
-            "run the command again once the folder is at rest",
+            "run the command again when nothing writes to the folder",
         );
     }
 }

@@ -152,7 +152,8 @@ impl Cron {
     /// Returns the values of one field, or nothing for every value.
     #[expect(
         clippy::option_option,
-        reason = "the outer one says whether the field is well formed, the inner one whether it restricts"
+        reason = "the outer one says whether the field is well formed, the inner one whether it \
+                  restricts"
     )]
     fn field(field: &str, (low, high): (u8, u8)) -> Option<Option<Vec<u8>>> {
         if field == "*" {

@@ -66,9 +66,11 @@ pub fn list() -> String {
 pub fn reference() -> String {
     let codes = sorted();
     let mut page = String::from(
-        "# Codes\n\nEvery finding has a code. `labwright explain CODE` shows its page offline; \
-         `accept CODE on=SUBJECT reason=\"…\"` silences a warning that is meant, never an error.\n\n\
-         This page is made from the compiler's own text by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_codes`.\n\n\
+        "# Codes\n\n\
+         Every finding has a code, and `labwright explain CODE` shows its page offline.\n\
+         `accept CODE on=SUBJECT reason=\"…\"` accepts a warning or advice; errors can't be\n\
+         accepted.\n\n\
+         `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_codes` makes this page from the compiler.\n\n\
          | code | severity | it says |\n|---|---|---|\n",
     );
     for code in &codes {

@@ -8,7 +8,8 @@ use crate::decl::schema::{Child, Field, NodeSchema, Occurs, TOP};
 use crate::decl::types::Type;
 
 /// The line of `docs/language.md` after which everything is made from the schema.
-pub const MARKER: &str = "<!-- Made from the schema by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_language`; edit src/decl/schema/. -->";
+pub const MARKER: &str = "<!-- Made from the schema by `LABWRIGHT_UPDATE_DOCS=1 cargo test \
+                          docs_language`; edit src/decl/schema/. -->";
 
 /// A node, with where it is allowed.
 struct Entry {
@@ -91,14 +92,14 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
         node.doc
     );
     let count = match entry.occurs {
-        Occurs::Once => "Stands at most once.",
-        Occurs::Keyed => "Any number, each with another name.",
+        Occurs::Once => "At most one.",
+        Occurs::Keyed => "Any number, each with a different name.",
         Occurs::Many => "Any number.",
     };
     let besides =
         entry.parents.iter().map(|parent| format!("`{parent}`")).collect::<Vec<_>>().join(", ");
     let besides = if entry.top && !besides.is_empty() {
-        format!(" Stands in {besides} too.")
+        format!(" It is also allowed in {besides}.")
     } else {
         String::new()
     };

@@ -283,9 +283,11 @@ impl State {
 /// Writes the reference of the modules in Markdown, which is `docs/modules.md`.
 pub fn markdown(modules: &[Module]) -> String {
     let mut page = String::from(
-        "# Modules\n\nThe standard library: ordinary KDL in `modules/std/`, embedded in the program. `labwright modules NAME` shows a \
-         module offline. A lab's own `modules/` folder adds modules, and layers over these field by field.\n\n\
-         This page is made from the modules themselves by `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_modules`.\n\n",
+        "# Modules\n\n\
+         The standard library is ordinary KDL in `modules/std/`, and part of the program.\n\
+         `labwright modules NAME` shows a module offline. A lab's own `modules/` folder adds\n\
+         modules; one with the name of a standard module overrides it field by field.\n\n\
+         `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_modules` makes this page from the modules.\n\n",
     );
     let rows: Vec<Vec<String>> = modules
         .iter()
@@ -310,7 +312,7 @@ fn section(module: &Module, page: &mut String) {
     }
     page.push('\n');
     if let Some(why) = &module.discontinued {
-        let _ = writeln!(page, "No service can use it any more: {why}.\n");
+        let _ = writeln!(page, "It is discontinued: {why}.\n");
     }
     if let Some(doc) = &module.doc {
         let _ = writeln!(page, "{doc}\n");

@@ -131,18 +131,15 @@ fn words(kind: Kind, written: &str) -> Words {
         ),
         Kind::Unquoted if written.len() > 1 && written.ends_with(',') => say(
             &codes::UNQUOTED_TEXT,
-            &format!(
-                "a comma stands behind the value `{}`",
-                shorten(&written[..written.len() - 1])
-            ),
+            &format!("a comma follows the value `{}`", shorten(&written[..written.len() - 1])),
             "",
-            "values stand one behind the other: leave the comma out; a list is one value, as in `to=lan,tunnel`",
+            "remove the comma: blanks separate values; a list is one value, as in `to=lan,tunnel`",
         ),
         Kind::Unquoted => {
             let what = what_is(written);
             say(
                 &codes::UNQUOTED_TEXT,
-                &format!("{what} `{shown}` stands without quotes"),
+                &format!("{what} `{shown}` has no quotes"),
                 "",
                 &format!("write `{quoted}`"),
             )
@@ -161,7 +158,7 @@ fn words(kind: Kind, written: &str) -> Words {
         ),
         Kind::Interpolation => say(
             &codes::UNQUOTED_INTERPOLATION,
-            &format!("`{shown}` opens a child block, since it stands without quotes"),
+            &format!("`{shown}` opens a child block, since it has no quotes"),
             "",
             &format!("write `{quoted}`; labwright passes it on as it is"),
         ),
@@ -176,12 +173,13 @@ fn words(kind: Kind, written: &str) -> Words {
             &format!("KDL has no keyword `{shown}`"),
             "",
             &format!(
-                "the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text as `{quoted}`"
+                "the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text \
+                 as `{quoted}`"
             ),
         ),
         Kind::HashComment => say(
             &codes::HASH_COMMENT,
-            "`#` begins no comment in KDL",
+            "`#` does not begin a comment in KDL",
             "",
             "write `//` before a comment",
         ),
@@ -196,36 +194,40 @@ fn words(kind: Kind, written: &str) -> Words {
             "this string is not closed",
             "it begins here",
             if written.contains("\"\"\"") {
-                "write `\"\"\"` (and as many `#` as at its beginning) on a line of its own behind the text"
+                "write `\"\"\"` (and as many `#` as at its beginning) on a line of its own after \
+                 the text"
             } else {
-                "close it in the same line; text of several lines begins and ends with `\"\"\"`"
+                "close it on the same line; text of several lines begins and ends with `\"\"\"`"
             },
         ),
         Kind::BadEscape => say(
             &codes::BAD_ESCAPE,
-            &format!("`{shown}` is no escape"),
+            &format!("`{shown}` is not an escape"),
             "",
-            "write `\\\\` for a backslash, or a raw string, where it means nothing: `#\"…\"#`; the escapes are `\\\\ \\\" \\n \\r \\t \\s \\b \\f \\u{…}`",
+            "write `\\\\` for a backslash, or use a raw string, which has no escapes: `#\"…\"#`; \
+             the escapes are `\\\\ \\\" \\n \\r \\t \\s \\b \\f \\u{…}`",
         ),
         Kind::MultilineStart => say(
             &codes::MULTILINE_STRING,
-            "text follows `\"\"\"` in the same line",
+            "text follows `\"\"\"` on the same line",
             "",
             "begin the text on the next line, or write it in single `\"`",
         ),
         Kind::MultilineEnd => say(
             &codes::MULTILINE_STRING,
-            "the closing `\"\"\"` must stand on a line of its own",
+            "the closing `\"\"\"` must be on a line of its own",
             "",
-            "move it to the next line; the blanks before it are taken off every line of the text",
+            "move it to the next line; the blanks before it are removed from every line of the \
+             text",
         ),
         Kind::MultilineIndent => Words {
-            other: "every line begins with the blanks that stand before this",
+            other: "every line must begin with the blanks before this",
             ..say(
                 &codes::MULTILINE_STRING,
                 "this line is indented less than the closing `\"\"\"`",
                 "",
-                "indent every line of the text at least as far as its closing `\"\"\"`, with the same blanks",
+                "indent every line of the text at least as far as its closing `\"\"\"`, with the \
+                 same blanks",
             )
         },
         Kind::UnclosedComment => say(
@@ -235,7 +237,7 @@ fn words(kind: Kind, written: &str) -> Words {
             "write `*/` where it ends; comments nest",
         ),
         Kind::UnclosedBlock => Words {
-            other: "this closes it, but stands as far left as an outer block",
+            other: "this closes it, but is indented like an outer block",
             ..say(
                 &codes::UNBALANCED_BRACE,
                 "this `{` is not closed",
@@ -251,21 +253,21 @@ fn words(kind: Kind, written: &str) -> Words {
         ),
         Kind::BlockWithoutName => say(
             &codes::BLOCK_WITHOUT_NAME,
-            "a block stands where the name of a node should",
+            "a block is where the name of a node should be",
             "",
-            "write `{` in the line of the node that it belongs to",
+            "write `{` on the line of the node that it belongs to",
         ),
         Kind::SecondBlock => say(
             &codes::BLOCK_WITHOUT_NAME,
-            "a node has one block at most",
+            "a node has at most one block",
             "a second one",
-            "write its nodes into the first block",
+            "move its nodes into the first block",
         ),
         Kind::EntryAfterBlock => say(
             &codes::MISSING_SEPARATOR,
-            "something stands behind the block of a node",
+            "something follows the block of a node",
             "",
-            "write values before the block, and the next node on a line of its own or behind a `;`",
+            "write values before the block, and the next node on a line of its own or after a `;`",
         ),
         Kind::MissingSpace => say(
             &codes::MISSING_SEPARATOR,
@@ -275,21 +277,21 @@ fn words(kind: Kind, written: &str) -> Words {
         ),
         Kind::EqualsAfterName => say(
             &codes::MISPLACED_EQUALS,
-            "a node has its value behind its name, without `=`",
+            "the value of a node follows its name, without `=`",
             "",
             "write `name value`; `=` is for properties: `node property=value`",
         ),
         Kind::EqualsAfterValue => say(
             &codes::MISPLACED_EQUALS,
-            "`=` stands behind something that is no property's name",
+            "`=` follows something that is not the name of a property",
             "",
             "write `property=value`",
         ),
         Kind::MissingValue => say(
             &codes::MISPLACED_EQUALS,
-            "a value is missing behind `=`",
+            "a value is missing after `=`",
             "",
-            "write the value behind it; an empty text is `\"\"`",
+            "write the value after it; an empty text is `\"\"`",
         ),
         Kind::BadAnnotation => say(
             &codes::BAD_ANNOTATION,
@@ -299,9 +301,9 @@ fn words(kind: Kind, written: &str) -> Words {
         ),
         Kind::AnnotationAlone => say(
             &codes::BAD_ANNOTATION,
-            "a value is missing behind this type annotation",
+            "a value is missing after this type annotation",
             "",
-            "write the value right behind it: `(size)\"4GiB\"`",
+            "write the value right after it: `(size)\"4GiB\"`",
         ),
         Kind::StrayParenthesis => say(
             &codes::STRAY_CHARACTER,
@@ -311,7 +313,7 @@ fn words(kind: Kind, written: &str) -> Words {
         ),
         Kind::StrayBackslash => say(
             &codes::STRAY_CHARACTER,
-            "`\\` continues a line and must stand at its end",
+            "`\\` continues a line and must be at its end",
             "",
             "write text that has a backslash in a raw string: `#\"…\"#`",
         ),
@@ -319,14 +321,15 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::STRAY_CHARACTER,
             "KDL has no lists in brackets",
             "",
-            "write `to=lan,tunnel` for a property, and the values of a node one behind the other: `library \"/mnt/a\" \"/mnt/b\"`",
+            "write `to=lan,tunnel` for a property, and the values of a node one after another: \
+             `library \"/mnt/a\" \"/mnt/b\"`",
         ),
         Kind::LoneSemicolon => {
-            say(&codes::STRAY_CHARACTER, "a `;` stands without a node before it", "", "delete it")
+            say(&codes::STRAY_CHARACTER, "there is no node before this `;`", "", "delete it")
         }
         Kind::SlashdashAlone => say(
             &codes::SLASHDASH_WITHOUT_TARGET,
-            "`/-` has nothing to take out",
+            "`/-` has nothing to comment out",
             "",
             "write it before a node, a value or a block; a comment begins with `//`",
         ),
@@ -352,7 +355,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::TOO_MANY_SYNTAX_ERRORS,
             "this file has too many syntax errors",
             "reading stops here",
-            "mend the first ones; the rest often goes with them",
+            "fix the first ones; they often cause the others",
         ),
     }
 }

@@ -38,7 +38,9 @@ pub fn parse<'s>(
                 Span::new(file, 0, 0),
                 "this file is larger than 16 MiB",
             )
-            .help("move it out of the lab's folder, or give it another ending than `.kdl`"),
+            .help(
+                "move it out of the lab's folder, or rename it so that it does not end in `.kdl`",
+            ),
         );
         return None;
     }

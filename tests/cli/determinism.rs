@@ -152,7 +152,7 @@ fn a_report_that_was_changed_is_noticed() {
     let check = labwright(&lab, &["build", "--check", "--format", "json"]);
     assert_eq!(
         check.json()["differences"],
-        serde_json::json!(["`review/report.html` has other bytes"])
+        serde_json::json!(["`review/report.html` has different bytes"])
     );
     assert_eq!(check.code, 1);
 }

@@ -19,8 +19,8 @@ fn what_no_build_wrote_is_not_replaced() {
     let run = labwright(folder.path(), &["build", "tiny", "--out", "mine"]);
     assert_eq!(run.code, 3);
     insta::assert_snapshot!(run.err, @r"
-    error[output-not-ours]: won't write to `mine`: it is no release that labwright
-                            wrote
+    error[output-not-ours]: won't write to `mine`: it is not a release that
+                            labwright wrote
      |
      = help: name another folder with `--out`, or move this one away
 
@@ -41,7 +41,7 @@ fn a_full_disk_leaves_the_old_release() {
     std::fs::write(disk.path().join("filler"), vec![0; 1024 * 1024]).expect_err("the disk is full");
     let run = build();
     assert_eq!((run.code, run.out.as_str()), (3, ""));
-    assert!(run.err.contains("no storage space") && run.err.contains("make room"), "{}", run.err);
+    assert!(run.err.contains("no storage space") && run.err.contains("free some space"), "{}", run.err);
     assert_eq!(files(&release), before);
     assert_eq!(names(disk.path()), ["filler", "release"]);
 }

@@ -119,13 +119,13 @@ fn a_plan_made_by_hand_is_seen_through() {
     database-published: the database of `postgres` is open to `lan`
     unpinned-image: `prom/prometheus:latest` names no version
     unpinned-image: `grafana/grafana:latest` names no version
-    dashboard-without-metrics: dashboard 893 shows what `cadvisor` measures, and the lab runs none
-    backup-repository-too-small: the repository of `restic` may hold 50GB, for up to 380GB of sources
+    dashboard-without-metrics: dashboard 893 shows metrics of `cadvisor`, but the lab does not run it
+    backup-repository-too-small: the repository of `restic` may hold 50GB, but its sources up to 380GB
     backup-same-disk: the repository of `restic` is on a disk that it protects
     port-published-by-hand: `prometheus` publishes `9090:9090` past the lab's rules
     port-published-by-hand: `node-extranet` publishes `9100:9100` past the lab's rules
     port-published-by-hand: `immich` publishes `2283:3001` past the lab's rules
-    folder-moved: `immich` has nothing in `/usr/src/app/upload` any more
+    folder-moved: `immich` no longer keeps anything in `/usr/src/app/upload`
     name-leads-elsewhere: `media.elmzn.be` leads to 192.168.1.101, past its proxy `npm`
     ");
 

@@ -79,18 +79,18 @@ fn what_no_build_wrote_is_never_replaced() {
     insta::assert_snapshot!(errors.join("\n"), @r#"
     won't write to `BASE/file`: a file is there
     remove it, or name another folder with `--out`
-    won't write to `BASE/folder`: it is no release that labwright wrote
+    won't write to `BASE/folder`: it is not a release that labwright wrote
     name another folder with `--out`, or move this one away
-    won't write to `BASE/claims`: it is no release that labwright wrote
+    won't write to `BASE/claims`: it is not a release that labwright wrote
     name another folder with `--out`, or move this one away
-    won't write to `BASE/release`: `notes.txt` in it was not put there by a build
+    won't write to `BASE/release`: no build wrote `notes.txt` in it
     move it elsewhere, then run the command again
-    won't write to `BASE/hollow`: `mine/` in it was not put there by a build
+    won't write to `BASE/hollow`: no build wrote `mine/` in it
     move it elsewhere, then run the command again
-    won't write to `BASE/folders`: it is no release that labwright wrote
+    won't write to `BASE/folders`: it is not a release that labwright wrote
     name another folder with `--out`, or move this one away
-    won't write to `BASE/link`: it is a link that leads nowhere
-    remove it, or make the folder that it leads to
+    won't write to `BASE/link`: it is a link to something that does not exist
+    remove it, or create the folder that it names
     "#);
     assert_eq!(names(base.path()), before);
     assert!(target("folder/sub/mine").exists() && target("release/notes.txt").exists());
@@ -128,7 +128,7 @@ fn an_interrupted_build_leaves_nothing() {
     let error = writer.finish(b"{}").expect_err("it was interrupted");
     insta::assert_snapshot!(says(&error, base.path()), @r#"
     interrupted
-    what was there is as it was
+    what was there is unchanged
     "#);
     assert_eq!(names(base.path()), Vec::<String>::new());
 }
@@ -240,7 +240,7 @@ fn a_full_disk_is_one_clear_error_and_the_old_release_stands() {
         .expect_err("the second does not fit");
     insta::assert_snapshot!(says(&error, disk.path()), @r#"
     can't write `BASE/release/home-intranet-6e15849b51c4.tar.gz`: no storage space
-    make room, then run the command again; what was there is as it was
+    free some space, then run the command again; what was there is unchanged
     "#);
     assert_eq!(names(disk.path()), ["filler", "release"]);
     assert_eq!(verify(&disk.path().join("release")), Vec::<String>::new());
@@ -256,7 +256,7 @@ fn a_disk_that_fills_up_half_way_leaves_nothing_new() {
     review("fits", 1024).expect("it fits");
     insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.path()), @r#"
     can't write `BASE/release/review/too-large`: no storage space
-    make room, then run the command again; what was there is as it was
+    free some space, then run the command again; what was there is unchanged
     "#);
     drop(writer);
     assert_eq!(names(disk.path()), Vec::<String>::new());
@@ -271,12 +271,12 @@ fn a_read_only_disk_is_one_clear_error() {
         .expect_err("nothing can be written");
     insta::assert_snapshot!(says(&error, disk.path()), @r#"
     can't write `BASE/release`: read-only filesystem or storage medium
-    name a folder that you may write to with `--out`; what was there is as it was
+    name a folder that you may write to with `--out`; what was there is unchanged
     "#);
     let deeper = disk.path().join("outputs/release");
     insta::assert_snapshot!(says(&write(&deeper, &Interrupt::default()).expect_err("nothing can be written"), disk.path()), @r#"
     can't write `BASE/outputs`: read-only filesystem or storage medium
-    name a folder that you may write to with `--out`; what was there is as it was
+    name a folder that you may write to with `--out`; what was there is unchanged
     "#);
     assert_eq!(verify(&disk.path().join("release")), Vec::<String>::new());
 }

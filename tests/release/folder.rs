@@ -392,7 +392,7 @@ fn verify_notices_every_change() {
     ---
     `home-intranet-6e15849b51c4.tar.gz` has another hash than `SHA256SUMS` says
     ---
-    `nonsense` is no line of `SHA256SUMS`
+    `nonsense` is not a line of `SHA256SUMS`
     ---
     `release.json`: missing field `accepted` at line 1 column 2
     ---
@@ -400,9 +400,9 @@ fn verify_notices_every_change() {
     ---
     `link` is not in `SHA256SUMS`
     ---
-    `review/report.html`: it is no regular file
+    `review/report.html`: it is not a regular file
     ---
-    `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e  home-extranet-6e15849b51c4.tar.gz\r` is no line of `SHA256SUMS`
+    `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e  home-extranet-6e15849b51c4.tar.gz\r` is not a line of `SHA256SUMS`
     "#);
 }
 
@@ -450,21 +450,21 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
     ---
     the `images` of `release.json` are not those of the bundles
     ---
-    `home-extranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, and `release.json` says `2025.11.4`
-    `home-intranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, and `release.json` says `2025.11.4`
+    `home-extranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, but `release.json` says `2025.11.4`
+    `home-intranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, but `release.json` says `2025.11.4`
     ---
-    `release.json` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent
+    `release.json` is not as labwright writes it: keys and lists are sorted, nothing is twice, the indent is two spaces
     ---
-    `release.json` is not as labwright writes it: keys and lists sorted, nothing twice, two spaces of indent
+    `release.json` is not as labwright writes it: keys and lists are sorted, nothing is twice, the indent is two spaces
     ---
-    `extra.txt` is no file of this release
+    `extra.txt` does not belong to this release
     ---
-    `home-intranet-6e15849b51c4.tar.gz` has the machine `intranet`, and `release.json` says `extranet`
-    `home-intranet-6e15849b51c4.tar.gz` has the sha256 `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`, and `release.json` says `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`
-    `home-extranet-6e15849b51c4.tar.gz` has the machine `extranet`, and `release.json` says `intranet`
-    `home-extranet-6e15849b51c4.tar.gz` has the sha256 `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`, and `release.json` says `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`
+    `home-intranet-6e15849b51c4.tar.gz` has the machine `intranet`, but `release.json` says `extranet`
+    `home-intranet-6e15849b51c4.tar.gz` has the sha256 `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`, but `release.json` says `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`
+    `home-extranet-6e15849b51c4.tar.gz` has the machine `extranet`, but `release.json` says `intranet`
+    `home-extranet-6e15849b51c4.tar.gz` has the sha256 `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`, but `release.json` says `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`
     ---
-    `home-nas-6e15849b51c4.tar.gz` is no file of this release
+    `home-nas-6e15849b51c4.tar.gz` does not belong to this release
     `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
     "#);
 }

@@ -106,7 +106,7 @@ fn hostile_headers_are_refused() {
     insta::assert_snapshot!(problems.join("\n"), @r#"
     `home-a-0123456789ab/a` is a link
     `home-a-0123456789ab/a` is a link
-    `home-a-0123456789ab/a` is a folder's own entry
+    `home-a-0123456789ab/a` is an entry for a folder
     `home-a-0123456789ab/a` is a device or a pipe
     `home-a-0123456789ab/a` is a device or a pipe
     `home-a-0123456789ab/a` is a device or a pipe
@@ -114,14 +114,14 @@ fn hostile_headers_are_refused() {
     `home-a-0123456789ab/a` carries a long name
     `home-a-0123456789ab/a` is a PAX header
     `home-a-0123456789ab/a` is a PAX header
-    `home-a-0123456789ab/a` is no regular file
-    `home-a-0123456789ab/a` is no regular file
+    `home-a-0123456789ab/a` is not a regular file
+    `home-a-0123456789ab/a` is not a regular file
     `/etc/passwd` is an absolute name
-    the path `home-a-0123456789ab/../../etc/passwd`: `..` is no name
-    the path `home-a-0123456789ab/./a`: `.` is no name
+    the path `home-a-0123456789ab/../../etc/passwd`: `..` is not a name
+    the path `home-a-0123456789ab/./a`: `.` is not a name
     the path `home-a-0123456789ab//a`: an empty name
-    the path `home-a-0123456789ab/a b`: ` ` is none of A-Z a-z 0-9 . _ -
-    the path `home-a-0123456789ab/\xc3\xa9`: `é` is none of A-Z a-z 0-9 . _ -
+    the path `home-a-0123456789ab/a b`: ` ` is not one of A-Z a-z 0-9 . _ -
+    the path `home-a-0123456789ab/\xc3\xa9`: `é` is not one of A-Z a-z 0-9 . _ -
     `elsewhere/a` is outside the root folder `home-a-0123456789ab`
     `home-a-0123456789ab` is outside the root folder `home-a-0123456789ab`
     `home-a-0123456789abx/a` is outside the root folder `home-a-0123456789ab`
@@ -183,8 +183,8 @@ fn hostile_archives_are_refused() {
     something follows its end
     something follows its end
     it is cut off
-    it does not begin as a bundle's gzip does
-    it does not begin as a bundle's gzip does
+    it does not begin as the gzip of a bundle does
+    it does not begin as the gzip of a bundle does
     "#);
     assert!(read_archive("a.zip", &good).is_err());
     assert!(read_archive("..tar.gz", &good).is_err());

@@ -241,15 +241,15 @@ fn names_that_some_reader_would_misread_are_refused() {
     .map(add)
     .collect();
     insta::assert_snapshot!(problems.join("\n"), @r#"
-    the path `a b.txt`: ` ` is none of A-Z a-z 0-9 . _ -
-    the path `é.txt`: `é` is none of A-Z a-z 0-9 . _ -
+    the path `a b.txt`: ` ` is not one of A-Z a-z 0-9 . _ -
+    the path `é.txt`: `é` is not one of A-Z a-z 0-9 . _ -
     the path `a//b`: an empty name
     the path `/abs`: an empty name
-    the path `a/../b`: `..` is no name
-    the path `./a`: `.` is no name
+    the path `a/../b`: `..` is not a name
+    the path `./a`: `.` is not a name
     the path `-rf`: a name that begins with `-` reads as an option
     the path `tail/`: an empty name
-    the path `tab\there`: `\t` is none of A-Z a-z 0-9 . _ -
+    the path `tab\there`: `\t` is not one of A-Z a-z 0-9 . _ -
     `compose/compose.yaml` and `Compose/other.yaml` differ only by case in `compose` and `Compose`
     `RUNBOOK.md` and `runbook.md` differ only by case in `RUNBOOK.md` and `runbook.md`
     `labctl` is a file and the folder of `labctl/x`
@@ -290,12 +290,12 @@ fn lists_that_contradict_themselves_are_refused() {
     });
     insta::assert_snapshot!([missing, relative, dots, mode, twice, tab, secret, one_way].join("\n"), @r#"
     `nowhere` is to be installed, but no emitter wrote it
-    `etc/passwd` is no absolute path
-    `/etc/../root` is no absolute path
+    `etc/passwd` is not an absolute path
+    `/etc/../root` is not an absolute path
     the mode `rwx` is not four octal digits
     `systemd/dump.timer` and `backup/backup.sh` both go to `/usr/local/sbin/backup`
-    `ro\tot` can't stand in a table
-    the secret file `/etc/labwright/secrets/grafana-password` is asked for twice, in two ways
+    `ro\tot` is not allowed in a table
+    the secret file `/etc/labwright/secrets/grafana-password` is required twice, in different ways
     the one-way fact `postgres-major immich` has two values
     "#);
 }

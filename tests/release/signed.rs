@@ -105,7 +105,7 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
     refused("does not sign this bundle");
     fs::write(release.join(format!("{intranet}.sig")), "-----BEGIN SSH SIGNATURE-----\nU1NI\n")
         .expect("it is written");
-    refused("is no signature by ssh-keygen");
+    refused("is not a signature by ssh-keygen");
 
     sign(&release, intranet, &keys.join("ada"), "labwright", None);
     fs::write(release.join("other.tar.gz.sig"), "").expect("it is written");

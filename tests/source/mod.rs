@@ -162,13 +162,13 @@ fn what_the_lab_did_wrong_is_said_in_a_line() {
     folder-read-twice: `twin` and `sub` are the same folder (remove the link)
     lab-without-lab-kdl: `LAB` has no `lab.kdl` (name the lab's folder, or write a `lab.kdl` in this one)
     source-name-not-portable: `Services.KDL` does not end in `.kdl` (rename it)
-    source-name-not-portable: `a\\b.kdl` is no name that every system can hold (rename it)
-    source-name-not-portable: `�.kdl` is no name that every system can hold (rename it)
+    source-name-not-portable: not every system can hold the name `a\\b.kdl` (rename it)
+    source-name-not-portable: not every system can hold the name `�.kdl` (rename it)
     source-names-collide: `sub/VM.kdl` and `sub/vm.kdl` differ only by case (rename one of them)
-    source-not-a-file: `pipe.kdl` is no regular file (remove it, or move it out of the lab's folder)
-    source-not-text: `latin.kdl` is not UTF-8 text: byte 3 is wrong (save it as UTF-8; what is no text belongs outside `modules/`)
-    source-not-text: `modules/logo.png` is not UTF-8 text: byte 0 is wrong (save it as UTF-8; what is no text belongs outside `modules/`)
-    source-too-large: `large.kdl` has 16777217 bytes, the most is 16777216 (split it, or move it away)
+    source-not-a-file: `pipe.kdl` is not a regular file (remove it, or move it out of the lab's folder)
+    source-not-text: `latin.kdl` is not UTF-8 text: byte 3 is wrong (save it as UTF-8; move files that are not text out of `modules/`)
+    source-not-text: `modules/logo.png` is not UTF-8 text: byte 0 is wrong (save it as UTF-8; move files that are not text out of `modules/`)
+    source-too-large: `large.kdl` has 16777217 bytes; the limit is 16777216 (split it, or move it away)
     "#);
 }
 
@@ -187,8 +187,8 @@ fn what_the_disk_did_wrong_is_said_in_a_line() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     source-unreadable: can't read `LAB`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
     source-unreadable: can't read `LAB/gone.kdl`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
-    source-unreadable: can't read `LAB/self.kdl`: Too many levels of symbolic links (os error 40) (see that no link leads to itself and that the disk is well, then run the command again)
-    source-changed-while-read: `grows.kdl` changed while the lab was read (run the command again once the folder is at rest)
+    source-unreadable: can't read `LAB/self.kdl`: Too many levels of symbolic links (os error 40) (check that no link leads to itself and that the disk works, then run the command again)
+    source-changed-while-read: `grows.kdl` changed while the lab was read (run the command again when nothing writes to the folder)
     "#);
     let folder = lab(&[("lab.kdl", "a")]);
     assert!(

@@ -106,7 +106,7 @@ fn keywords_need_their_hash() {
         "a #yes",
         "1:#yes: KDL has no keyword `#yes` [the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text as `\"#yes\"`]",
     );
-    only("# note {\na", "1:#: `#` begins no comment in KDL [write `//` before a comment]");
+    only("# note {\na", "1:#: `#` does not begin a comment in KDL [write `//` before a comment]");
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn a_missing_brace_is_shown_where_the_block_begins() {
 
 #[test]
 fn a_missing_quote_is_shown_where_the_string_begins() {
-    let help = "close it in the same line; text of several lines begins and ends with `\"\"\"`";
+    let help = "close it on the same line; text of several lines begins and ends with `\"\"\"`";
     only("vm \"web {\n  cores 2\n}\n", &format!("1:\": this string is not closed [{help}]"));
     only("a \"x\nb \"y\"\n", &format!("1:\": this string is not closed [{help}]"));
     only(
         "a \"\"\"\n x\nb",
-        "1:\"\"\": this string is not closed [write `\"\"\"` (and as many `#` as at its beginning) on a line of its own behind the text]",
+        "1:\"\"\": this string is not closed [write `\"\"\"` (and as many `#` as at its beginning) on a line of its own after the text]",
     );
 }
 
@@ -170,7 +170,7 @@ fn a_large_file_and_a_binary_are_one_line_each() {
     let large = " ".repeat(LARGEST + 1);
     only(
         &large,
-        "1:: this file is larger than 16 MiB [move it out of the lab's folder, or give it another ending than `.kdl`]",
+        "1:: this file is larger than 16 MiB [move it out of the lab's folder, or rename it so that it does not end in `.kdl`]",
     );
     let binary = format!("\u{7f}ELF{}", "\0\u{1}\u{fffd}".repeat(1000));
     assert_eq!(errors(&binary).len(), 1);

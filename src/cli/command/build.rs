@@ -25,7 +25,7 @@ use crate::plan::Plan;
 use crate::review::REPORT;
 use crate::source::Sources;
 
-/// Builds the release of a lab: one archive for every machine, and an index
+/// Builds the release of a lab: one archive per machine, and an index
 #[derive(Debug, clap::Args)]
 pub struct Build {
     #[command(flatten)]
@@ -33,11 +33,11 @@ pub struct Build {
     /// The folder of the release [default: outputs/<lab>-<version>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write nothing: build twice under different conditions, and compare both with what stands in
-    /// the folder
+    /// Write nothing: build twice under different conditions, and compare both with what the folder
+    /// holds
     #[arg(long)]
     check: bool,
-    /// Who reads the findings, and with `json` the result
+    /// The format of the findings; with `json`, of the result too
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

@@ -9,12 +9,12 @@ use crate::compile;
 use crate::diag::{Style, summary};
 use crate::source::Sources;
 
-/// Says everything that is wrong with a lab; writes nothing
+/// Reports everything that is wrong with a lab; writes nothing
 #[derive(Debug, clap::Args)]
 pub struct Check {
     #[command(flatten)]
     lab: Lab,
-    /// Who reads the findings
+    /// The format of the findings
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

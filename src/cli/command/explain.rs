@@ -11,13 +11,13 @@ use crate::codes;
 use crate::diag::{Code, suggest};
 use crate::reference::codes as reference;
 
-/// Explains a code: what it means, why it matters, what to write instead
+/// Explains a code: what it means, why it matters and what to write instead
 #[derive(Debug, clap::Args)]
 pub struct Explain {
     /// The code, as findings show it in brackets; without one, every code is listed
     #[arg(value_parser = find)]
     code: Option<&'static Code>,
-    /// Who reads the page
+    /// The format of the page
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

@@ -14,13 +14,13 @@ use crate::source::Sources;
 /// The reader of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A person, with the lines in question
+    /// For people: text with the lines in question
     Text,
-    /// A program
+    /// For programs
     Json,
-    /// A code scanner: SARIF 2.1.0
+    /// For code scanners: SARIF 2.1.0
     Sarif,
-    /// GitHub's runner, which shows them beside the changed lines
+    /// For GitHub's runner, which shows them next to the changed lines
     Github,
 }
 

@@ -8,7 +8,7 @@ use super::super::console::Console;
 /// Writes a manual page to the standard output, in roff
 #[derive(Debug, clap::Args)]
 pub struct Man {
-    /// The command whose page is wanted; without one, the program's
+    /// The command that the page is about [default: the program itself]
     #[arg(value_parser = known)]
     command: Option<String>,
 }

@@ -20,11 +20,19 @@ use serde::Serialize;
 use super::Exit;
 use super::console::Console;
 
-const EXITS: &str = "Exit status: 0 fine; 1 findings with an error, or a difference; 2 wrong use; 3 the outside failed, such as the disk.";
+const EXITS: &str = "Exit status: 0 fine; 1 errors among the findings, or a difference; 2 wrong \
+                     usage; 3 a failure outside labwright, such as a full disk.";
 
-/// Compiles a homelab: KDL in, one verified release of plain files for every machine out.
+/// Compiles a homelab written in KDL into one release: plain files for every machine.
 #[derive(Debug, Parser)]
-#[command(name = "labwright", version, about, max_term_width = 100, arg_required_else_help = true, after_help = EXITS)]
+#[command(
+    name = "labwright",
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = EXITS
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -68,9 +76,9 @@ impl Arguments {
 /// The reader of a command's facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A person
+    /// For people
     Text,
-    /// A program
+    /// For programs
     Json,
 }
 

@@ -14,15 +14,15 @@ use crate::load::read_lab;
 use crate::reference::modules::{Module, ModuleOption, describe};
 use crate::source::Sources;
 
-/// Lists the modules, or shows one: its options, ports, state and metrics
+/// Lists the modules, or shows one: its options, ports and state
 #[derive(Debug, clap::Args)]
 pub struct Modules {
     /// The module to show
     name: Option<String>,
-    /// A lab whose own modules count too
+    /// A lab, to include its own modules
     #[arg(long, value_name = "LAB")]
     lab: Option<PathBuf>,
-    /// Who reads the result
+    /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -84,11 +84,7 @@ fn page(module: &Module, console: &Console) -> String {
         let _ = writeln!(text, "{homepage}");
     }
     if let Some(why) = &module.discontinued {
-        let _ = writeln!(
-            text,
-            "\n{}",
-            wrap(&format!("No service can use it any more: {why}."), width, "")
-        );
+        let _ = writeln!(text, "\n{}", wrap(&format!("It is discontinued: {why}."), width, ""));
     }
     if let Some(doc) = &module.doc {
         let _ = writeln!(text, "\n{}", wrap(doc, width, ""));

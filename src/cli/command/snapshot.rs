@@ -27,7 +27,7 @@ pub struct Snapshot {
     /// Write nothing, and name each file of the folder that is stale, missing or left over
     #[arg(long)]
     check: bool,
-    /// Who reads the result
+    /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

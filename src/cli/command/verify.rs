@@ -13,16 +13,16 @@ use crate::bundle::signature::AllowedSigners;
 use crate::bundle::verify::verify_release;
 use crate::disk::folder;
 
-/// Verifies a release: every hash, every archive, nothing missing, nothing left over
+/// Verifies a release: every hash and every archive, with no file missing or left over
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The folder of the release
     release: PathBuf,
-    /// Asks for a signature beside every archive, by a key in FILE, the allowed signers of
-    /// ssh-keygen(1)
+    /// Require a signature next to every archive, by a key in FILE (the allowed signers of
+    /// ssh-keygen(1))
     #[arg(long, value_name = "FILE")]
     signers: Option<PathBuf>,
-    /// Who reads the result
+    /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -104,7 +104,8 @@ impl Verified {
             let machines = if count == 1 { "1 machine" } else { &format!("{count} machines") };
             let signed = if self.signed { ",\nevery archive signed by an allowed key" } else { "" };
             return format!(
-                "{title} is whole: {machines}, every byte as `SHA256SUMS` says{signed}\n\ncontent   {content}\n"
+                "{title} is complete: {machines}, every file matches `SHA256SUMS`{signed}\n\n\
+                 content   {content}\n"
             );
         }
         let lines: String = self.problems.iter().map(|problem| format!("  {problem}\n")).collect();

@@ -9,7 +9,7 @@ static GUEST_PROPERTIES: &[Field] = &[
     optional(
         "kind",
         Type::Enum(&["managed", "appliance"]),
-        "`appliance`: created, but its system is not ours. Default: `managed`.",
+        "`appliance`: created, but labwright does not manage its system. Default: `managed`.",
     ),
 ];
 

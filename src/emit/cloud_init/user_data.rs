@@ -130,7 +130,8 @@ fn apt(context: &Context<'_>) -> Option<Apt> {
     let arch = machine.arch.name();
     let source = Source {
         source: format!(
-            "deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian bookworm stable"
+            "deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian \
+             bookworm stable"
         ),
         keyid: "9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
     };

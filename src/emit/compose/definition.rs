@@ -385,7 +385,8 @@ fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
     ));
     let (curl, wget) = if tls { (" --insecure", " --no-check-certificate") } else { ("", "") };
     format!(
-        "if command -v curl >/dev/null 2>&1; then exec curl -fsS{curl} -m {timeout} -o /dev/null {url}; fi; \
+        "if command -v curl >/dev/null 2>&1; then \
+         exec curl -fsS{curl} -m {timeout} -o /dev/null {url}; fi; \
          exec wget -q{wget} -T {timeout} -O /dev/null {url}"
     )
 }

@@ -38,7 +38,8 @@ pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b
             .sized(12, 8),
     ];
     if !measured.backups.is_empty() {
-        let age = "time() - max by (machine, backup, class) (labwright_backup_last_success_timestamp_seconds)";
+        let age = "time() - max by (machine, backup, class) \
+                   (labwright_backup_last_success_timestamp_seconds)";
         panels.push(
             stat("Age of the newest backup", "s", (age, "{{backup}} {{class}}")).sized(12, 8),
         );
@@ -211,7 +212,8 @@ pub(super) fn containers<'b>(measured: &Measured, datasource: &'b str) -> Option
 
 fn disk_use() -> Panel {
     let used = format!(
-        "100 * (1 - node_filesystem_avail_bytes{{{REAL}}} / (node_filesystem_size_bytes{{{REAL}}} > 0))"
+        "100 * (1 - node_filesystem_avail_bytes{{{REAL}}} \
+         / (node_filesystem_size_bytes{{{REAL}}} > 0))"
     );
     bar_gauge("Disks in use", "percent", (&used, "{{machine}} {{mountpoint}}"))
         .coloured("green", FULL)

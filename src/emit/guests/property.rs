@@ -14,7 +14,7 @@ impl Property {
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, String> {
         if self.0.iter().any(|part| part.split_once('=').is_some_and(|(known, _)| known == name)) {
             return Err(format!(
-                "Proxmox takes one `{name}` for a device, and `{value}` would be the second"
+                "Proxmox takes one `{name}` for a device, but `{value}` would be the second"
             ));
         }
         self.0.push(format!("{name}={}", checked(value)?));
@@ -43,7 +43,7 @@ fn checked(value: &str) -> Result<String, String> {
         })
     {
         return Err(format!(
-            "Proxmox can't be told `{}`: a comma or `=` ends a setting there",
+            "Proxmox can't read `{}`: a comma or `=` ends a setting there",
             value.escape_debug()
         ));
     }

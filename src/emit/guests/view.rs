@@ -117,7 +117,8 @@ fn guest_view(
         unprivileged: u8::from(guest.unprivileged),
         unprivileged_shown: if guest.unprivileged { "1" } else { "" },
         privilege_note: format!(
-            "note: guest {} is {}privileged, which can't be changed; restore it from a backup to change it",
+            "note: guest {} is {}privileged, which can't be changed; restore it from a backup to \
+             change it",
             guest.id,
             if guest.unprivileged { "" } else { "un" }
         ),

@@ -142,7 +142,8 @@ fn exports(
 /// Writes the lines that install a package unless its program exists.
 fn package(program: &str, name: &str) -> String {
     format!(
-        "[ -x {program} ] || DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold {name}\n"
+        "[ -x {program} ] || DEBIAN_FRONTEND=noninteractive \
+         apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold {name}\n"
     )
 }
 

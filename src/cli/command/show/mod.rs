@@ -16,7 +16,7 @@ use crate::review::view;
 pub struct Show {
     #[command(flatten)]
     lab: Lab,
-    /// Who reads the result
+    /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
