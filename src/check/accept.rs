@@ -34,7 +34,7 @@ pub fn accept<C: Iterator<Item = &'static Code>>(
                     entry.span,
                     format!("`{}` is an error and can't be accepted", code.name),
                 )
-                .help("mend what it says and remove the `accept`"),
+                .help("fix the error and remove the `accept`"),
             );
             continue;
         }

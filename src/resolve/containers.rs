@@ -158,7 +158,7 @@ fn mount(
     if !valid(&at) || (kind != MountKind::Volume && !valid(&source)) {
         report(
             block.span,
-            format!("a mount needs absolute paths, and `{source}` at `{at}` is not"),
+            format!("a mount needs two absolute paths, not `{source}` at `{at}`"),
             diagnostics,
         );
         return None;

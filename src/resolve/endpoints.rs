@@ -72,7 +72,7 @@ pub fn fixed_ports(
             continue;
         }
         let message = format!(
-            "`{}` is on the machine's own network, and its module does not move `{}`",
+            "`{}` uses the machine's own network, and its module can't move `{}`",
             block.key(),
             endpoint.name
         );
@@ -80,9 +80,8 @@ pub fn fixed_ports(
         let found = provided
             .into_iter()
             .fold(found, |found, provided| found.label(provided.span, "it listens here"));
-        diagnostics.push(
-            found.help("remove the `port`; a module moves a program by handing it `{port.NAME}`"),
-        );
+        diagnostics
+            .push(found.help("remove the `port`; a module moves a program by `{port.NAME}`"));
     }
 }
 

@@ -70,7 +70,7 @@ impl<'s> Expressions<'s> {
                 .map_err(|error| message(&error))
                 .and_then(|value| from_jinja(&value)),
             Some(Err(error)) => Err(error.clone()),
-            None => Err("an expression can't stand here".to_owned()),
+            None => Err("an expression is not allowed here".to_owned()),
         }
     }
 }
@@ -157,8 +157,7 @@ impl Scope {
                 continue;
             }
             let Some(end) = tail.strip_prefix('{').and_then(|inner| inner.find('}')) else {
-                return Err("a brace without its other half; a brace of its own is written twice"
-                    .to_owned());
+                return Err("a brace is unmatched; write a literal brace twice".to_owned());
             };
             match self.look_up(tail[1..=end].trim())? {
                 Data::Text(value) => filled.push_str(&value),
@@ -167,7 +166,7 @@ impl Scope {
                 Data::None => return Err(format!("`{}` has no value", &tail[1..=end])),
                 Data::List(_) | Data::Record(_) => {
                     return Err(format!(
-                        "`{}` is several values, and text takes one",
+                        "`{}` is several values, but text takes one",
                         &tail[1..=end]
                     ));
                 }

@@ -23,7 +23,7 @@ pub fn guest(
             Diagnostic::new(
                 &codes::WRONG_KIND,
                 name.span,
-                format!("`{}` is no Proxmox host", model.machines[host].name),
+                format!("`{}` is not a Proxmox host", model.machines[host].name),
             )
             .label(model.machines[host].span, "declared here")
             .help("guests run on a `host` of `kind=proxmox`"),

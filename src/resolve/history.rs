@@ -22,10 +22,10 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
             Diagnostic::new(
                 &codes::STILL_DECLARED,
                 node.span,
-                format!("{} `{name}` is {what}, and declared besides", node.key()),
+                format!("{} `{name}` is {what}, but also declared", node.key()),
             )
             .label(still.key_span(), "declared here")
-            .help(format!("take the `{}` out, or this line", node.key())),
+            .help(format!("remove the `{}`, or this line", node.key())),
         );
     }
     for node in &lab.moved {

@@ -208,7 +208,7 @@ fn assertions(
                     service.key_span(),
                     format!("`{}`: {message}", service.key()),
                 )
-                .label(assertion.span, format!("module `{}` says so", module.key())),
+                .label(assertion.span, format!("module `{}` requires this", module.key())),
             );
         }
     }

@@ -72,7 +72,7 @@ fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
                 Diagnostic::new(
                     &crate::decl::codes::WRONG_TYPE,
                     key.span,
-                    "this is no ssh public key",
+                    "this is not an ssh public key",
                 )
                 .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
             );

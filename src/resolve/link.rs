@@ -48,7 +48,7 @@ pub fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnos
                     Diagnostic::new(
                         &codes::WRONG_KIND,
                         name.span,
-                        format!("`{}` can't live in its own network", service.name),
+                        format!("`{}` can't join its own network", service.name),
                     )
                     .help("name another service that runs in a container, such as gluetun"),
                 );
@@ -197,7 +197,7 @@ fn needs(
                     service.span,
                     format!("`{}` needs a service that provides `{role}`{place}", service.name),
                 )
-                .label(node.span, "the module says so")
+                .label(node.span, "the module says what it needs")
                 .help("add one, or check the option that names it"),
             );
         }

@@ -197,13 +197,13 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
             let what = if address == prefix.network() {
                 "is the network itself"
             } else {
-                "reaches everybody in the network"
+                "is the broadcast address"
             };
             diagnostics.push(
                 Diagnostic::new(
                     &codes::ADDRESS_OUTSIDE_NETWORK,
                     value.span,
-                    format!("{address} {what}, and no machine's address"),
+                    format!("{address} {what}, so no machine can have it"),
                 )
                 .label(model.networks[network].span, format!("the network is {prefix}"))
                 .help("choose an address between the first and the last of the prefix"),

@@ -42,8 +42,15 @@ pub fn dashboard(block: &Block<'_>, sources: &Sources, diagnostics: &mut Diagnos
     });
     if block.property("from").is_none() && block.property("id").is_none() {
         diagnostics.push(
-            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, block.span, format!("dashboard `{}` says not where it is", block.key()))
-                .help("add `from=\"FILE.json\"`, a file below `modules/`, or `id=`, its id on grafana.com"),
+            Diagnostic::new(
+                &crate::decl::codes::MISSING_VALUE,
+                block.span,
+                format!("dashboard `{}` does not say where it is", block.key()),
+            )
+            .help(
+                "add `from=\"FILE.json\"`, a file below `modules/`, or `id=`, its id on \
+                 grafana.com",
+            ),
         );
     }
     Dashboard {

@@ -40,13 +40,22 @@ pub fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
             continue;
         };
         let finding = match first {
-            Some(first) => {
-                Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is the name of a network and of a machine"))
-                    .label(*first, "the network")
-                    .help("rename one of them: networks and machines are zones, and `from=` would not know which is meant")
-            }
-            None => Diagnostic::new(&codes::AMBIGUOUS_ZONE, block.key_span(), format!("`{name}` is everything that is in no network"))
-                .help("choose another name"),
+            Some(first) => Diagnostic::new(
+                &codes::AMBIGUOUS_ZONE,
+                block.key_span(),
+                format!("`{name}` is the name of a network and of a machine"),
+            )
+            .label(*first, "the network")
+            .help(
+                "rename one of them: networks and machines are zones, and `from=` would not know \
+                 which is meant",
+            ),
+            None => Diagnostic::new(
+                &codes::AMBIGUOUS_ZONE,
+                block.key_span(),
+                format!("`{name}` is everything outside the networks of the lab"),
+            )
+            .help("choose another name"),
         };
         diagnostics.push(finding);
     }
@@ -63,13 +72,13 @@ pub fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
                 continue;
             }
             Some((ZoneKind::Network(_) | ZoneKind::Named, _)) => continue,
-            Some((ZoneKind::Internet, _)) => ("everything that is in no network", None),
+            Some((ZoneKind::Internet, _)) => ("everything outside the networks of the lab", None),
             Some((ZoneKind::Machine(_), first)) => ("a machine", *first),
         };
         let mut finding = Diagnostic::new(
             &codes::AMBIGUOUS_ZONE,
             zone.span,
-            format!("`{name}` is {what}, not a zone to be in"),
+            format!("`{name}` is {what}, not a zone for a machine"),
         )
         .help("choose another name for the zone");
         if let Some(first) = first {

@@ -61,7 +61,7 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
                 Diagnostic::new(
                     &crate::decl::codes::WRONG_TYPE,
                     node.key_span(),
-                    format!("`{key}` is no raw key"),
+                    format!("`{key}` is not a raw key"),
                 )
                 .help("write `compose.KEY` or `unit.SECTION.KEY`"),
             );
@@ -93,7 +93,7 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
             Diagnostic::new(
                 &codes::UNKNOWN_NAME,
                 node.key_span(),
-                format!("compose knows no key `{key}`"),
+                format!("compose has no key `{key}`"),
             )
             .help(suggest(key, KEYS.iter().copied(), || {
                 "write a key of compose's services, such as `compose.hostname`".to_owned()

@@ -88,7 +88,7 @@ pub fn routes(
             let help = candidates("service that authenticates users", "authentik", list, |index| {
                 gates.authenticators[index].is_some()
             });
-            let message = format!("`{}` authenticates nobody", list[service]);
+            let message = format!("`{}` does not authenticate users", list[service]);
             diagnostics.push(
                 Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help),
             );
@@ -106,7 +106,7 @@ pub fn routes(
                 Diagnostic::new(
                     &codes::ROUTE_WITHOUT_PROXY,
                     span,
-                    format!("`{}` is no proxy", list[via]),
+                    format!("`{}` is not a proxy", list[via]),
                 )
                 .help(help),
             );

@@ -106,7 +106,7 @@ fn draft<'s>(
                 block.property("on")?.span,
                 format!("no service can run on `{}`", model.machines[machine].name),
             )
-            .label(model.machines[machine].span, "its system is not ours")
+            .label(model.machines[machine].span, "labwright does not manage its system")
             .help("run it on a vm, an lxc or a Debian host"),
         );
         return None;
@@ -143,9 +143,11 @@ fn module(
         .find_map(|(text, span)| Some((text, span, other_product(module, text)?)));
     if let Some((text, span, other)) = other {
         let why = other.property("why").and_then(Spanned::text).unwrap_or_default();
-        let message = format!("`{text}` is another product than module `{}`: {why}", module.key());
+        let message =
+            format!("`{text}` is not the product that module `{}` runs: {why}", module.key());
         let help = format!(
-            "if the module's program is meant, call it `{}`; for the other, write a module of your own",
+            "to run the module's product, call it `{}`; for the other one, write a module of your \
+             own",
             module.key()
         );
         diagnostics
@@ -155,7 +157,7 @@ fn module(
             Diagnostic::new(
                 &codes::RENAMED_MODULE,
                 name.span,
-                format!("`{}` has taken the place of `{text}`", module.key()),
+                format!("`{}` replaces `{text}`", module.key()),
             )
             .help(format!("write `module={}`", module.key()))
             .on(block.key()),
@@ -166,7 +168,7 @@ fn module(
         let mut finding = Diagnostic::new(
             &codes::DISCONTINUED_MODULE,
             name.span,
-            format!("`{}` is no more: {why}", module.key()),
+            format!("`{}` is discontinued: {why}", module.key()),
         );
         if let Some(help) = end.property("help").and_then(Spanned::text) {
             finding = finding.help(help);

@@ -19,7 +19,7 @@ codes::define! {
     pub NUMBER_OUT_OF_RANGE = "number-out-of-range", Error, "a number has more digits than fit";
     pub OLD_KDL_SYNTAX = "old-kdl-syntax", Error, "something is written as in KDL 1";
     pub SLASHDASH_WITHOUT_TARGET = "slashdash-without-target", Error,
-        "`/-` has nothing to take out";
+        "`/-` has nothing to comment out";
     pub STRAY_CHARACTER = "stray-character", Error,
         "a bracket, backslash or semicolon means nothing here";
     pub TOO_MANY_SYNTAX_ERRORS = "too-many-syntax-errors", Error,

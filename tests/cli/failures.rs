@@ -41,7 +41,11 @@ fn a_full_disk_leaves_the_old_release() {
     std::fs::write(disk.path().join("filler"), vec![0; 1024 * 1024]).expect_err("the disk is full");
     let run = build();
     assert_eq!((run.code, run.out.as_str()), (3, ""));
-    assert!(run.err.contains("no storage space") && run.err.contains("free some space"), "{}", run.err);
+    assert!(
+        run.err.contains("no storage space") && run.err.contains("free some space"),
+        "{}",
+        run.err
+    );
     assert_eq!(files(&release), before);
     assert_eq!(names(disk.path()), ["filler", "release"]);
 }

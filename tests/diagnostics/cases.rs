@@ -105,7 +105,7 @@ fn a_plan_made_by_hand_is_seen_through() {
     scrape-without-exporter: no exporter runs on `intranet`
     share-without-transport: nothing says how `tank-ssd.postgres` gets into `intranet`
     unpinned-image: `jc21/nginx-proxy-manager:latest` names no version
-    other-product: `openvpn-as` is another product than module `openvpn`: OpenVPN Access Server is a licensed product with its own administration on port 943, and the unit `openvpnas.service`
+    other-product: `openvpn-as` is not the product that module `openvpn` runs: OpenVPN Access Server is a licensed product with its own administration on port 943, and the unit `openvpnas.service`
     vpn-reaches-nothing: clients of `openvpn-as` may reach nothing
     unpinned-image: `prom/node-exporter:latest` names no version
     unpinned-image: `jellyfin/jellyfin:latest` names no version

@@ -256,7 +256,7 @@ fn names_that_some_reader_would_misread_are_refused() {
     an emitter wrote `install.tsv`, which is made from its lists
     "#);
     let longest = 100 - pack("intranet").name.len() - "/payload/".len();
-    insta::assert_snapshot!(add(&"x".repeat(longest + 1)).split_once(" has ").expect("a length").1, @"101 bytes, the most is 100");
+    insta::assert_snapshot!(add(&"x".repeat(longest + 1)).split_once(" has ").expect("a length").1, @"101 bytes; the limit is 100");
     let mut artifacts = artifacts();
     artifacts.add("x".repeat(longest), Kind::Text, "x", Vec::new());
     Packer::new()

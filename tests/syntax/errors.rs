@@ -38,57 +38,48 @@ fn only(text: &str, expected: &str) {
 fn text_without_quotes_is_named_for_what_it_is() {
     only(
         "address lan 192.168.1.1",
-        "1:192.168.1.1: the address `192.168.1.1` stands without quotes [write `\"192.168.1.1\"`]",
+        "1:192.168.1.1: the address `192.168.1.1` has no quotes [write `\"192.168.1.1\"`]",
     );
     only(
         "network lan cidr=192.168.1.0/24",
-        "1:192.168.1.0/24: the network `192.168.1.0/24` stands without quotes [write `\"192.168.1.0/24\"`]",
+        "1:192.168.1.0/24: the network `192.168.1.0/24` has no quotes [write `\"192.168.1.0/24\"`]",
     );
     only(
         "network lan cidr=fd00::/64",
-        "1:fd00::/64: the network `fd00::/64` stands without quotes [write `\"fd00::/64\"`]",
+        "1:fd00::/64: the network `fd00::/64` has no quotes [write `\"fd00::/64\"`]",
     );
-    only(
-        "memory (size)30GiB",
-        "1:30GiB: the size `30GiB` stands without quotes [write `\"30GiB\"`]",
-    );
-    only("keep 30d", "1:30d: the duration `30d` stands without quotes [write `\"30d\"`]");
-    only(
-        "expose 8096/tcp",
-        "1:8096/tcp: the port `8096/tcp` stands without quotes [write `\"8096/tcp\"`]",
-    );
+    only("memory (size)30GiB", "1:30GiB: the size `30GiB` has no quotes [write `\"30GiB\"`]");
+    only("keep 30d", "1:30d: the duration `30d` has no quotes [write `\"30d\"`]");
+    only("expose 8096/tcp", "1:8096/tcp: the port `8096/tcp` has no quotes [write `\"8096/tcp\"`]");
     only(
         "mount /mnt/media",
-        "1:/mnt/media: the path `/mnt/media` stands without quotes [write `\"/mnt/media\"`]",
+        "1:/mnt/media: the path `/mnt/media` has no quotes [write `\"/mnt/media\"`]",
     );
     only(
         "homepage https://x.org/a",
-        "1:https://x.org/a: the URL `https://x.org/a` stands without quotes [write `\"https://x.org/a\"`]",
+        "1:https://x.org/a: the URL `https://x.org/a` has no quotes [write `\"https://x.org/a\"`]",
     );
     only(
         "version 2025.11.3",
-        "1:2025.11.3: the version `2025.11.3` stands without quotes [write `\"2025.11.3\"`]",
+        "1:2025.11.3: the version `2025.11.3` has no quotes [write `\"2025.11.3\"`]",
     );
-    only("at 12:30", "1:12:30: the text `12:30` stands without quotes [write `\"12:30\"`]");
-    only(
-        "path C:\\data",
-        "1:C:\\data: the text `C:\\data` stands without quotes [write `#\"C:\\data\"#`]",
-    );
+    only("at 12:30", "1:12:30: the text `12:30` has no quotes [write `\"12:30\"`]");
+    only("path C:\\data", "1:C:\\data: the text `C:\\data` has no quotes [write `#\"C:\\data\"#`]");
 }
 
 #[test]
 fn an_interpolation_needs_quotes() {
     only(
         "a ${b}",
-        "1:${b}: `${b}` opens a child block, since it stands without quotes [write `\"${b}\"`; labwright passes it on as it is]",
+        "1:${b}: `${b}` opens a child block, since it has no quotes [write `\"${b}\"`; labwright passes it on as it is]",
     );
     only(
         "a x${b}y",
-        "1:x${b}y: `x${b}y` opens a child block, since it stands without quotes [write `\"x${b}y\"`; labwright passes it on as it is]",
+        "1:x${b}y: `x${b}y` opens a child block, since it has no quotes [write `\"x${b}y\"`; labwright passes it on as it is]",
     );
     only(
         "a {{ b }}",
-        "1:{{ b }}: `{{ b }}` opens a child block, since it stands without quotes [write `\"{{ b }}\"`; labwright passes it on as it is]",
+        "1:{{ b }}: `{{ b }}` opens a child block, since it has no quotes [write `\"{{ b }}\"`; labwright passes it on as it is]",
     );
 }
 
@@ -116,7 +107,7 @@ fn every_error_of_a_file_is_found() {
         errors(text).into_iter().map(|error| error.chars().take(12).collect::<String>()).collect();
     assert_eq!(
         places,
-        ["2:10.0.0.1: ", "2:10.0.0.2: ", "3:true: the ", "4:4GiB: the ", "7:=: a node "]
+        ["2:10.0.0.1: ", "2:10.0.0.2: ", "3:true: the ", "4:4GiB: the ", "7:=: the val"]
     );
 }
 

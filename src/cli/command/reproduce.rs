@@ -80,7 +80,7 @@ impl Comparison<'_> {
         let lines: String =
             self.differences.iter().map(|difference| format!("  {difference}\n")).collect();
         format!(
-            "{title} is not what stands in {}:\n\n{lines}\ncontent   {}\n",
+            "{title} is not what {} holds:\n\n{lines}\ncontent   {}\n",
             self.folder, self.content_id
         )
     }
@@ -120,7 +120,7 @@ fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
     let found = match folder::list(out) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return vec!["nothing stands there: run `labwright build` first".to_owned()];
+            return vec!["there is nothing there: run `labwright build` first".to_owned()];
         }
         Err(error) => return vec![format!("it can't be read: {error}")],
     };
@@ -139,11 +139,11 @@ fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
 
     let names: BTreeSet<&String> = expected.keys().chain(&found).collect();
     let difference = |name: &String| match (expected.get(name), found.contains(name)) {
-        (None, _) => Some(format!("`{name}` is no part of it")),
+        (None, _) => Some(format!("`{name}` does not belong to it")),
         (Some(_), false) => Some(format!("`{name}` is missing")),
         (Some(hash), true) => match folder::read(out, name) {
             Ok(bytes) if sha256_hex(&bytes) == *hash => None,
-            Ok(_) => Some(format!("`{name}` has other bytes")),
+            Ok(_) => Some(format!("`{name}` has different bytes")),
             Err(error) => Some(format!("`{name}` can't be read: {error}")),
         },
     };

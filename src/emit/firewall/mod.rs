@@ -145,7 +145,9 @@ fn guard(
 
 /// Turns ufw off after nftables has taken over. With both active, ufw would still refuse what
 /// nftables opens.
-const UFW_OFF: &str = "if command -v ufw >/dev/null && ufw status | grep -q '^Status: active'; then\n    ufw --force disable\nfi\n";
+const UFW_OFF: &str = "if command -v ufw >/dev/null \
+                       && ufw status | grep -q '^Status: active'; then\n    \
+                       ufw --force disable\nfi\n";
 
 /// Asks nft to check the rules without changing anything. It does nothing if nft is missing,
 /// because the first bundle of a machine may install it later.

@@ -164,7 +164,7 @@ impl<'s> Reader<'_, 's> {
                 Diagnostic::new(
                     &crate::decl::codes::DUPLICATE_NODE,
                     second.span,
-                    format!("`{}` takes one value and is given twice", spec.name),
+                    format!("`{}` takes one value, but is given twice", spec.name),
                 )
                 .label(first.span, "first here")
                 .help("keep one"),

@@ -205,7 +205,9 @@ impl Reader<'_, '_> {
                     .is_err() =>
             {
                 let near = nearest(&text, model.secrets.iter().map(|secret| secret.name.as_str()));
-                let declare = "declare `secret NAME` and write `(secret)NAME` here: the value itself never stands in a lab".to_owned();
+                let declare = "declare `secret NAME` and write `(secret)NAME` here: a lab never \
+                               holds the value itself"
+                    .to_owned();
                 diagnostics.push(
                     Diagnostic::new(
                         &codes::UNDECLARED_SECRET,
