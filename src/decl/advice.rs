@@ -42,7 +42,10 @@ pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
     let text = matches!(ty, Type::Text | Type::Version | Type::Host | Type::Image | Type::Owner);
     instead.unwrap_or_else(|| {
         if number && text && !written.is_empty() {
-            format!("put it in quotes: `\"{written}\"`; KDL reads a bare number as a number, so `1.10` becomes 1.1")
+            format!(
+                "put it in quotes: `\"{written}\"`; KDL reads a bare number as a number, so `1.10` \
+                 becomes 1.1"
+            )
         } else {
             format!("write {}", ty.describe())
         }

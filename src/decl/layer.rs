@@ -84,10 +84,10 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
                 Diagnostic::new(
                     &codes::LAB_MISSING,
                     second.key_span(),
-                    "a folder is one lab, and this is its second `lab` node",
+                    "a folder holds one lab, but this is its second `lab` node",
                 )
                 .label(labs[0].key_span(), "the first")
-                .help("keep one; what belongs to it may stand in any file"),
+                .help("keep one; any file may hold parts of the lab"),
             );
             labs.into_iter().next()
         }
@@ -226,7 +226,7 @@ fn unique<'s>(
                     Diagnostic::new(
                         &codes::DUPLICATE_NAME,
                         block.key_span(),
-                        format!("there is a {kind} `{}` already", block.key()),
+                        format!("there is already a {kind} `{}`", block.key()),
                     )
                     .caption("declared again here")
                     .label(first.key_span(), "first declared here")
@@ -261,7 +261,7 @@ pub fn join_modules<'s>(
                     Diagnostic::new(
                         &codes::DUPLICATE_NAME,
                         block.key_span(),
-                        format!("there is a module `{}` already", block.key()),
+                        format!("there is already a module `{}`", block.key()),
                     )
                     .label(first.key_span(), "first defined here")
                     .help("rename one of the two"),

@@ -57,7 +57,7 @@ fn conflict(
             format!("two places disagree about {what}"),
         )
         .caption("this value")
-        .label(first, "and this one are of equal rank")
+        .label(first, "and this one have the same priority")
         .help("make one of them `(default)`, or `(force)` with `reason=\"…\"`"),
     );
 }

@@ -159,7 +159,9 @@ impl Decoder<'_> {
                     let names = schema.properties.iter().map(|field| field.name);
                     let help = suggest(name, names.clone(), || {
                         match names.collect::<Vec<_>>().join(", ") {
-                            list if list.is_empty() => format!("`{}` has no properties", node.name),
+                            list if list.is_empty() => {
+                                format!("`{}` takes no properties", node.name)
+                            }
                             list => format!("one of: {list}"),
                         }
                     });

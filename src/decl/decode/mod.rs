@@ -63,7 +63,7 @@ impl Decoder<'_> {
                     Diagnostic::new(
                         &codes::DUPLICATE_NODE,
                         block.key_span(),
-                        format!("{what} stands twice in {parent}"),
+                        format!("{what} is written twice in {parent}"),
                     )
                     .caption("again here")
                     .label(twin.key_span(), "first here")
@@ -86,7 +86,7 @@ impl Decoder<'_> {
         let diagnostic = Diagnostic::new(
             &codes::UNKNOWN_NODE,
             node.name.span,
-            format!("no node `{}` may stand {place}", node.name),
+            format!("the node `{}` is not allowed {place}", node.name),
         );
         let help = home(&node.name).unwrap_or_else(|| {
             suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
@@ -115,10 +115,10 @@ impl Decoder<'_> {
                 Diagnostic::new(
                     &codes::UNEXPECTED_CHILDREN,
                     node.children[0].name.span,
-                    format!("`{}` has no children", node.name),
+                    format!("`{}` takes no children", node.name),
                 )
                 .label(node.name.span, "the node that the braces belong to")
-                .help("text with braces or `$` in it is written in quotes"),
+                .help("put text that has braces or `$` in it in quotes"),
             );
         }
         let arguments = self.arguments(&node, schema);
@@ -168,7 +168,7 @@ impl Decoder<'_> {
                     Diagnostic::new(
                         &codes::WRONG_ANNOTATION,
                         annotation.span,
-                        format!("`({other})` is no priority"),
+                        format!("`({other})` is not a priority"),
                     )
                     .help("a node may carry `(default)` or `(force)`"),
                 );
@@ -183,7 +183,7 @@ impl Decoder<'_> {
 /// too many.
 pub fn home(name: &str) -> Option<String> {
     if TOP.iter().any(|child| child.node.name == name) {
-        return Some(format!("`{name}` stands at the top of a file: is a `}}` missing above?"));
+        return Some(format!("`{name}` is at the top of a file: is a `}}` missing above it?"));
     }
     let homes: Vec<String> = TOP
         .iter()
@@ -191,7 +191,7 @@ pub fn home(name: &str) -> Option<String> {
         .map(|child| format!("`{}`", child.node.name))
         .collect();
     (!homes.is_empty())
-        .then(|| format!("`{name}` stands in {}: is a brace in the wrong place?", homes.join(", ")))
+        .then(|| format!("`{name}` is in {}: is a brace in the wrong place?", homes.join(", ")))
 }
 
 /// Reports what blocks must have and have not: properties, since a weaker place may give what a

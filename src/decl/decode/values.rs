@@ -106,9 +106,8 @@ impl Decoder<'_> {
     fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         let finding = if field.list && ends_with_comma(scalar) {
-            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma")).help(
-                "a list is one value: write `to=lan,tunnel`, without blanks behind the commas",
-            )
+            Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma"))
+                .help("a list is one value: write `to=lan,tunnel`, without blanks after the commas")
         } else {
             // Of a list, the item that is wrong.
             let span = match scalar {
