@@ -4,7 +4,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::StateBackup;
 use crate::plan::store::Store;
-use crate::plan::{Fate, Plan};
+use crate::plan::{Coverage, Plan};
 
 /// Finds states that no backup of the lab contains.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -16,17 +16,17 @@ static CODE: Code = codes::code!(
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    for kept in plan.kept.iter().filter(|kept| kept.fate == Fate::Lost) {
-        let (service, state) = (&plan.model[kept.service], kept.state);
-        let help = match kept.class {
+    for covered in plan.states.iter().filter(|covered| covered.coverage == Coverage::Lost) {
+        let (service, state) = (&plan.model[covered.service], covered.state);
+        let help = match covered.class {
             _ if state.backup == StateBackup::Dump => {
                 "add a backup service to its machine; it dumps the database"
             }
-            Some(_) if matches!(kept.store, Store::Local(_)) => {
+            Some(_) if matches!(covered.store, Store::Local(_)) => {
                 "add a backup service to its machine"
             }
             Some(_) => "mount its dataset on the machine of a backup service",
-            None if matches!(kept.store, Store::Local(_)) => {
+            None if matches!(covered.store, Store::Local(_)) => {
                 "write `appdata \"FOLDER\" backup=daily` in the machine, or keep it in a dataset \
                  that has a `backup=` class"
             }

@@ -1,4 +1,4 @@
-//! The access model as packet filters need it: what is open on a machine and to whom, what its
+//! Describes the access model for packet filters: what is open on a machine and to whom, what its
 //! clients reach through it, what a router must forward.
 
 use std::collections::BTreeMap;
@@ -12,35 +12,35 @@ use crate::model::{
     FirewallBackend, MachineId, MachineKind, NetworkId, Transport, ZoneId, ZoneKind,
 };
 
-/// Is a port of a machine that one source may connect to, for one or more reasons.
+/// A port of a machine that one source may connect to, for one or more reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     /// tcp or udp.
     pub transport: Transport,
     /// The port on the machine.
     pub port: u16,
-    /// Where connections come from.
+    /// The source of connections.
     pub from: FlowSource,
     /// Whether a container publishes the port.
     pub published: bool,
-    /// Why it is open, `ssh` first: `expose jellyfin.web`.
+    /// The reasons why it is open, `ssh` first: `expose jellyfin.web`.
     pub reasons: Vec<String>,
 }
 
-/// Is a network whose clients go through a machine.
+/// A network whose clients go through a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clients {
     /// The network.
     pub network: NetworkId,
     /// What they may reach through the machine.
     pub targets: Vec<ForwardTarget>,
-    /// Whether they appear as the machine to those who know no way back to them.
+    /// Whether they appear with the machine's address where there is no route back to them.
     pub masquerade: bool,
-    /// The addresses of machines that know a way back.
+    /// The addresses of machines that have a route back.
     pub way_back: Vec<IpAddr>,
 }
 
-/// Is a port that a router forwards from the internet.
+/// A port that a router forwards from the internet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RouterForward {
     /// The router, by index in [`crate::model::Model::routers`].
@@ -53,23 +53,23 @@ pub struct RouterForward {
     pub machine: MachineId,
     /// Its address in the router's network.
     pub address: IpAddr,
-    /// Why: `expose npm.https`.
+    /// The reason: `expose npm.https`.
     pub reason: String,
 }
 
-/// Says how a machine's ports are guarded.
+/// The way a machine's ports are guarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// By the firewall of its own bundle, packet by packet.
+    /// By the firewall of its own bundle, which filters every packet.
     Own(FirewallBackend),
-    /// By the firewall of the Proxmox host, which it is.
+    /// By the firewall of Proxmox, because the machine is a Proxmox host.
     Proxmox,
-    /// By nothing that labwright writes.
+    /// Not by anything that labwright writes.
     Nothing,
 }
 
-/// Holds the shortest list of each zone, by [`ZoneId`]: a machine's rules name few zones, but a
-/// zone can be cut in many places.
+/// The shortest list of each zone, by [`ZoneId`]. Each is made when a rule first needs it, because
+/// rules refer to few zones, and a zone with many holes takes a while.
 #[derive(Debug, Default)]
 pub struct ZoneLists(OnceLock<Vec<AccessList>>);
 
@@ -83,7 +83,7 @@ impl Plan<'_> {
         &lists[zone.0 as usize]
     }
 
-    /// Says why a flow is open, in a few words: `expose jellyfin.web`.
+    /// Describes briefly why a flow is open: `expose jellyfin.web`.
     pub fn reason(&self, flow: &Flow) -> String {
         match flow.endpoint {
             Some(id) => format!(
@@ -96,7 +96,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Names a source of connections: the zone's name, or `containers`.
+    /// Returns the name of a source of connections: the zone's name, or `containers`.
     pub fn source_name(&self, from: FlowSource) -> &str {
         match from {
             FlowSource::Zone(zone) => &self.model[zone].name,
@@ -104,7 +104,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Lists what is open on a machine, each port and source once.
+    /// Lists what is open on a machine, with each port and source once.
     pub fn openings(&self, machine: MachineId) -> Vec<Opening> {
         let mut openings: BTreeMap<(Transport, u16, FlowSource), (bool, Vec<&Flow>)> =
             BTreeMap::new();
@@ -150,7 +150,8 @@ impl Plan<'_> {
         clients.into_values().collect()
     }
 
-    /// Lists what the routers must forward from the internet, IPv4 only: IPv6 needs no translation.
+    /// Lists what the routers must forward from the internet. Only IPv4 is listed, because IPv6
+    /// needs no translation.
     pub fn router_forwards(&self) -> Vec<RouterForward> {
         let mut forwards: Vec<RouterForward> =
             self.model.machines().flat_map(|(id, _)| self.forwards_to(id)).collect();
@@ -184,7 +185,7 @@ impl Plan<'_> {
         forwards
     }
 
-    /// Says how a machine's ports are guarded.
+    /// Returns how a machine's ports are guarded.
     pub fn guard(&self, machine: MachineId) -> Guard {
         let machine = &self.model[machine];
         match (machine.kind, machine.firewall) {
@@ -196,8 +197,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Lists who manages a Proxmox host: the zones that may log in, or, so that nobody is locked
-    /// out, those of its networks.
+    /// Lists the zones that manage a Proxmox host: those that may log in, or those of its networks
+    /// if there are none, so that nobody is locked out.
     pub fn managers(&self, host: MachineId) -> Vec<ZoneId> {
         let host = &self.model[host];
         if host.ssh.is_empty() {
@@ -212,8 +213,8 @@ impl Plan<'_> {
         CidrSet::union(&sets)
     }
 
-    /// Names a zone as packet filters can: at most 56 small letters, digits, `-` and `_`, no two
-    /// zones alike.
+    /// Returns a name of a zone for packet filters: at most 56 small letters, digits, `-` and `_`.
+    /// It is unique.
     pub fn zone_word(&self, zone: ZoneId) -> String {
         let name = &self.model[zone].name;
         let fits = name.len() <= 50
@@ -223,12 +224,12 @@ impl Plan<'_> {
         if fits { format!("zone-{name}") } else { format!("zone_{}", zone.0) }
     }
 
-    /// Says whether a zone is the internet.
+    /// Returns whether a zone is the internet.
     pub fn is_internet(&self, zone: ZoneId) -> bool {
         self.model[zone].kind == ZoneKind::Internet
     }
 
-    /// Lists the addresses of the machines that know a way to a network behind another machine.
+    /// Lists the addresses of the machines that have a route to a network behind another machine.
     fn way_back(&self, network: NetworkId) -> Vec<IpAddr> {
         let prefixes = &self.model[network].prefixes;
         let knows = |machine: MachineId, family: &IpNet| {

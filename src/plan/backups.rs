@@ -1,5 +1,5 @@
-//! What each backup service saves: the folders with a backup class that its machine sees, and the
-//! databases that it dumps first. And what becomes of what services keep.
+//! Plans what each backup service saves: the folders with a backup class on its machine, and the
+//! databases that it dumps first. Also finds out whether the state of every service is saved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,104 +9,104 @@ use crate::model::{
 };
 use crate::source::Span;
 
-/// Is what one backup service does.
+/// What one backup service does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupPlan {
     /// The backup service.
     pub service: ServiceId,
     /// The folders, by path.
     pub sources: Vec<BackupSource>,
-    /// The databases dumped first.
+    /// The databases that are dumped first.
     pub dumps: Vec<DumpPlan>,
-    /// The dataset that the repository is in, when it is in one.
+    /// The dataset with the repository, if it is in one.
     pub repository_dataset: Option<DatasetRef>,
-    /// When each class runs; a class with nothing to do is not here.
+    /// The schedule of each class that has something to do.
     pub schedule: BTreeMap<BackupClass, Cron>,
 }
 
-/// Is a folder to back up.
+/// A folder to back up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupSource {
     /// The path on the backup service's machine.
     pub path: String,
-    /// How often.
+    /// The backup class.
     pub class: BackupClass,
-    /// Paths below it that are left out: databases that are dumped, states that say `never`.
+    /// Paths below it that are left out: dumped databases, and states with `never`.
     pub exclude: Vec<String>,
-    /// The most that it can hold, when known.
+    /// Its greatest size, if known.
     pub size: Option<Size>,
     /// The dataset it is in.
     pub dataset: Option<DatasetRef>,
-    /// What it is, for people: `dataset tank-ssd/appdata`.
+    /// A description for people: `dataset tank-ssd/appdata`.
     pub what: String,
     /// The declaration.
     pub span: Span,
 }
 
-/// Is a database to dump.
+/// A database to dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DumpPlan {
-    /// The service whose database it is.
+    /// The service that uses the database.
     pub service: ServiceId,
     /// The database, by index in its service.
     pub database: u32,
     /// The machine it runs on.
     pub machine: MachineId,
-    /// How often.
+    /// The backup class.
     pub class: BackupClass,
-    /// The folder that dumps go to, on the machine that runs the database.
+    /// The folder of the dumps, on the machine that runs the database.
     pub folder: String,
 }
 
-/// Names the folder of a backup service's scripts on its machine.
+/// Returns the folder of a backup service's scripts on its machine.
 pub fn scripts(service: &Service) -> String {
     format!("/usr/local/lib/labwright/{}", service.name)
 }
 
-/// Is what becomes of a service's state when the disk that it lies on is lost.
+/// A state of a service, and whether it survives the loss of its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept<'m> {
+pub struct StateCoverage<'m> {
     /// The service.
     pub service: ServiceId,
     /// The state.
     pub state: &'m State,
-    /// What keeps it.
+    /// The place that contains it.
     pub store: Store,
-    /// How often what lies there is backed up.
+    /// The backup class of that place.
     pub class: Option<BackupClass>,
-    /// What becomes of it.
-    pub fate: Fate,
+    /// Whether it is saved.
+    pub coverage: Coverage,
 }
 
-impl Kept<'_> {
-    /// Says in words how often it is saved, or why it is not.
-    pub fn how(&self, model: &Model) -> String {
-        match (&self.state.backup, self.fate) {
+impl StateCoverage<'_> {
+    /// Describes how it is saved, or why it is not.
+    pub fn in_words(&self, model: &Model) -> String {
+        match (&self.state.backup, self.coverage) {
             (StateBackup::Never(why), _) => why.clone(),
-            (_, Fate::LeftOut) => format!("backup=never of {}", self.store.name(model)),
-            (_, Fate::Lost) => "no backup contains it".to_owned(),
-            (StateBackup::Dump, Fate::Saved) => "by a dump of its database".to_owned(),
-            (StateBackup::Class(class), Fate::Saved) => class.name().to_owned(),
-            (StateBackup::Inherit, Fate::Saved) => {
+            (_, Coverage::LeftOut) => format!("backup=never of {}", self.store.name(model)),
+            (_, Coverage::Lost) => "no backup contains it".to_owned(),
+            (StateBackup::Dump, Coverage::Saved) => "by a dump of its database".to_owned(),
+            (StateBackup::Class(class), Coverage::Saved) => class.name().to_owned(),
+            (StateBackup::Inherit, Coverage::Saved) => {
                 self.class.map_or("", BackupClass::name).to_owned()
             }
         }
     }
 }
 
-/// Says what becomes of a state when the disk that it lies on is lost.
+/// Whether a state survives the loss of its disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum Coverage {
     /// A backup contains it, or a dump of it.
     Saved,
-    /// It is gone, which somebody has written down.
+    /// It would be lost, and the lab says so.
     LeftOut,
-    /// It is gone, and nobody said so.
+    /// It would be lost, although the lab does not say so.
     Lost,
 }
 
-/// Says of every state of every service what becomes of it, by service.
-pub fn kept<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<Kept<'m>> {
+/// Finds out for every state of every service whether it is saved, sorted by service.
+pub fn coverage<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<StateCoverage<'m>> {
     let mut saved: BTreeMap<Store, Vec<&str>> = BTreeMap::new();
     let mut dumped: BTreeSet<(ServiceId, Option<&str>)> = BTreeSet::new();
     for backup in backups {
@@ -131,25 +131,25 @@ pub fn kept<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<Kept<'m>> {
                 StateBackup::Dump => {
                     dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None))
                 }
-                // A source on a machine's own disk is a folder of it; any other one is the whole
-                // store.
+                // A backup of a machine's own disk covers a folder of it. A backup of anything else
+                // covers all of it.
                 _ => saved.get(&store).is_some_and(|paths| {
                     !matches!(store, Store::Local(_))
                         || paths.iter().any(|path| is_below(&state.path, path))
                 }),
             };
-            let fate = match &state.backup {
-                StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => Fate::LeftOut,
-                _ if class == Some(BackupClass::Never) => Fate::LeftOut,
-                _ if saved => Fate::Saved,
-                _ => Fate::Lost,
+            let coverage = match &state.backup {
+                StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => Coverage::LeftOut,
+                _ if class == Some(BackupClass::Never) => Coverage::LeftOut,
+                _ if saved => Coverage::Saved,
+                _ => Coverage::Lost,
             };
-            Kept { service: id, state, store, class, fate }
+            StateCoverage { service: id, state, store, class, coverage }
         })
         .collect()
 }
 
-/// Is a folder that a machine sees, with what keeps it.
+/// A folder on a machine, with the place that contains it.
 struct Folder {
     path: String,
     store: Store,
@@ -178,10 +178,10 @@ fn folders(model: &Model, machine: MachineId) -> Vec<Folder> {
     list
 }
 
-/// Lists what services keep, by what keeps it, with the path below that.
+/// The states of services by the place that contains them, with the path below that.
 type States<'m> = BTreeMap<Store, Vec<(&'m Service, &'m State, String)>>;
 
-/// Plans every backup service; `services` are those of each machine.
+/// Plans every backup service. `services` are those of each machine.
 pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
     if !model.services.iter().any(|service| service.backup.is_some()) {
         return Vec::new();
@@ -286,8 +286,8 @@ fn backup(
     BackupPlan { service: id, sources, dumps, repository_dataset, schedule }
 }
 
-/// Returns the folder of the services on the machine's own disk, when it has a class; `local` is
-/// what services keep there.
+/// Returns the folder of the services on the machine's own disk, if it has a backup class. `local`
+/// are the states on that disk.
 fn appdata(
     model: &Model,
     machine: MachineId,
@@ -366,7 +366,7 @@ fn schedule(
         .collect()
 }
 
-/// Says whether a state is left out of backups made file by file.
+/// Returns whether backups of files leave a state out.
 const fn is_left_out(backup: &StateBackup) -> bool {
     matches!(
         backup,

@@ -4,19 +4,19 @@ use ipnet::IpNet;
 
 use crate::model::{Model, NetworkMode, ServiceId};
 
-/// Is the compose network of a machine.
+/// The compose network of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bridge {
     /// The interface on the machine.
     pub interface: String,
-    /// Its IPv4 prefix, clear of the lab's networks.
+    /// Its IPv4 prefix, which overlaps none of the lab's networks.
     pub subnet: IpNet,
 }
 
 /// The interface of the compose network on every machine.
 const BRIDGE: &str = "labwright0";
 
-/// Prefixes for the compose network, the first that no network of the lab overlaps is taken.
+/// Prefixes for the compose network. The first one that overlaps no network of the lab is used.
 const SUBNETS: &[&str] =
     &["172.30.0.0/24", "10.201.30.0/24", "192.168.230.0/24", "172.22.30.0/24", "10.77.30.0/24"];
 

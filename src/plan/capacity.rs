@@ -1,8 +1,8 @@
-//! How much there is, and how much of it is promised.
+//! Computes how much of a resource exists, and how much of it is promised.
 
 use crate::model::{Dataset, Machine, Pool, PoolLayout, Size};
 
-/// Returns what a pool can hold.
+/// Returns the size of a pool.
 pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
     let disks: Vec<u64> = pool
         .disks
@@ -20,7 +20,7 @@ pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
     Some(pool.size.unwrap_or(Size(raw)))
 }
 
-/// Lists the datasets whose quotas add up: the quota of a nested one is part of its parent's.
+/// Lists the datasets whose quotas add up. The quota of a nested dataset is a part of its parent's.
 pub fn counted(pool: &Pool) -> impl Iterator<Item = &Dataset> {
     let nested = |name: &str| {
         pool.datasets

@@ -1,32 +1,32 @@
-//! Who signs the certificates of routes.
+//! Finds out who signs the certificates of routes.
 
 use std::collections::BTreeSet;
 
 use crate::model::{Model, Route, ServiceId, ZoneId, ZoneKind};
 use crate::source::Spanned;
 
-/// Says who signs the certificate of a route.
+/// The signer of a route's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// Nobody, as far as labwright knows: the name is served over http.
+    /// None that labwright knows: the name is served over http.
     Nobody,
     /// An authority of the proxy's own.
     Proxy,
-    /// A public authority, which looks at the name from the internet.
+    /// A public authority, which checks the name from the internet.
     Public,
-    /// A public authority, which looks at the DNS.
+    /// A public authority, which checks the DNS.
     PublicByDns,
 }
 
 impl Certificate {
-    /// Says whether a public authority is asked.
+    /// Returns whether a public authority is asked.
     pub const fn is_public(self) -> bool {
         matches!(self, Self::Public | Self::PublicByDns)
     }
 }
 
-/// Lists the domains that are in no public DNS: RFC 6762 (`local` and the names in its appendix G),
-/// RFC 6761, RFC 8375 (`home.arpa`), and `internal`, which ICANN keeps free for good.
+/// The domains that are in no public DNS: RFC 6762 (`local` and the names in its appendix G), RFC
+/// 6761, RFC 8375 (`home.arpa`), and `internal`, which ICANN reserves permanently.
 const PRIVATE: &[&str] = &[
     "corp",
     "example",
@@ -43,7 +43,7 @@ const PRIVATE: &[&str] = &[
     "test",
 ];
 
-/// Says whether a name is in no public DNS, so that no public authority signs it.
+/// Returns whether a name is in no public DNS, so that no public authority signs it.
 pub fn is_private(host: &str) -> bool {
     !host.contains('.')
         || PRIVATE
@@ -51,16 +51,16 @@ pub fn is_private(host: &str) -> bool {
             .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
 }
 
-/// Knows which proxies the internet reaches.
+/// The proxies that the internet reaches.
 pub struct Certificates<'m> {
     model: &'m Model,
-    /// Proxies whose listener for http is open to the internet: there the authority looks for its
+    /// The proxies whose http listener is open to the internet, where the authority checks its
     /// proof.
     reachable: BTreeSet<ServiceId>,
 }
 
 impl<'m> Certificates<'m> {
-    /// Looks at every service once.
+    /// Collects the proxies from all services.
     pub fn new(model: &'m Model) -> Self {
         let mut reachable = BTreeSet::new();
         for (id, service) in model.services() {
@@ -92,7 +92,7 @@ impl<'m> Certificates<'m> {
         match service.option("certificates").as_text() {
             Some("internal") => Certificate::Proxy,
             Some("acme") => Certificate::Public,
-            // A proxy that is not told where certificates come from asks for those that it can get.
+            // A proxy without settings for certificates requests those that it can get.
             _ if is_private(&route.host.value) && !from_internet(self.model, &route.from) => {
                 Certificate::Nobody
             }

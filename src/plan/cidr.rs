@@ -5,22 +5,22 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Is a set of addresses: disjoint prefixes, sorted, none of which could be joined with another.
+/// A set of addresses as sorted, disjoint prefixes, as few as possible.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CidrSet(Vec<IpNet>);
 
-/// Is a set as a packet filter reads it: an address is in it when a prefix of `allow` holds it and
-/// none of `deny` does.
+/// A set for a packet filter: an address is in it if a prefix of `allow` contains it and none of
+/// `deny` does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccessList {
-    /// Prefixes let in.
+    /// The allowed prefixes.
     pub allow: Vec<IpNet>,
-    /// Prefixes inside `allow` that are not.
+    /// The prefixes inside `allow` that are excluded.
     pub deny: Vec<IpNet>,
 }
 
 impl CidrSet {
-    /// Makes the set of all that is in `include` and in none of `exclude`.
+    /// Makes the set of everything in `include` but not in `exclude`.
     pub fn new(include: &[IpNet], exclude: &[IpNet]) -> Self {
         let mut left = Vec::new();
         for prefix in IpNet::aggregate(&include.iter().map(IpNet::trunc).collect()) {
@@ -30,13 +30,13 @@ impl CidrSet {
         Self(left)
     }
 
-    /// Joins sets.
+    /// Returns the union of sets.
     pub fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
         let all: Vec<IpNet> = sets.into_iter().flat_map(|set| set.0.iter().copied()).collect();
         Self::new(&all, &[])
     }
 
-    /// Returns what is in this set and not in the other.
+    /// Returns what is in this set but not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         Self::new(&self.0, &other.0)
@@ -53,20 +53,20 @@ impl CidrSet {
         &self.0
     }
 
-    /// Says whether an address is in it.
+    /// Returns whether an address is in the set.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|prefix| prefix.contains(&address))
     }
 
-    /// Says whether nothing is in it.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the shortest list of prefixes let in and holes cut out of them that says the same.
+    /// Returns the shortest list of allowed and excluded prefixes for the set.
     ///
-    /// Holes never touch what is in the set, so the list means the same in whatever order it is
-    /// read, as long as holes come first.
+    /// Excluded prefixes never overlap the set, so the list has the same meaning in any order, as
+    /// long as they come first.
     pub fn access_list(&self) -> AccessList {
         let mut list = AccessList::default();
         for everything in ["0.0.0.0/0", "::/0"].iter().filter_map(|all| all.parse::<IpNet>().ok()) {
@@ -95,7 +95,7 @@ fn cut(prefix: IpNet, exclude: &[IpNet], left: &mut Vec<IpNet>) {
     }
 }
 
-/// Finds the shortest list for the part of a set that lies in `prefix`, and what of `prefix` is not
+/// Finds the shortest list for the part of a set in `prefix`, and the part of `prefix` that is not
 /// in the set.
 fn shortest(prefix: IpNet, inside: &[IpNet]) -> (AccessList, Vec<IpNet>) {
     let mut outside = Vec::new();
@@ -113,7 +113,7 @@ fn shortest(prefix: IpNet, inside: &[IpNet]) -> (AccessList, Vec<IpNet>) {
         list.deny.extend(part.deny);
         outside.extend(without);
     }
-    // Covering both halves at once can only be shorter where both hold something.
+    // A prefix that covers both halves can only be shorter if both contain something.
     if parts.iter().all(|part| !part.is_empty())
         && 1 + outside.len() < list.allow.len() + list.deny.len()
     {
@@ -122,7 +122,7 @@ fn shortest(prefix: IpNet, inside: &[IpNet]) -> (AccessList, Vec<IpNet>) {
     (list, outside)
 }
 
-/// Splits a prefix in two; a single address has no halves.
+/// Splits a prefix in two. A single address has no halves.
 fn halves(prefix: IpNet) -> impl Iterator<Item = IpNet> {
     prefix.subnets(prefix.prefix_len() + 1).into_iter().flatten()
 }

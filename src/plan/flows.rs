@@ -1,4 +1,4 @@
-//! Who may connect where: from `expose`, `route`, needs, scrapes and `ssh` to one list.
+//! Collects who may connect where, from `expose`, `route`, needs, scrapes and `ssh`, in one list.
 
 use super::way::{self, Place};
 use crate::model::{
@@ -6,7 +6,7 @@ use crate::model::{
 };
 use crate::source::Span;
 
-/// Allows connections to one port of one machine from one place.
+/// An allowed connection to one port of one machine from one source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flow {
     /// The machine that is connected to.
@@ -15,28 +15,28 @@ pub struct Flow {
     pub port: u16,
     /// tcp or udp.
     pub transport: Transport,
-    /// Where connections come from.
+    /// The source of connections.
     pub from: FlowSource,
-    /// What takes the connection there.
+    /// What accepts the connection there.
     pub arrival: Arrival,
-    /// Why it is open.
+    /// The reason why it is open.
     pub reason: FlowReason,
-    /// The endpoint; nothing for ssh.
+    /// The endpoint, or nothing for ssh.
     pub endpoint: Option<EndpointId>,
     /// The declaration that opens it.
     pub span: Span,
 }
 
-/// Says where connections come from.
+/// The source of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FlowSource {
     /// A zone (a single machine is a zone too).
     Zone(ZoneId),
-    /// The compose network of the very machine that is connected to.
+    /// The compose network of the same machine.
     Containers,
 }
 
-/// Says what takes a connection on a machine.
+/// What accepts a connection on a machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Arrival {
     /// A program on the machine's own network: the INPUT chain decides.
@@ -45,14 +45,14 @@ pub enum Arrival {
     Published,
 }
 
-/// Says why a flow is open.
+/// The reason why a flow is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FlowReason {
     /// `expose`.
     Expose,
     /// A route's listener on the proxy.
     Route,
-    /// The proxy reaches what a route leads to.
+    /// The proxy's connection to the endpoint of a route.
     Proxy,
     /// Prometheus scrapes it.
     Scrape,
@@ -78,7 +78,7 @@ impl FlowReason {
         }
     }
 
-    /// Names what answers at a port that no service's endpoint is, for people.
+    /// Describes what answers at a port that belongs to no service's endpoint.
     pub const fn answers(self) -> &'static str {
         match self {
             Self::Share => "nfs",
@@ -87,15 +87,15 @@ impl FlowReason {
     }
 }
 
-/// Is a port that compose publishes.
+/// A port that compose publishes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Published {
     /// The port on the machine.
     pub host_port: u16,
     /// tcp or udp.
     pub transport: Transport,
-    /// The container that has it in its `ports:` (for one inside another's network: that other
-    /// one).
+    /// The container with the port in its `ports:`. For a container inside another one's network,
+    /// it is that other one.
     pub container: String,
     /// The port inside.
     pub container_port: u16,
@@ -103,7 +103,7 @@ pub struct Published {
     pub endpoint: EndpointId,
 }
 
-/// Is what the connections of a lab come to.
+/// All connections of a lab.
 pub struct Connections {
     /// The flows, sorted.
     pub flows: Vec<Flow>,
@@ -111,7 +111,7 @@ pub struct Connections {
     pub published: Vec<Vec<Published>>,
 }
 
-/// Computes every flow and every published port; `services` are those of each machine.
+/// Computes every flow and every published port. `services` are those of each machine.
 pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
     let mut builder = Builder {
         model,
@@ -217,7 +217,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
     builder.finish()
 }
 
-/// NFS 4 needs this port alone.
+/// NFS 4 needs only this port.
 const NFS: u16 = 2049;
 
 fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {
@@ -237,8 +237,8 @@ impl Builder<'_> {
         self.model[endpoint.service].machine
     }
 
-    /// Returns how a connection to an endpoint arrives at its machine; publishes the port when a
-    /// container takes it.
+    /// Returns how a connection to an endpoint arrives at its machine. Publishes the port if the
+    /// endpoint is in a container.
     fn arrive(&mut self, id: EndpointId) -> Option<Arrival> {
         let endpoint = self.model.endpoint(id);
         let machine = self.machine_of(id);
@@ -302,8 +302,8 @@ impl Builder<'_> {
             (Place::Container(_), Place::Machine) => {
                 self.push(endpoint, FlowSource::Containers, reason, span);
             }
-            // The machine reaches a container through its published port on the loopback interface;
-            // no other place gains anything.
+            // The machine reaches a container through its published port on the loopback interface,
+            // so nothing becomes reachable from elsewhere.
             (Place::Machine, Place::Container(_)) => {
                 let _ = self.arrive(endpoint);
             }
@@ -313,7 +313,7 @@ impl Builder<'_> {
 
     fn finish(mut self) -> Connections {
         self.flows.sort();
-        // Several declarations may open one flow for one reason; the first of them stands for all.
+        // Several declarations may open one flow for one reason. Only the first of them is kept.
         self.flows.dedup_by(|a, b| {
             (a.to, a.port, a.transport, a.from, &a.arrival, a.reason)
                 == (b.to, b.port, b.transport, b.from, &b.arrival, b.reason)

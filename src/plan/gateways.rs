@@ -8,19 +8,19 @@ use super::MachinePlan;
 use super::flows::{Flow, FlowSource};
 use crate::model::{MachineKind, Model, NetworkId, Transport, ZoneId};
 
-/// Lets clients of a network behind this machine through to somewhere.
+/// Permission for clients of a network behind this machine to reach a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
     /// The clients' network.
     pub from: NetworkId,
-    /// Where to.
+    /// The place.
     pub to: ForwardTarget,
 }
 
-/// Says where forwarded traffic may go.
+/// The destination of forwarded traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForwardTarget {
-    /// To one port of a machine.
+    /// One port of a machine.
     Port {
         /// The machine's addresses.
         addresses: Vec<IpAddr>,
@@ -29,11 +29,12 @@ pub enum ForwardTarget {
         /// tcp or udp.
         transport: Transport,
     },
-    /// To every address of a zone; those who know no way back see this machine's address.
+    /// Every address of a zone. Where there is no route back, this machine's address appears as the
+    /// source.
     Zone(ZoneId),
 }
 
-/// Is a way to a network behind another machine.
+/// A route to a network behind another machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StaticRoute {
     /// The network.
@@ -42,7 +43,7 @@ pub struct StaticRoute {
     pub via: IpAddr,
 }
 
-/// Says whether the bundle of such a machine sets its routes.
+/// Returns whether the bundle of a machine of this kind sets its routes.
 const fn keeps_routes(kind: MachineKind) -> bool {
     kind.is_managed() || matches!(kind, MachineKind::Proxmox)
 }

@@ -1,28 +1,28 @@
-//! The network interfaces of a machine: one for each network that it has addresses in, in the order
-//! of its addresses.
+//! Derives the network interfaces of a machine: one for each network of its addresses, in the order
+//! of the addresses.
 
 use std::net::IpAddr;
 
 use crate::model::{Address, Machine, MachineId, Model, NetworkId};
 
-/// The bridge that Proxmox makes at its installation.
+/// The bridge that the installation of Proxmox makes.
 const USUAL_BRIDGE: &str = "vmbr0";
 
-/// Is a network interface.
+/// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface<'m> {
-    /// The network it is in.
+    /// The network it is connected to.
     pub network: NetworkId,
     /// Its addresses.
     pub addresses: Vec<&'m Address>,
-    /// The machine's default gateways that are reached by it, at most one IPv4 and one IPv6.
+    /// The machine's default gateways on this interface, at most one IPv4 and one IPv6.
     pub gateways: Vec<IpAddr>,
 }
 
 /// Lists the interfaces of a machine.
 ///
-/// A machine has one default gateway a family: that of the first network which has one and of which
-/// it is not the gateway itself.
+/// A machine has one default gateway for each family: that of the first network that has one,
+/// unless the machine is that gateway itself.
 pub fn of(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     let mut interfaces: Vec<Interface<'_>> = Vec::new();
     for address in &model[machine].addresses {
@@ -55,8 +55,8 @@ pub fn of(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
 }
 
 impl<'m> Interface<'m> {
-    /// Returns the host's bridge that a guest's interface is plugged into: the one it names, else
-    /// the host's own in that network, else the host's first.
+    /// Returns the host's bridge for a guest's interface: the one that it names, or the host's own
+    /// in that network, or the host's first one.
     pub fn bridge(&self, host: &'m Machine) -> &'m str {
         let named = self.addresses.iter().find_map(|address| address.bridge.as_deref());
         let bridges = || {

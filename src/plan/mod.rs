@@ -1,7 +1,7 @@
-//! Derived facts: who may connect where, what is published, scraped, routed, backed up and needed,
+//! Derives facts: who may connect where, what is published, scraped, routed, backed up and needed,
 //! machine by machine.
 //!
-//! Everything that an emitter lays out is computed here, once. Every list is sorted.
+//! Everything that emitters write is computed here, once. Every list is sorted.
 
 mod access;
 pub mod backups;
@@ -24,7 +24,7 @@ mod zones;
 use crate::model::{EndpointId, MachineId, Model, ServiceId, Transport, ZoneId};
 
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
-pub use backups::{BackupPlan, BackupSource, DumpPlan, Fate, Kept};
+pub use backups::{BackupPlan, BackupSource, Coverage, DumpPlan, StateCoverage};
 pub use bridge::Bridge;
 pub use certificates::{Certificate, is_private};
 pub use cidr::{AccessList, CidrSet};
@@ -36,26 +36,26 @@ pub use scrapes::{PROBES, Scrape};
 pub use secrets::{MachineSecret, secret_path};
 pub use zones::ZoneAddresses;
 
-/// Is the lab with everything derived from it.
+/// The lab with everything derived from it.
 #[derive(Debug)]
 pub struct Plan<'m> {
     /// The lab.
     pub model: &'m Model,
-    /// What each zone's addresses are, by [`ZoneId`].
+    /// The addresses of each zone, by [`ZoneId`].
     pub zones: Vec<ZoneAddresses>,
-    /// The zones as packet filters read them, made when the first of them asks.
+    /// The zones for packet filters, made when first needed.
     pub lists: ZoneLists,
-    /// Who may connect where; the access model.
+    /// The connections that are allowed: the access model.
     pub flows: Vec<Flow>,
-    /// What Prometheus scrapes.
+    /// The targets of every Prometheus.
     pub scrapes: Vec<Scrape>,
-    /// Which host name leads where.
+    /// The host names, and where they lead.
     pub routes: Vec<RoutePlan>,
-    /// What is backed up.
+    /// What each backup service saves.
     pub backups: Vec<BackupPlan>,
-    /// What becomes of what services keep, by service.
-    pub kept: Vec<Kept<'m>>,
-    /// What each machine is given, by [`MachineId`].
+    /// Whether the states of services are saved, sorted by service.
+    pub states: Vec<StateCoverage<'m>>,
+    /// The plan of each machine, by [`MachineId`].
     pub machines: Vec<MachinePlan>,
 }
 
@@ -89,7 +89,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     Plan {
         scrapes: scrapes::scrapes(model, &services),
         routes: routes::routes(model, &services),
-        kept: backups::kept(model, &backups),
+        states: backups::coverage(model, &backups),
         backups,
         model,
         zones,
@@ -100,7 +100,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
 }
 
 impl Plan<'_> {
-    /// Returns what is planned for a machine.
+    /// Returns the plan of a machine.
     pub fn machine(&self, id: MachineId) -> &MachinePlan {
         &self.machines[id.0 as usize]
     }
@@ -110,7 +110,7 @@ impl Plan<'_> {
         &self.zones[id.0 as usize]
     }
 
-    /// Lists the ports that programs take on each machine: published ones, and those of programs on
+    /// Lists the ports that programs use on each machine: published ones, and those of programs on
     /// the machine's own network.
     pub fn listeners(&self) -> impl Iterator<Item = (MachineId, u16, Transport, EndpointId)> {
         let services = |machine: MachineId| self.machine(machine).services.as_slice();
@@ -139,11 +139,11 @@ impl Plan<'_> {
         own.chain(published)
     }
 
-    /// Lists what becomes of what a service keeps.
-    pub fn kept_of(&self, service: ServiceId) -> &[Kept<'_>] {
-        let start = self.kept.partition_point(|kept| kept.service < service);
-        let count = self.kept[start..].partition_point(|kept| kept.service == service);
-        &self.kept[start..start + count]
+    /// Returns whether the states of a service are saved.
+    pub fn states_of(&self, service: ServiceId) -> &[StateCoverage<'_>] {
+        let start = self.states.partition_point(|state| state.service < service);
+        let count = self.states[start..].partition_point(|state| state.service == service);
+        &self.states[start..start + count]
     }
 
     /// Lists the flows that end at a machine.
@@ -152,21 +152,21 @@ impl Plan<'_> {
     }
 }
 
-/// Is what a machine is given.
+/// The plan of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MachinePlan {
     /// Its services.
     pub services: Vec<ServiceId>,
-    /// The compose network; nothing when no container is on one.
+    /// The compose network, or nothing if no container uses one.
     pub bridge: Option<Bridge>,
     /// Published ports.
     pub published: Vec<Published>,
-    /// The flows that end here, by index in [`Plan::flows`].
+    /// The flows that end at the machine, by index in [`Plan::flows`].
     pub inbound: Vec<u32>,
-    /// What clients of a network that is behind this machine may reach through it.
+    /// The places that clients of networks behind this machine may reach through it.
     pub forwards: Vec<Forward>,
-    /// Ways to networks that are behind other machines of the lab.
+    /// The routes to networks behind other machines of the lab.
     pub static_routes: Vec<StaticRoute>,
-    /// Secrets that must be on the machine.
+    /// The secrets that must be on the machine.
     pub secrets: Vec<MachineSecret>,
 }

@@ -1,27 +1,27 @@
-//! The folders that a machine mounts from elsewhere.
+//! Derives the folders that a machine mounts from elsewhere.
 
 use sha2::{Digest, Sha256};
 
 use super::store::Store;
 use crate::model::{DatasetRef, MachineId, Model, Share, ShareSource, ShareTransport};
 
-/// Is a folder that a machine mounts.
+/// A folder that a machine mounts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mount {
     /// The mount point.
     pub at: String,
-    /// What is mounted: a virtiofs tag, or `address:/folder`.
+    /// The source: a virtiofs tag, or `address:/folder`.
     pub what: String,
-    /// How it gets there, which also names the file system: `virtiofs` or `nfs`.
+    /// The transport, which is also the name of the file system: `virtiofs` or `nfs`.
     pub via: ShareTransport,
-    /// Whether it can't be written.
+    /// Whether it is read-only.
     pub read_only: bool,
-    /// What it is, for people: `dataset tank-ssd/appdata`.
+    /// A description for people: `dataset tank-ssd/appdata`.
     pub name: String,
 }
 
-/// Lists the folders that a machine mounts itself, by mount point; what its hypervisor binds into
-/// it is not here.
+/// Lists the folders that a machine mounts itself, by mount point. Folders that its hypervisor
+/// binds into it are not included.
 pub fn of(model: &Model, machine: MachineId) -> Vec<Mount> {
     let mut mounts: Vec<Mount> =
         model[machine].shares.iter().filter_map(|share| mount(model, machine, share)).collect();
@@ -49,7 +49,7 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
     })
 }
 
-/// Returns `address:/folder`, by the server's address in a network that both are in, if there is
+/// Returns `address:/folder` with the server's address in a network that both are in, if there is
 /// one.
 fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) -> Option<String> {
     let networks: Vec<_> = model[machine].addresses.iter().map(|address| address.network).collect();
@@ -69,8 +69,8 @@ fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) 
 /// Returns the name under which a dataset's folder is passed to VMs: the directory mapping on the
 /// host, the mount tag in the guest.
 ///
-/// A tag has at most 36 bytes; a name that does not fit, or that two datasets could share, ends in
-/// a digest of itself.
+/// A tag has at most 36 bytes. A name that is longer, or that two datasets could have in common,
+/// ends in a digest of itself.
 pub fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
     let path = model.dataset_path(dataset);
     let tag = path.replacen('/', "_", 1);

@@ -1,4 +1,4 @@
-//! The Debian packages of a machine.
+//! Derives the Debian packages of a machine.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,12 @@ use serde::Serialize;
 use super::{Plan, mounts};
 use crate::model::{FirewallBackend, MachineId, Os, ShareTransport};
 
-/// Is what apt must have installed.
+/// The packages that apt must install.
 #[derive(Debug, Serialize)]
 pub struct Packages<'m> {
-    /// Packages wanted in any case.
+    /// The packages that are needed in any case.
     pub packages: BTreeSet<&'m str>,
-    /// What brings docker and its compose plugin, for a machine that has not got them from
-    /// elsewhere.
+    /// The packages with docker and its compose plugin, for a machine without them.
     pub docker: &'static [&'static str],
 }
 
@@ -28,7 +27,7 @@ pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
         .map(|package| package.name.as_str())
         .collect();
     packages.extend(match machine.firewall {
-        // Published ports pass ufw, so nftables guards them whichever it is.
+        // Published ports bypass ufw, so nftables guards them with either firewall.
         FirewallBackend::Ufw => &["ufw", "nftables"][..],
         FirewallBackend::Nftables => &["nftables"],
         FirewallBackend::None => &[],
@@ -40,8 +39,8 @@ pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
     Packages { packages, docker: if containers { docker(machine.os) } else { &[] } }
 }
 
-/// Returns the packages of docker with compose 2; those of Debian 12 come from Docker's own
-/// archive, as Debian's has compose 1 only.
+/// Returns the packages of docker with compose 2. For Debian 12 they come from Docker's own
+/// archive, because Debian's has only compose 1.
 const fn docker(os: Option<Os>) -> &'static [&'static str] {
     match os {
         Some(Os::Debian12) => {

@@ -1,51 +1,50 @@
-//! Which host name leads where.
+//! The host names, and where they lead.
 
 use super::certificates::{Certificate, Certificates};
 use super::way::{self, Way};
 use crate::model::{Endpoint, EndpointId, Model, Protocol, Service, ServiceId, ZoneId, ZoneKind};
 use crate::source::Span;
 
-/// Is one host name of a proxy.
+/// A host name of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutePlan {
     /// The host name.
     pub host: String,
     /// The proxy.
     pub via: ServiceId,
-    /// The service it leads to.
+    /// The service that it leads to.
     pub service: ServiceId,
-    /// The endpoint it leads to.
+    /// The endpoint that it leads to.
     pub endpoint: EndpointId,
-    /// Where the proxy connects to.
+    /// The address that the proxy connects to.
     pub upstream: Way,
-    /// What the proxy speaks there.
+    /// The protocol that the proxy uses there.
     pub upstream_protocol: Protocol,
     /// The zones that may use it.
     pub from: Vec<ZoneId>,
-    /// Whether anyone on the internet may.
+    /// Whether everyone on the internet may use it.
     pub public: bool,
-    /// Who signs its certificate.
+    /// The signer of its certificate.
     pub certificate: Certificate,
-    /// Paths that it does not lead to, since they are for Prometheus alone: measurements at the
-    /// same port.
+    /// Paths that it does not lead to: metrics at the same port, which are for Prometheus alone.
     pub hidden: Vec<String>,
-    /// Who authenticates users first.
+    /// The service that authenticates users first.
     pub auth: Option<RouteAuth>,
     /// The declaration.
     pub span: Span,
 }
 
-/// Says who authenticates the users of a route.
+/// The service that authenticates the users of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteAuth {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// Where the proxy asks it; nothing when there is no way there.
+    /// The URL at which the proxy asks it, or nothing if the proxy can't reach it.
     pub url: Option<String>,
 }
 
-/// Lists the paths at an endpoint's port that another endpoint offers to Prometheus, without asking
-/// who wants to see them.
+/// Lists the paths at an endpoint's port where another endpoint offers metrics without
+/// authentication.
 fn hidden(service: &Service, index: u32) -> Vec<String> {
     let Some(own) = service.endpoints.get(index as usize) else { return Vec::new() };
     let beside = |other: &&Endpoint| {
@@ -56,7 +55,7 @@ fn hidden(service: &Service, index: u32) -> Vec<String> {
         .iter()
         .filter(beside)
         .filter(|other| other.scrape && other.credentials.is_none());
-    // Anything but a plain path would mean something else to each proxy.
+    // Each proxy would interpret anything but a plain path differently.
     let plain = |path: &&str| {
         path.starts_with('/')
             && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))

@@ -3,15 +3,15 @@
 use super::{Plan, RoutePlan, way};
 use crate::model::{EndpointId, MachineId, Model, Role, ServiceId};
 
-/// The job by which a Prometheus asks every route; no service can have a name with a colon.
+/// The job by which a Prometheus probes every route. No service can have a name with a colon.
 pub const PROBES: &str = "probe:routes";
 
-/// Is one target of a Prometheus.
+/// A target of a Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scrape {
     /// The Prometheus service.
     pub by: ServiceId,
-    /// The job: the scraped service's name, with the endpoint's when it has several.
+    /// The job: the scraped service's name, with the endpoint's name if the service has several.
     pub job: String,
     /// `host:port` as that Prometheus reaches it.
     pub target: String,
@@ -26,12 +26,13 @@ pub struct Scrape {
 }
 
 impl Plan<'_> {
-    /// Returns the endpoint through which a Prometheus asks every route whether it answers.
+    /// Returns the endpoint through which a Prometheus probes every route.
     pub fn prober(&self, prometheus: ServiceId) -> Option<&Scrape> {
         self.probers().find(|scrape| scrape.by == prometheus)
     }
 
-    /// Lists job and target of all that any Prometheus asks, the routes that it probes included.
+    /// Lists job and target of everything that any Prometheus queries, including the routes that it
+    /// probes.
     pub fn targets(&self) -> impl Iterator<Item = (&str, String)> {
         let probed = self.probers().next().is_some();
         let scraped =
@@ -47,8 +48,8 @@ impl Plan<'_> {
         self.scrapes.iter().filter(is_prober).filter(|_| !self.routes.is_empty())
     }
 
-    /// Returns where a probe asks for a route. A proxy sends http on to https by itself, and the
-    /// probe follows.
+    /// Returns the URL at which a route is probed. A proxy redirects http to https by itself, and
+    /// the probe follows.
     pub fn url(&self, route: &RoutePlan) -> String {
         let proxy = self.model[route.via].proxy.as_ref();
         let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::model::{Model, SecretId, SecretUse, Service, ServiceId};
 
-/// Is a secret as one machine must hold it.
+/// A secret on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MachineSecret {
     /// The secret.
     pub secret: SecretId,
     /// The file.
     pub path: String,
-    /// Who owns the file.
+    /// The owner of the file.
     pub owner: String,
     /// Its mode, four octal digits.
     pub mode: String,
@@ -43,8 +43,8 @@ pub fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
         if entry.services.last() != Some(&service) {
             entry.services.push(service);
         }
-        // One file serves everyone who reads it as that owner, so the widest mode that any of them
-        // asks for stands.
+        // All programs that run as this owner read one file, so it gets the widest mode that any of
+        // them asks for.
         if *mode > entry.mode {
             entry.mode.clone_from(mode);
         }
@@ -54,7 +54,7 @@ pub fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
     list
 }
 
-/// Returns the file that holds a secret for programs that run as `owner`.
+/// Returns the file with a secret for programs that run as `owner`.
 pub fn secret_path(name: &str, owner: &str) -> String {
     if owner == "root" {
         format!("/etc/labwright/secrets/{name}")

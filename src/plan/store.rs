@@ -1,15 +1,16 @@
-//! What keeps a folder: a dataset, an export or a disk, whatever path a machine sees it at.
+//! Finds the place that contains a folder: a dataset, an export or a disk, at any path on any
+//! machine.
 
 use crate::model::{BackupClass, DatasetRef, MachineId, Model, Share, ShareSource};
 
-/// Is where something is kept.
+/// A place that contains folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
     /// A ZFS dataset.
     Dataset(DatasetRef),
     /// An exported folder.
     Export(MachineId, u32),
-    /// A disk of the machine's own.
+    /// The machine's own disk.
     Local(MachineId),
 }
 
@@ -23,7 +24,7 @@ impl From<&ShareSource> for Store {
 }
 
 impl Store {
-    /// Finds what keeps a path of a machine, and the path below that.
+    /// Finds the place that contains a path of a machine, and the path below that.
     pub fn at(model: &Model, machine: MachineId, path: &str) -> (Self, String) {
         let below = |folder: &str| {
             path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned()
@@ -47,7 +48,7 @@ impl Store {
         (Self::Local(machine), path.to_owned())
     }
 
-    /// Returns how often its content is backed up, where the lab says so of the store itself.
+    /// Returns the backup class that the lab declares for the place itself.
     pub fn class(&self, model: &Model) -> Option<BackupClass> {
         match self {
             Self::Dataset(dataset) => {
@@ -60,7 +61,8 @@ impl Store {
         }
     }
 
-    /// Names it for people: `dataset tank/media`, `export media of nas`, `the disk of box`.
+    /// Describes the place for people: `dataset tank/media`, `export media of nas`,
+    /// `the disk of box`.
     pub fn name(&self, model: &Model) -> String {
         match self {
             Self::Dataset(dataset) => format!("dataset {}", model.dataset_path(dataset)),
@@ -73,7 +75,7 @@ impl Store {
     }
 }
 
-/// Returns how often what lies at a path of a machine is backed up.
+/// Returns the backup class of a path on a machine.
 pub fn class_at(model: &Model, machine: MachineId, path: &str) -> Option<BackupClass> {
     match Store::at(model, machine, path).0 {
         Store::Local(_) => {
@@ -84,7 +86,7 @@ pub fn class_at(model: &Model, machine: MachineId, path: &str) -> Option<BackupC
     }
 }
 
-/// Lists the datasets of a machine's own pools with where they are mounted.
+/// Lists the datasets of a machine's own pools with their mount points.
 pub(super) fn datasets(
     model: &Model,
     machine: MachineId,
@@ -97,7 +99,7 @@ pub(super) fn datasets(
     })
 }
 
-/// Finds the share of a machine that a path lies in: the deepest mount point above it.
+/// Finds the share of a machine that contains a path: the deepest mount point above it.
 pub fn share_of<'m>(model: &'m Model, machine: MachineId, path: &str) -> Option<&'m Share> {
     model[machine]
         .shares
@@ -106,7 +108,7 @@ pub fn share_of<'m>(model: &'m Model, machine: MachineId, path: &str) -> Option<
         .max_by_key(|share| share.at.len())
 }
 
-/// Says whether a path is a folder or lies below it.
+/// Returns whether a path is a folder or is below it.
 pub fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder.trim_end_matches('/'))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

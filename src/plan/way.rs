@@ -1,24 +1,24 @@
-//! How a program finds an endpoint: by name on the compose network, on the machine itself, or at
-//! another machine's address.
+//! Finds out how a program reaches an endpoint: by name on the compose network, on the machine
+//! itself, or at another machine's address.
 
 use crate::model::{EndpointId, MachineId, Model, NetworkMode, ServiceId};
 
-/// Is where a program connects to.
+/// The address that a program connects to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
-    /// A container's name, `127.0.0.1` or an address; an IPv6 address without brackets.
+    /// A container's name, `127.0.0.1` or an address. An IPv6 address is without brackets.
     pub host: String,
     /// The port there.
     pub port: u16,
 }
 
 impl Way {
-    /// Returns the host as URLs have it: an IPv6 address in brackets.
+    /// Returns the host for a URL, with an IPv6 address in brackets.
     pub fn host_in_url(&self) -> String {
         if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 
-    /// Returns `host:port`, an IPv6 address in brackets.
+    /// Returns `host:port`, with an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         format!("{}:{}", self.host_in_url(), self.port)
     }
@@ -29,19 +29,19 @@ impl Way {
     }
 }
 
-/// Is the network that a program is on.
+/// The network of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place<'m> {
-    /// The machine's own.
+    /// The machine's own network.
     Machine,
-    /// That of a container on the compose network.
+    /// The network of a container on the compose network.
     Container(&'m str),
-    /// None at all.
+    /// No network.
     Nowhere,
 }
 
-/// Finds the way from a container of `machine` (or from the machine itself) to an endpoint; nothing
-/// when there is none.
+/// Finds the address by which a container of `machine` (or the machine itself) reaches an endpoint,
+/// or nothing if it can't.
 ///
 /// `services` are those of `machine`.
 pub fn find(
@@ -54,7 +54,7 @@ pub fn find(
     let endpoint = model.endpoint(to);
     let target = model[to.service].machine;
     if target != machine {
-        // Its first address, or the first of a family that this machine has too.
+        // This is its first address, or the first of a family that this machine has too.
         let known =
             |v6: bool| model[machine].addresses.iter().any(|own| own.address.is_ipv6() == v6);
         let shared = model[target]
@@ -83,16 +83,16 @@ pub fn find(
     }
 }
 
-/// Returns where a program is on the network: on its machine, or in a container of the machine's
-/// compose network.
+/// Returns the network of a program: its machine's, or that of a container on the machine's compose
+/// network.
 pub fn place<'m>(
     model: &'m Model,
     services: &[ServiceId],
     container: Option<&'m str>,
 ) -> Place<'m> {
     let Some(mut name) = container else { return Place::Machine };
-    // Containers inside each other's networks in a circle are on none; no chain is longer than the
-    // list of containers.
+    // Containers that use each other's networks in a circle have no network. No chain is longer
+    // than the list of containers.
     let containers = || services.iter().flat_map(|service| &model[*service].containers);
     for _ in 0..=containers().count() {
         let Some(container) = containers().find(|container| container.name == name) else {

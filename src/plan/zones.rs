@@ -1,16 +1,16 @@
-//! Which addresses each zone is made of.
+//! Computes the addresses of each zone.
 
 use ipnet::IpNet;
 
 use crate::model::{Machine, Model, Zone, ZoneKind};
 
-/// Is the set of addresses that a zone is made of: all of `include` that is in none of `exclude`.
+/// The addresses of a zone: everything in `include` that is not in `exclude`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ZoneAddresses {
     /// Prefixes in the zone, IPv4 before IPv6. `internet` has `0.0.0.0/0` and `::/0`.
     pub include: Vec<IpNet>,
-    /// Prefixes inside `include` that are not in the zone. Always more specific than what they are
-    /// cut from.
+    /// Prefixes inside `include` that are not in the zone. They are always longer than the prefix
+    /// around them.
     pub exclude: Vec<IpNet>,
 }
 
@@ -18,8 +18,8 @@ pub struct ZoneAddresses {
 pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
     let mut zones: Vec<ZoneAddresses> =
         model.zones.iter().map(|zone| of_kind(zone, model)).collect();
-    // One walk over the machines fills every zone that is made of machines, and cuts those out of
-    // the networks they stand in.
+    // One pass over the machines fills every zone that consists of machines, and excludes them from
+    // their networks.
     for machine in &model.machines {
         let hosts: Vec<IpNet> =
             machine.addresses.iter().map(|address| IpNet::from(address.address)).collect();

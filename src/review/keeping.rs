@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::view::{self, Amount, BackupView};
 use crate::model::{BackupClass, DatasetRef, Model};
 use crate::plan::store::Store;
-use crate::plan::{Fate, Kept, Plan};
+use crate::plan::{Coverage, Plan, StateCoverage};
 use crate::source::Sources;
 
 /// An amount of memory or disk, in bytes.
@@ -145,22 +145,22 @@ pub(super) fn backups(plan: &Plan<'_>) -> Vec<BackupView> {
 /// Lists the state of services: first what would be lost, then what is deliberately left out, then
 /// what is saved.
 pub(super) fn states<'p>(plan: &Plan<'p>, sources: &Sources) -> Vec<StateRow<'p>> {
-    let mut kept: Vec<&Kept<'p>> = plan.kept.iter().collect();
-    kept.sort_by_key(|kept| std::cmp::Reverse(kept.fate));
-    kept.into_iter().map(|kept| state(plan.model, kept, sources)).collect()
+    let mut covered: Vec<&StateCoverage<'p>> = plan.states.iter().collect();
+    covered.sort_by_key(|covered| std::cmp::Reverse(covered.coverage));
+    covered.into_iter().map(|covered| state(plan.model, covered, sources)).collect()
 }
 
-fn state<'p>(model: &'p Model, kept: &Kept<'p>, sources: &Sources) -> StateRow<'p> {
-    let service = &model[kept.service];
+fn state<'p>(model: &'p Model, covered: &StateCoverage<'p>, sources: &Sources) -> StateRow<'p> {
+    let service = &model[covered.service];
     StateRow {
         service: &service.name,
-        name: &kept.state.name,
+        name: &covered.state.name,
         machine: &model[service.machine].name,
-        path: &kept.state.path,
-        store: kept.store.name(model),
-        how: kept.how(model),
-        saved: kept.fate == Fate::Saved,
-        lost: kept.fate == Fate::Lost,
+        path: &covered.state.path,
+        store: covered.store.name(model),
+        how: covered.in_words(model),
+        saved: covered.coverage == Coverage::Saved,
+        lost: covered.coverage == Coverage::Lost,
         place: sources.place(service.span),
     }
 }

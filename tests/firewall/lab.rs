@@ -266,7 +266,7 @@ pub fn plan<'m>(
         scrapes: Vec::new(),
         routes: Vec::new(),
         backups: Vec::new(),
-        kept: Vec::new(),
+        states: Vec::new(),
         machines,
     }
 }

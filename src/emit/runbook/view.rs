@@ -13,7 +13,7 @@ use crate::model::{
     ShareTransport, Transport, ZoneId,
 };
 use crate::plan::store::Store;
-use crate::plan::{BackupPlan, Fate, Flow, FlowSource, Guard, Kept, backups};
+use crate::plan::{BackupPlan, Coverage, Flow, FlowSource, Guard, StateCoverage, backups};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
@@ -227,8 +227,8 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         forwards: forwards(context),
         states: context
             .services()
-            .flat_map(|(id, _)| context.plan.kept_of(id))
-            .map(|kept| state_view(model, kept))
+            .flat_map(|(id, _)| context.plan.states_of(id))
+            .map(|covered| state_view(model, covered))
             .collect(),
         mounts: mounts(context),
         exports: exports(context),
@@ -424,14 +424,14 @@ fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
         .collect()
 }
 
-fn state_view<'p>(model: &'p Model, kept: &'p Kept<'_>) -> StateView<'p> {
-    let how = kept.how(model);
+fn state_view<'p>(model: &'p Model, covered: &'p StateCoverage<'_>) -> StateView<'p> {
+    let how = covered.in_words(model);
     StateView {
-        service: &model[kept.service].name,
-        name: &kept.state.name,
-        path: &kept.state.path,
-        place: kept.store.name(model),
-        backup: if kept.fate == Fate::Saved { how } else { format!("none: {how}") },
+        service: &model[covered.service].name,
+        name: &covered.state.name,
+        path: &covered.state.path,
+        place: covered.store.name(model),
+        backup: if covered.coverage == Coverage::Saved { how } else { format!("none: {how}") },
     }
 }
 
