@@ -1,4 +1,4 @@
-//! What to write instead of a value that does not fit.
+//! Writes the advice about a value that does not fit.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use super::types::{Type, is_name};
 use crate::diag::nearest;
 use crate::syntax::Scalar;
 
-/// Names what a type takes, without its example.
+/// Returns the name of a type's values, without an example.
 pub fn article(ty: Type) -> String {
     ty.describe().split(" such as").next().unwrap_or_default().to_owned()
 }
 
-/// Says what a scalar is.
+/// Describes a scalar.
 pub fn describe(scalar: &Scalar<'_>) -> String {
     match scalar {
         Scalar::Text(text) if text.chars().count() > 60 => {
@@ -25,7 +25,7 @@ pub fn describe(scalar: &Scalar<'_>) -> String {
     }
 }
 
-/// Says what to write instead of a scalar, which stands in its file as `written`.
+/// Writes what to use instead of a scalar, whose text in the file is `written`.
 pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
     let instead = match scalar {
         Scalar::Text(text) => instead_of_text(ty, text),

@@ -1,4 +1,5 @@
-//! Joins what several places say of one entity: built-in and site modules, profiles, `extend`.
+//! Merges the declarations of each entity from several places: built-in and site modules, profiles,
+//! `extend`.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,12 @@ use super::{Block, codes};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
-/// Is the lab with each entity in one place, names still text. Every list is sorted by name.
+/// The lab with one block for each entity. Names are still text. Every list is sorted by name.
 #[derive(Debug, Clone)]
 pub struct Lab<'s> {
     /// The `lab` node.
     pub lab: Block<'s>,
-    /// `edition`, when it is written.
+    /// The `edition` node, if there is one.
     pub edition: Option<Block<'s>>,
     /// The `admin` nodes.
     pub admins: Vec<Block<'s>>,
@@ -26,7 +27,7 @@ pub struct Lab<'s> {
     pub machines: Vec<Block<'s>>,
     /// The `service` nodes.
     pub services: Vec<Block<'s>>,
-    /// The `module` nodes, site over built-in.
+    /// The `module` nodes, with those of the site merged over built-in ones.
     pub modules: Vec<Block<'s>>,
     /// The `secret` nodes.
     pub secrets: Vec<Block<'s>>,
@@ -44,7 +45,7 @@ pub struct Lab<'s> {
     pub removed: Vec<Block<'s>>,
 }
 
-/// Joins the top nodes of all files; nothing when there is no lab to speak of.
+/// Merges the top-level nodes of all files. Returns nothing if there is no lab in them.
 pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Option<Lab<'s>> {
     let mut kinds: BTreeMap<&'static str, Vec<Block<'s>>> = BTreeMap::new();
     for block in blocks {
@@ -247,7 +248,7 @@ fn unique<'s>(
     list
 }
 
-/// Joins the definitions of each module: the site's over the built-in one.
+/// Merges the definitions of each module: the site's over the built-in one.
 pub fn join_modules<'s>(
     mut blocks: Vec<Block<'s>>,
     diagnostics: &mut Diagnostics,
@@ -297,7 +298,7 @@ fn apply_extend<'s>(
         "service" => &mut lists.services,
         _ => &mut lists.machines,
     };
-    // Lists are sorted by name; a lab has one `lab`.
+    // Lists are sorted by name, and a lab has one `lab` node.
     let found = list
         .binary_search_by(|block| block.key().cmp(text.as_str()))
         .ok()
@@ -322,7 +323,7 @@ fn apply_extend<'s>(
 }
 
 fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
-    // A selected variant takes an entity away with `removed` inside its profile.
+    // A selected variant removes an entity with `removed` inside its profile.
     for block in removed {
         let name = block.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned();
         match block.key() {

@@ -1,4 +1,4 @@
-//! Joins what several places say of one thing.
+//! Merges the declarations of one entity from several places.
 
 use super::decode::title;
 use super::schema::Occurs;
@@ -6,7 +6,7 @@ use super::{Block, Priority, Rank, Value, codes};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 
-/// Joins what `other` says into `base`; both describe one thing.
+/// Merges `other` into `base`. Both must declare the same entity.
 pub fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnostics) {
     if !same_values(&base.arguments, &other.arguments) {
         if other.rank > base.rank {
@@ -69,13 +69,13 @@ fn same_values(a: &[Spanned<Value<'_>>], b: &[Spanned<Value<'_>>]) -> bool {
 fn same(a: &Spanned<Value<'_>>, b: &Spanned<Value<'_>>) -> bool {
     match (&a.value, &b.value) {
         (Value::List(a), Value::List(b)) => same_values(a, b),
-        // Of a value that is none, nothing more is said.
+        // A faulty value is already reported, so it causes no conflict.
         (Value::Faulty(_), _) | (_, Value::Faulty(_)) => true,
         (a, b) => a == b,
     }
 }
 
-/// Chooses among several nodes that give one option: those of the highest rank.
+/// Chooses among several nodes that set one option: those of the highest rank.
 pub fn strongest<'b, 's>(blocks: &[&'b Block<'s>]) -> Vec<&'b Block<'s>> {
     let rank = blocks.iter().map(|block| block.rank).max().unwrap_or(Rank {
         priority: Priority::Normal,

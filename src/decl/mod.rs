@@ -1,8 +1,9 @@
-//! KDL nodes to declarations: every value of the type that the schema gives it, names still text.
+//! Turns KDL nodes into declarations. Every value has the type that the schema gives it, but names
+//! are still text.
 //!
-//! `schema/` is the one table of the language: decoding, suggestions, `labwright modules` and the
-//! reference in `docs/` all read it. `layer` joins what several places say of one entity; nothing
-//! here knows what the entities mean.
+//! `schema/` is the only table of the language: decoding, suggestions, `labwright modules` and the
+//! reference in `docs/` all read it. `layer` merges the declarations of each entity from several
+//! places. Nothing here knows what the entities mean.
 
 pub mod advice;
 pub mod codes;
@@ -23,7 +24,7 @@ use crate::source::{Layer, Span, Spanned};
 pub use merge::strongest;
 use schema::{NodeSchema, Occurs};
 
-/// Is a value of the type that the schema gives it.
+/// A value of the type that the schema gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'s> {
     /// Text, a name, a path, a reference: anything that is kept as written.
@@ -46,27 +47,26 @@ pub enum Value<'s> {
     Cidr(IpNet),
     /// Several values of one type.
     List(Vec<Spanned<Value<'s>>>),
-    /// `(ref)opt.image`: the value of a name, inside a module.
+    /// `(ref)opt.image`: a reference to a value, inside a module.
     Reference(Cow<'s, str>),
-    /// `(f)"{machine.appdata}/x"`: text with names in it.
+    /// `(f)"{machine.appdata}/x"`: text that contains references.
     Format(Cow<'s, str>),
     /// `(expr)"opt.x == 1"`: an expression.
     Expression(Cow<'s, str>),
     /// Nothing, written as `#null`.
     Null,
-    /// What stands where a value of another type should: it has been told, and nothing more is to
-    /// be said of it. Kept as it was written, so that an entity whose name is at fault is still
-    /// found by it.
+    /// A value of a wrong type, which is already reported. It is kept as written, so that an entity
+    /// with an invalid name can still be found by it.
     Faulty(Cow<'s, str>),
 }
 
 impl Value<'_> {
-    /// Says whether the value is known only when a module is made concrete.
+    /// Returns whether the value is known only after a module is evaluated for a service.
     pub const fn is_dynamic(&self) -> bool {
         matches!(self, Self::Reference(_) | Self::Format(_) | Self::Expression(_))
     }
 
-    /// Returns the value as options and expressions see it.
+    /// Returns the value in the form for options and expressions.
     pub fn to_data(&self) -> Data {
         match self {
             Self::Text(text)
@@ -89,33 +89,33 @@ impl Value<'_> {
     }
 }
 
-/// Says how strongly a value is meant.
+/// The priority of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {
     /// `(default)`: anything else wins.
     Default,
-    /// As most values are written.
+    /// The priority without an annotation.
     #[default]
     Normal,
     /// `(force)`: wins, and needs a reason.
     Force,
 }
 
-/// Orders values of one field: the higher one wins, two equal ones must agree.
+/// The order of values for one field: the highest one wins, and equal ones must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
-    /// How strongly it is meant.
+    /// The priority that is written.
     pub priority: Priority,
     /// Whether it is an entity's own value rather than a profile's.
     pub own: bool,
-    /// Who wrote it.
+    /// The origin of the value.
     pub layer: Layer,
 }
 
-/// Is a value of a block with how strongly it is meant.
+/// A property of a block, with its rank.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Property<'s> {
-    /// The name; the schema's own text where the schema knows it.
+    /// The name. If the schema knows it, this is the schema's own text.
     pub name: Cow<'s, str>,
     /// The value.
     pub value: Spanned<Value<'s>>,
@@ -123,12 +123,12 @@ pub struct Property<'s> {
     pub rank: Rank,
 }
 
-/// Is one decoded node.
+/// A decoded node.
 #[derive(Debug, Clone)]
 pub struct Block<'s> {
-    /// What the schema says of it.
+    /// Its schema.
     pub schema: &'static NodeSchema,
-    /// The node's name as written; for options of a module, the option's name.
+    /// The node's name as written. For an option of a module, it is the option's name.
     pub name: Cow<'s, str>,
     /// The arguments.
     pub arguments: Vec<Spanned<Value<'s>>>,
@@ -136,9 +136,9 @@ pub struct Block<'s> {
     pub properties: Vec<Property<'s>>,
     /// The children, in the order written.
     pub children: Vec<Block<'s>>,
-    /// How strongly its arguments are meant.
+    /// The rank of its arguments.
     pub rank: Rank,
-    /// Where it stands.
+    /// Its place.
     pub span: Span,
 }
 
@@ -148,7 +148,7 @@ impl<'s> Block<'s> {
         self.arguments.get(index)
     }
 
-    /// Returns argument 0 as text: the name that tells keyed nodes apart, also where a module
+    /// Returns argument 0 as text: the name that distinguishes keyed nodes, even where a module
     /// computes it.
     pub fn key(&self) -> &str {
         match self.arguments.first().map(|argument| &argument.value) {
@@ -163,18 +163,18 @@ impl<'s> Block<'s> {
         }
     }
 
-    /// Returns the place of argument 0, or of the node.
+    /// Returns the place of argument 0, or else of the node.
     pub fn key_span(&self) -> Span {
         self.arguments.first().map_or(self.span, |argument| argument.span)
     }
 
-    /// Says whether it and another node of the same parent are one thing, which only one of them
-    /// can describe.
+    /// Returns whether this and another node of the same parent declare the same thing, so that
+    /// only one of them counts.
     pub fn is_twin(&self, other: &Block<'_>, occurs: Occurs) -> bool {
         std::ptr::eq(self.schema, other.schema)
             && match occurs {
                 Occurs::Once => true,
-                // Without a name, which has been told, each is another.
+                // A missing name is already reported, and nodes without a name are distinct.
                 Occurs::Keyed => self.key() == other.key() && !self.key().is_empty(),
                 Occurs::Many => false,
             }
@@ -188,69 +188,69 @@ impl<'s> Block<'s> {
             .map(|property| &property.value)
     }
 
-    /// Returns the first child of a name.
+    /// Returns the first child with a name.
     pub fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.schema.name == name)
     }
 
-    /// Lists the children of a name.
+    /// Lists the children with a name.
     pub fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b Self> + use<'b, 's> {
         self.children.iter().filter(move |child| child.schema.name == name)
     }
 
-    /// Returns argument 0 of the child of a name.
+    /// Returns argument 0 of the child with a name.
     pub fn value(&self, name: &str) -> Option<&Spanned<Value<'s>>> {
         self.child(name).and_then(|child| child.arguments.first())
     }
 }
 
 impl<'s> Spanned<Value<'s>> {
-    /// Says whether the value has been told to be wrong.
+    /// Returns whether the value is already reported as wrong.
     pub const fn is_faulty(&self) -> bool {
         matches!(self.value, Value::Faulty(_))
     }
 
-    /// Returns text.
+    /// Returns the value if it is text.
     pub fn text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
     }
 
-    /// Returns text of its own.
+    /// Returns the value as owned text, if it is text.
     pub fn string(&self) -> Option<String> {
         self.text().map(str::to_owned)
     }
 
-    /// Returns a whole number that fits.
+    /// Returns the value if it is a whole number that fits.
     pub fn number<N: TryFrom<i64>>(&self) -> Option<N> {
         if let Value::Integer(number) = self.value { N::try_from(number).ok() } else { None }
     }
 
-    /// Returns a truth value.
+    /// Returns the value if it is a truth value.
     pub fn bool(&self) -> Option<bool> {
         if let Value::Bool(value) = self.value { Some(value) } else { None }
     }
 
-    /// Returns a size.
+    /// Returns the value if it is a size.
     pub fn size(&self) -> Option<Size> {
         if let Value::Size(size) = self.value { Some(size) } else { None }
     }
 
-    /// Returns a length of time.
+    /// Returns the value if it is a length of time.
     pub fn duration(&self) -> Option<Duration> {
         if let Value::Duration(duration) = self.value { Some(duration) } else { None }
     }
 
-    /// Returns an address.
+    /// Returns the value if it is an address.
     pub fn address(&self) -> Option<IpAddr> {
         if let Value::Address(address) = self.value { Some(address) } else { None }
     }
 
-    /// Returns a prefix.
+    /// Returns the value if it is a prefix.
     pub fn cidr(&self) -> Option<IpNet> {
         if let Value::Cidr(cidr) = self.value { Some(cidr) } else { None }
     }
 
-    /// Lists the values of a list; any other value is a list of one.
+    /// Lists the values of a list. Any other value is a list of one.
     pub fn items(&self) -> &[Spanned<Value<'s>>] {
         if let Value::List(items) = &self.value { items } else { std::slice::from_ref(self) }
     }

@@ -1,4 +1,4 @@
-//! Profiles: which are selected, and what they set on machines.
+//! Finds out which profiles are selected, and what they set on machines.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +32,8 @@ pub fn selected_profiles(
     selected
 }
 
-/// Lists the tags that any of `blocks` gives, a profile's own `tags` and machines of variants that
-/// are not selected among them.
+/// Lists the tags in any of `blocks`, including a profile's own `tags` and those of machines in
+/// variants that are not selected.
 pub fn tags<'b>(blocks: impl Iterator<Item = &'b Block<'b>>) -> BTreeSet<String> {
     let given = |block: &'b Block<'b>| {
         if block.schema.name == "tags" { Some(block) } else { block.child("tags") }

@@ -1,4 +1,4 @@
-//! The types of the language's values, and how a scalar becomes one.
+//! Defines the types of the language's values, and reads scalars as values.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,14 +9,15 @@ use super::Value;
 use crate::model::{Cron, Duration, Size};
 use crate::syntax::Scalar;
 
-/// Is the type of a value.
+/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// Any text.
     Text,
-    /// A name: lower-case letters, digits and hyphens, a letter first, at most 40.
+    /// A name: lower-case letters, digits and hyphens, beginning with a letter, at most 40
+    /// characters.
     Name,
-    /// A version: letters, digits, `.`, `_` and `-`, no number longer than six digits.
+    /// A version: letters, digits, `.`, `_` and `-`. No number in it has more than six digits.
     Version,
     /// An IANA time zone that every supported system knows.
     Timezone,
@@ -26,9 +27,9 @@ pub enum Type {
     Bool,
     /// A whole number.
     Integer,
-    /// A whole number from the first to the second.
+    /// A whole number between two limits, inclusive.
     Between(i64, i64),
-    /// A number, with a fraction or without.
+    /// A number, which may have a fraction.
     Number,
     /// A port, 1 to 65535.
     Port,
@@ -40,7 +41,7 @@ pub enum Type {
     Cron,
     /// An IPv4 or IPv6 address.
     Address,
-    /// A prefix such as `192.168.1.0/24`, host bits zero.
+    /// A prefix such as `192.168.1.0/24`, with host bits of zero.
     Cidr,
     /// An absolute path without `..`.
     Path,
@@ -71,7 +72,7 @@ pub enum Type {
 }
 
 impl Type {
-    /// Returns what a person calls it, for messages and the reference.
+    /// Describes the type for messages and the reference.
     pub fn describe(self) -> String {
         match self {
             Self::Text => "text".into(),
@@ -131,7 +132,7 @@ impl Type {
         })
     }
 
-    /// Reads a scalar as a value of this type; says nothing when it is none.
+    /// Reads a scalar as a value of this type. Reports nothing if it does not fit.
     pub fn read<'s>(self, scalar: &Scalar<'s>) -> Option<Value<'s>> {
         match (self, scalar) {
             (_, Scalar::Text(text)) => self.read_text(text.clone()),
@@ -162,7 +163,7 @@ impl Type {
     pub fn read_text(self, text: Cow<'_, str>) -> Option<Value<'_>> {
         let keep = |valid: bool, text| valid.then_some(Value::Text(text));
         match self {
-            // No file, no argument and no variable of any program can hold a NUL.
+            // Files, arguments and variables of programs can't contain a NUL.
             Self::Text | Self::Any | Self::Expression => keep(!text.contains('\0'), text),
             Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
@@ -193,7 +194,7 @@ impl Type {
     }
 }
 
-/// Says whether text is a name as entities have.
+/// Returns whether text is a valid name of an entity.
 pub fn is_name(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     text.len() <= 40
@@ -204,7 +205,8 @@ pub fn is_name(text: &str) -> bool {
 
 fn is_version(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    // Releases are put in order by the numbers of their versions, and each has room for six digits.
+    // Releases are ordered by the numbers of their versions, and each number has room for six
+    // digits.
     let numbers = text.split(|character: char| !character.is_ascii_digit());
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.len() <= 40
@@ -269,8 +271,8 @@ fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
-/// Knows the addresses that people have: no comments, no quoted parts, nothing that means something
-/// in a configuration file.
+/// Returns whether text is an ordinary mail address, without comments, quoted parts, or characters
+/// that mean something in a configuration file.
 fn is_mail(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_=~".contains(&byte);
     text.len() <= 254

@@ -1,4 +1,4 @@
-//! Arguments and properties of a node.
+//! Reads the arguments and properties of a node.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,11 +12,11 @@ use crate::diag::{Diagnostic, suggest};
 use crate::source::Spanned;
 use crate::syntax::{Node, Scalar};
 
-/// Stands for properties of option values, whose types only the module knows.
+/// The field for properties of option values. Only the module knows their types.
 static ANY: Field = Field { name: "value", ty: Type::Any, list: false, required: false, doc: "" };
 
 impl Decoder<'_> {
-    /// Reads the arguments; one that is missing is told, and stands there as faulty.
+    /// Reads the arguments. A missing argument is reported and replaced by `Faulty`.
     pub(super) fn arguments<'s>(
         &mut self,
         node: &Node<'s>,
@@ -41,8 +41,8 @@ impl Decoder<'_> {
         }
         let further = node.arguments.get(schema.arguments.len()..).unwrap_or_default();
         let Some(field) = &schema.rest else {
-            // A list torn by a blank behind a comma, and a value that is at fault already, are told
-            // where they stand.
+            // If a blank after a comma splits a list, or a value is at fault, that is reported at
+            // its own place.
             let torn =
                 node.properties.iter().any(|property| ends_with_comma(&property.entry.value.value));
             if let Some(entry) =
@@ -84,7 +84,7 @@ impl Decoder<'_> {
         field: &Field,
         values: &mut [Spanned<Value<'_>>],
     ) {
-        // `address "192.168.1.10"` has an address, and lacks what stands before it.
+        // `address "192.168.1.10"` contains an address, and the argument before it is missing.
         let last = match node.arguments.last().map(|entry| &entry.value.value) {
             Some(value @ Scalar::Text(text))
                 if matches!(field.ty, Type::Address) && field.ty.read(value).is_some() =>

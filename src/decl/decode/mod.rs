@@ -122,7 +122,7 @@ impl Decoder<'_> {
             );
         }
         let arguments = self.arguments(&node, schema);
-        // What `extend KIND NAME` may hold is what that kind may hold.
+        // The target of `extend KIND NAME` decides which children are allowed.
         let kind = arguments.first().and_then(|argument| argument.text()).unwrap_or_default();
         let body = if schema.name == "extend" {
             TOP.iter().map(|child| child.node).find(|node| node.name == kind).unwrap_or(schema)
@@ -172,15 +172,16 @@ impl Decoder<'_> {
                     )
                     .help("a node may carry `(default)` or `(force)`"),
                 );
-                // Whichever was meant: of two values that disagree nothing is said besides.
+                // With both annotations it is unclear which one was meant. `Force` prevents a
+                // second finding about values that disagree.
                 Priority::Force
             }
         }
     }
 }
 
-/// Says where a node of that name stands, when there is one: most likely a brace is missing or one
-/// too many.
+/// Describes where a node of this name is allowed, if anywhere. Most likely a brace is missing or
+/// one too many.
 pub fn home(name: &str) -> Option<String> {
     if TOP.iter().any(|child| child.node.name == name) {
         return Some(format!("`{name}` is at the top of a file: is a `}}` missing above it?"));
@@ -194,8 +195,8 @@ pub fn home(name: &str) -> Option<String> {
         .then(|| format!("`{name}` is in {}: is a brace in the wrong place?", homes.join(", ")))
 }
 
-/// Reports what blocks must have and have not: properties, since a weaker place may give what a
-/// stronger one leaves out.
+/// Reports required properties that are missing, and forbidden ones. This happens after merging,
+/// because a weaker place may set what a stronger one leaves out.
 pub fn require(block: &Block<'_>, diagnostics: &mut Diagnostics) {
     for field in block.schema.properties.iter().filter(|field| field.required) {
         if block.property(field.name).is_none() {
@@ -219,7 +220,7 @@ pub fn require(block: &Block<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Names a block as its writer would.
+/// Returns the title by which a block's writer knows it.
 pub fn title(block: &Block<'_>) -> String {
     if block.key().is_empty() {
         block.name.to_string()

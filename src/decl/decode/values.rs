@@ -1,4 +1,4 @@
-//! One value of a node, and what to say of one that does not fit.
+//! Reads a value of a node, and reports one that does not fit.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::source::{Span, Spanned};
 use crate::syntax::{Entry, Scalar};
 
 impl Decoder<'_> {
-    /// Reads a value; one that is not of the field's type is told, and kept as faulty.
+    /// Reads a value. A value that does not have the field's type is reported and kept as `Faulty`.
     pub(super) fn value<'s>(
         &mut self,
         entry: &Entry<'s>,
@@ -60,7 +60,7 @@ impl Decoder<'_> {
         }
         let read = match scalar {
             Scalar::Text(text) if field.list => self.list(text, span, field.ty),
-            // A required text says why, or what to ask: nothing is no answer.
+            // A required text gives a reason or a question, so it must not be empty.
             Scalar::Text(text)
                 if field.required
                     && field.ty == Type::Text
@@ -92,8 +92,8 @@ impl Decoder<'_> {
         Some(Spanned::new(Value::List(items.collect::<Option<_>>()?), span))
     }
 
-    /// Finds where in a value a part of it stands, from `at` on; the whole value where escapes hide
-    /// it.
+    /// Finds the place of a part of a value, from `at` on. If escapes hide it, the place is the
+    /// whole value.
     fn place_in(&self, whole: Span, part: &str, at: &mut usize) -> Span {
         let written = self.text.get(whole.start as usize..whole.end as usize).unwrap_or_default();
         let Some(found) = written.get(*at..).and_then(|rest| rest.find(part)) else { return whole };
@@ -109,7 +109,7 @@ impl Decoder<'_> {
             Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma"))
                 .help("a list is one value: write `to=lan,tunnel`, without blanks after the commas")
         } else {
-            // Of a list, the item that is wrong.
+            // In a list, the finding points at the wrong item.
             let span = match scalar {
                 Scalar::Text(text) if field.list => {
                     let wrong = text
@@ -152,7 +152,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Keeps what is no value of its field as it was written.
+/// Keeps a value that does not fit its field as it was written.
 fn faulty<'s>(scalar: &Scalar<'s>, span: Span) -> Spanned<Value<'s>> {
     Spanned::new(
         Value::Faulty(if let Scalar::Text(text) = scalar {

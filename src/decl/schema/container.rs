@@ -1,9 +1,9 @@
-//! Containers of a module.
+//! Defines the containers of a module.
 
 use super::{Child, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
-/// Describes a container.
+/// A container.
 pub static CONTAINER: NodeSchema = NodeSchema::new(
     "container",
     "A container, run by compose.",
@@ -142,7 +142,7 @@ static GROUP: NodeSchema =
     NodeSchema::new("group", "A group more, by name in the image or number.", "group \"992\"")
         .arguments(&[required("group", Type::Owner, "The group.")])
         .dynamic();
-/// Describes a kernel setting: of a container, or of the machine.
+/// A kernel setting, of a container or of the machine.
 pub(super) static SYSCTL: NodeSchema =
     NodeSchema::new("sysctl", "A kernel setting.", "sysctl \"net.ipv4.ip_forward\" 1")
         .arguments(&[

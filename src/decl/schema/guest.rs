@@ -1,4 +1,4 @@
-//! Guests of a Proxmox host.
+//! Defines the guests of a Proxmox host.
 
 use super::{Child, Field, MACHINE_FIELDS, NAME, NodeSchema, keyed, once, optional, required};
 use crate::decl::types::Type;
@@ -23,7 +23,7 @@ static GUEST_FIELDS: &[Child] = &[
     once(&PRIVILEGED),
 ];
 
-/// Describes a virtual machine.
+/// A virtual machine.
 pub static VM: NodeSchema = NodeSchema::new(
     "vm",
     "A virtual machine of a Proxmox host.",
@@ -33,7 +33,7 @@ pub static VM: NodeSchema = NodeSchema::new(
 .properties(GUEST_PROPERTIES)
 .children(&[GUEST_FIELDS, MACHINE_FIELDS]);
 
-/// Describes a Linux container.
+/// A Linux container.
 pub static LXC: NodeSchema = NodeSchema::new(
     "lxc",
     "A Linux container of a Proxmox host, unprivileged unless it says otherwise.",

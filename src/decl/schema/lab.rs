@@ -1,4 +1,4 @@
-//! The nodes at the top of a file.
+//! Defines the nodes at the top of a file.
 
 use super::guest::{LXC, VM};
 use super::machine::HOST;
@@ -8,7 +8,7 @@ use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC};
 use super::{Child, MACHINE_FIELDS, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
-/// Lists the nodes that may stand at the top of a file.
+/// The nodes that are allowed at the top of a file.
 pub static TOP: &[Child] = &[
     once(&EDITION),
     keyed(&LAB),
@@ -31,7 +31,7 @@ pub static TOP: &[Child] = &[
     many(&REMOVED),
 ];
 
-/// What an active profile may hold besides settings of machines.
+/// The nodes that an active profile may contain besides settings of machines.
 static PROFILE_ENTITIES: &[Child] = &[
     many(&EXTEND),
     keyed(&VM),

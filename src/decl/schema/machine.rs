@@ -1,9 +1,9 @@
-//! Hosts, and what all machines have.
+//! Defines hosts, and the nodes in all machines.
 
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
-/// Lists what every machine may hold.
+/// The nodes that every machine may contain.
 pub static MACHINE_FIELDS: &[Child] = &[
     once(&OS),
     once(&ZONE),
@@ -27,7 +27,7 @@ static HOST_FIELDS: &[Child] = &[
     keyed(&EXPORT),
 ];
 
-/// Describes bare metal.
+/// A bare-metal machine.
 pub static HOST: NodeSchema = NodeSchema::new(
     "host",
     "Bare metal: a Proxmox host with guests, a Debian machine that runs services itself, or a box that labwright knows but does not manage.",

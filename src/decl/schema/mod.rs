@@ -1,4 +1,4 @@
-//! The one table of the language: which nodes there are, what they hold, and what each means.
+//! Defines the language in one table: the nodes, their content, and their meaning.
 
 mod container;
 mod guest;
@@ -16,26 +16,26 @@ pub use machine::MACHINE_FIELDS;
 pub use module::MODULE;
 pub use service::OPTION_VALUE;
 
-/// Describes one node.
+/// The schema of a node.
 #[derive(Debug)]
 pub struct NodeSchema {
     /// Its name.
     pub name: &'static str,
-    /// What it is, in one sentence or two.
+    /// Its meaning, in one or two sentences.
     pub doc: &'static str,
     /// Its arguments, in order.
     pub arguments: &'static [Field],
-    /// What any further argument is.
+    /// The schema of any further argument.
     pub rest: Option<Field>,
     /// Its properties.
     pub properties: &'static [Field],
     /// Its children, in groups that several nodes share.
     pub children: &'static [&'static [Child]],
-    /// Whether any other child is the value of a module's option.
+    /// Whether any other child sets an option of a module.
     pub options: bool,
     /// Whether its values may be `(ref)`, `(f)` and `(expr)`.
     pub dynamic: bool,
-    /// A line that shows it.
+    /// An example in one line.
     pub example: &'static str,
 }
 
@@ -90,18 +90,18 @@ impl NodeSchema {
     }
 }
 
-/// Describes one argument or property.
+/// The schema of an argument or property.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// Its name; of an argument, for messages and the reference.
+    /// Its name. That of an argument is only for messages and the reference.
     pub name: &'static str,
     /// Its type.
     pub ty: Type,
-    /// Whether it is several values with commas between them.
+    /// Whether it consists of several values with commas between them.
     pub list: bool,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
-    /// What it means; for a default, says it.
+    /// Its meaning, including the default.
     pub doc: &'static str,
 }
 
@@ -120,23 +120,23 @@ const fn optional(name: &'static str, ty: Type, doc: &'static str) -> Field {
     Field { name, ty, list: false, required: false, doc }
 }
 
-/// Says how often a child may stand in its parent, and how two of them are one.
+/// How often a child may occur in its parent, and which ones declare the same thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occurs {
-    /// At most once; a stronger one replaces a weaker one.
+    /// At most once. A stronger one replaces a weaker one.
     Once,
-    /// Any number, told apart by argument 0.
+    /// Any number of times. Argument 0 distinguishes them.
     Keyed,
-    /// Any number.
+    /// Any number of times.
     Many,
 }
 
-/// Places a node in its parent.
+/// A node that is allowed in a parent.
 #[derive(Debug)]
 pub struct Child {
     /// The node.
     pub node: &'static NodeSchema,
-    /// How often.
+    /// How often it may occur.
     pub occurs: Occurs,
 }
 

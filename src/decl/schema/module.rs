@@ -1,4 +1,4 @@
-//! Modules: definitions of services.
+//! Defines modules: the definitions of services.
 
 use super::container::{CONTAINER, SYSCTL};
 use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
@@ -7,7 +7,7 @@ use crate::decl::types::Type;
 
 const BACKUP_CLASSES: &[&str] = &["hourly", "daily", "weekly", "monthly", "never", "dump"];
 
-/// Lists the words for what a file is; those of `manifest.json` that a module may emit.
+/// The kinds of files that a module may emit, as in `manifest.json`.
 pub const FILE_KINDS: &[&str] = &[
     "prometheus.config",
     "prometheus.rules",
@@ -28,14 +28,14 @@ pub const FILE_KINDS: &[&str] = &[
     "text",
 ];
 
-/// Lists the types that an option may have.
+/// The types that an option may have.
 pub const OPTION_TYPES: &[&str] = &[
     "text", "name", "boolean", "integer", "number", "port", "size", "duration", "cron", "address",
     "cidr", "path", "image", "url", "host", "mail", "enum", "secret", "network", "zone", "machine",
     "service", "record",
 ];
 
-/// Lists what the language itself knows services as.
+/// The roles in which the language itself knows services.
 pub const ROLES: &[&str] = &[
     "prometheus",
     "alertmanager",
@@ -52,7 +52,7 @@ pub const ROLES: &[&str] = &[
     "database",
 ];
 
-/// Describes a module.
+/// A module.
 pub static MODULE: NodeSchema = NodeSchema::new(
     "module",
     "Defines a kind of service: its options, what it keeps, its containers or packages and units, and what it provides. A site module of a \

@@ -1,9 +1,9 @@
-//! Services: instances of modules.
+//! Defines services: instances of modules.
 
 use super::{Child, NAME, NodeSchema, keyed, many, optional, required};
 use crate::decl::types::Type;
 
-/// Describes an instance of a module.
+/// An instance of a module.
 pub static SERVICE: NodeSchema = {
     let mut schema = NodeSchema::new(
         "service",
@@ -70,8 +70,8 @@ static RAW: NodeSchema = NodeSchema::new(
     optional("unit", Type::Text, "The unit. Default: the module's first."),
 ]);
 
-/// Describes the value of a module's option, whatever its name and type; the module says what they
-/// are.
+/// The value of a module's option. Its name and type can be anything, because the module defines
+/// them.
 pub static OPTION_VALUE: NodeSchema = {
     let mut schema =
         NodeSchema::new("OPTION", "A value of an option of the module.", "library \"/mnt/media\"")

@@ -1,9 +1,9 @@
-//! Nodes and properties that a lab and its modules share.
+//! Defines the nodes and properties that a lab and its modules have in common.
 
 use super::{Child, Field, NodeSchema, once, optional, required};
 use crate::decl::types::Type;
 
-/// What something is for.
+/// The purpose of something.
 pub static DOC: NodeSchema =
     NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
         .arguments(&[required("text", Type::Text, "The text.")]);
@@ -18,7 +18,7 @@ static DESCRIPTION: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("text", Type::Text, "The text.")]);
 
-/// When an alert fires.
+/// The condition of an alert.
 pub static ALERT_PROPERTIES: &[Field] = &[
     required("when", Type::Text, "The PromQL expression."),
     optional("for", Type::Duration, "How long it must hold. Default: `5m`."),
@@ -29,7 +29,7 @@ pub static ALERT_PROPERTIES: &[Field] = &[
     ),
 ];
 
-/// What something is, in one line.
+/// The description of something, in one line.
 pub static SUMMARY: NodeSchema =
     NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
         .arguments(&[required("text", Type::Text, "The line.")]);

@@ -1,4 +1,4 @@
-//! The values that a service gives to the options of its module.
+//! Reads the values that a service sets for the options of its module.
 
 mod values;
 
@@ -14,30 +14,30 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::{Data, Model};
 use crate::source::{Sources, Span, Spanned};
 
-/// Reads the options of one service.
+/// A reader of the options of one service.
 pub struct Reader<'r, 's> {
     /// The service's node.
     pub service: &'r Block<'s>,
     /// The module's node.
     pub module: &'r Block<'s>,
-    /// The lab so far: names to check against.
+    /// The lab so far, with the names that values may refer to.
     pub model: &'r Model,
     /// The names of all services.
     pub services: &'r [&'r str],
     /// The names that values may use.
     pub scope: &'r Scope,
-    /// The files, for what stands in them.
+    /// The files.
     pub sources: &'r Sources,
 }
 
-/// Is what a service gives its module's options.
+/// The values that a service sets for its module's options.
 #[derive(Default)]
 pub struct Given {
     /// The value of every option.
     pub options: BTreeMap<String, Data>,
-    /// Where each was given.
+    /// The places where each option is set.
     pub spans: BTreeMap<String, Vec<Span>>,
-    /// Those that have no value because theirs is missing or wrong, which has been told.
+    /// The options without a value, because theirs is missing or wrong, which is already reported.
     pub faulty: BTreeSet<String>,
 }
 
@@ -50,7 +50,7 @@ impl<'s> Reader<'_, 's> {
             if let Some(spec) = specs.iter().find(|spec| spec.name == block.name) {
                 given.entry(spec.name).or_default().push(block);
             } else {
-                // One that was most likely meant is not missing besides.
+                // The option that was most likely meant must not be reported as missing too.
                 faulty.extend(
                     nearest(&block.name, specs.iter().map(|spec| spec.name)).map(str::to_owned),
                 );
@@ -103,7 +103,7 @@ impl<'s> Reader<'_, 's> {
         Given { options, spans, faulty }
     }
 
-    /// Returns the name that an option has now.
+    /// Returns the current name of a renamed option.
     fn renamed(&self, name: &str) -> Option<&str> {
         self.module.all("renamed").find(|node| node.key() == name)?.property("to")?.text()
     }
@@ -188,7 +188,7 @@ impl<'s> Reader<'_, 's> {
         let mut values = match spec.default {
             Some(block) => self.node(spec, block, diagnostics),
             None if spec.kind == "record" && !spec.list => {
-                // A record that is not given has its fields' defaults, when it has any.
+                // If a record is not set, its fields have their defaults, if there are any.
                 let fields: BTreeMap<String, Data> = spec
                     .fields
                     .iter()
@@ -207,7 +207,7 @@ impl<'s> Reader<'_, 's> {
     }
 }
 
-/// Says whether a value of an option has been told to be wrong already.
+/// Returns whether a value of an option is already reported as wrong.
 fn has_fault(block: &Block<'_>) -> bool {
     block
         .arguments

@@ -1,4 +1,4 @@
-//! One value of an option, a record or a name.
+//! Reads a value of an option, a record or a name.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::source::Spanned;
 use crate::syntax::Scalar;
 
 impl Reader<'_, '_> {
-    /// Reads the values that one node gives.
+    /// Reads the values in one node.
     pub(super) fn node(
         &self,
         spec: &OptionSpec<'_>,
@@ -80,8 +80,7 @@ impl Reader<'_, '_> {
                 fields.insert(field.name.to_owned(), value);
             }
         }
-        // Arguments fill the fields in the order in which the module lists them only when there is
-        // one field to fill.
+        // Arguments fill the fields in the module's order, but only if there is a single field.
         if let Some(extra) = block.arguments.first() {
             diagnostics.push(
                 Diagnostic::new(
@@ -138,7 +137,7 @@ impl Reader<'_, '_> {
             }
         };
         let ty = spec.ty();
-        // A number is no text: KDL would have lost what `1.10` said.
+        // A number is not accepted as text, because KDL does not preserve how `1.10` was written.
         let strict = ty != Type::Text || matches!(data, Data::Text(_));
         let read = evaluate::read(&data, ty).filter(|_| strict).map(|read| read.to_data());
         let Some(read) = read else {
@@ -162,7 +161,7 @@ impl Reader<'_, '_> {
         self.known(spec, read, value, diagnostics)
     }
 
-    /// Checks that a name which an option holds is of something.
+    /// Checks that the entity exists whose name an option contains.
     fn known(
         &self,
         spec: &OptionSpec<'_>,
