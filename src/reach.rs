@@ -271,7 +271,7 @@ fn across(plan: &Plan<'_>, origin: &Origin, target: Target, steps: &mut Vec<Step
     for (gateway, clients) in plan
         .model
         .machines()
-        .flat_map(|(id, _)| plan.clients(id).into_iter().map(move |clients| (id, clients)))
+        .flat_map(|(id, _)| plan.machine(id).clients.iter().map(move |clients| (id, clients)))
     {
         let network = &plan.model[clients.network];
         let inside = left.intersection(&CidrSet::new(&network.prefixes, &[]));

@@ -55,7 +55,7 @@ impl<'p> Context<'p> {
     }
 
     /// Returns the plan of the machine.
-    pub fn planned(&self) -> &'p MachinePlan {
+    pub fn planned(&self) -> &'p MachinePlan<'p> {
         self.plan.machine(self.machine)
     }
 

@@ -104,8 +104,19 @@ impl Plan<'_> {
         }
     }
 
+    /// Fills in what is open on each machine and whose clients go through it, from the flows and
+    /// forwards of all machines.
+    pub fn derive_access(&mut self) {
+        let access: Vec<_> =
+            self.model.machines().map(|(id, _)| (self.openings(id), self.clients(id))).collect();
+        for (machine, (openings, clients)) in self.machines.iter_mut().zip(access) {
+            machine.openings = openings;
+            machine.clients = clients;
+        }
+    }
+
     /// Lists what is open on a machine, with each port and source once.
-    pub fn openings(&self, machine: MachineId) -> Vec<Opening> {
+    fn openings(&self, machine: MachineId) -> Vec<Opening> {
         let mut openings: BTreeMap<(Transport, u16, FlowSource), (bool, Vec<&Flow>)> =
             BTreeMap::new();
         for flow in self.inbound(machine) {
@@ -127,7 +138,7 @@ impl Plan<'_> {
     }
 
     /// Lists the networks whose clients go through a machine.
-    pub fn clients(&self, machine: MachineId) -> Vec<Clients> {
+    fn clients(&self, machine: MachineId) -> Vec<Clients> {
         let planned = self.machine(machine);
         let mut clients: BTreeMap<NetworkId, Clients> = BTreeMap::new();
         let empty = |network| Clients {

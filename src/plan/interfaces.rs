@@ -23,7 +23,7 @@ pub struct Interface<'m> {
 ///
 /// A machine has one default gateway for each family: that of the first network that has one,
 /// unless the machine is that gateway itself.
-pub fn of(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
+pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     let mut interfaces: Vec<Interface<'_>> = Vec::new();
     for address in &model[machine].addresses {
         match interfaces.iter_mut().find(|interface| interface.network == address.network) {

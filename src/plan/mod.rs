@@ -9,11 +9,13 @@ mod bridge;
 pub mod capacity;
 mod certificates;
 mod cidr;
+mod exports;
 mod flows;
 mod gateways;
-pub mod interfaces;
-pub mod mounts;
-pub mod packages;
+mod interfaces;
+mod measured;
+mod mounts;
+mod packages;
 mod routes;
 mod scrapes;
 mod secrets;
@@ -21,16 +23,22 @@ pub mod store;
 pub mod way;
 mod zones;
 
-use crate::model::{EndpointId, MachineId, Model, ServiceId, Transport, ZoneId};
+use std::collections::BTreeMap;
+
+use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, Transport, ZoneId};
 
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use backups::{BackupPlan, BackupSource, Coverage, DumpPlan, StateCoverage};
 pub use bridge::Bridge;
 pub use certificates::{Certificate, is_private};
 pub use cidr::{AccessList, CidrSet};
+pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
-pub use mounts::virtiofs_tag;
+pub use interfaces::Interface;
+pub use measured::Measured;
+pub use mounts::{Mount, virtiofs_tag};
+pub use packages::Packages;
 pub use routes::{RouteAuth, RoutePlan};
 pub use scrapes::{PROBES, Scrape};
 pub use secrets::{MachineSecret, secret_path};
@@ -49,6 +57,8 @@ pub struct Plan<'m> {
     pub flows: Vec<Flow>,
     /// The targets of every Prometheus.
     pub scrapes: Vec<Scrape>,
+    /// The metrics that each Prometheus has.
+    pub measured: BTreeMap<ServiceId, Measured>,
     /// The host names, and where they lead.
     pub routes: Vec<RoutePlan>,
     /// What each backup service saves.
@@ -56,7 +66,7 @@ pub struct Plan<'m> {
     /// Whether the states of services are saved, sorted by service.
     pub states: Vec<StateCoverage<'m>>,
     /// The plan of each machine, by [`MachineId`].
-    pub machines: Vec<MachinePlan>,
+    pub machines: Vec<MachinePlan<'m>>,
 }
 
 /// Derives the plan of a lab.
@@ -68,15 +78,25 @@ pub fn plan(model: &Model) -> Plan<'_> {
     let zones = zones::addresses(model);
     let connections = flows::connections(model, &services);
     let subnet = bridge::subnet(model);
-    let mut machines: Vec<MachinePlan> = model
+    let mut machines: Vec<MachinePlan<'_>> = model
         .machines()
+        .zip(&services)
         .zip(connections.published)
-        .map(|((id, _), published)| MachinePlan {
-            bridge: bridge::bridge(model, &services[id.0 as usize], subnet),
-            secrets: secrets::secrets(model, &services[id.0 as usize]),
-            services: services[id.0 as usize].clone(),
-            published,
-            ..MachinePlan::default()
+        .zip(exports::exports(model))
+        .map(|((((id, machine), services), published), exports)| {
+            let mounts = mounts::mounts(model, id);
+            MachinePlan {
+                interfaces: interfaces::interfaces(model, id),
+                mount_points: mounts::points(machine),
+                packages: packages::packages(model, id, services, &mounts),
+                bridge: bridge::bridge(model, services, subnet),
+                secrets: secrets::secrets(model, services),
+                services: services.clone(),
+                mounts,
+                exports,
+                published,
+                ..MachinePlan::default()
+            }
         })
         .collect();
     for (index, flow) in connections.flows.iter().enumerate() {
@@ -86,7 +106,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     }
     gateways::gateways(model, &connections.flows, &mut machines);
     let backups = backups::backups(model, &services);
-    Plan {
+    let mut plan = Plan {
         scrapes: scrapes::scrapes(model, &services),
         routes: routes::routes(model, &services),
         states: backups::coverage(model, &backups),
@@ -96,12 +116,17 @@ pub fn plan(model: &Model) -> Plan<'_> {
         lists: ZoneLists::default(),
         flows: connections.flows,
         machines,
-    }
+        measured: BTreeMap::new(),
+    };
+    plan.derive_access();
+    let prometheus = model.services().filter(|(_, service)| service.has(Role::Prometheus));
+    plan.measured = prometheus.map(|(id, _)| (id, Measured::of(&plan, id))).collect();
+    plan
 }
 
 impl Plan<'_> {
     /// Returns the plan of a machine.
-    pub fn machine(&self, id: MachineId) -> &MachinePlan {
+    pub fn machine(&self, id: MachineId) -> &MachinePlan<'_> {
         &self.machines[id.0 as usize]
     }
 
@@ -154,7 +179,7 @@ impl Plan<'_> {
 
 /// The plan of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MachinePlan {
+pub struct MachinePlan<'m> {
     /// Its services.
     pub services: Vec<ServiceId>,
     /// The compose network, or nothing if no container uses one.
@@ -169,4 +194,18 @@ pub struct MachinePlan {
     pub static_routes: Vec<StaticRoute>,
     /// The secrets that must be on the machine.
     pub secrets: Vec<MachineSecret>,
+    /// What is open, each port and source once.
+    pub openings: Vec<Opening>,
+    /// The networks whose clients go through it.
+    pub clients: Vec<Clients>,
+    /// Its network interfaces.
+    pub interfaces: Vec<Interface<'m>>,
+    /// The folders that it mounts itself, by mount point.
+    pub mounts: Vec<Mount>,
+    /// The mount points of its shares and of its datasets, sorted.
+    pub mount_points: Vec<String>,
+    /// The folders that others mount from it by NFS, by path.
+    pub exports: Vec<ExportPlan>,
+    /// What apt must have installed.
+    pub packages: Packages<'m>,
 }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::store::Store;
-use crate::model::{DatasetRef, MachineId, Model, Share, ShareSource, ShareTransport};
+use crate::model::{DatasetRef, Machine, MachineId, Model, Share, ShareSource, ShareTransport};
 
 /// A folder that a machine mounts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +22,27 @@ pub struct Mount {
 
 /// Lists the folders that a machine mounts itself, by mount point. Folders that its hypervisor
 /// binds into it are not included.
-pub fn of(model: &Model, machine: MachineId) -> Vec<Mount> {
+pub fn mounts(model: &Model, machine: MachineId) -> Vec<Mount> {
     let mut mounts: Vec<Mount> =
         model[machine].shares.iter().filter_map(|share| mount(model, machine, share)).collect();
     mounts.sort();
+    mounts
+}
+
+/// Lists the mount points of a machine: its shares, and the datasets of its own pools.
+pub fn points(machine: &Machine) -> Vec<String> {
+    let shares = machine
+        .shares
+        .iter()
+        .filter(|share| share.via != ShareTransport::Local)
+        .map(|share| share.at.clone());
+    let datasets = machine
+        .pools
+        .iter()
+        .flat_map(|pool| pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
+    let mut mounts: Vec<String> = shares.chain(datasets).collect();
+    mounts.sort();
+    mounts.dedup();
     mounts
 }
 

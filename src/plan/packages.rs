@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Plan, mounts};
-use crate::model::{FirewallBackend, MachineId, Os, ShareTransport};
+use super::mounts::Mount;
+use crate::model::{FirewallBackend, MachineId, Model, Os, ServiceId, ShareTransport};
 
 /// The packages that apt must install.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Packages<'m> {
     /// The packages that are needed in any case.
     pub packages: BTreeSet<&'m str>,
@@ -18,10 +18,14 @@ pub struct Packages<'m> {
 
 /// Lists the packages of a machine: those of its services and those that their containers, mounts
 /// and firewall need.
-pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
-    let model = plan.model;
+pub fn packages<'m>(
+    model: &'m Model,
+    id: MachineId,
+    services: &[ServiceId],
+    mounts: &[Mount],
+) -> Packages<'m> {
     let machine = &model[id];
-    let services = || plan.machine(id).services.iter().map(|service| &model[*service]);
+    let services = || services.iter().map(|service| &model[*service]);
     let mut packages: BTreeSet<&str> = services()
         .flat_map(|service| &service.packages)
         .map(|package| package.name.as_str())
@@ -32,7 +36,7 @@ pub fn of<'m>(plan: &Plan<'m>, id: MachineId) -> Packages<'m> {
         FirewallBackend::Nftables => &["nftables"],
         FirewallBackend::None => &[],
     });
-    if mounts::of(model, id).iter().any(|mount| mount.via == ShareTransport::Nfs) {
+    if mounts.iter().any(|mount| mount.via == ShareTransport::Nfs) {
         packages.insert("nfs-common");
     }
     let containers = services().any(|service| !service.containers.is_empty());

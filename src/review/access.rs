@@ -294,7 +294,7 @@ fn behind<'p>(
         }
         ForwardTarget::Zone(zone) => format!("all of {}", model[*zone].name),
     };
-    let clients = plan.clients(machine).into_iter();
+    let clients = plan.machine(machine).clients.iter();
     clients
         .map(|clients| Behind {
             network: &model[clients.network].name,

@@ -258,7 +258,7 @@ pub fn plan<'m>(
             })
             .collect();
     }
-    Plan {
+    let mut plan = Plan {
         model,
         zones,
         lists: ZoneLists::default(),
@@ -268,7 +268,10 @@ pub fn plan<'m>(
         backups: Vec::new(),
         states: Vec::new(),
         machines,
-    }
+        measured: BTreeMap::new(),
+    };
+    plan.derive_access();
+    plan
 }
 
 /// Lets one emitter write one machine's files.

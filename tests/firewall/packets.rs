@@ -188,7 +188,7 @@ impl<'p> World<'p> {
 
         let mut tunnels = Vec::new();
         for gateway in &ids {
-            for clients in plan.clients(*gateway) {
+            for clients in &plan.machine(*gateway).clients {
                 let tunnel = Tunnel::new(
                     plan,
                     *gateway,

@@ -48,7 +48,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .map(|index| &plans[index])
         .collect();
     for backup in &backups {
-        let Some(view) = view::view(context.model(), backup) else { continue };
+        let Some(view) = view::view(context.plan, backup) else { continue };
         let folder = if backups.len() == 1 {
             "backup".to_owned()
         } else {

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{
-    Backup, BackupClass, Database, Engine, MachineId, Model, Service, ShareTransport,
-};
+use crate::model::{Backup, BackupClass, Database, Engine, Model, Service};
 use crate::plan::store::is_below;
-use crate::plan::{BackupPlan, DumpPlan, secret_path};
+use crate::plan::{BackupPlan, DumpPlan, Plan, secret_path};
 
 /// The data for the scripts of one backup service.
 #[derive(Debug, Serialize)]
@@ -140,11 +138,12 @@ pub struct Sources {
 }
 
 /// Collects the data of a backup service. Returns nothing if the service is not for backups.
-pub fn view(model: &Model, backup: &BackupPlan) -> Option<View> {
+pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
+    let model = plan.model;
     let service = &model[backup.service];
     let settings = service.backup.as_ref()?;
     let machine = service.machine;
-    let mounts = mounts(model, machine);
+    let mounts = plan.machine(machine).mount_points.clone();
     let mut sources: BTreeMap<BackupClass, Sources> = BTreeMap::new();
     for source in &backup.sources {
         let class = sources.entry(source.class).or_default();
@@ -279,24 +278,6 @@ fn dump_file(name: &str, database: &Database) -> String {
         Engine::Sqlite => "sqlite",
     };
     format!("{name}.{suffix}")
-}
-
-/// Lists the mount points of a machine: its shares, and the datasets of its own pools.
-fn mounts(model: &Model, machine: MachineId) -> Vec<String> {
-    let machine = &model[machine];
-    let shares = machine
-        .shares
-        .iter()
-        .filter(|share| share.via != ShareTransport::Local)
-        .map(|share| share.at.clone());
-    let datasets = machine
-        .pools
-        .iter()
-        .flat_map(|pool| pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
-    let mut mounts: Vec<String> = shares.chain(datasets).collect();
-    mounts.sort();
-    mounts.dedup();
-    mounts
 }
 
 /// Writes a path as a line of restic's exclude file that leaves out nothing else. Such lines are

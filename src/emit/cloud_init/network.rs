@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::emit::Context;
 use crate::format;
 use crate::model::MachineKind;
-use crate::plan::interfaces;
+use crate::plan::Interface as Planned;
 
 #[derive(Debug, Serialize)]
 struct NetworkConfig<'p> {
@@ -57,7 +57,7 @@ pub(super) fn write(context: &Context<'_>) -> String {
     let machine = context.this();
     let mut config =
         NetworkConfig { version: 2, ethernets: BTreeMap::new(), bridges: BTreeMap::new() };
-    let interfaces = interfaces::of(context.model(), context.machine);
+    let interfaces = &context.planned().interfaces;
     for (index, found) in interfaces.iter().enumerate() {
         let first = found.addresses.first();
         let interface = interface(context, found);
@@ -91,7 +91,7 @@ fn guest_interface(index: usize, count: usize) -> String {
     if count == 1 { "e*".to_owned() } else { format!("en*s{}", 18 + index) }
 }
 
-fn interface<'p>(context: &Context<'p>, found: &interfaces::Interface<'p>) -> Interface<'p> {
+fn interface<'p>(context: &Context<'p>, found: &Planned<'p>) -> Interface<'p> {
     let model = context.model();
     let network = &model[found.network];
     let everywhere =

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::packed::{self, Packed, Slot};
 use crate::emit::{Context, labctl, machine};
 use crate::model::{MachineKind, Os, ShareTransport};
-use crate::plan::{mounts, packages};
+use crate::plan::{Mount, Packages};
 
 #[derive(Debug, Serialize)]
 struct UserData<'p, 's> {
@@ -83,7 +83,7 @@ pub(super) fn write(context: &Context<'_>) -> String {
         apt: apt(context),
         package_update: true,
         packages: packages(context),
-        mounts: mounts::of(model, context.machine).iter().map(mount).collect(),
+        mounts: context.planned().mounts.iter().map(mount).collect(),
         write_files: files(context, &slot),
         runcmd: commands(context),
     };
@@ -105,7 +105,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
 }
 
 fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
-    let packages::Packages { mut packages, docker } = packages::of(context.plan, context.machine);
+    let Packages { mut packages, docker } = context.planned().packages.clone();
     // The bundle installs the packages of services, because it writes their configuration first.
     for (_, service) in context.services() {
         for package in &service.packages {
@@ -139,7 +139,7 @@ fn apt(context: &Context<'_>) -> Option<Apt> {
 }
 
 /// Returns an entry of `mounts`, in the fields of fstab(5).
-fn mount(mount: &mounts::Mount) -> [String; 6] {
+fn mount(mount: &Mount) -> [String; 6] {
     let access = if mount.read_only { "ro" } else { "rw" };
     let network = if mount.via == ShareTransport::Nfs {
         ",_netdev,x-systemd.after=network-online.target"

@@ -39,10 +39,10 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     if context.this().kind == MachineKind::Appliance {
         return;
     }
-    let openings = context.plan.openings(context.machine);
-    let origin = origin(context, &openings);
+    let openings = &context.planned().openings;
+    let origin = origin(context, openings);
     for (path, rows) in [
-        ("firewall/flows.tsv", flows(context, &openings)),
+        ("firewall/flows.tsv", flows(context, openings)),
         ("firewall/router-forwards.tsv", router_forwards(context)),
     ] {
         if !rows.is_empty() {
@@ -51,7 +51,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
     match context.plan.guard(context.machine) {
         Guard::Own(backend) => {
-            let _reported = guard(context, &openings, backend, &origin, artifacts, diagnostics);
+            let _reported = guard(context, openings, backend, &origin, artifacts, diagnostics);
         }
         // labctl removes a table of nftables without a step.
         Guard::Nothing if context.this().kind.is_managed() => {
@@ -79,8 +79,8 @@ fn guard(
     diagnostics: &mut Diagnostics,
 ) -> Option<()> {
     let machine = &context.this().name;
-    let clients = context.plan.clients(context.machine);
-    let view = view::nft(context, openings, &clients, backend == FirewallBackend::Nftables);
+    let clients = &context.planned().clients;
+    let view = view::nft(context, openings, clients, backend == FirewallBackend::Nftables);
     let rules = TEMPLATES.write("nftables.nft", &view, machine, diagnostics)?;
     artifacts.install(
         NFTABLES,
@@ -97,7 +97,7 @@ fn guard(
     if !clients.is_empty() {
         let forward = TEMPLATES.write(
             "forward.sh",
-            &ForwardView::new(context, &clients),
+            &ForwardView::new(context, clients),
             machine,
             diagnostics,
         )?;

@@ -56,8 +56,8 @@ struct Ends {
 /// machine itself.
 pub fn nft<'p>(
     context: &Context<'p>,
-    openings: &[Opening],
-    clients: &[Clients],
+    openings: &'p [Opening],
+    clients: &'p [Clients],
     guards_input: bool,
 ) -> NftView<'p> {
     let plan = context.plan;

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::panels::{Board, Panel, bar_gauge, stat, table, text, time_series};
-use crate::emit::prometheus::Measured;
 use crate::format::markdown_text;
+use crate::plan::Measured;
 use crate::plan::Plan;
 
 /// The colours of a percentage of use.

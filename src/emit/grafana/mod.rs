@@ -13,7 +13,6 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::prometheus::Measured;
 use super::{Context, Emitter, service_files};
 use crate::artifact::{Artifacts, Origin, Phase};
 use crate::diag::{Diagnostic, Diagnostics, codes};
@@ -237,7 +236,7 @@ fn own_boards(context: &Context<'_>, grafana: &Service, sources: &[Source]) -> V
         return Vec::new();
     };
     let plan = context.plan;
-    let measured = Measured::of(plan, source.service);
+    let Some(measured) = plan.measured.get(&source.service) else { return Vec::new() };
     let mut lab_origin = vec![format!("lab {}", plan.model.lab.name)];
     lab_origin.extend(
         plan.model
@@ -251,10 +250,10 @@ fn own_boards(context: &Context<'_>, grafana: &Service, sources: &[Source]) -> V
     lab_origin.sort();
     lab_origin.dedup();
     let overview =
-        File::board("overview", &boards::overview(plan, &measured, &source.uid).json(), lab_origin);
-    let machines = boards::machine(&measured, &source.uid)
+        File::board("overview", &boards::overview(plan, measured, &source.uid).json(), lab_origin);
+    let machines = boards::machine(measured, &source.uid)
         .map(|board| File::board("machines", &board.json(), origin(grafana)));
-    let containers = boards::containers(&measured, &source.uid)
+    let containers = boards::containers(measured, &source.uid)
         .map(|board| File::board("containers", &board.json(), origin(grafana)));
     [Some(overview), machines, containers].into_iter().flatten().collect()
 }

@@ -7,7 +7,7 @@ use crate::model::{
     Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource,
     ShareTransport,
 };
-use crate::plan::{interfaces, virtiofs_tag};
+use crate::plan::{Plan, virtiofs_tag};
 
 /// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
@@ -63,10 +63,10 @@ struct DiskView {
 }
 
 /// Collects the guests of a host, by id.
-pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
+pub fn guests(plan: &Plan<'_>, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
     let guests = guests
         .iter()
-        .map(|(id, machine, guest)| guest_view(model, *id, machine, guest))
+        .map(|(id, machine, guest)| guest_view(plan, *id, machine, guest))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(View {
         vms: guests.iter().any(|guest| guest.tool == "qm"),
@@ -77,17 +77,18 @@ pub fn guests(model: &Model, guests: &[(MachineId, &Machine, &Guest)]) -> Result
 }
 
 fn guest_view(
-    model: &Model,
+    plan: &Plan<'_>,
     id: MachineId,
     machine: &Machine,
     guest: &Guest,
 ) -> Result<GuestView, String> {
+    let model = plan.model;
     let container = machine.kind == MachineKind::Lxc;
     let mut notes = Vec::new();
     let devices = if container {
-        container_devices(model, id, guest, &mut notes)?
+        container_devices(plan, id, guest, &mut notes)?
     } else {
-        vm_devices(model, id, guest, &mut notes)?
+        vm_devices(plan, id, guest, &mut notes)?
     };
     let mut settings = common_settings(model, machine, guest);
     let kept = devices.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(" ");
@@ -190,13 +191,14 @@ fn name_servers(model: &Model, machine: &Machine) -> String {
 }
 
 fn vm_devices(
-    model: &Model,
+    plan: &Plan<'_>,
     id: MachineId,
     guest: &Guest,
     notes: &mut Vec<String>,
 ) -> Result<Vec<(String, String)>, String> {
+    let model = plan.model;
     let mut devices = Vec::new();
-    for (index, interface) in interfaces::of(model, id).iter().enumerate() {
+    for (index, interface) in plan.machine(id).interfaces.iter().enumerate() {
         let net = Property::of("virtio")?
             .with("bridge", interface.bridge(&model[guest.host]))?
             .with("firewall", "1")?;
@@ -236,13 +238,14 @@ fn vm_devices(
 }
 
 fn container_devices(
-    model: &Model,
+    plan: &Plan<'_>,
     id: MachineId,
     guest: &Guest,
     notes: &mut Vec<String>,
 ) -> Result<Vec<(String, String)>, String> {
+    let model = plan.model;
     let mut devices = Vec::new();
-    for (index, interface) in interfaces::of(model, id).iter().enumerate() {
+    for (index, interface) in plan.machine(id).interfaces.iter().enumerate() {
         let mut net = Property::default()
             .with("name", &format!("eth{index}"))?
             .with("bridge", interface.bridge(&model[guest.host]))?;

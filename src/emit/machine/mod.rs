@@ -14,8 +14,8 @@ use crate::kind::Kind;
 use crate::model::{
     MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
 };
+use crate::plan::Mount;
 use crate::plan::store::{is_below, share_of};
-use crate::plan::{mounts, packages};
 
 /// The emitter of a machine's system.
 pub const EMITTER: Emitter = Emitter { name: "machine", emit };
@@ -40,7 +40,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             10,
             "packages",
             "packages.sh.j2",
-            &packages::of(context.plan, context.machine),
+            &context.planned().packages,
             artifacts,
             diagnostics,
         );
@@ -160,14 +160,14 @@ fn kernel_settings(
 }
 
 #[derive(Debug, Serialize)]
-struct Mounts {
-    mounts: Vec<MountView>,
+struct Mounts<'p> {
+    mounts: Vec<MountView<'p>>,
 }
 
 #[derive(Debug, Serialize)]
-struct MountView {
-    at: String,
-    what: String,
+struct MountView<'p> {
+    at: &'p str,
+    what: &'p str,
     unit: String,
     file: String,
 }
@@ -178,20 +178,20 @@ struct MountView {
 /// may contain a backslash.
 fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let mut views = Vec::new();
-    for (index, mount) in mounts::of(context.model(), context.machine).into_iter().enumerate() {
+    for (index, mount) in context.planned().mounts.iter().enumerate() {
         let unit = unit_file::mount_name(&mount.at);
         let (file, kind) = if unit.contains('\\') {
             (format!("systemd/mount-{index}"), Kind::Ini)
         } else {
             (format!("systemd/{unit}"), Kind::SystemdUnit)
         };
-        match mount_unit(&mount, &users(context, &mount)) {
+        match mount_unit(mount, &users(context, mount)) {
             Ok(text) => {
                 artifacts.add(
                     file.clone(),
                     kind,
                     format!("{MOUNT_MARK}\n{text}"),
-                    vec![mount.name],
+                    vec![mount.name.clone()],
                 );
             }
             Err(why) => {
@@ -206,7 +206,7 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
                 );
             }
         }
-        views.push(MountView { at: mount.at, what: mount.what, unit, file });
+        views.push(MountView { at: &mount.at, what: &mount.what, unit, file });
     }
     let mounts = Mounts { mounts: views };
     let Some(text) = TEMPLATES.write("mounts.sh.j2", &mounts, &context.this().name, diagnostics)
@@ -222,7 +222,7 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
 const MOUNT_MARK: &str = "# A share of this machine, put here by its labwright bundle.";
 
 /// Lists the units that start after a mount, each with whether it writes there.
-fn users(context: &Context<'_>, mount: &mounts::Mount) -> BTreeMap<String, bool> {
+fn users(context: &Context<'_>, mount: &Mount) -> BTreeMap<String, bool> {
     let keeps =
         |service: &Service| service.states.iter().any(|state| is_below(&state.path, &mount.at));
     let watched = context.services().any(|(_, service)| keeps(service));
@@ -252,7 +252,7 @@ fn is_mounted(service: &Service, folder: &str) -> bool {
     mounts.any(|mount| mount.kind != MountKind::Volume && holds(&mount.source))
 }
 
-fn mount_unit(mount: &mounts::Mount, users: &BTreeMap<String, bool>) -> Result<String, String> {
+fn mount_unit(mount: &Mount, users: &BTreeMap<String, bool>) -> Result<String, String> {
     let mut unit = vec![("Description", mount.name.clone())];
     let mut how = vec![
         ("What", mount.what.clone()),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Measured;
 use crate::artifact::Origin;
 use crate::format;
 use crate::model::{Alert, BackupClass};
+use crate::plan::Measured;
 use crate::plan::Plan;
 
 /// A rule file with its tests.

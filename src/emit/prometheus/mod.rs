@@ -6,22 +6,20 @@
 
 mod alerts;
 mod config;
-mod measured;
 
 use super::{Context, Emitter};
 use crate::artifact::{Artifacts, Origin};
 use crate::diag::Diagnostics;
 use crate::kind::Kind;
 use crate::model::{Role, Service};
-
-pub(super) use measured::Measured;
+use crate::plan::Measured;
 
 /// The emitter of the files of every Prometheus on the machine.
 pub const EMITTER: Emitter = Emitter { name: "prometheus", emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
     for (id, service) in context.services().filter(|(_, service)| service.has(Role::Prometheus)) {
-        let measured = Measured::of(context.plan, id);
+        let Some(measured) = context.plan.measured.get(&id) else { continue };
         let mut add = |path: &str, kind: Kind, text: &str, origin: Vec<Origin>| {
             let source = format!("{}/{path}", service.name);
             artifacts.install(
@@ -36,11 +34,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
         let (text, origin) = config::config(context.plan, id);
         add("prometheus.yml", Kind::PrometheusConfig, &text, origin);
         let mut tests = Vec::new();
-        for (name, rules, test) in fixed_rules(&measured) {
+        for (name, rules, test) in fixed_rules(measured) {
             add(&format!("rules/{name}.yml"), Kind::PrometheusRules, rules, EMITTER.fixed());
             tests.push((name, test.to_owned(), EMITTER.fixed()));
         }
-        for rendered in alerts::rendered(context.plan, &measured) {
+        for rendered in alerts::rendered(context.plan, measured) {
             add(
                 &format!("rules/{}.yml", rendered.name),
                 Kind::PrometheusRules,

@@ -145,7 +145,7 @@ impl Zones<'_> {
     fn rules(&mut self, machine: MachineId) -> Vec<Rule> {
         let plan = self.plan;
         let mut rules = Vec::new();
-        for opening in plan.openings(machine) {
+        for opening in &plan.machine(machine).openings {
             // Traffic from containers to their own machine never leaves the machine.
             let FlowSource::Zone(zone) = opening.from else { continue };
             rules.extend(self.sets_of(zone).iter().map(|set| Rule {

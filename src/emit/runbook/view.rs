@@ -9,11 +9,11 @@ use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
 use crate::model::{
-    Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareSource,
-    ShareTransport, Transport, ZoneId,
+    Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport,
+    Transport, ZoneId,
 };
 use crate::plan::store::Store;
-use crate::plan::{BackupPlan, Coverage, Flow, FlowSource, Guard, StateCoverage, backups};
+use crate::plan::{BackupPlan, Client, Coverage, Flow, FlowSource, Guard, StateCoverage, backups};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
@@ -453,29 +453,20 @@ fn mounts(context: &Context<'_>) -> Vec<MountView> {
 /// Lists what a machine must export, and to whom, if labwright does not manage its system.
 /// Otherwise the bundle does it.
 fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
-    let model = context.model();
-    let to = |index: u32| {
-        let own = ShareSource::Export(context.machine, index);
-        let clients = model
-            .machines()
-            .flat_map(|(_, client)| client.shares.iter().map(move |share| (client, share)));
-        let mounting = clients
-            .filter(move |(_, share)| share.via == ShareTransport::Nfs && share.source == own);
-        mounting.flat_map(|(client, share)| {
-            let access = if share.read_only { "to read" } else { "to read and write" };
-            client
-                .addresses
-                .iter()
-                .map(move |address| format!("{} {access} ({})", address.address, client.name))
-        })
+    if context.this().kind != MachineKind::Unmanaged {
+        return Vec::new();
+    }
+    let planned = &context.planned().exports;
+    let to = |client: &Client| {
+        let access = if client.read_only { "to read" } else { "to read and write" };
+        format!("{} {access} ({})", client.address, context.model()[client.machine].name)
     };
-    let exports = (0..)
-        .zip(&context.this().exports)
-        .filter(|_| context.this().kind == MachineKind::Unmanaged);
-    exports
-        .map(|(index, export)| ExportView { folder: &export.path, to: to(index).collect() })
-        .filter(|export| !export.to.is_empty())
-        .collect()
+    let exports = context.this().exports.iter().filter_map(|export| {
+        let planned = planned.iter().find(|planned| planned.folder == export.path)?;
+        let to = planned.clients.iter().map(to).collect();
+        Some(ExportView { folder: &export.path, to })
+    });
+    exports.filter(|export| !export.to.is_empty()).collect()
 }
 
 /// Describes a backup that this machine makes, or that uses dumps from it.

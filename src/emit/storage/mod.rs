@@ -117,7 +117,7 @@ fn exports(
     if machine.exports.is_empty() && machine.pools.is_empty() {
         return;
     }
-    let view = view::exports(context.model(), context.machine);
+    let view = view::exports(&context.planned().exports);
     if view.exports.is_empty() {
         return;
     }
@@ -125,7 +125,7 @@ fn exports(
     else {
         return;
     };
-    let origin: Vec<String> = view.exports.iter().map(|export| export.what.clone()).collect();
+    let origin: Vec<String> = view.exports.iter().map(|export| export.what.to_owned()).collect();
     let path = format!("{folder}/labwright.exports");
     artifacts.install(
         &path,

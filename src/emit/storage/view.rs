@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::{
-    Dataset, DatasetRef, Machine, MachineId, MachineKind, Model, Pool, PoolLayout, ShareSource,
-    ShareTransport, Size,
+    Dataset, Machine, MachineId, MachineKind, Model, Pool, PoolLayout, ShareSource, ShareTransport,
+    Size,
 };
-use crate::plan::virtiofs_tag;
+use crate::plan::{Client, ExportPlan, virtiofs_tag};
 
 /// The data for `storage.sh`.
 #[derive(Debug, Serialize)]
@@ -173,62 +173,39 @@ pub fn snapshots(machine: &Machine) -> SnapshotPolicies {
 
 /// The data for `/etc/exports.d/labwright.exports`.
 #[derive(Debug, Serialize)]
-pub struct Exports {
+pub struct Exports<'p> {
     /// The folders, with who may mount them.
-    pub exports: Vec<ExportView>,
+    pub exports: Vec<ExportView<'p>>,
 }
 
 /// An exported folder.
 #[derive(Debug, Serialize)]
-pub struct ExportView {
+pub struct ExportView<'p> {
     /// A description for people.
     #[serde(skip)]
-    pub what: String,
+    pub what: &'p str,
     folder: String,
-    clients: Vec<Client>,
+    clients: Vec<ClientView>,
 }
 
 #[derive(Debug, Serialize)]
-struct Client {
+struct ClientView {
     address: String,
     mode: &'static str,
 }
 
 /// Collects the folders of a machine that others mount by NFS.
-pub fn exports(model: &Model, host: MachineId) -> Exports {
-    let mut exports: BTreeMap<String, ExportView> = BTreeMap::new();
-    for (_, client) in model.machines() {
-        for share in client.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
-            let Some((what, folder)) = exported(model, host, &share.source) else { continue };
-            let view = exports.entry(folder.clone()).or_insert_with(|| ExportView {
-                what,
-                folder: escaped(&folder),
-                clients: Vec::new(),
-            });
-            let mode = if share.read_only { "ro" } else { "rw" };
-            view.clients.extend(
-                client
-                    .addresses
-                    .iter()
-                    .map(|address| Client { address: address.address.to_string(), mode }),
-            );
-        }
-    }
-    Exports { exports: exports.into_values().collect() }
-}
-
-fn exported(model: &Model, host: MachineId, source: &ShareSource) -> Option<(String, String)> {
-    match source {
-        ShareSource::Dataset(dataset @ DatasetRef { machine, .. }) if *machine == host => Some((
-            format!("dataset {}", model.dataset_path(dataset)),
-            model.dataset(dataset).mountpoint.clone(),
-        )),
-        ShareSource::Export(machine, index) if *machine == host => {
-            let export = &model[host].exports[*index as usize];
-            Some((format!("export {}", export.name), export.path.clone()))
-        }
-        _ => None,
-    }
+pub fn exports<'e>(exports: &'e [ExportPlan]) -> Exports<'e> {
+    let client = |client: &Client| ClientView {
+        address: client.address.to_string(),
+        mode: if client.read_only { "ro" } else { "rw" },
+    };
+    let view = |export: &'e ExportPlan| ExportView {
+        what: &export.name,
+        folder: escaped(&export.folder),
+        clients: export.clients.iter().map(client).collect(),
+    };
+    Exports { exports: exports.iter().map(view).collect() }
 }
 
 /// Writes a path as exports(5) reads it: spaces, quotes, backslashes and `#` in octal.

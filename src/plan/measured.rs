@@ -3,34 +3,35 @@
 
 use std::collections::BTreeSet;
 
+use super::Plan;
 use crate::model::{BackupClass, MachineId, Role, ServiceId, ShareTransport};
-use crate::plan::Plan;
 
 /// The things that one Prometheus has metrics about.
-pub(in crate::emit) struct Measured {
+#[derive(Debug)]
+pub struct Measured {
     /// Machines with a node exporter.
-    pub(in crate::emit) machines: BTreeSet<MachineId>,
+    pub machines: BTreeSet<MachineId>,
     /// Whether one of them is bare metal.
-    pub(in crate::emit) bare_metal: bool,
+    pub bare_metal: bool,
     /// Whether one of them mounts NFS.
-    pub(in crate::emit) nfs: bool,
+    pub nfs: bool,
     /// Whether containers are measured.
-    pub(in crate::emit) containers: bool,
+    pub containers: bool,
     /// Whether it measures itself.
-    pub(in crate::emit) itself: bool,
+    pub itself: bool,
     /// Whether an Alertmanager receives its alerts.
-    pub(in crate::emit) alertmanager: bool,
+    pub alertmanager: bool,
     /// Whether routes are probed.
-    pub(in crate::emit) routes: bool,
+    pub routes: bool,
     /// Whether databases of measured machines are dumped.
-    pub(in crate::emit) dumps: bool,
+    pub dumps: bool,
     /// The backup services of measured machines, with each of their classes.
-    pub(in crate::emit) backups: BTreeSet<(ServiceId, BackupClass)>,
+    pub backups: BTreeSet<(ServiceId, BackupClass)>,
 }
 
 impl Measured {
     /// Finds out what a Prometheus has metrics about.
-    pub(in crate::emit) fn of(plan: &Plan<'_>, prometheus: ServiceId) -> Self {
+    pub(super) fn of(plan: &Plan<'_>, prometheus: ServiceId) -> Self {
         let model = plan.model;
         let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);
         let any = |role| scrapes().any(|scrape| model[scrape.endpoint.service].has(role));

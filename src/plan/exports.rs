@@ -1,0 +1,65 @@
+//! The folders that a machine exports by NFS, with who mounts them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::model::{MachineId, Model, ShareSource, ShareTransport};
+
+/// A folder of a machine that others mount by NFS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportPlan {
+    /// A description for people: `dataset tank/media`, `export media`.
+    pub name: String,
+    /// The folder.
+    pub folder: String,
+    /// Who mounts it, an entry for each of their addresses.
+    pub clients: Vec<Client>,
+}
+
+/// An address from which a folder is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The machine.
+    pub machine: MachineId,
+    /// One of its addresses.
+    pub address: IpAddr,
+    /// Whether it must not write.
+    pub read_only: bool,
+}
+
+/// Lists the exports of each machine, by [`MachineId`]; each list is sorted by folder.
+pub fn exports(model: &Model) -> Vec<Vec<ExportPlan>> {
+    let mut exports: Vec<BTreeMap<String, ExportPlan>> =
+        vec![BTreeMap::new(); model.machines.len()];
+    for (machine, client) in model.machines() {
+        for share in client.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
+            let (server, name, folder) = exported(model, &share.source);
+            let Some(list) = exports.get_mut(server.0 as usize) else { continue };
+            let export = list.entry(folder.clone()).or_insert_with(|| ExportPlan {
+                name,
+                folder,
+                clients: Vec::new(),
+            });
+            export.clients.extend(client.addresses.iter().map(|address| Client {
+                machine,
+                address: address.address,
+                read_only: share.read_only,
+            }));
+        }
+    }
+    exports.into_iter().map(|list| list.into_values().collect()).collect()
+}
+
+fn exported(model: &Model, source: &ShareSource) -> (MachineId, String, String) {
+    match source {
+        ShareSource::Dataset(dataset) => (
+            dataset.machine,
+            format!("dataset {}", model.dataset_path(dataset)),
+            model.dataset(dataset).mountpoint.clone(),
+        ),
+        ShareSource::Export(machine, index) => {
+            let export = &model[*machine].exports[*index as usize];
+            (*machine, format!("export {}", export.name), export.path.clone())
+        }
+    }
+}
