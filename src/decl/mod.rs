@@ -29,6 +29,8 @@ use schema::{NodeSchema, Occurs};
 pub enum Value<'s> {
     /// Text, a name, a path, a reference: anything that is kept as written.
     Text(Cow<'s, str>),
+    /// The name of a secret. It is never text, so that no file can hold it as if it were the value.
+    Secret(Cow<'s, str>),
     /// A truth value.
     Bool(bool),
     /// A whole number.
@@ -73,6 +75,7 @@ impl Value<'_> {
             | Self::Reference(text)
             | Self::Format(text)
             | Self::Expression(text) => Data::Text(text.clone().into_owned()),
+            Self::Secret(name) => Data::Secret(name.clone().into_owned()),
             Self::Bool(value) => Data::Bool(*value),
             Self::Integer(number) => Data::Integer(*number),
             Self::Float(number) => Data::Text(number.to_string()),
@@ -154,6 +157,7 @@ impl<'s> Block<'s> {
         match self.arguments.first().map(|argument| &argument.value) {
             Some(
                 Value::Text(text)
+                | Value::Secret(text)
                 | Value::Reference(text)
                 | Value::Format(text)
                 | Value::Expression(text)
@@ -213,6 +217,11 @@ impl<'s> Spanned<Value<'s>> {
     /// Returns the value if it is text.
     pub fn text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// Returns the name of a secret.
+    pub fn secret(&self) -> Option<&str> {
+        if let Value::Secret(name) = &self.value { Some(name) } else { None }
     }
 
     /// Returns the value as owned text, if it is text.

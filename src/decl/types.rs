@@ -67,8 +67,10 @@ pub enum Type {
     Secret,
     /// `(expr)"…"`.
     Expression,
-    /// A scalar of any type, kept as it is.
+    /// A scalar of any type but a secret, kept as it is.
     Any,
+    /// The value of an option. The module knows its type.
+    Given,
 }
 
 impl Type {
@@ -108,7 +110,7 @@ impl Type {
             }
             Self::Secret => "a secret such as `(secret)admin-password`".into(),
             Self::Expression => "an expression such as `(expr)\"opt.x == 'y'\"`".into(),
-            Self::Any => "a value".into(),
+            Self::Any | Self::Given => "a value".into(),
         }
     }
 
@@ -136,10 +138,12 @@ impl Type {
     pub fn read<'s>(self, scalar: &Scalar<'s>) -> Option<Value<'s>> {
         match (self, scalar) {
             (_, Scalar::Text(text)) => self.read_text(text.clone()),
-            (Self::Any, Scalar::Float(number)) => Some(Value::Float(*number)),
-            (Self::Any, Scalar::Null) => Some(Value::Null),
-            (Self::Any | Self::Bool, Scalar::Bool(value)) => Some(Value::Bool(*value)),
-            (Self::Any | Self::Integer | Self::Number, Scalar::Integer(number)) => {
+            (Self::Any | Self::Given, Scalar::Float(number)) => Some(Value::Float(*number)),
+            (Self::Any | Self::Given, Scalar::Null) => Some(Value::Null),
+            (Self::Any | Self::Given | Self::Bool, Scalar::Bool(value)) => {
+                Some(Value::Bool(*value))
+            }
+            (Self::Any | Self::Given | Self::Integer | Self::Number, Scalar::Integer(number)) => {
                 Some(Value::Integer(i64::try_from(*number).ok()?))
             }
             (Self::Between(least, most), Scalar::Integer(number)) => {
@@ -164,15 +168,15 @@ impl Type {
         let keep = |valid: bool, text| valid.then_some(Value::Text(text));
         match self {
             // Files, arguments and variables of programs can't contain a NUL.
-            Self::Text | Self::Any | Self::Expression => keep(!text.contains('\0'), text),
+            Self::Text | Self::Any | Self::Given | Self::Expression => {
+                keep(!text.contains('\0'), text)
+            }
             Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),
             Self::Word => keep(is_word(&text), text),
-            Self::Secret | Self::Entity(_) => keep(
-                !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control),
-                text,
-            ),
+            Self::Secret => is_reference(&text).then_some(Value::Secret(text)),
+            Self::Entity(_) => keep(is_reference(&text), text),
             Self::Size => Size::parse(&text).filter(|size| size.0 > 0).map(Value::Size),
             Self::Duration => Duration::parse(&text).map(Value::Duration),
             Self::Cron => Cron::parse(&text).map(Value::Cron),
@@ -192,6 +196,11 @@ impl Type {
             Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
         }
     }
+}
+
+/// Returns whether text can be compared with the names of entities.
+fn is_reference(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control)
 }
 
 /// Returns whether text is a valid name of an entity.

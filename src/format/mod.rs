@@ -14,6 +14,7 @@ use serde::Serialize;
 pub use templates::{Templates, VALUE_NOT_WRITABLE};
 
 use crate::diag::one_line;
+use crate::model::{SECRET_IS_NO_TEXT, SECRET_MARK};
 
 /// Writes a value as YAML with every string quoted, so that readers of YAML 1.1 and 1.2 agree. Only
 /// a map whose keys are not strings can't be written, and no view has one.
@@ -162,6 +163,10 @@ pub fn add_filters(environment: &mut Environment<'_>) {
         text.parse::<ipnet::IpNet>()
             .map_err(|why| Error::new(ErrorKind::InvalidOperation, format!("`{text}`: {why}")))
     };
+    environment.add_filter("secret_name", |secret: &str| secret_name(secret).map(str::to_owned));
+    environment.add_filter("secret_file", |secret: &str| {
+        secret_name(secret).map(|name| format!("/run/secrets/{name}"))
+    });
     environment.add_filter("netmask", move |text: &str| {
         prefix(text).map(|prefix| prefix.netmask().to_string())
     });
@@ -177,6 +182,14 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_test("string", tests::is_string);
     environment.add_test("startingwith", tests::is_startingwith);
     environment.add_test("endingwith", tests::is_endingwith);
+}
+
+/// Returns the name of a secret that a template or an expression sees.
+fn secret_name(secret: &str) -> Result<&str, Error> {
+    secret
+        .strip_prefix(SECRET_MARK)
+        .and_then(|name| name.strip_suffix(SECRET_MARK))
+        .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "it takes a secret"))
 }
 
 /// Writes a value as the kind of file needs it.
@@ -201,6 +214,14 @@ pub(crate) fn write_value(
         "html" => html_text(&value.to_string()),
         _ => line_text(value)?,
     };
+    if text.contains(SECRET_MARK) {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!(
+                "a file would hold the name of a secret in its value's place: {SECRET_IS_NO_TEXT}"
+            ),
+        ));
+    }
     out.write_str(&text).map_err(Error::from)
 }
 

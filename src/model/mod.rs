@@ -37,7 +37,7 @@ pub use system::{
     OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId,
     Unit, UnitAction,
 };
-pub use value::{Cron, Data, Duration, Size};
+pub use value::{Cron, Data, Duration, SECRET_IS_NO_TEXT, SECRET_MARK, Size, marked_secret};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $list:ident, $of:ty) => {

@@ -238,16 +238,41 @@ pub enum Data {
     Integer(i64),
     /// Text.
     Text(String),
+    /// The name of a secret, which is not its value.
+    #[serde(serialize_with = "marked")]
+    Secret(String),
     /// Several values.
     List(Vec<Data>),
     /// Named values.
     Record(BTreeMap<String, Data>),
 }
 
+/// Surrounds the name of a secret where templates and expressions see it. No file may contain it:
+/// whatever is made of a secret's name is recognized and refused. It is no character of any text.
+pub const SECRET_MARK: char = '\u{10fffe}';
+
+/// Returns a secret as templates and expressions see it.
+pub fn marked_secret(name: &str) -> String {
+    format!("{SECRET_MARK}{name}{SECRET_MARK}")
+}
+
+fn marked<S: serde::Serializer>(name: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&marked_secret(name))
+}
+
+/// The reason why a secret can't be part of other text, with what to write instead.
+pub const SECRET_IS_NO_TEXT: &str = "a secret's value is not known here, only on the machine; \
+    write `secret NAME value-variable=…` or `file-variable=…` in the container, or read its file";
+
 impl Data {
     /// Returns the text, if it is text.
     pub fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// Returns the name, if it is a secret's.
+    pub fn as_secret(&self) -> Option<&str> {
+        if let Self::Secret(name) = self { Some(name) } else { None }
     }
 
     /// Returns the number, if it is one.

@@ -221,6 +221,7 @@ fn shown(value: &Value<'_>) -> String {
             Data::Bool(value) => format!("#{value}"),
             Data::Integer(number) => number.to_string(),
             Data::Text(text) => text.clone(),
+            Data::Secret(name) => format!("(secret){name}"),
             Data::List(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
             Data::Record(fields) => fields
                 .iter()

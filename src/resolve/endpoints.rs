@@ -159,7 +159,7 @@ pub fn endpoints(
 /// the secret exists.
 fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
     let secret = |property: &str| {
-        let name = block.property(property).and_then(Spanned::text)?;
+        let name = block.property(property).and_then(Spanned::secret)?;
         model
             .secrets
             .binary_search_by(|secret| secret.name.as_str().cmp(name))

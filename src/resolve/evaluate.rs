@@ -12,7 +12,7 @@ use crate::decl::schema::{Child, Field, Occurs};
 use crate::decl::types::Type;
 use crate::decl::{Block, Property, Value};
 use crate::diag::Diagnostics;
-use crate::model::Data;
+use crate::model::{Data, SECRET_IS_NO_TEXT, SECRET_MARK};
 use crate::source::{Span, Spanned};
 use crate::syntax::Scalar;
 
@@ -98,8 +98,19 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
             let items = value.try_iter().map_err(|error| message(&error))?;
             Data::List(items.map(|item| from_jinja(&item)).collect::<Result<_, _>>()?)
         }
-        _ => Data::Text(value.to_string()),
+        _ => text(value.to_string())?,
     })
+}
+
+/// Returns text, or the secret whose name it is.
+fn text(text: String) -> Result<Data, String> {
+    if !text.contains(SECRET_MARK) {
+        return Ok(Data::Text(text));
+    }
+    let name = text.strip_prefix(SECRET_MARK).and_then(|name| name.strip_suffix(SECRET_MARK));
+    name.filter(|name| !name.contains(SECRET_MARK))
+        .map(|name| Data::Secret(name.to_owned()))
+        .ok_or_else(|| format!("it makes text of a secret: {SECRET_IS_NO_TEXT}"))
 }
 
 /// The names that a module's values may use: `opt`, `machine`, `service`, `state`, `container`,
@@ -187,6 +198,9 @@ impl Scope {
             };
             match self.look_up(tail[1..=end].trim())? {
                 Data::Text(value) => filled.push_str(&value),
+                Data::Secret(_) => {
+                    return Err(format!("`{}` is a secret: {SECRET_IS_NO_TEXT}", &tail[1..=end]));
+                }
                 Data::Integer(number) => filled.push_str(&number.to_string()),
                 Data::Bool(value) => filled.push_str(if value { "true" } else { "false" }),
                 Data::None => return Err(format!("`{}` has no value", &tail[1..=end])),
@@ -243,6 +257,7 @@ impl Evaluator<'_, '_> {
             Ok(Data::None) => Some(false),
             Ok(Data::Text(text)) => Some(!text.is_empty()),
             Ok(Data::Integer(number)) => Some(number != 0),
+            Ok(Data::Secret(_)) => Some(true),
             Ok(Data::List(items)) => Some(!items.is_empty()),
             Ok(Data::Record(fields)) => Some(!fields.is_empty()),
             Err(error) => {
@@ -413,11 +428,11 @@ impl Evaluator<'_, '_> {
     ) -> Option<Spanned<Value<'b>>> {
         let value = read(data, field.ty);
         if value.is_none() {
-            (self.report)(
-                span,
-                format!("{} must be {}", field.name, field.ty.describe()),
-                diagnostics,
-            );
+            let problem = match data {
+                Data::Secret(_) => format!("{} can't be a secret: {SECRET_IS_NO_TEXT}", field.name),
+                _ => format!("{} must be {}", field.name, field.ty.describe()),
+            };
+            (self.report)(span, problem, diagnostics);
         }
         value.map(|value| Spanned::new(value, span))
     }
@@ -458,9 +473,10 @@ pub fn read<'b>(data: &Data, ty: Type) -> Option<Value<'b>> {
         Data::Bool(value) if matches!(ty, Type::Text) => {
             Scalar::Text(Cow::Owned(value.to_string()))
         }
+        Data::Secret(name) if ty == Type::Secret => Scalar::Text(Cow::Owned(name.clone())),
         Data::Integer(number) => Scalar::Integer(i128::from(*number)),
         Data::Bool(value) => Scalar::Bool(*value),
-        Data::None | Data::List(_) | Data::Record(_) => return None,
+        Data::Secret(_) | Data::None | Data::List(_) | Data::Record(_) => return None,
     };
     ty.read(&scalar).or_else(|| match (ty, &scalar) {
         (Type::Number, Scalar::Text(text)) => text.parse().ok().map(Value::Float),

@@ -263,7 +263,8 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
     // Even with faulty options, the service counts as a backup, so that what it would save is not
     // reported as lost.
     let text = |name: &str| service.option(name).as_text().or(service.incomplete.then_some(""));
-    let password = text("password")?;
+    let password = service.option("password").as_secret();
+    let password = password.or(service.incomplete.then_some(""))?;
     let secret = model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok();
     let schedule =
         [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];

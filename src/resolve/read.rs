@@ -25,7 +25,8 @@ pub fn plain(value: &Spanned<Value<'_>>) -> String {
         Data::Text(text) => text,
         Data::Integer(number) => number.to_string(),
         Data::Bool(value) => value.to_string(),
-        Data::None | Data::List(_) | Data::Record(_) => String::new(),
+        // Fields that take any value refuse secrets when they are decoded and evaluated.
+        Data::Secret(_) | Data::None | Data::List(_) | Data::Record(_) => String::new(),
     }
 }
 
@@ -38,11 +39,11 @@ pub fn secret(
     let name = block.argument(0)?;
     let Ok(index) = model
         .secrets
-        .binary_search_by(|secret| secret.name.as_str().cmp(name.text().unwrap_or_default()))
+        .binary_search_by(|secret| secret.name.as_str().cmp(name.secret().unwrap_or_default()))
     else {
         report(
             name.span,
-            format!("there is no secret `{}`", name.text().unwrap_or_default()),
+            format!("there is no secret `{}`", name.secret().unwrap_or_default()),
             diagnostics,
         );
         return None;

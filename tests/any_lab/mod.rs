@@ -3,6 +3,7 @@
 
 mod hostile;
 mod mutated;
+mod secrets;
 
 use std::ops::Range;
 use std::path::Path;

@@ -8,6 +8,7 @@ use crate::decl::schema::Field;
 use crate::decl::types::Type;
 use crate::decl::{Value, codes};
 use crate::diag::Diagnostic;
+use crate::model::SECRET_IS_NO_TEXT;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Entry, Scalar};
 
@@ -27,6 +28,9 @@ impl Decoder<'_> {
                 if let Scalar::Text(text) = value { Some(text.clone()) } else { None }
             };
             let special = match annotation.value.as_ref() {
+                "secret" if field.ty == Type::Given => {
+                    text(scalar).and_then(|name| Type::Secret.read_text(name))
+                }
                 "ref" if dynamic => text(scalar).map(Value::Reference),
                 "f" if dynamic => text(scalar).map(Value::Format),
                 "expr" if dynamic => text(scalar).map(Value::Expression),
@@ -36,10 +40,10 @@ impl Decoder<'_> {
                 return Spanned::new(value, span);
             }
             let fits = field.ty.annotation() == Some(annotation.value.as_ref())
-                || (field.ty == Type::Any
+                || (matches!(field.ty, Type::Any | Type::Given)
                     && [
-                        "secret", "size", "duration", "cron", "path", "image", "ref", "cidr",
-                        "address", "url", "host",
+                        "size", "duration", "cron", "path", "image", "ref", "cidr", "address",
+                        "url", "host",
                     ]
                     .contains(&annotation.value.as_ref()));
             if !fits {
@@ -53,7 +57,10 @@ impl Decoder<'_> {
                         annotation.span,
                         format!("`({})` does not belong here", annotation.value),
                     )
-                    .help(format!("{allowed}the value is {}", field.ty.describe())),
+                    .help(match annotation.value.as_ref() {
+                        "secret" => SECRET_IS_NO_TEXT.to_owned(),
+                        _ => format!("{allowed}the value is {}", field.ty.describe()),
+                    }),
                 );
                 return faulty(scalar, span);
             }

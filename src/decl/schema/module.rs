@@ -157,7 +157,7 @@ static REQUIRED: NodeSchema =
 static DEFAULT: NodeSchema = {
     let mut schema =
         NodeSchema::new("default", "The value where the service gives none.", "default none")
-            .rest(required("value", Type::Any, "The value; several for a list."))
+            .rest(required("value", Type::Given, "The value; several for a list."))
             .dynamic();
     schema.options = true;
     schema

@@ -75,7 +75,7 @@ static RAW: NodeSchema = NodeSchema::new(
 pub static OPTION_VALUE: NodeSchema = {
     let mut schema =
         NodeSchema::new("OPTION", "A value of an option of the module.", "library \"/mnt/media\"")
-            .rest(optional("value", Type::Any, "The value; several for a list."));
+            .rest(optional("value", Type::Given, "The value; several for a list."));
     schema.options = true;
     schema.dynamic = true;
     schema

@@ -133,7 +133,8 @@ impl<'p> ComposeFile<'p> {
 /// Returns a raw value with its text escaped, because compose must not replace variables in it.
 fn literal(data: &Data) -> Value {
     match data {
-        Data::None => Value::Null,
+        // No raw value can be a secret.
+        Data::None | Data::Secret(_) => Value::Null,
         Data::Bool(value) => (*value).into(),
         Data::Integer(number) => (*number).into(),
         Data::Text(text) => text.replace('$', "$$").into(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::emit::Context;
 use crate::model::{
     EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State,
-    ZoneId,
+    ZoneId, marked_secret,
 };
 use crate::plan::{Certificate, Plan, RoutePlan, Scrape, secret_path, way};
 
@@ -189,15 +189,15 @@ fn states(service: &Service) -> BTreeMap<&str, &str> {
     service.states.iter().map(|State { name, path, .. }| (name.as_str(), path.as_str())).collect()
 }
 
-/// Returns the path on the machine of each secret that the service uses.
-fn secrets<'p>(model: &'p Model, service: &'p Service) -> BTreeMap<&'p str, String> {
+/// Returns the path on the machine of each secret that the service uses, by the value of its option.
+fn secrets(model: &Model, service: &Service) -> BTreeMap<String, String> {
     let uses = service
         .secrets
         .iter()
         .chain(service.containers.iter().flat_map(|container| &container.secrets));
     uses.map(|used| {
         let name = model[used.secret].name.as_str();
-        (name, secret_path(name, &used.owner))
+        (marked_secret(name), secret_path(name, &used.owner))
     })
     .collect()
 }

@@ -141,6 +141,15 @@ impl Reader<'_, '_> {
         let strict = ty != Type::Text || matches!(data, Data::Text(_));
         let read = evaluate::read(&data, ty).filter(|_| strict).map(|read| read.to_data());
         let Some(read) = read else {
+            if matches!(data, Data::Secret(_)) {
+                let problem = format!("`{}` is no option for a secret", spec.name);
+                diagnostics.push(
+                    Diagnostic::new(&codes::WRONG_OPTION, value.span, problem)
+                        .label(spec.span, "the option")
+                        .help(format!("the module writes it as text: give {}", spec.describe())),
+                );
+                return None;
+            }
             let scalar = match &data {
                 Data::Text(text) => Scalar::Text(text.as_str().into()),
                 Data::Integer(number) => Scalar::Integer(i128::from(*number)),
@@ -169,7 +178,7 @@ impl Reader<'_, '_> {
         value: &Spanned<Value<'_>>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Data> {
-        let text = data.as_text().unwrap_or_default().to_owned();
+        let text = data.as_text().or(data.as_secret()).unwrap_or_default().to_owned();
         let report = |code,
                       what: &str,
                       names: &mut dyn Iterator<Item = &str>,

@@ -1,0 +1,121 @@
+//! A secret's name never stands where its value belongs: whatever would write it there is an error
+//! that says what to write instead.
+
+use labwright::compile::{self, Memory};
+use labwright::diag::{Format, Severity, Style, render};
+use labwright::source::{Layer, SourceFile, Sources};
+
+/// The name of the secret; nothing else in the lab contains it.
+const NAME: &str = "door-code";
+
+fn lab(module: &str, template: &str, service: &str) -> Sources {
+    let file = |path: &str, layer, text: String| SourceFile { path: path.to_owned(), text, layer };
+    Sources::with_standard_library(vec![
+        file(
+            "lab.kdl",
+            Layer::Lab,
+            format!("{}\nservice thing on=box {{ {service} }}\n", include_str!("secrets.kdl")),
+        ),
+        file(
+            "modules/thing/module.kdl",
+            Layer::Site,
+            format!(
+                "edition 1\nmodule thing version=\"1.0\" {{ summary \"Thing\"; option pw type=secret; option word type=text;\n{module}\n}}\n"
+            ),
+        ),
+        file("modules/thing/t.j2", Layer::Site, template.to_owned()),
+    ])
+}
+
+/// Returns the errors of a lab in words; fails when a bundle holds the name.
+fn errors(sources: &Sources) -> Vec<String> {
+    let (found, _) = compile::check(sources);
+    let errors: Vec<String> = found
+        .iter()
+        .filter(|found| found.severity() == Severity::Error)
+        .map(|found| {
+            format!(
+                "{}: {} ({})",
+                found.code.name,
+                found.message,
+                found.help.as_deref().unwrap_or_default()
+            )
+        })
+        .collect();
+    let compiled = labwright::compile(sources, Memory::open);
+    assert_eq!(
+        compiled.release.is_err(),
+        !errors.is_empty(),
+        "{}",
+        render(&found, sources, Format::Text, Style::default())
+    );
+    errors
+}
+
+const IMAGE: &str = "image \"docker.io/library/busybox:1.37\"; health none=\"an example\"";
+
+#[test]
+fn no_sink_takes_the_name_of_a_secret_for_its_value() {
+    let container = |inside: &str| format!("container thing {{ {IMAGE}; {inside} }}");
+    let unit = |value: &str| {
+        format!("unit \"thing.service\" {{ section Service {{ set ExecStart {value}; }}; }}")
+    };
+    let file = format!("{}; file \"a.txt\" from=\"t.j2\"", container(""));
+    let sinks = [
+        (container("env PASSWORD (secret)door-code"), "", ""),
+        (container("env PASSWORD (ref)opt.pw"), "", "pw (secret)door-code"),
+        (container("env PASSWORD (f)\"pg://u:{opt.pw}@db/x\""), "", "pw (secret)door-code"),
+        (container("env PASSWORD (expr)\"opt.pw ~ 'x'\""), "", "pw (secret)door-code"),
+        (container("env PASSWORD (expr)\"opt.pw|upper\""), "", "pw (secret)door-code"),
+        (container("env PASSWORD (expr)\"[opt.pw]|join(',')\""), "", "pw (secret)door-code"),
+        (container("label a (ref)opt.pw"), "", "pw (secret)door-code"),
+        (container("command \"run\" (ref)opt.pw"), "", "pw (secret)door-code"),
+        (container("sysctl net.ipv4.ip_forward (ref)opt.pw"), "", "pw (secret)door-code"),
+        (container("mount \"/srv\" at=(ref)opt.pw"), "", "pw (secret)door-code"),
+        (
+            "container thing { image (ref)opt.pw; health none=\"x\"; }".to_owned(),
+            "",
+            "pw (secret)door-code",
+        ),
+        (unit("(ref)opt.pw"), "", "pw (secret)door-code"),
+        (
+            format!("{}; sysctl vm.swappiness (ref)opt.pw", container("")),
+            "",
+            "pw (secret)door-code",
+        ),
+        (format!("{}; package (ref)opt.pw", container("")), "", "pw (secret)door-code"),
+        (file.clone(), "{{ opt.pw }}\n", "pw (secret)door-code"),
+        (file.clone(), "{{ 'x' ~ opt.pw ~ 'y' }}\n", "pw (secret)door-code"),
+        (container("env WORD (ref)opt.word"), "", "word (secret)door-code"),
+        (container(""), "", "raw compose.hostname (secret)door-code"),
+    ];
+    for (module, template, service) in sinks {
+        let errors = errors(&lab(&module, template, service));
+        assert!(!errors.is_empty(), "{module} with {template:?} and {service} is built");
+        assert!(
+            errors.iter().any(|error| error.contains("secret")),
+            "{module} with {template:?} and {service} says {errors:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_passed_on_as_a_secret() {
+    let good = [
+        ("secret (ref)opt.pw value-variable=\"PASSWORD\"", ""),
+        ("secret (ref)opt.pw file-variable=\"PASSWORD_FILE\"", ""),
+        ("secret (expr)\"opt.pw\" value-variable=\"PASSWORD\"", ""),
+        (
+            "env HAS (expr)\"'yes' if opt.pw else 'no'\"; secret (ref)opt.pw value-variable=\"P\"",
+            "",
+        ),
+    ];
+    for (inside, template) in good {
+        let module = format!("container thing {{ {IMAGE}; {inside} }}");
+        let sources = lab(&module, template, "pw (secret)door-code");
+        assert_eq!(errors(&sources), Vec::<String>::new(), "{inside}");
+        let compiled = labwright::compile(&sources, Memory::open);
+        let release = compiled.release.expect("it is built");
+        assert!(release.index.secrets.iter().any(|secret| secret.name == NAME), "{inside}");
+    }
+}
