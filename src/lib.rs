@@ -21,6 +21,7 @@
 
 pub mod artifact;
 pub mod bundle;
+pub mod change;
 pub mod check;
 pub mod cli;
 pub mod codes;

@@ -4,6 +4,7 @@
 
 mod accepted;
 mod any_lab;
+mod change;
 mod cli;
 mod consumers;
 mod diagnostics;

@@ -183,8 +183,7 @@ pub struct Scrape {
     pub target: String,
 }
 
-/// The facts about a finished bundle that the index needs once the archive is written and dropped
-/// from memory.
+/// Is what the index keeps of a finished bundle, once its archive is written and forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The archive's name in the release folder.

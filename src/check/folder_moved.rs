@@ -1,6 +1,7 @@
 //! Finds folders that a program no longer uses.
 
 use super::Rule;
+use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Data;
 use crate::plan::Plan;
@@ -32,7 +33,7 @@ static MOVES: &[Move] = &[Move {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
-            let image = container.repository();
+            let image = repository(&container.image.value).0;
             let Some(moved) = MOVES.iter().find(|moved| moved.repository == image) else {
                 continue;
             };

@@ -1,6 +1,7 @@
 //! Finds ports that a program no longer listens on.
 
 use super::Rule;
+use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
@@ -34,7 +35,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             let listens =
                 |name: &str| service.containers.iter().find(|container| container.name == name);
             let Some(container) = endpoint.container.as_deref().and_then(listens) else { continue };
-            let image = container.repository();
+            let image = repository(&container.image.value).0;
             let Some(moved) =
                 MOVES.iter().find(|moved| moved.repository == image && moved.from == endpoint.port)
             else {

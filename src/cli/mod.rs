@@ -2,6 +2,7 @@
 
 mod command;
 mod console;
+mod git;
 pub mod progress;
 pub mod table;
 

@@ -13,7 +13,7 @@ pub(crate) mod view;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use minijinja::value::{Serde, Value};
+use minijinja::value::Value;
 use minijinja::{Error, Output, State};
 
 use crate::bundle::OneWayEntry;
@@ -32,20 +32,25 @@ pub const REPORT: &str = "report.html";
 pub const SUMMARY: &str = "summary.md";
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    templates(&[
+        ("report.html.j2", include_str!("report.html.j2")),
+        (STYLE, include_str!("report.css")),
+        ("summary.md.j2", include_str!("summary.md.j2")),
+    ])
+});
+
+/// The name of the style sheet among templates.
+const STYLE: &str = "report.css";
+
+/// Makes templates for pages that people read.
+pub fn templates(sources: &[(&'static str, &'static str)]) -> Templates {
     let mut environment = format::environment();
     // The page grows with the lab, and its templates are our own, so no limit is needed.
     environment.set_fuel(None);
     environment.set_formatter(write_visibly);
     environment.add_filter("size", |bytes: u64| Size(bytes).rounded());
-    Templates::within(
-        environment,
-        &[
-            ("report.html.j2", include_str!("report.html.j2")),
-            ("report.css", include_str!("report.css")),
-            ("summary.md.j2", include_str!("summary.md.j2")),
-        ],
-    )
-});
+    Templates::within(environment, sources)
+}
 
 /// Writes a value so that nothing in it is invisible, turns the direction of text, or looks like
 /// other text.
@@ -73,12 +78,9 @@ pub fn review(
     findings: &Diagnostics,
     one_way: &BTreeMap<String, Vec<OneWayEntry>>,
 ) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    // Both pages see one value: to convert it takes as long as to write the shorter of them.
-    let page = Value::from(Serde(page::page(plan, sources, index, findings, one_way)));
+    let page = page::page(plan, sources, index, findings, one_way);
     let write = |name: &str, template: &str| {
         Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()))
     };
-    let (report, summary) =
-        rayon::join(|| write(REPORT, "report.html.j2"), || write(SUMMARY, "summary.md.j2"));
-    [report, summary].into_iter().collect()
+    [write(REPORT, "report.html.j2"), write(SUMMARY, "summary.md.j2")].into_iter().collect()
 }

@@ -298,7 +298,7 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
 }
 
 /// Returns what a machine has and promises, or nothing if it promises nothing.
-pub(super) fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
+pub fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
     let guests = plan.model.guests(id);
     let sum = |sizes: &mut dyn Iterator<Item = Size>| {
         sizes.map(|size| size.0).fold(0, u64::saturating_add)

@@ -6,7 +6,6 @@
 
 mod pages;
 mod rooms;
-mod source;
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod lab;
 mod man;
@@ -42,6 +43,7 @@ pub struct Arguments {
 enum Command {
     Build(build::Build),
     Check(check::Check),
+    Diff(diff::Diff),
     Verify(verify::Verify),
     Show(show::Show),
     Snapshot(snapshot::Snapshot),
@@ -62,6 +64,7 @@ impl Arguments {
         match self.command {
             Command::Build(command) => command.run(console),
             Command::Check(command) => command.run(console),
+            Command::Diff(command) => command.run(console),
             Command::Verify(command) => command.run(console),
             Command::Show(command) => command.run(console),
             Command::Snapshot(command) => command.run(console),

@@ -6,7 +6,6 @@
 mod config;
 mod definition;
 mod file;
-mod secret;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,92 @@
+//! Who may connect where, and what guards it.
+
+use super::{Collector, Family};
+use crate::model::{FirewallBackend, ZoneKind};
+use crate::plan::{ForwardTarget, Guard, Plan};
+
+pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let model = plan.model;
+    for flow in &plan.flows {
+        let machine = facts.machine(&model[flow.to].name).to_owned();
+        let from = facts.machine(plan.source_name(flow.from)).to_owned();
+        let answers = match flow.endpoint {
+            Some(id) => {
+                let service = facts.service(&model[id.service].name);
+                format!("{service}.{}", model.endpoint(id).name)
+            }
+            None => flow.reason.answers().to_owned(),
+        };
+        let port = format!("{}/{}", flow.port, flow.transport.name());
+        facts.add(Family::Flow, &machine, &from, &port, answers);
+    }
+    for route in &plan.routes {
+        let service = facts.service(&model[route.service].name).to_owned();
+        for zone in &route.from {
+            let zone = facts.machine(&model[*zone].name).to_owned();
+            facts.add(Family::RouteAccess, "", &route.host, &zone, &service);
+        }
+        if let Some(auth) = &route.auth {
+            let guard = facts.service(&model[auth.endpoint.service].name).to_owned();
+            facts.add(Family::RouteAuth, "", &route.host, "", guard);
+        }
+        for path in &route.hidden {
+            facts.add(Family::RouteHidden, "", &route.host, path, "hidden");
+        }
+    }
+    for (zone, addresses) in model.zones.iter().zip(&plan.zones) {
+        if matches!(zone.kind, ZoneKind::Network(_) | ZoneKind::Named) {
+            let list = |list: &[ipnet::IpNet]| {
+                list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            };
+            let without = list(&addresses.exclude);
+            let without = if without.is_empty() { without } else { format!(" without {without}") };
+            let value = format!("{}{without}", list(&addresses.include));
+            facts.add(Family::Zone, "", &zone.name, "", value);
+        }
+    }
+    for (id, machine) in model.machines() {
+        let name = facts.machine(&machine.name).to_owned();
+        for forward in &plan.machine(id).forwards {
+            let to = match &forward.to {
+                ForwardTarget::Zone(zone) => format!("every address of {}", model[*zone].name),
+                ForwardTarget::Port { addresses, port, transport } => {
+                    let owner = model.machines.iter().find(|machine| {
+                        machine.address().is_some_and(|own| addresses.contains(&own))
+                    });
+                    let owner = owner.map(|machine| facts.machine(&machine.name).to_owned());
+                    let first = || addresses.first().map(ToString::to_string).unwrap_or_default();
+                    let port = format!("{port}/{}", transport.name());
+                    format!("{} {port}", owner.unwrap_or_else(first))
+                }
+            };
+            facts.add(Family::Forward, &name, &model[forward.from].name, &to, "allowed");
+        }
+        let guard = match plan.guard(id) {
+            Guard::Own(FirewallBackend::Ufw) => "ufw and nftables",
+            Guard::Own(FirewallBackend::Nftables) => "nftables",
+            Guard::Own(FirewallBackend::None) | Guard::Nothing => "nothing",
+            Guard::Proxmox => "the Proxmox firewall",
+        };
+        facts.add(Family::Guard, &name, "", "", guard);
+    }
+    for service in model.services.iter().filter(|service| service.gateway.is_some()) {
+        let profile = format!("a profile of {}", facts.service(&service.name));
+        for client in service.option("client").items() {
+            let name = client.as_text().or_else(|| client.field("name").as_text());
+            facts.add(Family::Login, "", name.unwrap_or_default(), &profile, "allowed");
+        }
+    }
+    for admin in &model.admins {
+        for key in &admin.ssh_keys {
+            facts.add(Family::Login, "", &admin.name, &short_key(key), "allowed");
+        }
+    }
+}
+
+/// Shortens a public key to what tells keys apart: its type and its last characters.
+fn short_key(key: &str) -> String {
+    let mut words = key.split_whitespace();
+    let (kind, body) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let tail: String = body.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+    format!("the key {kind} …{tail}")
+}

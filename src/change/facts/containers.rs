@@ -1,0 +1,107 @@
+//! Services and their containers: what runs, with which rights, from which image.
+
+use super::{Collector, Family};
+use crate::model::{Container, MountKind, NetworkMode, Service};
+use crate::plan::Plan;
+
+pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let model = plan.model;
+    for service in &model.services {
+        let machine = facts.machine(&model[service.machine].name).to_owned();
+        let name = facts.service(&service.name).to_owned();
+        facts.add(Family::Service, "", &name, "", format!("{} on {machine}", service.module));
+        facts.add(Family::Module, "", &name, &service.module, &service.module_version);
+        for raw in &service.raw {
+            facts.add(Family::Raw, "", &name, &raw.value, "set");
+        }
+        for container in &service.containers {
+            let (machine, name) = (&machine, canonical(service, container, facts));
+            privileges(machine, &name, container, facts);
+            hardening(machine, &name, container, facts);
+            facts.add(Family::Image, machine, &name, "", &container.image.value);
+            if let Some(memory) = &container.resources.memory {
+                facts.add(Family::Limit, machine, &name, "memory", memory.value.to_string());
+            }
+            if let Some(cpus) = container.resources.millicpus {
+                let cpus = format!("{}.{:03}", cpus / 1000, cpus % 1000);
+                facts.add(Family::Limit, machine, &name, "cpus", cpus);
+            }
+        }
+    }
+    for (id, machine) in model.machines() {
+        let name = facts.machine(&machine.name).to_owned();
+        for held in &plan.machine(id).secrets {
+            let readers: Vec<&str> =
+                held.services.iter().map(|id| facts.service(&model[*id].name)).collect();
+            let readers = match readers.as_slice() {
+                [] => "nobody".to_owned(),
+                readers => readers.join(" and "),
+            };
+            let value = format!("read by {readers} (owner {}, {})", held.owner, held.mode);
+            facts.add(Family::Secret, &name, &model[held.secret].name, "", value);
+        }
+    }
+}
+
+/// Returns the name of a container under the new name of its service.
+fn canonical(service: &Service, container: &Container, facts: &Collector<'_>) -> String {
+    let new = facts.service(&service.name);
+    match container.name.strip_prefix(&service.name) {
+        Some(rest) => format!("{new}{rest}"),
+        None => container.name.clone(),
+    }
+}
+
+fn privileges(machine: &str, name: &str, container: &Container, facts: &mut Collector<'_>) {
+    let mut say = |holds: bool, what: &str| {
+        if holds {
+            facts.add(Family::Privilege, machine, name, what, "yes");
+        }
+    };
+    say(container.privileged, "everything: it is privileged");
+    say(container.network == NetworkMode::Host, "the network of the machine");
+    say(container.host_pid, "the processes of the machine");
+    for capability in &container.cap_add {
+        say(true, &format!("the capability {capability}"));
+    }
+    for option in &container.security_options {
+        let lifted = option.contains("unconfined") || option.contains("disable");
+        say(lifted, &format!("the option {option}"));
+    }
+    for device in &container.devices {
+        say(true, &format!("the device {}", device.path));
+    }
+    for group in &container.groups {
+        say(true, &format!("the group {group}"));
+    }
+    for mount in &container.mounts {
+        if mount.kind != MountKind::Path {
+            continue;
+        }
+        // Whoever may connect to the socket may do anything; that the file is read-only changes
+        // nothing.
+        let how = match mount.read_only {
+            _ if mount.source.ends_with("docker.sock") => "commands all containers",
+            true => "reads",
+            false => "writes",
+        };
+        facts.add(Family::Mount, machine, name, &mount.source, how);
+    }
+}
+
+fn hardening(machine: &str, name: &str, container: &Container, facts: &mut Collector<'_>) {
+    let user = container.user.as_deref().unwrap_or("the image's own user");
+    facts.add(Family::RunsAs, machine, name, "", user);
+    let mut say = |holds: bool, what: &str| {
+        if holds {
+            facts.add(Family::Hardening, machine, name, what, "yes");
+        }
+    };
+    say(container.read_only, "a read-only root file system");
+    for capability in &container.cap_drop {
+        say(true, &format!("the capability {capability} taken away"));
+    }
+    for option in &container.security_options {
+        say(option.starts_with("no-new-privileges"), "no new privileges");
+    }
+}

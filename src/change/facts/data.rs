@@ -1,0 +1,161 @@
+//! What is kept, where, and what saves it.
+
+use super::{Collector, Family};
+use crate::model::{Dataset, Pool, PoolLayout, ShareSource};
+use crate::plan::store::Store;
+use crate::plan::{Coverage, Plan};
+
+pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    states(plan, facts);
+    storage(plan, facts);
+    backups(plan, facts);
+}
+
+fn states(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let model = plan.model;
+    for kept in &plan.states {
+        let service = &model[kept.service];
+        let machine = facts.machine(&model[service.machine].name).to_owned();
+        let name = facts.service(&service.name).to_owned();
+        let how = kept.in_words(model);
+        let how = match kept.coverage {
+            Coverage::Saved => how,
+            Coverage::LeftOut => "left out".to_owned(),
+            Coverage::Lost => "not saved".to_owned(),
+        };
+        let store = kept.store.name(model);
+        let place = format!("{} on {machine}, {store}", kept.state.path);
+        facts.add(Family::State, "", &name, &kept.state.name, place);
+        facts.add(Family::Saved, "", &name, &kept.state.name, how);
+    }
+    for service in &model.services {
+        let name = facts.service(&service.name).to_owned();
+        for database in &service.databases {
+            let major = database.major.as_deref().unwrap_or("of an unknown version");
+            let engine = format!("{} {major}", database.engine.name());
+            facts.add(Family::Database, "", &name, &database.name, engine);
+        }
+    }
+}
+
+fn storage(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let model = plan.model;
+    for machine in &model.machines {
+        let name = facts.machine(&machine.name).to_owned();
+        for pool in &machine.pools {
+            let disks: Vec<String> = pool
+                .disks
+                .iter()
+                .filter_map(|index| machine.disks.get(*index as usize))
+                .map(|disk| format!("{} ({})", disk.name, disk.device))
+                .collect();
+            let value = format!("{} of {}", layout(pool), disks.join(" and "));
+            facts.add(Family::Pool, &name, &pool.name, "", value);
+            for dataset in &pool.datasets {
+                let path = format!("{}/{}", pool.name, dataset.name);
+                facts.add(Family::Dataset, &name, &path, "", &dataset.mountpoint);
+                if let Some(class) = &dataset.backup {
+                    facts.add(Family::StoreSaved, &name, &path, "", class.value.name());
+                }
+                for (age, count) in ages(dataset).into_iter().filter(|(_, count)| *count > 0) {
+                    facts.add(Family::Snapshots, &name, &path, age, count.to_string());
+                }
+                if let Some(quota) = &dataset.quota {
+                    facts.add(Family::Limit, &name, &path, "quota", quota.value.to_string());
+                }
+                if let Some(size) = &dataset.reservation {
+                    facts.add(Family::Limit, &name, &path, "reservation", size.to_string());
+                }
+            }
+        }
+        for export in &machine.exports {
+            facts.add(Family::Export, &name, &export.name, "", &export.path);
+            if let Some(class) = &export.backup {
+                let export = format!("export {}", export.name);
+                facts.add(Family::StoreSaved, &name, &export, "", class.value.name());
+            }
+        }
+        for share in &machine.shares {
+            let source = match &share.source {
+                ShareSource::Dataset(_) | ShareSource::Export(..) => {
+                    Store::from(&share.source).name(model)
+                }
+            };
+            let how = if share.read_only { ", read-only" } else { "" };
+            let value = format!("{source} by {}{how}", share.via.name());
+            facts.add(Family::Share, &name, &share.at, "", value);
+        }
+        if let Some(guest) = &machine.guest {
+            for disk in &guest.disks {
+                let storage = disk.storage.as_ref().unwrap_or(&guest.storage);
+                let value = format!("{} on {storage}", disk.size);
+                facts.add(Family::GuestDisk, &name, &disk.name, "", value);
+            }
+        }
+    }
+}
+
+const fn layout(pool: &Pool) -> &'static str {
+    match pool.layout {
+        PoolLayout::Stripe => "stripe",
+        PoolLayout::Mirror => "mirror",
+        PoolLayout::Raidz => "raidz",
+        PoolLayout::Raidz2 => "raidz2",
+    }
+}
+
+const fn ages(dataset: &Dataset) -> [(&'static str, u32); 4] {
+    let kept = dataset.snapshots;
+    [
+        ("hourly", kept.hourly),
+        ("daily", kept.daily),
+        ("weekly", kept.weekly),
+        ("monthly", kept.monthly),
+    ]
+}
+
+fn backups(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let model = plan.model;
+    for planned in &plan.backups {
+        let service = &model[planned.service];
+        let name = facts.service(&service.name).to_owned();
+        for source in &planned.sources {
+            let but = match source.exclude.len() {
+                0 => String::new(),
+                _ => format!(" without {}", source.exclude.join(" ")),
+            };
+            let value = format!("{}{but}", source.class.name());
+            facts.add(Family::BackupSource, "", &name, &source.path, value);
+        }
+        for (class, cron) in &planned.schedule {
+            facts.add(Family::BackupRun, "", &name, class.name(), cron.as_str());
+        }
+        for dump in &planned.dumps {
+            let owner = &model[dump.service];
+            let database = owner.databases.get(dump.database as usize);
+            let database = database.map_or("", |database| database.name.as_str());
+            let part = format!("{} of {}", database, facts.service(&owner.name));
+            facts.add(Family::Dump, "", &name, &part, dump.class.name());
+        }
+    }
+    for service in &model.services {
+        let name = facts.service(&service.name).to_owned();
+        let Some(backup) = &service.backup else { continue };
+        facts.add(Family::Repository, "", &name, "", without_password(&backup.repository.value));
+        for (age, count) in &backup.keep {
+            facts.add(Family::Keep, "", &name, age, count.to_string());
+        }
+        let check = backup.check.as_ref().map_or("never", |cron| cron.as_str());
+        facts.add(Family::BackupRun, "", &name, "check", check);
+    }
+}
+
+/// Takes the user and the password out of an address such as `rest:https://user:word@host/`.
+fn without_password(repository: &str) -> String {
+    let Some((scheme, rest)) = repository.split_once("://") else { return repository.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}/{path}"),
+        None => repository.to_owned(),
+    }
+}

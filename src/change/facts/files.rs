@@ -1,0 +1,65 @@
+//! The files of bundles as facts: containers and units as they start, and groups of files that are
+//! one thing.
+
+use std::collections::BTreeMap;
+
+use super::{Collector, Family};
+use crate::artifact::Artifacts;
+use crate::digest::sha256_hex;
+
+/// The table that names the containers of a machine, with what decides whether they are recreated.
+const CONTAINERS: &str = "compose/containers.tsv";
+
+pub(super) fn collect(machine: &str, artifacts: &Artifacts, facts: &mut Collector<'_>) {
+    let files = artifacts.files.iter().map(|(path, file)| (path.as_str(), file.bytes.as_slice()));
+    of_files(machine, files, facts);
+}
+
+/// Collects what the files of one bundle say; paths are those below `payload/`.
+pub fn of_files<'f>(
+    machine: &str,
+    files: impl Iterator<Item = (&'f str, &'f [u8])>,
+    facts: &mut Collector<'_>,
+) {
+    let mut groups: BTreeMap<String, String> = BTreeMap::new();
+    for (path, bytes) in files {
+        if path == CONTAINERS {
+            containers(machine, bytes, facts);
+        }
+        let digest = sha256_hex(bytes);
+        if let Some(unit) = path.strip_prefix("systemd/").filter(|unit| *unit != "units.tsv") {
+            facts.add(Family::Unit, machine, unit, "", &digest);
+        }
+        let sums = groups.entry(group_of(path).to_owned()).or_default();
+        sums.push_str(&format!("{digest} {path}\n"));
+    }
+    for (group, sums) in groups {
+        facts.add(Family::Files, machine, &group, "", sha256_hex(sums.as_bytes()));
+    }
+}
+
+fn containers(machine: &str, table: &[u8], facts: &mut Collector<'_>) {
+    for line in String::from_utf8_lossy(table).lines() {
+        let mut columns = line.split('\t');
+        if let (Some(name), Some(_), Some(digest)) =
+            (columns.next(), columns.next(), columns.next())
+        {
+            facts.add(Family::Container, machine, name, "", digest);
+        }
+    }
+}
+
+/// Names what a file of a bundle belongs to: its folder, or the service whose files lie there.
+pub fn group_of(path: &str) -> &str {
+    let Some((folder, _)) = path.split_once('/') else { return path };
+    let cut = |parts: usize| {
+        let end = path.match_indices('/').nth(parts - 1).map_or(path.len(), |(at, _)| at);
+        path.get(..end).unwrap_or(path)
+    };
+    match folder {
+        // Each step and each unit does a thing of its own.
+        "activate.d" | "check.d" | "health.d" | "plan.d" | "systemd" => path,
+        "proxmox" => cut(3),
+        _ => folder,
+    }
+}

@@ -1,0 +1,291 @@
+//! From changed facts to entries: what follows from another fact of the same cause is told with it,
+//! and what reads alike is told once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cause::Cause;
+use super::edits::Place;
+use super::facts::{Family, Key};
+use super::say::Said;
+use super::state::FileName;
+
+/// A changed fact on its way to an entry.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub key: Key,
+    pub was: Option<String>,
+    pub is: Option<String>,
+    pub cause: Cause,
+    pub places: Vec<Place>,
+    pub said: Said,
+    /// The files that it explains.
+    pub files: BTreeSet<FileName>,
+}
+
+impl Draft {
+    /// Says whether a fact is new or gone in the same way as another one.
+    fn same_way(&self, other: &Self) -> bool {
+        (self.was.is_none(), self.is.is_none()) == (other.was.is_none(), other.is.is_none())
+    }
+
+    fn one_sided(&self) -> bool {
+        self.was.is_none() || self.is.is_none()
+    }
+}
+
+/// Says whether two causes have something to do with each other.
+fn related(a: &Cause, b: &Cause) -> bool {
+    a == b || a.edits().iter().any(|edit| b.edits().contains(edit))
+}
+
+/// Folds what follows from something else into it.
+pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
+    let (files, mut facts): (Vec<Draft>, Vec<Draft>) =
+        drafts.into_iter().partition(|draft| draft.key.family == Family::Files);
+    let parents: Vec<Option<usize>> = (0..facts.len()).map(|index| parent(&facts, index)).collect();
+    let mut moved: Vec<(usize, BTreeSet<FileName>)> = Vec::new();
+    for (index, draft) in facts.iter().enumerate() {
+        if let Some(root) = root(&parents, index) {
+            moved.push((root, draft.files.clone()));
+        }
+    }
+    for (root, files) in moved {
+        if let Some(draft) = facts.get_mut(root) {
+            draft.files.extend(files);
+        }
+    }
+    let mut parents = parents.into_iter();
+    facts.retain(|_| parents.next().flatten().is_none());
+    let facts = ports(facts);
+    let mut facts = alike(facts);
+    let left = attach(files, &mut facts);
+    facts.extend(left);
+    facts
+}
+
+/// Follows folds to the fact that is told.
+fn root(parents: &[Option<usize>], index: usize) -> Option<usize> {
+    let mut at = parents.get(index).copied().flatten()?;
+    for _ in 0..parents.len() {
+        match parents.get(at).copied().flatten() {
+            Some(above) => at = above,
+            None => break,
+        }
+    }
+    Some(at)
+}
+
+/// Finds the fact that another one follows from.
+fn parent(drafts: &[Draft], index: usize) -> Option<usize> {
+    let child = drafts.get(index)?;
+    drafts.iter().enumerate().find_map(|(at, candidate)| {
+        let follows =
+            at != index && related(&candidate.cause, &child.cause) && follows(child, candidate);
+        follows.then_some(at)
+    })
+}
+
+fn follows(child: &Draft, parent: &Draft) -> bool {
+    let (own, above) = (&child.key, &parent.key);
+    let same_way = child.same_way(parent) && parent.one_sided();
+    let of_service = |name: &str| {
+        name.strip_prefix(above.name.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    // What a backup leaves out follows what services keep.
+    let class = |value: &Option<String>| {
+        value.as_ref().and_then(|value| value.split(' ').next().map(str::to_owned))
+    };
+    if own.family == Family::BackupSource && class(&child.was) == class(&child.is) {
+        return matches!(above.family, Family::State | Family::Service | Family::Saved);
+    }
+    match above.family {
+        Family::Machine if same_way && own.machine == above.machine => matches!(
+            own.family,
+            Family::Guard
+                | Family::System
+                | Family::Shape
+                | Family::Address
+                | Family::GuestDisk
+                | Family::Name
+                | Family::Unit
+                | Family::Room
+        ),
+        Family::Service if same_way => match own.family {
+            Family::Module | Family::Name | Family::Raw | Family::Database => {
+                own.name == above.name
+            }
+            Family::Container
+            | Family::Image
+            | Family::Limit
+            | Family::RunsAs
+            | Family::Hardening
+            | Family::Unit => of_service(&own.name),
+            Family::Alert => own.part == above.name,
+            Family::Keep | Family::BackupRun => own.name == above.name,
+            _ => false,
+        },
+        Family::Container if same_way && own.machine == above.machine => {
+            own.name == above.name
+                && matches!(
+                    own.family,
+                    Family::Image | Family::Limit | Family::RunsAs | Family::Hardening
+                )
+        }
+        Family::State if same_way => {
+            own.family == Family::Saved && own.name == above.name && own.part == above.part
+        }
+        Family::Dataset if same_way => {
+            own.name == above.name
+                && matches!(own.family, Family::StoreSaved | Family::Snapshots | Family::Limit)
+        }
+        Family::Export if same_way => {
+            own.family == Family::StoreSaved && own.name == format!("export {}", above.name)
+        }
+        Family::Host if same_way => {
+            own.family == Family::Scrape && own.name == "probe" && own.part.ends_with(&above.name)
+        }
+        Family::BackupRun => own.family == Family::Unit && of_service(&own.name),
+        Family::Repository if same_way => {
+            own.name == above.name
+                && matches!(own.family, Family::Keep | Family::BackupRun | Family::BackupSource)
+        }
+        _ => false,
+    }
+}
+
+/// Joins a port that is closed and one that is opened for the same clients of the same endpoint.
+fn ports(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut gone: BTreeMap<(String, String, String), Vec<Draft>> = BTreeMap::new();
+    let mut kept = Vec::new();
+    let name = |draft: &Draft, answers: &Option<String>| {
+        (draft.key.machine.clone(), draft.key.name.clone(), answers.clone().unwrap_or_default())
+    };
+    for draft in drafts {
+        if draft.key.family == Family::Flow && draft.is.is_none() {
+            gone.entry(name(&draft, &draft.was)).or_default().push(draft);
+        } else {
+            kept.push(draft);
+        }
+    }
+    for draft in &mut kept {
+        if draft.key.family != Family::Flow || draft.was.is_some() {
+            continue;
+        }
+        let before = gone.get_mut(&name(draft, &draft.is)).and_then(Vec::pop);
+        if let Some(before) = before.filter(|before| related(&before.cause, &draft.cause)) {
+            let Key { machine, name, .. } = &draft.key;
+            let answers = draft.is.clone().unwrap_or_default();
+            draft.said.subject = format!("{name} to {answers} on {machine}");
+            draft.said.was = Some(before.key.part.clone());
+            draft.said.is = Some(draft.key.part.clone());
+            draft.said.rank = 3;
+        }
+    }
+    kept.extend(gone.into_values().flatten());
+    kept
+}
+
+/// Joins entries that differ in who comes from where alone.
+fn alike(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut groups: BTreeMap<(Family, String, Cause, String), Draft> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for draft in drafts {
+        let from = match draft.key.family {
+            Family::Flow => draft.key.name.clone(),
+            Family::RouteAccess => draft.key.part.clone(),
+            _ => {
+                kept.push(draft);
+                continue;
+            }
+        };
+        let rest = draft.said.subject.strip_prefix(&from).unwrap_or(&draft.said.subject).to_owned();
+        let way = format!("{:?}{:?}", draft.said.was, draft.said.is);
+        let key = (draft.key.family, format!("{rest}{way}"), draft.cause.clone(), rest.clone());
+        match groups.get_mut(&key) {
+            Some(known) => {
+                known.said.rank = known.said.rank.min(draft.said.rank);
+                let before = known.said.subject.len() - rest.len();
+                let who = known.said.subject.get(..before).unwrap_or_default();
+                known.said.subject = format!("{who}, {from}{rest}");
+                known.files.extend(draft.files);
+                for place in draft.places {
+                    if !known.places.contains(&place) {
+                        known.places.push(place);
+                    }
+                }
+            }
+            None => {
+                groups.insert(key, draft);
+            }
+        }
+    }
+    kept.extend(groups.into_values());
+    kept
+}
+
+/// Gives files to the entries that explain them, and returns those that none does, told once a
+/// cause.
+fn attach(files: Vec<Draft>, entries: &mut [Draft]) -> Vec<Draft> {
+    let mut left: BTreeMap<Cause, Vec<Draft>> = BTreeMap::new();
+    for draft in files {
+        let explains = |entry: &&mut Draft| {
+            !matches!(entry.cause, Cause::Unknown) && related(&entry.cause, &draft.cause)
+        };
+        let mut explained: BTreeSet<usize> = BTreeSet::new();
+        let mut found = false;
+        let here = entries.iter().any(|entry| {
+            entry.key.machine == draft.key.machine && related(&entry.cause, &draft.cause)
+        });
+        for entry in entries.iter_mut().filter(explains) {
+            explained.extend(entry.cause.edits());
+            found = true;
+            // Those about the same machine, where there are some, say it best.
+            if !here || entry.key.machine == draft.key.machine {
+                entry.files.extend(draft.files.iter().cloned());
+            }
+        }
+        let all = draft.cause.edits().iter().all(|edit| explained.contains(edit));
+        if !found || !all {
+            left.entry(draft.cause.clone()).or_default().push(draft);
+        }
+    }
+    left.into_values().filter_map(join).collect()
+}
+
+/// Joins groups of files of one cause to one entry that names the most telling of them.
+fn join(mut drafts: Vec<Draft>) -> Option<Draft> {
+    drafts.sort_by_key(|draft| (weight(&draft.key.name), draft.key.clone()));
+    let mut drafts = drafts.into_iter();
+    let mut first = drafts.next()?;
+    let mut others = 0;
+    for draft in drafts {
+        others += draft.files.len();
+        first.files.extend(draft.files);
+    }
+    if others > 0 {
+        let files = if others == 1 { "file" } else { "files" };
+        first.said.subject = format!("{} and {others} more {files}", first.said.subject);
+        first.said.effect = match first.said.effect {
+            "is different" => "are different",
+            "is new" => "are new",
+            "is gone" => "are gone",
+            other => other,
+        };
+    }
+    Some(first)
+}
+
+/// Says how little a group of files tells.
+fn weight(group: &str) -> u8 {
+    match group {
+        "RUNBOOK.md" => 9,
+        "install.tsv" | "one-way.tsv" | "secrets.required" => 8,
+        _ if group.starts_with("health.d") || group.starts_with("check.d") => 7,
+        _ if group.starts_with("plan.d") || group.starts_with("activate.d") => 6,
+        "cloud-init" | "labctl" | "machine" => 5,
+        _ if group.starts_with("proxmox/cloud-init") => 5,
+        "compose" | "firewall" | "storage" => 3,
+        _ => 1,
+    }
+}

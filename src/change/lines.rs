@@ -1,0 +1,197 @@
+//! What a person reads of a comparison, as one line an entry; entries that say the same of several
+//! things share one.
+
+use super::cause::Cause;
+use super::class::Class;
+use super::compare::{Comparison, Entry};
+use super::edits::Place;
+use crate::diag::one_line;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The class.
+    pub class: Class,
+    /// What changes.
+    pub text: String,
+    /// What it comes from: `services.kdl:14`.
+    pub because: String,
+    /// How many entries it stands for.
+    pub entries: usize,
+}
+
+/// How many lines the change of one thing takes at the most, beside the last one.
+const ONE_CAUSE: usize = 4;
+
+/// How many things one line names.
+const NAMED: usize = 4;
+
+/// Writes every entry, several in one line where they say the same; those of one single cause in as
+/// few lines as one looks at, the worst of each class in full.
+pub fn lines(comparison: &Comparison) -> Vec<Line> {
+    let lines = joined(&comparison.entries);
+    // A declaration with a block does many things, and each is worth a line.
+    let one = matches!(comparison.edits.as_slice(), [edit] if edit.small);
+    if !one || lines.len() <= ONE_CAUSE {
+        return lines;
+    }
+    let mut short: Vec<Line> = Vec::new();
+    for line in &lines {
+        match short.last_mut().filter(|last| last.class == line.class) {
+            Some(last) => last.entries += line.entries,
+            None => short.push(line.clone()),
+        }
+    }
+    // A change that touches this much is worth reading in full.
+    if short.len() > ONE_CAUSE {
+        return lines;
+    }
+    for (line, full) in short.iter_mut().filter_map(|line| {
+        let full = lines.iter().find(|full| full.class == line.class)?.entries;
+        (line.entries > full).then_some((line, full))
+    }) {
+        line.text = format!("{}, and {} more", line.text, line.entries - full);
+    }
+    short
+}
+
+/// Joins entries of one class and cause that say the same of several things.
+fn joined(entries: &[Entry]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut rest: Vec<&Entry> = entries.iter().collect();
+    while let Some(first) = rest.first().copied() {
+        let same = |entry: &&Entry| {
+            entry.class == first.class
+                && entry.places == first.places
+                && entry.cause == first.cause
+                && (&entry.was, &entry.is, entry.effect) == (&first.was, &first.is, first.effect)
+        };
+        let (group, others): (Vec<&Entry>, Vec<&Entry>) = rest.into_iter().partition(same);
+        rest = others;
+        let subjects: Vec<&str> = group.iter().map(|entry| entry.subject.as_str()).collect();
+        let subject = listed(&subjects);
+        let effect = if group.len() > 1 { plural(first.effect) } else { first.effect.to_owned() };
+        lines.push(Line {
+            class: first.class,
+            text: one_line(&with(first, &subject, &effect)).into_owned(),
+            because: because(first),
+            entries: group.len(),
+        });
+    }
+    lines
+}
+
+/// Lists subjects; what they begin and end with alike is said once.
+fn listed(subjects: &[&str]) -> String {
+    let words: Vec<Vec<&str>> =
+        subjects.iter().map(|subject| subject.split(' ').collect()).collect();
+    let shortest = words.iter().map(Vec::len).min().unwrap_or_default();
+    let Some(first) = words.first().filter(|_| words.len() > 1) else {
+        return subjects.concat();
+    };
+    // One word of each is its own.
+    let most = shortest.saturating_sub(1);
+    let same_start = |at: &usize| words.iter().all(|list| list.get(*at) == first.get(*at));
+    let start = (0..most).take_while(same_start).count();
+    let back = |list: &[&str], at: usize| list.iter().rev().nth(at).map(|word| (*word).to_owned());
+    let same_end = |at: &usize| words.iter().all(|list| back(list, *at) == back(first, *at));
+    let end = (0..most - start).take_while(same_end).count();
+    let own = |list: &Vec<&str>| list.get(start..list.len() - end).unwrap_or_default().join(" ");
+    let named: Vec<String> = words.iter().take(NAMED).map(own).collect();
+    let more = match words.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let head = first.get(..start).unwrap_or_default().iter().map(|word| format!("{word} "));
+    let tail = first.get(first.len() - end..).unwrap_or_default();
+    let tail = tail.iter().map(|word| format!(" {word}")).collect::<String>();
+    let comma = if named.iter().any(|name| name.contains(',')) { "; " } else { ", " };
+    format!("{}{}{more}{tail}", head.collect::<String>(), named.join(comma))
+}
+
+fn plural(effect: &str) -> String {
+    match effect.strip_prefix("is ") {
+        Some(rest) => format!("are {rest}"),
+        None => effect.replacen("has ", "have ", 1),
+    }
+}
+
+/// Says what an entry says, of its own subject.
+pub fn said(entry: &Entry) -> String {
+    with(entry, &entry.subject, entry.effect)
+}
+
+fn with(entry: &Entry, subject: &str, effect: &str) -> String {
+    match (&entry.was, &entry.is) {
+        (Some(was), Some(is)) if effect.is_empty() => format!("{subject}: {was} -> {is}"),
+        (Some(was), Some(is)) => format!("{subject}: {was} -> {is}, {effect}"),
+        _ => format!("{subject} {effect}"),
+    }
+}
+
+/// Names what an entry comes from.
+pub fn because(entry: &Entry) -> String {
+    let places: Vec<String> = entry.places.iter().map(place).collect();
+    match &entry.cause {
+        Cause::Together(_) => places.join(" with "),
+        Cause::Each(_) => places.join(" and "),
+        Cause::Among(_) => format!("among {}", some(&places)),
+        Cause::Release(what) => one_line(what).into_owned(),
+        Cause::Unknown => "unexplained".to_owned(),
+    }
+}
+
+fn some(places: &[String]) -> String {
+    match places.split_at_checked(NAMED) {
+        Some((named, rest)) if !rest.is_empty() => {
+            format!("{} and {} more", named.join(", "), rest.len())
+        }
+        _ => places.join(", "),
+    }
+}
+
+/// Writes a place: `services.kdl:14`.
+pub fn place(place: &Place) -> String {
+    let path = one_line(&place.path);
+    place.line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
+}
+
+/// Says which machines change.
+pub fn machines(comparison: &Comparison) -> String {
+    let machines = &comparison.machines;
+    let all =
+        machines.same + machines.changed.len() + machines.added.len() + machines.removed.len();
+    let some = [
+        ("change", machines.changed.len()),
+        ("are new", machines.added.len()),
+        ("are gone", machines.removed.len()),
+    ];
+    let parts: Vec<String> = some
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| match (*count, *what) {
+            (1, "change") => "1 changes".to_owned(),
+            (1, what) => format!("1 {}", what.replacen("are", "is", 1)),
+            (count, what) => format!("{count} {what}"),
+        })
+        .collect();
+    let word = if all == 1 { "machine" } else { "machines" };
+    let edits = match comparison.idle.as_slice() {
+        [] => String::new(),
+        [edit] => {
+            let at =
+                comparison.edits.get(*edit).and_then(|edit| edit.is.as_ref().or(edit.was.as_ref()));
+            format!(" by the edit of {}", at.map(place).unwrap_or_default())
+        }
+        edits => format!(" by {} edits", edits.len()),
+    };
+    match (parts.as_slice(), comparison.entries.is_empty()) {
+        ([], true) => {
+            let bundles =
+                if all == 1 { "its bundle is" } else { &format!("all {all} bundles are") };
+            format!("no machine changes{edits}: {bundles} the same, byte for byte")
+        }
+        ([], false) => format!("no machine changes, of {all}"),
+        (parts, _) => format!("of {all} {word}, {}", parts.join(", ")),
+    }
+}

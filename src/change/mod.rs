@@ -1,0 +1,21 @@
+//! What a change does to a lab: the difference of two states, in classes, worst first, each entry
+//! with the edit it comes from.
+//!
+//! Pure, like everything below `cli/`. A state is built from sources ([`state::State::build`]) or
+//! read from a release ([`release::read`]); [`compare::compare`] makes a [`compare::Comparison`]
+//! of two, which `text`, `json`, `markdown` and `html` write.
+
+pub mod cause;
+pub mod class;
+pub mod compare;
+pub mod edits;
+pub mod facts;
+mod fold;
+pub mod html;
+pub mod json;
+pub mod lines;
+pub mod markdown;
+pub mod release;
+mod say;
+pub mod state;
+pub mod text;

@@ -1,0 +1,402 @@
+//! One line for a person about each fact that changed, and the class it belongs to.
+
+use super::class::Class;
+use super::facts::{Family, Key};
+
+/// What is said of a fact that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The class.
+    pub class: Class,
+    /// How bad it is among its class; 0 is worst.
+    pub rank: u8,
+    /// What it is about: `config of jellyfin`.
+    pub subject: String,
+    /// What it was, in words; nothing where words would be a digest.
+    pub was: Option<String>,
+    /// What it is.
+    pub is: Option<String>,
+    /// What the change means, where was and is don't say it.
+    pub effect: &'static str,
+}
+
+/// Says what the change of one fact means.
+pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
+    let Key { family, machine, name, part } = key;
+    let (gained, lost) = (was.is_none(), is.is_none());
+    let on = |text: &str| {
+        if machine.is_empty() { text.to_owned() } else { format!("{text} on {machine}") }
+    };
+    let both = |subject: String, class: Class, rank: u8| Said {
+        class,
+        rank,
+        subject,
+        was: was.map(str::to_owned),
+        is: is.map(str::to_owned),
+        effect: "",
+    };
+    // What was and is say in words where the value itself is `yes` or a digest.
+    let words = |said: Said, absent: &str, present: &str| {
+        let word = |value: Option<&str>| Some(value.map_or(absent, |_| present).to_owned());
+        Said { was: word(was), is: word(is), ..said }
+    };
+    let effect = |said: Said, effect: &'static str| Said { was: None, is: None, effect, ..said };
+    let opened = |opens: bool| if opens { Class::AccessOpened } else { Class::AccessClosed };
+    let worse = |is_worse: bool| u8::from(!is_worse);
+    match family {
+        Family::Flow => {
+            let internet = u8::from(name != "internet");
+            let answers = is.or(was).unwrap_or_default();
+            let said =
+                both(format!("{name} to {machine} {part}, {answers}"), opened(!lost), internet);
+            words(said, "closed", "open")
+        }
+        Family::RouteAccess => {
+            let service = is.or(was).unwrap_or_default();
+            let said = both(format!("{part} to {name}, {service}"), opened(!lost), 2);
+            words(said, "refused", "allowed")
+        }
+        Family::RouteAuth => {
+            let said = both(format!("who authenticates users of {name}"), opened(!gained), 1);
+            or_absent(said, "nobody")
+        }
+        Family::RouteHidden => {
+            words(both(format!("{part} of {name}"), opened(lost), 3), "open", "hidden")
+        }
+        Family::Zone => {
+            let widened = !gained && (lost || widens(was.unwrap_or(""), is.unwrap_or("")));
+            // A zone by itself opens nothing; what may come from it does.
+            let class = if gained || lost { Class::Names } else { opened(widened) };
+            or_absent(both(format!("the addresses of {name}"), class, 3), "none")
+        }
+        Family::Forward => {
+            let said =
+                both(format!("clients of {name} through {machine} to {part}"), opened(!lost), 1);
+            words(said, "closed", "open")
+        }
+        Family::Login => {
+            words(both(format!("{name} may come in with {part}"), opened(!lost), 1), "no", "yes")
+        }
+        Family::Guard => {
+            let class = match (was, is) {
+                (Some(_), Some("nothing")) => Class::AccessOpened,
+                (Some("nothing"), Some(_)) => Class::AccessClosed,
+                _ => Class::Restarts,
+            };
+            or_absent(both(format!("what guards {machine}"), class, 1), "nothing")
+        }
+        Family::State => {
+            or_absent(both(format!("{part} of {name}"), Class::Data, worse(lost)), "not kept")
+        }
+        Family::Saved => {
+            let weaker = strength(is) < strength(was);
+            let said = both(format!("backup of {part} of {name}"), Class::Data, worse(weaker));
+            or_absent(said, "nothing to save")
+        }
+        Family::Dataset => {
+            let said = both(format!("dataset {name} on {machine}"), Class::Data, worse(lost));
+            or_absent(said, "not declared")
+        }
+        Family::StoreSaved => {
+            let weaker = strength(is) < strength(was);
+            or_absent(
+                both(format!("backup of {name} on {machine}"), Class::Data, worse(weaker)),
+                "none",
+            )
+        }
+        Family::Snapshots => {
+            let fewer = number(is) < number(was);
+            let said = both(format!("{part} snapshots of {name}"), Class::Data, worse(fewer));
+            or_absent(said, "none")
+        }
+        Family::Pool => or_absent(
+            both(format!("pool {name} on {machine}"), Class::Data, worse(!gained)),
+            "none",
+        ),
+        Family::Share => {
+            or_absent(both(format!("{name} on {machine}"), Class::Data, worse(!gained)), "nothing")
+        }
+        Family::Export => {
+            let said = both(format!("export {name} of {machine}"), Class::Data, worse(!gained));
+            or_absent(said, "not exported")
+        }
+        Family::Repository => {
+            let said = both(format!("where {name} saves to"), Class::Data, worse(!gained));
+            or_absent(said, "nowhere")
+        }
+        Family::BackupRun => {
+            let what = if part == "check" { "check" } else { "run" };
+            let part = if part == "check" { "" } else { part };
+            let said = both(
+                format!("{part} {what} of {name}").trim_start().to_owned(),
+                Class::Data,
+                worse(lost || is == Some("never")),
+            );
+            or_absent(said, "never")
+        }
+        Family::BackupSource => {
+            let weaker =
+                strength(is) < strength(was) || is.is_some_and(|is| is.contains(" without "));
+            or_absent(both(format!("{part} in {name}"), Class::Data, worse(weaker)), "not saved")
+        }
+        Family::Keep => {
+            let fewer = number(is) < number(was);
+            or_absent(
+                both(format!("{part} backups kept by {name}"), Class::Data, worse(fewer)),
+                "none",
+            )
+        }
+        Family::Dump => {
+            let weaker = strength(is) < strength(was);
+            or_absent(both(format!("dump of {part} by {name}"), Class::Data, worse(weaker)), "none")
+        }
+        Family::Database => {
+            let said = both(format!("database {part} of {name}"), Class::Data, worse(!gained));
+            let said = or_absent(said, "none");
+            // Data written for one major version is not read by another.
+            if gained || lost { said } else { Said { effect: "one way", ..said } }
+        }
+        Family::GuestDisk => {
+            let smaller = size(is) < size(was);
+            let class = if smaller { Class::Data } else { Class::Restarts };
+            or_absent(both(format!("disk {name} of {machine}"), class, worse(smaller)), "none")
+        }
+        Family::Secret => {
+            let said = both(format!("secret {name} on {machine}"), Class::Secrets, worse(!lost));
+            or_absent(said, "not on it")
+        }
+        Family::Privilege => {
+            let said = both(format!("{} has {part}", on(name)), Class::Privileges, worse(!lost));
+            words(said, "no", "yes")
+        }
+        Family::Mount => {
+            let said = both(format!("{} and {part}", on(name)), Class::Privileges, worse(!lost));
+            or_absent(said, "does not see it")
+        }
+        Family::RunsAs => {
+            let class = if gained || lost { Class::Restarts } else { Class::Privileges };
+            let root = matches!(is, Some("0" | "root" | "0:0"));
+            or_absent(both(format!("{} runs as", on(name)), class, worse(root)), "nobody")
+        }
+        Family::Hardening => {
+            let said = both(format!("{} has {part}", on(name)), Class::Privileges, worse(lost));
+            words(said, "no", "yes")
+        }
+        Family::Passthrough => {
+            let said = both(format!("{machine} has {name}"), Class::Privileges, worse(!lost));
+            words(said, "no", "yes")
+        }
+        Family::Raw => {
+            let said = both(format!("{name} sets {part} by raw"), Class::Privileges, worse(!lost));
+            words(said, "no", "yes")
+        }
+        Family::Machine => {
+            or_absent(both(format!("machine {machine}"), Class::Restarts, 0), "none")
+        }
+        Family::System => {
+            or_absent(both(format!("system of {machine}"), Class::Restarts, 1), "none")
+        }
+        Family::Shape => {
+            let said = both(format!("{name} of {machine}"), Class::Restarts, 1);
+            let said = or_absent(said, "not said");
+            if gained || lost { said } else { Said { effect: "after its next start", ..said } }
+        }
+        Family::Service => or_absent(both(format!("service {name}"), Class::Restarts, 1), "none"),
+        Family::Module => {
+            or_absent(both(format!("module {part} of {name}"), Class::Restarts, 5), "none")
+        }
+        Family::Container => {
+            let said = both(format!("container {}", on(name)), Class::Restarts, 2);
+            match (gained, lost) {
+                (true, _) => effect(said, "is created"),
+                (_, true) => Said { rank: 1, ..effect(said, "is removed") },
+                _ => effect(said, "is created anew"),
+            }
+        }
+        Family::Unit => {
+            let said = both(format!("unit {}", on(name)), Class::Restarts, 3);
+            match (gained, lost) {
+                (true, _) => effect(said, "is new"),
+                (_, true) => effect(said, "is removed"),
+                _ => effect(said, "is restarted"),
+            }
+        }
+        Family::Image => {
+            let said = both(format!("image of {}", on(name)), Class::Images, 1);
+            let said = or_absent(said, "none");
+            match (was, is) {
+                (Some(was), Some(is)) if is_downgrade(was, is) => {
+                    Said { rank: 0, effect: "a downgrade", ..said }
+                }
+                _ => said,
+            }
+        }
+        Family::Room => {
+            let over = is.is_some_and(|is| is.ends_with("more than there is"));
+            or_absent(both(format!("{name} of {machine}"), Class::Capacity, worse(over)), "unknown")
+        }
+        Family::Limit => {
+            or_absent(both(format!("{part} of {}", on(name)), Class::Capacity, 2), "no limit")
+        }
+        Family::Scrape => {
+            let what = if name == "probe" {
+                format!("probe of {part}")
+            } else {
+                format!("measurements of {name} {part}").trim_end().to_owned()
+            };
+            or_absent(both(what, Class::Monitoring, worse(lost)), "not taken")
+        }
+        Family::Alert => {
+            let said =
+                both(format!("alert {name} {part}").trim_end().to_owned(), Class::Monitoring, 0);
+            let plain = |value: Option<&str>| {
+                let value = value.and_then(|value| value.split_once(", expression "));
+                value.map(|(plain, _)| plain.to_owned())
+            };
+            let (was, is) = (plain(was), plain(is));
+            if was == is {
+                return effect(said, "has another expression");
+            }
+            let rank = worse(lost || alarm(is.as_deref()) < alarm(was.as_deref()));
+            or_absent(Said { rank, was, is, ..said }, "none")
+        }
+        Family::Dashboard => {
+            or_absent(both(format!("dashboard {name}"), Class::Monitoring, worse(lost) + 1), "none")
+        }
+        Family::Logs => or_absent(
+            both(format!("logs of {machine}"), Class::Monitoring, worse(lost)),
+            "stay there",
+        ),
+        Family::Host => {
+            or_absent(both(name.clone(), Class::Names, worse(!gained)), "leads nowhere")
+        }
+        Family::Address => or_absent(
+            both(format!("{machine} in {name}"), Class::Names, worse(!gained)),
+            "no address",
+        ),
+        Family::Network => {
+            or_absent(both(format!("{part} of {name}"), Class::Names, worse(!gained)), "none")
+        }
+        Family::Lab => or_absent(both(format!("{name} of the lab"), Class::Names, 2), "none"),
+        Family::Name => {
+            let what = if machine.is_empty() {
+                format!("service {name}")
+            } else {
+                format!("machine {machine}")
+            };
+            or_absent(both(format!("name of {what}"), Class::Names, 3), "none")
+        }
+        Family::Finding => {
+            let about = if part.is_empty() { name.clone() } else { format!("{name} on {part}") };
+            let said = both(about, Class::Findings, worse(!lost));
+            match (gained, lost) {
+                (true, _) => effect(said, "is new"),
+                (_, true) => effect(said, "is gone"),
+                _ => effect(said, "has other words"),
+            }
+        }
+        Family::Accepted => {
+            let about = if part.is_empty() { name.clone() } else { format!("{name} on {part}") };
+            let said = both(about, Class::Findings, worse(!lost) + 1);
+            match (gained, lost) {
+                (true, _) => effect(said, "is now accepted"),
+                (_, true) => effect(said, "is no longer accepted"),
+                _ => effect(said, "is accepted for another reason"),
+            }
+        }
+        Family::Files => {
+            let said = both(format!("{name} of {machine}"), Class::Restarts, 6);
+            let said = match (gained, lost) {
+                (true, _) => effect(said, "is new"),
+                (_, true) => effect(said, "is gone"),
+                _ => effect(said, "is different"),
+            };
+            Said { class: class_of_files(name), ..said }
+        }
+    }
+}
+
+/// Returns the class of files that nothing else of the same cause speaks of.
+fn class_of_files(group: &str) -> Class {
+    match group {
+        "prometheus" | "grafana" | "loki" | "alloy" | "alertmanager" => Class::Monitoring,
+        "backup" => Class::Data,
+        _ => Class::Restarts,
+    }
+}
+
+/// Puts a word where there was or is nothing.
+fn or_absent(said: Said, absent: &str) -> Said {
+    let word = |value: Option<String>| Some(value.unwrap_or_else(|| absent.to_owned()));
+    Said { was: word(said.was), is: word(said.is), ..said }
+}
+
+/// Says how well something is saved; the more often, the more.
+fn strength(how: Option<&str>) -> u8 {
+    let word = how.and_then(|how| how.split_whitespace().next());
+    match word {
+        Some("hourly") => 5,
+        Some("daily") => 4,
+        // A dump runs as often as what holds it; it saves more than nothing.
+        Some("by" | "weekly") => 3,
+        Some("monthly") => 2,
+        _ => 0,
+    }
+}
+
+/// Says how loud an alert is: `critical after 5m`.
+fn alarm(value: Option<&str>) -> u8 {
+    match value.and_then(|value| value.split_whitespace().next()) {
+        Some("critical") => 3,
+        Some("warning") => 2,
+        Some(_) => 1,
+        None => 0,
+    }
+}
+
+fn number(value: Option<&str>) -> u64 {
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+fn size(value: Option<&str>) -> u64 {
+    let word = value.and_then(|value| value.split_whitespace().next());
+    word.and_then(crate::model::Size::parse).map_or(0, |size| size.0)
+}
+
+/// Says whether a zone has addresses that it did not have.
+fn widens(was: &str, is: &str) -> bool {
+    let parts = |text: &str| {
+        let (include, exclude) = text.split_once(" without ").unwrap_or((text, ""));
+        let list = |text: &str| {
+            text.split_whitespace()
+                .filter_map(|word| word.parse().ok())
+                .collect::<Vec<ipnet::IpNet>>()
+        };
+        (list(include), list(exclude))
+    };
+    let ((old, old_without), (new, new_without)) = (parts(was), parts(is));
+    let covered =
+        |nets: &[ipnet::IpNet], net: &ipnet::IpNet| nets.iter().any(|own| own.contains(net));
+    !new.iter().all(|net| covered(&old, net))
+        || !old_without.iter().all(|net| covered(&new_without, net) || !overlaps(&new, net))
+}
+
+fn overlaps(nets: &[ipnet::IpNet], net: &ipnet::IpNet) -> bool {
+    nets.iter().any(|own| own.contains(net) || net.contains(own))
+}
+
+/// Says whether an image goes back to an older version: the numbers of its tag, one by one.
+fn is_downgrade(was: &str, is: &str) -> bool {
+    let numbers = |image: &str| -> Option<(String, Vec<u64>)> {
+        let plain = image.split_once('@').map_or(image, |(plain, _)| plain);
+        let (name, tag) = plain.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
+        let numbers = tag.split(|character: char| !character.is_ascii_digit());
+        Some((name.to_owned(), numbers.filter_map(|digits| digits.parse().ok()).collect()))
+    };
+    match (numbers(was), numbers(is)) {
+        (Some((old_name, old)), Some((new_name, new))) => {
+            old_name == new_name && !new.is_empty() && !old.is_empty() && new < old
+        }
+        _ => false,
+    }
+}

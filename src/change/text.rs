@@ -1,0 +1,64 @@
+//! A comparison as text for a terminal.
+
+use super::compare::Comparison;
+use super::lines::{self, Line};
+use crate::diag::wrap;
+
+/// How text is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// How many columns a line may take.
+    pub width: usize,
+    /// Whether classes are coloured.
+    pub color: bool,
+}
+
+/// The column that what an entry says begins in.
+const INDENT: usize = 13;
+
+/// Writes a comparison: a line an entry, worst first, and one that says which machines change.
+pub fn write(comparison: &Comparison, look: Look) -> String {
+    let lines = lines::lines(comparison);
+    let common = common(&lines);
+    let mut out = String::new();
+    for line in &lines {
+        let because = if common.is_some() { String::new() } else { format!(" ({})", line.because) };
+        let text = wrap(&format!("{}{because}", line.text), look.width - INDENT, "");
+        let tag = line.class.tag();
+        let colored = if look.color { paint(line, tag) } else { tag.to_owned() };
+        for (number, row) in text.lines().enumerate() {
+            let blank = " ".repeat(INDENT - if number == 0 { tag.len() } else { 0 });
+            let tag = if number == 0 { &colored } else { "" };
+            out.push_str(&format!("{tag}{blank}{row}\n"));
+        }
+    }
+    out.push_str(&wrap(&last(comparison, common), look.width, ""));
+    out.push('\n');
+    out
+}
+
+/// Returns what all lines come from, when that is one and the same.
+fn common(lines: &[Line]) -> Option<&str> {
+    let first = lines.first()?;
+    lines.iter().all(|line| line.because == first.because).then_some(first.because.as_str())
+}
+
+fn last(comparison: &Comparison, common: Option<&str>) -> String {
+    let machines = lines::machines(comparison);
+    match common {
+        Some("unexplained") => format!("{machines}; nothing explains it"),
+        Some(because) => format!("{machines}, because of {because}"),
+        None => machines,
+    }
+}
+
+fn paint(line: &Line, tag: &str) -> String {
+    let color = match line.class {
+        super::class::Class::AccessOpened
+        | super::class::Class::Data
+        | super::class::Class::Unexplained => "1;91",
+        super::class::Class::AccessClosed | super::class::Class::Cosmetic => "2",
+        _ => "1",
+    };
+    format!("\x1b[{color}m{tag}\x1b[0m")
+}
