@@ -6,7 +6,7 @@ mod git;
 pub mod progress;
 pub mod table;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::FromArgMatches;
 
@@ -14,6 +14,7 @@ pub use command::program;
 
 use console::Console;
 
+use crate::disk::interrupt::Interrupt;
 use crate::model::Size;
 
 /// The exit code of a command. The documentation promises these numbers.
@@ -31,12 +32,22 @@ pub enum Exit {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
+    // First of all, so that a signal ends every command in the same way at any point.
+    let interrupt = Interrupt::default();
+    let listens = interrupt.listen(|| {
+        Console::detect().error("interrupted", "");
+        process::exit(Exit::Outside as i32);
+    });
     let console = Console::detect();
+    if let Err(error) = listens {
+        console.error(&format!("can't listen for signals: {error}"), "");
+        return ExitCode::from(Exit::Outside as u8);
+    }
     // clap exits with 2 on wrong usage, which is the right code here too.
     let matches = command::program().term_width(console.width).get_matches();
     let arguments =
         command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let exit = arguments.run(&console).unwrap_or_else(|error| {
+    let exit = arguments.run(&console, &interrupt).unwrap_or_else(|error| {
         console.error(&error.to_string(), "");
         Exit::Outside
     });

@@ -27,8 +27,12 @@ pub struct ReleaseWriter {
 impl ReleaseWriter {
     /// Starts a release whose final folder is `target`.
     pub fn new(target: &Path, interrupt: &Interrupt) -> Result<Self, OutputError> {
-        let staging = Staging::new(target)?;
-        check_replaceable(target)?;
+        let staging = interrupt.begin(|| {
+            let staging = Staging::new(target)?;
+            check_replaceable(target)?;
+            let undo = staging.undo();
+            Ok((staging, undo))
+        })?;
         Ok(Self {
             target: target.to_owned(),
             staging,
@@ -59,7 +63,7 @@ impl ReleaseWriter {
         // since the build began.
         check_replaceable(&self.target)?;
         self.check_interrupt()?;
-        self.staging.commit()
+        self.interrupt.finish(|| self.staging.commit())
     }
 
     fn add(&self, path: &str, bytes: &[u8], sha256: String) -> Result<(), OutputError> {

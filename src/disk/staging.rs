@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::codes;
+use super::interrupt::Undo;
 use crate::diag::Code;
 
 /// A failure to write, with advice.
@@ -91,6 +92,7 @@ pub struct Staging {
 
 const NEW: &str = "new";
 const LOCK: &str = "lock";
+const GONE: &str = "gone";
 
 impl Staging {
     /// Starts a folder that will replace `target`.
@@ -129,6 +131,17 @@ impl Staging {
                 Err(OutputError::disk(&target, &error))
             }
         }
+    }
+
+    /// Returns how to remove what exists of it, from any thread and while others write.
+    pub fn undo(&self) -> Undo {
+        let (folder, made) = (self.folder.path().to_owned(), self.made.clone());
+        Box::new(move || {
+            // Under another name, nobody can add to it while it is removed.
+            let _ = fs::rename(folder.join(NEW), folder.join(GONE));
+            let _ = fs::remove_dir_all(&folder);
+            remove_empty(&made);
+        })
     }
 
     /// Writes a new file, and makes the folders above it.

@@ -15,5 +15,7 @@ codes::define! {
         "the name of a source can't be the same on every machine";
     pub SOURCE_NAMES_COLLIDE = "source-names-collide", Error,
         "two sources differ only by the case of their names";
+    pub LINK_LEAVES_LAB = "link-leaves-lab", Error,
+        "a link leads to something that does not belong to the lab";
     pub FOLDER_READ_TWICE = "folder-read-twice", Error, "links make a folder part of the lab twice";
 }

@@ -3,7 +3,10 @@
 //! A lab consists of every `*.kdl` file below its folder, every file below its `modules/`, and
 //! `labwright.lock`. Names that begin with a dot are left out, because they belong to editors and
 //! git. So are the folders `outputs`, `snapshots` and `target` directly in the lab's folder,
-//! because they contain what is built. Links are followed, and nothing is read twice.
+//! because they contain what is built. Nothing is read twice.
+//!
+//! A link may lead to what belongs to the lab. Other links are followed only if the caller asks for
+//! that: git carries links, and what they lead to ends up in a bundle.
 
 #![expect(clippy::disallowed_methods, reason = "the one place that reads a lab from the disk")]
 
@@ -12,7 +15,7 @@ pub mod codes;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::diag::{Code, Diagnostic, Diagnostics};
@@ -36,10 +39,24 @@ pub struct Unreadable {
     pub outside: bool,
 }
 
-/// Reads the lab in `folder` and adds the standard library.
+/// The links that are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Those that lead to something that belongs to the lab.
+    Inside,
+    /// Every link, wherever it leads.
+    Everywhere,
+}
+
+/// Reads the lab in `folder` and adds the standard library. Links must stay inside the lab.
 pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
+    read_lab_with(folder, Links::Inside)
+}
+
+/// Reads the lab in `folder`, following `links`, and adds the standard library.
+pub fn read_lab_with(folder: &Path, links: Links) -> Result<Sources, Unreadable> {
     let mut faults = Faults::default();
-    let found = list(folder, &mut faults);
+    let found = list(folder, links, &mut faults);
     check_names(&found, &mut faults);
     if faults.is_empty() && !found.contains_key(ROOT_FILE) {
         let message = format!("`{}` has no `{ROOT_FILE}`", folder.display());
@@ -53,7 +70,7 @@ pub fn read_lab(folder: &Path) -> Result<Sources, Unreadable> {
         found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
     // A second look shows whether all files that were read existed at the same time.
     if faults.is_empty() {
-        let again = list(folder, &mut faults);
+        let again = list(folder, links, &mut faults);
         let changed =
             found.iter().find(|(name, seen)| again.get(*name) != Some(seen)).map(|(name, _)| name);
         if let Some(name) = changed.or_else(|| again.keys().find(|name| !found.contains_key(*name)))
@@ -79,6 +96,37 @@ pub fn layer_of(name: &str) -> Option<Layer> {
     }
 }
 
+/// Returns whether a file in `folder`, which need not exist, would belong to the lab in `lab`.
+pub fn would_be_read(lab: &Path, folder: &Path) -> bool {
+    let folder = real_path(folder);
+    let of_lab = |at: &str, name: String| {
+        let top = lab.join(at).canonicalize().ok()?;
+        let below = folder.strip_prefix(top).ok()?;
+        layer_of(&format!("{name}{}/file", below.display()))
+    };
+    // The modules may be a link to another folder.
+    of_lab("", String::new()).or_else(|| of_lab("modules", "modules/".to_owned())).is_some()
+}
+
+/// Follows the links of a path as far as it exists.
+fn real_path(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        let real = if above.as_os_str().is_empty() { Path::new(".") } else { above }.canonicalize();
+        if let (Ok(mut real), Ok(below)) = (real, path.strip_prefix(above)) {
+            for part in below.components() {
+                match part {
+                    Component::ParentDir => {
+                        real.pop();
+                    }
+                    part => real.push(part),
+                }
+            }
+            return real;
+        }
+    }
+    path.to_owned()
+}
+
 fn is_left_out(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with('.'))
         || name.split('/').next().is_some_and(|first| MADE.contains(&first))
@@ -93,8 +141,9 @@ struct Seen {
 }
 
 /// Lists the lab's files, by their names in the release.
-fn list(folder: &Path, faults: &mut Faults) -> BTreeMap<String, Seen> {
+fn list(folder: &Path, links: Links, faults: &mut Faults) -> BTreeMap<String, Seen> {
     let mut found = BTreeMap::new();
+    let real = folder.canonicalize().ok().filter(|_| links == Links::Inside);
     let mut real_folders = BTreeMap::new();
     let mut waiting = vec![String::new()];
     while let Some(name) = waiting.pop() {
@@ -108,7 +157,8 @@ fn list(folder: &Path, faults: &mut Faults) -> BTreeMap<String, Seen> {
         };
         below.sort_unstable();
         for entry in below.into_iter().rev() {
-            sort_in(folder, &name, &entry, &mut found, &mut waiting, faults);
+            let below = (folder, real.as_deref(), name.as_str());
+            sort_in(below, &entry, &mut found, &mut waiting, faults);
         }
     }
     found
@@ -136,9 +186,11 @@ fn enter(
 
 /// Decides whether a name in a folder is a folder to list, a file to read, or does not belong to
 /// the lab.
+///
+/// The folder is given as the lab's folder, its real path if links must stay inside it, and the
+/// name below it.
 fn sort_in(
-    folder: &Path,
-    parent: &str,
+    (folder, real, parent): (&Path, Option<&Path>, &str),
     entry: &std::ffi::OsStr,
     found: &mut BTreeMap<String, Seen>,
     waiting: &mut Vec<String>,
@@ -173,6 +225,14 @@ fn sort_in(
         faults.lab(&codes::SOURCE_NAME_NOT_PORTABLE, message, "rename it");
         return;
     }
+    if real.is_some_and(|real| leads_out(&path, real)) {
+        faults.lab(
+            &codes::LINK_LEAVES_LAB,
+            format!("`{name}` is a link to something that does not belong to the lab"),
+            "put a copy in its place, or pass `--follow-links` if you trust every link in the folder",
+        );
+        return;
+    }
     match metadata {
         Err(error) => faults.disk(&path.display().to_string(), &error),
         Ok(_) if is_folder => waiting.push(name),
@@ -193,6 +253,19 @@ fn sort_in(
             );
         }
     }
+}
+
+/// Returns whether a path is a link to something outside the lab's folder, or in a part of it that
+/// does not belong to the lab, such as `.git`.
+fn leads_out(path: &Path, real: &Path) -> bool {
+    if !path.is_symlink() {
+        return false;
+    }
+    // A link that leads nowhere can't be read anyway.
+    path.canonicalize().is_ok_and(|target| match target.strip_prefix(real) {
+        Ok(inside) => is_left_out(&inside.to_string_lossy()),
+        Err(_) => true,
+    })
 }
 
 fn check_names(found: &BTreeMap<String, Seen>, faults: &mut Faults) {

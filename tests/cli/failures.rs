@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -66,39 +66,78 @@ fn slow_lab() -> TempDir {
     folder
 }
 
-/// Starts a build, sends it `signal` once it has begun to write, and returns how it ended.
-fn interrupted(folder: &Path, signal: Signal) -> Run {
-    let mut child = program(folder)
-        .env("RAYON_NUM_THREADS", "1")
-        .args(["build", "tiny", "--out", "out/release"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
+/// A moment in the life of a build.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum When {
+    /// As soon as it can hear a signal.
+    Early,
+    /// While it writes.
+    Writing,
+    /// While it writes, twice, as `timeout` and impatient people do.
+    Twice,
+}
+
+/// Starts a build, sends it `signal`, and returns how it ended.
+fn interrupted(folder: &Path, signal: Signal, when: When) -> Run {
+    let mut build = program(folder);
+    build.env("RAYON_NUM_THREADS", "1").args(["build", "tiny", "--out", "out/release"]);
+    let mut child = build.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let out = folder.join("out");
-    let writes = || {
-        out.is_dir()
-            && names(&out).iter().any(|name| name.starts_with(".labwright-staging-release"))
+    let status = format!("/proc/{}/status", child.id());
+    let is_time = || match when {
+        When::Early => listens(&status, signal),
+        When::Writing | When::Twice => {
+            out.is_dir()
+                && names(&out).iter().any(|name| name.starts_with(".labwright-staging-release"))
+        }
     };
-    while !writes() {
-        assert!(child.try_wait().expect("its state").is_none(), "it ended before it wrote");
+    while !is_time() {
+        assert!(child.try_wait().expect("its state").is_none(), "it ended before {when:?}");
         std::thread::yield_now();
     }
     // This is a system call because starting a `kill` takes longer than the build on a busy
     // machine.
     kill_process(Pid::from_child(&child), signal).expect("it runs still");
+    if when == When::Twice {
+        // A signal that is pending is not sent again.
+        while pending(&status, signal) {
+            std::thread::yield_now();
+        }
+        let _ = kill_process(Pid::from_child(&child), signal);
+    }
     child.wait_with_output().expect("it ends").into()
+}
+
+/// Returns whether the process whose `/proc` status this is has a handler for `signal`.
+fn listens(status: &str, signal: Signal) -> bool {
+    in_mask(status, "SigCgt:", signal)
+}
+
+fn pending(status: &str, signal: Signal) -> bool {
+    in_mask(status, "ShdPnd:", signal)
+}
+
+fn in_mask(status: &str, field: &str, signal: Signal) -> bool {
+    let text = std::fs::read_to_string(status).unwrap_or_default();
+    let mask = text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("0");
+    let mask = u64::from_str_radix(mask.trim(), 16).expect("a mask");
+    (mask >> (signal.as_raw() - 1)) & 1 == 1
 }
 
 #[test]
 fn a_build_that_is_told_to_stop_leaves_the_old_release() {
     let folder = slow_lab();
     let release = folder.path().join("out/release");
-    for signal in [Signal::INT, Signal::TERM] {
-        let run = interrupted(folder.path(), signal);
-        assert_eq!((run.code, run.out.as_str()), (3, ""), "{run:?}");
-        assert!(run.err.contains("error[build-interrupted]: interrupted"), "{run:?}");
-        assert!(!folder.path().join("out").exists(), "nothing is left of the first build");
+    let moments = [When::Early, When::Writing, When::Twice];
+    let signals = [Signal::HUP, Signal::INT, Signal::TERM];
+    for (when, signal) in moments.iter().flat_map(|when| signals.map(|signal| (*when, signal))) {
+        let run = interrupted(folder.path(), signal, when);
+        assert_eq!((run.code, run.out.as_str()), (3, ""), "{when:?} {signal:?}: {run:?}");
+        assert!(run.err.starts_with("error") && run.err.contains("interrupted"), "{run:?}");
+        if when == When::Writing {
+            assert!(run.err.contains("error[build-interrupted]"), "{run:?}");
+        }
+        assert!(!folder.path().join("out").exists(), "{when:?}: something is left");
     }
 
     let tiny = copy("tiny");
@@ -107,9 +146,57 @@ fn a_build_that_is_told_to_stop_leaves_the_old_release() {
         0
     );
     let before = files(&release);
-    for signal in [Signal::INT, Signal::TERM] {
-        assert_eq!(interrupted(folder.path(), signal).code, 3);
+    for signal in signals {
+        assert_eq!(interrupted(folder.path(), signal, When::Twice).code, 3, "{signal:?}");
         assert_eq!(files(&release), before);
         assert_eq!(names(&folder.path().join("out")), ["release"]);
+    }
+}
+
+/// `nohup` starts a program with a signal that it must not hear.
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let folder = slow_lab();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(program(folder.path()).get_program());
+    shell.args(["build", "tiny", "--out", "out/release"]).current_dir(folder.path());
+    let child = shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+    let status = format!("/proc/{}/status", child.id());
+    while !listens(&status, Signal::TERM) {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::HUP).expect("it runs");
+    assert!(child.wait_with_output().expect("it ends").status.success());
+    assert!(folder.path().join("out/release/release.json").is_file());
+}
+
+/// What is written there would belong to the lab of the next build.
+#[test]
+fn nothing_is_written_where_the_lab_is_read() {
+    let folder = copy("tiny");
+    let lab = folder.path().join("tiny");
+    std::fs::create_dir_all(lab.join("modules/m")).expect("a folder");
+    std::os::unix::fs::symlink("tiny/modules", folder.path().join("link")).expect("a link");
+    let build =
+        |at: &Path, lab: &str, out: &[&str]| labwright(at, &[&["build", lab][..], out].concat());
+    for (at, lab, out) in [
+        (folder.path(), "tiny", &["--out", "tiny/modules/release"][..]),
+        (folder.path(), "tiny", &["--out", "tiny/modules/m/new/release"]),
+        (folder.path(), "tiny", &["--out", "tiny/modules"]),
+        (folder.path(), "tiny", &["--out", "tiny/new/../modules/release"]),
+        (folder.path(), "tiny", &["--out", "link/release"]),
+        (&lab.join("modules"), "..", &[]),
+    ] {
+        let run = build(at, lab, out);
+        assert_eq!(run.code, 3, "{out:?}: {run:?}");
+        assert!(run.err.contains("name a folder outside `modules/`"), "{out:?}: {run:?}");
+    }
+    assert_eq!(names(&lab.join("modules")), ["echo", "m"]);
+    for out in ["tiny/modules/.release", "tiny/outputs/release", "tiny/release", "modules/release"]
+    {
+        for _ in 0..2 {
+            let run = build(folder.path(), "tiny", &["--out", out]);
+            assert_eq!(run.code, 0, "{out}: {run:?}");
+        }
     }
 }

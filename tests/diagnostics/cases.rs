@@ -17,6 +17,9 @@ const ASKED_FOR: &str = "build-interrupted";
 /// Makes what a repository can't contain. Returns nothing for codes that need no such thing.
 fn make(code: &str, lab: &Path) -> Option<&'static str> {
     match code {
+        "link-leaves-lab" => {
+            symlink("/etc/hostname", lab.join("labwright.lock")).expect("a link");
+        }
         "folder-read-twice" => symlink(".", lab.join("again")).expect("a link"),
         "output-not-ours" => put(lab, "outputs/demo/notes.txt", b"mine"),
         "output-unwritable" => return Some("lab.kdl/release"),
@@ -58,7 +61,11 @@ fn told(code: &str) -> String {
             put(folder.path(), &name, &bytes);
         }
     }
-    labwright(folder.path(), &["build", "--out", out.unwrap_or("outputs/demo")]).err
+    let mut arguments = vec!["build", "--out", out.unwrap_or("outputs/demo")];
+    if code == "source-changed-while-read" {
+        arguments.push("--follow-links");
+    }
+    labwright(folder.path(), &arguments).err
 }
 
 #[test]

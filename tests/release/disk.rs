@@ -134,14 +134,6 @@ fn an_interrupted_build_leaves_nothing() {
 }
 
 #[test]
-fn a_polite_kill_is_noticed() {
-    let interrupt = Interrupt::listen().expect("signals can be listened for");
-    assert!(!interrupt.asked());
-    signal_hook::low_level::raise(signal_hook::consts::SIGTERM).expect("a signal");
-    assert!(interrupt.asked());
-}
-
-#[test]
 fn what_a_killed_build_left_is_removed_and_a_live_one_is_not() {
     let base = base();
     let target = base.path().join("release");

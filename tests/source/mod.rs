@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use labwright::bundle::ids;
-use labwright::load::{Unreadable, layer_of, read_lab};
+use labwright::load::{Links, Unreadable, layer_of, read_lab, read_lab_with};
 use labwright::source::{Layer, Sources};
 use tempfile::TempDir;
 
@@ -28,7 +28,10 @@ fn read(folder: &TempDir) -> Sources {
 
 /// Returns the findings, one on each line, and whether the disk is at fault.
 fn refusal(folder: &Path) -> (String, bool) {
-    let Unreadable { diagnostics, outside } = read_lab(folder).expect_err("it is refused");
+    words(folder, read_lab(folder).expect_err("it is refused"))
+}
+
+fn words(folder: &Path, Unreadable { diagnostics, outside }: Unreadable) -> (String, bool) {
     let lines: Vec<String> = diagnostics
         .iter()
         .map(|found| {
@@ -110,15 +113,66 @@ fn the_input_id_tells_every_file_and_no_folder() {
 }
 
 #[test]
-fn links_to_files_and_folders_elsewhere_are_followed() {
+fn links_that_leave_the_lab_are_followed_only_when_asked_for() {
     let shared = lab(&[("plex/module.kdl", "module plex"), ("net.kdl", "network lan")]);
     let folder = lab(&[("lab.kdl", "a")]);
     symlink(shared.path(), folder.path().join("modules")).expect("a link");
     symlink(shared.path().join("net.kdl"), folder.path().join("net.kdl")).expect("a link");
     symlink("nowhere", folder.path().join("notes.txt")).expect("a link");
-    let sources = read(&folder);
+    let sources = read_lab_with(folder.path(), Links::Everywhere)
+        .unwrap_or_else(|error| panic!("{:?}", error.diagnostics));
     assert!(sources.find(Layer::Site, "modules/plex/module.kdl").is_some());
     assert!(sources.find(Layer::Lab, "net.kdl").is_some());
+    insta::assert_snapshot!(refusal(folder.path()).0, @r"
+    link-leaves-lab: `net.kdl` is a link to something that does not belong to the lab (put a copy in its place, or pass `--follow-links` if you trust every link in the folder)
+    link-leaves-lab: `modules` is a link to something that does not belong to the lab (put a copy in its place, or pass `--follow-links` if you trust every link in the folder)
+    ");
+}
+
+/// The owner of a repository must not be able to have the files of its reader built into a bundle.
+#[test]
+fn no_link_brings_in_what_does_not_belong_to_the_lab() {
+    let key = lab(&[("key", "secret"), ("deep/key", "secret")]);
+    let link = |to: &Path, name: &str| {
+        spoiled(|lab| {
+            fs::create_dir_all(lab.join("modules/m")).expect("a folder");
+            fs::create_dir_all(lab.join(".git")).expect("a folder");
+            fs::create_dir_all(lab.join("outputs")).expect("a folder");
+            fs::write(lab.join(".git/config"), "token").expect("write");
+            symlink(to, lab.join(name)).expect("a link");
+        })
+        .0
+    };
+    for (to, name) in [
+        (key.path().join("key"), "modules/m/leak.txt"),
+        (key.path().join("deep"), "modules/m/leak"),
+        (key.path().join("deep"), "photos"),
+        ("/".into(), "root"),
+        ("../../../../../../../../etc/passwd".into(), "modules/m/leak.txt"),
+        ("../../.git/config".into(), "modules/m/leak.txt"),
+        (".git".into(), "history"),
+        ("outputs".into(), "built"),
+        ("/etc/passwd".into(), "labwright.lock"),
+    ] {
+        let line = link(&to, name);
+        let start = format!("link-leaves-lab: `{name}` is a link to something that does not");
+        assert!(line.starts_with(&start), "{}: {line}", to.display());
+    }
+    // A chain of links is one link, and the lab's folder may be a link itself.
+    let folder = lab(&[("lab.kdl", "a"), ("modules/m/a.txt", "b"), ("part.txt", "c")]);
+    symlink("a.txt", folder.path().join("modules/m/b.txt")).expect("a link");
+    symlink("../../part.txt", folder.path().join("modules/m/c.txt")).expect("a link");
+    let beside = tempfile::tempdir().expect("a folder");
+    symlink(folder.path(), beside.path().join("lab")).expect("a link");
+    let sources = read_lab(&beside.path().join("lab"))
+        .unwrap_or_else(|error| panic!("{:?}", error.diagnostics));
+    for name in ["modules/m/b.txt", "modules/m/c.txt"] {
+        assert!(sources.find(Layer::Site, name).is_some(), "{name}");
+    }
+    symlink("b.txt", folder.path().join("modules/m/d.txt")).expect("a link");
+    fs::remove_file(folder.path().join("modules/m/a.txt")).expect("remove");
+    symlink(key.path().join("key"), folder.path().join("modules/m/a.txt")).expect("a link");
+    assert_eq!(refusal(folder.path()).0.lines().count(), 3);
 }
 
 #[test]
@@ -180,7 +234,12 @@ fn what_the_disk_did_wrong_is_said_in_a_line() {
         spoiled(|lab| symlink("nowhere", lab.join("gone.kdl")).expect("a link")),
         spoiled(|lab| symlink("self.kdl", lab.join("self.kdl")).expect("a link")),
         // A file that contains more than its size says, like a file that grows while it is read.
-        spoiled(|lab| symlink("/proc/self/status", lab.join("grows.kdl")).expect("a link")),
+        {
+            let folder = lab(&[("lab.kdl", "edition 1\n")]);
+            symlink("/proc/self/status", folder.path().join("grows.kdl")).expect("a link");
+            let read = read_lab_with(folder.path(), Links::Everywhere);
+            words(folder.path(), read.expect_err("it is refused"))
+        },
     ];
     assert!(problems.iter().all(|(_, outside)| *outside));
     let lines: Vec<String> = problems.into_iter().map(|(line, _)| line).collect();

@@ -21,6 +21,7 @@ use crate::diag::{Accepted, Diagnostic, Diagnostics, Severity, summary, wrap};
 use crate::disk::interrupt::Interrupt;
 use crate::disk::output::ReleaseWriter;
 use crate::disk::staging::OutputError;
+use crate::load::would_be_read;
 use crate::plan::Plan;
 use crate::review::REPORT;
 use crate::source::Sources;
@@ -76,9 +77,7 @@ struct Counts {
 }
 
 impl Build {
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
-        // Listen from the beginning, so that a signal ends the build in the same way at any point.
-        let interrupt = if self.check { Interrupt::default() } else { Interrupt::listen()? };
+    pub fn run(self, console: &Console, interrupt: &Interrupt) -> io::Result<Exit> {
         let sources = match self.lab.read() {
             Ok(sources) => sources,
             Err(unread) => {
@@ -97,7 +96,12 @@ impl Build {
         }
         let Compiled { mut findings, release } = compile(&sources, |plan| {
             let lab = &plan.model.lab;
-            Writing::open(folder(&lab.name, &lab.version), plan, &interrupt, *console)
+            let folder = folder(&lab.name, &lab.version);
+            if would_be_read(&self.lab.lab, &folder) {
+                let help = "name a folder outside `modules/`";
+                return Err(OutputError::refused(&folder, "the lab is read there", help));
+            }
+            Writing::open(folder, plan, interrupt, *console)
         });
         let written = release.and_then(|release| finish(release).map_err(Stop::Sink));
         let exit = match &written {

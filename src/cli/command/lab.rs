@@ -8,7 +8,7 @@ use super::super::Exit;
 use super::super::console::Console;
 use crate::codes;
 use crate::diag::{self, Code, Diagnostics, Style};
-use crate::load::read_lab;
+use crate::load::{Links, read_lab_with};
 use crate::source::Sources;
 
 /// The reader of the findings.
@@ -30,6 +30,22 @@ pub struct Lab {
     /// The lab's folder: the one that holds `lab.kdl`
     #[arg(value_name = "LAB", default_value = ".")]
     pub lab: PathBuf,
+    #[command(flatten)]
+    links: FollowLinks,
+}
+
+/// The links in the lab's folder that are followed.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct FollowLinks {
+    /// Follow links in the lab's folder that lead out of it
+    #[arg(long)]
+    follow_links: bool,
+}
+
+impl From<FollowLinks> for Links {
+    fn from(FollowLinks { follow_links }: FollowLinks) -> Self {
+        if follow_links { Self::Everywhere } else { Self::Inside }
+    }
 }
 
 /// A lab that can't be read.
@@ -43,7 +59,7 @@ pub struct Unread {
 impl Lab {
     /// Reads the lab.
     pub fn read(&self) -> Result<Sources, Unread> {
-        read_lab(&self.lab).map_err(|unreadable| Unread {
+        read_lab_with(&self.lab, self.links.into()).map_err(|unreadable| Unread {
             findings: unreadable.diagnostics,
             exit: if unreadable.outside { Exit::Outside } else { Exit::Findings },
         })

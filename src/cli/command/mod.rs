@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use super::Exit;
 use super::console::Console;
+use crate::disk::interrupt::Interrupt;
 
 const EXITS: &str = "Exit status: 0 fine; 1 errors among the findings, or a difference; 2 wrong \
                      usage; 3 a failure outside labwright, such as a full disk.";
@@ -60,9 +61,9 @@ pub fn program() -> clap::Command {
 
 impl Arguments {
     /// Runs the command. Fails if the result can't be printed.
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
+    pub fn run(self, console: &Console, interrupt: &Interrupt) -> io::Result<Exit> {
         match self.command {
-            Command::Build(command) => command.run(console),
+            Command::Build(command) => command.run(console, interrupt),
             Command::Check(command) => command.run(console),
             Command::Diff(command) => command.run(console),
             Command::Verify(command) => command.run(console),

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use super::super::Exit;
 use super::super::console::Console;
 use super::super::table::Table;
+use super::lab::FollowLinks;
 use super::{Format, json};
 use crate::compile;
 use crate::diag::{Diagnostics, suggest, wrap};
-use crate::load::read_lab;
+use crate::load::read_lab_with;
 use crate::reference::modules::{Module, ModuleOption, describe};
 use crate::source::Sources;
 
@@ -22,6 +23,8 @@ pub struct Modules {
     /// A lab, to include its own modules
     #[arg(long, value_name = "LAB")]
     lab: Option<PathBuf>,
+    #[command(flatten)]
+    links: FollowLinks,
     /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -29,7 +32,7 @@ pub struct Modules {
 
 impl Modules {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        let sources = match self.lab.as_deref().map(read_lab) {
+        let sources = match self.lab.as_deref().map(|lab| read_lab_with(lab, self.links.into())) {
             None => Sources::with_standard_library(Vec::new()),
             Some(Ok(sources)) => sources,
             Some(Err(unreadable)) => {
