@@ -12,21 +12,18 @@
 mod lab;
 mod measure;
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use labwright::artifact::Artifacts;
 use labwright::bundle::{Identity, Packer};
-use labwright::decl::{Block, decode, layer, schema};
-use labwright::diag::Diagnostics;
+use labwright::compile;
 use labwright::disk::interrupt::Interrupt;
 use labwright::disk::output::ReleaseWriter;
-use labwright::emit::{self, Context, Shared};
-use labwright::model::MachineId;
-use labwright::plan::plan;
-use labwright::source::{SourceFile, Sources};
-use labwright::{check, resolve, syntax};
 use measure::Volume;
 use rayon::prelude::*;
+
+/// The most machines whose files are in memory at once.
+const MOST_AT_ONCE: usize = 1_000;
 
 fn main() {
     let given: Vec<usize> =
@@ -35,70 +32,35 @@ fn main() {
     for machines in sizes {
         println!("\n{machines} machines");
         measure::head();
-        stages(machines);
-        process(machines);
+        let floors = stages(machines);
+        process(machines, floors);
     }
 }
 
-/// Measures each stage on its own, on one thread, then packing on one and on two.
-fn stages(machines: usize) {
+/// Measures each stage on its own, on one thread, then the floor on one and on two. Returns the
+/// seconds of the floors; there are none where the files of all machines at once would take more
+/// memory than a build ever does.
+fn stages(machines: usize) -> Option<[f64; 2]> {
     let sources = lab::sources(machines);
     let kdl: u64 = sources.files().map(|(_, file)| file.text.len() as u64).sum();
     let read = Volume { read: kdl, written: 0 };
     let one = threads(1);
-    one.install(|| {
-        let mut found = Diagnostics::default();
-        let documents =
-            measure::run_keeping("parse", machines, read, || parse(&sources, &mut found));
-        let blocks: Vec<Block<'_>> = measure::run_keeping("decode", machines, read, || {
-            let decode = |(document, file)| {
-                decode::nodes(document, "file", &[schema::TOP], file, &mut found)
-            };
-            documents.into_iter().flat_map(decode).collect()
-        });
-        let lab =
-            measure::run_keeping("layer", machines, read, || layer::layer(blocks, &mut found))
-                .expect("a lab");
-        let model = measure::run_keeping("resolve", machines, read, || {
-            resolve::resolve(&lab, &sources, &mut found)
-        });
-        let plan = measure::run_keeping("plan", machines, read, || plan(&model));
-        measure::run_keeping("check", machines, read, || check::check(&plan, &mut found));
-        assert!(!found.has_errors(), "the generated lab is at fault: {found:?}");
-        let shared = Shared::default();
-        let emit = |index: usize| {
-            let context = Context {
-                plan: &plan,
-                machine: MachineId::at(index),
-                sources: &sources,
-                shared: &shared,
-            };
-            emit::emit(&context, &mut Diagnostics::default())
-        };
-        // The floor needs all files at once. For ten thousand machines they take more memory than a
-        // build ever uses.
-        let kept = model.machines.len().min(1_100);
-        let ready: Vec<(Identity, Artifacts)> = measure::run_keeping("emit", kept, read, || {
-            (0..kept).map(|index| (identity(&model.machines[index].name), emit(index))).collect()
-        });
-        measure::run("floor, 1 thread", kept, || floor(&ready));
-        threads(2).install(|| measure::run("floor, 2 threads", kept, || floor(&ready)));
-    });
-}
-
-fn parse<'s>(
-    sources: &'s Sources,
-    found: &mut Diagnostics,
-) -> Vec<(Vec<syntax::Node<'s>>, &'s SourceFile)> {
-    let kdl = sources.files().filter(|(_, file)| {
-        Path::new(&file.path).extension().is_some_and(|extension| extension == "kdl")
-    });
-    kdl.map(|(id, file)| (syntax::parse(&file.text, id, found).unwrap_or_default().nodes, file))
-        .collect()
-}
-
-fn identity(machine: &str) -> Identity {
-    Identity { lab: "bench".to_owned(), machine: machine.to_owned(), version: "2026.1".to_owned() }
+    let ready = one.install(|| {
+        let mut analyzed =
+            measure::run_keeping("parse to resolve", machines, read, || compile::analyze(&sources));
+        let checked =
+            measure::run_keeping("plan and check", machines, read, || analyzed.check(&sources));
+        let plan = checked.plan.expect("the generated lab has no error");
+        (machines <= MOST_AT_ONCE).then(|| {
+            measure::run_keeping("emit", machines, read, || {
+                compile::artifacts(&plan, &sources).expect("no machine has a finding")
+            })
+        })
+    })?;
+    let floor = |name, pool: &rayon::ThreadPool| {
+        pool.install(|| measure::run(name, machines, || floor(&ready)))
+    };
+    Some([floor("floor, 1 thread", &one), floor("floor, 2 threads", &threads(2))])
 }
 
 fn threads(number: usize) -> rayon::ThreadPool {
@@ -106,15 +68,20 @@ fn threads(number: usize) -> rayon::ThreadPool {
 }
 
 /// Packs and writes ready-made files as a build does.
-fn floor(ready: &[(Identity, Artifacts)]) -> Volume {
+fn floor(ready: &BTreeMap<String, Artifacts>) -> Volume {
     let base = tempfile::tempdir().expect("a temporary folder");
     let writer =
         ReleaseWriter::new(&base.path().join("release"), &Interrupt::default()).expect("it starts");
     let packer = Packer::new();
     let written = ready
         .par_iter()
-        .map(|(identity, artifacts)| {
-            let bundle = packer.pack(identity, artifacts).expect("it packs");
+        .map(|(machine, artifacts)| {
+            let identity = Identity {
+                lab: "bench".to_owned(),
+                machine: machine.clone(),
+                version: "2026.1".to_owned(),
+            };
+            let bundle = packer.pack(&identity, artifacts).expect("it packs");
             let length = bundle.archive.len() as u64;
             writer.add_bundle(&bundle).expect("it is written");
             length
@@ -124,11 +91,12 @@ fn floor(ready: &[(Identity, Artifacts)]) -> Volume {
     let size = |artifacts: &Artifacts| {
         artifacts.files.values().map(|file| file.bytes.len() as u64).sum::<u64>()
     };
-    Volume { read: ready.iter().map(|(_, artifacts)| size(artifacts)).sum(), written }
+    Volume { read: ready.values().map(size).sum(), written }
 }
 
-/// Measures whole builds: the process from its start to its end, on one thread and on two.
-fn process(machines: usize) {
+/// Measures whole builds, the process from its start to its end, on one thread and on two, and
+/// compares them with the floors.
+fn process(machines: usize, floors: Option<[f64; 2]>) {
     let base = tempfile::tempdir().expect("a temporary folder");
     let folder = base.path().join("lab");
     let mut kdl = 0;
@@ -138,10 +106,10 @@ fn process(machines: usize) {
         kdl += text.len() as u64;
         std::fs::write(path, text).expect("a file");
     }
-    for threads in ["1", "2"] {
+    for (index, threads) in ["1", "2"].into_iter().enumerate() {
         let name =
             format!("whole process, {threads} thread{}", if threads == "1" { "" } else { "s" });
-        measure::process(&name, machines, kdl, || {
+        let seconds = measure::process(&name, machines, kdl, || {
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_labwright"));
             command
                 .arg("build")
@@ -151,5 +119,8 @@ fn process(machines: usize) {
                 .env("RAYON_NUM_THREADS", threads);
             command
         });
+        if let Some(floors) = floors {
+            println!("{:<34}{:>11.2}", "  as many times the floor", seconds / floors[index]);
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::plan::way::{self, Place};
 use crate::plan::{CidrSet, Flow, FlowSource, ForwardTarget, Guard, Plan};
 use crate::source::Span;
 
-/// Is the answer for one port of one machine.
+/// The answer for one port of one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The machine that is connected to.
@@ -42,7 +42,7 @@ pub enum Verdict {
     Closed,
 }
 
-/// Is something on the way that lets a connection through or stops it.
+/// A place on the way that lets a connection through or stops it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The machine on which it happens.
@@ -73,7 +73,7 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// Is where a connection begins.
+/// The place where a connection begins.
 #[derive(Debug, Clone)]
 struct Origin {
     addresses: CidrSet,
@@ -83,7 +83,7 @@ struct Origin {
     container: bool,
 }
 
-/// Is a port that is asked about.
+/// A port that is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     machine: MachineId,

@@ -183,7 +183,8 @@ pub struct Scrape {
     pub target: String,
 }
 
-/// Is what the index keeps of a finished bundle, once its archive is written and forgotten.
+/// The facts about a finished bundle that the index needs once the archive is written and dropped
+/// from memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// The archive's name in the release folder.

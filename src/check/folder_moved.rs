@@ -1,7 +1,6 @@
 //! Finds folders that a program no longer uses.
 
 use super::Rule;
-use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Data;
 use crate::plan::Plan;
@@ -33,7 +32,7 @@ static MOVES: &[Move] = &[Move {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
-            let image = repository(&container.image.value).0;
+            let image = container.repository();
             let Some(moved) = MOVES.iter().find(|moved| moved.repository == image) else {
                 continue;
             };

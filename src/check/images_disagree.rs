@@ -1,7 +1,6 @@
 //! Finds parts of one program in different versions.
 
 use super::Rule;
-use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
@@ -19,8 +18,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for (index, first) in service.containers.iter().enumerate() {
             for second in service.containers.iter().skip(index + 1) {
-                let ((one, version), (other, other_version)) =
-                    (repository(&first.image.value), repository(&second.image.value));
+                let (one, other) = (first.repository(), second.repository());
+                let (version, other_version) = (first.tag(), second.tag());
                 let together = one == other
                     || TOGETHER.contains(&(one, other))
                     || TOGETHER.contains(&(other, one));

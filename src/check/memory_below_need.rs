@@ -1,7 +1,6 @@
 //! Finds memory limits that are too low for a program.
 
 use super::Rule;
-use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Size;
 use crate::plan::Plan;
@@ -46,7 +45,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             else {
                 continue;
             };
-            let name = repository(&container.image.value).0;
+            let name = container.repository();
             let Some(need) =
                 NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory)
             else {

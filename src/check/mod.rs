@@ -7,7 +7,6 @@ mod acme_out_of_reach;
 mod acme_private_domain;
 mod address_twice;
 mod admin_exposed;
-mod advisory;
 mod alert_expression_broken;
 mod backup_repository_too_small;
 mod backup_same_disk;
@@ -25,6 +24,7 @@ mod families_disjoint;
 mod folder_moved;
 mod guest_id_twice;
 mod host_port_twice;
+mod image_retired;
 mod images_disagree;
 mod memory_below_need;
 mod memory_overcommit;
@@ -46,7 +46,8 @@ mod variable_without_effect;
 mod vpn_reaches_nothing;
 mod zone_inside_trusted_cidr;
 
-use crate::diag::{Code, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::model::{Container, Service};
 use crate::plan::Plan;
 use crate::resolve::codes::{ASSERTION_FAILED, UNMET_NEED};
 
@@ -66,7 +67,6 @@ pub static RULES: &[&Rule] = &[
     &acme_private_domain::RULE,
     &address_twice::RULE,
     &admin_exposed::RULE,
-    &advisory::RULE,
     &alert_expression_broken::RULE,
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
@@ -84,6 +84,7 @@ pub static RULES: &[&Rule] = &[
     &folder_moved::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,
+    &image_retired::RULE,
     &images_disagree::RULE,
     &memory_below_need::RULE,
     &memory_overcommit::RULE,
@@ -133,4 +134,17 @@ pub fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for rule in RULES {
         (rule.check)(plan, diagnostics);
     }
+}
+
+/// Starts a finding about the image of a container: at the place where the service sets it, or else
+/// at the service.
+fn about_image(
+    code: &'static Code,
+    service: &Service,
+    container: &Container,
+    message: String,
+) -> Diagnostic {
+    Diagnostic::new(code, service.option_span("image"), message)
+        .label(container.span, format!("the image of container `{}`", container.name))
+        .on(service.name.clone())
 }

@@ -1,7 +1,6 @@
 //! Finds ports that a program no longer listens on.
 
 use super::Rule;
-use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::plan::Plan;
 
@@ -35,7 +34,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             let listens =
                 |name: &str| service.containers.iter().find(|container| container.name == name);
             let Some(container) = endpoint.container.as_deref().and_then(listens) else { continue };
-            let image = repository(&container.image.value).0;
+            let image = container.repository();
             let Some(moved) =
                 MOVES.iter().find(|moved| moved.repository == image && moved.from == endpoint.port)
             else {

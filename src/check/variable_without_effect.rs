@@ -1,7 +1,6 @@
 //! Finds environment variables that a program does not read, or no longer reads.
 
 use super::Rule;
-use super::advisory::repository;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Data};
 use crate::plan::Plan;
@@ -59,10 +58,8 @@ static VARIABLES: &[Variable] = &[
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
-        for container in service
-            .containers
-            .iter()
-            .filter(|container| repository(&container.image.value).0.starts_with(IMMICH))
+        for container in
+            service.containers.iter().filter(|container| container.repository().starts_with(IMMICH))
         {
             let names = names(container);
             for variable in VARIABLES.iter().filter(|variable| names.contains(&variable.name)) {

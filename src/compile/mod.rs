@@ -5,24 +5,23 @@
 //! which [`artifacts`] turns into the files of every machine.
 
 mod consequences;
+mod decoding;
 mod machines;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
-use rayon::prelude::*;
-
 use crate::bundle::Bundle;
 use crate::bundle::facts::facts;
 use crate::bundle::release::{Packed, ReleaseIndex};
-use crate::decl::{Block, decode, layer, schema};
+use crate::decl::{Block, layer};
 use crate::diag::{Accepted, Diagnostic, Diagnostics};
 use crate::model::Model;
 use crate::plan::{Plan, plan};
 use crate::review::review;
 use crate::source::{FileId, Sources, Span};
-use crate::{bundle, check, codes, resolve, syntax};
+use crate::{bundle, check, codes, resolve};
 
 pub use machines::{artifacts, check_templates};
 
@@ -194,7 +193,7 @@ pub struct Checked<'m> {
 /// Parses, decodes, layers and resolves a lab.
 pub fn analyze(sources: &Sources) -> Analyzed {
     let mut diagnostics = Diagnostics::default();
-    let (blocks, unread) = decode_all(sources, &mut diagnostics);
+    let (blocks, unread) = decoding::used(sources, &mut diagnostics);
     let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
         return Analyzed { diagnostics, unread, ..Analyzed::default() };
     };
@@ -224,42 +223,9 @@ impl Analyzed {
 
 /// Defines every module that `sources` hold: the standard library's, with the lab's own over them.
 pub fn modules<'s>(sources: &'s Sources, diagnostics: &mut Diagnostics) -> Vec<Block<'s>> {
-    let (blocks, _) = decode_all(sources, diagnostics);
+    let (blocks, _) = decoding::all(sources, diagnostics);
     let modules = blocks.into_iter().filter(|block| block.schema.name == "module").collect();
     layer::join_modules(modules, diagnostics)
-}
-
-/// Parses and decodes every KDL file, in parallel. Also returns the files with syntax errors, of
-/// which nothing is decoded.
-fn decode_all<'s>(
-    sources: &'s Sources,
-    diagnostics: &mut Diagnostics,
-) -> (Vec<Block<'s>>, Vec<FileId>) {
-    let files: Vec<_> = sources.files().filter(|(_, file)| is_kdl(&file.path)).collect();
-    let decoded: Vec<(Result<Vec<Block<'s>>, FileId>, Diagnostics)> = files
-        .into_par_iter()
-        .map(|(id, file)| {
-            let mut found = Diagnostics::default();
-            let document = syntax::parse(&file.text, id, &mut found).ok_or(id);
-            let blocks = document.map(|document| {
-                decode::nodes(document.nodes, "file", &[schema::TOP], file, &mut found)
-            });
-            (blocks, found)
-        })
-        .collect();
-    let (mut blocks, mut unread) = (Vec::new(), Vec::new());
-    for (result, found) in decoded {
-        diagnostics.append(found);
-        match result {
-            Ok(more) => blocks.extend(more),
-            Err(file) => unread.push(file),
-        }
-    }
-    (blocks, unread)
-}
-
-fn is_kdl(path: &str) -> bool {
-    path.rsplit_once('.').is_some_and(|(_, extension)| extension == "kdl")
 }
 
 /// Emits and packs every machine, and makes the index and what reviewers read.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use rayon::prelude::*;
 
 use super::places::Places;
 use super::printable::{lines, one_line, pointed_at, wrap};
@@ -25,12 +26,13 @@ const FAR: usize = 4096;
 pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>, style: Style<'_>) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(style.width);
-    let mut text = String::new();
-    for diagnostic in diagnostics {
-        text.push_str(&renderer.render(&[group(diagnostic, places, style.width)]));
-        text.push_str("\n\n");
-    }
-    text
+    let rendered: Vec<String> = diagnostics
+        .iter()
+        .as_slice()
+        .par_iter()
+        .map(|diagnostic| renderer.render(&[group(diagnostic, places, style.width)]) + "\n\n")
+        .collect();
+    rendered.concat()
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, places: &Places<'_>, width: usize) -> Group<'a> {

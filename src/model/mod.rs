@@ -109,6 +109,13 @@ impl Model {
         self.services.iter().enumerate().map(|(index, service)| (ServiceId::at(index), service))
     }
 
+    /// Lists all containers with their services.
+    pub fn containers(&self) -> impl Iterator<Item = (&Service, &Container)> {
+        self.services.iter().flat_map(|service| {
+            service.containers.iter().map(move |container| (service, container))
+        })
+    }
+
     /// Returns an endpoint.
     pub fn endpoint(&self, id: EndpointId) -> &Endpoint {
         &self[id.service].endpoints[id.index as usize]

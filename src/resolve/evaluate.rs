@@ -1,7 +1,9 @@
 //! Evaluates the nodes of a module: `(ref)`, `(f)`, `(expr)` and `when`.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Environment, Expression};
@@ -66,7 +68,7 @@ impl<'s> Expressions<'s> {
     pub fn evaluate(&self, text: &str, context: &Scope) -> Result<Data, String> {
         match self.compiled.get(text) {
             Some(Ok(expression)) => expression
-                .eval(&context.jinja)
+                .eval(context.jinja())
                 .map_err(|error| message(&error))
                 .and_then(|value| from_jinja(&value)),
             Some(Err(error)) => Err(error.clone()),
@@ -114,32 +116,56 @@ fn text(text: String) -> Result<Data, String> {
 /// The names that a module's values may use: `opt`, `machine`, `service`, `state`, `container`,
 /// `lab`.
 pub struct Scope {
-    data: BTreeMap<&'static str, Data>,
-    jinja: Jinja,
+    names: BTreeMap<&'static str, Rc<Name>>,
+    jinja: OnceCell<Jinja>,
+}
+
+/// The value of a name, which scopes share; for expressions it is converted when one is evaluated.
+struct Name {
+    data: Data,
+    jinja: OnceCell<Jinja>,
+}
+
+impl Name {
+    fn new(data: Data) -> Rc<Self> {
+        Rc::new(Self { data, jinja: OnceCell::new() })
+    }
+
+    fn jinja(&self) -> Jinja {
+        self.jinja.get_or_init(|| Jinja::from(minijinja::value::Serde(&self.data))).clone()
+    }
 }
 
 impl Scope {
     /// Makes a scope.
     pub fn new(data: BTreeMap<&'static str, Data>) -> Self {
-        let jinja = Jinja::from(minijinja::value::Serde(&data));
-        Self { data, jinja }
+        let names = data.into_iter().map(|(name, value)| (name, Name::new(value))).collect();
+        Self { names, jinja: OnceCell::new() }
     }
 
     /// Returns a copy of the scope with another name.
     pub fn with(&self, name: &'static str, value: Data) -> Self {
-        let mut data = self.data.clone();
-        data.insert(name, value);
-        Self::new(data)
+        let mut names = self.names.clone();
+        names.insert(name, Name::new(value));
+        Self { names, jinja: OnceCell::new() }
+    }
+
+    fn jinja(&self) -> &Jinja {
+        self.jinja.get_or_init(|| {
+            let names = self.names.iter().map(|(name, value)| (*name, value.jinja()));
+            Jinja::from(names.collect::<BTreeMap<_, _>>())
+        })
     }
 
     /// Returns the value of a path such as `opt.image`.
     pub fn look_up(&self, path: &str) -> Result<Data, String> {
         let mut parts = path.split('.');
         let first = parts.next().unwrap_or_default();
-        let mut value = self.data.get(first).ok_or_else(|| {
-            let names: Vec<String> = self.data.keys().map(|name| format!("`{name}`")).collect();
+        let name = self.names.get(first).ok_or_else(|| {
+            let names: Vec<String> = self.names.keys().map(|name| format!("`{name}`")).collect();
             format!("there is no `{first}`; there are {}", names.join(", "))
         })?;
+        let mut value = &name.data;
         for part in parts {
             value = match value {
                 Data::Record(fields) => fields.get(part).ok_or_else(|| {

@@ -13,7 +13,7 @@ pub(crate) mod view;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 use minijinja::{Error, Output, State};
 
 use crate::bundle::OneWayEntry;
@@ -78,9 +78,12 @@ pub fn review(
     findings: &Diagnostics,
     one_way: &BTreeMap<String, Vec<OneWayEntry>>,
 ) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    let page = page::page(plan, sources, index, findings, one_way);
+    // Both pages see one value: to convert it takes as long as to write the shorter of them.
+    let page = Value::from(Serde(page::page(plan, sources, index, findings, one_way)));
     let write = |name: &str, template: &str| {
         Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()))
     };
-    [write(REPORT, "report.html.j2"), write(SUMMARY, "summary.md.j2")].into_iter().collect()
+    let (report, summary) =
+        rayon::join(|| write(REPORT, "report.html.j2"), || write(SUMMARY, "summary.md.j2"));
+    [report, summary].into_iter().collect()
 }

@@ -6,6 +6,7 @@
 
 mod pages;
 mod rooms;
+mod source;
 
 use std::path::{Path, PathBuf};
 

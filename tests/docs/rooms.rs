@@ -142,6 +142,44 @@ fn the_picture_shows_every_room_once() {
     assert_eq!(sorted, real.into_iter().collect::<Vec<_>>());
 }
 
+/// A folder's own file and the files in the folder may use each other.
+#[test]
+fn no_files_of_a_room_go_in_a_circle() {
+    let modules = modules();
+    let is_parent =
+        |one: &[String], other: &[String]| other.len() > one.len() && other.starts_with(one);
+    let mut uses: BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> = BTreeMap::new();
+    for (module, text) in &modules {
+        for path in paths(module, text) {
+            let longest =
+                (1..=path.len()).rev().find_map(|length| modules.get_key_value(&path[..length]));
+            let Some((used, _)) = longest else { continue };
+            if used[0] == module[0]
+                && used != module
+                && !is_parent(used, module)
+                && !is_parent(module, used)
+            {
+                uses.entry(module).or_default().insert(used);
+            }
+        }
+    }
+    let mut wrong = Vec::new();
+    for module in uses.keys() {
+        let mut seen = BTreeSet::new();
+        let mut waiting: Vec<_> = uses[*module].iter().copied().collect();
+        while let Some(next) = waiting.pop() {
+            if next == *module {
+                wrong.push(module.join("/"));
+                break;
+            }
+            if seen.insert(next) {
+                waiting.extend(uses.get(next).into_iter().flatten());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these files use each other in a circle: {wrong:#?}");
+}
+
 #[test]
 fn paths_are_read_from_use_trees_and_from_code() {
     let text = "use super::{Context, view::{self, Rule}};\nuse crate::plan::Plan as P;\nfn f() { crate::diag::wrap() } // crate::cli";

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::lab::{Format, Lab};
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::compile;
 use crate::diag::{Style, summary};
 use crate::source::Sources;

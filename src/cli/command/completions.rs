@@ -5,8 +5,8 @@ use std::io;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-use super::super::Exit;
-use super::super::console::Console;
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::codes;
 use crate::compile;
 use crate::diag::Diagnostics;

@@ -4,9 +4,9 @@ use std::io;
 
 use serde::Serialize;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::{Format, json};
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::codes;
 use crate::diag::{Code, suggest};
 use crate::reference::codes as reference;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::super::Exit;
-use super::super::console::Console;
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::codes;
 use crate::diag::{self, Code, Diagnostics, Style};
 use crate::load::{Links, read_lab_with};

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::super::Exit;
-use super::super::console::Console;
+use crate::cli::Exit;
+use crate::cli::console::Console;
 
 /// Writes a manual page to the standard output, in roff
 #[derive(Debug, clap::Args)]

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use super::super::Exit;
-use super::super::console::Console;
-use super::super::table::Table;
 use super::lab::FollowLinks;
 use super::{Format, json};
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::table::Table;
 use crate::compile;
 use crate::diag::{Diagnostics, suggest, wrap};
 use crate::load::read_lab_with;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::lab::{Format as Findings, Lab};
 use super::{Format, json};
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::compile;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::staging::OutputError;

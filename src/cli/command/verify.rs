@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::{Format, json};
 use crate::bundle::release::{INDEX, ReleaseIndex};
 use crate::bundle::signature::AllowedSigners;
 use crate::bundle::verify::verify_release;
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::disk::folder;
 
 /// Verifies a release: every hash and every archive, with no file missing or left over

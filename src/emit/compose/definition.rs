@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::file::secret_key;
+use super::secret::{is_mounted, secret_key};
 use crate::emit::Context;
 use crate::format;
 use crate::model::{
@@ -262,11 +262,6 @@ fn env_file(container: &Container) -> Vec<EnvFile> {
     // written.
     let file = EnvFile { path: literal(&env_path(container)), required: false };
     if has_value_variables(container) { vec![file] } else { Vec::new() }
-}
-
-/// Returns whether a container gets a secret as a file.
-pub(super) fn is_mounted(used: &SecretUse) -> bool {
-    used.at.is_some() || used.file_variable.is_some() || used.value_variable.is_none()
 }
 
 fn secret_mount(context: &Context<'_>, used: &SecretUse) -> SecretMount {

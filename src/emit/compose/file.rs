@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Member;
-use super::definition::{Definition, is_mounted};
+use super::definition::Definition;
+use super::secret::{is_mounted, secret_key};
 use crate::emit::Context;
 use crate::model::{Data, MountKind};
 use crate::plan::secret_path;
@@ -127,12 +128,6 @@ impl<'p> ComposeFile<'p> {
             secrets: secrets.collect(),
         }
     }
-}
-
-/// Returns the name of a secret in the compose file. Programs that run as different users read
-/// different copies of a secret.
-pub(super) fn secret_key(name: &str, owner: &str) -> String {
-    if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
 }
 
 /// Returns a raw value with its text escaped, because compose must not replace variables in it.

@@ -6,6 +6,7 @@
 mod config;
 mod definition;
 mod file;
+mod secret;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::config::ConfigFiles;
-use super::definition::{env_path, has_value_variables, is_mounted};
+use super::definition::{env_path, has_value_variables};
+use super::secret::is_mounted;
 use super::{FILE, Member};
 use crate::artifact::{Artifacts, Phase};
 use crate::diag::Diagnostics;

@@ -1,5 +1,6 @@
 //! Emits RUNBOOK.md: what a machine is and how to restore it, for a person at night.
 
+mod access;
 mod view;
 
 use std::sync::LazyLock;

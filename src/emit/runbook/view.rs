@@ -1,19 +1,17 @@
 //! Collects what the runbook shows.
 
-use std::collections::BTreeMap;
-
 use minijinja::value::Value;
 use serde::Serialize;
 
+use super::access::{FlowView, ForwardView, RouteView, flows, forwards, routes, zone};
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
 use crate::model::{
     Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport,
-    Transport, ZoneId,
 };
 use crate::plan::store::Store;
-use crate::plan::{BackupPlan, Client, Coverage, Flow, FlowSource, Guard, StateCoverage, backups};
+use crate::plan::{BackupPlan, Client, Coverage, Guard, StateCoverage, backups};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
@@ -85,31 +83,6 @@ struct ServiceView<'p> {
 struct ContainerView<'p> {
     name: &'p str,
     image: &'p str,
-}
-
-#[derive(Debug, Serialize)]
-struct FlowView {
-    port: u16,
-    transport: &'static str,
-    what: String,
-    from: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct RouteView<'p> {
-    host: &'p str,
-    service: &'p str,
-    via: &'p str,
-    from: Vec<&'p str>,
-}
-
-#[derive(Debug, Serialize)]
-struct ForwardView<'p> {
-    router: &'p str,
-    router_address: String,
-    port: u16,
-    transport: &'static str,
-    to: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -326,10 +299,6 @@ fn web_interface<'p>(context: &Context<'p>) -> Option<WebInterface<'p>> {
     })
 }
 
-fn zone(model: &Model, zone: ZoneId) -> &str {
-    &model[zone].name
-}
-
 fn addresses<'p>(model: &'p Model, machine: &Machine) -> Vec<AddressView<'p>> {
     let view = |address: &crate::model::Address| AddressView {
         address: format!("{}/{}", address.address, address.prefix),
@@ -351,77 +320,6 @@ fn service_view(service: &Service) -> ServiceView<'_> {
         units: service.units.iter().map(|unit| unit.name.as_str()).collect(),
         packages: service.packages.iter().map(|package| package.name.as_str()).collect(),
     }
-}
-
-/// Lists the ports that are open, with who may connect and why.
-fn flows(context: &Context<'_>) -> Vec<FlowView> {
-    let mut ports: BTreeMap<(u16, Transport, String), Vec<String>> = BTreeMap::new();
-    for flow in context.plan.inbound(context.machine) {
-        let port = (flow.port, flow.transport, answers(context.model(), flow));
-        ports.entry(port).or_default().push(format!(
-            "{} ({})",
-            source(context.model(), flow.from),
-            flow.reason.name()
-        ));
-    }
-    let view = |((port, transport, what), mut from): ((_, Transport, _), Vec<String>)| {
-        from.sort();
-        from.dedup();
-        FlowView { port, transport: transport.name(), what, from }
-    };
-    ports.into_iter().map(view).collect()
-}
-
-fn answers(model: &Model, flow: &Flow) -> String {
-    let endpoint =
-        |endpoint| format!("{} of {}", model.endpoint(endpoint).name, model[endpoint.service].name);
-    flow.endpoint.map_or_else(|| flow.reason.answers().to_owned(), endpoint)
-}
-
-fn source(model: &Model, from: FlowSource) -> &str {
-    match from {
-        FlowSource::Zone(from) => zone(model, from),
-        FlowSource::Containers => "its own containers",
-    }
-}
-
-/// Lists the host names that a proxy on this machine serves, or that lead to a service on it.
-fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
-    let model = context.model();
-    let here = |service: crate::model::ServiceId| model[service].machine == context.machine;
-    let routes = context.plan.routes.iter().filter(|route| here(route.via) || here(route.service));
-    routes
-        .map(|route| RouteView {
-            host: &route.host,
-            service: &model[route.service].name,
-            via: &model[route.via].name,
-            from: route.from.iter().map(|from| zone(model, *from)).collect(),
-        })
-        .collect()
-}
-
-/// Lists what the routers must forward for the internet to reach this machine.
-fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
-    let model = context.model();
-    let internet =
-        |flow: &Flow| matches!(flow.from, FlowSource::Zone(from) if context.plan.is_internet(from));
-    // The internet does not reach most machines, and the list of forwards is that of the whole lab.
-    if !context.plan.inbound(context.machine).any(internet) {
-        return Vec::new();
-    }
-    let forwards = context.plan.forwards_to(context.machine).into_iter();
-    forwards
-        .map(|forward| {
-            let router = &model.routers[forward.router as usize];
-            ForwardView {
-                router: &router.name,
-                router_address: router.address.to_string(),
-                port: forward.port,
-                transport: forward.transport.name(),
-                to: forward.address.to_string(),
-            }
-        })
-        .collect()
 }
 
 fn state_view<'p>(model: &'p Model, covered: &'p StateCoverage<'_>) -> StateView<'p> {

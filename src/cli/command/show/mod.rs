@@ -4,10 +4,10 @@ mod text;
 
 use std::io;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::lab::{Format as Findings, Lab};
 use super::{Format, json};
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::compile;
 use crate::review::view;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::super::super::console::Console;
-use super::super::super::human;
-use super::super::super::table::Table;
+use crate::cli::console::Console;
+use crate::cli::human;
+use crate::cli::table::Table;
 use crate::review::view::{Amount, CapacityView, LabView};
 
 /// Writes the lab as tables.

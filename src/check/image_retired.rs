@@ -1,8 +1,8 @@
 //! Finds programs that are retired, renamed, past the end of their life, or incompatible with
 //! others.
 
-use super::Rule;
-use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use super::{Rule, about_image};
+use crate::diag::{Code, Diagnostics, codes};
 use crate::plan::Plan;
 
 /// Finds containers whose image should not be started any more.
@@ -146,62 +146,27 @@ fn version(tag: &str) -> Option<u32> {
     tag.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Splits an image's reference into its repository without the registry, and its tag.
-pub fn repository(image: &str) -> (&str, &str) {
-    let name = image.split('@').next().unwrap_or(image);
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, tag),
-        _ => (name, ""),
-    };
-    let path = match path.split_once('/') {
-        Some((registry, rest)) if registry.contains(['.', ':']) => rest,
-        _ => path,
-    };
-    (path.strip_prefix("library/").unwrap_or(path), tag)
-}
-
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    for service in &plan.model.services {
-        for container in &service.containers {
-            let (repository, tag) = repository(&container.image.value);
-            let fits = |advisory: &&Advisory| {
-                let inside = advisory.repository.ends_with('/')
-                    && repository.starts_with(advisory.repository);
-                (inside || advisory.repository == repository) && (advisory.tags)(tag)
-            };
-            let Some(advisory) = ADVISORIES.iter().find(fits) else { continue };
-            let written = service.option_spans.contains_key("image");
-            let span = if written { container.image.span } else { service.span };
-            diagnostics.push(
-                Diagnostic::new(
-                    &CODE,
-                    span,
-                    format!("`{}`: {}", container.image.value, advisory.what),
-                )
+    for (service, container) in plan.model.containers() {
+        let (repository, tag) = (container.repository(), container.tag());
+        let fits = |advisory: &&Advisory| {
+            let inside =
+                advisory.repository.ends_with('/') && repository.starts_with(advisory.repository);
+            (inside || advisory.repository == repository) && (advisory.tags)(tag)
+        };
+        let Some(advisory) = ADVISORIES.iter().find(fits) else { continue };
+        let message = format!("`{}`: {}", container.image.value, advisory.what);
+        diagnostics.push(
+            about_image(&CODE, service, container, message)
                 .caption(format!("since {}", advisory.since))
-                .label(container.span, format!("the image of container `{}`", container.name))
-                .help(format!("{}; see {}", advisory.instead, advisory.source))
-                .on(service.name.clone()),
-            );
-        }
+                .help(format!("{}; see {}", advisory.instead, advisory.source)),
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ADVISORIES, repository};
-
-    #[test]
-    fn a_repository_is_known_whatever_registry_it_comes_from() {
-        for image in [
-            "docker.io/library/postgres:13.2",
-            "postgres:13.2",
-            "mirror.example:5000/library/postgres:13.2@sha256:0",
-        ] {
-            assert_eq!(repository(image), ("postgres", "13.2"));
-        }
-        assert_eq!(repository("lscr.io/linuxserver/readarr"), ("linuxserver/readarr", ""));
-    }
+    use super::ADVISORIES;
 
     #[test]
     fn advisories_are_sorted_dated_and_have_a_source() {
