@@ -1,14 +1,13 @@
 //! Finds two containers of one machine with one name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
-use crate::artifact::OWN_FOLDERS;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::Model;
 use crate::plan::Plan;
 
-/// Finds names that two containers of a machine have in common, or a service and a folder of the
-/// bundle.
+/// Finds names that two containers of a machine have in common.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =
@@ -38,8 +37,16 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// Finds services with the name of a folder of the bundle.
+pub(super) fn check_folders(
+    model: &Model,
+    own_folders: &BTreeSet<&str>,
+    diagnostics: &mut Diagnostics,
+) {
     for service in
-        model.services.iter().filter(|service| OWN_FOLDERS.contains(&service.name.as_str()))
+        model.services.iter().filter(|service| own_folders.contains(service.name.as_str()))
     {
         diagnostics.push(
             Diagnostic::new(

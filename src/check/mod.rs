@@ -46,6 +46,8 @@ mod variable_without_effect;
 mod vpn_reaches_nothing;
 mod zone_inside_trusted_cidr;
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Container, Service};
 use crate::plan::Plan;
@@ -129,11 +131,13 @@ pub static SATISFIED_ELSEWHERE: &[&Code] =
 /// the option may have been a secret.
 pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 
-/// Runs every rule.
-pub fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+/// Runs every rule. No service may have the name of one of `own_folders`, the folders of a payload
+/// that belong to no service.
+pub fn check(plan: &Plan<'_>, own_folders: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
     for rule in RULES {
         (rule.check)(plan, diagnostics);
     }
+    container_name_twice::check_folders(plan.model, own_folders, diagnostics);
 }
 
 /// Starts a finding about the image of a container: at the place where the service sets it, or else

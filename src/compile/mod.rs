@@ -21,7 +21,7 @@ use crate::model::Model;
 use crate::plan::{Plan, plan};
 use crate::review::review;
 use crate::source::{FileId, Sources, Span};
-use crate::{bundle, check, codes, resolve};
+use crate::{bundle, check, codes, emit, resolve};
 
 pub use machines::{artifacts, check_templates};
 
@@ -208,7 +208,7 @@ impl Analyzed {
         let mut diagnostics = std::mem::take(&mut self.diagnostics);
         let plan = self.model.as_ref().map(plan);
         let accepted = plan.as_ref().map_or_else(Vec::new, |plan| {
-            check::check(plan, &mut diagnostics);
+            check::check(plan, &emit::own_folders(), &mut diagnostics);
             check::accept::accept(plan.model, codes::all, &mut diagnostics)
         });
         if !self.unread.is_empty() {

@@ -22,7 +22,9 @@ pub mod storage;
 pub mod unit_file;
 pub mod units;
 
-use crate::artifact::{Artifacts, Origin};
+use std::collections::BTreeSet;
+
+use crate::artifact::{Artifacts, Origin, SHARED_FOLDERS};
 use crate::diag::Diagnostics;
 use crate::model::{Machine, MachineId, Model, Service, ServiceId};
 use crate::plan::{MachinePlan, Plan};
@@ -76,6 +78,9 @@ impl<'p> Context<'p> {
 pub struct Emitter {
     /// Its name, which origins show.
     pub name: &'static str,
+    /// The folders of the payload, and the files beside them, that it writes, besides the folders
+    /// of services and the [`SHARED_FOLDERS`]. Several emitters may write to one folder.
+    pub folders: &'static [&'static str],
     /// Adds its files for one machine.
     pub emit: fn(&Context<'_>, &mut Artifacts, &mut Diagnostics),
 }
@@ -110,6 +115,12 @@ pub const EMITTERS: &[Emitter] = &[
 /// The emitters that run what the others wrote. They also depend on its bytes, to restart whatever
 /// reads a changed file.
 pub const RUNNERS: &[Emitter] = &[compose::EMITTER, units::EMITTER];
+
+/// Returns the folders of a payload, and the files beside them, that belong to no service.
+pub fn own_folders() -> BTreeSet<&'static str> {
+    let emitters = EMITTERS.iter().chain(RUNNERS);
+    emitters.flat_map(|emitter| emitter.folders).chain(SHARED_FOLDERS).copied().collect()
+}
 
 /// Makes all files of one machine.
 pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {

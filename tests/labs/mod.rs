@@ -4,12 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use labwright::artifact::OWN_FOLDERS;
+use labwright::artifact::{Artifacts, SHARED_FOLDERS};
 use labwright::bundle::read::read_archive;
 use labwright::bundle::release::{Machine, ReleaseIndex};
 use labwright::compile::{self, Memory};
+use labwright::diag::Diagnostics;
+use labwright::emit::{Context, EMITTERS, RUNNERS, Shared};
 use labwright::load::read_lab;
+use labwright::plan::Plan;
 use labwright::review::snapshot::snapshot;
+use labwright::source::Sources;
 
 use crate::cli::{files, labwright};
 use crate::snapshots::assert_snapshot;
@@ -47,7 +51,7 @@ fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
 }
 
 /// Compares every file with its snapshot, and fails on a snapshot without a file. The tree is the one
-/// that `labwright snapshot` writes. A file is in one of our folders or in a service's.
+/// that `labwright snapshot` writes.
 fn lab(name: &str) {
     let sources = read_lab(&folder(name)).expect("the lab can be read");
     let mut analyzed = compile::analyze(&sources);
@@ -58,18 +62,11 @@ fn lab(name: &str) {
             assert_ne!(file.origin, Vec::<String>::new(), "{machine}/{path} has no origin");
         }
     }
-    let is_service =
-        |folder: &str| plan.model.services.iter().any(|service| service.name == folder);
+    check_folders(&plan, &sources);
     let mut emitted = BTreeSet::new();
     for (path, bytes) in snapshot(&machines).expect("a tree") {
         // labctl is a source file itself, and the page is the same for every lab.
         let Some((folder, file)) = path.rsplit_once('/') else { continue };
-        if let Some(top) = folder.split('/').nth(1) {
-            assert!(
-                OWN_FOLDERS.contains(&top) || is_service(top),
-                "a service may be named `{top}`, and then {path} is its file too"
-            );
-        }
         let text = String::from_utf8(bytes).expect("emitted files are text");
         assert_snapshot(&format!("{name}/{folder}"), file, &text);
         emitted.insert(format!("{path}.snap"));
@@ -77,6 +74,30 @@ fn lab(name: &str) {
     let kept = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name));
     let stale: Vec<&String> = kept.keys().filter(|path| !emitted.contains(*path)).collect();
     assert_eq!(stale, Vec::<&String>::new(), "snapshots of files that nothing emits any more");
+}
+
+/// Checks that each emitter writes only to the folders that it names, so that no service can have
+/// the name of one.
+fn check_folders(plan: &Plan<'_>, sources: &Sources) {
+    let shared = Shared::default();
+    let is_service = |name: &str| plan.model.services.iter().any(|service| service.name == name);
+    for (machine, _) in plan.model.machines() {
+        let context = Context { plan, machine, sources, shared: &shared };
+        let mut artifacts = Artifacts::default();
+        for emitter in EMITTERS.iter().chain(RUNNERS) {
+            let before: BTreeSet<String> = artifacts.files.keys().cloned().collect();
+            (emitter.emit)(&context, &mut artifacts, &mut Diagnostics::default());
+            for path in artifacts.files.keys().filter(|path| !before.contains(*path)) {
+                let top = path.split('/').next().unwrap_or_default();
+                assert!(
+                    emitter.folders.iter().chain(SHARED_FOLDERS).any(|folder| *folder == top)
+                        || is_service(top),
+                    "the emitter {} writes {path}, but does not name `{top}`",
+                    emitter.name
+                );
+            }
+        }
+    }
 }
 
 /// Checks every threshold of the plan from both sides.

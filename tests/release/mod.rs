@@ -7,7 +7,7 @@ mod pack;
 mod readers;
 mod signed;
 
-use labwright::artifact::{Artifacts, ImageUse, OneWay, Phase, RequiredSecret};
+use labwright::artifact::{Artifacts, ImageUse, OneWay, RequiredSecret, Slot};
 use labwright::bundle::{Bundle, Identity, Packer};
 use labwright::kind::Kind;
 
@@ -54,14 +54,7 @@ pub fn artifacts() -> Artifacts {
         "/usr/local/sbin/backup",
         "0755",
     );
-    artifacts.step(
-        Phase::Activate,
-        50,
-        "compose",
-        &["compose/"],
-        "docker compose up -d\n",
-        origin(),
-    );
+    artifacts.step(Slot::UNITS, "compose", &["compose/"], "docker compose up -d\n", origin());
     artifacts.secrets.push(RequiredSecret {
         name: "grafana-password".to_owned(),
         path: "/etc/labwright/secrets/grafana-password".to_owned(),

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Phase};
+use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -37,7 +37,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 });
 
 /// The emitter of backups.
-pub const EMITTER: Emitter = Emitter { name: "backup", emit };
+pub const EMITTER: Emitter = Emitter { name: "backup", folders: &["backup"], emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let plans = &context.plan.backups;
@@ -136,8 +136,7 @@ impl Writer<'_, '_> {
         if let Some(body) = self.render("folders.sh.j2", &Folders { folders: &view.folders }) {
             let origin = self.origin();
             self.artifacts.step(
-                Phase::Activate,
-                25,
+                Slot::FOLDERS,
                 &format!("backup-{}", view.service),
                 &[&format!("{}/", self.folder)],
                 &body,

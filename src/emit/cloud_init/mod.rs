@@ -15,7 +15,7 @@ use crate::kind::Kind;
 
 /// The emitter of `cloud-init/`, for machines whose system labwright sets up. The hypervisor's
 /// bundle carries a copy of the files.
-pub const EMITTER: Emitter = Emitter { name: "cloud-init", emit };
+pub const EMITTER: Emitter = Emitter { name: "cloud-init", folders: &["cloud-init"], emit };
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

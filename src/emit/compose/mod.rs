@@ -23,7 +23,7 @@ use definition::Definition;
 use file::{ComposeFile, Entry};
 
 /// The emitter of `compose/`, its steps, and the list of the machine's images.
-pub const EMITTER: Emitter = Emitter { name: "compose", emit };
+pub const EMITTER: Emitter = Emitter { name: "compose", folders: &["compose"], emit };
 
 /// The path of the compose file below `payload/`, the folder that steps run in.
 const FILE: &str = "compose/compose.yaml";

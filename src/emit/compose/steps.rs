@@ -8,7 +8,7 @@ use super::config::ConfigFiles;
 use super::definition::{env_path, has_value_variables};
 use super::secret::is_mounted;
 use super::{FILE, Member};
-use crate::artifact::{Artifacts, Phase};
+use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::format::Templates;
@@ -93,28 +93,28 @@ pub(super) fn add(
             .collect(),
     };
     let machine = &context.this().name;
-    let mut step = |phase, number, name: &str, template: &str, inputs: &[&str]| {
+    let mut step = |slot, name: &str, template: &str, inputs: &[&str]| {
         if let Some(text) = TEMPLATES.write(template, &view, machine, diagnostics) {
-            artifacts.step(phase, number, name, inputs, &text, context.origin());
+            artifacts.step(slot, name, inputs, &text, context.origin());
         }
     };
-    step(Phase::Check, 20, "compose", "check.sh.j2", &[]);
-    step(Phase::Activate, 12, "images", "pull.sh.j2", &[FILE]);
+    step(Slot::CHECK_CONTAINERS, "compose", "check.sh.j2", &[]);
+    step(Slot::IMAGES, "images", "pull.sh.j2", &[FILE]);
     if !view.files.is_empty() {
-        step(Phase::Activate, 58, "secret-variables", "secrets.sh.j2", &[]);
+        step(Slot::SECRET_VARIABLES, "secret-variables", "secrets.sh.j2", &[]);
     }
     let reloads = || members.iter().zip(configs).filter(|(_, config)| !config.reloaded.is_empty());
     if reloads().next().is_some() {
-        step(Phase::Activate, 59, "running", "running.sh.j2", &[]);
+        step(Slot::RUNNING, "running", "running.sh.j2", &[]);
     }
     // Values of secrets are known on the machine only. Where containers get them as variables, only
     // compose can tell whether they changed, so the step always runs.
     let inputs: &[&str] = if view.files.is_empty() { &["compose/"] } else { &[] };
-    step(Phase::Activate, 60, "compose", "up.sh.j2", inputs);
+    step(Slot::CONTAINERS, "compose", "up.sh.j2", inputs);
     if !view.mounted.is_empty() {
-        step(Phase::Activate, 65, "secret-files", "restart.sh.j2", &[]);
+        step(Slot::SECRET_FILES, "secret-files", "restart.sh.j2", &[]);
     }
-    step(Phase::Health, 20, "containers", "health.sh.j2", &[]);
+    step(Slot::HEALTH_CONTAINERS, "containers", "health.sh.j2", &[]);
 
     for ((service, container), config) in reloads() {
         let view = ReloadView {
@@ -127,8 +127,7 @@ pub(super) fn add(
         let inputs: Vec<&str> = config.reloaded.iter().map(String::as_str).collect();
         let origin = vec![format!("service {}", service.name)];
         artifacts.step(
-            Phase::Activate,
-            70,
+            Slot::RELOADS,
             &format!("reload-{}", container.name),
             &inputs,
             &text,
@@ -156,7 +155,7 @@ pub(super) fn add_removal(
         mounted: Vec::new(),
     };
     if let Some(text) = TEMPLATES.write("removal.sh.j2", &view, &context.this().name, diagnostics) {
-        artifacts.step(Phase::Activate, 60, "no-containers", &[FILE], &text, context.origin());
+        artifacts.step(Slot::CONTAINERS, "no-containers", &[FILE], &text, context.origin());
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Phase};
+use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -25,7 +25,7 @@ const UFW: &str = "firewall/ufw.sh";
 const FORWARD: &str = "firewall/forward.sh";
 
 /// The emitter of the machine's own firewall.
-pub const EMITTER: Emitter = Emitter { name: "firewall", emit };
+pub const EMITTER: Emitter = Emitter { name: "firewall", folders: &["firewall"], emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
@@ -56,8 +56,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         // labctl removes a table of nftables without a step.
         Guard::Nothing if context.this().kind.is_managed() => {
             artifacts.step(
-                Phase::Activate,
-                30,
+                Slot::NETWORK,
                 "no-firewall",
                 &[UFW],
                 include_str!("none.sh"),
@@ -130,11 +129,10 @@ fn guard(
     } else {
         activate.push(UFW_OFF.to_owned());
     }
-    artifacts.step(Phase::Check, 30, "firewall", &[NFTABLES], CHECK, EMITTER.fixed());
-    artifacts.step(Phase::Activate, 30, "firewall", &inputs, &activate.concat(), EMITTER.fixed());
+    artifacts.step(Slot::CHECK_FIREWALL, "firewall", &[NFTABLES], CHECK, EMITTER.fixed());
+    artifacts.step(Slot::NETWORK, "firewall", &inputs, &activate.concat(), EMITTER.fixed());
     artifacts.step(
-        Phase::Health,
-        10,
+        Slot::HEALTH_SYSTEM,
         "firewall",
         &[],
         "nft list table inet labwright >/dev/null\n",

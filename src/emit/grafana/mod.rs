@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Context, Emitter, service_files};
-use crate::artifact::{Artifacts, Origin, Phase};
+use crate::artifact::{Artifacts, Origin, Slot};
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::format;
 use crate::format::Templates;
@@ -23,7 +23,7 @@ use crate::model::{Dashboard, EndpointId, Role, Service, ServiceId};
 use crate::plan::way;
 
 /// The emitter of the files of every Grafana on the machine.
-pub const EMITTER: Emitter = Emitter { name: "grafana", emit };
+pub const EMITTER: Emitter = Emitter { name: "grafana", folders: &[], emit };
 
 codes::define! {
     DASHBOARD_NOT_JSON = "dashboard-not-json", Error, "a dashboard's file is not JSON";
@@ -413,8 +413,7 @@ fn add_fetching(
     // is missing.
     let body = format!("exec sh {}\n", format::shell_word(&path));
     artifacts.step(
-        Phase::Activate,
-        50,
+        Slot::UNITS,
         &format!("dashboards-{}", service.name),
         &[&path],
         &body,

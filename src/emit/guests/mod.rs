@@ -8,7 +8,7 @@ mod view;
 use std::sync::LazyLock;
 
 use super::{Context, Emitter, cloud_init};
-use crate::artifact::{Artifacts, OneWay, Phase};
+use crate::artifact::{Artifacts, OneWay, Slot};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::format::{Templates, VALUE_NOT_WRITABLE};
 use crate::kind::Kind;
@@ -18,7 +18,7 @@ static TEMPLATES: LazyLock<Templates> =
     LazyLock::new(|| Templates::new(&[("guests.sh.j2", include_str!("guests.sh.j2"))]));
 
 /// The emitter of the guests of Proxmox hosts.
-pub const EMITTER: Emitter = Emitter { name: "guests", emit };
+pub const EMITTER: Emitter = Emitter { name: "guests", folders: &["proxmox"], emit };
 
 const SCRIPT: &str = "proxmox/guests.sh";
 
@@ -60,14 +60,13 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
     let inputs = [SCRIPT, "proxmox/cloud-init/"];
     artifacts.step(
-        Phase::Plan,
-        40,
+        Slot::PLAN_GUESTS,
         "guests",
         &inputs,
         &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"),
         origin.clone(),
     );
-    artifacts.step(Phase::Activate, 40, "guests", &inputs, &format!("exec sh {SCRIPT}\n"), origin);
+    artifacts.step(Slot::GUESTS, "guests", &inputs, &format!("exec sh {SCRIPT}\n"), origin);
 }
 
 /// Copies a guest's cloud-init files into its host's bundle.

@@ -8,7 +8,7 @@ use crate::kind::Kind;
 use crate::model::MachineKind;
 
 /// The emitter of labctl.
-pub const EMITTER: Emitter = Emitter { name: "labctl", emit };
+pub const EMITTER: Emitter = Emitter { name: "labctl", folders: &["labctl"], emit };
 
 /// The script: one file on the machine, which the build script joins from `parts/`.
 pub const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/labctl.sh"));

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifacts, Phase, RequiredSecret, step_path};
+use crate::artifact::{Artifacts, RequiredSecret, Slot};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::format::{Templates, VALUE_NOT_WRITABLE};
 use crate::kind::Kind;
@@ -18,7 +18,7 @@ use crate::plan::Mount;
 use crate::plan::store::{is_below, share_of};
 
 /// The emitter of a machine's system.
-pub const EMITTER: Emitter = Emitter { name: "machine", emit };
+pub const EMITTER: Emitter = Emitter { name: "machine", folders: &["machine"], emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
@@ -37,7 +37,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     if context.this().kind.is_managed() {
         step(
             context,
-            10,
+            Slot::PACKAGES,
             "packages",
             "packages.sh.j2",
             &context.planned().packages,
@@ -54,7 +54,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
 /// Adds an activate step that runs when its own text has changed.
 fn step(
     context: &Context<'_>,
-    number: u8,
+    slot: Slot,
     name: &str,
     template: &str,
     view: &impl Serialize,
@@ -62,8 +62,8 @@ fn step(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(text) = TEMPLATES.write(template, view, &context.this().name, diagnostics) {
-        let itself = step_path(Phase::Activate, number, name);
-        artifacts.step(Phase::Activate, number, name, &[&itself], &text, context.origin());
+        let itself = slot.path(name);
+        artifacts.step(slot, name, &[&itself], &text, context.origin());
     }
 }
 
@@ -116,7 +116,7 @@ fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut D
     }
     let folders =
         Folders { folders: states.into_values().map(|state| Folder::of(context, state)).collect() };
-    step(context, 25, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
+    step(context, Slot::FOLDERS, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
 }
 
 #[derive(Debug, Serialize)]
@@ -150,7 +150,7 @@ fn kernel_settings(
     );
     step(
         context,
-        15,
+        Slot::KERNEL,
         "sysctl",
         "sysctl.sh.j2",
         &KernelSettings { settings },
@@ -214,8 +214,9 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
         return;
     };
     let files = mounts.mounts.iter().map(|mount| mount.file.as_str());
-    let inputs: Vec<&str> = std::iter::once("activate.d/20-mounts.sh").chain(files).collect();
-    artifacts.step(Phase::Activate, 20, "mounts", &inputs, &text, context.origin());
+    let itself = Slot::STORAGE.path("mounts");
+    let inputs: Vec<&str> = std::iter::once(itself.as_str()).chain(files).collect();
+    artifacts.step(Slot::STORAGE, "mounts", &inputs, &text, context.origin());
 }
 
 /// The first line of the units that the mounts step owns.
@@ -302,7 +303,7 @@ fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagn
         SSHD_FILE,
         "0644",
     );
-    step(context, 30, "ssh", "ssh.sh.j2", &Ssh { ports }, artifacts, diagnostics);
+    step(context, Slot::NETWORK, "ssh", "ssh.sh.j2", &Ssh { ports }, artifacts, diagnostics);
 }
 
 /// The file with the ports of sshd.
@@ -356,7 +357,7 @@ fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut
     if let Some(text) =
         TEMPLATES.write("endpoints.sh.j2", &endpoints, &context.this().name, diagnostics)
     {
-        artifacts.step(Phase::Health, 30, "endpoints", &[], &text, context.origin());
+        artifacts.step(Slot::HEALTH_ENDPOINTS, "endpoints", &[], &text, context.origin());
     }
 }
 

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Phase};
+use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format;
 use crate::format::Templates;
@@ -20,7 +20,7 @@ use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
 use crate::plan::{Certificate, RoutePlan, secret_path};
 
 /// The emitter for every nginx-proxy-manager of the machine.
-pub const EMITTER: Emitter = Emitter { name: "npm", emit };
+pub const EMITTER: Emitter = Emitter { name: "npm", folders: &[], emit };
 
 /// The port of the API inside the container if the module declares none.
 const API_PORT: u16 = 81;
@@ -108,8 +108,7 @@ fn emit_service(
     let folder = format!("{}/", service.name);
     let body = format!("exec sh {}\n", format::shell_word(&format!("{folder}provision.sh")));
     artifacts.step(
-        Phase::Activate,
-        80,
+        Slot::PROVISION,
         &format!("provision-{}", service.name),
         &[&folder],
         &body,

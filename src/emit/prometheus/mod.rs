@@ -15,7 +15,7 @@ use crate::model::{Role, Service};
 use crate::plan::Measured;
 
 /// The emitter of the files of every Prometheus on the machine.
-pub const EMITTER: Emitter = Emitter { name: "prometheus", emit };
+pub const EMITTER: Emitter = Emitter { name: "prometheus", folders: &[], emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
     for (id, service) in context.services().filter(|(_, service)| service.has(Role::Prometheus)) {

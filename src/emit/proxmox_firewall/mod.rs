@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::firewall::host_or_prefix;
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Phase};
+use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -17,7 +17,7 @@ use crate::model::{MachineId, MachineKind, ZoneId};
 use crate::plan::{AccessList, FlowSource, Plan};
 
 /// The emitter of the firewall of Proxmox hosts and their guests.
-pub const EMITTER: Emitter = Emitter { name: "proxmox_firewall", emit };
+pub const EMITTER: Emitter = Emitter { name: "proxmox_firewall", folders: &["proxmox"], emit };
 
 const FOLDER: &str = "proxmox/firewall/";
 const SCRIPT: &str = "proxmox/firewall.sh";
@@ -117,16 +117,14 @@ fn host(
     artifacts.add(SCRIPT, Kind::Shell, include_str!("firewall.sh"), EMITTER.fixed());
     let inputs = [SCRIPT, FOLDER];
     artifacts.step(
-        Phase::Plan,
-        30,
+        Slot::PLAN_NETWORK,
         "firewall",
         &inputs,
         &format!("LABWRIGHT_PLAN=1 exec sh {SCRIPT}\n"),
         EMITTER.fixed(),
     );
     artifacts.step(
-        Phase::Activate,
-        30,
+        Slot::NETWORK,
         "firewall",
         &inputs,
         &format!("exec sh {SCRIPT}\n"),

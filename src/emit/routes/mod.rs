@@ -8,7 +8,7 @@ use crate::format::VALUE_NOT_WRITABLE;
 use crate::model::UnitAction;
 
 /// The emitter of static routes.
-pub const EMITTER: Emitter = Emitter { name: "routes", emit };
+pub const EMITTER: Emitter = Emitter { name: "routes", folders: &[], emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let routes = &context.planned().static_routes;

@@ -15,7 +15,7 @@ use crate::format::{environment, markdown_text};
 use crate::kind::Kind;
 
 /// The emitter of a machine's runbook.
-pub const EMITTER: Emitter = Emitter { name: "runbook", emit };
+pub const EMITTER: Emitter = Emitter { name: "runbook", folders: &["RUNBOOK.md"], emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     let mut environment = environment();

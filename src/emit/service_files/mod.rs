@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use minijinja::Value;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Install, Phase};
+use crate::artifact::{Artifacts, Install, Phase, Slot};
 use crate::diag::Diagnostics;
 use crate::kind::Kind;
 use crate::model::{
@@ -21,7 +21,7 @@ pub(crate) use codes::CODES;
 use templates::Templates;
 
 /// The emitter of every [`ServiceFile`] and [`Script`] of the machine's services.
-pub const EMITTER: Emitter = Emitter { name: "service_files", emit };
+pub const EMITTER: Emitter = Emitter { name: "service_files", folders: &[], emit };
 
 /// The data that the templates of all machines share: the compiled templates, and the view of the
 /// whole lab.
@@ -128,8 +128,7 @@ fn add_script(
     };
     let step = format!("{}-{}", service.name, script.name.trim_end_matches(".sh"));
     artifacts.step(
-        phase,
-        script.number,
+        Slot { phase, number: script.number },
         &step,
         &[&format!("{}/", service.name)],
         body,

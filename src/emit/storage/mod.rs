@@ -8,7 +8,7 @@ mod view;
 use std::sync::LazyLock;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, OneWay, Phase};
+use crate::artifact::{Artifacts, OneWay, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -23,7 +23,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 });
 
 /// The emitter of the storage of hosts.
-pub const EMITTER: Emitter = Emitter { name: "storage", emit };
+pub const EMITTER: Emitter = Emitter { name: "storage", folders: &["storage", "proxmox"], emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let folder = match context.this().kind {
@@ -54,22 +54,20 @@ fn pools(
     let path = format!("{folder}/storage.sh");
     artifacts.add(&path, Kind::Shell, script, origin.clone());
     artifacts.step(
-        Phase::Plan,
-        20,
+        Slot::PLAN_STORAGE,
         "storage",
         &[&path],
         &format!("LABWRIGHT_PLAN=1 exec sh {path}\n"),
         origin.clone(),
     );
     artifacts.step(
-        Phase::Check,
-        10,
+        Slot::CHECK_STORAGE,
         "storage",
         &[&path],
         &format!("if LABWRIGHT_PLAN=1 sh {path} | grep '^refused: ' >&2; then\n    exit 1\nfi\n"),
         origin.clone(),
     );
-    artifacts.step(Phase::Activate, 20, "storage", &[&path], &format!("exec sh {path}\n"), origin);
+    artifacts.step(Slot::STORAGE, "storage", &[&path], &format!("exec sh {path}\n"), origin);
     for pool in &machine.pools {
         for dataset in &pool.datasets {
             artifacts.one_way.push(OneWay {
@@ -104,7 +102,7 @@ fn snapshots(
     artifacts.install(&path, Kind::Ini, text, origin.clone(), "/etc/sanoid/sanoid.conf", "0644");
     let body =
         format!("{}systemctl enable --now sanoid.timer\n", package("/usr/sbin/sanoid", "sanoid"));
-    artifacts.step(Phase::Activate, 21, "snapshots", &[&path], &body, origin);
+    artifacts.step(Slot::SNAPSHOTS, "snapshots", &[&path], &body, origin);
 }
 
 fn exports(
@@ -136,7 +134,7 @@ fn exports(
         "0644",
     );
     let body = format!("{}exportfs -ra\n", package("/usr/sbin/exportfs", "nfs-kernel-server"));
-    artifacts.step(Phase::Activate, 22, "exports", &[&path], &body, origin);
+    artifacts.step(Slot::EXPORTS, "exports", &[&path], &body, origin);
 }
 
 /// Writes the lines that install a package unless its program exists.

@@ -9,14 +9,14 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifact, Artifacts, Phase, UnitUse, step_path};
+use crate::artifact::{Artifact, Artifacts, Slot, UnitUse};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::format::{Templates, VALUE_NOT_WRITABLE};
 use crate::kind::Kind;
 use crate::model::{OnChange, Service, Unit, UnitAction};
 
 /// The emitter of `systemd/` and of the steps that enable, start and watch its units.
-pub const EMITTER: Emitter = Emitter { name: "units", emit };
+pub const EMITTER: Emitter = Emitter { name: "units", folders: &[], emit };
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
@@ -117,7 +117,7 @@ fn steps(
         }
         let origin = ours.map_or_else(|| context.origin(), |file| file.origin.clone());
         let name = step_name(&unit.unit);
-        let itself = step_path(Phase::Activate, 50, &name);
+        let itself = Slot::UNITS.path(&name);
         let own = ours.map(|_| source.as_str());
         let inputs: Vec<&str> = own
             .into_iter()
@@ -130,7 +130,7 @@ fn steps(
             machine,
             diagnostics,
         ) {
-            artifacts.step(Phase::Activate, 50, &name, &inputs, &text, origin);
+            artifacts.step(Slot::UNITS, &name, &inputs, &text, origin);
         }
     }
     if !table.is_empty() {
@@ -140,7 +140,7 @@ fn steps(
         return;
     }
     if let Some(text) = TEMPLATES.write("health.sh.j2", &health, machine, diagnostics) {
-        artifacts.step(Phase::Health, 10, "units", &[], &text, context.origin());
+        artifacts.step(Slot::HEALTH_SYSTEM, "units", &[], &text, context.origin());
     }
 }
 
@@ -185,8 +185,7 @@ fn reloads(
         let inputs: Vec<&str> = files.iter().map(String::as_str).collect();
         let origin = vec![format!("service {}", service.name)];
         artifacts.step(
-            Phase::Activate,
-            70,
+            Slot::RELOADS,
             &format!("reload-{}", step_name(unit)),
             &inputs,
             &text,

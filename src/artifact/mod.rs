@@ -1,26 +1,20 @@
 //! The files of one machine's bundle as the emitters make them, before they are hashed and packed.
 
+mod step;
+
 use std::collections::BTreeMap;
 
-use crate::digest::sha256_hex;
 use crate::kind::Kind;
 use crate::model::UnitAction;
 
-/// The folders of a payload that belong to no service. No service may have the name of one, because
-/// a service's files are in the folder of its name.
-pub const OWN_FOLDERS: &[&str] = &[
-    "activate.d",
-    "backup",
-    "check.d",
-    "cloud-init",
-    "compose",
-    "firewall",
-    "health.d",
-    "labctl",
-    "machine",
-    "plan.d",
-    "proxmox",
-    "storage",
+pub use step::{Phase, Slot};
+
+/// The folders of a payload that every emitter may write to: of steps and of systemd's units.
+pub const SHARED_FOLDERS: &[&str] = &[
+    Phase::Check.folder(),
+    Phase::Plan.folder(),
+    Phase::Activate.folder(),
+    Phase::Health.folder(),
     "systemd",
 ];
 
@@ -103,31 +97,6 @@ pub struct UnitUse {
     pub inputs: Vec<String>,
 }
 
-/// The time at which a step of the bundle runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Before anything changes.
-    Check,
-    /// Shows what an activate step would do, without changes.
-    Plan,
-    /// Changes the machine.
-    Activate,
-    /// Checks whether the machine is healthy.
-    Health,
-}
-
-impl Phase {
-    /// Returns the folder of the phase's steps.
-    pub const fn folder(self) -> &'static str {
-        match self {
-            Self::Check => "check.d",
-            Self::Plan => "plan.d",
-            Self::Activate => "activate.d",
-            Self::Health => "health.d",
-        }
-    }
-}
-
 /// The files and lists that the emitters make for one machine.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Artifacts {
@@ -201,8 +170,7 @@ impl Artifacts {
     /// changes, or always if there are none.
     pub fn step(
         &mut self,
-        phase: Phase,
-        number: u8,
+        slot: Slot,
         name: &str,
         inputs: &[&str],
         body: &str,
@@ -215,20 +183,6 @@ impl Artifacts {
         };
         // A value of the lab may contain a dollar or a backquote literally.
         let script = format!("#!/bin/sh\n{inputs}# shellcheck disable=SC2016\nset -eu\n{body}");
-        self.add(step_path(phase, number, name), Kind::Shell, script, origin);
+        self.add(slot.path(name), Kind::Shell, script, origin);
     }
-}
-
-/// The length above which the name of a step is cut. Names in a tar archive are limited, and names
-/// of steps can combine several long names.
-const LONG_NAME: usize = 36;
-
-/// Returns the path of the step `NN-name.sh` below `payload/`. A long name is cut and ends in a
-/// digest of itself.
-pub fn step_path(phase: Phase, number: u8, name: &str) -> String {
-    if name.len() <= LONG_NAME || !name.is_ascii() {
-        return format!("{}/{number:02}-{name}.sh", phase.folder());
-    }
-    let digest = sha256_hex(name.as_bytes());
-    format!("{}/{number:02}-{}-{}.sh", phase.folder(), &name[..LONG_NAME - 9], &digest[..8])
 }
