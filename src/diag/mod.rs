@@ -84,6 +84,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The entity that it is about, for `accept CODE on=SUBJECT`.
     pub subject: Option<String>,
+    /// A place that may hold the value of a secret. No format shows its text.
+    pub concealed: Option<Span>,
 }
 
 impl Diagnostic {
@@ -102,6 +104,7 @@ impl Diagnostic {
             labels: Vec::new(),
             help: None,
             subject: None,
+            concealed: None,
         }
     }
 
@@ -130,6 +133,13 @@ impl Diagnostic {
     #[must_use]
     pub fn on(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
+        self
+    }
+
+    /// Hides the text at a place that may hold the value of a secret.
+    #[must_use]
+    pub fn conceal(mut self, span: Span) -> Self {
+        self.concealed = Some(span);
         self
     }
 

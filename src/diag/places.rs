@@ -1,5 +1,7 @@
 //! Turns spans into places for people: path, line and column.
 
+use std::borrow::Cow;
+
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 
@@ -7,6 +9,8 @@ use crate::source::{FileId, Layer, Sources, Span};
 pub(super) struct Places<'s> {
     sources: &'s Sources,
     prefix: String,
+    /// The places whose text is not shown.
+    concealed: Vec<Span>,
 }
 
 /// A place as people count it: lines and columns from 1, columns in characters.
@@ -19,11 +23,11 @@ pub(super) struct Position {
 impl<'s> Places<'s> {
     /// Prepares to find places in `sources`. `prefix` is the folder of the lab as the reader sees
     /// it.
-    pub fn new(sources: &'s Sources, prefix: &str) -> Self {
+    pub fn new(sources: &'s Sources, prefix: &str, concealed: Vec<Span>) -> Self {
         let prefix = prefix.trim_end_matches('/');
         let prefix =
             if prefix.is_empty() || prefix == "." { String::new() } else { format!("{prefix}/") };
-        Self { sources, prefix }
+        Self { sources, prefix, concealed }
     }
 
     /// Returns the path of `file` as the reader can open it. `std:` marks the standard library.
@@ -60,6 +64,25 @@ impl<'s> Places<'s> {
     /// Returns the first byte of the line that `span` begins in.
     pub fn start_of_line(&self, span: Span) -> usize {
         self.bytes_of_line(span.file, self.line(span.file, span.start)).start
+    }
+
+    /// Returns a run of a file's text as it may be shown, each concealed character as `*`.
+    pub fn shown(&self, file: FileId, bytes: std::ops::Range<usize>) -> Cow<'s, str> {
+        let text = self.text(file).get(bytes.clone()).unwrap_or_default();
+        let hides = |span: &&Span| {
+            span.file == file
+                && (span.start as usize) < bytes.end
+                && bytes.start < span.end as usize
+        };
+        let concealed: Vec<&Span> = self.concealed.iter().filter(hides).collect();
+        if concealed.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let hidden = |at: usize| {
+            concealed.iter().any(|span| (span.start as usize..span.end as usize).contains(&at))
+        };
+        let shown = |(at, character)| if hidden(bytes.start + at) { '*' } else { character };
+        Cow::Owned(text.char_indices().map(shown).collect())
     }
 
     /// Returns the text of `file`.

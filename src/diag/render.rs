@@ -12,7 +12,8 @@ pub fn render(
     format: Format,
     style: Style<'_>,
 ) -> String {
-    let places = Places::new(sources, style.prefix);
+    let concealed = diagnostics.iter().filter_map(|found| found.concealed).collect();
+    let places = Places::new(sources, style.prefix, concealed);
     match format {
         Format::Text => text::render(diagnostics, &places, style),
         Format::Json => json::render(diagnostics, &places),

@@ -146,14 +146,13 @@ fn snippet<'a>(
             .min(whole.end);
         let bytes = whole.start..text.floor_char_boundary(end);
         copied.push((bytes.clone(), copy.len()));
-        copy.push_str(&pointed_at(text.get(bytes).unwrap_or_default().trim_end_matches('\r')));
+        copy.push_str(&pointed_at(places.shown(file, bytes).trim_end_matches('\r')));
         copy.push('\n');
     }
     let place = |at: usize, line: usize| {
         let (bytes, begin) = copied.get(line - first).cloned().unwrap_or((0..0, 0));
         let at = text.floor_char_boundary(at.clamp(bytes.start, bytes.end));
-        begin
-            + pointed_at(text.get(bytes.start..at).unwrap_or_default().trim_end_matches('\r')).len()
+        begin + pointed_at(places.shown(file, bytes.start..at).trim_end_matches('\r')).len()
     };
     let annotations: Vec<Annotation<'a>> = marks
         .iter()

@@ -119,3 +119,38 @@ fn a_secret_is_passed_on_as_a_secret() {
         assert!(release.index.secrets.iter().any(|secret| secret.name == NAME), "{inside}");
     }
 }
+
+/// A password that somebody types where a secret's name belongs is in no format of the findings, so
+/// it is in no log of a CI run.
+#[test]
+fn a_password_typed_by_mistake_is_not_repeated() {
+    let module = format!("container thing {{ {IMAGE}; secret (ref)opt.pw value-variable=\"P\" }}");
+    let mistakes = [
+        "pw \"hunter2 is mine\"",
+        "pw (secret)\"hunter2\"",
+        "pw \"a\\nhunter2\"",
+        "pw 8472001",
+        "pw \"x\" \"hunter2\"",
+    ];
+    let labs = mistakes.map(|service| lab(&module, "", service)).into_iter();
+    let declared = ["secret pw \"hunter2\"", "secret pw value=\"hunter2\""];
+    let declared = declared.map(|text| {
+        let file = SourceFile {
+            path: "more.kdl".to_owned(),
+            text: format!("{text}\n"),
+            layer: Layer::Lab,
+        };
+        let known = lab(&module, "", "pw (secret)door-code");
+        let own =
+            known.files().map(|(_, file)| file.clone()).filter(|file| file.layer != Layer::Builtin);
+        Sources::with_standard_library(own.chain([file]).collect())
+    });
+    for sources in labs.chain(declared) {
+        let (found, _) = compile::check(&sources);
+        assert!(found.has_errors());
+        for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
+            let text = render(&found, &sources, format, Style::default());
+            assert!(!text.contains("hunter2") && !text.contains("8472001"), "{text}");
+        }
+    }
+}

@@ -57,10 +57,15 @@ impl Decoder<'_> {
                     node.name,
                     count(schema.arguments.len(), "argument")
                 );
-                self.diagnostics.push(
+                let finding =
                     Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, entry.value.span, message)
-                        .help(help),
-                );
+                        .help(help);
+                self.diagnostics.push(if schema.name == "secret" {
+                    // It may be the secret itself, typed in by mistake.
+                    finding.conceal(entry.value.span)
+                } else {
+                    finding
+                });
             }
             return values;
         };
@@ -165,14 +170,17 @@ impl Decoder<'_> {
                             list => format!("one of: {list}"),
                         }
                     });
-                    self.diagnostics.push(
-                        Diagnostic::new(
-                            &codes::UNKNOWN_PROPERTY,
-                            entry.name.span,
-                            format!("`{}` has no property `{name}`", node.name),
-                        )
-                        .help(help),
-                    );
+                    let finding = Diagnostic::new(
+                        &codes::UNKNOWN_PROPERTY,
+                        entry.name.span,
+                        format!("`{}` has no property `{name}`", node.name),
+                    )
+                    .help(help);
+                    self.diagnostics.push(if schema.name == "secret" {
+                        finding.conceal(entry.entry.value.span)
+                    } else {
+                        finding
+                    });
                     continue;
                 }
             };

@@ -79,7 +79,11 @@ impl Decoder<'_> {
             scalar => field.ty.read(scalar).map(|value| Spanned::new(value, span)),
         };
         read.unwrap_or_else(|| {
-            self.wrong(field, what, scalar, span);
+            if field.ty == Type::Secret {
+                self.no_secret(what, span);
+            } else {
+                self.wrong(field, what, scalar, span);
+            }
             faulty(scalar, span)
         })
     }
@@ -156,6 +160,20 @@ impl Decoder<'_> {
             }
         };
         self.diagnostics.push(finding);
+    }
+
+    /// Reports a value that is not the name of a secret. It may be the secret itself, typed in by
+    /// mistake, so nothing repeats it.
+    fn no_secret(&mut self, what: &str, span: Span) {
+        self.diagnostics.push(
+            Diagnostic::new(
+                &codes::WRONG_TYPE,
+                span,
+                format!("{what} is not the name of a secret"),
+            )
+            .help(Type::Secret.describe())
+            .conceal(span),
+        );
     }
 }
 

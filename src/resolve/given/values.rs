@@ -150,6 +150,16 @@ impl Reader<'_, '_> {
                 );
                 return None;
             }
+            if spec.kind == "secret" {
+                let problem = format!("`{}` is not the name of a secret", spec.name);
+                diagnostics.push(
+                    Diagnostic::new(&codes::WRONG_OPTION, value.span, problem)
+                        .label(spec.span, "the option")
+                        .help(format!("write {}", spec.describe()))
+                        .conceal(value.span),
+                );
+                return None;
+            }
             let scalar = match &data {
                 Data::Text(text) => Scalar::Text(text.as_str().into()),
                 Data::Integer(number) => Scalar::Integer(i128::from(*number)),
@@ -216,14 +226,23 @@ impl Reader<'_, '_> {
                 let declare = "declare `secret NAME` and write `(secret)NAME` here: a lab never \
                                holds the value itself"
                     .to_owned();
-                diagnostics.push(
-                    Diagnostic::new(
+                let finding = match near {
+                    Some(near) => Diagnostic::new(
                         &codes::UNDECLARED_SECRET,
                         value.span,
                         format!("there is no secret `{text}`"),
                     )
-                    .help(near.map_or(declare, |near| format!("did you mean `{near}`?"))),
-                );
+                    .help(format!("did you mean `{near}`?")),
+                    // It may be the secret itself, typed in by mistake.
+                    None => Diagnostic::new(
+                        &codes::UNDECLARED_SECRET,
+                        value.span,
+                        "no secret of this name is declared",
+                    )
+                    .help(declare)
+                    .conceal(value.span),
+                };
+                diagnostics.push(finding);
                 false
             }
             "network"
