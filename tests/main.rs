@@ -16,6 +16,7 @@ mod labs;
 mod left_out;
 mod machines;
 mod modules;
+mod reach;
 mod release;
 mod review;
 mod small_disk;

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod npm;
 pub mod prometheus;
 pub mod proxmox_firewall;
+pub mod reach;
 pub mod routes;
 pub mod runbook;
 pub mod service_files;
@@ -106,6 +107,7 @@ pub const EMITTERS: &[Emitter] = &[
     npm::EMITTER,
     prometheus::EMITTER,
     proxmox_firewall::EMITTER,
+    reach::EMITTER,
     routes::EMITTER,
     runbook::EMITTER,
     service_files::EMITTER,

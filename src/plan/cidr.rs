@@ -30,6 +30,11 @@ impl CidrSet {
         Self(left)
     }
 
+    /// Returns the set without any address.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Returns the union of sets.
     pub fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
         let all: Vec<IpNet> = sets.into_iter().flat_map(|set| set.0.iter().copied()).collect();

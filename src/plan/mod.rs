@@ -9,6 +9,7 @@ mod bridge;
 pub mod capacity;
 mod certificates;
 mod cidr;
+mod connections;
 mod exports;
 mod flows;
 mod gateways;
@@ -32,6 +33,7 @@ pub use backups::{BackupPlan, BackupSource, Coverage, DumpPlan, StateCoverage};
 pub use bridge::Bridge;
 pub use certificates::{Certificate, is_private};
 pub use cidr::{AccessList, CidrSet};
+pub use connections::Connection;
 pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
@@ -119,6 +121,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
         measured: BTreeMap::new(),
     };
     plan.derive_access();
+    plan.derive_connections();
     let prometheus = model.services().filter(|(_, service)| service.has(Role::Prometheus));
     plan.measured = prometheus.map(|(id, _)| (id, Measured::of(&plan, id))).collect();
     plan
@@ -198,6 +201,8 @@ pub struct MachinePlan<'m> {
     pub openings: Vec<Opening>,
     /// The networks whose clients go through it.
     pub clients: Vec<Clients>,
+    /// The connections to other machines that it can try, and what the lab promises of each.
+    pub connections: Vec<Connection>,
     /// Its network interfaces.
     pub interfaces: Vec<Interface<'m>>,
     /// The folders that it mounts itself, by mount point.

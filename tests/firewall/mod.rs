@@ -3,7 +3,6 @@
 mod hypervisor;
 mod lab;
 mod packets;
-mod reach;
 mod texts;
 mod transition;
 mod wire;

@@ -7,27 +7,26 @@ use std::path::Path;
 use std::thread;
 
 use ipnet::IpNet;
+use labwright::artifact::Artifacts;
 use labwright::compile::analyze;
 use labwright::emit::firewall;
+use labwright::kind::Kind;
 use labwright::load::read_lab;
 use labwright::model::Transport::{Tcp, Udp};
 use labwright::model::{FirewallBackend, MachineId, Model, Transport, ZoneId};
 use labwright::plan::Arrival::{Host, Published};
 use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan};
+use labwright::reach::{Files, LinkKind, Verdict};
 
 use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS};
 use super::wire::{Listener, Net, Probe, try_all};
 use crate::trixie::Room;
 
-/// The ports that at least one machine of the lab listens on.
-pub const PORTS: [u16; 14] =
-    [22, 53, 80, 81, 443, 1194, 2283, 3000, 5432, 8080, 8096, 8123, 9100, 9999];
 /// The ports that containers publish and listen on without a declaration. Nobody may reach them.
 const UNDECLARED: [u16; 2] = [5432, 9999];
-pub const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
-pub const TUNNEL: [&str; 2] = ["10.8.0.2", "fd00:8::2"];
+const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
 
-pub fn plan(model: &Model, whole_lan: bool) -> Plan<'_> {
+fn plan(model: &Model, whole_lan: bool) -> Plan<'_> {
     let zone = |zone| FlowSource::Zone(zone);
     let own = |machine| FlowSource::Zone(lab::own_zone(machine));
     let flows = [
@@ -98,6 +97,7 @@ fn compare(plan: &Plan<'_>) {
     let probes = world.probes();
     let open = probes.iter().filter(|probe| probe.open).count();
     assert!(open > 20 && probes.len() - open > 200, "{open} of {}", probes.len());
+    agrees(plan, &probes);
     let wrong = try_all(&world.nets(), &probes, &world.listeners);
     let line = |probe: &Probe| {
         let Probe { who, from, to, transport, port, open, .. } = probe;
@@ -113,6 +113,56 @@ fn compare(plan: &Plan<'_>) {
         wrong.len(),
         wrong.iter().map(line).collect::<Vec<_>>().join("\n")
     );
+}
+
+/// Holds what `reach` reads out of the emitted files against what is measured, question by question.
+///
+/// Packets go around the routers and the hypervisor here, so these do not count.
+fn agrees(plan: &Plan<'_>, probes: &[Probe]) {
+    let around = [LinkKind::Router, LinkKind::Hypervisor];
+    let files =
+        Files::from_emitted(plan, |machine| with_published(plan, machine)).ignoring(&around);
+    let mut asked = 0;
+    for probe in probes {
+        let Probe { who, from, to, transport, port, open, .. } = probe;
+        let machine = plan.model.machines.iter().find(|machine| machine.name == *who);
+        let from_machine =
+            machine.is_some_and(|machine| machine.addresses.iter().any(|own| own.address == *from));
+        let is_client = who.starts_with("client to the ");
+        if !(from_machine || is_client || ["outside", "client"].contains(&who.as_str())) {
+            continue;
+        }
+        let to = if to.is_ipv6() { format!("[{to}]") } else { to.to_string() };
+        let to = format!("{to}:{port}/{}", transport.name());
+        let answers = files.reach(&from.to_string(), &to).unwrap_or_else(|why| panic!("{why}"));
+        let [answer] = &answers[..] else { panic!("{answers:?}") };
+        assert_eq!(
+            answer.verdict != Verdict::Closed,
+            *open,
+            "{who} {from} -> {to}: measured and answered otherwise: {:#?}",
+            answer.chain
+        );
+        asked += 1;
+    }
+    assert!(asked > 200, "{asked} questions");
+}
+
+/// Emits a machine's firewall, and a compose file that publishes what its [`Dock`] does.
+fn with_published(plan: &Plan<'_>, machine: MachineId) -> Artifacts {
+    let mut artifacts = lab::emit(plan, machine, &firewall::EMITTER);
+    if let Some(bridge) = &plan.machine(machine).bridge {
+        let ports: String = Dock::published(plan, machine)
+            .iter()
+            .flat_map(|port| ["tcp", "udp"].map(|proto| format!("    - '{port}:{port}/{proto}'\n")))
+            .collect();
+        let name = &bridge.interface;
+        let text = format!(
+            "services:\n  dock:\n    ports:\n{ports}networks:\n  default:\n    driver_opts:\n      \
+             com.docker.network.bridge.name: '{name}'\n"
+        );
+        artifacts.add("compose/compose.yaml", Kind::Compose, text, Vec::new());
+    }
+    artifacts
 }
 
 /// A lab of namespaces: its machines on one switch, a container on each that runs any, the internet
@@ -494,6 +544,17 @@ impl Tunnel {
 }
 
 impl Dock {
+    /// Lists the ports that it publishes: those of the plan, and one that nobody declared.
+    fn published(plan: &Plan<'_>, id: MachineId) -> BTreeSet<u16> {
+        let mut published: BTreeSet<u16> =
+            plan.machine(id).published.iter().map(|port| port.host_port).collect();
+        published.extend(
+            plan.inbound(id).filter(|flow| flow.arrival == Published).map(|flow| flow.port),
+        );
+        published.insert(UNDECLARED[0]);
+        published
+    }
+
     /// Connects a container to its machine as Docker does: with a bridge, and a table that rewrites
     /// what arrives for published ports.
     fn new(plan: &Plan<'_>, id: MachineId, machine: &mut Net, switch: &mut Switch) -> Self {
@@ -501,12 +562,7 @@ impl Dock {
         let device = &bridge.interface;
         let [gateway, inside] =
             [1, 2].map(|host| bridge.subnet.hosts().nth(host - 1).expect("room"));
-        let mut published: BTreeSet<u16> =
-            plan.machine(id).published.iter().map(|port| port.host_port).collect();
-        published.extend(
-            plan.inbound(id).filter(|flow| flow.arrival == Published).map(|flow| flow.port),
-        );
-        published.insert(UNDECLARED[0]);
+        let published = Self::published(plan, id);
         let mut container = Net::new();
         machine.run(&format!(
             "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\n\
@@ -561,13 +617,13 @@ impl Dock {
     }
 }
 
-pub fn address(text: &str) -> IpAddr {
+fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
 /// Lists clients of the machines' networks: one with an ordinary address, and those with addresses
 /// next to each machine.
-pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
+fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
     let mut clients = BTreeSet::new();
     let own: BTreeSet<IpAddr> = plan
         .model
@@ -601,13 +657,7 @@ pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
 }
 
 /// Returns whether an address may connect, by the definition of flows and zones alone.
-pub fn allowed(
-    plan: &Plan<'_>,
-    from: IpAddr,
-    to: MachineId,
-    transport: Transport,
-    port: u16,
-) -> bool {
+fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
     !matches!(plan.guard(to), Guard::Own(_))
         || plan.flows.iter().any(|flow| {
             (flow.to, flow.transport, flow.port) == (to, transport, port)
@@ -646,7 +696,7 @@ fn reaches(
 
 /// Returns whether a client reaches another machine than its gateway: the gateway must let it
 /// through, and the machine must let it in.
-pub fn through(
+fn through(
     plan: &Plan<'_>,
     gateway: MachineId,
     from: IpAddr,

@@ -9,6 +9,7 @@ mod adopting;
 mod applying;
 mod confirming;
 mod power_cuts;
+mod reaching;
 mod scarcity;
 mod secrets;
 mod trust;

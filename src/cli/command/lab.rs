@@ -57,6 +57,11 @@ pub struct Unread {
 }
 
 impl Lab {
+    /// Names the lab of a command that takes its folder by an option.
+    pub fn at(lab: PathBuf, links: FollowLinks) -> Self {
+        Self { lab, links }
+    }
+
     /// Reads the lab.
     pub fn read(&self) -> Result<Sources, Unread> {
         read_lab_with(&self.lab, self.links.into()).map_err(|unreadable| Unread {

@@ -8,6 +8,7 @@ mod explain;
 mod lab;
 mod man;
 mod modules;
+mod reach;
 mod reproduce;
 mod show;
 mod snapshot;
@@ -48,6 +49,7 @@ enum Command {
     Verify(verify::Verify),
     Show(show::Show),
     Snapshot(snapshot::Snapshot),
+    Reach(reach::Reach),
     Explain(explain::Explain),
     Modules(modules::Modules),
     Completions(completions::Completions),
@@ -69,6 +71,7 @@ impl Arguments {
             Command::Verify(command) => command.run(console),
             Command::Show(command) => command.run(console),
             Command::Snapshot(command) => command.run(console),
+            Command::Reach(command) => command.run(console),
             Command::Explain(command) => command.run(),
             Command::Modules(command) => command.run(console),
             Command::Completions(command) => command.run(),

@@ -1,6 +1,8 @@
 //! Changes a few words of the lab `media-server-home`, and builds its release with the program.
 
 use crate::trixie::text;
+use labwright::load::read_lab;
+use labwright::source::Sources;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,6 +32,11 @@ impl Lab {
         let before = fs::read_to_string(&path).expect("a file of the lab");
         assert!(before.contains(from), "{file} has no `{from}`");
         fs::write(path, before.replace(from, to)).expect("a file of the lab");
+    }
+
+    /// Reads the lab in its current state.
+    pub fn sources(&self) -> Sources {
+        read_lab(&self.folder.path().join("lab")).unwrap_or_else(|_| panic!("the lab can be read"))
     }
 
     /// Builds the lab in its current state, under a version of its own.

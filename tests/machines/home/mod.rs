@@ -55,8 +55,9 @@ fn the_lab_lives() {
     world.stray();
     clock("connect to the VPN", || world.connect_phone());
     clock("firewall", || {
-        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]);
+        truth::check("after the first apply", &world.lab, &world.places(), &world.asked(), &[VPN]);
     });
+    clock("labctl asks from the machines", || asked_from_the_machines(&world));
     assert_eq!(
         rig.probe(&["203.0.113.77"]).ask(&[
             tcp(BOX, 80),
@@ -88,11 +89,17 @@ fn the_lab_lives() {
     clock("a firewall without ssh", || locked_out(&mut world));
     clock("reboot", || world.reboot());
     clock("firewall after the reboot", || {
-        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]);
+        truth::check("after the reboot", &world.lab, &world.places(), &world.asked(), &[VPN]);
     });
     clock("restart docker", || restart_docker(&world));
     clock("firewall after that", || {
-        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]);
+        truth::check(
+            "after the restart of docker",
+            &world.lab,
+            &strangers(&world),
+            &world.asked(),
+            &[],
+        );
     });
     clock("an alert when a machine stops", || {
         // A restarted Prometheus returns older answers for five minutes, so only new samples count.
@@ -129,7 +136,7 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     world.stray();
     clock("connect to the VPN", || world.connect_phone());
     clock("firewall", || {
-        truth::check("after the first apply", &world.places(), &world.asked(), &[VPN]);
+        truth::check("after the first apply", &world.lab, &world.places(), &world.asked(), &[VPN]);
     });
     clock("each behind the other one", || {
         firewall(&world.lab, BEFORE_EXTRANETS, "nftables", "ufw");
@@ -139,12 +146,42 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     });
     clock("reboot", || world.reboot());
     clock("firewall after the reboot", || {
-        truth::check("after the reboot", &world.places(), &world.asked(), &[VPN]);
+        truth::check("after the reboot", &world.lab, &world.places(), &world.asked(), &[VPN]);
     });
     clock("restart docker", || restart_docker(&world));
     clock("firewall after that", || {
-        truth::check("after the restart of docker", &strangers(&world), &world.asked(), &[]);
+        truth::check(
+            "after the restart of docker",
+            &world.lab,
+            &strangers(&world),
+            &world.asked(),
+            &[],
+        );
     });
+}
+
+/// Lets both machines ask the connections of their release, then spoils what is promised.
+fn asked_from_the_machines(world: &World) {
+    // The host of the lab is not here; something in its place has its ssh.
+    let host = world.rig.node("pve", &["192.168.1.100"]);
+    host.listen(&[(Proto::Tcp, 22)]);
+    for machine in [&world.extranet, &world.intranet] {
+        let told = machine.sh("labctl reach");
+        assert!(told.contains("connections are as promised"), "{told}");
+    }
+    let differs = |what: &str| {
+        let told = world.extranet.sh("status=0; labctl reach || status=$?; [ $status = 1 ]");
+        assert!(told.contains(what), "{told}");
+    };
+    world.intranet.sh("docker stop jellyfin");
+    differs("intranet port 8096 (jellyfin.web): promised open");
+    world.intranet.sh("docker start jellyfin");
+    world.wait_until_well();
+    let rule = format!("allow from {EXTRANET} to any port 22 proto tcp");
+    world.intranet.sh(&format!("ufw insert 1 {rule}"));
+    differs("intranet port 22 (ssh): promised closed, it is open");
+    world.intranet.sh(&format!("ufw delete {rule}"));
+    world.extranet.sh("labctl reach");
 }
 
 /// The text before a machine's firewall in the lab.

@@ -1,6 +1,9 @@
 //! Probes every port that something listens on or the lab names, from everywhere.
 
 use super::super::{Answer, Machine, Probe, Proto};
+use super::lab::Lab;
+use labwright::compile::analyze;
+use labwright::reach::{Files, Verdict};
 use std::collections::BTreeSet;
 use std::thread;
 
@@ -12,6 +15,8 @@ pub struct Place {
     pub probe: Probe,
     pub zone_v4: Option<&'static str>,
     pub zone_v6: Option<&'static str>,
+    /// What `labwright reach` calls it, by address family.
+    pub words: [&'static str; 2],
 }
 
 /// A machine to probe, with its name and addresses.
@@ -51,7 +56,9 @@ pub const STRAY_CONTAINER: u16 = 7777;
 ///
 /// The VPN answers only clients with a key. `mute` lists its port unless something else listens in
 /// its place.
-pub fn check(when: &str, places: &[Place], asked: &[Asked], mute: &[(Proto, u16)]) {
+///
+/// What `labwright reach` says of the lab must be the same, on every question.
+pub fn check(when: &str, lab: &Lab, places: &[Place], asked: &[Asked], mute: &[(Proto, u16)]) {
     let mut ports: BTreeSet<u16> =
         OPEN.iter().flat_map(|(_, _, ports)| ports.iter().map(|(_, port)| *port)).collect();
     for Asked { machine, .. } in asked {
@@ -68,6 +75,13 @@ pub fn check(when: &str, places: &[Place], asked: &[Asked], mute: &[(Proto, u16)
         .filter(|port| !mute.contains(port))
         .collect();
 
+    let told = told(lab, places, asked, &ports);
+    assert!(
+        told.is_empty(),
+        "{when}: reach is wrong about {} ports:\n{}",
+        told.len(),
+        told.join("\n")
+    );
     let (addresses, ports) = (&asked_addresses(asked), &ports);
     let wrong: Vec<String> = thread::scope(|scope| {
         let asking: Vec<_> = places
@@ -77,6 +91,45 @@ pub fn check(when: &str, places: &[Place], asked: &[Asked], mute: &[(Proto, u16)
         asking.into_iter().flat_map(|place| place.join().expect("the answers")).collect()
     });
     assert!(wrong.is_empty(), "{when}: {} ports are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Asks `reach` every question; lists those that it answers otherwise than the access model.
+fn told(lab: &Lab, places: &[Place], asked: &[Asked], ports: &[(Proto, u16)]) -> Vec<String> {
+    let sources = lab.sources();
+    let mut analyzed = analyze(&sources);
+    let plan = analyzed.check(&sources).plan.expect("a lab");
+    let mut files = Files::new(&plan, &sources);
+    for Asked { name, v6, .. } in asked {
+        let id = plan.model.machines().find(|(_, machine)| machine.name == *name);
+        let (id, _) = id.expect("a machine of the lab");
+        files = files.also_at(id, &[v6.parse().expect("an address")]);
+    }
+    let mut wrong = Vec::new();
+    for place in places {
+        for Asked { name, v4, v6, .. } in asked.iter().filter(|asked| asked.name != place.name) {
+            for (zone, word, address) in [
+                (place.zone_v4, place.words[0], (*v4).to_owned()),
+                (place.zone_v6, place.words[1], format!("[{v6}]")),
+            ] {
+                let Some(zone) = zone else { continue };
+                for (proto, port) in ports {
+                    let to = format!("{address}:{port}/{}", proto.name());
+                    let answers = files.reach(word, &to).unwrap_or_else(|why| panic!("{why}"));
+                    let allowed = answers.iter().any(|answer| answer.verdict != Verdict::Closed);
+                    if allowed != is_open(zone, name, (*proto, *port)) {
+                        wrong.push(format!("{word} -> {to}: {answers:?}"));
+                    }
+                }
+            }
+        }
+    }
+    wrong
+}
+
+fn is_open(zone: &str, machine: &str, port: (Proto, u16)) -> bool {
+    OPEN.iter()
+        .find(|(from, to, _)| (*from, *to) == (zone, machine))
+        .is_some_and(|(_, _, ports)| ports.contains(&port))
 }
 
 type Addresses = Vec<(&'static str, &'static str, &'static str)>;
@@ -90,14 +143,10 @@ fn wrong_from(place: &Place, asked: &Addresses, ports: &[(Proto, u16)]) -> Vec<S
     for (machine, v4, v6) in asked.iter().filter(|(machine, _, _)| *machine != place.name) {
         for (zone, address) in [(place.zone_v4, *v4), (place.zone_v6, *v6)] {
             let Some(zone) = zone else { continue };
-            let open = OPEN
-                .iter()
-                .find(|(from, to, _)| (*from, *to) == (zone, *machine))
-                .map_or(&[][..], |(_, _, ports)| ports);
             targets.extend(
-                ports
-                    .iter()
-                    .map(|port| ((port.0, address.to_owned(), port.1), open.contains(port))),
+                ports.iter().map(|port| {
+                    ((port.0, address.to_owned(), port.1), is_open(zone, machine, *port))
+                }),
             );
         }
     }

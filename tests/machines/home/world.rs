@@ -11,6 +11,7 @@ use std::path::Path;
 pub const EXTRANET: &str = "192.168.1.111";
 pub const INTRANET: &str = "192.168.1.101";
 pub const LAPTOP: &str = "192.168.1.50";
+const LAPTOP_V6: &str = "2001:db8:1::50";
 const EXTRANET_V6: &str = "2001:db8:1::111";
 const INTRANET_V6: &str = "2001:db8:1::101";
 /// The ISP's router as the internet sees it.
@@ -295,14 +296,18 @@ impl<'rig> World<'rig> {
     pub fn places(&self) -> Vec<Place> {
         // An address of a network that the lab does not name counts as the internet.
         let v6 = |zone| Some(if self.dual { zone } else { "internet" });
-        let place = |name, probe, zone_v4, zone_v6| Place { name, probe, zone_v4, zone_v6 };
+        let place =
+            |name, probe, zone_v4, zone_v6, words| Place { name, probe, zone_v4, zone_v6, words };
         let internet = self.rig.probe(&["203.0.113.77", "2001:db8:f::77"]);
+        let (extranet, intranet) = (self.extranet.probe(), self.intranet.probe());
+        let outside = ["203.0.113.77", "2001:db8:f::77"];
+        let (at_extranet, at_intranet) = ([EXTRANET, EXTRANET_V6], [INTRANET, INTRANET_V6]);
         vec![
-            place("internet", internet, Some("internet"), Some("internet")),
-            place("lan", self.laptop.probe(), Some("lan"), v6("lan")),
-            place("vpn", self.phone.probe(), Some("tunnel"), None),
-            place("extranet", self.extranet.probe(), Some("extranet"), v6("extranet")),
-            place("intranet", self.intranet.probe(), Some("intranet"), v6("intranet")),
+            place("internet", internet, Some("internet"), Some("internet"), outside),
+            place("lan", self.laptop.probe(), Some("lan"), v6("lan"), [LAPTOP, LAPTOP_V6]),
+            place("vpn", self.phone.probe(), Some("tunnel"), None, ["tunnel"; 2]),
+            place("extranet", extranet, Some("extranet"), v6("extranet"), at_extranet),
+            place("intranet", intranet, Some("intranet"), v6("intranet"), at_intranet),
         ]
     }
 

@@ -16,6 +16,7 @@ main() {
         --all-steps) ALL_STEPS=1 ;;
         --at-boot) AT_BOOT=1 ;;
         --watch) WATCH=1 ;;
+        --reach) REACH=1 ;;
         --keep | --confirm-within | --lab)
             [ $# -gt 1 ] || usage_error "$1 wants a value"
             case $1 in
@@ -52,6 +53,7 @@ main() {
     WITHIN=${WITHIN:-120}
     number LABWRIGHT_HEALTH_TIMEOUT "$HEALTH_TIMEOUT"
     number LABWRIGHT_HEALTH_INTERVAL "$HEALTH_INTERVAL"
+    number LABWRIGHT_REACH_WAIT "$REACH_WAIT"
 
     trap cleanup EXIT
     listen
@@ -71,6 +73,7 @@ main() {
     status) verb_status ;;
     list) verb_list ;;
     verify) verb_verify ;;
+    reach) verb_reach ;;
     gc) verb_gc ;;
     secrets) verb_secrets ;;
     secrets-set) verb_secrets_set ;;

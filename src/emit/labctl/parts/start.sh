@@ -49,7 +49,7 @@ LOCK_FILE=$ROOT/run/labwright.lock
 STEP_FILE=$ROOT/run/labwright.step
 
 # What the command line said.
-VERB='' FILE='' LAB='' NAME='' JSON=0 ALL=0 KEEP=3 WITHIN='' ONE_WAY=0 ALL_STEPS=0 AT_BOOT=0 WATCH=0
+VERB='' FILE='' LAB='' NAME='' JSON=0 ALL=0 KEEP=3 WITHIN='' ONE_WAY=0 ALL_STEPS=0 AT_BOOT=0 WATCH=0 REACH=0
 
 # What the running call knows. STATE is empty until the lab is known.
 STATE='' WORK='' STAGED='' LOCKED=0 INTERRUPTED=0 TOUCHED=0 EARLIER=''

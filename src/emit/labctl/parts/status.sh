@@ -44,6 +44,14 @@ verb_status() {
                 done
             fi
         fi
+        if [ "$REACH" = 1 ] && [ -n "$tree" ]; then
+            echo "L${TAB}reach"
+            if ask_connections "$tree"; then
+                awk -F'\t' '{ print "R\treach\tto=" $4 " port " $6 " (" $7 ")\tstate=" ($1 == "ok" ? "ok" : "promised " $2 ", is " $3) }' "$WORK/reach"
+            else
+                printf 'R\treach\tto=-\tstate=no bash or nc to connect with\n'
+            fi
+        fi
         file_changes "$tree" "$tree"
         echo "L${TAB}files"
         awk -F'\t' '$1 != "same" { print "R\tfiles\top=" $1 "\tpath=" $2 }' "$WORK/files"
@@ -69,6 +77,7 @@ verb_status() {
             if (s["pendingState"] != "" && s["atWork"] == "false" && s["pendingState"] != "confirming") print "            the call that did it is gone; the timer, or `labctl rollback`, puts this right"
             if (s["asked"] == "false") print "health      only root can ask"
             line("health", "health", "checks ok"); line("units", "units", "active"); line("containers", "containers", "running")
+            line("reach", "reach", "connections as promised")
             if (s["current"] != "") print "files       " (files == "" ? "as installed" : "not as installed:" files)
             print "log         " where
         }' "$WORK/status"

@@ -14,7 +14,7 @@ usage_error() {
 # Ends a call that has changed nothing by itself (though it may have finished or reverted an earlier one), for the
 # reasons $1, one a line. What only looks writes nothing, not even the log.
 refuse() {
-    case $VERB in plan | status | list | verify | secrets) ;; *) record "refused: $1" ;; esac
+    case $VERB in plan | status | list | verify | reach | secrets) ;; *) record "refused: $1" ;; esac
     printf '%s\n' "$1" | while read -r why; do warn "refused: $why"; done
     [ "$TOUCHED" = 1 ] || warn "nothing was changed"
     ends 3 refused "$1"
@@ -64,6 +64,10 @@ labctl: take a labwright bundle into use on this machine, and take it back
   labctl confirm          keep the new generation; from a new login
   labctl rollback [ID]    back to the previous or the named generation, offline
   labctl status           current, previous and pending generation, health
+      --reach             ask the connections of `labctl reach` too
+  labctl reach            connect to the other machines of the lab and name each port
+                          that answers otherwise than the release promises;
+                          exit 0: none, 1: some
   labctl list             the generations on this machine
   labctl verify           compare what is installed with the current generation
   labctl gc [--keep N]    remove old generations (keeps N, default 3), never the
@@ -72,7 +76,7 @@ labctl: take a labwright bundle into use on this machine, and take it back
   labctl secrets set NAME [FILE]
                           read the value from standard input and write it
 
-  --json   one JSON object in place of words        --all   do not shorten the plan
+  --json   one JSON object in place of words        --all   do not shorten the plan, the list
   --lab L  when this machine holds the state of several labs
 HELP
 }

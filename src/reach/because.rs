@@ -1,0 +1,73 @@
+//! Which declarations a rule comes from.
+
+use super::places::{self, Port};
+use crate::model::ServiceId;
+use crate::plan::{CidrSet, Flow, FlowSource, Plan};
+use crate::source::Span;
+
+/// Says in a few words which declarations let addresses in, and where these stand.
+#[derive(Debug, Default)]
+pub(super) struct Because {
+    /// `expose jellyfin.web to lan`.
+    pub words: Vec<String>,
+    /// The places.
+    pub spans: Vec<Span>,
+}
+
+impl Because {
+    fn add(&mut self, words: String, span: Span) {
+        if !self.words.contains(&words) {
+            self.words.push(words);
+        }
+        if !self.spans.contains(&span) {
+            self.spans.push(span);
+        }
+    }
+}
+
+/// Finds what opens a port to addresses; `containers` says that they are those of the machine's
+/// own containers.
+pub(super) fn opening(plan: &Plan<'_>, to: Port, from: &CidrSet, containers: bool) -> Because {
+    let mut because = Because::default();
+    for flow in flows(plan, to) {
+        let concerned = match flow.from {
+            FlowSource::Containers => containers,
+            FlowSource::Zone(zone) => !plan.zone(zone).set().intersection(from).is_empty(),
+        };
+        if concerned {
+            let words = format!("{} from {}", plan.reason(flow), plan.source_name(flow.from));
+            because.add(words, flow.span);
+        }
+    }
+    because
+}
+
+/// Finds what stands in the lab about a port that is not open: what opens it to others, what
+/// listens there, or the machine.
+pub(super) fn about(plan: &Plan<'_>, to: Port) -> Vec<Span> {
+    let mut spans: Vec<Span> = flows(plan, to).map(|flow| flow.span).collect();
+    spans.sort();
+    spans.dedup();
+    if spans.is_empty() {
+        spans.push(match places::endpoint_at(plan, to) {
+            Some(endpoint) => plan.model[endpoint.service].span,
+            None => plan.model[to.machine].span,
+        });
+    }
+    spans
+}
+
+/// Finds the service through which the clients of a machine come, by the addresses of the clients.
+pub(super) fn gateway(plan: &Plan<'_>, to: Port, clients: &CidrSet) -> Option<ServiceId> {
+    plan.machine(to.machine).services.iter().copied().find(|id| {
+        plan.model[*id].gateway.as_ref().is_some_and(|gateway| {
+            let prefixes = CidrSet::new(&plan.model[gateway.network].prefixes, &[]);
+            !prefixes.intersection(clients).is_empty()
+        })
+    })
+}
+
+fn flows<'p>(plan: &'p Plan<'_>, to: Port) -> impl Iterator<Item = &'p Flow> {
+    plan.inbound(to.machine)
+        .filter(move |flow| (flow.transport, flow.port) == (to.transport, to.port))
+}

@@ -1,0 +1,93 @@
+//! Reads which ports `compose.yaml` publishes, and the bridge that its containers are on.
+//!
+//! The file is written by labwright's own serializer: two blanks a level, one value a line, text in
+//! single quotes. That is all that is read here.
+
+use super::{File, Line, Unreadable};
+use crate::model::Transport;
+
+/// What the containers of a machine publish.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The ports.
+    pub ports: Vec<Port>,
+    /// The interface of the containers' network.
+    pub bridge: Option<String>,
+}
+
+/// A published port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// The port on the machine.
+    pub port: u16,
+    /// tcp or udp.
+    pub transport: Transport,
+    /// The container.
+    pub container: String,
+    /// The port inside.
+    pub inside: u16,
+    /// Whether only programs on the machine itself reach it.
+    pub local: bool,
+    /// Where that stands.
+    pub line: Line,
+}
+
+impl Published {
+    /// Reads the file.
+    pub fn read(file: File<'_>) -> Result<Self, Unreadable> {
+        let mut published = Self::default();
+        let mut path: Vec<(usize, String)> = Vec::new();
+        for (line, text) in (1..).zip(file.text.lines()) {
+            let content = text.trim_start();
+            let indent = text.len() - content.len();
+            if let Some(item) = content.strip_prefix("- ") {
+                // Items of a list stand as deep as its key.
+                path.retain(|(depth, _)| *depth <= indent);
+                let keys: Vec<&str> = path.iter().map(|(_, key)| key.as_str()).collect();
+                if let ["services", container, "ports"] = keys[..] {
+                    published.ports.push(port(file, line, container, unquoted(item))?);
+                }
+                continue;
+            }
+            path.retain(|(depth, _)| *depth < indent);
+            let Some((key, value)) = content.split_once(':') else { continue };
+            path.push((indent, unquoted(key).to_owned()));
+            let keys: Vec<&str> = path.iter().map(|(_, key)| key.as_str()).collect();
+            let is_bridge_name = matches!(
+                keys[..],
+                ["networks", "default", "driver_opts", "com.docker.network.bridge.name"]
+            );
+            if is_bridge_name {
+                published.bridge = Some(unquoted(value.trim()).to_owned());
+            }
+            if matches!(keys[..], ["services", _, "ports"]) && !value.trim().is_empty() {
+                return Err(file.fault(line, "the ports are no list"));
+            }
+        }
+        Ok(published)
+    }
+}
+
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(text)
+}
+
+/// Reads `[ADDRESS:]PORT:INSIDE[/PROTO]`.
+fn port(file: File<'_>, line: usize, container: &str, text: &str) -> Result<Port, Unreadable> {
+    let (ports, transport) = text.split_once('/').unwrap_or((text, "tcp"));
+    let (address, ports) = match ports.rmatch_indices(':').nth(1) {
+        Some((at, _)) => (ports.get(..at), ports.get(at + 1..).unwrap_or_default()),
+        None => (None, ports),
+    };
+    let (outside, inside) = ports
+        .split_once(':')
+        .ok_or_else(|| file.fault(line, format!("`{text}` does not say which port it takes")))?;
+    Ok(Port {
+        port: file.number(line, outside)?,
+        transport: file.transport(line, transport)?,
+        container: container.to_owned(),
+        inside: file.number(line, inside)?,
+        local: matches!(address, Some("127.0.0.1" | "[::1]")),
+        line: file.at(line),
+    })
+}

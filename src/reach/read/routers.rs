@@ -1,0 +1,40 @@
+//! Reads what routers must forward: `router-forwards.tsv`.
+
+use std::net::IpAddr;
+
+use super::{File, Line, Unreadable};
+use crate::model::Transport;
+
+/// A port that a router forwards from the internet to a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// The router's name.
+    pub router: String,
+    /// tcp or udp.
+    pub transport: Transport,
+    /// The port.
+    pub port: u16,
+    /// Where to.
+    pub address: IpAddr,
+    /// Where that stands.
+    pub line: Line,
+}
+
+/// Reads the table.
+pub fn read(file: File<'_>) -> Result<Vec<Forward>, Unreadable> {
+    let mut forwards = Vec::new();
+    for (line, text) in (1..).zip(file.text.lines()) {
+        let columns: Vec<&str> = text.split('\t').collect();
+        let [router, transport, port, address, _reason] = columns[..] else {
+            return Err(file.fault(line, "has not five columns"));
+        };
+        forwards.push(Forward {
+            router: router.to_owned(),
+            transport: file.transport(line, transport)?,
+            port: file.number(line, port)?,
+            address: file.prefix(line, address)?.addr(),
+            line: file.at(line),
+        });
+    }
+    Ok(forwards)
+}

@@ -1,0 +1,107 @@
+//! Reads the rules that `ufw.sh` makes ufw hold.
+
+use super::{File, Unreadable, set_of};
+use crate::model::Transport;
+use crate::plan::CidrSet;
+
+/// The rules of a machine. Refusals come before what they are cut out of, and what no rule is about
+/// stays out.
+#[derive(Debug, Default)]
+pub struct Rules(Vec<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    line: usize,
+    text: String,
+    allows: bool,
+    transport: Transport,
+    port: u16,
+    interface: Option<String>,
+    source: CidrSet,
+}
+
+/// A rule that let some addresses in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The addresses.
+    pub from: CidrSet,
+    /// The line.
+    pub line: usize,
+    /// The rule.
+    pub text: String,
+}
+
+impl Rules {
+    /// Reads the script: its list of rules, and that all else is denied.
+    pub fn read(file: File<'_>) -> Result<Self, Unreadable> {
+        let mut rules = Self::default();
+        let mut inside = false;
+        for (line, text) in file.statements() {
+            match text {
+                "cat <<'RULES'" => inside = true,
+                "RULES" => inside = false,
+                rule if inside => rules.0.push(read(file, line, rule)?),
+                _ => {}
+            }
+        }
+        if inside || !file.text.contains("|| ufw default deny incoming\n") {
+            return Err(file.fault(0, "does not deny what no rule lets in"));
+        }
+        Ok(rules)
+    }
+
+    /// Lists which of the addresses are let in, by which rule; `interface` is where they come in,
+    /// as far as it matters.
+    pub fn send(
+        &self,
+        from: &CidrSet,
+        transport: Transport,
+        port: u16,
+        interface: Option<&str>,
+    ) -> Vec<Passed> {
+        let about = |rule: &&Rule| {
+            (rule.transport, rule.port) == (transport, port)
+                && rule.interface.as_deref().is_none_or(|wanted| interface == Some(wanted))
+        };
+        let denied = self.0.iter().filter(about).filter(|rule| !rule.allows);
+        let mut left = from.clone();
+        for rule in denied {
+            left = left.difference(&rule.source);
+        }
+        let mut passed = Vec::new();
+        for rule in self.0.iter().filter(about).filter(|rule| rule.allows) {
+            let matched = left.intersection(&rule.source);
+            if !matched.is_empty() {
+                left = left.difference(&matched);
+                passed.push(Passed { from: matched, line: rule.line, text: rule.text.clone() });
+            }
+        }
+        passed
+    }
+
+    /// Lists the ports that rules name.
+    pub fn ports(&self) -> impl Iterator<Item = (Transport, u16)> {
+        self.0.iter().map(|rule| (rule.transport, rule.port))
+    }
+}
+
+fn read(file: File<'_>, line: usize, text: &str) -> Result<Rule, Unreadable> {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let [verdict, transport, port, interface, source] = words[..] else {
+        return Err(file.fault(line, "is no rule of five words"));
+    };
+    let allows = match verdict {
+        "allow" => true,
+        "deny" => false,
+        _ => return Err(file.fault(line, format!("`{verdict}` is no verdict"))),
+    };
+    Ok(Rule {
+        line,
+        text: text.to_owned(),
+        allows,
+        transport: file.transport(line, transport)?,
+        port: file.number(line, port)?,
+        interface: (interface != "-").then(|| interface.to_owned()),
+        source: set_of(file.prefix(line, source)?),
+    })
+}

@@ -1,0 +1,265 @@
+//! The filters that a connection meets, one by one.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::because;
+use super::places::{self, Port};
+use super::read::proxmox;
+use super::tables::{enter, forwarded, verdict};
+use super::walk::{Filter, Passed, Way};
+use super::{LinkKind, Quote, Unreadable};
+use crate::model::{MachineId, Transport};
+use crate::plan::CidrSet;
+
+impl Way<'_, '_> {
+    /// Sends the clients of networks behind machines through those machines.
+    pub(super) fn through_gateways(
+        &mut self,
+        target: Option<MachineId>,
+        transport: Transport,
+        port: u16,
+    ) -> Result<(), Unreadable> {
+        let (files, plan) = (self.files, self.plan);
+        for (gateway, clients) in &files.gateways {
+            let (gateway, machine) = (*gateway, &plan.model[*gateway]);
+            let network = &plan.model[clients.network];
+            let inside = CidrSet::new(&network.prefixes, &[]);
+            let concerned = self.streams.iter().any(|at| !at.seen.intersection(&inside).is_empty());
+            if Some(gateway) == target || !concerned || self.is_over() {
+                continue;
+            }
+            let read = files.of(gateway)?;
+            let own = files.addresses(gateway);
+            let filter =
+                Filter { at: &machine.name, kind: LinkKind::Gateway, bundle: &machine.name };
+            let here = Port { machine: gateway, transport, port };
+            let service = because::gateway(plan, here, &inside);
+            let opened = target.map(|machine| {
+                because::opening(plan, Port { machine, transport, port }, &inside, false)
+            });
+            let to = target.map_or("there", |to| plan.model[to].name.as_str());
+            self.filter(
+                &filter,
+                |to, from| {
+                    let concerned = from.intersection(&inside);
+                    let mut passed = forwarded(read, &concerned, to, transport, port, &own);
+                    let rest = from.difference(&concerned);
+                    passed.push(Passed { from: rest, quote: None, seen_as: None });
+                    Ok(passed)
+                },
+                |_, passes| {
+                    let spans = opened.as_ref().filter(|_| passes).map(|why| &why.spans);
+                    let spans = spans.filter(|spans| !spans.is_empty()).cloned();
+                    let own = service.map(|service| plan.model[service].span);
+                    let does = if passes { "forwards" } else { "does not forward" };
+                    (
+                        format!("{does} {port}/{} from {} to {to}", transport.name(), network.name),
+                        spans.unwrap_or_else(|| own.into_iter().collect()),
+                    )
+                },
+            )?;
+            if let (Some(link), true) =
+                (self.chain.last_mut(), self.streams.iter().any(|stream| stream.disguised))
+            {
+                link.says.push_str(", as if it came from this machine");
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what comes from the internet through the routers of the machine's networks. They
+    /// translate IPv4 alone, so IPv6 needs no forward.
+    pub(super) fn through_routers(&mut self, to: Port) -> Result<(), Unreadable> {
+        let (plan, read) = (self.plan, self.files.of(to.machine)?);
+        if self.files.ignored.contains(&LinkKind::Router) {
+            return Ok(());
+        }
+        let own: Vec<IpNet> =
+            plan.model.networks.iter().flat_map(|network| network.prefixes.clone()).collect();
+        let inside = CidrSet::new(&own, &[]);
+        for router in &plan.model.routers {
+            let is_behind = |address: &IpAddr| {
+                let mut addresses = plan.model[to.machine].addresses.iter();
+                address.is_ipv4()
+                    && addresses.any(|own| own.address == *address && own.network == router.network)
+            };
+            let concerned = self
+                .streams
+                .iter()
+                .any(|stream| is_behind(&stream.to) && !stream.seen.difference(&inside).is_empty());
+            if !concerned || self.is_over() {
+                continue;
+            }
+            let forward = read.routers.iter().find(|forward| {
+                forward.router == router.name
+                    && (forward.transport, forward.port) == (to.transport, to.port)
+            });
+            let bundle = &plan.model[to.machine].name;
+            let filter = Filter { at: &router.name, kind: LinkKind::Router, bundle };
+            let opening = because::opening(
+                plan,
+                to,
+                &CidrSet::new(&["0.0.0.0/0".parse::<IpNet>().unwrap_or_default()], &own),
+                false,
+            );
+            let port = format!("{}/{}", to.port, to.transport.name());
+            self.filter(
+                &filter,
+                |address, from| {
+                    let forwarded = forward.filter(|forward| forward.address == address);
+                    let mut passed = Vec::new();
+                    if !is_behind(&address) {
+                        passed.push(Passed { from: from.clone(), quote: None, seen_as: None });
+                    } else if let Some(forward) = forwarded {
+                        let text = format!("{port} to {}", forward.address);
+                        let quote = Some((Some(forward.line.clone()), text));
+                        passed.push(Passed { from: from.clone(), quote, seen_as: None });
+                    } else {
+                        let from = from.intersection(&inside);
+                        passed.push(Passed { from, quote: None, seen_as: None });
+                    }
+                    Ok(passed)
+                },
+                |_, passes| match forward {
+                    Some(forward) if passes => {
+                        let says = format!("must forward {port} to {}", forward.address);
+                        (says, opening.spans.clone())
+                    }
+                    _ => {
+                        (format!("has no forward of {port} to {bundle}"), because::about(plan, to))
+                    }
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Sends the connections through the firewall of the Proxmox host that the machine runs on, or
+    /// is.
+    pub(super) fn through_hypervisor(
+        &mut self,
+        to: Port,
+        own: Option<&CidrSet>,
+    ) -> Result<(), Unreadable> {
+        let (files, plan) = (self.files, self.plan);
+        let Some((host, file)) = places::hypervisor(plan, to.machine) else { return Ok(()) };
+        let Some(rules) = &files.of(host)?.proxmox else { return Ok(()) };
+        if files.ignored.contains(&LinkKind::Hypervisor) {
+            return Ok(());
+        }
+        let name = &plan.model[host].name;
+        // What Docker rewrites is forwarded, and a host's own firewall is about what it takes in.
+        let published = host == to.machine && self.publishes(to)?.is_some();
+        if published {
+            let says = "Proxmox's firewall does not see what a container publishes".to_owned();
+            self.add(name, LinkKind::Hypervisor, says, because::about(plan, to));
+            return Ok(());
+        }
+        if !rules.guards(&file) {
+            return Ok(());
+        }
+        let filter = Filter { at: name, kind: LinkKind::Hypervisor, bundle: name };
+        let send = |address: IpAddr, from: &CidrSet| {
+            let from = own.unwrap_or(from);
+            let passed = rules.send(&file, from, address, to.transport, to.port);
+            let passed = passed.into_iter().map(|passed: proxmox::Passed| Passed {
+                from: passed.from,
+                quote: Some((passed.line, passed.text)),
+                seen_as: None,
+            });
+            Ok(passed.collect())
+        };
+        self.filter(&filter, send, |from, passes| {
+            let because = because::opening(plan, to, from, false);
+            let managed = passes && because.words.is_empty();
+            if managed {
+                let host = &plan.model[host];
+                let spans = host.ssh.iter().map(|access| access.span).collect();
+                return ("lets those in who manage the host".to_owned(), spans);
+            }
+            verdict("the Proxmox firewall", plan, to, because, passes)
+        })
+    }
+
+    /// Sends the connections through the machine's own firewall.
+    pub(super) fn through_machine(&mut self, to: Port) -> Result<(), Unreadable> {
+        let (files, plan) = (self.files, self.plan);
+        let machine = &plan.model[to.machine];
+        let read = files.of(to.machine)?;
+        if files.ignored.contains(&LinkKind::Firewall) {
+            return Ok(());
+        }
+        let Some(nft) = &read.nftables else {
+            let on_host = places::hypervisor(plan, to.machine);
+            if on_host.is_none_or(|(host, _)| host != to.machine) {
+                let says = "labwright writes no firewall for this machine".to_owned();
+                self.add(&machine.name, LinkKind::Firewall, says, vec![machine.span]);
+            }
+            return Ok(());
+        };
+        let published = self.publishes(to)?.is_some();
+        let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
+        let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
+        let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
+        self.filter(
+            &filter,
+            |address, from| {
+                // The compose network has no IPv6: Docker's proxy, a program on the machine, takes
+                // such connections.
+                let rewritten = published && address.is_ipv4();
+                Ok(enter(read, nft, from, address, to, rewritten.then_some(bridge).flatten(), None))
+            },
+            |from, passes| verdict(name, plan, to, because::opening(plan, to, from, false), passes),
+        )
+    }
+
+    /// Names what takes the connection in the end.
+    pub(super) fn arrive(&mut self, to: Port) -> Result<(), Unreadable> {
+        let plan = self.plan;
+        let machine = &plan.model[to.machine];
+        let port = format!("{}/{}", to.port, to.transport.name());
+        let endpoint = places::endpoint_at(plan, to);
+        let because = endpoint.map_or(machine.span, |endpoint| plan.model[endpoint.service].span);
+        if let Some((published, quote)) = self.publishes(to)? {
+            self.add(&machine.name, LinkKind::Listener, published, vec![because]);
+            if let Some(link) = self.chain.last_mut() {
+                link.rules = vec![quote];
+            }
+            return Ok(());
+        }
+        if let Some(container) = endpoint.and_then(|id| places::container_of(plan, id)) {
+            let says = format!("container {container} does not publish {port}");
+            self.refuse(&machine.name, LinkKind::Listener, says, vec![because]);
+            return Ok(());
+        }
+        let says = match places::what(plan, to) {
+            Some(what) => format!("{what} listens on {port}"),
+            None => format!("labwright knows of nothing that listens on {port}"),
+        };
+        self.add(&machine.name, LinkKind::Listener, says, vec![because]);
+        Ok(())
+    }
+
+    /// Says which container publishes a port of a machine, as its compose file has it.
+    pub(super) fn publishes(&self, to: Port) -> Result<Option<(String, Quote)>, Unreadable> {
+        let read = self.files.of(to.machine)?;
+        let ports = read.compose.iter().flat_map(|compose| &compose.ports);
+        let mut ports = ports.filter(|port| !port.local);
+        let found = ports.find(|port| (port.port, port.transport) == (to.port, to.transport));
+        Ok(found.map(|port| {
+            let proto = port.transport.name();
+            let quote = Quote {
+                machine: self.plan.model[to.machine].name.clone(),
+                line: port.line.clone(),
+                text: format!("{}:{}/{proto}", port.port, port.inside),
+            };
+            let says = format!(
+                "container {} publishes {}/{proto}, {} inside",
+                port.container, port.port, port.inside
+            );
+            (says, quote)
+        }))
+    }
+}

@@ -1,0 +1,334 @@
+//! The way of a connection: every filter that it meets, in order.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::because;
+use super::places::{self, Destination, Origin, Port};
+use super::read::Line;
+use super::tables::{enter, verdict};
+use super::{Files, Link, LinkKind, Quote, Unreadable, Verdict};
+use crate::model::Transport;
+use crate::plan::{CidrSet, Plan};
+use crate::source::Span;
+
+/// Connections to one address from addresses that were treated alike so far.
+#[derive(Debug, Clone)]
+pub(super) struct Stream {
+    pub(super) to: IpAddr,
+    /// The addresses that they come from.
+    pub(super) began: CidrSet,
+    /// The addresses that they are seen as.
+    pub(super) seen: CidrSet,
+    /// Whether they are seen as a machine on the way.
+    pub(super) disguised: bool,
+}
+
+/// What a filter lets through.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) from: CidrSet,
+    pub(super) quote: Option<(Option<Line>, String)>,
+    /// The address that they appear as from here on.
+    pub(super) seen_as: Option<IpAddr>,
+}
+
+/// The connections of a question on their way, and what they met.
+pub(super) struct Way<'f, 'p> {
+    pub(super) files: &'f Files<'p>,
+    pub(super) plan: &'p Plan<'p>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) chain: Vec<Link>,
+}
+
+/// A filter on the way, for people.
+pub(super) struct Filter<'w> {
+    pub(super) at: &'w str,
+    pub(super) kind: LinkKind,
+    /// The machine in whose bundle its rules are.
+    pub(super) bundle: &'w str,
+}
+
+/// Follows connections from a place to a port; says what is left of them and what they met.
+pub(super) fn walk(
+    files: &Files<'_>,
+    origin: &Origin,
+    to: &Destination,
+) -> Result<(Verdict, Vec<Link>), Unreadable> {
+    match to {
+        Destination::Port(port) => {
+            let mut way = Way::new(files, origin, &files.addresses(port.machine));
+            way.follow(origin, *port)?;
+            Ok(way.end())
+        }
+        Destination::Elsewhere(addresses, transport, port, _) => {
+            let mut way = Way::new(files, origin, addresses);
+            way.outward(origin, *transport, *port)?;
+            Ok(way.end())
+        }
+        Destination::Route(index) => route(files, origin, *index),
+    }
+}
+
+/// Follows connections to a host name: to its proxy, through its access list, and on from there.
+fn route(
+    files: &Files<'_>,
+    origin: &Origin,
+    index: usize,
+) -> Result<(Verdict, Vec<Link>), Unreadable> {
+    let plan = files.plan;
+    let Some(route) = plan.routes.get(index) else {
+        return Ok((Verdict::Closed, Vec::new()));
+    };
+    let proxy = &plan.model[route.via];
+    let Some(listener) = places::listener(plan, route.via) else {
+        return Ok((Verdict::Closed, Vec::new()));
+    };
+    let mut way = Way::new(files, origin, &files.addresses(listener.machine));
+    way.follow(origin, listener)?;
+    if way.is_over() {
+        return Ok(way.end());
+    }
+    let wanted = route.host.to_ascii_lowercase();
+    let read = files.of(listener.machine)?;
+    let line = read.routes.iter().find(|read| read.host.eq_ignore_ascii_case(&wanted));
+    let filter = Filter {
+        at: &plan.model[listener.machine].name,
+        kind: LinkKind::Route,
+        bundle: &plan.model[listener.machine].name,
+    };
+    let same = |from: &CidrSet| {
+        let Some(line) = line else { return Vec::new() };
+        let text = format!("{} to {}", line.host, line.upstream);
+        let from = from.intersection(&line.allow);
+        vec![Passed { from, quote: Some((Some(line.line.clone()), text)), seen_as: None }]
+    };
+    let zones: Vec<&str> = route.from.iter().map(|zone| plan.model[*zone].name.as_str()).collect();
+    way.filter(
+        &filter,
+        |_, from| Ok(same(from)),
+        |_, passes| {
+            let says = if line.is_none() {
+                format!("{} has no host name {}", proxy.name, route.host)
+            } else if passes {
+                format!("{} leads {} to {}", proxy.name, route.host, route.upstream.authority())
+            } else {
+                format!("{} lets nobody but {} use {}", proxy.name, zones.join(", "), route.host)
+            };
+            (says, vec![route.span])
+        },
+    )?;
+    if way.is_over() {
+        return Ok(way.end());
+    }
+    let (verdict, mut chain) = way.end();
+    let upstream =
+        places::port_of(plan, route.endpoint.service, plan.model.endpoint(route.endpoint));
+    let Some(upstream) = upstream else {
+        return Ok((Verdict::Closed, chain));
+    };
+    let proxy_place = Origin::of_proxy(plan, route.via);
+    let mut onward = Way::new(files, &proxy_place, &files.addresses(upstream.machine));
+    onward.follow(&proxy_place, upstream)?;
+    let (onward, links) = onward.end();
+    chain.extend(links);
+    // A proxy that gets there from one of its addresses does get there.
+    Ok(if onward == Verdict::Closed { (Verdict::Closed, chain) } else { (verdict, chain) })
+}
+
+fn of_family(set: &CidrSet, v6: bool) -> CidrSet {
+    set.intersection(&super::read::family(v6))
+}
+
+impl<'f, 'p> Way<'f, 'p> {
+    fn new(files: &'f Files<'p>, origin: &Origin, to: &[IpAddr]) -> Self {
+        let streams = to.iter().map(|to| {
+            let from = of_family(&origin.addresses, to.is_ipv6());
+            Stream { to: *to, began: from.clone(), seen: from, disguised: false }
+        });
+        let streams = streams.filter(|stream| !stream.began.is_empty()).collect();
+        Self { files, plan: files.plan, streams, chain: Vec::new() }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.chain.last().is_some_and(|link| !link.passes)
+    }
+
+    pub(super) fn end(self) -> (Verdict, Vec<Link>) {
+        if self.is_over() || self.streams.is_empty() {
+            return (Verdict::Closed, self.chain);
+        }
+        let limits = self.chain.iter().any(|link| link.only.is_some());
+        let left = CidrSet::union(self.streams.iter().map(|stream| &stream.began));
+        (if limits { Verdict::Partly(left) } else { Verdict::Open }, self.chain)
+    }
+
+    pub(super) fn add(&mut self, at: &str, kind: LinkKind, says: String, because: Vec<Span>) {
+        let (at, rules) = (at.to_owned(), Vec::new());
+        self.chain.push(Link { at, kind, says, passes: true, only: None, rules, because });
+    }
+
+    pub(super) fn refuse(&mut self, at: &str, kind: LinkKind, says: String, because: Vec<Span>) {
+        self.add(at, kind, says, because);
+        if let Some(link) = self.chain.last_mut() {
+            link.passes = false;
+        }
+    }
+
+    /// Sends what is left through a filter; `says` names what the filter does with it, given the
+    /// addresses that came through.
+    pub(super) fn filter(
+        &mut self,
+        filter: &Filter<'_>,
+        send: impl Fn(IpAddr, &CidrSet) -> Result<Vec<Passed>, Unreadable>,
+        says: impl Fn(&CidrSet, bool) -> (String, Vec<Span>),
+    ) -> Result<(), Unreadable> {
+        let mut left = Vec::new();
+        let mut rules: Vec<Quote> = Vec::new();
+        let mut seen = Vec::new();
+        let before = CidrSet::union(self.streams.iter().map(|stream| &stream.began));
+        let mut whole = true;
+        for stream in &self.streams {
+            let mut rest = stream.seen.clone();
+            for passed in send(stream.to, &stream.seen)? {
+                let through = rest.intersection(&passed.from);
+                if through.is_empty() {
+                    continue;
+                }
+                rest = rest.difference(&through);
+                if let Some((Some(line), text)) = passed.quote {
+                    let machine = filter.bundle.to_owned();
+                    rules.push(Quote { machine, line, text });
+                }
+                let disguised = stream.disguised || passed.seen_as.is_some();
+                let began = if stream.disguised { stream.began.clone() } else { through.clone() };
+                let now = passed.seen_as.map_or_else(
+                    || through.clone(),
+                    |address| CidrSet::new(&[IpNet::from(address)], &[]),
+                );
+                seen.push(through);
+                left.push(Stream { to: stream.to, began, seen: now, disguised });
+            }
+            whole &= rest.is_empty();
+        }
+        rules.sort();
+        rules.dedup();
+        let passes = !left.is_empty();
+        let (says, because) = says(&CidrSet::union(&seen), passes);
+        let began = CidrSet::union(left.iter().map(|stream| &stream.began));
+        self.chain.push(Link {
+            at: filter.at.to_owned(),
+            kind: filter.kind,
+            says,
+            passes,
+            only: (passes && !whole && began != before).then_some(began),
+            rules,
+            because,
+        });
+        self.streams = left;
+        Ok(())
+    }
+
+    /// Follows the connections to a port of a machine.
+    fn follow(&mut self, origin: &Origin, to: Port) -> Result<(), Unreadable> {
+        let machine = &self.plan.model[to.machine];
+        if origin.machine == Some(to.machine) {
+            return self.within(origin, to);
+        }
+        if self.streams.is_empty() {
+            let says = if machine.addresses.is_empty() {
+                format!("{} has no address", machine.name)
+            } else {
+                format!("{} and {} share no kind of address", origin.word, machine.name)
+            };
+            self.refuse(&machine.name, LinkKind::Network, says, vec![machine.span]);
+            return Ok(());
+        }
+        self.through_gateways(Some(to.machine), to.transport, to.port)?;
+        if self.is_over() {
+            return Ok(());
+        }
+        self.through_routers(to)?;
+        if self.is_over() {
+            return Ok(());
+        }
+        self.through_hypervisor(to, None)?;
+        if self.is_over() {
+            return Ok(());
+        }
+        self.through_machine(to)?;
+        if !self.is_over() {
+            self.arrive(to)?;
+        }
+        Ok(())
+    }
+
+    /// Follows connections to an address that is no machine's: nothing but a gateway filters them.
+    fn outward(
+        &mut self,
+        origin: &Origin,
+        transport: Transport,
+        port: u16,
+    ) -> Result<(), Unreadable> {
+        if self.streams.is_empty() {
+            let says = format!("{} has no address of that kind", origin.word);
+            self.refuse(&origin.word, LinkKind::Network, says, Vec::new());
+            return Ok(());
+        }
+        self.through_gateways(None, transport, port)?;
+        if !self.is_over() {
+            let says = "labwright filters nothing on the way out".to_owned();
+            self.add(&origin.word, LinkKind::Network, says, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Follows connections that do not leave their machine.
+    fn within(&mut self, origin: &Origin, to: Port) -> Result<(), Unreadable> {
+        let (files, plan) = (self.files, self.plan);
+        let machine = &plan.model[to.machine];
+        let kind = LinkKind::Network;
+        if !origin.container {
+            let says = "nothing is filtered from a machine to itself".to_owned();
+            self.add(&machine.name, kind, says, Vec::new());
+            return self.arrive(to);
+        }
+        let endpoint = places::endpoint_at(plan, to);
+        if endpoint.and_then(|id| places::container_of(plan, id)).is_some() {
+            let says = "containers of one machine share a network".to_owned();
+            self.add(&machine.name, kind, says, Vec::new());
+            return Ok(());
+        }
+        let subnet: Vec<IpNet> =
+            plan.machine(to.machine).bridge.iter().map(|bridge| bridge.subnet).collect();
+        let containers = CidrSet::new(&subnet, &[]);
+        // They come from their own addresses, over IPv4 alone.
+        self.streams.retain(|stream| stream.to.is_ipv4());
+        for stream in &mut self.streams {
+            stream.seen = containers.clone();
+            stream.disguised = true;
+        }
+        let read = files.of(to.machine)?;
+        let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
+        match &read.nftables {
+            Some(nft) => {
+                let name = if read.ufw.is_some() { "ufw" } else { "nftables" };
+                let filter =
+                    Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
+                self.filter(
+                    &filter,
+                    |address, from| Ok(enter(read, nft, from, address, to, None, bridge)),
+                    |from, passes| {
+                        verdict(name, plan, to, because::opening(plan, to, from, true), passes)
+                    },
+                )?;
+            }
+            None => self.through_hypervisor(to, Some(&containers))?,
+        }
+        if !self.is_over() {
+            self.arrive(to)?;
+        }
+        Ok(())
+    }
+}
