@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::edits::{Choice, EditKind, Edits, Place, Side};
+use super::edits::{Choice, Edit, EditKind, Edits, Place, Side};
 use super::facts::{Family, Key, Renames};
 use super::state::State;
 use crate::source::Span;
@@ -209,8 +209,7 @@ impl<'e> Finder<'e> {
         let mut places: Vec<Place> = Vec::new();
         for edit in cause.edits() {
             let inside = (cause.edits().len() == 1).then(|| self.inside(key, *edit)).flatten();
-            let own = self.edits.list.get(*edit);
-            let own = own.and_then(|edit| edit.is.clone().or_else(|| edit.was.clone()));
+            let own = self.edits.list.get(*edit).and_then(Edit::place);
             places.extend(inside.or(own));
         }
         places
@@ -219,7 +218,7 @@ impl<'e> Finder<'e> {
     /// Returns the lines of a cause's edits themselves.
     pub fn own_places(&self, cause: &Cause) -> Vec<Place> {
         let edits = cause.edits().iter().filter_map(|edit| self.edits.list.get(*edit));
-        edits.filter_map(|edit| edit.is.clone().or_else(|| edit.was.clone())).collect()
+        edits.filter_map(Edit::place).collect()
     }
 
     fn inside(&mut self, key: usize, edit: usize) -> Option<Place> {

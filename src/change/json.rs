@@ -72,6 +72,7 @@ struct Because<'c> {
 struct At<'c> {
     path: &'c str,
     line: Option<usize>,
+    gone: bool,
 }
 
 #[derive(Serialize)]
@@ -133,7 +134,7 @@ fn state(title: &Title) -> State<'_> {
 }
 
 fn at(place: &Place) -> At<'_> {
-    At { path: &place.path, line: place.line }
+    At { path: &place.path, line: place.line, gone: place.gone }
 }
 
 fn row(entry: &Entry) -> Row<'_> {

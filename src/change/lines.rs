@@ -4,7 +4,7 @@
 use super::cause::Cause;
 use super::class::Class;
 use super::compare::{Comparison, Entry};
-use super::edits::Place;
+use super::edits::{Edit, Place};
 use crate::diag::one_line;
 
 /// One line.
@@ -150,10 +150,12 @@ fn some(places: &[String]) -> String {
     }
 }
 
-/// Writes a place: `services.kdl:14`.
+/// Writes a place: `services.kdl:14`, or `was services.kdl:14` where it is gone.
 pub fn place(place: &Place) -> String {
     let path = one_line(&place.path);
-    place.line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"))
+    let was = if place.gone { "was " } else { "" };
+    let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!("{was}{path}{line}")
 }
 
 /// Says which machines change.
@@ -179,9 +181,8 @@ pub fn machines(comparison: &Comparison) -> String {
     let edits = match comparison.idle.as_slice() {
         [] => String::new(),
         [edit] => {
-            let at =
-                comparison.edits.get(*edit).and_then(|edit| edit.is.as_ref().or(edit.was.as_ref()));
-            format!(" by the edit of {}", at.map(place).unwrap_or_default())
+            let at = comparison.edits.get(*edit).and_then(Edit::place);
+            format!(" by the edit of {}", at.as_ref().map(place).unwrap_or_default())
         }
         edits => format!(" by {} edits", edits.len()),
     };

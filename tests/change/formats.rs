@@ -118,7 +118,8 @@ fn markdown_has_room_for_the_worst() {
     let mut comparison = compare(&was, &is);
     let last = comparison.entries.last().expect("an entry").clone();
     for number in 0..3000 {
-        let places = vec![Place { path: "services.kdl".to_owned(), line: Some(number) }];
+        let places =
+            vec![Place { path: "services.kdl".to_owned(), line: Some(number), gone: false }];
         comparison.entries.push(Entry { places, ..last.clone() });
     }
     let text = markdown::write(&comparison);

@@ -111,7 +111,8 @@ impl<'s> Matcher<'s> {
 
     /// Adds the edit that replaces a file as a whole.
     pub(super) fn file(&mut self, path: &str, was: bool, is: bool) -> usize {
-        let whole = |there: bool| there.then(|| Place { path: path.to_owned(), line: None });
+        let whole =
+            |there: bool| there.then(|| Place { path: path.to_owned(), line: None, gone: false });
         let kind = match (was, is) {
             (false, _) => EditKind::Added,
             (true, false) => EditKind::Removed,

@@ -56,6 +56,8 @@ pub struct Place {
     pub path: String,
     /// The line, from 1; nothing when the whole file is meant.
     pub line: Option<usize>,
+    /// Whether it is gone, and so the place is that in the old state.
+    pub gone: bool,
 }
 
 /// The smallest change of the sources that is looked at by itself: a node or a property that is
@@ -74,6 +76,14 @@ pub struct Edit {
     pub small: bool,
     /// The node that is new or gone, which may be looked at in parts.
     whole: Option<(Side, Span)>,
+}
+
+impl Edit {
+    /// Returns the place that people look up: in the new state, or where it was.
+    pub fn place(&self) -> Option<Place> {
+        let gone = || self.was.clone().map(|place| Place { gone: true, ..place });
+        self.is.clone().or_else(gone)
+    }
 }
 
 /// A node of the tree that holds both states.
@@ -241,7 +251,7 @@ impl<'s> Edits<'s> {
 
     /// Returns where a node stands.
     pub fn place(&self, side: Side, span: Span) -> Place {
-        place(self.sources(side), span)
+        Place { gone: side == Side::Was, ..place(self.sources(side), span) }
     }
 
     fn sources(&self, side: Side) -> &'s Sources {
@@ -272,6 +282,7 @@ fn place(sources: &Sources, span: Span) -> Place {
     Place {
         path: sources.file(span.file).path.clone(),
         line: Some(sources.line(span.file, span.start) + 1),
+        gone: false,
     }
 }
 

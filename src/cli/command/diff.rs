@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::lab::FollowLinks;
 use crate::bundle::read::read_archive;
 use crate::bundle::release::{INDEX, ReleaseIndex};
 use crate::bundle::verify::verify_release;
@@ -18,7 +19,7 @@ use crate::cli::git;
 use crate::codes;
 use crate::diag::{self, Code, Diagnostics, Style};
 use crate::disk::folder;
-use crate::load::read_lab;
+use crate::load::read_lab_with;
 use crate::source::Sources;
 
 /// Begins the name of a revision.
@@ -39,6 +40,8 @@ pub struct Diff {
     /// The folder of the lab that `git:REV` is about; without it the folder given, or this one
     #[arg(long, value_name = "DIR")]
     lab: Option<PathBuf>,
+    #[command(flatten)]
+    links: FollowLinks,
     /// Who reads the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -124,7 +127,7 @@ impl Diff {
         if folder::read(state, INDEX).is_ok() {
             return read_release(state);
         }
-        read_lab(state).map(Input::Sources).map_err(|unreadable| Unread {
+        read_lab_with(state, self.links.into()).map(Input::Sources).map_err(|unreadable| Unread {
             exit: if unreadable.outside { Exit::Outside } else { Exit::Findings },
             problem: Problem::Findings(unreadable.diagnostics),
         })
