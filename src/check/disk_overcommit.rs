@@ -3,8 +3,7 @@
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Guest, Machine, MachineId, Pool, Size};
-use crate::plan::Plan;
-use crate::plan::capacity::{counted, pool_size};
+use crate::plan::{Plan, capacity};
 
 /// Finds disks that promise too much to pools and guests, and pools that promise too much to
 /// datasets.
@@ -23,25 +22,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             quotas(machine, pool, diagnostics);
         }
         for (index, disk) in machine.disks.iter().enumerate() {
-            let pools: Vec<&Pool> = machine
-                .pools
-                .iter()
-                .filter(|pool| pool.disks.iter().any(|used| *used as usize == index))
-                .collect();
-            let promised: u64 = pools
-                .iter()
-                .filter_map(|pool| pool.size)
-                .map(|size| size.0)
-                .fold(0, u64::saturating_add);
+            let pools: Vec<&Pool> = capacity::pools_on(machine, index).collect();
+            let promised: Size = pools.iter().filter_map(|pool| pool.size).sum();
             let whole = pools.iter().filter(|pool| pool.size.is_none()).count();
-            if promised <= disk.size.0 && (whole == 0 || pools.len() == 1) {
+            if promised <= disk.size && (whole == 0 || pools.len() == 1) {
                 continue;
             }
-            let message = if promised > disk.size.0 {
+            let message = if promised > disk.size {
                 format!(
                     "the pools on disk `{}` take {}, out of {}",
                     disk.name,
-                    Size(promised),
+                    promised,
                     gibibytes(disk.size)
                 )
             } else {
@@ -70,21 +61,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 /// Compares the disks of guests with what pools leave of the host's disks. If they leave nothing,
 /// the guests are on a disk that the lab does not name.
 fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics: &mut Diagnostics) {
-    let total: u64 = host.disks.iter().map(|disk| disk.size.0).fold(0, u64::saturating_add);
-    // A pool without a size uses all of its disks.
-    let taken = |index: usize, size: u64| {
-        let on = || {
-            host.pools.iter().filter(|pool| pool.disks.iter().any(|disk| *disk as usize == index))
-        };
-        let sizes = on().map(|pool| pool.size.map_or(size, |part| part.0));
-        sizes.fold(0, u64::saturating_add).min(size)
-    };
-    let pools: u64 = host
-        .disks
-        .iter()
-        .enumerate()
-        .map(|(index, disk)| taken(index, disk.size.0))
-        .fold(0, u64::saturating_add);
+    let total: Size = host.disks.iter().map(|disk| disk.size).sum();
+    let taken = host.disks.iter().enumerate();
+    let pools: Size =
+        taken.map(|(index, disk)| capacity::taken(host, index, disk.size).min(disk.size)).sum();
     // A storage with the name of a pool is on that pool, whose space is counted already.
     let outside = |guest: &Guest| {
         let on_pool = |storage: &str| host.pools.iter().any(|pool| pool.name == storage);
@@ -92,25 +72,25 @@ fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics:
             .disks
             .iter()
             .filter(|disk| !on_pool(disk.storage.as_deref().unwrap_or(&guest.storage)));
-        disks.map(|disk| disk.size.0).fold(0, u64::saturating_add)
+        disks.map(|disk| disk.size).sum::<Size>()
     };
-    let promised: u64 =
-        guests.iter().map(|(.., guest)| outside(guest)).fold(0, u64::saturating_add);
-    let left = Size(total.saturating_sub(pools));
-    if left.0 == 0 || promised <= left.0 {
+    let promised: Size = guests.iter().map(|(.., guest)| outside(guest)).sum();
+    let left = Size(total.0.saturating_sub(pools.0));
+    if left == Size::default() || promised <= left {
         return;
     }
-    let beside = if pools == 0 { "" } else { " that pools leave" };
+    let beside = if pools == Size::default() { "" } else { " that pools leave" };
     let message = format!(
         "the disks of the guests of `{}` take {}, out of {}{beside}",
         host.name,
-        Size(promised),
+        promised,
         left.rounded()
     );
     let mut diagnostic = Diagnostic::new(&CODE, host.span, message).on(host.name.clone());
-    for (_, machine, guest) in guests.iter().filter(|(.., guest)| outside(guest) > 0) {
-        diagnostic = diagnostic
-            .label(machine.span, format!("`{}` takes {}", machine.name, Size(outside(guest))));
+    for (_, machine, guest) in guests.iter().filter(|(.., guest)| outside(guest) > Size::default())
+    {
+        diagnostic =
+            diagnostic.label(machine.span, format!("`{}` takes {}", machine.name, outside(guest)));
     }
     diagnostics.push(diagnostic.help("make one smaller, or name the disk that they are on"));
 }
@@ -120,18 +100,16 @@ fn gibibytes(size: Size) -> String {
 }
 
 fn quotas(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
-    let Some(capacity) = pool_size(machine, pool) else { return };
-    let limited: Vec<_> =
-        counted(pool).filter_map(|dataset| Some((dataset, dataset.quota.as_ref()?))).collect();
-    let promised: u64 = limited.iter().map(|(_, quota)| quota.0).fold(0, u64::saturating_add);
-    if promised <= capacity.0 {
+    let Some(size) = capacity::pool_size(machine, pool) else { return };
+    let limited: Vec<_> = capacity::counted(pool)
+        .filter_map(|dataset| Some((dataset, dataset.quota.as_ref()?)))
+        .collect();
+    let promised = capacity::quotas(pool);
+    if promised <= size {
         return;
     }
-    let message = format!(
-        "the datasets of pool `{}` are promised {}, out of {capacity}",
-        pool.name,
-        Size(promised)
-    );
+    let message =
+        format!("the datasets of pool `{}` are promised {}, out of {size}", pool.name, promised);
     let mut diagnostic = Diagnostic::new(&CODE, pool.span, message).on(pool.name.clone());
     for (dataset, quota) in limited {
         diagnostic =

@@ -4,6 +4,7 @@ use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Machine, Model, Size};
 use crate::plan::Plan;
+use crate::plan::capacity::guests_memory;
 
 /// Finds hosts whose guests, and machines whose services, may use more memory than there is.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -32,21 +33,15 @@ fn guests_of(
 ) {
     let Some(memory) = &host.memory else { return };
     let reserve = host.reserve.unwrap_or_default();
-    let promised: u64 = guests
-        .iter()
-        .filter_map(|(_, guest, _)| guest.memory.as_ref())
-        .map(|memory| memory.0)
-        .fold(0, u64::saturating_add);
-    if promised.saturating_add(reserve.0) <= memory.0 {
+    let promised = guests_memory(guests);
+    if [promised, reserve].into_iter().sum::<Size>() <= memory.value {
         return;
     }
     let kept =
         if reserve.0 == 0 { String::new() } else { format!(" and {reserve} kept for the host") };
     let message = format!(
         "the guests of `{}` are promised {}{kept}, out of {}",
-        host.name,
-        Size(promised),
-        memory.value
+        host.name, promised, memory.value
     );
     let mut diagnostic = Diagnostic::new(&CODE, memory.span, message)
         .caption(format!("{} in all", memory.value))
@@ -81,19 +76,12 @@ fn services_of(
                 .filter_map(|container| Some((&model[*id], container.resources.memory.as_ref()?)))
         })
         .collect();
-    let promised: u64 = limits
-        .iter()
-        .map(|(_, limit)| limit.0)
-        .fold(machine.reserve.unwrap_or_default().0, u64::saturating_add);
-    if promised <= memory.0 {
+    let promised: Size = limits.iter().map(|(_, limit)| limit.value).chain(machine.reserve).sum();
+    if promised <= memory.value {
         return;
     }
-    let message = format!(
-        "the services of `{}` may use {}, out of {}",
-        machine.name,
-        Size(promised),
-        memory.value
-    );
+    let message =
+        format!("the services of `{}` may use {}, out of {}", machine.name, promised, memory.value);
     let mut diagnostic = Diagnostic::new(&CODE, memory.span, message)
         .caption(format!("{} in all", memory.value))
         .on(machine.name.clone());

@@ -9,6 +9,13 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Size(pub u64);
 
+/// A sum that is too large is the largest size.
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        Self(sizes.map(|size| size.0).fold(0, u64::saturating_add))
+    }
+}
+
 impl Size {
     const UNITS: &[(&'static str, u64)] = &[
         ("TiB", 1 << 40),

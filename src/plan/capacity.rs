@@ -1,6 +1,26 @@
 //! Computes how much of a resource exists, and how much of it is promised.
 
-use crate::model::{Dataset, Machine, Pool, PoolLayout, Size};
+use crate::model::{Dataset, Guest, Machine, MachineId, Pool, PoolLayout, Size};
+
+/// Returns the memory that guests are promised.
+pub fn guests_memory(guests: &[(MachineId, &Machine, &Guest)]) -> Size {
+    guests.iter().filter_map(|(_, guest, _)| Some(guest.memory.as_ref()?.value)).sum()
+}
+
+/// Lists the pools on a disk, which is given by its index.
+pub fn pools_on(machine: &Machine, disk: usize) -> impl Iterator<Item = &Pool> {
+    machine.pools.iter().filter(move |pool| pool.disks.iter().any(|used| *used as usize == disk))
+}
+
+/// Returns the space of a disk that its pools take. A pool without a size takes the whole disk.
+pub fn taken(machine: &Machine, disk: usize, size: Size) -> Size {
+    pools_on(machine, disk).map(|pool| pool.size.unwrap_or(size)).sum()
+}
+
+/// Returns the space that the datasets of a pool are promised.
+pub fn quotas(pool: &Pool) -> Size {
+    counted(pool).filter_map(|dataset| Some(dataset.quota.as_ref()?.value)).sum()
+}
 
 /// Returns the size of a pool.
 pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {

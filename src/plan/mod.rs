@@ -39,7 +39,7 @@ pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use interfaces::Interface;
 pub use measured::Measured;
-pub use mounts::{Mount, virtiofs_tag};
+pub use mounts::{Mapping, Mount, virtiofs_tag};
 pub use packages::Packages;
 pub use routes::{RouteAuth, RoutePlan};
 pub use scrapes::{PROBES, Scrape};
@@ -90,6 +90,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
             MachinePlan {
                 interfaces: interfaces::interfaces(model, id),
                 mount_points: mounts::points(machine),
+                mappings: mounts::mappings(model, id),
                 packages: packages::packages(model, id, services, &mounts),
                 bridge: bridge::bridge(model, services, subnet),
                 secrets: secrets::secrets(model, services),
@@ -209,6 +210,8 @@ pub struct MachinePlan<'m> {
     pub mounts: Vec<Mount>,
     /// The mount points of its shares and of its datasets, sorted.
     pub mount_points: Vec<String>,
+    /// The folders that its VMs mount by virtiofs, by tag.
+    pub mappings: Vec<Mapping>,
     /// The folders that others mount from it by NFS, by path.
     pub exports: Vec<ExportPlan>,
     /// What apt must have installed.

@@ -1,9 +1,14 @@
 //! Derives the folders that a machine mounts from elsewhere.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::store::Store;
-use crate::model::{DatasetRef, Machine, MachineId, Model, Share, ShareSource, ShareTransport};
+use crate::model::{
+    DatasetRef, Machine, MachineId, MachineKind, Model, Share, ShareSource, ShareTransport,
+};
 
 /// A folder that a machine mounts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +23,32 @@ pub struct Mount {
     pub read_only: bool,
     /// A description for people: `dataset tank-ssd/appdata`.
     pub name: String,
+}
+
+/// A folder of a Proxmox host that its VMs mount by virtiofs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mapping {
+    /// The name of the directory mapping, which is the tag in the guests.
+    pub id: String,
+    /// The folder.
+    pub folder: String,
+}
+
+/// Lists the datasets that guests of a Proxmox host mount by virtiofs, by their tags.
+pub fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
+    if model[host].kind != MachineKind::Proxmox {
+        return Vec::new();
+    }
+    let mut folders = BTreeMap::new();
+    for (_, guest, _) in model.guests(host) {
+        for share in guest.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs) {
+            if let ShareSource::Dataset(dataset) = &share.source {
+                let folder = model.dataset(dataset).mountpoint.clone();
+                folders.insert(virtiofs_tag(model, dataset), folder);
+            }
+        }
+    }
+    folders.into_iter().map(|(id, folder)| Mapping { id, folder }).collect()
 }
 
 /// Lists the folders that a machine mounts itself, by mount point. Folders that its hypervisor

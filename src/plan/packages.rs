@@ -14,6 +14,8 @@ pub struct Packages<'m> {
     pub packages: BTreeSet<&'m str>,
     /// The packages with docker and its compose plugin, for a machine without them.
     pub docker: &'static [&'static str],
+    /// Whether the packages with docker come from Docker's own archive.
+    pub docker_archive: bool,
 }
 
 /// Lists the packages of a machine: those of its services and those that their containers, mounts
@@ -40,7 +42,11 @@ pub fn packages<'m>(
         packages.insert("nfs-common");
     }
     let containers = services().any(|service| !service.containers.is_empty());
-    Packages { packages, docker: if containers { docker(machine.os) } else { &[] } }
+    Packages {
+        packages,
+        docker: if containers { docker(machine.os) } else { &[] },
+        docker_archive: containers && machine.os == Some(Os::Debian12),
+    }
 }
 
 /// Returns the packages of docker with compose 2. For Debian 12 they come from Docker's own

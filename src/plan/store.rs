@@ -61,11 +61,23 @@ impl Store {
         }
     }
 
+    /// Names the place as a lab does: `tank/media`, `nas.media`; a disk has its machine's name.
+    pub fn reference(&self, model: &Model) -> String {
+        match self {
+            Self::Dataset(dataset) => model.dataset_path(dataset),
+            Self::Export(machine, index) => {
+                let machine = &model[*machine];
+                format!("{}.{}", machine.name, machine.exports[*index as usize].name)
+            }
+            Self::Local(machine) => model[*machine].name.clone(),
+        }
+    }
+
     /// Describes the place for people: `dataset tank/media`, `export media of nas`,
     /// `the disk of box`.
     pub fn name(&self, model: &Model) -> String {
         match self {
-            Self::Dataset(dataset) => format!("dataset {}", model.dataset_path(dataset)),
+            Self::Dataset(_) => format!("dataset {}", self.reference(model)),
             Self::Export(machine, index) => {
                 let machine = &model[*machine];
                 format!("export {} of {}", machine.exports[*index as usize].name, machine.name)

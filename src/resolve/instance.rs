@@ -28,18 +28,28 @@ pub struct Draft<'s> {
     pub network_services: Vec<(usize, Spanned<String>)>,
 }
 
+/// The lab that services are made in.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a, 's> {
+    /// The expressions of all modules.
+    pub expressions: &'a Expressions<'s>,
+    /// The names of all services.
+    pub services: &'a [&'a str],
+    /// The files.
+    pub sources: &'a Sources,
+    /// The lab so far.
+    pub model: &'a Model,
+}
+
 /// Evaluates a module for a service.
-#[expect(clippy::too_many_arguments, reason = "everything that a module's values may depend on")]
 pub fn draft<'s>(
     block: &'s Block<'s>,
     module: &ModuleDefinition<'s>,
     machine: usize,
-    expressions: &Expressions<'s>,
-    services: &[&str],
-    sources: &Sources,
-    model: &Model,
+    surroundings: Surroundings<'_, 's>,
     diagnostics: &mut Diagnostics,
 ) -> Draft<'s> {
+    let Surroundings { expressions, services, sources, model } = surroundings;
     let name = block.key();
     let module_name = module.block.key();
     let machine = MachineId::at(machine);

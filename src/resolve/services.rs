@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::definition::ModuleDefinition;
 use super::evaluate::{Expressions, environment};
-use super::instance::{self, Draft};
+use super::instance::{self, Draft, Surroundings};
 use super::link::link;
 use super::{codes, names};
 use crate::decl::layer::Lab;
@@ -111,16 +111,8 @@ fn draft<'s>(
         );
         return None;
     }
-    Some(instance::draft(
-        block,
-        module,
-        machine,
-        &modules.expressions,
-        services,
-        sources,
-        model,
-        diagnostics,
-    ))
+    let surroundings = Surroundings { expressions: &modules.expressions, services, sources, model };
+    Some(instance::draft(block, module, machine, surroundings, diagnostics))
 }
 
 /// Finds a service's module by its name, or by a former one.

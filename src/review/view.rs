@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::bundle::facts::facts;
 use crate::bundle::release::{Flow, Route, Scrape};
 use crate::diag::Accepted;
-use crate::model::{Machine, MachineId, Service, ShareSource, Size, StateBackup};
-use crate::plan::capacity::{counted, pool_size};
-use crate::plan::{BackupPlan, Plan};
+use crate::model::{Machine, MachineId, Service, StateBackup};
+use crate::plan::store::Store;
+use crate::plan::{BackupPlan, Plan, capacity};
 use crate::source::Sources;
 
 #[derive(Serialize)]
@@ -223,13 +223,7 @@ pub fn view(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> LabV
 pub(super) fn machine_view(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> MachineView {
     let model = plan.model;
     let shares = machine.shares.iter().map(|share| ShareView {
-        source: match &share.source {
-            ShareSource::Dataset(dataset) => model.dataset_path(dataset),
-            ShareSource::Export(exporter, index) => {
-                let exporter = &model[*exporter];
-                format!("{}.{}", exporter.name, exporter.exports[*index as usize].name)
-            }
-        },
+        source: Store::from(&share.source).reference(model),
         at: share.at.clone(),
         via: share.via.name(),
         read_only: share.read_only,
@@ -300,23 +294,13 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
 /// Returns what a machine has and promises, or nothing if it promises nothing.
 pub fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<CapacityView> {
     let guests = plan.model.guests(id);
-    let sum = |sizes: &mut dyn Iterator<Item = Size>| {
-        sizes.map(|size| size.0).fold(0, u64::saturating_add)
-    };
     let memory = (!guests.is_empty()).then(|| Amount {
         total: machine.memory.as_ref().map(|memory| memory.0),
         reserved: machine.reserve.unwrap_or_default().0,
-        promised: sum(&mut guests
-            .iter()
-            .filter_map(|(_, guest, _)| guest.memory.as_ref())
-            .map(|memory| memory.value)),
+        promised: capacity::guests_memory(&guests).0,
     });
     let disks = machine.disks.iter().enumerate().map(|(index, disk)| {
-        let pools = machine
-            .pools
-            .iter()
-            .filter(|pool| pool.disks.iter().any(|used| *used as usize == index));
-        let promised = sum(&mut pools.map(|pool| pool.size.unwrap_or(disk.size)));
+        let promised = capacity::taken(machine, index, disk.size).0;
         NamedAmount {
             name: disk.name.clone(),
             amount: Amount { total: Some(disk.size.0), reserved: 0, promised },
@@ -326,11 +310,9 @@ pub fn capacity(plan: &Plan<'_>, id: MachineId, machine: &Machine) -> Option<Cap
         pool: NamedAmount {
             name: pool.name.clone(),
             amount: Amount {
-                total: pool_size(machine, pool).map(|size| size.0),
+                total: capacity::pool_size(machine, pool).map(|size| size.0),
                 reserved: 0,
-                promised: sum(&mut counted(pool)
-                    .filter_map(|dataset| dataset.quota.as_ref())
-                    .map(|quota| quota.value)),
+                promised: capacity::quotas(pool).0,
             },
         },
         datasets: pool

@@ -124,11 +124,11 @@ fn a_file_of_signers_that_cannot_be_followed_is_refused() {
     );
     assert_eq!(
         said(&format!("\nada valid-before=\"20300101\" {ada}\n")),
-        "line 2: the option `valid-before` is not read here"
+        "line 2: the option `valid-before` is not supported"
     );
     assert_eq!(
         said(&format!("ada cert-authority {ada}\n")),
-        "line 1: the option `cert-authority` is not read here"
+        "line 1: the option `cert-authority` is not supported"
     );
     assert_eq!(said("ada\n"), "line 1: it is not `WHO [OPTIONS] KEY-TYPE KEY`");
     assert_eq!(said(&format!("{ada}\n")), "line 1: it is not `WHO [OPTIONS] KEY-TYPE KEY`");

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::packed::{self, Packed, Slot};
 use crate::emit::{Context, labctl, machine};
-use crate::model::{MachineKind, Os, ShareTransport};
+use crate::model::{MachineKind, ShareTransport};
 use crate::plan::{Mount, Packages};
 
 #[derive(Debug, Serialize)]
@@ -105,7 +105,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
 }
 
 fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
-    let Packages { mut packages, docker } = context.planned().packages.clone();
+    let Packages { mut packages, docker, .. } = context.planned().packages.clone();
     // The bundle installs the packages of services, because it writes their configuration first.
     for (_, service) in context.services() {
         for package in &service.packages {
@@ -122,12 +122,10 @@ fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
 
 /// Adds Docker's own archive where Debian's compose is too old.
 fn apt(context: &Context<'_>) -> Option<Apt> {
-    let machine = context.this();
-    let containers = context.services().any(|(_, service)| !service.containers.is_empty());
-    if machine.os != Some(Os::Debian12) || !containers {
+    if !context.planned().packages.docker_archive {
         return None;
     }
-    let arch = machine.arch.name();
+    let arch = context.this().arch.name();
     let source = Source {
         source: format!(
             "deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian \

@@ -46,7 +46,7 @@ fn pools(
     if machine.pools.is_empty() {
         return;
     }
-    let view = view::storage(context.model(), context.machine);
+    let view = view::storage(machine, &context.planned().mappings);
     let Some(script) = TEMPLATES.write("storage.sh.j2", &view, &machine.name, diagnostics) else {
         return;
     };

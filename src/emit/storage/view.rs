@@ -1,20 +1,15 @@
 //! Takes the data for the storage files from the model.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use crate::model::{
-    Dataset, Machine, MachineId, MachineKind, Model, Pool, PoolLayout, ShareSource, ShareTransport,
-    Size,
-};
-use crate::plan::{Client, ExportPlan, virtiofs_tag};
+use crate::model::{Dataset, Machine, Pool, PoolLayout, Size};
+use crate::plan::{Client, ExportPlan, Mapping};
 
 /// The data for `storage.sh`.
 #[derive(Debug, Serialize)]
-pub struct Storage {
+pub struct Storage<'p> {
     pools: Vec<PoolView>,
-    mappings: Vec<Mapping>,
+    mappings: &'p [Mapping],
 }
 
 #[derive(Debug, Serialize)]
@@ -46,19 +41,9 @@ struct DatasetView {
     compression: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Mapping {
-    id: String,
-    folder: String,
-}
-
 /// Collects the pools, datasets and virtiofs folders of a host.
-pub fn storage(model: &Model, host: MachineId) -> Storage {
-    let machine = &model[host];
-    Storage {
-        pools: machine.pools.iter().map(|pool| pool_view(machine, pool)).collect(),
-        mappings: mappings(model, host),
-    }
+pub fn storage<'p>(machine: &Machine, mappings: &'p [Mapping]) -> Storage<'p> {
+    Storage { pools: machine.pools.iter().map(|pool| pool_view(machine, pool)).collect(), mappings }
 }
 
 fn pool_view(machine: &Machine, pool: &Pool) -> PoolView {
@@ -111,25 +96,6 @@ fn dataset_view(pool: &Pool, dataset: &Dataset) -> DatasetView {
         recordsize: dataset.recordsize.map_or(128 << 10, |size| size.0),
         compression: dataset.compression.clone(),
     }
-}
-
-/// Lists the datasets that guests of a Proxmox host mount by virtiofs.
-fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
-    if model[host].kind != MachineKind::Proxmox {
-        return Vec::new();
-    }
-    let mut folders = BTreeMap::new();
-    for (_, guest, _) in model.guests(host) {
-        for share in guest.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs) {
-            if let ShareSource::Dataset(dataset) = &share.source {
-                folders.insert(
-                    virtiofs_tag(model, dataset),
-                    model.dataset(dataset).mountpoint.clone(),
-                );
-            }
-        }
-    }
-    folders.into_iter().map(|(id, folder)| Mapping { id, folder }).collect()
 }
 
 /// The data for `sanoid.conf`.
