@@ -4,7 +4,9 @@
 //! belongs inside a NODE, plain `kdl` at the top of a file. The frames and the prelude below
 //! complete it. What a fragment declares itself is removed from the prelude.
 
+mod ci;
 mod pages;
+mod reviewing;
 mod rooms;
 mod source;
 
