@@ -53,7 +53,9 @@ fn repository() -> tempfile::TempDir {
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).expect("a folder");
     for name in ["gh", "curl"] {
-        let script = format!("#!/bin/sh\nprintf '%s\\n' {name} \"$@\" >>\"$HOME/calls\"\n[ {name} = gh ] || cat >>\"$HOME/calls\"\n");
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' {name} \"$@\" >>\"$HOME/calls\"\n[ {name} = gh ] || cat >>\"$HOME/calls\"\n"
+        );
         fs::write(bin.join(name), script).expect("it is written");
         fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).expect("a mode");
     }
@@ -71,7 +73,8 @@ fn repository() -> tempfile::TempDir {
 /// Runs a script as a runner does, and returns its exit code with what it prints.
 fn run(folder: &Path, script: &str) -> (i32, String) {
     let binary = Path::new(env!("CARGO_BIN_EXE_labwright")).parent().expect("a folder");
-    let path = format!("{}/bin:{}:/usr/local/bin:/usr/bin:/bin", folder.display(), binary.display());
+    let path =
+        format!("{}/bin:{}:/usr/local/bin:/usr/bin:/bin", folder.display(), binary.display());
     let output = Command::new("bash")
         .args(["-e", "-o", "pipefail", "-c", script])
         .env_clear()
@@ -99,7 +102,10 @@ fn every_step_of_the_workflows_runs() {
     for steps in workflows {
         let folder = repository();
         let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["findings", "snapshots", "diff", "guard", "build", "reproduce", "verify"]);
+        assert_eq!(
+            names,
+            ["findings", "snapshots", "diff", "guard", "build", "reproduce", "verify"]
+        );
         for (name, script) in &steps {
             let (code, text) = run(folder.path(), script);
             // The pull request opens a port, and has no label.
