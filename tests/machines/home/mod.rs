@@ -162,8 +162,11 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
 
 /// Lets both machines ask the connections of their release, then spoils what is promised.
 fn asked_from_the_machines(world: &World) {
-    // The host of the lab is not here; something in its place has its ssh.
+    // The host of the lab is not here; something in its place has its ssh, and keeps extranet out.
     let host = world.rig.node("pve", &["192.168.1.100"]);
+    host.sh(&format!(
+        "nft 'add table inet host; add chain inet host in {{ type filter hook input priority 0; }}; add rule inet host in ip saddr {EXTRANET} tcp dport 22 drop'"
+    ));
     host.listen(&[(Proto::Tcp, 22)]);
     for machine in [&world.extranet, &world.intranet] {
         let told = machine.sh("labctl reach");
