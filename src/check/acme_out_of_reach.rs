@@ -12,7 +12,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "acme-out-of-reach",
     Warning,
-    "a public authority can't look at the names that it is asked to sign"
+    "a public authority can't reach the names that it is asked to certify"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 /// Finds addresses that two machines or routers have.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code = codes::code!("address-twice", Error, "one address is given to two machines");
+static CODE: Code = codes::code!("address-twice", Error, "two machines have the same address");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();

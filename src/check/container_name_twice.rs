@@ -10,8 +10,11 @@ use crate::plan::Plan;
 /// Finds names that two containers of a machine have in common.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
-static CODE: Code =
-    codes::code!("container-name-twice", Error, "a container's or service's name is taken");
+static CODE: Code = codes::code!(
+    "container-name-twice",
+    Error,
+    "a container's or service's name is already in use"
+);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

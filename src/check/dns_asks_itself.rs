@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "dns-asks-itself",
     Warning,
-    "a machine can look up no name until its own name server runs"
+    "a machine can't look up names until its own name server runs"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {

@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "families-disjoint",
     Error,
-    "a machine has to reach another one and has no address of its family"
+    "a machine has to reach another one, but their addresses are of different families"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {

@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "name-leads-elsewhere",
     Warning,
-    "a host name is given by hand another address than the one where it is answered"
+    "a host name's address, written by hand, is not the address that answers it"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {

@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "name-without-dns",
     Warning,
-    "a host name is given to a lab that has no name server to answer it"
+    "a host name is declared in a lab that has no name server to answer it"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {

@@ -8,7 +8,7 @@ use crate::plan::{FlowSource, Plan};
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =
-    codes::code!("vpn-reaches-nothing", Warning, "the clients of a VPN may reach nothing");
+    codes::code!("vpn-reaches-nothing", Warning, "the clients of a VPN can't reach anything");
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;

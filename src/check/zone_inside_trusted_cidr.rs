@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "zone-inside-trusted-cidr",
     Warning,
-    "a machine that is not trusted as its network is has an address in that network's prefix"
+    "a machine is trusted less than its network, but has an address in that network's prefix"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {

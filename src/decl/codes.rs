@@ -5,15 +5,15 @@ use crate::diag::codes;
 codes::define! {
     pub UNKNOWN_NODE = "unknown-node", Error, "a node that does not exist here";
     pub UNKNOWN_PROPERTY = "unknown-property", Error, "a property that the node does not have";
-    pub UNEXPECTED_ARGUMENT = "unexpected-argument", Error, "an argument more than the node takes";
+    pub UNEXPECTED_ARGUMENT = "unexpected-argument", Error, "a node has more arguments than it takes";
     pub UNEXPECTED_CHILDREN = "unexpected-children", Error,
-        "a children block where the node has none";
-    pub MISSING_VALUE = "missing-value", Error, "something that the node must have is not there";
-    pub WRONG_TYPE = "wrong-type", Error, "a value of another type than the schema says";
+        "a children block on a node that takes none";
+    pub MISSING_VALUE = "missing-value", Error, "something that the node must have is missing";
+    pub WRONG_TYPE = "wrong-type", Error, "a value has another type than the schema says";
     pub WRONG_ANNOTATION = "wrong-annotation", Error,
         "a type annotation that the place does not allow";
     pub DUPLICATE_PROPERTY = "duplicate-property", Error, "one property is written twice in a node";
-    pub DUPLICATE_NODE = "duplicate-node", Error, "a node stands twice where one may";
+    pub DUPLICATE_NODE = "duplicate-node", Error, "a node is written twice where only one is allowed";
     pub DUPLICATE_NAME = "duplicate-name", Error, "two entities have the same name";
     pub CONFLICTING_VALUES = "conflicting-values", Error,
         "two places give different values, and neither is stronger";

@@ -6,5 +6,5 @@ codes::define! {
     pub OUTPUT_NOT_OURS = "output-not-ours", Error,
         "the output folder holds something that no build wrote";
     pub OUTPUT_UNWRITABLE = "output-unwritable", Error, "the release can't be written";
-    pub BUILD_INTERRUPTED = "build-interrupted", Error, "the build was told to stop";
+    pub BUILD_INTERRUPTED = "build-interrupted", Error, "a signal stopped the build";
 }

@@ -8,7 +8,7 @@ codes::define! {
     pub SOURCE_CHANGED_WHILE_READ = "source-changed-while-read", Error,
         "a file of the lab changed while the lab was read";
     pub SOURCE_NOT_A_FILE = "source-not-a-file", Error,
-        "what is named like a source is a pipe, a socket or a device";
+        "something named like a source is a pipe, a socket or a device";
     pub SOURCE_NOT_TEXT = "source-not-text", Error, "a source is not UTF-8 text";
     pub SOURCE_TOO_LARGE = "source-too-large", Error, "a source is larger than 16 MiB";
     pub SOURCE_NAME_NOT_PORTABLE = "source-name-not-portable", Error,

@@ -4,7 +4,7 @@ use crate::diag::codes;
 
 codes::define! {
     pub UNKNOWN_NAME = "unknown-name", Error, "a name that nothing in the lab has";
-    pub WRONG_KIND = "wrong-kind", Error, "a name of something of another kind";
+    pub WRONG_KIND = "wrong-kind", Error, "a name belongs to something of another kind";
     pub UNKNOWN_OPTION = "unknown-option", Error, "an option that the module does not have";
     pub MISSING_OPTION = "missing-option", Error, "an option that the module requires is not given";
     pub WRONG_OPTION = "wrong-option", Error, "an option's value is not of the option's type";
@@ -18,20 +18,20 @@ codes::define! {
         "a share does not say how it reaches the machine";
     pub PASSTHROUGH_WITHOUT_DEVICE = "passthrough-without-device", Error,
         "passthrough of a device that the host does not have";
-    pub FIXED_PORT = "fixed-port", Error, "a port is moved on paper only";
+    pub FIXED_PORT = "fixed-port", Error, "a port is changed that the program can't change";
     pub ROUTE_WITHOUT_PROXY = "route-without-proxy", Error,
-        "a route goes through a service that is no proxy";
+        "a route goes through a service that is not a proxy";
     pub ROUTE_WITHOUT_AUTHENTICATION = "route-without-authentication", Error,
-        "a route's users are to be authenticated by a service that authenticates nobody";
-    pub AMBIGUOUS_ZONE = "ambiguous-zone", Error, "a name that would be two zones";
+        "a route names a service for authentication that can't authenticate";
+    pub AMBIGUOUS_ZONE = "ambiguous-zone", Error, "a name that could mean two zones";
     pub UNDECLARED_SECRET = "undeclared-secret", Error, "a secret that the lab does not declare";
     pub RENAMED_MODULE = "renamed-module", Warning,
         "a service uses its module by the name that it had";
     pub OTHER_PRODUCT = "other-product", Warning,
-        "a service is called as another product than the one that its module runs";
+        "a service is named after another product than the one that its module runs";
     pub DISCONTINUED_MODULE = "discontinued-module", Error,
-        "a service of a program that is no more";
+        "a service whose program is discontinued";
     pub UNMET_NEED = "unmet-need", Error, "a service needs what no service of the lab provides";
     pub STILL_DECLARED = "still-declared", Error,
-        "something is `moved` or `removed`, and declared besides";
+        "something is `moved` or `removed`, and still declared";
 }

@@ -44,7 +44,7 @@ fn every_code_says_what_it_means_and_why() {
 #[test]
 fn a_page_fits_a_terminal() {
     insta::assert_snapshot!(reference::page(&syntax::codes::MISPLACED_EQUALS), @r#"
-    error[misplaced-equals]: an equals sign stands where no property is
+    error[misplaced-equals]: an equals sign is not part of a property
 
     A node is a name followed by its values, without an equals sign. Only a property
     has one, between its name and its value.

@@ -12,7 +12,7 @@ pub static CONTAINER: NodeSchema = NodeSchema::new(
 .arguments(&[required(
     "name",
     Type::Name,
-    "Its name; the first one goes by the service's name if it has the module's.",
+    "Its name. A container with the module's name gets the name of the service.",
 )])
 .children(&[CONTAINER_BODY]);
 
@@ -53,11 +53,11 @@ static IMAGE: NodeSchema =
         .dynamic();
 static ENTRYPOINT: NodeSchema =
     NodeSchema::new("entrypoint", "Overrides the image's entry point.", "entrypoint \"/bin/tool\"")
-        .rest(required("word", Type::Text, "A word of it."))
+        .rest(required("word", Type::Text, "A word of the entry point."))
         .dynamic();
 static COMMAND: NodeSchema = NodeSchema::new(
     "command",
-    "Words of the command line; several nodes follow one another.",
+    "Words of the command line. Several nodes are joined in order.",
     "command \"--config=/etc/x.yml\"",
 )
 .rest(required("word", Type::Text, "A word. One that is a list is several words."))
@@ -70,11 +70,7 @@ static ENV: NodeSchema =
     NodeSchema::new("env", "An environment variable.", "env TZ (ref)lab.timezone")
         .arguments(&[
             required("name", Type::Text, "Its name."),
-            required(
-                "value",
-                Type::Any,
-                "Its value, as the program sees it: labwright expands nothing in it.",
-            ),
+            required("value", Type::Any, "Its value, exactly as the program sees it."),
         ])
         .dynamic();
 static SECRET: NodeSchema = NodeSchema::new(
@@ -82,12 +78,12 @@ static SECRET: NodeSchema = NodeSchema::new(
     "A secret that the container reads, as a file below `/run/secrets`.",
     "secret (ref)opt.password file-variable=POSTGRES_PASSWORD_FILE",
 )
-.arguments(&[required("secret", Type::Secret, "The secret. Nothing: no secret is read.")])
+.arguments(&[required("secret", Type::Secret, "The secret. If it is an option without a value, no secret is read.")])
 .properties(&[
     optional(
         "at",
         Type::Path,
-        "Where the container sees it. Default: `/run/secrets/` and its name.",
+        "The path inside the container. Default: `/run/secrets/` and the secret's name.",
     ),
     optional("file-variable", Type::Text, "The environment variable that names the file."),
     optional(
@@ -98,20 +94,20 @@ static SECRET: NodeSchema = NodeSchema::new(
     optional(
         "owner",
         Type::Owner,
-        "Who must own the machine's file for the program to read it. Default: `root`.",
+        "The owner that the file must have on the machine, so that the program can read it. Default: `root`.",
     ),
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
 ])
 .dynamic();
 static MOUNT: NodeSchema = NodeSchema::new(
     "mount",
-    "A folder or file of the machine inside the container: a state, `service.config`, or a path. A list is mounted item by item.",
+    "A folder or file of the machine that the container sees: a state, `service.config`, or a path. Each item of a list is mounted.",
     "mount (ref)opt.library at=same read-only=#true",
 )
 .arguments(&[required("source", Type::Text, "A path; `volume:NAME` is a named volume.")])
 .properties(&[
-    required("at", Type::Text, "The path inside; `same`: as on the machine."),
-    optional("read-only", Type::Bool, "Whether it can't be written. Default: `#false`."),
+    required("at", Type::Text, "The path inside; `same` is the path on the machine."),
+    optional("read-only", Type::Bool, "Whether it is mounted read-only. Default: `#false`."),
     optional("propagation", Type::Enum(&["rslave", "rshared", "rprivate"]), "The mount propagation."),
 ])
 .dynamic();
@@ -120,17 +116,19 @@ static TMPFS: NodeSchema = NodeSchema::new("tmpfs", "A folder in memory.", "tmpf
     .dynamic();
 static DEVICE: NodeSchema = NodeSchema::new(
     "device",
-    "A device of the machine, by the same path inside.",
+    "A device of the machine, at the same path inside.",
     "device \"/dev/dri/renderD128\"",
 )
 .arguments(&[required("path", Type::Path, "The path.")])
 .dynamic();
-static CAP_ADD: NodeSchema = NodeSchema::new("cap-add", "A capability more.", "cap-add NET_ADMIN")
-    .rest(required("capability", Type::Text, "Its name without `CAP_`."))
-    .dynamic();
-static CAP_DROP: NodeSchema = NodeSchema::new("cap-drop", "A capability less.", "cap-drop ALL")
-    .rest(required("capability", Type::Text, "Its name without `CAP_`."))
-    .dynamic();
+static CAP_ADD: NodeSchema =
+    NodeSchema::new("cap-add", "Adds a Linux capability.", "cap-add NET_ADMIN")
+        .rest(required("capability", Type::Text, "Its name without `CAP_`."))
+        .dynamic();
+static CAP_DROP: NodeSchema =
+    NodeSchema::new("cap-drop", "Drops a Linux capability.", "cap-drop ALL")
+        .rest(required("capability", Type::Text, "Its name without `CAP_`."))
+        .dynamic();
 static SECURITY_OPTION: NodeSchema = NodeSchema::new(
     "security-option",
     "An option of the container's confinement.",
@@ -138,10 +136,13 @@ static SECURITY_OPTION: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("option", Type::Text, "The option.")])
 .dynamic();
-static GROUP: NodeSchema =
-    NodeSchema::new("group", "A group more, by name in the image or number.", "group \"992\"")
-        .arguments(&[required("group", Type::Owner, "The group.")])
-        .dynamic();
+static GROUP: NodeSchema = NodeSchema::new(
+    "group",
+    "A further group of the container's user: a number, or a name from the image.",
+    "group \"992\"",
+)
+.arguments(&[required("group", Type::Owner, "The group.")])
+.dynamic();
 /// A kernel setting, of a container or of the machine.
 pub(super) static SYSCTL: NodeSchema =
     NodeSchema::new("sysctl", "A kernel setting.", "sysctl \"net.ipv4.ip_forward\" 1")
@@ -159,14 +160,14 @@ static EXTRA_HOST: NodeSchema = NodeSchema::new(
 .dynamic();
 static NETWORK: NodeSchema = NodeSchema::new(
     "network",
-    "How the container is on the network. Default: `bridge`, the machine's compose network.",
+    "How the container joins the network. Default: `bridge`, the machine's compose network.",
     "network host",
 )
 .arguments(&[required("mode", Type::Enum(&["bridge", "host", "none", "service"]), "The mode.")])
 .properties(&[optional(
     "service",
     Type::Entity("service"),
-    "With mode `service`: the service whose first container's network it lives in.",
+    "With mode `service`: the service whose first container shares its network with this one.",
 )])
 .dynamic();
 static HOST_PID: NodeSchema =
@@ -182,32 +183,29 @@ static SHM_SIZE: NodeSchema =
 static INIT: NodeSchema =
     NodeSchema::new("init", "Whether a tiny init reaps its processes.", "init #true")
         .arguments(&[required("init", Type::Bool, "Whether it does.")]);
-static READ_ONLY: NodeSchema = NodeSchema::new(
-    "read-only",
-    "Whether its root file system can't be written.",
-    "read-only #true",
-)
-.arguments(&[required("read-only", Type::Bool, "Whether it can't.")]);
+static READ_ONLY: NodeSchema =
+    NodeSchema::new("read-only", "Whether its root file system is read-only.", "read-only #true")
+        .arguments(&[required("read-only", Type::Bool, "Whether it is.")]);
 static HEALTH: NodeSchema = NodeSchema::new(
     "health",
-    "How its health is known: HTTP at an endpoint, a command inside, the image's own check, or not at all.",
+    "How its health is checked: HTTP at an endpoint, a command inside, the image's own check, or not at all.",
     "health http=web path=\"/health\"",
 )
 .rest(optional("word", Type::Text, "A word of the command that is run inside."))
 .properties(&[
-    optional("http", Type::Name, "The endpoint that is asked over HTTP."),
-    optional("path", Type::Text, "The path that is asked for. Default: `/`."),
+    optional("http", Type::Name, "The endpoint to request over HTTP."),
+    optional("path", Type::Text, "The path to request. Default: `/`."),
     optional("image", Type::Bool, "Whether the image brings its own check."),
-    optional("none", Type::Text, "Why nothing can be asked."),
-    optional("interval", Type::Duration, "How often. Default: `30s`."),
+    optional("none", Type::Text, "Why its health can't be checked."),
+    optional("interval", Type::Duration, "How often it is checked. Default: `30s`."),
     optional("timeout", Type::Duration, "How long an answer may take. Default: `10s`."),
-    optional("retries", Type::Between(1, 1000), "How many failures make it unhealthy. Default: 3."),
+    optional("retries", Type::Between(1, 1000), "How many failures in a row make it unhealthy. Default: 3."),
     optional("start-period", Type::Duration, "How long it may take to start. Default: `60s`."),
 ])
 .dynamic();
 static DEPENDS_ON: NodeSchema = NodeSchema::new(
     "depends-on",
-    "A container that must run before.",
+    "A container that must start first.",
     "depends-on database healthy=#true",
 )
 .arguments(&[required("container", Type::Name, "A container of the module.")])
@@ -217,7 +215,11 @@ static DEPENDS_ON: NodeSchema = NodeSchema::new(
         Type::Bool,
         "Whether it must be healthy, not just started. Default: `#true`.",
     ),
-    optional("restart", Type::Bool, "Whether its restart restarts this one. Default: `#false`."),
+    optional(
+        "restart",
+        Type::Bool,
+        "Whether this one restarts when that one does. Default: `#false`.",
+    ),
 ])
 .dynamic();
 static STOP_GRACE: NodeSchema =
@@ -226,7 +228,7 @@ static STOP_GRACE: NodeSchema =
         .dynamic();
 static RELOAD: NodeSchema = NodeSchema::new(
     "reload",
-    "The signal that makes it read its configuration again; without one it is recreated when a file of its service changes.",
+    "The signal that makes it reload its configuration. Without one, it is recreated when a file of its service changes.",
     "reload HUP",
 )
 .arguments(&[required("signal", Type::Enum(&["HUP", "USR1", "USR2"]), "The signal.")]);
@@ -238,7 +240,7 @@ static LABEL: NodeSchema = NodeSchema::new("label", "A label.", "label \"diun.en
     .dynamic();
 static LIMITS: NodeSchema = NodeSchema::new(
     "limits",
-    "What it may use at the most, unless the service says otherwise.",
+    "The most that it may use, unless the service says otherwise.",
     "limits memory=(size)\"512MiB\"",
 )
 .properties(&[

@@ -36,7 +36,7 @@ pub static VM: NodeSchema = NodeSchema::new(
 /// A Linux container.
 pub static LXC: NodeSchema = NodeSchema::new(
     "lxc",
-    "A Linux container of a Proxmox host, unprivileged unless it says otherwise.",
+    "A Linux container of a Proxmox host, unprivileged by default.",
     "lxc dns id=200 on=pve { os debian-13; cores 1; memory \"1GiB\"; disk root size=\"8GiB\"; address lan \"192.168.1.53\"; }",
 )
 .arguments(&[NAME])
@@ -61,7 +61,7 @@ static PASSTHROUGH: NodeSchema = NodeSchema::new(
 .arguments(&[required("device", Type::Entity("gpu or device"), "Its name on the host.")]);
 static IMAGE: NodeSchema = NodeSchema::new(
     "image",
-    "The image or template that it starts from. Default: the one of its system.",
+    "The image or template that it is made from. Default: the one of its system.",
     "image \"local:import/debian-13.qcow2\"",
 )
 .arguments(&[required("image", Type::Word, "A volume of the host.")]);
@@ -83,11 +83,11 @@ static BOOT: NodeSchema =
         .properties(&[optional(
             "order",
             Type::Between(0, 10_000),
-            "Its place in the order of starting.",
+            "Its place in the start order.",
         )]);
 static FEATURES: NodeSchema = NodeSchema::new(
     "features",
-    "What an LXC may do. Default: `nesting keyctl`, which Docker wants.",
+    "What an LXC may do. Default: `nesting keyctl`, which Docker needs.",
     "features nesting keyctl",
 )
 .rest(required("feature", Type::Enum(&["nesting", "keyctl", "fuse"]), "A feature."));

@@ -52,14 +52,14 @@ static EDITION: NodeSchema = NodeSchema::new(
 
 static LAB: NodeSchema = NodeSchema::new(
     "lab",
-    "Names the lab; stands once.",
+    "The lab's name and settings. Every lab has exactly one.",
     "lab home version=\"2026.1\" { domain \"example.org\"; }",
 )
 .arguments(&[NAME])
 .properties(&[required(
     "version",
     Type::Version,
-    "The version of the release, numbers with dots between them: `2026.1.3`.",
+    "The version of the release: numbers separated by dots, such as `2026.1.3`.",
 )])
 .children(&[&[once(&DOMAIN), once(&TIMEZONE), once(&EMAIL), many(&SELECT)]]);
 static DOMAIN: NodeSchema =
@@ -71,9 +71,12 @@ static TIMEZONE: NodeSchema = NodeSchema::new(
     "timezone \"Europe/Brussels\"",
 )
 .arguments(&[required("timezone", Type::Timezone, "An IANA name.")]);
-static EMAIL: NodeSchema =
-    NodeSchema::new("email", "Whom certificate authorities write to.", "email \"me@example.org\"")
-        .arguments(&[required("address", Type::Mail, "A mail address.")]);
+static EMAIL: NodeSchema = NodeSchema::new(
+    "email",
+    "The mail address that certificate authorities write to.",
+    "email \"me@example.org\"",
+)
+.arguments(&[required("address", Type::Mail, "A mail address.")]);
 static SELECT: NodeSchema = NodeSchema::new(
     "select",
     "Makes profiles active: the variant of the lab to build.",
@@ -97,7 +100,7 @@ static SSH_KEY: NodeSchema = NodeSchema::new(
 
 static NETWORK: NodeSchema = NodeSchema::new(
     "network",
-    "A network of the lab; also the zone of its machines that name none.",
+    "A network of the lab. It is also the zone of its machines, unless they name another.",
     "network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\"",
 )
 .arguments(&[NAME])
@@ -112,12 +115,12 @@ static NETWORK: NodeSchema = NodeSchema::new(
 
 static ROUTER: NodeSchema = NodeSchema::new(
     "router",
-    "An unmanaged box between the lab and the internet; the port forwards that it needs are derived and listed.",
+    "An unmanaged box between the lab and the internet. The port forwards that it needs are derived and listed.",
     "router box on=lan address=\"192.168.1.1\"",
 )
 .arguments(&[NAME])
 .properties(&[
-    required("on", Type::Entity("network"), "The network it stands in."),
+    required("on", Type::Entity("network"), "The network that it is in."),
     required("address", Type::Address, "Its address there."),
 ]);
 
@@ -131,8 +134,7 @@ static SECRET: NodeSchema = NodeSchema::new(
 
 static PROFILE: NodeSchema = NodeSchema::new(
     "profile",
-    "Settings for many machines, and a variant of the lab: its machine settings go to the machines named in `on` or tagged with one of \
-     `tagged`; its other nodes count when `lab` selects it.",
+    "Settings for many machines, and a variant of the lab. Its machine settings go to the machines that `on` names and to those with one of the `tagged` tags. Its other nodes count only when `lab` selects it.",
     "profile locked-down tagged=web { ssh from=admin-net; }",
 )
 .arguments(&[NAME])
@@ -144,8 +146,7 @@ static PROFILE: NodeSchema = NodeSchema::new(
 
 static EXTEND: NodeSchema = NodeSchema::new(
     "extend",
-    "Touches an entity from a second place; the only way to. What it says stands beside what the entity says: a value that differs is a \
-     conflict unless one of the two is `(default)` or `(force)`.",
+    "Adds to an entity from a second place; nothing else can. Its values are merged with the entity's own. Two different values conflict, unless one is `(default)` or `(force)`.",
     "extend vm media { (force)memory \"16GiB\" reason=\"the new module\"; }",
 )
 .arguments(&[
@@ -155,7 +156,7 @@ static EXTEND: NodeSchema = NodeSchema::new(
 
 static ALERT: NodeSchema = NodeSchema::new(
     "alert",
-    "An alert rule beyond what the modules bring.",
+    "An alert rule in addition to those of the modules.",
     "alert DiskAlmostFull when=\"node_filesystem_avail_bytes < 1e9\" for=(duration)\"10m\" { summary \"The disk is almost full\"; }",
 )
 .arguments(&[required("name", Type::Text, "The name, in CamelCase.")])
@@ -164,14 +165,14 @@ static ALERT: NodeSchema = NodeSchema::new(
 
 static DASHBOARD: NodeSchema = NodeSchema::new(
     "dashboard",
-    "A Grafana dashboard beyond what the modules bring: a file of the lab, or one of grafana.com.",
+    "A Grafana dashboard in addition to those of the modules: a file of the lab, or one of grafana.com.",
     "dashboard energy from=\"energy.json\"",
 )
 .arguments(&[NAME])
 .properties(&[
-    optional("id", Type::Between(1, i64::MAX), "Its id on grafana.com."),
-    optional("revision", Type::Between(1, i64::MAX), "The revision there. Default: the newest when it is first fetched."),
-    optional("sha256", Type::Text, "What that revision must hash to, in hexadecimal."),
+    optional("id", Type::Between(1, i64::MAX), "The dashboard's id on grafana.com."),
+    optional("revision", Type::Between(1, i64::MAX), "The revision. Default: the newest one at the first download."),
+    optional("sha256", Type::Text, "The SHA-256 of that revision, in hexadecimal."),
     optional(
         "from",
         Type::Text,
@@ -181,8 +182,7 @@ static DASHBOARD: NodeSchema = NodeSchema::new(
 
 static HOST_NAME: NodeSchema = NodeSchema::new(
     "name",
-    "A host name that the lab's DNS servers answer for, beside those they know: a route's leads to its proxy, a machine's (`NAME.DOMAIN`) to \
-     itself.",
+    "A further host name for the lab's DNS servers. They already know each route's name, which leads to its proxy, and each machine's (`NAME.DOMAIN`).",
     "name \"printer.example.org\" address=\"192.168.1.40\"",
 )
 .arguments(&[required("host", Type::Host, "The host name.")])
@@ -200,7 +200,7 @@ static ACCEPT: NodeSchema = NodeSchema::new(
         Type::Text,
         "The entity that the finding is about. Without it, every finding of that code is accepted.",
     ),
-    required("reason", Type::Text, "Why. It stands in the release."),
+    required("reason", Type::Text, "Why. The release records it."),
 ]);
 
 static MOVED: NodeSchema = NodeSchema::new(

@@ -37,14 +37,14 @@ pub static HOST: NodeSchema = NodeSchema::new(
 .properties(&[
     required("kind", Type::Enum(&["proxmox", "debian", "unmanaged"]), "What it is."),
     optional("version", Type::Version, "The version of its system: `8.4` of Proxmox VE."),
-    optional("cluster", Type::Name, "The Proxmox cluster that it belongs to. Its hosts share one firewall, and their guests one row of ids."),
+    optional("cluster", Type::Name, "The Proxmox cluster that it belongs to. The hosts of a cluster share one firewall, and one set of guest ids."),
     optional("arch", Type::Enum(&["amd64", "arm64"]), "Its processor's architecture. Default: `amd64`."),
 ])
 .children(&[HOST_FIELDS, MACHINE_FIELDS]);
 
 static HARDWARE: NodeSchema = NodeSchema::new(
     "hardware",
-    "What the machine is made of.",
+    "The machine's hardware.",
     "hardware \"Dell OptiPlex 7040\" cpu=\"Intel Core i5-6500\" cores=4 memory=(size)\"16GiB\"",
 )
 .arguments(&[required("model", Type::Text, "The model.")])
@@ -58,7 +58,7 @@ static RESERVE: NodeSchema = NodeSchema::new(
     "What the host keeps for itself: the hypervisor and the ZFS ARC.",
     "reserve memory=(size)\"2GiB\"",
 )
-.properties(&[required("memory", Type::Size, "Memory that no guest gets.")]);
+.properties(&[required("memory", Type::Size, "The memory that guests don't get.")]);
 static GPU: NodeSchema =
     NodeSchema::new("gpu", "A GPU, to use or to pass through.", "gpu igpu pci=\"0000:00:02.0\"")
         .arguments(&[NAME])
@@ -94,7 +94,7 @@ static POOL: NodeSchema = NodeSchema::new(
     optional(
         "layout",
         Type::Enum(&["stripe", "mirror", "raidz", "raidz2"]),
-        "How they are joined. Default: `stripe`.",
+        "How the disks are combined. Default: `stripe`.",
     ),
     optional("size", Type::Size, "The part of the disk that it takes. Default: the whole disk."),
     optional(
@@ -109,7 +109,7 @@ static DATASET: NodeSchema =
         .arguments(&[required("name", Type::Text, "Its name below the pool; `a/b` is nested.")])
         .properties(&[
             optional("quota", Type::Size, "The most that it may hold, snapshots included."),
-            optional("reservation", Type::Size, "What is set aside for it."),
+            optional("reservation", Type::Size, "The space reserved for it."),
             optional("recordsize", Type::Size, "The record size: `1MiB` for media, `16KiB` for PostgreSQL. Default: ZFS' own, 128 KiB."),
             optional("compression", Type::Enum(&["on", "off", "lz4", "zstd", "zle", "gzip"]), "The compression. Default: `lz4`."),
             optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
@@ -153,7 +153,7 @@ static OS: NodeSchema = NodeSchema::new("os", "The operating system.", "os debia
 );
 static ZONE: NodeSchema = NodeSchema::new(
     "zone",
-    "The zone that the machine is in, when it is not its network's: it is then not trusted as that network is.",
+    "The zone that the machine is in, if it is not its network's. It is then not trusted like that network.",
     "zone dmz",
 )
 .arguments(&[required("zone", Type::Name, "The zone's name.")]);
@@ -172,7 +172,7 @@ static ADDRESS: NodeSchema =
             optional(
                 "bridge",
                 Type::Word,
-                "On a host the bridge that it makes, on a guest the one it is plugged into. Default: the host's.",
+                "On a host, the bridge that it makes; on a guest, the bridge that it joins. Default: the host's.",
             ),
         ]);
 static SHARE: NodeSchema = NodeSchema::new(
@@ -187,8 +187,12 @@ static SHARE: NodeSchema = NodeSchema::new(
 )])
 .properties(&[
     required("at", Type::Path, "The mount point."),
-    optional("via", Type::Enum(&["virtiofs", "nfs", "mount-point", "local"]), "How it gets there."),
-    optional("read-only", Type::Bool, "Whether it can't be written. Default: `#false`."),
+    optional(
+        "via",
+        Type::Enum(&["virtiofs", "nfs", "mount-point", "local"]),
+        "How the folder reaches the machine.",
+    ),
+    optional("read-only", Type::Bool, "Whether it is mounted read-only. Default: `#false`."),
 ]);
 static SSH: NodeSchema = NodeSchema::new("ssh", "Who may log in by ssh.", "ssh from=lan")
     .properties(&[
@@ -197,21 +201,21 @@ static SSH: NodeSchema = NodeSchema::new("ssh", "Who may log in by ssh.", "ssh f
     ]);
 static FIREWALL: NodeSchema = NodeSchema::new(
     "firewall",
-    "The firewall to write: ufw for the machine's own ports and nftables for published ones, or nftables for all. Default: `nftables`.",
+    "The firewall to write: `nftables`, or `ufw` for the machine's own ports with nftables for published ones. Default: `nftables`.",
     "firewall ufw",
 )
 .arguments(&[required("backend", Type::Enum(&["ufw", "nftables", "none"]), "The backend.")]);
 static TAGS: NodeSchema =
-    NodeSchema::new("tags", "Words that profiles find the machine by.", "tags web arm")
+    NodeSchema::new("tags", "Words by which profiles select the machine.", "tags web arm")
         .rest(required("tag", Type::Name, "A tag."));
 static APPDATA: NodeSchema = NodeSchema::new(
     "appdata",
-    "The folder below which services keep their data. Default: where a dataset or export named `appdata` is mounted, else `/srv/appdata`.",
+    "The folder in which services keep their data. Default: the mount point of a dataset or export named `appdata`, else `/srv/appdata`.",
     "appdata \"/mnt/appdata\"",
 )
 .arguments(&[required("path", Type::Path, "The folder.")])
 .properties(&[optional(
     "backup",
     Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]),
-    "How often its content is backed up, where it lies on a disk of the machine: a dataset or export says so itself.",
+    "How often its content is backed up, if it is on a disk of the machine. A dataset or an export has a class of its own.",
 )]);

@@ -55,8 +55,7 @@ pub const ROLES: &[&str] = &[
 /// A module.
 pub static MODULE: NodeSchema = NodeSchema::new(
     "module",
-    "Defines a kind of service: its options, what it keeps, its containers or packages and units, and what it provides. A site module of a \
-     built-in one's name layers over it field by field.",
+    "Defines a kind of service: its options, the state that it keeps, its containers or packages and units, and what it provides. A site module with a built-in module's name overrides it field by field.",
     "module echo version=\"1.0.0\" { summary \"Says it back\"; container echo { image \"docker.io/library/busybox:1.37\"; }; }",
 )
 .arguments(&[NAME])
@@ -102,7 +101,7 @@ static HOMEPAGE: NodeSchema =
         .arguments(&[required("url", Type::Url, "The page.")]);
 static EXAMPLE: NodeSchema = NodeSchema::new(
     "example",
-    "KDL that shows the module in use; compiled in a test.",
+    "KDL that shows the module in use. A test compiles it.",
     "example #\"service x on=box\"#",
 )
 .arguments(&[required(
@@ -113,8 +112,7 @@ static EXAMPLE: NodeSchema = NodeSchema::new(
 
 static UNLIKE: NodeSchema = NodeSchema::new(
     "unlike",
-    "Names of other products that people take for this one. A service that uses one gets this module, and a warning that says the \
-     difference.",
+    "Names of other products that people mistake for this one. A service with such a name gets this module, and a warning that says how they differ.",
     "unlike echo-enterprise why=\"it is another program, with a licence and a unit of its own\"",
 )
 .rest(required("name", Type::Text, "A name of the other product."))
@@ -122,17 +120,17 @@ static UNLIKE: NodeSchema = NodeSchema::new(
 
 static FORMERLY: NodeSchema = NodeSchema::new(
     "formerly",
-    "Names that the module had before. A service that still uses one gets this module, and a warning that says the new name.",
+    "Earlier names of the module. A service that still uses one gets this module, and a warning with the new name.",
     "formerly jellyseerr overseerr",
 )
 .rest(required("name", Type::Name, "A former name."));
 static DISCONTINUED: NodeSchema = NodeSchema::new(
     "discontinued",
-    "Says that the program is no more, so that no service can use the module.",
+    "Says that the program is discontinued, so that no service can use the module.",
     "discontinued \"its images are gone since June 2025\" help=\"use y instead\"",
 )
 .arguments(&[required("why", Type::Text, "What happened, and when.")])
-.properties(&[optional("help", Type::Text, "What to use now.")]);
+.properties(&[optional("help", Type::Text, "What to use instead.")]);
 
 static OPTION: NodeSchema = NodeSchema::new(
     "option",
@@ -153,10 +151,10 @@ static OPTION: NodeSchema = NodeSchema::new(
     keyed(&FIELD),
 ]]);
 static REQUIRED: NodeSchema =
-    NodeSchema::new("required", "Says that every service must give it.", "required");
+    NodeSchema::new("required", "Says that every service must set it.", "required");
 static DEFAULT: NodeSchema = {
     let mut schema =
-        NodeSchema::new("default", "The value where the service gives none.", "default none")
+        NodeSchema::new("default", "The value if the service sets none.", "default none")
             .rest(required("value", Type::Given, "The value; several for a list."))
             .dynamic();
     schema.options = true;
@@ -170,13 +168,13 @@ static VALUES: NodeSchema = NodeSchema::new(
 .rest(required("word", Type::Text, "A word."));
 static MERGE: NodeSchema = NodeSchema::new(
     "merge",
-    "How values of a list from several places become one. Default: `replace`.",
+    "How a list that is set in several places is merged. Default: `replace`.",
     "merge append",
 )
 .arguments(&[required(
     "how",
     Type::Enum(&["append", "replace"]),
-    "`append`: all of them; `replace`: those of the strongest place.",
+    "`append` keeps the values of every place; `replace` only those of the strongest.",
 )]);
 static FIELD: NodeSchema = NodeSchema::new(
     "field",
@@ -192,10 +190,10 @@ static RENAMED: NodeSchema =
         .properties(&[required("to", Type::Name, "Its new name.")]);
 static RETIRED: NodeSchema = NodeSchema::new(
     "retired",
-    "Says that an option is no more, and what to write now.",
+    "Says that an option no longer exists, and what to write instead.",
     "retired workers \"set `resources` instead\"",
 )
-.arguments(&[NAME, required("note", Type::Text, "What to write now.")]);
+.arguments(&[NAME, required("note", Type::Text, "What to write instead.")]);
 static ASSERT: NodeSchema = NodeSchema::new(
     "assert",
     "What must be true of every service of the module.",
@@ -209,7 +207,7 @@ static ASSERT: NodeSchema = NodeSchema::new(
 
 static STATE: NodeSchema = NodeSchema::new(
     "state",
-    "A folder that the service keeps; made with the owner and mode when it is not there.",
+    "A folder that the service keeps. If it is missing, it is made with this owner and mode.",
     "state config path=(f)\"{machine.appdata}/{service.name}/config\" owner=1000 group=1000",
 )
 .arguments(&[NAME])
@@ -218,7 +216,7 @@ static STATE: NodeSchema = NodeSchema::new(
     optional(
         "backup",
         Type::Enum(BACKUP_CLASSES),
-        "How it is backed up. Default: as what it lies in. `dump`: only by its `database`.",
+        "How often it is backed up. Default: like the folder that it is in. `dump`: only through the dumps of its `database`.",
     ),
     optional("reason", Type::Text, "Why it is never backed up."),
     optional("owner", Type::Owner, "Its owner. Default: `root`."),
@@ -227,7 +225,7 @@ static STATE: NodeSchema = NodeSchema::new(
     optional(
         "local-disk",
         Type::Bool,
-        "Whether a database lies in it that network file systems corrupt. Default: `#false`.",
+        "Whether it holds a database that network file systems corrupt. Default: `#false`.",
     ),
 ])
 .dynamic();
@@ -246,7 +244,7 @@ static DATABASE: NodeSchema = NodeSchema::new(
     optional("container", Type::Name, "The container that runs it."),
     optional("user", Type::Text, "The user to dump as."),
     optional("state", Type::Name, "The state that holds its files."),
-    optional("major", Type::Text, "The engine's major version; a change of it can't be undone."),
+    optional("major", Type::Text, "The engine's major version. A change of it can't be undone."),
 ])
 .dynamic();
 
@@ -271,14 +269,14 @@ static PROVIDES: NodeSchema = NodeSchema::new(
     optional(
         "protocol",
         Type::Enum(&["tcp", "udp", "http", "https"]),
-        "What is spoken. Default: `tcp`; `http` with `scrape` or `path`.",
+        "The protocol. Default: `tcp`; `http` with `scrape` or `path`.",
     ),
     optional("path", Type::Text, "The path, for probes, scrapes and links."),
     optional("scrape", Type::Bool, "Whether Prometheus scrapes it. Default: `#false`."),
-    optional("token", Type::Secret, "With `scrape`: the bearer token that it wants."),
+    optional("token", Type::Secret, "With `scrape`: the bearer token that it requires."),
     optional("user", Type::Text, "With `scrape` and `password`: the user's name. Default: empty."),
-    optional("password", Type::Secret, "With `scrape`: the password that it wants."),
-    optional("role", Type::Name, "What others may need it as."),
+    optional("password", Type::Secret, "With `scrape`: the password that it requires."),
+    optional("role", Type::Name, "The role that other services can need it by."),
     optional(
         "database",
         Type::Bool,
@@ -293,16 +291,20 @@ static PROVIDES: NodeSchema = NodeSchema::new(
 .dynamic();
 static FILE: NodeSchema = NodeSchema::new(
     "file",
-    "A file that a template of the module's folder makes.",
+    "A file made from a template in the module's folder.",
     "file \"loki.yaml\" kind=loki from=\"loki.yaml.j2\" at=\"/etc/loki/loki.yaml\"",
 )
 .arguments(&[required("name", Type::Text, "Its name in the service's folder.")])
 .properties(&[
-    optional("kind", Type::Enum(FILE_KINDS), "Who reads it. Default: by its ending."),
+    optional(
+        "kind",
+        Type::Enum(FILE_KINDS),
+        "The kind of file, which decides how values are escaped. Default: by its extension.",
+    ),
     required("from", Type::Text, "The template, in the module's folder."),
     optional("at", Type::Path, "Where the container sees it."),
     optional("container", Type::Name, "The container. Default: the module's first."),
-    optional("install", Type::Path, "Where on the machine it goes."),
+    optional("install", Type::Path, "The path that it is installed at on the machine."),
     optional("restart", Type::Text, "The unit that is restarted when it changes."),
     optional("reload", Type::Text, "The unit that is reloaded when it changes."),
     optional("owner", Type::Owner, "Its owner on the machine. Default: `root`."),
@@ -312,7 +314,7 @@ static FILE: NodeSchema = NodeSchema::new(
 .dynamic();
 static SCRIPT: NodeSchema = NodeSchema::new(
     "script",
-    "A step of the bundle that a template makes: POSIX sh, idempotent.",
+    "A step of the bundle, made from a template: an idempotent POSIX shell script.",
     "script pki phase=activate order=40 from=\"pki.sh.j2\"",
 )
 .arguments(&[NAME])
@@ -328,7 +330,7 @@ static PACKAGE: NodeSchema =
         .dynamic();
 static UNIT: NodeSchema = NodeSchema::new(
     "unit",
-    "A systemd unit: a package's, or ours when it has sections.",
+    "A systemd unit. One without sections comes from a package.",
     "unit \"openvpn-server@server.service\" action=enable-start",
 )
 .arguments(&[required("name", Type::Text, "Its name with its suffix.")])
@@ -362,28 +364,32 @@ static USES_SECRET: NodeSchema = NodeSchema::new(
     "A secret that units or scripts of the machine read.",
     "uses-secret (ref)opt.password",
 )
-.arguments(&[required("secret", Type::Secret, "The secret. Nothing: none is read.")])
+.arguments(&[required(
+    "secret",
+    Type::Secret,
+    "The secret. If it is an option without a value, none is read.",
+)])
 .properties(&[
-    optional("owner", Type::Owner, "Who must own its file. Default: `root`."),
+    optional("owner", Type::Owner, "The owner that its file must have. Default: `root`."),
     optional(
         "file-variable",
         Type::Text,
-        "The environment variable by which a backup's scripts name the file.",
+        "The environment variable in which a backup's scripts pass the file's path.",
     ),
     optional(
         "value-variable",
         Type::Text,
-        "The environment variable by which a backup's scripts hand on the value.",
+        "The environment variable in which a backup's scripts pass the value.",
     ),
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
 ])
 .dynamic();
 static NEEDS: NodeSchema = NodeSchema::new(
     "needs",
-    "Endpoints of other services that it connects to; the flow is derived at both ends.",
+    "Endpoints of other services that it connects to. The firewall rules at both ends are derived from it.",
     "needs metrics role=prometheus container=grafana",
 )
-.arguments(&[required("name", Type::Name, "The name that templates know them by.")])
+.arguments(&[required("name", Type::Name, "The name that templates use for them.")])
 .properties(&[
     required("role", Type::Name, "The role that they must have."),
     optional(
@@ -398,7 +404,7 @@ static NEEDS: NodeSchema = NodeSchema::new(
 .dynamic();
 static ROLE: NodeSchema = NodeSchema::new(
     "role",
-    "What the language itself knows the service as: an emitter then gives it its configuration.",
+    "A role that labwright itself knows. An emitter then writes the service's configuration.",
     "role prometheus",
 )
 .rest(required("role", Type::Enum(ROLES), "The role."));
@@ -418,18 +424,18 @@ static PROXY: NodeSchema = NodeSchema::new(
     optional(
         "container",
         Type::Name,
-        "The container that connects onwards. Default: the module's first.",
+        "The container that connects to the services. Default: the module's first.",
     ),
 ]);
 static GATEWAY: NodeSchema = NodeSchema::new(
     "gateway",
-    "Says that the service carries the traffic of a network: a VPN server and its clients.",
+    "Says that the service carries the traffic of a network, as a VPN server does for its clients.",
     "gateway (ref)opt.clients reach=(ref)opt.reach",
 )
 .arguments(&[required("network", Type::Entity("network"), "The clients' network.")])
 .properties(&[
     optional("reach", Type::Entity("zone"), "Zones whose every address the clients may reach.").list(),
-    optional("masquerade", Type::Bool, "Whether clients appear as the machine where nobody knows a way back to them. Default: `#true`."),
+    optional("masquerade", Type::Bool, "Whether connections of clients seem to come from the machine, where the other side has no route back to them. Default: `#true`."),
 ])
 .dynamic();
 static ALERT: NodeSchema = NodeSchema::new(

@@ -5,7 +5,7 @@ use crate::decl::types::Type;
 
 /// The purpose of something.
 pub static DOC: NodeSchema =
-    NodeSchema::new("doc", "What it is for, for a person.", "doc \"What it is for.\"")
+    NodeSchema::new("doc", "What it is for, for human readers.", "doc \"What it is for.\"")
         .arguments(&[required("text", Type::Text, "The text.")]);
 
 /// The texts of an alert.
