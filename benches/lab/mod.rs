@@ -22,9 +22,11 @@ pub fn files(machines: usize) -> Vec<(String, String)> {
         let mut text = String::new();
         let _ = write!(
             text,
-            "host host{host} kind=proxmox version=\"8.4\" {{\n    hardware \"rack {host}\" cores=64 memory=(size)\"512GiB\"\n    \
-             address lan \"10.{}.{}.1\" nic=eno1 bridge=vmbr0\n    disk ssd device=\"/dev/disk/by-id/nvme-{host}\" size=(size)\"4TB\"\n    \
-             pool tank disk=ssd {{\n        dataset appdata quota=(size)\"1TiB\" backup=daily\n        dataset media quota=(size)\"2TiB\" \
+            "host host{host} kind=proxmox version=\"8.4\" {{\n    hardware \"rack {host}\" \
+             cores=64 memory=(size)\"512GiB\"\n    address lan \"10.{}.{}.1\" nic=eno1 \
+             bridge=vmbr0\n    disk ssd device=\"/dev/disk/by-id/nvme-{host}\" \
+             size=(size)\"4TB\"\n    pool tank disk=ssd {{\n        dataset appdata \
+             quota=(size)\"1TiB\" backup=daily\n        dataset media quota=(size)\"2TiB\" \
              backup=weekly\n    }}\n}}\n",
             host >> 8 & 255,
             host & 255,
@@ -48,9 +50,13 @@ pub fn sources(machines: usize) -> Sources {
 
 fn head(machines: usize) -> String {
     format!(
-        "edition 1\nlab bench version=\"2026.1\" {{ domain \"example.org\"; timezone \"Europe/Brussels\"; }}\n\
-         admin operator {{ ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa op\"; }}\n\
-         network lan cidr=\"10.0.0.0/8\" gateway=\"10.255.255.254\" dns=\"10.255.255.254\"\nsecret store-password\n\
+        "edition 1\nlab bench version=\"2026.1\" \
+         {{ domain \"example.org\"; timezone \"Europe/Brussels\"; }}\n\
+         admin operator \
+         {{ ssh-key \"ssh-ed25519 \
+         AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa op\"; }}\n\
+         network lan cidr=\"10.0.0.0/8\" gateway=\"10.255.255.254\" \
+         dns=\"10.255.255.254\"\nsecret store-password\n\
          // {machines} guests\n"
     )
 }
@@ -60,14 +66,21 @@ fn write_guest(text: &mut String, guest: usize, host: usize, machines: usize) {
     let next = (guest + 1) % machines;
     let _ = write!(
         text,
-        "vm vm{guest} id={id} on=host{host} {{\n    os debian-13\n    cores 4\n    memory (size)\"8GiB\"\n    disk root size=(size)\"20GiB\"\n    \
-         address lan \"10.{}.{}.{}\"\n    share tank.appdata at=\"/mnt/appdata\" via=virtiofs\n    ssh from=lan\n}}\n\
-         service web{guest} module=bench-web on=vm{guest} {{\n    title \"Machine {guest}\"\n    workers {}\n    backend store{next}\n    \
-         expose web to=lan\n    route \"web{guest}.example.org\" to=web via=edge{guest} from=lan\n}}\n\
-         service api{guest} module=bench-web on=vm{guest} {{\n    title \"Interface {guest}\"\n    backend store{guest}\n    port web 8081\n    \
+        "vm vm{guest} id={id} on=host{host} {{\n    os debian-13\n    cores 4\n    memory \
+         (size)\"8GiB\"\n    disk root size=(size)\"20GiB\"\n    \
+         address lan \"10.{}.{}.{}\"\n    share tank.appdata at=\"/mnt/appdata\" \
+         via=virtiofs\n    ssh from=lan\n}}\n\
+         service web{guest} module=bench-web on=vm{guest} {{\n    title \"Machine {guest}\"\n    \
+         workers {}\n    backend store{next}\n    \
+         expose web to=lan\n    route \"web{guest}.example.org\" to=web via=edge{guest} \
+         from=lan\n}}\n\
+         service api{guest} module=bench-web on=vm{guest} {{\n    title \"Interface \
+         {guest}\"\n    backend store{guest}\n    port web 8081\n    \
          expose web to=vm{next}\n}}\n\
-         service store{guest} module=bench-store on=vm{guest} {{ password (secret)store-password; }}\n\
-         service cache{guest} module=bench-cache on=vm{guest} {{ resources memory=(size)\"256MiB\" cpus=0.5; }}\n\
+         service store{guest} module=bench-store on=vm{guest} {{ password \
+         (secret)store-password; }}\n\
+         service cache{guest} module=bench-cache on=vm{guest} {{ resources \
+         memory=(size)\"256MiB\" cpus=0.5; }}\n\
          service edge{guest} module=bench-edge on=vm{guest} {{ expose https to=lan; }}\n\
          service node{guest} module=bench-exporter on=vm{guest} {{ expose metrics to=vm0; }}\n",
         64 + (host >> 8 & 63),
@@ -124,14 +137,21 @@ module bench-cache version="1" {
 module bench-edge version="1" {
     summary "A proxy"
     state data path=(f)"{machine.appdata}/{service.name}" backup=never reason="made again"
-    container bench-edge { image "docker.io/library/caddy:2.10.2"; mount (ref)state.data at="/data"; }
+    container bench-edge {
+        image "docker.io/library/caddy:2.10.2"
+        mount (ref)state.data at="/data"
+    }
     provides http container=bench-edge port=80 protocol=http
     provides https container=bench-edge port=443 protocol=https
     proxy caddy http=http https=https
 }
 module bench-exporter version="1" {
     summary "An exporter"
-    container bench-exporter { image "quay.io/prometheus/node-exporter:v1.10.2"; network host; mount "/" at="/host" read-only=#true propagation=rslave; }
+    container bench-exporter {
+        image "quay.io/prometheus/node-exporter:v1.10.2"
+        network host
+        mount "/" at="/host" read-only=#true propagation=rslave
+    }
     provides metrics container=bench-exporter port=9100 scrape=#true
 }
 "#;

@@ -34,11 +34,20 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(
                     &CODE,
                     address.span,
-                    format!("`{}` is in zone `{zone}`, inside the prefix of `{}`", machine.name, network.name),
+                    format!(
+                        "`{}` is in zone `{zone}`, inside the prefix of `{}`",
+                        machine.name, network.name
+                    ),
                 )
-                .caption(format!("a rule that allows `{}` by its prefix allows this machine", network.name))
+                .caption(format!(
+                    "a rule that allows `{}` by its prefix allows this machine",
+                    network.name
+                ))
                 .label(network.span, "the network that is trusted")
-                .help(format!("give zone `{zone}` a network of its own, such as a VLAN; labwright's own rules leave this machine out"))
+                .help(format!(
+                    "give zone `{zone}` a network of its own, such as a VLAN; labwright's own \
+                     rules leave this machine out"
+                ))
                 .on(machine.name.clone()),
             );
         }

@@ -126,7 +126,9 @@ pub struct Release<S> {
 /// let text = r#"
 /// edition 1
 /// lab attic version="2026.1" { domain "example.org"; timezone "Europe/Brussels"; }
-/// admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+/// admin ada {
+///     ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa"
+/// }
 /// network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 /// host box kind=debian {
 ///     os debian-13

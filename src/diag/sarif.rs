@@ -76,7 +76,12 @@ fn location(span: Span, places: &Places<'_>) -> Value {
     let (start, end) = (places.start(span), places.end(span));
     json!({"physicalLocation": {
         "artifactLocation": {"uri": uri(&places.path(span.file))},
-        "region": {"startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column},
+        "region": {
+            "startLine": start.line,
+            "startColumn": start.column,
+            "endLine": end.line,
+            "endColumn": end.column,
+        },
     }})
 }
 

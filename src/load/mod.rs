@@ -229,7 +229,8 @@ fn sort_in(
         faults.lab(
             &codes::LINK_LEAVES_LAB,
             format!("`{name}` is a link to something that does not belong to the lab"),
-            "put a copy in its place, or pass `--follow-links` if you trust every link in the folder",
+            "put a copy in its place, or pass `--follow-links` if you trust every link in the \
+             folder",
         );
         return;
     }

@@ -185,31 +185,48 @@ mod tests {
             v6: bool,
         ) {
             let address = |last: u8| -> IpAddr {
-                if v6 { format!("2001:db8::{last:x}").parse().expect("v6") } else { IpAddr::from([10, 0, 0, last]) }
+                if v6 {
+                    format!("2001:db8::{last:x}").parse().expect("v6")
+                } else {
+                    IpAddr::from([10, 0, 0, last])
+                }
             };
             let prefixes = |list: &[(u8, u8)]| -> Vec<IpNet> {
                 list.iter()
-                    .map(|(last, length)| IpNet::new(address(*last), if v6 { length + 96 } else { *length }).expect("a prefix").trunc())
+                    .map(|(last, length)| {
+                        let length = if v6 { length + 96 } else { *length };
+                        IpNet::new(address(*last), length).expect("a prefix").trunc()
+                    })
                     .collect()
             };
-            let (include, exclude, other) = (prefixes(&include), prefixes(&exclude), prefixes(&other));
+            let (include, exclude) = (prefixes(&include), prefixes(&exclude));
+            let other = prefixes(&other);
             let one = CidrSet::new(&include, &exclude);
             let both = CidrSet::union([&one, &CidrSet::new(&other, &[])]);
             let shared = one.intersection(&CidrSet::new(&other, &[]));
             let list = both.access_list();
-            let holds = |nets: &[IpNet], address: IpAddr| nets.iter().any(|net| net.contains(&address));
+            let holds = |nets: &[IpNet], address: IpAddr| {
+                nets.iter().any(|net| net.contains(&address))
+            };
             for last in 0..=255 {
                 let address = address(last);
                 let wanted = holds(&include, address) && !holds(&exclude, address);
                 proptest::prop_assert_eq!(one.contains(address), wanted);
-                proptest::prop_assert_eq!(shared.contains(address), wanted && holds(&other, address));
+                proptest::prop_assert_eq!(
+                    shared.contains(address),
+                    wanted && holds(&other, address)
+                );
                 let wanted = wanted || holds(&other, address);
                 proptest::prop_assert_eq!(both.contains(address), wanted);
-                proptest::prop_assert_eq!(holds(&list.allow, address) && !holds(&list.deny, address), wanted);
+                let allowed = holds(&list.allow, address) && !holds(&list.deny, address);
+                proptest::prop_assert_eq!(allowed, wanted);
             }
             proptest::prop_assert!(list.allow.len() + list.deny.len() <= both.prefixes().len());
             for (index, prefix) in both.prefixes().iter().enumerate() {
-                proptest::prop_assert!(both.prefixes()[index + 1..].iter().all(|later| !later.contains(prefix) && !prefix.contains(later)));
+                let later = &both.prefixes()[index + 1..];
+                proptest::prop_assert!(
+                    later.iter().all(|other| !other.contains(prefix) && !prefix.contains(other))
+                );
             }
         }
     }

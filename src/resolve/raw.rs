@@ -13,15 +13,19 @@ use crate::source::Spanned;
 /// <https://github.com/compose-spec/compose-spec/blob/main/05-services.md>.
 #[rustfmt::skip] // A table is read line by line.
 const KEYS: &[&str] = &[
-    "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "cgroup", "cgroup_parent", "command", "configs",
-    "container_name", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus",
-    "cpuset", "credential_spec", "depends_on", "deploy", "develop", "device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search",
-    "domainname", "driver_opts", "entrypoint", "env_file", "environment", "expose", "extends", "external_links", "extra_hosts", "gpus",
-    "group_add", "healthcheck", "hostname", "image", "init", "ipc", "isolation", "label_file", "labels", "links", "logging", "mac_address",
-    "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "models", "network_mode", "networks", "oom_kill_disable",
-    "oom_score_adj", "pid", "pids_limit", "platform", "ports", "post_start", "pre_stop", "privileged", "profiles", "provider",
-    "pull_policy", "read_only", "restart", "runtime", "scale", "secrets", "security_opt", "shm_size", "stdin_open", "stop_grace_period",
-    "stop_signal", "storage_opt", "sysctls", "tmpfs", "tty", "ulimits", "use_api_socket", "user", "userns_mode", "uts", "volumes",
+    "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "cgroup",
+    "cgroup_parent", "command", "configs", "container_name", "cpu_count", "cpu_percent",
+    "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset",
+    "credential_spec", "depends_on", "deploy", "develop", "device_cgroup_rules", "devices", "dns",
+    "dns_opt", "dns_search", "domainname", "driver_opts", "entrypoint", "env_file", "environment",
+    "expose", "extends", "external_links", "extra_hosts", "gpus", "group_add", "healthcheck",
+    "hostname", "image", "init", "ipc", "isolation", "label_file", "labels", "links", "logging",
+    "mac_address", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "models",
+    "network_mode", "networks", "oom_kill_disable", "oom_score_adj", "pid", "pids_limit",
+    "platform", "ports", "post_start", "pre_stop", "privileged", "profiles", "provider",
+    "pull_policy", "read_only", "restart", "runtime", "scale", "secrets", "security_opt",
+    "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "sysctls",
+    "tmpfs", "tty", "ulimits", "use_api_socket", "user", "userns_mode", "uts", "volumes",
     "volumes_from", "working_dir",
 ];
 
@@ -29,9 +33,10 @@ const KEYS: &[&str] = &[
 /// nodes are concatenated.
 #[rustfmt::skip] // A table is read line by line.
 const LISTS: &[&str] = &[
-    "cap_add", "cap_drop", "configs", "depends_on", "device_cgroup_rules", "devices", "dns_opt", "environment", "expose",
-    "external_links", "extra_hosts", "group_add", "labels", "links", "networks", "ports", "profiles", "secrets", "security_opt",
-    "sysctls", "volumes", "volumes_from",
+    "cap_add", "cap_drop", "configs", "depends_on", "device_cgroup_rules", "devices", "dns_opt",
+    "environment", "expose", "external_links", "extra_hosts", "group_add", "labels", "links",
+    "networks", "ports", "profiles", "secrets", "security_opt", "sysctls", "volumes",
+    "volumes_from",
 ];
 
 /// Adds a service's `raw` nodes.

@@ -21,14 +21,15 @@ pub const PAGE: &str = "README.md";
 /// The text of [`PAGE`].
 pub const PAGE_TEXT: &str = include_str!("snapshot.md");
 
-/// labctl is the same on every machine, so it is in the tree once. No machine has a name with a dot.
+/// labctl is the same on every machine, so it is in the tree once. No machine has a name with a
+/// dot.
 const LABCTL: &str = "labctl.sh";
 
 /// The most bytes that a packed part of a file may unfold to.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// Returns the files of every machine as their readers see them, by path: `MACHINE/PATH`, where PATH
-/// is a path below `payload/`.
+/// Returns the files of every machine as their readers see them, by path: `MACHINE/PATH`, where
+/// PATH is a path below `payload/`.
 pub fn snapshot(
     machines: &BTreeMap<String, Artifacts>,
 ) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
@@ -104,14 +105,16 @@ mod tests {
     #[test]
     fn packed_files_are_unfolded_and_labctl_is_named() {
         let user_data = format!(
-            "write_files:\n  - path: '/usr/local/sbin/labctl'\n    content: '{}'\n  - path: '/etc/x'\n    content: '{}'\n  - path: '/etc/y'\n    content: 'SGk='\n",
+            "write_files:\n  - path: '/usr/local/sbin/labctl'\n    content: '{}'\n  - path: \
+             '/etc/x'\n    content: '{}'\n  - path: '/etc/y'\n    content: 'SGk='\n",
             packed("#!/bin/sh\n"),
             packed("x\n"),
         );
         let (text, parts) = unfold(user_data.as_bytes(), Some(b"#!/bin/sh\n"));
         assert_eq!(
             String::from_utf8_lossy(&text),
-            "write_files:\n  - path: '/usr/local/sbin/labctl'\n    content: (labctl)\n  - path: '/etc/x'\n    content: (user-data.d/etc/x)\n  - path: '/etc/y'\n    content: 'SGk='\n"
+            "write_files:\n  - path: '/usr/local/sbin/labctl'\n    content: (labctl)\n  - path: \
+             '/etc/x'\n    content: (user-data.d/etc/x)\n  - path: '/etc/y'\n    content: 'SGk='\n"
         );
         assert_eq!(parts, [("/etc/x".to_owned(), b"x\n".to_vec())]);
     }

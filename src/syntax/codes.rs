@@ -4,7 +4,8 @@ use crate::diag::codes;
 
 codes::define! {
     pub BAD_ANNOTATION = "bad-annotation", Error, "a type annotation is incomplete";
-    pub BAD_ESCAPE = "bad-escape", Error, "a backslash in a quoted string begins an escape that does not exist";
+    pub BAD_ESCAPE = "bad-escape", Error,
+        "a backslash in a quoted string begins an escape that does not exist";
     pub BLOCK_WITHOUT_NAME = "block-without-name", Error, "a block belongs to no node";
     pub FORBIDDEN_CHARACTER = "forbidden-character", Error,
         "the file contains a character that KDL does not allow";

@@ -209,7 +209,8 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
         at += bytes[at..].iter().position(|byte| MAY_BE_FORBIDDEN[*byte as usize])?;
         let character = text.get(at..).and_then(|rest| rest.chars().next())?;
         if matches!(character,
-            '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}' | '\u{200e}' | '\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
         {
             return Some((at, character));
         }

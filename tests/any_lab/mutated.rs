@@ -63,7 +63,8 @@ proptest! {
     #![proptest_config(Config { cases: 96, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn a_changed_lab_builds_or_says_what_is_wrong(file in any::<usize>(), changes in prop::collection::vec(change(), 1..4)) {
+    fn a_changed_lab_builds_or_says_what_is_wrong(file in any::<usize>(),
+    changes in prop::collection::vec(change(), 1..4)) {
         let mut files = shipped("media-server-home");
         let index = file % files.len();
         let file = &mut files[index];

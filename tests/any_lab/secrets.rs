@@ -20,7 +20,8 @@ fn lab(module: &str, template: &str, service: &str) -> Sources {
             "modules/thing/module.kdl",
             Layer::Site,
             format!(
-                "edition 1\nmodule thing version=\"1.0\" {{ summary \"Thing\"; option pw type=secret; option word type=text;\n{module}\n}}\n"
+                "edition 1\nmodule thing version=\"1.0\" {{ summary \"Thing\"; option pw \
+                 type=secret; option word type=text;\n{module}\n}}\n"
             ),
         ),
         file("modules/thing/t.j2", Layer::Site, template.to_owned()),

@@ -36,7 +36,9 @@ fn changed() -> (Vec<SourceFile>, Vec<SourceFile>) {
         &mut is,
         "machines.kdl",
         "",
-        "\nvm games id=102 on=pve {\n    os debian-13\n    cores 1\n    memory (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    address lan \"192.168.1.120\"\n    ssh from=lan\n}\n",
+        "\nvm games id=102 on=pve {\n    os debian-13\n    cores 1\n    memory \
+         (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    address lan \
+         \"192.168.1.120\"\n    ssh from=lan\n}\n",
     );
     (was, is)
 }

@@ -85,11 +85,14 @@ planted! {
         [("services.kdl", "expose web to=lan,tunnel                   // straight",
             "expose web to=internet,lan,tunnel // straight")],
         "access-opened",
-        [("internet to intranet 8096/tcp, jellyfin.web: closed -> open", "to=internet,lan,tunnel // straight")];
+        [("internet to intranet 8096/tcp, jellyfin.web: closed -> open",
+          "to=internet,lan,tunnel // straight")];
     a_port_closed_to_one_zone: HOME,
-        [("services.kdl", "    expose web to=lan,tunnel\n    route \"photos", "    expose web to=lan // photos\n    route \"photos")],
+        [("services.kdl", "    expose web to=lan,tunnel\n    route \"photos",
+          "    expose web to=lan // photos\n    route \"photos")],
         "access-closed",
-        [("tunnel to intranet 2283/tcp, immich.web: open -> closed", "expose web to=lan // photos")];
+        [("tunnel to intranet 2283/tcp, immich.web: open -> closed",
+          "expose web to=lan // photos")];
     ssh_opened: HOME,
         [("machines.kdl", "ssh from=lan\n", "ssh from=lan,tunnel // dmz\n")],
         "access-opened",
@@ -101,22 +104,28 @@ planted! {
     a_route_widened: HOME,
         [("services.kdl", "via=npm from=lan,tunnel", "via=npm from=internet,lan,tunnel")],
         "access-opened",
-        [("internet to grafana.elmzn.be, grafana: refused -> allowed", "\"grafana.elmzn.be\" to=web")];
+        [("internet to grafana.elmzn.be, grafana: refused -> allowed",
+          "\"grafana.elmzn.be\" to=web")];
     a_route_removed: HOME,
-        [("services.kdl", "    route \"photos.elmzn.be\" to=web via=npm from=internet,lan,tunnel\n", "")],
+        [("services.kdl",
+          "    route \"photos.elmzn.be\" to=web via=npm from=internet,lan,tunnel\n", "")],
         "access-closed",
-        [("internet, lan, tunnel to photos.elmzn.be, immich: allowed -> refused", "was \"photos.elmzn.be\" to=web"),
+        [("internet, lan, tunnel to photos.elmzn.be, immich: allowed -> refused",
+          "was \"photos.elmzn.be\" to=web"),
          ("names: photos.elmzn.be: immich port", "was \"photos.elmzn.be\" to=web")];
     a_route_without_authentication: BLACKBOX,
         [("control-tower.kdl", " from=lan auth=authentik", " from=lan")],
         "access-opened",
-        [("who authenticates users of logs.blackbox.homes: authentik -> nobody", "\"logs.blackbox.homes\"")];
+        [("who authenticates users of logs.blackbox.homes: authentik -> nobody",
+          "\"logs.blackbox.homes\"")];
     a_client_of_the_vpn: HOME,
         [("services.kdl", "client laptop phone", "client laptop phone tablet")],
         "access-opened",
         [("tablet may come in with a profile of openvpn: no -> yes", "client laptop phone tablet")];
     a_key_that_lets_somebody_in: HOME,
-        [("lab.kdl", "", "admin ada { ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleEx2 ada\"; }\n")],
+        [("lab.kdl", "", "admin ada { ssh-key \"ssh-ed25519 \
+                          AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleEx2 \
+                          ada\"; }\n")],
         "access-opened",
         [("ada may come in with the key ssh-ed25519", "admin ada")];
     a_network_widened: HOME,
@@ -124,15 +133,18 @@ planted! {
         "access-opened",
         [("the addresses of tunnel: 10.8.0.0/24 -> 10.8.0.0/23", "network tunnel")];
     clients_of_a_vpn_who_reach_less: HOME,
-        [("services.kdl", "    reach lan                                  // the whole LAN, the Proxmox host included\n", "")],
+        [("services.kdl", "    reach lan                                  // the whole LAN, the \
+                           Proxmox host included\n", "")],
         "access-closed",
-        [("clients of tunnel through extranet to every address of lan: open -> closed", "was reach lan")];
+        [("clients of tunnel through extranet to every address of lan: open -> closed",
+          "was reach lan")];
     a_port_that_moves: BLACKBOX,
         [("control-tower.kdl", "port web 3001", "port web 3101")],
         "access-opened",
         [("to grafana.web on control-tower: 3001/tcp -> 3101/tcp", "port web 3101")];
     a_dataset_without_backup: HOME,
-        [("hosts.kdl", "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly", "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\"")],
+        [("hosts.kdl", "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly",
+          "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\"")],
         "data",
         [("backup of tank-hdd/photos on pve: weekly -> none", "dataset photos"),
          ("backup of uploads of immich: weekly -> not saved", "dataset photos")];
@@ -151,58 +163,77 @@ planted! {
     a_repository_that_moves: HOME,
         [("services.kdl", "/mnt/backups/restic-repo", "/mnt/backups/other-repo")],
         "data",
-        [("where restic saves to: /mnt/backups/restic-repo -> /mnt/backups/other-repo", "other-repo")];
+        [("where restic saves to: /mnt/backups/restic-repo -> /mnt/backups/other-repo",
+          "other-repo")];
     a_backup_removed: HOME,
-        [("services.kdl", "service restic on=intranet {\n    repository \"/mnt/backups/restic-repo\"\n    password (secret)restic-password\n    keep daily=7 weekly=4 monthly=6\n}\n", ""),
-         ("services.kdl", "accept backup-same-disk on=restic reason=\"the disk upgrade of 2026 moves the repository to its own disk\"\n", ""),
-         ("services.kdl", "accept backup-repository-too-small on=restic reason=\"about 40 GiB are in use today; the 2 TB disk is planned before they grow\"\n", "")],
+        [("services.kdl", "service restic on=intranet {\n    repository \
+                           \"/mnt/backups/restic-repo\"\n    password \
+                           (secret)restic-password\n    keep daily=7 weekly=4 monthly=6\n}\n", ""),
+         ("services.kdl", "accept backup-same-disk on=restic reason=\"the disk upgrade of 2026 \
+                           moves the repository to its own disk\"\n", ""),
+         ("services.kdl", "accept backup-repository-too-small on=restic reason=\"about 40 GiB are \
+                           in use today; the 2 TB disk is planned before they grow\"\n", "")],
         "data",
         [("backup of config of jellyfin: daily -> not saved", "was service restic on=intranet"),
          ("service restic: restic on intranet -> none", "was service restic on=intranet")];
     a_folder_that_moves: HOME,
         [("services.kdl", "uploads \"/mnt/photos\"", "uploads \"/mnt/media/photos\"")],
         "data",
-        [("uploads of immich: /mnt/photos on intranet, dataset tank-hdd/photos -> /mnt/media/photos", "uploads \"/mnt/media/photos\"")];
+        [("uploads of immich: /mnt/photos on intranet, dataset tank-hdd/photos -> \
+           /mnt/media/photos", "uploads \"/mnt/media/photos\"")];
     fewer_snapshots: SINGLE,
         [("machines.kdl", "snapshots hourly=24 daily=7", "snapshots hourly=24")],
         "data",
         [("daily snapshots of tank/appdata: 7 -> none", "snapshots hourly=24")];
     a_share_removed: SINGLE,
         [("machines.kdl", "    share tank.backups at=\"/mnt/tank/backups\" via=virtiofs\n", ""),
-         ("services.kdl", "repository \"/mnt/tank/backups/restic\"", "repository \"/var/backups/restic\"")],
+         ("services.kdl", "repository \"/mnt/tank/backups/restic\"",
+          "repository \"/var/backups/restic\"")],
         "data",
-        [("/mnt/tank/backups on services: dataset tank/backups by virtiofs -> nothing", "was share tank.backups"),
+        [("/mnt/tank/backups on services: dataset tank/backups by virtiofs -> nothing",
+          "was share tank.backups"),
          ("where restic saves to", "\"/var/backups/restic\"")];
     an_export_never_saved: BLACKBOX,
-        [("machines.kdl", "path=\"/volume1/photos\" backup=weekly", "path=\"/volume1/photos\" backup=never")],
+        [("machines.kdl", "path=\"/volume1/photos\" backup=weekly",
+          "path=\"/volume1/photos\" backup=never")],
         "data",
         [("backup of export photos on cargo: weekly -> never", "export photos")];
     a_pool_of_another_disk: HOME,
         [("hosts.kdl", "pool tank-ssd disk=nvme", "pool tank-ssd disk=sata"),
-         ("hosts.kdl", "    disk hdd device", "    disk sata device=\"/dev/disk/by-id/ata-SSD\" size=(size)\"256GB\"\n    disk hdd device")],
+         ("hosts.kdl", "    disk hdd device", "    disk sata device=\"/dev/disk/by-id/ata-SSD\" \
+                                               size=(size)\"256GB\"\n    disk hdd device")],
         "data",
         [("pool tank-ssd on pve: stripe of nvme", "pool tank-ssd")];
     a_secret_read_by_somebody_else: HOME,
-        [("services.kdl", "admin-password (secret)grafana-password", "admin-password (secret)postgres-password")],
+        [("services.kdl", "admin-password (secret)grafana-password",
+          "admin-password (secret)postgres-password")],
         "secrets",
-        [("secret grafana-password on intranet: read by grafana", "admin-password (secret)postgres-password")];
+        [("secret grafana-password on intranet: read by grafana",
+          "admin-password (secret)postgres-password")];
     a_secret_and_its_reader: HOME,
         [("lab.kdl", "", "secret npm-backup-password\n"),
-         ("services.kdl", "password (secret)restic-password", "password (secret)npm-backup-password")],
+         ("services.kdl", "password (secret)restic-password",
+          "password (secret)npm-backup-password")],
         "secrets",
-        [("secret npm-backup-password on intranet: not on it -> read by restic", "secret npm-backup-password & password (secret)npm-backup-password")];
+        [("secret npm-backup-password on intranet: not on it -> read by restic",
+          "secret npm-backup-password & password (secret)npm-backup-password")];
     a_device_for_a_container: HOME,
-        [("services.kdl", "machine-learning #false                    // needs a RAM upgrade first", "machine-learning #false\n    transcode vaapi // photos")],
+        [("services.kdl",
+          "machine-learning #false                    // needs a RAM upgrade first",
+          "machine-learning #false\n    transcode vaapi // photos")],
         "privileges",
-        [("immich on intranet has the device /dev/dri/renderD128: no -> yes", "transcode vaapi // photos")];
+        [("immich on intranet has the device /dev/dri/renderD128: no -> yes",
+          "transcode vaapi // photos")];
     a_key_set_by_raw: HOME,
-        [("services.kdl", "    library \"/mnt/media\"\n", "    library \"/mnt/media\"\n    raw compose.privileged #true\n")],
+        [("services.kdl", "    library \"/mnt/media\"\n", "    library \"/mnt/media\"\n    raw \
+                                                           compose.privileged #true\n")],
         "privileges",
         [("jellyfin sets compose.privileged by raw: no -> yes", "raw compose.privileged")];
     the_socket_of_docker: HOME,
         [("services.kdl", "", "service dozzle on=intranet { expose web to=lan; }\n")],
         "access-opened",
-        [("dozzle on intranet and /var/run/docker.sock: does not see it -> commands all containers", "service dozzle"),
+        [("dozzle on intranet and /var/run/docker.sock: does not see it -> commands all containers",
+          "service dozzle"),
          ("service dozzle: none -> dozzle on intranet", "service dozzle")];
     a_device_taken_from_a_guest: HOME,
         [("machines.kdl", "    passthrough igpu\n", ""),
@@ -213,37 +244,49 @@ planted! {
         [("machines.kdl", "memory (size)\"4GiB\"", "memory (size)\"6GiB\"")],
         "restarts",
         [("memory of extranet: 4GiB -> 6GiB, after its next start", "memory (size)\"6GiB\""),
-         ("memory of pve: 17 GiB of 16 GiB promised, more than there is -> 19 GiB", "memory (size)\"6GiB\"")];
+         ("memory of pve: 17 GiB of 16 GiB promised, more than there is -> 19 GiB",
+          "memory (size)\"6GiB\"")];
     another_system: HOME,
         [("machines.kdl", "os debian-13\n    zone dmz", "os ubuntu-24.04\n    zone dmz")],
         "restarts",
         [("system of extranet: debian-13 (amd64) -> ubuntu-24.04 (amd64)", "os ubuntu-24.04")];
     a_machine_added: HOME,
-        [("machines.kdl", "", "vm games id=102 on=pve {\n    os debian-13\n    cores 1\n    memory (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    address lan \"192.168.1.120\"\n    ssh from=tunnel\n}\n")],
+        [("machines.kdl", "", "vm games id=102 on=pve {\n    os debian-13\n    cores 1\n    \
+                               memory (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    \
+                               address lan \"192.168.1.120\"\n    ssh from=tunnel\n}\n")],
         "access-opened",
         [("machine games: none -> vm 102 on pve", "vm games"),
          ("tunnel to games 22/tcp, ssh: closed -> open", "ssh from=tunnel")];
     a_service_that_moves: HOME,
-        [("services.kdl", "service cadvisor-intranet module=cadvisor on=intranet", "service cadvisor-intranet module=cadvisor on=extranet"),
+        [("services.kdl", "service cadvisor-intranet module=cadvisor on=intranet",
+          "service cadvisor-intranet module=cadvisor on=extranet"),
          ("services.kdl", "service cadvisor-extranet module=cadvisor on=extranet\n", "")],
         "privileges",
-        [("service cadvisor-intranet: cadvisor on intranet -> cadvisor on extranet", "cadvisor-intranet module=cadvisor on=extranet")];
+        [("service cadvisor-intranet: cadvisor on intranet -> cadvisor on extranet",
+          "cadvisor-intranet module=cadvisor on=extranet")];
     a_service_removed: HOME,
         [("services.kdl", "service cadvisor-extranet module=cadvisor on=extranet\n", "")],
         "access-closed",
-        [("service cadvisor-extranet: cadvisor on extranet -> none", "was service cadvisor-extranet"),
-         ("measurements of cadvisor-extranet: 192.168.1.111:8080 -> not taken", "was service cadvisor-extranet")];
+        [("service cadvisor-extranet: cadvisor on extranet -> none",
+          "was service cadvisor-extranet"),
+         ("measurements of cadvisor-extranet: 192.168.1.111:8080 -> not taken",
+          "was service cadvisor-extranet")];
     an_image_that_goes_back: HOME,
-        [("services.kdl", "    transcode vaapi\n", "    transcode vaapi\n    image \"docker.io/jellyfin/jellyfin:10.10.7\"\n")],
+        [("services.kdl", "    transcode vaapi\n", "    transcode vaapi\n    image \
+                                                    \"docker.io/jellyfin/jellyfin:10.10.7\"\n")],
         "restarts",
-        [("image of jellyfin on intranet: docker.io/jellyfin/jellyfin:10.11.11 -> docker.io/jellyfin/jellyfin:10.10.7, a downgrade", "jellyfin:10.10.7"),
+        [("image of jellyfin on intranet: docker.io/jellyfin/jellyfin:10.11.11 -> \
+           docker.io/jellyfin/jellyfin:10.10.7, a downgrade", "jellyfin:10.10.7"),
          ("container jellyfin on intranet is created anew", "jellyfin:10.10.7")];
     a_limit_lowered: BLACKBOX,
         [("services.kdl", "resources memory=(size)\"6GiB\"", "resources memory=(size)\"2GiB\"")],
         "restarts",
         [("memory of jellyfin on media: 6GiB -> 2GiB", "resources memory=(size)\"2GiB\"")];
     an_alert_removed: BLACKBOX,
-        [("control-tower.kdl", "alert ControlTowerLoad when=\"node_load5{machine=\\\"control-tower\\\"} > 3\" for=(duration)\"10m\" {\n    summary \"control-tower is under load\"\n}\n", "")],
+        [("control-tower.kdl", "alert ControlTowerLoad \
+                                when=\"node_load5{machine=\\\"control-tower\\\"} > 3\" \
+                                for=(duration)\"10m\" {\n    summary \"control-tower is under \
+                                load\"\n}\n", "")],
         "monitoring",
         [("alert ControlTowerLoad: warning after 10m -> none", "was alert ControlTowerLoad")];
     an_alert_less_severe: BLACKBOX,
@@ -263,7 +306,8 @@ planted! {
         "access-closed",
         [("measurements of node-pve: 192.168.10.10:9100 -> not taken", "was service node-pve")];
     logs_no_longer_collected: BLACKBOX,
-        [("control-tower.kdl", "service alloy-media module=alloy on=media { resources memory=(size)\"192MiB\"; }\n", "")],
+        [("control-tower.kdl", "service alloy-media module=alloy on=media { resources \
+                                memory=(size)\"192MiB\"; }\n", "")],
         "access-closed",
         [("logs of media: collected by alloy-media -> stay there", "was service alloy-media")];
     a_host_name_that_changes: HOME,
@@ -291,17 +335,20 @@ planted! {
     a_finding_newly_accepted: BLACKBOX,
         [("services.kdl", "    expose admin to=lan\n", "    expose admin to=lan,tailnet\n")],
         "access-opened",
-        [("tailnet to infrastructure 81/tcp, npm.admin: closed -> open", "expose admin to=lan,tailnet")];
+        [("tailnet to infrastructure 81/tcp, npm.admin: closed -> open",
+          "expose admin to=lan,tailnet")];
     a_profile_for_another: BLACKBOX,
         [("lab.kdl", "select immich-on-media", "select immich-on-nas")],
         "access-opened",
         [("service immich: immich on media -> immich on cargo", "select immich-on-nas"),
-         ("backup of database of immich: by a dump of its database -> left out", "select immich-on-nas")];
+         ("backup of database of immich: by a dump of its database -> left out",
+          "select immich-on-nas")];
     another_profile_for_another: BLACKBOX,
         [("lab.kdl", "productivity-on-lxc\n}", "productivity-on-pi\n}")],
         "access-opened",
         [("machine productivity: lxc 210 on pve -> none", "immich-on-media productivity-on-pi"),
-         ("service paperless-ngx: paperless-ngx on productivity -> paperless-ngx on control-tower", "immich-on-media productivity-on-pi")];
+         ("service paperless-ngx: paperless-ngx on productivity -> paperless-ngx on control-tower",
+          "immich-on-media productivity-on-pi")];
     two_things_at_once: HOME,
         [("machines.kdl", "memory (size)\"4GiB\"", "memory (size)\"3GiB\""),
          ("services.kdl", "keep daily=7", "keep daily=9")],
@@ -309,18 +356,24 @@ planted! {
         [("daily backups kept by restic: 7 -> 9", "keep daily=9"),
          ("memory of extranet: 4GiB -> 3GiB", "memory (size)\"3GiB\"")];
     two_that_act_only_together: HOME,
-        [("machines.kdl", "", "vm extra id=103 on=pve {\n    os debian-13\n    cores 1\n    memory (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    address lan \"192.168.1.130\"\n}\n"),
+        [("machines.kdl", "", "vm extra id=103 on=pve {\n    os debian-13\n    cores 1\n    \
+                               memory (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    \
+                               address lan \"192.168.1.130\"\n}\n"),
          ("services.kdl", "", "service uptime-kuma on=extra { expose web to=lan; }\n")],
         "access-opened",
-        [("lan to extra 3001/tcp, uptime-kuma.web: closed -> open", "vm extra id & service uptime-kuma")];
+        [("lan to extra 3001/tcp, uptime-kuma.web: closed -> open",
+          "vm extra id & service uptime-kuma")];
     a_disk_that_grows: HOME,
         [("machines.kdl", "disk root size=(size)\"40GiB\"", "disk root size=(size)\"50GiB\"")],
         "restarts",
-        [("disk root of intranet: 40GiB on local-lvm -> 50GiB on local-lvm", "disk root size=(size)\"50GiB\"")];
+        [("disk root of intranet: 40GiB on local-lvm -> 50GiB on local-lvm",
+          "disk root size=(size)\"50GiB\"")];
     a_disk_that_shrinks: HOME,
-        [("machines.kdl", "disk root size=(size)\"40GiB\"", "disk root size=(size)\"20GiB\" // less")],
+        [("machines.kdl", "disk root size=(size)\"40GiB\"",
+          "disk root size=(size)\"20GiB\" // less")],
         "data",
-        [("disk root of intranet: 40GiB on local-lvm -> 20GiB on local-lvm", "    disk root size=(size)\"20GiB\" // less")];
+        [("disk root of intranet: 40GiB on local-lvm -> 20GiB on local-lvm",
+          "    disk root size=(size)\"20GiB\" // less")];
     a_quota_lowered: HOME,
         [("hosts.kdl", "quota=(size)\"250GiB\"", "quota=(size)\"200GiB\"")],
         "capacity",

@@ -130,7 +130,8 @@ fn true_causes(comparison: &Comparison, was: &[SourceFile], is: &[SourceFile]) {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 24, failure_persistence: None, max_global_rejects: 4096, ..Config::default() })]
+    #![proptest_config(Config { cases: 24, failure_persistence: None, max_global_rejects: 4096,
+    ..Config::default() })]
 
     #[test]
     fn every_difference_belongs_to_an_entry_with_a_true_cause(
@@ -147,7 +148,9 @@ proptest! {
                 is = before;
             }
         }
-        let texts = |files: &[SourceFile]| files.iter().map(|file| file.text.clone()).collect::<Vec<_>>();
+        let texts = |files: &[SourceFile]| {
+            files.iter().map(|file| file.text.clone()).collect::<Vec<_>>()
+        };
         prop_assume!(texts(&is) != texts(&was));
         let (old, new) = (build(&was).expect("a lab"), build(&is).expect("a lab"));
         let comparison = compare(&was, &is);
@@ -156,7 +159,8 @@ proptest! {
     }
 
     #[test]
-    fn where_things_stand_changes_nothing(lab in 0..LABS.len(), at in any::<prop::sample::Index>()) {
+    fn where_things_stand_changes_nothing(lab in 0..LABS.len(),
+    at in any::<prop::sample::Index>()) {
         let was = shipped(LABS[lab]);
         let mut is = was.clone();
         let moved = at.index(is.len());

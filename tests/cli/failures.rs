@@ -58,7 +58,8 @@ fn slow_lab() -> TempDir {
         let address = format!("10.0.{}.{}", number / 200, number % 200 + 10);
         let _ = writeln!(
             more,
-            "host more-{number} kind=debian {{ os debian-13; address wide \"{address}\"; ssh from=wide; }}"
+            "host more-{number} kind=debian {{ os debian-13; address wide \"{address}\"; ssh \
+             from=wide; }}"
         );
     }
     let _ = writeln!(more, "network wide cidr=\"10.0.0.0/16\"");

@@ -141,7 +141,8 @@ fn what_only_follows_from_an_error_is_not_told() {
     };
     // A proxy without its password is left out of the model. The routes through it and the secret
     // that it reads must not be reported because of that.
-    let proxy = "secret token\nservice npm module=nginx-proxy-manager on=box { admin-password (secret)tokn; email (secret)token; }\n\
+    let proxy = "secret token\nservice npm module=nginx-proxy-manager on=box { admin-password \
+                 (secret)tokn; email (secret)token; }\n\
                  extend service echo { route \"a.example.org\" to=web via=npm from=lan; }\n";
     put(&lab, "proxy.kdl", proxy.as_bytes());
     assert!(

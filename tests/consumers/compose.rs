@@ -65,10 +65,12 @@ fn refuses_an_unset_variable() {
 
 #[test]
 fn refuses_what_docker_compose_lets_pass() {
-    let good = "services:\n  vpn: {image: 'vpn:1', ports: ['80:80', '80:80/udp']}\n  web: {image: 'web:1', network_mode: 'service:vpn'}\n";
+    let good = "services:\n  vpn: {image: 'vpn:1', ports: ['80:80', '80:80/udp']}\n  web: {image: \
+                'web:1', network_mode: 'service:vpn'}\n";
     let bad = |what: &str| {
         format!(
-            "services:\n  vpn: {{image: 'vpn:1', ports: ['80:80']}}\n  web: {{image: 'web:1', {what}}}\n"
+            "services:\n  vpn: {{image: 'vpn:1', ports: ['80:80']}}\n  web: {{image: 'web:1', \
+             {what}}}\n"
         )
     };
     super::tells_apart(

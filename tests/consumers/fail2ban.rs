@@ -29,7 +29,8 @@ fn refuses_a_filter_that_is_not_there() {
 
 #[test]
 fn reads_a_folder_with_its_filter() {
-    let jail = "[proxy]\nenabled = true\nbackend = polling\nfilter = proxy\nlogpath = /srv/proxy/access.log\n";
+    let jail = "[proxy]\nenabled = true\nbackend = polling\nfilter = proxy\nlogpath = \
+                /srv/proxy/access.log\n";
     let filter = "[Definition]\nfailregex = ^<HOST> denied$\n";
     let sample =
         super::Sample::new(&[("jail.d/proxy.conf", jail), ("filter.d/proxy.conf", filter)]);

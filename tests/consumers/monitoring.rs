@@ -10,7 +10,9 @@ pub fn promtool_config(file: &Path) -> Verdict {
     ask(
         file,
         r#"rm -rf /etc/prometheus; ln -s "${1%/*}" /etc/prometheus
-        for secret in $(sed -n "s/^ *[a-z]*_file: '\(.*\)'$/\1/p" "$1"); do mkdir -p "${secret%/*}"; echo secret >"$secret"; done
+        for secret in $(sed -n "s/^ *[a-z]*_file: '\(.*\)'$/\1/p" "$1"); do
+            mkdir -p "${secret%/*}"; echo secret >"$secret"
+        done
         promtool check config "/etc/prometheus/${1##*/}""#,
     )
 }
@@ -26,7 +28,8 @@ pub fn promtool_rules(file: &Path) -> Verdict {
 pub fn promtool_test_rules(file: &Path) -> Verdict {
     ask_for(
         file,
-        r#"grep -q 'input_series' "$1" || { echo 'no series to test'; exit 1; }; promtool test rules "$1""#,
+        r#"grep -q 'input_series' "$1" || { echo 'no series to test'; exit 1; }
+        promtool test rules "$1""#,
         |answer| {
             refusal(answer).or_else(|| {
                 answer.stdout.windows(7).all(|word| word != b"SUCCESS").then(|| words(answer))
@@ -40,11 +43,13 @@ pub fn amtool(file: &Path) -> Verdict {
     ask(file, r#"amtool check-config "$1""#)
 }
 
-const RULES: &str = "groups:\n  - name: lab\n    rules:\n      - alert: Down\n        expr: up == 0\n        for: 1m\n";
+const RULES: &str = "groups:\n  - name: lab\n    rules:\n      - alert: Down\n        expr: up == \
+                     0\n        for: 1m\n";
 
 #[test]
 fn refuses_a_job_without_a_name() {
-    let good = "scrape_configs:\n  - job_name: node\n    static_configs:\n      - targets: ['192.168.1.101:9100']\n";
+    let good = "scrape_configs:\n  - job_name: node\n    static_configs:\n      - targets: \
+                ['192.168.1.101:9100']\n";
     let bad = "scrape_configs:\n  - static_configs:\n      - targets: ['192.168.1.101:9100']\n";
     super::tells_apart("prometheus.yml", good, bad, "job_name", promtool_config);
 }
@@ -73,8 +78,9 @@ fn refuses_two_rules_alike() {
 fn refuses_a_rule_that_does_not_fire() {
     let test = |name: &str| {
         format!(
-            "rule_files: [lab.yml]\ntests:\n  - interval: 1m\n    input_series: [{{series: 'up{{job=\"a\"}}', values: '0x5'}}]\n    \
-             alert_rule_test:\n      - {{eval_time: 3m, alertname: {name}, exp_alerts: [{{exp_labels: {{job: a}}}}]}}\n"
+            "rule_files: [lab.yml]\ntests:\n  - interval: 1m\n    input_series: [{{series: \
+             'up{{job=\"a\"}}', values: '0x5'}}]\n    alert_rule_test:\n      - {{eval_time: 3m, \
+             alertname: {name}, exp_alerts: [{{exp_labels: {{job: a}}}}]}}\n"
         )
     };
     let sample = super::Sample::new(&[

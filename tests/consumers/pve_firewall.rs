@@ -308,14 +308,18 @@ fn address_list(list: &str, names: &Names) -> Result<Option<bool>, String> {
     Ok(families.first().copied())
 }
 
-const CLUSTER: &str = "[OPTIONS]\n\nenable: 1\npolicy_in: DROP\n\n[ALIASES]\n\nproxy 192.168.1.111\n\n[IPSET lan] # the LAN\n\n\
-    192.168.1.0/24\n!192.168.1.111\nfd00:1::/64\n\n[group web]\n\nIN ACCEPT -p tcp -dport 80,443 -log nolog # the proxy\n\n[RULES]\n\n\
+const CLUSTER: &str = "[OPTIONS]\n\nenable: 1\npolicy_in: DROP\n\n[ALIASES]\n\nproxy \
+                       192.168.1.111\n\n[IPSET lan] # the LAN\n\n\
+    192.168.1.0/24\n!192.168.1.111\nfd00:1::/64\n\n[group web]\n\nIN ACCEPT -p tcp -dport 80,443 \
+    -log nolog # the proxy\n\n[RULES]\n\n\
     IN SSH(ACCEPT) -source +lan\n|IN DROP -p udp -dport 1000:2000\n";
 
 #[test]
 fn accepts_what_proxmox_reads() {
-    let guest = "[OPTIONS]\nenable: 1\nndp: 1\nlog_level_in: info\n\n[RULES]\nGROUP web -i net0\nIN ACCEPT -source dc/proxy -p tcp -dport 8096\n\
-        IN ACCEPT -source 10.8.0.0/24,192.168.1.5 -p udp -dport 53\nIN ACCEPT -source fd00::1-fd00::9 -p ipv6-icmp\nOUT ACCEPT\n";
+    let guest = "[OPTIONS]\nenable: 1\nndp: 1\nlog_level_in: info\n\n[RULES]\nGROUP web -i \
+                 net0\nIN ACCEPT -source dc/proxy -p tcp -dport 8096\n\
+        IN ACCEPT -source 10.8.0.0/24,192.168.1.5 -p udp -dport 53\nIN ACCEPT -source \
+        fd00::1-fd00::9 -p ipv6-icmp\nOUT ACCEPT\n";
     let sample = super::Sample::new(&[("cluster.fw", CLUSTER), ("101.fw", guest)]);
     pve_firewall(&sample.path("cluster.fw")).expect("the cluster's file");
     pve_firewall(&sample.path("101.fw")).expect("the guest's file");

@@ -50,7 +50,8 @@ diff -r /tmp/before "$1"
 
 #[test]
 fn refuses_a_backup_that_forgets_a_folder() {
-    let backup = "#!/bin/sh\nset -eu\nrestic cat config >/dev/null 2>&1 || restic init\nrestic backup \"$1\"\n";
+    let backup = "#!/bin/sh\nset -eu\nrestic cat config >/dev/null 2>&1 || restic init\nrestic \
+                  backup \"$1\"\n";
     let sample = super::Sample::new(&[("backup.sh", backup)]);
     let settings =
         "export RESTIC_REPOSITORY=/mnt/backup RESTIC_PASSWORD_FILE=/etc/labwright/secrets/restic";

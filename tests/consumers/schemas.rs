@@ -83,8 +83,10 @@ pub fn alloy(file: &Path) -> Verdict {
     if open.is_empty() { Ok(()) } else { refuse("", "a block is not closed") }
 }
 
-const LOKI: &str = "schema_config: {configs: [{from: '2024-01-01', store: tsdb, object_store: filesystem, schema: v13, index: {prefix: index_, period: 24h}}]}
-compactor: {working_directory: /loki/compactor, retention_enabled: true, delete_request_store: filesystem}
+const LOKI: &str = "schema_config: {configs: [{from: '2024-01-01', store: tsdb, object_store: \
+                    filesystem, schema: v13, index: {prefix: index_, period: 24h}}]}
+compactor: {working_directory: /loki/compactor, retention_enabled: true, delete_request_store: \
+filesystem}
 limits_config: {retention_period: 720h}
 ";
 
@@ -112,9 +114,11 @@ fn refuses_a_retention_of_loki_that_nothing_enforces() {
 
 #[test]
 fn refuses_a_key_that_traefik_does_not_know() {
-    let file = "entryPoints: {https: {address: ':443'}}\nproviders: {file: {directory: /etc/traefik/dynamic, watch: true}}\n";
+    let file = "entryPoints: {https: {address: ':443'}}\nproviders: {file: {directory: \
+                /etc/traefik/dynamic, watch: true}}\n";
     super::tells_apart("traefik.yaml", file, &file.replace("watch", "wach"), "wach", traefik);
-    let routes = "http:\n  routers:\n    a: {rule: 'Host(`a.example.org`)', service: a, tls: {}}\n  services:\n    a: {loadBalancer: {servers: [{url: 'http://a:80'}]}}\n";
+    let routes = "http:\n  routers:\n    a: {rule: 'Host(`a.example.org`)', service: a, tls: \
+                  {}}\n  services:\n    a: {loadBalancer: {servers: [{url: 'http://a:80'}]}}\n";
     super::tells_apart(
         "routes.yaml",
         routes,
@@ -126,8 +130,9 @@ fn refuses_a_key_that_traefik_does_not_know() {
 
 #[test]
 fn refuses_what_alloy_does_not_know_and_what_is_not_there() {
-    let file = "loki.write \"lab\" {\n  endpoint {\n    url = \"http://loki:3100/loki/api/v1/push\"\n  }\n}\n\nloki.source.journal \"machine\" {\n  \
-                forward_to = [loki.write.lab.receiver]\n}\n";
+    let file = "loki.write \"lab\" {\n  endpoint {\n    url = \
+                \"http://loki:3100/loki/api/v1/push\"\n  }\n}\n\nloki.source.journal \"machine\" \
+                {\n  forward_to = [loki.write.lab.receiver]\n}\n";
     super::tells_apart(
         "config.alloy",
         file,

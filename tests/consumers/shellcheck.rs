@@ -37,8 +37,10 @@ fn refuses_what_only_bash_knows() {
 #[test]
 fn accepts_the_scripts_of_these_tests() {
     let Some(room) = crate::trixie::Room::new() else { return };
-    let answer = room
-        .show(Path::new(env!("CARGO_MANIFEST_DIR")), "/project")
-        .sh("cd /project; shellcheck -x test .ci/run; cd tests; shellcheck -x trixie/build trixie/enter stubs/*.sh stubs/bin/* machines/*.sh machines/mount-share", &[]);
+    let answer = room.show(Path::new(env!("CARGO_MANIFEST_DIR")), "/project").sh(
+        "cd /project; shellcheck -x test .ci/run; cd tests; shellcheck -x trixie/build \
+         trixie/enter stubs/*.sh stubs/bin/* machines/*.sh machines/mount-share",
+        &[],
+    );
     assert!(answer.status.success(), "{}", super::words(&answer));
 }

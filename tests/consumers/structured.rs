@@ -97,7 +97,9 @@ fn refuses_a_yaml_key_twice() {
 
 #[test]
 fn refuses_what_a_schema_forbids() {
-    let schema = r#"{"type": "object", "properties": {"port": {"type": "integer"}}, "additionalProperties": false}"#;
+    let schema = r#"{
+        "type": "object", "properties": {"port": {"type": "integer"}}, "additionalProperties": false
+    }"#;
     let sample = super::Sample::new(&[
         ("schema.json", schema),
         ("good.yaml", "port: 80\n"),

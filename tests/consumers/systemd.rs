@@ -47,8 +47,10 @@ pub fn systemd_calendar(expression: &str) -> Verdict {
 
 #[test]
 fn refuses_an_unknown_key() {
-    let good = "[Unit]\nDescription=Backup\n\n[Service]\nType=oneshot\nExecStart=/usr/local/sbin/backup now\n";
-    let bad = "[Unit]\nDescription=Backup\n\n[Service]\nType=oneshot\nExecStrat=/usr/bin/true\nExecStart=/usr/bin/true\n";
+    let good = "[Unit]\nDescription=Backup\n\n[Service]\nType=oneshot\n\
+                ExecStart=/usr/local/sbin/backup now\n";
+    let bad = "[Unit]\nDescription=Backup\n\n[Service]\nType=oneshot\n\
+               ExecStrat=/usr/bin/true\nExecStart=/usr/bin/true\n";
     super::tells_apart("backup.service", good, bad, "ExecStrat", systemd_verify);
 }
 

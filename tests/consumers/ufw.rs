@@ -23,7 +23,8 @@ ufw status | grep -q '^Status: active'
 
 #[test]
 fn refuses_a_bad_rule() {
-    let good = "ufw default deny incoming\nufw allow proto tcp from 192.168.1.0/24 to any port 8096 comment 'jellyfin'\nufw --force enable\n";
+    let good = "ufw default deny incoming\nufw allow proto tcp from 192.168.1.0/24 to any port \
+                8096 comment 'jellyfin'\nufw --force enable\n";
     let bad = "ufw allow proto tcp from 192.168.1.0/33 to any port 8096\nufw --force enable\n";
     super::tells_apart("ufw.sh", good, bad, "Bad source address", ufw);
 }

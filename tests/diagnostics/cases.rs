@@ -106,35 +106,7 @@ fn a_plan_made_by_hand_is_seen_through() {
     let folder = copy("two-vms-as-planned");
     let lab = folder.path().join("two-vms-as-planned");
     let first = found(&lab);
-    insta::assert_snapshot!(first.join("\n"), @r"
-    memory-overcommit: the guests of `pve` are promised 16GiB and 1GiB kept for the host, out of 16GiB
-    zone-inside-trusted-cidr: `extranet` is in zone `dmz`, inside the prefix of `lan`
-    scrape-without-exporter: no exporter runs on `intranet`
-    share-without-transport: nothing says how `tank-ssd.postgres` gets into `intranet`
-    unpinned-image: `jc21/nginx-proxy-manager:latest` names no version
-    other-product: `openvpn-as` is not the product that module `openvpn` runs: OpenVPN Access Server is a licensed product with its own administration on port 943, and the unit `openvpnas.service`
-    vpn-reaches-nothing: clients of `openvpn-as` may reach nothing
-    unpinned-image: `prom/node-exporter:latest` names no version
-    unpinned-image: `jellyfin/jellyfin:latest` names no version
-    assertion-failed: `immich`: Immich no longer runs on pgvecto.rs; leave `database-image` out, or name a version of ghcr.io/immich-app/postgres
-    missing-option: `immich` lacks `database-password`
-    image-retired: `tensorchord/pgvecto-rs:pg14-v0.2.0`: pgvecto.rs is no longer developed, and Immich 3 refuses it
-    unpinned-image: `ghcr.io/immich-app/immich-server:release` names no version
-    database-without-dump: the database in `/mnt/postgres/data` of `postgres` is backed up file by file
-    image-retired: `tensorchord/pgvecto-rs:pg14-v0.2.0`: pgvecto.rs is no longer developed, and Immich 3 refuses it
-    state-without-backup: no backup contains `data` of `postgres`
-    database-published: the database of `postgres` is open to `lan`
-    unpinned-image: `prom/prometheus:latest` names no version
-    unpinned-image: `grafana/grafana:latest` names no version
-    dashboard-without-metrics: dashboard 893 shows metrics of `cadvisor`, but the lab does not run it
-    backup-repository-too-small: the repository of `restic` may hold 50GB, but its sources up to 380GB
-    backup-same-disk: the repository of `restic` is on a disk that it protects
-    port-published-by-hand: `prometheus` publishes `9090:9090` past the lab's rules
-    port-published-by-hand: `node-extranet` publishes `9100:9100` past the lab's rules
-    port-published-by-hand: `immich` publishes `2283:3001` past the lab's rules
-    folder-moved: `immich` no longer keeps anything in `/usr/src/app/upload`
-    name-leads-elsewhere: `media.elmzn.be` leads to 192.168.1.101, past its proxy `npm`
-    ");
+    assert_snapshot("diagnostics", "first-plan", &first.join("\n"));
 
     let mend = |name: &str, wrong: &str, right: &str| {
         let text = fs::read_to_string(lab.join(name)).expect("a file");

@@ -75,11 +75,13 @@ const MISTAKES: &[(&str, &str)] = &[
     ("", "module m { container m { image \"x/m:1\"; depends-on n; }; }; service m on=media"),
     (
         "",
-        "module m { container m { image \"x/m:1\"; }; provides web container=n port=80; }; service m on=media",
+        "module m { container m { image \"x/m:1\"; }; provides web container=n port=80; }; \
+         service m on=media",
     ),
     (
         "",
-        "module m { container m { image \"x/m:1\"; network service service=m; }; }; service m on=media",
+        "module m { container m { image \"x/m:1\"; network service service=m; }; }; service m \
+         on=media",
     ),
     ("password (secret)restic", "password (secret)restic; service more module=jellyfin on=media"),
     ("", "dashboard energy from=\"energy.json\""),

@@ -85,13 +85,20 @@ fn findings(sources: &Sources) -> Diagnostics {
         Diagnostic::new(
             &CONFLICT,
             lab("3001", 0),
-            "`grafana` and `uptime-kuma` both publish port 3001 of `pi`, and only one of them can have it",
+            "`grafana` and `uptime-kuma` both publish port 3001 of `pi`, and only one of them can \
+             have it",
         )
         .caption("the first")
         .label(lab("3001", 1), "the second")
-        .label(span(sources, Layer::Builtin, "jellyfin/module.kdl", "8096", 0), "this one is free to move")
+        .label(
+            span(sources, Layer::Builtin, "jellyfin/module.kdl", "8096", 0),
+            "this one is free to move",
+        )
         .label(span(sources, Layer::Site, "modules/own/module.kdl", "80", 0), "100% free, too")
-        .help("write `port 3002` in one of them; the route and the scrape target follow by themselves, on both machines"),
+        .help(
+            "write `port 3002` in one of them; the route and the scrape target follow by \
+             themselves, on both machines",
+        ),
     );
     found.push(Diagnostic::new(
         &RETIRED,
@@ -172,7 +179,8 @@ fn sarif() {
 
 #[test]
 fn the_syntax_errors_of_a_file_are_shown_together() {
-    let lab = "network lan cidr=192.168.1.0/24\nvm web {\n    memory 4GiB swap=true\n    motd \"welcome\n    disk root {\n        size \"20GiB\"\n}\nhost ${NAME}\n";
+    let lab = "network lan cidr=192.168.1.0/24\nvm web {\n    memory 4GiB swap=true\n    motd \
+               \"welcome\n    disk root {\n        size \"20GiB\"\n}\nhost ${NAME}\n";
     let sources = sources(lab);
     let file = sources.find(Layer::Lab, "lab.kdl").expect("the file");
     let mut found = Diagnostics::default();
@@ -271,7 +279,8 @@ fn a_quoted_text_that_is_far_too_long_loses_its_middle() {
     let sources = Sources::with_standard_library(vec![SourceFile {
         path: "lab.kdl".to_owned(),
         text: format!(
-            "edition 1\nlab home version=\"1\"\n\"{long}\" 1\nnetwork \"{long}\" cidr=\"10.0.0.0/8\"\n"
+            "edition 1\nlab home version=\"1\"\n\"{long}\" 1\nnetwork \"{long}\" \
+             cidr=\"10.0.0.0/8\"\n"
         ),
         layer: Layer::Lab,
     }]);

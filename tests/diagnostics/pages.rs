@@ -3,9 +3,9 @@
 //!
 //! The word after a block's language says which form the block belongs to: `wrong`, `right` or
 //! `both`. The word after that names the file that it fills. `preamble.kdl` completes the lab,
-//! unless its KDL begins with `edition`. Blocks of `sh` run in the folder of the preamble: the right
-//! ones after the wrong ones, since they mend what those did. A page that can show neither has a
-//! paragraph that begins with [`NOT_SHOWN`], and says why.
+//! unless its KDL begins with `edition`. Blocks of `sh` run in the folder of the preamble: the
+//! right ones after the wrong ones, since they mend what those did. A page that can show neither
+//! has a paragraph that begins with [`NOT_SHOWN`], and says why.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -100,17 +100,20 @@ const FRAMES: &[(&str, &str, &str)] = &[
     ("host", HOST, "}"),
     (
         "vm",
-        "vm guest id=150 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root size=\"8GiB\"\naddress lan \"192.168.1.98\"",
+        "vm guest id=150 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root \
+         size=\"8GiB\"\naddress lan \"192.168.1.98\"",
         "}",
     ),
     (
         "pool",
-        "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",
+        "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd \
+         device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",
         "}; }",
     ),
     (
         "dataset",
-        "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {\ndataset data {",
+        "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd \
+         device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {\ndataset data {",
         "}; }; }",
     ),
     ("service", "service demo on=box {", "}"),
@@ -171,24 +174,35 @@ image "docker.io/library/busybox:1.37"
 "#;
 
 /// The declarations that complete a fragment, one on each line.
-const PRELUDE: &str = r#"edition 1
+const PRELUDE: &str = concat!(
+    r#"edition 1
 lab home version="2026.1" { domain "example.org"; email "me@example.org"; }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
 network tunnel cidr="10.8.0.0/24"
 network admin-net cidr="192.168.9.0/24"
-host pve kind=proxmox version="8.4" { address lan "192.168.1.100" nic=eno1 bridge=vmbr0; gpu igpu pci="0000:00:02.0"; disk ssd device="/dev/disk/by-id/nvme-A" size="1TB"; pool tank disk=ssd { dataset media quota="100GiB"; dataset photos; }; }
+host pve kind=proxmox version="8.4" { "#,
+    r#"address lan "192.168.1.100" nic=eno1 bridge=vmbr0; gpu igpu pci="0000:00:02.0"; "#,
+    r#"disk ssd device="/dev/disk/by-id/nvme-A" size="1TB"; "#,
+    r#"pool tank disk=ssd { dataset media quota="100GiB"; dataset photos; }; }
 host box kind=debian { os debian-13; address lan "192.168.1.20"; tags web; gpu box-gpu; }
 host nas kind=unmanaged { address lan "192.168.1.5"; export films path="/volume1/films"; }
-vm intranet id=190 on=pve { os debian-13; memory "4GiB"; disk root size="20GiB"; address lan "192.168.1.190"; }
-vm media id=191 on=pve { os debian-13; (default)memory "4GiB"; disk root size="20GiB"; address lan "192.168.1.191"; }
+vm intranet id=190 on=pve { os debian-13; memory "4GiB"; "#,
+    r#"disk root size="20GiB"; address lan "192.168.1.190"; }
+vm media id=191 on=pve { os debian-13; (default)memory "4GiB"; "#,
+    r#"disk root size="20GiB"; address lan "192.168.1.191"; }
 secret npm-admin-password
 service npm module=nginx-proxy-manager on=intranet
 service prometheus on=intranet
 service jellyfin on=intranet { library "/mnt/media"; }
 profile small on=box
-module demo version="1.0.0" { option library type=path { default "/mnt/media"; }; provides web container=demo port=8080 protocol=http; unit "demo.service" { section Service { set ExecStart "/bin/true"; }; }; container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }; container web { image "docker.io/library/busybox:1.37"; health none="an example"; }; }
+module demo version="1.0.0" { option library type=path { default "/mnt/media"; }; "#,
+    r#"provides web container=demo port=8080 protocol=http; "#,
+    r#"unit "demo.service" { section Service { set ExecStart "/bin/true"; }; }; "#,
+    r#"container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }; "#,
+    r#"container web { image "docker.io/library/busybox:1.37"; health none="an example"; }; }
 service demo on=box
-"#;
+"#,
+);
 
 /// The nodes that make their module unusable for the services of this lab.
 const UNUSABLE: [&str; 2] = ["discontinued", "required"];

@@ -182,7 +182,8 @@ fn no_files_of_a_room_go_in_a_circle() {
 
 #[test]
 fn paths_are_read_from_use_trees_and_from_code() {
-    let text = "use super::{Context, view::{self, Rule}};\nuse crate::plan::Plan as P;\nfn f() { crate::diag::wrap() } // crate::cli";
+    let text = "use super::{Context, view::{self, Rule}};\nuse crate::plan::Plan as P;\nfn f() { \
+                crate::diag::wrap() } // crate::cli";
     let module = ["emit".to_owned(), "firewall".to_owned()];
     let found: Vec<String> = paths(&module, text).into_iter().map(|path| path.join("::")).collect();
     assert_eq!(

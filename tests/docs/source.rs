@@ -75,3 +75,27 @@ fn no_file_of_the_source_has_more_than_500_lines() {
     let found: Vec<PathBuf> = files(&root().join("src")).into_iter().filter(long).collect();
     assert!(found.is_empty(), "split these: {found:#?}");
 }
+
+/// Returns the numbers of the lines with more than 100 characters.
+fn wide(text: &str) -> Vec<usize> {
+    let wide = text.lines().zip(1..).filter(|(line, _)| line.chars().count() > 100);
+    wide.map(|(_, number)| number).collect()
+}
+
+#[test]
+fn a_line_is_wide_from_101_characters_on() {
+    let text = format!("{}\n{}\n", "é".repeat(100), "x".repeat(101));
+    assert_eq!(wide(&text), [2]);
+}
+
+/// rustfmt leaves an expression as it is when a literal in it is too long for a line.
+#[test]
+fn no_line_of_the_source_is_wide() {
+    let files = FOLDERS.iter().flat_map(|folder| files(&root().join(folder)));
+    let mut found = Vec::new();
+    for file in files.chain([root().join("build.rs")]) {
+        let text = std::fs::read_to_string(&file).expect("the file is text");
+        found.extend(wide(&text).into_iter().map(|line| format!("{}:{line}", file.display())));
+    }
+    assert!(found.is_empty(), "break these lines: {found:#?}");
+}

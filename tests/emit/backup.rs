@@ -90,7 +90,8 @@ fn what_is_lost_comes_back() {
         "$B/backup.sh" daily
         "$B/backup.sh" weekly
         "$B/backup.sh" daily # finds the repository
-        [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 1 ] # the last one
+        # The last one:
+        [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 1 ]
         ! restic ls latest --tag daily | grep -a cache
         metric last_run_success daily 1; metric dump_success daily 1
 
@@ -98,7 +99,9 @@ fn what_is_lost_comes_back() {
         rm -rf "/tmp/before/it's \$HOME [1]*/cache \\ [a]*"
         rm -rf "$files" /srv/app/other
         LABWRIGHT_CONFIRM="$files" "$B/restore.sh" files --in-place daily "$files"
-        LABWRIGHT_CONFIRM=/srv/app/other "$B/restore.sh" files --in-place latest /srv/app/other || [ $? = 1 ] # the newest of all is daily
+        # The newest of all is daily:
+        LABWRIGHT_CONFIRM=/srv/app/other "$B/restore.sh" files --in-place latest /srv/app/other ||
+            [ $? = 1 ]
         LABWRIGHT_CONFIRM=/srv/app/other "$B/restore.sh" files --in-place weekly /srv/app/other
         diff -r /tmp/before /srv/app
 
@@ -123,11 +126,13 @@ fn what_is_lost_comes_back() {
         "$B/drill.sh"
         metric drill_success '' 1
         for file in "$T"/*.prom; do promtool check metrics <"$file"; done
-        prometheus-node-exporter --web.listen-address=127.0.0.1:9199 --collector.disable-defaults --collector.textfile \
+        prometheus-node-exporter --web.listen-address=127.0.0.1:9199 --collector.disable-defaults \
+            --collector.textfile \
             --collector.textfile.directory="$T" 2>/tmp/exporter &
         until curl -fs http://127.0.0.1:9199/metrics >/tmp/metrics; do kill -0 $!; done
         grep -qx 'node_textfile_scrape_error 0' /tmp/metrics
-        grep -q '^labwright_backup_last_success_timestamp_seconds{backup="restic",class="weekly"} ' /tmp/metrics"#,
+        weekly='{backup="restic",class="weekly"}'
+        grep -q "^labwright_backup_last_success_timestamp_seconds$weekly " /tmp/metrics"#,
     );
 }
 
@@ -154,7 +159,8 @@ fn mariadb_comes_back() {
         mount -t tmpfs tmpfs /mnt/backup
         echo correct >/etc/labwright/secrets/restic-password
 
-        # The container's programs are this machine's, and its root has a password that only the container knows.
+        # The container's programs are this machine's, and its root has a password that only the
+        # container knows.
         mkdir /opt/stand-ins
         cat >/opt/stand-ins/docker <<'END'
 #!/bin/sh
@@ -165,13 +171,16 @@ END
         chmod 755 /opt/stand-ins/docker
         PATH=/opt/stand-ins:$PATH
         echo "it's secret" >/root-password
-        mariadb-install-db --user=root --datadir=$data --skip-test-db --auth-root-authentication-method=normal >/dev/null
-        mariadbd --user=root --datadir=$data --skip-networking --socket=/run/mysqld/mysqld.sock 2>/tmp/log &
+        mariadb-install-db --user=root --datadir=$data --skip-test-db \
+            --auth-root-authentication-method=normal >/dev/null
+        mariadbd --user=root --datadir=$data --skip-networking --socket=/run/mysqld/mysqld.sock \
+            2>/tmp/log &
         until mariadb -e 'SELECT 1' >/dev/null 2>&1; do kill -0 $!; sleep 0.1; done
         mariadb -e "ALTER USER root@localhost IDENTIFIED BY 'it''s secret'"
         ask() { MYSQL_PWD="it's secret" mariadb -N "$@"; }
         ask -e 'CREATE DATABASE `app-data`'
-        ask app-data -e "CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'it''s \$1'), (2, 'é')"
+        ask app-data -e \
+            "CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'it''s \$1'), (2, 'é')"
         ask app-data -e 'CREATE FUNCTION twice(n int) RETURNS int RETURN 2 * n'
 
         sh "$B/backup.sh" daily
@@ -217,18 +226,22 @@ fn what_fails_fails_loudly_and_the_rest_is_saved() {
     on_machine(
         r#"
         "$B/backup.sh" daily
-        before=$(cat "$T/labwright-backup-restic-daily.prom" | sed -n 's/^labwright_backup_last_success_timestamp_seconds.* //p')
+        before=$(cat "$T/labwright-backup-restic-daily.prom" |
+            sed -n 's/^labwright_backup_last_success_timestamp_seconds.* //p')
         cp /var/backups/labwright/restic/app.dump /tmp/app.dump
         psql -qU app -d postgres -c 'ALTER DATABASE app RENAME TO gone'
         echo new >"$files/new"
         fails "$B/backup.sh" daily
         grep -q 'FAILED: database app was not dumped' /tmp/said
         metric last_run_success daily 0; metric dump_success daily 0
-        [ "$before" = "$(sed -n 's/^labwright_backup_last_success_timestamp_seconds.* //p' "$T/labwright-backup-restic-daily.prom")" ]
+        [ "$before" = \
+            "$(sed -n 's/^labwright_backup_last_success_timestamp_seconds.* //p' \
+                "$T/labwright-backup-restic-daily.prom")" ]
         cmp /tmp/app.dump /var/backups/labwright/restic/app.dump # the last good one stays
         [ ! -e /var/backups/labwright/restic/.app.dump.partial ]
         restic dump latest "$files/new" | grep -qx new # everything else is saved
-        [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 2 ] # and nothing is forgotten
+        # Nothing is forgotten:
+        [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 2 ]
         psql -qU app -d postgres -c 'ALTER DATABASE gone RENAME TO app'
 
         mv "$files" /srv/moved
@@ -247,8 +260,10 @@ fn nothing_is_written_below_a_mount_that_is_missing() {
         umount /mnt/backup
         fails "$B/backup.sh" daily
         [ -z "$(ls -A /mnt/backup)" ]
-        # A unit's sandbox binds the folder onto itself, which makes it no mount of the repository's.
-        fails unshare --mount --propagation private sh -c 'mount --bind /mnt/backup /mnt/backup; "$0" daily' "$B/backup.sh"
+        # A unit's sandbox binds the folder onto itself, which makes it no mount of the
+        # repository's.
+        fails unshare --mount --propagation private sh -c \
+            'mount --bind /mnt/backup /mnt/backup; "$0" daily' "$B/backup.sh"
         [ -z "$(ls -A /mnt/backup)" ]
         metric last_run_success daily 0
         fails "$B/check.sh"
@@ -299,7 +314,8 @@ fn the_drill_notices_a_file_that_comes_back_different() {
         "$B/backup.sh" daily
         # The same time, other bytes: as a disk that forgets.
         for file in "$files"/*; do
-            [ ! -f "$file" ] || { touch -r "$file" /tmp/time; printf '?' | dd of="$file" bs=1 conv=notrunc 2>/dev/null; touch -r /tmp/time "$file"; }
+            [ ! -f "$file" ] || { touch -r "$file" /tmp/time; printf '?' |
+                dd of="$file" bs=1 conv=notrunc 2>/dev/null; touch -r /tmp/time "$file"; }
         done
         fails "$B/drill.sh"
         metric drill_success '' 0

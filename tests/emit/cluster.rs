@@ -12,9 +12,30 @@ const LAB: &str = r#"
     host a kind=proxmox cluster=attic { address lan "192.168.1.2"; ssh from=lan; }
     host b kind=proxmox cluster=attic { address lan "192.168.1.3"; ssh from=far port=2222; }
     host alone kind=proxmox { address lan "192.168.1.4"; ssh from=lan; }
-    vm one id=100 on=a { os debian-13; address lan "192.168.1.11"; ssh from=lan; disk root size=(size)"8GiB"; cores 1; memory "1GiB"; }
-    vm two id=101 on=b { os debian-13; address lan "192.168.1.12"; ssh from=far; disk root size=(size)"8GiB"; cores 1; memory "1GiB"; }
-    vm three id=100 on=alone { os debian-13; address lan "192.168.1.13"; ssh from=lan; disk root size=(size)"8GiB"; cores 1; memory "1GiB"; }
+    vm one id=100 on=a {
+        os debian-13
+        address lan "192.168.1.11"
+        ssh from=lan
+        disk root size=(size)"8GiB"
+        cores 1
+        memory "1GiB"
+    }
+    vm two id=101 on=b {
+        os debian-13
+        address lan "192.168.1.12"
+        ssh from=far
+        disk root size=(size)"8GiB"
+        cores 1
+        memory "1GiB"
+    }
+    vm three id=100 on=alone {
+        os debian-13
+        address lan "192.168.1.13"
+        ssh from=lan
+        disk root size=(size)"8GiB"
+        cores 1
+        memory "1GiB"
+    }
 "#;
 
 /// Returns the firewall files that a host's bundle installs.

@@ -80,7 +80,9 @@ fn a_value_reaches_the_container_as_written() {
 fn what_the_language_does_not_model_goes_over_ours() {
     let compiled = lab(
         "container thing { image \"x/thing:1.0\"; env OURS 1; mount \"/srv/ours\" at=\"/ours\"; }",
-        "raw compose.environment \"THEIRS=2\"\n raw compose.environment \"MORE=3\"\n raw compose.volumes \"/srv/theirs:/theirs:ro\"\n raw compose.restart \"no\"\n raw compose.mem_swappiness 10\n raw compose.domainname \"$HOME\"",
+        "raw compose.environment \"THEIRS=2\"\n raw compose.environment \"MORE=3\"\n raw \
+         compose.volumes \"/srv/theirs:/theirs:ro\"\n raw compose.restart \"no\"\n raw \
+         compose.mem_swappiness 10\n raw compose.domainname \"$HOME\"",
     );
     let Some(seen) = as_compose_sees(&compiled, "") else { return };
     let thing = &seen["services"]["thing"];
@@ -100,7 +102,8 @@ fn what_the_language_does_not_model_goes_over_ours() {
 #[test]
 fn a_container_whose_secret_was_written_anew_starts_again() {
     let compiled = lab(
-        "container thing { image \"x/thing:1.0\"; secret token; }\ncontainer other { image \"x/other:1.0\"; }",
+        "container thing { image \"x/thing:1.0\"; secret token; }\ncontainer other { image \
+         \"x/other:1.0\"; }",
         "",
     );
     let folder = tempfile::tempdir().expect("a folder");
@@ -109,7 +112,8 @@ fn a_container_whose_secret_was_written_anew_starts_again() {
     let answer = room.show(folder.path(), "/payload").sh(
         r#"set -e
         mkdir -p /tmp/bin /tmp/state /etc/labwright/secrets
-        printf '#!/bin/sh\ncase $1 in inspect) cat /tmp/id ;; *) echo "$*" >>/tmp/asked ;; esac\n' >/tmp/bin/docker
+        printf '#!/bin/sh\ncase $1 in inspect) cat /tmp/id ;; *) echo "$*" >>/tmp/asked ;; esac\n' \
+            >/tmp/bin/docker
         chmod 755 /tmp/bin/docker
         export PATH=/tmp/bin:$PATH LABWRIGHT_STATE=/tmp/state
         secret() { echo "$1" >/tmp/fresh; mv /tmp/fresh /etc/labwright/secrets/token; }
@@ -141,7 +145,8 @@ fn a_secret_that_only_a_variable_takes_arrives_whatever_is_in_it() {
     );
     for secret in [HOSTILE, r"ends in \", r#"\"$x\n"#, "two\nlines", "$(id)`id`"] {
         let before = format!(
-            "mkdir -p /etc/labwright/secrets && cat >/etc/labwright/secrets/token <<'END'\n{secret}\nEND\n\
+            "mkdir -p /etc/labwright/secrets && cat >/etc/labwright/secrets/token \
+             <<'END'\n{secret}\nEND\n\
              sh activate.d/58-secret-variables.sh && sh activate.d/58-secret-variables.sh\n\
              [ \"$(stat -c %a /etc/labwright/env/thing.env)\" = 600 ]"
         );
@@ -179,7 +184,8 @@ fn a_container_is_recreated_for_a_file_that_it_mounts_and_for_no_other() {
 fn a_file_in_a_mounted_folder_is_reloaded_where_a_signal_is_known() {
     let module = module(
         "file a.conf from=\"a.j2\"\n option word type=text\n\
-         container thing { image \"x/one:1.0\"; mount (ref)service.config at=\"/etc/thing\" read-only=#true; reload HUP; }",
+         container thing { image \"x/one:1.0\"; mount (ref)service.config at=\"/etc/thing\" \
+         read-only=#true; reload HUP; }",
     );
     let compiled = |word: &str| {
         let service = format!("service thing on=box {{ word \"{word}\"; }}\n");
@@ -205,13 +211,16 @@ fn a_file_in_a_mounted_folder_is_reloaded_where_a_signal_is_known() {
 #[test]
 fn a_network_that_is_anothers_comes_and_goes_with_it() {
     let module = module(
-        "option tag type=text\n container thing { image (f)\"x/vpn:{opt.tag}\"; cap-add NET_ADMIN; }",
+        "option tag type=text\n container thing { image (f)\"x/vpn:{opt.tag}\"; cap-add \
+         NET_ADMIN; }",
     );
-    let inner = "edition 1\nmodule inner version=\"1.0\" { summary \"Inner\"\n container inner { image \"x/in:1\"; network service service=thing; }\n\
+    let inner = "edition 1\nmodule inner version=\"1.0\" { summary \"Inner\"\n container inner { \
+                 image \"x/in:1\"; network service service=thing; }\n\
                  provides web container=inner port=80 protocol=http }\n";
     let compiled = |tag: &str| {
         let services = format!(
-            "service thing on=box {{ tag \"{tag}\"; }}\nservice inner on=box {{ expose web to=lan; }}\n"
+            "service thing on=box {{ tag \"{tag}\"; }}\nservice inner on=box {{ expose web \
+             to=lan; }}\n"
         );
         compile(&[
             ("lab.kdl", LAB),
@@ -234,7 +243,8 @@ fn a_network_that_is_anothers_comes_and_goes_with_it() {
 
 #[test]
 fn names_that_yaml_takes_for_values_stay_names() {
-    let module = "edition 1\nmodule no version=\"1.0\" { summary \"No\"\n container no { image \"x/no:1.0\"; env y \"1\"; env \"null\" \"2\"; }; }\n";
+    let module = "edition 1\nmodule no version=\"1.0\" { summary \"No\"\n container no { image \
+                  \"x/no:1.0\"; env y \"1\"; env \"null\" \"2\"; }; }\n";
     let compiled = compile(&[
         ("lab.kdl", LAB),
         ("s.kdl", "service no on=box\n"),

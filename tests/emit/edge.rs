@@ -10,7 +10,12 @@ network wg cidr="10.9.0.0/24"
 secret dns-password
 secret wg-key
 secret npm-admin-password
-host box kind=debian { os debian-13; address lan "192.168.1.10"; ssh from=lan; appdata "/srv/appdata"; }
+host box kind=debian {
+    os debian-13
+    address lan "192.168.1.10"
+    ssh from=lan
+    appdata "/srv/appdata"
+}
 service npm module=nginx-proxy-manager on=box { expose https to=internet; }
 service wireguard on=box {
     clients wg
@@ -34,7 +39,8 @@ fn run(lab: &str, other: &str, script: &str) -> Option<String> {
 
 fn with_clients(clients: &str) -> String {
     format!(
-        "{LAB}service openvpn on=box {{ clients tunnel; {clients} host \"127.0.0.1\"; reach lan; expose tunnel to=internet; }}\n"
+        "{LAB}service openvpn on=box {{ clients tunnel; {clients} host \"127.0.0.1\"; reach lan; \
+         expose tunnel to=internet; }}\n"
     )
 }
 
@@ -43,14 +49,20 @@ fn a_client_connects_until_it_is_revoked() {
     let script = r#"
 pki=/srv/appdata/openvpn/pki
 mkdir -p $pki
-keys() { (cd $pki && find ca.crt tls-crypt.key issued private clients -type f | sort | xargs sha256sum); }
+keys() {
+    (cd $pki && find ca.crt tls-crypt.key issued private clients -type f | sort | xargs sha256sum)
+}
 sh activate.d/40-openvpn-pki.sh
 keys >/before
 sh activate.d/40-openvpn-pki.sh
 keys | cmp - /before
 cp $pki/clients/laptop.ovpn /laptop.ovpn
 
-say() { i=0; while ! grep -q "$2" "$1" && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done; grep -q "$2" "$1" || { cat "$1" >&2; exit 1; }; }
+say() {
+    i=0
+    while ! grep -q "$2" "$1" && [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done
+    grep -q "$2" "$1" || { cat "$1" >&2; exit 1; }
+}
 cp openvpn/server.conf /etc/openvpn/server/
 mkdir -p /dev/net
 [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
@@ -109,7 +121,10 @@ cp fail2ban/labwright.local /etc/fail2ban/jail.d/
 cp fail2ban/labwright-proxy.conf /etc/fail2ban/filter.d/
 sh activate.d/40-fail2ban-logs.sh
 fail2ban-client -t >/dev/null
-line() { printf '[20/Nov/2025:07:13:00 +0000] - %s %s - GET https a.example "/%s" [Client %s] [Length 1] [Gzip -] [Sent-to x] "%s" "-"\n' "$@"; }
+line() {
+    printf '[20/Nov/2025:07:13:00 +0000] - %s %s - GET https a.example "/%s" ' "$1" "$2" "$3"
+    printf '[Client %s] [Length 1] [Gzip -] [Sent-to x] "%s" "-"\n' "$4" "$5"
+}
 {
     line 401 401 login 203.0.113.9 Mozilla
     line 200 200 page 203.0.113.8 '- 401 401 - GET https a.example \x22/\x22 [Client 203.0.113.7]'
@@ -121,9 +136,13 @@ sed -i 's/^backend = systemd/backend = polling/' /etc/fail2ban/jail.d/labwright.
 mkdir -p /run/fail2ban
 fail2ban-server -b -x --logtarget /f2b.log >/dev/null
 i=0
-until fail2ban-client set npm banip 203.0.113.9 >/dev/null 2>&1 || [ $i -gt 600 ]; do sleep 0.1; i=$((i + 1)); done
+until fail2ban-client set npm banip 203.0.113.9 >/dev/null 2>&1 || [ $i -gt 600 ]; do
+    sleep 0.1; i=$((i + 1))
+done
 i=0
-until nft list table inet f2b-table >/rules 2>/dev/null || [ $i -gt 600 ]; do sleep 0.1; i=$((i + 1)); done
+until nft list table inet f2b-table >/rules 2>/dev/null || [ $i -gt 600 ]; do
+    sleep 0.1; i=$((i + 1))
+done
 grep -o 'hook prerouting priority mangle' /rules
 fail2ban-client stop >/dev/null
 "#;

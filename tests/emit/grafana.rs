@@ -112,16 +112,20 @@ fn panels_ask_for_metrics_that_exist() {
     let answer = room.lend(folder.path(), "/scratch").sh(
         "cd /scratch
         mkdir /tmp/textfile
-        prometheus-node-exporter --web.listen-address=127.0.0.1:9100 --collector.mountstats --collector.textfile.directory=/tmp/textfile 2>/dev/null &
+        prometheus-node-exporter --web.listen-address=127.0.0.1:9100 --collector.mountstats \
+        --collector.textfile.directory=/tmp/textfile 2>/dev/null &
         until curl -fsS http://127.0.0.1:9100/metrics >scraped 2>/dev/null; do kill -0 $!; done
         kill $!
         sed -n 's/^# TYPE \\([a-zA-Z0-9_]*\\) .*/\\1/p' scraped >>metrics
         while IFS= read -r expression; do
-            printf 'groups: [{name: a, rules: [{record: a, expr: %s}]}]\\n' \"$(printf '%s' \"$expression\" | jq -Rs .)\" >rule.yml
+            printf 'groups: [{name: a, rules: [{record: a, expr: %s}]}]\\n' \"$(printf \
+            '%s' \"$expression\" | jq -Rs .)\" >rule.yml
             promtool check rules rule.yml >/dev/null || { echo \"$expression\"; exit 1; }
-            printf '%s\\n' \"$expression\" | grep -oE '[a-zA-Z_:][a-zA-Z0-9_:]*(\\{|\\[| |$|\\))' | tr -d '{[ )' | grep -E '^(node|container|probe|labwright|up$|ALERTS)' |
+            printf '%s\\n' \"$expression\" | grep -oE '[a-zA-Z_:][a-zA-Z0-9_:]*(\\{|\\[| \
+            |$|\\))' | tr -d '{[ )' | grep -E '^(node|container|probe|labwright|up$|ALERTS)' |
                 while read -r metric; do
-                    grep -qxF -e \"$metric\" metrics || { echo \"nobody measures $metric\"; exit 1; }
+                    grep -qxF -e \"$metric\" metrics || { echo \"nobody measures $metric\"; exit \
+                    1; }
                 done
         done <expressions",
         &[],
@@ -152,8 +156,10 @@ shown=/etc/labwright/services/grafana/dashboards/grafana-com
 }
 
 const GRAFANA_COM: &str = r#"case $url in
-*/download) echo '{"__inputs": [{"name": "DS_PROM", "type": "datasource", "pluginId": "prometheus"}], "id": 7, "uid": "x",
-    "panels": [{"datasource": "${DS_PROM}", "targets": [{"datasource": {"uid": "${DS_PROM}"}, "expr": "up"}], "title": "${DS_OTHER}"}]}' ;;
+*/download) echo '{
+    "__inputs": [{"name": "DS_PROM", "type": "datasource", "pluginId": "prometheus"}],
+    "id": 7, "uid": "x", "panels": [{"datasource": "${DS_PROM}", "title": "${DS_OTHER}",
+    "targets": [{"datasource": {"uid": "${DS_PROM}"}, "expr": "up"}]}]}' ;;
 *) echo '{"revision": 4}' ;;
 esac >"$2""#;
 
@@ -164,7 +170,8 @@ fn fetches_pinned_revisions_once_and_points_them_at_ours() {
         r#"sh activate.d/50-dashboards-grafana.sh
         [ "$(ls "$shown")" = "$(printf '%s\n' 11074.json 15662.json 1860.json 893.json)" ]
         jq -e '.uid == "grafana-com-1860" and .id == null and (has("__inputs") | not)
-            and .panels[0].datasource == "prometheus-prometheus" and .panels[0].targets[0].datasource.uid == "prometheus-prometheus"
+            and .panels[0].datasource == "prometheus-prometheus"
+            and .panels[0].targets[0].datasource.uid == "prometheus-prometheus"
             and .panels[0].title == "${DS_OTHER}"' "$shown/1860.json"
         grep -qx https://grafana.com/api/dashboards/1860/revisions/42/download /tmp/asked
         grep -qx https://grafana.com/api/dashboards/11074/revisions/4/download /tmp/asked
@@ -195,7 +202,8 @@ fn refuses_a_dashboard_that_is_not_what_it_was() {
     fetch(
         GRAFANA_COM,
         r#"cp grafana/fetch-dashboards.sh /tmp/fetch.sh
-        sed -i "s/^fetch 1860 42 ''/fetch 1860 42 $(printf x | sha256sum | cut -d ' ' -f 1)/" /tmp/fetch.sh
+        sed -i "s/^fetch 1860 42 ''/fetch 1860 42 $(printf x | sha256sum | cut -d ' ' -f 1)/" \
+            /tmp/fetch.sh
         sh /tmp/fetch.sh 2>/tmp/said
         grep -q 'revision 42 is not what it was' /tmp/said
         [ ! -e "$shown/1860.json" ] && [ -e "$shown/893.json" ]"#,

@@ -195,7 +195,8 @@ fn an_image_with_another_sum_is_thrown_away() {
 #!/bin/sh
 while [ $# -gt 1 ]; do [ "$1" != --output ] || file=$2; shift; done
 case $1 in
-    */SHA512SUMS) printf '%s  debian-13-generic-amd64.qcow2\n' "$(printf good | sha512sum | cut -d ' ' -f 1)" >"$file" ;;
+    */SHA512SUMS) printf '%s  debian-13-generic-amd64.qcow2\n' \
+        "$(printf good | sha512sum | cut -d ' ' -f 1)" >"$file" ;;
     *) printf '%s' "$IMAGE" >"$file" ;;
 esac
 END
@@ -223,7 +224,13 @@ fn a_guest_is_plugged_into_its_hosts_bridge_and_is_no_gateway_of_its_own() {
             address lan "192.168.1.100" nic=eno1 bridge=vmbr7
             address inner "10.9.0.2" nic=eno2 bridge=vmbr8
         }
-        lxc gate id=201 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; address inner "10.9.0.1"; address lan "192.168.1.21"; }
+        lxc gate id=201 on=pve {
+            os debian-13
+            memory "1GiB"
+            disk root size="8GiB"
+            address inner "10.9.0.1"
+            address lan "192.168.1.21"
+        }
     "#;
     let payload = payload(lab, &[], "pve");
     let script =
@@ -242,7 +249,13 @@ fn two_addresses_of_a_family_on_one_interface_are_refused_where_proxmox_takes_on
 lab home version="1.0.0"
 network lan cidr="192.168.1.0/24"
 host pve kind=proxmox version="8.4" { address lan "192.168.1.100"; }
-lxc two id=201 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; address lan "192.168.1.20"; address lan "192.168.1.21"; }
+lxc two id=201 on=pve {
+    os debian-13
+    memory "1GiB"
+    disk root size="8GiB"
+    address lan "192.168.1.20"
+    address lan "192.168.1.21"
+}
 "#;
     let compiled = super::lab::compile(&[("lab.kdl", lab)]);
     let [finding] = compiled.findings.as_slice() else { panic!("{:?}", compiled.findings) };

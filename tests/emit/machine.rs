@@ -11,10 +11,18 @@ use crate::trixie::{Room, text};
 const HOSTILE_LAB: &str = r##"
 edition 1
 lab home version="1.0" { domain "example.org"; timezone "Europe/Brussels"; }
-admin ada { ssh-key #"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa it: "yes" # 'x' $HOME {{ y }}"#; }
-network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" gateway6="fd00:1::1" dns="192.168.1.1,fd00:1::1"
+admin ada {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+        it: \"yes\" # 'x' $HOME {{ y }}"
+}
+network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" gateway6="fd00:1::1" \
+    dns="192.168.1.1,fd00:1::1"
 network store cidr="10.0.0.0/24"
-host nas kind=unmanaged { address lan "192.168.1.3"; address store "10.0.0.3"; export media path="/volume1/media"; }
+host nas kind=unmanaged {
+    address lan "192.168.1.3"
+    address store "10.0.0.3"
+    export media path="/volume1/media"
+}
 host pve kind=proxmox version="8.4" {
     address lan "192.168.1.100" nic=eno1 bridge=vmbr0
     address store "10.0.0.100" nic=eno2 bridge=vmbr1
@@ -138,7 +146,8 @@ fn mounts_become_units_and_go_with_them() {
         printf '#!/bin/sh\necho "$*" >>/calls\n' >/stubs/systemctl
         chmod 755 /stubs/systemctl
         PATH=/stubs:$PATH
-        printf 'UUID=1 / ext4 defaults 0 1\nshare\t/mnt/media\tnfs\trw,comment=cloudconfig\t0\t0\n' >/etc/fstab
+        printf 'UUID=1 / ext4 defaults 0 1\n' >/etc/fstab
+        printf 'share\t/mnt/media\tnfs\trw,comment=cloudconfig\t0\t0\n' >>/etc/fstab
         own=/etc/systemd/system/mnt-own.mount
         echo '[Mount]' >$own
 
@@ -146,7 +155,8 @@ fn mounts_become_units_and_go_with_them() {
         sh activate.d/20-mounts.sh
         escaped=$(systemd-escape --path --suffix=mount /mnt/app-data)
         [ -f "/etc/systemd/system/$escaped" ] && [ -f /etc/systemd/system/mnt-media.mount ]
-        systemd-analyze verify --man=no "/etc/systemd/system/$escaped" /etc/systemd/system/mnt-media.mount 2>&1 | { ! grep -v docker.service; }
+        systemd-analyze verify --man=no "/etc/systemd/system/$escaped" \
+            /etc/systemd/system/mnt-media.mount 2>&1 | { ! grep -v docker.service; }
         [ "$(cat /etc/fstab)" = 'UUID=1 / ext4 defaults 0 1' ]
         grep -qxF "start $escaped" /calls && grep -qxF 'start mnt-media.mount' /calls
         rm /calls
@@ -155,7 +165,8 @@ fn mounts_become_units_and_go_with_them() {
 
         cd /bare
         sh activate.d/20-mounts.sh
-        grep -qxF "disable --quiet --now $escaped" /calls && grep -qxF 'disable --quiet --now mnt-media.mount' /calls
+        grep -qxF "disable --quiet --now $escaped" /calls &&
+            grep -qxF 'disable --quiet --now mnt-media.mount' /calls
         [ "$(echo /etc/systemd/system/*.mount)" = $own ]
     "#;
     let answer = room.show(with.path(), "/with").show(bare.path(), "/bare").sh(script, &[]);
@@ -166,10 +177,16 @@ fn mounts_become_units_and_go_with_them() {
 const SHARES: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; }
-admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+admin ada {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
 secret restic-password
-host nas kind=unmanaged { address lan "192.168.1.3"; export media path="/volume1/media"; export backups path="/volume1/backups"; }
+host nas kind=unmanaged {
+    address lan "192.168.1.3"
+    export media path="/volume1/media"
+    export backups path="/volume1/backups"
+}
 host pi kind=debian {
     os debian-13
     address lan "192.168.1.4" nic=eth0
@@ -202,7 +219,8 @@ fn a_server_that_keeps_the_owner_of_a_share_is_no_failure() {
     let script = r#"
         set -e
         mkdir /stubs
-        printf '#!/bin/sh\ncase $2 in /mnt/*) exit 1 ;; esac\nexec /usr/bin/chown "$@"\n' >/stubs/chown
+        printf '#!/bin/sh\ncase $2 in /mnt/*) exit 1 ;; esac\nexec /usr/bin/chown "$@"\n' \
+            >/stubs/chown
         chmod 755 /stubs/chown
         PATH=/stubs:$PATH
         sh /payload/activate.d/25-folders.sh 2>/said
@@ -277,7 +295,12 @@ fn what_keeps_something_on_a_share_starts_after_it() {
             appdata "/mnt/appdata"
             ssh from=lan
         }
-        service openvpn on=box { clients tunnel; host "vpn.example.org"; client laptop; expose tunnel to=internet; }
+        service openvpn on=box {
+            clients tunnel
+            host "vpn.example.org"
+            client laptop
+            expose tunnel to=internet
+        }
         service ddclient on=box { zone-name "example.org"; password (secret)password; }
         service fail2ban on=box
         "#,

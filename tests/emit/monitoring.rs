@@ -24,18 +24,27 @@ fn prometheus_takes_its_configuration_and_rules() {
 fn prometheus_starts_and_knows_every_target() {
     in_room(
         "cp -r /payload/prometheus /tmp/prometheus && cd /tmp
-        prometheus --config.file=prometheus/prometheus.yml --storage.tsdb.path=data --web.listen-address=127.0.0.1:9090 2>log &
-        until curl -fsS http://127.0.0.1:9090/-/ready >/dev/null 2>&1; do kill -0 $! || { cat log; exit 1; }; done
+        prometheus --config.file=prometheus/prometheus.yml --storage.tsdb.path=data \
+        --web.listen-address=127.0.0.1:9090 2>log &
+        until curl -fsS http://127.0.0.1:9090/-/ready >/dev/null 2>&1; do kill -0 $! || { cat \
+        log; exit 1; }; done
         # Targets are known a few seconds after it is ready.
-        timeout 60 sh -c 'until curl -fsS http://127.0.0.1:9090/api/v1/targets | tee targets | jq -e \".data.activeTargets != []\" >/dev/null; do sleep 0.2; done'
-        for job in alertmanager alloy-bare alloy-edge blackbox cadvisor exportarr-sonarr grafana loki node-bare node-edge postgres-exporter prometheus probe:routes; do
-            jq -e --arg job \"$job\" 'any(.data.activeTargets[]; .labels.job == $job)' targets >/dev/null || { echo \"no target of $job\"; exit 1; }
+        timeout 60 sh -c 'until curl -fsS http://127.0.0.1:9090/api/v1/targets | tee targets | \
+        jq -e \".data.activeTargets != []\" >/dev/null; do sleep 0.2; done'
+        for job in alertmanager alloy-bare alloy-edge blackbox cadvisor exportarr-sonarr grafana \
+        loki node-bare node-edge postgres-exporter prometheus probe:routes; do
+            jq -e --arg job \"$job\" 'any(.data.activeTargets[]; .labels.job == $job)' targets \
+            >/dev/null || { echo \"no target of $job\"; exit 1; }
         done
-        jq -e '.data.activeTargets | all(.labels.machine != null and .labels.service != null)' targets
-        jq -e '[.data.activeTargets[] | select(.labels.job == \"probe:routes\") | .scrapeUrl] | length == 4
+        jq -e '.data.activeTargets | all(.labels.machine != null and .labels.service != null)' \
+        targets
+        jq -e '[.data.activeTargets[] | select(.labels.job == \"probe:routes\") | .scrapeUrl] | \
+        length == 4
             and all(startswith(\"http://blackbox:9115/probe?module=route&target=http\"))' targets
-        curl -fsS http://127.0.0.1:9090/api/v1/alertmanagers | jq -e '.data | tostring | contains(\"alertmanager:9093\")'
-        curl -fsS http://127.0.0.1:9090/api/v1/rules | jq -e '[.data.groups[].rules[] | select(.health == \"err\")] == []'
+        curl -fsS http://127.0.0.1:9090/api/v1/alertmanagers | jq -e '.data | tostring | \
+        contains(\"alertmanager:9093\")'
+        curl -fsS http://127.0.0.1:9090/api/v1/rules | jq -e '[.data.groups[].rules[] | \
+        select(.health == \"err\")] == []'
         kill $!",
     );
 }
@@ -46,7 +55,8 @@ fn alertmanager_takes_its_configuration_and_mails_to_the_address_as_written() {
         "amtool check-config /payload/alertmanager/alertmanager.yml
         amtool template render --template.glob=/dev/null --template.text=\"$(python3 -c '
 import yaml
-print(yaml.safe_load(open(\"/payload/alertmanager/alertmanager.yml\"))[\"receivers\"][0][\"email_configs\"][0][\"to\"], end=\"\")')\" >/tmp/to
+settings = yaml.safe_load(open(\"/payload/alertmanager/alertmanager.yml\"))
+print(settings[\"receivers\"][0][\"email_configs\"][0][\"to\"], end=\"\")')\" >/tmp/to
         printf '%s' \"ada+\\\"'{{x}}@example.org\" | cmp - /tmp/to",
     );
 }
@@ -64,9 +74,11 @@ fn the_start_page_says_what_was_written() {
         r#"python3 - <<'END'
 import yaml
 folder = "/payload/homepage/"
-assert yaml.safe_load(open(folder + "settings.yaml"))["title"] == 'the "lab": {{ of }} ${everyone} # &all *x'
+assert yaml.safe_load(open(folder + "settings.yaml"))["title"] == \
+    'the "lab": {{ of }} ${everyone} # &all *x'
 services = yaml.safe_load(open(folder + "services.yaml"))
-assert [list(tile)[0] for tile in services[0]["bare"]] == ["grafana.example.org", "home.example.org", "logs.example.org", "status.example.org"]
+assert [list(tile)[0] for tile in services[0]["bare"]] == ["grafana.example.org", \
+    "home.example.org", "logs.example.org", "status.example.org"]
 assert yaml.safe_load(open(folder + "bookmarks.yaml")) == []
 END"#,
     );

@@ -31,7 +31,8 @@ impl Installation {
 
     fn fresh() -> Self {
         Self::new(&json!({
-            "users": [], "proxyHosts": [], "accessLists": [], "certificates": [], "unreachable": [], "serial": 10, "log": [],
+            "users": [], "proxyHosts": [], "accessLists": [], "certificates": [],
+            "unreachable": [], "serial": 10, "log": [],
         }))
     }
 
@@ -61,16 +62,21 @@ impl Installation {
 
     fn provision(&self, routes: &Value) -> Option<Run> {
         self.write("routes.json", &routes.to_string());
-        let answer =
-            Room::new()?.lend(self.0.path(), "/scratch").show(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit"), "/stand-in").sh(
+        let answer = Room::new()?
+            .lend(self.0.path(), "/scratch")
+            .show(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit"), "/stand-in")
+            .sh(
                 "ip link set lo up 2>/dev/null || :
                 rm -f /tmp/port
-                python3 /stand-in/npm_api.py /scratch/state.json /stand-in/npm_schema.json /tmp/port &
+                python3 /stand-in/npm_api.py /scratch/state.json /stand-in/npm_schema.json \
+                /tmp/port &
                 until [ -s /tmp/port ]; do kill -0 $!; done
-                [ ! -e /scratch/dns-credentials ] || install -D /scratch/dns-credentials /run/secrets/dns-credentials
+                [ ! -e /scratch/dns-credentials ] || install -D /scratch/dns-credentials \
+                /run/secrets/dns-credentials
                 status=0
                 { printf '%s\\n' \"$(cat /scratch/password)\"; cat /scratch/routes.json; } |
-                    sh /scratch/reconcile.sh \"http://127.0.0.1:$(cat /tmp/port)/api\" admin@example.org lab/npm || status=$?
+                    sh /scratch/reconcile.sh \"http://127.0.0.1:$(cat /tmp/port)/api\" \
+                    admin@example.org lab/npm || status=$?
                 kill $!
                 exit $status",
                 &[],
@@ -88,9 +94,12 @@ fn host(name: &str, port: u16, list: Option<&str>) -> Value {
         "accessList": list,
         "certificate": list.is_none().then_some([name]),
         "payload": {
-            "domain_names": [name], "forward_scheme": "http", "forward_host": "192.168.1.101", "forward_port": port,
-            "allow_websocket_upgrade": true, "block_exploits": false, "caching_enabled": false, "hsts_enabled": false,
-            "hsts_subdomains": false, "trust_forwarded_proto": false, "enabled": true, "advanced_config": "",
+            "domain_names": [name], "forward_scheme": "http", "forward_host": "192.168.1.101",
+            "forward_port": port,
+            "allow_websocket_upgrade": true, "block_exploits": false, "caching_enabled": false,
+            "hsts_enabled": false,
+            "hsts_subdomains": false, "trust_forwarded_proto": false, "enabled": true,
+            "advanced_config": "",
             "meta": {"labwright": "lab/npm"},
         },
     })
@@ -108,8 +117,10 @@ const LAN: &str = "labwright lab/npm: lan";
 
 fn routes() -> Value {
     json!({
-        "accessLists": [access_list(LAN, &[("deny", "192.168.1.111/32"), ("allow", "192.168.1.0/24"), ("allow", "fd00::/64")])],
-        "hosts": [host("grafana.example.org", 3000, Some(LAN)), host("media.example.org", 8096, None)],
+        "accessLists": [access_list(LAN, &[("deny", "192.168.1.111/32"), ("allow",
+        "192.168.1.0/24"), ("allow", "fd00::/64")])],
+        "hosts": [host("grafana.example.org", 3000, Some(LAN)), host("media.example.org", 8096,
+        None)],
     })
 }
 
@@ -156,9 +167,11 @@ fn changes_what_changed_and_removes_what_is_gone() {
     let installation = Installation::fresh();
     let Some(_) = installation.provision(&routes()) else { return };
     installation.change(|state| {
-        let by_hand = json!({"id": 5, "domain_names": ["by-hand.example.org"], "access_list_id": 0, "certificate_id": 0, "meta": {}});
+        let by_hand = json!({"id": 5, "domain_names": ["by-hand.example.org"], "access_list_id": 0,
+        "certificate_id": 0, "meta": {}});
         state["proxyHosts"].as_array_mut().expect("hosts").push(by_hand);
-        state["accessLists"].as_array_mut().expect("lists").push(json!({"id": 6, "name": "by hand", "clients": []}));
+        state["accessLists"].as_array_mut().expect("lists").push(json!({"id": 6, "name": "by \
+            hand", "clients": []}));
     });
     installation.forget();
 
@@ -191,7 +204,8 @@ fn changes_what_changed_and_removes_what_is_gone() {
 #[test]
 fn takes_over_a_host_of_that_one_name_but_none_of_several() {
     let by_hand = |names: &[&str]| {
-        json!({"id": 5, "domain_names": names, "forward_scheme": "http", "forward_host": "old", "forward_port": 1, "access_list_id": 0,
+        json!({"id": 5, "domain_names": names, "forward_scheme": "http", "forward_host": "old",
+        "forward_port": 1, "access_list_id": 0,
             "certificate_id": 0, "meta": {}})
     };
     let installation = Installation::fresh();
@@ -220,7 +234,8 @@ fn uses_a_certificate_that_covers_the_name_and_does_without_one_that_nobody_give
     let installation = Installation::fresh();
     installation.change(|state| {
         state["certificates"] = json!([
-            {"id": 1, "provider": "other", "domain_names": ["*.example.org"], "expires_on": "2027-01-01"},
+            {"id": 1, "provider": "other", "domain_names": ["*.example.org"],
+             "expires_on": "2027-01-01"},
             {"id": 2, "provider": "other", "domain_names": ["*.org"], "expires_on": "2028-01-01"},
         ]);
         state["unreachable"] = json!(["media.example.net"]);
@@ -261,7 +276,8 @@ fn proves_names_by_the_dns_with_one_certificate_for_all() {
     assert_eq!(certificate["domain_names"], json!(["*.example.org"]));
     assert_eq!(
         certificate["meta"],
-        json!({"dns_challenge": true, "dns_provider": "cloudflare", "dns_provider_credentials": "dns_cloudflare_api_token = a\"b\\c\nsecond = $line\n"})
+        json!({"dns_challenge": true, "dns_provider": "cloudflare",
+        "dns_provider_credentials": "dns_cloudflare_api_token = a\"b\\c\nsecond = $line\n"})
     );
     for host in state["proxyHosts"].as_array().expect("hosts") {
         assert_eq!(
@@ -293,7 +309,8 @@ fn keeps_a_list_that_a_host_made_by_hand_relies_on() {
     let Some(_) = installation.provision(&routes()) else { return };
     installation.change(|state| {
         let list = state["accessLists"][0]["id"].clone();
-        let by_hand = json!({"id": 5, "domain_names": ["by-hand.example.org"], "access_list_id": list, "certificate_id": 0, "meta": {}});
+        let by_hand = json!({"id": 5, "domain_names": ["by-hand.example.org"],
+        "access_list_id": list, "certificate_id": 0, "meta": {}});
         state["proxyHosts"].as_array_mut().expect("hosts").push(by_hand);
     });
     let run = installation.provision(&json!({"accessLists": [], "hosts": []})).expect("a room");
@@ -304,7 +321,10 @@ fn keeps_a_list_that_a_host_made_by_hand_relies_on() {
 #[test]
 fn says_what_keeps_it_from_logging_in() {
     let installation = Installation::fresh();
-    let user = |secret: &str, second: bool| json!([{"email": "admin@example.org", "secret": secret, "2fa": second}]);
+    let user = |secret: &str, second: bool| {
+        json!([{"email": "admin@example.org", "secret": secret,
+    "2fa": second}])
+    };
     installation.change(|state| state["users"] = user("another", false));
     let Some(run) = installation.provision(&routes()) else { return };
     assert!(
@@ -369,7 +389,8 @@ fn shows_nobody_what_is_for_prometheus() {
     let Some(room) = Room::new() else { return };
     let answer = room.show(folder.path(), "/scratch").sh(
         "nginx -c /scratch/nginx.conf
-        for path in / /metrics /metrics/x /login; do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:8080$path; done
+        for path in / /metrics /metrics/x /login; do curl -s -o /dev/null -w '%{http_code} ' \
+        http://127.0.0.1:8080$path; done
         nginx -c /scratch/nginx.conf -s stop",
         &[],
     );

@@ -18,7 +18,8 @@ fn in_room(script: &str) {
 #[test]
 fn every_rule_file_is_sound_and_passes_its_tests() {
     in_room(
-        "promtool check rules --lint=all --lint-fatal /rules/rules/*.yml && promtool test rules /rules/tests/*.yml",
+        "promtool check rules --lint=all --lint-fatal /rules/rules/*.yml && promtool test rules \
+         /rules/tests/*.yml",
     );
 }
 
@@ -30,7 +31,8 @@ fn no_alert_is_untested() {
             name=$(basename \"$file\")
             for alert in $(sed -n 's/.*- alert: //p' \"$file\"); do
                 sed \"s/- alert: $alert$/- alert: Nobody/\" \"/rules/$file\" >\"$file\"
-                ! promtool test rules \"tests/$name\" >/dev/null 2>&1 || { echo \"$alert is tested by nothing\"; exit 1; }
+                ! promtool test rules \"tests/$name\" >/dev/null 2>&1 || { echo \"$alert is \
+                tested by nothing\"; exit 1; }
                 cp \"/rules/$file\" \"$file\"
             done
         done",

@@ -34,7 +34,8 @@ fn a_folder_that_is_empty_or_shrank_a_lot_keeps_its_copy() {
         ! sh /sync.sh 2>/tmp/said || exit 1
         grep -q "FAILED: /srv/it's is empty" /tmp/said
         [ -e "/elsewhere/srv/it's/x" ] && [ -e "/elsewhere/srv/back ups/new" ]
-        grep -q '^labwright_sync_last_run_success{sync="copy"} 0' /var/lib/node_exporter/textfile/labwright-sync-copy.prom
+        grep -q '^labwright_sync_last_run_success{sync="copy"} 0' \
+            /var/lib/node_exporter/textfile/labwright-sync-copy.prom
         echo x >"/srv/it's/x"
         rm "/srv/back ups/"*[1-5]
         ! sh /sync.sh 2>/dev/null || exit 1

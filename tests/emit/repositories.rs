@@ -50,7 +50,8 @@ fn there_and_back(options: &str, server: &str, afterwards: &str) {
 #[test]
 fn by_ssh() {
     there_and_back(
-        "repository \"sftp://backup@127.0.0.1:2222//srv/elsewhere/re po\"; sftp-key (secret)key; sftp-host-key \"ssh-ed25519 AAAAof-another\";",
+        "repository \"sftp://backup@127.0.0.1:2222//srv/elsewhere/re po\"; sftp-key (secret)key; \
+         sftp-host-key \"ssh-ed25519 AAAAof-another\";",
         r#"
         mkdir -p /run/sshd /srv/elsewhere
         chown backup /srv/elsewhere; usermod --shell /bin/sh backup
@@ -60,7 +61,8 @@ fn by_ssh() {
         mv $S/key.pub /authorized
         chmod 400 $S/key
         serve() { # HOST-KEY
-            /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$1" -o PidFile=none -o AuthorizedKeysFile=/authorized -o UsePAM=no \
+            /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$1" -o PidFile=none -o \
+                AuthorizedKeysFile=/authorized -o UsePAM=no \
                 -o StrictModes=no -o 'Subsystem=sftp internal-sftp' 2>/sshd.log &
             server=$!
             until grep -q 'listening on 0.0.0.0' /sshd.log; do kill -0 $server; done
@@ -85,11 +87,13 @@ fn by_ssh() {
 #[test]
 fn by_a_server_of_restics_own_kind() {
     there_and_back(
-        "repository \"rest:http://127.0.0.1:8000/lab\"; rest-user (secret)user; rest-password (secret)key;",
+        "repository \"rest:http://127.0.0.1:8000/lab\"; rest-user (secret)user; rest-password \
+         (secret)key;",
         r#"
         echo ada >$S/user; echo "pa ss'word" >$S/key
         mkdir /elsewhere
-        rclone serve restic --addr 127.0.0.1:8000 --user ada --pass "pa ss'word" /elsewhere >/server.log 2>&1 &
+        rclone serve restic --addr 127.0.0.1:8000 --user ada --pass "pa ss'word" /elsewhere \
+            >/server.log 2>&1 &
         server=$!
         until grep -q 'Serving restic' /server.log; do kill -0 $server; done"#,
         r"
@@ -113,6 +117,7 @@ fn by_rclone_to_a_bucket() {
         r#"
         [ -e /bucket/lab-backups/restic/config ]
         sh $B/drill.sh
-        grep -q '^labwright_backup_drill_success{backup="restic"} 1' /var/lib/node_exporter/textfile/*.prom"#,
+        grep -q '^labwright_backup_drill_success{backup="restic"} 1' \
+            /var/lib/node_exporter/textfile/*.prom"#,
     );
 }

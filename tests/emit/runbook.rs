@@ -72,10 +72,16 @@ fn a_class_without_a_backup_service_saves_nothing() {
 /// unmanaged machine.
 fn of_every_kind() -> [String; 4] {
     let lab = r#"
-        admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+        admin ada {
+            ssh-key "ssh-ed25519 \
+                AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+        }
         secret restic-password
         host pve kind=proxmox { address lan "192.168.1.2"; ssh from=lan; }
-        host nas kind=unmanaged { address lan "192.168.1.3"; export files path="/volume1/my_files"; }
+        host nas kind=unmanaged {
+            address lan "192.168.1.3"
+            export files path="/volume1/my_files"
+        }
         vm box id=100 on=pve {
             os debian-13
             cores 1
@@ -86,7 +92,12 @@ fn of_every_kind() -> [String; 4] {
             appdata "/srv/app_data" backup=weekly
             ssh from=lan port=2222
         }
-        vm wall id=101 on=pve kind=appliance { cores 1; memory "1GiB"; disk root size="8GiB"; address lan "192.168.1.1"; }
+        vm wall id=101 on=pve kind=appliance {
+            cores 1
+            memory "1GiB"
+            disk root size="8GiB"
+            address lan "192.168.1.1"
+        }
         service keeper on=box
         service restic on=box { repository "/mnt/my_files/repo"; password (secret)restic-password; }
     "#;

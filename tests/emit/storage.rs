@@ -6,7 +6,8 @@ use crate::consumers::shellcheck;
 use crate::stubs::Stubs;
 use crate::trixie::text;
 
-const POOL: &str = "dataset media quota=(size)\"250GiB\" recordsize=(size)\"1MiB\"; dataset \"apps/db\" compression=zstd;";
+const POOL: &str = "dataset media quota=(size)\"250GiB\" recordsize=(size)\"1MiB\"; dataset \
+                    \"apps/db\" compression=zstd;";
 
 /// Declares a host with one pool on one disk, and a guest that gets a dataset of it.
 fn host(disk: &str, pool: &str, datasets: &str) -> String {
@@ -63,10 +64,12 @@ fn makes_what_is_missing_and_then_has_nothing_to_do() {
     assert_eq!(
         made[..3],
         [
-            "zpool create -o ashift=12 -O compression=lz4 -O atime=off -O xattr=sa -O acltype=posix -O mountpoint=/tank tank \
-             /dev/disk/by-id/nobody",
-            "zfs create -p -o recordsize=131072 -o compression=zstd -o mountpoint=/tank/apps/db tank/apps/db",
-            "zfs create -p -o quota=268435456000 -o recordsize=1048576 -o compression=lz4 -o mountpoint=/tank/media tank/media",
+            "zpool create -o ashift=12 -O compression=lz4 -O atime=off -O xattr=sa -O \
+             acltype=posix -O mountpoint=/tank tank /dev/disk/by-id/nobody",
+            "zfs create -p -o recordsize=131072 -o compression=zstd -o mountpoint=/tank/apps/db \
+             tank/apps/db",
+            "zfs create -p -o quota=268435456000 -o recordsize=1048576 -o compression=lz4 -o \
+             mountpoint=/tank/media tank/media",
         ]
     );
     assert!(
@@ -102,7 +105,8 @@ fn a_pool_on_a_part_of_its_disk_needs_a_partition_that_a_person_made() {
     let stubs = Stubs::new();
     let lab = host("/dev/disk/by-id/nobody", "size=(size)\"150GiB\"", POOL);
     let said = run(&stubs, &lab, "", false);
-    let command = "sgdisk --new=0:0:+157286400K --typecode=0:BF01 --change-name=0:tank /dev/disk/by-id/nobody";
+    let command = "sgdisk --new=0:0:+157286400K --typecode=0:BF01 --change-name=0:tank \
+                   /dev/disk/by-id/nobody";
     assert!(said.contains(command), "{said}");
     assert!(!calls(&stubs).iter().any(|call| call.starts_with('z')), "{:?}", calls(&stubs));
     assert!(run(&stubs, &lab, "LABWRIGHT_PLAN=1", true).contains(command));
@@ -112,7 +116,8 @@ fn a_pool_on_a_part_of_its_disk_needs_a_partition_that_a_person_made() {
 fn a_device_that_holds_something_is_refused() {
     let stubs = Stubs::new();
     let payload = payload(&host("/srv/disk.img", "", POOL), &[], "pve");
-    let script = "truncate -s 64M /srv/disk.img; mkswap -q /srv/disk.img; ! sh check.d/10-storage.sh; sh proxmox/storage.sh || echo \"ended with $?\"";
+    let script = "truncate -s 64M /srv/disk.img; mkswap -q /srv/disk.img; ! sh \
+                  check.d/10-storage.sh; sh proxmox/storage.sh || echo \"ended with $?\"";
     let Some(answer) = stubs.room(payload.path(), script, &[]) else { return };
     let said = text(&answer.stdout) + &text(&answer.stderr);
     assert!(said.contains("refused: /srv/disk.img is not empty (swap"), "{said}");
@@ -161,7 +166,8 @@ fn snapshots_and_exports_are_written_for_their_programs() {
     assert!(!sanoid.contains("scratch"), "{sanoid}");
     if let Some(room) = crate::trixie::Room::new() {
         let script = "install -D /in/sanoid.conf /etc/sanoid/sanoid.conf
-            printf '#!/bin/sh\\n' >/usr/sbin/zfs; chmod 755 /usr/sbin/zfs; sanoid --take-snapshots --readonly --verbose 2>&1";
+            printf '#!/bin/sh\\n' >/usr/sbin/zfs; chmod 755 /usr/sbin/zfs; sanoid \
+            --take-snapshots --readonly --verbose 2>&1";
         let said = text(&room.show(&payload.path().join("storage"), "/in").sh(script, &[]).stdout);
         assert!(!said.to_lowercase().contains("unknown") && !said.contains("FATAL"), "{said}");
     }

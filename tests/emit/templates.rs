@@ -13,17 +13,22 @@ host box kind=debian { os debian-13; address lan "192.168.1.2" nic=eth0; }
 host other kind=debian { os debian-13; address lan "192.168.1.3" nic=eth0; }
 "#;
 
-const PROVIDER: &str = "edition 1\nmodule store version=\"1.0\" { summary \"Store\"\n container store { image \"x/store:1\"; }\n\
-                        provides api container=store port=3100 protocol=http role=store path=\"/ready\" }\n";
+const PROVIDER: &str = "edition 1\nmodule store version=\"1.0\" { summary \"Store\"\n container \
+                        store { image \"x/store:1\"; }\n\
+                        provides api container=store port=3100 protocol=http role=store \
+                        path=\"/ready\" }\n";
 
 fn rendered(file: &str, template: &str, options: &str) -> Compiled {
     let module = format!(
-        "edition 1\nmodule thing version=\"1.0\" {{ summary \"Thing\"\n option word type=text\n option words type=text list=#true\n\
-         state data path=(f)\"{{machine.appdata}}/thing\"\n needs stores role=store optional=#true\n\
+        "edition 1\nmodule thing version=\"1.0\" \
+         {{ summary \"Thing\"\n option word type=text\n option words type=text list=#true\n\
+         state data path=(f)\"{{machine.appdata}}/thing\"\n \
+         needs stores role=store optional=#true\n\
          file \"{file}\" from=\"t.j2\"\n container thing {{ image \"x/thing:1\"; }}\n}}\n"
     );
     let services = format!(
-        "service thing on=box {{ {options} }}\nservice store on=other\nservice near module=store on=box\n"
+        "service thing on=box {{ {options} }}\nservice store on=other\nservice near module=store \
+         on=box\n"
     );
     compile(&[
         ("lab.kdl", LAB),
@@ -36,10 +41,14 @@ fn rendered(file: &str, template: &str, options: &str) -> Compiled {
 
 #[test]
 fn templates_see_the_service_its_needs_and_the_lab() {
-    let template = "{{ opt.word }} {{ service.name }} {{ service.folder }} {{ machine.address }} {{ state.data }} {{ lab.email }}\n\
-                    {% for need in need.stores %}{{ need.service }} {{ need.url }} {{ need.machine }}\n{% endfor %}\
-                    {% for name, address in lab.names|items %}{{ name }} {{ address }}\n{% endfor %}\
-                    {% for machine in lab.machines %}{{ machine.name }} {{ machine.zone }}\n{% endfor %}\
+    let template = "{{ opt.word }} {{ service.name }} {{ service.folder }} {{ machine.address }} \
+                    {{ state.data }} {{ lab.email }}\n\
+                    {% for need in need.stores %}{{ need.service }} {{ need.url }} {{ \
+                    need.machine }}\n{% endfor %}\
+                    {% for name, address in lab.names|items %}{{ name }} {{ address }}\n{% \
+                    endfor %}\
+                    {% for machine in lab.machines %}{{ machine.name }} {{ machine.zone }}\n{% \
+                    endfor %}\
                     {{ opt.words|join(\",\") }}\n";
     let compiled = rendered("thing.conf", template, "word \"w\"; words a b");
     assert_eq!(
@@ -91,8 +100,10 @@ fn characters_that_some_readers_refuse_or_hide_are_written_as_their_escapes() {
 
 #[test]
 fn no_value_holds_a_nul() {
-    let module = "edition 1\nmodule thing version=\"1.0\" { summary \"Thing\"\n option free type=text\n\
-                  container thing { image \"x/thing:1\"; env A \"a\\u{0}b\"; label \"l\" \"\\u{0}\"; command (f)\"\\u{0}\"; }\n}\n";
+    let module = "edition 1\nmodule thing version=\"1.0\" { summary \"Thing\"\n option free \
+                  type=text\n\
+                  container thing { image \"x/thing:1\"; env A \"a\\u{0}b\"; \
+                  label \"l\" \"\\u{0}\"; command (f)\"\\u{0}\"; }\n}\n";
     let file = |path: &str, text: &str, layer| SourceFile {
         path: path.to_owned(),
         text: text.to_owned(),

@@ -226,7 +226,8 @@ cat /etc/pve/firewall/101.fw
     assert!(answer.status.success(), "{}", text(&answer.stderr));
     assert_eq!(
         text(&answer.stdout),
-        "firewall: write cluster.fw\nfirewall: write 100.fw\nfirewall: write 101.fw\nfirewall: withdraw 800.fw\n--\n\
+        "firewall: write cluster.fw\nfirewall: write 100.fw\nfirewall: write 101.fw\nfirewall: \
+         withdraw 800.fw\n--\n\
          100.fw\n101.fw\n900.fw\ncluster.fw\nfirewall: withdraw 101.fw\n[OPTIONS]\n"
     );
 }

@@ -485,8 +485,15 @@ impl Switch {
     fn plug(&mut self, net: &mut Net, addresses: &[IpNet]) {
         self.ports += 1;
         let port = format!("port{}", self.ports);
-        self.net.run(&format!("ip link add {port} type veth peer name eth0 netns {}\nip link set {port} master br0 up", net.id()));
-        net.run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0");
+        self.net.run(&format!(
+            "ip link add {port} type veth peer name eth0 netns {}\nip link set {port} master br0 \
+             up",
+            net.id()
+        ));
+        net.run(
+            "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv6.conf.all.accept_dad=0 \
+             net.ipv6.conf.default.accept_dad=0",
+        );
         net.run("ip link set eth0 up");
         for address in addresses {
             net.run(&format!("ip addr add {address} dev eth0 nodad"));
@@ -523,7 +530,8 @@ impl Tunnel {
             machine.id()
         ));
         machine.run(&format!(
-            "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\nip link set {device} up"
+            "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 \
+             >/proc/sys/net/ipv6/conf/all/forwarding\nip link set {device} up"
         ));
         let mut addresses = Vec::new();
         for prefix in &plan.model[network].prefixes {
@@ -565,8 +573,10 @@ impl Dock {
         let published = Self::published(plan, id);
         let mut container = Net::new();
         machine.run(&format!(
-            "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 >/proc/sys/net/ipv6/conf/all/forwarding\n\
-             ip link add {device} type bridge\nip link set {device} up\nip addr add {gateway}/24 dev {device}\nip addr add fd99::1/64 dev {device} nodad"
+            "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 \
+             >/proc/sys/net/ipv6/conf/all/forwarding\n\
+             ip link add {device} type bridge\nip link set {device} up\nip addr add {gateway}/24 \
+             dev {device}\nip addr add fd99::1/64 dev {device} nodad"
         ));
         container.run(&format!(
             "ip link add eth0 type veth peer name c0 netns {}\nip link set eth0 up\n\
@@ -579,15 +589,18 @@ impl Dock {
             [("iptables", inside.to_string()), ("ip6tables", "fd99::2".to_owned())]
         {
             machine.run(&format!(
-                "{tables} -A FORWARD -i {device} -j ACCEPT\n{tables} -A FORWARD -d {inside} -o {device} -j ACCEPT\n\
-                 {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+                "{tables} -A FORWARD -i {device} -j ACCEPT\n{tables} -A FORWARD -d {inside} -o \
+                 {device} -j ACCEPT\n\
+                 {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED -j \
+                 ACCEPT"
             ));
         }
         let ports = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         let rewrite = |family: &str, to: &str| {
             let rule = |transport| {
                 format!(
-                    "iifname != \"{device}\" fib daddr type local {transport} dport {{ {ports} }} dnat {family} to {to}\n"
+                    "iifname != \"{device}\" fib daddr type local {transport} dport {{ {ports} }} \
+                     dnat {family} to {to}\n"
                 )
             };
             ["tcp", "udp"].map(rule).concat()
@@ -596,8 +609,10 @@ impl Dock {
         let rewrites_v6 = id.0 % 2 == 1;
         let v6 = if rewrites_v6 { rewrite("ip6", "fd99::2") } else { String::new() };
         machine.run(&format!(
-            "nft -f - <<'EOF'\ntable inet docker {{\nchain pre {{\ntype nat hook prerouting priority dstnat;\n{}{v6}}}\n\
-             chain post {{\ntype nat hook postrouting priority srcnat;\nip saddr {} oifname != \"{device}\" masquerade\n}}\n}}\nEOF",
+            "nft -f - <<'EOF'\ntable inet docker \
+             {{\nchain pre {{\ntype nat hook prerouting priority dstnat;\n{}{v6}}}\n\
+             chain post {{\ntype nat hook postrouting priority srcnat;\n\
+             ip saddr {} oifname != \"{device}\" masquerade\n}}\n}}\nEOF",
             rewrite("ip", &inside.to_string()),
             bridge.subnet
         ));
@@ -726,5 +741,8 @@ fn load(plan: &Plan<'_>, machine: MachineId, net: &mut Net) {
     if backend == FirewallBackend::Ufw {
         net.run("sh /payload/firewall/ufw.sh\nufw status | grep -q '^Status: active'");
     }
-    net.run("nft -f /payload/firewall/nftables.nft\n[ ! -f /payload/firewall/forward.sh ] || sh /payload/firewall/forward.sh");
+    net.run(
+        "nft -f /payload/firewall/nftables.nft\n[ ! -f /payload/firewall/forward.sh ] || sh \
+         /payload/firewall/forward.sh",
+    );
 }

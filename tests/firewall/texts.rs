@@ -82,8 +82,10 @@ fn the_tables_name_who_what_and_why() {
     assert_eq!(
         lab::text(&artifacts, "firewall/flows.tsv"),
         "containers\ttcp\t9100\texpose\t172.30.0.0/24\t-\n\
-         internet\ttcp\t443\texpose\t0.0.0.0/0,::/0\t192.168.1.0/24,2001:db8:1::/64,10.8.0.0/24,fd00:8::/64\n\
-         internet\tudp\t1194\texpose\t0.0.0.0/0,::/0\t192.168.1.0/24,2001:db8:1::/64,10.8.0.0/24,fd00:8::/64\n\
+         internet\ttcp\t443\texpose\t0.0.0.0/0,::/0\t\
+         192.168.1.0/24,2001:db8:1::/64,10.8.0.0/24,fd00:8::/64\n\
+         internet\tudp\t1194\texpose\t0.0.0.0/0,::/0\t\
+         192.168.1.0/24,2001:db8:1::/64,10.8.0.0/24,fd00:8::/64\n\
          lan\ttcp\t22\tssh\t192.168.1.0/24,2001:db8:1::/64\t192.168.1.111/32,2001:db8:1::111/128\n"
     );
     assert_eq!(

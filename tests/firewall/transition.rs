@@ -122,7 +122,8 @@ fn no_moment_lets_in_too_many_or_too_few() {
                 let right = lets_in == after || !(stays || moment == last);
                 assert!(
                     right,
-                    "run {now}: {who} at {port}: {lets_in}, before {before}, after {after}, at {moment}"
+                    "run {now}: {who} at {port}: {lets_in}, before {before}, after {after}, at \
+                     {moment}"
                 );
             }
         }

@@ -128,7 +128,8 @@ fn a_step_knows_where_it_is() {
         payload.step(
             "activate.d/10-tell.sh",
             "",
-            "env | grep ^LABWRIGHT_ | sort >\"$LABWRIGHT_ROOT/env\"; pwd -P >\"$LABWRIGHT_ROOT/cwd\"; id -u >/dev/null",
+            "env | grep ^LABWRIGHT_ | sort >\"$LABWRIGHT_ROOT/env\"; pwd -P \
+             >\"$LABWRIGHT_ROOT/cwd\"; id -u >/dev/null",
         );
         machine.apply(&machine.bundle(&payload)).exits(0);
         let environment = machine.read("env").unwrap();
@@ -275,7 +276,8 @@ fn a_long_step_shows_what_it_is_at_and_what_a_person_should_know() {
         payload.step(
             "activate.d/61-pull.sh",
             "",
-            "echo 'note: a dashboard is missing'; echo ' layer 7 Pulling'; until [ -e \"$LABWRIGHT_ROOT/seen\" ]; do sleep 0.05; done",
+            "echo 'note: a dashboard is missing'; echo ' layer 7 Pulling'; until [ -e \
+             \"$LABWRIGHT_ROOT/seen\" ]; do sleep 0.05; done",
         );
         let bundle = machine.bundle(&payload);
         let mut apply =
@@ -363,7 +365,12 @@ fn what_cannot_be_undone_needs_to_be_allowed() {
 fn a_host_bundle_shows_what_it_would_do_to_the_host() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
-        payload.step("plan.d/30-guests.sh", "", "[ \"$LABWRIGHT_PLAN\" = 1 ]; echo 'create VM 100 \"extranet\"'; echo 'refused: no zpool'");
+        payload.step(
+            "plan.d/30-guests.sh",
+            "",
+            "[ \"$LABWRIGHT_PLAN\" = 1 ]; echo 'create VM 100 \"extranet\"'; echo 'refused: no \
+             zpool'",
+        );
         let bundle = machine.bundle(&payload);
         machine.plan(&bundle).exits(2).says("create VM 100");
         let plan = machine.labctl(&["plan", bundle.to_str().unwrap(), "--json"]).exits(2).json();

@@ -219,7 +219,8 @@ fn a_revert_that_fails_at_boot_is_watched_by_a_new_timer() {
 #[test]
 fn a_first_firewall_in_place_of_ufw_gives_it_back() {
     under_each_shell(|machine| {
-        let ufw = "case $* in status) [ ! -e \"$LABWRIGHT_ROOT/live/ufw\" ] || echo Status: active ;; *disable) rm \"$LABWRIGHT_ROOT/live/ufw\" ;;
+        let ufw = "case $* in status) [ ! -e \"$LABWRIGHT_ROOT/live/ufw\" ] || echo Status: \
+                   active ;; *disable) rm \"$LABWRIGHT_ROOT/live/ufw\" ;;
             *enable) : >\"$LABWRIGHT_ROOT/live/ufw\" ;; esac";
         machine.script("stubs/ufw", &format!("#!/bin/sh\n{ufw}\n"));
         machine.write("live/ufw", "");
@@ -244,7 +245,11 @@ fn a_first_firewall_in_place_of_ufw_gives_it_back() {
 fn a_first_firewall_that_nobody_confirms_is_taken_away() {
     under_each_shell(|machine| {
         let mut payload = Payload::sample();
-        payload.set("firewall/ufw.sh", "#!/bin/sh\nset -eu\necho ours >\"$LABWRIGHT_ROOT/etc/ufw/user.rules\"\nufw --force enable\n");
+        payload.set(
+            "firewall/ufw.sh",
+            "#!/bin/sh\nset -eu\necho ours >\"$LABWRIGHT_ROOT/etc/ufw/user.rules\"\nufw --force \
+             enable\n",
+        );
         payload.step(
             "activate.d/20-firewall.sh",
             "firewall/",

@@ -36,17 +36,25 @@ const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "ash"]];
 /// Stand-ins for the programs that change a machine. Each records its call, and fails when asked
 /// to. `nft` and `docker` also keep their input in `live/`, so that a test sees what is in force.
 const STUBS: [(&str, &str); 5] = [
-    ("nft", "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \"$LABWRIGHT_ROOT/live/nft\" ;; esac"),
+    (
+        "nft",
+        "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \
+         \"$LABWRIGHT_ROOT/live/nft\" ;; esac",
+    ),
     (
         "docker",
-        "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\" ;; *' ps '*) echo jellyfin ;;
-        'ps --all --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || echo 0123 ;; rm*) rm \"$LABWRIGHT_ROOT/live/compose\" ;;
+        "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\" ;; *' ps \
+         '*) echo jellyfin ;;
+        'ps --all --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || echo 0123 ;; rm*) \
+        rm \"$LABWRIGHT_ROOT/live/compose\" ;;
         'ps --all --format '*) cat \"$LABWRIGHT_ROOT/strangers\" 2>/dev/null || : ;; esac",
     ),
     (
         "systemctl",
-        "case $* in enable*) : >\"$LABWRIGHT_ROOT/live/enabled\" ;; is-enabled*) [ -e \"$LABWRIGHT_ROOT/live/enabled\" ] ;;
-        'is-active --quiet labwright-watch.timer') [ -e \"$LABWRIGHT_ROOT/live/timer\" ] ;; is-active*) echo active ;;
+        "case $* in enable*) : >\"$LABWRIGHT_ROOT/live/enabled\" ;; is-enabled*) [ \
+         -e \"$LABWRIGHT_ROOT/live/enabled\" ] ;;
+        'is-active --quiet labwright-watch.timer') [ -e \"$LABWRIGHT_ROOT/live/timer\" ] ;; \
+        is-active*) echo active ;;
         'stop labwright-watch.timer') rm -f \"$LABWRIGHT_ROOT/live/timer\" ;; esac",
     ),
     ("systemd-run", ": >\"$LABWRIGHT_ROOT/live/timer\""),
@@ -95,7 +103,9 @@ impl Payload {
         payload.set("firewall/nftables.nft", "table inet labwright { }\n");
         payload.set(
             "firewall/flows.tsv",
-            "lan\ttcp\t22\tssh of the lan\t192.168.1.0/24,fd00::/8\t192.168.1.111\nlan\ttcp\t8096\tjellyfin\t192.168.1.0/24\t\n",
+            "lan\ttcp\t22\tssh of the \
+             lan\t192.168.1.0/24,fd00::/8\t192.168.1.111\n\
+             lan\ttcp\t8096\tjellyfin\t192.168.1.0/24\t\n",
         );
         payload.set("compose/compose.yaml", "services: {jellyfin: {image: \"jellyfin:1\"}}\n");
         payload.set("compose/containers.tsv", "jellyfin\tjellyfin:1\taaaa\n");
@@ -217,7 +227,8 @@ impl Machine {
         }
         for (name, does) in STUBS {
             let text = format!(
-                "#!/bin/sh\necho \"{name} $*\" >>\"$LABWRIGHT_ROOT/calls\"\n[ ! -e \"$LABWRIGHT_ROOT/fail-{name}\" ] || exit 1\n{does}\n"
+                "#!/bin/sh\necho \"{name} $*\" >>\"$LABWRIGHT_ROOT/calls\"\n[ ! -e \
+                 \"$LABWRIGHT_ROOT/fail-{name}\" ] || exit 1\n{does}\n"
             );
             machine.script(&format!("stubs/{name}"), &text);
         }

@@ -48,7 +48,8 @@ fn a_disk_that_is_or_becomes_full_leaves_the_old_generation() {
         filling.step(
             "activate.d/30-fill.sh",
             "",
-            "[ -e \"$LABWRIGHT_ROOT/filled\" ] || { : >\"$LABWRIGHT_ROOT/filled\"; head -c 30000000 /dev/zero >\"$LABWRIGHT_ROOT/var/lib/labwright/fill\"; }",
+            "[ -e \"$LABWRIGHT_ROOT/filled\" ] || { : >\"$LABWRIGHT_ROOT/filled\"; head -c \
+             30000000 /dev/zero >\"$LABWRIGHT_ROOT/var/lib/labwright/fill\"; }",
         );
         let Some(told) = in_own_mounts(&machine, script, &machine.bundle(&filling)) else { return };
         let told = told.exits(0).says("full before: 3").says("full meanwhile: 4").says("made room");
@@ -117,7 +118,12 @@ fn a_step_that_outlives_a_killed_labctl_is_waited_for() {
         let pipe = machine.path("gate");
         run(Command::new("mkfifo").arg(&pipe));
         let mut payload = Payload::sample();
-        payload.step("activate.d/50-slow.sh", "", "kill -9 $PPID; echo started >\"$LABWRIGHT_ROOT/started\"; cat \"$LABWRIGHT_ROOT/gate\"");
+        payload.step(
+            "activate.d/50-slow.sh",
+            "",
+            "kill -9 $PPID; echo started >\"$LABWRIGHT_ROOT/started\"; cat \
+             \"$LABWRIGHT_ROOT/gate\"",
+        );
         let bundle = machine.bundle(&payload);
         let mut apply =
             machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);

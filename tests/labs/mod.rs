@@ -50,8 +50,8 @@ fn archives(lab: &Path) -> BTreeMap<String, (String, Vec<u8>)> {
     release.index.machines.into_iter().map(archive).collect()
 }
 
-/// Compares every file with its snapshot, and fails on a snapshot without a file. The tree is the one
-/// that `labwright snapshot` writes.
+/// Compares every file with its snapshot, and fails on a snapshot without a file. The tree is the
+/// one that `labwright snapshot` writes.
 fn lab(name: &str) {
     let sources = read_lab(&folder(name)).expect("the lab can be read");
     let mut analyzed = compile::analyze(&sources);

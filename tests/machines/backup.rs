@@ -13,7 +13,11 @@ const LAB: &str = r#"
     }
     secret restic-password
     service app on=box
-    service restic on=box { repository "/mnt/back ups/repo"; password (secret)restic-password; keep daily=7; }
+    service restic on=box {
+        repository "/mnt/back ups/repo"
+        password (secret)restic-password
+        keep daily=7
+    }
 "#;
 
 const MODULE: &str = r#"
@@ -52,11 +56,14 @@ END
         systemctl daemon-reload
         systemctl enable --quiet --now restic-daily.timer
         for unit in daily daily check; do
-            systemctl start restic-$unit.service || { journalctl --no-pager -u restic-$unit.service; exit 1; }
+            systemctl start restic-$unit.service ||
+                { journalctl --no-pager -u restic-$unit.service; exit 1; }
         done
-        grep -q '^labwright_backup_drill_success{backup="restic"} 1' /var/lib/node_exporter/textfile/*.prom
+        grep -q '^labwright_backup_drill_success{backup="restic"} 1' \
+            /var/lib/node_exporter/textfile/*.prom
         rm "/srv/app/da ta/file"
-        LABWRIGHT_CONFIRM="/srv/app/da ta/file" /usr/local/lib/labwright/restic/restore.sh files --in-place daily "/srv/app/da ta/file"
+        LABWRIGHT_CONFIRM="/srv/app/da ta/file" /usr/local/lib/labwright/restic/restore.sh files \
+            --in-place daily "/srv/app/da ta/file"
         grep -qx precious "/srv/app/da ta/file"
         umount "/mnt/back ups"
         if systemctl start restic-daily.service; then exit 1; fi

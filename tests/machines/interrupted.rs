@@ -59,7 +59,8 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
     let mut locked = release(9);
     locked.set(
         "firewall/nftables.nft",
-        "table inet labwright {\n chain input { type filter hook input priority 0; tcp dport 22 drop; }\n}\n",
+        "table inet labwright {\n chain input { type filter hook input priority 0; tcp dport 22 \
+         drop; }\n}\n",
     );
     locked.set(
         "firewall/ufw.sh",
@@ -76,7 +77,10 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
         "ufw status | grep -q '^Status: active'; nft list table inet labwright",
     );
     let locked = bring(&machine, &locked);
-    machine.sh(&format!("{APPLY} 1 {locked} || [ $? = 4 ]; ufw status verbose; ! nft list table inet labwright 2>/dev/null"));
+    machine.sh(&format!(
+        "{APPLY} 1 {locked} || [ $? = 4 ]; ufw status verbose; ! nft list table inet labwright \
+         2>/dev/null"
+    ));
     assert_eq!(machine.sh("ufw status; ls /etc/app.conf 2>/dev/null || :"), "Status: inactive\n");
     machine.sh("! grep -w 80 /etc/ufw/user.rules");
 
@@ -92,7 +96,10 @@ fn a_cut_change_is_reverted_by_the_timer_or_at_boot() {
     assert_comes_to(&machine, 1);
 
     let third = bring(&machine, &release(3));
-    machine.sh(&format!("{APPLY} 600 {third} >/root/told 2>&1 & until grep -q 'labctl confirm' /root/told; do sleep 0.1; done"));
+    machine.sh(&format!(
+        "{APPLY} 600 {third} >/root/told 2>&1 & until grep -q 'labctl confirm' /root/told; do \
+         sleep 0.1; done"
+    ));
     machine.cut_power();
     assert_comes_to(&machine, 1);
 }

@@ -42,7 +42,8 @@ impl<'rig> Machine<'rig> {
             home=$1 seed=$2 network=$3 rig=$4
             mkdir "$home/docker"
             for service in docker systemd-networkd; do
-                install -D -m 644 "$rig/$service.conf" "$home/root/etc/systemd/system/$service.service.d/rig.conf"
+                install -D -m 644 "$rig/$service.conf" \
+                    "$home/root/etc/systemd/system/$service.service.d/rig.conf"
             done
             for type in virtiofs nfs nfs4; do
                 install -m 755 "$rig/mount-share" "$home/root/usr/sbin/mount.$type"

@@ -7,7 +7,9 @@ use crate::emit::lab::{Lab, write};
 const LAB: &str = r#"
 edition 1
 lab home version="VERSION" { domain "example.org"; timezone "Europe/Brussels"; }
-admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+admin ada {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 secret token
 host pve kind=proxmox version="8.4" {
@@ -32,10 +34,15 @@ edition 1
 module thing version="1.0" {
     summary "Thing"
     option word type=text { default "first"; }
-    state data path=(f)"{machine.appdata}/{service.name}" owner=1000 group=1000 mode="0750" backup=never reason="a test"
+    state data path=(f)"{machine.appdata}/{service.name}" owner=1000 group=1000 mode="0750" \
+        backup=never reason="a test"
     sysctl "net.ipv4.ip_forward" 1
     unit "thing.service" {
-        section Service { set Type oneshot; set RemainAfterExit "yes"; set ExecStart "/bin/cp /etc/thing.conf /run/thing.conf"; }
+        section Service {
+            set Type oneshot
+            set RemainAfterExit "yes"
+            set ExecStart "/bin/cp /etc/thing.conf /run/thing.conf"
+        }
         section Install { set WantedBy multi-user.target; }
     }
     file machine.conf from="word.j2" install="/etc/thing.conf" restart="thing.service"
@@ -43,7 +50,12 @@ module thing version="1.0" {
     file folder.conf from="word.j2"
     container one { image "x/one:1.0"; mount (ref)state.data at="/data"; }
     container two { image "x/two:1.0"; secret token value-variable=TOKEN; }
-    container three { image "x/three:1.0"; mount (ref)service.config at="/config" read-only=#true; reload HUP; health http=web path="/" interval=(duration)"2s"; }
+    container three {
+        image "x/three:1.0"
+        mount (ref)service.config at="/config" read-only=#true
+        reload HUP
+        health http=web path="/" interval=(duration)"2s"
+    }
     provides web container=three port=8080 protocol=http
 }
 "#;
@@ -83,10 +95,13 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
     first.compiled().unpack("box", payload.path());
     let mut machine = rig.machine("box", &["192.168.1.101"], &payload.path().join("cloud-init"));
 
-    assert_eq!(machine.sh("cloud-init status --format json | sed -n 's/.*\"status\": \"\\(.*\\)\".*/\\1/p' | head -n 1"), "done\n");
-    machine.sh(
-        "labctl --help >/dev/null; id -nG ada | grep -qw sudo; grep -q Example /home/ada/.ssh/authorized_keys; mountpoint /mnt/app-data",
+    assert_eq!(
+        machine.sh("cloud-init status --format json | sed -n 's/.*\"status\": \
+                    \"\\(.*\\)\".*/\\1/p' | head -n 1"),
+        "done\n"
     );
+    machine.sh("labctl --help >/dev/null; id -nG ada | grep -qw sudo; grep -q Example \
+                /home/ada/.ssh/authorized_keys; mountpoint /mnt/app-data");
     assert_eq!(
         machine.sh(
             "hostname -f; cat /etc/timezone; ip -4 -o address show to 192.168.1.101/24 | wc -l"
@@ -99,14 +114,14 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
     {
         machine.stand_in(image, ports, &["/bin/sh"]);
     }
-    machine.sh(
-        "mkdir -p /etc/labwright/secrets; umask 077; echo 'se\"cr$t' >/etc/labwright/secrets/token; chmod 400 /etc/labwright/secrets/token",
-    );
+    machine.sh("mkdir -p /etc/labwright/secrets; umask 077; echo 'se\"cr$t' \
+                >/etc/labwright/secrets/token; chmod 400 /etc/labwright/secrets/token");
     apply(&machine, &first);
     let probe = rig.probe(&["192.168.1.50"]);
     assert!(probe.tcp_open("192.168.1.101", 8080));
     assert_eq!(
-        machine.sh("cat /run/thing.conf; stat -c '%u:%g %a' /mnt/app-data/thing; sysctl -n net.ipv4.ip_forward"),
+        machine.sh("cat /run/thing.conf; stat -c '%u:%g %a' /mnt/app-data/thing; sysctl -n \
+                    net.ipv4.ip_forward"),
         "first\n1000:1000 750\n1\n"
     );
     assert_eq!(
@@ -127,7 +142,8 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
 
     machine.reboot();
     machine.sh(
-        "until docker inspect -f '{{.State.Health.Status}}' thing-three | grep -qx healthy; do sleep 0.2; done; mountpoint /mnt/app-data",
+        "until docker inspect -f '{{.State.Health.Status}}' thing-three | grep -qx healthy; do \
+         sleep 0.2; done; mountpoint /mnt/app-data",
     );
     // The machine has another network card now, and hosts that have already talked to it don't know
     // that.

@@ -22,7 +22,9 @@ use crate::consumers;
 const PRELUDE: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; email "me@example.org"; }
-admin ada { ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+admin ada {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
 router isp on=lan address="192.168.1.1"
 host box kind=debian {
@@ -283,8 +285,9 @@ fn a_condition_may_be_an_option() {
 #[test]
 fn a_target_that_wants_credentials_gets_them_from_files() {
     let lab = format!(
-        "{PRELUDE} secret token; secret key; service prometheus on=box; service home-assistant on=box {{ metrics-token (secret)token; }}; \
-         service uptime-kuma on=box {{ metrics-key (secret)key; }}"
+        "{PRELUDE} secret token; secret key; service prometheus on=box; service home-assistant \
+         on=box {{ metrics-token (secret)token; }}; service uptime-kuma on=box {{ metrics-key \
+         (secret)key; }}"
     );
     let unpacked = bundle_of(&lab);
     consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
@@ -324,7 +327,8 @@ fn a_port_on_the_machines_own_network_moves_the_program() {
         "{PRELUDE}secret key\nnetwork tunnel cidr=\"10.8.0.0/24\"\n\
          service node-exporter on=box {{ port metrics 9200; }}\n\
          service tailscale on=box {{ clients tunnel; auth-key (secret)key; port tunnel 41700; }}\n\
-         service openvpn on=box {{ clients tunnel; host \"vpn.example.org\"; client me; port tunnel 1195; }}\n"
+         service openvpn on=box \
+         {{ clients tunnel; host \"vpn.example.org\"; client me; port tunnel 1195; }}\n"
     );
     let compiled = crate::emit::lab::compile(&[("lab.kdl", &lab)]);
     let compose = compiled.text("box", "compose/compose.yaml");

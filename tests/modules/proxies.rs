@@ -16,7 +16,10 @@ secret authentik-database
 network guests cidr="192.168.2.0/24"
 host nas kind=unmanaged {{ address lan "192.168.1.9"; }}
 service proxy on=box {{ {proxy} }}
-service authentik on=box {{ secret-key (secret)authentik-key; database-password (secret)authentik-database; }}
+service authentik on=box {{
+    secret-key (secret)authentik-key
+    database-password (secret)authentik-database
+}}
 service navidrome on=box {{
     library "/srv/music"
     route "music.example.org" to=web via=proxy from=internet,lan,guests
@@ -86,7 +89,13 @@ fn traefik_follows_the_routes() {
             .contains("middlewares: [\"zones-solver_example_org\", \"users-solver_example_org\"]"),
         "{routes}"
     );
-    assert!(routes.contains("servers: [{url: \"https://192.168.1.9:9443\"}]\n        serversTransport: \"any-certificate\""), "{routes}");
+    assert!(
+        routes.contains(
+            "servers: [{url: \"https://192.168.1.9:9443\"}]\n        serversTransport: \
+             \"any-certificate\""
+        ),
+        "{routes}"
+    );
     assert!(routes.contains("certResolver: \"acme\""), "{routes}");
     assert!(
         routes.contains("rule: \"Host(`music.example.org`) && !Path(`/metrics`)\""),

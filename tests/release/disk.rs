@@ -246,7 +246,8 @@ fn a_disk_that_fills_up_half_way_leaves_nothing_new() {
     let review =
         |name: &str, size| writer.add_review(&BTreeMap::from([(name.to_owned(), vec![0; size])]));
     review("fits", 1024).expect("it fits");
-    insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.path()), @r#"
+    insta::assert_snapshot!(says(&review("too-large", 128 * 1024).expect_err("full"), disk.path()),
+    @r#"
     can't write `BASE/release/review/too-large`: no storage space
     free some space, then run the command again; what was there is unchanged
     "#);
@@ -266,7 +267,8 @@ fn a_read_only_disk_is_one_clear_error() {
     name a folder that you may write to with `--out`; what was there is unchanged
     "#);
     let deeper = disk.path().join("outputs/release");
-    insta::assert_snapshot!(says(&write(&deeper, &Interrupt::default()).expect_err("nothing can be written"), disk.path()), @r#"
+    insta::assert_snapshot!(says(&write(&deeper, &Interrupt::default()).expect_err("nothing can \
+        be written"), disk.path()), @r#"
     can't write `BASE/outputs`: read-only filesystem or storage medium
     name a folder that you may write to with `--out`; what was there is unchanged
     "#);

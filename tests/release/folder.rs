@@ -98,7 +98,8 @@ fn a_release_is_what_the_contract_says() {
     release.json
     review/report.html
     "#);
-    insta::assert_snapshot!(std::fs::read_to_string(target.join("release.json")).expect("the index"), @r#"
+    insta::assert_snapshot!(std::fs::read_to_string(target.join("release.json")).expect("the \
+        index"), @r#"
     {
       "accepted": [
         {
@@ -377,33 +378,7 @@ fn verify_notices_every_change() {
             std::fs::write(target.join("SHA256SUMS"), sums.replace('\n', "\r\n")).expect("write");
         }),
     ];
-    insta::assert_snapshot!(changes.join("\n---\n"), @r#"
-    `extra.txt` is not in `SHA256SUMS`
-    ---
-    `home-intranet-6e15849b51c4.tar.gz` is missing
-    `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
-    ---
-    `review/report.html` is missing
-    `review/` is not in `SHA256SUMS`
-    ---
-    `release.json`: No such file or directory (os error 2)
-    ---
-    `review/report.html` has another hash than `SHA256SUMS` says
-    ---
-    `home-intranet-6e15849b51c4.tar.gz` has another hash than `SHA256SUMS` says
-    ---
-    `nonsense` is not a line of `SHA256SUMS`
-    ---
-    `release.json`: missing field `accepted` at line 1 column 2
-    ---
-    `empty/` is not in `SHA256SUMS`
-    ---
-    `link` is not in `SHA256SUMS`
-    ---
-    `review/report.html`: it is not a regular file
-    ---
-    `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e  home-extranet-6e15849b51c4.tar.gz\r` is not a line of `SHA256SUMS`
-    "#);
+    crate::snapshots::assert_snapshot("release", "sums-changed", &changes.join("\n---\n"));
 }
 
 #[test]
@@ -439,32 +414,5 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
     ];
     let text = problems.join("\n---\n");
     assert!(problems.iter().all(|problem| !problem.is_empty()), "{text}");
-    insta::assert_snapshot!(text, @r#"
-    the `contentId` of `release.json` is not that of its machines
-    ---
-    `release.json` has the format `labwright.release/2`, not labwright.release/1
-    ---
-    `release.json`: unknown field `sponsor`, expected one of `addresses`, `archive`, `contentId`, `kind`, `sha256` at line 61 column 29
-    ---
-    the `secrets` of `release.json` are not those of the bundles
-    ---
-    the `images` of `release.json` are not those of the bundles
-    ---
-    `home-extranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, but `release.json` says `2025.11.4`
-    `home-intranet-6e15849b51c4.tar.gz` has the version `2025.11.3`, but `release.json` says `2025.11.4`
-    ---
-    `release.json` is not as labwright writes it: keys and lists are sorted, nothing is twice, the indent is two spaces
-    ---
-    `release.json` is not as labwright writes it: keys and lists are sorted, nothing is twice, the indent is two spaces
-    ---
-    `extra.txt` does not belong to this release
-    ---
-    `home-intranet-6e15849b51c4.tar.gz` has the machine `intranet`, but `release.json` says `extranet`
-    `home-intranet-6e15849b51c4.tar.gz` has the sha256 `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`, but `release.json` says `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`
-    `home-extranet-6e15849b51c4.tar.gz` has the machine `extranet`, but `release.json` says `intranet`
-    `home-extranet-6e15849b51c4.tar.gz` has the sha256 `f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e`, but `release.json` says `2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a`
-    ---
-    `home-nas-6e15849b51c4.tar.gz` does not belong to this release
-    `home-intranet-6e15849b51c4.tar.gz` of machine `intranet` is missing
-    "#);
+    crate::snapshots::assert_snapshot("release", "index-changed", &text);
 }

@@ -44,8 +44,10 @@ fn file(name: &str) -> String {
 fn the_archive_has_the_bytes_it_always_had() {
     let bundle = pack("intranet");
     // The content id never changes. The archive's hash holds for one version of the compressor.
-    insta::assert_snapshot!(bundle.content_id, @"6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5");
-    insta::assert_snapshot!(bundle.archive_sha256, @"2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a");
+    insta::assert_snapshot!(bundle.content_id,
+    @"6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5");
+    insta::assert_snapshot!(bundle.archive_sha256,
+    @"2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a");
     assert_eq!(bundle.archive_sha256, digest::sha256_hex(&bundle.archive));
 }
 
@@ -156,8 +158,10 @@ fn the_tables_say_what_the_lists_say() {
     backup/backup.sh	/usr/local/sbin/backup	root	root	0755
     systemd/dump.timer	/etc/systemd/system/dump.timer	root	root	0644
     "#);
-    insta::assert_snapshot!(file("secrets.required"), @"grafana-password	/etc/labwright/secrets/grafana-password	472	0400");
-    insta::assert_snapshot!(file("one-way.tsv"), @"postgres-major immich	14	the data directory is written for one major version");
+    insta::assert_snapshot!(file("secrets.required"),
+    @"grafana-password	/etc/labwright/secrets/grafana-password	472	0400");
+    insta::assert_snapshot!(file("one-way.tsv"), @"postgres-major immich	14	the data directory is \
+                                                   written for one major version");
 }
 
 #[test]
@@ -256,7 +260,8 @@ fn names_that_some_reader_would_misread_are_refused() {
     an emitter wrote `install.tsv`, which is made from its lists
     "#);
     let longest = 100 - pack("intranet").name.len() - "/payload/".len();
-    insta::assert_snapshot!(add(&"x".repeat(longest + 1)).split_once(" has ").expect("a length").1, @"101 bytes; the limit is 100");
+    insta::assert_snapshot!(add(&"x".repeat(longest + 1)).split_once(" has ").expect("a length").1,
+    @"101 bytes; the limit is 100");
     let mut artifacts = artifacts();
     artifacts.add("x".repeat(longest), Kind::Text, "x", Vec::new());
     Packer::new()
@@ -288,7 +293,8 @@ fn lists_that_contradict_themselves_are_refused() {
         other.value = "16".to_owned();
         artifacts.one_way.push(other);
     });
-    insta::assert_snapshot!([missing, relative, dots, mode, twice, tab, secret, one_way].join("\n"), @r#"
+    insta::assert_snapshot!([missing, relative, dots, mode, twice, tab, secret,
+    one_way].join("\n"), @r#"
     `nowhere` is to be installed, but no emitter wrote it
     `etc/passwd` is not an absolute path
     `/etc/../root` is not an absolute path

@@ -66,7 +66,8 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
         (key(&keys, "ada", "ed25519"), key(&keys, "bob", "ecdsa"), key(&keys, "eve", "ed25519"));
 
     let file = format!(
-        "# who may\n\nada@lab {ada}\n\"bob,b*\" namespaces=\"labwright,file\" {bob}\neve namespaces=\"git\" {eve}\n"
+        "# who may\n\nada@lab {ada}\n\"bob,b*\" namespaces=\"labwright,file\" {bob}\neve \
+         namespaces=\"git\" {eve}\n"
     );
     let signers = AllowedSigners::parse(&file).expect("a file as ssh-keygen reads it");
     let verify = || {

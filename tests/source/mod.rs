@@ -123,10 +123,7 @@ fn links_that_leave_the_lab_are_followed_only_when_asked_for() {
         .unwrap_or_else(|error| panic!("{:?}", error.diagnostics));
     assert!(sources.find(Layer::Site, "modules/plex/module.kdl").is_some());
     assert!(sources.find(Layer::Lab, "net.kdl").is_some());
-    insta::assert_snapshot!(refusal(folder.path()).0, @r"
-    link-leaves-lab: `net.kdl` is a link to something that does not belong to the lab (put a copy in its place, or pass `--follow-links` if you trust every link in the folder)
-    link-leaves-lab: `modules` is a link to something that does not belong to the lab (put a copy in its place, or pass `--follow-links` if you trust every link in the folder)
-    ");
+    crate::snapshots::assert_snapshot("source", "links", &refusal(folder.path()).0);
 }
 
 /// The owner of a repository must not be able to have the files of its reader built into a bundle.
@@ -211,19 +208,7 @@ fn what_the_lab_did_wrong_is_said_in_a_line() {
     problems.sort();
     assert!(problems.iter().all(|(_, outside)| !outside));
     let lines: Vec<String> = problems.into_iter().map(|(line, _)| line).collect();
-    insta::assert_snapshot!(lines.join("\n"), @r#"
-    folder-read-twice: `sub/loop` and the lab's folder are the same folder (remove the link)
-    folder-read-twice: `twin` and `sub` are the same folder (remove the link)
-    lab-without-lab-kdl: `LAB` has no `lab.kdl` (name the lab's folder, or write a `lab.kdl` in this one)
-    source-name-not-portable: `Services.KDL` does not end in `.kdl` (rename it)
-    source-name-not-portable: not every system can hold the name `a\\b.kdl` (rename it)
-    source-name-not-portable: not every system can hold the name `�.kdl` (rename it)
-    source-names-collide: `sub/VM.kdl` and `sub/vm.kdl` differ only by case (rename one of them)
-    source-not-a-file: `pipe.kdl` is not a regular file (remove it, or move it out of the lab's folder)
-    source-not-text: `latin.kdl` is not UTF-8 text: byte 3 is wrong (save it as UTF-8; move files that are not text out of `modules/`)
-    source-not-text: `modules/logo.png` is not UTF-8 text: byte 0 is wrong (save it as UTF-8; move files that are not text out of `modules/`)
-    source-too-large: `large.kdl` has 16777217 bytes; the limit is 16777216 (split it, or move it away)
-    "#);
+    crate::snapshots::assert_snapshot("source", "refusals", &lines.join("\n"));
 }
 
 #[test]
@@ -243,12 +228,7 @@ fn what_the_disk_did_wrong_is_said_in_a_line() {
     ];
     assert!(problems.iter().all(|(_, outside)| *outside));
     let lines: Vec<String> = problems.into_iter().map(|(line, _)| line).collect();
-    insta::assert_snapshot!(lines.join("\n"), @r#"
-    source-unreadable: can't read `LAB`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
-    source-unreadable: can't read `LAB/gone.kdl`: No such file or directory (os error 2) (name a folder that exists, and remove links that lead nowhere)
-    source-unreadable: can't read `LAB/self.kdl`: Too many levels of symbolic links (os error 40) (check that no link leads to itself and that the disk works, then run the command again)
-    source-changed-while-read: `grows.kdl` changed while the lab was read (run the command again when nothing writes to the folder)
-    "#);
+    crate::snapshots::assert_snapshot("source", "unreadable", &lines.join("\n"));
     let folder = lab(&[("lab.kdl", "a")]);
     assert!(
         refusal(&folder.path().join("lab.kdl"))

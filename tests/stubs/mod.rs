@@ -96,8 +96,10 @@ fn the_second_run_of_a_storage_script_finds_what_the_first_made() {
     stubs.given(&["zpool", "create", "-O", "compression=lz4", "tank", "/dev/sdb"]);
     let script = "
         zpool list -H -o name | grep -qx tank
-        zfs list -H -o name tank/media >/dev/null 2>&1 || zfs create -p -o recordsize=1M tank/apps/media
-        [ \"$(zfs get -Hp -o value quota tank/apps/media)\" = 268435456000 ] || zfs set quota=250G tank/apps/media
+        zfs list -H -o name tank/media >/dev/null 2>&1 || zfs create -p -o recordsize=1M \
+        tank/apps/media
+        [ \"$(zfs get -Hp -o value quota tank/apps/media)\" = 268435456000 ] || zfs set \
+        quota=250G tank/apps/media
         zfs get -H -o value quota tank/apps/media
         zfs get -H -o value,source compression,recordsize tank/apps/media
         zfs list -H -o name,mountpoint -r tank/apps
@@ -105,7 +107,8 @@ fn the_second_run_of_a_storage_script_finds_what_the_first_made() {
     let first = told(&stubs, script);
     assert_eq!(
         first,
-        "250G\nlz4\tinherited from tank\n1M\tlocal\ntank/apps\t/tank/apps\ntank/apps/media\t/tank/apps/media\n"
+        "250G\nlz4\tinherited from \
+         tank\n1M\tlocal\ntank/apps\t/tank/apps\ntank/apps/media\t/tank/apps/media\n"
     );
     assert_eq!(stubs.log().iter().filter(|line| line.starts_with("zfs set")).count(), 1);
     stubs.forget();
@@ -119,32 +122,38 @@ fn a_guest_is_kept_as_proxmox_keeps_it() {
     assert_eq!(stubs.sh("qm config 101", &[]).status.code(), Some(2));
     let config = told(
         &stubs,
-        "qm create 101 --name intranet --memory 12288 --net0 virtio,bridge=vmbr0,firewall=1 --ide2 local:cloudinit \
+        "qm create 101 --name intranet --memory 12288 --net0 virtio,bridge=vmbr0,firewall=1 \
+         --ide2 local:cloudinit \
          --scsi0 tank:40,discard=on
          qm config 101",
     );
     assert_eq!(
         config,
         "ide2: local:vm-101-cloudinit,media=cdrom\nmemory: 12288\nname: intranet\n\
-         net0: virtio=BC:24:11:00:00:65,bridge=vmbr0,firewall=1\nscsi0: tank:vm-101-disk-0,discard=on,size=40G\n"
+         net0: virtio=BC:24:11:00:00:65,bridge=vmbr0,firewall=1\nscsi0: \
+         tank:vm-101-disk-0,discard=on,size=40G\n"
     );
     assert_eq!(stubs.sh("qm create 101 --name again", &[]).status.code(), Some(255));
     let after = told(
         &stubs,
-        "qm set 101 --memory 4096 --delete net0,ide2; qm resize 101 scsi0 +10G; qm start 101; qm status 101; qm config 101",
+        "qm set 101 --memory 4096 --delete net0,ide2; qm resize 101 scsi0 +10G; qm start 101; qm \
+         status 101; qm config 101",
     );
     assert_eq!(
         after,
-        "status: running\nmemory: 4096\nname: intranet\nscsi0: tank:vm-101-disk-0,discard=on,size=50G\n"
+        "status: running\nmemory: 4096\nname: intranet\nscsi0: \
+         tank:vm-101-disk-0,discard=on,size=50G\n"
     );
     let container = told(
         &stubs,
-        "pct create 200 local:vztmpl/debian-13.tar.zst --hostname dns --rootfs tank:8 --mp0 /tank/apps,mp=/data --unprivileged 1
+        "pct create 200 local:vztmpl/debian-13.tar.zst --hostname dns --rootfs tank:8 --mp0 \
+         /tank/apps,mp=/data --unprivileged 1
          pct config 200",
     );
     assert_eq!(
         container,
-        "hostname: dns\nmp0: /tank/apps,mp=/data\nrootfs: tank:subvol-200-disk-0,size=8G\nunprivileged: 1\n"
+        "hostname: dns\nmp0: /tank/apps,mp=/data\nrootfs: \
+         tank:subvol-200-disk-0,size=8G\nunprivileged: 1\n"
     );
 }
 
@@ -154,13 +163,15 @@ fn storage_and_the_api_answer_what_was_set() {
     let told = told(
         &stubs,
         "pvesm set local --content iso,vztmpl,backup,snippets
-         pvesm status --storage tank >/dev/null 2>&1 || pvesm add zfspool tank --pool tank --content images
+         pvesm status --storage tank >/dev/null 2>&1 || pvesm add zfspool tank --pool tank \
+         --content images
          pvesm status | awk 'NR > 1 { print $1, $2 }'
          pvesm config local
          pvesh set /cluster/options --keyboard fr
          pvesh get /cluster/options --output-format json",
     );
-    let expected = "local dir\ntank zfspool\ncontent: iso,vztmpl,backup,snippets\npath: /var/lib/vz\ntype: dir\n{\"keyboard\":\"fr\"}\n";
+    let expected = "local dir\ntank zfspool\ncontent: iso,vztmpl,backup,snippets\npath: \
+                    /var/lib/vz\ntype: dir\n{\"keyboard\":\"fr\"}\n";
     assert_eq!(told, expected);
 }
 
@@ -173,13 +184,15 @@ fn ufw_systemd_and_docker_remember() {
     assert_eq!(told(&stubs, "ufw status"), "Status: inactive\n");
     told(
         &stubs,
-        "ufw --force enable; systemctl enable --now --quiet docker; systemctl is-active docker.service",
+        "ufw --force enable; systemctl enable --now --quiet docker; systemctl is-active \
+         docker.service",
     );
     assert_eq!(stubs.sh("systemctl is-enabled nobody", &[]).status.code(), Some(1));
     assert_eq!(stubs.sh("systemctl frobnicate docker", &[]).status.code(), Some(64));
     told(
         &stubs,
-        "docker network inspect lab >/dev/null 2>&1 || docker network create lab; docker network inspect lab",
+        "docker network inspect lab >/dev/null 2>&1 || docker network create lab; docker network \
+         inspect lab",
     );
     assert_eq!(
         stubs.sh("docker compose -f /nowhere/compose.yaml up -d", &[]).status.code(),

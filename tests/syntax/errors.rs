@@ -71,15 +71,18 @@ fn text_without_quotes_is_named_for_what_it_is() {
 fn an_interpolation_needs_quotes() {
     only(
         "a ${b}",
-        "1:${b}: `${b}` opens a child block, since it has no quotes [write `\"${b}\"`; labwright passes it on as it is]",
+        "1:${b}: `${b}` opens a child block, since it has no quotes [write `\"${b}\"`; labwright \
+         passes it on as it is]",
     );
     only(
         "a x${b}y",
-        "1:x${b}y: `x${b}y` opens a child block, since it has no quotes [write `\"x${b}y\"`; labwright passes it on as it is]",
+        "1:x${b}y: `x${b}y` opens a child block, since it has no quotes [write `\"x${b}y\"`; \
+         labwright passes it on as it is]",
     );
     only(
         "a {{ b }}",
-        "1:{{ b }}: `{{ b }}` opens a child block, since it has no quotes [write `\"{{ b }}\"`; labwright passes it on as it is]",
+        "1:{{ b }}: `{{ b }}` opens a child block, since it has no quotes [write `\"{{ b }}\"`; \
+         labwright passes it on as it is]",
     );
 }
 
@@ -87,22 +90,26 @@ fn an_interpolation_needs_quotes() {
 fn keywords_need_their_hash() {
     only(
         "a true",
-        "1:true: the bare word `true` is not allowed: KDL 2 writes it with a `#` [write `#true`, or `\"true\"` for the text]",
+        "1:true: the bare word `true` is not allowed: KDL 2 writes it with a `#` [write `#true`, \
+         or `\"true\"` for the text]",
     );
     only(
         "a b=false",
-        "1:false: the bare word `false` is not allowed: KDL 2 writes it with a `#` [write `#false`, or `\"false\"` for the text]",
+        "1:false: the bare word `false` is not allowed: KDL 2 writes it with a `#` [write \
+         `#false`, or `\"false\"` for the text]",
     );
     only(
         "a #yes",
-        "1:#yes: KDL has no keyword `#yes` [the keywords are `#true`, `#false`, `#null`, `#inf`, `#-inf`, `#nan`; write text as `\"#yes\"`]",
+        "1:#yes: KDL has no keyword `#yes` [the keywords are `#true`, `#false`, `#null`, `#inf`, \
+         `#-inf`, `#nan`; write text as `\"#yes\"`]",
     );
     only("# note {\na", "1:#: `#` does not begin a comment in KDL [write `//` before a comment]");
 }
 
 #[test]
 fn every_error_of_a_file_is_found() {
-    let text = "vm web {\n  address 10.0.0.1 10.0.0.2\n  on true\n  memory 4GiB\n}\nhost pve {\n  domain = \"x\"\n}\n";
+    let text = "vm web {\n  address 10.0.0.1 10.0.0.2\n  on true\n  memory 4GiB\n}\nhost pve {\n  \
+                domain = \"x\"\n}\n";
     let places: Vec<_> =
         errors(text).into_iter().map(|error| error.chars().take(12).collect::<String>()).collect();
     assert_eq!(
@@ -120,7 +127,8 @@ fn a_missing_brace_is_shown_where_the_block_begins() {
     );
     only(
         "a\n}\nb",
-        "2:}: this `}` closes nothing [delete it, or look for a block above that was closed too early]",
+        "2:}: this `}` closes nothing [delete it, or look for a block above that was closed too \
+         early]",
     );
 }
 
@@ -131,7 +139,8 @@ fn a_missing_quote_is_shown_where_the_string_begins() {
     only("a \"x\nb \"y\"\n", &format!("1:\": this string is not closed [{help}]"));
     only(
         "a \"\"\"\n x\nb",
-        "1:\"\"\": this string is not closed [write `\"\"\"` (and as many `#` as at its beginning) on a line of its own after the text]",
+        "1:\"\"\": this string is not closed [write `\"\"\"` (and as many `#` as at its \
+         beginning) on a line of its own after the text]",
     );
 }
 
@@ -161,13 +170,15 @@ fn a_large_file_and_a_binary_are_one_line_each() {
     let large = " ".repeat(LARGEST + 1);
     only(
         &large,
-        "1:: this file is larger than 16 MiB [move it out of the lab's folder, or rename it so that it does not end in `.kdl`]",
+        "1:: this file is larger than 16 MiB [move it out of the lab's folder, or rename it so \
+         that it does not end in `.kdl`]",
     );
     let binary = format!("\u{7f}ELF{}", "\0\u{1}\u{fffd}".repeat(1000));
     assert_eq!(errors(&binary).len(), 1);
     only(
         "a b\u{202e}c",
-        "1:\u{202e}: the file holds the character U+202E, which KDL allows nowhere [delete it; inside a quoted string it can be written as `\\u{202e}`]",
+        "1:\u{202e}: the file holds the character U+202E, which KDL allows nowhere [delete it; \
+         inside a quoted string it can be written as `\\u{202e}`]",
     );
 }
 

@@ -133,7 +133,8 @@ fn blank() -> impl Strategy<Value = &'static str> {
 
 fn word() -> impl Strategy<Value = String> {
     prop_oneof![
-        4 => "[a-z][a-z0-9._-]{0,8}".prop_filter("a keyword", |word| !["true", "false", "null", "inf", "nan"].contains(&word.as_str())),
+        4 => "[a-z][a-z0-9._-]{0,8}".prop_filter("a keyword", |word| !["true", "false", "null",
+        "inf", "nan"].contains(&word.as_str())),
         1 => "[-+.*<>,:@~!?|^&%][a-z]{0,3}",
         1 => string(),
     ]
@@ -155,7 +156,8 @@ fn scalar() -> impl Strategy<Value = String> {
         2 => "[+-]?[0-9][0-9_]{0,6}",
         1 => "[+-]?[0-9]{1,5}\\.[0-9]{1,4}([eE][+-]?[0-9]{1,2})?",
         1 => "[+-]?0x[0-9a-fA-F][0-9a-fA-F_]{0,6}|0o[0-7]{1,4}|0b[01]{1,8}",
-        1 => select(&["#true", "#false", "#null", "#inf", "#-inf", "#nan"][..]).prop_map(str::to_owned),
+        1 => select(&["#true", "#false", "#null", "#inf", "#-inf",
+        "#nan"][..]).prop_map(str::to_owned),
     ]
 }
 
@@ -315,7 +317,8 @@ fn may_refuse(text: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None,
+    ..ProptestConfig::default() })]
 
     #[test]
     fn well_formed_documents_are_read(text in document()) {

@@ -148,9 +148,8 @@ impl Decoder<'_> {
         match annotation.value.as_ref() {
             "default" => Priority::Default,
             "force" => {
-                let given = |entry: &Scalar<'_>| !matches!(entry, Scalar::Text(text) if text.trim().is_empty());
                 if !node.properties.iter().any(|property| {
-                    property.name.value == "reason" && given(&property.entry.value.value)
+                    property.name.value == "reason" && !is_blank(&property.entry.value.value)
                 }) {
                     self.diagnostics.push(
                         Diagnostic::new(
@@ -227,4 +226,8 @@ pub fn title(block: &Block<'_>) -> String {
     } else {
         format!("{} {}", block.name, block.key())
     }
+}
+
+fn is_blank(value: &Scalar<'_>) -> bool {
+    matches!(value, Scalar::Text(text) if text.trim().is_empty())
 }

@@ -78,7 +78,11 @@ static SECRET: NodeSchema = NodeSchema::new(
     "A secret that the container reads, as a file below `/run/secrets`.",
     "secret (ref)opt.password file-variable=POSTGRES_PASSWORD_FILE",
 )
-.arguments(&[required("secret", Type::Secret, "The secret. If it is an option without a value, no secret is read.")])
+.arguments(&[required(
+    "secret",
+    Type::Secret,
+    "The secret. If it is an option without a value, no secret is read.",
+)])
 .properties(&[
     optional(
         "at",
@@ -94,21 +98,27 @@ static SECRET: NodeSchema = NodeSchema::new(
     optional(
         "owner",
         Type::Owner,
-        "The owner that the file must have on the machine, so that the program can read it. Default: `root`.",
+        "The owner that the file must have on the machine, so that the program can read it. \
+         Default: `root`.",
     ),
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
 ])
 .dynamic();
 static MOUNT: NodeSchema = NodeSchema::new(
     "mount",
-    "A folder or file of the machine that the container sees: a state, `service.config`, or a path. Each item of a list is mounted.",
+    "A folder or file of the machine that the container sees: a state, `service.config`, or a \
+     path. Each item of a list is mounted.",
     "mount (ref)opt.library at=same read-only=#true",
 )
 .arguments(&[required("source", Type::Text, "A path; `volume:NAME` is a named volume.")])
 .properties(&[
     required("at", Type::Text, "The path inside; `same` is the path on the machine."),
     optional("read-only", Type::Bool, "Whether it is mounted read-only. Default: `#false`."),
-    optional("propagation", Type::Enum(&["rslave", "rshared", "rprivate"]), "The mount propagation."),
+    optional(
+        "propagation",
+        Type::Enum(&["rslave", "rshared", "rprivate"]),
+        "The mount propagation.",
+    ),
 ])
 .dynamic();
 static TMPFS: NodeSchema = NodeSchema::new("tmpfs", "A folder in memory.", "tmpfs \"/tmp\"")
@@ -188,7 +198,8 @@ static READ_ONLY: NodeSchema =
         .arguments(&[required("read-only", Type::Bool, "Whether it is.")]);
 static HEALTH: NodeSchema = NodeSchema::new(
     "health",
-    "How its health is checked: HTTP at an endpoint, a command inside, the image's own check, or not at all.",
+    "How its health is checked: HTTP at an endpoint, a command inside, the image's own check, or \
+     not at all.",
     "health http=web path=\"/health\"",
 )
 .rest(optional("word", Type::Text, "A word of the command that is run inside."))
@@ -199,7 +210,11 @@ static HEALTH: NodeSchema = NodeSchema::new(
     optional("none", Type::Text, "Why its health can't be checked."),
     optional("interval", Type::Duration, "How often it is checked. Default: `30s`."),
     optional("timeout", Type::Duration, "How long an answer may take. Default: `10s`."),
-    optional("retries", Type::Between(1, 1000), "How many failures in a row make it unhealthy. Default: 3."),
+    optional(
+        "retries",
+        Type::Between(1, 1000),
+        "How many failures in a row make it unhealthy. Default: 3.",
+    ),
     optional("start-period", Type::Duration, "How long it may take to start. Default: `60s`."),
 ])
 .dynamic();
@@ -228,7 +243,8 @@ static STOP_GRACE: NodeSchema =
         .dynamic();
 static RELOAD: NodeSchema = NodeSchema::new(
     "reload",
-    "The signal that makes it reload its configuration. Without one, it is recreated when a file of its service changes.",
+    "The signal that makes it reload its configuration. Without one, it is recreated when a file \
+     of its service changes.",
     "reload HUP",
 )
 .arguments(&[required("signal", Type::Enum(&["HUP", "USR1", "USR2"]), "The signal.")]);

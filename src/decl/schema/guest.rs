@@ -27,7 +27,8 @@ static GUEST_FIELDS: &[Child] = &[
 pub static VM: NodeSchema = NodeSchema::new(
     "vm",
     "A virtual machine of a Proxmox host.",
-    "vm media id=101 on=pve { os debian-13; cores 2; memory \"4GiB\"; disk root size=\"20GiB\"; address lan \"192.168.1.101\"; }",
+    "vm media id=101 on=pve { os debian-13; cores 2; memory \"4GiB\"; disk root size=\"20GiB\"; \
+     address lan \"192.168.1.101\"; }",
 )
 .arguments(&[NAME])
 .properties(GUEST_PROPERTIES)
@@ -37,7 +38,8 @@ pub static VM: NodeSchema = NodeSchema::new(
 pub static LXC: NodeSchema = NodeSchema::new(
     "lxc",
     "A Linux container of a Proxmox host, unprivileged by default.",
-    "lxc dns id=200 on=pve { os debian-13; cores 1; memory \"1GiB\"; disk root size=\"8GiB\"; address lan \"192.168.1.53\"; }",
+    "lxc dns id=200 on=pve { os debian-13; cores 1; memory \"1GiB\"; disk root size=\"8GiB\"; \
+     address lan \"192.168.1.53\"; }",
 )
 .arguments(&[NAME])
 .properties(GUEST_PROPERTIES)

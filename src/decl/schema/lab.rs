@@ -87,14 +87,16 @@ static SELECT: NodeSchema = NodeSchema::new(
 static ADMIN: NodeSchema = NodeSchema::new(
     "admin",
     "A person's account on every machine.",
-    "admin ada { ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }",
+    "admin ada { ssh-key \"ssh-ed25519 \
+     AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }",
 )
 .arguments(&[required("name", Type::Name, "The account's name.")])
 .children(&[&[many(&SSH_KEY)]]);
 static SSH_KEY: NodeSchema = NodeSchema::new(
     "ssh-key",
     "A public key that may log in.",
-    "ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"",
+    "ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+     ada\"",
 )
 .arguments(&[required("key", Type::Text, "A line of `authorized_keys`.")]);
 
@@ -115,7 +117,8 @@ static NETWORK: NodeSchema = NodeSchema::new(
 
 static ROUTER: NodeSchema = NodeSchema::new(
     "router",
-    "An unmanaged box between the lab and the internet. The port forwards that it needs are derived and listed.",
+    "An unmanaged box between the lab and the internet. The port forwards that it needs are \
+     derived and listed.",
     "router box on=lan address=\"192.168.1.1\"",
 )
 .arguments(&[NAME])
@@ -134,7 +137,9 @@ static SECRET: NodeSchema = NodeSchema::new(
 
 static PROFILE: NodeSchema = NodeSchema::new(
     "profile",
-    "Settings for many machines, and a variant of the lab. Its machine settings go to the machines that `on` names and to those with one of the `tagged` tags. Its other nodes count only when `lab` selects it.",
+    "Settings for many machines, and a variant of the lab. Its machine settings go to the \
+     machines that `on` names and to those with one of the `tagged` tags. Its other nodes count \
+     only when `lab` selects it.",
     "profile locked-down tagged=web { ssh from=admin-net; }",
 )
 .arguments(&[NAME])
@@ -146,18 +151,24 @@ static PROFILE: NodeSchema = NodeSchema::new(
 
 static EXTEND: NodeSchema = NodeSchema::new(
     "extend",
-    "Adds to an entity from a second place; nothing else can. Its values are merged with the entity's own. Two different values conflict, unless one is `(default)` or `(force)`.",
+    "Adds to an entity from a second place; nothing else can. Its values are merged with the \
+     entity's own. Two different values conflict, unless one is `(default)` or `(force)`.",
     "extend vm media { (force)memory \"16GiB\" reason=\"the new module\"; }",
 )
 .arguments(&[
-    required("kind", Type::Enum(&["lab", "admin", "network", "router", "host", "vm", "lxc", "service"]), "The kind of the entity."),
+    required(
+        "kind",
+        Type::Enum(&["lab", "admin", "network", "router", "host", "vm", "lxc", "service"]),
+        "The kind of the entity.",
+    ),
     required("name", Type::Name, "Its name."),
 ]);
 
 static ALERT: NodeSchema = NodeSchema::new(
     "alert",
     "An alert rule in addition to those of the modules.",
-    "alert DiskAlmostFull when=\"node_filesystem_avail_bytes < 1e9\" for=(duration)\"10m\" { summary \"The disk is almost full\"; }",
+    "alert DiskAlmostFull when=\"node_filesystem_avail_bytes < 1e9\" for=(duration)\"10m\" { \
+     summary \"The disk is almost full\"; }",
 )
 .arguments(&[required("name", Type::Text, "The name, in CamelCase.")])
 .properties(ALERT_PROPERTIES)
@@ -165,24 +176,31 @@ static ALERT: NodeSchema = NodeSchema::new(
 
 static DASHBOARD: NodeSchema = NodeSchema::new(
     "dashboard",
-    "A Grafana dashboard in addition to those of the modules: a file of the lab, or one of grafana.com.",
+    "A Grafana dashboard in addition to those of the modules: a file of the lab, or one of \
+     grafana.com.",
     "dashboard energy from=\"energy.json\"",
 )
 .arguments(&[NAME])
 .properties(&[
     optional("id", Type::Between(1, i64::MAX), "The dashboard's id on grafana.com."),
-    optional("revision", Type::Between(1, i64::MAX), "The revision. Default: the newest one at the first download."),
+    optional(
+        "revision",
+        Type::Between(1, i64::MAX),
+        "The revision. Default: the newest one at the first download.",
+    ),
     optional("sha256", Type::Text, "The SHA-256 of that revision, in hexadecimal."),
     optional(
         "from",
         Type::Text,
-        "A file below the lab's `modules/` folder, as Grafana exports it; a template when its name ends in `.j2`.",
+        "A file below the lab's `modules/` folder, as Grafana exports it; a template when its \
+         name ends in `.j2`.",
     ),
 ]);
 
 static HOST_NAME: NodeSchema = NodeSchema::new(
     "name",
-    "A further host name for the lab's DNS servers. They already know each route's name, which leads to its proxy, and each machine's (`NAME.DOMAIN`).",
+    "A further host name for the lab's DNS servers. They already know each route's name, which \
+     leads to its proxy, and each machine's (`NAME.DOMAIN`).",
     "name \"printer.example.org\" address=\"192.168.1.40\"",
 )
 .arguments(&[required("host", Type::Host, "The host name.")])

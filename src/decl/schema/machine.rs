@@ -30,15 +30,25 @@ static HOST_FIELDS: &[Child] = &[
 /// A bare-metal machine.
 pub static HOST: NodeSchema = NodeSchema::new(
     "host",
-    "Bare metal: a Proxmox host with guests, a Debian machine that runs services itself, or a box that labwright knows but does not manage.",
+    "Bare metal: a Proxmox host with guests, a Debian machine that runs services itself, or a box \
+     that labwright knows but does not manage.",
     "host pve kind=proxmox version=\"8.4\" { address lan \"192.168.1.100\"; }",
 )
 .arguments(&[NAME])
 .properties(&[
     required("kind", Type::Enum(&["proxmox", "debian", "unmanaged"]), "What it is."),
     optional("version", Type::Version, "The version of its system: `8.4` of Proxmox VE."),
-    optional("cluster", Type::Name, "The Proxmox cluster that it belongs to. The hosts of a cluster share one firewall, and one set of guest ids."),
-    optional("arch", Type::Enum(&["amd64", "arm64"]), "Its processor's architecture. Default: `amd64`."),
+    optional(
+        "cluster",
+        Type::Name,
+        "The Proxmox cluster that it belongs to. The hosts of a cluster share one firewall, and \
+         one set of guest ids.",
+    ),
+    optional(
+        "arch",
+        Type::Enum(&["amd64", "arm64"]),
+        "Its processor's architecture. Default: `amd64`.",
+    ),
 ])
 .children(&[HOST_FIELDS, MACHINE_FIELDS]);
 
@@ -104,23 +114,39 @@ static POOL: NodeSchema = NodeSchema::new(
     ),
 ])
 .children(&[&[keyed(&DATASET)]]);
-static DATASET: NodeSchema =
-    NodeSchema::new("dataset", "A ZFS dataset.", "dataset photos quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly")
-        .arguments(&[required("name", Type::Text, "Its name below the pool; `a/b` is nested.")])
-        .properties(&[
-            optional("quota", Type::Size, "The most that it may hold, snapshots included."),
-            optional("reservation", Type::Size, "The space reserved for it."),
-            optional("recordsize", Type::Size, "The record size: `1MiB` for media, `16KiB` for PostgreSQL. Default: ZFS' own, 128 KiB."),
-            optional("compression", Type::Enum(&["on", "off", "lz4", "zstd", "zle", "gzip"]), "The compression. Default: `lz4`."),
-            optional("backup", Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]), "How often its content is backed up."),
-            optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: below the pool."),
-            optional(
-                "owner",
-                Type::Word,
-                "The owner of its folder, `uid:gid`. Default: root; root inside of an unprivileged LXC that it is bound into.",
-            ),
-        ])
-        .children(&[&[once(&SNAPSHOTS)]]);
+static DATASET: NodeSchema = NodeSchema::new(
+    "dataset",
+    "A ZFS dataset.",
+    "dataset photos quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly",
+)
+.arguments(&[required("name", Type::Text, "Its name below the pool; `a/b` is nested.")])
+.properties(&[
+    optional("quota", Type::Size, "The most that it may hold, snapshots included."),
+    optional("reservation", Type::Size, "The space reserved for it."),
+    optional(
+        "recordsize",
+        Type::Size,
+        "The record size: `1MiB` for media, `16KiB` for PostgreSQL. Default: ZFS' own, 128 KiB.",
+    ),
+    optional(
+        "compression",
+        Type::Enum(&["on", "off", "lz4", "zstd", "zle", "gzip"]),
+        "The compression. Default: `lz4`.",
+    ),
+    optional(
+        "backup",
+        Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]),
+        "How often its content is backed up.",
+    ),
+    optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: below the pool."),
+    optional(
+        "owner",
+        Type::Word,
+        "The owner of its folder, `uid:gid`. Default: root; root inside of an unprivileged LXC \
+         that it is bound into.",
+    ),
+])
+.children(&[&[once(&SNAPSHOTS)]]);
 static SNAPSHOTS: NodeSchema = NodeSchema::new(
     "snapshots",
     "How many snapshots of each age are kept.",
@@ -153,7 +179,8 @@ static OS: NodeSchema = NodeSchema::new("os", "The operating system.", "os debia
 );
 static ZONE: NodeSchema = NodeSchema::new(
     "zone",
-    "The zone that the machine is in, if it is not its network's. It is then not trusted like that network.",
+    "The zone that the machine is in, if it is not its network's. It is then not trusted like \
+     that network.",
     "zone dmz",
 )
 .arguments(&[required("zone", Type::Name, "The zone's name.")]);
@@ -161,20 +188,24 @@ static CORES: NodeSchema = NodeSchema::new("cores", "Processor cores.", "cores 2
     .arguments(&[required("cores", Type::Between(1, 4096), "How many.")]);
 static MEMORY: NodeSchema = NodeSchema::new("memory", "Main memory.", "memory (size)\"4GiB\"")
     .arguments(&[required("memory", Type::Size, "How much.")]);
-static ADDRESS: NodeSchema =
-    NodeSchema::new("address", "An address; the first is the one that other machines use.", "address lan \"192.168.1.10\"")
-        .arguments(&[
-            required("network", Type::Entity("network"), "The network."),
-            required("address", Type::Address, "The address in it."),
-        ])
-        .properties(&[
-            optional("nic", Type::Word, "The network interface, on bare metal."),
-            optional(
-                "bridge",
-                Type::Word,
-                "On a host, the bridge that it makes; on a guest, the bridge that it joins. Default: the host's.",
-            ),
-        ]);
+static ADDRESS: NodeSchema = NodeSchema::new(
+    "address",
+    "An address; the first is the one that other machines use.",
+    "address lan \"192.168.1.10\"",
+)
+.arguments(&[
+    required("network", Type::Entity("network"), "The network."),
+    required("address", Type::Address, "The address in it."),
+])
+.properties(&[
+    optional("nic", Type::Word, "The network interface, on bare metal."),
+    optional(
+        "bridge",
+        Type::Word,
+        "On a host, the bridge that it makes; on a guest, the bridge that it joins. Default: the \
+         host's.",
+    ),
+]);
 static SHARE: NodeSchema = NodeSchema::new(
     "share",
     "A folder from elsewhere: a dataset of the host, or an export of another machine.",
@@ -201,7 +232,8 @@ static SSH: NodeSchema = NodeSchema::new("ssh", "Who may log in by ssh.", "ssh f
     ]);
 static FIREWALL: NodeSchema = NodeSchema::new(
     "firewall",
-    "The firewall to write: `nftables`, or `ufw` for the machine's own ports with nftables for published ones. Default: `nftables`.",
+    "The firewall to write: `nftables`, or `ufw` for the machine's own ports with nftables for \
+     published ones. Default: `nftables`.",
     "firewall ufw",
 )
 .arguments(&[required("backend", Type::Enum(&["ufw", "nftables", "none"]), "The backend.")]);
@@ -210,12 +242,14 @@ static TAGS: NodeSchema =
         .rest(required("tag", Type::Name, "A tag."));
 static APPDATA: NodeSchema = NodeSchema::new(
     "appdata",
-    "The folder in which services keep their data. Default: the mount point of a dataset or export named `appdata`, else `/srv/appdata`.",
+    "The folder in which services keep their data. Default: the mount point of a dataset or \
+     export named `appdata`, else `/srv/appdata`.",
     "appdata \"/mnt/appdata\"",
 )
 .arguments(&[required("path", Type::Path, "The folder.")])
 .properties(&[optional(
     "backup",
     Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]),
-    "How often its content is backed up, if it is on a disk of the machine. A dataset or an export has a class of its own.",
+    "How often its content is backed up, if it is on a disk of the machine. A dataset or an \
+     export has a class of its own.",
 )]);

@@ -55,8 +55,11 @@ pub const ROLES: &[&str] = &[
 /// A module.
 pub static MODULE: NodeSchema = NodeSchema::new(
     "module",
-    "Defines a kind of service: its options, the state that it keeps, its containers or packages and units, and what it provides. A site module with a built-in module's name overrides it field by field.",
-    "module echo version=\"1.0.0\" { summary \"Says it back\"; container echo { image \"docker.io/library/busybox:1.37\"; }; }",
+    "Defines a kind of service: its options, the state that it keeps, its containers or packages \
+     and units, and what it provides. A site module with a built-in module's name overrides it \
+     field by field.",
+    "module echo version=\"1.0.0\" { summary \"Says it back\"; container echo { image \
+     \"docker.io/library/busybox:1.37\"; }; }",
 )
 .arguments(&[NAME])
 .properties(&[optional("version", Type::Text, "Its own version.")])
@@ -112,7 +115,8 @@ static EXAMPLE: NodeSchema = NodeSchema::new(
 
 static UNLIKE: NodeSchema = NodeSchema::new(
     "unlike",
-    "Names of other products that people mistake for this one. A service with such a name gets this module, and a warning that says how they differ.",
+    "Names of other products that people mistake for this one. A service with such a name gets \
+     this module, and a warning that says how they differ.",
     "unlike echo-enterprise why=\"it is another program, with a licence and a unit of its own\"",
 )
 .rest(required("name", Type::Text, "A name of the other product."))
@@ -120,7 +124,8 @@ static UNLIKE: NodeSchema = NodeSchema::new(
 
 static FORMERLY: NodeSchema = NodeSchema::new(
     "formerly",
-    "Earlier names of the module. A service that still uses one gets this module, and a warning with the new name.",
+    "Earlier names of the module. A service that still uses one gets this module, and a warning \
+     with the new name.",
     "formerly jellyseerr overseerr",
 )
 .rest(required("name", Type::Name, "A former name."));
@@ -216,7 +221,8 @@ static STATE: NodeSchema = NodeSchema::new(
     optional(
         "backup",
         Type::Enum(BACKUP_CLASSES),
-        "How often it is backed up. Default: like the folder that it is in. `dump`: only through the dumps of its `database`.",
+        "How often it is backed up. Default: like the folder that it is in. `dump`: only through \
+         the dumps of its `database`.",
     ),
     optional("reason", Type::Text, "Why it is never backed up."),
     optional("owner", Type::Owner, "Its owner. Default: `root`."),
@@ -386,7 +392,8 @@ static USES_SECRET: NodeSchema = NodeSchema::new(
 .dynamic();
 static NEEDS: NodeSchema = NodeSchema::new(
     "needs",
-    "Endpoints of other services that it connects to. The firewall rules at both ends are derived from it.",
+    "Endpoints of other services that it connects to. The firewall rules at both ends are derived \
+     from it.",
     "needs metrics role=prometheus container=grafana",
 )
 .arguments(&[required("name", Type::Name, "The name that templates use for them.")])
@@ -395,11 +402,20 @@ static NEEDS: NodeSchema = NodeSchema::new(
     optional(
         "service",
         Type::Entity("service"),
-        "The one service whose endpoint it is. Default: every service of the lab that provides the role.",
+        "The one service whose endpoint it is. Default: every service of the lab that provides \
+         the role.",
     ),
-    optional("container", Type::Name, "The container that connects. Default: the module's first; the machine when it has none."),
+    optional(
+        "container",
+        Type::Name,
+        "The container that connects. Default: the module's first; the machine when it has none.",
+    ),
     optional("optional", Type::Bool, "Whether the lab may have none. Default: `#false`."),
-    optional("same-machine", Type::Bool, "Whether only services of its own machine count. Default: `#false`."),
+    optional(
+        "same-machine",
+        Type::Bool,
+        "Whether only services of its own machine count. Default: `#false`.",
+    ),
 ])
 .dynamic();
 static ROLE: NodeSchema = NodeSchema::new(
@@ -434,8 +450,14 @@ static GATEWAY: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("network", Type::Entity("network"), "The clients' network.")])
 .properties(&[
-    optional("reach", Type::Entity("zone"), "Zones whose every address the clients may reach.").list(),
-    optional("masquerade", Type::Bool, "Whether connections of clients seem to come from the machine, where the other side has no route back to them. Default: `#true`."),
+    optional("reach", Type::Entity("zone"), "Zones whose every address the clients may reach.")
+        .list(),
+    optional(
+        "masquerade",
+        Type::Bool,
+        "Whether connections of clients seem to come from the machine, where the other side has \
+         no route back to them. Default: `#true`.",
+    ),
 ])
 .dynamic();
 static ALERT: NodeSchema = NodeSchema::new(

@@ -4,21 +4,24 @@ use super::{Child, NAME, NodeSchema, keyed, many, optional, required};
 use crate::decl::types::Type;
 
 /// An instance of a module.
-pub static SERVICE: NodeSchema = {
-    let mut schema = NodeSchema::new(
+pub static SERVICE: NodeSchema =
+    {
+        let mut schema = NodeSchema::new(
         "service",
-        "An instance of a module on a machine. Besides the nodes below, it takes the module's options, each as a node: `labwright modules NAME` lists them.",
+        "An instance of a module on a machine. Besides the nodes below, it takes the module's \
+         options, each as a node: `labwright modules NAME` lists them.",
         "service media module=jellyfin on=intranet { library \"/mnt/media\"; expose web to=lan; }",
     )
     .arguments(&[NAME])
     .properties(&[
         required("on", Type::Entity("machine"), "The machine that it runs on."),
-        optional("module", Type::Entity("module"), "The module. Default: the one with the service's name."),
+        optional("module", Type::Entity("module"), "The module. Default: the one with the \
+                                                    service's name."),
     ])
     .children(&[SERVICE_FIELDS]);
-    schema.options = true;
-    schema
-};
+        schema.options = true;
+        schema
+    };
 
 static SERVICE_FIELDS: &[Child] =
     &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), many(&RESOURCES), many(&RAW)];
@@ -29,7 +32,8 @@ static EXPOSE: NodeSchema =
         .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
 static ROUTE: NodeSchema = NodeSchema::new(
     "route",
-    "Leads a host name to an endpoint through a proxy. The zones may reach the proxy, and the proxy may reach the endpoint. Nothing else is opened.",
+    "Leads a host name to an endpoint through a proxy. The zones may reach the proxy, and the \
+     proxy may reach the endpoint. Nothing else is opened.",
     "route \"media.example.org\" to=web via=npm from=internet,lan",
 )
 .arguments(&[required("host", Type::Host, "The host name.")])
@@ -57,7 +61,9 @@ static RESOURCES: NodeSchema = NodeSchema::new(
 ]);
 static RAW: NodeSchema = NodeSchema::new(
     "raw",
-    "Sets a key that the language does not model: `compose.KEY` of a container, or `unit.SECTION.KEY` of a systemd unit. In a key with several values (`environment`, `volumes`), it adds to those that labwright writes. Every review marks it.",
+    "Sets a key that the language does not model: `compose.KEY` of a container, or \
+     `unit.SECTION.KEY` of a systemd unit. In a key with several values (`environment`, \
+     `volumes`), it adds to those that labwright writes. Every review marks it.",
     "raw compose.oom_score_adj -500",
 )
 .arguments(&[required("key", Type::Text, "`compose.KEY` or `unit.SECTION.KEY`.")])

@@ -58,7 +58,10 @@ pub(super) fn time_series(title: &str, unit: &str, queries: &[(&str, &str)]) -> 
         height: 8,
         targets: targets(queries, Query::Range),
         defaults,
-        options: json!({"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}),
+        options: json!({
+            "legend": {"displayMode": "list", "placement": "bottom"},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        }),
         transformations: Vec::new(),
     }
 }
@@ -75,14 +78,23 @@ pub(super) fn stat(title: &str, unit: &str, query: (&str, &str)) -> Panel {
         height: 4,
         targets: targets(&[query], Query::Newest),
         defaults,
-        options: json!({"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "background", "graphMode": "none", "textMode": "auto"}),
+        options: json!({
+            "reduceOptions": {"calcs": ["lastNotNull"]},
+            "colorMode": "background",
+            "graphMode": "none",
+            "textMode": "auto",
+        }),
         transformations: Vec::new(),
     }
 }
 
 /// Makes a panel that shows how full things are.
 pub(super) fn bar_gauge(title: &str, unit: &str, query: (&str, &str)) -> Panel {
-    let options = json!({"reduceOptions": {"calcs": ["lastNotNull"]}, "displayMode": "gradient", "orientation": "horizontal"});
+    let options = json!({
+        "reduceOptions": {"calcs": ["lastNotNull"]},
+        "displayMode": "gradient",
+        "orientation": "horizontal",
+    });
     Panel { kind: "bargauge", width: 12, height: 8, options, ..stat(title, unit, query) }
 }
 

@@ -358,7 +358,8 @@ fn cloud_image(os: Os, arch: Arch) -> String {
             "https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-{arch}.qcow2"
         ),
         Os::Ubuntu2404 => format!(
-            "https://cloud-images.ubuntu.com/releases/noble/release/ubuntu-24.04-server-cloudimg-{arch}.img"
+            "https://cloud-images.ubuntu.com/releases/noble/release/\
+             ubuntu-24.04-server-cloudimg-{arch}.img"
         ),
     }
 }

@@ -155,20 +155,24 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
         let at = limit + 2 * 3_600;
         // Prometheus uses a sample for five minutes.
         let samples = at / 300 + 5;
-        let test = |name: &str, values: Option<String>, fires: Option<&str>| {
-            Test {
+        let test = |name: &str, values: Option<String>, fires: Option<&str>| Test {
             name: format!("{backup}, {class}: {name}"),
             interval: "5m".to_owned(),
-            input_series: values.into_iter().map(|values| Series { series: series.clone(), values }).collect(),
+            input_series: values
+                .into_iter()
+                .map(|values| Series { series: series.clone(), values })
+                .collect(),
             expectation: [Expectation {
                 expr: fires.map_or_else(
                     || format!("ALERTS{{alertstate=\"firing\",{matchers}}}"),
-                    |alert| format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",{matchers}}})"),
+                    |alert| {
+                        let alert = format!("alertname=\"{alert}\",alertstate=\"firing\"");
+                        format!("count(ALERTS{{{alert},{matchers}}})")
+                    },
                 ),
                 eval_time: format!("{at}s"),
                 exp_samples: fires.map(|_| Sample { labels: "{}", value: 1 }).into_iter().collect(),
             }],
-        }
         };
         tests.push(test("an old one is late", Some(format!("0x{samples}")), Some("BackupTooOld")));
         tests.push(test("none at all is noticed", None, Some("BackupNeverRan")));

@@ -58,7 +58,12 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
 fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static str)> {
     macro_rules! files {
         ($($name:literal if $exists:expr),* $(,)?) => {
-            [$(($exists, $name, include_str!(concat!("rules/", $name, ".yml")), include_str!(concat!("tests/", $name, ".yml")))),*]
+            [$((
+                $exists,
+                $name,
+                include_str!(concat!("rules/", $name, ".yml")),
+                include_str!(concat!("tests/", $name, ".yml"))
+            )),*]
         };
     }
     let files = files![

@@ -189,7 +189,8 @@ fn states(service: &Service) -> BTreeMap<&str, &str> {
     service.states.iter().map(|State { name, path, .. }| (name.as_str(), path.as_str())).collect()
 }
 
-/// Returns the path on the machine of each secret that the service uses, by the value of its option.
+/// Returns the path on the machine of each secret that the service uses, by the value of its
+/// option.
 fn secrets(model: &Model, service: &Service) -> BTreeMap<String, String> {
     let uses = service
         .secrets

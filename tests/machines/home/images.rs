@@ -41,8 +41,11 @@ pub fn extranet(machine: &Machine, references: &[String]) {
                 "/usr/bin/prometheus-node-exporter -- --change 'USER 65534'",
             ),
             "nginx-proxy-manager" => {
-                let files = "/usr/bin/python3 /usr/bin/curl /usr/bin/jq /root/images/peer=/usr/bin/peer /root/images/npm.sh=/npm.sh \
-                             /root/images/npm_api.py=/npm_api.py /root/images/npm_schema.json=/npm_schema.json /usr/bin/true=/usr/bin/check-health";
+                let files = "/usr/bin/python3 /usr/bin/curl /usr/bin/jq \
+                             /root/images/peer=/usr/bin/peer /root/images/npm.sh=/npm.sh \
+                             /root/images/npm_api.py=/npm_api.py \
+                             /root/images/npm_schema.json=/npm_schema.json \
+                             /usr/bin/true=/usr/bin/check-health";
                 let import = "-- --change 'STOPSIGNAL SIGKILL'";
                 image(
                     machine,
@@ -78,12 +81,14 @@ pub fn intranet(machine: &Machine, references: &[String]) {
                 reference,
                 r#"["/bin/sh", "/postgres.sh"]"#,
                 &format!(
-                    "{POSTGRES}/bin {POSTGRES}/lib /usr/share/postgresql/17 /usr/share/zoneinfo /usr/bin/setpriv /root/images/postgres.sh=/postgres.sh \
-                     -- --change 'ENV PATH={POSTGRES}/bin:/usr/sbin:/usr/bin' --change 'STOPSIGNAL SIGINT'"
+                    "{POSTGRES}/bin {POSTGRES}/lib /usr/share/postgresql/17 /usr/share/zoneinfo \
+                     /usr/bin/setpriv /root/images/postgres.sh=/postgres.sh -- --change 'ENV \
+                     PATH={POSTGRES}/bin:/usr/sbin:/usr/bin' --change 'STOPSIGNAL SIGINT'"
                 ),
             ),
             "valkey" => {
-                let entry = r#"["/usr/bin/redis-server", "--save", "", "--dir", "/data", "--protected-mode", "no"]"#;
+                let entry = "[\"/usr/bin/redis-server\", \"--save\", \"\", \"--dir\", \"/data\", \
+                             \"--protected-mode\", \"no\"]";
                 image(
                     machine,
                     reference,

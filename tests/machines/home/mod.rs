@@ -32,14 +32,16 @@ fn the_lab_lives() {
     let world = World::boot(&rig, |_| {}, false);
     clock("what cloud-init made", || {
         for machine in [&world.extranet, &world.intranet] {
-            machine.sh("id -nG operator | grep -qw sudo; [ \"$(stat -c %a /usr/local/sbin/labctl)\" = 755 ]; labctl --help >/dev/null");
+            machine.sh("id -nG operator | grep -qw sudo; [ \"$(stat -c %a \
+                        /usr/local/sbin/labctl)\" = 755 ]; labctl --help >/dev/null");
         }
     });
     let first = world.hand_over(&world.first);
     clock("secrets", || {
         let archive = &first[1];
         let told = world.operator(&format!(
-            "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl plan /tmp/media*' || status=$?; [ $status = 2 ]
+            "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl plan /tmp/media*' \
+             || status=$?; [ $status = 2 ]
              on {INTRANET} 'sudo labctl apply /tmp/media*' 2>&1 || status=$?; [ $status = 3 ]"
         ));
         for name in ["grafana-password", "postgres-password", "restic-password"] {
@@ -72,7 +74,8 @@ fn the_lab_lives() {
         let before = world.containers();
         for (address, archive) in [(EXTRANET, &first[0]), (INTRANET, &first[1])] {
             let told = world.operator(&format!(
-                "bring {address} {archive}; on {address} 'sudo labctl plan /tmp/media*; sudo labctl apply /tmp/media*'"
+                "bring {address} {archive}; on {address} 'sudo labctl plan /tmp/media*; sudo \
+                 labctl apply /tmp/media*'"
             ));
             assert!(told.matches("nothing to do").count() == 2, "{told}");
         }
@@ -103,7 +106,8 @@ fn the_lab_lives() {
     });
     clock("an alert when a machine stops", || {
         // A restarted Prometheus returns older answers for five minutes, so only new samples count.
-        let fires = r#"timestamp(ALERTS{alertname="MachineGone", alertstate="firing", machine="extranet"}) > time() - 6"#;
+        let alert = r#"alertname="MachineGone", alertstate="firing", machine="extranet""#;
+        let fires = &format!("timestamp(ALERTS{{{alert}}}) > time() - 6");
         world.wait_for_query(&format!("count(up == 1) == 7 unless on() {fires}"));
         world.extranet.sh("systemctl poweroff");
         world.wait_for_query(fires);
@@ -201,7 +205,8 @@ fn restart_docker(world: &World) {
         machine.sh("systemctl restart docker");
     }
     world.wait_until_well();
-    world.extranet.sh("systemctl stop openvpn-server@server; systemd-run --quiet /usr/local/bin/peer serve udp/1194");
+    world.extranet.sh("systemctl stop openvpn-server@server; systemd-run --quiet \
+                       /usr/local/bin/peer serve udp/1194");
 }
 
 /// Lists every place that does not use the VPN.
@@ -215,8 +220,10 @@ const ROUTED: [Answer; 4] = [Answer::Open, Answer::Open, Answer::Refused, Answer
 /// Deletes a table and a photo, and restores them with the real restic and `PostgreSQL`.
 fn backup(world: &World) {
     world.intranet.sh(r#"
-        sql() { docker exec immich-database psql --quiet --tuples-only --no-align --username immich --dbname immich --command "$1"; }
-        run() { systemctl start "restic-$1.service" || { journalctl --no-pager -u "restic-$1.service"; exit 1; }; }
+        sql() { docker exec immich-database psql --quiet --tuples-only --no-align --username \
+            immich --dbname immich --command "$1"; }
+        run() { systemctl start "restic-$1.service" ||
+            { journalctl --no-pager -u "restic-$1.service"; exit 1; }; }
         restore=/usr/local/lib/labwright/restic/restore.sh
         sql "create table asset (name text); insert into asset values ('holiday')"
         echo 'a photo' >/mnt/photos/holiday.jpg
@@ -224,7 +231,8 @@ fn backup(world: &World) {
         sql 'drop table asset'
         rm /mnt/photos/holiday.jpg
         LABWRIGHT_CONFIRM=immich sh $restore database immich
-        LABWRIGHT_CONFIRM=/mnt/photos/holiday.jpg sh $restore files --in-place weekly /mnt/photos/holiday.jpg
+        LABWRIGHT_CONFIRM=/mnt/photos/holiday.jpg sh $restore files --in-place weekly \
+            /mnt/photos/holiday.jpg
         [ "$(sql 'select name from asset')" = holiday ]
         grep -qx 'a photo' /mnt/photos/holiday.jpg
         "#);
@@ -242,7 +250,9 @@ fn changed_rule(world: &mut World) {
         "services.kdl",
         "service fail2ban on=extranet",
         r#"service fail2ban on=extranet
-alert MachineGone when="up{job=~\"node-.*\"} == 0" for=(duration)"0s" severity=critical { summary "a machine is gone"; }"#,
+alert MachineGone when="up{job=~\"node-.*\"} == 0" for=(duration)"0s" severity=critical {
+    summary "a machine is gone"
+}"#,
     );
     let release = world.release();
     world.apply(&release);
@@ -281,7 +291,8 @@ fn sick_container(world: &mut World) {
     let [_, archive] = world.release();
     let told = world.operator(&format!(
         "bring {INTRANET} {archive}; archive={archive}; status=0
-         on {INTRANET} \"sudo LABWRIGHT_HEALTH_TIMEOUT=3 labctl apply /tmp/${{archive##*/}}\" 2>&1 || status=$?; [ $status = 4 ]"
+         on {INTRANET} \"sudo LABWRIGHT_HEALTH_TIMEOUT=3 labctl apply /tmp/${{archive##*/}}\" \
+         2>&1 || status=$?; [ $status = 4 ]"
     ));
     assert!(told.contains("grafana") && told.contains("reverted: "), "{told}");
     let images = world.intranet.sh("docker inspect --format '{{.Config.Image}}' grafana");
@@ -298,7 +309,8 @@ fn locked_out(world: &mut World) {
     let [_, archive] = world.release();
     let name = &archive["/root/".len()..];
     let told = world.operator(&format!(
-        "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl apply /tmp/{name}' 2>&1 || status=$?; [ $status = 3 ]"
+        "bring {INTRANET} {archive}; status=0; on {INTRANET} 'sudo labctl apply /tmp/{name}' 2>&1 \
+         || status=$?; [ $status = 3 ]"
     ));
     assert!(told.contains("lock this login out"), "{told}");
     // From the console the change can be tried.
@@ -310,7 +322,8 @@ fn locked_out(world: &mut World) {
         super::pause();
     }
     assert!(!lan.tcp_open(INTRANET, 22), "nobody gets in now");
-    world.intranet.sh("while kill -0 $(cat /root/applying) 2>/dev/null; do sleep 0.2; done; grep -q 'reverted: ' /root/told");
+    world.intranet.sh("while kill -0 $(cat /root/applying) 2>/dev/null; do sleep 0.2; done; grep \
+                       -q 'reverted: ' /root/told");
     assert!(lan.tcp_open(INTRANET, 22), "everybody gets in again");
     world.lab.change("machines.kdl", "ssh from=tunnel", "ssh from=lan");
 }

@@ -58,7 +58,8 @@ impl<'rig> World<'rig> {
         networks(rig);
         let laptop = rig.node("laptop", &[LAPTOP, "2001:db8:1::50"]);
         let phone = rig.node("phone", &["203.0.113.9", "2001:db8:f::9"]);
-        laptop.sh("mkdir -m 700 -p /root/.ssh && ssh-keygen -q -t ed25519 -N '' -C operator -f /root/.ssh/id");
+        laptop.sh("mkdir -m 700 -p /root/.ssh && ssh-keygen -q -t ed25519 -N '' -C operator -f \
+                   /root/.ssh/id");
         laptop.copy_in(
             &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machines/home/laptop.sh"),
             "/root",
@@ -68,7 +69,8 @@ impl<'rig> World<'rig> {
         let key = laptop.sh("cat /root/.ssh/id.pub");
         lab.change(
             "lab.kdl",
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa operator",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+             operator",
             key.trim_end(),
         );
         // A test can't wait half a minute.
@@ -118,7 +120,8 @@ impl<'rig> World<'rig> {
                 ));
             }
             machine.sh(
-                "printf 'c /dev/kmsg 0600 root root - 1:11\\nc /dev/dri/renderD128 0660 root root - 226:128\\n' >/etc/tmpfiles.d/rig.conf
+                "printf 'c /dev/kmsg 0600 root root - 1:11\\nc /dev/dri/renderD128 0660 root \
+                 root - 226:128\\n' >/etc/tmpfiles.d/rig.conf
                  systemd-tmpfiles --create /etc/tmpfiles.d/rig.conf",
             );
         }
@@ -137,10 +140,12 @@ impl<'rig> World<'rig> {
             );
             machine.sh(&format!(
                 "cp /root/images/peer /usr/local/bin/
-                 printf '[Service]\\nExecStart=/usr/local/bin/peer serve tcp/{STRAY_PROGRAM} udp/{STRAY_PROGRAM}\\n[Install]\\nWantedBy=multi-user.target\\n' \
+                 printf '[Service]\\nExecStart=/usr/local/bin/peer serve tcp/{STRAY_PROGRAM} \
+                 udp/{STRAY_PROGRAM}\\n[Install]\\nWantedBy=multi-user.target\\n' \
                      >/etc/systemd/system/stray.service
                  systemctl enable --quiet --now stray
-                 docker run --quiet --detach --restart always --name stray -p {STRAY_CONTAINER}:{STRAY_CONTAINER} \
+                 docker run --quiet --detach --restart always --name stray -p \
+                 {STRAY_CONTAINER}:{STRAY_CONTAINER} \
                      -p {STRAY_CONTAINER}:{STRAY_CONTAINER}/udp stray"
             ));
         }
@@ -160,7 +165,8 @@ impl<'rig> World<'rig> {
                 panic!("{line}")
             };
             rules += &format!(
-                " add rule ip box pre iifname br-internet ip daddr {BOX} {proto} dport {port} dnat to {to};"
+                " add rule ip box pre iifname br-internet ip daddr {BOX} {proto} dport {port} \
+                 dnat to {to};"
             );
         }
         let answer = self.rig.run("chroot", &[&self.rig.root.to_string_lossy(), "nft", &rules]);
@@ -188,7 +194,8 @@ impl<'rig> World<'rig> {
             let archive = &archives[usize::from(address == INTRANET)];
             let value = value.replace('\'', r"'\''");
             self.operator(&format!(
-                "bring {address} {archive}; printf %s '{value}' | on {address} 'sudo labctl secrets set {name} /tmp/{}'",
+                "bring {address} {archive}; printf %s '{value}' | on {address} 'sudo labctl \
+                 secrets set {name} /tmp/{}'",
                 archive.rsplit('/').next().unwrap_or_default()
             ));
         }
@@ -213,7 +220,8 @@ impl<'rig> World<'rig> {
         let said =
             ["extranet", "intranet"].map(|machine| self.laptop.sh(&format!("cat /root/{machine}")));
         if !done.status.success() {
-            let containers = "docker ps --all; for name in $(docker ps --all --format '{{.Names}}'); do docker logs --tail 5 $name 2>&1; done";
+            let containers = "docker ps --all; for name in $(docker ps --all --format \
+                              '{{.Names}}'); do docker logs --tail 5 $name 2>&1; done";
             let [extranet, intranet] =
                 [&self.extranet, &self.intranet].map(|machine| machine.sh(containers));
             panic!("{}{extranet}\n{}{intranet}", said[0], said[1]);
@@ -248,13 +256,12 @@ impl<'rig> World<'rig> {
     /// healthy.
     pub fn wait_until_well(&self) {
         for machine in [&self.extranet, &self.intranet] {
-            machine.sh(
-                "tries=600
-                 until [ -z \"$(docker ps --all --format '{{.Names}} {{.Status}}' | grep -v ' Up .*(healthy)$' | grep -v ' Up [^(]*$')\" ]; do
+            machine.sh("tries=600
+                 until [ -z \"$(docker ps --all --format '{{.Names}} {{.Status}}' | grep -v ' Up \
+                 .*(healthy)$' | grep -v ' Up [^(]*$')\" ]; do
                      tries=$((tries - 1)); [ $tries -gt 0 ] || { docker ps --all; exit 1; }
                      sleep 0.2
-                 done",
-            );
+                 done");
         }
     }
 
@@ -262,7 +269,9 @@ impl<'rig> World<'rig> {
     pub fn wait_for_query(&self, query: &str) {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
         self.intranet.sh(&format!(
-            "ask() {{ docker exec prometheus wget -qO- \"http://127.0.0.1:9090/api/v1/query?query=$1\"; }}
+            "ask() {{
+                docker exec prometheus wget -qO- \"http://127.0.0.1:9090/api/v1/query?query=$1\"
+            }}
              tries=300
              until ask {encoded} | grep -q '\"value\"'; do
                  tries=$((tries - 1)); [ $tries -gt 0 ] || {{ ask up; ask ALERTS; exit 1; }}
