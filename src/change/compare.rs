@@ -147,7 +147,7 @@ fn explained(
     let acting: BTreeSet<usize> = causes.iter().flat_map(Cause::edits).copied().collect();
     let mut drafts = Vec::new();
     for (index, (key, cause)) in keys.into_iter().zip(causes).enumerate() {
-        // A file's line is that of its edits; what it holds is told by other facts.
+        // A file's line is that of its edits; other facts show what the file says.
         let places = if key.family == Family::Files {
             finder.own_places(&cause)
         } else {

@@ -1,5 +1,5 @@
-//! From changed facts to entries: what follows from another fact of the same cause is told with it,
-//! and what reads alike is told once.
+//! Makes entries of changed facts. A fact that follows from another one of the same cause belongs
+//! to the entry of that one, and facts that read alike are one entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
     facts
 }
 
-/// Follows folds to the fact that is told.
+/// Follows folds to the fact that the entry shows.
 fn root(parents: &[Option<usize>], index: usize) -> Option<usize> {
     let mut at = parents.get(index).copied().flatten()?;
     for _ in 0..parents.len() {

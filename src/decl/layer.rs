@@ -157,6 +157,8 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     let tags =
         tags(lists.machines.iter().chain(profiles.iter().flat_map(|profile| &profile.children)));
     apply_profiles(&profiles, &selected, &tags, &mut lists.machines, diagnostics);
+    // Only a profile takes entities away. A `removed` outside profiles is about earlier releases,
+    // and an entity that it names is an error if it is still declared.
     withdraw(&removed[stated..], &mut lists);
 
     let lab = Lab {
@@ -323,7 +325,6 @@ fn apply_extend<'s>(
 }
 
 fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
-    // A selected variant removes an entity with `removed` inside its profile.
     for block in removed {
         let name = block.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned();
         match block.key() {

@@ -128,6 +128,8 @@ impl Plan<'_> {
         openings
             .into_iter()
             .map(|((transport, port, from), (published, mut flows))| {
+                // labctl refuses to lock out a login that came over ssh. It knows such an opening
+                // by a reason that begins with `ssh`.
                 flows.sort_by_key(|flow| flow.reason != FlowReason::Ssh);
                 let mut reasons: Vec<String> =
                     flows.into_iter().map(|flow| self.reason(flow)).collect();
@@ -232,6 +234,7 @@ impl Plan<'_> {
             && name.bytes().all(|byte| {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
             });
+        // The two forms differ in their fifth character, so no name of a zone makes them equal.
         if fits { format!("zone-{name}") } else { format!("zone_{}", zone.0) }
     }
 

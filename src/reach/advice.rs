@@ -83,8 +83,9 @@ fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
             zone,
         };
         let internet = plan.is_internet(origin.zone).then(|| {
-            "everybody on the internet may then try to log in; the network of a VPN is the safer way"
-                .to_owned()
+            "everybody on the internet may then try to log in; the network of a VPN is the safer \
+             way"
+            .to_owned()
         });
         let unwise = internet.or_else(|| widened(plan, origin, to.machine));
         return Some(Advice { wanted, unwise });
@@ -136,7 +137,8 @@ fn exposed(plan: &Plan<'_>, origin: &Origin, id: EndpointId) -> Option<String> {
     let one_machine = matches!(plan.model[origin.zone].kind, ZoneKind::Machine(_));
     if endpoint.database && !one_machine {
         return Some(
-            "a database is then one password away from everybody there; name the one machine that needs it"
+            "a database is then one password away from everybody there; name the one machine that \
+             needs it"
                 .to_owned(),
         );
     }
@@ -249,8 +251,8 @@ impl Wanted {
     }
 }
 
-/// Finds the node that a place is in, at whatever depth; where the place is that of a child which is
-/// looked for itself, the node around that.
+/// Finds the node that a place is in, at any depth. If the place is that of a child that is looked
+/// for itself, it is the node around that.
 fn owner<'n, 's>(nodes: &'n [Node<'s>], place: Span, child: Option<Span>) -> Option<&'n Node<'s>> {
     nodes.iter().find_map(|node| {
         if holds(node, place) {

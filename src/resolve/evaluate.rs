@@ -24,7 +24,9 @@ pub struct Expressions<'s> {
 /// Makes the environment in which expressions are compiled.
 pub fn environment<'s>() -> Environment<'s> {
     let mut environment = Environment::empty();
+    // A misspelt name would otherwise be an empty value.
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    // A module must not be able to keep the compiler busy for long.
     environment.set_fuel(Some(50_000));
     crate::format::add_filters(&mut environment);
     environment

@@ -193,7 +193,7 @@ END
         [ "$(ask app-data -e 'SELECT count(*) FROM t')" = 2 ]
         sh "$B/drill.sh"
 
-        # A dump that fails is told, and does not take the place of the good one.
+        # A dump that fails is reported, and does not replace the good one.
         before=$(sha256sum /var/backups/labwright/restic/app-app-data.sql)
         echo wrong >/root-password
         ! sh "$B/backup.sh" daily >/tmp/said 2>&1 || exit 1

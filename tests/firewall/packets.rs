@@ -115,7 +115,7 @@ fn compare(plan: &Plan<'_>) {
     );
 }
 
-/// Holds what `reach` reads out of the emitted files against what is measured, question by question.
+/// Compares what `reach` reads from the emitted files with what is measured, question by question.
 ///
 /// Packets go around the routers and the hypervisor here, so these do not count.
 fn agrees(plan: &Plan<'_>, probes: &[Probe]) {

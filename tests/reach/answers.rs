@@ -96,7 +96,8 @@ fn hostile_text_is_inert() {
         network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"\n\
         network guests cidr=\"192.168.2.0/24\" gateway=\"192.168.2.1\" dns=\"192.168.2.1\"\n\
         host box kind=debian { os debian-13; address lan \"192.168.1.10\"; }\n\
-        service uptime-kuma on=box { /* hunter2 \\u{202e} */ expose web /* \u{202d}hunter2 */ to=lan; }\n";
+        service uptime-kuma on=box { /* hunter2 \\u{202e} */ \
+        expose web /* \u{202d}hunter2 */ to=lan; }\n";
     let lab = lab.replace("\\u{202e}", "").replace('\u{202d}', "");
     std::fs::write(Path::new(folder.path()).join("lab.kdl"), lab).expect("write");
     let lab = folder.path().to_string_lossy().into_owned();

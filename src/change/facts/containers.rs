@@ -78,8 +78,8 @@ fn privileges(machine: &str, name: &str, container: &Container, facts: &mut Coll
         if mount.kind != MountKind::Path {
             continue;
         }
-        // Whoever may connect to the socket may do anything; that the file is read-only changes
-        // nothing.
+        // A container that can connect to the socket can do anything. It makes no difference that
+        // the file is read-only.
         let how = match mount.read_only {
             _ if mount.source.ends_with("docker.sock") => "commands all containers",
             true => "reads",
