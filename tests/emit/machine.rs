@@ -8,7 +8,7 @@ use super::payload::payload;
 use crate::consumers;
 use crate::trixie::{Room, text};
 
-const HOSTILE_LAB: &str = r##"
+const HOSTILE_LAB: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; timezone "Europe/Brussels"; }
 admin ada {
@@ -42,7 +42,7 @@ vm media id=101 on=pve {
     ssh from=lan port=2222
 }
 host pi kind=debian arch=arm64 { os debian-13; address lan "192.168.1.4" nic=eth0; }
-"##;
+"#;
 
 /// Services of the modules whose containers are checked here.
 const SERVICES: &str = r#"
