@@ -54,16 +54,19 @@ fn repository() -> tempfile::TempDir {
     fs::create_dir(&bin).expect("a folder");
     for name in ["gh", "curl"] {
         let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' {name} \"$@\" >>\"$HOME/calls\"\n[ {name} = gh ] || cat >>\"$HOME/calls\"\n"
+            "#!/bin/sh\nprintf '%s\\n' {name} \"$@\" >>\"$HOME/calls\"\n[ {name} = gh ] || cat \
+             >>\"$HOME/calls\"\n"
         );
         fs::write(bin.join(name), script).expect("it is written");
         fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).expect("a mode");
     }
     let git = "git -c user.name=ada -c user.email=ada@example.org";
     let script = format!(
-        "git init -q -b main . && printf 'bin\\ncalls\\n' >.gitignore && labwright snapshot lab >/dev/null && git add . && \
+        "git init -q -b main . && printf 'bin\\ncalls\\n' >.gitignore && labwright snapshot lab \
+         >/dev/null && git add . && \
          {git} commit -qm lab && git update-ref refs/remotes/origin/main HEAD && \
-         sed -i 's|expose web to=lan,tunnel  .*|expose web to=lan,tunnel,internet|' lab/services.kdl && \
+         sed -i 's|expose web to=lan,tunnel  .*|expose web to=lan,tunnel,internet|' \
+         lab/services.kdl && \
          labwright snapshot lab >/dev/null && {git} commit -qam open"
     );
     assert_eq!(run(folder.path(), &script).0, 0);

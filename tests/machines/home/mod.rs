@@ -169,7 +169,9 @@ fn asked_from_the_machines(world: &World) {
     // The host of the lab is not here; something in its place has its ssh, and keeps extranet out.
     let host = world.rig.node("pve", &["192.168.1.100"]);
     host.sh(&format!(
-        "nft 'add table inet host; add chain inet host in {{ type filter hook input priority 0; }}; add rule inet host in ip saddr {EXTRANET} tcp dport 22 drop'"
+        "nft 'add table inet host; add chain inet host in \
+         {{ type filter hook input priority 0; }}; add rule inet host in ip saddr {EXTRANET} tcp \
+         dport 22 drop'"
     ));
     host.listen(&[(Proto::Tcp, 22)]);
     for machine in [&world.extranet, &world.intranet] {
