@@ -7,6 +7,7 @@
 mod access;
 mod keeping;
 mod page;
+pub mod picture;
 pub mod snapshot;
 pub(crate) mod view;
 
@@ -35,6 +36,8 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     templates(&[
         ("report.html.j2", include_str!("report.html.j2")),
         (STYLE, include_str!("report.css")),
+        picture::TEMPLATE,
+        picture::STYLE,
         ("summary.md.j2", include_str!("summary.md.j2")),
     ])
 });

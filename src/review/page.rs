@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::access::{self, Access, InternetPort, Name};
 use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
+use super::picture::{Picture, Scene, picture};
 use super::view::{self, BackupView, MachineView};
 use crate::bundle::OneWayEntry;
 use crate::bundle::release::ReleaseIndex;
@@ -26,6 +27,7 @@ pub(super) struct Page<'p> {
     content: &'p str,
     place_of_lab: String,
     counts: Counts,
+    picture: Picture,
     internet: Vec<InternetPort<'p>>,
     names: Vec<Name<'p>>,
     machines: Vec<MachineRow<'p>>,
@@ -182,6 +184,7 @@ pub(super) fn page<'p>(
             floating: images.iter().filter(|image| image.floating).count(),
             secrets: model.secrets.len(),
         },
+        picture: picture(Scene::of(plan)),
         internet: access::internet(plan, sources),
         machines: model
             .machines()

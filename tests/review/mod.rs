@@ -1,7 +1,9 @@
 //! Checks the report for reviewers: its content, that any reader of HTML can read it, and that no
 //! text of a lab becomes part of the page's markup.
 
+mod browser;
 mod page;
+mod picture;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -138,6 +140,29 @@ fn no_text_becomes_part_of_the_page() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_page_of_many_machines_is_folded() {
+    let host = |number: usize| {
+        format!(
+            "host box{number} kind=debian {{ os debian-13; hardware \"x\" cores=2 \
+             memory=(size)\"2GiB\"; address lan \"192.168.1.{}\"; ssh from=lan; }}\n",
+            number + 20
+        )
+    };
+    let folds = |machines: usize| {
+        let text = FREE_TEXT.replace("TEXT", "plain");
+        let text = text + &(0..machines).map(host).collect::<String>();
+        let lab = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Site };
+        let page = reviewed(&Sources::with_standard_library(vec![lab])).remove("report.html");
+        let page = Page::read(&page.expect("a report"));
+        page.check();
+        page.0.iter().filter(|element| element.name == "details").count()
+    };
+    // The picture's words are always folded. With 41 machines, so are the list of machines and the
+    // ports of each.
+    assert_eq!((folds(39), folds(40)), (1, 1 + 1 + 41));
 }
 
 /// Removes the escapes of Markdown.

@@ -61,7 +61,8 @@ impl Page {
         const KNOWN: &[&str] = &[
             "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section",
             "footer", "h1", "h2", "h3", "p", "ul", "li", "a", "div", "span", "small", "code", "br",
-            "table", "caption", "thead", "tbody", "tr", "th", "td",
+            "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "svg",
+            "g", "rect", "text", "tspan", "path", "circle",
         ];
         let ids: Vec<&str> = self.0.iter().filter_map(|element| element.get("id")).collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");
@@ -118,7 +119,8 @@ fn read_attributes(text: &str) -> Vec<(String, String)> {
             rest.split_once("=\"").unwrap_or_else(|| panic!("`{rest}` is no attribute"));
         let (value, after) = after.split_once('"').expect("a closing quote");
         assert!(
-            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+            name == "viewBox"
+                || name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
             "`{name}` is no name"
         );
         attributes.push((name.to_owned(), value.to_owned()));

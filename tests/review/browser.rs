@@ -1,0 +1,82 @@
+//! Opens the report in Chromium, and measures the picture as it is drawn with the fonts there.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{lab, reviewed};
+use crate::left_out::left_out;
+
+/// Measures every box and text of the picture that is shown, and writes what is wrong into the
+/// title.
+const MEASURE: &str = r"
+const faults = [];
+const shown = [...document.querySelectorAll('.picture svg[role=img]')]
+    .filter(svg => svg.getBoundingClientRect().width > 0);
+if (shown.length !== 1) faults.push(shown.length + ' pictures are shown');
+const groups = shown.flatMap(svg => [...svg.querySelectorAll('g')])
+    .filter(g => g.querySelector('text'));
+const boxes = groups.map(g => ({
+    name: g.textContent,
+    box: g.querySelector('rect').getBBox(),
+    text: g.querySelector('text').getBBox(),
+}));
+const apart = (a, b) => a.x + a.width <= b.x || b.x + b.width <= a.x
+    || a.y + a.height <= b.y || b.y + b.height <= a.y;
+const holds = (a, b) => a.x <= b.x && b.x + b.width <= a.x + a.width
+    && a.y <= b.y && b.y + b.height <= a.y + a.height;
+boxes.forEach((one, index) => {
+    if (!holds(one.box, one.text)) faults.push('the text leaves ' + one.name);
+    for (const other of boxes.slice(index + 1)) {
+        if (!apart(one.box, other.box) && !holds(one.box, other.box))
+            faults.push(one.name + ' overlaps ' + other.name);
+        if (!apart(one.text, other.text)) faults.push(one.name + ' is written over ' + other.name);
+    }
+});
+for (const svg of shown)
+    if (svg.getBoundingClientRect().right > document.documentElement.clientWidth)
+        faults.push('the picture is wider than the page');
+for (const entry of performance.getEntriesByType('resource')) faults.push('asks for ' + entry.name);
+document.title = 'measured ' + boxes.length + ' boxes: ' + faults.join('; ');
+";
+
+/// Returns what [`MEASURE`] writes about a page, in a window of this width.
+fn measured(page: &str, width: u32) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("report.html");
+    // The page itself allows no script.
+    let open = page.replace("http-equiv=\"Content-Security-Policy\"", "name=\"left-out\"");
+    assert_ne!(open, page, "the page has a policy");
+    let page = open.replace("</body>", &format!("<script>{MEASURE}</script></body>"));
+    std::fs::write(&file, page).expect("the page");
+    let out = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("--window-size={width},900"))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", file.display()))
+        .output()
+        .expect("chromium runs");
+    let text = String::from_utf8_lossy(&out.stdout);
+    let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+    title.map(|(title, _)| title.to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn a_browser_draws_the_picture_without_overlaps() {
+    if !Path::new("/usr/bin/chromium").exists() {
+        return left_out("chromium is not installed");
+    }
+    let home = &reviewed(&lab("modules/labs/media-server-home"))["report.html"];
+    let blackbox = &reviewed(&lab("modules/labs/blackbox"))["report.html"];
+    for (page, width) in [(home, 360), (home, 800), (blackbox, 360), (blackbox, 1280)] {
+        let title = measured(page, width);
+        assert!(
+            title.starts_with("measured ") && title.ends_with(" boxes: "),
+            "{width} pixels: {title}"
+        );
+    }
+    // The measuring itself finds a text that is too long.
+    let broken = home.replace(">grafana<", &format!(">{}<", "grafana".repeat(30)));
+    assert!(measured(&broken, 1280).contains("leaves"));
+}
