@@ -14,6 +14,7 @@ pub static ALL: &[&[&Code]] = &[
     check::accept::CODES,
     bundle::codes::CODES,
     disk::codes::CODES,
+    emit::CODES,
     emit::service_files::CODES,
     emit::grafana::CODES,
     format::templates::CODES,

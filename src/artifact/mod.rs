@@ -112,6 +112,17 @@ pub struct Artifacts {
     pub one_way: Vec<OneWay>,
     /// Its systemd units.
     pub units: Vec<UnitUse>,
+    /// The files that were added twice with different bytes.
+    pub clashes: Vec<Clash>,
+}
+
+/// Two different files with one path, in the bundle or on the machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clash {
+    /// The path below `payload/`, or the absolute path on the machine.
+    pub path: String,
+    /// The origins of both files.
+    pub origins: [Vec<Origin>; 2],
 }
 
 impl Artifacts {
@@ -123,7 +134,12 @@ impl Artifacts {
         bytes: impl Into<Vec<u8>>,
         origin: Vec<Origin>,
     ) {
-        self.files.insert(path.into(), Artifact { kind, bytes: bytes.into(), origin });
+        let (path, artifact) = (path.into(), Artifact { kind, bytes: bytes.into(), origin });
+        if let Some(first) = self.files.get(&path).filter(|first| first.bytes != artifact.bytes) {
+            let origins = [first.origin.clone(), artifact.origin.clone()];
+            self.clashes.push(Clash { path: path.clone(), origins });
+        }
+        self.files.insert(path, artifact);
     }
 
     /// Adds a file that is installed on the machine, owned by root.
@@ -164,6 +180,25 @@ impl Artifacts {
             "0644",
         );
         self.units.push(UnitUse { unit: unit.to_owned(), action, inputs });
+    }
+
+    /// Lists the files that share a path, in the bundle or on the machine.
+    pub fn clashes(&self) -> Vec<Clash> {
+        let mut clashes = self.clashes.clone();
+        let mut taken: BTreeMap<&str, &Install> = BTreeMap::new();
+        for install in &self.installs {
+            let first = *taken.entry(&install.destination).or_insert(install);
+            if first.source != install.source {
+                let origin = |install: &Install| {
+                    self.files
+                        .get(&install.source)
+                        .map_or_else(Vec::new, |file| file.origin.clone())
+                };
+                let origins = [origin(first), origin(install)];
+                clashes.push(Clash { path: install.destination.clone(), origins });
+            }
+        }
+        clashes
     }
 
     /// Adds the step `NN-name.sh`. It runs again when one of `inputs`, paths below `payload/`,

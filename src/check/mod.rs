@@ -26,6 +26,7 @@ mod guest_id_twice;
 mod host_port_twice;
 mod image_retired;
 mod images_disagree;
+mod joined_name_twice;
 mod memory_below_need;
 mod memory_overcommit;
 mod mount_twice;
@@ -88,6 +89,7 @@ pub static RULES: &[&Rule] = &[
     &host_port_twice::RULE,
     &image_retired::RULE,
     &images_disagree::RULE,
+    &joined_name_twice::RULE,
     &memory_below_need::RULE,
     &memory_overcommit::RULE,
     &mount_twice::RULE,

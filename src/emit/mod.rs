@@ -4,6 +4,9 @@
 //! serializer or by a template whose escaping follows the kind of file (`format`), never by joining
 //! strings.
 
+// An earlier fault may have emptied any list.
+#![deny(clippy::indexing_slicing)]
+
 pub mod backup;
 pub mod cloud_init;
 pub mod compose;
@@ -25,13 +28,17 @@ pub mod units;
 
 use std::collections::BTreeSet;
 
-use crate::artifact::{Artifacts, Origin, SHARED_FOLDERS};
-use crate::diag::Diagnostics;
+use crate::artifact::{Artifacts, Clash, Origin, SHARED_FOLDERS};
+use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::model::{Machine, MachineId, Model, Service, ServiceId};
 use crate::plan::{MachinePlan, Plan};
 use crate::source::Sources;
 
 pub use service_files::Shared;
+
+codes::define! {
+    FILE_WRITTEN_TWICE = "file-written-twice", Error, "two different files have one path";
+}
 
 /// The input of an emitter.
 #[derive(Debug, Clone, Copy)]
@@ -135,5 +142,25 @@ pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {
     artifacts.images.sort();
     artifacts.one_way.sort();
     artifacts.units.sort();
+    for clash in artifacts.clashes() {
+        diagnostics.push(written_twice(context, &clash));
+    }
     artifacts
+}
+
+/// Reports two files with one path, at the service that the second one is of.
+fn written_twice(context: &Context<'_>, clash: &Clash) -> Diagnostic {
+    let [first, second] = clash.origins.each_ref().map(|origins| {
+        let of = |service: &&Service| origins.contains(&format!("service {}", service.name));
+        context.services().map(|(_, service)| service).find(of)
+    });
+    let machine = context.this();
+    let span = second.or(first).map_or(machine.span, |service| service.span);
+    let message = format!("two different files of `{}` would be `{}`", machine.name, clash.path);
+    let mut finding = Diagnostic::new(&FILE_WRITTEN_TWICE, span, message)
+        .help("give one of them another name or place");
+    if let Some(first) = first.filter(|first| first.span != span) {
+        finding = finding.label(first.span, "the first belongs to this");
+    }
+    finding.on(second.or(first).map_or(&machine.name, |service| &service.name))
 }

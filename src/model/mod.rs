@@ -2,7 +2,8 @@
 //! missing.
 //!
 //! It is made by `resolve` and read by `check`, `plan` and the emitters, and it never changes.
-//! Every list is sorted by name, so an id is also a rank.
+//! Every list is sorted by name, so an id is also a rank. This is the only room that looks into
+//! lists by index: an id is made for an element that exists, and no list gets shorter.
 
 mod backup;
 mod container;
@@ -57,6 +58,16 @@ macro_rules! id {
             /// Makes the id of the entity at `index` of its list.
             pub fn at(index: usize) -> Self {
                 Self(u32::try_from(index).unwrap_or(u32::MAX))
+            }
+
+            /// Returns the entity's element of a list that has one for each entity.
+            pub fn of<T>(self, list: &[T]) -> &T {
+                &list[self.0 as usize]
+            }
+
+            /// Returns the entity's element of a list that has one for each entity, to change it.
+            pub fn of_mut<T>(self, list: &mut [T]) -> &mut T {
+                &mut list[self.0 as usize]
             }
         }
     };
@@ -119,6 +130,27 @@ impl Model {
     /// Returns an endpoint.
     pub fn endpoint(&self, id: EndpointId) -> &Endpoint {
         &self[id.service].endpoints[id.index as usize]
+    }
+
+    /// Returns a folder that a machine exports, by index in [`Machine::exports`].
+    pub fn export(&self, machine: MachineId, index: u32) -> &Export {
+        &self[machine].exports[index as usize]
+    }
+
+    /// Returns a database, by index in [`Service::databases`].
+    pub fn database(&self, service: ServiceId, index: u32) -> &Database {
+        &self[service].databases[index as usize]
+    }
+
+    /// Returns a router, by index in [`Model::routers`].
+    pub fn router(&self, index: u32) -> &Router {
+        &self.routers[index as usize]
+    }
+
+    /// Finds a dataset of a machine's pools, to change it.
+    pub fn dataset_mut(&mut self, dataset: &DatasetRef) -> &mut Dataset {
+        let machine = &mut self.machines[dataset.machine.0 as usize];
+        &mut machine.pools[dataset.pool as usize].datasets[dataset.dataset as usize]
     }
 
     /// Lists the guests of a host, by guest id.

@@ -80,7 +80,7 @@ impl Plan<'_> {
             .lists
             .0
             .get_or_init(|| self.zones.iter().map(|zone| zone.set().access_list()).collect());
-        &lists[zone.0 as usize]
+        zone.of(lists)
     }
 
     /// Describes briefly why a flow is open: `expose jellyfin.web`.

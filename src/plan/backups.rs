@@ -117,7 +117,7 @@ pub fn coverage<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<StateCovera
                 .push(&source.path);
         }
         dumped.extend(backup.dumps.iter().map(|dump| {
-            (dump.service, model[dump.service].databases[dump.database as usize].state.as_deref())
+            (dump.service, model.database(dump.service, dump.database).state.as_deref())
         }));
     }
     let states = model
@@ -196,7 +196,7 @@ pub fn backups(model: &Model, services: &[Vec<ServiceId>]) -> Vec<BackupPlan> {
     let with_backup = model.services().filter(|(_, service)| service.backup.is_some());
     with_backup
         .map(|(id, service)| {
-            backup(id, service, model, &services[service.machine.0 as usize], &kept)
+            backup(id, service, model, service.machine.of::<Vec<_>>(services), &kept)
         })
         .collect()
 }
@@ -232,7 +232,7 @@ fn backup(
             Store::Dataset(dataset) => {
                 (model.dataset(&dataset).quota.as_ref().map(|quota| quota.value), Some(dataset))
             }
-            Store::Export(machine, index) => (model[machine].exports[index as usize].size, None),
+            Store::Export(machine, index) => (model.export(machine, index).size, None),
             Store::Local(_) => (None, None),
         };
         let what = folder.store.name(model);

@@ -244,12 +244,12 @@ impl Builder<'_> {
         let machine = self.machine_of(id);
         match way::place(
             self.model,
-            &self.services[machine.0 as usize],
+            machine.of::<Vec<_>>(self.services),
             endpoint.container.as_deref(),
         ) {
             Place::Machine => Some(Arrival::Host),
             Place::Container(owner) => {
-                self.published[machine.0 as usize].push(Published {
+                machine.of_mut(&mut self.published).push(Published {
                     host_port: endpoint.host_port,
                     transport: endpoint.protocol.transport(),
                     container: owner.to_owned(),
@@ -294,7 +294,7 @@ impl Builder<'_> {
             self.push(endpoint, FlowSource::Zone(self.model[machine].own_zone), reason, span);
             return;
         }
-        let services = &self.services[machine.0 as usize];
+        let services = machine.of::<Vec<_>>(self.services);
         let from = way::place(self.model, services, container);
         let to =
             way::place(self.model, services, self.model.endpoint(endpoint).container.as_deref());

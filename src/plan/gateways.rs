@@ -73,7 +73,7 @@ pub fn gateways(model: &Model, flows: &[Flow], machines: &mut [MachinePlan]) {
                 .iter()
                 .map(|zone| Forward { from: gateway.network, to: ForwardTarget::Zone(*zone) }),
         );
-        machines[home.0 as usize].forwards.extend(forwards);
+        home.of_mut(machines).forwards.extend(forwards);
         for (id, machine) in
             model.machines().filter(|(id, machine)| *id != home && keeps_routes(machine.kind))
         {
@@ -84,11 +84,11 @@ pub fn gateways(model: &Model, flows: &[Flow], machines: &mut [MachinePlan]) {
                 let via = model[home].addresses.iter().find(|via| {
                     via.address.is_ipv4() == matches!(prefix, IpNet::V4(_)) && shares_network(via)
                 });
-                machines[id.0 as usize]
+                id.of_mut(machines)
                     .static_routes
                     .extend(via.map(|via| StaticRoute { to: *prefix, via: via.address }));
             }
-            machines[id.0 as usize].static_routes.sort();
+            id.of_mut(machines).static_routes.sort();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Derives the network interfaces of a machine: one for each network of its addresses, in the order
 //! of the addresses.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::{Address, Machine, MachineId, Model, NetworkId};
@@ -35,18 +36,16 @@ pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
             }),
         }
     }
-    let mut has_gateway = [false, false];
+    let mut has_gateway = BTreeSet::new();
     for interface in &mut interfaces {
         for gateway in &model[interface.network].gateways {
-            let has_gateway = &mut has_gateway[usize::from(gateway.is_ipv6())];
             let of_family = |address: &&&Address| address.address.is_ipv6() == gateway.is_ipv6();
             let reached = interface
                 .addresses
                 .iter()
                 .filter(of_family)
                 .any(|address| address.address != *gateway);
-            if reached && !*has_gateway {
-                *has_gateway = true;
+            if reached && has_gateway.insert(gateway.is_ipv6()) {
                 interface.gateways.push(*gateway);
             }
         }

@@ -3,6 +3,9 @@
 //!
 //! Everything that emitters write is computed here, once. Every list is sorted.
 
+// An earlier fault may have emptied any list.
+#![deny(clippy::indexing_slicing)]
+
 mod access;
 pub mod backups;
 mod bridge;
@@ -14,6 +17,7 @@ mod exports;
 mod flows;
 mod gateways;
 mod interfaces;
+pub mod joined;
 mod measured;
 mod mounts;
 mod packages;
@@ -75,7 +79,7 @@ pub struct Plan<'m> {
 pub fn plan(model: &Model) -> Plan<'_> {
     let mut services: Vec<Vec<ServiceId>> = vec![Vec::new(); model.machines.len()];
     for (id, service) in model.services() {
-        services[service.machine.0 as usize].push(id);
+        service.machine.of_mut(&mut services).push(id);
     }
     let zones = zones::addresses(model);
     let connections = flows::connections(model, &services);
@@ -104,7 +108,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
         .collect();
     for (index, flow) in connections.flows.iter().enumerate() {
         if let Ok(index) = u32::try_from(index) {
-            machines[flow.to.0 as usize].inbound.push(index);
+            flow.to.of_mut(&mut machines).inbound.push(index);
         }
     }
     gateways::gateways(model, &connections.flows, &mut machines);
@@ -131,12 +135,12 @@ pub fn plan(model: &Model) -> Plan<'_> {
 impl Plan<'_> {
     /// Returns the plan of a machine.
     pub fn machine(&self, id: MachineId) -> &MachinePlan<'_> {
-        &self.machines[id.0 as usize]
+        id.of(&self.machines)
     }
 
     /// Returns a zone's addresses.
     pub fn zone(&self, id: ZoneId) -> &ZoneAddresses {
-        &self.zones[id.0 as usize]
+        id.of(&self.zones)
     }
 
     /// Lists the ports that programs use on each machine: published ones, and those of programs on
@@ -171,13 +175,13 @@ impl Plan<'_> {
     /// Returns whether the states of a service are saved.
     pub fn states_of(&self, service: ServiceId) -> &[StateCoverage<'_>] {
         let start = self.states.partition_point(|state| state.service < service);
-        let count = self.states[start..].partition_point(|state| state.service == service);
-        &self.states[start..start + count]
+        let end = self.states.partition_point(|state| state.service <= service);
+        self.states.get(start..end).unwrap_or_default()
     }
 
     /// Lists the flows that end at a machine.
     pub fn inbound(&self, machine: MachineId) -> impl Iterator<Item = &Flow> {
-        self.machine(machine).inbound.iter().map(|index| &self.flows[*index as usize])
+        self.machine(machine).inbound.iter().filter_map(|index| self.flows.get(*index as usize))
     }
 }
 

@@ -84,7 +84,7 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
             exported(model, machine, dataset.machine, &model.dataset(dataset).mountpoint)?
         }
         (ShareTransport::Nfs, ShareSource::Export(server, index)) => {
-            exported(model, machine, *server, &model[*server].exports[*index as usize].path)?
+            exported(model, machine, *server, &model.export(*server, *index).path)?
         }
         _ => return None,
     };

@@ -79,7 +79,7 @@ pub fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
             let proxy = &model[route.via];
             let container = proxy.proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
             let endpoint = EndpointId { service: id, index: route.endpoint };
-            let local: &[ServiceId] = &services[proxy.machine.0 as usize];
+            let local = proxy.machine.of::<Vec<_>>(services);
             let find = |endpoint| way::find(model, local, proxy.machine, container, endpoint);
             let Some(upstream) = find(endpoint) else { continue };
             let from: Vec<_> = route.from.iter().map(|zone| zone.value).collect();

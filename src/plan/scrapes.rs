@@ -69,7 +69,7 @@ pub fn scrapes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<Scrape> {
             {
                 let Ok(index) = u32::try_from(index) else { continue };
                 let endpoint_id = EndpointId { service: id, index };
-                let local = &services[collector.machine.0 as usize];
+                let local = collector.machine.of(services);
                 let Some(way) = way::find(model, local, collector.machine, container, endpoint_id)
                 else {
                     continue;

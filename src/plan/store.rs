@@ -55,7 +55,7 @@ impl Store {
                 model.dataset(dataset).backup.as_ref().map(|class| class.value)
             }
             Self::Export(machine, index) => {
-                model[*machine].exports[*index as usize].backup.as_ref().map(|class| class.value)
+                model.export(*machine, *index).backup.as_ref().map(|class| class.value)
             }
             Self::Local(_) => None,
         }
@@ -79,8 +79,8 @@ impl Store {
         match self {
             Self::Dataset(_) => format!("dataset {}", self.reference(model)),
             Self::Export(machine, index) => {
-                let machine = &model[*machine];
-                format!("export {} of {}", machine.exports[*index as usize].name, machine.name)
+                let export = model.export(*machine, *index);
+                format!("export {} of {}", export.name, model[*machine].name)
             }
             Self::Local(machine) => format!("the disk of {}", model[*machine].name),
         }

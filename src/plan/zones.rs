@@ -23,12 +23,12 @@ pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
     for machine in &model.machines {
         let hosts: Vec<IpNet> =
             machine.addresses.iter().map(|address| IpNet::from(address.address)).collect();
-        zones[machine.own_zone.0 as usize].include.extend(&hosts);
+        machine.own_zone.of_mut(&mut zones).include.extend(&hosts);
         if !machine.names_zone {
             continue;
         }
         if model[machine.zone].kind == ZoneKind::Named {
-            zones[machine.zone.0 as usize].include.extend(&hosts);
+            machine.zone.of_mut(&mut zones).include.extend(&hosts);
         }
         cut_out(machine, model, &mut zones);
     }
@@ -65,7 +65,7 @@ fn cut_out(machine: &Machine, model: &Model, zones: &mut [ZoneAddresses]) {
     for address in &machine.addresses {
         let zone = model[address.network].zone;
         if zone != machine.zone {
-            zones[zone.0 as usize].exclude.push(IpNet::from(address.address));
+            zone.of_mut(zones).exclude.push(IpNet::from(address.address));
         }
     }
 }

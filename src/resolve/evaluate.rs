@@ -314,7 +314,9 @@ impl Evaluator<'_, '_> {
         for item in items {
             let scope = looks_at_item.then(|| self.scope.with("item", item.value.to_data()));
             let mut copy = block.clone();
-            copy.arguments[0] = item;
+            if let Some(first) = copy.arguments.first_mut() {
+                *first = item;
+            }
             Evaluator {
                 expressions: self.expressions,
                 scope: scope.as_ref().unwrap_or(self.scope),

@@ -18,14 +18,15 @@ pub fn guest(
     }
     let name = block.property("on")?;
     let host = names::find("host", name, &model.machines, |machine| &machine.name, diagnostics)?;
-    if model.machines[host].kind != MachineKind::Proxmox || host == index {
+    let (host, itself) = (MachineId::at(host), host == index);
+    if model[host].kind != MachineKind::Proxmox || itself {
         diagnostics.push(
             Diagnostic::new(
                 &codes::WRONG_KIND,
                 name.span,
-                format!("`{}` is not a Proxmox host", model.machines[host].name),
+                format!("`{}` is not a Proxmox host", model[host].name),
             )
-            .label(model.machines[host].span, "declared here")
+            .label(model[host].span, "declared here")
             .help("guests run on a `host` of `kind=proxmox`"),
         );
         return None;
@@ -49,10 +50,10 @@ pub fn guest(
             .map(|node| node.arguments.iter().filter_map(Spanned::string).collect::<Vec<_>>())
     };
     Some(Guest {
-        host: MachineId::at(host),
+        host,
         id: id.number()?,
         disks,
-        passthrough: passthrough(block, &model.machines[host], diagnostics),
+        passthrough: passthrough(block, &model[host], diagnostics),
         image: string(block.value("image")),
         storage: string(storage.and_then(|storage| storage.argument(0)))
             .unwrap_or_else(|| "local-lvm".to_owned()),

@@ -25,7 +25,7 @@ pub struct Draft<'s> {
     /// The evaluated parts that refer to other services.
     pub concrete: Vec<Block<'s>>,
     /// The containers that use another service's network, with that service's name.
-    pub network_services: Vec<(usize, Spanned<String>)>,
+    pub network_services: Vec<(String, Spanned<String>)>,
 }
 
 /// The lab that services are made in.
@@ -45,14 +45,13 @@ pub struct Surroundings<'a, 's> {
 pub fn draft<'s>(
     block: &'s Block<'s>,
     module: &ModuleDefinition<'s>,
-    machine: usize,
+    machine: MachineId,
     surroundings: Surroundings<'_, 's>,
     diagnostics: &mut Diagnostics,
 ) -> Draft<'s> {
     let Surroundings { expressions, services, sources, model } = surroundings;
     let name = block.key();
     let module_name = module.block.key();
-    let machine = MachineId::at(machine);
     let containers = module.containers.iter().map(|container| {
         ((*container).to_owned(), Data::Text(compose_name(module_name, name, container)))
     });

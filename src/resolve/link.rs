@@ -54,7 +54,10 @@ pub fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnos
                 );
                 continue;
             }
-            join_network(&mut service.containers[container], &name, &names, &list, diagnostics);
+            let joins = |one: &&mut Container| one.name == container;
+            if let Some(container) = service.containers.iter_mut().find(joins) {
+                join_network(container, &name, &names, &list, diagnostics);
+            }
         }
         service.exposes = exposes(block, &service, model, diagnostics);
         service.routes = routes(block, &service, &list, &gates, model, diagnostics);

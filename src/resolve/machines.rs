@@ -14,8 +14,8 @@ use crate::decl::Block;
 use crate::decl::layer::Lab;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Address, Arch, FirewallBackend, Gpu, Hardware, Machine, MachineKind, Model, NetworkId, Os,
-    SshAccess, ZoneKind,
+    Address, Arch, FirewallBackend, Gpu, Hardware, Machine, MachineId, MachineKind, Model,
+    NetworkId, Os, SshAccess, ZoneKind,
 };
 use crate::source::Spanned;
 
@@ -29,7 +29,7 @@ pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) 
         let shares = shares(block, index, guest.as_ref(), model, diagnostics);
         let arch = guest.as_ref().map(|guest| model[guest.host].arch);
         let appdata = appdata(block, &shares, index, model);
-        let machine = &mut model.machines[index];
+        let machine = MachineId::at(index).of_mut(&mut model.machines);
         machine.arch = arch.unwrap_or(machine.arch);
         machine.guest = guest;
         machine.shares = shares;
@@ -166,25 +166,20 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         ) else {
             continue;
         };
+        let (id, network) = (NetworkId::at(network), &model[NetworkId::at(network)]);
         let Some(address) = value.address() else { continue };
-        if model.networks[network].prefixes.is_empty() {
+        if network.prefixes.is_empty() {
             continue;
         }
-        let Some(prefix) =
-            model.networks[network].prefixes.iter().find(|prefix| prefix.contains(&address))
-        else {
-            let prefixes: Vec<String> =
-                model.networks[network].prefixes.iter().map(ToString::to_string).collect();
+        let Some(prefix) = network.prefixes.iter().find(|prefix| prefix.contains(&address)) else {
+            let prefixes: Vec<String> = network.prefixes.iter().map(ToString::to_string).collect();
             diagnostics.push(
                 Diagnostic::new(
                     &codes::ADDRESS_OUTSIDE_NETWORK,
                     value.span,
-                    format!("{address} is not in network `{}`", model.networks[network].name),
+                    format!("{address} is not in network `{}`", network.name),
                 )
-                .label(
-                    model.networks[network].span,
-                    format!("the network is {}", prefixes.join(" and ")),
-                )
+                .label(network.span, format!("the network is {}", prefixes.join(" and ")))
                 .help("choose an address inside the prefix, or name the network that it is in"),
             );
             continue;
@@ -205,13 +200,13 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
                     value.span,
                     format!("{address} {what}, so no machine can have it"),
                 )
-                .label(model.networks[network].span, format!("the network is {prefix}"))
+                .label(network.span, format!("the network is {prefix}"))
                 .help("choose an address between the first and the last of the prefix"),
             );
             continue;
         }
         addresses.push(Address {
-            network: NetworkId::at(network),
+            network: id,
             address,
             prefix: prefix.prefix_len(),
             nic: string(node.property("nic")),

@@ -3,6 +3,9 @@
 //! After this stage nothing is looked up by name. What can't be resolved is reported and left out,
 //! so that later checks still see the rest.
 
+// An earlier fault may have emptied any list.
+#![deny(clippy::indexing_slicing)]
+
 pub mod codes;
 mod containers;
 mod definition;

@@ -200,21 +200,22 @@ pub fn router(
     )?;
     let address = block.property("address")?;
     let value = address.address()?;
-    let prefixes = &networks[network].prefixes;
+    let (id, network) = (NetworkId::at(network), NetworkId::at(network).of(networks));
+    let prefixes = &network.prefixes;
     if !prefixes.is_empty() && !prefixes.iter().any(|prefix| prefix.contains(&value)) {
         diagnostics.push(
             Diagnostic::new(
                 &codes::ADDRESS_OUTSIDE_NETWORK,
                 address.span,
-                format!("{value} is not in network `{}`", networks[network].name),
+                format!("{value} is not in network `{}`", network.name),
             )
-            .label(networks[network].span, "the network")
+            .label(network.span, "the network")
             .help("name its address inside the prefix, or the network that it is in"),
         );
     }
     Some(Router {
         name: block.key().to_owned(),
-        network: NetworkId::at(network),
+        network: id,
         address: value,
         span: block.key_span(),
     })

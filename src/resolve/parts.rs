@@ -19,7 +19,7 @@ pub fn fill(
     sources: &Sources,
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
-) -> Vec<(usize, Spanned<String>)> {
+) -> Vec<(String, Spanned<String>)> {
     let mut network_services = Vec::new();
     for part in concrete {
         match part.schema.name {
@@ -28,7 +28,7 @@ pub fn fill(
                     part.child("network").and_then(|network| network.property("service"))
                 {
                     network_services.push((
-                        service.containers.len(),
+                        compose_name(&service.module, &service.name, part.key()),
                         Spanned::new(name.string().unwrap_or_default(), name.span),
                     ));
                 }

@@ -83,12 +83,15 @@ pub fn routes(
         };
         let (auth, via) = (named("auth"), named("via"));
         if let Some((service, span)) =
-            auth.filter(|(service, _)| gates.authenticators[*service].is_none())
+            auth.filter(|(service, _)| gates.authenticator(*service).is_none())
         {
             let help = candidates("service that authenticates users", "authentik", list, |index| {
-                gates.authenticators[index].is_some()
+                gates.authenticator(index).is_some()
             });
-            let message = format!("`{}` does not authenticate users", list[service]);
+            let message = format!(
+                "`{}` does not authenticate users",
+                list.get(service).copied().unwrap_or_default()
+            );
             diagnostics.push(
                 Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help),
             );
@@ -97,16 +100,16 @@ pub fn routes(
         else {
             continue;
         };
-        if !gates.proxies[via] {
+        if !gates.is_proxy(via) {
             let help =
                 candidates("proxy", "nginx-proxy-manager, traefik or caddy", list, |index| {
-                    gates.proxies[index]
+                    gates.is_proxy(index)
                 });
             diagnostics.push(
                 Diagnostic::new(
                     &codes::ROUTE_WITHOUT_PROXY,
                     span,
-                    format!("`{}` is not a proxy", list[via]),
+                    format!("`{}` is not a proxy", list.get(via).copied().unwrap_or_default()),
                 )
                 .help(help),
             );
@@ -118,7 +121,7 @@ pub fn routes(
             endpoint,
             via: ServiceId::at(via),
             from,
-            auth: auth.and_then(|(service, _)| gates.authenticators[service]),
+            auth: auth.and_then(|(service, _)| gates.authenticator(service)),
             span: node.span,
         });
     }
@@ -146,6 +149,14 @@ pub struct Gates {
 }
 
 impl Gates {
+    fn is_proxy(&self, service: usize) -> bool {
+        self.proxies.get(service).copied().unwrap_or(false)
+    }
+
+    fn authenticator(&self, service: usize) -> Option<EndpointId> {
+        self.authenticators.get(service).copied().flatten()
+    }
+
     pub(super) fn of(drafts: &[Draft<'_>]) -> Self {
         let authenticator = |(draft, index): (&Draft<'_>, usize)| {
             let position = draft

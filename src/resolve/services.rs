@@ -13,7 +13,7 @@ use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{MachineKind, Model};
+use crate::model::{MachineId, MachineKind, Model};
 use crate::source::{Layer, Sources, Spanned};
 
 /// Resolves every service into `model`.
@@ -98,15 +98,16 @@ fn draft<'s>(
         |machine| &machine.name,
         diagnostics,
     );
-    let (module, machine) = (modules.definitions[module?].as_ref()?, machine?);
-    if model.machines[machine].kind == MachineKind::Appliance {
+    let module = modules.definitions.get(module?)?.as_ref()?;
+    let machine = MachineId::at(machine?);
+    if model[machine].kind == MachineKind::Appliance {
         diagnostics.push(
             Diagnostic::new(
                 &codes::WRONG_KIND,
                 block.property("on")?.span,
-                format!("no service can run on `{}`", model.machines[machine].name),
+                format!("no service can run on `{}`", model[machine].name),
             )
-            .label(model.machines[machine].span, "labwright does not manage its system")
+            .label(model[machine].span, "labwright does not manage its system")
             .help("run it on a vm, an lxc or a Debian host"),
         );
         return None;
@@ -128,7 +129,7 @@ fn module(
     let Some(index) = current.or_else(|| modules.iter().position(called)) else {
         return names::find("module", name, modules, Block::key, diagnostics);
     };
-    let module = &modules[index];
+    let module = modules.get(index)?;
     // The name of the service may also name the product that its owner expects.
     let other = [(text, name.span), (block.key(), block.key_span())]
         .into_iter()

@@ -26,8 +26,7 @@ pub fn give_to_containers(model: &mut Model) {
         })
         .collect();
     for dataset in datasets {
-        let pool = &mut model.machines[dataset.machine.0 as usize].pools[dataset.pool as usize];
-        pool.datasets[dataset.dataset as usize].owner.get_or_insert_with(|| ROOT_INSIDE.to_owned());
+        model.dataset_mut(&dataset).owner.get_or_insert_with(|| ROOT_INSIDE.to_owned());
     }
 }
 
@@ -91,14 +90,12 @@ fn share_source(
     let home = guest.map_or(MachineId::at(index), |guest| guest.host);
     let others = model.machines().filter(|(id, _)| *id != home).map(|(id, _)| id);
     for machine in std::iter::once(home).chain(others) {
-        let Some(pool) = model[machine].pools.iter().position(|pool| pool.name == first) else {
+        let mut pools = model[machine].pools.iter().enumerate();
+        let Some((index_of_pool, pool)) = pools.find(|(_, pool)| pool.name == first) else {
             continue;
         };
-        let Some(dataset) =
-            model[machine].pools[pool].datasets.iter().position(|dataset| dataset.name == second)
-        else {
-            let names =
-                model[machine].pools[pool].datasets.iter().map(|dataset| dataset.name.as_str());
+        let Some(dataset) = pool.datasets.iter().position(|dataset| dataset.name == second) else {
+            let names = pool.datasets.iter().map(|dataset| dataset.name.as_str());
             names::unknown(
                 &codes::UNKNOWN_NAME,
                 &format!("dataset of pool `{first}` named"),
@@ -111,7 +108,7 @@ fn share_source(
         };
         let source = DatasetRef {
             machine,
-            pool: u32::try_from(pool).ok()?,
+            pool: u32::try_from(index_of_pool).ok()?,
             dataset: u32::try_from(dataset).ok()?,
         };
         return Some((ShareSource::Dataset(source), machine == MachineId::at(index)));
@@ -164,12 +161,10 @@ pub fn appdata(block: &Block<'_>, shares: &[Share], index: usize, model: &Model)
     }
     let shared = shares.iter().find(|share| match &share.source {
         ShareSource::Dataset(dataset) => model.dataset(dataset).name == "appdata",
-        ShareSource::Export(machine, export) => {
-            model[*machine].exports[*export as usize].name == "appdata"
-        }
+        ShareSource::Export(machine, export) => model.export(*machine, *export).name == "appdata",
     });
     let own = || {
-        let machine = &model.machines[index];
+        let machine = &model[MachineId::at(index)];
         let dataset = machine
             .pools
             .iter()

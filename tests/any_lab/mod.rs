@@ -2,6 +2,7 @@
 //! never writes a broken file.
 
 mod hostile;
+mod joined;
 mod mutated;
 mod secrets;
 

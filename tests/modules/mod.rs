@@ -2,6 +2,7 @@
 //! their readers accept.
 
 mod proxies;
+mod wrong_options;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

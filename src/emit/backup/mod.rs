@@ -18,8 +18,6 @@ use crate::model::{Cron, UnitAction};
 use crate::plan::{BackupPlan, backups};
 use view::View;
 
-pub use view::dump_name;
-
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("backup.sh.j2", include_str!("backup.sh.j2")),
@@ -45,7 +43,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     let backups: Vec<&BackupPlan> = context
         .services()
         .filter_map(|(id, _)| of_service(id))
-        .map(|index| &plans[index])
+        .filter_map(|index| plans.get(index))
         .collect();
     for backup in &backups {
         let Some(view) = view::view(context.plan, backup) else { continue };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::{Backup, BackupClass, Database, Engine, Model, Service};
+use crate::plan::joined::dump_name;
 use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, Plan, secret_path};
 
@@ -153,7 +154,7 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
     let dumps: Vec<(&DumpPlan, &Database)> = backup
         .dumps
         .iter()
-        .map(|dump| (dump, &model[dump.service].databases[dump.database as usize]))
+        .map(|dump| (dump, model.database(dump.service, dump.database)))
         .collect();
     let mut writes = Vec::new();
     for (dump, database) in &dumps {
@@ -263,12 +264,6 @@ fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
         user: database.user.clone(),
         database: database.database.clone(),
     }
-}
-
-/// Returns the name of a dump: a part of file names, a word in commands, the value of a label.
-pub fn dump_name(database: &Database) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
 }
 
 fn dump_file(name: &str, database: &Database) -> String {

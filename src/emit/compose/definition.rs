@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::secret::{is_mounted, secret_key};
+use super::secret::is_mounted;
 use crate::emit::Context;
 use crate::format;
 use crate::model::{
     Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse,
     Service, ServiceFileTarget, Size,
 };
+use crate::plan::joined::secret_key;
 
 /// An entry of `services:`, without values that are compose's defaults.
 #[derive(Debug, Serialize)]

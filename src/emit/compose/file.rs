@@ -10,6 +10,7 @@ use super::definition::Definition;
 use super::secret::{is_mounted, secret_key};
 use crate::emit::Context;
 use crate::model::{Data, MountKind};
+use crate::plan::joined::secret_key;
 use crate::plan::secret_path;
 
 /// The content of `compose.yaml`.

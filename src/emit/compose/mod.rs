@@ -103,7 +103,7 @@ fn with_dependencies(
         open.extend(dependencies.into_keys().filter(|dependency| known.insert(dependency)));
     }
     if known.len() == 1 {
-        return hashes[container].clone();
+        return hashes.get(container).cloned().unwrap_or_default();
     }
     hash(&known.iter().filter_map(|name| hashes.get(name)).collect::<Vec<_>>())
 }
@@ -119,12 +119,14 @@ fn follow_networks(members: &[Member<'_>], definitions: &mut [Definition<'_>]) {
     let followers =
         members.iter().enumerate().filter_map(|(index, (_, container))| match &container.network {
             NetworkMode::Container(owner) => {
-                Some((index, hash(&definitions[*owners.get(owner.as_str())?])))
+                Some((index, hash(definitions.get(*owners.get(owner.as_str())?)?)))
             }
             _ => None,
         });
     for (index, hash) in followers.collect::<Vec<_>>() {
-        definitions[index].labels.insert("labwright.network".to_owned(), hash);
+        if let Some(definition) = definitions.get_mut(index) {
+            definition.labels.insert("labwright.network".to_owned(), hash);
+        }
     }
 }
 

@@ -215,7 +215,7 @@ fn router_forwards(context: &Context<'_>) -> Vec<String> {
         .forwards_to(context.machine)
         .into_iter()
         .map(|forward| {
-            let router = &context.model().routers[forward.router as usize].name;
+            let router = &context.model().router(forward.router).name;
             format!(
                 "{router}\t{}\t{}\t{}\t{}\n",
                 forward.transport.name(),

@@ -16,10 +16,12 @@ use serde_json::Value;
 use super::{Context, Emitter, service_files};
 use crate::artifact::{Artifacts, Origin, Slot};
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::digest::{sha256_hex, short};
 use crate::format;
 use crate::format::Templates;
 use crate::kind::Kind;
 use crate::model::{Dashboard, EndpointId, Role, Service, ServiceId};
+use crate::plan::joined::board_name;
 use crate::plan::way;
 
 /// The emitter of the files of every Grafana on the machine.
@@ -132,8 +134,7 @@ impl Source {
             .into_iter()
             .find_map(|(role, kind)| service.has(role).then_some(kind))?;
             let way = way::find(model, services, context.machine, container, id)?;
-            // Grafana accepts at most 40 characters.
-            let uid = format!("{kind}-{}", service.name).chars().take(40).collect();
+            let uid = source_uid(kind, &service.name);
             let url = way.url(model.endpoint(id).protocol.name());
             Some(Self { kind, service: id.service, name: service.name.clone(), uid, url })
         });
@@ -274,7 +275,7 @@ fn brought_boards(
     for (service, board, owner) in of_modules.chain(of_lab) {
         let Some(template) = &board.template else { continue };
         // Several services of one module have the same dashboard.
-        let name = format!("{owner}-{}", board.name);
+        let name = board_name(owner, &board.name);
         if files.contains_key(&name) {
             continue;
         }
@@ -419,6 +420,19 @@ fn add_fetching(
         &body,
         origin(service),
     );
+}
+
+/// Returns the id of a data source. Grafana accepts at most 40 characters, so a longer one is cut
+/// and ends in a digest of itself.
+fn source_uid(kind: &str, service: &str) -> String {
+    const LONGEST: usize = 40;
+    let uid = format!("{kind}-{service}");
+    if uid.len() <= LONGEST {
+        return uid;
+    }
+    let digest = short(&sha256_hex(uid.as_bytes())).to_owned();
+    let kept: String = uid.chars().take(LONGEST - digest.len() - 1).collect();
+    format!("{kept}-{digest}")
 }
 
 fn origin(service: &Service) -> Vec<Origin> {

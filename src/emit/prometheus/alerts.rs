@@ -289,7 +289,7 @@ fn simple_tests<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Test> {
     }
     let mut tests = Vec::new();
     for (name, alerts) in by_name {
-        let alert = alerts[0];
+        let Some(alert) = alerts.first().copied() else { continue };
         // Two expressions under one name would respond to each other's series.
         let Some(comparison) = Comparison::parse(&alert.expression)
             .filter(|_| alerts.iter().all(|other| is_alike(alert, other)))

@@ -213,7 +213,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
                 disks: pool
                     .disks
                     .iter()
-                    .map(|disk| machine.disks[*disk as usize].device.as_str())
+                    .filter_map(|disk| Some(machine.disks.get(*disk as usize)?.device.as_str()))
                     .collect(),
                 datasets: pool.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
             })
@@ -378,7 +378,7 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
         .filter(|dump| dump.machine == context.machine)
         .map(|dump| {
             let service = &model[dump.service];
-            let database = &service.databases[dump.database as usize].name;
+            let database = &model.database(dump.service, dump.database).name;
             DumpView {
                 database,
                 word: command_word(database),

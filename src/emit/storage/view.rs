@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{Dataset, Machine, Pool, PoolLayout, Size};
+use crate::plan::joined::{partition_label, takes_part_of};
 use crate::plan::{Client, ExportPlan, Mapping};
 
 /// The data for `storage.sh`.
@@ -50,14 +51,10 @@ fn pool_view(machine: &Machine, pool: &Pool) -> PoolView {
     let mut devices = Vec::new();
     let mut partitions = Vec::new();
     for disk in pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize)) {
-        match pool.size.filter(|size| *size < disk.size) {
+        match pool.size.filter(|_| takes_part_of(pool, disk)) {
             None => devices.push(disk.device.clone()),
             Some(size) => {
-                let label = if pool.disks.len() == 1 {
-                    pool.name.clone()
-                } else {
-                    format!("{}-{}", pool.name, disk.name)
-                };
+                let label = partition_label(pool, disk);
                 devices.push(format!("/dev/disk/by-partlabel/{label}"));
                 partitions.push(Partition {
                     label,

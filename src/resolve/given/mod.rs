@@ -170,12 +170,13 @@ impl<'s> Reader<'_, 's> {
                 .help("keep one"),
             );
         }
-        let mut values = self.node(spec, blocks[0], diagnostics);
+        let Some(block) = blocks.first() else { return Data::None };
+        let mut values = self.node(spec, block, diagnostics);
         if values.len() > 1 {
             diagnostics.push(
                 Diagnostic::new(
                     &codes::WRONG_OPTION,
-                    blocks[0].span,
+                    block.span,
                     format!("`{}` takes one value", spec.name),
                 )
                 .help("keep one"),

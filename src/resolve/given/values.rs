@@ -266,7 +266,10 @@ impl Reader<'_, '_> {
             ),
             "machine"
                 if zone().is_none_or(|index| {
-                    !matches!(model.zones[index].kind, ZoneKind::Machine(_))
+                    !matches!(
+                        model.zones.get(index).map(|zone| zone.kind),
+                        Some(ZoneKind::Machine(_))
+                    )
                 }) =>
             {
                 let machines =

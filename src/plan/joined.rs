@@ -1,0 +1,192 @@
+//! The names that are joined from several names of the lab, such as the file of a dump. Different
+//! names can join to the same one: `m` and `web-data`, or `m-web` and `data`.
+
+use super::{BackupPlan, MachinePlan, Plan, secret_path};
+use crate::model::{Database, Disk, MachineId, Model, MountKind, Pool, Role, SecretUse};
+use crate::source::Span;
+
+/// A joined name, which must be unique in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The kind of thing that gets the name: `dump`.
+    pub kind: &'static str,
+    /// The place in which the name must be unique: `restic`.
+    pub place: String,
+    /// The name.
+    pub name: String,
+    /// The thing that gets it: ``database `web-data` of `m` ``.
+    pub what: String,
+    /// The entity that it belongs to.
+    pub owner: String,
+    /// Its declaration.
+    pub span: Span,
+}
+
+/// Lists all joined names of the lab.
+pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
+    let mut names = Vec::new();
+    for backup in &plan.backups {
+        names.extend(dumps(plan.model, backup));
+    }
+    for (id, machine) in plan.model.machines() {
+        names.extend(machine.pools.iter().flat_map(|pool| partitions(plan.model, id, pool)));
+        names.extend(volumes(plan.model, id, plan.machine(id)));
+        names.extend(secrets(plan.model, id, plan.machine(id)));
+    }
+    names.extend(jobs(plan));
+    names.extend(boards(plan.model));
+    names
+}
+
+fn dumps<'p>(model: &'p Model, backup: &'p BackupPlan) -> impl Iterator<Item = Joined> + 'p {
+    backup.dumps.iter().filter_map(|dump| {
+        let service = &model[dump.service];
+        let database = service.databases.get(dump.database as usize)?;
+        Some(Joined {
+            kind: "dump",
+            place: model[backup.service].name.clone(),
+            name: dump_name(database),
+            what: format!("database `{}` of `{}`", database.database, service.name),
+            owner: service.name.clone(),
+            span: service.span,
+        })
+    })
+}
+
+/// Returns the name of a dump: a part of file names, a word in commands, the value of a label.
+pub fn dump_name(database: &Database) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
+}
+
+fn partitions<'p>(
+    model: &'p Model,
+    machine: MachineId,
+    pool: &'p Pool,
+) -> impl Iterator<Item = Joined> + 'p {
+    let machine = &model[machine];
+    let disks = pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize));
+    disks.filter(|disk| takes_part_of(pool, disk)).map(move |disk| Joined {
+        kind: "partition",
+        place: machine.name.clone(),
+        name: partition_label(pool, disk),
+        what: format!("disk `{}` of pool `{}`", disk.name, pool.name),
+        owner: machine.name.clone(),
+        span: machine.span,
+    })
+}
+
+/// Returns whether a pool takes only a part of a disk, so that it needs a partition.
+pub fn takes_part_of(pool: &Pool, disk: &Disk) -> bool {
+    pool.size.is_some_and(|size| size < disk.size)
+}
+
+/// Returns the label of the partition that a pool takes of a disk.
+pub fn partition_label(pool: &Pool, disk: &Disk) -> String {
+    if pool.disks.len() == 1 { pool.name.clone() } else { format!("{}-{}", pool.name, disk.name) }
+}
+
+fn volumes<'p>(
+    model: &'p Model,
+    machine: MachineId,
+    planned: &'p MachinePlan,
+) -> impl Iterator<Item = Joined> + 'p {
+    let services = planned.services.iter().map(|id| &model[*id]);
+    services.flat_map(move |service| {
+        let mounts = service.containers.iter().flat_map(|container| &container.mounts);
+        mounts.filter(|mount| mount.kind == MountKind::Volume).map(move |mount| Joined {
+            kind: "volume",
+            place: model[machine].name.clone(),
+            name: mount.source.clone(),
+            what: format!("a volume of `{}`", service.name),
+            owner: service.name.clone(),
+            span: service.span,
+        })
+    })
+}
+
+/// Lists the keys of secrets in compose, and the files and folders of their copies on the machine.
+fn secrets<'p>(
+    model: &'p Model,
+    machine: MachineId,
+    planned: &'p MachinePlan,
+) -> impl Iterator<Item = Joined> + 'p {
+    let services = planned.services.iter().map(|id| &model[*id]);
+    services.flat_map(move |service| {
+        let used = service.containers.iter().flat_map(|container| &container.secrets);
+        used.chain(&service.secrets).flat_map(move |SecretUse { secret, owner, .. }| {
+            let secret = &model[*secret];
+            let copy = format!("secret `{}` for `{owner}`", secret.name);
+            let folder = format!("the folder of secrets for `{owner}`");
+            let path = secret_path(&secret.name, owner);
+            let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
+            let joined = |kind, name, what| Joined {
+                kind,
+                place: model[machine].name.clone(),
+                name,
+                what,
+                owner: service.name.clone(),
+                span: service.span,
+            };
+            let folder = (owner != "root").then(|| joined("file", parent, folder));
+            [
+                joined("secret", secret_key(&secret.name, owner), copy.clone()),
+                joined("file", path, copy),
+            ]
+            .into_iter()
+            .chain(folder)
+        })
+    })
+}
+
+/// Returns the name of a secret in the compose file. Programs that run as different users read
+/// different copies of a secret.
+pub fn secret_key(name: &str, owner: &str) -> String {
+    if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
+}
+
+fn jobs<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = Joined> + 'p {
+    plan.scrapes.iter().map(|scrape| {
+        let service = &plan.model[scrape.endpoint.service];
+        Joined {
+            kind: "job",
+            place: plan.model[scrape.by].name.clone(),
+            name: scrape.job.clone(),
+            what: format!(
+                "endpoint `{}` of `{}`",
+                plan.model.endpoint(scrape.endpoint).name,
+                service.name
+            ),
+            owner: service.name.clone(),
+            span: service.span,
+        }
+    })
+}
+
+fn boards(model: &Model) -> impl Iterator<Item = Joined> + '_ {
+    let of_modules = model.services.iter().flat_map(|service| {
+        service.dashboards.iter().map(|board| Joined {
+            kind: "dashboard",
+            place: String::new(),
+            name: board_name(&service.module, &board.name),
+            what: format!("`{}` of module `{}`", board.name, service.module),
+            owner: service.name.clone(),
+            span: service.span,
+        })
+    });
+    let of_lab = model.dashboards.iter().map(|board| Joined {
+        kind: "dashboard",
+        place: String::new(),
+        name: board_name(&model.lab.name, &board.name),
+        what: format!("`{}` of the lab", board.name),
+        owner: board.name.clone(),
+        span: board.span,
+    });
+    let read = model.services.iter().any(|service| service.has(Role::Grafana));
+    of_modules.chain(of_lab).filter(move |_| read)
+}
+
+/// Returns the name of a dashboard's file.
+pub fn board_name(owner: &str, board: &str) -> String {
+    format!("{owner}-{board}")
+}
