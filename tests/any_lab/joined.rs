@@ -154,12 +154,12 @@ proptest! {
             }
         };
         let count = |of: fn(&Parts) -> usize| services.iter().map(of).sum::<usize>();
-        let dumps = file("backup/restic/dump.sh");
+        let dumps = file("payload/backup/dump.sh");
         prop_assert_eq!(words(&dumps, "then dumped ").len(), count(|parts| parts.databases.len()));
-        let compose = file("compose/compose.yaml");
+        let compose = file("payload/compose/compose.yaml");
         let volumes = section(&compose, "volumes").count();
         prop_assert_eq!(volumes, count(|parts| parts.volumes.len()), "{}", compose);
-        let config = file("prometheus/prometheus.yml");
+        let config = file("payload/prometheus/prometheus.yml");
         let jobs = words(&config, "job_name: '");
         let scraped = count(|parts| parts.endpoints.len());
         let own = jobs.iter().filter(|job| **job == "prometheus").count();
