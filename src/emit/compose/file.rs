@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Member;
 use super::definition::Definition;
-use super::secret::{is_mounted, secret_key};
+use super::secret::is_mounted;
 use crate::emit::Context;
 use crate::model::{Data, MountKind};
 use crate::plan::joined::secret_key;

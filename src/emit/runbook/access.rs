@@ -92,7 +92,7 @@ pub(super) fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
     let forwards = context.plan.forwards_to(context.machine).into_iter();
     forwards
         .map(|forward| {
-            let router = &model.routers[forward.router as usize];
+            let router = model.router(forward.router);
             ForwardView {
                 router: &router.name,
                 router_address: router.address.to_string(),
