@@ -58,7 +58,7 @@ fn exported(model: &Model, source: &ShareSource) -> (MachineId, String, String) 
             model.dataset(dataset).mountpoint.clone(),
         ),
         ShareSource::Export(machine, index) => {
-            let export = &model[*machine].exports[*index as usize];
+            let export = model.export(*machine, *index);
             (*machine, format!("export {}", export.name), export.path.clone())
         }
     }

@@ -66,8 +66,7 @@ impl Store {
         match self {
             Self::Dataset(dataset) => model.dataset_path(dataset),
             Self::Export(machine, index) => {
-                let machine = &model[*machine];
-                format!("{}.{}", machine.name, machine.exports[*index as usize].name)
+                format!("{}.{}", model[*machine].name, model.export(*machine, *index).name)
             }
             Self::Local(machine) => model[*machine].name.clone(),
         }

@@ -4,7 +4,7 @@
 //! so that later checks still see the rest.
 
 // An earlier fault may have emptied any list.
-#![deny(clippy::indexing_slicing)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod codes;
 mod containers;
