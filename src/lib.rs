@@ -43,6 +43,7 @@ pub mod resolve;
 pub mod review;
 pub mod source;
 pub mod syntax;
+pub mod why;
 
 #[doc(inline)]
 pub use compile::compile;

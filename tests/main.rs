@@ -25,3 +25,4 @@ mod source;
 mod stubs;
 mod syntax;
 mod trixie;
+mod why;

@@ -91,6 +91,6 @@ fn decode<'s>(
     (blocks, unread)
 }
 
-fn is_kdl(file: &SourceFile) -> bool {
+pub(super) fn is_kdl(file: &SourceFile) -> bool {
     file.path.rsplit_once('.').is_some_and(|(_, extension)| extension == "kdl")
 }

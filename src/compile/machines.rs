@@ -32,6 +32,18 @@ pub fn artifacts(
     each_machine(plan, sources, |_, artifacts| Ok(artifacts)).map_err(Failure::<Infallible>::found)
 }
 
+/// Returns the files of one machine, or nothing if the lab has no machine of that name.
+pub fn artifacts_of(
+    plan: &Plan<'_>,
+    sources: &Sources,
+    name: &str,
+) -> Option<Result<Artifacts, Diagnostics>> {
+    let (machine, _) = plan.model.machines().find(|(_, machine)| machine.name == name)?;
+    let shared = Shared::default();
+    let context = Context { plan, machine, sources, shared: &shared };
+    Some(emit_files(&context).map_err(Failure::<Infallible>::found))
+}
+
 /// Finds faults that only emitting shows: in the templates of the lab's own modules, and in paths
 /// that no archive can contain.
 pub fn check_templates(plan: &Plan<'_>, sources: &Sources) -> Diagnostics {

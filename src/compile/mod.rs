@@ -5,6 +5,7 @@
 //! which [`artifacts`] turns into the files of every machine.
 
 mod consequences;
+mod decoded;
 mod decoding;
 mod machines;
 
@@ -23,7 +24,8 @@ use crate::review::review;
 use crate::source::{FileId, Sources, Span};
 use crate::{bundle, check, codes, emit, resolve};
 
-pub use machines::{artifacts, check_templates};
+pub use decoded::Decoded;
+pub use machines::{artifacts, artifacts_of, check_templates};
 
 /// A place that takes the bundles of a release, each as soon as it is made and from the thread that
 /// made it, so that a release of any size needs little memory.
@@ -196,6 +198,16 @@ pub struct Checked<'m> {
 pub fn analyze(sources: &Sources) -> Analyzed {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decoding::used(sources, &mut diagnostics);
+    analyze_blocks(blocks, unread, sources, diagnostics)
+}
+
+/// Layers and resolves the blocks of a lab.
+fn analyze_blocks(
+    blocks: Vec<Block<'_>>,
+    unread: Vec<FileId>,
+    sources: &Sources,
+    mut diagnostics: Diagnostics,
+) -> Analyzed {
     let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
         return Analyzed { diagnostics, unread, ..Analyzed::default() };
     };
@@ -205,6 +217,11 @@ pub fn analyze(sources: &Sources) -> Analyzed {
 }
 
 impl Analyzed {
+    /// Returns whether a finding so far is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.has_errors()
+    }
+
     /// Plans and checks the lab, and takes the findings so far.
     pub fn check(&mut self, sources: &Sources) -> Checked<'_> {
         let mut diagnostics = std::mem::take(&mut self.diagnostics);

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod cloud_init;
 pub mod compose;
 pub mod firewall;
+pub mod fixed;
 pub mod grafana;
 pub mod guests;
 pub mod labctl;

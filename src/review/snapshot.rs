@@ -55,6 +55,46 @@ pub fn snapshot(
     Ok(tree)
 }
 
+/// Returns one file of a machine as its reader sees it, by its path in the tree below the machine's
+/// folder. labctl is a file like any other.
+pub fn file(artifacts: &Artifacts, path: &str) -> Option<Vec<u8>> {
+    if let Some(file) = artifacts.files.get(path) {
+        let packed = file.kind == Kind::CloudInitUserData;
+        return Some(if packed {
+            unfold(&file.bytes, labctl(artifacts)).0
+        } else {
+            file.bytes.clone()
+        });
+    }
+    let parts = artifacts.files.iter().filter(|(_, file)| file.kind == Kind::CloudInitUserData);
+    for (name, file) in parts {
+        let Some(part) = path.strip_prefix(name).and_then(|rest| rest.strip_prefix(".d")) else {
+            continue;
+        };
+        let (_, parts) = unfold(&file.bytes, labctl(artifacts));
+        return parts.into_iter().find(|(name, _)| name == part).map(|(_, bytes)| bytes);
+    }
+    let (_, bytes) = bundle::payload(artifacts).ok()?.remove(path)?;
+    Some(bytes)
+}
+
+/// Lists the paths of a machine's files in the tree, below the machine's folder.
+pub fn paths(artifacts: &Artifacts) -> Result<Vec<String>, String> {
+    let mut paths = Vec::new();
+    for (path, (kind, bytes)) in bundle::payload(artifacts)? {
+        if kind == Kind::CloudInitUserData {
+            let (_, parts) = unfold(&bytes, labctl(artifacts));
+            paths.extend(parts.into_iter().map(|(part, _)| format!("{path}.d{part}")));
+        }
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn labctl(artifacts: &Artifacts) -> Option<&[u8]> {
+    artifacts.files.get("labctl").map(|file| file.bytes.as_slice())
+}
+
 /// Takes the packed files out of a user-data. Returns it with a word in the place of each, and the
 /// files by their path on the machine; labctl is named and not returned.
 fn unfold(user_data: &[u8], labctl: Option<&[u8]>) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {

@@ -114,6 +114,19 @@ impl Sources {
         Self { files, lines }
     }
 
+    /// Returns a copy in which some files have another text.
+    #[must_use]
+    pub fn with_texts(&self, texts: impl IntoIterator<Item = (FileId, String)>) -> Self {
+        let mut files = self.files.clone();
+        for (id, text) in texts {
+            if let Some(file) = files.get_mut(id.0 as usize) {
+                file.text = text;
+            }
+        }
+        let lines = files.iter().map(|_| OnceLock::new()).collect();
+        Self { files, lines }
+    }
+
     /// Returns the file that `id` names.
     pub fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]

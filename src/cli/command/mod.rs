@@ -13,6 +13,7 @@ mod reproduce;
 mod show;
 mod snapshot;
 mod verify;
+mod why;
 
 use std::io;
 
@@ -50,6 +51,7 @@ enum Command {
     Show(show::Show),
     Snapshot(snapshot::Snapshot),
     Reach(reach::Reach),
+    Why(why::Why),
     Explain(explain::Explain),
     Modules(modules::Modules),
     Completions(completions::Completions),
@@ -72,6 +74,7 @@ impl Arguments {
             Command::Show(command) => command.run(console),
             Command::Snapshot(command) => command.run(console),
             Command::Reach(command) => command.run(console),
+            Command::Why(command) => command.run(console),
             Command::Explain(command) => command.run(),
             Command::Modules(command) => command.run(console),
             Command::Completions(command) => command.run(),

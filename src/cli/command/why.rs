@@ -1,0 +1,96 @@
+//! `labwright why`: the declarations that made a line.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+use super::super::Exit;
+use super::super::console::Console;
+use super::lab::{FollowLinks, Format as Findings, Lab};
+use super::{Format, json};
+use crate::compile;
+use crate::why::answer::Explainer;
+use crate::why::find::Target;
+use crate::why::question::{Question, Wrong, read};
+use crate::why::{self, unused};
+
+/// Says why a line of an emitted file is there: the declarations that it changes with
+#[derive(Debug, clap::Args)]
+pub struct Why {
+    /// The file and the line, as on the machine, in the bundle or in `snapshots/`
+    #[arg(value_name = "MACHINE/PATH[:LINE]", required_unless_present = "unused")]
+    line: Option<String>,
+    /// The lab's folder: the one that holds `lab.kdl`
+    #[arg(long, value_name = "LAB", default_value = ".")]
+    lab: PathBuf,
+    #[command(flatten)]
+    links: FollowLinks,
+    /// List the declarations without effect on any file or finding
+    #[arg(long, conflicts_with = "line")]
+    unused: bool,
+    /// Who reads the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Why {
+    pub fn run(self, console: &Console) -> io::Result<Exit> {
+        let lab = Lab::at(self.lab.clone(), self.links);
+        let format = if self.format == Format::Json { Findings::Json } else { Findings::Text };
+        let sources = match lab.read() {
+            Ok(sources) => sources,
+            Err(unread) => return Ok(lab.report_unread(&unread, format, console)),
+        };
+        let mut analyzed = compile::analyze(&sources);
+        let checked = analyzed.check(&sources);
+        let Some(plan) = &checked.plan else {
+            lab.report(&checked.diagnostics, &sources, format, console);
+            return Ok(Exit::Findings);
+        };
+        let modules: BTreeSet<String> =
+            plan.model.services.iter().map(|service| service.module.clone()).collect();
+        let Some(line) = &self.line else {
+            let explainer = Explainer::new(&sources, &modules);
+            let found = unused::unused(&explainer);
+            Console::result(&if self.format == Format::Json {
+                json(&why::json::unused(&found, &sources))?
+            } else {
+                why::text::unused(&found, &sources)
+            })?;
+            return Ok(Exit::Fine);
+        };
+        let machines = match compile::artifacts(plan, &sources) {
+            Ok(machines) => machines,
+            Err(found) => {
+                lab.report(&found, &sources, format, console);
+                return Ok(Exit::Findings);
+            }
+        };
+        let target = read(line, &machines).and_then(|question| {
+            let Question { machine, path, line } = question;
+            let target = machines
+                .get(&machine)
+                .and_then(|artifacts| Target::of(&machine, &path, artifacts))
+                .ok_or_else(|| Wrong {
+                    problem: format!("`{machine}/{path}` can't be read"),
+                    help: "name another file".to_owned(),
+                })?;
+            target.at(line)
+        });
+        let target = match target {
+            Ok(target) => target,
+            Err(Wrong { problem, help }) => {
+                console.error(&problem, &help);
+                return Ok(Exit::Use);
+            }
+        };
+        let lines = Explainer::new(&sources, &modules).explain(&target);
+        let Target { machine, path, .. } = &target;
+        Console::result(&if self.format == Format::Json {
+            json(&why::json::answer(machine, path, &lines, &sources))?
+        } else {
+            why::text::write(machine, path, &lines, &sources, console.width)
+        })?;
+        Ok(Exit::Fine)
+    }
+}

@@ -1,0 +1,307 @@
+//! The answer to a question: each line with the declarations that it changes with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::candidates::{Candidate, Candidates, Part};
+use super::edit::{Built, Edit, Workbench};
+use super::find::{Cause, Effect, Target, causes, effect};
+use super::lost;
+use super::reason::{Line, Reason, Role};
+use crate::diag::Diagnostics;
+use crate::emit::fixed;
+use crate::source::{Layer, Sources, Span};
+
+/// The most declarations that are left out together, to try a lab without one of them.
+const DEPENDENT: usize = 6;
+
+/// A lab whose lines can be explained.
+#[derive(Debug)]
+pub struct Explainer<'s> {
+    bench: Workbench<'s>,
+    candidates: Candidates,
+}
+
+impl<'s> Explainer<'s> {
+    /// Prepares to explain a lab without errors, whose services use `modules`.
+    pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
+        Self {
+            bench: Workbench::new(sources, modules),
+            candidates: Candidates::of(sources, |module| modules.contains(module)),
+        }
+    }
+
+    /// Returns the candidates.
+    pub fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
+    /// Returns the lab as it is built with edits.
+    pub fn bench(&self) -> &Workbench<'s> {
+        &self.bench
+    }
+
+    /// Explains the wanted lines of one file.
+    pub fn explain(&self, target: &Target) -> Vec<Line> {
+        let targets = std::slice::from_ref(target);
+        let idle = self.idle_tops(targets);
+        let found = causes(&self.bench, &self.candidates, targets, |candidate| {
+            !idle.contains(&candidate.top)
+        });
+        let found = self.with_dependents(targets, found, &idle);
+        let mut lines = self.lines(target, 0, &found);
+        if let [line] = lines.as_mut_slice() {
+            for reason in &mut line.reasons {
+                reason.lost = lost::lost(&self.bench, &self.candidates, target, reason);
+            }
+        }
+        lines
+    }
+
+    /// Explains every wanted line of several files, with each candidate of the lab.
+    pub fn explain_all(&self, targets: &[Target]) -> Vec<Vec<Line>> {
+        let found = causes(&self.bench, &self.candidates, targets, |_| true);
+        let found = self.with_dependents(targets, found, &BTreeSet::new());
+        let lines = |(index, target)| self.lines(target, index, &found);
+        targets.iter().enumerate().map(lines).collect()
+    }
+
+    /// Finds the top nodes without which the targets are the same: nothing in them can matter.
+    fn idle_tops(&self, targets: &[Target]) -> BTreeSet<usize> {
+        let tops: Vec<usize> = (0..self.candidates.tops.len()).collect();
+        let mut idle: BTreeSet<usize> = tops
+            .into_par_iter()
+            .filter(|top| {
+                let Some(place) = self.candidates.tops.get(*top) else { return false };
+                place.layer == Layer::Lab
+                    && self
+                        .without(targets, place.span)
+                        .is_some_and(|(_, effect)| effect.lines.is_empty())
+            })
+            .collect();
+        // A module matters through its services only.
+        let mut busy = BTreeSet::new();
+        for (index, top) in self.candidates.tops.iter().enumerate() {
+            let inside = top.kind == "profile" || top.kind == "extend" || top.kind == "service";
+            if inside && !idle.contains(&index) {
+                busy.extend(self.modules_of(index));
+            }
+        }
+        for (index, top) in self.candidates.tops.iter().enumerate() {
+            if top.kind == "module" && !busy.contains(&top.name) {
+                idle.insert(index);
+            }
+        }
+        idle
+    }
+
+    /// Lists the modules that a top node may use: every word in it that names one.
+    fn modules_of(&self, top: usize) -> BTreeSet<String> {
+        let Some(place) = self.candidates.tops.get(top) else { return BTreeSet::new() };
+        let text = &self.bench.sources().file(place.span.file).text;
+        let next = self.candidates.tops.iter().map(|top| top.span);
+        let next =
+            next.filter(|span| span.file == place.span.file && span.start > place.span.start);
+        let end = next.map(|span| span.start as usize).min().unwrap_or(text.len());
+        let own = text.get(place.span.start as usize..end).unwrap_or_default();
+        let words: BTreeSet<&str> =
+            own.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+        let modules = self.candidates.tops.iter().filter(|top| top.kind == "module");
+        modules.map(|top| top.name.clone()).filter(|name| words.contains(name.as_str())).collect()
+    }
+
+    /// Builds the lab without a node, and without what can't be there without it.
+    fn without(&self, targets: &[Target], span: Span) -> Option<(Vec<Edit>, Effect)> {
+        let mut edits = vec![Edit::leave_out(span)];
+        let machines: BTreeSet<String> =
+            targets.iter().map(|target| target.machine.clone()).collect();
+        for _ in 0..DEPENDENT {
+            match self.bench.build(&edits, &machines) {
+                Built::Made(_) => {
+                    let effect = effect(&self.bench, targets, &edits)?;
+                    return Some((edits, effect));
+                }
+                Built::Broken(findings) => {
+                    let more = self.dependents(&findings);
+                    let more: Vec<Edit> =
+                        more.into_iter().filter(|edit| !edits.contains(edit)).collect();
+                    if more.is_empty() {
+                        return None;
+                    }
+                    edits.extend(more);
+                }
+            }
+        }
+        None
+    }
+
+    /// Leaves out the smallest nodes that errors point at.
+    fn dependents(&self, findings: &Diagnostics) -> BTreeSet<Edit> {
+        let errors =
+            findings.iter().filter(|found| found.severity() == crate::diag::Severity::Error);
+        let node = |span: Span| {
+            let nodes = self.candidates.list.iter().filter(|candidate| {
+                candidate.part == Part::Presence
+                    && candidate.span.file == span.file
+                    && candidate.span.start <= span.start
+                    && span.end <= candidate.span.end
+            });
+            nodes.min_by_key(|candidate| candidate.span.end - candidate.span.start)
+        };
+        errors
+            .filter_map(|found| node(found.span?))
+            .filter(|node| self.bench.sources().file(node.span.file).layer == Layer::Lab)
+            .map(|node| Edit::leave_out(node.span))
+            .collect()
+    }
+
+    /// Adds the services that can only be left out with what refers to them.
+    fn with_dependents(
+        &self,
+        targets: &[Target],
+        mut found: Vec<Cause>,
+        idle: &BTreeSet<usize>,
+    ) -> Vec<Cause> {
+        let known: BTreeSet<usize> = found.iter().map(|cause| cause.candidate).collect();
+        let services: Vec<(usize, Span)> = self
+            .candidates
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(index, candidate)| {
+                candidate.part == Part::Presence
+                    && !candidate.path.contains(" / ")
+                    && candidate.path.starts_with("service ")
+                    && !known.contains(index)
+                    && !idle.contains(&candidate.top)
+            })
+            .map(|(index, candidate)| (index, candidate.span))
+            .collect();
+        let more: Vec<Cause> = services
+            .into_par_iter()
+            .filter_map(|(candidate, span)| {
+                let (edits, effect) = self.without(targets, span)?;
+                let proofs = vec![(edits, effect)];
+                proofs
+                    .iter()
+                    .any(|(_, effect)| !effect.lines.is_empty())
+                    .then_some(Cause { candidate, proofs })
+            })
+            .collect();
+        found.extend(more);
+        found.sort_by_key(|cause| cause.candidate);
+        found
+    }
+
+    fn lines(&self, target: &Target, index: usize, found: &[Cause]) -> Vec<Line> {
+        let mut by_line: BTreeMap<usize, Vec<Hit<'_>>> = BTreeMap::new();
+        for cause in found {
+            for line in &target.wanted {
+                let touches = |effect: &Effect| {
+                    effect.lines.get(&index).is_some_and(|lines| lines.contains(line))
+                };
+                let mut proofs: Vec<&(Vec<Edit>, Effect)> =
+                    cause.proofs.iter().filter(|(_, effect)| touches(effect)).collect();
+                // The loss of a whole file says less than the change of a line.
+                proofs.sort_by_key(|(_, effect)| effect.whole.contains(&index));
+                if let Some((edits, effect)) = proofs.first() {
+                    let whole = effect.whole.contains(&index);
+                    let candidate = self.candidates.list.get(cause.candidate);
+                    let hit = candidate.map(|candidate| Hit { candidate, edits, whole });
+                    by_line.entry(*line).or_default().extend(hit);
+                }
+            }
+        }
+        let texts: Vec<&str> = target.text.lines().collect();
+        target
+            .wanted
+            .iter()
+            .map(|line| {
+                let text = texts.get(*line).copied().unwrap_or_default();
+                let hits = by_line.remove(line).unwrap_or_default();
+                let reasons = self.reasons(target, hits);
+                let decided = reasons.iter().any(|reason| reason.role != Role::Needs);
+                let fixed = if decided { None } else { fixed::reason(&target.path, text) };
+                Line { number: line + 1, text: text.to_owned(), reasons, fixed }
+            })
+            .collect()
+    }
+
+    /// Chooses what to name: the smallest parts that the line changes with.
+    fn reasons(&self, target: &Target, mut hits: Vec<Hit<'_>>) -> Vec<Reason> {
+        // What takes the whole file away explains a line only if nothing smaller does, but for the
+        // service that a file belongs to.
+        let service = |candidate: &Candidate| {
+            candidate.path.starts_with("service ") && !candidate.path.contains(" / ")
+        };
+        let small = |hit: &Hit<'_>| !hit.whole || service(hit.candidate);
+        let machine = |hit: &Hit<'_>| hit.candidate.path.ends_with(&target.machine);
+        if hits.iter().any(small) {
+            hits.retain(small);
+        } else if hits.iter().any(machine) {
+            hits.retain(machine);
+        }
+        let mut named: BTreeMap<(FileOf, u32, String), Reason> = BTreeMap::new();
+        for Hit { candidate, edits, .. } in &hits {
+            let below = |other: &Candidate| {
+                other.span.file == candidate.span.file
+                    && (other.part != Part::Presence || other.span != candidate.span)
+                    && candidate.span.start <= other.span.start
+                    && other.end <= candidate.end
+            };
+            let through =
+                candidate.part == Part::Presence && hits.iter().any(|hit| below(hit.candidate));
+            if through {
+                continue;
+            }
+            let role = match candidate.part {
+                Part::Value => Role::Decides,
+                Part::Text => Role::Template,
+                Part::Presence => Role::Needs,
+            };
+            let line = self.bench.sources().line(candidate.span.file, candidate.span.start);
+            let place = (
+                candidate.span.file.0,
+                u32::try_from(line).unwrap_or(u32::MAX),
+                candidate.path.clone(),
+            );
+            let reason = Reason {
+                role,
+                span: candidate.span,
+                declaration: candidate.path.clone(),
+                value: candidate.shown.clone(),
+                proof: edits.to_vec(),
+                lost: Vec::new(),
+            };
+            match named.get_mut(&place) {
+                Some(known) if known.role <= role => {}
+                Some(known) => *known = reason,
+                None => {
+                    named.insert(place, reason);
+                }
+            }
+        }
+        let mut reasons: Vec<Reason> = named.into_values().collect();
+        let layer = |span: Span| self.bench.sources().file(span.file).layer;
+        reasons.sort_by(|a, b| {
+            (a.role, std::cmp::Reverse(layer(a.span)), a.span).cmp(&(
+                b.role,
+                std::cmp::Reverse(layer(b.span)),
+                b.span,
+            ))
+        });
+        reasons
+    }
+}
+
+/// A candidate that changes a line.
+struct Hit<'h> {
+    candidate: &'h Candidate,
+    edits: &'h [Edit],
+    /// Whether the whole file is gone with it.
+    whole: bool,
+}
+
+/// The number of a file.
+type FileOf = u32;

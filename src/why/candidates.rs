@@ -1,0 +1,383 @@
+//! Everything in a lab's sources that could decide a line: nodes, their values, lines of templates.
+
+use std::collections::BTreeSet;
+
+use super::edit::Edit;
+use super::others::{others, quoted};
+use crate::decl::schema::{Child, Field, OPTION_VALUE, TOP};
+use crate::decl::types::Type;
+use crate::diag::Diagnostics;
+use crate::source::{FileId, Layer, SourceFile, Sources, Span};
+use crate::syntax::{self, Entry, Node, Scalar};
+
+/// What a candidate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// A value: an argument or a property, with another one in its place.
+    Value,
+    /// A node, a property or a further argument that is left out.
+    Presence,
+    /// A line of a template or of another file that is no KDL.
+    Text,
+}
+
+/// A part of the sources, with edits that change it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// What it is.
+    pub part: Part,
+    /// The place.
+    pub span: Span,
+    /// The end of the whole part; of a node, the end of the last thing in its block.
+    pub end: u32,
+    /// The names of the nodes from the top of the file on: `vm intranet / memory`.
+    pub path: String,
+    /// The value as it may be shown; nothing if it may be a secret.
+    pub shown: String,
+    /// The top node that it belongs to, by its index among all top nodes of the lab.
+    pub top: usize,
+    /// The edits, each of which changes the part in another way.
+    pub edits: Vec<Vec<Edit>>,
+}
+
+/// A node at the top of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Top {
+    /// The kind: `service`.
+    pub kind: String,
+    /// The name, or an empty text.
+    pub name: String,
+    /// The place.
+    pub span: Span,
+    /// The layer of its file.
+    pub layer: Layer,
+}
+
+/// All candidates of a lab.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// The top nodes.
+    pub tops: Vec<Top>,
+    /// The candidates, by file and place.
+    pub list: Vec<Candidate>,
+}
+
+impl Candidates {
+    /// Lists the candidates of the lab itself, of its own modules and of the modules that
+    /// `is_used` names.
+    pub fn of(sources: &Sources, is_used: impl Fn(&str) -> bool) -> Self {
+        let mut all = Self::default();
+        let kdl =
+            |file: &SourceFile| file.path.rsplit_once('.').is_some_and(|(_, end)| end == "kdl");
+        // `NAME/file` in the standard library, `modules/NAME/file` in a lab.
+        let module = |file: &SourceFile| match file.layer {
+            Layer::Builtin => file.path.split('/').next().map(str::to_owned),
+            Layer::Site => file.path.split('/').nth(1).map(str::to_owned),
+            Layer::Lab => None,
+        };
+        let wanted = |file: &SourceFile| module(file).is_none_or(|module| is_used(&module));
+        let documents: Vec<_> = sources
+            .files()
+            .filter(|(_, file)| kdl(file) && wanted(file))
+            .filter_map(|(id, file)| {
+                Some((id, file, syntax::parse(&file.text, id, &mut Diagnostics::default())?))
+            })
+            .collect();
+        let mut names = BTreeSet::new();
+        for (_, file, document) in &documents {
+            if file.layer != Layer::Builtin {
+                document.nodes.iter().for_each(|node| collect_names(node, &mut names));
+            }
+        }
+        let names: Vec<String> = names.into_iter().collect();
+        let written: Vec<(Span, String)> = documents
+            .iter()
+            .filter(|(_, file, _)| file.layer == Layer::Lab)
+            .flat_map(|(_, _, document)| &document.nodes)
+            .flat_map(texts)
+            .collect();
+        for (_, file, document) in &documents {
+            for node in &document.nodes {
+                let top = all.tops.len();
+                all.tops.push(Top {
+                    kind: node.name.value.to_string(),
+                    name: key(node).unwrap_or_default().to_owned(),
+                    span: node.span,
+                    layer: file.layer,
+                });
+                let mut walk = Walk { names: &names, written: &written, top, list: &mut all.list };
+                walk.node(node, TOP, &[], "", file.layer == Layer::Lab);
+            }
+        }
+        for (id, file) in sources.files().filter(|(_, file)| !kdl(file) && wanted(file)) {
+            let name = module(file);
+            let is_module = |top: &Top| top.kind == "module" && Some(&top.name) == name.as_ref();
+            let top = all.tops.iter().position(is_module).unwrap_or(usize::MAX);
+            all.list.extend(text_lines(id, file, top));
+        }
+        all.list.sort_by_key(|candidate| (candidate.span, candidate.part));
+        all
+    }
+}
+
+/// Returns the end of a node and of what is in its block.
+fn end(node: &Node<'_>) -> u32 {
+    node.children.iter().map(end).chain([node.span.end]).max().unwrap_or_default()
+}
+
+fn key<'n>(node: &'n Node<'_>) -> Option<&'n str> {
+    match node.arguments.first().map(|entry| &entry.value.value) {
+        Some(Scalar::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn collect_names(node: &Node<'_>, names: &mut BTreeSet<String>) {
+    if let Some(key) = key(node).filter(|key| crate::decl::types::is_name(key)) {
+        names.insert(key.to_owned());
+        if node.name.value == "pool" {
+            for child in node.children.iter().filter_map(self::key) {
+                names.insert(format!("{key}.{child}"));
+            }
+        }
+    }
+    node.children.iter().for_each(|child| collect_names(child, names));
+}
+
+/// Lists the texts of a node and of what is below it, with their places.
+fn texts(node: &Node<'_>) -> Vec<(Span, String)> {
+    let entries = node.arguments.iter().chain(node.properties.iter().map(|entry| &entry.entry));
+    let own = entries.filter_map(|entry| match &entry.value.value {
+        Scalar::Text(text) => Some((entry.value.span, text.to_string())),
+        _ => None,
+    });
+    own.chain(node.children.iter().flat_map(texts)).collect()
+}
+
+struct Walk<'w> {
+    names: &'w [String],
+    written: &'w [(Span, String)],
+    top: usize,
+    list: &'w mut Vec<Candidate>,
+}
+
+static ANY: Field = Field { name: "value", ty: Type::Any, list: false, required: false, doc: "" };
+
+impl Walk<'_> {
+    fn node(
+        &mut self,
+        node: &Node<'_>,
+        known: &'static [Child],
+        more: &[&'static [Child]],
+        parent: &str,
+        declares: bool,
+    ) {
+        let children = known.iter().chain(more.iter().flat_map(|group| group.iter()));
+        let schema = children
+            .map(|child| child.node)
+            .find(|schema| schema.name == node.name.value)
+            .unwrap_or(&OPTION_VALUE);
+        let body = if schema.name == "extend" {
+            let kind = key(node).unwrap_or_default();
+            TOP.iter().map(|child| child.node).find(|node| node.name == kind).unwrap_or(schema)
+        } else {
+            schema
+        };
+        let mut name = node.name.value.to_string();
+        let named = schema.arguments.first().is_some_and(|field| {
+            matches!(field.ty, Type::Name | Type::Endpoint | Type::Entity(_) | Type::Enum(_))
+        });
+        let words = if schema.name == "extend" { 2 } else { usize::from(named) };
+        for entry in node.arguments.iter().take(words) {
+            if let Scalar::Text(text) = &entry.value.value {
+                name = format!("{name} {text}");
+            }
+        }
+        let path = if parent.is_empty() { name } else { format!("{parent} / {name}") };
+        self.list.push(Candidate {
+            part: Part::Presence,
+            span: node.span,
+            end: end(node),
+            path: path.clone(),
+            shown: String::new(),
+            top: self.top,
+            edits: vec![vec![Edit::leave_out(node.span)]],
+        });
+        for (index, entry) in node.arguments.iter().enumerate() {
+            let field = schema.arguments.get(index).copied().or(schema.rest).unwrap_or(ANY);
+            let is_key = index == 0 && named && declares && parent.is_empty();
+            self.entry(entry, &field, &path, is_key);
+            if node.arguments.len() > 1 && index >= schema.arguments.len() {
+                let start = annotated(entry).start;
+                self.presence(Span { start, ..entry.value.span }, &path);
+            }
+        }
+        for property in &node.properties {
+            let name = property.name.value.as_ref();
+            let field = body.properties.iter().find(|field| field.name == name).unwrap_or(&ANY);
+            let path = format!("{path} {name}=");
+            self.entry(&property.entry, field, &path, false);
+            if !field.required {
+                let span = Span { end: property.entry.value.span.end, ..property.name.span };
+                self.presence(span, &path);
+            }
+        }
+        for child in &node.children {
+            self.node(child, &[], body.children, &path, declares);
+        }
+    }
+
+    fn presence(&mut self, span: Span, path: &str) {
+        self.list.push(Candidate {
+            part: Part::Presence,
+            span,
+            end: span.end,
+            path: path.to_owned(),
+            shown: String::new(),
+            top: self.top,
+            edits: vec![vec![Edit::leave_out(span)]],
+        });
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, field: &Field, path: &str, is_key: bool) {
+        let span = annotated(entry);
+        let mut edits: Vec<Vec<Edit>> = others(entry, field.ty, field.list, self.names)
+            .into_iter()
+            .map(|text| vec![Edit { span, text }])
+            .collect();
+        if let Scalar::Text(text) = &entry.value.value
+            && is_key
+        {
+            edits.push(self.renamed(text));
+        }
+        self.list.push(Candidate {
+            part: Part::Value,
+            span,
+            end: span.end,
+            path: path.to_owned(),
+            shown: shown(entry, field),
+            top: self.top,
+            edits,
+        });
+    }
+
+    /// Gives a declaration another name, everywhere in the lab.
+    fn renamed(&self, name: &str) -> Vec<Edit> {
+        let other = format!("{name}x");
+        let mut edits = Vec::new();
+        for (span, text) in self.written {
+            let items: Vec<&str> = text.split(',').collect();
+            let new: Vec<String> = items.iter().map(|item| renamed(item, name, &other)).collect();
+            let new = new.join(",");
+            if new != *text {
+                edits.push(Edit { span: *span, text: quoted(&new) });
+            }
+        }
+        edits
+    }
+}
+
+/// Renames a name, or the first or the last part of a name with a dot.
+fn renamed(item: &str, name: &str, other: &str) -> String {
+    match item.split_once('.') {
+        _ if item == name => other.to_owned(),
+        Some((head, tail)) if head == name && !tail.contains('.') => format!("{other}.{tail}"),
+        Some((head, tail)) if tail == name && !head.contains('.') => format!("{head}.{other}"),
+        _ => item.to_owned(),
+    }
+}
+
+/// Returns the place of a value with its annotation.
+fn annotated(entry: &Entry<'_>) -> Span {
+    let start = entry.annotation.as_ref().map(|annotation| annotation.span.start.saturating_sub(1));
+    Span { start: start.unwrap_or(entry.value.span.start), ..entry.value.span }
+}
+
+/// Writes a value for people. Text that could be a secret that somebody pasted is left out.
+fn shown(entry: &Entry<'_>, field: &Field) -> String {
+    let mark = entry.annotation.as_ref().map(|annotation| annotation.value.as_ref());
+    let plain = match mark {
+        Some(mark) => {
+            ["size", "duration", "cron", "secret", "ref", "cidr", "address"].contains(&mark)
+        }
+        None => matches!(
+            field.ty,
+            Type::Name
+                | Type::Version
+                | Type::Timezone
+                | Type::Size
+                | Type::Duration
+                | Type::Cron
+                | Type::Address
+                | Type::Cidr
+                | Type::Path
+                | Type::Image
+                | Type::Host
+                | Type::Mode
+                | Type::Enum(_)
+                | Type::Entity(_)
+                | Type::Endpoint
+        ),
+    };
+    match &entry.value.value {
+        Scalar::Text(_) if !plain => String::new(),
+        Scalar::Text(text) => {
+            let mark = mark.map_or_else(String::new, |mark| format!("({mark})"));
+            format!("{mark}{}", quoted(text))
+        }
+        Scalar::Integer(number) => number.to_string(),
+        Scalar::Float(number) => number.to_string(),
+        Scalar::Bool(value) => format!("#{value}"),
+        Scalar::Null => "#null".to_owned(),
+    }
+}
+
+/// Makes a candidate of every line of a file that is no KDL.
+fn text_lines(id: FileId, file: &SourceFile, top: usize) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in file.text.split_inclusive('\n') {
+        let end = start + line.len();
+        let span = |start: usize, end: usize| {
+            let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+            Span::new(id, at(start), at(end))
+        };
+        let whole = span(start, end);
+        let mut edits = vec![vec![Edit { span: whole, text: String::new() }]];
+        for at in [outside(line), line.find("}}").map(|_| 0)].into_iter().flatten() {
+            edits.push(vec![Edit { span: span(start + at, start + at), text: "x".to_owned() }]);
+        }
+        if !line.trim().is_empty() {
+            found.push(Candidate {
+                part: Part::Text,
+                span: span(start, start + line.trim_end().len()),
+                end: whole.end,
+                path: file.path.clone(),
+                shown: String::new(),
+                top,
+                edits,
+            });
+        }
+        start = end;
+    }
+    found
+}
+
+/// Finds a place in a line of a template where a letter may be added: after a letter or digit that
+/// is no part of an expression.
+fn outside(line: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    for (at, character) in line.char_indices() {
+        if depth == 0 && before.is_ascii_alphanumeric() {
+            return Some(at);
+        }
+        match (before, character) {
+            ('{', '{' | '%' | '#') => depth += 1,
+            ('}' | '%' | '#', '}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = character;
+    }
+    None
+}

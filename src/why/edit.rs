@@ -1,0 +1,131 @@
+//! Edits of a lab's text, and the lab as it is with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::artifact::Artifacts;
+use crate::compile::{self, Analyzed, Checked, Decoded};
+use crate::decl::Block;
+use crate::diag::Diagnostics;
+use crate::source::{FileId, Sources, Span};
+
+/// Another text in the place of a range of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edit {
+    /// The range that is replaced.
+    pub span: Span,
+    /// The text in its place.
+    pub text: String,
+}
+
+impl Edit {
+    /// Makes an edit that comments out the node, argument or property that begins at `span`.
+    pub fn leave_out(span: Span) -> Self {
+        Self { span: Span { end: span.start, ..span }, text: "/-".to_owned() }
+    }
+}
+
+/// Returns the sources with `edits`, and the files that they are in. An edit that overlaps the one
+/// before it is not made.
+pub fn apply(sources: &Sources, edits: &[Edit]) -> (Sources, Vec<FileId>) {
+    let mut by_file: BTreeMap<FileId, Vec<&Edit>> = BTreeMap::new();
+    for edit in edits {
+        by_file.entry(edit.span.file).or_default().push(edit);
+    }
+    let mut texts = Vec::with_capacity(by_file.len());
+    for (file, mut edits) in by_file {
+        edits.sort();
+        let text = &sources.file(file).text;
+        let (mut edited, mut at) = (String::with_capacity(text.len() + 16), 0);
+        for edit in edits {
+            let (start, end) = (edit.span.start as usize, edit.span.end as usize);
+            if let Some(before) = text.get(at..start) {
+                edited.push_str(before);
+                edited.push_str(&edit.text);
+                at = end;
+            }
+        }
+        edited.push_str(text.get(at..).unwrap_or_default());
+        texts.push((file, edited));
+    }
+    let files = texts.iter().map(|(file, _)| *file).collect();
+    (sources.with_texts(texts), files)
+}
+
+/// A lab that is built many times, each time with other edits.
+#[derive(Debug)]
+pub struct Workbench<'s> {
+    sources: &'s Sources,
+    decoded: Decoded<'s>,
+}
+
+/// The result of building a lab with edits.
+#[derive(Debug)]
+pub enum Built {
+    /// The files of the machines that were asked for and still exist.
+    Made(BTreeMap<String, Artifacts>),
+    /// The errors of the lab.
+    Broken(Diagnostics),
+}
+
+impl<'s> Workbench<'s> {
+    /// Decodes a lab. `modules` are those that its services use.
+    pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
+        let mut decoded = Decoded::new(sources);
+        decoded.keep_modules(sources, |module| modules.contains(module));
+        Self { sources, decoded }
+    }
+
+    /// Returns the sources without edits.
+    pub fn sources(&self) -> &'s Sources {
+        self.sources
+    }
+
+    /// Lists the blocks of every file.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block<'s>> {
+        self.decoded.blocks()
+    }
+
+    /// Builds the files of `machines` with `edits`.
+    pub fn build(&self, edits: &[Edit], machines: &BTreeSet<String>) -> Built {
+        let (sources, files) = apply(self.sources, edits);
+        let mut analyzed = self.decoded.analyze(&sources, &files);
+        if analyzed.has_errors() {
+            return Built::Broken(analyzed.check(&sources).diagnostics);
+        }
+        emit(&mut analyzed, &sources, machines)
+    }
+
+    /// Builds the whole lab with `edits`; nothing if it has an error then.
+    pub fn state(&self, edits: &[Edit]) -> Option<State> {
+        let (sources, files) = apply(self.sources, edits);
+        let mut analyzed = self.decoded.analyze(&sources, &files);
+        let Checked { plan, accepted, diagnostics } = analyzed.check(&sources);
+        let machines = compile::artifacts(&plan?, &sources).ok()?;
+        let open = diagnostics.iter().map(|found| format!("{} {}", found.code.name, found.message));
+        let accepted = accepted.iter().map(|one| format!("{} {} {}", one.code, one.on, one.reason));
+        Some(State { machines, findings: open.chain(accepted).collect() })
+    }
+}
+
+/// All that a lab comes to: its files and what is found in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct State {
+    machines: BTreeMap<String, Artifacts>,
+    findings: Vec<String>,
+}
+
+fn emit(analyzed: &mut Analyzed, sources: &Sources, machines: &BTreeSet<String>) -> Built {
+    let checked = analyzed.check(sources);
+    let Some(plan) = &checked.plan else { return Built::Broken(checked.diagnostics) };
+    let mut made = BTreeMap::new();
+    for name in machines {
+        match compile::artifacts_of(plan, sources, name) {
+            Some(Ok(artifacts)) => {
+                made.insert(name.clone(), artifacts);
+            }
+            Some(Err(findings)) => return Built::Broken(findings),
+            None => {}
+        }
+    }
+    Built::Made(made)
+}

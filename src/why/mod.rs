@@ -1,0 +1,19 @@
+//! Why a line of an emitted file is there: the declarations that it changes with.
+//!
+//! Nothing is threaded through the emitters. A lab is built in milliseconds, so each part of its
+//! sources that could decide a line is changed, and the line is a consequence of those that change
+//! it. What is found is true by construction, whatever an emitter does.
+
+pub mod answer;
+pub mod candidates;
+pub mod edit;
+pub mod find;
+pub mod json;
+mod lines;
+mod lost;
+mod others;
+mod place;
+pub mod question;
+pub mod reason;
+pub mod text;
+pub mod unused;

@@ -1,0 +1,237 @@
+//! Asks why lines of emitted files are there, and holds the answers against the lab itself: what is
+//! named changes the line.
+
+mod command;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use labwright::artifact::Artifacts;
+use labwright::compile;
+use labwright::emit::fixed::{FIXED, reason};
+use labwright::load::read_lab;
+use labwright::review::snapshot;
+use labwright::source::Sources;
+use labwright::why::answer::Explainer;
+use labwright::why::edit::{Edit, apply};
+use labwright::why::find::Target;
+use labwright::why::question::read;
+use labwright::why::reason::Line;
+use labwright::why::unused::unused;
+
+const LABS: [&str; 4] =
+    ["media-server-home", "media-server-single", "media-automation", "blackbox"];
+
+fn lab(name: &str) -> Sources {
+    read_lab(&root().join("modules/labs").join(name)).expect("the lab can be read")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// Builds a lab, and lists the modules that its services use and the names of its services.
+fn build(sources: &Sources) -> (BTreeMap<String, Artifacts>, BTreeSet<String>, BTreeSet<String>) {
+    let mut analyzed = compile::analyze(sources);
+    let plan = analyzed.check(sources).plan.expect("a lab without errors");
+    let machines = compile::artifacts(&plan, sources).expect("files that can be emitted");
+    let services = &plan.model.services;
+    let modules = services.iter().map(|service| service.module.clone()).collect();
+    let names = services.iter().map(|service| service.name.clone()).collect();
+    (machines, modules, names)
+}
+
+/// Returns a file of the lab with `edits`, built from nothing; none if the file is gone.
+fn edited(sources: &Sources, edits: &[Edit], machine: &str, path: &str) -> Option<String> {
+    let (sources, _) = apply(sources, edits);
+    let (machines, ..) = build(&sources);
+    let bytes = snapshot::file(machines.get(machine)?, path)?;
+    Some(String::from_utf8(bytes).expect("text"))
+}
+
+fn count(text: &str, line: &str) -> usize {
+    text.lines().filter(|other| *other == line).count()
+}
+
+/// Checks that each edit that proves an answer takes the line away.
+fn assert_true(sources: &Sources, target: &Target, lines: &[Line]) {
+    for line in lines {
+        let place = format!("{}/{}:{}", target.machine, target.path, line.number);
+        assert!(
+            !line.reasons.is_empty() || line.fixed.is_some(),
+            "{place} has no answer: {}",
+            line.text
+        );
+        for reason in &line.reasons {
+            let is = edited(sources, &reason.proof, &target.machine, &target.path);
+            let left = is.map_or(0, |text| count(&text, &line.text));
+            assert!(
+                left < count(&target.text, &line.text),
+                "{place} does not change with {} ({:?}): {}",
+                reason.declaration,
+                reason.proof,
+                line.text
+            );
+        }
+    }
+}
+
+/// What no declaration decides has a reason, on every line of every lab; the files of services are
+/// written in the templates of their modules.
+#[test]
+fn every_line_that_an_emitter_fixes_has_a_reason() {
+    for name in LABS {
+        let sources = lab(name);
+        let (machines, _, services) = build(&sources);
+        for (machine, artifacts) in &machines {
+            for path in snapshot::paths(artifacts).expect("paths") {
+                let bytes = snapshot::file(artifacts, &path).expect("a file");
+                let text = String::from_utf8(bytes).expect("emitted files are text");
+                let of_service = |path: &str| {
+                    let file = artifacts.files.get(path);
+                    let origin = |origin: &String| {
+                        origin.strip_prefix("service ").is_some_and(|name| services.contains(name))
+                    };
+                    file.is_some_and(|file| file.origin.iter().any(origin))
+                };
+                for line in text.lines().filter(|_| !of_service(&path)) {
+                    assert!(reason(&path, line).is_some(), "{machine}/{path}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reason_names_a_file_of_ours_and_is_one_sentence() {
+    for fixed in FIXED {
+        assert!(root().join("src").join(fixed.source).is_file(), "{fixed:?}");
+        assert!(!fixed.why.ends_with('.') && !fixed.why.contains(". "), "{fixed:?}");
+    }
+}
+
+/// Asks about lines all over the labs. With `LABWRIGHT_WHY_STEP=1` it asks about each of them.
+#[test]
+fn what_is_named_changes_the_line() {
+    let step = std::env::var("LABWRIGHT_WHY_STEP").ok().and_then(|step| step.parse().ok());
+    for name in LABS {
+        let sources = lab(name);
+        let (machines, modules, _) = build(&sources);
+        let explainer = Explainer::new(&sources, &modules);
+        let lines: Vec<Target> = machines
+            .iter()
+            .flat_map(|(machine, artifacts)| {
+                let paths = snapshot::paths(artifacts).expect("paths");
+                let targets =
+                    paths.into_iter().filter_map(|path| Target::of(machine, &path, artifacts));
+                targets
+                    .flat_map(|target| {
+                        let lines = 1..=target.wanted.len();
+                        lines
+                            .map(|line| target.clone().at(Some(line)).expect("a line"))
+                            .collect::<Vec<_>>()
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        // A prime number of lines between two that are asked about falls on every kind of file.
+        let step: usize = step.unwrap_or(if name == "blackbox" { 7919 } else { 1499 });
+        for target in lines.iter().skip(step / 2).step_by(step) {
+            assert_true(&sources, target, &explainer.explain(target));
+        }
+    }
+}
+
+/// Finds a line of a file and explains it.
+fn explained(sources: &Sources, file: &str, text: &str) -> Line {
+    let (machines, modules, _) = build(sources);
+    let question = read(file, &machines).expect("a file of the lab");
+    let artifacts = &machines[&question.machine];
+    let target = Target::of(&question.machine, &question.path, artifacts).expect("a file");
+    let number = target.text.lines().position(|line| line.contains(text)).expect("the line") + 1;
+    let target = target.at(Some(number)).expect("a line");
+    let lines = Explainer::new(sources, &modules).explain(&target);
+    assert_true(sources, &target, &lines);
+    lines.into_iter().next().expect("an answer")
+}
+
+fn names(line: &Line) -> Vec<&str> {
+    line.reasons.iter().map(|reason| reason.declaration.as_str()).collect()
+}
+
+#[test]
+fn a_default_and_the_option_that_wins_over_it_are_both_named() {
+    let sources = lab("media-server-home");
+    let line =
+        explained(&sources, "intranet/compose/compose.yaml", "--storage.tsdb.retention.time");
+    let option = line
+        .reasons
+        .iter()
+        .find(|reason| reason.declaration == "service prometheus / retention")
+        .unwrap_or_else(|| panic!("{:?}", names(&line)));
+    let lost: Vec<&str> = option.lost.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(lost, ["module prometheus / option retention / default"]);
+}
+
+#[test]
+fn what_an_emitter_fixes_says_why() {
+    let sources = lab("media-automation");
+    let line = explained(&sources, "homelab/compose/compose.yaml", "driver: 'json-file'");
+    assert!(line.fixed.is_some_and(|fixed| fixed.why.contains("disks don't fill")), "{line:?}");
+}
+
+#[test]
+fn a_path_is_found_however_it_is_written() {
+    let (machines, ..) = build(&lab("media-server-home"));
+    let asked = |text: &str| read(text, &machines).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let question = asked("intranet/prometheus/prometheus.yml:3");
+    for text in [
+        "intranet/payload/prometheus/prometheus.yml:3",
+        "snapshots/media-server-home/intranet/prometheus/prometheus.yml.snap:3",
+        "./snapshots/intranet/prometheus/prometheus.yml:3",
+        "intranet/etc/labwright/services/prometheus/prometheus.yml:3",
+        "media-server-home-intranet-0123456789ab/payload/prometheus/prometheus.yml:3",
+    ] {
+        assert_eq!(asked(text), question, "{text}");
+    }
+    assert_eq!(asked("intranet/labctl").path, "labctl");
+    let help = |text: &str| read(text, &machines).expect_err("no such file").help;
+    assert_eq!(help("intrnet/compose/compose.yaml"), "did you mean `intranet`?");
+    assert_eq!(
+        help("intranet/compose/compose.yml"),
+        "did you mean `intranet/compose/compose.yaml`?"
+    );
+    assert!(help("intranet/manifest.json").contains("payload/"));
+}
+
+#[test]
+fn a_declaration_without_effect_is_listed_and_no_other() {
+    let text = |more: &str| {
+        format!(
+            r#"edition 1
+lab attic version="1" {{ domain "example.org"; }}
+admin ada {{ ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }}
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+host box kind=debian {{
+    os debian-13
+    hardware "x" cores=2 memory=(size)"2GiB"
+    address lan "192.168.1.10"
+    ssh from=lan
+}}
+{more}"#
+        )
+    };
+    let found = |more: &str| {
+        let text = text(more);
+        let layer = labwright::source::Layer::Lab;
+        let file = labwright::source::SourceFile { path: "lab.kdl".into(), text, layer };
+        let sources = Sources::with_standard_library(vec![file]);
+        let (_, modules, _) = build(&sources);
+        let found = unused(&Explainer::new(&sources, &modules));
+        found.into_iter().map(|unused| unused.declaration).collect::<Vec<_>>()
+    };
+    let before = found("");
+    let after = found("profile spare { memory (size)\"1GiB\"; }\n");
+    assert!(!before.iter().any(|name| name.starts_with("network")), "{before:?}");
+    assert!(after.contains(&"profile spare".to_owned()), "{after:?}");
+}
