@@ -8,6 +8,16 @@ use crate::source::{LOCK_FILE, Layer, Sources};
 /// The version of this compiler, which is part of every input id.
 pub const COMPILER: &str = concat!("labwright ", env!("CARGO_PKG_VERSION"));
 
+/// The editions of the language that exist.
+pub const EDITIONS: [u32; 1] = [1];
+
+/// Returns whether `text` names a version of this compiler, older or newer.
+pub fn is_compiler(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-".contains(&byte);
+    text.strip_prefix("labwright ")
+        .is_some_and(|version| !version.is_empty() && version.bytes().all(is_plain))
+}
+
 /// Returns the id of a release's content: the SHA-256 of one line `<machine> <content id>` for each
 /// machine, sorted by name.
 pub fn release_content_id<'m>(machines: impl IntoIterator<Item = (&'m str, &'m str)>) -> String {

@@ -122,9 +122,8 @@ pub struct SecretEntry {
     pub path: String,
 }
 
-/// Describes `payload`.
-pub(super) fn new(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts) -> Manifest {
-    let files = payload.iter().map(|(path, file)| file_entry(path, file)).collect();
+/// Lists what an emitter added to `artifacts` besides files.
+pub(super) fn lists(artifacts: &Artifacts) -> Manifest {
     let images = artifacts.images.iter().map(|image| ImageEntry {
         digest: image.digest.clone(),
         reference: image.reference.clone(),
@@ -149,11 +148,32 @@ pub(super) fn new(payload: &BTreeMap<&str, Payload<'_>>, artifacts: &Artifacts) 
         path: secret.path.clone(),
     });
     Manifest {
-        files,
+        files: Vec::new(),
         images: sorted(images),
         installs: sorted(installs),
         one_way: sorted(one_way),
         secrets: sorted(secrets),
+    }
+}
+
+/// Describes the files of `payload`.
+pub(super) fn files(payload: &BTreeMap<&str, Payload<'_>>) -> Vec<FileEntry> {
+    payload.iter().map(|(path, file)| file_entry(path, file)).collect()
+}
+
+impl Manifest {
+    /// Sorts the lists and removes duplicates, as the manifest is written.
+    #[must_use]
+    pub(super) fn in_order(self) -> Self {
+        let files =
+            self.files.into_iter().map(|file| FileEntry { origin: sorted(file.origin), ..file });
+        Self {
+            files: files.collect(),
+            images: sorted(self.images),
+            installs: sorted(self.installs),
+            one_way: sorted(self.one_way),
+            secrets: sorted(self.secrets),
+        }
     }
 }
 

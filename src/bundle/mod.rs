@@ -7,6 +7,7 @@ mod archive;
 pub mod codes;
 pub mod constant;
 mod deflate;
+mod derived;
 pub mod facts;
 pub mod ids;
 mod manifest;
@@ -73,6 +74,9 @@ impl Bundle {
     }
 }
 
+/// The origin of the tables, which follow from the manifest.
+const FIXED: &str = "fixed by the bundle";
+
 /// The end of the name of every archive.
 pub const ARCHIVE_SUFFIX: &str = ".tar.gz";
 
@@ -103,7 +107,8 @@ pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleErr
 
 /// Returns the files below `payload/`, with the tables that are made from the lists of `artifacts`.
 pub fn payload(artifacts: &Artifacts) -> Result<BTreeMap<String, (Kind, Vec<u8>)>, String> {
-    let tables = tables::write(artifacts)?;
+    let is_there = |path: &str| artifacts.files.contains_key(path);
+    let tables = tables::write(&manifest::lists(artifacts), is_there)?;
     let tables = tables.map(|(path, text)| (path.to_owned(), (Kind::Table, text.into_bytes())));
     let files = artifacts.files.iter();
     let files = files.map(|(path, file)| (path.clone(), (file.kind, file.bytes.clone())));
@@ -150,7 +155,8 @@ impl Packer {
         names::check_word("lab", &identity.lab)?;
         names::check_word("machine", &identity.machine)?;
         names::check_word("version", &identity.version)?;
-        let payload = self.payload(artifacts)?;
+        let mut manifest = manifest::lists(artifacts);
+        let payload = self.payload(artifacts, &manifest)?;
 
         let mut sums = String::with_capacity(payload.len() * 112);
         for (path, file) in &payload {
@@ -160,7 +166,7 @@ impl Packer {
         let name = format!("{}-{}-{}", identity.lab, identity.machine, digest::short(&content_id));
         names::check_paths(&name, payload.keys().copied())?;
 
-        let manifest = manifest::new(&payload, artifacts);
+        manifest.files = manifest::files(&payload);
         let manifest_json = manifest::to_json(&manifest)?;
         let head = head(identity, &content_id, &manifest_json)?;
         let root_file = |path: &str, bytes| Entry { path: path.to_owned(), bytes, segments: &[] };
@@ -192,6 +198,7 @@ impl Packer {
     fn payload<'a>(
         &self,
         artifacts: &'a Artifacts,
+        manifest: &Manifest,
     ) -> Result<BTreeMap<&'a str, Payload<'a>>, String> {
         let mut payload = BTreeMap::new();
         let mut add = |path, kind, origin, bytes: Cow<'a, [u8]>| {
@@ -214,8 +221,8 @@ impl Packer {
                 Cow::Borrowed(&artifact.bytes),
             )?;
         }
-        for (path, text) in tables::write(artifacts)? {
-            let origin = Cow::Owned(vec!["fixed by the bundle".to_owned()]);
+        for (path, text) in tables::write(manifest, |path| artifacts.files.contains_key(path))? {
+            let origin = Cow::Owned(vec![FIXED.to_owned()]);
             add(path, Kind::Table, origin, Cow::Owned(text.into_bytes()))?;
         }
         Ok(payload)

@@ -1,7 +1,7 @@
 //! Checks whether a trusted key signed a bundle.
 //!
-//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`. It is a file beside
-//! the archive, where `labctl` expects it too.
+//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`, or of the `SHA256SUMS`
+//! of a release. It is a file beside the archive, where `labctl` expects it too, or beside the list.
 
 use ssh_key::authorized_keys::ConfigOptsIter;
 use ssh_key::{PublicKey, SshSig};
@@ -40,8 +40,8 @@ impl AllowedSigners {
         }
     }
 
-    /// Checks that `signature` is by one of the keys and signs `bundle`, the bytes of a `BUNDLE`.
-    pub fn check(&self, signature: &[u8], bundle: &[u8]) -> Result<(), String> {
+    /// Checks that `signature` is by one of the keys and signs `text`.
+    pub fn check(&self, signature: &[u8], text: &[u8]) -> Result<(), String> {
         let signature = SshSig::from_pem(signature)
             .map_err(|_| "is not a signature by ssh-keygen".to_owned())?;
         let signs = |key: &PublicKey| key.key_data() == signature.public_key();
@@ -50,7 +50,7 @@ impl AllowedSigners {
             .iter()
             .find(|key| signs(key))
             .ok_or("is by a key that is not among the allowed signers")?;
-        key.verify(NAMESPACE, bundle, &signature).map_err(|error| match error {
+        key.verify(NAMESPACE, text, &signature).map_err(|error| match error {
             ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
                 format!(
                     "is by a key of the type {}, which labwright can't check; use an ed25519 key",
@@ -61,7 +61,7 @@ impl AllowedSigners {
                 "is for the namespace `{}`, not for {NAMESPACE}",
                 signature.namespace().escape_debug()
             ),
-            _ => "does not sign this bundle".to_owned(),
+            _ => "signs something else".to_owned(),
         })
     }
 }

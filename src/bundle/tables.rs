@@ -3,44 +3,35 @@
 
 use std::collections::BTreeMap;
 
-use super::Manifest;
-use crate::artifact::Artifacts;
+use super::{InstallEntry, Manifest, OneWayEntry, SecretEntry};
 
 const INSTALL: &str = "install.tsv";
 const SECRETS: &str = "secrets.required";
 const ONE_WAY: &str = "one-way.tsv";
 
-/// Writes the tables of the lists in `artifacts`, by path below `payload/`.
-pub fn write(artifacts: &Artifacts) -> Result<[(&'static str, String); 3], String> {
-    check_installs(artifacts)?;
-    check_secrets(artifacts)?;
-    check_one_way(artifacts)?;
+/// Writes the tables of a manifest's lists, by path below `payload/`, if a machine can follow them.
+/// `is_there` says which files `payload/` has.
+///
+/// A bundle is packed with these tables, and verified against them: if they differed, the machine
+/// would do something else than a reviewer of the manifest expects.
+pub fn write(
+    manifest: &Manifest,
+    is_there: impl Fn(&str) -> bool,
+) -> Result<[(&'static str, String); 3], String> {
+    let Manifest { installs, secrets, one_way, .. } = manifest;
+    check_installs(installs, is_there)?;
+    check_secrets(secrets)?;
+    check_one_way(one_way)?;
     Ok([
-        (
-            INSTALL,
-            table(
-                artifacts
-                    .installs
-                    .iter()
-                    .map(|i| [&i.source, &i.destination, &i.owner, &i.group, &i.mode]),
-            )?,
-        ),
-        (SECRETS, table(artifacts.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
-        (ONE_WAY, table(artifacts.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
+        (INSTALL, table(installs.iter().map(|i| [&i.src, &i.dst, &i.owner, &i.group, &i.mode]))?),
+        (SECRETS, table(secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
+        (ONE_WAY, table(one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
     ])
 }
 
-/// Writes the tables that match a manifest, to compare them with those of a bundle. If they differ,
-/// the machine would do something else than a reviewer of the manifest expects.
-pub fn of_manifest(manifest: &Manifest) -> Result<[(&'static str, String); 3], String> {
-    Ok([
-        (
-            INSTALL,
-            table(manifest.installs.iter().map(|i| [&i.src, &i.dst, &i.owner, &i.group, &i.mode]))?,
-        ),
-        (SECRETS, table(manifest.secrets.iter().map(|s| [&s.name, &s.path, &s.owner, &s.mode]))?),
-        (ONE_WAY, table(manifest.one_way.iter().map(|o| [&o.key, &o.value, &o.what]))?),
-    ])
+/// Returns whether a file, named from the root folder, is one of these tables.
+pub fn is_table(path: &str) -> bool {
+    path.strip_prefix("payload/").is_some_and(|path| [INSTALL, SECRETS, ONE_WAY].contains(&path))
 }
 
 fn table<const COLUMNS: usize>(
@@ -68,21 +59,28 @@ fn table<const COLUMNS: usize>(
     Ok(lines.concat())
 }
 
-fn check_installs(artifacts: &Artifacts) -> Result<(), String> {
+fn check_installs(
+    installs: &[InstallEntry],
+    is_there: impl Fn(&str) -> bool,
+) -> Result<(), String> {
     let mut seen = BTreeMap::new();
-    for install in &artifacts.installs {
-        let source = &install.source;
-        if !artifacts.files.contains_key(source) {
-            return Err(format!("`{source}` is to be installed, but no emitter wrote it"));
+    for install in installs {
+        let (source, destination) = (&install.src, &install.dst);
+        if !is_there(source) {
+            return Err(format!("`{source}` is to be installed, but is missing"));
         }
-        check_absolute(&install.destination)?;
+        check_absolute(destination)?;
+        // These are the characters that labctl takes.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._@:+-".contains(&byte);
+        if !destination.bytes().all(is_plain) {
+            return Err(format!("`{destination}` is not a path that labctl installs"));
+        }
         check_mode(&install.mode)?;
-        match seen.insert(&install.destination, install) {
+        check_owner(&install.owner)?;
+        check_owner(&install.group)?;
+        match seen.insert(destination, install) {
             Some(other) if other != install => {
-                return Err(format!(
-                    "`{}` and `{source}` both go to `{}`",
-                    other.source, install.destination
-                ));
+                return Err(format!("`{}` and `{source}` both go to `{destination}`", other.src));
             }
             _ => {}
         }
@@ -90,11 +88,14 @@ fn check_installs(artifacts: &Artifacts) -> Result<(), String> {
     Ok(())
 }
 
-fn check_secrets(artifacts: &Artifacts) -> Result<(), String> {
+fn check_secrets(secrets: &[SecretEntry]) -> Result<(), String> {
     let mut seen = BTreeMap::new();
-    for secret in &artifacts.secrets {
+    for secret in secrets {
         check_absolute(&secret.path)?;
         check_mode(&secret.mode)?;
+        let (owner, group) = secret.owner.split_once(':').unwrap_or((&secret.owner, "0"));
+        check_owner(owner)?;
+        check_owner(group)?;
         match seen.insert(&secret.path, secret) {
             Some(other) if other != secret => {
                 return Err(format!(
@@ -108,9 +109,9 @@ fn check_secrets(artifacts: &Artifacts) -> Result<(), String> {
     Ok(())
 }
 
-fn check_one_way(artifacts: &Artifacts) -> Result<(), String> {
+fn check_one_way(facts: &[OneWayEntry]) -> Result<(), String> {
     let mut seen = BTreeMap::new();
-    for fact in &artifacts.one_way {
+    for fact in facts {
         match seen.insert(&fact.key, fact) {
             Some(other) if other != fact => {
                 return Err(format!("the one-way fact `{}` has two values", fact.key));
@@ -130,9 +131,21 @@ fn check_absolute(path: &str) -> Result<(), String> {
 
 fn check_mode(mode: &str) -> Result<(), String> {
     let octal = mode.len() == 4 && mode.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-    if octal {
+    if !octal {
+        Err(format!("the mode `{}` is not four octal digits", mode.escape_debug()))
+    } else if mode.starts_with('0') {
         Ok(())
     } else {
-        Err(format!("the mode `{}` is not four octal digits", mode.escape_debug()))
+        Err(format!("the mode `{mode}` gives a file more than reading, writing and running"))
+    }
+}
+
+/// Checks the name or number of a user or group, which becomes an argument of chown.
+fn check_owner(owner: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if !owner.is_empty() && !owner.starts_with('-') && owner.bytes().all(is_plain) {
+        Ok(())
+    } else {
+        Err(format!("`{}` is not a user or group", owner.escape_debug()))
     }
 }

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{Manifest, sorted};
+use super::derived::{self, FLOWS, Summary};
+use super::manifest::{self, FileEntry, Manifest};
 use super::read::{ArchiveContents, read_archive};
-use super::release::{self, INDEX, Machine, ReleaseIndex, SUMS, Secret};
+use super::release::{self, INDEX, ReleaseIndex, SUMS};
 use super::signature::{self, AllowedSigners};
-use super::{FORMAT, ImageEntry, SecretEntry, ids, mode_of, names, tables};
+use super::{FIXED, FORMAT, ids, mode_of, names, tables};
 use crate::digest;
 use crate::kind::Kind;
 
@@ -70,6 +71,9 @@ pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, 
     names::check_paths(&root, payload.keys().filter_map(|path| path.strip_prefix("payload/")))?;
     check_sums(&read_sums(sums_text)?, &payload)?;
     check_manifest(&manifest, &payload)?;
+    if manifest::to_json(&manifest.clone().in_order())? != manifest_text.as_bytes() {
+        return Err(format!("`manifest.json` {NOT_AS_WRITTEN}"));
+    }
     let [lab, machine, version, content_id] =
         [lab, machine, version, content_id].map(str::to_owned);
     Ok(VerifiedBundle { lab, machine, version, content_id, manifest, files })
@@ -159,12 +163,14 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
         let holds = file.sha256 == digest::sha256_hex(bytes)
             && file.size == bytes.len() as u64
             && file.mode == format!("{:04o}", mode_of(path))
-            && Kind::ALL.iter().any(|kind| kind.name() == file.kind);
+            && is_kind_of(&file.kind, path)
+            && has_origin(file);
         if !holds {
             return Err(format!("`manifest.json` is wrong about `{path}`"));
         }
     }
-    for (name, text) in tables::of_manifest(manifest)? {
+    let is_there = |path: &str| payload.contains_key(format!("payload/{path}").as_str());
+    for (name, text) in tables::write(manifest, is_there)? {
         let path = format!("payload/{name}");
         if payload.get(path.as_str()).is_none_or(|bytes| bytes.as_slice() != text.as_bytes()) {
             return Err(format!("`{path}` and `manifest.json` differ"));
@@ -173,10 +179,38 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
     Ok(())
 }
 
+/// Returns whether a file with this path can be of this kind. Only the kinds that a machine depends
+/// on follow from the path.
+fn is_kind_of(kind: &str, path: &str) -> bool {
+    let Some(kind) = Kind::ALL.into_iter().find(|known| known.name() == kind) else { return false };
+    match mode_of(path) {
+        0o755 => kind == Kind::Shell,
+        _ if tables::is_table(path) => kind == Kind::Table,
+        _ => true,
+    }
+}
+
+/// Returns whether the manifest says what a file was made from.
+fn has_origin(file: &FileEntry) -> bool {
+    if tables::is_table(&file.path) {
+        file.origin == [FIXED]
+    } else {
+        !file.origin.is_empty()
+            && file
+                .origin
+                .iter()
+                .all(|origin| !origin.is_empty() && !origin.contains(char::is_control))
+    }
+}
+
+const NOT_AS_WRITTEN: &str = "is not as labwright writes it: keys and lists are sorted, nothing is \
+                              twice, the indent is two spaces";
+
 /// Lists the problems of a release that consists of the files `names`.
 ///
 /// Reads every file once with `read`, whose errors count as problems. A signature may be present
-/// beside an archive. With `signers`, every archive must have one, and it is checked.
+/// beside an archive and beside the list of hashes, which covers all that is not in an archive.
+/// With `signers`, each of them must have one, and it is checked.
 pub fn verify_release(
     names: &BTreeSet<String>,
     signers: Option<&AllowedSigners>,
@@ -208,8 +242,16 @@ pub fn verify_release(
         index.machines.values().map(|machine| &machine.archive).collect();
     let is_signature = |name: &str| {
         name.strip_suffix(signature::SUFFIX)
-            .is_some_and(|archive| archives.iter().any(|known| *known == archive))
+            .is_some_and(|signed| signed == SUMS || archives.iter().any(|known| *known == signed))
     };
+    problems.extend(
+        sums.keys()
+            .filter(|name| **name == SUMS || is_signature(name))
+            .map(|name| format!("`{name}` has no place in `{SUMS}`")),
+    );
+    if let Some(signers) = signers {
+        problems.extend(check_signature(signers, SUMS, &sums_bytes, names, &mut read).err());
+    }
     let mut sound = BTreeMap::new();
     for name in names.iter().filter(|name| *name != SUMS && !is_signature(name)) {
         let Some(expected) = sums.get(name.as_str()) else {
@@ -228,65 +270,55 @@ pub fn verify_release(
             Ok(bytes) if archives.contains(name) => match verify_bundle(name, &bytes) {
                 Err(problem) => problems.push(format!("`{name}`: {problem}")),
                 Ok(bundle) => {
+                    let head = bundle.files.get("BUNDLE").map_or(&[][..], Vec::as_slice);
                     problems.extend(signers.and_then(|signers| {
-                        check_signature(signers, name, &bundle, names, &mut read).err()
+                        check_signature(signers, name, head, names, &mut read).err()
                     }));
-                    sound.insert(name.clone(), summary(bundle, digest::sha256_hex(&bytes)));
+                    match summary(bundle, digest::sha256_hex(&bytes)) {
+                        Ok(summary) => drop(sound.insert(name.clone(), summary)),
+                        Err(problem) => problems.push(format!("`{name}`: {problem}")),
+                    }
                 }
             },
             Ok(_) => {}
         }
     }
-    check_index(&index, &sound, names, &mut problems);
+    derived::check(&index, &sound, names, &mut problems);
     if problems.is_empty() && index.in_order().to_json().ok() != Some(index_bytes) {
-        problems.push(format!(
-            "`{INDEX}` is not as labwright writes it: keys and lists are sorted, nothing is twice, \
-             the indent is two spaces"
-        ));
+        problems.push(format!("`{INDEX}` {NOT_AS_WRITTEN}"));
     }
     problems
 }
 
 fn check_signature(
     signers: &AllowedSigners,
-    archive: &str,
-    bundle: &VerifiedBundle,
+    signed: &str,
+    text: &[u8],
     names: &BTreeSet<String>,
     read: &mut impl FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> Result<(), String> {
-    let name = format!("{archive}{}", signature::SUFFIX);
+    let name = format!("{signed}{}", signature::SUFFIX);
     if !names.contains(&name) {
-        return Err(format!("`{archive}` is not signed: `{name}` is missing"));
+        return Err(format!("`{signed}` is not signed: `{name}` is missing"));
     }
-    let head = bundle.files.get("BUNDLE").map_or(&[][..], |bytes| bytes.as_slice());
     let signature = read(&name).map_err(|error| format!("`{name}`: {error}"))?;
-    signers.check(&signature, head).map_err(|problem| format!("`{name}` {problem}"))
+    signers.check(&signature, text).map_err(|problem| format!("`{name}` {problem}"))
 }
 
-/// The facts about a bundle that the index repeats.
-struct Summary {
-    lab: String,
-    machine: String,
-    version: String,
-    content_id: String,
-    sha256: String,
-    images: Vec<ImageEntry>,
-    secrets: Vec<SecretEntry>,
-}
-
-fn summary(bundle: VerifiedBundle, sha256: String) -> Summary {
-    let VerifiedBundle {
-        lab,
-        machine,
-        version,
-        content_id,
-        manifest: Manifest { images, secrets, .. },
-        ..
-    } = bundle;
-    Summary { lab, machine, version, content_id, sha256, images, secrets }
+fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
+    let VerifiedBundle { lab, machine, version, content_id, manifest, files } = bundle;
+    let Manifest { images, secrets, .. } = manifest;
+    let flows = files.get(FLOWS).map_or(&[][..], Vec::as_slice);
+    let flows = derived::connections(&machine, flows)?;
+    Ok(Summary { lab, machine, version, content_id, sha256, images, secrets, flows })
 }
 
 fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
+    let value: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| format!("`{INDEX}`: {error}"))?;
+    if let Some(text) = unprintable(&value) {
+        return Err(format!("`{INDEX}` holds `{}`, which no lab can say", text.escape_debug()));
+    }
     let index: ReleaseIndex =
         serde_json::from_slice(bytes).map_err(|error| format!("`{INDEX}`: {error}"))?;
     if index.format == release::FORMAT {
@@ -296,60 +328,16 @@ fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
     }
 }
 
-fn check_index(
-    index: &ReleaseIndex,
-    sound: &BTreeMap<String, Summary>,
-    names: &BTreeSet<String>,
-    problems: &mut Vec<String>,
-) {
-    for (name, machine) in &index.machines {
-        if !names.contains(&machine.archive) {
-            problems.push(format!("`{}` of machine `{name}` is missing", machine.archive));
-        } else if let Some(bundle) = sound.get(&machine.archive) {
-            check_machine(index, name, machine, bundle, problems);
-        }
-    }
-    let content_id = ids::release_content_id(
-        index.machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())),
-    );
-    if content_id != index.content_id {
-        problems.push(format!("the `contentId` of `{INDEX}` is not that of its machines"));
-    }
-    // The lists are the sums of all bundles, so they can be compared only if every bundle was read.
-    if problems.is_empty() {
-        let images = sorted(sound.values().flat_map(|bundle| bundle.images.iter().cloned()));
-        let secrets = sorted(sound.values().flat_map(|bundle| {
-            bundle.secrets.iter().map(|secret| Secret::on(&bundle.machine, secret.clone()))
-        }));
-        if images != index.images {
-            problems.push(format!("the `images` of `{INDEX}` are not those of the bundles"));
-        }
-        if secrets != index.secrets {
-            problems.push(format!("the `secrets` of `{INDEX}` are not those of the bundles"));
-        }
-    }
-}
-
-fn check_machine(
-    index: &ReleaseIndex,
-    name: &str,
-    machine: &Machine,
-    bundle: &Summary,
-    problems: &mut Vec<String>,
-) {
-    let facts = [
-        ("lab", &index.lab, &bundle.lab),
-        ("machine", &name.to_owned(), &bundle.machine),
-        ("version", &index.version, &bundle.version),
-        ("contentId", &machine.content_id, &bundle.content_id),
-        ("sha256", &machine.sha256, &bundle.sha256),
-    ];
-    for (what, expected, found) in facts {
-        if expected != found {
-            problems.push(format!(
-                "`{}` has the {what} `{found}`, but `{INDEX}` says `{expected}`",
-                machine.archive
-            ));
-        }
+/// Finds a text with a character that controls a terminal.
+fn unprintable(value: &serde_json::Value) -> Option<&str> {
+    use serde_json::Value;
+    let is_hostile = |text: &&str| text.contains(|c: char| c.is_control() && c != '\n');
+    match value {
+        Value::String(text) => Some(text.as_str()).filter(is_hostile),
+        Value::Array(values) => values.iter().find_map(unprintable),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            Some(name.as_str()).filter(is_hostile).or_else(|| unprintable(value))
+        }),
+        _ => None,
     }
 }

@@ -28,6 +28,10 @@ pub enum MachineKind {
 }
 
 impl MachineKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Proxmox, Self::Debian, Self::Unmanaged, Self::Vm, Self::Lxc, Self::Appliance];
+
     /// Returns the word of `release.json`.
     pub const fn name(self) -> &'static str {
         match self {

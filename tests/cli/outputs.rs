@@ -35,6 +35,20 @@ fn build_and_verify() {
     assert_snapshot("cli", "build-check", &steady(&check.out));
     let verify = labwright(folder.path(), &["verify", "tiny/outputs/tiny-2026.1"]);
     assert_snapshot("cli", "verify", &steady(&verify.out));
+    let rebuilt =
+        |lab: &str| labwright(folder.path(), &["verify", "tiny/outputs/tiny-2026.1", "--lab", lab]);
+    assert_snapshot("cli", "verify-rebuilt", &steady(&rebuilt("tiny").out));
+    super::put(folder.path(), "tiny/modules/echo/more.txt", b"changed");
+    let other = rebuilt("tiny");
+    assert_eq!(other.code, 1, "{other:?}");
+    assert!(other.out.contains("`release.json` has different bytes"), "{other:?}");
+    assert_eq!(
+        rebuilt(case("wrong").to_str().expect("text")).code,
+        1,
+        "a lab with errors makes no release"
+    );
+    assert_eq!(rebuilt("nowhere").code, 3);
+    std::fs::remove_file(folder.path().join("tiny/modules/echo/more.txt")).expect("remove");
     super::put(folder.path(), "tiny/outputs/tiny-2026.1/notes.txt", b"mine");
     let verify = labwright(folder.path(), &["verify", "tiny/outputs/tiny-2026.1"]);
     assert_snapshot("cli", "verify-unsound", &steady(&verify.out));

@@ -15,8 +15,14 @@ use labwright::disk::folder;
 use labwright::disk::interrupt::Interrupt;
 use labwright::disk::output::ReleaseWriter;
 use labwright::disk::staging::OutputError;
+use labwright::kind::Kind;
 
 use super::{artifacts, identity};
+
+/// The connections to either machine.
+const FLOWS: &str = "lan\ttcp\t443\texpose proxy.https\t192.168.1.0/24\t-\n\
+                     lan\ttcp\t80\texpose proxy.http\t192.168.1.0/24\t-\n\
+                     lan\ttcp\t8096\texpose jellyfin.web\t192.168.1.0/24\t-\n";
 
 const MACHINES: [&str; 2] = ["intranet", "extranet"];
 
@@ -35,7 +41,7 @@ pub fn facts() -> ReleaseFacts {
         lab: "home".to_owned(),
         version: "2025.11.3".to_owned(),
         edition: 1,
-        compiler: "0.1.0".to_owned(),
+        compiler: "labwright 0.1.0".to_owned(),
         input_id: "1".repeat(64),
         inputs: vec![Input { path: "lab.kdl".to_owned(), sha256: "2".repeat(64) }],
         machines: MACHINES
@@ -43,7 +49,10 @@ pub fn facts() -> ReleaseFacts {
             .zip(["192.168.1.101", "192.168.1.111"])
             .map(|(name, ip)| ((*name).to_owned(), machine(ip)))
             .collect(),
-        flows: vec![flow("intranet", 8096), flow("extranet", 443), flow("extranet", 80)],
+        flows: MACHINES
+            .iter()
+            .flat_map(|to| [flow(to, 8096), flow(to, 443), flow(to, 80)])
+            .collect(),
         routes: vec![Route {
             host: "media.elmzn.be".to_owned(),
             machine: "intranet".to_owned(),
@@ -69,7 +78,9 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
     let packer = Packer::new();
     let mut bundles: BTreeMap<String, Packed> = BTreeMap::new();
     for machine in MACHINES {
-        let bundle = packer.pack(&identity(machine), &artifacts()).expect("it packs");
+        let mut artifacts = artifacts();
+        artifacts.add("firewall/flows.tsv", Kind::Table, FLOWS, vec!["zone lan".to_owned()]);
+        let bundle = packer.pack(&identity(machine), &artifacts).expect("it packs");
         bundles.insert(machine.to_owned(), writer.add_bundle(&bundle)?);
     }
     writer
@@ -93,8 +104,8 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-6e15849b51c4.tar.gz
-    home-intranet-6e15849b51c4.tar.gz
+    home-extranet-e9694e8304a4.tar.gz
+    home-intranet-e9694e8304a4.tar.gz
     release.json
     review/report.html
     "#);
@@ -108,8 +119,8 @@ fn a_release_is_what_the_contract_says() {
           "reason": "pinned by the lock"
         }
       ],
-      "compiler": "0.1.0",
-      "contentId": "c6b7c86bf26ee8c9f0a5c3cb767966a8dfd2bed5225be719473296e69c9ab514",
+      "compiler": "labwright 0.1.0",
+      "contentId": "b3b3f89613cba53787c1743560c26da46965191b30bf7e0f951a322a129d9aec",
       "edition": 1,
       "flows": [
         {
@@ -127,6 +138,30 @@ fn a_release_is_what_the_contract_says() {
           "reason": "expose",
           "source": "service jellyfin",
           "to": "extranet"
+        },
+        {
+          "from": "lan",
+          "port": 8096,
+          "proto": "tcp",
+          "reason": "expose",
+          "source": "service jellyfin",
+          "to": "extranet"
+        },
+        {
+          "from": "lan",
+          "port": 80,
+          "proto": "tcp",
+          "reason": "expose",
+          "source": "service jellyfin",
+          "to": "intranet"
+        },
+        {
+          "from": "lan",
+          "port": 443,
+          "proto": "tcp",
+          "reason": "expose",
+          "source": "service jellyfin",
+          "to": "intranet"
         },
         {
           "from": "lan",
@@ -158,19 +193,19 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-6e15849b51c4.tar.gz",
-          "contentId": "6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5",
+          "archive": "home-extranet-e9694e8304a4.tar.gz",
+          "contentId": "e9694e8304a42698952a3b1f97036a6d1adb72502f191b0c68d86da63adbc8a2",
           "kind": "vm",
-          "sha256": "f48da96e9dbf0660505f61fe010bf5b9fa2084dc934c4f21fc27bc178363d03e"
+          "sha256": "7a8542e35d2476bb629ab3dd18578b2b30011ea41b638534d4c42d4db4708e5d"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-6e15849b51c4.tar.gz",
-          "contentId": "6e15849b51c46b3cc20fcd86d37ddb4b9150b754ca9769f2b8616449e8a1e1f5",
+          "archive": "home-intranet-e9694e8304a4.tar.gz",
+          "contentId": "e9694e8304a42698952a3b1f97036a6d1adb72502f191b0c68d86da63adbc8a2",
           "kind": "vm",
-          "sha256": "2891b7c6fd95c74074337766adc81c6f47bd272b1987fe3b61a583368fd1d66a"
+          "sha256": "a2a6aab64dcd3a09fd199cf419e89670efe9dbe3c4e87de9f9ac795a5fe88395"
         }
       },
       "routes": [
@@ -395,6 +430,18 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
         forged("\"version\": \"2025.11.3\"", "\"version\": \"2025.11.4\""),
         forged("\"edition\": 1", "\"edition\":  1"),
         forged("\"to\": \"extranet\"", "\"to\": \"somewhere\""),
+        forged("\"port\": 443", "\"port\": 444"),
+        forged("\"reason\": \"expose\"", "\"reason\": \"need\""),
+        forged("\"edition\": 1", "\"edition\": 99"),
+        forged("\"compiler\": \"labwright 0.1.0\"", "\"compiler\": \"\\u001b[2J\""),
+        forged("\"compiler\": \"labwright 0.1.0\"", "\"compiler\": \"a stranger\""),
+        forged("\"192.168.1.101\"", "\"192.168.1.999\""),
+        forged("\"kind\": \"vm\"", "\"kind\": \"toaster\""),
+        after(|target| {
+            let sums = std::fs::read_to_string(target.join("SHA256SUMS")).expect("read");
+            let itself = format!("{}  SHA256SUMS\n", "0".repeat(64));
+            std::fs::write(target.join("SHA256SUMS"), itself + &sums).expect("write");
+        }),
         after(|target| {
             std::fs::write(target.join("extra.txt"), "x").expect("write");
             forge(target, "release.json", "lan", "lan");

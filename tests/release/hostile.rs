@@ -268,3 +268,98 @@ fn no_flipped_bit_goes_unnoticed() {
         );
     }
 }
+
+/// Changes texts of a sound bundle and makes every hash right again, as an attacker would.
+fn forged(changes: &[(&str, &str, &str)]) -> String {
+    let bundle = pack("intranet");
+    let read = read_archive(&bundle.file_name(), &bundle.archive).expect("it is sound");
+    let mut files: std::collections::BTreeMap<String, String> = read
+        .files
+        .into_iter()
+        .map(|(path, bytes)| (path, String::from_utf8(bytes).expect("text")))
+        .collect();
+    for (path, from, to) in changes {
+        let text = files.get_mut(*path).expect("the file is there");
+        assert!(text.contains(from), "{path} holds `{from}`");
+        *text = text.replacen(from, to, 1);
+    }
+    let hash = |text: &str| labwright::digest::sha256_hex(text.as_bytes());
+    let sums: String = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("payload/"))
+        .map(|(path, text)| format!("{}  {path}\n", hash(text)))
+        .collect();
+    let mut manifest: serde_json::Value =
+        serde_json::from_str(&files["manifest.json"]).expect("json");
+    for file in manifest["files"].as_array_mut().expect("files") {
+        let text = &files[file["path"].as_str().expect("a path")];
+        file["sha256"] = hash(text).into();
+        file["size"] = text.len().into();
+    }
+    let manifest = serde_json::to_string_pretty(&manifest).expect("json") + "\n";
+    let content = hash(&sums);
+    let head = |text: &str| {
+        let lines = text.lines().map(|line| match line.split_once(' ').expect("a word").0 {
+            "content" => format!("content {content}\n"),
+            "manifest-sha256" => format!("manifest-sha256 {}\n", hash(&manifest)),
+            _ => format!("{line}\n"),
+        });
+        lines.collect::<String>()
+    };
+    let head = head(&files["BUNDLE"]);
+    files.insert("BUNDLE".to_owned(), head);
+    files.insert("SHA256SUMS".to_owned(), sums);
+    files.insert("manifest.json".to_owned(), manifest);
+    let root = format!("home-intranet-{}", labwright::digest::short(&content));
+    let entries: Vec<Vec<u8>> = files
+        .iter()
+        .map(|(path, text)| {
+            let is_script = path == "payload/labctl" || path.ends_with(".sh");
+            let mode = if is_script { 0o755 } else { 0o644 };
+            entry(&format!("{root}/{path}"), text.as_bytes(), |header| header.set_mode(mode))
+        })
+        .collect();
+    match verify_bundle(&format!("{root}.tar.gz"), &archive(&entries)) {
+        Ok(_) => "it is accepted".to_owned(),
+        Err(problem) => problem,
+    }
+}
+
+#[test]
+fn a_bundle_that_was_put_together_with_new_hashes_is_refused() {
+    let install = |from: &str, to: &str| {
+        forged(&[("payload/install.tsv", from, to), ("manifest.json", from, to)])
+    };
+    let manifest = |from: &str, to: &str| forged(&[("manifest.json", from, to)]);
+    let dump = "/etc/systemd/system/dump.timer";
+    let problems = [
+        forged(&[]),
+        install(dump, "/etc/systemd/../dump.timer"),
+        forged(&[
+            ("payload/install.tsv", "root\troot\t0755", "root\troot\t4755"),
+            (
+                "manifest.json",
+                "\"mode\": \"0755\",\n      \"owner\"",
+                "\"mode\": \"4755\",\n      \"owner\"",
+            ),
+        ]),
+        forged(&[
+            ("payload/install.tsv", "systemd/dump.timer\t", "systemd/nope.timer\t"),
+            ("manifest.json", "\"src\": \"systemd/dump.timer\"", "\"src\": \"systemd/nope.timer\""),
+        ]),
+        manifest("\"kind\": \"shell\"", "\"kind\": \"text\""),
+        manifest("\"kind\": \"table\"", "\"kind\": \"riddle\""),
+        manifest("\"service jellyfin\"", "\"service \\u001b[2J\""),
+        manifest("\"fixed by the bundle\"", "\"service jellyfin\""),
+    ];
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    it is accepted
+    `/etc/systemd/../dump.timer` is not an absolute path
+    the mode `4755` gives a file more than reading, writing and running
+    `systemd/nope.timer` is to be installed, but is missing
+    `manifest.json` is wrong about `payload/activate.d/50-compose.sh`
+    `manifest.json` is wrong about `payload/install.tsv`
+    `manifest.json` is wrong about `payload/RUNBOOK.md`
+    `manifest.json` is wrong about `payload/install.tsv`
+    "#);
+}

@@ -92,9 +92,10 @@ fn noise(length: usize) -> Vec<u8> {
 #[test]
 fn files_of_every_length_read_back_as_they_were() {
     let mut artifacts = Artifacts::default();
+    let origin = || vec!["lab home".to_owned()];
     for length in [0, 1, 511, 512, 513, 8191, 8192, 8193, 8704, 70_000, 300_000] {
-        artifacts.add(format!("noise/{length}"), Kind::Text, noise(length), Vec::new());
-        artifacts.add(format!("zeros/{length}"), Kind::Text, vec![0; length], Vec::new());
+        artifacts.add(format!("noise/{length}"), Kind::Text, noise(length), origin());
+        artifacts.add(format!("zeros/{length}"), Kind::Text, vec![0; length], origin());
     }
     let packer = Packer::new();
     for _ in 0..2 {
@@ -167,7 +168,7 @@ fn the_tables_say_what_the_lists_say() {
 #[test]
 fn a_table_without_rows_is_there_and_empty() {
     let mut artifacts = Artifacts::default();
-    artifacts.add("RUNBOOK.md", Kind::Markdown, "# a\n", Vec::new());
+    artifacts.add("RUNBOOK.md", Kind::Markdown, "# a\n", vec!["lab home".to_owned()]);
     let bundle = Packer::new().pack(&identity("a"), &artifacts).expect("it packs");
     let read = verify_bundle(&bundle.file_name(), &bundle.archive).expect("it is sound");
     for table in ["install.tsv", "one-way.tsv", "secrets.required"] {
@@ -283,6 +284,9 @@ fn lists_that_contradict_themselves_are_refused() {
         artifacts.installs[0].destination = artifacts.installs[1].destination.clone();
     });
     let tab = refusal(|artifacts| artifacts.installs[0].owner = "ro\tot".to_owned());
+    let setuid = refusal(|artifacts| artifacts.installs[0].mode = "4755".to_owned());
+    let option = refusal(|artifacts| artifacts.installs[0].group = "-R".to_owned());
+    let blank = refusal(|artifacts| artifacts.installs[0].destination = "/etc/a b".to_owned());
     let secret = refusal(|artifacts| {
         let mut other = artifacts.secrets[0].clone();
         other.mode = "0444".to_owned();
@@ -299,8 +303,11 @@ fn lists_that_contradict_themselves_are_refused() {
     `etc/passwd` is not an absolute path
     `/etc/../root` is not an absolute path
     the mode `rwx` is not four octal digits
-    `systemd/dump.timer` and `backup/backup.sh` both go to `/usr/local/sbin/backup`
-    `ro\tot` is not allowed in a table
+    `backup/backup.sh` and `systemd/dump.timer` both go to `/usr/local/sbin/backup`
+    `ro\tot` is not a user or group
+    the mode `4755` gives a file more than reading, writing and running
+    `-R` is not a user or group
+    `/etc/a b` is not a path that labctl installs
     the secret file `/etc/labwright/secrets/grafana-password` is required twice, in different ways
     the one-way fact `postgres-major immich` has two values
     "#);

@@ -49,6 +49,14 @@ fn sign(release: &Path, archive: &str, key: &Path, namespace: &str, text: Option
         .expect("it has its place");
 }
 
+/// Signs the list of hashes, which covers everything that is not in an archive.
+fn sign_sums(release: &Path, key: &Path) {
+    let _ = fs::remove_file(release.join("SHA256SUMS.sig"));
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-q", "-Y", "sign", "-n", "labwright", "-f"]).arg(key);
+    keygen(sign.arg(release.join("SHA256SUMS")));
+}
+
 #[test]
 fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
     let base = tempfile::tempdir().expect("a temporary folder");
@@ -77,6 +85,8 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
         })
     };
 
+    assert_eq!(verify().len(), 3, "no archive is signed, and no list");
+    sign_sums(&release, &keys.join("ada"));
     assert_eq!(
         verify(),
         archives
@@ -100,10 +110,10 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
     sign(&release, intranet, &keys.join("ada"), "file", None);
     refused("is for the namespace `file`, not for labwright");
     sign(&release, intranet, &keys.join("ada"), "labwright", Some("another BUNDLE\n"));
-    refused("does not sign this bundle");
+    refused("signs something else");
     fs::copy(release.join(format!("{extranet}.sig")), release.join(format!("{intranet}.sig")))
         .expect("a copy");
-    refused("does not sign this bundle");
+    refused("signs something else");
     fs::write(release.join(format!("{intranet}.sig")), "-----BEGIN SSH SIGNATURE-----\nU1NI\n")
         .expect("it is written");
     refused("is not a signature by ssh-keygen");
@@ -111,6 +121,19 @@ fn a_release_is_signed_when_every_archive_is_by_an_allowed_key() {
     sign(&release, intranet, &keys.join("ada"), "labwright", None);
     fs::write(release.join("other.tar.gz.sig"), "").expect("it is written");
     assert_eq!(verify(), ["`other.tar.gz.sig` is not in `SHA256SUMS`"]);
+    fs::remove_file(release.join("other.tar.gz.sig")).expect("remove");
+
+    // What no bundle says, in the index and in the report, is covered by the signature of the list.
+    let sums = fs::read_to_string(release.join("SHA256SUMS")).expect("read");
+    let forged = b"<script>";
+    let old = fs::read(release.join("review/report.html")).expect("read");
+    let hash = |bytes: &[u8]| labwright::digest::sha256_hex(bytes);
+    fs::write(release.join("review/report.html"), forged).expect("write");
+    fs::write(release.join("SHA256SUMS"), sums.replace(&hash(&old), &hash(forged))).expect("write");
+    assert_eq!(super::folder::verify(&release), [""; 0], "without a signature nobody can tell");
+    assert_eq!(verify(), ["`SHA256SUMS.sig` signs something else"]);
+    sign_sums(&release, &keys.join("eve"));
+    assert_eq!(verify(), ["`SHA256SUMS.sig` is by a key that is not among the allowed signers"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::super::console::Console;
 use super::json;
 use super::lab::Format;
 use crate::bundle::release::{self, INDEX, SUMS};
+use crate::bundle::signature;
 use crate::compile::{Compiled, Discard, Release, compile};
 use crate::diag::Diagnostics;
 use crate::digest::sha256_hex;
@@ -116,8 +117,8 @@ fn between(one: &Release<Discard>, other: &Release<Discard>) -> Vec<String> {
 }
 
 /// Lists the differences between a build and the folder.
-fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
-    let found = match folder::list(out) {
+pub(super) fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
+    let mut found = match folder::list(out) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return vec!["there is nothing there: run `labwright build` first".to_owned()];
@@ -137,6 +138,10 @@ fn standing(made: &Release<Discard>, out: &Path) -> Vec<String> {
     let sums = release::sums(&expected);
     expected.insert(SUMS.to_owned(), sha256_hex(sums.as_bytes()));
 
+    // No build makes the signatures.
+    found.retain(|name| {
+        name.strip_suffix(signature::SUFFIX).is_none_or(|signed| !expected.contains_key(signed))
+    });
     let names: BTreeSet<&String> = expected.keys().chain(&found).collect();
     let difference = |name: &String| match (expected.get(name), found.contains(name)) {
         (None, _) => Some(format!("`{name}` does not belong to it")),

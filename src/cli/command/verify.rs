@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Format, json};
+use super::lab::{FollowLinks, Format as Findings, Lab};
+use super::{Format, json, reproduce};
 use crate::bundle::release::{INDEX, ReleaseIndex};
 use crate::bundle::signature::AllowedSigners;
 use crate::bundle::verify::verify_release;
 use crate::cli::Exit;
 use crate::cli::console::Console;
+use crate::compile::{Compiled, Discard, compile};
+use crate::diag::one_line;
 use crate::disk::folder;
 
 /// Verifies a release: every hash and every archive, with no file missing or left over
@@ -18,10 +21,15 @@ use crate::disk::folder;
 pub struct Verify {
     /// The folder of the release
     release: PathBuf,
-    /// Require a signature next to every archive, by a key in FILE (the allowed signers of
-    /// ssh-keygen(1))
+    /// Require a signature next to every archive and next to `SHA256SUMS`, by a key in FILE (the
+    /// allowed signers of ssh-keygen(1))
     #[arg(long, value_name = "FILE")]
     signers: Option<PathBuf>,
+    /// Build the release of LAB again, and compare every byte
+    #[arg(long, value_name = "LAB")]
+    lab: Option<PathBuf>,
+    #[command(flatten)]
+    links: FollowLinks,
     /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -33,6 +41,7 @@ struct Verified {
     release: String,
     sound: bool,
     signed: bool,
+    rebuilt: bool,
     lab: Option<String>,
     version: Option<String>,
     content_id: Option<String>,
@@ -63,9 +72,24 @@ impl Verify {
                 return Ok(Exit::Outside);
             }
         };
-        let problems = verify_release(&names, signers.as_ref(), |name| {
+        let mut problems = verify_release(&names, signers.as_ref(), |name| {
             folder::read(&self.release, name).map_err(|error| error.to_string())
         });
+        if let Some(lab) = &self.lab {
+            let lab = Lab::at(lab.clone(), self.links);
+            match lab.read().map(|sources| compile(&sources, Discard::open)) {
+                Err(unread) => return Ok(lab.report_unread(&unread, Findings::Text, console)),
+                Ok(Compiled { release: Ok(made), .. }) => {
+                    let differ = reproduce::standing(&made, &self.release);
+                    problems.extend(differ.iter().map(|it| format!("compared with the lab: {it}")));
+                }
+                Ok(Compiled { release: Err(_), .. }) => {
+                    let help = "`labwright check` shows them";
+                    console.error("the lab has errors", help);
+                    return Ok(Exit::Findings);
+                }
+            }
+        }
         let index: Option<ReleaseIndex> = folder::read(&self.release, INDEX)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -74,6 +98,7 @@ impl Verify {
             release: self.release.display().to_string(),
             sound: problems.is_empty(),
             signed: signers.is_some() && problems.is_empty(),
+            rebuilt: self.lab.is_some() && problems.is_empty(),
             lab: index.map(|index| index.lab.clone()),
             version: index.map(|index| index.version.clone()),
             content_id: index.map(|index| index.content_id.clone()),
@@ -102,14 +127,35 @@ impl Verified {
             let content = self.content_id.as_deref().unwrap_or_default();
             let count = self.machines.len();
             let machines = if count == 1 { "1 machine" } else { &format!("{count} machines") };
-            let signed = if self.signed { ",\nevery archive signed by an allowed key" } else { "" };
-            return format!(
-                "{title} is complete: {machines}, every file matches `SHA256SUMS`{signed}\n\n\
+            let text = format!(
+                "{title} is complete: {machines}, every file matches `SHA256SUMS`\n\n\
                  content   {content}\n"
             );
+            return text + self.trust();
         }
-        let lines: String = self.problems.iter().map(|problem| format!("  {problem}\n")).collect();
+        let lines: String =
+            self.problems.iter().map(|problem| format!("  {}\n", one_line(problem))).collect();
         format!("{title} is not a sound release:\n\n{lines}")
+    }
+}
+
+impl Verified {
+    /// Says what is known about who made the release.
+    fn trust(&self) -> &'static str {
+        match (self.signed, self.rebuilt) {
+            (false, false) => {
+                "origin    unknown: anybody can write a complete release; `--signers` asks for \
+                 signatures, `--lab` builds it again\n"
+            }
+            (true, false) => {
+                "signed    by allowed keys: what every machine receives, and the index and the review\n"
+            }
+            (false, true) => "rebuilt   from the lab: every byte is the same\n",
+            (true, true) => {
+                "signed    by allowed keys: what every machine receives, and the index and the review\n\
+                 rebuilt   from the lab: every byte is the same\n"
+            }
+        }
     }
 }
 

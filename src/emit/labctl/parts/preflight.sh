@@ -11,6 +11,7 @@ obstacles() {
             print "install.tsv has a line that is not allowed: " $1 " -> " $2; next }
         !($1 in there) { print "install.tsv names " $1 ", which is not in the bundle" }
         seen[$2]++ { print "install.tsv installs " $2 " twice" }' side=sums "$WORK/want.sums" side=files "$WORK/files" side=want "$WORK/want"
+    table "$1" secrets.required | awk -F'\t' "$SECRETS_READER"
     if is_root; then
         cut -f3 "$WORK/want" | sort -u | while read -r owner; do
             case $owner in *[!0-9]*) id -u "$owner" >/dev/null 2>&1 || echo "install.tsv names the user \`$owner\`, who does not exist" ;; esac

@@ -1,0 +1,167 @@
+//! Compares the index of a release with what its bundles say, as far as it follows from them.
+//!
+//! The rest, such as the routes and the place that allows a flow, is covered only by a signature of
+//! the release, or by building the lab again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::manifest::sorted;
+use super::release::{INDEX, Machine, ReleaseIndex, Secret};
+use super::{ImageEntry, SecretEntry, ids};
+use crate::model::MachineKind;
+
+/// The table in which a machine's bundle lists what may connect to it.
+pub const FLOWS: &str = "payload/firewall/flows.tsv";
+
+/// The facts about a bundle that the index repeats.
+pub struct Summary {
+    /// The lab.
+    pub lab: String,
+    /// The machine.
+    pub machine: String,
+    /// The lab's version.
+    pub version: String,
+    /// The id of the content.
+    pub content_id: String,
+    /// The SHA-256 of the archive, in hex.
+    pub sha256: String,
+    /// The images that its containers run.
+    pub images: Vec<ImageEntry>,
+    /// The secret files that the machine must have.
+    pub secrets: Vec<SecretEntry>,
+    /// The connections to the machine.
+    pub flows: BTreeSet<Connection>,
+}
+
+/// A connection to a machine: the source, the protocol, the port and the reason.
+pub type Connection = (String, String, u16, String);
+
+/// Reads the connections to `machine` from its table. The machine's own containers count as the
+/// machine, as they do in the index.
+pub fn connections(machine: &str, table: &[u8]) -> Result<BTreeSet<Connection>, String> {
+    let text = std::str::from_utf8(table).map_err(|_| format!("`{FLOWS}` is not UTF-8 text"))?;
+    let mut connections = BTreeSet::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [from, proto, port, reasons, _, _] = cells[..] else {
+            return Err(format!("`{}` is not a line of `{FLOWS}`", line.escape_debug()));
+        };
+        let port = port
+            .parse()
+            .map_err(|_| format!("`{}` is not a port, in `{FLOWS}`", port.escape_debug()))?;
+        let from = if from == "containers" { machine } else { from };
+        connections.extend(reasons.split(", ").map(|reason| {
+            let (reason, _) = reason.split_once(' ').unwrap_or((reason, ""));
+            (from.to_owned(), proto.to_owned(), port, reason.to_owned())
+        }));
+    }
+    Ok(connections)
+}
+
+/// Adds what the index says about the bundles in `sound`, by their archives, that is not so. The
+/// archives that exist are in `names`.
+pub fn check(
+    index: &ReleaseIndex,
+    sound: &BTreeMap<String, Summary>,
+    names: &BTreeSet<String>,
+    problems: &mut Vec<String>,
+) {
+    for (name, machine) in &index.machines {
+        if !names.contains(&machine.archive) {
+            problems.push(format!("`{}` of machine `{name}` is missing", machine.archive));
+        } else if let Some(bundle) = sound.get(&machine.archive) {
+            check_machine(index, name, machine, bundle, problems);
+        }
+        check_words(name, machine, problems);
+    }
+    let content_id = ids::release_content_id(
+        index.machines.iter().map(|(name, machine)| (name.as_str(), machine.content_id.as_str())),
+    );
+    if content_id != index.content_id {
+        problems.push(format!("the `contentId` of `{INDEX}` is not that of its machines"));
+    }
+    if !ids::EDITIONS.contains(&index.edition) {
+        problems.push(format!("`{INDEX}` has the edition {}, which does not exist", index.edition));
+    }
+    if !ids::is_compiler(&index.compiler) {
+        let compiler = index.compiler.escape_debug();
+        problems.push(format!("`{INDEX}` has the compiler `{compiler}`, which is not labwright"));
+    }
+    // The lists are the sums of all bundles, so they can be compared only if every bundle was read.
+    if problems.is_empty() {
+        check_lists(index, sound, problems);
+    }
+}
+
+fn check_lists(
+    index: &ReleaseIndex,
+    sound: &BTreeMap<String, Summary>,
+    problems: &mut Vec<String>,
+) {
+    let images = sorted(sound.values().flat_map(|bundle| bundle.images.iter().cloned()));
+    let secrets = sorted(sound.values().flat_map(|bundle| {
+        bundle.secrets.iter().map(|secret| Secret::on(&bundle.machine, secret.clone()))
+    }));
+    let allowed: BTreeSet<(&str, Connection)> = sound
+        .values()
+        .flat_map(|bundle| bundle.flows.iter().map(|flow| (bundle.machine.as_str(), flow.clone())))
+        .collect();
+    let listed: BTreeSet<(&str, Connection)> = index
+        .flows
+        .iter()
+        .map(|flow| {
+            let (from, proto, reason) = (&flow.from, &flow.proto, &flow.reason);
+            (flow.to.as_str(), (from.clone(), proto.clone(), flow.port, reason.clone()))
+        })
+        .collect();
+    let mut differs = |what: &str, same: bool| {
+        if !same {
+            problems.push(format!("the `{what}` of `{INDEX}` are not those of the bundles"));
+        }
+    };
+    differs("images", images == index.images);
+    differs("secrets", secrets == index.secrets);
+    differs("flows", allowed == listed);
+}
+
+/// Checks the facts about a machine that no bundle repeats, as far as they can be wrong by
+/// themselves.
+fn check_words(name: &str, machine: &Machine, problems: &mut Vec<String>) {
+    if MachineKind::ALL.iter().all(|kind| kind.name() != machine.kind) {
+        let kind = machine.kind.escape_debug();
+        problems.push(format!(
+            "`{INDEX}` has the kind `{kind}` of machine `{name}`, which does not exist"
+        ));
+    }
+    for address in &machine.addresses {
+        if address.parse::<IpAddr>().is_err() {
+            let address = address.escape_debug();
+            problems.push(format!("`{INDEX}` has `{address}` for an address of machine `{name}`"));
+        }
+    }
+}
+
+fn check_machine(
+    index: &ReleaseIndex,
+    name: &str,
+    machine: &Machine,
+    bundle: &Summary,
+    problems: &mut Vec<String>,
+) {
+    let facts = [
+        ("lab", &index.lab, &bundle.lab),
+        ("machine", &name.to_owned(), &bundle.machine),
+        ("version", &index.version, &bundle.version),
+        ("contentId", &machine.content_id, &bundle.content_id),
+        ("sha256", &machine.sha256, &bundle.sha256),
+    ];
+    for (what, expected, found) in facts {
+        if expected != found {
+            problems.push(format!(
+                "`{}` has the {what} `{found}`, but `{INDEX}` says `{expected}`",
+                machine.archive
+            ));
+        }
+    }
+}
