@@ -297,8 +297,9 @@ fn lists_that_contradict_themselves_are_refused() {
         other.value = "16".to_owned();
         artifacts.one_way.push(other);
     });
-    insta::assert_snapshot!([missing, relative, dots, mode, twice, tab, secret,
-    one_way].join("\n"), @r#"
+    let refusals =
+        [missing, relative, dots, mode, twice, tab, setuid, option, blank, secret, one_way];
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
     `nowhere` is to be installed, but no emitter wrote it
     `etc/passwd` is not an absolute path
     `/etc/../root` is not an absolute path
