@@ -1,7 +1,8 @@
 //! Checks whether a trusted key signed a bundle.
 //!
-//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`, or of the `SHA256SUMS`
-//! of a release. It is a file beside the archive, where `labctl` expects it too, or beside the list.
+//! A signature is what `ssh-keygen -Y sign -n labwright` makes of a `BUNDLE`, or of the
+//! `SHA256SUMS` of a release. It is a file next to the archive, where `labctl` expects it too, or
+//! next to the list.
 
 use ssh_key::authorized_keys::ConfigOptsIter;
 use ssh_key::{PublicKey, SshSig};

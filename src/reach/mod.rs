@@ -7,6 +7,7 @@
 
 mod advice;
 mod because;
+mod passed;
 mod places;
 pub mod read;
 mod stages;

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::because;
+use super::passed::Passed;
 use super::places::{self, Port};
 use super::read::proxmox;
 use super::tables::{enter, forwarded, verdict};
-use super::walk::{Filter, Passed, Way};
+use super::walk::{Filter, Way};
 use super::{LinkKind, Quote, Unreadable};
 use crate::model::{MachineId, Transport};
 use crate::plan::CidrSet;

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::because::{self, Because};
+use super::passed::Passed;
 use super::places::Port;
 use super::read::{Line, Machine, nftables};
-use super::walk::Passed;
 use crate::model::Transport;
 use crate::plan::{CidrSet, Plan};
 use crate::source::Span;

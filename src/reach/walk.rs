@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::because;
+use super::passed::Passed;
 use super::places::{self, Destination, Origin, Port};
-use super::read::Line;
 use super::tables::{enter, verdict};
 use super::{Files, Link, LinkKind, Quote, Unreadable, Verdict};
 use crate::model::Transport;
@@ -23,15 +23,6 @@ pub(super) struct Stream {
     pub(super) seen: CidrSet,
     /// Whether they are seen as a machine on the way.
     pub(super) disguised: bool,
-}
-
-/// What a filter lets through.
-#[derive(Debug)]
-pub(super) struct Passed {
-    pub(super) from: CidrSet,
-    pub(super) quote: Option<(Option<Line>, String)>,
-    /// The address that they appear as from here on.
-    pub(super) seen_as: Option<IpAddr>,
 }
 
 /// The connections of a question on their way, and what they met.

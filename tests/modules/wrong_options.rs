@@ -31,9 +31,9 @@ const VALUES: &[&str] = &[
     "(size)\"1GiB\"",
     "(duration)\"1d\"",
     "(cron)\"x\"",
-    r#"(ref)opt.x"#,
+    "(ref)opt.x",
     r#""::/0""#,
-    r#"a=1"#,
+    "a=1",
     r#""x" "x""#,
     "",
 ];

@@ -1,6 +1,7 @@
 //! Checks archives that are malicious or damaged: each is refused with a reason.
 
 use std::io::{Read, Write};
+use std::path::Path;
 
 use labwright::bundle::read::read_archive;
 use labwright::bundle::verify::verify_bundle;
@@ -314,7 +315,8 @@ fn forged(changes: &[(&str, &str, &str)]) -> String {
     let entries: Vec<Vec<u8>> = files
         .iter()
         .map(|(path, text)| {
-            let is_script = path == "payload/labctl" || path.ends_with(".sh");
+            let is_script = path == "payload/labctl"
+                || Path::new(path).extension().is_some_and(|end| end == "sh");
             let mode = if is_script { 0o755 } else { 0o644 };
             entry(&format!("{root}/{path}"), text.as_bytes(), |header| header.set_mode(mode))
         })

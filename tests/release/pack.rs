@@ -300,7 +300,7 @@ fn lists_that_contradict_themselves_are_refused() {
     let refusals =
         [missing, relative, dots, mode, twice, tab, setuid, option, blank, secret, one_way];
     insta::assert_snapshot!(refusals.join("\n"), @r#"
-    `nowhere` is to be installed, but no emitter wrote it
+    `nowhere` is to be installed, but is missing
     `etc/passwd` is not an absolute path
     `/etc/../root` is not an absolute path
     the mode `rwx` is not four octal digits

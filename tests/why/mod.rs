@@ -80,6 +80,7 @@ fn assert_true(sources: &Sources, target: &Target, lines: &[Line]) {
 /// written in the templates of their modules.
 #[test]
 fn every_line_that_an_emitter_fixes_has_a_reason() {
+    let mut gaps = Vec::new();
     for name in LABS {
         let sources = lab(name);
         let (machines, _, services) = build(&sources);
@@ -95,16 +96,19 @@ fn every_line_that_an_emitter_fixes_has_a_reason() {
                     file.is_some_and(|file| file.origin.iter().any(origin))
                 };
                 for line in text.lines().filter(|_| !of_service(&path)) {
-                    assert!(reason(&path, line).is_some(), "{machine}/{path}: {line}");
+                    if reason(&path, line).is_none() {
+                        gaps.push(format!("{machine}/{path}: {line}"));
+                    }
                 }
             }
         }
     }
+    assert!(gaps.is_empty(), "{gaps:#?}");
 }
 
 #[test]
 fn every_reason_names_a_file_of_ours_and_is_one_sentence() {
-    for fixed in FIXED {
+    for fixed in FIXED.iter() {
         assert!(root().join("src").join(fixed.source).is_file(), "{fixed:?}");
         assert!(!fixed.why.ends_with('.') && !fixed.why.contains(". "), "{fixed:?}");
     }
@@ -135,7 +139,7 @@ fn what_is_named_changes_the_line() {
             })
             .collect();
         // A prime number of lines between two that are asked about falls on every kind of file.
-        let step: usize = step.unwrap_or(if name == "blackbox" { 7919 } else { 1499 });
+        let step: usize = step.unwrap_or(if name == "blackbox" { 31_013 } else { 6007 });
         for target in lines.iter().skip(step / 2).step_by(step) {
             assert_true(&sources, target, &explainer.explain(target));
         }
@@ -210,7 +214,9 @@ fn a_declaration_without_effect_is_listed_and_no_other() {
         format!(
             r#"edition 1
 lab attic version="1" {{ domain "example.org"; }}
-admin ada {{ ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }}
+admin ada {{
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}}
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host box kind=debian {{
     os debian-13

@@ -148,11 +148,11 @@ impl Verified {
                  signatures, `--lab` builds it again\n"
             }
             (true, false) => {
-                "signed    by allowed keys: what every machine receives, and the index and the review\n"
+                "signed    by allowed keys: what every machine receives, the index and the review\n"
             }
             (false, true) => "rebuilt   from the lab: every byte is the same\n",
             (true, true) => {
-                "signed    by allowed keys: what every machine receives, and the index and the review\n\
+                "signed    by allowed keys: what every machine receives, the index and the review\n\
                  rebuilt   from the lab: every byte is the same\n"
             }
         }
