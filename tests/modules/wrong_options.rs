@@ -41,7 +41,8 @@ const VALUES: &[&str] = &[
 /// Gives an option of the first service of a module another value.
 fn with_option(lab: &str, module: &str, option: &str, value: &str) -> String {
     let document = syntax::parse(lab, FileId(0), &mut Diagnostics::default()).expect("a lab");
-    let named = |entry: &syntax::Entry<'_>| matches!(&entry.value.value, Scalar::Text(text) if text == module);
+    let is_module = |scalar: &Scalar<'_>| matches!(scalar, Scalar::Text(text) if text == module);
+    let named = |entry: &syntax::Entry<'_>| is_module(&entry.value.value);
     let service = document
         .nodes
         .iter()
