@@ -34,8 +34,9 @@ fn serve(ports: &[String]) {
         let address = SocketAddr::from(([0u16; 8], port));
         match proto {
             "tcp" => {
-                let listener = TcpListener::bind(address).or_else(|_| TcpListener::bind(("0.0.0.0",
-                port))).expect("a free port");
+                let listener = TcpListener::bind(address)
+                    .or_else(|_| TcpListener::bind(("0.0.0.0", port)))
+                    .expect("a free port");
                 thread::spawn(move || {
                     for stream in listener.incoming().flatten() {
                         thread::spawn(move || answer(stream));
@@ -43,8 +44,9 @@ fn serve(ports: &[String]) {
                 });
             }
             "udp" => {
-                let socket = UdpSocket::bind(address).or_else(|_| UdpSocket::bind(("0.0.0.0",
-                port))).expect("a free port");
+                let socket = UdpSocket::bind(address)
+                    .or_else(|_| UdpSocket::bind(("0.0.0.0", port)))
+                    .expect("a free port");
                 thread::spawn(move || {
                     let mut datagram = [0; 1500];
                     while let Ok((length, from)) = socket.recv_from(&mut datagram) {
@@ -65,8 +67,11 @@ fn answer(mut stream: TcpStream) {
     let mut request = [0; 4096];
     if stream.read(&mut request).is_ok_and(|length| length > 0) {
         let page = if request.starts_with(b"GET /metrics") { "stand_in_up 1\n" } else { "OK\n" };
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain; \
-                            version=0.0.4\r\nContent-Length: {}", page.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; \
+                            version=0.0.4\r\nContent-Length: {}",
+            page.len()
+        );
         let _ = stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n{page}").as_bytes());
     }
 }
@@ -75,7 +80,7 @@ fn ask() {
     let targets: Vec<String> = io::stdin().lock().lines().map_while(Result::ok).collect();
     // It takes two seconds to call a port silent, so many are probed at once.
     for batch in targets.chunks(256) {
-        let ask = |target| thread::spawn(move || state(&target));
+        let ask = |target: String| thread::spawn(move || state(&target));
         let asked: Vec<_> = batch.iter().cloned().map(ask).collect();
         for answer in asked {
             println!("{}", answer.join().expect("an answer"));
@@ -89,8 +94,13 @@ fn state(target: &str) -> &'static str {
     let mut words = target.split(' ');
     let mut word = || words.next().expect("PROTO ADDRESS PORT");
     let (proto, address, port) = (word(), word(), word());
-    let address = SocketAddr::new(address.parse::<IpAddr>().expect("an \
-        address"), port.parse().expect("a port"));
+    let address = SocketAddr::new(
+        address.parse::<IpAddr>().expect(
+            "an \
+        address",
+        ),
+        port.parse().expect("a port"),
+    );
     for patience in [300, 1500] {
         let patience = Duration::from_millis(patience);
         let attempt = match proto {
