@@ -7,7 +7,8 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::MachineKind;
 use crate::plan::Plan;
 
-/// Finds disks that are the same device, and devices that are passed to a VM and to another guest.
+/// Finds disks that are the same device, devices that are passed to a VM and to another guest, and
+/// serial devices that two containers open.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!("device-twice", Error, "one device is used twice");
@@ -36,6 +37,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             }
         }
     }
+    sticks(plan, diagnostics);
     let mut guests: Vec<_> = plan
         .model
         .machines
@@ -63,6 +65,38 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     .help("pass it to only one of them")
                     .on(machine.name.clone()),
                 );
+            }
+        }
+    }
+}
+
+/// Finds serial devices that two containers of a machine open. Only one program at a time can talk
+/// to what is behind it.
+fn sticks(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let is_serial = |path: &str| path.starts_with("/dev/serial/") || path.starts_with("/dev/tty");
+    for machine in &plan.machines {
+        let mut taken = BTreeMap::new();
+        for service in machine.services.iter().map(|id| &plan.model[*id]) {
+            let devices = service.containers.iter().flat_map(|one| &one.devices);
+            for device in devices.filter(|device| is_serial(&device.path)) {
+                let (first, span) =
+                    *taken.entry(device.path.as_str()).or_insert((service, device.span));
+                if first.name != service.name {
+                    diagnostics.push(
+                        Diagnostic::new(
+                            &CODE,
+                            service.span,
+                            format!(
+                                "`{}` and `{}` would both open `{}`",
+                                first.name, service.name, device.path
+                            ),
+                        )
+                        .label(first.span, "the first")
+                        .label(span, "its module opens it here")
+                        .help("give it to one of them, and a device of its own to the other")
+                        .on(service.name.clone()),
+                    );
+                }
             }
         }
     }

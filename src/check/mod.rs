@@ -17,6 +17,7 @@ mod database_on_nfs;
 mod database_published;
 mod database_shared;
 mod database_without_dump;
+mod dependency_circle;
 mod device_twice;
 mod disk_overcommit;
 mod dns_asks_itself;
@@ -37,10 +38,12 @@ mod networks_overlap;
 mod pool_impossible;
 mod port_moved;
 mod port_published_by_hand;
+mod route_to_itself;
 mod route_twice;
 mod scrape_without_exporter;
 mod share_transport_unsupported;
 mod state_without_backup;
+mod system_path;
 mod unpinned_image;
 mod unused_secret;
 mod variable_without_effect;
@@ -80,6 +83,7 @@ pub static RULES: &[&Rule] = &[
     &database_published::RULE,
     &database_shared::RULE,
     &database_without_dump::RULE,
+    &dependency_circle::RULE,
     &device_twice::RULE,
     &disk_overcommit::RULE,
     &dns_asks_itself::RULE,
@@ -100,10 +104,12 @@ pub static RULES: &[&Rule] = &[
     &pool_impossible::RULE,
     &port_moved::RULE,
     &port_published_by_hand::RULE,
+    &route_to_itself::RULE,
     &route_twice::RULE,
     &scrape_without_exporter::RULE,
     &share_transport_unsupported::RULE,
     &state_without_backup::RULE,
+    &system_path::RULE,
     &unpinned_image::RULE,
     &unused_secret::RULE,
     &variable_without_effect::RULE,

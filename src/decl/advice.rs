@@ -122,6 +122,11 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
             Some(format!("write `\"{address}\"`: the prefix length is the network's"))
         }
+        Type::Path if text.contains(", ") || text.contains(",/") => {
+            let paths: Vec<String> =
+                text.split(',').map(|path| format!("`\"{}\"`", path.trim())).collect();
+            Some(format!("write each folder by itself: {}", paths.join(" ")))
+        }
         Type::Path => (!text.starts_with('/') && !text.is_empty())
             .then(|| "paths are absolute: they begin with `/`".to_owned()),
         Type::Host => {

@@ -8,6 +8,7 @@
 pub mod advice;
 pub mod codes;
 pub mod decode;
+pub mod grammar;
 pub mod layer;
 mod merge;
 mod profiles;

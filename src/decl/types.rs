@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Value;
+use super::{Value, grammar};
 use crate::model::{Cron, Duration, Size};
 use crate::syntax::Scalar;
 
@@ -14,6 +14,32 @@ use crate::syntax::Scalar;
 pub enum Type {
     /// Any text.
     Text,
+    /// Text of one line that no program takes for an option.
+    Line,
+    /// The name of an environment variable.
+    Variable,
+    /// A key without blanks and `=`, such as that of a label.
+    Key,
+    /// The name of a Debian package.
+    Package,
+    /// The name of a systemd unit, with its suffix.
+    Unit,
+    /// The name of a kernel setting.
+    Sysctl,
+    /// The name of a capability, without `CAP_`.
+    Capability,
+    /// The path of a device.
+    Device,
+    /// The path of a disk that stays the same after a restart.
+    Disk,
+    /// A public key of `WireGuard`.
+    WireguardKey,
+    /// A user, or a user and a group with a colon between them.
+    Account,
+    /// The name of a network interface.
+    Interface,
+    /// The name of a dataset below its pool.
+    Dataset,
     /// A name: lower-case letters, digits and hyphens, beginning with a letter, at most 40
     /// characters.
     Name,
@@ -78,6 +104,26 @@ impl Type {
     pub fn describe(self) -> String {
         match self {
             Self::Text => "text".into(),
+            Self::Line => "one line of text that does not begin with `-`".into(),
+            Self::Variable => {
+                "the name of a variable such as `TZ` (letters, digits and `_.-`)".into()
+            }
+            Self::Key => "a key such as `diun.enable`, without blanks and `=`".into(),
+            Self::Package => "the name of a Debian package such as `restic`".into(),
+            Self::Unit => "a unit with its suffix, such as `\"fail2ban.service\"`".into(),
+            Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
+            Self::Capability => "a capability such as `NET_ADMIN`".into(),
+            Self::Device => "a device such as `\"/dev/dri/renderD128\"`".into(),
+            Self::Disk => {
+                "a path below `/dev/disk/by-id`: `/dev/sda` may be another disk after a restart"
+                    .into()
+            }
+            Self::WireguardKey => {
+                "a key as `wg pubkey` prints it: 43 letters, digits, `+` or `/`, then `=`".into()
+            }
+            Self::Account => "a user such as `\"1000:1000\"` or `\"www-data\"`".into(),
+            Self::Interface => "a network interface such as `eth0`, at most 15 characters".into(),
+            Self::Dataset => "the name of a dataset such as `photos` or `\"a/b\"`".into(),
             Self::Name => "a name (lower-case letters, digits and hyphens)".into(),
             Self::Version => "a version such as `\"2026.1.3\"`".into(),
             Self::Timezone => "a time zone such as `\"Europe/Brussels\"`".into(),
@@ -156,7 +202,7 @@ impl Type {
             (Self::Port, Scalar::Integer(number)) => {
                 (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
             }
-            (Self::Owner, Scalar::Integer(number)) => {
+            (Self::Owner | Self::Account, Scalar::Integer(number)) => {
                 (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into()))
             }
             _ => None,
@@ -167,10 +213,22 @@ impl Type {
     pub fn read_text(self, text: Cow<'_, str>) -> Option<Value<'_>> {
         let keep = |valid: bool, text| valid.then_some(Value::Text(text));
         match self {
-            // Files, arguments and variables of programs can't contain a NUL.
             Self::Text | Self::Any | Self::Given | Self::Expression => {
-                keep(!text.contains('\0'), text)
+                keep(grammar::is_text(&text), text)
             }
+            Self::Line => keep(grammar::is_line(&text), text),
+            Self::Variable => keep(grammar::is_variable(&text), text),
+            Self::Key => keep(grammar::is_key(&text), text),
+            Self::Package => keep(grammar::is_package(&text), text),
+            Self::Unit => keep(grammar::is_unit(&text), text),
+            Self::Sysctl => keep(grammar::is_sysctl(&text), text),
+            Self::Capability => keep(grammar::is_capability(&text), text),
+            Self::Device => keep(grammar::is_device(&text), text),
+            Self::Disk => keep(grammar::is_disk(&text), text),
+            Self::WireguardKey => keep(grammar::is_wireguard_key(&text), text),
+            Self::Account => keep(grammar::is_account(&text), text),
+            Self::Interface => keep(grammar::is_interface(&text), text),
+            Self::Dataset => keep(grammar::is_dataset(&text), text),
             Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),
@@ -182,7 +240,7 @@ impl Type {
             Self::Cron => Cron::parse(&text).map(Value::Cron),
             Self::Address => text.parse::<IpAddr>().ok().map(Value::Address),
             Self::Cidr => text.parse::<IpNet>().ok().map(Value::Cidr),
-            Self::Path => keep(is_path(&text), text),
+            Self::Path => keep(grammar::is_path(&text), text),
             Self::Image => keep(is_image(&text), text),
             Self::Url => keep(is_url(&text), text),
             Self::Host => keep(is_host(&text), text),
@@ -191,7 +249,7 @@ impl Type {
                 text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)),
                 text,
             ),
-            Self::Owner => keep(is_owner(&text), text),
+            Self::Owner => keep(grammar::is_owner(&text), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
             Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
         }
@@ -235,20 +293,6 @@ fn is_timezone(text: &str) -> bool {
 fn is_word(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte);
     !text.is_empty() && text.len() <= 200 && text.bytes().all(valid) && !text.starts_with('-')
-}
-
-fn is_owner(text: &str) -> bool {
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    !text.is_empty() && text.len() <= 32 && !text.starts_with('-') && text.bytes().all(valid)
-}
-
-fn is_path(text: &str) -> bool {
-    text.starts_with('/')
-        && text.len() <= 1024
-        && !text.chars().any(char::is_control)
-        && !text.split('/').any(|part| part == ".." || part == ".")
-        && !text.contains("//")
-        && (text.len() == 1 || !text.ends_with('/'))
 }
 
 fn is_image(text: &str) -> bool {

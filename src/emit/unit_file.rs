@@ -20,6 +20,56 @@ pub fn write<'v>(
     Ok(text)
 }
 
+/// Writes the values of a setting. Those of a command are its words, and each reaches the program
+/// as it is. Those of `Environment` are assignments.
+pub fn value(key: &str, words: &[String]) -> Result<String, String> {
+    match words {
+        [program, words @ ..] if key.starts_with("Exec") => {
+            let words = words.iter().map(|word| argument(word).replace('$', "$$"));
+            let command: Vec<String> =
+                std::iter::once(program_path(program)?.to_owned()).chain(words).collect();
+            Ok(command.join(" "))
+        }
+        [_, ..] if key == "Environment" => {
+            let assignments: Vec<String> = words.iter().map(|word| argument(word)).collect();
+            Ok(assignments.join(" "))
+        }
+        [value] => Ok(value.clone()),
+        _ => Err(format!("`{key}` takes one value")),
+    }
+}
+
+/// Returns the path of a program, which systemd reads without quotes and variables. Before it may
+/// stand what changes how it runs, such as the hyphen that allows it to fail.
+fn program_path(program: &str) -> Result<&str, String> {
+    let path = program.trim_start_matches(['-', '@', ':', '+', '!']);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte);
+    if path.starts_with('/') && path.bytes().all(plain) {
+        Ok(program)
+    } else {
+        Err(format!(
+            "`{program}` is not the path of a program: write each word of a command by itself"
+        ))
+    }
+}
+
+/// Quotes a word as systemd reads it.
+fn argument(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@+,=%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for character in word.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 fn word(word: &str) -> Result<&str, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if !word.is_empty() && word.bytes().all(plain) {
@@ -56,4 +106,32 @@ pub fn mount_name(path: &str) -> String {
         }
     }
     name + ".mount"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str]) -> Result<String, String> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        line(&value("ExecStart", &words)?)
+    }
+
+    #[test]
+    fn a_command_has_the_words_that_it_was_given() {
+        assert_eq!(command(&["/bin/sh", "/etc/x.sh", "--a=b"]).unwrap(), "/bin/sh /etc/x.sh --a=b");
+        assert_eq!(command(&["-/bin/x", "50%"]).unwrap(), "-/bin/x 50%%");
+        assert_eq!(command(&["/bin/x", ";", "${HOME}"]).unwrap(), r#"/bin/x ";" "$${HOME}""#);
+        assert_eq!(command(&["/bin/x", r#"a"b\c"#, ""]).unwrap(), r#"/bin/x "a\"b\\c" """#);
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        for program in ["x", "/bin/x ; /bin/sh", "/bin/x --y", "${HOME}/x", "/bin/\"x\"", "", "-"] {
+            assert!(command(&[program]).is_err(), "{program}");
+        }
+        assert!(command(&[]).is_err() && command(&["/bin/x", "a\nb"]).is_err());
+        assert!(value("Type", &["a".to_owned(), "b".to_owned()]).is_err());
+        assert_eq!(value("Type", &["oneshot".to_owned()]).unwrap(), "oneshot");
+    }
 }

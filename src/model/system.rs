@@ -73,6 +73,9 @@ pub struct Package {
     pub span: Span,
 }
 
+/// A line of a unit: a key and its values, which are the words of a command or a single one.
+pub type Setting = (String, Vec<String>);
+
 /// A systemd unit. It is ours if it has sections, and a package's otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
@@ -80,8 +83,8 @@ pub struct Unit {
     pub name: String,
     /// What is done with it.
     pub action: UnitAction,
-    /// `[Section]` and its `Key=value` lines, in order; empty for a package's unit.
-    pub sections: Vec<(String, Vec<(String, String)>)>,
+    /// The sections, each with its lines in order. Empty for a package's unit.
+    pub sections: Vec<(String, Vec<Setting>)>,
     /// The place of its declaration.
     pub span: Span,
 }

@@ -471,10 +471,10 @@ pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
 pub fn read<'b>(data: &Data, ty: Type) -> Option<Value<'b>> {
     let scalar = match data {
         Data::Text(text) => Scalar::Text(Cow::Owned(text.clone())),
-        Data::Integer(number) if matches!(ty, Type::Text) => {
+        Data::Integer(number) if matches!(ty, Type::Text | Type::Line) => {
             Scalar::Text(Cow::Owned(number.to_string()))
         }
-        Data::Bool(value) if matches!(ty, Type::Text) => {
+        Data::Bool(value) if matches!(ty, Type::Text | Type::Line) => {
             Scalar::Text(Cow::Owned(value.to_string()))
         }
         Data::Secret(name) if ty == Type::Secret => Scalar::Text(Cow::Owned(name.clone())),

@@ -75,6 +75,8 @@ impl OptionSpec<'_> {
             "cidr" => Type::Cidr,
             "path" => Type::Path,
             "image" => Type::Image,
+            "device" => Type::Device,
+            "wireguard-key" => Type::WireguardKey,
             "url" => Type::Url,
             "host" => Type::Host,
             "mail" => Type::Mail,

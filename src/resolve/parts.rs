@@ -3,7 +3,7 @@
 use super::containers::{container, resources};
 use super::files::{file, script, template};
 use super::names::compose_name;
-use super::read::{Report, plain, secret, sysctl, text, words};
+use super::read::{Report, secret, sysctl, text, words};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::{Dashboard, Database, Engine, Model, Package, Service, Unit, UnitAction};
@@ -91,10 +91,7 @@ fn database(block: &Block<'_>, service: &Service) -> Option<Database> {
 
 fn unit(block: &Block<'_>) -> Unit {
     let lines = |section: &Block<'_>| {
-        section
-            .all("set")
-            .filter_map(|set| Some((set.key().to_owned(), plain(set.argument(1)?))))
-            .collect()
+        section.all("set").map(|set| (set.key().to_owned(), words(set).skip(1).collect())).collect()
     };
     Unit {
         name: block.key().to_owned(),

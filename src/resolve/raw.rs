@@ -51,12 +51,10 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
         {
             let value = value(node);
             let Some(unit) = unit(service, node, diagnostics) else { continue };
-            let line = (
-                name.to_owned(),
-                value
-                    .as_text()
-                    .map_or_else(|| format!("{}", serde_json::json!(value)), str::to_owned),
-            );
+            let text = |value: &Data| {
+                value.as_text().map_or_else(|| serde_json::json!(value).to_string(), str::to_owned)
+            };
+            let line = (name.to_owned(), value.items().iter().map(text).collect());
             match unit.sections.iter_mut().find(|(known, _)| known == section) {
                 Some((_, lines)) => lines.push(line),
                 None => unit.sections.push((section.to_owned(), vec![line])),

@@ -12,10 +12,12 @@ use crate::bundle::OneWayEntry;
 use crate::bundle::release::ReleaseIndex;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::digest::short;
-use crate::model::{Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service};
+use crate::model::{
+    Container, Machine, MachineId, MachineKind, MountKind, NetworkMode, Service, ServiceFileTarget,
+};
 use crate::plan::store::is_below;
 use crate::plan::{Guard, Plan};
-use crate::source::{Sources, Span};
+use crate::source::{Layer, Sources, Span};
 
 #[derive(Serialize)]
 pub(super) struct Page<'p> {
@@ -296,7 +298,37 @@ fn privileges<'p>(service: &'p Service, sources: &Sources) -> Vec<PrivilegeRow<'
     rows.extend(
         service.raw.iter().map(|raw| row("", vec![format!("raw {}", raw.value)], raw.span)),
     );
+    rows.extend(
+        Some(row("", brought_as_root(service, sources), service.span))
+            .filter(|row| !row.privileges.is_empty()),
+    );
     rows
+}
+
+/// Lists what a module of the lab's own brings onto its machine as root. What those of the library
+/// bring is known.
+fn brought_as_root(service: &Service, sources: &Sources) -> Vec<String> {
+    let own = |span: Span| sources.file(span.file).layer != Layer::Builtin;
+    let mut brought = Vec::new();
+    let packages = service.packages.iter().filter(|package| own(package.span));
+    brought.extend(packages.map(|package| format!("package {}", package.name)));
+    let units = service.units.iter().filter(|unit| own(unit.span));
+    brought.extend(units.map(|unit| format!("unit {}", unit.name)));
+    let scripts = service.scripts.iter().filter(|script| own(script.span));
+    brought.extend(scripts.map(|script| format!("script {} as root", script.name)));
+    brought.extend(service.files.iter().filter(|file| own(file.span)).filter_map(|file| {
+        match &file.target {
+            ServiceFileTarget::Machine(path) => Some(format!("installs {path}")),
+            _ => None,
+        }
+    }));
+    // A setting of the kernel has no place of its own.
+    let places = service.containers.iter().map(|container| container.span);
+    let places = places.chain(service.endpoints.iter().map(|endpoint| endpoint.span));
+    if !brought.is_empty() || places.into_iter().any(own) {
+        brought.extend(service.sysctls.iter().map(|sysctl| format!("kernel {}", sysctl.name)));
+    }
+    brought
 }
 
 fn container_privileges(container: &Container) -> Vec<String> {

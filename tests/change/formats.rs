@@ -130,15 +130,15 @@ fn markdown_has_room_for_the_worst() {
     assert!(text.contains("none worse than these, are left out"));
 }
 
-/// Text that steers terminals, mentions people, and breaks out of Markdown and HTML.
-const HOSTILE: &str =
-    "\u{1b}[31m<script>alert(1)</script> @everyone [x](javascript:y) `|` \u{202e}";
+/// Text that hides a character, mentions people, and breaks out of Markdown and HTML. A lab can't
+/// hold text that steers a terminal.
+const HOSTILE: &str = "\u{200b}<script>alert(1)</script> @everyone [x](javascript:y) `|`";
 
 #[test]
 fn hostile_text_is_inert_everywhere() {
     let was = shipped("media-server-home");
     let mut is = was.clone();
-    let quoted = HOSTILE.replace('\u{1b}', "\\u{1b}").replace('\u{202e}', "\\u{202e}");
+    let quoted = HOSTILE.replace('\u{200b}', "\\u{200b}");
     edit(
         &mut is,
         "services.kdl",
@@ -152,7 +152,7 @@ fn hostile_text_is_inert_everywhere() {
         (html::write(&comparison).expect("a page"), json::write(&comparison).expect("JSON"));
     assert!(text.contains("script"), "{text}");
     for shown in [&text, &markdown, &page] {
-        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+        assert!(!shown.contains('\u{200b}'), "{shown}");
     }
     for shown in [&markdown, &page] {
         assert!(!shown.contains("<script"), "{shown}");
@@ -160,7 +160,6 @@ fn hostile_text_is_inert_everywhere() {
     assert!(!markdown.contains("@everyone") && !markdown.contains("](javascript:"), "{markdown}");
     let value: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(value["format"], "labwright.diff/1");
-    assert!(!json.contains(['\u{1b}']), "{json}");
 }
 
 #[test]

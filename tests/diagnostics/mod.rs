@@ -4,6 +4,7 @@ mod cases;
 mod codes;
 mod mistakes;
 mod pages;
+mod refused;
 
 use std::fmt::Write as _;
 

@@ -67,7 +67,10 @@ module thing version="1.0" {
     state data path=(f)"{machine.appdata}/it's $HOME/data" owner=1000 group=1000 mode="0750"
     unit "thing.service" {
         section Unit { set Description "50% of 100 %H"; }
-        section Service { set Type oneshot; set ExecStart "/bin/true"; }
+        section Service {
+            set Type oneshot
+            set ExecStart "/bin/echo" #"; /bin/sh -c "x" ${HOME} %h \"# ";" "it's"
+        }
         section Install { set WantedBy multi-user.target; }
     }
 }
@@ -89,6 +92,10 @@ fn ask_all(payload: &Path) {
         for step in steps {
             accepted(consumers::shellcheck(&step.expect("a step").path()));
         }
+    }
+    let thing = payload.join("systemd/thing.service");
+    if thing.exists() {
+        accepted(consumers::systemd_verify(&thing));
     }
     if payload.join("compose").exists() {
         accepted(consumers::compose(&payload.join("compose/compose.yaml")));

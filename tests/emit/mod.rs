@@ -19,3 +19,4 @@ mod repositories;
 mod runbook;
 mod storage;
 mod templates;
+mod units;

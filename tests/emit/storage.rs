@@ -115,12 +115,16 @@ fn a_pool_on_a_part_of_its_disk_needs_a_partition_that_a_person_made() {
 #[test]
 fn a_device_that_holds_something_is_refused() {
     let stubs = Stubs::new();
-    let payload = payload(&host("/srv/disk.img", "", POOL), &[], "pve");
-    let script = "truncate -s 64M /srv/disk.img; mkswap -q /srv/disk.img; ! sh \
-                  check.d/10-storage.sh; sh proxmox/storage.sh || echo \"ended with $?\"";
+    let payload = payload(&host("/dev/disk/by-id/full", "", POOL), &[], "pve");
+    // The room shows the devices of the machine at hand, which must not get another one.
+    let script = "mkdir /devices; mount --rbind /dev /devices; mount -t tmpfs tmpfs /dev
+                  for device in /devices/*; do ln -s \"$device\" \"/dev/${device##*/}\"; done
+                  rm -f /dev/disk; mkdir -p /dev/disk/by-id
+                  truncate -s 64M /dev/disk/by-id/full; mkswap -q /dev/disk/by-id/full
+                  ! sh check.d/10-storage.sh; sh proxmox/storage.sh || echo \"ended with $?\"";
     let Some(answer) = stubs.room(payload.path(), script, &[]) else { return };
     let said = text(&answer.stdout) + &text(&answer.stderr);
-    assert!(said.contains("refused: /srv/disk.img is not empty (swap"), "{said}");
+    assert!(said.contains("refused: /dev/disk/by-id/full is not empty (swap"), "{said}");
     assert!(said.contains("ended with 1"), "{said}");
     assert!(
         !stubs

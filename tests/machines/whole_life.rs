@@ -41,7 +41,7 @@ module thing version="1.0" {
         section Service {
             set Type oneshot
             set RemainAfterExit "yes"
-            set ExecStart "/bin/cp /etc/thing.conf /run/thing.conf"
+            set ExecStart "/bin/cp" "/etc/thing.conf" "/run/thing.conf"
         }
         section Install { set WantedBy multi-user.target; }
     }

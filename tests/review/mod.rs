@@ -131,14 +131,60 @@ fn no_text_becomes_part_of_the_page() {
         let active = unescaped(&hostile["summary.md"]);
         assert!(!active.contains(['<', '>', '[', '`']), "`{text}` is active: {active}");
     }
-    // Characters that would turn the direction of text, colour a terminal or be invisible are shown
-    // as escapes.
-    let hidden = with_text(r"a\u{202e}b\u{200b}c");
+    // Invisible characters are shown as escapes. Those that turn the direction of text or colour a
+    // terminal are no text.
+    let hidden = with_text(r"a\u{200b}c");
     for text in hidden.values() {
-        assert!(
-            !text.contains(['\u{202e}', '\u{200b}', '\u{1b}']) && text.contains("202e"),
-            "{text}"
-        );
+        assert!(!text.contains('\u{200b}') && text.contains("200b"), "{text}");
+    }
+}
+
+/// A module of a lab's own that brings one of everything onto its machine as root.
+const ROOTED: &str = r#"
+edition 1
+lab demo version="1.0"
+network lan cidr="192.168.1.0/24"
+host box kind=debian { os debian-13; address lan "192.168.1.2"; }
+service radio on=box
+network tunnel cidr="10.9.0.0/24"
+service wireguard on=box { clients tunnel; address "10.9.0.1"; private-key (secret)wg; }
+secret wg
+"#;
+
+const RADIO: &str = r#"
+module radio {
+    summary "A radio"
+    package icecast2
+    unit "radio.service" { section Service { set ExecStart "/usr/bin/radio"; }; }
+    script tune phase=activate from="t.j2"
+    file "radio.conf" from="t.j2" install="/etc/radio.conf"
+    sysctl "net.core.rmem_max" 1
+}
+"#;
+
+#[test]
+fn a_reviewer_reads_what_a_module_of_the_labs_own_does_as_root() {
+    let file = |path: &str, text: &str| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        layer: Layer::Site,
+    };
+    let files = reviewed(&Sources::with_standard_library(vec![
+        file("lab.kdl", ROOTED),
+        file("modules/radio/module.kdl", RADIO),
+        file("modules/radio/t.j2", "\n"),
+    ]));
+    for (name, text) in &files {
+        for brought in [
+            "package icecast2",
+            "unit radio.service",
+            "script tune",
+            "installs /etc/radio.conf",
+            "kernel net.core.rmem",
+        ] {
+            assert!(text.contains(brought), "{name}: {brought}: {text}");
+        }
+        assert!(!text.contains("package wireguard-tools"), "{name}: the library is known: {text}");
     }
 }
 

@@ -51,12 +51,12 @@ fn hostile_text_is_inert_and_a_pasted_secret_is_not_shown() {
     let lab = copy.path().join("tiny");
     let file = lab.join("services.kdl");
     let text = fs::read_to_string(&file).expect("a source");
-    fs::write(&file, text.replace("\"hello\"", "\"password=hunter2\\u{202e}\"")).expect("written");
+    fs::write(&file, text.replace("\"hello\"", "\"password=hunter2\\u{200b}\"")).expect("written");
     for format in ["text", "json"] {
         let what = "box/echo/greeting.txt";
         let run = labwright(&lab, &["why", what, "--format", format]);
         assert_eq!(run.code, 0, "{run:?}");
-        assert!(!run.out.contains("hunter2") && !run.out.contains('\u{202e}'), "{}", run.out);
+        assert!(!run.out.contains("hunter2") && !run.out.contains('\u{200b}'), "{}", run.out);
         assert!(run.out.contains("service echo / greeting"), "{}", run.out);
     }
 }

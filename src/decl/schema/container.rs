@@ -64,12 +64,12 @@ static COMMAND: NodeSchema = NodeSchema::new(
 .dynamic();
 static USER: NodeSchema =
     NodeSchema::new("user", "The user, and the group after a colon.", "user \"1000:1000\"")
-        .arguments(&[required("user", Type::Text, "A name or number.")])
+        .arguments(&[required("user", Type::Account, "A name or number.")])
         .dynamic();
 static ENV: NodeSchema =
     NodeSchema::new("env", "An environment variable.", "env TZ (ref)lab.timezone")
         .arguments(&[
-            required("name", Type::Text, "Its name."),
+            required("name", Type::Variable, "Its name."),
             required("value", Type::Any, "Its value, exactly as the program sees it."),
         ])
         .dynamic();
@@ -89,10 +89,10 @@ static SECRET: NodeSchema = NodeSchema::new(
         Type::Path,
         "The path inside the container. Default: `/run/secrets/` and the secret's name.",
     ),
-    optional("file-variable", Type::Text, "The environment variable that names the file."),
+    optional("file-variable", Type::Variable, "The environment variable that names the file."),
     optional(
         "value-variable",
-        Type::Text,
+        Type::Variable,
         "The environment variable that holds the value, for programs that can't read a file.",
     ),
     optional(
@@ -129,22 +129,22 @@ static DEVICE: NodeSchema = NodeSchema::new(
     "A device of the machine, at the same path inside.",
     "device \"/dev/dri/renderD128\"",
 )
-.arguments(&[required("path", Type::Path, "The path.")])
+.arguments(&[required("path", Type::Device, "The path.")])
 .dynamic();
 static CAP_ADD: NodeSchema =
     NodeSchema::new("cap-add", "Adds a Linux capability.", "cap-add NET_ADMIN")
-        .rest(required("capability", Type::Text, "Its name without `CAP_`."))
+        .rest(required("capability", Type::Capability, "Its name without `CAP_`."))
         .dynamic();
 static CAP_DROP: NodeSchema =
     NodeSchema::new("cap-drop", "Drops a Linux capability.", "cap-drop ALL")
-        .rest(required("capability", Type::Text, "Its name without `CAP_`."))
+        .rest(required("capability", Type::Capability, "Its name without `CAP_`."))
         .dynamic();
 static SECURITY_OPTION: NodeSchema = NodeSchema::new(
     "security-option",
     "An option of the container's confinement.",
     "security-option \"no-new-privileges:true\"",
 )
-.arguments(&[required("option", Type::Text, "The option.")])
+.arguments(&[required("option", Type::Line, "The option.")])
 .dynamic();
 static GROUP: NodeSchema = NodeSchema::new(
     "group",
@@ -157,7 +157,7 @@ static GROUP: NodeSchema = NodeSchema::new(
 pub(super) static SYSCTL: NodeSchema =
     NodeSchema::new("sysctl", "A kernel setting.", "sysctl \"net.ipv4.ip_forward\" 1")
         .arguments(&[
-            required("name", Type::Text, "Its name."),
+            required("name", Type::Sysctl, "Its name."),
             required("value", Type::Any, "Its value."),
         ])
         .dynamic();
@@ -166,7 +166,7 @@ static EXTRA_HOST: NodeSchema = NodeSchema::new(
     "A line of the container's hosts file.",
     "extra-host \"host.docker.internal:host-gateway\"",
 )
-.arguments(&[required("line", Type::Text, "`NAME:ADDRESS`.")])
+.arguments(&[required("line", Type::Line, "`NAME:ADDRESS`.")])
 .dynamic();
 static NETWORK: NodeSchema = NodeSchema::new(
     "network",
@@ -205,7 +205,7 @@ static HEALTH: NodeSchema = NodeSchema::new(
 .rest(optional("word", Type::Text, "A word of the command that is run inside."))
 .properties(&[
     optional("http", Type::Name, "The endpoint to request over HTTP."),
-    optional("path", Type::Text, "The path to request. Default: `/`."),
+    optional("path", Type::Line, "The path to request. Default: `/`."),
     optional("image", Type::Bool, "Whether the image brings its own check."),
     optional("none", Type::Text, "Why its health can't be checked."),
     optional("interval", Type::Duration, "How often it is checked. Default: `30s`."),
@@ -250,7 +250,7 @@ static RELOAD: NodeSchema = NodeSchema::new(
 .arguments(&[required("signal", Type::Enum(&["HUP", "USR1", "USR2"]), "The signal.")]);
 static LABEL: NodeSchema = NodeSchema::new("label", "A label.", "label \"diun.enable\" \"true\"")
     .arguments(&[
-        required("name", Type::Text, "Its name."),
+        required("name", Type::Key, "Its name."),
         required("value", Type::Any, "Its value."),
     ])
     .dynamic();

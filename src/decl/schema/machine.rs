@@ -90,7 +90,7 @@ static DISK: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .properties(&[
-    required("device", Type::Path, "Its stable device path, below `/dev/disk/by-id/`."),
+    required("device", Type::Disk, "Its stable device path, below `/dev/disk/by-id/`."),
     required("size", Type::Size, "Its size."),
 ]);
 static POOL: NodeSchema = NodeSchema::new(
@@ -119,7 +119,7 @@ static DATASET: NodeSchema = NodeSchema::new(
     "A ZFS dataset.",
     "dataset photos quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly",
 )
-.arguments(&[required("name", Type::Text, "Its name below the pool; `a/b` is nested.")])
+.arguments(&[required("name", Type::Dataset, "Its name below the pool; `a/b` is nested.")])
 .properties(&[
     optional("quota", Type::Size, "The most that it may hold, snapshots included."),
     optional("reservation", Type::Size, "The space reserved for it."),
@@ -141,7 +141,7 @@ static DATASET: NodeSchema = NodeSchema::new(
     optional("mountpoint", Type::Path, "Where it is mounted on its host. Default: below the pool."),
     optional(
         "owner",
-        Type::Word,
+        Type::Account,
         "The owner of its folder, `uid:gid`. Default: root; root inside of an unprivileged LXC \
          that it is bound into.",
     ),
@@ -198,10 +198,10 @@ static ADDRESS: NodeSchema = NodeSchema::new(
     required("address", Type::Address, "The address in it."),
 ])
 .properties(&[
-    optional("nic", Type::Word, "The network interface, on bare metal."),
+    optional("nic", Type::Interface, "The network interface, on bare metal."),
     optional(
         "bridge",
-        Type::Word,
+        Type::Interface,
         "On a host, the bridge that it makes; on a guest, the bridge that it joins. Default: the \
          host's.",
     ),

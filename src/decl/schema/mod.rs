@@ -7,6 +7,7 @@ mod machine;
 mod module;
 mod service;
 mod shared;
+mod system;
 
 use super::types::Type;
 

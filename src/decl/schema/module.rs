@@ -2,37 +2,39 @@
 
 use super::container::{CONTAINER, SYSCTL};
 use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
+use super::system::{FILE, PACKAGE, SCRIPT, UNIT, USES_SECRET};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
 const BACKUP_CLASSES: &[&str] = &["hourly", "daily", "weekly", "monthly", "never", "dump"];
 
-/// The kinds of files that a module may emit, as in `manifest.json`.
-pub const FILE_KINDS: &[&str] = &[
-    "prometheus.config",
-    "prometheus.rules",
-    "alertmanager",
-    "loki",
-    "alloy",
-    "grafana.provisioning",
-    "grafana.dashboard",
-    "traefik",
-    "caddy",
-    "fail2ban",
-    "env",
-    "ini",
-    "json",
-    "yaml",
-    "shell",
-    "markdown",
-    "text",
-];
-
 /// The types that an option may have.
 pub const OPTION_TYPES: &[&str] = &[
-    "text", "name", "boolean", "integer", "number", "port", "size", "duration", "cron", "address",
-    "cidr", "path", "image", "url", "host", "mail", "enum", "secret", "network", "zone", "machine",
-    "service", "record",
+    "text",
+    "name",
+    "boolean",
+    "integer",
+    "number",
+    "port",
+    "size",
+    "duration",
+    "cron",
+    "address",
+    "cidr",
+    "path",
+    "image",
+    "url",
+    "host",
+    "mail",
+    "enum",
+    "secret",
+    "network",
+    "zone",
+    "machine",
+    "service",
+    "record",
+    "device",
+    "wireguard-key",
 ];
 
 /// The roles in which the language itself knows services.
@@ -242,15 +244,15 @@ static DATABASE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required(
     "database",
-    Type::Text,
+    Type::Line,
     "The database's name; for sqlite, the path of its file on the machine.",
 )])
 .properties(&[
     required("engine", Type::Enum(&["postgres", "mariadb", "sqlite"]), "The engine."),
     optional("container", Type::Name, "The container that runs it."),
-    optional("user", Type::Text, "The user to dump as."),
+    optional("user", Type::Line, "The user to dump as."),
     optional("state", Type::Name, "The state that holds its files."),
-    optional("major", Type::Text, "The engine's major version. A change of it can't be undone."),
+    optional("major", Type::Line, "The engine's major version. A change of it can't be undone."),
 ])
 .dynamic();
 
@@ -277,7 +279,7 @@ static PROVIDES: NodeSchema = NodeSchema::new(
         Type::Enum(&["tcp", "udp", "http", "https"]),
         "The protocol. Default: `tcp`; `http` with `scrape` or `path`.",
     ),
-    optional("path", Type::Text, "The path, for probes, scrapes and links."),
+    optional("path", Type::Line, "The path, for probes, scrapes and links."),
     optional("scrape", Type::Bool, "Whether Prometheus scrapes it. Default: `#false`."),
     optional("token", Type::Secret, "With `scrape`: the bearer token that it requires."),
     optional("user", Type::Text, "With `scrape` and `password`: the user's name. Default: empty."),
@@ -293,101 +295,6 @@ static PROVIDES: NodeSchema = NodeSchema::new(
         Type::Bool,
         "Whether it is for administration, which the internet should not reach. Default: `#false`.",
     ),
-])
-.dynamic();
-static FILE: NodeSchema = NodeSchema::new(
-    "file",
-    "A file made from a template in the module's folder.",
-    "file \"loki.yaml\" kind=loki from=\"loki.yaml.j2\" at=\"/etc/loki/loki.yaml\"",
-)
-.arguments(&[required("name", Type::Text, "Its name in the service's folder.")])
-.properties(&[
-    optional(
-        "kind",
-        Type::Enum(FILE_KINDS),
-        "The kind of file, which decides how values are escaped. Default: by its extension.",
-    ),
-    required("from", Type::Text, "The template, in the module's folder."),
-    optional("at", Type::Path, "Where the container sees it."),
-    optional("container", Type::Name, "The container. Default: the module's first."),
-    optional("install", Type::Path, "The path that it is installed at on the machine."),
-    optional("restart", Type::Text, "The unit that is restarted when it changes."),
-    optional("reload", Type::Text, "The unit that is reloaded when it changes."),
-    optional("owner", Type::Owner, "Its owner on the machine. Default: `root`."),
-    optional("group", Type::Owner, "Its group on the machine. Default: `root`."),
-    optional("mode", Type::Mode, "Its mode on the machine. Default: `0644`."),
-])
-.dynamic();
-static SCRIPT: NodeSchema = NodeSchema::new(
-    "script",
-    "A step of the bundle, made from a template: an idempotent POSIX shell script.",
-    "script pki phase=activate order=40 from=\"pki.sh.j2\"",
-)
-.arguments(&[NAME])
-.properties(&[
-    required("phase", Type::Enum(&["check", "activate", "health"]), "When it runs."),
-    optional("order", Type::Between(0, 99), "Its place among the steps. Default: 40."),
-    required("from", Type::Text, "The template, in the module's folder."),
-])
-.dynamic();
-static PACKAGE: NodeSchema =
-    NodeSchema::new("package", "Packages of the system.", "package restic sqlite3")
-        .rest(required("name", Type::Text, "Debian's name."))
-        .dynamic();
-static UNIT: NodeSchema = NodeSchema::new(
-    "unit",
-    "A systemd unit. One without sections comes from a package.",
-    "unit \"openvpn-server@server.service\" action=enable-start",
-)
-.arguments(&[required("name", Type::Text, "Its name with its suffix.")])
-.properties(&[optional(
-    "action",
-    Type::Enum(&["enable-start", "enable", "install"]),
-    "What to do with it. Default: `enable-start`.",
-)])
-.children(&[&[keyed(&SECTION)]])
-.dynamic();
-static SECTION: NodeSchema = NodeSchema::new(
-    "section",
-    "A section of a unit.",
-    "section Service { set ExecStart \"/usr/bin/tool\"; }",
-)
-.arguments(&[required(
-    "name",
-    Type::Enum(&["Unit", "Service", "Timer", "Install", "Mount", "Path", "Socket"]),
-    "Its name.",
-)])
-.children(&[&[many(&SET)]]);
-static SET: NodeSchema =
-    NodeSchema::new("set", "A line of the section.", "set Restart \"on-failure\"")
-        .arguments(&[
-            required("key", Type::Text, "The key."),
-            required("value", Type::Any, "The value."),
-        ])
-        .dynamic();
-static USES_SECRET: NodeSchema = NodeSchema::new(
-    "uses-secret",
-    "A secret that units or scripts of the machine read.",
-    "uses-secret (ref)opt.password",
-)
-.arguments(&[required(
-    "secret",
-    Type::Secret,
-    "The secret. If it is an option without a value, none is read.",
-)])
-.properties(&[
-    optional("owner", Type::Owner, "The owner that its file must have. Default: `root`."),
-    optional(
-        "file-variable",
-        Type::Text,
-        "The environment variable in which a backup's scripts pass the file's path.",
-    ),
-    optional(
-        "value-variable",
-        Type::Text,
-        "The environment variable in which a backup's scripts pass the value.",
-    ),
-    optional("mode", Type::Mode, "Its mode. Default: `0400`."),
 ])
 .dynamic();
 static NEEDS: NodeSchema = NodeSchema::new(

@@ -70,7 +70,7 @@ static RAW: NodeSchema = NodeSchema::new(
 .rest(required("value", Type::Any, "The value; several are a list."))
 .properties(&[
     optional("container", Type::Name, "The container. Default: the module's first."),
-    optional("unit", Type::Text, "The unit. Default: the module's first."),
+    optional("unit", Type::Unit, "The unit. Default: the module's first."),
 ]);
 
 /// The value of a module's option. Its name and type can be anything, because the module defines

@@ -73,13 +73,18 @@ fn add(service: &Service, unit: &Unit, artifacts: &mut Artifacts, diagnostics: &
         artifacts.units.push(UnitUse { unit: unit.name.clone(), action: unit.action, inputs });
         return;
     }
-    let sections = unit.sections.iter().map(|(section, settings)| {
-        (
-            section.as_str(),
-            settings.iter().map(|(key, value)| (key.as_str(), value.clone())).collect(),
-        )
-    });
-    match unit_file::write(sections) {
+    let sections: Result<Vec<_>, String> = unit
+        .sections
+        .iter()
+        .map(|(section, settings)| {
+            let settings: Result<Vec<_>, String> = settings
+                .iter()
+                .map(|(key, words)| Ok((key.as_str(), unit_file::value(key, words)?)))
+                .collect();
+            Ok((section.as_str(), settings?))
+        })
+        .collect();
+    match sections.and_then(unit_file::write) {
         Ok(text) => artifacts.unit(
             &unit.name,
             unit.action,

@@ -93,7 +93,9 @@ impl Reader<'_, '_> {
         }
         for field in &spec.fields {
             if !fields.contains_key(field.name) {
-                if field.required {
+                // One whose value is wrong is not missing.
+                let given = block.properties.iter().any(|given| given.name == field.name);
+                if field.required && !given {
                     diagnostics.push(
                         Diagnostic::new(
                             &crate::decl::codes::MISSING_VALUE,

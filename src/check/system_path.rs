@@ -1,0 +1,239 @@
+//! Finds shares, states, datasets and installed files at paths that a machine needs itself.
+
+use super::Rule;
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::ServiceFileTarget;
+use crate::plan::Plan;
+use crate::plan::store::is_below;
+use crate::source::Span;
+
+/// Finds folders and files of the lab at, above or below those of the system.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code =
+    codes::code!("system-path", Error, "a folder is where the machine keeps what it needs");
+
+/// The folders that no folder of the lab may be, or lie in, each with what it is for.
+const CLOSED: &[(&str, &str)] = &[
+    ("/bin", "holds the system's programs"),
+    ("/boot", "holds what the machine starts from"),
+    ("/dev", "holds the machine's devices"),
+    ("/etc/labwright", "holds secrets and configuration that bundles install"),
+    ("/etc/pve", "is Proxmox's own file system"),
+    ("/etc/ssh", "holds the keys and settings of sshd"),
+    ("/etc/systemd", "holds the system's units"),
+    ("/lib", "holds the system's libraries"),
+    ("/lib64", "holds the system's libraries"),
+    ("/proc", "is the kernel's own file system"),
+    ("/run", "is emptied at each start"),
+    ("/sbin", "holds the system's programs"),
+    ("/sys", "is the kernel's own file system"),
+    ("/usr/bin", "holds the system's programs"),
+    ("/usr/lib", "holds the system's libraries"),
+    ("/usr/local/lib/labwright", "holds scripts that bundles install"),
+    ("/usr/sbin", "holds the system's programs"),
+    ("/var/lib/apt", "holds the lists of packages"),
+    ("/var/lib/containerd", "holds Docker's images"),
+    ("/var/lib/docker", "holds Docker's images and volumes"),
+    ("/var/lib/dpkg", "holds the state of installed packages"),
+    ("/var/lib/labwright", "holds the generations of labctl"),
+    ("/var/lib/systemd", "holds the state of systemd"),
+];
+
+/// The folders that no folder of the lab may be, while others may lie in them.
+const KEPT: &[(&str, &str)] = &[
+    ("/home", "holds the admins' keys"),
+    ("/root", "is the home of root"),
+    ("/tmp", "is emptied at each start"),
+    ("/usr/local", "holds the system's programs"),
+    ("/var/cache", "holds what programs keep between runs"),
+    ("/var/log", "holds the system's logs"),
+];
+
+/// The files, and folders of files, that no file of a module replaces.
+const FILES: &[(&str, &str)] = &[
+    ("/etc/apt/apt.conf", "holds the settings of apt"),
+    ("/etc/apt/apt.conf.d", "holds the settings of apt"),
+    ("/etc/apt/sources.list", "says where packages come from"),
+    ("/etc/cloud", "holds the settings of cloud-init"),
+    ("/etc/docker", "holds the settings of Docker, which the bundle writes"),
+    ("/etc/fstab", "lists the disks that the machine needs"),
+    ("/etc/group", "lists the groups"),
+    ("/etc/gshadow", "lists the groups"),
+    ("/etc/hostname", "holds the machine's name"),
+    ("/etc/hosts", "holds the machine's name"),
+    ("/etc/ld.so.preload", "is loaded into every program"),
+    ("/etc/machine-id", "is the machine's identity"),
+    ("/etc/netplan", "holds the machine's addresses"),
+    ("/etc/nsswitch.conf", "says where users and names are looked up"),
+    ("/etc/pam.d", "decides who may log in"),
+    ("/etc/passwd", "lists the users"),
+    ("/etc/resolv.conf", "names the resolvers"),
+    ("/etc/shadow", "holds the passwords of the users"),
+    ("/etc/sudoers", "decides who may become root"),
+    ("/etc/sudoers.d", "decides who may become root"),
+    ("/home", "holds the admins' keys"),
+    ("/root", "is the home of root"),
+];
+
+/// The folders below closed ones that modules may install files into.
+const OPEN: &[&str] = &["/etc/labwright", "/etc/ssh/sshd_config.d", "/usr/local/lib/labwright"];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for machine in &plan.model.machines {
+        let mut look = |path: &str, what: String, span: Span| {
+            if let Some(why) = needed(path) {
+                diagnostics
+                    .push(finding(&machine.name, path, &what, &why, span).on(machine.name.clone()));
+            }
+        };
+        for share in &machine.shares {
+            look(&share.at, "a share".to_owned(), share.span);
+        }
+        for pool in &machine.pools {
+            look(&pool.mountpoint, format!("pool `{}`", pool.name), pool.span);
+            for dataset in &pool.datasets {
+                look(&dataset.mountpoint, format!("dataset `{}`", dataset.name), dataset.span);
+            }
+        }
+    }
+    for service in &plan.model.services {
+        let machine = &plan.model[service.machine].name;
+        for state in &service.states {
+            if let Some(why) = needed(&state.path) {
+                let what = format!("`{}` of `{}`", state.name, service.name);
+                diagnostics.push(
+                    finding(machine, &state.path, &what, &why, service.span)
+                        .label(state.span, "the module declares it here")
+                        .on(service.name.clone()),
+                );
+            }
+        }
+        for file in &service.files {
+            let ServiceFileTarget::Machine(path) = &file.target else { continue };
+            if let Some(why) = kept_from_files(path) {
+                let what = format!("`{}` of `{}`", file.name, service.name);
+                diagnostics.push(
+                    finding(machine, path, &what, &why, service.span)
+                        .label(file.span, "the module installs it here")
+                        .on(service.name.clone()),
+                );
+            }
+        }
+        for container in &service.containers {
+            for mount in container.mounts.iter().filter(|mount| mount.at == "/") {
+                let message = format!(
+                    "`{}` would see `{}` as its whole system",
+                    container.name, mount.source
+                );
+                diagnostics.push(
+                    Diagnostic::new(&CODE, service.span, message)
+                        .label(mount.span, "mounted here")
+                        .help("mount it below a folder, such as `/data`")
+                        .on(service.name.clone()),
+                );
+            }
+        }
+    }
+}
+
+fn finding(machine: &str, path: &str, what: &str, why: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(&CODE, span, format!("{what} can't be at `{path}` on `{machine}`: {why}"))
+        .help("choose a folder of its own, such as one below `/srv` or `/mnt`")
+}
+
+/// Returns why a machine needs a path itself, if it does.
+fn needed(path: &str) -> Option<String> {
+    let below = |folder: &str| path == folder || is_below(path, folder);
+    let above = |folder: &str| path == "/" || path == folder || is_below(folder, path);
+    let of = |(folder, why): &(&str, &str)| format!("`{folder}` {why}");
+    let inside = CLOSED.iter().find(|(folder, _)| below(folder));
+    let outside = CLOSED.iter().chain(KEPT).find(|(folder, _)| above(folder));
+    inside.or(outside).map(of)
+}
+
+/// Returns why no file of a module may be at a path, if so.
+fn kept_from_files(path: &str) -> Option<String> {
+    let drop_in =
+        path.rsplit_once('/').is_some_and(|(folder, _)| folder.rsplit('.').next() == Some("d"));
+    if OPEN.iter().any(|folder| is_below(path, folder))
+        || (drop_in && is_below(path, "/etc/systemd"))
+    {
+        return None;
+    }
+    let kept = FILES.iter().find(|(kept, _)| path == *kept || is_below(path, kept));
+    kept.map(|(kept, why)| format!("`{kept}` {why}")).or_else(|| needed(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{kept_from_files, needed};
+
+    #[test]
+    fn a_module_replaces_no_file_of_the_system() {
+        let kept = [
+            "/etc/passwd",
+            "/etc/sudoers.d/x",
+            "/root/.ssh/authorized_keys",
+            "/etc/apt/apt.conf.d/x",
+            "/usr/bin/sh",
+            "/etc/systemd/system/x.service",
+            "/etc/ssh/sshd_config",
+            "/etc",
+        ];
+        for path in kept {
+            assert!(kept_from_files(path).is_some(), "{path}");
+        }
+        let free = [
+            "/etc/wireguard/wg0.conf",
+            "/etc/labwright/x/y.conf",
+            "/usr/local/lib/labwright/x/sync.sh",
+            "/usr/local/sbin/x",
+            "/etc/cron.d/x",
+            "/etc/passwdqc.conf",
+            "/etc/systemd/journald.conf.d/x.conf",
+            "/etc/apt/sources.list.d/x.sources",
+            "/etc/ssh/sshd_config.d/x.conf",
+        ];
+        for path in free {
+            assert_eq!(kept_from_files(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_system_keeps_its_folders() {
+        let kept = [
+            "/",
+            "/etc",
+            "/usr",
+            "/var",
+            "/var/lib",
+            "/var/lib/docker/volumes",
+            "/var/lib/labwright",
+            "/proc/x",
+            "/home",
+            "/root",
+            "/usr/local",
+            "/boot/efi",
+        ];
+        for path in kept {
+            assert!(needed(path).is_some(), "{path}");
+        }
+        let free = [
+            "/srv",
+            "/mnt/media",
+            "/media",
+            "/opt/x",
+            "/data",
+            "/home/ada/films",
+            "/etc/wireguard",
+            "/var/lib/dockerish",
+            "/var/lib/node_exporter/textfile",
+            "/var/log/caddy",
+            "/binary",
+        ];
+        for path in free {
+            assert_eq!(needed(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Knows which words programs that run as root take for what they are: no word may become an
+//! option, a second word or another line.
+
+/// Returns whether text has characters that control a terminal, turn the direction of text or can't
+/// be seen. Only a line break and a tab are text.
+pub fn is_text(text: &str) -> bool {
+    !text.chars().any(|character| {
+        let blank = matches!(character, '\n' | '\t');
+        let turns = matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
+        turns || (character.is_control() && !blank)
+    })
+}
+
+/// Returns whether text is one line that no program takes for an option.
+pub fn is_line(text: &str) -> bool {
+    is_text(text) && !text.contains(['\n', '\t']) && !text.starts_with('-')
+}
+
+fn all(text: &str, most: usize, valid: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.len() <= most && text.bytes().all(valid)
+}
+
+fn alphanumeric_or(more: &[u8]) -> impl Fn(u8) -> bool {
+    move |byte| byte.is_ascii_alphanumeric() || more.contains(&byte)
+}
+
+/// Returns whether text is the name of a Debian package, as Debian's policy writes it.
+pub fn is_package(text: &str) -> bool {
+    let valid =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+    text.len() >= 2
+        && all(text, 100, valid)
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+/// Returns whether text is the name of a systemd unit, with its suffix.
+pub fn is_unit(text: &str) -> bool {
+    const SUFFIXES: &[&str] =
+        &["service", "socket", "timer", "path", "mount", "automount", "swap", "target", "slice"];
+    all(text, 255, alphanumeric_or(br":_.\@-"))
+        && !text.starts_with(['-', '.'])
+        && text.rsplit_once('.').is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix))
+}
+
+/// Returns whether text is the name of an environment variable.
+pub fn is_variable(text: &str) -> bool {
+    all(text, 200, alphanumeric_or(b"_.-"))
+        && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+}
+
+/// Returns whether text is a key without blanks, such as that of a label.
+pub fn is_key(text: &str) -> bool {
+    all(text, 200, |byte| byte.is_ascii_graphic() && !b"=\"'\\$`".contains(&byte))
+        && !text.starts_with('-')
+}
+
+/// Returns whether text is the name of a kernel setting.
+pub fn is_sysctl(text: &str) -> bool {
+    all(text, 200, alphanumeric_or(b"_./-"))
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+/// Returns whether text is the name of a capability.
+pub fn is_capability(text: &str) -> bool {
+    all(text, 40, |byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// Returns whether text is a user or a group.
+pub fn is_owner(text: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !text.is_empty() && text.len() <= 32 && !text.starts_with('-') && text.bytes().all(valid)
+}
+
+/// Returns whether text is an absolute path without detours.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.len() <= 1024
+        && is_line(text)
+        && !text.split('/').any(|part| part == ".." || part == ".")
+        && !text.contains("//")
+        // A list is several values, so this is a list in one.
+        && !text.split('/').any(|part| part.ends_with([' ', ',']) || part.starts_with(' '))
+        && (text.len() == 1 || !text.ends_with('/'))
+}
+
+/// Returns whether text is the path of a device, which a colon would end.
+pub fn is_device(text: &str) -> bool {
+    is_device_path(text) && !text.contains(':')
+}
+
+fn is_device_path(text: &str) -> bool {
+    is_path(text) && text.starts_with("/dev/")
+}
+
+/// Returns whether text is the path of a disk that stays the same after a restart.
+pub fn is_disk(text: &str) -> bool {
+    is_device_path(text) && text.starts_with("/dev/disk/by-")
+}
+
+/// Returns whether text is a public key of `WireGuard`: 32 bytes in Base64.
+pub fn is_wireguard_key(text: &str) -> bool {
+    let key = text.strip_suffix('=').filter(|key| key.len() == 43);
+    key.is_some_and(|key| {
+        all(key, 43, alphanumeric_or(b"+/"))
+            && key.ends_with(|last| "AEIMQUYcgkosw048".contains(last))
+    })
+}
+
+/// Returns whether text is a user, or a user and a group with a colon between them.
+pub fn is_account(text: &str) -> bool {
+    match text.split_once(':') {
+        Some((user, group)) => is_owner(user) && is_owner(group),
+        None => is_owner(text),
+    }
+}
+
+/// Returns whether text is the name of a network interface.
+pub fn is_interface(text: &str) -> bool {
+    all(text, 15, alphanumeric_or(b"_.-")) && !text.starts_with(['-', '.'])
+}
+
+/// Returns whether text is the name of a dataset below its pool.
+pub fn is_dataset(text: &str) -> bool {
+    text.len() <= 200
+        && text.split('/').all(|part| {
+            all(part, 200, alphanumeric_or(b"_.:-"))
+                && part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asserts that a grammar takes all of `right` and none of `wrong`.
+    fn holds(takes: fn(&str) -> bool, right: &[&str], wrong: &[&str]) {
+        for text in right {
+            assert!(takes(text), "{text:?} is right");
+        }
+        for text in wrong.iter().chain(&["", "-x", "--help", "a b", "a\nb", "a\u{202e}b"]) {
+            assert!(!takes(text), "{text:?} is wrong");
+        }
+    }
+
+    #[test]
+    fn words_of_commands_are_what_they_are() {
+        holds(
+            is_package,
+            &["restic", "g++", "libc6-dev"],
+            &["-oDPkg::Pre-Invoke::=touch", "A", "x"],
+        );
+        holds(is_unit, &["a.service", "wg-quick@wg0.service", r"mnt-a\x2db.mount"], &["a", "a.sh"]);
+        holds(is_variable, &["TZ", "_x", "A.b-c"], &["A=B", "1A", "$A"]);
+        holds(is_key, &["diun.enable", "a.domains[0].main"], &["a=b", "a'b", "$x"]);
+        holds(is_sysctl, &["net.ipv4.ip_forward", "net/ipv4/conf/eth0.1"], &["a=b", ".x"]);
+        holds(is_capability, &["NET_ADMIN", "ALL"], &["net_admin", "CAP,X"]);
+        holds(is_device, &["/dev/dri/renderD128"], &["/a:b", "/dev/a:b", "/dev/../etc", "dri"]);
+        holds(is_disk, &["/dev/disk/by-id/nvme-A", "/dev/disk/by-path/pci-0000:00"], &["/dev/sda"]);
+        holds(
+            is_wireguard_key,
+            &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="],
+            &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D=", "x="],
+        );
+        holds(is_account, &["1000", "1000:1000", "www-data"], &["a:b:c", ":", "a:"]);
+        holds(is_interface, &["eth0", "vmbr0.10"], &["sixteen-letters-", "a/b", ".."]);
+        holds(is_dataset, &["photos", "a/b"], &["/a", "a/", "a//b", "a/-b", "a@b", "../a"]);
+    }
+
+    #[test]
+    fn text_has_lines_and_no_tricks() {
+        assert!(is_text("ünïcödé ✓\n\t日本 'x' \"y\"") && is_line("a 'b'"));
+        for text in ["a\0", "a\u{1b}[31m", "a\rb", "abc\u{202e}cba", "a\u{2066}b", "a\u{85}b"] {
+            assert!(!is_text(text) && !is_line(text), "{text:?}");
+        }
+        assert!(!is_line("a\nb") && !is_line("a\tb") && !is_line("--host=x"));
+    }
+}

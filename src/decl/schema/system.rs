@@ -1,0 +1,124 @@
+//! Defines what a module brings onto the machine itself: files, scripts, packages and units.
+
+use super::{NAME, NodeSchema, keyed, many, optional, required};
+use crate::decl::types::Type;
+
+/// The kinds of files that a module may emit, as in `manifest.json`.
+const FILE_KINDS: &[&str] = &[
+    "prometheus.config",
+    "prometheus.rules",
+    "alertmanager",
+    "loki",
+    "alloy",
+    "grafana.provisioning",
+    "grafana.dashboard",
+    "traefik",
+    "caddy",
+    "fail2ban",
+    "env",
+    "ini",
+    "json",
+    "yaml",
+    "shell",
+    "markdown",
+    "text",
+];
+
+pub(super) static FILE: NodeSchema = NodeSchema::new(
+    "file",
+    "A file made from a template in the module's folder.",
+    "file \"loki.yaml\" kind=loki from=\"loki.yaml.j2\" at=\"/etc/loki/loki.yaml\"",
+)
+.arguments(&[required("name", Type::Text, "Its name in the service's folder.")])
+.properties(&[
+    optional(
+        "kind",
+        Type::Enum(FILE_KINDS),
+        "The kind of file, which decides how values are escaped. Default: by its extension.",
+    ),
+    required("from", Type::Text, "The template, in the module's folder."),
+    optional("at", Type::Path, "Where the container sees it."),
+    optional("container", Type::Name, "The container. Default: the module's first."),
+    optional("install", Type::Path, "The path that it is installed at on the machine."),
+    optional("restart", Type::Unit, "The unit that is restarted when it changes."),
+    optional("reload", Type::Unit, "The unit that is reloaded when it changes."),
+    optional("owner", Type::Owner, "Its owner on the machine. Default: `root`."),
+    optional("group", Type::Owner, "Its group on the machine. Default: `root`."),
+    optional("mode", Type::Mode, "Its mode on the machine. Default: `0644`."),
+])
+.dynamic();
+pub(super) static SCRIPT: NodeSchema = NodeSchema::new(
+    "script",
+    "A step of the bundle, made from a template: an idempotent POSIX shell script.",
+    "script pki phase=activate order=40 from=\"pki.sh.j2\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("phase", Type::Enum(&["check", "activate", "health"]), "When it runs."),
+    optional("order", Type::Between(0, 99), "Its place among the steps. Default: 40."),
+    required("from", Type::Text, "The template, in the module's folder."),
+])
+.dynamic();
+pub(super) static PACKAGE: NodeSchema =
+    NodeSchema::new("package", "Packages of the system.", "package restic sqlite3")
+        .rest(required("name", Type::Package, "Debian's name."))
+        .dynamic();
+pub(super) static UNIT: NodeSchema = NodeSchema::new(
+    "unit",
+    "A systemd unit. One without sections comes from a package.",
+    "unit \"openvpn-server@server.service\" action=enable-start",
+)
+.arguments(&[required("name", Type::Unit, "Its name with its suffix.")])
+.properties(&[optional(
+    "action",
+    Type::Enum(&["enable-start", "enable", "install"]),
+    "What to do with it. Default: `enable-start`.",
+)])
+.children(&[&[keyed(&SECTION)]])
+.dynamic();
+static SECTION: NodeSchema = NodeSchema::new(
+    "section",
+    "A section of a unit.",
+    "section Service { set ExecStart \"/usr/bin/tool\"; }",
+)
+.arguments(&[required(
+    "name",
+    Type::Enum(&["Unit", "Service", "Timer", "Install", "Mount", "Path", "Socket"]),
+    "Its name.",
+)])
+.children(&[&[many(&SET)]]);
+static SET: NodeSchema =
+    NodeSchema::new("set", "A line of the section.", "set Restart \"on-failure\"")
+        .arguments(&[required("key", Type::Variable, "The key.")])
+        .rest(required(
+            "value",
+            Type::Any,
+            "The value. Of a command, such as `ExecStart`, each word by itself; of `Environment`, \
+             each assignment.",
+        ))
+        .dynamic();
+pub(super) static USES_SECRET: NodeSchema = NodeSchema::new(
+    "uses-secret",
+    "A secret that units or scripts of the machine read.",
+    "uses-secret (ref)opt.password",
+)
+.arguments(&[required(
+    "secret",
+    Type::Secret,
+    "The secret. If it is an option without a value, none is read.",
+)])
+.properties(&[
+    optional("owner", Type::Owner, "The owner that its file must have. Default: `root`."),
+    optional(
+        "file-variable",
+        Type::Variable,
+        "The environment variable in which a backup's scripts pass the file's path.",
+    ),
+    optional(
+        "value-variable",
+        Type::Variable,
+        "The environment variable in which a backup's scripts pass the value.",
+    ),
+    optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+])
+.dynamic();

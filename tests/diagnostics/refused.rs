@@ -1,0 +1,144 @@
+//! Checks that what a program of the machine would misread, or could not work with, is refused at
+//! its line, and that what looks like it is not.
+
+use std::fmt::Write as _;
+
+use labwright::compile;
+use labwright::diag::Severity;
+use labwright::source::{Layer, SourceFile, Sources, Span};
+
+const PREAMBLE: &str = include_str!("preamble.kdl");
+
+/// Lines, each with the error that it must raise. Without a code it must raise none.
+const LINES: &[(&str, &str)] = &[
+    (r#"extend host box { share pve.x at="/" via=nfs; }"#, "system-path"),
+    (r#"extend host box { share pve.x at="/etc" via=nfs; }"#, "system-path"),
+    (r#"extend host box { share pve.x at="/srv/x" via=nfs; }"#, ""),
+    (r#"service jellyfin on=box { library "/a, /b"; }"#, "wrong-option"),
+    (r#"service jellyfin on=box { library "/a,/b"; }"#, "wrong-option"),
+    (r#"service jellyfin on=box { library "/a" "/b, c"; }"#, ""),
+    (r#"extend host pve { disk b device="/dev/sdb" size="1TB"; }"#, "wrong-type"),
+    (r#"extend host pve { disk b device="/dev/disk/by-path/pci-1" size="1TB"; }"#, ""),
+    (STICK_TWICE, "device-twice"),
+    (r#"service home-assistant on=box { device "/dev/ttyUSB0"; }"#, ""),
+    (r#"service home-assistant on=box { device "/dev/ttyUSB0:/dev/mem"; }"#, "wrong-option"),
+    (r#"repository "-r/x""#, "assertion-failed"),
+    (r#"repository "--help""#, "assertion-failed"),
+    (r#"repository "/mnt/-x""#, ""),
+];
+
+const STICK_TWICE: &str = r#"module m { container m { image "x/m:1"; device "/dev/ttyUSB0"; }; }
+service m on=box
+service n module=m on=box"#;
+
+/// The first of two peers of `WireGuard`. The second follows.
+const PEER: &str = r#"network tunnel cidr="10.9.0.0/24"
+secret wg
+service wireguard on=box {
+    clients tunnel
+    address "10.9.0.1"
+    private-key (secret)wg
+    peer public-key="xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=" address="10.9.0.2"
+"#;
+
+const PEERS: &[(&str, &str)] = &[
+    (
+        r#"peer public-key="xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=" address="10.9.0.3""#,
+        "assertion-failed",
+    ),
+    (
+        r#"peer public-key="TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=" address="10.9.0.2""#,
+        "assertion-failed",
+    ),
+    (
+        r#"peer public-key="TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWX" address="10.9.0.3""#,
+        "wrong-option",
+    ),
+    (r#"peer public-key="TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=" address="10.9.0.3""#, ""),
+];
+
+/// What a module of the lab's own may not say.
+const IN_MODULES: &[(&str, &str)] = &[
+    (r#"package "-oDPkg::Pre-Invoke::=touch /x""#, "wrong-type"),
+    (r#"package "a b""#, "wrong-type"),
+    (r#"package (f)"-{service.name}""#, "bad-module"),
+    (r#"package "libc6-dev" "g++""#, ""),
+    (r#"unit "--root=/x""#, "wrong-type"),
+    (r#"unit "ssh""#, "wrong-type"),
+    (r#"unit "wg-quick@wg0.service""#, ""),
+    (r#"file "x" from="t.j2" install="/etc/x.conf" restart="--all""#, "wrong-type"),
+    (r#"file "x" from="t.j2" install="/etc/passwd""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/sudoers.d/x""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/root/.ssh/authorized_keys""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/systemd/system/ssh.service""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/x.conf" restart="ssh.service""#, ""),
+    (r#"state data path="/" backup=never reason="none""#, "system-path"),
+    (r#"state data path="/var/lib/docker" backup=never reason="none""#, "system-path"),
+    (r#"state data path="/srv/x" backup=never reason="none""#, ""),
+    (r#"container c { image "x/c:1"; env "A=B" "x"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; env "A\nB" "x"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; env A "x\ny"; }"#, ""),
+    (r#"container c { image "x/c:1"; label "a=b" "x"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; cap-add "NET_ADMIN\n"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; extra-host "a:1.2.3.4\nb:1.2.3.4"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; mount "/srv/x" at="/"; }"#, "system-path"),
+    (r#"container c { image "x/c:1"; user "-x"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; summary "a\u{202e}b"; }"#, "unknown-node"),
+    (r#"sysctl "a\nb" 1"#, "wrong-type"),
+    (r#"sysctl "a=b" 1"#, "wrong-type"),
+    (r#"database "x" engine=mariadb user="-x""#, "wrong-type"),
+    (r#"database "-x" engine=mariadb user="x""#, "wrong-type"),
+    (r#"doc "a\u{202e}b""#, "wrong-type"),
+    (r#"doc "a\u{1b}[31mb""#, "wrong-type"),
+];
+
+/// Returns the errors of a lab, each with the line that it points at.
+fn errors(text: &str, module: &str) -> Vec<(&'static str, String)> {
+    let file = |path: &str, text: &str, layer| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        layer,
+    };
+    let module = format!("module thing {{\nsummary \"Thing\"\n{module}\n}}\n");
+    let sources = Sources::with_standard_library(vec![
+        file("lab.kdl", text, Layer::Lab),
+        file("modules/thing/module.kdl", &module, Layer::Site),
+        file("modules/thing/t.j2", "\n", Layer::Site),
+    ]);
+    let line = |span: Span| {
+        let line = sources.line(span.file, span.start) as usize;
+        sources.file(span.file).text.lines().nth(line).unwrap_or_default().trim().to_owned()
+    };
+    let found = compile::check(&sources).0;
+    let errors = found.iter().filter(|found| found.severity() == Severity::Error);
+    errors.map(|found| (found.code.name, found.span.map(line).unwrap_or_default())).collect()
+}
+
+#[test]
+fn what_a_program_would_misread_is_refused() {
+    let lab = PREAMBLE.replace("    pool tank disk=ssd {", "    export x path=\"/tank/x\"\n$0");
+    let lab = lab.replace("$0", "    pool tank disk=ssd {");
+    let own = r#"repository "sftp:ada@backup.example.org:/restic""#;
+    let in_lab = LINES.iter().map(|(line, code)| {
+        let replaces = line.starts_with("repository");
+        let lab = if replaces { lab.replace(own, line) } else { format!("{lab}{line}\n") };
+        (lab, "", *line, *code)
+    });
+    let peers =
+        PEERS.iter().map(|(line, code)| (format!("{lab}{PEER}    {line}\n}}\n"), "", *line, *code));
+    let thing = format!("{lab}service thing on=box\n");
+    let in_modules = IN_MODULES.iter().map(|(line, code)| (thing.clone(), *line, *line, *code));
+    let mut wrong = String::new();
+    for (text, module, line, code) in in_lab.chain(peers).chain(in_modules) {
+        let found = errors(&text, module);
+        let as_expected = match &found[..] {
+            [] => code.is_empty(),
+            [(own, at)] => *own == code && (line.contains(at) || at.starts_with("service ")),
+            _ => false,
+        };
+        if !as_expected {
+            let _ = writeln!(wrong, "{line}\n    expected `{code}`, found {found:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
