@@ -1,6 +1,7 @@
 //! The host names, and where they lead.
 
 use super::certificates::{Certificate, Certificates};
+use super::scrapes::is_plain;
 use super::way::{self, Way};
 use crate::model::{Endpoint, EndpointId, Model, Protocol, Service, ServiceId, ZoneId, ZoneKind};
 use crate::source::Span;
@@ -56,10 +57,7 @@ fn hidden(service: &Service, index: u32) -> Vec<String> {
         .filter(beside)
         .filter(|other| other.scrape && other.credentials.is_none());
     // Each proxy would interpret anything but a plain path differently.
-    let plain = |path: &&str| {
-        path.starts_with('/')
-            && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
-    };
+    let plain = |path: &&str| is_plain(path);
     let mut paths: Vec<String> = measured
         .filter_map(|other| other.path.as_deref())
         .filter(plain)

@@ -49,12 +49,20 @@ impl Plan<'_> {
     }
 
     /// Returns the URL at which a route is probed. A proxy redirects http to https by itself, and
-    /// the probe follows.
+    /// the probe follows. Some programs know nothing but their own path.
     pub fn url(&self, route: &RoutePlan) -> String {
         let proxy = self.model[route.via].proxy.as_ref();
         let scheme = if proxy.is_some_and(|proxy| proxy.http.is_none()) { "https" } else { "http" };
-        format!("{scheme}://{}", route.host)
+        let endpoint = self.model.endpoint(route.endpoint);
+        let path = endpoint.path.as_deref().filter(|path| !endpoint.scrape && is_plain(path));
+        format!("{scheme}://{}{}", route.host, path.unwrap_or_default())
     }
+}
+
+/// Returns whether a path means the same to every program that reads it.
+pub fn is_plain(path: &str) -> bool {
+    path.starts_with('/')
+        && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
 }
 
 /// Lists the targets of every Prometheus.

@@ -133,6 +133,7 @@ fn makes_everything_once() {
         installation.log(),
         [
             "POST /users",
+            "PUT /settings/default-site",
             "POST /nginx/access-lists",
             "POST /nginx/proxy-hosts",
             "POST /nginx/certificates",
@@ -140,6 +141,7 @@ fn makes_everything_once() {
         ]
     );
     let state = installation.state();
+    assert_eq!(state["defaultSite"], "444", "no answer under a name that leads nowhere");
     assert_eq!(
         state["users"],
         json!([{"email": "admin@example.org", "secret": PASSWORD, "roles": ["admin"]}])
@@ -160,6 +162,15 @@ fn makes_everything_once() {
     let second = installation.provision(&routes()).expect("a room");
     assert!(second.succeeded, "{}", second.complained);
     assert_eq!((second.said.as_str(), installation.log()), ("", Vec::new()));
+}
+
+#[test]
+fn leaves_the_page_that_somebody_chose_for_unknown_names() {
+    let installation = Installation::fresh();
+    installation.change(|state| state["defaultSite"] = json!("html"));
+    let Some(run) = installation.provision(&routes()) else { return };
+    assert!(run.succeeded, "{}", run.complained);
+    assert_eq!(installation.state()["defaultSite"], "html");
 }
 
 #[test]
@@ -410,6 +421,7 @@ fn asks_who_a_user_is_before_anything_is_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     // nginx-proxy-manager puts them into the server, before its own location.
     let server = "listen 8080; location / { proxy_pass http://127.0.0.1:8082; }";
+    let visitor = "192.168.1.50";
     let login = "server { listen 9000; location / { return 401; } }";
     std::fs::write(
         folder.path().join("nginx.conf"),
@@ -421,10 +433,13 @@ fn asks_who_a_user_is_before_anything_is_shown() {
     .expect("a file");
     let Some(room) = Room::new() else { return };
     let answer = room.show(folder.path(), "/scratch").sh(
-        "nginx -c /scratch/nginx.conf
-        curl -s -o /dev/null -w '%{http_code} %{redirect_url}' http://127.0.0.1:8080/a?b=c
+        "ip link set lo up
+        ip addr add $1/32 dev lo
+        nginx -c /scratch/nginx.conf
+        curl -s -o /dev/null -w '%{http_code} %{redirect_url}' --interface $1 \
+        http://127.0.0.1:8080/a?b=c
         nginx -c /scratch/nginx.conf -s stop",
-        &[],
+        &[visitor],
     );
     assert_eq!(
         text(&answer.stdout),

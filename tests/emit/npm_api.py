@@ -68,6 +68,11 @@ class Api(BaseHTTPRequestHandler):
             raise Refused(401, "Invalid email or password")
         if self.headers["Authorization"] != "Bearer t0ken":
             raise Refused(403, "Permission Denied")
+        if path == "/settings/default-site":
+            if self.command == "PUT":
+                state["defaultSite"] = self.body("PUT /settings/default-site")["value"]
+                state["log"].append("PUT /settings/default-site")
+            return 200, {"id": "default-site", "value": state.get("defaultSite", "congratulations"), "meta": {}}
         _, nginx, kind, *rest = path.split("/")
         assert nginx == "nginx"
         rows = state[KINDS[kind]]

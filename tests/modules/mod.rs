@@ -1,7 +1,9 @@
 //! Checks the standard library: every module describes itself, and its example becomes files that
 //! their readers accept.
 
+mod probes;
 mod proxies;
+mod visitors;
 mod wrong_options;
 
 use std::collections::BTreeSet;

@@ -130,6 +130,8 @@ struct Advanced<'p> {
     /// The address that checks users, with a scheme.
     outpost: Option<&'p str>,
     hidden: &'p [String],
+    /// The lines of the access list, or none if anyone may use the route.
+    clients: &'p [Client],
 }
 
 /// The desired state of nginx-proxy-manager.
@@ -202,6 +204,8 @@ impl Routes {
         for route in context.plan.routes.iter().filter(|route| route.via == via) {
             let access_list = (!route.public).then(|| access_list(context, route, mark));
             let name = access_list.as_ref().map(|list| list.name.clone());
+            let clients = access_list.as_ref().map_or(&[][..], |list| &list.clients);
+            let advanced_config = advanced(context, route, clients, diagnostics)?;
             routes.access_lists.extend(access_list);
             routes.hosts.push(Host {
                 access_list: name,
@@ -218,7 +222,7 @@ impl Routes {
                     hsts_subdomains: false,
                     trust_forwarded_proto: false,
                     enabled: true,
-                    advanced_config: advanced(context, route, diagnostics)?,
+                    advanced_config,
                     meta: BTreeMap::from([("labwright", mark.to_owned())]),
                 },
             });
@@ -281,6 +285,7 @@ fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> 
 fn advanced(
     context: &Context<'_>,
     route: &RoutePlan,
+    clients: &[Client],
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
     let outpost = match &route.auth {
@@ -292,7 +297,7 @@ fn advanced(
     };
     TEMPLATES.write(
         "advanced.conf.j2",
-        &Advanced { outpost, hidden: &route.hidden },
+        &Advanced { outpost, hidden: &route.hidden, clients },
         &context.this().name,
         diagnostics,
     )

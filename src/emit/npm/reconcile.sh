@@ -3,8 +3,8 @@
 #
 #   reconcile.sh API EMAIL MARK     on stdin: the administrator's password in the first line, then routes.json
 #
-# Changes only what it made itself: proxy hosts that carry MARK, access lists whose name begins with it, and proxy
-# hosts that have a route's name and no other. Says what it changed; says nothing when all is as it should be.
+# Changes only what it made itself: proxy hosts that carry MARK, access lists whose name begins with it, proxy
+# hosts that have a route's name and no other, and the page that a new installation shows under unknown names. Says what it changed; says nothing when all is as it should be.
 set -eu
 api=$1 email=$2 mark=$3
 credentials=/run/secrets/dns-credentials
@@ -61,6 +61,16 @@ log_in() {
     call POST /tokens "$dir/body" || fail "the password of $email is not taken: $(reason)"
     jq -e '.token' "$dir/answer" >/dev/null || fail "$email has a second factor; the account of the lab must have none"
     jq -r '"Authorization: Bearer " + .token' "$dir/answer" >>"$dir/headers"
+}
+
+# A name that leads nowhere gets no answer. The page that is there at first answers every name, and would look like a
+# route that works. What somebody chose instead stays.
+default_site() {
+    must GET /settings/default-site
+    jq -e '.value == "congratulations"' "$dir/answer" >/dev/null || return 0
+    echo '{"value": "444", "meta": {}}' >"$dir/body"
+    must PUT /settings/default-site "$dir/body"
+    echo "unknown names get no answer from now on"
 }
 
 access_lists() {
@@ -208,6 +218,7 @@ echo '{}' >"$dir/list-ids"
 wait_for_api
 set_up
 log_in
+default_site
 access_lists
 proxy_hosts
 sweep
