@@ -11,6 +11,7 @@ mod alert_expression_broken;
 mod backup_repository_too_small;
 mod backup_same_disk;
 mod container_name_twice;
+mod container_without_runtime;
 mod cores_overcommit;
 mod dashboard_without_metrics;
 mod database_on_nfs;
@@ -28,6 +29,7 @@ mod host_port_twice;
 mod image_retired;
 mod images_disagree;
 mod joined_name_twice;
+mod left_to_a_person;
 mod memory_below_need;
 mod memory_overcommit;
 mod mount_twice;
@@ -77,6 +79,7 @@ pub static RULES: &[&Rule] = &[
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
     &container_name_twice::RULE,
+    &container_without_runtime::RULE,
     &cores_overcommit::RULE,
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
@@ -94,6 +97,7 @@ pub static RULES: &[&Rule] = &[
     &image_retired::RULE,
     &images_disagree::RULE,
     &joined_name_twice::RULE,
+    &left_to_a_person::RULE,
     &memory_below_need::RULE,
     &memory_overcommit::RULE,
     &mount_twice::RULE,

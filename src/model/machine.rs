@@ -44,7 +44,7 @@ impl MachineKind {
         }
     }
 
-    /// Returns whether its bundle may set up the system itself: packages, firewall, units.
+    /// Returns whether its system is labwright's from the first boot: accounts, network, firewall.
     pub const fn is_managed(self) -> bool {
         matches!(self, Self::Debian | Self::Vm | Self::Lxc)
     }

@@ -10,6 +10,7 @@ mod container;
 mod lab;
 mod machine;
 mod network;
+mod offers;
 mod service;
 mod storage;
 mod system;
@@ -26,6 +27,7 @@ pub use machine::{
     Passthrough, SshAccess,
 };
 pub use network::{HostName, Network, Router, Zone, ZoneKind};
+pub use offers::{Containers, Offers};
 pub use service::{
     Alert, Credentials, Dashboard, Endpoint, EndpointId, Expose, Gateway, Need, Protocol, Proxy,
     ProxyProgram, Role, Route, Service, Transport,

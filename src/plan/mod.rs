@@ -9,6 +9,7 @@
 mod access;
 pub mod backups;
 mod bridge;
+mod by_hand;
 pub mod capacity;
 mod certificates;
 mod cidr;
@@ -35,6 +36,7 @@ use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, Transport, Zon
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use backups::{BackupPlan, BackupSource, Coverage, DumpPlan, StateCoverage};
 pub use bridge::Bridge;
+pub use by_hand::{ByHand, Task};
 pub use certificates::{Certificate, is_private};
 pub use cidr::{AccessList, CidrSet};
 pub use connections::Connection;
@@ -95,8 +97,9 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 interfaces: interfaces::interfaces(model, id),
                 mount_points: mounts::points(machine),
                 mappings: mounts::mappings(model, id),
-                packages: packages::packages(model, id, services, &mounts),
+                packages: packages::packages(model, id, services, &mounts, &exports),
                 bridge: bridge::bridge(model, services, subnet),
+                by_hand: by_hand::by_hand(model, id, services, &mounts),
                 secrets: secrets::secrets(model, services),
                 services: services.clone(),
                 mounts,
@@ -218,6 +221,8 @@ pub struct MachinePlan<'m> {
     pub mappings: Vec<Mapping>,
     /// The folders that others mount from it by NFS, by path.
     pub exports: Vec<ExportPlan>,
+    /// What a person must do there.
+    pub by_hand: Vec<ByHand>,
     /// What apt must have installed.
     pub packages: Packages<'m>,
 }

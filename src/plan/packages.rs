@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::exports::ExportPlan;
 use super::mounts::Mount;
-use crate::model::{FirewallBackend, MachineId, Model, Os, ServiceId, ShareTransport};
+use crate::model::{
+    FirewallBackend, Machine, MachineId, MachineKind, Model, Os, ServiceId, ShareTransport,
+    Snapshots,
+};
 
 /// The packages that apt must install.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -18,13 +22,14 @@ pub struct Packages<'m> {
     pub docker_archive: bool,
 }
 
-/// Lists the packages of a machine: those of its services and those that their containers, mounts
-/// and firewall need.
+/// Lists the packages of a machine: those of its services and those that their containers, mounts,
+/// storage and firewall need.
 pub fn packages<'m>(
     model: &'m Model,
     id: MachineId,
     services: &[ServiceId],
     mounts: &[Mount],
+    exports: &[ExportPlan],
 ) -> Packages<'m> {
     let machine = &model[id];
     let services = || services.iter().map(|service| &model[*service]);
@@ -41,12 +46,21 @@ pub fn packages<'m>(
     if mounts.iter().any(|mount| mount.via == ShareTransport::Nfs) {
         packages.insert("nfs-common");
     }
+    if matches!(machine.kind, MachineKind::Proxmox | MachineKind::Debian) {
+        packages.extend(has_snapshots(machine).then_some("sanoid"));
+        packages.extend((!exports.is_empty()).then_some("nfs-kernel-server"));
+    }
     let containers = services().any(|service| !service.containers.is_empty());
     Packages {
         packages,
         docker: if containers { docker(machine.os) } else { &[] },
         docker_archive: containers && machine.os == Some(Os::Debian12),
     }
+}
+
+fn has_snapshots(machine: &Machine) -> bool {
+    let mut datasets = machine.pools.iter().flat_map(|pool| &pool.datasets);
+    datasets.any(|dataset| dataset.snapshots != Snapshots::default())
 }
 
 /// Returns the packages of docker with compose 2. For Debian 12 they come from Docker's own

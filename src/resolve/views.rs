@@ -24,6 +24,8 @@ pub fn machine_view(model: &Model, id: MachineId) -> Data {
         ("memory", optional(machine.memory.as_ref().map(ToString::to_string))),
         ("zone", Data::Text(model[machine.zone].name.clone())),
         ("managed", Data::Bool(machine.kind.is_managed())),
+        ("system", Data::Bool(machine.kind.offers().system)),
+        ("containers", Data::Bool(machine.may_run_containers())),
     ])
 }
 

@@ -142,7 +142,7 @@ pub(super) fn add_removal(
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
-    if matches!(context.this().kind, MachineKind::Proxmox | MachineKind::Appliance) {
+    if context.this().kind == MachineKind::Appliance {
         return;
     }
     let view = ProjectView {

@@ -34,7 +34,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     secrets(context, artifacts);
     folders(context, artifacts, diagnostics);
-    if context.this().kind.is_managed() {
+    if context.this().kind.offers().system {
         step(
             context,
             Slot::PACKAGES,

@@ -1,6 +1,7 @@
 //! Emits RUNBOOK.md: what a machine is and how to restore it, for a person at night.
 
 mod access;
+mod by_hand;
 mod view;
 
 use std::sync::LazyLock;

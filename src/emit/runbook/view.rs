@@ -4,6 +4,7 @@ use minijinja::value::Value;
 use serde::Serialize;
 
 use super::access::{FlowView, ForwardView, RouteView, flows, forwards, routes, zone};
+use super::by_hand::{ByHandView, by_hand};
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
@@ -30,6 +31,7 @@ pub(super) struct Runbook<'p> {
     logins: Vec<LoginView<'p>>,
     web_interface: Option<WebInterface<'p>>,
     services: Vec<ServiceView<'p>>,
+    by_hand: Vec<ByHandView<'p>>,
     flows: Vec<FlowView>,
     routes: Vec<RouteView<'p>>,
     forwards: Vec<ForwardView<'p>>,
@@ -195,6 +197,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         logins: logins(model, machine),
         web_interface: web_interface(context),
         services: context.services().map(|(_, service)| service_view(service)).collect(),
+        by_hand: by_hand(context),
         flows: flows(context),
         routes: routes(context),
         forwards: forwards(context),

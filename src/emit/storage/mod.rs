@@ -100,9 +100,8 @@ fn snapshots(
         view.datasets.iter().map(|dataset| format!("dataset {}", dataset.name)).collect();
     let path = format!("{folder}/sanoid.conf");
     artifacts.install(&path, Kind::Ini, text, origin.clone(), "/etc/sanoid/sanoid.conf", "0644");
-    let body =
-        format!("{}systemctl enable --now sanoid.timer\n", package("/usr/sbin/sanoid", "sanoid"));
-    artifacts.step(Slot::SNAPSHOTS, "snapshots", &[&path], &body, origin);
+    let body = "systemctl enable --now sanoid.timer\n";
+    artifacts.step(Slot::SNAPSHOTS, "snapshots", &[&path], body, origin);
 }
 
 fn exports(
@@ -133,16 +132,7 @@ fn exports(
         "/etc/exports.d/labwright.exports",
         "0644",
     );
-    let body = format!("{}exportfs -ra\n", package("/usr/sbin/exportfs", "nfs-kernel-server"));
-    artifacts.step(Slot::EXPORTS, "exports", &[&path], &body, origin);
-}
-
-/// Writes the lines that install a package unless its program exists.
-fn package(program: &str, name: &str) -> String {
-    format!(
-        "[ -x {program} ] || DEBIAN_FRONTEND=noninteractive \
-         apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-confold {name}\n"
-    )
+    artifacts.step(Slot::EXPORTS, "exports", &[&path], "exportfs -ra\n", origin);
 }
 
 fn origins(context: &Context<'_>) -> Vec<String> {

@@ -39,11 +39,16 @@ struct HealthView<'p> {
 }
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    if context.this().kind.is_managed() {
-        for (_, service) in context.services() {
-            for unit in &service.units {
+    let ours = context.this().kind.offers().system;
+    for (_, service) in context.services() {
+        for unit in &service.units {
+            if ours {
                 add(service, unit, artifacts, diagnostics);
+            } else {
+                hand_over(service, unit, artifacts, diagnostics);
             }
+        }
+        if ours {
             reloads(context, service, artifacts, diagnostics);
         }
     }
@@ -73,6 +78,33 @@ fn add(service: &Service, unit: &Unit, artifacts: &mut Artifacts, diagnostics: &
         artifacts.units.push(UnitUse { unit: unit.name.clone(), action: unit.action, inputs });
         return;
     }
+    if let Some(text) = written(service, unit, diagnostics) {
+        artifacts.unit(&unit.name, unit.action, text, origin(service), inputs);
+    }
+}
+
+/// Adds a unit to the bundle of a machine where a person installs it.
+fn hand_over(
+    service: &Service,
+    unit: &Unit,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
+    if unit.sections.is_empty() {
+        return;
+    }
+    if let Some(text) = written(service, unit, diagnostics) {
+        let path = format!("systemd/{}", unit.name);
+        artifacts.add(path, Kind::SystemdUnit, text, origin(service));
+    }
+}
+
+fn origin(service: &Service) -> Vec<String> {
+    vec![format!("service {}", service.name)]
+}
+
+/// Writes the file of a unit that is ours.
+fn written(service: &Service, unit: &Unit, diagnostics: &mut Diagnostics) -> Option<String> {
     let sections: Result<Vec<_>, String> = unit
         .sections
         .iter()
@@ -85,17 +117,12 @@ fn add(service: &Service, unit: &Unit, artifacts: &mut Artifacts, diagnostics: &
         })
         .collect();
     match sections.and_then(unit_file::write) {
-        Ok(text) => artifacts.unit(
-            &unit.name,
-            unit.action,
-            text,
-            vec![format!("service {}", service.name)],
-            inputs,
-        ),
+        Ok(text) => Some(text),
         Err(why) => {
             let message = format!("the unit `{}` can't be written: {why}", unit.name);
             diagnostics
                 .push(Diagnostic::new(&VALUE_NOT_WRITABLE, unit.span, message).on(&service.name));
+            None
         }
     }
 }
