@@ -40,6 +40,8 @@ pub struct Slot {
 /// Every slot that an emitter uses. The script of a module names its own, and has number 40 if it
 /// names none.
 impl Slot {
+    /// Refuses what the machine lacks a device or another thing for.
+    pub const CHECK_REQUIREMENTS: Self = Self { phase: Phase::Check, number: 5 };
     /// Refuses pools and datasets that can't be made.
     pub const CHECK_STORAGE: Self = Self { phase: Phase::Check, number: 10 };
     /// Refuses a compose file that docker can't read.
@@ -47,6 +49,8 @@ impl Slot {
     /// Refuses a firewall that the kernel can't load.
     pub const CHECK_FIREWALL: Self = Self { phase: Phase::Check, number: 30 };
 
+    /// Shows what [`Self::CHECK_REQUIREMENTS`] would refuse.
+    pub const PLAN_REQUIREMENTS: Self = Self { phase: Phase::Plan, number: 10 };
     /// Shows what [`Self::STORAGE`] would do.
     pub const PLAN_STORAGE: Self = Self { phase: Phase::Plan, number: 20 };
     /// Shows what [`Self::NETWORK`] would do on a hypervisor.

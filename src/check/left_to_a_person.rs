@@ -46,6 +46,7 @@ fn needs(task: &Task) -> String {
         Task::Packages(names) => format!("the packages `{}`", names.join("`, `")),
         Task::Unit(name) | Task::Start(name) => format!("the unit `{name}`"),
         Task::Kernel(name, value) => format!("the kernel setting `{name}={value}`"),
+        Task::Module(name) => format!("the kernel module `{name}`"),
         Task::Mount(what, at) => format!("`{what}` mounted at `{at}`"),
     }
 }

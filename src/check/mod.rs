@@ -19,6 +19,7 @@ mod database_published;
 mod database_shared;
 mod database_without_dump;
 mod dependency_circle;
+mod device_not_passed;
 mod device_twice;
 mod disk_overcommit;
 mod dns_asks_itself;
@@ -87,6 +88,7 @@ pub static RULES: &[&Rule] = &[
     &database_shared::RULE,
     &database_without_dump::RULE,
     &dependency_circle::RULE,
+    &device_not_passed::RULE,
     &device_twice::RULE,
     &disk_overcommit::RULE,
     &dns_asks_itself::RULE,

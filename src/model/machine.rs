@@ -231,6 +231,8 @@ pub struct Passthrough {
     pub pci: Option<String>,
     /// The device node of any other device.
     pub path: Option<String>,
+    /// The file with its ROM, on the host.
+    pub rom: Option<String>,
     /// Whether it is a GPU.
     pub gpu: bool,
     /// The place of its declaration.

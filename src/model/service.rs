@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Backup, Container, Data, Database, Duration, MachineId, NetworkId, Package, Resources, Script,
-    SecretId, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
+    Backup, Container, Data, Database, Device, Duration, MachineId, NetworkId, Package, Resources,
+    Script, SecretId, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -47,6 +47,10 @@ pub struct Service {
     pub units: Vec<Unit>,
     /// Kernel settings.
     pub sysctls: Vec<Sysctl>,
+    /// Modules of the kernel.
+    pub kernel_modules: Vec<String>,
+    /// Devices that its programs on the machine itself use.
+    pub devices: Vec<Device>,
     /// Secrets that units or scripts of the machine read. Those of a container are in the
     /// container.
     pub secrets: Vec<SecretUse>,

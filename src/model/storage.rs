@@ -23,6 +23,8 @@ pub struct Gpu {
     pub name: String,
     /// The PCI address: `0000:00:02.0`.
     pub pci: Option<String>,
+    /// The file with its ROM, on the host.
+    pub rom: Option<String>,
     /// The place of its declaration.
     pub span: Span,
 }

@@ -27,6 +27,8 @@ pub enum Task {
     Start(String),
     /// A setting of the kernel must have a value.
     Kernel(String, String),
+    /// A module of the kernel must be loaded.
+    Module(String),
     /// A folder must be mounted: what, and where.
     Mount(String, String),
 }
@@ -69,6 +71,9 @@ fn tasks(service: &Service) -> Vec<(Task, Span)> {
     }
     for sysctl in &service.sysctls {
         tasks.push((Task::Kernel(sysctl.name.clone(), sysctl.value.clone()), service.span));
+    }
+    for module in &service.kernel_modules {
+        tasks.push((Task::Module(module.clone()), service.span));
     }
     tasks
 }

@@ -22,6 +22,7 @@ pub mod joined;
 mod measured;
 mod mounts;
 mod packages;
+mod requirements;
 mod routes;
 mod scrapes;
 mod secrets;
@@ -46,7 +47,8 @@ pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use interfaces::Interface;
 pub use measured::Measured;
 pub use mounts::{Mapping, Mount, virtiofs_tag};
-pub use packages::Packages;
+pub use packages::{Archive, Packages};
+pub use requirements::{DeviceSource, GuestRequirements, NeededDevice, Requirements, TUN, drivers};
 pub use routes::{RouteAuth, RoutePlan};
 pub use scrapes::{PROBES, Scrape};
 pub use secrets::{MachineSecret, secret_path};
@@ -86,6 +88,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     let zones = zones::addresses(model);
     let connections = flows::connections(model, &services);
     let subnet = bridge::subnet(model);
+    let all = services.as_slice();
     let mut machines: Vec<MachinePlan<'_>> = model
         .machines()
         .zip(&services)
@@ -100,6 +103,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 packages: packages::packages(model, id, services, &mounts, &exports),
                 bridge: bridge::bridge(model, services, subnet),
                 by_hand: by_hand::by_hand(model, id, services, &mounts),
+                requirements: requirements::requirements(model, id, all),
                 secrets: secrets::secrets(model, services),
                 services: services.clone(),
                 mounts,
@@ -223,6 +227,8 @@ pub struct MachinePlan<'m> {
     pub exports: Vec<ExportPlan>,
     /// What a person must do there.
     pub by_hand: Vec<ByHand>,
+    /// What it must have before anything is changed.
+    pub requirements: Requirements<'m>,
     /// What apt must have installed.
     pub packages: Packages<'m>,
 }

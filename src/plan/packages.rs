@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::exports::ExportPlan;
 use super::mounts::Mount;
+use super::requirements::drivers;
 use crate::model::{
     FirewallBackend, Machine, MachineId, MachineKind, Model, Os, ServiceId, ShareTransport,
     Snapshots,
@@ -18,8 +19,28 @@ pub struct Packages<'m> {
     pub packages: BTreeSet<&'m str>,
     /// The packages with docker and its compose plugin, for a machine without them.
     pub docker: &'static [&'static str],
-    /// Whether the packages with docker come from Docker's own archive.
-    pub docker_archive: bool,
+    /// The archives that some of the packages come from, beside those that the system knows.
+    pub archives: Vec<Archive>,
+}
+
+/// An archive of packages that a fresh system does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Archive {
+    /// Docker's own, since the compose of Debian 12 is too old.
+    Docker,
+    /// Debian's firmware, which is not free software.
+    Firmware,
+}
+
+impl Archive {
+    /// Returns its name, which is also that of its files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Firmware => "firmware",
+        }
+    }
 }
 
 /// Lists the packages of a machine: those of its services and those that their containers, mounts,
@@ -51,11 +72,16 @@ pub fn packages<'m>(
         packages.extend((!exports.is_empty()).then_some("nfs-kernel-server"));
     }
     let containers = services().any(|service| !service.containers.is_empty());
-    Packages {
-        packages,
-        docker: if containers { docker(machine.os) } else { &[] },
-        docker_archive: containers && machine.os == Some(Os::Debian12),
+    let mut archives = Vec::new();
+    if containers && machine.os == Some(Os::Debian12) {
+        archives.push(Archive::Docker);
     }
+    let drivers = drivers(machine).unwrap_or_default();
+    packages.extend(drivers);
+    if !drivers.is_empty() && matches!(machine.os, Some(Os::Debian12 | Os::Debian13)) {
+        archives.push(Archive::Firmware);
+    }
+    Packages { packages, docker: if containers { docker(machine.os) } else { &[] }, archives }
 }
 
 fn has_snapshots(machine: &Machine) -> bool {

@@ -13,6 +13,10 @@ use crate::model::{
 };
 use crate::source::Spanned;
 
+pub fn device(block: &Block<'_>) -> Option<Device> {
+    Some(Device { path: block.argument(0)?.string()?, span: block.span })
+}
+
 pub fn container(
     block: &Block<'_>,
     service: &Service,
@@ -54,12 +58,7 @@ pub fn container(
             .all("mount")
             .filter_map(|part| mount(part, service, report, diagnostics))
             .collect(),
-        devices: block
-            .all("device")
-            .filter_map(|device| {
-                Some(Device { path: device.argument(0)?.string()?, span: device.span })
-            })
-            .collect(),
+        devices: block.all("device").filter_map(device).collect(),
         tmpfs: all("tmpfs"),
         network: match block.value("network").and_then(Spanned::text) {
             Some("host") => NetworkMode::Host,

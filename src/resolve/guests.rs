@@ -87,6 +87,7 @@ fn passthrough(
             list.push(Passthrough {
                 name: gpu.name.clone(),
                 pci: gpu.pci.clone(),
+                rom: gpu.rom.clone(),
                 path: None,
                 gpu: true,
                 span: name.span,
@@ -95,6 +96,7 @@ fn passthrough(
             list.push(Passthrough {
                 name: device.name.clone(),
                 pci: device.pci.clone(),
+                rom: None,
                 path: device.path.clone(),
                 gpu: false,
                 span: name.span,

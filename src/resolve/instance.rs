@@ -133,6 +133,8 @@ pub fn draft<'s>(
         packages: Vec::new(),
         units: Vec::new(),
         sysctls: Vec::new(),
+        kernel_modules: Vec::new(),
+        devices: Vec::new(),
         secrets: Vec::new(),
         scripts: Vec::new(),
         needs: Vec::new(),

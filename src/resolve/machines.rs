@@ -137,6 +137,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
             .map(|gpu| Gpu {
                 name: gpu.key().to_owned(),
                 pci: string(gpu.property("pci")),
+                rom: string(gpu.property("rom")),
                 span: gpu.key_span(),
             })
             .collect(),

@@ -1,6 +1,6 @@
 //! Reads the evaluated parts of a module into a service: containers, files, units, databases.
 
-use super::containers::{container, resources};
+use super::containers::{container, device, resources};
 use super::files::{file, script, template};
 use super::names::compose_name;
 use super::read::{Report, secret, sysctl, text, words};
@@ -40,6 +40,8 @@ pub fn fill(
             }
             "unit" => service.units.push(unit(part)),
             "sysctl" => service.sysctls.extend(sysctl(part)),
+            "kernel-module" => service.kernel_modules.extend(words(part)),
+            "uses-device" => service.devices.extend(device(part)),
             "uses-secret" => service.secrets.extend(secret(part, model, report, diagnostics)),
             _ => {}
         }

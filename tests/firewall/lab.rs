@@ -176,6 +176,8 @@ fn gateway() -> Service {
         packages: Vec::new(),
         units: Vec::new(),
         sysctls: Vec::new(),
+        kernel_modules: Vec::new(),
+        devices: Vec::new(),
         secrets: Vec::new(),
         scripts: Vec::new(),
         needs: Vec::new(),

@@ -1,5 +1,43 @@
 //! Checks that what is emitted suits the kind of machine: what a hypervisor, a Linux container, a
 //! NAS or a board lacks is provided, or said.
 
+mod devices;
 mod exporter;
 mod packages;
+
+use crate::emit::lab::compile;
+use crate::trixie::{Room, text};
+
+/// A Proxmox host and a network, in which the tests put guests.
+const HOME: &str = r#"
+edition 1
+lab home version="1.0" { timezone "Europe/Brussels"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+secret key
+host pve kind=proxmox version="8.4" {
+    address lan "192.168.1.2" nic=eno1 bridge=vmbr0
+    gpu radeon pci="0000:c5:00.0" rom="vbios.bin"
+    gpu intel pci="0000:00:02.0"
+}
+"#;
+
+/// Unpacks the payload of a machine of [`HOME`] with more in it.
+fn payload(more: &str, machine: &str) -> tempfile::TempDir {
+    let lab = compile(&[("lab.kdl", &format!("{HOME}{more}"))]);
+    let folder = tempfile::tempdir().expect("a folder");
+    lab.unpack(machine, folder.path());
+    folder
+}
+
+/// Reads a file of a payload.
+fn read(payload: &tempfile::TempDir, path: &str) -> String {
+    std::fs::read_to_string(payload.path().join(path)).unwrap_or_else(|_| panic!("{path}"))
+}
+
+/// Runs a script in a payload as root of a throwaway machine. Returns whether it succeeded, and
+/// what it said. Without a root to run it in, returns nothing.
+fn run(payload: &tempfile::TempDir, script: &str) -> Option<(bool, String)> {
+    let script = format!("cd /payload\n{script}");
+    let answer = Room::new()?.show(payload.path(), "/payload").sh(&script, &[]);
+    Some((answer.status.success(), text(&answer.stdout) + &text(&answer.stderr)))
+}

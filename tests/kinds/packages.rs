@@ -66,3 +66,57 @@ fn the_repository_for_subscribers_does_not_keep_debians_from_answering() {
     let Some(calls) = calls(LAB, "pve", "exit 100") else { return };
     assert!(calls.ends_with("sanoid\n"), "{calls}");
 }
+
+const OLD_DEBIAN: &str = "lxc infra id=200 on=pve {
+    os debian-12
+    memory \"1GiB\"
+    disk root size=\"8GiB\"
+    address lan \"192.168.1.20\"
+}
+service flaresolverr on=infra";
+
+/// Runs the step with an apt that only fetches nothing, then asks the real one what it knows.
+const STEP: &str = "
+    mkdir /stand-ins
+    printf '#!/bin/sh\\nexit 0\\n' >/stand-ins/apt-get
+    printf '#!/bin/sh\\nexit 1\\n' >/stand-ins/docker
+    chmod +x /stand-ins/*
+    PATH=/stand-ins:$PATH sh activate.d/10-packages.sh
+    apt-get update --print-uris | grep -c 'docker.com/linux/debian/dists/bookworm/InRelease'
+    ls /etc/apt/sources.list.d
+";
+
+#[test]
+fn dockers_archive_is_known_to_a_machine_that_was_there_before() {
+    let infra = super::payload(OLD_DEBIAN, "infra");
+    let Some((fine, said)) = super::run(&infra, STEP) else { return };
+    assert!(fine, "{said}");
+    assert_eq!(said, "1\ndocker.sources\n");
+    // Two entries with two keys would be an error to apt, so that it would read no archive at all.
+    let known = "deb [signed-by=/etc/apt/keyrings/mine.gpg] \
+        https://download.docker.com/linux/debian bookworm stable";
+    let before = format!("echo '{known}' >/etc/apt/sources.list.d/mine.list\n");
+    let (fine, said) = super::run(&infra, &format!("{before}{STEP}")).expect("a room");
+    assert!(fine && said == "1\nmine.list\n", "{said}");
+}
+
+#[test]
+fn the_key_of_dockers_archive_comes_with_the_first_boot_and_needs_no_gpg() {
+    let infra = super::payload(OLD_DEBIAN, "infra");
+    let user_data = super::read(&infra, "cloud-init/user-data");
+    assert!(!user_data.contains("keyid"), "{user_data}");
+    for path in ["/etc/apt/keyrings/docker.asc", "/etc/apt/sources.list.d/docker.sources"] {
+        assert!(user_data.contains(path), "{path}");
+    }
+    // RFC 4880: the fingerprint is the SHA-1 of the packet with the key, which begins with 0x99 and
+    // two bytes of length.
+    let script = "python3 - <<'END'\n\
+        import base64, hashlib\n\
+        text = open('machine/docker.asc').read().split('\\n\\n', 1)[1].split('\\n=')[0]\n\
+        key = base64.b64decode(text)\n\
+        assert key[0] == 0x99\n\
+        print(hashlib.sha1(key[:3 + int.from_bytes(key[1:3], 'big')]).hexdigest())\n\
+        END";
+    let Some((_, said)) = super::run(&infra, script) else { return };
+    assert_eq!(said, "9dc858229fc7dd38854ae2d88d81803c0ebfcd88\n");
+}

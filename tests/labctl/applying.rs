@@ -279,6 +279,7 @@ fn a_long_step_shows_what_it_is_at_and_what_a_person_should_know() {
             "echo 'note: a dashboard is missing'; echo ' layer 7 Pulling'; until [ -e \
              \"$LABWRIGHT_ROOT/seen\" ]; do sleep 0.05; done",
         );
+        payload.step("check.d/05-requirements.sh", "", "echo 'note: limits do nothing here'");
         let bundle = machine.bundle(&payload);
         let mut apply =
             machine.command(&["apply", bundle.to_str().unwrap(), "--confirm-within", "0"]);
@@ -299,6 +300,7 @@ fn a_long_step_shows_what_it_is_at_and_what_a_person_should_know() {
         assert!(child.wait().unwrap().success());
         let told = String::from_utf8_lossy(&told);
         assert!(told.contains("    note: a dashboard is missing\n"), "{told}");
+        assert!(told.contains("    note: limits do nothing here\n"), "{told}");
     });
 }
 

@@ -48,6 +48,15 @@ impl<'rig> Machine<'rig> {
             for type in virtiofs nfs nfs4; do
                 install -m 755 "$rig/mount-share" "$home/root/usr/sbin/mount.$type"
             done
+            # A GPU with its driver: the firmware is in no archive that this machine knows.
+            mkdir -p "$home/root/etc/tmpfiles.d"
+            echo 'c /dev/dri/renderD128 0660 root root - 226:128' \
+                >"$home/root/etc/tmpfiles.d/gpu.conf"
+            for firmware in firmware-amd-graphics firmware-intel-graphics; do
+                printf 'Package: %s\nStatus: install ok installed\n' "$firmware"
+                printf 'Maintainer: the rig\n'
+                printf 'Architecture: all\nVersion: 1\nDescription: firmware\n\n'
+            done >>"$home/root/var/lib/dpkg/status"
             nocloud=$home/root/var/lib/cloud/seed/nocloud
             mkdir -p "$nocloud"
             cp "$seed/user-data" "$seed/meta-data" "$nocloud/"

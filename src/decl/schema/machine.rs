@@ -69,10 +69,21 @@ static RESERVE: NodeSchema = NodeSchema::new(
     "reserve memory=(size)\"2GiB\"",
 )
 .properties(&[required("memory", Type::Size, "The memory that guests don't get.")]);
-static GPU: NodeSchema =
-    NodeSchema::new("gpu", "A GPU, to use or to pass through.", "gpu igpu pci=\"0000:00:02.0\"")
-        .arguments(&[NAME])
-        .properties(&[optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it.")]);
+static GPU: NodeSchema = NodeSchema::new(
+    "gpu",
+    "A GPU, to use or to pass through.",
+    "gpu igpu pci=\"0000:00:02.0\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it."),
+    optional(
+        "rom",
+        Type::Word,
+        "The file with its ROM, in `/usr/share/kvm` of the host. The GPU of an AMD APU does not \
+         start in a VM without one.",
+    ),
+]);
 static DEVICE: NodeSchema = NodeSchema::new(
     "device",
     "A device that guests or services may get.",

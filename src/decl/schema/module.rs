@@ -2,7 +2,7 @@
 
 use super::container::{CONTAINER, SYSCTL};
 use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
-use super::system::{FILE, PACKAGE, SCRIPT, UNIT, USES_SECRET};
+use super::system::{FILE, KERNEL_MODULE, PACKAGE, SCRIPT, UNIT, USES_DEVICE, USES_SECRET};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
@@ -91,6 +91,8 @@ static MODULE_BODY: &[Child] = &[
     many(&PACKAGE),
     keyed(&UNIT),
     keyed(&SYSCTL),
+    many(&KERNEL_MODULE),
+    many(&USES_DEVICE),
     many(&USES_SECRET),
     keyed(&NEEDS),
     once(&ROLE),

@@ -122,3 +122,18 @@ pub(super) static USES_SECRET: NodeSchema = NodeSchema::new(
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
 ])
 .dynamic();
+pub(super) static USES_DEVICE: NodeSchema = NodeSchema::new(
+    "uses-device",
+    "A device that a program on the machine itself uses. An LXC is given `/dev/net/tun`; any other \
+     must be passed through to it. The device of a container is a `device` in the container.",
+    "uses-device \"/dev/net/tun\"",
+)
+.arguments(&[required("path", Type::Device, "The path.")])
+.dynamic();
+pub(super) static KERNEL_MODULE: NodeSchema = NodeSchema::new(
+    "kernel-module",
+    "A module that the kernel must load. The host of an LXC loads it for the LXC.",
+    "kernel-module wireguard",
+)
+.rest(required("name", Type::Name, "Its name, as `modprobe` takes it."))
+.dynamic();

@@ -1,13 +1,12 @@
 //! Writes `user-data`: what cloud-init does once, at the first boot.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::packed::{self, Packed, Slot};
+use crate::emit::machine::archives;
 use crate::emit::{Context, labctl, machine};
 use crate::model::{MachineKind, ShareTransport};
-use crate::plan::{Mount, Packages};
+use crate::plan::{Mount, Packages, drivers};
 
 #[derive(Debug, Serialize)]
 struct UserData<'p, 's> {
@@ -18,8 +17,6 @@ struct UserData<'p, 's> {
     users: Vec<User<'p>>,
     disable_root: bool,
     ssh_pwauth: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    apt: Option<Apt>,
     package_update: bool,
     packages: Vec<&'p str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -27,6 +24,8 @@ struct UserData<'p, 's> {
     write_files: Vec<File<'s>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     runcmd: Vec<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    power_state: Option<PowerState>,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,15 +39,12 @@ struct User<'p> {
     ssh_authorized_keys: &'p [String],
 }
 
+/// A restart at the end of the first boot.
 #[derive(Debug, Serialize)]
-struct Apt {
-    sources: BTreeMap<&'static str, Source>,
-}
-
-#[derive(Debug, Serialize)]
-struct Source {
-    source: String,
-    keyid: &'static str,
+struct PowerState {
+    mode: &'static str,
+    message: &'static str,
+    condition: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,12 +76,12 @@ pub(super) fn write(context: &Context<'_>) -> String {
         users: model.admins.iter().map(|admin| user(&admin.name, &admin.ssh_keys)).collect(),
         disable_root: true,
         ssh_pwauth: false,
-        apt: apt(context),
         package_update: true,
         packages: packages(context),
         mounts: context.planned().mounts.iter().map(mount).collect(),
         write_files: files(context, &slot),
         runcmd: commands(context),
+        power_state: restart(context),
     };
     packed::yaml("#cloud-config\n", &slot, &data)
 }
@@ -120,20 +116,14 @@ fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
     packages.into_iter().collect()
 }
 
-/// Adds Docker's own archive where Debian's compose is too old.
-fn apt(context: &Context<'_>) -> Option<Apt> {
-    if !context.planned().packages.docker_archive {
-        return None;
-    }
-    let arch = context.this().arch.name();
-    let source = Source {
-        source: format!(
-            "deb [arch={arch} signed-by=$KEY_FILE] https://download.docker.com/linux/debian \
-             bookworm stable"
-        ),
-        keyid: "9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
-    };
-    Some(Apt { sources: BTreeMap::from([("docker.list", source)]) })
+/// Restarts a machine whose GPU has no driver yet: the kernel of a cloud image may have none, and
+/// the one with the drivers is among the packages.
+fn restart(context: &Context<'_>) -> Option<PowerState> {
+    drivers(context.this()).map(|_| PowerState {
+        mode: "reboot",
+        message: "the kernel with the drivers of the GPU starts",
+        condition: "! test -e /dev/dri/renderD128",
+    })
 }
 
 /// Returns an entry of `mounts`, in the fields of fstab(5).
@@ -171,6 +161,13 @@ fn files<'s>(context: &Context<'_>, slot: &'s Slot) -> Vec<File<'s>> {
             content: Content::Text(format!("{}\n", context.this().name)),
         },
     ];
+    // As files, since cloud-init would need gpg to add a key, which an image may lack.
+    files.extend(archives::files(context).into_iter().map(|file| File {
+        path: file.destination,
+        permissions: "0644",
+        encoding: None,
+        content: Content::Text(file.text),
+    }));
     let ports = context.this().ssh_ports();
     if !ports.is_empty() {
         let content = machine::sshd_ports(&ports);

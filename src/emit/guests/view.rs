@@ -7,7 +7,7 @@ use crate::model::{
     Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource,
     ShareTransport,
 };
-use crate::plan::{Plan, virtiofs_tag};
+use crate::plan::{Plan, TUN, virtiofs_tag};
 
 /// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
@@ -207,9 +207,11 @@ fn vm_devices(
             net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),
         ));
     }
-    let pci = guest.passthrough.iter().filter_map(|device| device.pci.as_deref());
-    for (index, address) in pci.enumerate() {
-        devices.push((format!("hostpci{index}"), Property::of(address)?.with("pcie", "1")?.text()));
+    let pci = guest.passthrough.iter().filter_map(|device| Some((device, device.pci.as_deref()?)));
+    for (index, (device, address)) in pci.enumerate() {
+        let property = Property::of(address)?.with("pcie", "1")?;
+        let property = property.with_some("romfile", device.rom.as_deref())?;
+        devices.push((format!("hostpci{index}"), property.text()));
     }
     let mut block = 10;
     for device in guest.passthrough.iter().filter(|device| device.pci.is_none()) {
@@ -274,16 +276,20 @@ fn container_devices(
             ));
         }
     }
-    let mut number = 0;
+    let mut given = Vec::new();
     for device in &guest.passthrough {
         let path = device.path.as_deref().or(device.gpu.then_some("/dev/dri/renderD128"));
         let Some(path) = path else {
             notes.push(not_passed(guest, device));
             continue;
         };
-        // The group that owns the device on the host has another number inside the container.
+        given.push(path);
+    }
+    let needed = plan.machine(id).requirements.devices.iter().map(|device| device.path);
+    given.extend(needed.filter(|path| *path == TUN));
+    // The group that owns a device on the host has another number inside the container.
+    for (number, path) in given.into_iter().enumerate() {
         devices.push((format!("dev{number}"), Property::of(path)?.with("mode", "0666")?.text()));
-        number += 1;
     }
     Ok(devices)
 }

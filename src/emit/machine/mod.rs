@@ -1,6 +1,9 @@
 //! Emits what a machine's system needs before its services: packages, kernel settings, mounts,
 //! folders, secrets, ssh.
 
+pub mod archives;
+mod requirements;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -23,6 +26,8 @@ pub const EMITTER: Emitter = Emitter { name: "machine", folders: &["machine"], e
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("packages.sh.j2", include_str!("packages.sh.j2")),
+        ("requirements.sh.j2", include_str!("requirements.sh.j2")),
+        ("modules.sh.j2", include_str!("modules.sh.j2")),
         ("sysctl.sh.j2", include_str!("sysctl.sh.j2")),
         ("mounts.sh.j2", include_str!("mounts.sh.j2")),
         ("folders.sh.j2", include_str!("folders.sh.j2")),
@@ -34,6 +39,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     secrets(context, artifacts);
     folders(context, artifacts, diagnostics);
+    requirements::emit(context, artifacts, diagnostics);
     if context.this().kind.offers().system {
         step(
             context,
@@ -44,6 +50,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             artifacts,
             diagnostics,
         );
+        for file in archives::files(context) {
+            let path = format!("machine/{}", file.name);
+            artifacts.add(path, Kind::Text, file.text, context.origin());
+        }
+        kernel_modules(context, artifacts, diagnostics);
         kernel_settings(context, artifacts, diagnostics);
         mount_units(context, artifacts, diagnostics);
         ssh(context, artifacts, diagnostics);
@@ -117,6 +128,28 @@ fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut D
     let folders =
         Folders { folders: states.into_values().map(|state| Folder::of(context, state)).collect() };
     step(context, Slot::FOLDERS, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
+}
+
+#[derive(Debug, Serialize)]
+struct KernelModules<'p> {
+    modules: &'p [&'p str],
+}
+
+fn kernel_modules(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    let modules = &context.plan.machine(context.machine).requirements.kernel_modules;
+    if modules.is_empty() {
+        return;
+    }
+    artifacts.install(
+        "machine/modules.conf",
+        Kind::Text,
+        modules.iter().flat_map(|module| [*module, "\n"]).collect::<String>(),
+        context.origin(),
+        "/etc/modules-load.d/labwright.conf",
+        "0644",
+    );
+    let view = KernelModules { modules };
+    step(context, Slot::KERNEL, "modules", "modules.sh.j2", &view, artifacts, diagnostics);
 }
 
 #[derive(Debug, Serialize)]

@@ -25,6 +25,7 @@ fn view<'p>(context: &Context<'p>, one: &'p ByHand) -> ByHandView<'p> {
         Task::Unit(name) => ("unit", vec![name.as_str()], None),
         Task::Start(name) => ("start", vec![name.as_str()], None),
         Task::Kernel(name, value) => ("kernel", vec![name.as_str()], Some(value.as_str())),
+        Task::Module(name) => ("module", vec![name.as_str()], None),
         Task::Mount(source, at) => ("mount", vec![source.as_str()], Some(at.as_str())),
     };
     let service = one.service.map(|service| context.model()[service].name.as_str());

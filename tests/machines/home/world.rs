@@ -119,11 +119,8 @@ impl<'rig> World<'rig> {
                     "ip addr add {v6}/64 dev eth0 nodad; ip route add default via 2001:db8:1::1"
                 ));
             }
-            machine.sh(
-                "printf 'c /dev/kmsg 0600 root root - 1:11\\nc /dev/dri/renderD128 0660 root \
-                 root - 226:128\\n' >/etc/tmpfiles.d/rig.conf
-                 systemd-tmpfiles --create /etc/tmpfiles.d/rig.conf",
-            );
+            machine.sh("echo 'c /dev/kmsg 0600 root root - 1:11' >/etc/tmpfiles.d/rig.conf
+                 systemd-tmpfiles --create /etc/tmpfiles.d/rig.conf");
         }
     }
 

@@ -63,6 +63,7 @@ preflight() {
             failing_output >&2
             refuse "the check $name failed"
         }
+        notes
     done
     [ "$INTERRUPTED" = 0 ] || refuse "it was interrupted"
     point checked
