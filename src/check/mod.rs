@@ -8,6 +8,7 @@ mod acme_private_domain;
 mod address_twice;
 mod admin_exposed;
 mod alert_expression_broken;
+mod alerts_reach_nobody;
 mod backup_repository_too_small;
 mod backup_same_disk;
 mod container_name_twice;
@@ -77,6 +78,7 @@ pub static RULES: &[&Rule] = &[
     &address_twice::RULE,
     &admin_exposed::RULE,
     &alert_expression_broken::RULE,
+    &alerts_reach_nobody::RULE,
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
     &container_name_twice::RULE,
@@ -127,6 +129,7 @@ pub static RULES: &[&Rule] = &[
 /// lab is left out.
 pub static ABSENCES: &[&Code] = &[
     &accept::UNUSED,
+    alerts_reach_nobody::RULE.code,
     dashboard_without_metrics::RULE.code,
     name_without_dns::RULE.code,
     scrape_without_exporter::RULE.code,

@@ -113,11 +113,11 @@ impl Service {
 pub enum Role {
     /// Collects metrics of every scrape endpoint. It gets `prometheus.yml` and rules.
     Prometheus,
-    /// Forwards alerts.
+    /// Forwards alerts. An endpoint of the role `alertmanager` makes a service one.
     Alertmanager,
     /// Shows dashboards. It gets provisioned datasources and dashboards.
     Grafana,
-    /// Stores logs.
+    /// Stores logs. An endpoint of the role `loki` makes a service one.
     Loki,
     /// Collects logs of its machine.
     LogCollector,
@@ -133,8 +133,6 @@ pub enum Role {
     ContainerExporter,
     /// Probes routes.
     BlackboxExporter,
-    /// Authenticates users before a proxy lets them in.
-    ForwardAuth,
     /// Stores data for others, which connect to it.
     Database,
 }

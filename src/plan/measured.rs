@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Plan;
-use crate::model::{BackupClass, MachineId, Role, ServiceId, ShareTransport};
+use crate::model::{BackupClass, Data, MachineId, Role, ServiceId, ShareTransport};
 
 /// The things that one Prometheus has metrics about.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub struct Measured {
     pub itself: bool,
     /// Whether an Alertmanager receives its alerts.
     pub alertmanager: bool,
+    /// Whether it measures an Alertmanager, and so the delivery of alerts.
+    pub delivery: bool,
+    /// Whether an Alertmanager hands on an alert that always fires.
+    pub heartbeat: bool,
     /// Whether routes are probed.
     pub routes: bool,
     /// Whether databases of measured machines are dumped.
@@ -55,7 +59,11 @@ impl Measured {
             }),
             containers: any(Role::ContainerExporter),
             itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
-            alertmanager: any(Role::Alertmanager),
+            alertmanager: plan.alertmanagers(prometheus).next().is_some(),
+            delivery: any(Role::Alertmanager),
+            heartbeat: plan
+                .alertmanagers(prometheus)
+                .any(|(endpoint, _)| model[endpoint.service].option("heartbeat") != &Data::None),
             routes: plan.prober(prometheus).is_some(),
             backups: backups
                 .filter(|(service, _)| machines.contains(&model[*service].machine))

@@ -42,6 +42,24 @@ impl Plan<'_> {
         )
     }
 
+    /// Lists the Alertmanagers that a Prometheus sends its alerts to: the endpoint, and `host:port`
+    /// as that Prometheus reaches it.
+    pub fn alertmanagers(
+        &self,
+        prometheus: ServiceId,
+    ) -> impl Iterator<Item = (EndpointId, String)> {
+        let collector = &self.model[prometheus];
+        let services = &self.machine(collector.machine).services;
+        let needs = collector.needs.iter().filter(|need| need.role == "alertmanager");
+        needs.flat_map(move |need| {
+            need.endpoints.iter().filter_map(move |endpoint| {
+                let container = need.container.as_deref();
+                let way = way::find(self.model, services, collector.machine, container, *endpoint)?;
+                Some((*endpoint, way.authority()))
+            })
+        })
+    }
+
     fn probers(&self) -> impl Iterator<Item = &Scrape> {
         let is_prober =
             |scrape: &&Scrape| self.model[scrape.endpoint.service].has(Role::BlackboxExporter);

@@ -12,7 +12,8 @@ use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Backup, BackupClass, Cron, Data, MachineId, Model, Resources, Role, Service, State, StateBackup,
+    Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Resources, Role, Service, State,
+    StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -108,6 +109,7 @@ pub fn draft<'s>(
     evaluate::settle(&mut concrete, module.block.schema.children);
     assertions(module.block, block, &faulty, &evaluator, diagnostics);
 
+    let endpoints = endpoints(block, &concrete, module_name, name, model, diagnostics);
     let mut service = Service {
         name: name.to_owned(),
         module: module_name.to_owned(),
@@ -124,8 +126,9 @@ pub fn draft<'s>(
             .filter(|block| block.schema.name == "role")
             .flat_map(|block| &block.arguments)
             .filter_map(role)
+            .chain(provided_roles(&endpoints))
             .collect(),
-        endpoints: endpoints(block, &concrete, module_name, name, model, diagnostics),
+        endpoints,
         states,
         databases: Vec::new(),
         containers: Vec::new(),
@@ -248,12 +251,19 @@ fn state(block: &Block<'_>) -> Option<State> {
     })
 }
 
+/// Returns the roles that a service has because of what its endpoints provide.
+fn provided_roles(endpoints: &[Endpoint]) -> impl Iterator<Item = Role> {
+    endpoints.iter().filter_map(|endpoint| match endpoint.role.as_deref()? {
+        "alertmanager" => Some(Role::Alertmanager),
+        "loki" => Some(Role::Loki),
+        _ => None,
+    })
+}
+
 fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
     Some(match word.text()? {
         "prometheus" => Role::Prometheus,
-        "alertmanager" => Role::Alertmanager,
         "grafana" => Role::Grafana,
-        "loki" => Role::Loki,
         "log-collector" => Role::LogCollector,
         "restic" => Role::Restic,
         "fail2ban" => Role::Fail2ban,
@@ -261,7 +271,6 @@ fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
         "node-exporter" => Role::NodeExporter,
         "container-exporter" => Role::ContainerExporter,
         "blackbox-exporter" => Role::BlackboxExporter,
-        "forward-auth" => Role::ForwardAuth,
         "database" => Role::Database,
         _ => return None,
     })

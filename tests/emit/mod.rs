@@ -1,6 +1,7 @@
 //! Uses what the emitters write: rules must fire, and scripts must change a stand-in once and then
 //! nothing.
 
+mod alertmanager;
 mod backup;
 mod built;
 mod cluster;

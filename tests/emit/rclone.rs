@@ -1,24 +1,29 @@
 //! Copies backups with rclone itself: nothing is deleted at the destination because it is missing
-//! at the source.
+//! at the source, and what is measured says how the copy ended.
 
 use super::payload::payload;
 use crate::consumers::shellcheck;
 use crate::trixie::{Room, text};
 
-const LAB: &str = r#"
-    host box kind=debian { os debian-13; address lan "192.168.1.10"; ssh from=lan; }
+fn lab(kind: &str) -> String {
+    format!(
+        r#"
+    host box kind={kind} address lan "192.168.1.10"; ssh from=lan; }}
     secret rclone-config
-    service copy module=rclone on=box {
+    service copy module=rclone on=box {{
         folder "/srv/back ups" "/srv/it's"
         remote "there:/elsewhere"
         config (secret)rclone-config
+        schedule "15 4 * * 1"
         max-delete 2
-    }
-"#;
+    }}
+"#
+    )
+}
 
 #[test]
 fn a_folder_that_is_empty_or_shrank_a_lot_keeps_its_copy() {
-    let payload = payload(LAB, &[], "box");
+    let payload = payload(&lab("debian { os debian-13;"), &[], "box");
     let script = payload.path().join("copy/sync.sh");
     shellcheck(&script).expect("ShellCheck accepts it");
     let Some(room) = Room::new() else { return };
@@ -30,16 +35,91 @@ fn a_folder_that_is_empty_or_shrank_a_lot_keeps_its_copy() {
         echo x >"/srv/it's/x"
         sh /sync.sh
         diff -r /srv /elsewhere/srv
+        measured() { sed -n "s/^labwright_sync_$1{sync=\"copy\"} //p" \
+            /var/lib/node_exporter/textfile/labwright-sync-copy.prom; }
+        [ "$(measured last_run_success)" = 1 ]
+        good=$(measured last_success_timestamp_seconds)
+        [ "$good" = "$(measured last_run_timestamp_seconds)" ]
         rm "/srv/it's/x"; echo new >"/srv/back ups/new"
+        sleep 1
         ! sh /sync.sh 2>/tmp/said || exit 1
         grep -q "FAILED: /srv/it's is empty" /tmp/said
         [ -e "/elsewhere/srv/it's/x" ] && [ -e "/elsewhere/srv/back ups/new" ]
-        grep -q '^labwright_sync_last_run_success{sync="copy"} 0' \
-            /var/lib/node_exporter/textfile/labwright-sync-copy.prom
+        [ "$(measured last_run_success)" = 0 ]
+        [ "$(measured last_success_timestamp_seconds)" = "$good" ]
+        [ "$(measured last_run_timestamp_seconds)" -gt "$good" ]
         echo x >"/srv/it's/x"
         rm "/srv/back ups/"*[1-5]
         ! sh /sync.sh 2>/dev/null || exit 1
         [ "$(ls "/elsewhere/srv/back ups" | wc -l)" -ge 4 ]"#,
+        &[],
+    );
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
+fn a_repository_is_copied_when_restic_has_finished() {
+    let payload = payload(&lab("debian { os debian-13;"), &[], "box");
+    let script = payload.path().join("copy/sync.sh");
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(&script, "/sync.sh").sh(
+        r#"
+        mkdir -p /etc/labwright/secrets /tmp/bin "/srv/back ups" "/srv/it's"
+        printf '[there]\ntype = local\n' >/etc/labwright/secrets/rclone-config
+        export PATH=/tmp/bin:$PATH RESTIC_PASSWORD=x HOME=/tmp
+        repository="/srv/back ups/machine"
+        echo x >"/srv/it's/x"
+        restic init -q -r "$repository"
+        # A backup that reads a pipe holds its lock until the pipe is closed.
+        mkfifo /tmp/pipe
+        restic backup -q -r "$repository" --stdin </tmp/pipe &
+        exec 3>/tmp/pipe
+        until [ -n "$(ls "$repository/locks")" ]; do /usr/bin/sleep 0.1; done
+        printf '#!/bin/sh\necho "$1" >>/tmp/waited\n%s\n' \
+            '[ "$(wc -l </tmp/waited)" -lt 3 ] || touch /tmp/end' >/tmp/bin/sleep
+        chmod 0755 /tmp/bin/sleep
+        (until [ -e /tmp/end ]; do /usr/bin/sleep 0.1; done; echo content >&3) 3>&3 &
+        ender=$!
+        # shellcheck disable=SC2094
+        sh /sync.sh 3>&- & copying=$!
+        wait "$ender"; exec 3>&-
+        wait "$copying"
+        restic -r "/elsewhere$repository" check --read-data
+        restic -r "/elsewhere$repository" snapshots --json | jq -e 'length == 1'
+        [ "$(wc -l </tmp/waited)" -ge 3 ]
+        # One that never ends fails the copy; a lock that a crash left behind is no lock.
+        touch "$repository/locks/fresh"
+        ! sh /sync.sh 2>/tmp/said || exit 1
+        grep -q 'FAILED: a backup still writes to /srv/back ups' /tmp/said
+        touch -d '1 hour ago' "$repository/locks/fresh"
+        sh /sync.sh"#,
+        &[],
+    );
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
+fn a_machine_that_is_not_managed_keeps_to_the_schedule_and_is_measured() {
+    let payload = payload(&lab("unmanaged {"), &[], "box");
+    let read = |path: &str| {
+        std::fs::read_to_string(payload.path().join(path)).unwrap_or_else(|_| panic!("no {path}"))
+    };
+    let crontab = read("copy/crontab");
+    assert!(crontab.starts_with("15 4 * * 1 /bin/sh /usr/local/lib/labwright/sync.sh "));
+    let compose = read("compose/compose.yaml");
+    for part in
+        ["'crond'", "target: '/etc/crontabs/root'", "target: '/var/lib/node_exporter/textfile'"]
+    {
+        assert!(compose.contains(part), "no {part} in\n{compose}");
+    }
+    let Some(room) = Room::new() else { return };
+    // Busybox reads the line as it is meant.
+    let answer = room.show(&payload.path().join("copy/crontab"), "/crontab").sh(
+        r#"mkdir /tmp/crontabs && cp /crontab /tmp/crontabs/root
+        timeout 2 busybox crond -f -l 0 -L /tmp/said -c /tmp/crontabs || :
+        cat /tmp/said
+        # The days of the week, as it understood them.
+        grep -qx 0100000 /tmp/said"#,
         &[],
     );
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));

@@ -40,9 +40,7 @@ pub const OPTION_TYPES: &[&str] = &[
 /// The roles in which the language itself knows services.
 pub const ROLES: &[&str] = &[
     "prometheus",
-    "alertmanager",
     "grafana",
-    "loki",
     "log-collector",
     "restic",
     "fail2ban",
@@ -50,7 +48,6 @@ pub const ROLES: &[&str] = &[
     "node-exporter",
     "container-exporter",
     "blackbox-exporter",
-    "forward-auth",
     "database",
 ];
 
@@ -329,7 +326,8 @@ static NEEDS: NodeSchema = NodeSchema::new(
 .dynamic();
 static ROLE: NodeSchema = NodeSchema::new(
     "role",
-    "A role that labwright itself knows. An emitter then writes the service's configuration.",
+    "A role that labwright itself knows. An emitter then writes the service's configuration. What \
+     others connect to is the role of an endpoint: see `provides`.",
     "role prometheus",
 )
 .rest(required("role", Type::Enum(ROLES), "The role."));

@@ -14,26 +14,26 @@ const FULL: &[(f64, &str)] = &[(80.0, "orange"), (95.0, "red")];
 /// The selector of file systems that store data.
 const REAL: &str = r#"fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nfs.*|fuse.*""#;
 
+/// What is scraped. The job of probes is up where the blackbox exporter is, whatever it asks.
+const UP: &str = r#"up{job!="probe:routes"}"#;
+
 /// Builds the overview of the lab.
 pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b str) -> Board<'b> {
+    let firing = r#"ALERTS{alertstate="firing",alertname!="Heartbeat"}"#;
     let mut panels = vec![
+        stat("Alerts that fire", "none", (&format!("count({firing}) or vector(0)"), "firing"))
+            .coloured("green", &[(1.0, "red")]),
         stat(
-            "Alerts that fire",
+            "Services that do not answer",
             "none",
-            (r#"count(ALERTS{alertstate="firing"}) or vector(0)"#, "firing"),
+            (&format!("count({UP} == 0) or vector(0)"), "down"),
         )
         .coloured("green", &[(1.0, "red")]),
-        stat("Services that do not answer", "none", ("count(up == 0) or vector(0)", "down"))
-            .coloured("green", &[(1.0, "red")]),
-        stat("Machines", "none", ("min by (machine) (up)", "{{machine}}"))
+        stat("Machines", "none", (&format!("max by (machine) ({UP})"), "{{machine}}"))
             .up_or_down()
             .sized(12, 4),
-        table(
-            "Alerts",
-            r#"ALERTS{alertstate="firing"}"#,
-            &["alertname", "severity", "machine", "service"],
-        ),
-        stat("Services", "none", ("min by (service) (up)", "{{service}}"))
+        table("Alerts", firing, &["alertname", "severity", "machine", "service"]),
+        stat("Services", "none", (&format!("min by (service) ({UP})"), "{{service}}"))
             .up_or_down()
             .sized(12, 8),
     ];
@@ -45,7 +45,10 @@ pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b
         );
     }
     if !measured.machines.is_empty() {
-        let memory = "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)";
+        // ZFS's cache is not available to the kernel's mind, although it shrinks.
+        let memory = "100 * (1 - (node_memory_MemAvailable_bytes \
+                      + clamp_min(node_zfs_arc_size - node_zfs_arc_c_min, 0) \
+                      or node_memory_MemAvailable_bytes) / node_memory_MemTotal_bytes)";
         panels.push(
             bar_gauge("Memory in use", "percent", (memory, "{{machine}}"))
                 .coloured("green", FULL)
@@ -146,8 +149,11 @@ pub(super) fn machine<'b>(measured: &Measured, datasource: &'b str) -> Option<Bo
         ),
     ];
     if measured.bare_metal {
-        let hot = format!("max by (machine, chip) ({})", of("node_hwmon_temp_celsius"));
-        panels.push(time_series("Temperature", "celsius", &[(&hot, "{{machine}} {{chip}}")]));
+        // An input that nothing is connected to shows its highest value.
+        let hot =
+            format!("max by (machine, chip, sensor) ({} < 125)", of("node_hwmon_temp_celsius"));
+        let legend = "{{machine}} {{chip}} {{sensor}}";
+        panels.push(time_series("Temperature", "celsius", &[(&hot, legend)]));
     }
     if measured.nfs {
         let waited = rate("node_mountstats_nfs_operations_request_time_seconds_total", "");

@@ -34,6 +34,9 @@ codes::define! {
 /// The path at which Grafana's container sees the service's configuration folder.
 const MOUNTED_AT: &str = "/etc/grafana/provisioning";
 
+/// The roles of endpoints that Grafana has a type of datasource for, which is named alike.
+const SOURCES: &[&str] = &["prometheus", "loki", "alertmanager"];
+
 /// The revisions of well-known dashboards that match the exporters of the standard library. A lab
 /// may name others.
 const KNOWN_REVISIONS: &[(u32, u32)] = &[(893, 5), (1860, 42)];
@@ -126,13 +129,8 @@ impl Source {
             .collect();
         let sources = endpoints.into_iter().filter_map(|(id, container)| {
             let service = &model[id.service];
-            let kind = [
-                (Role::Prometheus, "prometheus"),
-                (Role::Loki, "loki"),
-                (Role::Alertmanager, "alertmanager"),
-            ]
-            .into_iter()
-            .find_map(|(role, kind)| service.has(role).then_some(kind))?;
+            let role = model.endpoint(id).role.as_deref()?;
+            let kind = SOURCES.iter().find(|kind| **kind == role)?;
             let way = way::find(model, services, context.machine, container, id)?;
             let uid = source_uid(kind, &service.name);
             let url = way.url(model.endpoint(id).protocol.name());

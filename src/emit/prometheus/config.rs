@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::origin;
 use crate::artifact::Origin;
 use crate::format;
-use crate::model::{Credentials, Role, SecretId, Service, ServiceId};
+use crate::model::{Credentials, SecretId, Service, ServiceId};
 use crate::plan::{PROBES, Plan, Scrape};
 
 /// The interval between scrapes if the service sets none.
@@ -89,7 +89,6 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
     let model = plan.model;
     let scrapes: Vec<&Scrape> =
         plan.scrapes.iter().filter(|scrape| scrape.by == prometheus).collect();
-    let with = |role| scrapes.iter().filter(move |scrape| model[scrape.endpoint.service].has(role));
     let interval = model[prometheus].option("scrape-interval").as_text().unwrap_or(SCRAPE_INTERVAL);
 
     let mut origins =
@@ -120,13 +119,14 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
         jobs.push(probes(plan, prober));
     }
 
-    let alertmanagers: Vec<_> = with(Role::Alertmanager)
-        .map(|scrape| Alertmanager {
-            scheme: scrape.scheme,
-            static_configs: [Targets {
-                targets: vec![scrape.target.clone()],
-                labels: BTreeMap::new(),
-            }],
+    let alertmanagers: Vec<_> = plan
+        .alertmanagers(prometheus)
+        .map(|(endpoint, target)| {
+            origins.insert(origin(&model[endpoint.service]));
+            Alertmanager {
+                scheme: model.endpoint(endpoint).protocol.scheme(),
+                static_configs: [Targets { targets: vec![target], labels: BTreeMap::new() }],
+            }
         })
         .collect();
     let config = Config {

@@ -74,6 +74,8 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         "container" if measured.containers,
         "prometheus" if measured.itself,
         "alertmanager" if measured.itself && measured.alertmanager,
+        "delivery" if measured.delivery,
+        "heartbeat" if measured.heartbeat,
         "route" if measured.routes,
         "backup-runs" if !measured.backups.is_empty(),
         "backup-dumps" if measured.dumps,
