@@ -115,11 +115,11 @@ fn a_machine_that_is_not_managed_keeps_to_the_schedule_and_is_measured() {
     let Some(room) = Room::new() else { return };
     // Busybox reads the line as it is meant.
     let answer = room.show(&payload.path().join("copy/crontab"), "/crontab").sh(
-        r#"mkdir /tmp/crontabs && cp /crontab /tmp/crontabs/root
+        r"mkdir /tmp/crontabs && cp /crontab /tmp/crontabs/root
         timeout 2 busybox crond -f -l 0 -L /tmp/said -c /tmp/crontabs || :
         cat /tmp/said
         # The days of the week, as it understood them.
-        grep -qx 0100000 /tmp/said"#,
+        grep -qx 0100000 /tmp/said",
         &[],
     );
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
