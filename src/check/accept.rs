@@ -22,8 +22,12 @@ pub fn accept<C: Iterator<Item = &'static Code>>(
             let help =
                 suggest(&entry.code, names, || "`labwright explain` lists the codes".to_owned());
             diagnostics.push(
-                Diagnostic::new(&UNKNOWN, entry.span, format!("there is no code `{}`", entry.code))
-                    .help(help),
+                Diagnostic::new(
+                    &UNKNOWN,
+                    entry.code_span,
+                    format!("there is no code `{}`", entry.code),
+                )
+                .help(help),
             );
             continue;
         };

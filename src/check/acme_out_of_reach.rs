@@ -29,6 +29,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             route.via == id && route.certificate == Certificate::Public && !is_private(&route.host)
         };
         let Some(route) = plan.routes.iter().find(asks) else { continue };
+        let help = if service.option("certificates").as_text().is_some() {
+            format!("write `certificates internal` in `{}`, or use the DNS challenge", service.name)
+        } else {
+            "use the DNS challenge, or open the proxy to the internet".to_owned()
+        };
         let message = format!(
             "the internet does not reach `{}`, so no public authority can issue its certificates",
             service.name
@@ -36,7 +41,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         diagnostics.push(
             Diagnostic::new(&CODE, service.span, message)
                 .label(route.span, "this name needs a certificate")
-                .help("use the DNS challenge, or write `certificates internal`")
+                .help(help)
                 .on(service.name.clone()),
         );
     }

@@ -37,11 +37,12 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn help(proxy: &Service) -> &'static str {
+fn help(proxy: &Service) -> String {
     if proxy.option("certificates").as_text().is_some() {
-        "write `certificates internal`, or use a domain that you own"
+        format!("write `certificates internal` in `{}`, or use a domain that you own", proxy.name)
     } else {
         "close the route to the internet, use a domain that you own, or a proxy with an authority \
          of its own: traefik, caddy"
+            .to_owned()
     }
 }

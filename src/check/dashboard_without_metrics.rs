@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::Role;
+use crate::model::{Model, Role};
 use crate::plan::Plan;
 
 /// Finds dashboards of grafana.com whose exporter the lab does not run.
@@ -57,9 +57,19 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                         "dashboard {id} shows metrics of `{module}`, but the lab does not run it"
                     ),
                 )
-                .help(format!("add `service {module} on={}`", model[service.machine].name))
+                .help(addition(model, module, &model[service.machine].name))
                 .on(service.name.clone()),
             );
         }
+    }
+}
+
+/// Writes the service of a module to add. Its name may be taken by a service of another module.
+fn addition(model: &Model, module: &str, machine: &str) -> String {
+    let taken = |name: &str| model.services.iter().any(|service| service.name == name);
+    match [module.to_owned(), format!("{module}-{machine}")].iter().find(|name| !taken(name)) {
+        Some(name) if name == module => format!("add `service {module} on={machine}`"),
+        Some(name) => format!("add `service {name} module={module} on={machine}`"),
+        None => format!("add a service of module `{module}`"),
     }
 }

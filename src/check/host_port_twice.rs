@@ -1,6 +1,6 @@
 //! Finds two programs of one machine that use the same port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -15,6 +15,8 @@ static CODE: Code =
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
+    let used: BTreeSet<(MachineId, u16)> =
+        plan.listeners().map(|(machine, port, ..)| (machine, port)).collect();
     let mut taken: BTreeMap<(MachineId, Transport, u16), EndpointId> = BTreeMap::new();
     for (machine, port, transport, endpoint) in plan.listeners() {
         let Some(first) = taken.get(&(machine, transport, port)).copied() else {
@@ -41,7 +43,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             .help(format!(
                 "give one of them another port: `port {} {}`",
                 b.name,
-                port.saturating_add(1)
+                (port..=u16::MAX).find(|port| !used.contains(&(machine, *port))).unwrap_or(port)
             ))
             .on(other.name.clone()),
         );

@@ -42,6 +42,7 @@ mod networks_overlap;
 mod pool_impossible;
 mod port_moved;
 mod port_published_by_hand;
+mod raw_names_nothing;
 mod route_to_itself;
 mod route_twice;
 mod scrape_without_exporter;
@@ -112,6 +113,7 @@ pub static RULES: &[&Rule] = &[
     &pool_impossible::RULE,
     &port_moved::RULE,
     &port_published_by_hand::RULE,
+    &raw_names_nothing::RULE,
     &route_to_itself::RULE,
     &route_twice::RULE,
     &scrape_without_exporter::RULE,

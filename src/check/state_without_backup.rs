@@ -3,7 +3,7 @@
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::StateBackup;
-use crate::plan::store::Store;
+use crate::plan::store::{Store, is_below};
 use crate::plan::{Coverage, Plan};
 
 /// Finds states that no backup of the lab contains.
@@ -18,19 +18,36 @@ static CODE: Code = codes::code!(
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for covered in plan.states.iter().filter(|covered| covered.coverage == Coverage::Lost) {
         let (service, state) = (&plan.model[covered.service], covered.state);
+        let machine = &plan.model[service.machine];
+        let backed_up =
+            plan.backups.iter().any(|backup| plan.model[backup.service].machine == service.machine);
         let help = match covered.class {
             _ if state.backup == StateBackup::Dump => {
-                "add a backup service to its machine; it dumps the database"
+                "add a backup service to its machine; it dumps the database".to_owned()
             }
             Some(_) if matches!(covered.store, Store::Local(_)) => {
-                "add a backup service to its machine"
+                "add a backup service to its machine".to_owned()
             }
-            Some(_) => "mount its dataset on the machine of a backup service",
-            None if matches!(covered.store, Store::Local(_)) => {
-                "write `appdata \"FOLDER\" backup=daily` in the machine, or keep it in a dataset \
-                 that has a `backup=` class"
-            }
-            None => "give its dataset a `backup=` class, or keep it below a dataset that has one",
+            Some(_) => "mount its dataset on the machine of a backup service".to_owned(),
+            None if !matches!(covered.store, Store::Local(_)) => format!(
+                "add `backup=daily` to {}, or keep it below one that has a class",
+                covered.store.name(plan.model)
+            ),
+            None if is_below(&state.path, &machine.appdata) && !backed_up => format!(
+                "add a backup service to `{0}`, and write `appdata \"{1}\" backup=daily` in `{0}`, \
+                 or keep it in a dataset that has a `backup=` class",
+                machine.name, machine.appdata
+            ),
+            None if is_below(&state.path, &machine.appdata) => format!(
+                "write `appdata \"{}\" backup=daily` in `{}`, or keep it in a dataset that has a \
+                 `backup=` class",
+                machine.appdata, machine.name
+            ),
+            None => format!(
+                "keep it below the `appdata` folder `{}`, or in a dataset that has a `backup=` \
+                 class",
+                machine.appdata
+            ),
         };
         diagnostics.push(
             Diagnostic::new(

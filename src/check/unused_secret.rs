@@ -26,7 +26,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     secret.span,
                     format!("nothing reads secret `{}`", secret.name),
                 )
-                .help("remove it, or give it to the service that it is for")
+                .help("remove the `secret`, or give it to the service that it is for")
                 .on(secret.name.clone()),
             );
         }

@@ -1,6 +1,7 @@
 //! Drops findings that may only follow from other faults, so that one mistake is one finding.
 
 use crate::check;
+use crate::decl::codes::UNKNOWN_NODE;
 use crate::decl::{Block, layer};
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::model::Model;
@@ -52,6 +53,8 @@ pub(super) fn leave_out_absences(
     model: Option<&Model>,
     diagnostics: &mut Diagnostics,
 ) {
+    // Nobody knows what a node of an unknown kind would have declared.
+    let unknown = diagnostics.iter().any(|found| found.code.name == UNKNOWN_NODE.name);
     let incomplete =
         model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
     let unknown_without_it = |span: Span| {
@@ -66,8 +69,9 @@ pub(super) fn leave_out_absences(
         if is(&resolve::codes::UNKNOWN_NAME) {
             return found.span.is_none_or(unknown_without_it);
         }
-        let may_be_there = !left_out.is_empty() && check::ABSENCES.iter().any(|code| is(code));
-        let may_be_used = incomplete && is(check::UNUSED_SECRET);
+        let may_be_there =
+            (unknown || !left_out.is_empty()) && check::ABSENCES.iter().any(|code| is(code));
+        let may_be_used = (unknown || incomplete) && is(check::UNUSED_SECRET);
         !may_be_there && !may_be_used
     });
 }

@@ -121,6 +121,8 @@ pub struct Rank {
 pub struct Property<'s> {
     /// The name. If the schema knows it, this is the schema's own text.
     pub name: Cow<'s, str>,
+    /// The place of the name.
+    pub name_span: Span,
     /// The value.
     pub value: Spanned<Value<'s>>,
     /// Its rank.

@@ -250,14 +250,25 @@ pub fn suggest<'c>(
 
 /// Finds the candidate that is nearest to `word`.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let limit = (word.chars().count() / 3).max(1);
+    distances(word, candidates).min().map(|(_, candidate)| candidate)
+}
+
+/// Finds every candidate that is near enough to `word` to be meant.
+pub fn near<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Vec<&'c str> {
+    distances(word, candidates).map(|(_, candidate)| candidate).collect()
+}
+
+fn distances<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> impl Iterator<Item = (usize, &'c str)> {
+    // In a long name, a whole word may differ: that is another name.
+    let limit = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
         // A larger difference in length already exceeds the limit. Measuring it anyway would take
         // memory in proportion to the product of both lengths.
-        .filter(|candidate| candidate.chars().count().abs_diff(word.chars().count()) <= limit)
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+        .filter(move |candidate| candidate.chars().count().abs_diff(word.chars().count()) <= limit)
+        .map(move |candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(move |(distance, _)| *distance <= limit)
 }

@@ -48,6 +48,8 @@ pub struct Secret {
 pub struct Accept {
     /// The finding's code.
     pub code: String,
+    /// The place of the code.
+    pub code_span: Span,
     /// The entity that the finding is about.
     pub on: Option<String>,
     /// The reason.

@@ -6,7 +6,7 @@ use super::codes;
 use super::names::compose_name;
 use super::read::{Report, flag, plain, secret, sysctl, text, words};
 use crate::decl::{Block, Value};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
     Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
     MountKind, NetworkMode, Protocol, Resources, Service,
@@ -229,10 +229,22 @@ pub fn target<'c>(
         .iter_mut()
         .find(|container| name.as_ref().is_none_or(|name| *name == container.name));
     if found.is_none() {
-        let help = if names.is_empty() {
-            "the service has no container".to_owned()
-        } else {
-            format!("its containers: {}", names.join(", "))
+        let written = wanted.and_then(Spanned::text).unwrap_or_default();
+        // A module calls its containers by shorter names than compose does.
+        let prefix = format!("{}-", service.name);
+        let own: Vec<&str> = names
+            .iter()
+            .map(|name| match name.strip_prefix(&prefix) {
+                Some(own) => own,
+                None => &service.module,
+            })
+            .collect();
+        let help = match written.strip_prefix(&prefix).filter(|short| own.contains(short)) {
+            Some(short) => format!("did you mean `{short}`?"),
+            None if names.is_empty() => "the service has no container".to_owned(),
+            None => suggest(written, own.iter().copied(), || {
+                format!("its containers: {}", own.join(", "))
+            }),
         };
         let span = wanted.map_or(node.span, |wanted| wanted.span);
         diagnostics.push(

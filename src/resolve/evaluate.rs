@@ -408,7 +408,7 @@ impl Evaluator<'_, '_> {
                 }
                 (data, Some(field)) => self.typed(data, field, span, diagnostics)?,
             };
-            properties.push(Property { name: property.name.clone(), value, rank: property.rank });
+            properties.push(Property { value, ..property.clone() });
         }
         Some(properties)
     }

@@ -88,6 +88,7 @@ fn secret(block: &Block<'_>) -> Secret {
 fn accept(block: &Block<'_>) -> Accept {
     Accept {
         code: block.key().to_owned(),
+        code_span: block.key_span(),
         on: string(block.property("on")),
         reason: string(block.property("reason")).unwrap_or_default(),
         span: block.span,

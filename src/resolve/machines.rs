@@ -73,14 +73,9 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
     let guest = block.schema.name != "host";
     let parts = [
         ("os", kind.is_managed(), "its operating system", "`os debian-13`"),
-        ("memory", guest, "how much memory it has", "`memory \"4GiB\"`"),
+        ("memory", guest, "how much memory it has", "`memory \"…GiB\"`"),
         ("disk", guest, "the disk that it starts from", "`disk root size=\"20GiB\"`"),
-        (
-            "address",
-            kind.is_managed(),
-            "where it is on the network",
-            "`address lan \"192.168.1.10\"`, with a network of the lab",
-        ),
+        ("address", kind.is_managed(), "where it is on the network", "`address NETWORK \"…\"`"),
     ];
     let missing: Vec<_> = parts
         .into_iter()

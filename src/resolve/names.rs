@@ -3,7 +3,7 @@
 use super::codes;
 use crate::decl::Value;
 use crate::decl::types::is_name;
-use crate::diag::{Code, Diagnostic, Diagnostics, suggest};
+use crate::diag::{Code, Diagnostic, Diagnostics, near, suggest};
 use crate::source::Spanned;
 
 /// Finds `name` in a list sorted by name. Reports a name that is not in it.
@@ -40,15 +40,40 @@ pub fn unknown<'n>(
         return;
     }
     let names: Vec<&str> = names.collect();
-    let help = suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {
+    let help = if what == "zone" { zones(text, &names) } else { others(what, text, &names) };
+    diagnostics
+        .push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
+}
+
+/// Writes what may have been meant by the unknown name of a zone. Who may connect depends on it, so
+/// a name is suggested only if no other is as near, and if it is not that of another member of a
+/// row.
+fn zones(text: &str, names: &[&str]) -> String {
+    let without_digits = |name: &str| name.replace(|one: char| one.is_ascii_digit(), "");
+    match near(text, names.iter().copied())[..] {
+        [one] if text.chars().count() > 3 && without_digits(one) != without_digits(text) => {
+            format!("did you mean `{one}`?")
+        }
+        _ => {
+            let others: Vec<&str> =
+                names.iter().copied().filter(|name| *name != "internet").take(SHOWN).collect();
+            let more = match names.len().saturating_sub(1).saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("there are: {}{more}; `internet` is all that is outside", others.join(", "))
+        }
+    }
+}
+
+fn others(what: &str, text: &str, names: &[&str]) -> String {
+    suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {
         Some((first, more)) if !more.is_empty() => {
             format!("there are: {} and {} more", first.join(", "), more.len())
         }
         _ if names.is_empty() => format!("the lab has no {what} yet"),
         _ => format!("there are: {}", names.join(", ")),
-    });
-    diagnostics
-        .push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
+    })
 }
 
 /// Returns the name of a module's container in compose. A container with the module's name gets the

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::containers::target;
 use super::{codes, names};
 use crate::decl::Block;
-use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::model::{Data, Service, Unit};
+use crate::decl::types::Type;
+use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::model::{Container, Data, Service, Unit};
 use crate::source::Spanned;
 
 /// The keys that a service in a compose file may have, sorted. Source:
@@ -98,14 +99,18 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
                 node.key_span(),
                 format!("compose has no key `{key}`"),
             )
-            .help(suggest(key, KEYS.iter().copied(), || {
-                "write a key of compose's services, such as `compose.hostname`".to_owned()
-            })),
+            .help(nearest(key, KEYS.iter().copied()).map_or_else(
+                || "write a key of compose's services, such as `compose.hostname`".to_owned(),
+                |near| format!("did you mean `compose.{near}`?"),
+            )),
         );
         return;
     }
     let value = value(node);
     let Some(container) = target(service, node, diagnostics) else { return };
+    if key == "image" {
+        return image(container, node, &value, diagnostics);
+    }
     if LISTS.binary_search(&key).is_err() || matches!(value, Data::Record(_)) {
         container.raw.insert(key.to_owned(), value);
         return;
@@ -117,6 +122,20 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
             container.raw.insert(key.to_owned(), Data::List(items));
         }
     }
+}
+
+/// Sets the image of a container, so that everything that knows images sees this one.
+fn image(container: &mut Container, node: &Block<'_>, value: &Data, diagnostics: &mut Diagnostics) {
+    let text = value.as_text().unwrap_or_default();
+    if Type::Image.read_text(text.into()).is_some() {
+        container.image = Spanned::new(text.to_owned(), node.span);
+        return;
+    }
+    let message = format!("`{text}` is not the name of an image");
+    diagnostics.push(
+        Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.span, message)
+            .help(format!("write {}", Type::Image.describe())),
+    );
 }
 
 fn unit<'u>(

@@ -3,8 +3,9 @@
 use super::instance::Draft;
 use super::networks::zone;
 use super::{codes, names};
+use crate::decl::types::is_name;
 use crate::decl::{Block, Value};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{EndpointId, Expose, Model, Route, Service, ServiceId};
 use crate::source::Spanned;
 
@@ -15,7 +16,13 @@ pub fn endpoint(
 ) -> Option<u32> {
     let text = name.text().unwrap_or_default();
     let found = service.endpoints.iter().position(|endpoint| endpoint.name == text);
-    if found.is_none() {
+    if found.is_none() && service.endpoints.is_empty() && !name.is_faulty() {
+        let message = format!("`{}` has no endpoint", service.name);
+        diagnostics.push(
+            Diagnostic::new(&codes::UNKNOWN_NAME, name.span, message)
+                .help("remove this line: no program of the service listens"),
+        );
+    } else if found.is_none() {
         let what = format!("endpoint of `{}` named", service.name);
         names::unknown(
             &codes::UNKNOWN_NAME,
@@ -75,19 +82,27 @@ pub fn routes(
     for node in block.all("route") {
         let from = zones(node.property("from"), model, diagnostics);
         let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
-        let mut find = |name: &Spanned<Value<'_>>| {
-            names::find("service", name, list, |name| name, diagnostics)
+        let mut named = |property: &str, kind: &Gate<'_>| {
+            let name = node.property(property)?;
+            Some((kind.find(name, list, diagnostics)?, name.span))
         };
-        let mut named = |property: &str| {
-            node.property(property).and_then(|name| Some((find(name)?, name.span)))
+        let authenticators = |index| gates.authenticator(index).is_some();
+        let authenticators = Gate {
+            what: "service that authenticates users",
+            modules: "authentik",
+            fits: &authenticators,
         };
-        let (auth, via) = (named("auth"), named("via"));
+        let proxies = |index| gates.is_proxy(index);
+        let proxies = Gate {
+            what: "proxy",
+            modules: "nginx-proxy-manager, traefik or caddy",
+            fits: &proxies,
+        };
+        let (auth, via) = (named("auth", &authenticators), named("via", &proxies));
         if let Some((service, span)) =
             auth.filter(|(service, _)| gates.authenticator(*service).is_none())
         {
-            let help = candidates("service that authenticates users", "authentik", list, |index| {
-                gates.authenticator(index).is_some()
-            });
+            let help = authenticators.help(list);
             let message = format!(
                 "`{}` does not authenticate users",
                 list.get(service).copied().unwrap_or_default()
@@ -101,10 +116,7 @@ pub fn routes(
             continue;
         };
         if !gates.is_proxy(via) {
-            let help =
-                candidates("proxy", "nginx-proxy-manager, traefik or caddy", list, |index| {
-                    gates.is_proxy(index)
-                });
+            let help = proxies.help(list);
             diagnostics.push(
                 Diagnostic::new(
                     &codes::ROUTE_WITHOUT_PROXY,
@@ -129,14 +141,55 @@ pub fn routes(
     routes
 }
 
-/// Lists the services that fit, or else what to add.
-fn candidates(what: &str, modules: &str, list: &[&str], fits: impl Fn(usize) -> bool) -> String {
-    let names: Vec<&str> =
-        list.iter().enumerate().filter(|(index, _)| fits(*index)).map(|(_, name)| *name).collect();
-    match names[..] {
-        [] => format!("the lab has no {what} yet: add a service of module {modules}"),
-        [name] => format!("the lab has one {what}: {name}"),
-        _ => format!("choose one of {}", names.join(", ")),
+/// A service that a route needs: one that routes go through, or that authenticates users.
+struct Gate<'g> {
+    what: &'static str,
+    modules: &'static str,
+    /// Returns whether the service with an index is one.
+    fits: &'g dyn Fn(usize) -> bool,
+}
+
+impl Gate<'_> {
+    /// Finds a service by its name. Only those that fit are suggested for one that is not there.
+    fn find(
+        &self,
+        name: &Spanned<Value<'_>>,
+        list: &[&str],
+        diagnostics: &mut Diagnostics,
+    ) -> Option<usize> {
+        let text = name.text().unwrap_or_default();
+        let found = list.binary_search(&text).ok();
+        if found.is_none() && !name.is_faulty() && list.iter().all(|name| is_name(name)) {
+            let help = suggest(text, self.fitting(list), || self.help(list));
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::UNKNOWN_NAME,
+                    name.span,
+                    format!("there is no service `{text}`"),
+                )
+                .help(help),
+            );
+        }
+        found
+    }
+
+    fn fitting<'l>(&self, list: &[&'l str]) -> Vec<&'l str> {
+        list.iter()
+            .enumerate()
+            .filter(|(index, _)| (self.fits)(*index))
+            .map(|(_, name)| *name)
+            .collect()
+    }
+
+    /// Lists the services that fit, or else what to add.
+    fn help(&self, list: &[&str]) -> String {
+        let Self { what, modules, .. } = self;
+        let names = self.fitting(list);
+        match names[..] {
+            [] => format!("the lab has no {what} yet: add a service of module {modules}"),
+            [name] => format!("the lab has one {what}: {name}"),
+            _ => format!("choose one of {}", names.join(", ")),
+        }
     }
 }
 

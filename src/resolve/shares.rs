@@ -95,13 +95,14 @@ fn share_source(
             continue;
         };
         let Some(dataset) = pool.datasets.iter().position(|dataset| dataset.name == second) else {
-            let names = pool.datasets.iter().map(|dataset| dataset.name.as_str());
+            let names: Vec<String> =
+                pool.datasets.iter().map(|dataset| format!("{first}.{}", dataset.name)).collect();
             names::unknown(
                 &codes::UNKNOWN_NAME,
-                &format!("dataset of pool `{first}` named"),
-                second,
+                "dataset",
+                &format!("{first}.{second}"),
                 name,
-                names,
+                names.iter().map(String::as_str),
                 diagnostics,
             );
             return None;
@@ -118,13 +119,14 @@ fn share_source(
         if let Some(export) = export.and_then(|export| u32::try_from(export).ok()) {
             return Some((ShareSource::Export(machine, export), machine == MachineId::at(index)));
         }
-        let names = exporter.exports.iter().map(|export| export.name.as_str());
+        let names: Vec<String> =
+            exporter.exports.iter().map(|export| format!("{first}.{}", export.name)).collect();
         names::unknown(
             &codes::UNKNOWN_NAME,
-            &format!("export of `{first}` named"),
-            second,
+            "export",
+            &format!("{first}.{second}"),
             name,
-            names,
+            names.iter().map(String::as_str),
             diagnostics,
         );
         return None;

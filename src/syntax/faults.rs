@@ -1,6 +1,7 @@
 //! What can be wrong with KDL text, and the words for it.
 
-use super::{DEEPEST, codes};
+use super::wording::{is_quote, list, quote, shorten, what_is};
+use super::{DEEPEST, codes, numbers};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
@@ -19,7 +20,9 @@ pub(super) struct Fault {
 pub(super) enum Kind {
     Forbidden(char),
     Unquoted,
-    SingleQuotes,
+    WrongQuotes,
+    ListInProperty,
+    ListOfValues,
     NumberAsName,
     Interpolation,
     KeywordWithoutHash,
@@ -45,6 +48,7 @@ pub(super) enum Kind {
     AnnotationAlone,
     StrayParenthesis,
     StrayBackslash,
+    BracketsInProperty,
     Brackets,
     LoneSemicolon,
     SlashdashAlone,
@@ -129,12 +133,20 @@ fn words(kind: Kind, written: &str) -> Words {
                 u32::from(character)
             ),
         ),
-        Kind::Unquoted if written.len() > 1 && written.ends_with(',') => say(
-            &codes::UNQUOTED_TEXT,
-            &format!("a comma follows the value `{}`", shorten(&written[..written.len() - 1])),
-            "",
-            "remove the comma: blanks separate values; a list is one value, as in `to=lan,tunnel`",
-        ),
+        Kind::Unquoted if written.len() > 1 && written.ends_with(',') => {
+            let value = written.trim_end_matches(',');
+            let number = numbers::parse(value).is_ok();
+            say(
+                &codes::UNQUOTED_TEXT,
+                &format!("a comma follows the value `{}`", shorten(value)),
+                "",
+                &format!(
+                    "write `{}`: blanks separate values, and a list is one value, as in \
+                     `to=lan,tunnel`",
+                    if number { value.to_owned() } else { quote(value) }
+                ),
+            )
+        }
         Kind::Unquoted => {
             let what = what_is(written);
             say(
@@ -144,12 +156,44 @@ fn words(kind: Kind, written: &str) -> Words {
                 &format!("write `{quoted}`"),
             )
         }
-        Kind::SingleQuotes => say(
-            &codes::UNQUOTED_TEXT,
-            "single quotes mean nothing in KDL",
-            "the quote becomes a part of the word",
-            "write text in double quotes: `\"…\"`",
-        ),
+        Kind::WrongQuotes => {
+            let kind = if written.starts_with('\'') { "single" } else { "typographic" };
+            let text = written.strip_prefix(is_quote).unwrap_or(written);
+            let text = text.strip_suffix(|end| is_quote(end) || end == '"');
+            say(
+                &codes::UNQUOTED_TEXT,
+                &format!("{kind} quotes mean nothing in KDL"),
+                "the quote becomes a part of the word",
+                &text.map_or_else(
+                    || "write text in double quotes: `\"…\"`".to_owned(),
+                    |text| match quote(text) {
+                        quoted if quoted.contains('`') => {
+                            "write it in double quotes instead".to_owned()
+                        }
+                        quoted => format!("write `{quoted}`"),
+                    },
+                ),
+            )
+        }
+        Kind::ListInProperty | Kind::ListOfValues => {
+            let one = kind == Kind::ListInProperty;
+            let rule = if one { "a list is one value" } else { "blanks separate values" };
+            Words {
+                code: if written.starts_with(['"', '#']) {
+                    &codes::MISSING_SEPARATOR
+                } else {
+                    &codes::UNQUOTED_TEXT
+                },
+                message: "a comma follows a value".to_owned(),
+                caption: "",
+                help: if written.contains('`') {
+                    rule.to_owned()
+                } else {
+                    format!("{rule}: write `{}`", list(written, one))
+                },
+                other: "",
+            }
+        }
         Kind::NumberAsName => say(
             &codes::UNQUOTED_TEXT,
             &format!("`{shown}` begins like a number and can't be the name of a node"),
@@ -187,7 +231,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::NUMBER_OUT_OF_RANGE,
             &format!("the number `{shown}` is too large"),
             "more than 127 bits",
-            &format!("write `{quoted}` if it is a name or a serial number"),
+            &format!("in quotes it is a name or a serial number: `{quoted}`"),
         ),
         Kind::UnclosedString => say(
             &codes::UNCLOSED_STRING,
@@ -204,7 +248,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::BAD_ESCAPE,
             &format!("`{shown}` is not an escape"),
             "",
-            "write `\\\\` for a backslash, or use a raw string, which has no escapes: `#\"…\"#`; \
+            "use a raw string, which has no escapes: `#\"…\"#`, or write `\\\\` for a backslash; \
              the escapes are `\\\\ \\\" \\n \\r \\t \\s \\b \\f \\u{…}`",
         ),
         Kind::MultilineStart => say(
@@ -234,7 +278,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::UNCLOSED_COMMENT,
             "this comment is not closed",
             "it begins here",
-            "write `*/` where it ends; comments nest",
+            "close it with a `*/` where it ends; comments nest",
         ),
         Kind::UnclosedBlock => Words {
             other: "this closes it, but is indented like an outer block",
@@ -242,7 +286,7 @@ fn words(kind: Kind, written: &str) -> Words {
                 &codes::UNBALANCED_BRACE,
                 "this `{` is not closed",
                 "the block begins here",
-                "write `}` where the block ends",
+                "close it with a `}` where the block ends",
             )
         },
         Kind::StrayBrace => say(
@@ -255,7 +299,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::BLOCK_WITHOUT_NAME,
             "a block is where the name of a node should be",
             "",
-            "write `{` on the line of the node that it belongs to",
+            "move the `{` to the line of the node that it belongs to",
         ),
         Kind::SecondBlock => say(
             &codes::BLOCK_WITHOUT_NAME,
@@ -279,7 +323,7 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::MISPLACED_EQUALS,
             "the value of a node follows its name, without `=`",
             "",
-            "write `name value`; `=` is for properties: `node property=value`",
+            "remove the `=`: it is for properties, as in `node property=value`",
         ),
         Kind::EqualsAfterValue => say(
             &codes::MISPLACED_EQUALS,
@@ -317,13 +361,16 @@ fn words(kind: Kind, written: &str) -> Words {
             "",
             "write text that has a backslash in a raw string: `#\"…\"#`",
         ),
-        Kind::Brackets => say(
-            &codes::STRAY_CHARACTER,
-            "KDL has no lists in brackets",
-            "",
-            "write `to=lan,tunnel` for a property, and the values of a node one after another: \
-             `library \"/mnt/a\" \"/mnt/b\"`",
-        ),
+        Kind::BracketsInProperty | Kind::Brackets => {
+            let one = kind == Kind::BracketsInProperty;
+            let rule = if one { "a list is one value" } else { "blanks separate values" };
+            let inside = written.trim_start_matches('[').trim_end_matches(']');
+            let help = format!("{rule}: write `{}`", list(inside, one));
+            let whole = written.len() > 2 && written.ends_with(']') && !inside.contains(['[', '`']);
+            let example = if one { "to=lan,tunnel" } else { "library \"/mnt/a\" \"/mnt/b\"" };
+            let help = if whole { help } else { format!("{rule}, as in `{example}`") };
+            say(&codes::STRAY_CHARACTER, "KDL has no lists in brackets", "", &help)
+        }
         Kind::LoneSemicolon => {
             say(&codes::STRAY_CHARACTER, "there is no node before this `;`", "", "delete it")
         }
@@ -357,71 +404,5 @@ fn words(kind: Kind, written: &str) -> Words {
             "reading stops here",
             "fix the first ones; they often cause the others",
         ),
-    }
-}
-
-/// Guesses what the writer of `text` meant.
-fn what_is(text: &str) -> &'static str {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let lower = text.to_ascii_lowercase();
-    if let Some((address, length)) = text.split_once('/')
-        && digits(length)
-        && is_address(address)
-    {
-        return "the network";
-    }
-    if is_address(text) {
-        return "the address";
-    }
-    if let Some((port, protocol)) = lower.split_once('/')
-        && digits(port)
-        && matches!(protocol, "tcp" | "udp")
-    {
-        return "the port";
-    }
-    if lower.contains("://") || lower.ends_with(':') {
-        return "the URL";
-    }
-    if text.contains('/') {
-        return "the path";
-    }
-    let unit =
-        lower.trim_start_matches(|character: char| character.is_ascii_digit() || character == '.');
-    if unit.len() < lower.len() {
-        match unit {
-            "b" | "k" | "kb" | "kib" | "m" | "mb" | "mib" | "g" | "gb" | "gib" | "t" | "tb"
-            | "tib" => return "the size",
-            "ms" | "s" | "min" | "h" | "d" | "w" | "y" => return "the duration",
-            "%" => return "the percentage",
-            _ => {}
-        }
-        if text.contains(':') && text.split(':').all(digits) {
-            return "the text";
-        }
-        if text.split('.').all(digits) {
-            return "the version";
-        }
-    }
-    "the text"
-}
-
-fn is_address(text: &str) -> bool {
-    text.parse::<std::net::IpAddr>().is_ok()
-}
-
-/// Cuts text that is too long for a line.
-fn shorten(text: &str) -> String {
-    let mut characters = text.chars();
-    let short: String = characters.by_ref().take(40).collect();
-    if characters.next().is_some() { format!("{short}…") } else { short }
-}
-
-/// Writes `text` as a quoted KDL string.
-fn quote(text: &str) -> String {
-    let text = shorten(text);
-    if text.contains(['"', '\\']) && !text.contains("\"#") {
-        format!("#\"{text}\"#")
-    } else {
-        format!("\"{text}\"")
     }
 }

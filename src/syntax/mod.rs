@@ -11,6 +11,7 @@ mod reader;
 mod scan;
 mod strings;
 mod values;
+mod wording;
 
 use std::borrow::Cow;
 

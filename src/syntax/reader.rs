@@ -218,6 +218,8 @@ impl<'s> Reader<'s> {
 
     /// Reads entries, discarded entries and blocks, up to the end of the node or into its block.
     fn rest_of_node(&mut self, mut pending: Pending<'s>) {
+        // The start of the last value.
+        let mut value = self.cursor.at;
         while self.faults.len() < MOST_FAULTS {
             self.node_space();
             let start = self.cursor.at;
@@ -236,6 +238,12 @@ impl<'s> Reader<'s> {
                     return self.finish(pending);
                 }
                 Some(_) if self.cursor.newline() > 0 => return self.finish(pending),
+                Some(b',') if !self.spaced && !pending.had_block => {
+                    self.cursor.at += 1;
+                    self.list_goes_on();
+                    self.list(value);
+                    continue;
+                }
                 Some(_) if !self.spaced => {
                     self.unexpected_behind_value(&pending);
                     continue;
@@ -258,6 +266,7 @@ impl<'s> Reader<'s> {
             }
             let Ok((name, entry)) = entry else { continue };
             pending.node.span.end = entry.value.span.end;
+            value = entry.value.span.start as usize;
             match name {
                 Some(name) => push(&mut pending.node.properties, PropertyEntry { name, entry }),
                 None => push(&mut pending.node.arguments, entry),

@@ -95,6 +95,21 @@ impl<'s> Cursor<'s> {
         }
     }
 
+    /// Returns whether a blank or a newline follows.
+    pub fn at_blank(&self) -> bool {
+        blank_length(self.rest()) > 0 || newline_length(self.rest()) > 0
+    }
+
+    /// Moves past blanks, and past nothing else.
+    pub fn skip_inline_blanks(&mut self) {
+        loop {
+            match blank_length(self.rest()) {
+                0 => break,
+                length => self.at += length,
+            }
+        }
+    }
+
     /// Moves to the newline that ends the line, or to the end of the file.
     pub fn skip_to_newline(&mut self) {
         let bytes = self.text.as_bytes();

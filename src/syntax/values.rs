@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::faults::Kind;
 use super::reader::{Failed, Reader};
+use super::wording::is_quote;
 use super::{Entry, Scalar, Text, numbers, scan, strings};
 use crate::source::Spanned;
 
@@ -161,7 +162,7 @@ impl<'s> Reader<'s> {
         }
         if word.ends_with(':') && self.cursor.looking_at("//")
             || word.is_empty()
-            || word.starts_with('\'')
+            || word.starts_with(is_quote)
             || self.word_goes_on()
         {
             return self.unquoted(start);
@@ -202,8 +203,9 @@ impl<'s> Reader<'s> {
             self.spaced = true;
             return Err(Failed);
         }
-        if self.cursor.byte() == Some(b'\'') {
-            self.single_quotes();
+        let first = self.cursor.text.get(start..).and_then(|rest| rest.chars().next());
+        if let Some(quote) = first.filter(|first| is_quote(*first)) {
+            self.wrong_quotes(quote);
             return Err(Failed);
         }
         self.cursor.skip_to_blank();
@@ -215,12 +217,22 @@ impl<'s> Reader<'s> {
             self.interpolation(start);
             return Err(Failed);
         }
+        if text.starts_with('[') {
+            return self.brackets(start);
+        }
+        if text.ends_with(',') {
+            self.list_goes_on();
+            if self.cursor.at > start + text.len() {
+                self.list(start);
+                return Err(Failed);
+            }
+        }
         let whole = text;
         // A closing bracket without an opening one ends the annotation around the text, and is not
         // part of it.
         let text = if text.contains('(') { text } else { text.split(')').next().unwrap_or(text) };
         let kind = match text.as_bytes() {
-            [b'[' | b']', ..] => Kind::Brackets,
+            [b']', ..] => Kind::Brackets,
             [b'r', b'"' | b'#', ..] => Kind::OldRawString,
             _ => Kind::Unquoted,
         };
@@ -231,19 +243,86 @@ impl<'s> Reader<'s> {
         Err(Failed)
     }
 
-    /// Records text in single quotes, up to the closing quote if the line has one.
-    fn single_quotes(&mut self) {
+    /// Records a list in brackets, up to the closing one if the line has it.
+    fn brackets<T>(&mut self, start: usize) -> Result<T, Failed> {
+        let before = self.cursor.text.get(..start).unwrap_or_default();
+        let kind = if before.ends_with('=') { Kind::BracketsInProperty } else { Kind::Brackets };
+        self.cursor.at = start;
+        self.cursor.skip_to_newline();
+        let line = self.cursor.since(start);
+        let end = line.find(']').filter(|end| !line[..*end].contains([';', '{', '}']));
+        self.cursor.at = start + end.map_or(1, |end| end + 1);
+        self.fault(kind, start, self.cursor.at);
+        if end.is_none() {
+            self.skip_line();
+        }
+        self.spaced = true;
+        Err(Failed)
+    }
+
+    /// Records text in quotes that KDL does not know, up to the closing quote if the line has one.
+    fn wrong_quotes(&mut self, open: char) {
         let start = self.cursor.at;
         self.cursor.skip_to_newline();
         let line = self.cursor.since(start);
-        let length = line
-            .char_indices()
-            .skip(1)
-            .find(|(_, character)| *character == '\'')
-            .map_or(line.len(), |(at, _)| at + 1);
-        self.cursor.at = start + length;
-        self.fault(Kind::SingleQuotes, start, self.cursor.at);
+        // An apostrophe closes no double quotes.
+        let double = matches!(open, '\u{201c}'..='\u{201f}' | '«' | '»');
+        let closes = |character| match open {
+            '\'' => character == '\'',
+            _ if double => matches!(character, '\u{201c}'..='\u{201f}' | '«' | '»'),
+            _ => is_quote(character),
+        };
+        // An apostrophe has a letter after it.
+        let ends = |at: usize, length: usize| {
+            let next = line.get(at + length..).and_then(|rest| rest.chars().next());
+            next.is_none_or(|next| !next.is_alphanumeric())
+        };
+        let closing = || line.char_indices().skip(1).filter(|(_, character)| closes(*character));
+        let end = closing().find(|(at, character)| ends(*at, character.len_utf8()));
+        let end = end.or_else(|| closing().next());
+        match end {
+            Some((at, character)) => self.cursor.at = start + at + character.len_utf8(),
+            None if open == '\'' => {}
+            None => {
+                self.cursor.at = start + open.len_utf8();
+                self.cursor.skip_to_blank();
+            }
+        }
+        self.fault(Kind::WrongQuotes, start, self.cursor.at);
         self.spaced = true;
+    }
+
+    /// Records values that commas join, from the first one on. The last one ends here.
+    pub(super) fn list(&mut self, start: usize) {
+        let before = self.cursor.text.get(..start).unwrap_or_default();
+        let kind = if before.ends_with('=') { Kind::ListInProperty } else { Kind::ListOfValues };
+        self.fault(kind, start, self.cursor.at);
+        self.spaced = true;
+    }
+
+    /// Moves past values after a comma, as long as each but the last has a comma too. A property
+    /// is none of them.
+    pub(super) fn list_goes_on(&mut self) {
+        loop {
+            let before = self.cursor.at;
+            self.cursor.skip_inline_blanks();
+            let start = self.cursor.at;
+            while let Some(byte) = self.cursor.byte() {
+                match byte {
+                    b'"' => drop(strings::quoted(&mut self.cursor)),
+                    b';' | b'{' | b'}' | b'=' => break,
+                    _ if self.cursor.at_blank() => break,
+                    _ => self.cursor.skip_character(),
+                }
+            }
+            if self.cursor.at == start || self.cursor.byte() == Some(b'=') {
+                self.cursor.at = before;
+                return;
+            }
+            if !self.cursor.since(start).ends_with(',') {
+                return;
+            }
+        }
     }
 
     /// Records `${…}` or `{{…}}` outside quotes. The next byte is the first brace.

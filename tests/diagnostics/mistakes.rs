@@ -11,7 +11,7 @@ use crate::snapshots::assert_snapshot;
 
 /// Mistakes: the text in the lab, and its replacement. If the first text is empty, the second is
 /// added.
-const MISTAKES: &[(&str, &str)] = &[
+pub const MISTAKES: &[(&str, &str)] = &[
     ("\"192.168.1.101\"", "192.168.1.101"),
     ("\"192.168.1.101\"", "\"192.168.1.101/24\""),
     ("\"192.168.1.101\"", "\"192.168.1.255\""),
@@ -61,12 +61,12 @@ const MISTAKES: &[(&str, &str)] = &[
     ("password (secret)restic", "password \"hunter2\""),
     ("secret restic", ""),
     ("via=virtiofs", "via=virtio"),
-    ("", "extend vm medai { cores 1; }"),
-    ("", "extend lxc media { cores 1; }"),
+    ("", "extend vm medai { tags quiet; }"),
+    ("", "extend lxc media { tags quiet; }"),
     ("", "extend vm media { (override)memory \"4GiB\"; }"),
     ("", "extend vm media { (force)memory \"4GiB\" reason=\"\"; }"),
     ("", "extend pool tank { size \"1TB\"; }"),
-    ("", "profile quiet tagged=nobody { cores 1; }"),
+    ("", "profile quiet tagged=nobody { tags quiet; }"),
     ("", "accept backup-same-disk on=restic"),
     ("", "moved service jelly to=jelyfin"),
     ("", "removed service jellyfin reason=\"no longer watched\""),

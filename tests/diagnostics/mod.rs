@@ -2,7 +2,8 @@
 
 mod cases;
 mod codes;
-mod mistakes;
+mod helps;
+pub mod mistakes;
 mod pages;
 mod refused;
 

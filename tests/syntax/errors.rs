@@ -120,10 +120,13 @@ fn every_error_of_a_file_is_found() {
 
 #[test]
 fn a_missing_brace_is_shown_where_the_block_begins() {
-    only("vm web {\n  cores 2\n", "1:{: this `{` is not closed [write `}` where the block ends]");
+    only(
+        "vm web {\n  cores 2\n",
+        "1:{: this `{` is not closed [close it with a `}` where the block ends]",
+    );
     only(
         "vm web {\n    disk {\n        size 1\n}\nvm b {\n}\n",
-        "2:{: this `{` is not closed [write `}` where the block ends]",
+        "2:{: this `{` is not closed [close it with a `}` where the block ends]",
     );
     only(
         "a\n}\nb",

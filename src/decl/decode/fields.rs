@@ -9,7 +9,7 @@ use crate::decl::schema::{Field, NodeSchema, OPTION_VALUE};
 use crate::decl::types::Type;
 use crate::decl::{Priority, Property, Rank, Value, codes};
 use crate::diag::{Diagnostic, suggest};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::syntax::{Node, Scalar};
 
 /// The field for properties of option values. Only the module knows their types.
@@ -23,6 +23,12 @@ impl Decoder<'_> {
         schema: &'static NodeSchema,
     ) -> Vec<Spanned<Value<'s>>> {
         let mut values = Vec::with_capacity(node.arguments.len());
+        if let Some(finding) = self.several_words(node, schema) {
+            self.diagnostics.push(finding);
+            let faulty = || Spanned::new(Value::Faulty(Cow::Borrowed("")), node.name.span);
+            values.resize_with(schema.arguments.len(), faulty);
+            return values;
+        }
         for (index, field) in schema.arguments.iter().enumerate() {
             let Some(entry) = node.arguments.get(index) else {
                 if field.required {
@@ -57,12 +63,16 @@ impl Decoder<'_> {
                     node.name,
                     count(schema.arguments.len(), "argument")
                 );
+                let last = further.last().map_or(entry.value.span.end, |last| last.value.span.end);
+                let all = Span { end: last, ..entry.value.span };
+                let written = self.text.get(all.start as usize..all.end as usize);
+                let together = !written.is_some_and(|written| written.contains('='));
+                let span = if together { all } else { entry.value.span };
                 let finding =
-                    Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, entry.value.span, message)
-                        .help(help);
+                    Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, span, message).help(help);
                 self.diagnostics.push(if schema.name == "secret" {
                     // It may be the secret itself, typed in by mistake.
-                    finding.conceal(entry.value.span)
+                    finding.conceal(span)
                 } else {
                     finding
                 });
@@ -80,6 +90,25 @@ impl Decoder<'_> {
         let what = format!("the {} of `{}`", field.name, node.name);
         values.extend(further.iter().map(|entry| self.value(entry, field, schema.dynamic, &what)));
         values
+    }
+
+    /// Reports words where the only argument of a node is text, which has quotes.
+    fn several_words(&self, node: &Node<'_>, schema: &NodeSchema) -> Option<Diagnostic> {
+        let ([field], None) = (schema.arguments, &schema.rest) else { return None };
+        let ([first, _, ..], Some(last)) = (&node.arguments[..], node.arguments.last()) else {
+            return None;
+        };
+        let span = Span { end: last.value.span.end, ..first.value.span };
+        let written = self.text.get(span.start as usize..span.end as usize)?;
+        let bare = !written.contains(['"', '#', '`', '\\', '(', '=', '\n']);
+        (field.ty == Type::Text && bare).then(|| {
+            Diagnostic::new(
+                &codes::UNEXPECTED_ARGUMENT,
+                span,
+                format!("the text of `{}` has no quotes", node.name),
+            )
+            .help(format!("write `\"{written}\"`"))
+        })
     }
 
     fn missing(
@@ -186,7 +215,7 @@ impl Decoder<'_> {
             };
             let what = format!("`{name}` of `{}`", node.name);
             let value = self.value(&entry.entry, field, schema.dynamic, &what);
-            properties.push(Property { name, value, rank });
+            properties.push(Property { name, name_span: entry.name.span, value, rank });
         }
         properties.sort_by(|a, b| a.name.cmp(&b.name));
         properties

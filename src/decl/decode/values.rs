@@ -117,8 +117,13 @@ impl Decoder<'_> {
     fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         let finding = if field.list && ends_with_comma(scalar) {
+            let torn = torn_list(self.text.get(span.start as usize..).unwrap_or_default());
+            let end = span.start + u32::try_from(torn.len()).unwrap_or_default();
+            let span = Span { end: end.max(span.end), ..span };
+            let whole: String = torn.split_whitespace().collect();
+            let whole = whole.trim_end_matches(',');
             Diagnostic::new(&codes::WRONG_TYPE, span, format!("{what} ends with a comma"))
-                .help("a list is one value: write `to=lan,tunnel`, without blanks after the commas")
+                .help(format!("a list is one value: write `{whole}`"))
         } else {
             // In a list, the finding points at the wrong item.
             let span = match scalar {
@@ -191,4 +196,24 @@ fn faulty<'s>(scalar: &Scalar<'s>, span: Span) -> Spanned<Value<'s>> {
 
 pub fn ends_with_comma(scalar: &Scalar<'_>) -> bool {
     matches!(scalar, Scalar::Text(text) if text.ends_with(','))
+}
+
+/// Returns the part of a text that is a list with blanks after its commas.
+fn torn_list(text: &str) -> &str {
+    let mut end = 0;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        let word = rest
+            .get(blanks..)
+            .and_then(|word| word.split([' ', '\t', '\n', '\r', ';', '{', '}']).next())
+            .unwrap_or_default();
+        if word.is_empty() || word.contains('=') {
+            return text.get(..end).unwrap_or_default();
+        }
+        end += blanks + word.len();
+        if !word.ends_with(',') {
+            return text.get(..end).unwrap_or_default();
+        }
+    }
 }

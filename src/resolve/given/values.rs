@@ -1,6 +1,7 @@
 //! Reads a value of an option, a record or a name.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::Reader;
 use crate::decl::advice::{advice, describe};
@@ -69,7 +70,7 @@ impl Reader<'_, '_> {
                 diagnostics.push(
                     Diagnostic::new(
                         &crate::decl::codes::UNKNOWN_PROPERTY,
-                        property.value.span,
+                        property.name_span,
                         format!("`{}` has no property `{}`", spec.name, property.name),
                     )
                     .help(help),
@@ -168,6 +169,14 @@ impl Reader<'_, '_> {
                 Data::Bool(value) => Scalar::Bool(*value),
                 _ => Scalar::Null,
             };
+            // A prefix says who is trusted, so an address becomes no larger one.
+            let alone = match (ty, &scalar) {
+                (Type::Cidr, Scalar::Text(text)) => text.parse::<IpAddr>().ok(),
+                _ => None,
+            };
+            let help = alone.map(|address| {
+                format!("write `\"{}\"` for this address alone", ipnet::IpNet::from(address))
+            });
             diagnostics.push(
                 Diagnostic::new(
                     &codes::WRONG_OPTION,
@@ -175,7 +184,7 @@ impl Reader<'_, '_> {
                     format!("`{}` can't be {}", spec.name, describe(&scalar)),
                 )
                 .label(spec.span, "the option")
-                .help(advice(ty, &scalar, self.sources.text(value.span))),
+                .help(help.unwrap_or_else(|| advice(ty, &scalar, self.sources.text(value.span)))),
             );
             return None;
         };
