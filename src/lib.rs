@@ -20,6 +20,7 @@
 //! environment belong to [`load`], [`disk`] and [`cli`]. `ARCHITECTURE.md` draws which room may use
 //! which.
 
+pub mod around;
 pub mod artifact;
 pub mod bundle;
 pub mod change;

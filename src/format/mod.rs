@@ -117,6 +117,13 @@ pub fn environment<'t>() -> Environment<'t> {
 /// data only.
 pub fn add_filters(environment: &mut Environment<'_>) {
     use minijinja::{filters, tests};
+    // Whether a path is one of these folders or below one.
+    environment.add_test("below", |path: &str, folders: Vec<String>| {
+        folders.iter().any(|folder| {
+            let rest = path.strip_prefix(folder.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    });
     environment.add_filter(
         "join",
         |list: Value, separator: Option<String>| -> Result<String, Error> {

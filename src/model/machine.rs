@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{
-    BackupClass, Disk, Export, Gpu, HostDevice, MachineId, NetworkId, Pool, Share, Size, ZoneId,
+    BackupClass, Disk, Export, Gpu, HostDevice, MachineId, NetworkId, Pool, Share, ShareTransport,
+    Size, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -159,6 +160,18 @@ impl Machine {
     pub fn ssh_ports(&self) -> Vec<u16> {
         let ports: BTreeSet<u16> = self.ssh.iter().map(|access| access.port).collect();
         if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
+    }
+
+    /// Returns whether the machine has an IPv6 address.
+    pub fn has_ipv6(&self) -> bool {
+        self.addresses.iter().any(|own| own.address.is_ipv6())
+    }
+
+    /// Lists the folders that other machines change too, of which its kernel learns nothing.
+    pub fn network_shares(&self) -> impl Iterator<Item = &str> {
+        let remote =
+            |share: &&Share| matches!(share.via, ShareTransport::Nfs | ShareTransport::Virtiofs);
+        self.shares.iter().filter(remote).map(|share| share.at.as_str())
     }
 
     /// Returns whether the machine has a GPU of its own or by passthrough.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use super::{
     Backup, Container, Data, Database, Device, Duration, MachineId, NetworkId, Package, Resources,
     Script, SecretId, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
@@ -68,6 +70,8 @@ pub struct Service {
     pub exposes: Vec<Expose>,
     /// Host names that lead to its endpoints.
     pub routes: Vec<Route>,
+    /// What surrounds it.
+    pub around: Around,
     /// Limits for all its containers together.
     pub resources: Resources,
     /// The module's alerts.
@@ -105,6 +109,37 @@ impl Service {
     /// Returns the folder of its configuration files on the machine.
     pub fn config_folder(&self) -> String {
         format!("/etc/labwright/services/{}", self.name)
+    }
+}
+
+/// What surrounds a service, so far as its program must be told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Around {
+    /// The ways in for people. The first is the one that the program gives to them.
+    pub doors: Vec<Door>,
+    /// The addresses from which proxies connect to it, which speak for visitors.
+    pub proxies: Vec<IpNet>,
+}
+
+/// A way in for people: a host name of a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// The host name.
+    pub host: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The endpoint that it leads to.
+    pub endpoint: u32,
+    /// The proxy.
+    pub via: String,
+    /// Whether everyone on the internet may use it.
+    pub public: bool,
+}
+
+impl Door {
+    /// Returns the address that people open.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.host)
     }
 }
 

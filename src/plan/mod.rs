@@ -8,10 +8,8 @@
 
 mod access;
 pub mod backups;
-mod bridge;
 mod by_hand;
 pub mod capacity;
-mod certificates;
 mod cidr;
 mod connections;
 mod exports;
@@ -27,18 +25,18 @@ mod routes;
 mod scrapes;
 mod secrets;
 pub mod store;
-pub mod way;
 mod zones;
 
 use std::collections::BTreeMap;
 
 use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, Transport, ZoneId};
 
+pub use crate::around::bridge::Bridge;
+pub use crate::around::certificates::{Certificate, is_private};
+pub use crate::around::way;
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use backups::{BackupPlan, BackupSource, Coverage, DumpPlan, StateCoverage};
-pub use bridge::Bridge;
 pub use by_hand::{ByHand, Task};
-pub use certificates::{Certificate, is_private};
 pub use cidr::{AccessList, CidrSet};
 pub use connections::Connection;
 pub use exports::{Client, ExportPlan};
@@ -87,7 +85,6 @@ pub fn plan(model: &Model) -> Plan<'_> {
     }
     let zones = zones::addresses(model);
     let connections = flows::connections(model, &services);
-    let subnet = bridge::subnet(model);
     let all = services.as_slice();
     let mut machines: Vec<MachinePlan<'_>> = model
         .machines()
@@ -101,9 +98,9 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 mount_points: mounts::points(machine),
                 mappings: mounts::mappings(model, id),
                 packages: packages::packages(model, id, services, &mounts, &exports),
-                bridge: bridge::bridge(model, services, subnet),
                 by_hand: by_hand::by_hand(model, id, services, &mounts),
                 requirements: requirements::requirements(model, id, all),
+                bridge: crate::around::bridge::bridge(model, id, services),
                 secrets: secrets::secrets(model, services),
                 services: services.clone(),
                 mounts,

@@ -1,8 +1,8 @@
 //! The host names, and where they lead.
 
-use super::certificates::{Certificate, Certificates};
 use super::scrapes::is_plain;
 use super::way::{self, Way};
+use crate::around::certificates::{Certificate, Certificates};
 use crate::model::{Endpoint, EndpointId, Model, Protocol, Service, ServiceId, ZoneId, ZoneKind};
 use crate::source::Span;
 

@@ -15,8 +15,8 @@ fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Span
     service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
 }
 
-/// Returns the port that an endpoint's program listens on, and the port on the machine. On the
-/// machine's own network both are the same.
+/// Returns the port that an endpoint's program listens on, and the port on the machine. Both are
+/// the same on the machine's own network, and for a program that must know the port on the machine.
 fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
     let port = endpoint.property("port").and_then(Spanned::number)?;
     let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
@@ -24,7 +24,8 @@ fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> O
         .property("container")
         .and_then(Spanned::text)
         .is_none_or(|container| on_machine(parts, container));
-    Some((if on_machine { host_port } else { port }, host_port))
+    let follows = endpoint.property("follows").and_then(Spanned::bool) == Some(true);
+    Some((if on_machine || follows { host_port } else { port }, host_port))
 }
 
 /// Returns whether a container is on the machine's own network.
@@ -38,16 +39,18 @@ fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
     })
 }
 
-/// Lists the port that the program of each endpoint listens on, for use in the module.
-pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> Data {
-    let provided = concrete.iter().filter(|block| block.schema.name == "provides");
-    let port = |block: &Block<'_>| {
-        Some((
-            block.key().to_owned(),
-            Data::Integer(i64::from(ports_of(service, block, others)?.0)),
-        ))
+/// Lists the port that the program of each endpoint listens on, and its port on the machine, for
+/// use in the module.
+pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> [Data; 2] {
+    let list = |side: fn((u16, u16)) -> u16| {
+        let provided = concrete.iter().filter(|block| block.schema.name == "provides");
+        let port = |block: &Block<'_>| {
+            let port = side(ports_of(service, block, others)?);
+            Some((block.key().to_owned(), Data::Integer(i64::from(port))))
+        };
+        Data::Record(provided.filter_map(port).collect())
     };
-    Data::Record(provided.filter_map(port).collect())
+    [list(|ports| ports.0), list(|ports| ports.1)]
 }
 
 /// Reports ports that a service sets but the module does not pass to the program. On the machine's

@@ -7,13 +7,13 @@ use super::endpoints::{endpoints, fixed_ports, ports, proxy};
 use super::evaluate::{self, Evaluator, Expressions, Scope};
 use super::given::{Given, Reader};
 use super::names::compose_name;
-use super::views::{lab_view, machine_view, record};
+use super::views::{lab_view, machine_view, service_view};
 use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Resources, Role, Service, State,
-    StateBackup,
+    Around, Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Resources, Role, Service,
+    State, StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -40,6 +40,8 @@ pub struct Surroundings<'a, 's> {
     pub sources: &'a Sources,
     /// The lab so far.
     pub model: &'a Model,
+    /// What surrounds the service.
+    pub around: &'a Around,
 }
 
 /// Evaluates a module for a service.
@@ -50,7 +52,7 @@ pub fn draft<'s>(
     surroundings: Surroundings<'_, 's>,
     diagnostics: &mut Diagnostics,
 ) -> Draft<'s> {
-    let Surroundings { expressions, services, sources, model } = surroundings;
+    let Surroundings { expressions, services, sources, model, around } = surroundings;
     let name = block.key();
     let module_name = module.block.key();
     let containers = module.containers.iter().map(|container| {
@@ -59,13 +61,7 @@ pub fn draft<'s>(
     let scope = Scope::new(BTreeMap::from([
         ("machine", machine_view(model, machine)),
         ("lab", lab_view(model)),
-        (
-            "service",
-            record([
-                ("name", Data::Text(name.to_owned())),
-                ("config", Data::Text(format!("/etc/labwright/services/{name}"))),
-            ]),
-        ),
+        ("service", service_view(name, around)),
         ("container", Data::Record(containers.collect())),
     ]));
     let reader =
@@ -103,7 +99,8 @@ pub fn draft<'s>(
         &mut concrete,
         diagnostics,
     );
-    let scope = scope.with("port", ports(block, &concrete, &module.others));
+    let [ports, outer] = ports(block, &concrete, &module.others);
+    let scope = scope.with("port", ports).with("outer", outer);
     let evaluator = Evaluator { expressions, scope: &scope, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
     evaluate::settle(&mut concrete, module.block.schema.children);
@@ -146,6 +143,7 @@ pub fn draft<'s>(
         backup: None,
         exposes: Vec::new(),
         routes: Vec::new(),
+        around: around.clone(),
         resources: Resources::default(),
         alerts: concrete
             .iter()

@@ -7,11 +7,12 @@ use super::instance::Draft;
 use super::names::{self, compose_name};
 use super::networks::zone_named;
 use super::routes::{Gates, exposes, routes};
+use crate::around::around;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Container, Dependency, EndpointId, Gateway, HealthProbe, MachineId, Model, Need, NetworkId,
-    NetworkMode, Role, SecretId, SecretUse, Service, ServiceId,
+    Around, Container, Dependency, EndpointId, Gateway, HealthProbe, MachineId, Model, Need,
+    NetworkId, NetworkMode, Role, SecretId, SecretUse, Service, ServiceId,
 };
 use crate::source::{Span, Spanned};
 
@@ -19,32 +20,80 @@ use crate::source::{Span, Spanned};
 /// check. `None` if the service has no container.
 type JoinableContainer = Option<(String, bool)>;
 
-/// Resolves the relations between services.
-pub fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnostics) {
-    let names: BTreeMap<String, JoinableContainer> = drafts
-        .iter()
-        .map(|draft| {
-            let tells = |container: &Container| {
-                container.health.as_ref().is_some_and(|health| health.probe != HealthProbe::None)
-            };
-            let first = draft
-                .service
-                .containers
-                .first()
-                .map(|container| (container.name.clone(), tells(container)));
-            (draft.service.name.clone(), first)
-        })
-        .collect();
-    let roles = Roles::of(&drafts);
-    let gates = Gates::of(&drafts);
-    let list: Vec<&str> = names.keys().map(String::as_str).collect();
+/// Services without the relations that need all of them, in the order of their names.
+pub struct Linker<'s> {
+    services: Vec<Service>,
+    rests: Vec<Rest<'s>>,
+    names: BTreeMap<String, JoinableContainer>,
+    gates: Gates,
+}
 
-    let mut services: Vec<Service> = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let Draft { mut service, block, concrete, network_services } = draft;
-        for (container, name) in network_services {
+/// What a draft holds besides its service.
+struct Rest<'s> {
+    block: &'s Block<'s>,
+    concrete: Vec<Block<'s>>,
+    network_services: Vec<(String, Spanned<String>)>,
+    /// What was found on the way.
+    found: Diagnostics,
+}
+
+impl<'s> Linker<'s> {
+    /// Resolves routes, openings and shared networks, which decide what surrounds a service.
+    pub fn new(drafts: Vec<(Draft<'s>, Diagnostics)>, model: &Model) -> Self {
+        let (services, rests): (Vec<Service>, Vec<Rest<'s>>) =
+            drafts.into_iter().map(|(draft, found)| split(draft, found)).unzip();
+        let tells = |container: &Container| {
+            container.health.as_ref().is_some_and(|health| health.probe != HealthProbe::None)
+        };
+        let first = |service: &Service| {
+            let first = service.containers.first();
+            first.map(|container| (container.name.clone(), tells(container)))
+        };
+        let names = services.iter().map(|service| (service.name.clone(), first(service))).collect();
+        let gates = Gates::of(&services);
+        let mut linker = Self { services, rests, names, gates };
+        for index in 0..linker.services.len() {
+            linker.open(index, model);
+        }
+        linker
+    }
+
+    /// Finds out what surrounds each service. `model` gets the services back.
+    pub fn around(&mut self, model: &mut Model) -> Vec<Around> {
+        model.services = std::mem::take(&mut self.services);
+        let around = around(model);
+        self.services = std::mem::take(&mut model.services);
+        around
+    }
+
+    /// Tells a service what surrounds it.
+    pub fn tell(&mut self, index: usize, around: Around) {
+        if let Some(service) = self.services.get_mut(index) {
+            service.around = around;
+        }
+    }
+
+    /// Puts a service, made once more, in the place of an earlier one.
+    pub fn replace(&mut self, index: usize, draft: Draft<'s>, found: Diagnostics, model: &Model) {
+        let (service, rest) = split(draft, found);
+        if let (Some(old), Some(old_rest)) =
+            (self.services.get_mut(index), self.rests.get_mut(index))
+        {
+            *old = service;
+            *old_rest = rest;
+            self.open(index, model);
+        }
+    }
+
+    fn open(&mut self, index: usize, model: &Model) {
+        let (Some(service), Some(rest)) = (self.services.get_mut(index), self.rests.get_mut(index))
+        else {
+            return;
+        };
+        let list: Vec<&str> = self.names.keys().map(String::as_str).collect();
+        for (container, name) in &rest.network_services {
             if name.value == service.name {
-                diagnostics.push(
+                rest.found.push(
                     Diagnostic::new(
                         &codes::WRONG_KIND,
                         name.span,
@@ -54,22 +103,37 @@ pub fn link(drafts: Vec<Draft<'_>>, model: &mut Model, diagnostics: &mut Diagnos
                 );
                 continue;
             }
-            let joins = |one: &&mut Container| one.name == container;
+            let joins = |one: &&mut Container| one.name == *container;
             if let Some(container) = service.containers.iter_mut().find(joins) {
-                join_network(container, &name, &names, &list, diagnostics);
+                join_network(container, name, &self.names, &list, &mut rest.found);
             }
         }
-        service.exposes = exposes(block, &service, model, diagnostics);
-        service.routes = routes(block, &service, &list, &gates, model, diagnostics);
-        service.needs = needs(&concrete, &service, &roles, &list, diagnostics);
-        service.gateway = concrete
-            .iter()
-            .find(|block| block.schema.name == "gateway")
-            .and_then(|block| gateway(block, model));
-        services.push(service);
+        service.exposes = exposes(rest.block, service, model, &mut rest.found);
+        service.routes = routes(rest.block, service, &list, &self.gates, model, &mut rest.found);
     }
-    hand_over_credentials(&mut services);
-    model.services = services;
+
+    /// Resolves the other relations, and gives the services to the model.
+    pub fn finish(self, model: &mut Model, diagnostics: &mut Diagnostics) {
+        let Self { mut services, rests, names, .. } = self;
+        let roles = Roles::of(&services);
+        let list: Vec<&str> = names.keys().map(String::as_str).collect();
+        for (service, rest) in services.iter_mut().zip(rests) {
+            diagnostics.append(rest.found);
+            service.needs = needs(&rest.concrete, service, &roles, &list, diagnostics);
+            service.gateway = rest
+                .concrete
+                .iter()
+                .find(|block| block.schema.name == "gateway")
+                .and_then(|block| gateway(block, model));
+        }
+        hand_over_credentials(&mut services);
+        model.services = services;
+    }
+}
+
+fn split(draft: Draft<'_>, found: Diagnostics) -> (Service, Rest<'_>) {
+    let Draft { service, block, concrete, network_services } = draft;
+    (service, Rest { block, concrete, network_services, found })
 }
 
 /// Gives every Prometheus the secrets for its targets.
@@ -145,16 +209,16 @@ struct Roles {
 }
 
 impl Roles {
-    fn of(drafts: &[Draft<'_>]) -> Self {
+    fn of(services: &[Service]) -> Self {
         let mut roles = Self { everywhere: BTreeMap::new(), on_machine: BTreeMap::new() };
-        for (index, draft) in drafts.iter().enumerate() {
-            for (position, endpoint) in draft.service.endpoints.iter().enumerate() {
+        for (index, service) in services.iter().enumerate() {
+            for (position, endpoint) in service.endpoints.iter().enumerate() {
                 let (Some(role), Ok(position)) = (&endpoint.role, u32::try_from(position)) else {
                     continue;
                 };
                 let id = EndpointId { service: ServiceId::at(index), index: position };
                 roles.everywhere.entry(role.clone()).or_default().push(id);
-                roles.on_machine.entry((role.clone(), draft.service.machine)).or_default().push(id);
+                roles.on_machine.entry((role.clone(), service.machine)).or_default().push(id);
             }
         }
         roles

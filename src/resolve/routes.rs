@@ -1,6 +1,5 @@
 //! Resolves the endpoints that a service exposes and the routes that lead to it.
 
-use super::instance::Draft;
 use super::networks::zone;
 use super::{codes, names};
 use crate::decl::types::is_name;
@@ -210,18 +209,17 @@ impl Gates {
         self.authenticators.get(service).copied().flatten()
     }
 
-    pub(super) fn of(drafts: &[Draft<'_>]) -> Self {
-        let authenticator = |(draft, index): (&Draft<'_>, usize)| {
-            let position = draft
-                .service
+    pub(super) fn of(services: &[Service]) -> Self {
+        let authenticator = |(service, index): (&Service, usize)| {
+            let position = service
                 .endpoints
                 .iter()
                 .position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
             Some(EndpointId { service: ServiceId::at(index), index: u32::try_from(position).ok()? })
         };
         Self {
-            proxies: drafts.iter().map(|draft| draft.service.proxy.is_some()).collect(),
-            authenticators: drafts.iter().zip(0..).map(authenticator).collect(),
+            proxies: services.iter().map(|service| service.proxy.is_some()).collect(),
+            authenticators: services.iter().zip(0..).map(authenticator).collect(),
         }
     }
 }

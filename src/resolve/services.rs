@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use super::definition::ModuleDefinition;
 use super::evaluate::{Expressions, environment};
 use super::instance::{self, Draft, Surroundings};
-use super::link::link;
+use super::link::Linker;
 use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{MachineId, MachineKind, Model};
+use crate::model::{Around, MachineId, MachineKind, Model};
 use crate::source::{Layer, Sources, Spanned};
 
 /// Resolves every service into `model`.
@@ -40,22 +40,142 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
     let modules = Modules { blocks: &lab.modules, definitions, expressions };
     let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
 
+    let maker = Maker { modules: &modules, names: &names, sources };
     let shared: &Model = model;
-    let drafts: Vec<(Option<Draft<'_>>, Diagnostics)> = lab
-        .services
-        .par_iter()
-        .map(|block| {
-            let mut found = Diagnostics::default();
-            let draft = draft(block, &modules, &names, sources, shared, &mut found);
-            (draft, found)
-        })
-        .collect();
+    let alone = Around::default();
+    let drafts: Vec<_> =
+        lab.services.par_iter().map(|block| maker.make(block, shared, &alone)).collect();
     let mut kept = Vec::with_capacity(drafts.len());
-    for (draft, found) in drafts {
-        diagnostics.append(found);
-        kept.extend(draft);
+    let mut blocks = Vec::with_capacity(drafts.len());
+    for (block, (draft, found)) in lab.services.iter().zip(drafts) {
+        match draft {
+            Some(draft) => {
+                kept.push((draft, found));
+                blocks.push(block);
+            }
+            None => diagnostics.append(found),
+        }
     }
-    link(kept, model, diagnostics);
+    let mut linker = Linker::new(kept, model);
+    maker.tell(&blocks, &mut linker, model);
+    linker.finish(model, diagnostics);
+}
+
+/// Makes services of their modules.
+struct Maker<'m, 's> {
+    modules: &'m Modules<'s>,
+    /// The names of all services.
+    names: &'m [&'m str],
+    sources: &'m Sources,
+}
+
+impl<'s> Maker<'_, 's> {
+    fn make(
+        &self,
+        block: &'s Block<'s>,
+        model: &Model,
+        around: &Around,
+    ) -> (Option<Draft<'s>>, Diagnostics) {
+        let mut found = Diagnostics::default();
+        (self.draft(block, model, around, &mut found), found)
+    }
+
+    fn draft(
+        &self,
+        block: &'s Block<'s>,
+        model: &Model,
+        around: &Around,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Draft<'s>> {
+        let Self { modules, names, sources } = self;
+        let name = block.property("module").or_else(|| block.argument(0))?;
+        let module = module(block, name, modules.blocks, diagnostics);
+        let machine = super::names::find(
+            "machine",
+            block.property("on")?,
+            &model.machines,
+            |machine| &machine.name,
+            diagnostics,
+        );
+        let module = modules.definitions.get(module?)?.as_ref()?;
+        let machine = MachineId::at(machine?);
+        if model[machine].kind == MachineKind::Appliance {
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::WRONG_KIND,
+                    block.property("on")?.span,
+                    format!("no service can run on `{}`", model[machine].name),
+                )
+                .label(model[machine].span, "labwright does not manage its system")
+                .help("run it on a vm, an lxc or a Debian host"),
+            );
+            return None;
+        }
+        let surroundings = Surroundings {
+            expressions: &modules.expressions,
+            services: names,
+            sources,
+            model,
+            around,
+        };
+        Some(instance::draft(block, module, machine, surroundings, diagnostics))
+    }
+
+    /// Tells the services what surrounds them, which is only known once they are all made. The
+    /// ones whose modules ask for it are made again.
+    fn tell(&self, blocks: &[&'s Block<'s>], linker: &mut Linker<'s>, model: &mut Model) {
+        let around = linker.around(model);
+        let ask: Vec<bool> = self.modules.blocks.iter().map(asks).collect();
+        let asks = |block: &Block<'_>| {
+            let module = self.module(block);
+            module.is_some_and(|module| ask.get(module).copied().unwrap_or(false))
+        };
+        let again: Vec<_> = blocks
+            .iter()
+            .zip(&around)
+            .enumerate()
+            .filter(|(_, (block, around))| **around != Around::default() && asks(block))
+            .collect();
+        let shared: &Model = model;
+        let made: Vec<_> = again
+            .par_iter()
+            .map(|(index, (block, around))| (*index, self.make(block, shared, around)))
+            .collect();
+        for (index, (draft, found)) in made {
+            if let Some(draft) = draft {
+                linker.replace(index, draft, found, model);
+            }
+        }
+        for (index, around) in around.into_iter().enumerate() {
+            linker.tell(index, around);
+        }
+    }
+
+    /// Finds a service's module, whose faults are reported when the service is made.
+    fn module(&self, block: &Block<'_>) -> Option<usize> {
+        let name = block.property("module").or_else(|| block.argument(0))?;
+        module(block, name, self.modules.blocks, &mut Diagnostics::default())
+    }
+}
+
+/// The names by which a module's values ask what surrounds its service.
+const ASKS: [&str; 6] =
+    ["service.url", "service.host", "service.scheme", "service.proxies", "service['", "service[\""];
+
+/// Returns whether a module asks what surrounds its service.
+fn asks(block: &Block<'_>) -> bool {
+    let value = |value: &Spanned<Value<'_>>| match &value.value {
+        Value::Reference(text) | Value::Format(text) | Value::Expression(text) => {
+            ASKS.iter().any(|name| text.contains(name))
+        }
+        Value::Text(text) if matches!(block.schema.name, "when" | "assert") => {
+            ASKS.iter().any(|name| text.contains(name))
+        }
+        _ => false,
+    };
+    block.arguments.iter().any(value)
+        || block.properties.iter().any(|property| value(&property.value))
+        || block.children.iter().any(asks)
 }
 
 /// The modules. Those that services use are prepared for it.
@@ -79,41 +199,6 @@ fn other_product<'b, 's>(module: &'b Block<'s>, name: &str) -> Option<&'b Block<
         child.schema.name == "unlike"
             && child.arguments.iter().any(|other| other.text() == Some(name))
     })
-}
-
-fn draft<'s>(
-    block: &'s Block<'s>,
-    modules: &Modules<'s>,
-    services: &[&str],
-    sources: &Sources,
-    model: &Model,
-    diagnostics: &mut Diagnostics,
-) -> Option<Draft<'s>> {
-    let name = block.property("module").or_else(|| block.argument(0))?;
-    let module = module(block, name, modules.blocks, diagnostics);
-    let machine = names::find(
-        "machine",
-        block.property("on")?,
-        &model.machines,
-        |machine| &machine.name,
-        diagnostics,
-    );
-    let module = modules.definitions.get(module?)?.as_ref()?;
-    let machine = MachineId::at(machine?);
-    if model[machine].kind == MachineKind::Appliance {
-        diagnostics.push(
-            Diagnostic::new(
-                &codes::WRONG_KIND,
-                block.property("on")?.span,
-                format!("no service can run on `{}`", model[machine].name),
-            )
-            .label(model[machine].span, "labwright does not manage its system")
-            .help("run it on a vm, an lxc or a Debian host"),
-        );
-        return None;
-    }
-    let surroundings = Surroundings { expressions: &modules.expressions, services, sources, model };
-    Some(instance::draft(block, module, machine, surroundings, diagnostics))
 }
 
 /// Finds a service's module by its name, or by a former one.

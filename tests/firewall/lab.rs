@@ -191,6 +191,7 @@ fn gateway() -> Service {
         backup: None,
         exposes: Vec::new(),
         routes: Vec::new(),
+        around: labwright::model::Around::default(),
         resources: Resources::default(),
         alerts: Vec::new(),
         dashboards: Vec::new(),
@@ -241,8 +242,11 @@ pub fn plan<'m>(
         machines[flow.to.0 as usize].inbound.push(u32::try_from(index).expect("few flows"));
     }
     for (machine, subnet) in bridges {
-        machines[machine.0 as usize].bridge =
-            Some(Bridge { interface: "lw0".to_owned(), subnet: subnet.parse().expect("a prefix") });
+        machines[machine.0 as usize].bridge = Some(Bridge {
+            interface: "lw0".to_owned(),
+            subnet: subnet.parse().expect("a prefix"),
+            subnet6: None,
+        });
     }
     machines[0].services = vec![ServiceId(0)];
     machines[0].forwards =

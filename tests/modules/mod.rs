@@ -3,6 +3,7 @@
 
 mod probes;
 mod proxies;
+mod surroundings;
 mod visitors;
 mod wrong_options;
 

@@ -290,6 +290,12 @@ static PROVIDES: NodeSchema = NodeSchema::new(
         "Whether it is a database's port, which no zone should reach. Default: `#false`.",
     ),
     optional(
+        "follows",
+        Type::Bool,
+        "Whether the program listens on the port that a lab gives it on the machine, as programs \
+         must that check the port in requests. Default: `#false`.",
+    ),
+    optional(
         "admin",
         Type::Bool,
         "Whether it is for administration, which the internet should not reach. Default: `#false`.",

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::emit::Context;
 use crate::model::{
-    EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId, State,
-    ZoneId, marked_secret,
+    Door, EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId,
+    State, ZoneId, ZoneKind, marked_secret,
 };
-use crate::plan::{Certificate, Plan, RoutePlan, Scrape, secret_path, way};
+use crate::plan::{Plan, RoutePlan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
 struct LabView<'p> {
@@ -43,6 +43,9 @@ struct MachineView<'p> {
     zone: &'p str,
     gpu: bool,
     appdata: &'p str,
+    ipv6: bool,
+    /// The folders that other machines change too.
+    shares: Vec<&'p str>,
     cores: Option<u32>,
     memory: Option<String>,
     hardware: Option<&'p str>,
@@ -68,6 +71,13 @@ struct ServiceView<'p> {
     endpoints: BTreeMap<&'p str, EndpointView<'p>>,
     states: BTreeMap<&'p str, &'p str>,
     hosts: Vec<&'p str>,
+    /// The address that people open.
+    url: Option<String>,
+    urls: Vec<String>,
+    /// The prefixes from which proxies connect to it.
+    proxies: Vec<String>,
+    /// Whether everyone on the internet can reach one of its endpoints.
+    public: bool,
     containers: Vec<&'p str>,
 }
 
@@ -257,6 +267,8 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
         zone: zone_name(model, machine.zone),
         gpu: machine.has_gpu(),
         appdata: &machine.appdata,
+        ipv6: machine.has_ipv6(),
+        shares: machine.network_shares().collect(),
         cores: machine.cores,
         memory: machine.memory.as_ref().map(ToString::to_string),
         hardware: machine.hardware.as_ref().map(|hardware| hardware.model.as_str()),
@@ -293,8 +305,18 @@ fn service_view<'p>(model: &'p Model, service: &'p Service) -> ServiceView<'p> {
         endpoints: endpoints.collect(),
         states: states(service),
         hosts: service.routes.iter().map(|Route { host, .. }| host.value.as_str()).collect(),
+        url: service.around.doors.first().map(Door::url),
+        urls: service.around.doors.iter().map(Door::url).collect(),
+        proxies: service.around.proxies.iter().map(ToString::to_string).collect(),
+        public: is_public(model, service),
         containers: service.containers.iter().map(|container| container.name.as_str()).collect(),
     }
+}
+
+fn is_public(model: &Model, service: &Service) -> bool {
+    let internet = |zone: ZoneId| model[zone].kind == ZoneKind::Internet;
+    let mut open = service.exposes.iter().flat_map(|expose| &expose.to);
+    service.around.doors.iter().any(|door| door.public) || open.any(|zone| internet(zone.value))
 }
 
 fn network_view(network: &Network) -> NetworkView<'_> {
@@ -316,7 +338,7 @@ fn route_view<'p>(
     let service = &model[route.service];
     let endpoint = model.endpoint(route.endpoint);
     let via = &model[route.via];
-    let scheme = if route.certificate == Certificate::Nobody { "http" } else { "https" };
+    let scheme = route.certificate.scheme();
     RouteView {
         host: &route.host,
         url: format!("{scheme}://{}", route.host),

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::codes;
 use super::evaluate::Scope;
 use super::options::OptionSpec;
-use crate::decl::Block;
 use crate::decl::decode::home;
 use crate::decl::strongest;
+use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::{Data, Model};
 use crate::source::{Sources, Span, Spanned};
@@ -186,7 +186,16 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn default(&self, spec: &OptionSpec<'_>, diagnostics: &mut Diagnostics) -> Data {
+        // What surrounds the service may be nothing, or several things.
+        let referred = spec.default.and_then(|block| match block.argument(0)?.value {
+            Value::Reference(ref path) => self.scope.look_up(path).ok(),
+            _ => None,
+        });
         let mut values = match spec.default {
+            Some(_) if referred == Some(Data::None) => Vec::new(),
+            Some(_) if spec.list && matches!(referred, Some(Data::List(_))) => {
+                return referred.unwrap_or_default();
+            }
             Some(block) => self.node(spec, block, diagnostics),
             None if spec.kind == "record" && !spec.list => {
                 // If a record is not set, its fields have their defaults, if there are any.

@@ -19,6 +19,11 @@ pub enum Certificate {
 }
 
 impl Certificate {
+    /// Returns the protocol by which people reach a name with it.
+    pub const fn scheme(self) -> &'static str {
+        if matches!(self, Self::Nobody) { "http" } else { "https" }
+    }
+
     /// Returns whether a public authority is asked.
     pub const fn is_public(self) -> bool {
         matches!(self, Self::Public | Self::PublicByDns)

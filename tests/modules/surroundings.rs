@@ -1,0 +1,275 @@
+//! Checks what programs are told about what surrounds them: the address that people open, the
+//! proxies that speak for visitors, the port on the machine, and folders that are shares.
+
+use std::path::Path;
+
+use super::{PRELUDE, bundle_of};
+use crate::trixie::{Room, text};
+
+const SECRETS: &str = "
+secret proxy-admin-password
+secret edge-admin-password
+secret one
+";
+
+/// Declares services on `box` with routes through a proxy on the same machine, or on another one.
+fn bundle(services: &str) -> (tempfile::TempDir, String) {
+    let prelude = PRELUDE.replace(
+        r#"network lan cidr="192.168.1.0/24" gateway="192.168.1.1""#,
+        r#"network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1""#,
+    );
+    let lab = format!(
+        r#"{prelude}{SECRETS}
+host far kind=debian {{
+    os debian-13
+    address lan "192.168.1.10" nic=eth0
+    address lan "fd00:1::10" nic=eth0
+    ssh from=lan
+}}
+host nas kind=unmanaged {{
+    address lan "192.168.1.9"
+    export scans path="/export/scans"
+}}
+extend host box {{ share nas.scans at="/mnt/scans" via=nfs; }}
+service proxy module=nginx-proxy-manager on=box {{ dns-provider ovh; dns-credentials (secret)one; }}
+service edge module=nginx-proxy-manager on=far {{ dns-provider ovh; dns-credentials (secret)one; }}
+{services}
+"#
+    );
+    let unpacked = bundle_of(&lab);
+    let compose = read(unpacked.path(), "compose/compose.yaml");
+    (unpacked, compose)
+}
+
+fn read(unpacked: &Path, path: &str) -> String {
+    std::fs::read_to_string(unpacked.join("payload").join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Returns a container's part of the compose file.
+fn part<'t>(compose: &'t str, container: &str) -> &'t str {
+    let head = format!("\n  {container}:\n");
+    let start = compose.find(&head).unwrap_or_else(|| panic!("no {container} in\n{compose}"));
+    let rest = &compose[start + head.len()..];
+    let ends = |line: &str| !line.starts_with("   ");
+    let length = rest.split_inclusive('\n').take_while(|line| !ends(line)).map(str::len).sum();
+    &rest[..length]
+}
+
+/// Each application with its options, the port of its page, and the lines that it must have behind
+/// a proxy. `@@` is the address from which that connects.
+const TOLD: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "paperless-ngx",
+        "secret-key (secret)one; database-password (secret)one; admin-password (secret)one",
+        "web",
+        &[
+            "PAPERLESS_URL: 'https://app.example.org'",
+            "PAPERLESS_CSRF_TRUSTED_ORIGINS: 'https://app.example.org'",
+        ],
+    ),
+    ("vaultwarden", "", "web", &["DOMAIN: 'https://app.example.org'", "IP_HEADER: 'X-Real-IP'"]),
+    (
+        "grafana",
+        "admin-password (secret)one",
+        "web",
+        &["GF_SERVER_ROOT_URL: 'https://app.example.org'"],
+    ),
+    (
+        "nextcloud",
+        "admin-password (secret)one; database-password (secret)one; port web 8081",
+        "web",
+        &[
+            "NEXTCLOUD_TRUSTED_DOMAINS: 'app.example.org'",
+            "OVERWRITEPROTOCOL: 'https'",
+            "OVERWRITECLIURL: 'https://app.example.org'",
+            "TRUSTED_PROXIES: '@@'",
+        ],
+    ),
+    (
+        "immich",
+        "uploads \"/srv/photos\"; database-password (secret)one",
+        "web",
+        &["IMMICH_TRUSTED_PROXIES: '@@'"],
+    ),
+    (
+        "forgejo",
+        "port ssh 2022",
+        "web",
+        &[
+            "FORGEJO__server__ROOT_URL: 'https://app.example.org/'",
+            "FORGEJO__server__DOMAIN: 'app.example.org'",
+            "FORGEJO__server__SSH_PORT: '2022'",
+            "SSH_LISTEN_PORT: '2222'",
+            "FORGEJO__security__REVERSE_PROXY_TRUSTED_PROXIES: '@@'",
+        ],
+    ),
+    (
+        "authentik",
+        "secret-key (secret)one; database-password (secret)one",
+        "web",
+        &["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS: '@@'"],
+    ),
+    ("navidrome", "library \"/srv/music\"", "web", &["ND_BASEURL: 'https://app.example.org'"]),
+    (
+        "homepage",
+        "port web 3009",
+        "web",
+        &["HOMEPAGE_ALLOWED_HOSTS: 'app.example.org,192.168.1.2:3009'"],
+    ),
+    (
+        "jellyfin",
+        "library \"/srv/films\"",
+        "web",
+        &["JELLYFIN_PublishedServerUrl: 'https://app.example.org'"],
+    ),
+    ("prometheus", "", "web", &["--web.external-url=https://app.example.org"]),
+    ("alertmanager", "", "web", &["--web.external-url=https://app.example.org"]),
+];
+
+fn app(module: &str, options: &str, endpoint: &str, via: &str) -> String {
+    format!(
+        "service app-{module} module={module} on=box {{ {options}\nroute \"app.example.org\" \
+         to={endpoint} via={via} from=lan; }}"
+    )
+}
+
+#[test]
+fn every_program_knows_the_address_that_people_open_and_its_proxy() {
+    for (module, options, endpoint, told) in TOLD {
+        for (via, proxy, joined) in [
+            // In the compose network, a proxy connects from an address of that network.
+            ("proxy", "172.30.0.0/24", "172.30.0.0/24"),
+            // From another machine, it comes from that machine's addresses.
+            ("edge", "192.168.1.10/32,fd00:1::10/128", "192.168.1.10/32 fd00:1::10/128"),
+        ] {
+            let (_unpacked, compose) = bundle(&app(module, options, endpoint, via));
+            let part = part(&compose, &format!("app-{module}"));
+            for line in *told {
+                let proxies = if *module == "nextcloud" { joined } else { proxy };
+                let line = line.replace("@@", proxies);
+                assert!(part.contains(&line), "{module} via {via}: no {line} in\n{part}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_module_without_a_route_is_told_nothing() {
+    for (module, options, ..) in TOLD {
+        if ["vaultwarden", "nextcloud", "forgejo"].contains(module) {
+            continue;
+        }
+        let (_unpacked, compose) =
+            bundle(&format!("service app-{module} module={module} on=box {{ {options}\n}}"));
+        let part = part(&compose, &format!("app-{module}"));
+        for word in ["example.org", "_PROXIES:", "external-url"] {
+            assert!(!part.contains(word), "{module}: {word} in\n{part}");
+        }
+    }
+}
+
+#[test]
+fn home_assistant_trusts_the_proxy_where_it_really_comes_from() {
+    for (via, proxies) in
+        [("proxy", r#"["172.30.0.0/24"]"#), ("edge", r#"["192.168.1.10/32","fd00:1::10/128"]"#)]
+    {
+        let (unpacked, compose) = bundle(&app("home-assistant", "", "web", via));
+        assert!(part(&compose, "app-home-assistant").contains("network_mode: 'host'"));
+        let http = read(unpacked.path(), "app-home-assistant/labwright-http.yaml");
+        let wanted = format!("use_x_forwarded_for: true\ntrusted_proxies: {proxies}\n");
+        assert!(http.ends_with(&wanted), "{via}: {http}");
+        let first = read(unpacked.path(), "app-home-assistant/configuration.yaml");
+        for line in [
+            "http: !include labwright-http.yaml",
+            "automation: !include automations.yaml",
+            "script: !include scripts.yaml",
+            "scene: !include scenes.yaml",
+        ] {
+            assert!(first.contains(line), "{first}");
+        }
+    }
+    let (unpacked, _) = bundle("service home-assistant on=box");
+    let http = read(unpacked.path(), "home-assistant/labwright-http.yaml");
+    assert!(http.ends_with("\n{}\n"), "{http}");
+}
+
+#[test]
+fn the_port_of_qbittorrent_its_variable_and_its_check_are_one() {
+    let data = "data \"/srv/data\"; port web 8090";
+    let gluetun = "service gluetun on=box { provider protonvpn; private-key (secret)one; }\n";
+    for (before, options) in [("", data.to_owned()), (gluetun, format!("{data}; vpn gluetun"))] {
+        let (_unpacked, compose) = bundle(&format!(
+            "{before}service qbittorrent on=box {{ {options}; expose web to=lan; }}"
+        ));
+        let own = part(&compose, "qbittorrent");
+        assert!(own.contains("WEBUI_PORT: '8090'"), "{own}");
+        assert!(own.contains("127.0.0.1:8090/"), "the check asks the same port\n{own}");
+        let publisher = if before.is_empty() { own } else { part(&compose, "gluetun") };
+        assert!(publisher.contains("8090:8090/tcp"), "{publisher}");
+    }
+}
+
+#[test]
+fn paperless_looks_into_a_share_by_itself() {
+    let service = |consume: &str| {
+        let options = format!(
+            "secret-key (secret)one; database-password (secret)one; admin-password (secret)one\n\
+             consume \"{consume}\""
+        );
+        let (_unpacked, compose) =
+            bundle(&format!("service paperless-ngx on=box {{ {options}\n}}"));
+        part(&compose, "paperless-ngx").to_owned()
+    };
+    assert!(service("/mnt/scans/in").contains("PAPERLESS_CONSUMER_POLLING_INTERVAL: '30'"));
+    assert!(!service("/mnt/scansion").contains("POLLING"), "that is no share");
+    assert!(!service("/srv/scans").contains("POLLING"), "inotify is enough on its own disk");
+}
+
+#[test]
+fn jellyfin_learns_of_its_proxies_once() {
+    let (unpacked, _) = bundle(&app("jellyfin", "library \"/srv/films\"", "web", "edge"));
+    let steps = unpacked.path().join("payload/activate.d");
+    let Some(room) = Room::new() else { return };
+    // As Jellyfin writes it: empty at first, then with an element on each line.
+    let answer = room.show(&steps, "/steps").sh(
+        r#"mkdir -p /stubs
+        printf '#!/bin/sh\n[ "$1" != ps ] || echo jellyfin\necho "$1" >>/tmp/calls\n' >/stubs/docker
+        chmod +x /stubs/docker
+        export PATH=/stubs:$PATH
+        folder=/srv/appdata/app-jellyfin/config/config
+        for proxies in '<KnownProxies />' '<KnownProxies>
+    <string>192.168.1.10/32</string>
+    <string>fd00:1::10/128</string>
+  </KnownProxies>' '<KnownProxies>
+    <string>10.0.0.1</string>
+  </KnownProxies>'; do
+            mkdir -p $folder
+            {
+                printf '<NetworkConfiguration>\n  <A>1</A>\n'
+                printf '  %s\n  <B>2</B>\n</NetworkConfiguration>\n' "$proxies"
+            } >$folder/network.xml
+            sh /steps/*-app-jellyfin-proxies.sh
+            sh /steps/*-app-jellyfin-proxies.sh
+            tr -d ' \n' <$folder/network.xml
+            echo
+            tr '\n' ' ' </tmp/calls
+            echo
+            : >/tmp/calls
+        done
+        rm $folder/network.xml
+        sh /steps/*-app-jellyfin-proxies.sh
+        grep -c '<KnownProxies><string>192.168.1.10/32</string><string>fd00:1::10/128</string>' \
+            $folder/network.xml"#,
+        &[],
+    );
+    let all = "<NetworkConfiguration><A>1</A><KnownProxies><string>192.168.1.10/32</string><string>\
+               fd00:1::10/128</string></KnownProxies><B>2</B></NetworkConfiguration>";
+    let changed = "ps stop start ";
+    assert_eq!(
+        text(&answer.stdout),
+        format!("{all}\n{changed}\n{all}\n\n{all}\n{changed}\n1\n"),
+        "{}",
+        text(&answer.stderr)
+    );
+}
