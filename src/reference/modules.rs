@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::table;
+use crate::decl::schema::CATEGORIES;
 use crate::decl::{Block, Value};
 use crate::model::Data;
 use crate::resolve::options::{OptionSpec, option_specs};
@@ -21,6 +22,8 @@ pub struct Module {
     pub summary: String,
     /// The project's page.
     pub homepage: Option<String>,
+    /// What it is for: a word of [`CATEGORIES`].
+    pub category: String,
     /// More about it.
     pub doc: Option<String>,
     /// Its former names.
@@ -107,6 +110,7 @@ pub fn describe(module: &Block<'_>) -> Module {
         version: module.property("version").and_then(Spanned::string).unwrap_or_default(),
         summary: text("summary").unwrap_or_default(),
         homepage: text("homepage"),
+        category: text("category").unwrap_or_else(|| "tools".to_owned()),
         doc: text("doc"),
         formerly: of("formerly")
             .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
@@ -281,6 +285,33 @@ impl State {
     }
 }
 
+/// Groups modules by what they are for, without empty groups.
+pub fn by_category(modules: &[Module]) -> Vec<(&'static str, Vec<&Module>)> {
+    CATEGORIES
+        .iter()
+        .map(|category| {
+            (*category, modules.iter().filter(|module| module.category == *category).collect())
+        })
+        .filter(|(_, group): &(_, Vec<_>)| !group.is_empty())
+        .collect()
+}
+
+/// Returns the modules that a word describes: by name, category, summary, text, former name, role
+/// or image.
+pub fn matching<'m>(modules: &'m [Module], word: &str) -> Vec<&'m Module> {
+    let word = word.to_lowercase();
+    let contains = |text: &str| text.to_lowercase().contains(&word);
+    modules
+        .iter()
+        .filter(|module| {
+            let texts = [&module.name, &module.category, &module.summary];
+            let lists = [&module.formerly, &module.roles, &module.images];
+            texts.into_iter().chain(&module.doc).any(|text| contains(text))
+                || lists.into_iter().flatten().any(|text| contains(text))
+        })
+        .collect()
+}
+
 /// Writes the reference of the modules in Markdown, which is `docs/modules.md`.
 pub fn markdown(modules: &[Module]) -> String {
     let mut page = String::from(
@@ -290,11 +321,14 @@ pub fn markdown(modules: &[Module]) -> String {
          modules; one with the name of a standard module overrides it field by field.\n\n\
          `LABWRIGHT_UPDATE_DOCS=1 cargo test docs_modules` makes this page from the modules.\n\n",
     );
-    let rows: Vec<Vec<String>> = modules
-        .iter()
-        .map(|module| vec![format!("[`{0}`](#{0})", module.name), module.summary.clone()])
-        .collect();
-    page.push_str(&table(&["module", "is"], &rows));
+    for (category, modules) in by_category(modules) {
+        let _ = writeln!(page, "**{category}**\n");
+        let rows: Vec<Vec<String>> = modules
+            .iter()
+            .map(|module| vec![format!("[`{0}`](#{0})", module.name), module.summary.clone()])
+            .collect();
+        page.push_str(&table(&["module", "is"], &rows));
+    }
     for module in modules {
         section(module, &mut page);
     }

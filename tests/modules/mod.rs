@@ -155,6 +155,11 @@ fn every_example_compiles() {
 
 /// A tag that names a version contains a digit. `latest`, `stable` and `release` contain none.
 #[test]
+fn every_module_says_what_it_is_for() {
+    each_module(|name, module| assert!(module.child("category").is_some(), "{name}"));
+}
+
+#[test]
 fn every_image_is_pinned() {
     each_example(|name, model| {
         for container in &of_module(model, name).containers {

@@ -12,13 +12,13 @@ use crate::cli::table::Table;
 use crate::compile;
 use crate::diag::{Diagnostics, suggest, wrap};
 use crate::load::read_lab_with;
-use crate::reference::modules::{Module, ModuleOption, describe};
+use crate::reference::modules::{Module, ModuleOption, by_category, describe, matching};
 use crate::source::Sources;
 
-/// Lists the modules, or shows one: its options, ports and state
+/// Lists the modules by what they are for, or shows one: its options, ports and state
 #[derive(Debug, clap::Args)]
 pub struct Modules {
-    /// The module to show
+    /// The module to show; another word lists the modules that it describes
     name: Option<String>,
     /// A lab, to include its own modules
     #[arg(long, value_name = "LAB")]
@@ -52,16 +52,22 @@ impl Modules {
         let text = match &self.name {
             None if self.format == Format::Json => json(&modules)?,
             None => list(&modules, console),
-            Some(name) => match modules.iter().find(|module| module.name == *name) {
-                Some(module) if self.format == Format::Json => json(module)?,
-                Some(module) => page(module, console),
-                None => {
-                    let names = modules.iter().map(|module| module.name.as_str());
-                    let help = suggest(name, names, || "`labwright modules` lists them".to_owned());
-                    console.error(&format!("there is no module `{name}`"), &help);
-                    return Ok(Exit::Use);
+            Some(name) => {
+                let found = matching(&modules, name);
+                match modules.iter().find(|module| module.name == *name) {
+                    Some(module) if self.format == Format::Json => json(module)?,
+                    Some(module) => page(module, console),
+                    None if found.is_empty() => {
+                        let names = modules.iter().map(|module| module.name.as_str());
+                        let help =
+                            suggest(name, names, || "`labwright modules` lists them".to_owned());
+                        console.error(&format!("no module is called or about `{name}`"), &help);
+                        return Ok(Exit::Use);
+                    }
+                    None if self.format == Format::Json => json(&found)?,
+                    None => table(&found, console),
                 }
-            },
+            }
         };
         Console::result(&text)?;
         Ok(Exit::Fine)
@@ -69,11 +75,24 @@ impl Modules {
 }
 
 fn list(modules: &[Module], console: &Console) -> String {
+    let groups = by_category(modules);
+    let groups = groups.iter().map(|(category, modules)| {
+        let rows = rows(modules).layout(console.room, 2);
+        format!("{}\n{rows}", console.title(category))
+    });
+    groups.collect::<Vec<_>>().join("\n")
+}
+
+fn table(modules: &[&Module], console: &Console) -> String {
+    rows(modules).layout(console.room, 0)
+}
+
+fn rows(modules: &[&Module]) -> Table {
     let mut table = Table::new(["module", "is"]);
     for module in modules {
         table.row([module.name.clone(), module.summary.clone()]);
     }
-    table.layout(console.room, 0)
+    table
 }
 
 fn page(module: &Module, console: &Console) -> String {

@@ -14,7 +14,7 @@ use super::types::Type;
 pub use container::CONTAINER;
 pub use lab::TOP;
 pub use machine::MACHINE_FIELDS;
-pub use module::MODULE;
+pub use module::{CATEGORIES, MODULE};
 pub use service::OPTION_VALUE;
 
 /// The schema of a node.

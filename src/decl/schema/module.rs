@@ -37,6 +37,31 @@ pub const OPTION_TYPES: &[&str] = &[
     "wireguard-key",
 ];
 
+/// What modules are for, in the order in which lists show them.
+pub const CATEGORIES: &[&str] = &[
+    "media",
+    "books",
+    "photos",
+    "downloads",
+    "documents",
+    "notes",
+    "household",
+    "home-automation",
+    "development",
+    "ai",
+    "tools",
+    "dashboards",
+    "proxy",
+    "login",
+    "dns",
+    "network",
+    "containers",
+    "monitoring",
+    "messages",
+    "backup",
+    "storage",
+];
+
 /// The roles in which the language itself knows services.
 pub const ROLES: &[&str] = &[
     "prometheus",
@@ -67,6 +92,7 @@ pub static MODULE: NodeSchema = NodeSchema::new(
 static MODULE_FACTS: &[Child] = &[
     once(&SUMMARY),
     once(&HOMEPAGE),
+    once(&CATEGORY),
     once(&DOC),
     once(&EXAMPLE),
     once(&FORMERLY),
@@ -103,6 +129,12 @@ static MODULE_BODY: &[Child] = &[
 static HOMEPAGE: NodeSchema =
     NodeSchema::new("homepage", "The project's page.", "homepage \"https://jellyfin.org\"")
         .arguments(&[required("url", Type::Url, "The page.")]);
+static CATEGORY: NodeSchema = NodeSchema::new(
+    "category",
+    "What it is for; `labwright modules` groups by it. Default: `tools`.",
+    "category media",
+)
+.arguments(&[required("category", Type::Enum(CATEGORIES), "The category.")]);
 static EXAMPLE: NodeSchema = NodeSchema::new(
     "example",
     "KDL that shows the module in use. A test compiles it.",
