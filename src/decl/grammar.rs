@@ -68,6 +68,18 @@ pub fn is_capability(text: &str) -> bool {
     all(text, 40, |byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
+/// Returns whether text is the path of a page, with a query at most, that means the same to every
+/// program.
+pub fn is_web_path(text: &str) -> bool {
+    all(text, 200, alphanumeric_or(b"/_.-?=&")) && text.starts_with('/')
+}
+
+/// Returns whether text is the name of a header of HTTP.
+pub fn is_header(text: &str) -> bool {
+    all(text, 80, alphanumeric_or(b"-"))
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+}
+
 /// Returns whether text is a user or a group.
 pub fn is_owner(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -157,6 +169,8 @@ mod tests {
         holds(is_key, &["diun.enable", "a.domains[0].main"], &["a=b", "a'b", "$x"]);
         holds(is_sysctl, &["net.ipv4.ip_forward", "net/ipv4/conf/eth0.1"], &["a=b", ".x"]);
         holds(is_capability, &["NET_ADMIN", "ALL"], &["net_admin", "CAP,X"]);
+        holds(is_web_path, &["/auth/x", "/o/start?rd="], &["auth", "/a b", "/a;", "/a\n", "/{"]);
+        holds(is_header, &["Remote-User", "X-A"], &["Remote User", "A:b", "-A", "a_b", ""]);
         holds(is_device, &["/dev/dri/renderD128"], &["/a:b", "/dev/a:b", "/dev/../etc", "dri"]);
         holds(is_disk, &["/dev/disk/by-id/nvme-A", "/dev/disk/by-path/pci-0000:00"], &["/dev/sda"]);
         holds(

@@ -28,6 +28,10 @@ pub enum Type {
     Sysctl,
     /// The name of a capability, without `CAP_`.
     Capability,
+    /// The path of a page, with a query at most.
+    WebPath,
+    /// The name of a header of HTTP.
+    Header,
     /// The path of a device.
     Device,
     /// The path of a disk that stays the same after a restart.
@@ -113,6 +117,8 @@ impl Type {
             Self::Unit => "a unit with its suffix, such as `\"fail2ban.service\"`".into(),
             Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
             Self::Capability => "a capability such as `NET_ADMIN`".into(),
+            Self::WebPath => "the path of a page such as `\"/auth/check\"`".into(),
+            Self::Header => "the name of a header such as `Remote-User`".into(),
             Self::Device => "a device such as `\"/dev/dri/renderD128\"`".into(),
             Self::Disk => {
                 "a path below `/dev/disk/by-id`: `/dev/sda` may be another disk after a restart"
@@ -223,6 +229,8 @@ impl Type {
             Self::Unit => keep(grammar::is_unit(&text), text),
             Self::Sysctl => keep(grammar::is_sysctl(&text), text),
             Self::Capability => keep(grammar::is_capability(&text), text),
+            Self::WebPath => keep(grammar::is_web_path(&text), text),
+            Self::Header => keep(grammar::is_header(&text), text),
             Self::Device => keep(grammar::is_device(&text), text),
             Self::Disk => keep(grammar::is_disk(&text), text),
             Self::WireguardKey => keep(grammar::is_wireguard_key(&text), text),

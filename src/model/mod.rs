@@ -29,8 +29,8 @@ pub use machine::{
 pub use network::{HostName, Network, Router, Zone, ZoneKind};
 pub use offers::{Containers, Offers};
 pub use service::{
-    Alert, Around, Credentials, Dashboard, Door, Endpoint, EndpointId, Expose, Gateway, Need,
-    Protocol, Proxy, ProxyProgram, Role, Route, Service, Transport,
+    Alert, Around, Credentials, Dashboard, Door, Endpoint, EndpointId, Expose, ForwardAuth,
+    Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, Transport,
 };
 pub use storage::{
     Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource,

@@ -64,6 +64,8 @@ pub struct Service {
     pub gateway: Option<Gateway>,
     /// Its listeners, if routes may go through it.
     pub proxy: Option<Proxy>,
+    /// How proxies ask it who a user is, if it authenticates users.
+    pub forward_auth: Option<ForwardAuth>,
     /// What it backs up and where to, if it is a backup.
     pub backup: Option<Backup>,
     /// Endpoints that are open to zones.
@@ -330,6 +332,30 @@ pub struct Proxy {
     pub https: Option<u32>,
     /// The container that connects to the routes' endpoints.
     pub container: Option<String>,
+}
+
+/// The part of a service that tells proxies who a user is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardAuth {
+    /// The endpoint that proxies ask, by index in [`Service::endpoints`].
+    pub endpoint: u32,
+    /// The path that each program asks, where the service has one for it.
+    pub paths: Vec<(ProxyProgram, String)>,
+    /// The folder of pages that every guarded host shows for it.
+    pub pages: Option<String>,
+    /// The page that nginx-proxy-manager sends a stranger to.
+    pub sign_in: Option<String>,
+    /// The header of the answer that tells nginx-proxy-manager where to send a stranger.
+    pub location: Option<String>,
+    /// The headers that tell the guarded service who the user is.
+    pub headers: Vec<String>,
+}
+
+impl ForwardAuth {
+    /// Returns the path that a program asks.
+    pub fn path(&self, program: ProxyProgram) -> Option<&str> {
+        self.paths.iter().find(|(asks, _)| *asks == program).map(|(_, path)| path.as_str())
+    }
 }
 
 /// A program that routes may go through.

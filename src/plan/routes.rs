@@ -40,8 +40,10 @@ pub struct RoutePlan {
 pub struct RouteAuth {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// The URL at which the proxy asks it, or nothing if the proxy can't reach it.
+    /// The URL of the service, or nothing if the proxy can't reach it.
     pub url: Option<String>,
+    /// The path at which the proxy asks it, or nothing if it has none for this proxy.
+    pub path: Option<String>,
 }
 
 /// Lists the paths at an endpoint's port where another endpoint offers metrics without
@@ -82,6 +84,15 @@ pub fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
             let Some(upstream) = find(endpoint) else { continue };
             let from: Vec<_> = route.from.iter().map(|zone| zone.value).collect();
             let auth_url = |auth| Some(find(auth)?.url(model.endpoint(auth).protocol.scheme()));
+            let auth_path = |auth: EndpointId| {
+                let gate = model[auth.service].forward_auth.as_ref()?;
+                gate.path(proxy.proxy.as_ref()?.program).map(str::to_owned)
+            };
+            let auth = route.auth.map(|endpoint| RouteAuth {
+                endpoint,
+                url: auth_url(endpoint),
+                path: auth_path(endpoint),
+            });
             routes.push(RoutePlan {
                 host: route.host.value.clone(),
                 via: route.via,
@@ -93,7 +104,7 @@ pub fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
                 certificate: certificates.of(route),
                 hidden: hidden(service, route.endpoint),
                 from,
-                auth: route.auth.map(|endpoint| RouteAuth { endpoint, url: auth_url(endpoint) }),
+                auth,
                 span: route.span,
             });
         }

@@ -6,7 +6,8 @@ use super::{codes, files};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Credentials, Data, Endpoint, Model, Protocol, Proxy, ProxyProgram, SecretId, Service,
+    Credentials, Data, Endpoint, ForwardAuth, Model, Protocol, Proxy, ProxyProgram, SecretId,
+    Service,
 };
 use crate::source::{Sources, Spanned};
 
@@ -173,6 +174,25 @@ fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
     secret("token")
         .map(Credentials::Token)
         .or_else(|| Some(Credentials::Password { user: user(), password: secret("password")? }))
+}
+
+pub fn forward_auth(block: &Block<'_>, service: &Service) -> Option<ForwardAuth> {
+    let text = |property: &str| block.property(property).and_then(Spanned::string);
+    let endpoint = service.endpoints.iter().position(|endpoint| endpoint.name == block.key())?;
+    Some(ForwardAuth {
+        endpoint: u32::try_from(endpoint).ok()?,
+        paths: ProxyProgram::ALL
+            .into_iter()
+            .filter_map(|program| Some((program, text(program.name())?)))
+            .collect(),
+        pages: text("pages").map(|path| path.trim_end_matches('/').to_owned()),
+        sign_in: text("sign-in"),
+        location: text("location"),
+        headers: block
+            .all("headers")
+            .flat_map(|headers| headers.arguments.iter().filter_map(Spanned::string))
+            .collect(),
+    })
 }
 
 pub fn proxy(block: &Block<'_>, service: &Service) -> Option<Proxy> {

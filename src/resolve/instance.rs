@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ModuleDefinition;
-use super::endpoints::{endpoints, fixed_ports, ports, proxy};
+use super::endpoints::{endpoints, fixed_ports, forward_auth, ports, proxy};
 use super::evaluate::{self, Evaluator, Expressions, Scope};
 use super::given::{Given, Reader};
 use super::names::compose_name;
@@ -140,6 +140,7 @@ pub fn draft<'s>(
         needs: Vec::new(),
         gateway: None,
         proxy: None,
+        forward_auth: None,
         backup: None,
         exposes: Vec::new(),
         routes: Vec::new(),
@@ -165,6 +166,10 @@ pub fn draft<'s>(
         .iter()
         .find(|block| block.schema.name == "proxy")
         .and_then(|block| proxy(block, &service));
+    service.forward_auth = concrete
+        .iter()
+        .find(|block| block.schema.name == "forward-auth")
+        .and_then(|block| forward_auth(block, &service));
     if service.has(Role::Restic) {
         service.backup = backup(&service, model);
     }

@@ -5,7 +5,7 @@ use super::{codes, names};
 use crate::decl::types::is_name;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::model::{EndpointId, Expose, Model, Route, Service, ServiceId};
+use crate::model::{EndpointId, Expose, Model, ProxyProgram, Route, Service, ServiceId};
 use crate::source::Spanned;
 
 pub fn endpoint(
@@ -114,6 +114,21 @@ pub fn routes(
         else {
             continue;
         };
+        let asked = auth.and_then(|(service, span)| {
+            Some((service, span, gates.authenticators.get(service)?.as_ref()?))
+        });
+        if let Some((service, span, gate)) = asked
+            && let Some(program) = gates.program(via)
+            && gate.programs.iter().all(|asks| *asks != program)
+        {
+            let name = |index: usize| list.get(index).copied().unwrap_or_default();
+            let message = format!("`{}` can't ask `{}` who a user is", name(via), name(service));
+            let programs: Vec<_> = gate.programs.iter().map(|program| program.name()).collect();
+            let help = format!("it answers {}", programs.join(" and "));
+            diagnostics.push(
+                Diagnostic::new(&codes::ROUTE_WITHOUT_AUTHENTICATION, span, message).help(help),
+            );
+        }
         if !gates.is_proxy(via) {
             let help = proxies.help(list);
             diagnostics.push(
@@ -194,31 +209,44 @@ impl Gate<'_> {
 
 /// What each service can be for a route.
 pub struct Gates {
-    /// Whether it is a proxy.
-    proxies: Vec<bool>,
-    /// The endpoint at which it authenticates users.
-    authenticators: Vec<Option<EndpointId>>,
+    /// Its program, if it is a proxy.
+    proxies: Vec<Option<ProxyProgram>>,
+    /// How it authenticates users, if it does.
+    authenticators: Vec<Option<Authenticator>>,
+}
+
+struct Authenticator {
+    endpoint: EndpointId,
+    /// The proxies that it has an answer for.
+    programs: Vec<ProxyProgram>,
 }
 
 impl Gates {
     fn is_proxy(&self, service: usize) -> bool {
-        self.proxies.get(service).copied().unwrap_or(false)
+        self.program(service).is_some()
+    }
+
+    fn program(&self, service: usize) -> Option<ProxyProgram> {
+        self.proxies.get(service).copied().flatten()
     }
 
     fn authenticator(&self, service: usize) -> Option<EndpointId> {
-        self.authenticators.get(service).copied().flatten()
+        self.authenticators.get(service)?.as_ref().map(|gate| gate.endpoint)
     }
 
     pub(super) fn of(services: &[Service]) -> Self {
         let authenticator = |(service, index): (&Service, usize)| {
-            let position = service
-                .endpoints
-                .iter()
-                .position(|endpoint| endpoint.role.as_deref() == Some("forward-auth"))?;
-            Some(EndpointId { service: ServiceId::at(index), index: u32::try_from(position).ok()? })
+            let gate = service.forward_auth.as_ref()?;
+            Some(Authenticator {
+                endpoint: EndpointId { service: ServiceId::at(index), index: gate.endpoint },
+                programs: gate.paths.iter().map(|(program, _)| *program).collect(),
+            })
         };
         Self {
-            proxies: services.iter().map(|service| service.proxy.is_some()).collect(),
+            proxies: services
+                .iter()
+                .map(|service| service.proxy.as_ref().map(|proxy| proxy.program))
+                .collect(),
             authenticators: services.iter().zip(0..).map(authenticator).collect(),
         }
     }

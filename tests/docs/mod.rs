@@ -128,6 +128,13 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "}; }; }",
     ),
     ("container", CONTAINER, "}; }"),
+    (
+        "forward-auth",
+        "module demo version=\"1.0.0\" {\ncontainer demo {\nimage \
+         \"docker.io/library/busybox:1.37\"\nhealth none=\"a demo\"\n}\nprovides web \
+         container=demo port=80\nforward-auth web {",
+        "}; }",
+    ),
     ("unit", "module demo version=\"1.0.0\" {\nunit \"tool.service\" {", "}; }"),
     (
         "section",

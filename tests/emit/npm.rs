@@ -414,10 +414,7 @@ fn asks_who_a_user_is_before_anything_is_shown() {
         .expect("the routes");
     let routes: Value = serde_json::from_str(&written).expect("the routes are JSON");
     let directives = routes["hosts"][2]["payload"]["advanced_config"].as_str().expect("directives");
-    assert!(
-        directives.contains("proxy_pass http://login:9000/outpost.goauthentik.io;"),
-        "{directives}"
-    );
+    assert!(directives.contains("proxy_pass http://login:9000/check/nginx;"), "{directives}");
     let folder = tempfile::tempdir().expect("a folder");
     // nginx-proxy-manager puts them into the server, before its own location.
     let server = "listen 8080; location / { proxy_pass http://127.0.0.1:8082; }";
@@ -443,7 +440,7 @@ fn asks_who_a_user_is_before_anything_is_shown() {
     );
     assert_eq!(
         text(&answer.stdout),
-        "302 http://127.0.0.1:8080/outpost.goauthentik.io/start?rd=http://127.0.0.1:8080/a?b=c",
+        "302 http://127.0.0.1:8080/check/start?rd=http://127.0.0.1:8080/a?b=c",
         "{}",
         text(&answer.stderr)
     );

@@ -187,6 +187,7 @@ fn gateway() -> Service {
             masquerade: true,
             span: NOWHERE,
         }),
+        forward_auth: None,
         proxy: None,
         backup: None,
         exposes: Vec::new(),

@@ -165,7 +165,7 @@ const NPM_HTTP: &str = "
 ";
 
 /// Writes the servers that nginx-proxy-manager makes of `routes.json`.
-fn servers(routes: &Value) -> String {
+pub fn servers(routes: &Value) -> String {
     let hosts = routes["hosts"].as_array().expect("hosts");
     let lists = routes["accessLists"].as_array().expect("lists");
     let server = |host: &Value| {

@@ -120,6 +120,7 @@ static MODULE_BODY: &[Child] = &[
     keyed(&NEEDS),
     once(&ROLE),
     once(&PROXY),
+    once(&FORWARD_AUTH),
     once(&GATEWAY),
     keyed(&ALERT),
     keyed(&DASHBOARD),
@@ -388,6 +389,43 @@ static PROXY: NodeSchema = NodeSchema::new(
         "The container that connects to the services. Default: the module's first.",
     ),
 ]);
+static FORWARD_AUTH: NodeSchema = NodeSchema::new(
+    "forward-auth",
+    "Says how proxies ask the service who a user is, for routes with `auth=`. A proxy whose path \
+     is missing can't ask it.",
+    "forward-auth web caddy=\"/auth\" traefik=\"/auth\" { headers Remote-User Remote-Groups; }",
+)
+.arguments(&[required("endpoint", Type::Name, "The endpoint that proxies ask.")])
+.properties(&[
+    optional("caddy", Type::WebPath, "The path that Caddy asks."),
+    optional("traefik", Type::WebPath, "The path that Traefik asks."),
+    optional("nginx-proxy-manager", Type::WebPath, "The path that nginx-proxy-manager asks."),
+    optional(
+        "pages",
+        Type::WebPath,
+        "A folder of pages that every guarded host shows for it, such as those to log in.",
+    ),
+    optional(
+        "sign-in",
+        Type::WebPath,
+        "With nginx-proxy-manager: the page of a guarded host that a stranger is sent to. The \
+         address that they asked for is appended.",
+    ),
+    optional(
+        "location",
+        Type::Header,
+        "With nginx-proxy-manager, instead of `sign-in`: the header of the answer that says where \
+         to send a stranger.",
+    ),
+])
+.children(&[&[once(&HEADERS)]]);
+static HEADERS: NodeSchema = NodeSchema::new(
+    "headers",
+    "The headers that tell the guarded service who the user is. A visitor's own are dropped; \
+     nginx-proxy-manager refuses a visitor who sends one, and passes none on.",
+    "headers Remote-User Remote-Groups",
+)
+.rest(required("header", Type::Header, "A header."));
 static GATEWAY: NodeSchema = NodeSchema::new(
     "gateway",
     "Says that the service carries the traffic of a network, as a VPN server does for its clients.",

@@ -125,10 +125,24 @@ struct Provision<'p> {
     mark: &'p str,
 }
 
+/// The service that knows the users of a host, and how it is asked.
+#[derive(Serialize)]
+struct Gate<'p> {
+    /// Its address, with a scheme.
+    url: &'p str,
+    path: &'p str,
+    pages: Option<&'p str>,
+    sign_in: Option<&'p str>,
+    /// The variable that holds where to send a stranger.
+    location: Option<String>,
+    /// The variables of the headers that say who a user is, which no visitor may send.
+    claims: Vec<String>,
+}
+
 #[derive(Serialize)]
 struct Advanced<'p> {
-    /// The address that checks users, with a scheme.
-    outpost: Option<&'p str>,
+    /// The service that knows the users.
+    gate: Option<Gate<'p>>,
     hidden: &'p [String],
     /// The lines of the access list, or none if anyone may use the route.
     clients: &'p [Client],
@@ -288,16 +302,28 @@ fn advanced(
     clients: &[Client],
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let outpost = match &route.auth {
+    let gate = match &route.auth {
         None => None,
-        Some(auth) => match &auth.url {
-            None => return Some("deny all;\n".to_owned()),
-            url => url.as_deref(),
-        },
+        Some(auth) => {
+            let service = context.model()[auth.endpoint.service].forward_auth.as_ref();
+            let (Some(url), Some(path), Some(service)) = (&auth.url, &auth.path, service) else {
+                return Some("deny all;\n".to_owned());
+            };
+            // nginx keeps a header of an answer in a variable of its name.
+            let variable = |header: &String| header.to_ascii_lowercase().replace('-', "_");
+            Some(Gate {
+                url,
+                path,
+                pages: service.pages.as_deref(),
+                sign_in: service.sign_in.as_deref(),
+                location: service.location.as_ref().map(variable),
+                claims: service.headers.iter().map(variable).collect(),
+            })
+        }
     };
     TEMPLATES.write(
         "advanced.conf.j2",
-        &Advanced { outpost, hidden: &route.hidden, clients },
+        &Advanced { gate, hidden: &route.hidden, clients },
         &context.this().name,
         diagnostics,
     )

@@ -118,6 +118,9 @@ struct RouteView<'p> {
     hidden: &'p [String],
     auth: Option<&'p str>,
     auth_url: Option<&'p str>,
+    auth_path: Option<&'p str>,
+    auth_pages: Option<&'p str>,
+    auth_headers: &'p [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -338,6 +341,8 @@ fn route_view<'p>(
     let service = &model[route.service];
     let endpoint = model.endpoint(route.endpoint);
     let via = &model[route.via];
+    let gate = route.auth.as_ref();
+    let gate = gate.and_then(|auth| model[auth.endpoint.service].forward_auth.as_ref());
     let scheme = route.certificate.scheme();
     RouteView {
         host: &route.host,
@@ -361,6 +366,9 @@ fn route_view<'p>(
         hidden: &route.hidden,
         auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
         auth_url: route.auth.as_ref().and_then(|auth| auth.url.as_deref()),
+        auth_path: route.auth.as_ref().and_then(|auth| auth.path.as_deref()),
+        auth_pages: gate.and_then(|gate| gate.pages.as_deref()),
+        auth_headers: gate.map(|gate| gate.headers.as_slice()).unwrap_or_default(),
     }
 }
 
