@@ -11,7 +11,7 @@ use crate::bundle::codes::UNPACKABLE;
 use crate::bundle::release::Packed;
 use crate::bundle::{self, BundleError, Identity, Packer};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::emit::{self, Context, Shared};
+use crate::emit::{self, Context, Emitter, Shared};
 use crate::model::MachineId;
 use crate::plan::Plan;
 use crate::source::Sources;
@@ -32,16 +32,18 @@ pub fn artifacts(
     each_machine(plan, sources, |_, artifacts| Ok(artifacts)).map_err(Failure::<Infallible>::found)
 }
 
-/// Returns the files of one machine, or nothing if the lab has no machine of that name.
-pub fn artifacts_of(
+/// Returns the files of one machine that some emitters write, or nothing if the lab has no machine
+/// of that name.
+pub fn artifacts_of<'e>(
     plan: &Plan<'_>,
     sources: &Sources,
     name: &str,
+    emitters: impl IntoIterator<Item = &'e Emitter>,
 ) -> Option<Result<Artifacts, Diagnostics>> {
     let (machine, _) = plan.model.machines().find(|(_, machine)| machine.name == name)?;
     let shared = Shared::default();
     let context = Context { plan, machine, sources, shared: &shared };
-    Some(emit_files(&context).map_err(Failure::<Infallible>::found))
+    Some(emit_files(&context, emitters).map_err(Failure::<Infallible>::found))
 }
 
 /// Finds faults that only emitting shows: in the templates of the lab's own modules, and in paths
@@ -89,7 +91,8 @@ fn each_machine<T: Send, E: Send>(
         .into_par_iter()
         .map(|machine| {
             let context = Context { plan, machine, sources, shared: &shared };
-            let made = emit_files(&context).and_then(|artifacts| use_files(&context, artifacts));
+            let made = emit_files(&context, emit::emitters())
+                .and_then(|artifacts| use_files(&context, artifacts));
             (context.this().name.clone(), made)
         })
         .collect();
@@ -112,9 +115,12 @@ fn each_machine<T: Send, E: Send>(
 }
 
 /// Emits one machine's files, or returns what is wrong with them.
-fn emit_files<E>(context: &Context<'_>) -> Result<Artifacts, Failure<E>> {
+fn emit_files<'e, E>(
+    context: &Context<'_>,
+    emitters: impl IntoIterator<Item = &'e Emitter>,
+) -> Result<Artifacts, Failure<E>> {
     let mut found = Diagnostics::default();
-    let artifacts = emit::emit(context, &mut found);
+    let artifacts = emit::emit_by(emitters, context, &mut found);
     if let Err(error) = bundle::check(&identity(context), &artifacts) {
         found.append(unpackable(context, &error));
     }

@@ -87,7 +87,7 @@ impl<'p> Context<'p> {
 pub struct Emitter {
     /// Its name, which origins show.
     pub name: &'static str,
-    /// The folders of the payload, and the files beside them, that it writes, besides the folders
+    /// The folders of the payload, and the files next to them, that it writes, apart from those
     /// of services and the [`SHARED_FOLDERS`]. Several emitters may write to one folder.
     pub folders: &'static [&'static str],
     /// Adds its files for one machine.
@@ -126,16 +126,30 @@ pub const EMITTERS: &[Emitter] = &[
 /// reads a changed file.
 pub const RUNNERS: &[Emitter] = &[compose::EMITTER, units::EMITTER];
 
-/// Returns the folders of a payload, and the files beside them, that belong to no service.
+/// Returns the folders of a payload, and the files next to them, that belong to no service.
 pub fn own_folders() -> BTreeSet<&'static str> {
-    let emitters = EMITTERS.iter().chain(RUNNERS);
-    emitters.flat_map(|emitter| emitter.folders).chain(SHARED_FOLDERS).copied().collect()
+    emitters().flat_map(|emitter| emitter.folders).chain(SHARED_FOLDERS).copied().collect()
+}
+
+/// Lists the emitters, those that run what others wrote last.
+pub fn emitters() -> impl Iterator<Item = &'static Emitter> {
+    EMITTERS.iter().chain(RUNNERS)
 }
 
 /// Makes all files of one machine.
 pub fn emit(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Artifacts {
+    emit_by(emitters(), context, diagnostics)
+}
+
+/// Makes the files of one machine that some of the emitters write. A runner needs the emitters of
+/// what it runs.
+pub fn emit_by<'e>(
+    emitters: impl IntoIterator<Item = &'e Emitter>,
+    context: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Artifacts {
     let mut artifacts = Artifacts::default();
-    for emitter in EMITTERS.iter().chain(RUNNERS) {
+    for emitter in emitters {
         (emitter.emit)(context, &mut artifacts, diagnostics);
     }
     artifacts.installs.sort();

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::{Built, Edit, Workbench};
-use super::find::{Cause, Effect, Target, causes, effect};
+use super::edit::{Edit, Workbench};
+use super::find::{Cause, Effect, Search, Target};
 use super::lost;
 use super::reason::{Line, Reason, Role};
 use crate::diag::Diagnostics;
@@ -44,31 +44,22 @@ impl<'s> Explainer<'s> {
 
     /// Explains the wanted lines of one file.
     pub fn explain(&self, target: &Target) -> Vec<Line> {
-        let targets = std::slice::from_ref(target);
-        let idle = self.idle_tops(targets);
-        let found = causes(&self.bench, &self.candidates, targets, |candidate| {
-            !idle.contains(&candidate.top)
-        });
-        let found = self.with_dependents(targets, found, &idle);
-        let mut lines = self.lines(target, 0, &found);
+        let search = Search::new(&self.bench, target);
+        let idle = self.idle_tops(&search);
+        let is_possible = |candidate: &Candidate| !idle.contains(&candidate.top);
+        let found = search.causes(&self.candidates, is_possible);
+        let found = self.with_dependents(&search, found, &idle);
+        let mut lines = self.lines(target, &found);
         if let [line] = lines.as_mut_slice() {
             for reason in &mut line.reasons {
-                reason.lost = lost::lost(&self.bench, &self.candidates, target, reason);
+                reason.lost = lost::lost(&search, &self.candidates, reason);
             }
         }
         lines
     }
 
-    /// Explains every wanted line of several files, with each candidate of the lab.
-    pub fn explain_all(&self, targets: &[Target]) -> Vec<Vec<Line>> {
-        let found = causes(&self.bench, &self.candidates, targets, |_| true);
-        let found = self.with_dependents(targets, found, &BTreeSet::new());
-        let lines = |(index, target)| self.lines(target, index, &found);
-        targets.iter().enumerate().map(lines).collect()
-    }
-
     /// Finds the top nodes without which the targets are the same: nothing in them can matter.
-    fn idle_tops(&self, targets: &[Target]) -> BTreeSet<usize> {
+    fn idle_tops(&self, search: &Search<'_>) -> BTreeSet<usize> {
         let tops: Vec<usize> = (0..self.candidates.tops.len()).collect();
         let mut idle: BTreeSet<usize> = tops
             .into_par_iter()
@@ -76,7 +67,7 @@ impl<'s> Explainer<'s> {
                 let Some(place) = self.candidates.tops.get(*top) else { return false };
                 place.layer == Layer::Lab
                     && self
-                        .without(targets, place.span)
+                        .without(search, place.span)
                         .is_some_and(|(_, effect)| effect.lines.is_empty())
             })
             .collect();
@@ -112,17 +103,12 @@ impl<'s> Explainer<'s> {
     }
 
     /// Builds the lab without a node, and without what can't be there without it.
-    fn without(&self, targets: &[Target], span: Span) -> Option<(Vec<Edit>, Effect)> {
+    fn without(&self, search: &Search<'_>, span: Span) -> Option<(Vec<Edit>, Effect)> {
         let mut edits = vec![Edit::leave_out(span)];
-        let machines: BTreeSet<String> =
-            targets.iter().map(|target| target.machine.clone()).collect();
         for _ in 0..DEPENDENT {
-            match self.bench.build(&edits, &machines) {
-                Built::Made(_) => {
-                    let effect = effect(&self.bench, targets, &edits)?;
-                    return Some((edits, effect));
-                }
-                Built::Broken(findings) => {
+            match search.effect(&edits) {
+                Ok(effect) => return Some((edits, effect)),
+                Err(findings) => {
                     let more = self.dependents(&findings);
                     let more: Vec<Edit> =
                         more.into_iter().filter(|edit| !edits.contains(edit)).collect();
@@ -159,7 +145,7 @@ impl<'s> Explainer<'s> {
     /// Adds the services that can only be left out with what refers to them.
     fn with_dependents(
         &self,
-        targets: &[Target],
+        search: &Search<'_>,
         mut found: Vec<Cause>,
         idle: &BTreeSet<usize>,
     ) -> Vec<Cause> {
@@ -181,12 +167,9 @@ impl<'s> Explainer<'s> {
         let more: Vec<Cause> = services
             .into_par_iter()
             .filter_map(|(candidate, span)| {
-                let (edits, effect) = self.without(targets, span)?;
-                let proofs = vec![(edits, effect)];
-                proofs
-                    .iter()
-                    .any(|(_, effect)| !effect.lines.is_empty())
-                    .then_some(Cause { candidate, proofs })
+                let (edits, effect) = self.without(search, span)?;
+                let matters = !effect.lines.is_empty();
+                matters.then(|| Cause { candidate, proofs: vec![(edits, effect)] })
             })
             .collect();
         found.extend(more);
@@ -194,19 +177,16 @@ impl<'s> Explainer<'s> {
         found
     }
 
-    fn lines(&self, target: &Target, index: usize, found: &[Cause]) -> Vec<Line> {
+    fn lines(&self, target: &Target, found: &[Cause]) -> Vec<Line> {
         let mut by_line: BTreeMap<usize, Vec<Hit<'_>>> = BTreeMap::new();
         for cause in found {
             for line in &target.wanted {
-                let touches = |effect: &Effect| {
-                    effect.lines.get(&index).is_some_and(|lines| lines.contains(line))
-                };
-                let mut proofs: Vec<&(Vec<Edit>, Effect)> =
-                    cause.proofs.iter().filter(|(_, effect)| touches(effect)).collect();
+                let touching =
+                    cause.proofs.iter().filter(|(_, effect)| effect.lines.contains(line));
                 // The loss of a whole file says less than the change of a line.
-                proofs.sort_by_key(|(_, effect)| effect.whole.contains(&index));
-                if let Some((edits, effect)) = proofs.first() {
-                    let whole = effect.whole.contains(&index);
+                let proof = touching.min_by_key(|(_, effect)| effect.whole);
+                if let Some((edits, effect)) = proof {
+                    let whole = effect.whole;
                     let candidate = self.candidates.list.get(cause.candidate);
                     let hit = candidate.map(|candidate| Hit { candidate, edits, whole });
                     by_line.entry(*line).or_default().extend(hit);

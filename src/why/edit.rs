@@ -6,6 +6,8 @@ use crate::artifact::Artifacts;
 use crate::compile::{self, Analyzed, Checked, Decoded};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
+use crate::emit::Emitter;
+use crate::plan::plan;
 use crate::source::{FileId, Sources, Span};
 
 /// Another text in the place of a range of bytes.
@@ -58,15 +60,6 @@ pub struct Workbench<'s> {
     decoded: Decoded<'s>,
 }
 
-/// The result of building a lab with edits.
-#[derive(Debug)]
-pub enum Built {
-    /// The files of the machines that were asked for and still exist.
-    Made(BTreeMap<String, Artifacts>),
-    /// The errors of the lab.
-    Broken(Diagnostics),
-}
-
 impl<'s> Workbench<'s> {
     /// Decodes a lab. `modules` are those that its services use.
     pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
@@ -85,14 +78,14 @@ impl<'s> Workbench<'s> {
         self.decoded.blocks()
     }
 
-    /// Builds the files of `machines` with `edits`.
-    pub fn build(&self, edits: &[Edit], machines: &BTreeSet<String>) -> Built {
+    /// Resolves the lab with `edits`, or returns its findings if it has an error then.
+    pub fn trial(&self, edits: &[Edit]) -> Result<Trial, Diagnostics> {
         let (sources, files) = apply(self.sources, edits);
         let mut analyzed = self.decoded.analyze(&sources, &files);
         if analyzed.has_errors() {
-            return Built::Broken(analyzed.check(&sources).diagnostics);
+            return Err(analyzed.check(&sources).diagnostics);
         }
-        emit(&mut analyzed, &sources, machines)
+        Ok(Trial { sources, analyzed })
     }
 
     /// Builds the whole lab with `edits`; nothing if it has an error then.
@@ -114,18 +107,30 @@ pub struct State {
     findings: Vec<String>,
 }
 
-fn emit(analyzed: &mut Analyzed, sources: &Sources, machines: &BTreeSet<String>) -> Built {
-    let checked = analyzed.check(sources);
-    let Some(plan) = &checked.plan else { return Built::Broken(checked.diagnostics) };
-    let mut made = BTreeMap::new();
-    for name in machines {
-        match compile::artifacts_of(plan, sources, name) {
-            Some(Ok(artifacts)) => {
-                made.insert(name.clone(), artifacts);
-            }
-            Some(Err(findings)) => return Built::Broken(findings),
-            None => {}
-        }
+/// A lab with edits, resolved but not checked: most edits have no effect on what is asked about,
+/// and then it does not matter whether the lab may be like that.
+#[derive(Debug)]
+pub struct Trial {
+    sources: Sources,
+    analyzed: Analyzed,
+}
+
+impl Trial {
+    /// Emits the files of `machine` that `emitters` write: nothing if there is no such machine.
+    pub fn emit(
+        &self,
+        machine: &str,
+        emitters: &[&'static Emitter],
+    ) -> Result<Option<Artifacts>, Diagnostics> {
+        let Some(model) = &self.analyzed.model else { return Ok(None) };
+        let plan = plan(model);
+        let emitters = emitters.iter().copied();
+        compile::artifacts_of(&plan, &self.sources, machine, emitters).transpose()
     }
-    Built::Made(made)
+
+    /// Returns the findings if the lab has an error.
+    pub fn check(mut self) -> Result<(), Diagnostics> {
+        let checked = self.analyzed.check(&self.sources);
+        if checked.plan.is_some() { Ok(()) } else { Err(checked.diagnostics) }
+    }
 }

@@ -1,15 +1,16 @@
 //! Which candidates change which lines, found by building the lab with each of them changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::{Built, Edit, Workbench};
+use super::edit::{Edit, Workbench};
 use super::lines::gone;
 use super::question::Wrong;
 use crate::artifact::Artifacts;
-use crate::diag::one_line;
+use crate::diag::{Diagnostics, one_line};
+use crate::emit::{self, Emitter};
 use crate::review::snapshot;
 
 /// A file whose lines are asked about.
@@ -25,13 +26,13 @@ pub struct Target {
     pub wanted: BTreeSet<usize>,
 }
 
-/// The effect of one edit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The effect of one edit on a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effect {
-    /// The lines that are gone or different, by the index of the target.
-    pub lines: BTreeMap<usize, BTreeSet<usize>>,
-    /// The targets that are gone as a whole.
-    pub whole: BTreeSet<usize>,
+    /// The wanted lines that are gone or different.
+    pub lines: BTreeSet<usize>,
+    /// Whether the whole file is gone.
+    pub whole: bool,
 }
 
 /// A candidate that decides a line.
@@ -76,76 +77,119 @@ impl Target {
     }
 }
 
-/// Builds the lab with `edits` and returns what becomes of the targets; nothing if the lab has an
-/// error then.
-pub fn effect(bench: &Workbench<'_>, targets: &[Target], edits: &[Edit]) -> Option<Effect> {
-    let machines: BTreeSet<String> = targets.iter().map(|target| target.machine.clone()).collect();
-    let Built::Made(made) = bench.build(edits, &machines) else { return None };
-    let mut effect = Effect { lines: BTreeMap::new(), whole: BTreeSet::new() };
-    for (index, target) in targets.iter().enumerate() {
-        let file =
-            made.get(&target.machine).and_then(|artifacts| snapshot::file(artifacts, &target.path));
-        let Some(bytes) = file else {
-            effect.whole.insert(index);
-            effect.lines.insert(index, target.wanted.clone());
-            continue;
-        };
-        if bytes == target.text.as_bytes() {
-            continue;
+impl Target {
+    /// Returns what becomes of the target when its machine has `artifacts`.
+    fn effect(&self, artifacts: Option<&Artifacts>) -> Effect {
+        let file = artifacts.and_then(|artifacts| snapshot::file(artifacts, &self.path));
+        let Some(bytes) = file else { return Effect { lines: self.wanted.clone(), whole: true } };
+        if bytes == self.text.as_bytes() {
+            return Effect::default();
         }
         let text = String::from_utf8_lossy(&bytes);
-        let was: Vec<&str> = target.text.lines().collect();
+        let was: Vec<&str> = self.text.lines().collect();
         let is: Vec<&str> = text.lines().collect();
-        let lines: BTreeSet<usize> =
-            gone(&was, &is).into_iter().filter(|line| target.wanted.contains(line)).collect();
-        if !lines.is_empty() {
-            effect.lines.insert(index, lines);
-        }
+        let gone = gone(&was, &is).into_iter().filter(|line| self.wanted.contains(line));
+        Effect { lines: gone.collect(), whole: false }
     }
-    Some(effect)
 }
 
-/// Finds the causes of the lines of `targets` among the candidates that `is_possible` accepts.
-pub fn causes(
-    bench: &Workbench<'_>,
-    candidates: &Candidates,
-    targets: &[Target],
-    is_possible: impl Fn(&Candidate) -> bool + Sync,
-) -> Vec<Cause> {
-    let indexed: Vec<(usize, &Candidate)> = candidates.list.iter().enumerate().collect();
-    indexed
-        .into_par_iter()
-        .filter(|(_, candidate)| is_possible(candidate))
-        .filter_map(|(index, candidate)| {
-            let proofs = proofs(bench, targets, candidate);
-            (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
-        })
-        .collect()
+/// A target, with the emitters that its wanted lines need.
+#[derive(Debug)]
+pub struct Search<'q> {
+    /// The lab.
+    pub bench: &'q Workbench<'q>,
+    /// The file and its lines.
+    pub target: &'q Target,
+    emitters: Vec<&'static Emitter>,
 }
 
-/// Tries the edits of a candidate until one of them touches a line, or all of them where several
-/// lines are asked about.
-fn proofs(
-    bench: &Workbench<'_>,
-    targets: &[Target],
-    candidate: &Candidate,
-) -> Vec<(Vec<Edit>, Effect)> {
-    let one = matches!(targets, [target] if target.wanted.len() == 1);
-    let mut proofs = Vec::new();
-    let mut built = 0;
-    for edits in &candidate.edits {
-        // Two values that are possible show what a value does; with another name, everything does.
-        if built >= 2 && candidate.part == Part::Value {
-            break;
-        }
-        let Some(effect) = effect(bench, targets, edits) else { continue };
-        built += 1;
+impl<'q> Search<'q> {
+    /// Finds out which emitters the wanted lines need: one, or those without which the lines are
+    /// different.
+    pub fn new(bench: &'q Workbench<'q>, target: &'q Target) -> Self {
+        let all: Vec<&'static Emitter> = emit::emitters().collect();
+        let trial = bench.trial(&[]);
+        let is_enough = |emitters: &[&'static Emitter]| {
+            let emitted =
+                trial.as_ref().ok().and_then(|lab| lab.emit(&target.machine, emitters).ok());
+            emitted.is_some_and(|emitted| target.effect(emitted.as_ref()).lines.is_empty())
+        };
+        let single = all.iter().copied().find(|emitter| is_enough(&[*emitter]));
+        let emitters = single.map_or_else(
+            || {
+                let mut needed = all.clone();
+                for emitter in &all {
+                    let is_other = |other: &&Emitter| other.name != emitter.name;
+                    let fewer: Vec<_> = needed.iter().copied().filter(is_other).collect();
+                    if is_enough(&fewer) {
+                        needed = fewer;
+                    }
+                }
+                needed
+            },
+            |single| vec![single],
+        );
+        Self { bench, target, emitters }
+    }
+
+    /// Builds the lab with `edits` and returns what becomes of the target, or the findings if the
+    /// lab has an error then. A rule may be broken where there is no effect.
+    pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Diagnostics> {
+        let trial = self.bench.trial(edits)?;
+        let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
+        let effect = self.target.effect(artifacts.as_ref());
         if !effect.lines.is_empty() {
-            proofs.push((edits.clone(), effect));
-            if one {
+            trial.check()?;
+        }
+        Ok(effect)
+    }
+
+    /// Returns the target's file with `edits`; nothing if it is gone or the lab has an error.
+    pub fn file(&self, edits: &[Edit]) -> Option<Vec<u8>> {
+        let trial = self.bench.trial(edits).ok()?;
+        let artifacts = trial.emit(&self.target.machine, &self.emitters).ok()??;
+        let file = snapshot::file(&artifacts, &self.target.path);
+        trial.check().ok()?;
+        file
+    }
+
+    /// Finds the causes of the wanted lines among the candidates that `is_possible` accepts.
+    pub fn causes(
+        &self,
+        candidates: &Candidates,
+        is_possible: impl Fn(&Candidate) -> bool + Sync,
+    ) -> Vec<Cause> {
+        let indexed: Vec<(usize, &Candidate)> = candidates.list.iter().enumerate().collect();
+        indexed
+            .into_par_iter()
+            .filter(|(_, candidate)| is_possible(candidate))
+            .filter_map(|(index, candidate)| {
+                let proofs = self.proofs(candidate);
+                (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
+            })
+            .collect()
+    }
+
+    /// Tries the edits of a candidate until one of them touches a line, or all of them where
+    /// several lines are asked about.
+    fn proofs(&self, candidate: &Candidate) -> Vec<(Vec<Edit>, Effect)> {
+        let mut proofs = Vec::new();
+        let mut built = 0;
+        for edits in &candidate.edits {
+            // Two values that are possible show what a value does; with another name, everything
+            // does.
+            if built >= 2 && candidate.part == Part::Value {
                 break;
             }
+            let Ok(effect) = self.effect(edits) else { continue };
+            built += 1;
+            if !effect.lines.is_empty() {
+                proofs.push((edits.clone(), effect));
+                if self.target.wanted.len() == 1 {
+                    break;
+                }
+            }
         }
+        proofs
     }
-    proofs
 }

@@ -1,21 +1,13 @@
 //! Declarations of one thing in several places: which of them lost against the one that decides.
 
-use std::collections::BTreeSet;
-
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::{Built, Edit, Workbench};
-use super::find::Target;
+use super::edit::{Edit, Workbench};
+use super::find::Search;
 use super::reason::{Reason, Role};
-use crate::review::snapshot;
 use crate::source::Span;
 
 /// Finds what `reason` won over: without it, the line would change with them.
-pub fn lost(
-    bench: &Workbench<'_>,
-    candidates: &Candidates,
-    target: &Target,
-    reason: &Reason,
-) -> Vec<(Span, String)> {
+pub fn lost(search: &Search<'_>, candidates: &Candidates, reason: &Reason) -> Vec<(Span, String)> {
     if reason.role == Role::Template {
         return Vec::new();
     }
@@ -24,9 +16,9 @@ pub fn lost(
         .list
         .iter()
         .filter(|other| other.part == Part::Value && other.span != reason.span)
-        .filter(|other| is_rival(bench, entity, field, &other.path))
+        .filter(|other| is_rival(search.bench, entity, field, &other.path))
         .collect();
-    // The node that the winning value stands in.
+    // The node that the winning value is in.
     let node = candidates.list.iter().rev().find(|other| {
         other.part == Part::Presence
             && other.span.file == reason.span.file
@@ -36,13 +28,11 @@ pub fn lost(
     });
     let Some(node) = node.filter(|_| !rivals.is_empty()) else { return Vec::new() };
     let without = Edit::leave_out(node.span);
-    let Some(second) = file(bench, target, std::slice::from_ref(&without)) else {
-        return Vec::new();
-    };
+    let Some(second) = search.file(std::slice::from_ref(&without)) else { return Vec::new() };
     let takes_effect = |rival: &&Candidate| {
         rival.edits.iter().any(|edits| {
             let edits: Vec<Edit> = edits.iter().cloned().chain([without.clone()]).collect();
-            file(bench, target, &edits).is_some_and(|other| other != second)
+            search.file(&edits).is_some_and(|other| other != second)
         })
     };
     let mut lost: Vec<(Span, String)> = rivals
@@ -52,12 +42,6 @@ pub fn lost(
         .collect();
     lost.dedup_by(|a, b| a.1 == b.1);
     lost
-}
-
-fn file(bench: &Workbench<'_>, target: &Target, edits: &[Edit]) -> Option<Vec<u8>> {
-    let machines = BTreeSet::from([target.machine.clone()]);
-    let Built::Made(made) = bench.build(edits, &machines) else { return None };
-    snapshot::file(made.get(&target.machine)?, &target.path)
 }
 
 /// Returns whether the value at `path` may be about the same thing as `field` of `entity`.

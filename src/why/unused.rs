@@ -52,7 +52,7 @@ pub fn unused(explainer: &Explainer<'_>) -> Vec<Unused> {
     };
     let mut found: Vec<&Candidate> = Vec::new();
     for (_, candidate) in idle.iter().filter(|(idle, _)| *idle) {
-        // A value that stands for a whole node has no effect only if the node has none.
+        // A value that is all there is of a node has no effect only if the node has none.
         let works = idle.iter().any(|(idle, inner)| !idle && is_part(candidate, inner));
         let listed = found.iter().any(|outer| is_part(outer, candidate));
         if !works && !listed {

@@ -11,12 +11,12 @@ use labwright::compile;
 use labwright::emit::fixed::{FIXED, reason};
 use labwright::load::read_lab;
 use labwright::review::snapshot;
-use labwright::source::Sources;
+use labwright::source::{Layer, SourceFile, Sources};
 use labwright::why::answer::Explainer;
 use labwright::why::edit::{Edit, apply};
 use labwright::why::find::Target;
 use labwright::why::question::read;
-use labwright::why::reason::Line;
+use labwright::why::reason::{Line, Reason};
 use labwright::why::unused::unused;
 
 const LABS: [&str; 4] =
@@ -114,36 +114,55 @@ fn every_reason_names_a_file_of_ours_and_is_one_sentence() {
     }
 }
 
-/// Asks about lines all over the labs. With `LABWRIGHT_WHY_STEP=1` it asks about each of them.
-#[test]
-fn what_is_named_changes_the_line() {
-    let step = std::env::var("LABWRIGHT_WHY_STEP").ok().and_then(|step| step.parse().ok());
-    for name in LABS {
-        let sources = lab(name);
-        let (machines, modules, _) = build(&sources);
-        let explainer = Explainer::new(&sources, &modules);
-        let lines: Vec<Target> = machines
-            .iter()
-            .flat_map(|(machine, artifacts)| {
-                let paths = snapshot::paths(artifacts).expect("paths");
-                let targets =
-                    paths.into_iter().filter_map(|path| Target::of(machine, &path, artifacts));
-                targets
-                    .flat_map(|target| {
-                        let lines = 1..=target.wanted.len();
-                        lines
-                            .map(|line| target.clone().at(Some(line)).expect("a line"))
-                            .collect::<Vec<_>>()
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        // A prime number of lines between two that are asked about falls on every kind of file.
-        let step: usize = step.unwrap_or(if name == "blackbox" { 31_013 } else { 6007 });
-        for target in lines.iter().skip(step / 2).step_by(step) {
-            assert_true(&sources, target, &explainer.explain(target));
-        }
+/// Asks about lines all over a lab, and checks that each line changes with what is named. With
+/// `LABWRIGHT_WHY_STEP=1` it asks about each of them.
+fn sample(name: &str, step: usize) {
+    let given = std::env::var("LABWRIGHT_WHY_STEP").ok().and_then(|step| step.parse().ok());
+    let step: usize = given.unwrap_or(step);
+    let sources = lab(name);
+    let (machines, modules, _) = build(&sources);
+    let explainer = Explainer::new(&sources, &modules);
+    let lines: Vec<Target> = machines
+        .iter()
+        .flat_map(|(machine, artifacts)| {
+            let paths = snapshot::paths(artifacts).expect("paths");
+            let targets =
+                paths.into_iter().filter_map(|path| Target::of(machine, &path, artifacts));
+            targets
+                .flat_map(|target| {
+                    let lines = 1..=target.wanted.len();
+                    lines
+                        .map(|line| target.clone().at(Some(line)).expect("a line"))
+                        .collect::<Vec<_>>()
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    for target in lines.iter().skip(step / 2).step_by(step) {
+        assert_true(&sources, target, &explainer.explain(target));
     }
+}
+
+// A prime number of lines between two that are asked about falls on every kind of file.
+
+#[test]
+fn what_is_named_changes_the_line_in_a_lab_of_three_machines() {
+    sample("media-server-home", 3001);
+}
+
+#[test]
+fn what_is_named_changes_the_line_in_a_lab_of_one_server() {
+    sample("media-server-single", 3001);
+}
+
+#[test]
+fn what_is_named_changes_the_line_in_a_lab_of_one_machine() {
+    sample("media-automation", 3001);
+}
+
+#[test]
+fn what_is_named_changes_the_line_in_a_large_lab() {
+    sample("blackbox", 19_001);
 }
 
 /// Finds a line of a file and explains it.
@@ -175,6 +194,43 @@ fn a_default_and_the_option_that_wins_over_it_are_both_named() {
         .unwrap_or_else(|| panic!("{:?}", names(&line)));
     let lost: Vec<&str> = option.lost.iter().map(|(_, what)| what.as_str()).collect();
     assert_eq!(lost, ["module prometheus / option retention / default"]);
+}
+
+/// Adds a file to a lab.
+fn with(sources: &Sources, path: &str, layer: Layer, text: &str) -> Sources {
+    let own = sources.files().map(|(_, file)| file).filter(|file| file.layer != Layer::Builtin);
+    let mut files: Vec<SourceFile> = own.cloned().collect();
+    files.push(SourceFile { path: path.into(), text: text.into(), layer });
+    Sources::with_standard_library(files)
+}
+
+#[test]
+fn a_profile_that_loses_is_named() {
+    let text = "profile small on=intranet { (default)memory (size)\"1GiB\"; }\n";
+    let sources = with(&lab("media-server-home"), "profiles.kdl", Layer::Lab, text);
+    let line = explained(&sources, "pve/proxmox/guests.sh", "memory 12288");
+    let decides = |reason: &&Reason| reason.declaration == "vm intranet / memory";
+    let reason = line.reasons.iter().find(decides).unwrap_or_else(|| panic!("{:?}", names(&line)));
+    let lost: Vec<&str> = reason.lost.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(lost, ["profile small / memory"]);
+}
+
+#[test]
+fn a_module_of_the_lab_that_loses_is_named() {
+    let text = "module prometheus version=\"1.0.0\" { option retention type=duration \
+                { default \"45d\"; }; }\n";
+    let path = "modules/prometheus/module.kdl";
+    let sources = with(&lab("media-server-home"), path, Layer::Site, text);
+    let line =
+        explained(&sources, "intranet/compose/compose.yaml", "--storage.tsdb.retention.time");
+    let decides = |reason: &&Reason| reason.declaration == "service prometheus / retention";
+    let reason = line.reasons.iter().find(decides).unwrap_or_else(|| panic!("{:?}", names(&line)));
+    let lost: Vec<(Layer, &str)> = reason
+        .lost
+        .iter()
+        .map(|(span, what)| (sources.file(span.file).layer, what.as_str()))
+        .collect();
+    assert_eq!(lost, [(Layer::Site, "module prometheus / option retention / default")]);
 }
 
 #[test]
@@ -229,8 +285,7 @@ host box kind=debian {{
     };
     let found = |more: &str| {
         let text = text(more);
-        let layer = labwright::source::Layer::Lab;
-        let file = labwright::source::SourceFile { path: "lab.kdl".into(), text, layer };
+        let file = SourceFile { path: "lab.kdl".into(), text, layer: Layer::Lab };
         let sources = Sources::with_standard_library(vec![file]);
         let (_, modules, _) = build(&sources);
         let found = unused(&Explainer::new(&sources, &modules));
