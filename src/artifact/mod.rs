@@ -125,6 +125,13 @@ pub struct Clash {
     pub origins: [Vec<Origin>; 2],
 }
 
+impl Artifact {
+    /// Makes a file.
+    pub fn new(kind: Kind, bytes: impl Into<Vec<u8>>, origin: Vec<Origin>) -> Self {
+        Self { kind, bytes: bytes.into(), origin }
+    }
+}
+
 impl Artifacts {
     /// Adds a file at `path` below `payload/`.
     pub fn add(
@@ -134,7 +141,10 @@ impl Artifacts {
         bytes: impl Into<Vec<u8>>,
         origin: Vec<Origin>,
     ) {
-        let (path, artifact) = (path.into(), Artifact { kind, bytes: bytes.into(), origin });
+        self.put(path.into(), Artifact::new(kind, bytes, origin));
+    }
+
+    fn put(&mut self, path: String, artifact: Artifact) {
         if let Some(first) = self.files.get(&path).filter(|first| first.bytes != artifact.bytes) {
             let origins = [first.origin.clone(), artifact.origin.clone()];
             self.clashes.push(Clash { path: path.clone(), origins });
@@ -143,16 +153,8 @@ impl Artifacts {
     }
 
     /// Adds a file that is installed on the machine, owned by root.
-    pub fn install(
-        &mut self,
-        path: &str,
-        kind: Kind,
-        bytes: impl Into<Vec<u8>>,
-        origin: Vec<Origin>,
-        destination: &str,
-        mode: &str,
-    ) {
-        self.add(path, kind, bytes, origin);
+    pub fn install(&mut self, path: &str, artifact: Artifact, destination: &str, mode: &str) {
+        self.put(path.to_owned(), artifact);
         self.installs.push(Install {
             source: path.to_owned(),
             destination: destination.to_owned(),
@@ -173,9 +175,7 @@ impl Artifacts {
     ) {
         self.install(
             &format!("systemd/{unit}"),
-            Kind::SystemdUnit,
-            text,
-            origin,
+            Artifact::new(Kind::SystemdUnit, text, origin),
             &format!("/etc/systemd/system/{unit}"),
             "0644",
         );

@@ -37,7 +37,7 @@ pub struct Wanted {
 pub struct Edit {
     /// What is replaced; an empty place is where something is put in.
     pub span: Span,
-    /// What stands there afterwards.
+    /// The text there afterwards.
     pub text: String,
     /// The node as it is afterwards.
     pub node: String,

@@ -42,7 +42,7 @@ pub(super) fn opening(plan: &Plan<'_>, to: Port, from: &CidrSet, containers: boo
     because
 }
 
-/// Finds what stands in the lab about a port that is not open: what opens it to others, what
+/// Finds what the lab says about a port that is not open: what opens it to others, what
 /// listens there, or the machine.
 pub(super) fn about(plan: &Plan<'_>, to: Port) -> Vec<Span> {
     let mut spans: Vec<Span> = flows(plan, to).map(|flow| flow.span).collect();

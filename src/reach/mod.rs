@@ -38,7 +38,7 @@ pub struct Files<'p> {
     plan: &'p Plan<'p>,
     emitted: Box<dyn Fn(MachineId) -> Artifacts + 'p>,
     read: Vec<OnceCell<Result<read::Machine, Unreadable>>>,
-    /// Addresses that machines have beside those that the lab gives them.
+    /// Addresses that machines have in addition to those that the lab gives them.
     others: BTreeMap<MachineId, Vec<IpAddr>>,
     ignored: Vec<LinkKind>,
     /// The machines that others go through, with those others.
@@ -87,7 +87,7 @@ pub enum Verdict {
 /// Something on the way that lets connections through or stops them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The machine or router that it stands on.
+    /// The machine or router that it is on.
     pub at: String,
     /// What it is.
     pub kind: LinkKind,
@@ -283,7 +283,7 @@ impl<'p> Files<'p> {
             let asked = if networks().all(|network| Some(network) == networks().next()) {
                 parted.get(&machine.zone).cloned().unwrap_or_default()
             } else {
-                // It stands in several networks, and no zone speaks for all of it.
+                // It is in several networks, and no zone covers all of it.
                 destinations.iter().collect()
             };
             for to in asked {

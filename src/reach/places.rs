@@ -330,7 +330,7 @@ pub(super) fn destinations(files: &Files<'_>, text: &str) -> Result<Vec<Destinat
 }
 
 /// Parts a word from the port after it. An IPv6 address has colons of its own; with a port it
-/// stands in brackets.
+/// is in brackets.
 fn split(text: &str) -> (&str, Option<&str>) {
     match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, rest)) => (address, rest.strip_prefix(':')),
@@ -406,7 +406,7 @@ fn elsewhere(
     Ok(vec![Destination::Elsewhere(addresses, transport, port, word.to_owned())])
 }
 
-/// Names an address of each family that stands for the internet: one of those for documentation
+/// Names an address of each family in place of the internet: one of those for documentation
 /// that is in no network of the lab.
 fn somewhere(plan: &Plan<'_>) -> Vec<IpAddr> {
     let internet = plan

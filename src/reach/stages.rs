@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::because;
 use super::passed::Passed;
 use super::places::{self, Port};
-use super::read::proxmox;
+use super::read::{nftables, proxmox};
 use super::tables::{enter, forwarded, verdict};
 use super::walk::{Filter, Way};
 use super::{LinkKind, Quote, Unreadable};
@@ -210,7 +210,10 @@ impl Way<'_, '_> {
                 // The compose network has no IPv6: Docker's proxy, a program on the machine, takes
                 // such connections.
                 let rewritten = published && address.is_ipv4();
-                Ok(enter(read, nft, from, address, to, rewritten.then_some(bridge).flatten(), None))
+                let onto = rewritten.then_some(bridge).flatten();
+                let connection = nftables::Connection::new(address, to.transport, to.port);
+                let rewritten = onto.is_some();
+                Ok(enter(read, nft, from, nftables::Connection { onto, rewritten, ..connection }))
             },
             |from, passes| verdict(name, plan, to, because::opening(plan, to, from, false), passes),
         )

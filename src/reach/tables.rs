@@ -10,26 +10,14 @@ use crate::model::Transport;
 use crate::plan::{CidrSet, Plan};
 use crate::source::Span;
 
-/// Sends connections through the machine's own tables; `bridge` is where Docker sends them on,
-/// `from_bridge` where its own containers come in.
+/// Sends connections through the machine's own tables.
 pub(super) fn enter(
     read: &Machine,
     nft: &nftables::Rules,
     from: &CidrSet,
-    address: IpAddr,
-    to: Port,
-    bridge: Option<&str>,
-    from_bridge: Option<&str>,
+    connection: nftables::Connection<'_>,
 ) -> Vec<Passed> {
     let nft_passed = |hook: &str| {
-        let connection = nftables::Connection {
-            to: address,
-            transport: to.transport,
-            port: to.port,
-            from: from_bridge,
-            onto: bridge,
-            rewritten: bridge.is_some(),
-        };
         let path = "firewall/nftables.nft";
         nft.send(hook, from, connection)
             .into_iter()
@@ -40,7 +28,7 @@ pub(super) fn enter(
             })
             .collect::<Vec<_>>()
     };
-    if bridge.is_some() {
+    if connection.onto.is_some() {
         return nft_passed("forward");
     }
     let Some(ufw) = &read.ufw else {
@@ -50,7 +38,7 @@ pub(super) fn enter(
             vec![Passed { from: from.clone(), quote: None, seen_as: None }]
         };
     };
-    let passed = ufw.send(from, to.transport, to.port, from_bridge);
+    let passed = ufw.send(from, connection.transport, connection.port, connection.from);
     let quoted = |(number, text)| Some((line("firewall/ufw.sh", number), text));
     passed
         .into_iter()
@@ -75,8 +63,7 @@ pub(super) fn forwarded(
     let Some(nft) = &read.nftables else {
         return vec![Passed { from: from.clone(), quote: None, seen_as: None }];
     };
-    let connection =
-        nftables::Connection { to, transport, port, from: None, onto: None, rewritten: false };
+    let connection = nftables::Connection::new(to, transport, port);
     let appears = own.iter().copied().find(|own| own.is_ipv6() == to.is_ipv6());
     let mut passed = Vec::new();
     for forwarded in nft.send("forward", from, connection) {

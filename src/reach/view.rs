@@ -87,7 +87,7 @@ pub struct RuleView {
 pub struct BecauseView {
     /// `services.kdl:14`.
     pub source: String,
-    /// What stands there: a node without its block, or a name.
+    /// The text there: a node without its block, or a name.
     pub text: String,
 }
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::because;
 use super::passed::Passed;
 use super::places::{self, Destination, Origin, Port};
+use super::read::nftables;
 use super::tables::{enter, verdict};
 use super::{Files, Link, LinkKind, Quote, Unreadable, Verdict};
 use crate::model::Transport;
@@ -309,7 +310,15 @@ impl<'f, 'p> Way<'f, 'p> {
                     Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
                 self.filter(
                     &filter,
-                    |address, from| Ok(enter(read, nft, from, address, to, None, bridge)),
+                    |address, from| {
+                        let connection = nftables::Connection::new(address, to.transport, to.port);
+                        Ok(enter(
+                            read,
+                            nft,
+                            from,
+                            nftables::Connection { from: bridge, ..connection },
+                        ))
+                    },
                     |from, passes| {
                         verdict(name, plan, to, because::opening(plan, to, from, true), passes)
                     },

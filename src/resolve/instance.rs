@@ -160,8 +160,8 @@ pub fn draft<'s>(
     };
     fixed_ports(block, &service, module.block, sources, diagnostics);
     known_containers(module, &concrete, &report, diagnostics);
-    let network_services =
-        parts::fill(&mut service, block, &concrete, model, sources, &report, diagnostics);
+    let reading = parts::Reading { model, sources, report: &report };
+    let network_services = parts::fill(&mut service, block, &concrete, reading, diagnostics);
     service.proxy = concrete
         .iter()
         .find(|block| block.schema.name == "proxy")

@@ -9,17 +9,27 @@ use crate::diag::Diagnostics;
 use crate::model::{Dashboard, Database, Engine, Model, Package, Service, Unit, UnitAction};
 use crate::source::{Sources, Spanned};
 
+/// What reading the parts of a service needs.
+#[derive(Clone, Copy)]
+pub struct Reading<'r> {
+    /// The lab without its services.
+    pub model: &'r Model,
+    /// The files that contain the templates.
+    pub sources: &'r Sources,
+    /// Reports a fault at the service.
+    pub report: Report<'r>,
+}
+
 /// Adds the evaluated parts to a service. Returns the containers that use another service's
 /// network.
 pub fn fill(
     service: &mut Service,
     block: &Block<'_>,
     concrete: &[Block<'_>],
-    model: &Model,
-    sources: &Sources,
-    report: Report<'_>,
+    reading: Reading<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(String, Spanned<String>)> {
+    let Reading { model, sources, report } = reading;
     let mut network_services = Vec::new();
     for part in concrete {
         match part.schema.name {

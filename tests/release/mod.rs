@@ -7,7 +7,7 @@ mod pack;
 mod readers;
 mod signed;
 
-use labwright::artifact::{Artifacts, ImageUse, OneWay, RequiredSecret, Slot};
+use labwright::artifact::{Artifact, Artifacts, ImageUse, OneWay, RequiredSecret, Slot};
 use labwright::bundle::{Bundle, Identity, Packer};
 use labwright::kind::Kind;
 
@@ -40,17 +40,13 @@ pub fn artifacts() -> Artifacts {
     artifacts.add("empty.txt", Kind::Text, "", origin());
     artifacts.install(
         "systemd/dump.timer",
-        Kind::SystemdUnit,
-        "[Timer]\n",
-        origin(),
+        Artifact::new(Kind::SystemdUnit, "[Timer]\n", origin()),
         "/etc/systemd/system/dump.timer",
         "0644",
     );
     artifacts.install(
         "backup/backup.sh",
-        Kind::Shell,
-        "#!/bin/sh\n",
-        origin(),
+        Artifact::new(Kind::Shell, "#!/bin/sh\n", origin()),
         "/usr/local/sbin/backup",
         "0755",
     );

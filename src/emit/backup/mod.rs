@@ -1,7 +1,7 @@
 //! Emits backups: the scripts that dump, save, check and restore, and the timers that run them.
 //!
 //! The scripts are the same for every service. What differs is in `common.sh` and in the lists
-//! beside it.
+//! next to it.
 
 mod view;
 
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Slot};
+use crate::artifact::{Artifact, Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -94,7 +94,7 @@ impl Writer<'_, '_> {
     fn add(&mut self, name: &str, kind: Kind, text: String, mode: &str) {
         let (path, installed, origin) =
             (format!("{}/{name}", self.folder), self.installed(name), self.origin());
-        self.artifacts.install(&path, kind, text, origin, &installed, mode);
+        self.artifacts.install(&path, Artifact::new(kind, text, origin), &installed, mode);
     }
 
     fn scripts(&mut self) {

@@ -163,7 +163,7 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
             class.paths.push(dump.folder.clone());
         }
         writes.push(dump.folder.clone());
-        // sqlite keeps its lock and its log beside the file, and readers use them too.
+        // sqlite keeps its lock and its log next to the file, and readers use them too.
         if database.engine == Engine::Sqlite {
             writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         }

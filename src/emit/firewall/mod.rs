@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Slot};
+use crate::artifact::{Artifact, Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -83,9 +83,7 @@ fn guard(
     let rules = TEMPLATES.write("nftables.nft", &view, machine, diagnostics)?;
     artifacts.install(
         NFTABLES,
-        Kind::Nftables,
-        rules,
-        origin.to_vec(),
+        Artifact::new(Kind::Nftables, rules, origin.to_vec()),
         "/etc/labwright/firewall/nftables.nft",
         "0644",
     );
@@ -102,9 +100,7 @@ fn guard(
         )?;
         artifacts.install(
             FORWARD,
-            Kind::Shell,
-            forward,
-            origin.to_vec(),
+            Artifact::new(Kind::Shell, forward, origin.to_vec()),
             "/etc/labwright/firewall/forward.sh",
             "0755",
         );

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Context, Emitter, service_files};
-use crate::artifact::{Artifacts, Origin, Slot};
+use crate::artifact::{Artifact, Artifacts, Origin, Slot};
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::digest::{sha256_hex, short};
 use crate::format;
@@ -65,9 +65,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             let destination = format!("{}/{path}", service.config_folder());
             artifacts.install(
                 &format!("{}/{path}", service.name),
-                kind,
-                text,
-                origin,
+                Artifact::new(kind, text, origin),
                 &destination,
                 "0644",
             );
@@ -402,9 +400,7 @@ fn add_fetching(
     let path = format!("{}/{name}", service.name);
     artifacts.install(
         &path,
-        Kind::Shell,
-        script,
-        origin(service),
+        Artifact::new(Kind::Shell, script, origin(service)),
         &format!("{}/{name}", service.config_folder()),
         "0755",
     );

@@ -2,7 +2,7 @@
 //! place on the machine.
 
 use super::{Context, Emitter};
-use crate::artifact::Artifacts;
+use crate::artifact::{Artifact, Artifacts};
 use crate::diag::Diagnostics;
 use crate::kind::Kind;
 use crate::model::MachineKind;
@@ -21,6 +21,11 @@ pub const PATH: &str = "/usr/local/sbin/labctl";
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
     if context.this().kind != MachineKind::Appliance {
-        artifacts.install("labctl", Kind::Shell, SCRIPT, EMITTER.fixed(), PATH, "0755");
+        artifacts.install(
+            "labctl",
+            Artifact::new(Kind::Shell, SCRIPT, EMITTER.fixed()),
+            PATH,
+            "0755",
+        );
     }
 }

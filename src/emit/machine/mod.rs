@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::{Context, Emitter, unit_file};
-use crate::artifact::{Artifacts, RequiredSecret, Slot};
+use crate::artifact::{Artifact, Artifacts, RequiredSecret, Slot};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::format::{Templates, VALUE_NOT_WRITABLE};
 use crate::kind::Kind;
@@ -43,9 +43,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     if context.this().kind.offers().system {
         step(
             context,
-            Slot::PACKAGES,
-            "packages",
-            "packages.sh.j2",
+            (Slot::PACKAGES, "packages"),
             &context.planned().packages,
             artifacts,
             diagnostics,
@@ -62,17 +60,16 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-/// Adds an activate step that runs when its own text has changed.
+/// Adds an activate step that runs when its own text has changed, from the template of its name.
 fn step(
     context: &Context<'_>,
-    slot: Slot,
-    name: &str,
-    template: &str,
+    (slot, name): (Slot, &str),
     view: &impl Serialize,
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
-    if let Some(text) = TEMPLATES.write(template, view, &context.this().name, diagnostics) {
+    let template = format!("{name}.sh.j2");
+    if let Some(text) = TEMPLATES.write(&template, view, &context.this().name, diagnostics) {
         let itself = slot.path(name);
         artifacts.step(slot, name, &[&itself], &text, context.origin());
     }
@@ -127,7 +124,7 @@ fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut D
     }
     let folders =
         Folders { folders: states.into_values().map(|state| Folder::of(context, state)).collect() };
-    step(context, Slot::FOLDERS, "folders", "folders.sh.j2", &folders, artifacts, diagnostics);
+    step(context, (Slot::FOLDERS, "folders"), &folders, artifacts, diagnostics);
 }
 
 #[derive(Debug, Serialize)]
@@ -175,21 +172,11 @@ fn kernel_settings(
         settings.iter().flat_map(|(name, value)| [name, " = ", value, "\n"]).collect();
     artifacts.install(
         "machine/sysctl.conf",
-        Kind::Ini,
-        file,
-        origin,
+        Artifact::new(Kind::Ini, file, origin),
         "/etc/sysctl.d/60-labwright.conf",
         "0644",
     );
-    step(
-        context,
-        Slot::KERNEL,
-        "sysctl",
-        "sysctl.sh.j2",
-        &KernelSettings { settings },
-        artifacts,
-        diagnostics,
-    );
+    step(context, (Slot::KERNEL, "sysctl"), &KernelSettings { settings }, artifacts, diagnostics);
 }
 
 #[derive(Debug, Serialize)]
@@ -330,13 +317,11 @@ fn ssh(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagn
     }
     artifacts.install(
         "machine/sshd.conf",
-        Kind::Text,
-        sshd_ports(&ports),
-        context.origin(),
+        Artifact::new(Kind::Text, sshd_ports(&ports), context.origin()),
         SSHD_FILE,
         "0644",
     );
-    step(context, Slot::NETWORK, "ssh", "ssh.sh.j2", &Ssh { ports }, artifacts, diagnostics);
+    step(context, (Slot::NETWORK, "ssh"), &Ssh { ports }, artifacts, diagnostics);
 }
 
 /// The file with the ports of sshd.

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Slot};
+use crate::artifact::{Artifact, Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format;
 use crate::format::Templates;
@@ -95,9 +95,7 @@ fn emit_service(
         let destination = format!("{}/{name}", service.config_folder());
         artifacts.install(
             &format!("{}/{name}", service.name),
-            kind,
-            text,
-            origin,
+            Artifact::new(kind, text, origin),
             &destination,
             mode,
         );

@@ -1,14 +1,14 @@
 //! Emits what a Prometheus reads: targets, rules, and unit tests of the rules.
 //!
 //! Prometheus' container sees the service's configuration folder as `/etc/prometheus`. Rule files
-//! that don't depend on the lab are files beside this one. Each is emitted only if the metrics of
+//! that don't depend on the lab are files next to this one. Each is emitted only if the metrics of
 //! its alerts exist.
 
 mod alerts;
 mod config;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Origin};
+use crate::artifact::{Artifact, Artifacts, Origin};
 use crate::diag::Diagnostics;
 use crate::kind::Kind;
 use crate::model::{Role, Service};
@@ -24,9 +24,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
             let source = format!("{}/{path}", service.name);
             artifacts.install(
                 &source,
-                kind,
-                text,
-                origin,
+                Artifact::new(kind, text, origin),
                 &format!("{}/{path}", service.config_folder()),
                 "0644",
             );

@@ -8,7 +8,7 @@ mod view;
 use std::sync::LazyLock;
 
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, OneWay, Slot};
+use crate::artifact::{Artifact, Artifacts, OneWay, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -99,8 +99,14 @@ fn snapshots(
     let origin: Vec<String> =
         view.datasets.iter().map(|dataset| format!("dataset {}", dataset.name)).collect();
     let path = format!("{folder}/sanoid.conf");
-    artifacts.install(&path, Kind::Ini, text, origin.clone(), "/etc/sanoid/sanoid.conf", "0644");
-    let body = "systemctl enable --now sanoid.timer\n";
+    artifacts.install(
+        &path,
+        Artifact::new(Kind::Ini, text, origin.clone()),
+        "/etc/sanoid/sanoid.conf",
+        "0644",
+    );
+    let body = "systemctl enable --now sanoid.timer
+";
     artifacts.step(Slot::SNAPSHOTS, "snapshots", &[&path], body, origin);
 }
 
@@ -126,9 +132,7 @@ fn exports(
     let path = format!("{folder}/labwright.exports");
     artifacts.install(
         &path,
-        Kind::Text,
-        text,
-        origin.clone(),
+        Artifact::new(Kind::Text, text, origin.clone()),
         "/etc/exports.d/labwright.exports",
         "0644",
     );

@@ -79,6 +79,13 @@ pub struct Connection<'c> {
     pub rewritten: bool,
 }
 
+impl Connection<'_> {
+    /// Makes connections that come in and leave by any interface.
+    pub const fn new(to: std::net::IpAddr, transport: Transport, port: u16) -> Self {
+        Self { to, transport, port, from: None, onto: None, rewritten: false }
+    }
+}
+
 /// A rule that let some of the connections through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passed {

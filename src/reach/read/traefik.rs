@@ -85,7 +85,7 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
     rest.split_once(after).map(|(inside, _)| inside)
 }
 
-/// Lists what stands in double quotes.
+/// Lists the texts in double quotes.
 fn texts(text: &str) -> Vec<String> {
     text.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }

@@ -32,7 +32,7 @@ pub struct Drawing<'s> {
 /// A box with its text in the first line.
 #[derive(Debug)]
 pub struct Placed<'s> {
-    /// What it stands for: `zone`, `area`, `host`, `machine` or `service`.
+    /// What it is: `zone`, `area`, `host`, `machine` or `service`.
     pub class: &'static str,
     /// The name.
     pub name: &'s str,
@@ -112,6 +112,15 @@ struct Within {
     inner: i32,
 }
 
+/// A box without anything in it.
+struct Row<'s> {
+    place: Place,
+    class: &'static str,
+    name: &'s str,
+    note: String,
+    mark: Mark,
+}
+
 struct Layout<'s> {
     scene: &'s Scene,
     two_columns: bool,
@@ -179,7 +188,7 @@ impl<'s> Layout<'s> {
 
     fn host(&self, node: &'s MachineNode) -> Option<&'s str> {
         let host = node.host.as_deref()?;
-        // A guest whose host is not drawn stands on its own, and so does one of a host that is a
+        // A guest whose host is not drawn is a box of its own, and so does one of a host that is a
         // guest, so that boxes are never deeper than this.
         self.scene.machines.get(host).is_some_and(|host| host.host.is_none()).then_some(host)
     }
@@ -194,7 +203,8 @@ impl<'s> Layout<'s> {
             let place = Place::Zone(name.clone());
             let within = Within { side: Some(self.shorter()), ..whole };
             let class = if name == "internet" { "zone internet" } else { "zone" };
-            self.row(place, class, name, String::new(), *mark, within);
+            let row = Row { place, class, name, note: String::new(), mark: *mark };
+            self.row(row, within);
             self.advance(within, GAP - 4);
         }
         self.level(GAP);
@@ -253,7 +263,7 @@ impl<'s> Layout<'s> {
         self.advance(within, GAP);
     }
 
-    /// Places what stands at the top of a machine's box: its name, and its services.
+    /// Places what is at the top of a machine's box: its name, and its services.
     fn head(&mut self, index: usize, name: &'s str, node: &'s MachineNode, within: Within) {
         let place = Place::Machine(name.to_owned());
         let height = HEAD.max(self.height(&place));
@@ -270,20 +280,14 @@ impl<'s> Layout<'s> {
             let side = inside.side.unwrap_or_else(|| self.shorter());
             let inside = Within { side: Some(side), ..inside };
             let note = self.notes.get(service).cloned().unwrap_or_default();
-            self.row(Place::Service(service.to_owned()), "service", service, note, mark, inside);
+            let place = Place::Service(service.to_owned());
+            self.row(Row { place, class: "service", name: service, note, mark }, inside);
             self.advance(inside, 3);
         }
     }
 
-    fn row(
-        &mut self,
-        place: Place,
-        class: &'static str,
-        name: &'s str,
-        note: String,
-        mark: Mark,
-        within: Within,
-    ) {
+    fn row(&mut self, row: Row<'s>, within: Within) {
+        let Row { place, class, name, note, mark } = row;
         let height = self.height(&place);
         let index = self.open(class, name, within);
         if let Some(block) = self.blocks.get_mut(index) {
