@@ -44,7 +44,7 @@ pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use interfaces::Interface;
 pub use measured::Measured;
-pub use mounts::{Mapping, Mount, virtiofs_tag};
+pub use mounts::{Mapping, Mount};
 pub use packages::{Archive, Packages};
 pub use requirements::{DeviceSource, GuestRequirements, NeededDevice, Requirements, TUN, drivers};
 pub use routes::{RouteAuth, RoutePlan};

@@ -119,7 +119,7 @@ fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) 
 ///
 /// A tag has at most 36 bytes. A name that is longer, or that two datasets could have in common,
 /// ends in a digest of itself.
-pub fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
+fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
     let path = model.dataset_path(dataset);
     let tag = path.replacen('/', "_", 1);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

@@ -7,7 +7,7 @@ use crate::model::{
     Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource,
     ShareTransport,
 };
-use crate::plan::{Plan, TUN, virtiofs_tag};
+use crate::plan::{Plan, TUN};
 
 /// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
@@ -226,12 +226,10 @@ fn vm_devices(
     if let Some(disc) = guest.image.as_deref().filter(|image| is_disc(image)) {
         devices.push(("ide2".to_owned(), Property::of(disc)?.with("media", "cdrom")?.text()));
     }
-    let shares = model[id].shares.iter().filter(|share| share.via == ShareTransport::Virtiofs);
-    let shared = shares.filter_map(|share| {
-        if let ShareSource::Dataset(dataset) = &share.source { Some(dataset) } else { None }
-    });
-    let mut tags: Vec<String> = shared.map(|dataset| virtiofs_tag(model, dataset)).collect();
-    tags.sort();
+    let mounts = plan.machine(id).mounts.iter();
+    let shared = mounts.filter(|mount| mount.via == ShareTransport::Virtiofs);
+    let mut tags: Vec<&str> = shared.map(|mount| mount.what.as_str()).collect();
+    tags.sort_unstable();
     tags.dedup();
     for (index, tag) in tags.iter().enumerate() {
         devices.push((format!("virtiofs{index}"), Property::default().with("dirid", tag)?.text()));
