@@ -107,12 +107,17 @@ pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleErr
 
 /// Returns the files below `payload/`, with the tables that are made from the lists of `artifacts`.
 pub fn payload(artifacts: &Artifacts) -> Result<BTreeMap<String, (Kind, Vec<u8>)>, String> {
-    let is_there = |path: &str| artifacts.files.contains_key(path);
-    let tables = tables::write(&manifest::lists(artifacts), is_there)?;
+    let tables = tables(artifacts)?;
     let tables = tables.map(|(path, text)| (path.to_owned(), (Kind::Table, text.into_bytes())));
     let files = artifacts.files.iter();
     let files = files.map(|(path, file)| (path.clone(), (file.kind, file.bytes.clone())));
     Ok(files.chain(tables).collect())
+}
+
+/// Writes the tables of a bundle that sh reads, by path below `payload/`.
+pub fn tables(artifacts: &Artifacts) -> Result<[(&'static str, String); 3], String> {
+    let is_there = |path: &str| artifacts.files.contains_key(path);
+    tables::write(&manifest::lists(artifacts), is_there)
 }
 
 /// Returns the mode of a file of a bundle, which follows from its path alone.

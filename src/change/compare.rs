@@ -11,6 +11,7 @@ use super::release;
 use super::say::say;
 use super::state::{FileName, State};
 use crate::diag::Diagnostics;
+use crate::review::picture::Scene;
 use crate::source::Sources;
 
 /// What is compared.
@@ -65,7 +66,7 @@ pub struct Entry {
     pub places: Vec<Place>,
     /// The files of bundles that differ because of it.
     pub files: BTreeSet<FileName>,
-    /// The facts that it stands for.
+    /// The facts that it is about.
     pub key: Key,
 }
 
@@ -97,6 +98,8 @@ pub struct Comparison {
     pub edits: Vec<Edit>,
     /// The edits that change nothing, by index.
     pub idle: Vec<usize>,
+    /// The picture of both states together, if their sources are there.
+    pub scene: Option<Scene>,
 }
 
 impl Comparison {
@@ -183,8 +186,13 @@ fn differing(key: &Key, old: &State, new: &State) -> BTreeSet<FileName> {
 fn changed(was: &Facts, is: &Facts) -> Vec<Key> {
     let keys: BTreeSet<&Key> = was.keys().chain(is.keys()).collect();
     let differs = |key: &&Key| match (was.get(*key), is.get(*key)) {
-        // Which of several programs answers behind an open port is said by other facts.
-        (Some(_), Some(_)) if matches!(key.family, Family::Flow | Family::RouteAccess) => false,
+        // Which of several programs answers on an open port is said by other facts, and what a
+        // machine that stays may connect to is said by the ports.
+        (Some(_), Some(_))
+            if matches!(key.family, Family::Flow | Family::RouteAccess | Family::Outgoing) =>
+        {
+            false
+        }
         (was, is) => was != is,
     };
     keys.into_iter().filter(differs).cloned().collect()
@@ -208,6 +216,11 @@ fn finish(
         entries,
         edits,
         idle,
+        scene: old
+            .scene
+            .as_ref()
+            .zip(new.scene.as_ref())
+            .map(|(old, new)| Scene::compared(old, new)),
     }
 }
 

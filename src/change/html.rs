@@ -1,4 +1,4 @@
-//! A comparison as one page for a browser, in the looks of the report: what was beside what is.
+//! A comparison as one page for a browser, in the looks of the report: what was next to what is.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,8 @@ use super::class::Class;
 use super::compare::Comparison;
 use super::lines;
 use crate::format::Templates;
-use crate::review::templates;
+use crate::review::picture::{self, Picture};
+use crate::review::{self, templates};
 
 #[derive(Serialize)]
 struct Page<'c> {
@@ -16,6 +17,7 @@ struct Page<'c> {
     was: &'c str,
     is: &'c str,
     machines: String,
+    picture: Option<Picture>,
     changed: Vec<MachineRow<'c>>,
     counts: Vec<Count>,
     classes: Vec<ClassRows<'c>>,
@@ -65,7 +67,9 @@ struct EditRow<'c> {
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     templates(&[
         ("diff.html.j2", include_str!("diff.html.j2")),
-        ("report.css", include_str!("../review/report.css")),
+        review::STYLE,
+        picture::TEMPLATE,
+        picture::STYLE,
     ])
 });
 
@@ -97,6 +101,8 @@ pub fn write(comparison: &Comparison) -> Result<String, String> {
         acts: !comparison.idle.contains(&index),
     });
     let machines = &comparison.machines;
+    // Where nothing changes, there is nothing to see.
+    let shown = comparison.scene.as_ref().filter(|_| comparison.differs());
     let changed =
         [("new", &machines.added), ("gone", &machines.removed), ("changes", &machines.changed)];
     let page = Page {
@@ -104,6 +110,7 @@ pub fn write(comparison: &Comparison) -> Result<String, String> {
         was: &comparison.was.version,
         is: &comparison.is.version,
         machines: lines::machines(comparison),
+        picture: shown.cloned().map(picture::picture),
         changed: changed
             .into_iter()
             .flat_map(|(how, names)| names.iter().map(move |name| MachineRow { name, how }))

@@ -16,11 +16,11 @@ pub struct Line {
     pub text: String,
     /// What it comes from: `services.kdl:14`.
     pub because: String,
-    /// How many entries it stands for.
+    /// The number of entries that it represents.
     pub entries: usize,
 }
 
-/// How many lines the change of one thing takes at the most, beside the last one.
+/// How many lines the change of one thing takes at the most, not counting the last.
 const ONE_CAUSE: usize = 4;
 
 /// How many things one line names.

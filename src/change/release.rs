@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
-use super::facts::files::of_files;
 use super::facts::{Collector, Family, Key, Renames, group_of};
 use super::state::State;
 use crate::bundle::Manifest;
@@ -46,10 +45,7 @@ pub fn read(
             .files
             .iter()
             .filter_map(|(path, bytes)| Some((path.strip_prefix("payload/")?, bytes.as_slice())));
-        of_files(machine, payload.clone(), &mut facts);
-        for (path, bytes) in payload {
-            release.state.add_file(machine, path, bytes);
-        }
+        release.state.add_files(machine, payload, &mut facts);
         let manifest = archive.files.get("manifest.json").map(Vec::as_slice).unwrap_or_default();
         let manifest: Manifest = serde_json::from_slice(manifest)
             .map_err(|error| format!("the manifest of `{machine}`: {error}"))?;

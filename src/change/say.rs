@@ -51,6 +51,10 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
                 both(format!("{name} to {machine} {part}, {answers}"), opened(!lost), internet);
             words(said, "closed", "open")
         }
+        Family::Outgoing => {
+            let said = both(format!("{machine} to other machines"), opened(!lost), 3);
+            or_absent(said, "nothing")
+        }
         Family::RouteAccess => {
             let service = is.or(was).unwrap_or_default();
             let said = both(format!("{part} to {name}, {service}"), opened(!lost), 2);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::{self, Facts, Renames, group_of};
-use crate::bundle::ids::COMPILER;
+use super::facts::files::File;
+use super::facts::{self, Collector, Facts, Renames, group_of};
+use crate::bundle::{self, ids::COMPILER};
 use crate::compile;
 use crate::diag::Diagnostics;
 use crate::digest::sha256_hex;
+use crate::review::picture::Scene;
 use crate::source::Sources;
 
 /// A file of a bundle: its machine and its path below `payload/`.
@@ -25,6 +27,8 @@ pub struct State {
     pub facts: Facts,
     /// The SHA-256 of each file of each bundle.
     pub files: BTreeMap<FileName, String>,
+    /// The picture of the lab; a release has none.
+    pub scene: Option<Scene>,
     /// Where each file is listed in [`State::facts`], as the name of its group.
     pub groups: BTreeMap<FileName, String>,
 }
@@ -36,19 +40,22 @@ impl State {
         let checked = analyzed.check(sources);
         let Some(plan) = &checked.plan else { return Err(checked.diagnostics) };
         let bundles = compile::artifacts(plan, sources)?;
-        let facts = facts::facts(plan, &bundles, &checked.diagnostics, &checked.accepted, renames);
+        let mut facts = facts::facts(plan, &checked.diagnostics, &checked.accepted, renames);
         let mut state = Self {
             lab: plan.model.lab.name.clone(),
             version: plan.model.lab.version.clone(),
             compiler: COMPILER.to_owned(),
-            facts,
+            scene: Some(Scene::of(plan).renamed(renames)),
             ..Self::default()
         };
         for (machine, artifacts) in &bundles {
-            for (path, file) in &artifacts.files {
-                state.add_file(machine, path, &file.bytes);
-            }
+            let files = artifacts.files.iter().map(|(path, file)| (path.as_str(), &*file.bytes));
+            // Owners, modes and what can't be undone are in these alone.
+            let tables = bundle::tables(artifacts);
+            let tables = tables.iter().flatten().map(|(path, text)| (*path, text.as_bytes()));
+            state.add_files(machine, files.chain(tables), &mut facts);
         }
+        state.facts = facts.finish();
         Ok(state)
     }
 
@@ -58,10 +65,22 @@ impl State {
         names.collect::<std::collections::BTreeSet<_>>().len()
     }
 
-    /// Adds a file of a bundle.
-    pub(super) fn add_file(&mut self, machine: &str, path: &str, bytes: &[u8]) {
-        let name = (machine.to_owned(), path.to_owned());
-        self.groups.insert(name.clone(), group_of(path).to_owned());
-        self.files.insert(name, sha256_hex(bytes));
+    /// Adds the files of a bundle by their paths below `payload/`, and collects what they say.
+    pub(super) fn add_files<'f>(
+        &mut self,
+        machine: &str,
+        files: impl Iterator<Item = (&'f str, &'f [u8])>,
+        facts: &mut Collector<'_>,
+    ) {
+        let hashed: Vec<(&str, &[u8], String)> =
+            files.map(|(path, bytes)| (path, bytes, sha256_hex(bytes))).collect();
+        let said = hashed.iter().map(|(path, bytes, digest)| File { path, bytes, digest });
+        let new_name = facts.machine(machine).to_owned();
+        facts::files::collect(&new_name, said, facts);
+        for (path, _, digest) in hashed {
+            let name = (machine.to_owned(), path.to_owned());
+            self.groups.insert(name.clone(), group_of(path).to_owned());
+            self.files.insert(name, digest);
+        }
     }
 }

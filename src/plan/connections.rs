@@ -103,7 +103,9 @@ impl Plan<'_> {
         let open: BTreeSet<u16> = self
             .inbound(to)
             .filter(|flow| flow.transport == Transport::Tcp)
-            .filter(|flow| matches!(flow.from, FlowSource::Zone(zone) if self.is_in(own, zone)))
+            .filter(
+                |flow| matches!(flow.from, FlowSource::Zone(zone) if self.zone(zone).contains(own)),
+            )
             .map(|flow| flow.port)
             .collect();
         let made = |(port, what): (&u16, &String)| Connection {
@@ -124,12 +126,6 @@ impl Plan<'_> {
         }
         connections.sort();
         connections
-    }
-
-    fn is_in(&self, address: IpAddr, zone: ZoneId) -> bool {
-        let zone = self.zone(zone);
-        zone.include.iter().any(|prefix| prefix.contains(&address))
-            && !zone.exclude.iter().any(|prefix| prefix.contains(&address))
     }
 
     /// Says whether labwright keeps anybody out of a machine.

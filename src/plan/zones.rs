@@ -1,5 +1,7 @@
 //! Computes the addresses of each zone.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use crate::model::{Machine, Model, Zone, ZoneKind};
@@ -12,6 +14,14 @@ pub struct ZoneAddresses {
     /// Prefixes inside `include` that are not in the zone. They are always longer than the prefix
     /// around them.
     pub exclude: Vec<IpNet>,
+}
+
+impl ZoneAddresses {
+    /// Returns whether an address is in the zone.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.include.iter().any(|prefix| prefix.contains(&address))
+            && !self.exclude.iter().any(|prefix| prefix.contains(&address))
+    }
 }
 
 /// Computes the addresses of every zone, by [`ZoneId`].

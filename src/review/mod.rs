@@ -35,15 +35,15 @@ pub const SUMMARY: &str = "summary.md";
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     templates(&[
         ("report.html.j2", include_str!("report.html.j2")),
-        (STYLE, include_str!("report.css")),
+        STYLE,
         picture::TEMPLATE,
         picture::STYLE,
         ("summary.md.j2", include_str!("summary.md.j2")),
     ])
 });
 
-/// The name of the style sheet among templates.
-const STYLE: &str = "report.css";
+/// The styles of the pages.
+pub const STYLE: (&str, &str) = ("report.css", include_str!("report.css"));
 
 /// Makes templates for pages that people read.
 pub fn templates(sources: &[(&'static str, &'static str)]) -> Templates {

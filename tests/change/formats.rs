@@ -73,7 +73,33 @@ fn every_format_is_as_it_was() {
     assert_snapshot("cli", "diff-markdown", &markdown::write(&comparison));
     let page = html::write(&comparison).expect("a page");
     let (_, body) = page.split_once("</style>").expect("a style");
-    assert_snapshot("cli", "diff-html", body);
+    let (before, picture) = body.split_once("<section id=\"picture\"").expect("a picture");
+    let (_, after) = picture.split_once("</section>").expect("its end");
+    assert_snapshot("cli", "diff-html", &format!("{before}(the picture){after}"));
+}
+
+#[test]
+fn the_page_shows_a_picture_with_what_is_new_and_gone() {
+    let was = shipped("media-server-home");
+    let mut is = was.clone();
+    let games = "vm games id=102 on=pve {\n    os debian-13\n    cores 1\n    memory \
+                 (size)\"1GiB\"\n    disk root size=(size)\"8GiB\"\n    address lan \
+                 \"192.168.1.120\"\n}\n";
+    edit(&mut is, "machines.kdl", "", games);
+    edit(&mut is, "services.kdl", "service cadvisor-extranet module=cadvisor on=extranet\n", "");
+    let page = html::write(&compare(&was, &is)).expect("a page");
+    let box_of = |class: &str, name: &str| {
+        let boxes =
+            page.split("<g ").filter(|part| part.starts_with(&format!("class=\"{class}\"")));
+        boxes.filter(|part| part.contains(&format!(">{name}<"))).count()
+    };
+    // The picture is there twice, for wide pages and for phones.
+    assert_eq!(box_of("machine new", "games"), 2);
+    assert_eq!(box_of("service gone", "cadvisor-extranet"), 2);
+    assert_eq!(box_of("machine same", "intranet"), 2);
+    assert!(page.contains("<li class=\"new\">new</li>"));
+    let same = html::write(&compare(&was, &was)).expect("a page");
+    assert!(!same.contains("<svg"), "where nothing changes, there is no picture");
 }
 
 #[test]

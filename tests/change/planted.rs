@@ -256,7 +256,31 @@ planted! {
                                address lan \"192.168.1.120\"\n    ssh from=tunnel\n}\n")],
         "access-opened",
         [("machine games: none -> vm 102 on pve", "vm games"),
-         ("tunnel to games 22/tcp, ssh: closed -> open", "ssh from=tunnel")];
+         ("tunnel to games 22/tcp, ssh: closed -> open", "ssh from=tunnel"),
+         ("games to other machines: nothing -> extranet ", "vm games")];
+    another_name_of_a_service: HOME,
+        [("services.kdl", "service jellyfin on=intranet {",
+          "service films module=jellyfin on=intranet {"),
+         ("services.kdl", "", "moved service jellyfin to=films\n")],
+        "data",
+        [("name of service films: jellyfin -> films", "service films module=jellyfin"),
+         ("config of films: /mnt/appdata/jellyfin/config", "service films module=jellyfin")];
+    another_major_version_of_a_database: HOME,
+        [("modules/immich/module.kdl", "", "edition 1\nmodule immich version=\"1.0.0\" {\n    \
+                                            database immich engine=postgres container=database \
+                                            user=immich state=database major=\"16\"\n}\n")],
+        "data",
+        [("database immich of immich: postgres 14 -> postgres 16", "database immich engine")];
+    a_feature_of_a_linux_container: BLACKBOX,
+        [("machines.kdl", "lxc infrastructure id=200 on=pve {\n",
+          "lxc infrastructure id=200 on=pve {\n    features nesting keyctl fuse\n")],
+        "privileges",
+        [("infrastructure has feature fuse: no -> yes", "features nesting keyctl fuse")];
+    another_version_of_a_module: HOME,
+        [("modules/jellyfin/module.kdl", "",
+          "edition 1\nmodule jellyfin version=\"9.9.9\" { }\n")],
+        "restarts",
+        [("module jellyfin of jellyfin: 1.0.0 -> 9.9.9", "module jellyfin version=")];
     a_service_that_moves: HOME,
         [("services.kdl", "service cadvisor-intranet module=cadvisor on=intranet",
           "service cadvisor-intranet module=cadvisor on=extranet"),

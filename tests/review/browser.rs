@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use labwright::change::{compare, html};
+
 use super::{lab, reviewed};
 use crate::left_out::left_out;
 
@@ -69,7 +71,12 @@ fn a_browser_draws_the_picture_without_overlaps() {
     }
     let home = &reviewed(&lab("modules/labs/media-server-home"))["report.html"];
     let blackbox = &reviewed(&lab("modules/labs/blackbox"))["report.html"];
-    for (page, width) in [(home, 360), (home, 800), (blackbox, 360), (blackbox, 1280)] {
+    let (was, is) =
+        (lab("modules/labs/media-server-home"), lab("modules/labs/media-server-single"));
+    let diff = compare::sources(&was, &is).expect("two labs");
+    let diff = &html::write(&diff).expect("a page");
+    let pages = [(home, 360), (home, 800), (blackbox, 360), (blackbox, 1280), (diff, 360)];
+    for (page, width) in pages.into_iter().chain([(diff, 1280)]) {
         let title = measured(page, width);
         assert!(
             title.starts_with("measured ") && title.ends_with(" boxes: "),

@@ -68,9 +68,9 @@ pub struct Edit {
     pub kind: EditKind,
     /// The node, from its top declaration on: `service jellyfin / expose`.
     pub node: String,
-    /// Where it stands in the old sources.
+    /// Its place in the old sources.
     pub was: Option<Place>,
-    /// Where it stands in the new sources.
+    /// Its place in the new sources.
     pub is: Option<Place>,
     /// Whether it is about one line: a property, a node without a block.
     pub small: bool,
@@ -174,7 +174,7 @@ pub struct Edits<'s> {
 pub struct Choice {
     /// The edits that are applied, by index.
     pub applied: BTreeSet<usize>,
-    /// A node of one of the states that is left out besides, by its place.
+    /// A further node of one of the states that is left out, by its place.
     pub without: Option<(Side, Span)>,
 }
 

@@ -71,7 +71,7 @@ impl Edits<'_> {
         }
     }
 
-    /// Writes a node as it stands in one of the states; the words of its line are taken over as
+    /// Writes a node as it is in one of the states; the words of its line are taken over as
     /// they are, since they mean the same anywhere.
     fn node(&self, out: &mut String, side: Side, node: &Node<'_>, choice: &Choice) {
         if choice.without == Some((side, node.span)) {

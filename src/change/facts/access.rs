@@ -1,8 +1,10 @@
 //! Who may connect where, and what guards it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Collector, Family};
-use crate::model::{FirewallBackend, ZoneKind};
-use crate::plan::{ForwardTarget, Guard, Plan};
+use crate::model::{FirewallBackend, MachineId, ZoneId, ZoneKind};
+use crate::plan::{FlowSource, ForwardTarget, Guard, Plan};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
@@ -19,6 +21,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         let port = format!("{}/{}", flow.port, flow.transport.name());
         facts.add(Family::Flow, &machine, &from, &port, answers);
     }
+    outgoing(plan, facts);
     for route in &plan.routes {
         let service = facts.service(&model[route.service].name).to_owned();
         for zone in &route.from {
@@ -79,6 +82,53 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     for admin in &model.admins {
         for key in &admin.ssh_keys {
             facts.add(Family::Login, "", &admin.name, &short_key(key), "allowed");
+        }
+    }
+}
+
+/// The most machines that are named of those that a machine may connect to.
+const NAMED: usize = 4;
+
+/// Adds what each machine may connect to, as any address of its zones may.
+fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let model = plan.model;
+    let mut open: BTreeMap<ZoneId, BTreeMap<MachineId, BTreeSet<(u16, &str)>>> = BTreeMap::new();
+    for flow in &plan.flows {
+        if let FlowSource::Zone(zone) = flow.from {
+            let port = (flow.port, flow.transport.name());
+            open.entry(zone).or_default().entry(flow.to).or_default().insert(port);
+        }
+    }
+    let of_many = |zone: &ZoneId| {
+        !plan.is_internet(*zone) && !matches!(model[*zone].kind, ZoneKind::Machine(_))
+    };
+    let shared: Vec<ZoneId> = open.keys().copied().filter(of_many).collect();
+    for (id, machine) in model.machines() {
+        let is_in = |zone: &ZoneId| {
+            machine.addresses.iter().any(|own| plan.zone(*zone).contains(own.address))
+        };
+        let zones = shared.iter().copied().filter(is_in).chain([machine.own_zone]);
+        // Of each zone, the first few are enough to know the first few of all. In a large lab, a
+        // zone reaches every machine.
+        let mut reached: BTreeMap<MachineId, BTreeSet<(u16, &str)>> = BTreeMap::new();
+        for zone in zones {
+            let others = open.get(&zone).into_iter().flatten().filter(|(to, _)| **to != id);
+            for (to, ports) in others.take(NAMED + 1) {
+                reached.entry(*to).or_default().extend(ports);
+            }
+        }
+        let words = |(to, ports): (&MachineId, &BTreeSet<(u16, &str)>)| {
+            let ports: Vec<String> =
+                ports.iter().map(|(port, transport)| format!("{port}/{transport}")).collect();
+            format!("{} {}", facts.machine(&model[*to].name), ports.join(" "))
+        };
+        let mut value: Vec<String> = reached.iter().take(NAMED).map(words).collect();
+        if reached.len() > NAMED {
+            value.push("more machines".to_owned());
+        }
+        if !value.is_empty() {
+            let name = facts.machine(&machine.name).to_owned();
+            facts.add(Family::Outgoing, &name, "", "", value.join(", "));
         }
     }
 }

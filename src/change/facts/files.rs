@@ -4,31 +4,35 @@
 use std::collections::BTreeMap;
 
 use super::{Collector, Family};
-use crate::artifact::Artifacts;
 use crate::digest::sha256_hex;
 
 /// The table that names the containers of a machine, with what decides whether they are recreated.
 const CONTAINERS: &str = "compose/containers.tsv";
 
-pub(super) fn collect(machine: &str, artifacts: &Artifacts, facts: &mut Collector<'_>) {
-    let files = artifacts.files.iter().map(|(path, file)| (path.as_str(), file.bytes.as_slice()));
-    of_files(machine, files, facts);
+/// A file of a bundle.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'f> {
+    /// The path below `payload/`.
+    pub path: &'f str,
+    /// The content.
+    pub bytes: &'f [u8],
+    /// Its SHA-256.
+    pub digest: &'f str,
 }
 
-/// Collects what the files of one bundle say; paths are those below `payload/`.
-pub fn of_files<'f>(
+/// Collects what the files of one bundle say.
+pub(in crate::change) fn collect<'f>(
     machine: &str,
-    files: impl Iterator<Item = (&'f str, &'f [u8])>,
+    files: impl Iterator<Item = File<'f>>,
     facts: &mut Collector<'_>,
 ) {
     let mut groups: BTreeMap<String, String> = BTreeMap::new();
-    for (path, bytes) in files {
+    for File { path, bytes, digest } in files {
         if path == CONTAINERS {
             containers(machine, bytes, facts);
         }
-        let digest = sha256_hex(bytes);
         if let Some(unit) = path.strip_prefix("systemd/").filter(|unit| *unit != "units.tsv") {
-            facts.add(Family::Unit, machine, unit, "", &digest);
+            facts.add(Family::Unit, machine, unit, "", digest);
         }
         let sums = groups.entry(group_of(path).to_owned()).or_default();
         sums.push_str(&format!("{digest} {path}\n"));

@@ -15,7 +15,6 @@ mod names;
 
 use std::collections::BTreeMap;
 
-use crate::artifact::Artifacts;
 use crate::diag::{Accepted, Diagnostics};
 use crate::plan::Plan;
 
@@ -26,6 +25,8 @@ pub use files::group_of;
 pub enum Family {
     /// A port of a machine is open to a zone.
     Flow,
+    /// What a machine may connect to.
+    Outgoing,
     /// A zone may use a host name of a proxy.
     RouteAccess,
     /// Who authenticates the users of a host name.
@@ -208,14 +209,13 @@ impl<'r> Collector<'r> {
     }
 }
 
-/// Lists every fact of a lab and its bundles.
-pub fn facts(
+/// Lists every fact of a lab, but for those of its bundles.
+pub(super) fn facts<'r>(
     plan: &Plan<'_>,
-    bundles: &BTreeMap<String, Artifacts>,
     findings: &Diagnostics,
     accepted: &[Accepted],
-    renames: &Renames,
-) -> Facts {
+    renames: &'r Renames,
+) -> Collector<'r> {
     let mut facts = Collector::new(renames);
     access::collect(plan, &mut facts);
     data::collect(plan, &mut facts);
@@ -223,9 +223,5 @@ pub fn facts(
     machines::collect(plan, &mut facts);
     monitoring::collect(plan, &mut facts);
     names::collect(plan, findings, accepted, &mut facts);
-    for (machine, artifacts) in bundles {
-        let machine = facts.machine(machine).to_owned();
-        files::collect(&machine, artifacts, &mut facts);
-    }
-    facts.finish()
+    facts
 }

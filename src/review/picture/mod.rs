@@ -48,7 +48,7 @@ pub struct MachineNode {
     pub zone: String,
     /// A few words about it: its kind.
     pub note: String,
-    /// The number of machines that it stands for.
+    /// The number of machines that it represents.
     pub count: usize,
     /// Whether it is new or gone.
     pub mark: Mark,
@@ -147,6 +147,45 @@ pub enum Mark {
 }
 
 impl Scene {
+    /// Gives machines and services the names that they have in another lab, by kind and old name.
+    #[must_use]
+    pub fn renamed(self, names: &BTreeMap<(String, String), String>) -> Self {
+        if names.is_empty() {
+            return self;
+        }
+        let new = |kinds: &[&str], name: String| -> String {
+            let found =
+                kinds.iter().find_map(|kind| names.get(&((*kind).to_owned(), name.clone())));
+            found.cloned().unwrap_or(name)
+        };
+        let machine = |name: String| new(&["vm", "lxc", "host"], name);
+        let service = |name: String| new(&["service"], name);
+        let place = |place: Place| match place {
+            Place::Zone(name) => Place::Zone(new(&["network"], name)),
+            Place::Machine(name) => Place::Machine(machine(name)),
+            Place::Service(name) => Place::Service(service(name)),
+        };
+        let machines = self.machines.into_iter().map(|(name, node)| {
+            let host = node.host.map(machine);
+            (machine(name), MachineNode { host, zone: new(&["network"], node.zone), ..node })
+        });
+        let services = self.services.into_iter().map(|(name, node)| {
+            (service(name), ServiceNode { machine: machine(node.machine), ..node })
+        });
+        let lines = self.lines.into_iter().map(|(line, ports)| {
+            let Line { from, kind, to } = line;
+            (Line { from: place(from), kind, to: place(to) }, ports)
+        });
+        let zones = self.zones.into_iter().map(|(name, mark)| (new(&["network"], name), mark));
+        Self {
+            machines: machines.collect(),
+            services: services.collect(),
+            lines: lines.collect(),
+            zones: zones.collect(),
+            grouped: self.grouped,
+        }
+    }
+
     /// Joins two scenes. What only the new one has is marked as new, and what only the old one has
     /// as gone.
     pub fn compared(old: &Self, new: &Self) -> Self {
