@@ -164,7 +164,7 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
     });
 }
 
-/// Lets both machines ask the connections of their release.
+/// Lets both machines ask the connections of their release, then spoils what is promised.
 fn asked_from_the_machines(world: &World) {
     // The host of the lab is not here; something in its place has its ssh, and keeps extranet out.
     let host = world.rig.node("pve", &["192.168.1.100"]);
@@ -178,6 +178,20 @@ fn asked_from_the_machines(world: &World) {
         let told = machine.sh("labctl reach");
         assert!(told.contains("connections are as promised"), "{told}");
     }
+    let differs = |what: &str| {
+        let told = world.extranet.sh("status=0; labctl reach || status=$?; [ $status = 1 ]");
+        assert!(told.contains(what), "{told}");
+    };
+    world.intranet.sh("docker stop jellyfin");
+    differs("intranet port 8096 (jellyfin.web): promised open");
+    world.intranet.sh("docker start jellyfin");
+    world.wait_until_well();
+    // Not with ufw, which takes this for a rule that it has already: it denies the same.
+    let rule = format!("--source {EXTRANET} --protocol tcp --dport 22 --jump ACCEPT");
+    world.intranet.sh(&format!("iptables --insert INPUT {rule}"));
+    differs("intranet port 22 (ssh): promised closed, it is open");
+    world.intranet.sh(&format!("iptables --delete INPUT {rule}"));
+    world.extranet.sh("labctl reach");
 }
 
 /// The text before a machine's firewall in the lab.
