@@ -1,4 +1,4 @@
-//! Lists every code that labwright knows. Each is defined beside what raises it.
+//! Lists every code that labwright knows. Each is defined next to what raises it.
 
 use crate::diag::Code;
 use crate::{bundle, check, decl, disk, emit, format, load, resolve, syntax};

@@ -1,4 +1,4 @@
-//! Describes a release in `release.json` and in the `SHA256SUMS` beside it: its files and what its
+//! Describes a release in `release.json` and in the `SHA256SUMS` next to it: its files and what its
 //! lab means.
 
 use std::collections::BTreeMap;

@@ -209,7 +209,7 @@ const NOT_AS_WRITTEN: &str = "is not as labwright writes it: keys and lists are 
 /// Lists the problems of a release that consists of the files `names`.
 ///
 /// Reads every file once with `read`, whose errors count as problems. A signature may be present
-/// beside an archive and beside the list of hashes, which covers all that is not in an archive.
+/// next to an archive and next to the list of hashes, which covers all that is not in an archive.
 /// With `signers`, each of them must have one, and it is checked.
 pub fn verify_release(
     names: &BTreeSet<String>,

@@ -1,7 +1,7 @@
-//! Defines codes, each beside the code that raises it.
+//! Defines codes, each next to the code that raises it.
 
 /// Makes a code of its name, severity and summary. Its page is the Markdown file of that name
-/// beside the file that makes it, or in a folder that comes first.
+/// next to the file that makes it, or in a folder that comes first.
 macro_rules! code {
     ($name:literal, $severity:ident, $summary:literal) => {
         $crate::diag::codes::code!("", $name, $severity, $summary)
@@ -17,7 +17,7 @@ macro_rules! code {
 }
 
 /// Defines the codes of a file, and the list of them for the list of all codes. Their pages are in
-/// the folder `codes` beside it.
+/// the folder `codes` next to it.
 ///
 /// No code can be missing from its file's list. The compiler warns about a list that nothing refers
 /// to, because it warns about everything unused.

@@ -1,7 +1,7 @@
 //! Findings about a lab: what is wrong, where, and what to write instead.
 //!
 //! Knows nothing of KDL or labs. A stage returns its value and pushes onto [`Diagnostics`].
-//! Rendering is in the files beside this one.
+//! Rendering is in the files next to this one.
 
 mod accepted;
 pub mod codes;
@@ -44,7 +44,7 @@ impl Severity {
     }
 }
 
-/// A kind of finding, defined once, beside the code that raises it.
+/// A kind of finding, defined once, next to the code that raises it.
 #[derive(Debug)]
 pub struct Code {
     /// The stable name in kebab case. It describes the wrong pattern: `scrape-without-exporter`.
@@ -76,7 +76,7 @@ pub struct Diagnostic {
     pub message: String,
     /// The place that is wrong, or nothing for a finding about the lab as a whole.
     pub span: Option<Span>,
-    /// The text beside the line of the primary place. It may be empty.
+    /// The text next to the line of the primary place. It may be empty.
     pub caption: String,
     /// The other places.
     pub labels: Vec<Label>,
@@ -108,7 +108,7 @@ impl Diagnostic {
         }
     }
 
-    /// Sets the text beside the primary place.
+    /// Sets the text next to the primary place.
     #[must_use]
     pub fn caption(mut self, caption: impl Into<String>) -> Self {
         self.caption = caption.into();

@@ -11,7 +11,7 @@ pub enum Format {
     Json,
     /// A code scanner's page: SARIF 2.1.0.
     Sarif,
-    /// GitHub's runner, which shows them beside the changed lines.
+    /// GitHub's runner, which shows them next to the changed lines.
     Github,
 }
 

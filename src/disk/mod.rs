@@ -1,6 +1,6 @@
 //! Writes releases to the disk, and reads their folders back.
 //!
-//! A release is written beside its place and moved there in one step. Nothing is overwritten that
+//! A release is written next to its place and moved there in one step. Nothing is overwritten that
 //! no build wrote.
 
 pub mod codes;

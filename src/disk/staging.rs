@@ -1,4 +1,4 @@
-//! Writes a folder beside its place and moves it there in one step, or not at all.
+//! Writes a folder next to its place and moves it there in one step, or not at all.
 //!
 //! For a target `outputs/home-1`, everything is written below
 //! `outputs/.labwright-staging-home-1-XXXXXX/`. Whatever ends the program before the step, even a
@@ -77,7 +77,7 @@ impl OutputError {
     }
 }
 
-/// A folder that is written beside its final place.
+/// A folder that is written next to its final place.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
@@ -220,7 +220,7 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Repairs what interrupted runs left beside the target: moves a folder back that was moved aside,
+/// Repairs what interrupted runs left next to the target: moves a folder back that was moved aside,
 /// and removes staging folders.
 ///
 /// Failures are ignored, because leftovers must not prevent a build.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// A kind of line that an emitter fixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fixed {
-    /// The path of the file below `payload/`; a star stands for any text.
+    /// The path of the file below `payload/`; a star matches any text.
     pub path: &'static str,
     /// The beginning of the line without its indent. An empty text is any line.
     pub line: &'static str,

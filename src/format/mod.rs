@@ -26,8 +26,8 @@ pub fn yaml(value: &impl Serialize) -> String {
     }
 }
 
-/// Writes a value as [`yaml`] does, to any place. Returns what stands there instead of a value that
-/// can't be written.
+/// Writes a value as [`yaml`] does, to any place. If it can't be written, the error is the comment
+/// that the file gets instead.
 pub fn write_yaml(out: &mut impl fmt::Write, value: &impl Serialize) -> Result<(), String> {
     let options =
         serde_saphyr::ser_options! { indent_step: 2, quote_all: true, prefer_block_scalars: false };

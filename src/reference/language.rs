@@ -92,6 +92,8 @@ fn section(entry: &Entry, entries: &[Entry], page: &mut String) {
         node.doc
     );
     let count = match entry.occurs {
+        // The layers of the files ensure it, not the schema: a second one is reported there.
+        _ if node.name == "lab" => "Exactly one.",
         Occurs::Once => "At most one.",
         Occurs::Keyed => "Any number, each with a different name.",
         Occurs::Many => "Any number.",

@@ -52,7 +52,7 @@ static EDITION: NodeSchema = NodeSchema::new(
 
 static LAB: NodeSchema = NodeSchema::new(
     "lab",
-    "The lab's name and settings. Every lab has exactly one.",
+    "The lab's name and settings.",
     "lab home version=\"2026.1\" { domain \"example.org\"; }",
 )
 .arguments(&[NAME])
