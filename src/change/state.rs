@@ -28,7 +28,7 @@ pub struct State {
     /// The SHA-256 of each file of each bundle.
     pub files: BTreeMap<FileName, String>,
     /// The picture of the lab; a release has none.
-    pub scene: Option<Scene>,
+    pub scene: Option<Box<Scene>>,
     /// Where each file is listed in [`State::facts`], as the name of its group.
     pub groups: BTreeMap<FileName, String>,
 }
@@ -45,7 +45,7 @@ impl State {
             lab: plan.model.lab.name.clone(),
             version: plan.model.lab.version.clone(),
             compiler: COMPILER.to_owned(),
-            scene: Some(Scene::of(plan).renamed(renames)),
+            scene: Some(Box::new(Scene::of(plan).renamed(renames))),
             ..Self::default()
         };
         for (machine, artifacts) in &bundles {

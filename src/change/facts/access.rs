@@ -86,13 +86,16 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     }
 }
 
+/// Ports of a machine, with the names of their transports.
+type Ports<'n> = BTreeSet<(u16, &'n str)>;
+
 /// The most machines that are named of those that a machine may connect to.
 const NAMED: usize = 4;
 
 /// Adds what each machine may connect to, as any address of its zones may.
 fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
-    let mut open: BTreeMap<ZoneId, BTreeMap<MachineId, BTreeSet<(u16, &str)>>> = BTreeMap::new();
+    let mut open: BTreeMap<ZoneId, BTreeMap<MachineId, Ports<'_>>> = BTreeMap::new();
     for flow in &plan.flows {
         if let FlowSource::Zone(zone) = flow.from {
             let port = (flow.port, flow.transport.name());
@@ -110,14 +113,14 @@ fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         let zones = shared.iter().copied().filter(is_in).chain([machine.own_zone]);
         // Of each zone, the first few are enough to know the first few of all. In a large lab, a
         // zone reaches every machine.
-        let mut reached: BTreeMap<MachineId, BTreeSet<(u16, &str)>> = BTreeMap::new();
+        let mut reached: BTreeMap<MachineId, Ports<'_>> = BTreeMap::new();
         for zone in zones {
             let others = open.get(&zone).into_iter().flatten().filter(|(to, _)| **to != id);
             for (to, ports) in others.take(NAMED + 1) {
                 reached.entry(*to).or_default().extend(ports);
             }
         }
-        let words = |(to, ports): (&MachineId, &BTreeSet<(u16, &str)>)| {
+        let words = |(to, ports): (&MachineId, &Ports<'_>)| {
             let ports: Vec<String> =
                 ports.iter().map(|(port, transport)| format!("{port}/{transport}")).collect();
             format!("{} {}", facts.machine(&model[*to].name), ports.join(" "))

@@ -137,16 +137,15 @@ fn kernel_modules(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics:
     if modules.is_empty() {
         return;
     }
+    let lines: String = modules.iter().flat_map(|module| [*module, "\n"]).collect();
     artifacts.install(
         "machine/modules.conf",
-        Kind::Text,
-        modules.iter().flat_map(|module| [*module, "\n"]).collect::<String>(),
-        context.origin(),
+        Artifact::new(Kind::Text, lines, context.origin()),
         "/etc/modules-load.d/labwright.conf",
         "0644",
     );
     let view = KernelModules { modules };
-    step(context, Slot::KERNEL, "modules", "modules.sh.j2", &view, artifacts, diagnostics);
+    step(context, (Slot::KERNEL, "modules"), &view, artifacts, diagnostics);
 }
 
 #[derive(Debug, Serialize)]
