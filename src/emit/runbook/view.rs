@@ -12,7 +12,7 @@ use crate::model::{
     Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport,
 };
 use crate::plan::store::Store;
-use crate::plan::{BackupPlan, Client, Coverage, ExportPlan, Guard, StateCoverage, backups};
+use crate::plan::{BackupPlan, Client, Coverage, Guard, StateCoverage, backups};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
@@ -357,19 +357,17 @@ fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
     if context.this().kind != MachineKind::Unmanaged {
         return Vec::new();
     }
+    let planned = &context.planned().exports;
     let to = |client: &Client| {
         let access = if client.read_only { "to read" } else { "to read and write" };
         format!("{} {access} ({})", client.address, context.model()[client.machine].name)
     };
-    let mut exports: Vec<&ExportPlan> = context.planned().exports.iter().collect();
-    exports.sort_by_key(|export| &export.name);
-    exports
-        .into_iter()
-        .map(|export| ExportView {
-            folder: &export.folder,
-            to: export.clients.iter().map(to).collect(),
-        })
-        .collect()
+    let exports = context.this().exports.iter().filter_map(|export| {
+        let planned = planned.iter().find(|planned| planned.folder == export.path)?;
+        let to = planned.clients.iter().map(to).collect();
+        Some(ExportView { folder: &export.path, to })
+    });
+    exports.filter(|export| !export.to.is_empty()).collect()
 }
 
 /// Describes a backup that this machine makes, or that uses dumps from it.
