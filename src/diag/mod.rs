@@ -6,6 +6,7 @@
 mod accepted;
 pub mod codes;
 mod github;
+pub mod hidden;
 mod json;
 mod places;
 mod printable;

@@ -1,7 +1,9 @@
 //! Turns spans into places for people: path, line and column.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use super::hidden::hidden;
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 
@@ -53,7 +55,7 @@ impl<'s> Places<'s> {
     }
 
     /// Returns the range of the line `line`, counted from 0, without its newline.
-    pub fn bytes_of_line(&self, file: FileId, line: usize) -> std::ops::Range<usize> {
+    pub fn bytes_of_line(&self, file: FileId, line: usize) -> Range<usize> {
         let starts = self.sources.lines(file);
         let length = self.text(file).len();
         let start = starts.get(line).map_or(length, |start| *start as usize);
@@ -67,22 +69,40 @@ impl<'s> Places<'s> {
     }
 
     /// Returns a run of a file's text as it may be shown, each concealed character as `*`.
-    pub fn shown(&self, file: FileId, bytes: std::ops::Range<usize>) -> Cow<'s, str> {
+    pub fn shown(&self, file: FileId, bytes: Range<usize>) -> Cow<'s, str> {
         let text = self.text(file).get(bytes.clone()).unwrap_or_default();
         let hides = |span: &&Span| {
             span.file == file
                 && (span.start as usize) < bytes.end
                 && bytes.start < span.end as usize
         };
-        let concealed: Vec<&Span> = self.concealed.iter().filter(hides).collect();
+        let concealed = self.concealed.iter().filter(hides);
+        let mut concealed: Vec<Range<usize>> =
+            concealed.map(|span| span.start as usize..span.end as usize).collect();
+        concealed.extend(self.typed_in(file, &bytes));
         if concealed.is_empty() {
             return Cow::Borrowed(text);
         }
-        let hidden = |at: usize| {
-            concealed.iter().any(|span| (span.start as usize..span.end as usize).contains(&at))
-        };
+        let hidden = |at: usize| concealed.iter().any(|range| range.contains(&at));
         let shown = |(at, character)| if hidden(bytes.start + at) { '*' } else { character };
         Cow::Owned(text.char_indices().map(shown).collect())
+    }
+
+    /// Lists what may be the value of a secret in a run of a file's text. Of a very long line, only
+    /// what is near counts.
+    fn typed_in(&self, file: FileId, bytes: &Range<usize>) -> Vec<Range<usize>> {
+        const NEAR: usize = 500;
+        let text = self.text(file);
+        let at = u32::try_from(bytes.start).unwrap_or(u32::MAX);
+        let line = self.bytes_of_line(file, self.line(file, at)).start;
+        let start = text.floor_char_boundary(line.max(bytes.start.saturating_sub(NEAR)));
+        let end = text.ceil_char_boundary(bytes.end.saturating_add(NEAR).min(text.len()));
+        let near = text.get(start..end).unwrap_or_default();
+        // What follows the run counts up to the end of its line only.
+        let own = bytes.end.saturating_sub(start);
+        let rest = near.get(own..).and_then(|rest| rest.find('\n'));
+        let near = near.get(..rest.map_or(near.len(), |rest| own + rest)).unwrap_or(near);
+        hidden(near).into_iter().map(|range| range.start + start..range.end + start).collect()
     }
 
     /// Returns the text of `file`.

@@ -2,6 +2,7 @@
 
 use super::wording::{is_quote, list, quote, shorten, what_is};
 use super::{DEEPEST, codes, numbers};
+use crate::diag::hidden::hidden;
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
@@ -84,6 +85,13 @@ impl Fault {
             )
         };
         let written = text.get(self.start..self.end).unwrap_or_default();
+        // A finding never repeats what may be the value of a secret.
+        let line =
+            text.get(..self.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let near = text.get(line.max(self.start.saturating_sub(200))..self.end).unwrap_or_default();
+        let from = self.end - near.len();
+        let secret = hidden(near).iter().any(|range| range.end + from > self.start);
+        let written = if secret { "…" } else { written };
         let words = words(self.kind, written);
         let mut diagnostic =
             Diagnostic::new(words.code, place(self.start, self.end), words.message)

@@ -3,6 +3,7 @@
 use super::place::place;
 use super::reason::{Line, Reason, Role};
 use super::unused::Unused;
+use crate::diag::hidden::names_secret;
 use crate::diag::{one_line, wrap};
 use crate::source::Sources;
 
@@ -109,10 +110,7 @@ pub fn unused(unused: &[Unused], sources: &Sources) -> String {
 /// Returns a line of an emitted file as it may be shown: one line, and no text that could be a
 /// secret that somebody pasted.
 pub fn shown(text: &str) -> String {
-    const WORDS: [&str; 7] =
-        ["password", "passwd", "secret", "token", "api_key", "apikey", "private_key"];
-    let lower = text.to_lowercase();
-    let names_secret = WORDS.iter().any(|word| lower.contains(word));
+    let names_secret = names_secret(text);
     let at = text.find([':', '=']).map(|at| at + 1);
     let text = match at.and_then(|at| text.split_at_checked(at)) {
         Some((key, value)) if names_secret && !is_path(value) => format!("{key} {HIDDEN}"),

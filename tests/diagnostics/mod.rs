@@ -2,6 +2,7 @@
 
 mod cases;
 mod codes;
+mod concealed;
 mod helps;
 pub mod mistakes;
 mod pages;

@@ -7,7 +7,7 @@ use super::codes;
 use super::schema::{Child, NodeSchema, OPTION_VALUE, Occurs, TOP};
 use super::{Block, Priority, Rank};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::source::{Layer, SourceFile};
+use crate::source::{Layer, SourceFile, Span};
 use crate::syntax::{Node, Scalar};
 
 /// Decodes nodes of `file` that may be any of `children`.
@@ -83,6 +83,17 @@ impl Decoder<'_> {
         } else {
             format!("in {parent}")
         };
+        if parent.starts_with("`secret ") {
+            // It may be the secret itself, typed in by mistake.
+            let whole = Span { end: end_of(node), ..node.name.span };
+            let message = "this node is not allowed in `secret`";
+            self.diagnostics.push(
+                Diagnostic::new(&codes::UNKNOWN_NODE, node.name.span, message)
+                    .help("remove it: the value of a secret never enters the lab")
+                    .conceal(whole),
+            );
+            return;
+        }
         let diagnostic = Diagnostic::new(
             &codes::UNKNOWN_NODE,
             node.name.span,
@@ -192,6 +203,11 @@ pub fn home(name: &str) -> Option<String> {
         .collect();
     (!homes.is_empty())
         .then(|| format!("`{name}` is in {}: is a brace in the wrong place?", homes.join(", ")))
+}
+
+/// Returns where the last part of a node ends.
+fn end_of(node: &Node<'_>) -> u32 {
+    node.children.iter().map(end_of).chain([node.span.end]).max().unwrap_or_default()
 }
 
 /// Reports required properties that are missing, and forbidden ones. This happens after merging,

@@ -8,6 +8,7 @@ use crate::decl::schema::Field;
 use crate::decl::types::Type;
 use crate::decl::{Value, codes};
 use crate::diag::Diagnostic;
+use crate::diag::hidden::names_secret;
 use crate::model::SECRET_IS_NO_TEXT;
 use crate::source::{Span, Spanned};
 use crate::syntax::{Entry, Scalar};
@@ -115,6 +116,17 @@ impl Decoder<'_> {
     }
 
     fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
+        let named = what.split('`').nth(1).unwrap_or_default();
+        let secret = names_secret(named) && !["secret", "uses-secret"].contains(&named);
+        if secret && matches!(scalar, Scalar::Text(_)) {
+            let message = format!("{what} can't be this value");
+            self.diagnostics.push(
+                Diagnostic::new(&codes::WRONG_TYPE, span, message)
+                    .help(format!("write {}", field.ty.describe()))
+                    .conceal(span),
+            );
+            return;
+        }
         let written = self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         let finding = if field.list && ends_with_comma(scalar) {
             let torn = torn_list(self.text.get(span.start as usize..).unwrap_or_default());

@@ -7,6 +7,7 @@ use super::Reader;
 use crate::decl::advice::{advice, describe};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
+use crate::diag::hidden::names_secret;
 use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
 use crate::model::{Data, ZoneKind};
 use crate::resolve::options::OptionSpec;
@@ -157,6 +158,16 @@ impl Reader<'_, '_> {
                 let problem = format!("`{}` is not the name of a secret", spec.name);
                 diagnostics.push(
                     Diagnostic::new(&codes::WRONG_OPTION, value.span, problem)
+                        .label(spec.span, "the option")
+                        .help(format!("write {}", spec.describe()))
+                        .conceal(value.span),
+                );
+                return None;
+            }
+            if names_secret(spec.name) && matches!(data, Data::Text(_)) {
+                let message = format!("`{}` can't be this value", spec.name);
+                diagnostics.push(
+                    Diagnostic::new(&codes::WRONG_OPTION, value.span, message)
                         .label(spec.span, "the option")
                         .help(format!("write {}", spec.describe()))
                         .conceal(value.span),

@@ -1,0 +1,50 @@
+//! Checks that no finding repeats what stands where a secret belongs, in any format.
+
+use labwright::compile;
+use labwright::diag::{Format, Style, render};
+use labwright::source::{Layer, SourceFile, Sources};
+
+const LAB: &str = r#"edition 1
+lab home version="1.0"
+network lan cidr="192.168.1.0/24"
+host box kind=debian { os debian-13; address lan "192.168.1.10"; }
+"#;
+
+/// Lines that hold a secret by mistake, each with a fault at it or beside it.
+const TYPED: &[&str] = &[
+    r#"secret pw { value "hunter2"; }"#,
+    r#"secret pw { value { deep "hunter2"; }; }"#,
+    "secret pw {\n    value \"hunter2\"\n}",
+    "secret pw { hunter2; }",
+    r#"secret pw "hunter2""#,
+    r#"secret pw value="hunter2""#,
+    r#"secret pw "x" "hunter2""#,
+    r#"service restic on=box { repository "/b"; password "hunter2"; }"#,
+    "service restic on=box { repository \"/b\"; password 'hunter2'; }",
+    "service restic on=box { repository \"/b\"; password “hunter2”; }",
+    "service restic on=box { repository \"/b\"; password hunter2/; }",
+    "service restic on=box { repository \"/b\"; password \"hunter2\\q\"; }",
+    "service restic on=box { repository \"/b\"; password \"a\",\"hunter2\"; }",
+    "service restic on=box { repository \"/b\"; password [hunter2]; }",
+    "service restic on=box { repository \"/b\"; password=hunter2; }",
+    "service restic on=box { repository \"/b\"; paswordd \"x\"; rest-password hunter2; }",
+    r#"module m { container m { image "x/m:1"; env DB_PASSWORD "hunter2"; foo; }; }"#,
+    r#"module m { container m { image "x/m:1"; env "API_TOKEN" "hunter2" 1; }; }"#,
+    r##"module m { container m { image "x/m"; env API-TOKEN #"hunter2"#; }; }; service m on=bix"##,
+    r#"service jellyfin on=box { raw compose.environment "A_TOKEN=hunter2"; libary "/a"; }"#,
+];
+
+#[test]
+fn a_typed_secret_is_never_repeated() {
+    for line in TYPED {
+        let text = format!("{LAB}{line}\n");
+        let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let sources = Sources::with_standard_library(vec![file]);
+        let found = compile::check(&sources).0;
+        assert!(found.iter().next().is_some(), "{line}");
+        for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
+            let told = render(&found, &sources, format, Style::default());
+            assert!(!told.contains("hunter2"), "{line}\n{told}");
+        }
+    }
+}
