@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::decode::require;
 use super::merge::merge;
-use super::profiles::{apply_profiles, selected_profiles, tags};
+use super::profiles::{apply_profiles, join_profiles, selected_profiles, tags};
 use super::{Block, codes};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
@@ -116,7 +116,8 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     let stated = removed.len();
     let moved = take("moved");
 
-    let selected = selected_profiles(lab.as_ref(), &profiles, diagnostics);
+    let selected = selected_profiles(lab.as_ref(), &extends, &profiles, diagnostics);
+    let mut of_profiles: BTreeMap<&'static str, Vec<Block<'s>>> = BTreeMap::new();
     for profile in &profiles {
         let chosen = selected.contains(profile.key());
         for child in profile.children.iter().filter(|_| chosen) {
@@ -124,13 +125,15 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
                 "extend" => extends.push(child.clone()),
                 "accept" => accepts.push(child.clone()),
                 "removed" => removed.push(child.clone()),
-                kind => {
-                    if let Some(list) = entities.get_mut(kind) {
-                        list.push(child.clone());
-                    }
+                kind if entities.contains_key(kind) => {
+                    join_profiles(of_profiles.entry(kind).or_default(), child, diagnostics);
                 }
+                _ => {}
             }
         }
+    }
+    for (kind, blocks) in of_profiles {
+        entities.entry(kind).or_default().extend(blocks);
     }
 
     let mut take = |kind: &str| entities.remove(kind).unwrap_or_default();

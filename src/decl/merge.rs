@@ -75,6 +75,20 @@ fn same(a: &Spanned<Value<'_>>, b: &Spanned<Value<'_>>) -> bool {
     }
 }
 
+/// Returns whether two blocks say the same.
+pub fn alike(a: &Block<'_>, b: &Block<'_>) -> bool {
+    std::ptr::eq(a.schema, b.schema)
+        && a.rank == b.rank
+        && same_values(&a.arguments, &b.arguments)
+        && a.properties.len() == b.properties.len()
+        && a.properties
+            .iter()
+            .zip(&b.properties)
+            .all(|(a, b)| a.name == b.name && a.rank == b.rank && same(&a.value, &b.value))
+        && a.children.len() == b.children.len()
+        && a.children.iter().zip(&b.children).all(|(a, b)| alike(a, b))
+}
+
 /// Chooses among several nodes that set one option: those of the highest rank.
 pub fn strongest<'b, 's>(blocks: &[&'b Block<'s>]) -> Vec<&'b Block<'s>> {
     let rank = blocks.iter().map(|block| block.rank).max().unwrap_or(Rank {

@@ -2,23 +2,51 @@
 
 use std::collections::BTreeSet;
 
-use super::merge::merge;
+use super::merge::{alike, merge};
 use super::{Block, Rank, Value, codes};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::Spanned;
 
+/// Returns the profiles that are selected: by the lab, by what extends it, and by selected profiles
+/// that extend it.
 pub fn selected_profiles(
     lab: Option<&Block<'_>>,
+    extends: &[Block<'_>],
     profiles: &[Block<'_>],
     diagnostics: &mut Diagnostics,
 ) -> BTreeSet<String> {
     let mut selected = BTreeSet::new();
-    for name in
-        lab.into_iter().flat_map(|lab| lab.all("select")).flat_map(|select| &select.arguments)
-    {
+    let Some(lab) = lab else { return selected };
+    // One that extends another lab is an error of its own.
+    let extends_lab = |block: &&Block<'_>| {
+        block.schema.name == "extend"
+            && block.key() == "lab"
+            && block.argument(1).and_then(Spanned::text) == Some(lab.key())
+    };
+    let mut open: Vec<&Block<'_>> =
+        std::iter::once(lab).chain(extends.iter().filter(extends_lab)).collect();
+    while let Some(selecting) = open.pop() {
+        let added = select(selecting, profiles, &mut selected, diagnostics);
+        open.extend(added.iter().flat_map(|profile| &profile.children).filter(extends_lab));
+    }
+    selected
+}
+
+/// Adds the profiles that a block selects. Returns those that were not selected before.
+fn select<'p, 's>(
+    selecting: &Block<'_>,
+    profiles: &'p [Block<'s>],
+    selected: &mut BTreeSet<String>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<&'p Block<'s>> {
+    let mut added = Vec::new();
+    for name in selecting.all("select").flat_map(|select| &select.arguments) {
         let text = name.text().unwrap_or_default();
-        if profiles.iter().any(|profile| profile.key() == text) {
-            selected.insert(text.to_owned());
+        let mut named = profiles.iter().filter(|profile| profile.key() == text).peekable();
+        if named.peek().is_some() {
+            if selected.insert(text.to_owned()) {
+                added.extend(named);
+            }
         } else {
             let help = suggest(text, profiles.iter().map(Block::key), || {
                 "declare it: `profile NAME { … }`".to_owned()
@@ -29,7 +57,28 @@ pub fn selected_profiles(
             );
         }
     }
-    selected
+    added
+}
+
+/// Adds an entity of a selected profile. One that several profiles declare is one entity, with what
+/// each of them says.
+pub fn join_profiles<'s>(
+    list: &mut Vec<Block<'s>>,
+    block: &Block<'s>,
+    diagnostics: &mut Diagnostics,
+) {
+    let twin = list.iter_mut().find(|other| {
+        std::ptr::eq(other.schema, block.schema)
+            && other.key() == block.key()
+            && !block.key().is_empty()
+    });
+    let mut block = block.clone();
+    if let Some(first) = twin {
+        block.children.retain(|child| !first.children.iter().any(|own| alike(own, child)));
+        merge(first, block, diagnostics);
+    } else {
+        list.push(block);
+    }
 }
 
 /// Lists the tags in any of `blocks`, including a profile's own `tags` and those of machines in

@@ -1,6 +1,7 @@
 //! Writes findings for a person at a terminal or in a log.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -19,6 +20,9 @@ const NEAR: usize = 6;
 /// the width.
 const BEHIND: usize = 300;
 
+/// The number of findings of one code that are each shown whole.
+const OFTEN: usize = 5;
+
 /// The greatest distance of a place from the beginning of its line at which the line is still
 /// shown.
 const FAR: usize = 4096;
@@ -26,13 +30,57 @@ const FAR: usize = 4096;
 pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>, style: Style<'_>) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(style.width);
-    let rendered: Vec<String> = diagnostics
-        .iter()
-        .as_slice()
+    let rendered: Vec<String> = arranged(diagnostics)
         .par_iter()
-        .map(|diagnostic| renderer.render(&[group(diagnostic, places, style.width)]) + "\n\n")
+        .map(|(diagnostic, alike)| {
+            let mut text = renderer.render(&[group(diagnostic, places, style.width)]) + "\n";
+            more(&mut text, alike, places, style.width);
+            text + "\n"
+        })
         .collect();
     rendered.concat()
+}
+
+/// Puts what is worst first, and what is said so often that it hides the rest last: of that, one is
+/// shown whole, with the others. Otherwise, findings stay in the order of their places.
+fn arranged(diagnostics: &Diagnostics) -> Vec<(&Diagnostic, Vec<&Diagnostic>)> {
+    let mut by_code: BTreeMap<&str, Vec<&Diagnostic>> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        by_code.entry(diagnostic.code.name).or_default().push(diagnostic);
+    }
+    let is_frequent = |found: &Diagnostic| {
+        found.severity() != Severity::Error
+            && by_code.get(found.code.name).is_some_and(|alike| alike.len() > OFTEN)
+    };
+    let mut arranged: Vec<(&Diagnostic, Vec<&Diagnostic>)> = diagnostics
+        .iter()
+        .filter(|found| !is_frequent(found))
+        .map(|found| (found, Vec::new()))
+        .collect();
+    let frequent = by_code.values().filter_map(|alike| alike.split_first());
+    arranged.extend(
+        frequent
+            .filter(|(first, _)| is_frequent(first))
+            .map(|(first, others)| (*first, others.to_vec())),
+    );
+    arranged.sort_by_key(|(found, others)| (found.severity(), others.len()));
+    arranged
+}
+
+/// Adds a line for each finding that is like the one before.
+fn more(text: &mut String, alike: &[&Diagnostic], places: &Places<'_>, width: usize) {
+    let Some(first) = alike.first() else { return };
+    let _ = writeln!(text, "\n  {} more of `{}`:", alike.len(), first.code.name);
+    for found in alike {
+        let place = found.span.map(|span| {
+            let position = places.start(span);
+            format!("{}:{}: ", places.path(span.file), position.line)
+        });
+        let message = one_line(&found.message);
+        let line = format!("  {}{message}", place.unwrap_or_default());
+        text.push_str(&wrap(&line, width, "    "));
+        text.push('\n');
+    }
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, places: &Places<'_>, width: usize) -> Group<'a> {

@@ -124,3 +124,28 @@ fn a_plan_made_by_hand_is_seen_through() {
         found(&lab).into_iter().filter(|found| !first.contains(found)).collect();
     assert_eq!(second, Vec::<String>::new(), "one fault hid another");
 }
+
+#[test]
+fn what_is_said_often_does_not_hide_the_rest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut lab =
+        "edition 1\nlab demo version=\"1\"\nnetwork lan cidr=\"192.168.1.0/24\"\nhost box \
+                   kind=debian { os debian-13; address lan \"192.168.1.10\"; }\n"
+            .to_owned();
+    for number in 1..=8 {
+        lab += &format!(
+            "service jellyfin-{number} module=jellyfin on=box {{ library \"/srv/{number}\"; port \
+             web {}; }}\n",
+            8100 + number
+        );
+    }
+    lab += "secret unused\n";
+    std::fs::write(folder.path().join("lab.kdl"), lab).expect("a file");
+    let said = labwright(folder.path(), &["check"]).all();
+    let at = |words: &str| said.find(words).unwrap_or_else(|| panic!("no {words} in\n{said}"));
+    assert_eq!(said.matches("warning[state-without-backup]").count(), 1, "{said}");
+    assert!(at("warning[unused-secret]") < at("warning[state-without-backup]"), "{said}");
+    let more = at("7 more of `state-without-backup`:");
+    assert!(at("lab.kdl:12: no backup contains `config` of `jellyfin-8`") > more, "{said}");
+    assert!(said.contains("9 warnings"), "{said}");
+}

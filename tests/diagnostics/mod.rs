@@ -265,13 +265,13 @@ fn many_findings_in_a_long_file_and_in_a_long_line_are_shown() {
         let mut found = Diagnostics::default();
         for number in 0..2_000_u32 {
             found.push(Diagnostic::new(
-                &RETIRED,
+                &CONFLICT,
                 Span::new(file, number * 190, number * 190 + 5),
                 "old",
             ));
         }
         let text = diag::render(&found, &sources, Format::Text, Style::default());
-        assert_eq!(text.matches("warning[image-retired]: old").count(), 2_000);
+        assert_eq!(text.matches("error[port-conflict]: old").count(), 2_000);
         assert!(text.len() < 1_000_000, "{}", text.len());
     }
 }

@@ -9,6 +9,7 @@ mod pages;
 mod reviewing;
 mod rooms;
 mod source;
+mod trust;
 
 use std::path::{Path, PathBuf};
 

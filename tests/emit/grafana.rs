@@ -2,7 +2,6 @@
 //! fetches the others.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -22,28 +21,6 @@ fn boards() -> Vec<(String, Value)> {
         .collect();
     boards.sort_by(|one, other| one.0.cmp(&other.0));
     boards
-}
-
-/// Lists the `PromQL` of every panel and variable of a dashboard, with Grafana's variables filled
-/// in.
-fn expressions(board: &Value) -> Vec<String> {
-    let panels = board["panels"].as_array().expect("panels");
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
-    let of_panels =
-        targets.map(|target| target["expr"].as_str().expect("an expression").to_owned());
-    let variables = board["templating"]["list"].as_array().expect("variables").iter();
-    let of_variables = variables.map(|variable| {
-        let query = variable["query"]["query"].as_str().expect("a query");
-        let inner = query
-            .strip_prefix("label_values(")
-            .and_then(|rest| rest.rsplit_once(','))
-            .expect("label_values");
-        inner.0.to_owned()
-    });
-    let fill = |text: String| {
-        text.replace("$__rate_interval", "5m").replace("$machine", ".*").replace("$container", ".*")
-    };
-    of_panels.chain(of_variables).map(fill).collect()
 }
 
 #[test]
@@ -92,45 +69,6 @@ fn a_colour_is_chosen_and_a_title_names_one_panel() {
             assert!(chosen || !["stat", "bargauge"].contains(&kind), "{name}: {title}");
         }
     }
-}
-
-#[test]
-fn panels_ask_for_metrics_that_exist() {
-    let expressions: BTreeSet<String> =
-        boards().iter().flat_map(|(_, board)| expressions(board)).collect();
-    let folder = tempfile::tempdir().expect("a folder");
-    let listed: Vec<&str> = expressions.iter().map(String::as_str).collect();
-    std::fs::write(folder.path().join("expressions"), listed.join("\n")).expect("a file");
-    std::fs::copy(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/metrics.txt"),
-        folder.path().join("metrics"),
-    )
-    .expect("a file");
-    let Some(room) = Room::new() else { return };
-    // The node exporter itself is asked. Metrics that need a kernel, containers or probes are in
-    // the list.
-    let answer = room.lend(folder.path(), "/scratch").sh(
-        "cd /scratch
-        mkdir /tmp/textfile
-        prometheus-node-exporter --web.listen-address=127.0.0.1:9100 --collector.mountstats \
-        --collector.textfile.directory=/tmp/textfile 2>/dev/null &
-        until curl -fsS http://127.0.0.1:9100/metrics >scraped 2>/dev/null; do kill -0 $!; done
-        kill $!
-        sed -n 's/^# TYPE \\([a-zA-Z0-9_]*\\) .*/\\1/p' scraped >>metrics
-        while IFS= read -r expression; do
-            printf 'groups: [{name: a, rules: [{record: a, expr: %s}]}]\\n' \"$(printf \
-            '%s' \"$expression\" | jq -Rs .)\" >rule.yml
-            promtool check rules rule.yml >/dev/null || { echo \"$expression\"; exit 1; }
-            printf '%s\\n' \"$expression\" | grep -oE '[a-zA-Z_:][a-zA-Z0-9_:]*(\\{|\\[| \
-            |$|\\))' | tr -d '{[ )' | grep -E '^(node|container|probe|labwright|up$|ALERTS)' |
-                while read -r metric; do
-                    grep -qxF -e \"$metric\" metrics || { echo \"nobody measures $metric\"; exit \
-                    1; }
-                done
-        done <expressions",
-        &[],
-    );
-    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
 /// Runs the script that fetches dashboards twice with a stand-in for grafana.com, after `prepare`.

@@ -50,6 +50,39 @@ fn prometheus_starts_and_knows_every_target() {
 }
 
 #[test]
+fn sensors_that_are_to_be_ignored_are_not_kept() {
+    in_room(
+        r#"mkdir -p /tmp/p && cd /tmp/p
+        python3 - <<'END'
+import http.server, threading, yaml
+settings = yaml.safe_load(open("/payload/prometheus/prometheus.yml"))
+[job] = [job for job in settings["scrape_configs"] if job["job_name"] == "node-edge"]
+job["static_configs"][0]["targets"] = ["127.0.0.1:9999"]
+del settings["rule_files"], settings["alerting"]
+settings["scrape_configs"] = [job]
+settings["global"] = {"scrape_interval": "1s"}
+yaml.safe_dump(settings, open("prometheus.yml", "w"))
+END
+        cat >metrics <<'END'
+node_hwmon_temp_celsius{chip="platform_nct6775_656",sensor="temp3"} 127
+node_hwmon_temp_crit_celsius{chip="platform_nct6775_656",sensor="temp3"} 127
+node_hwmon_temp_celsius{chip="platform_nct6775_656",sensor="temp33"} 40
+node_hwmon_temp_celsius{chip="a+b.*",sensor="temp1"} 127
+node_hwmon_temp_celsius{chip="aabxx",sensor="temp1"} 41
+END
+        python3 -m http.server 9999 --bind 127.0.0.1 >/dev/null 2>&1 &
+        prometheus --config.file=prometheus.yml --storage.tsdb.path=data \
+            --web.listen-address=127.0.0.1:9090 2>log &
+        seen() { curl -fsS http://127.0.0.1:9090/api/v1/query --data-urlencode \
+            'query=sort({__name__=~"node_hwmon.*"})' | jq -c '[.data.result[].value[1]]'; }
+        timeout 60 sh -c 'until curl -fsS http://127.0.0.1:9090/api/v1/query?query=up 2>/dev/null |
+            grep -q node-edge; do sleep 0.2; done'
+        seen
+        [ "$(seen)" = '["40","41"]' ]"#,
+    );
+}
+
+#[test]
 fn mail_goes_to_the_address_as_written() {
     in_room(
         "amtool template render --template.glob=/dev/null --template.text=\"$(python3 -c '

@@ -13,7 +13,9 @@ pub static ALERT_TEXTS: &[Child] = &[once(&SUMMARY), once(&DESCRIPTION)];
 
 static DESCRIPTION: NodeSchema = NodeSchema::new(
     "description",
-    "What it means and what to do about it.",
+    "What it means and what to do about it. Here and in the summary, Prometheus' templates work: \
+     `{{ $labels.machine }}`, `{{ printf \"%.2f\" $value }}`, `{{ $externalLabels.lab }}`. Braces \
+     that it could not parse are escaped and print as they are.",
     "description \"Free some space.\"",
 )
 .arguments(&[required("text", Type::Text, "The text.")]);

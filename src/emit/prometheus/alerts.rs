@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::template::template;
 use crate::artifact::Origin;
 use crate::format;
 use crate::model::{Alert, BackupClass};
@@ -386,77 +387,15 @@ fn inert(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
 
-/// Writes the text of an alert. `{{ $labels.NAME }}` and `{{ $value }}`, formatted or not, are
-/// templates; any other brace is text.
-///
-/// Prometheus refuses a whole rule file because of a single template that it can't parse.
-fn template(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("{{") {
-        let (before, from) = rest.split_at(start);
-        out.push_str(before);
-        let end =
-            from.find("}}").map(|end| end + 2).filter(|end| is_simple_action(&from[2..end - 2]));
-        if let Some(end) = end {
-            out.push_str(&from[..end]);
-            rest = &from[end..];
-        } else {
-            out.push_str("{{ \"{{\" }}");
-            rest = &from[2..];
-        }
-    }
-    out + rest
-}
-
-fn is_simple_action(action: &str) -> bool {
-    let mut parts = action.split('|').map(str::trim);
-    let value = parts.next().unwrap_or_default();
-    let label = value.strip_prefix("$labels.").is_some_and(|label| {
-        label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && label.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
-    });
-    let formats =
-        ["humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp"];
-    let printf =
-        |part: &str| matches!(part, "printf \"%.0f\"" | "printf \"%.1f\"" | "printf \"%.2f\"");
-    if label {
-        parts.next().is_none()
-    } else {
-        value == "$value" && parts.all(|part| formats.contains(&part) || printf(part))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Comparison, inert, quoted, template};
+    use super::{Comparison, inert, quoted};
 
     #[test]
     fn names_of_the_lab_stay_text() {
         assert_eq!(quoted("a\"} or vector(1) #\\\n"), r#""a\"} or vector(1) #\\\n""#);
         assert_eq!(inert("{{ query \"up\" }}"), "{{ \"{{\" }} query \"up\" }}");
         assert_eq!(inert("{{{"), "{{ \"{{\" }}{");
-    }
-
-    #[test]
-    fn an_alert_may_name_labels_and_its_value_and_nothing_else() {
-        for kept in [
-            "{{ $labels.machine }} is down",
-            "{{$value}}",
-            "{{ $value | humanizeDuration }} old",
-            "no braces }}",
-        ] {
-            assert_eq!(template(kept), kept);
-        }
-        assert_eq!(
-            template("{{ query \"up\" }} {{ $labels.a }}"),
-            "{{ \"{{\" }} query \"up\" }} {{ $labels.a }}"
-        );
-        assert_eq!(
-            template("{{ $value | title | nope }}"),
-            "{{ \"{{\" }} $value | title | nope }}"
-        );
-        assert_eq!(template("{{"), "{{ \"{{\" }}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::origin;
 use crate::artifact::Origin;
 use crate::format;
-use crate::model::{Credentials, SecretId, Service, ServiceId};
+use crate::model::{Credentials, Data, SecretId, Service, ServiceId};
 use crate::plan::{PROBES, Plan, Scrape};
 
 /// The interval between scrapes if the service sets none.
@@ -55,6 +55,45 @@ struct Job<'p> {
     static_configs: Vec<Targets<'p>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     relabel_configs: Vec<Relabel<'p>>,
+    #[serde(rename = "metric_relabel_configs", skip_serializing_if = "Vec::is_empty")]
+    dropped: Vec<Drop>,
+}
+
+/// Series that are left out.
+#[derive(Serialize)]
+struct Drop {
+    source_labels: [&'static str; 3],
+    regex: String,
+    action: &'static str,
+}
+
+impl Drop {
+    /// Leaves out the sensors that a node exporter's option names: `CHIP/SENSOR`.
+    fn sensors(exporter: &Service) -> Vec<Self> {
+        let ignored = exporter.option("ignore-sensor").items().iter().filter_map(Data::as_text);
+        ignored
+            .map(|name| {
+                let (chip, sensor) = name.split_once('/').unwrap_or((name, ""));
+                Self {
+                    source_labels: ["__name__", "chip", "sensor"],
+                    regex: format!("node_hwmon_.+;{};{}", literal(chip), literal(sensor)),
+                    action: "drop",
+                }
+            })
+            .collect()
+    }
+}
+
+/// Writes text as a regular expression that matches it alone.
+fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_punctuation() && character != '_' {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
 }
 
 #[derive(Serialize)]
@@ -107,6 +146,7 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
             params: BTreeMap::new(),
             static_configs: Vec::new(),
             relabel_configs: Vec::new(),
+            dropped: Drop::sensors(&model[scrape.endpoint.service]),
         });
         job.static_configs.push(Targets {
             targets: vec![scrape.target.clone()],
@@ -192,6 +232,7 @@ fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
                 ..Relabel::default()
             },
         ],
+        dropped: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod config;
+mod template;
 
 use super::{Context, Emitter};
 use crate::artifact::{Artifact, Artifacts, Origin};
