@@ -22,7 +22,8 @@ def ask(url, limit=60):
             time.sleep(0.2)
 
 # The exporters that Debian has. A room has no network but its own.
-subprocess.run("ip link add eth0 type veth peer name eth1; ip link set eth0 up", shell=True, check=True)
+subprocess.run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up", shell=True,
+    check=True)
 os.makedirs("/tmp/textfile")
 start("prometheus-node-exporter", "--web.listen-address=127.0.0.1:9100", "--collector.mountstats",
     "--collector.textfile.directory=/tmp/textfile")
@@ -30,7 +31,8 @@ start("prometheus-blackbox-exporter", "--config.file=/payload/blackbox/blackbox.
     "--web.listen-address=127.0.0.1:9115")
 os.makedirs("/tmp/site")
 subprocess.run("""cd /tmp && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-    -keyout key.pem -out cert.pem -days 90 -subj /CN=localhost 2>/dev/null""", shell=True, check=True)
+    -keyout key.pem -out cert.pem -days 90 -subj /CN=localhost 2>/dev/null""",
+    shell=True, check=True)
 open("/tmp/tls.py", "w").write("""
 import http.server, ssl
 server = http.server.HTTPServer(("127.0.0.1", 8443), http.server.SimpleHTTPRequestHandler)
@@ -51,9 +53,11 @@ start("prometheus", "--config.file=/tmp/prometheus.yml", "--storage.tsdb.path=/t
     "--web.listen-address=127.0.0.1:9090")
 [postgres] = glob.glob("/usr/lib/postgresql/*/bin")
 subprocess.run(f"""install -d -o postgres /tmp/pg /run/postgresql
-    setpriv --reuid=postgres --regid=postgres --clear-groups {postgres}/initdb -D /tmp/pg/data >/dev/null
-    setpriv --reuid=postgres --regid=postgres --clear-groups {postgres}/pg_ctl -w -D /tmp/pg/data \
-        -l /tmp/pg/log -o '-c listen_addresses=127.0.0.1' start >/dev/null""", shell=True, check=True)
+    setpriv --reuid=postgres --regid=postgres --clear-groups sh -c "
+        {postgres}/initdb -A trust -D /tmp/pg/data >/dev/null
+        {postgres}/pg_ctl -w -D /tmp/pg/data -l /tmp/pg/log \
+            -o '-c listen_addresses=127.0.0.1' start >/dev/null"
+    """, shell=True, check=True)
 start("prometheus-postgres-exporter", "--web.listen-address=127.0.0.1:9187", env={**os.environ,
     "DATA_SOURCE_URI": "127.0.0.1:5432/postgres?sslmode=disable", "DATA_SOURCE_USER": "postgres"})
 
@@ -71,7 +75,8 @@ scraped = {
     "prometheus": ask("http://127.0.0.1:9090/metrics"),
     "postgres-exporter": ask("http://127.0.0.1:9187/metrics"),
 }
-assert "\npg_up 1" in scraped["postgres-exporter"] and "\nprobe_success 1" in scraped["probe:routes"]
+assert "\npg_up 1" in scraped["postgres-exporter"], scraped["postgres-exporter"]
+assert "\nprobe_success 1" in scraped["probe:routes"], scraped["probe:routes"]
 
 # Every expression: of rules, and of panels.
 rules, wanted = {}, []
@@ -90,7 +95,8 @@ for path in glob.glob("/payload/grafana/dashboards/labwright/*.json"):
             panels.append((f"{board['title']}: {panel['title']}", text, target["legendFormat"]))
             wanted.append(text)
     for variable in board["templating"]["list"]:
-        query, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"]).groups()
+        query = variable["query"]["query"]
+        query, label = re.fullmatch(r"label_values\((.*), (\w+)\)", query).groups()
         query = query.replace("$machine", ".*")
         panels.append((f"{board['title']}: {variable['name']}", query, "{{" + label + "}}"))
         wanted.append(query)
@@ -100,18 +106,17 @@ names = set(re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*", " ".join(wanted)))
 series = {}
 for job, text in scraped.items():
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    # As `prometheus.yml` labels a target, and a route that is probed.
     own = {"machine": "edge", "service": "web" if ":" in job else job, "job": job,
         "instance": "https://web.example.org" if ":" in job else f"{job}:1"}
+    series.setdefault("up", []).append((own, "gauge", "1", None))
     for line in text.splitlines():
         found = re.fullmatch(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)( \S+)?", line)
         if not found or line.startswith("#") or found[1] not in names:
             continue
         labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[2] or ""))
-        series.setdefault(found[1], []).append((labels | own, kinds.get(found[1]), found[3], found[4]))
-for job in scraped:
-    labels = {"machine": "edge", "service": "web" if ":" in job else job, "job": job,
-        "instance": "https://web.example.org" if ":" in job else f"{job}:1"}
-    series.setdefault("up", []).append((labels, "gauge", "1", None))
+        values = (kinds.get(found[1]), found[3], found[4])
+        series.setdefault(found[1], []).append((labels | own, *values))
 missing = {name for name in names if re.match("node_|container_|probe_|labwright_|pg_|prometheus_|"
     "alertmanager_", name)} - set(series)
 assert not missing, f"no exporter writes {missing}"
