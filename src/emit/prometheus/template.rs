@@ -53,9 +53,18 @@ const FUNCTIONS: &[&str] = &[
 /// The variables that Prometheus declares.
 const VARIABLES: [&str; 4] = ["$externalLabels", "$externalURL", "$labels", "$value"];
 
+/// How many parentheses may be open at once.
+const DEEPEST: usize = 20;
+
+/// The longest text in which templates are looked for, in bytes.
+const LONGEST: usize = 20_000;
+
 /// Writes the text of an alert for Prometheus. A text whose templates are all understood stays as
 /// it is; otherwise each action that is understood by itself stays, and other braces are text.
 pub(super) fn template(text: &str) -> String {
+    if text.len() > LONGEST {
+        return text.replace("{{", "{{ \"{{\" }}");
+    }
     if is_template(text) {
         return text.to_owned();
     }
@@ -169,18 +178,17 @@ fn is_pipeline<'t>(tokens: &[Token<'t>], ranges: bool, variables: &mut Vec<&'t s
         rest => (Vec::new(), rest),
     };
     let mut commands = commands;
-    let sound = reads_commands(&mut commands, variables) && commands.is_empty();
+    let sound = reads_commands(&mut commands, variables, DEEPEST) && commands.is_empty();
     variables.extend(names);
     sound
 }
 
 /// Moves past commands, up to the end or a closing parenthesis.
-fn reads_commands(tokens: &mut &[Token<'_>], variables: &[&str]) -> bool {
+fn reads_commands(tokens: &mut &[Token<'_>], variables: &[&str], depth: usize) -> bool {
     let mut stage = 0;
     loop {
         let mut operands = 0;
-        loop {
-            let [token, rest @ ..] = *tokens else { break };
+        while let [token, rest @ ..] = *tokens {
             match token {
                 // Only a function takes arguments or what a pipe brings.
                 Token::Word(word) if FUNCTIONS.contains(word) => {}
@@ -188,7 +196,7 @@ fn reads_commands(tokens: &mut &[Token<'_>], variables: &[&str]) -> bool {
                 Token::Value => {}
                 Token::Open => {
                     *tokens = rest;
-                    if !reads_commands(tokens, variables) {
+                    if depth == 0 || !reads_commands(tokens, variables, depth - 1) {
                         return false;
                     }
                     let [Token::Close, ..] = *tokens else { return false };
@@ -377,6 +385,11 @@ mod tests {
         ] {
             assert_eq!(template(text), text.replace("{{", "{{ \"{{\" }}"), "{text}");
         }
+        for hostile in ["(", "{{ ("].map(|part| part.repeat(100_000)) {
+            assert!(template(&hostile).len() >= hostile.len());
+        }
+        let deep = format!("{{{{ {}1{} }}}}", "(".repeat(500), ")".repeat(500));
+        assert_eq!(template(&deep), deep.replace("{{", "{{ \"{{\" }}"));
         assert_eq!(
             template("{{ .Evil | nope }} {{ $labels.a }} {{ if true }}"),
             "{{ \"{{\" }} .Evil | nope }} {{ $labels.a }} {{ \"{{\" }} if true }}"
