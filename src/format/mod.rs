@@ -1,6 +1,7 @@
 //! Writes values so that none of them can break the syntax around it. YAML and JSON are written by
 //! serializers, everything else by templates that escape by the kind of file.
 
+pub mod bounded;
 pub mod templates;
 
 use std::fmt::{self, Write as _};
@@ -100,12 +101,11 @@ static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
     syntax.build().unwrap_or_default()
 });
 
-/// Makes an environment for templates. It is strict about undefined names, escapes by file name,
-/// and limits fuel.
+/// Makes an environment for labwright's own templates. It is strict about undefined names, and
+/// escapes by file name.
 pub fn environment<'t>() -> Environment<'t> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(5_000_000));
     environment.set_syntax(SYNTAX.clone());
     environment.set_auto_escape_callback(|name| AutoEscape::Custom(Escape::of(name).name().into()));
     environment.set_formatter(write_value);
@@ -113,9 +113,32 @@ pub fn environment<'t>() -> Environment<'t> {
     environment
 }
 
+/// Makes an environment for the templates of modules, which end however they are written.
+pub fn template_environment<'t>() -> Environment<'t> {
+    let mut environment = environment();
+    environment.set_fuel(Some(5_000_000));
+    environment.set_recursion_limit(50);
+    environment.set_formatter(|out, state, value| {
+        bounded::spend_value(state, value)?;
+        write_value(out, state, value)
+    });
+    environment
+}
+
+/// Makes an environment for expressions. A module must not be able to keep the compiler busy for
+/// long.
+pub fn expression_environment<'t>() -> Environment<'t> {
+    let mut environment = Environment::empty();
+    // A misspelt name would otherwise be an empty value.
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(50_000));
+    add_filters(&mut environment);
+    environment
+}
+
 /// Adds the filters for expressions and templates. They complete those of minijinja that depend on
 /// data only.
-pub fn add_filters(environment: &mut Environment<'_>) {
+fn add_filters(environment: &mut Environment<'_>) {
     use minijinja::{filters, tests};
     // Whether a path is one of these folders or below one.
     environment.add_test("below", |path: &str, folders: Vec<String>| {
@@ -124,34 +147,20 @@ pub fn add_filters(environment: &mut Environment<'_>) {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     });
-    environment.add_filter(
-        "join",
-        |list: Value, separator: Option<String>| -> Result<String, Error> {
-            let words = list.try_iter()?.map(|item| item.to_string()).collect::<Vec<_>>();
-            Ok(words.join(separator.as_deref().unwrap_or("")))
-        },
-    );
+    bounded::add_filters(environment);
     environment.add_filter("default", filters::default);
     environment.add_filter("length", filters::length);
     environment.add_filter("first", filters::first);
     environment.add_filter("last", filters::last);
-    environment.add_filter("sort", filters::sort);
-    environment.add_filter("unique", filters::unique);
     environment.add_filter("upper", filters::upper);
     environment.add_filter("lower", filters::lower);
-    environment.add_filter("replace", filters::replace);
-    environment.add_filter("trim", filters::trim);
     environment.add_filter("int", filters::int);
-    environment.add_filter("items", filters::items);
     environment.add_filter("list", filters::list);
     environment.add_filter("map", filters::map);
     environment.add_filter("select", filters::select);
     environment.add_filter("reject", filters::reject);
     environment.add_filter("selectattr", filters::selectattr);
     environment.add_filter("rejectattr", filters::rejectattr);
-    environment.add_filter("groupby", filters::groupby);
-    environment.add_filter("indent", filters::indent);
-    environment.add_filter("split", filters::split);
     environment.add_filter("seconds", |text: &str| {
         crate::model::Duration::parse(text).map(|duration| duration.0)
     });

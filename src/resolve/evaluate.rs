@@ -1,51 +1,41 @@
 //! Evaluates the nodes of a module: `(ref)`, `(f)`, `(expr)` and `when`.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
+use minijinja::Environment;
 use minijinja::value::{Value as Jinja, ValueKind};
-use minijinja::{Environment, Expression};
 
+use super::scope::Scope;
 use crate::decl::schema::{Child, Field, Occurs};
 use crate::decl::types::Type;
 use crate::decl::{Block, Property, Value};
 use crate::diag::Diagnostics;
+use crate::format::bounded::{Compiled, Fault};
+use crate::format::expression_environment;
 use crate::model::{Data, SECRET_IS_NO_TEXT, SECRET_MARK};
 use crate::source::{Span, Spanned};
 use crate::syntax::Scalar;
 
 /// The expressions of all modules, compiled once.
 pub struct Expressions<'s> {
-    compiled: BTreeMap<&'s str, Result<Expression<'s, 's>, String>>,
-}
-
-/// Makes the environment in which expressions are compiled.
-pub fn environment<'s>() -> Environment<'s> {
-    let mut environment = Environment::empty();
-    // A misspelt name would otherwise be an empty value.
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    // A module must not be able to keep the compiler busy for long.
-    environment.set_fuel(Some(50_000));
-    crate::format::add_filters(&mut environment);
-    environment
+    environment: Environment<'static>,
+    compiled: BTreeMap<&'s str, Result<Compiled<'s>, String>>,
 }
 
 impl<'s> Expressions<'s> {
     /// Compiles every expression below `blocks`.
-    pub fn compile(
-        environment: &'s Environment<'s>,
-        blocks: impl Iterator<Item = &'s Block<'s>>,
-    ) -> Self {
-        let mut expressions = Self { compiled: BTreeMap::new() };
+    pub fn compile(blocks: impl Iterator<Item = &'s Block<'s>>) -> Self {
+        let environment = expression_environment();
+        let mut expressions = Self { environment, compiled: BTreeMap::new() };
         for block in blocks {
-            expressions.add(environment, block);
+            expressions.add(block);
         }
         expressions
     }
 
-    fn add(&mut self, environment: &'s Environment<'s>, block: &'s Block<'s>) {
+    fn add(&mut self, block: &'s Block<'s>) {
         for value in
             block.arguments.iter().chain(block.properties.iter().map(|property| &property.value))
         {
@@ -56,13 +46,11 @@ impl<'s> Expressions<'s> {
                 _ => continue,
             };
             if !self.compiled.contains_key(text.as_ref()) {
-                let compiled =
-                    environment.compile_expression(text).map_err(|error| message(&error));
-                self.compiled.insert(text, compiled);
+                self.compiled.insert(text, Compiled::expression(text).map_err(message));
             }
         }
         for child in &block.children {
-            self.add(environment, child);
+            self.add(child);
         }
     }
 
@@ -70,8 +58,8 @@ impl<'s> Expressions<'s> {
     pub fn evaluate(&self, text: &str, context: &Scope) -> Result<Data, String> {
         match self.compiled.get(text) {
             Some(Ok(expression)) => expression
-                .eval(context.jinja())
-                .map_err(|error| message(&error))
+                .evaluate(&self.environment, context.jinja().clone())
+                .map_err(message)
                 .and_then(|value| from_jinja(&value)),
             Some(Err(error)) => Err(error.clone()),
             None => Err("an expression is not allowed here".to_owned()),
@@ -79,10 +67,8 @@ impl<'s> Expressions<'s> {
     }
 }
 
-fn message(error: &minijinja::Error) -> String {
-    let mut text = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+fn message(fault: Fault) -> String {
+    let mut text = fault.problem;
     text.retain(|character| !character.is_control());
     text
 }
@@ -97,11 +83,20 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
             Err(_) => Data::Text(value.to_string()),
         },
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter().map_err(|error| message(&error))?;
+            let items = value.try_iter().map_err(|error| error.to_string())?;
             Data::List(items.map(|item| from_jinja(&item)).collect::<Result<_, _>>()?)
         }
         _ => text(value.to_string())?,
     })
+}
+
+fn size(data: &Data) -> usize {
+    match data {
+        Data::Text(text) => text.len(),
+        Data::List(items) => items.iter().map(|item| 32 + size(item)).sum(),
+        Data::Record(fields) => fields.values().map(|field| 32 + size(field)).sum(),
+        Data::Secret(_) | Data::Integer(_) | Data::Bool(_) | Data::None => 0,
+    }
 }
 
 /// Returns text, or the secret whose name it is.
@@ -115,108 +110,29 @@ fn text(text: String) -> Result<Data, String> {
         .ok_or_else(|| format!("it makes text of a secret: {SECRET_IS_NO_TEXT}"))
 }
 
-/// The names that a module's values may use: `opt`, `machine`, `service`, `state`, `container`,
-/// `lab`.
-pub struct Scope {
-    names: BTreeMap<&'static str, Rc<Name>>,
-    jinja: OnceCell<Jinja>,
-}
+/// The most that a module may make for one service, in bytes.
+const MOST_MADE: usize = 4 << 20;
 
-/// The value of a name, which scopes share; for expressions it is converted when one is evaluated.
-struct Name {
-    data: Data,
-    jinja: OnceCell<Jinja>,
-}
+/// What a node counts, whatever is in it.
+const NODE: usize = 256;
 
-impl Name {
-    fn new(data: Data) -> Rc<Self> {
-        Rc::new(Self { data, jinja: OnceCell::new() })
-    }
+/// The size of what a module has made for a service so far. Lists repeat nodes, also within each
+/// other, so it could be any size.
+#[derive(Debug, Default)]
+pub struct Made(Cell<usize>);
 
-    fn jinja(&self) -> Jinja {
-        self.jinja.get_or_init(|| Jinja::from(minijinja::value::Serde(&self.data))).clone()
-    }
-}
-
-impl Scope {
-    /// Makes a scope.
-    pub fn new(data: BTreeMap<&'static str, Data>) -> Self {
-        let names = data.into_iter().map(|(name, value)| (name, Name::new(value))).collect();
-        Self { names, jinja: OnceCell::new() }
-    }
-
-    /// Returns a copy of the scope with another name.
-    pub fn with(&self, name: &'static str, value: Data) -> Self {
-        let mut names = self.names.clone();
-        names.insert(name, Name::new(value));
-        Self { names, jinja: OnceCell::new() }
-    }
-
-    fn jinja(&self) -> &Jinja {
-        self.jinja.get_or_init(|| {
-            let names = self.names.iter().map(|(name, value)| (*name, value.jinja()));
-            Jinja::from(names.collect::<BTreeMap<_, _>>())
-        })
-    }
-
-    /// Returns the value of a path such as `opt.image`.
-    pub fn look_up(&self, path: &str) -> Result<Data, String> {
-        let mut parts = path.split('.');
-        let first = parts.next().unwrap_or_default();
-        let name = self.names.get(first).ok_or_else(|| {
-            let names: Vec<String> = self.names.keys().map(|name| format!("`{name}`")).collect();
-            format!("there is no `{first}`; there are {}", names.join(", "))
-        })?;
-        let mut value = &name.data;
-        for part in parts {
-            value = match value {
-                Data::Record(fields) => fields.get(part).ok_or_else(|| {
-                    let near = crate::diag::nearest(part, fields.keys().map(String::as_str));
-                    near.map_or_else(
-                        || format!("`{path}` does not exist"),
-                        |near| format!("`{path}` does not exist; did you mean `{near}`?"),
-                    )
-                })?,
-                _ => return Err(format!("`{path}` does not exist")),
-            };
+impl Made {
+    fn add(&self, bytes: usize) -> Result<(), String> {
+        let total = self.0.get().saturating_add(bytes);
+        self.0.set(total);
+        if total > MOST_MADE {
+            return Err("it makes more than 4 MiB for one service".to_owned());
         }
-        Ok(value.clone())
+        Ok(())
     }
 
-    /// Fills in the names of text such as `{machine.appdata}/x`. `{{` and `}}` are braces.
-    pub fn fill(&self, text: &str) -> Result<String, String> {
-        let mut filled = String::with_capacity(text.len() + 16);
-        let mut rest = text;
-        while let Some(index) = rest.find(['{', '}']) {
-            filled.push_str(&rest[..index]);
-            let tail = &rest[index..];
-            if tail.starts_with("{{") || tail.starts_with("}}") {
-                filled.push_str(&tail[..1]);
-                rest = &tail[2..];
-                continue;
-            }
-            let Some(end) = tail.strip_prefix('{').and_then(|inner| inner.find('}')) else {
-                return Err("a brace is unmatched; write a literal brace twice".to_owned());
-            };
-            match self.look_up(tail[1..=end].trim())? {
-                Data::Text(value) => filled.push_str(&value),
-                Data::Secret(_) => {
-                    return Err(format!("`{}` is a secret: {SECRET_IS_NO_TEXT}", &tail[1..=end]));
-                }
-                Data::Integer(number) => filled.push_str(&number.to_string()),
-                Data::Bool(value) => filled.push_str(if value { "true" } else { "false" }),
-                Data::None => return Err(format!("`{}` has no value", &tail[1..=end])),
-                Data::List(_) | Data::Record(_) => {
-                    return Err(format!(
-                        "`{}` is several values, but text takes one",
-                        &tail[1..=end]
-                    ));
-                }
-            }
-            rest = &tail[end + 2..];
-        }
-        filled.push_str(rest);
-        Ok(filled)
+    fn is_full(&self) -> bool {
+        self.0.get() > MOST_MADE
     }
 }
 
@@ -226,6 +142,8 @@ pub struct Evaluator<'e, 's> {
     pub expressions: &'e Expressions<'s>,
     /// The names that values may use.
     pub scope: &'e Scope,
+    /// What the module has made so far.
+    pub made: &'e Made,
     /// Turns a fault into a finding at the service.
     pub report: &'e dyn Fn(Span, String, &mut Diagnostics),
 }
@@ -233,12 +151,14 @@ pub struct Evaluator<'e, 's> {
 impl Evaluator<'_, '_> {
     /// Evaluates one value.
     pub fn value(&self, value: &Value<'_>) -> Result<Data, String> {
-        match value {
+        let data = match value {
             Value::Reference(path) => self.scope.look_up(path),
             Value::Format(text) => self.scope.fill(text).map(Data::Text),
             Value::Expression(text) => self.expressions.evaluate(text, self.scope),
             other => Ok(other.to_data()),
-        }
+        }?;
+        self.made.add(size(&data))?;
+        Ok(data)
     }
 
     /// Returns whether a condition holds.
@@ -320,6 +240,7 @@ impl Evaluator<'_, '_> {
             Evaluator {
                 expressions: self.expressions,
                 scope: scope.as_ref().unwrap_or(self.scope),
+                made: self.made,
                 report: self.report,
             }
             .block(&copy, out, diagnostics);
@@ -332,6 +253,13 @@ impl Evaluator<'_, '_> {
         out: &mut Vec<Block<'b>>,
         diagnostics: &mut Diagnostics,
     ) {
+        if self.made.is_full() {
+            return;
+        }
+        if let Err(error) = self.made.add(NODE) {
+            (self.report)(block.span, error, diagnostics);
+            return;
+        }
         let fields = block.schema.arguments;
         let mut arguments = Vec::with_capacity(block.arguments.len());
         for (index, argument) in block.arguments.iter().enumerate() {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ModuleDefinition;
 use super::endpoints::{endpoints, fixed_ports, forward_auth, ports, proxy};
-use super::evaluate::{self, Evaluator, Expressions, Scope};
+use super::evaluate::{self, Evaluator, Expressions, Made, Scope};
 use super::given::{Given, Reader};
 use super::names::compose_name;
+use super::scope::Scope;
 use super::views::{lab_view, machine_view, service_view};
 use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
@@ -85,8 +86,9 @@ pub fn draft<'s>(
         diagnostics.push(diagnostic);
     };
     let scope = scope.with("opt", Data::Record(options.clone()));
+    let made = Made::default();
     let mut concrete = Vec::new();
-    Evaluator { expressions, scope: &scope, report: &report }.blocks(
+    Evaluator { expressions, scope: &scope, made: &made, report: &report }.blocks(
         &module.states,
         &mut concrete,
         diagnostics,
@@ -94,14 +96,14 @@ pub fn draft<'s>(
     let states: Vec<State> = concrete.iter().filter_map(state).collect();
     let paths = states.iter().map(|state| (state.name.clone(), Data::Text(state.path.clone())));
     let scope = scope.with("state", Data::Record(paths.collect()));
-    Evaluator { expressions, scope: &scope, report: &report }.blocks(
+    Evaluator { expressions, scope: &scope, made: &made, report: &report }.blocks(
         &module.endpoints,
         &mut concrete,
         diagnostics,
     );
     let [ports, outer] = ports(block, &concrete, &module.others);
     let scope = scope.with("port", ports).with("outer", outer);
-    let evaluator = Evaluator { expressions, scope: &scope, report: &report };
+    let evaluator = Evaluator { expressions, scope: &scope, made: &made, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
     evaluate::settle(&mut concrete, module.block.schema.children);
     assertions(module.block, block, &faulty, &evaluator, diagnostics);

@@ -27,6 +27,7 @@ mod parts;
 mod raw;
 mod read;
 mod routes;
+mod scope;
 mod services;
 mod shares;
 mod storage;

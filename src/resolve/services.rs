@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::definition::ModuleDefinition;
-use super::evaluate::{Expressions, environment};
+use super::evaluate::Expressions;
 use super::instance::{self, Draft, Surroundings};
 use super::link::Linker;
 use super::{codes, names};
@@ -18,7 +18,6 @@ use crate::source::{Layer, Sources, Spanned};
 
 /// Resolves every service into `model`.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
-    let environment = environment();
     // Of the standard library only the modules in use are prepared, to save time. The lab's own
     // modules are all prepared, because a fault in one is reported even if it is not used.
     let used: BTreeSet<&str> = lab
@@ -31,7 +30,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
             || used.contains(block.key())
             || other_names(block).any(|name| used.contains(name))
     };
-    let expressions = Expressions::compile(&environment, lab.modules.iter().filter(needed));
+    let expressions = Expressions::compile(lab.modules.iter().filter(needed));
     let definitions: Vec<Option<ModuleDefinition<'_>>> = lab
         .modules
         .iter()

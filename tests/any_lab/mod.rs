@@ -1,6 +1,7 @@
 //! Checks that labwright builds any lab or explains what is wrong with it: it never panics, and
 //! never writes a broken file.
 
+mod bounds;
 mod hostile;
 mod joined;
 mod mutated;

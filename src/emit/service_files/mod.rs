@@ -23,11 +23,11 @@ use templates::Templates;
 /// The emitter of every [`ServiceFile`] and [`Script`] of the machine's services.
 pub const EMITTER: Emitter = Emitter { name: "service_files", folders: &[], emit };
 
-/// The data that the templates of all machines share: the compiled templates, and the view of the
-/// whole lab.
+/// The data that the templates of all machines share: what they run in, and the view of the whole
+/// lab.
 #[derive(Debug, Default)]
 pub struct Shared {
-    templates: OnceLock<Templates>,
+    templates: Templates,
     lab: OnceLock<Value>,
 }
 
@@ -54,13 +54,11 @@ pub fn render(
     used_at: Span,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let templates =
-        context.shared.templates.get_or_init(|| Templates::of(context.model(), context.sources));
     let lab = || context.shared.lab.get_or_init(|| views::lab(context.plan)).clone();
     let view = |uses_lab| {
         views::of_service(context, service, if uses_lab { lab() } else { Value::UNDEFINED })
     };
-    match templates.render(template, (kind, name), context.sources, view) {
+    match context.shared.templates.render(template, (kind, name), context.sources, view) {
         Ok(text) => Some(text),
         Err(fault) => {
             diagnostics.push(codes::template_error(context, service, template, &fault, used_at));

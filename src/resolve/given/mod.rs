@@ -5,8 +5,8 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
-use super::evaluate::Scope;
 use super::options::OptionSpec;
+use super::scope::Scope;
 use crate::decl::decode::home;
 use crate::decl::strongest;
 use crate::decl::{Block, Value};
