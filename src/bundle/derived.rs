@@ -1,18 +1,24 @@
 //! Compares the index of a release with what its bundles say, as far as it follows from them.
 //!
-//! The rest, such as the routes and the place that allows a flow, is covered only by a signature of
-//! the release, or by building the lab again.
+//! The rest, such as the names of routes and the place that allows a flow, is covered only by a
+//! signature of the release, or by building the lab again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::manifest::sorted;
-use super::release::{INDEX, Machine, ReleaseIndex, Secret};
+use super::release::{INDEX, Machine, ReleaseIndex, Scrape, Secret};
 use super::{ImageEntry, SecretEntry, ids};
 use crate::model::MachineKind;
 
 /// The table in which a machine's bundle lists what may connect to it.
 pub const FLOWS: &str = "payload/firewall/flows.tsv";
+
+/// The table in which a machine's bundle lists what it reaches of the other machines.
+pub const CONNECTIONS: &str = "payload/reach/connections.tsv";
+
+/// The configuration of Prometheus in a machine's bundle.
+pub const SCRAPES: &str = "payload/prometheus/prometheus.yml";
 
 /// The facts about a bundle that the index repeats.
 pub struct Summary {
@@ -32,6 +38,12 @@ pub struct Summary {
     pub secrets: Vec<SecretEntry>,
     /// The connections to the machine.
     pub flows: BTreeSet<Connection>,
+    /// The proxies that zones reach on the machine, each with the zone.
+    pub proxies: BTreeSet<(String, String)>,
+    /// The addresses of other machines, as the machine knows them.
+    pub addresses: BTreeSet<(String, String)>,
+    /// What Prometheus on the machine scrapes.
+    pub scrapes: Vec<Scrape>,
 }
 
 /// A connection to a machine: the source, the protocol, the port and the reason.
@@ -57,6 +69,51 @@ pub fn connections(machine: &str, table: &[u8]) -> Result<BTreeSet<Connection>, 
         }));
     }
     Ok(connections)
+}
+
+/// Reads the proxies that zones reach for their routes from the table of connections.
+pub fn proxies(table: &[u8]) -> BTreeSet<(String, String)> {
+    let text = String::from_utf8_lossy(table);
+    let mut proxies = BTreeSet::new();
+    for line in text.lines() {
+        let mut cells = line.split('\t');
+        let (Some(from), Some(reasons)) = (cells.next(), cells.nth(2)) else { continue };
+        let endpoints = reasons.split(", ").filter_map(|reason| reason.strip_prefix("route "));
+        let services = endpoints.filter_map(|endpoint| endpoint.split_once('.'));
+        proxies.extend(services.map(|(service, _)| (service.to_owned(), from.to_owned())));
+    }
+    proxies
+}
+
+/// Reads the addresses of other machines from the table of what the machine reaches.
+pub fn addresses(table: &[u8]) -> BTreeSet<(String, String)> {
+    let text = String::from_utf8_lossy(table);
+    let cells = text.lines().filter_map(|line| {
+        let mut cells = line.split('\t');
+        Some((cells.nth(3)?.to_owned(), line.split('\t').nth(1)?.to_owned()))
+    });
+    cells.collect()
+}
+
+/// Reads the jobs and targets from the configuration of Prometheus, as labwright writes it.
+pub fn scrapes(config: &[u8]) -> Vec<Scrape> {
+    let text = String::from_utf8_lossy(config);
+    let mut scrapes = Vec::new();
+    let (mut job, mut in_targets) = (None, false);
+    for line in text.lines() {
+        let unquoted = |rest: &str| rest.trim_matches('\'').replace("''", "'");
+        if let Some(name) = line.strip_prefix("- job_name: ") {
+            job = Some(unquoted(name));
+        } else if let Some(target) = line.trim_start().strip_prefix("- '").filter(|_| in_targets) {
+            scrapes.extend(job.clone().map(|job| Scrape { job, target: unquoted(target) }));
+            continue;
+        } else if !line.starts_with([' ', '-']) {
+            // Another part of the file, such as that of Alertmanager, has targets too.
+            job = None;
+        }
+        in_targets = line.trim_start().trim_start_matches("- ") == "targets:";
+    }
+    scrapes
 }
 
 /// Adds what the index says about the bundles in `sound`, by their archives, that is not so. The
@@ -123,6 +180,21 @@ fn check_lists(
     differs("images", images == index.images);
     differs("secrets", secrets == index.secrets);
     differs("flows", allowed == listed);
+    let scraped = sorted(sound.values().flat_map(|bundle| bundle.scrapes.iter().cloned()));
+    differs("scrapes", scraped == index.scrapes);
+    let reached: BTreeSet<&(String, String)> =
+        sound.values().flat_map(|bundle| &bundle.proxies).collect();
+    let routed: BTreeSet<(String, String)> = index
+        .routes
+        .iter()
+        .flat_map(|route| route.from.iter().map(|zone| (route.via.clone(), zone.clone())))
+        .collect();
+    differs("routes", reached == routed.iter().collect());
+    let known = |(machine, address): &(String, String)| {
+        index.machines.get(machine).is_some_and(|machine| machine.addresses.contains(address))
+    };
+    let addresses = sound.values().all(|bundle| bundle.addresses.iter().all(known));
+    differs("addresses", addresses);
 }
 
 /// Checks the facts about a machine that no bundle repeats, as far as they can be wrong by

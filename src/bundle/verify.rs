@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::derived::{self, FLOWS, Summary};
+use super::derived::{self, CONNECTIONS, FLOWS, SCRAPES, Summary};
 use super::manifest::{self, FileEntry, Manifest};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, ReleaseIndex, SUMS};
@@ -308,9 +308,21 @@ fn check_signature(
 fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
     let VerifiedBundle { lab, machine, version, content_id, manifest, files } = bundle;
     let Manifest { images, secrets, .. } = manifest;
-    let flows = files.get(FLOWS).map_or(&[][..], Vec::as_slice);
-    let flows = derived::connections(&machine, flows)?;
-    Ok(Summary { lab, machine, version, content_id, sha256, images, secrets, flows })
+    let file = |path: &str| files.get(path).map_or(&[][..], Vec::as_slice);
+    let flows = derived::connections(&machine, file(FLOWS))?;
+    Ok(Summary {
+        lab,
+        machine,
+        version,
+        content_id,
+        sha256,
+        images,
+        secrets,
+        flows,
+        proxies: derived::proxies(file(FLOWS)),
+        addresses: derived::addresses(file(CONNECTIONS)),
+        scrapes: derived::scrapes(file(SCRAPES)),
+    })
 }
 
 fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {

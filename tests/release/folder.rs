@@ -21,18 +21,18 @@ use super::{artifacts, identity};
 
 /// The connections to either machine.
 const FLOWS: &str = "lan\ttcp\t443\texpose proxy.https\t192.168.1.0/24\t-\n\
-                     lan\ttcp\t80\texpose proxy.http\t192.168.1.0/24\t-\n\
+                     lan\ttcp\t80\troute npm.http\t192.168.1.0/24\t-\n\
                      lan\ttcp\t8096\texpose jellyfin.web\t192.168.1.0/24\t-\n";
 
 const MACHINES: [&str; 2] = ["intranet", "extranet"];
 
 pub fn facts() -> ReleaseFacts {
-    let flow = |to: &str, port| Flow {
+    let flow = |to: &str, port, reason: &str| Flow {
         from: "lan".to_owned(),
         to: to.to_owned(),
         port,
         proto: "tcp".to_owned(),
-        reason: "expose".to_owned(),
+        reason: reason.to_owned(),
         source: "service jellyfin".to_owned(),
     };
     let machine =
@@ -51,14 +51,16 @@ pub fn facts() -> ReleaseFacts {
             .collect(),
         flows: MACHINES
             .iter()
-            .flat_map(|to| [flow(to, 8096), flow(to, 443), flow(to, 80)])
+            .flat_map(|to| {
+                [flow(to, 8096, "expose"), flow(to, 443, "expose"), flow(to, 80, "route")]
+            })
             .collect(),
         routes: vec![Route {
             host: "media.elmzn.be".to_owned(),
             machine: "intranet".to_owned(),
             port: 8096,
             via: "npm".to_owned(),
-            from: vec!["tunnel".to_owned(), "lan".to_owned()],
+            from: vec!["lan".to_owned()],
         }],
         scrapes: vec![Scrape {
             job: "jellyfin".to_owned(),
@@ -80,6 +82,19 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
     for machine in MACHINES {
         let mut artifacts = artifacts();
         artifacts.add("firewall/flows.tsv", Kind::Table, FLOWS, vec!["zone lan".to_owned()]);
+        artifacts.add(
+            "reach/connections.tsv",
+            Kind::Table,
+            "open\t192.168.1.111\t443\textranet\tproxy.https\n",
+            vec!["vm extranet".to_owned()],
+        );
+        artifacts.add(
+            "prometheus/prometheus.yml",
+            Kind::PrometheusConfig,
+            "scrape_configs:\n- job_name: 'jellyfin'\n  static_configs:\n  - targets:\n    - \
+             '192.168.1.101:8096'\n",
+            vec!["service prometheus".to_owned()],
+        );
         let bundle = packer.pack(&identity(machine), &artifacts).expect("it packs");
         bundles.insert(machine.to_owned(), writer.add_bundle(&bundle)?);
     }
@@ -104,8 +119,8 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-e9694e8304a4.tar.gz
-    home-intranet-e9694e8304a4.tar.gz
+    home-extranet-5fe1a3ca4c34.tar.gz
+    home-intranet-5fe1a3ca4c34.tar.gz
     release.json
     review/report.html
     "#);
@@ -120,14 +135,14 @@ fn a_release_is_what_the_contract_says() {
         }
       ],
       "compiler": "labwright 0.1.0",
-      "contentId": "b3b3f89613cba53787c1743560c26da46965191b30bf7e0f951a322a129d9aec",
+      "contentId": "a69ba62e42d3d5418b39ec2e3e5b075fdd7b0da90944eda1cce1707c2989527c",
       "edition": 1,
       "flows": [
         {
           "from": "lan",
           "port": 80,
           "proto": "tcp",
-          "reason": "expose",
+          "reason": "route",
           "source": "service jellyfin",
           "to": "extranet"
         },
@@ -151,7 +166,7 @@ fn a_release_is_what_the_contract_says() {
           "from": "lan",
           "port": 80,
           "proto": "tcp",
-          "reason": "expose",
+          "reason": "route",
           "source": "service jellyfin",
           "to": "intranet"
         },
@@ -193,26 +208,25 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-e9694e8304a4.tar.gz",
-          "contentId": "e9694e8304a42698952a3b1f97036a6d1adb72502f191b0c68d86da63adbc8a2",
+          "archive": "home-extranet-5fe1a3ca4c34.tar.gz",
+          "contentId": "5fe1a3ca4c342c14d5ace94194cbfed84f40e1b8f76b1bc9be9dd8376576149c",
           "kind": "vm",
-          "sha256": "7a8542e35d2476bb629ab3dd18578b2b30011ea41b638534d4c42d4db4708e5d"
+          "sha256": "2c9db105eb66e06d26f8e6ac8310b9988cfbff290bdb79e3727c27d6cd9bb39e"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-e9694e8304a4.tar.gz",
-          "contentId": "e9694e8304a42698952a3b1f97036a6d1adb72502f191b0c68d86da63adbc8a2",
+          "archive": "home-intranet-5fe1a3ca4c34.tar.gz",
+          "contentId": "5fe1a3ca4c342c14d5ace94194cbfed84f40e1b8f76b1bc9be9dd8376576149c",
           "kind": "vm",
-          "sha256": "a2a6aab64dcd3a09fd199cf419e89670efe9dbe3c4e87de9f9ac795a5fe88395"
+          "sha256": "87914c08993bcbb2cb3cbf021357ce4cdba62e117c414d6cb0ec101bb1b15af3"
         }
       },
       "routes": [
         {
           "from": [
-            "lan",
-            "tunnel"
+            "lan"
           ],
           "host": "media.elmzn.be",
           "machine": "intranet",
@@ -436,6 +450,10 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
         forged("\"compiler\": \"labwright 0.1.0\"", "\"compiler\": \"\\u001b[2J\""),
         forged("\"compiler\": \"labwright 0.1.0\"", "\"compiler\": \"a stranger\""),
         forged("\"192.168.1.101\"", "\"192.168.1.999\""),
+        forged("\"192.168.1.111\"", "\"192.168.1.112\""),
+        forged("\"target\": \"192.168.1.101", "\"target\": \"192.168.1.102"),
+        forged("\"via\": \"npm\"", "\"via\": \"other\""),
+        forged("        \"lan\"\n", "        \"internet\"\n"),
         forged("\"kind\": \"vm\"", "\"kind\": \"toaster\""),
         after(|target| {
             let sums = std::fs::read_to_string(target.join("SHA256SUMS")).expect("read");

@@ -77,15 +77,17 @@ impl Verify {
         });
         if let Some(lab) = &self.lab {
             let lab = Lab::at(lab.clone(), self.links);
-            match lab.read().map(|sources| compile(&sources, Discard::open)) {
+            let sources = match lab.read() {
+                Ok(sources) => sources,
                 Err(unread) => return Ok(lab.report_unread(&unread, Findings::Text, console)),
-                Ok(Compiled { release: Ok(made), .. }) => {
+            };
+            match compile(&sources, Discard::open) {
+                Compiled { release: Ok(made), .. } => {
                     let differ = reproduce::standing(&made, &self.release);
                     problems.extend(differ.iter().map(|it| format!("compared with the lab: {it}")));
                 }
-                Ok(Compiled { release: Err(_), .. }) => {
-                    let help = "`labwright check` shows them";
-                    console.error("the lab has errors", help);
+                Compiled { release: Err(_), findings, .. } => {
+                    lab.report(&findings, &sources, Findings::Text, console);
                     return Ok(Exit::Findings);
                 }
             }
