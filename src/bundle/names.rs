@@ -4,6 +4,10 @@
 /// The longest path that the name field of a ustar header can hold, including the root folder.
 pub const LONGEST: usize = 100;
 
+/// The most files in a bundle, its root files included. labctl has the same limit: it looks at each
+/// file several times.
+pub const MOST_FILES: usize = 10_000;
+
 /// Checks a word that becomes part of a file name: the name of the lab or machine, or the version.
 pub fn check_word(what: &str, word: &str) -> Result<(), String> {
     if word.contains('/') {
@@ -16,6 +20,9 @@ pub fn check_word(what: &str, word: &str) -> Result<(), String> {
 /// sorted by byte.
 pub fn check_paths<'p>(root: &str, paths: impl Iterator<Item = &'p str>) -> Result<(), String> {
     let mut sorted: Vec<&str> = paths.collect();
+    if sorted.len() + 3 > MOST_FILES {
+        return Err(format!("it has more than {MOST_FILES} files"));
+    }
     for path in &sorted {
         for part in path.split('/') {
             check_part(part)

@@ -54,6 +54,9 @@ pub fn read_archive(file_name: &str, archive: &[u8]) -> Result<ArchiveContents, 
         if padding.iter().any(|byte| *byte != 0) {
             return Err(format!("something is hidden after `{path}`"));
         }
+        if files.len() >= names::MOST_FILES {
+            return Err(format!("it has more than {} files", names::MOST_FILES));
+        }
         if files.contains_key(&path) {
             return Err(format!("`{path}` is in it twice"));
         }

@@ -19,6 +19,12 @@ pub fn is_line(text: &str) -> bool {
     is_text(text) && !text.contains(['\n', '\t']) && !text.starts_with('-')
 }
 
+/// Returns whether text is the value of a setting in a file of lines: blanks at its ends would be
+/// lost.
+pub fn is_setting(text: &str) -> bool {
+    is_text(text) && !text.contains(['\n', '\t']) && !text.is_empty() && text.trim() == text
+}
+
 fn all(text: &str, most: usize, valid: impl Fn(u8) -> bool) -> bool {
     !text.is_empty() && text.len() <= most && text.bytes().all(valid)
 }

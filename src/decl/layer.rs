@@ -1,14 +1,13 @@
 //! Merges the declarations of each entity from several places: built-in and site modules, profiles,
 //! `extend`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::require;
 use super::merge::merge;
 use super::profiles::{apply_profiles, join_profiles, selected_profiles, tags};
 use super::{Block, codes};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::source::Spanned;
 
 /// The lab with one block for each entity. Names are still text. Every list is sorted by name.
 #[derive(Debug, Clone)]
@@ -328,12 +327,11 @@ fn apply_extend<'s>(
 }
 
 fn withdraw(removed: &[Block<'_>], lists: &mut Lists<'_>) {
-    for block in removed {
-        let name = block.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned();
-        match block.key() {
-            "service" => lists.services.retain(|service| service.key() != name),
-            "host" | "vm" | "lxc" => lists.machines.retain(|machine| machine.key() != name),
-            _ => {}
-        }
-    }
+    let names = |kinds: &[&str]| -> BTreeSet<String> {
+        let of_kind = removed.iter().filter(|block| kinds.contains(&block.key()));
+        of_kind.filter_map(|block| block.argument(1)?.text()).map(str::to_owned).collect()
+    };
+    let (services, machines) = (names(&["service"]), names(&["host", "vm", "lxc"]));
+    lists.services.retain(|service| !services.contains(service.key()));
+    lists.machines.retain(|machine| !machines.contains(machine.key()));
 }

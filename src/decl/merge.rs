@@ -2,7 +2,7 @@
 
 use super::decode::title;
 use super::schema::Occurs;
-use super::{Block, Priority, Rank, Value, codes};
+use super::{Block, Priority, Rank, Twins, Value, codes};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 
@@ -34,10 +34,20 @@ pub fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagn
         }
     }
     base.properties.sort_by(|a, b| a.name.cmp(&b.name));
+    if other.children.is_empty() {
+        return;
+    }
+    let schema = base.schema;
+    let occurs = |child: &Block<'_>| {
+        schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs)
+    };
+    let mut twins = Twins::default();
+    for (index, own) in base.children.iter().enumerate() {
+        twins.find(own, occurs(own), index);
+    }
     for child in other.children {
-        let occurs =
-            base.schema.child(child.schema.name).map_or(Occurs::Many, |known| known.occurs);
-        match base.children.iter_mut().find(|own| own.is_twin(&child, occurs)) {
+        let twin = twins.find(&child, occurs(&child), base.children.len());
+        match twin.and_then(|index| base.children.get_mut(index)) {
             Some(twin) => merge(twin, child, diagnostics),
             None => base.children.push(child),
         }

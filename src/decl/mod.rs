@@ -16,6 +16,8 @@ pub mod schema;
 pub mod types;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -175,18 +177,6 @@ impl<'s> Block<'s> {
         self.arguments.first().map_or(self.span, |argument| argument.span)
     }
 
-    /// Returns whether this and another node of the same parent declare the same thing, so that
-    /// only one of them counts.
-    pub fn is_twin(&self, other: &Block<'_>, occurs: Occurs) -> bool {
-        std::ptr::eq(self.schema, other.schema)
-            && match occurs {
-                Occurs::Once => true,
-                // A missing name is already reported, and nodes without a name are distinct.
-                Occurs::Keyed => self.key() == other.key() && !self.key().is_empty(),
-                Occurs::Many => false,
-            }
-    }
-
     /// Returns a property.
     pub fn property(&self, name: &str) -> Option<&Spanned<Value<'s>>> {
         self.properties
@@ -208,6 +198,30 @@ impl<'s> Block<'s> {
     /// Returns argument 0 of the child with a name.
     pub fn value(&self, name: &str) -> Option<&Spanned<Value<'s>>> {
         self.child(name).and_then(|child| child.arguments.first())
+    }
+}
+
+/// The nodes of one parent that only one node may repeat, by what they declare: the index of each.
+#[derive(Debug, Default)]
+pub struct Twins(BTreeMap<(*const NodeSchema, String), usize>);
+
+impl Twins {
+    /// Returns the index of the node that declares the same thing as `block`, or notes that
+    /// `block` is the first, with its index.
+    pub fn find(&mut self, block: &Block<'_>, occurs: Occurs, index: usize) -> Option<usize> {
+        let key = match occurs {
+            Occurs::Once => "",
+            // A missing name is already reported, and nodes without a name are distinct.
+            Occurs::Keyed if !block.key().is_empty() => block.key(),
+            Occurs::Keyed | Occurs::Many => return None,
+        };
+        match self.0.entry((std::ptr::from_ref(block.schema), key.to_owned())) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(index);
+                None
+            }
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Type {
     Text,
     /// Text of one line that no program takes for an option.
     Line,
+    /// The value of a setting: a number, or one line of text.
+    Setting,
     /// The name of an environment variable.
     Variable,
     /// A key without blanks and `=`, such as that of a label.
@@ -108,6 +110,7 @@ impl Type {
     pub fn describe(self) -> String {
         match self {
             Self::Text => "text".into(),
+            Self::Setting => "a number or one line of text".into(),
             Self::Line => "one line of text that does not begin with `-`".into(),
             Self::Variable => {
                 "the name of a variable such as `TZ` (letters, digits and `_.-`)".into()
@@ -195,9 +198,10 @@ impl Type {
             (Self::Any | Self::Given | Self::Bool, Scalar::Bool(value)) => {
                 Some(Value::Bool(*value))
             }
-            (Self::Any | Self::Given | Self::Integer | Self::Number, Scalar::Integer(number)) => {
-                Some(Value::Integer(i64::try_from(*number).ok()?))
-            }
+            (
+                Self::Any | Self::Given | Self::Setting | Self::Integer | Self::Number,
+                Scalar::Integer(number),
+            ) => Some(Value::Integer(i64::try_from(*number).ok()?)),
             (Self::Between(least, most), Scalar::Integer(number)) => {
                 let number = i64::try_from(*number).ok()?;
                 (least..=most).contains(&number).then_some(Value::Integer(number))
@@ -223,6 +227,7 @@ impl Type {
                 keep(grammar::is_text(&text), text)
             }
             Self::Line => keep(grammar::is_line(&text), text),
+            Self::Setting => keep(grammar::is_setting(&text), text),
             Self::Variable => keep(grammar::is_variable(&text), text),
             Self::Key => keep(grammar::is_key(&text), text),
             Self::Package => keep(grammar::is_package(&text), text),

@@ -249,6 +249,10 @@ pub fn suggest<'c>(
     nearest(word, candidates).map_or_else(otherwise, |near| format!("did you mean `{near}`?"))
 }
 
+/// The most candidates that are compared with a word, so that many wrong words take no longer for
+/// many candidates.
+const MOST_CANDIDATES: usize = 1_000;
+
 /// Finds the candidate that is nearest to `word`.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     distances(word, candidates).min().map(|(_, candidate)| candidate)
@@ -267,6 +271,7 @@ fn distances<'c>(
     let limit = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
+        .take(MOST_CANDIDATES)
         // A larger difference in length already exceeds the limit. Measuring it anyway would take
         // memory in proportion to the product of both lengths.
         .filter(move |candidate| candidate.chars().count().abs_diff(word.chars().count()) <= limit)

@@ -2,6 +2,7 @@
 //! serializers, everything else by templates that escape by the kind of file.
 
 pub mod bounded;
+pub mod lines;
 pub mod templates;
 
 use std::fmt::{self, Write as _};
@@ -12,6 +13,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use serde::Serialize;
 
+pub use lines::Grammar;
 pub use templates::{Templates, VALUE_NOT_WRITABLE};
 
 use crate::diag::one_line;
@@ -62,9 +64,8 @@ pub enum Escape {
     Shell,
     /// A JSON value, which is a YAML value too.
     Json,
-    /// The rest of a line, in INI, unit files and most configuration files. A line break is an
-    /// error.
-    Line,
+    /// A value in a file of lines. What its grammar can't hold is an error.
+    Lines(Grammar),
     /// Text inside Markdown.
     Markdown,
     /// HTML text and attributes.
@@ -80,7 +81,10 @@ impl Escape {
             "yaml" | "yml" | "json" => Self::Json,
             "md" => Self::Markdown,
             "html" | "xml" => Self::Html,
-            _ => Self::Line,
+            ending => {
+                let known = Grammar::ALL.into_iter().find(|grammar| grammar.name() == ending);
+                Self::Lines(known.unwrap_or(Grammar::Plain))
+            }
         }
     }
 
@@ -88,7 +92,7 @@ impl Escape {
         match self {
             Self::Shell => "shell",
             Self::Json => "json",
-            Self::Line => "line",
+            Self::Lines(grammar) => grammar.name(),
             Self::Markdown => "markdown",
             Self::Html => "html",
         }
@@ -179,6 +183,12 @@ fn add_filters(environment: &mut Environment<'_>) {
         text.parse::<ipnet::IpNet>()
             .map_err(|why| Error::new(ErrorKind::InvalidOperation, format!("`{text}`: {why}")))
     };
+    environment.add_filter("word", |text: &str| {
+        let word = Some(text).filter(|text| lines::is_word(text));
+        word.map(str::to_owned).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidOperation, "it must be one word without quotes or blanks")
+        })
+    });
     environment.add_filter("secret_name", |secret: &str| secret_name(secret).map(str::to_owned));
     environment.add_filter("secret_file", |secret: &str| {
         secret_name(secret).map(|name| format!("/run/secrets/{name}"))
@@ -228,7 +238,7 @@ pub(crate) fn write_value(
         "json" => json_value(value)?,
         "markdown" => markdown_text(&value.to_string()),
         "html" => html_text(&value.to_string()),
-        _ => line_text(value)?,
+        name => line_text(Escape::of(name), value)?,
     };
     if text.contains(SECRET_MARK) {
         return Err(Error::new(
@@ -288,21 +298,21 @@ fn shell_value(value: &Value) -> Result<String, Error> {
     }
 }
 
-fn line_text(value: &Value) -> Result<String, Error> {
-    if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "a line can't hold a list or record; join it",
-        ));
+fn line_text(escape: Escape, value: &Value) -> Result<String, Error> {
+    let Escape::Lines(grammar) = escape else {
+        return Err(Error::new(ErrorKind::InvalidOperation, "there is no such kind of file"));
+    };
+    let fault = |why| Error::new(ErrorKind::InvalidOperation, why);
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable if grammar != Grammar::Plain => {
+            let words = value.try_iter()?.map(|item| grammar.word(&item.to_string()));
+            Ok(words.collect::<Result<Vec<_>, _>>().map_err(fault)?.join(" "))
+        }
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            Err(fault("a line can't hold a list or record; join it".to_owned()))
+        }
+        _ => grammar.value(&value.to_string()).map_err(fault),
     }
-    let text = value.to_string();
-    if text.chars().any(char::is_control) {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "this file can't hold a line break or control character",
-        ));
-    }
-    Ok(text)
 }
 
 /// Escapes text for Markdown, so that nothing in it formats, links, breaks out of a table cell, or

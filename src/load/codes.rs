@@ -10,7 +10,8 @@ codes::define! {
     pub SOURCE_NOT_A_FILE = "source-not-a-file", Error,
         "something named like a source is a pipe, a socket or a device";
     pub SOURCE_NOT_TEXT = "source-not-text", Error, "a source is not UTF-8 text";
-    pub SOURCE_TOO_LARGE = "source-too-large", Error, "a source is larger than 16 MiB";
+    pub SOURCE_TOO_LARGE = "source-too-large", Error,
+        "a source is larger than 16 MiB, or there are too many";
     pub SOURCE_NAME_NOT_PORTABLE = "source-name-not-portable", Error,
         "the name of a source can't be the same on every machine";
     pub SOURCE_NAMES_COLLIDE = "source-names-collide", Error,

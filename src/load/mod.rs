@@ -24,6 +24,9 @@ use crate::source::{LOCK_FILE, Layer, SourceFile, Sources};
 /// The largest size of a source file, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
+/// The most names below a lab's folder. A link to a whole disk has more.
+const MOST_NAMES: usize = 50_000;
+
 /// The file that makes a folder a lab.
 const ROOT_FILE: &str = "lab.kdl";
 
@@ -146,6 +149,7 @@ fn list(folder: &Path, links: Links, faults: &mut Faults) -> BTreeMap<String, Se
     let real = folder.canonicalize().ok().filter(|_| links == Links::Inside);
     let mut real_folders = BTreeMap::new();
     let mut waiting = vec![String::new()];
+    let mut names = 0;
     while let Some(name) = waiting.pop() {
         let path = if name.is_empty() { folder.to_owned() } else { folder.join(&name) };
         let mut below = match enter(&path, &name, &mut real_folders, faults) {
@@ -155,6 +159,13 @@ fn list(folder: &Path, links: Links, faults: &mut Faults) -> BTreeMap<String, Se
                 continue;
             }
         };
+        names += below.len();
+        if names > MOST_NAMES {
+            let message = format!("the lab's folder has more than {MOST_NAMES} names");
+            let help = "name the folder of the lab itself, and remove links to other folders";
+            faults.lab(&codes::SOURCE_TOO_LARGE, message, help);
+            break;
+        }
         below.sort_unstable();
         for entry in below.into_iter().rev() {
             let below = (folder, real.as_deref(), name.as_str());

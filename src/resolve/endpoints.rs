@@ -1,6 +1,8 @@
 //! Reads the endpoints of a service: their ports, protocols and credentials, and the proxy that
 //! listens on them.
 
+use std::collections::BTreeSet;
+
 use super::names::{self, compose_name};
 use super::{codes, files};
 use crate::decl::{Block, Value};
@@ -18,35 +20,44 @@ fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Span
 
 /// Returns the port that an endpoint's program listens on, and the port on the machine. Both are
 /// the same on the machine's own network, and for a program that must know the port on the machine.
-fn ports_of(service: &Block<'_>, endpoint: &Block<'_>, parts: &[Block<'_>]) -> Option<(u16, u16)> {
+fn ports_of(
+    service: &Block<'_>,
+    endpoint: &Block<'_>,
+    on_machine: &BTreeSet<&str>,
+) -> Option<(u16, u16)> {
     let port = endpoint.property("port").and_then(Spanned::number)?;
     let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
     let on_machine = endpoint
         .property("container")
         .and_then(Spanned::text)
-        .is_none_or(|container| on_machine(parts, container));
+        .is_none_or(|container| on_machine.contains(container));
     let follows = endpoint.property("follows").and_then(Spanned::bool) == Some(true);
     Some((if on_machine || follows { host_port } else { port }, host_port))
 }
 
-/// Returns whether a container is on the machine's own network.
-fn on_machine(parts: &[Block<'_>], container: &str) -> bool {
-    parts.iter().any(|part| match part.schema.name {
-        "when" => on_machine(&part.children, container),
-        "container" => {
-            part.key() == container && part.value("network").and_then(Spanned::text) == Some("host")
+/// Lists the containers that are on the machine's own network.
+fn on_machine<'b>(parts: &'b [Block<'_>]) -> BTreeSet<&'b str> {
+    let mut names = BTreeSet::new();
+    for part in parts {
+        match part.schema.name {
+            "when" => names.append(&mut on_machine(&part.children)),
+            "container" if part.value("network").and_then(Spanned::text) == Some("host") => {
+                names.insert(part.key());
+            }
+            _ => {}
         }
-        _ => false,
-    })
+    }
+    names
 }
 
 /// Lists the port that the program of each endpoint listens on, and its port on the machine, for
 /// use in the module.
 pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> [Data; 2] {
+    let on_machine = on_machine(others);
     let list = |side: fn((u16, u16)) -> u16| {
         let provided = concrete.iter().filter(|block| block.schema.name == "provides");
         let port = |block: &Block<'_>| {
-            let port = side(ports_of(service, block, others)?);
+            let port = side(ports_of(service, block, &on_machine)?);
             Some((block.key().to_owned(), Data::Integer(i64::from(port))))
         };
         Data::Record(provided.filter_map(port).collect())
@@ -119,8 +130,9 @@ pub fn endpoints(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
+    let on_machine = on_machine(concrete);
     for block in concrete.iter().filter(|block| block.schema.name == "provides") {
-        let Some((port, host_port)) = ports_of(service, block, concrete) else { continue };
+        let Some((port, host_port)) = ports_of(service, block, &on_machine) else { continue };
         let flag = |name: &str| block.property(name).and_then(Spanned::bool).unwrap_or(false);
         let text = |name: &str| block.property(name).and_then(Spanned::string);
         let protocol = match text("protocol").as_deref() {
@@ -147,11 +159,9 @@ pub fn endpoints(
             span: given.map_or(block.span, |given| given.span),
         });
     }
+    let known: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
     for node in service.all("port") {
-        if let Some(key) = node
-            .argument(0)
-            .filter(|_| !endpoints.iter().any(|endpoint| endpoint.name == node.key()))
-        {
+        if let Some(key) = node.argument(0).filter(|_| !known.contains(node.key())) {
             let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
             names::unknown(&codes::UNKNOWN_NAME, "endpoint", node.key(), key, names, diagnostics);
         }

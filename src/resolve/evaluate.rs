@@ -10,7 +10,7 @@ use minijinja::value::{Value as Jinja, ValueKind};
 use super::scope::Scope;
 use crate::decl::schema::{Child, Field, Occurs};
 use crate::decl::types::Type;
-use crate::decl::{Block, Property, Value};
+use crate::decl::{Block, Property, Twins, Value};
 use crate::diag::Diagnostics;
 use crate::format::bounded::{Compiled, Fault};
 use crate::format::expression_environment;
@@ -384,9 +384,10 @@ pub fn settle(blocks: &mut Vec<Block<'_>>, children: &[&'static [Child]]) {
         known.map_or(Occurs::Many, |child| child.occurs)
     };
     let mut kept: Vec<Block<'_>> = Vec::with_capacity(blocks.len());
+    let mut twins = Twins::default();
     for block in blocks.drain(..) {
-        let occurs = occurs(&block);
-        match kept.iter_mut().find(|other| other.is_twin(&block, occurs)) {
+        let twin = twins.find(&block, occurs(&block), kept.len());
+        match twin.and_then(|index| kept.get_mut(index)) {
             Some(twin) if block.rank >= twin.rank => *twin = block,
             Some(_) => {}
             None => kept.push(block),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ModuleDefinition;
 use super::endpoints::{endpoints, fixed_ports, forward_auth, ports, proxy};
-use super::evaluate::{self, Evaluator, Expressions, Made, Scope};
+use super::evaluate::{self, Evaluator, Expressions, Made};
 use super::given::{Given, Reader};
 use super::names::compose_name;
 use super::scope::Scope;

@@ -218,7 +218,7 @@ const UNUSABLE: [&str; 2] = ["discontinued", "required"];
 /// Makes a lab of a block. Returns nothing for a block inside an unknown node.
 ///
 /// Modules are the lab's own. Each template that they name becomes a file.
-fn lab_of(info: &str, text: &str) -> Option<Sources> {
+pub fn lab_of(info: &str, text: &str) -> Option<Sources> {
     let file = |path: &str, text: String, layer| SourceFile { path: path.to_owned(), text, layer };
     if text.starts_with("edition") && text.contains("\nlab ") {
         return Some(Sources::with_standard_library(vec![file(

@@ -274,3 +274,40 @@ fn where_a_key_is_trusted_a_signature_is_required() {
         machine.apply(&bundle).exits(0);
     });
 }
+
+#[test]
+fn an_archive_with_too_many_files_is_refused() {
+    under_each_shell(|machine| {
+        let mut payload = Payload::sample();
+        for number in 0..10_000 {
+            payload.set(&format!("x/{number}"), "");
+        }
+        assert_refused(&machine, &machine.bundle(&payload), "more than 10000 files");
+    });
+}
+
+/// What labwright never writes: another folder, a strange owner or mode, too many or few columns.
+#[test]
+fn lines_of_secrets_that_no_release_has_are_refused() {
+    under_each_shell(|machine| {
+        for line in [
+            "key\t/etc/labwright/../shadow\troot\t0400",
+            "key\tetc/key\troot\t0400",
+            "key\t/etc/./key\troot\t0400",
+            "key\t/etc//key\troot\t0400",
+            "key\t/etc/key/\troot\t0400",
+            "key\t/etc/key\t-R\t0400",
+            "key\t/etc/key\troot root\t0400",
+            "key\t/etc/key\troot:\t0400",
+            "key\t/etc/key\troot\t4755",
+            "key\t/etc/key\troot\t400",
+            "key\t/etc/key\troot\tu+s",
+            "key\t/etc/key\troot",
+            "key\t/etc/key\troot\t0400\tmore",
+        ] {
+            let mut payload = Payload::sample();
+            payload.set("secrets.required", &format!("{line}\n"));
+            assert_refused(&machine, &machine.bundle(&payload), "a line that is not allowed");
+        }
+    });
+}

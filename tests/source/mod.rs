@@ -246,3 +246,21 @@ fn everything_wrong_is_said_at_once() {
     });
     assert_eq!(lines.lines().count(), 3, "{lines}");
 }
+
+/// A link to a whole disk, followed because the user asked for it.
+#[test]
+fn a_folder_with_too_many_names_is_refused() {
+    let folder = lab(&[("lab.kdl", "edition 1\n")]);
+    let disk = tempfile::tempdir().expect("a temporary folder");
+    for number in 0..=50_000 {
+        fs::File::create(disk.path().join(number.to_string())).expect("a file");
+    }
+    symlink(disk.path(), folder.path().join("disk")).expect("a link");
+    let unreadable = read_lab_with(folder.path(), Links::Everywhere).expect_err("it is refused");
+    let (said, outside) = words(folder.path(), unreadable);
+    assert!(
+        said.contains("source-too-large: the lab's folder has more than 50000 names"),
+        "{said}"
+    );
+    assert!(!outside);
+}

@@ -1,6 +1,7 @@
 //! Reads the arguments and properties of a node.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Decoder;
@@ -160,21 +161,18 @@ impl Decoder<'_> {
         rank: Rank,
     ) -> Vec<Property<'s>> {
         let mut properties: Vec<Property<'s>> = Vec::with_capacity(node.properties.len());
+        let mut firsts: BTreeMap<&str, Span> = BTreeMap::new();
         for entry in &node.properties {
             let name = entry.name.value.as_ref();
-            if let Some(twin) = node
-                .properties
-                .iter()
-                .take_while(|other| !std::ptr::eq(*other, entry))
-                .find(|other| other.name.value == name)
-            {
+            let first = *firsts.entry(name).or_insert(entry.name.span);
+            if first != entry.name.span {
                 self.diagnostics.push(
                     Diagnostic::new(
                         &codes::DUPLICATE_PROPERTY,
                         entry.name.span,
                         format!("`{name}` is written twice"),
                     )
-                    .label(twin.name.span, "first here")
+                    .label(first, "first here")
                     .help("keep one; KDL would let the last one win"),
                 );
                 continue;

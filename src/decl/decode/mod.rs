@@ -5,7 +5,7 @@ mod values;
 
 use super::codes;
 use super::schema::{Child, NodeSchema, OPTION_VALUE, Occurs, TOP};
-use super::{Block, Priority, Rank};
+use super::{Block, Priority, Rank, Twins};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::{Layer, SourceFile, Span};
 use crate::syntax::{Node, Scalar};
@@ -38,6 +38,7 @@ impl Decoder<'_> {
         priority: Priority,
     ) -> Vec<Block<'s>> {
         let mut blocks: Vec<Block<'s>> = Vec::with_capacity(nodes.len());
+        let mut twins = Twins::default();
         for node in nodes {
             let known = children
                 .iter()
@@ -52,7 +53,8 @@ impl Decoder<'_> {
                 continue;
             };
             let block = self.node(node, child.node, priority);
-            let twin = blocks.iter().find(|other| other.is_twin(&block, child.occurs));
+            let twin = twins.find(&block, child.occurs, blocks.len());
+            let twin = twin.and_then(|index| blocks.get(index));
             if let Some(twin) = twin.filter(|_| parent != "file" || child.occurs == Occurs::Once) {
                 let what = if child.occurs == Occurs::Once {
                     format!("`{}`", block.name)

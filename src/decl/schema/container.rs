@@ -158,7 +158,7 @@ pub(super) static SYSCTL: NodeSchema =
     NodeSchema::new("sysctl", "A kernel setting.", "sysctl \"net.ipv4.ip_forward\" 1")
         .arguments(&[
             required("name", Type::Sysctl, "Its name."),
-            required("value", Type::Any, "Its value."),
+            required("value", Type::Setting, "Its value."),
         ])
         .dynamic();
 static EXTRA_HOST: NodeSchema = NodeSchema::new(

@@ -28,7 +28,7 @@ const API_PORT: u16 = 81;
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("provision.sh.j2", include_str!("provision.sh.j2")),
-        ("advanced.conf.j2", include_str!("advanced.conf.j2")),
+        ("advanced.nginx.j2", include_str!("advanced.nginx.j2")),
     ])
 });
 
@@ -320,7 +320,7 @@ fn advanced(
         }
     };
     TEMPLATES.write(
-        "advanced.conf.j2",
+        "advanced.nginx.j2",
         &Advanced { gate, hidden: &route.hidden, clients },
         &context.this().name,
         diagnostics,

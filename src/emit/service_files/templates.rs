@@ -5,7 +5,7 @@ use std::path::Path;
 use minijinja::{Environment, Value};
 
 use crate::format::bounded::{self, Compiled};
-use crate::format::{self, Escape};
+use crate::format::{self, Escape, Grammar};
 use crate::kind::Kind;
 use crate::model::TemplateId;
 use crate::source::{FileId, Sources, Span};
@@ -87,7 +87,12 @@ fn escape(kind: Kind, name: &str) -> Escape {
         // A string of Alloy's language is a Go string, and Go can read JSON strings.
         | Kind::Alloy => Escape::Json,
         Kind::Markdown => Escape::Markdown,
-        _ if name.ends_with(".toml") => Escape::Json,
+        Kind::Ini => Escape::Lines(Grammar::Ini),
+        Kind::Fail2ban => Escape::Lines(Grammar::Fail2ban),
+        Kind::Env => Escape::Lines(Grammar::Env),
+        Kind::SystemdUnit => Escape::Lines(Grammar::Unit),
+        Kind::Caddy => Escape::Lines(Grammar::Caddy),
+        _ if Path::new(name).extension().is_some_and(|ending| ending == "toml") => Escape::Json,
         _ => Escape::of(name),
     }
 }

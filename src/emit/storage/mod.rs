@@ -17,7 +17,7 @@ use crate::model::MachineKind;
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("storage.sh.j2", include_str!("storage.sh.j2")),
-        ("sanoid.conf.j2", include_str!("sanoid.conf.j2")),
+        ("sanoid.ini.j2", include_str!("sanoid.ini.j2")),
         ("labwright.exports.j2", include_str!("labwright.exports.j2")),
     ])
 });
@@ -93,7 +93,7 @@ fn snapshots(
     if view.datasets.is_empty() {
         return;
     }
-    let Some(text) = TEMPLATES.write("sanoid.conf.j2", &view, &machine.name, diagnostics) else {
+    let Some(text) = TEMPLATES.write("sanoid.ini.j2", &view, &machine.name, diagnostics) else {
         return;
     };
     let origin: Vec<String> =

@@ -147,7 +147,7 @@ pub struct ExportView<'p> {
     /// A description for people.
     #[serde(skip)]
     pub what: &'p str,
-    folder: String,
+    folder: &'p str,
     clients: Vec<ClientView>,
 }
 
@@ -165,22 +165,8 @@ pub fn exports<'e>(exports: &'e [ExportPlan]) -> Exports<'e> {
     };
     let view = |export: &'e ExportPlan| ExportView {
         what: &export.name,
-        folder: escaped(&export.folder),
+        folder: &export.folder,
         clients: export.clients.iter().map(client).collect(),
     };
     Exports { exports: exports.iter().map(view).collect() }
-}
-
-/// Writes a path as exports(5) reads it: spaces, quotes, backslashes and `#` in octal.
-fn escaped(path: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(path.len());
-    for character in path.chars() {
-        if matches!(character, ' ' | '"' | '\\' | '#' | '(' | ')') {
-            let _ = write!(text, "\\{:03o}", u32::from(character));
-        } else {
-            text.push(character);
-        }
-    }
-    text
 }

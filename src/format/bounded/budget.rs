@@ -180,6 +180,7 @@ fn replace(state: &mut State<'_, '_>, text: &str, from: &str, to: &str) -> Resul
     Ok(made)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "minijinja gives it so")]
 fn indent(
     state: &mut State<'_, '_>,
     text: &str,

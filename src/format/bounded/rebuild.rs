@@ -5,7 +5,7 @@ use minijinja::machinery::Span;
 use minijinja::machinery::ast::{
     self, BinOp, BinOpKind, CallArg, Compare, CompareOp, Const, EmitExpr, Filter, ForLoop, GetAttr,
     GetItem, IfCond, IfExpr, List, Macro, Map, Set, SetBlock, Slice, Spanned, Stmt, Template, Test,
-    Tuple, UnaryOp, Var, WithBlock,
+    Tuple, UnaryOp, UnaryOpKind, Var, WithBlock,
 };
 use minijinja::value::Value;
 
@@ -31,7 +31,7 @@ pub(super) fn statement<'s>(statement: &Stmt<'s>) -> Result<Stmt<'s>, Fault> {
         Stmt::ForLoop(it) if it.recursive => return Err(refused("recursive loops", it.span())),
         Stmt::ForLoop(it) => Stmt::ForLoop(Spanned::new(
             ForLoop {
-                target: expression(&it.target)?,
+                target: target(&it.target)?,
                 iter: measured(LISTED, expression(&it.iter)?),
                 filter_expr: it.filter_expr.as_ref().map(expression).transpose()?,
                 recursive: false,
@@ -51,7 +51,7 @@ pub(super) fn statement<'s>(statement: &Stmt<'s>) -> Result<Stmt<'s>, Fault> {
         Stmt::WithBlock(it) => {
             let assignments = it.assignments.iter();
             let assignments =
-                assignments.map(|(name, value)| Ok((expression(name)?, expression(value)?)));
+                assignments.map(|(name, value)| Ok((target(name)?, expression(value)?)));
             Stmt::WithBlock(Spanned::new(
                 WithBlock {
                     assignments: assignments.collect::<Result<_, Fault>>()?,
@@ -61,18 +61,18 @@ pub(super) fn statement<'s>(statement: &Stmt<'s>) -> Result<Stmt<'s>, Fault> {
             ))
         }
         Stmt::Set(it) => Stmt::Set(Spanned::new(
-            Set { target: expression(&it.target)?, expr: expression(&it.expr)? },
+            Set { target: target(&it.target)?, expr: expression(&it.expr)? },
             it.span(),
         )),
         Stmt::SetBlock(it) if it.filter.is_none() => Stmt::SetBlock(Spanned::new(
-            SetBlock { target: expression(&it.target)?, filter: None, body: statements(&it.body)? },
+            SetBlock { target: target(&it.target)?, filter: None, body: statements(&it.body)? },
             it.span(),
         )),
         Stmt::SetBlock(it) => return Err(refused("filters on blocks", it.span())),
         Stmt::Macro(it) => Stmt::Macro(Spanned::new(
             Macro {
                 name: it.name,
-                args: expressions(&it.args)?,
+                args: it.args.iter().map(target).collect::<Result<_, _>>()?,
                 defaults: expressions(&it.defaults)?,
                 body: statements(&it.body)?,
             },
@@ -98,6 +98,16 @@ fn expressions<'s>(all: &[Expr<'s>]) -> Result<Vec<Expr<'s>>, Fault> {
     all.iter().map(expression).collect()
 }
 
+/// Copies the names that a value is given to.
+fn target<'s>(expr: &Expr<'s>) -> Result<Expr<'s>, Fault> {
+    let all = |items: &[Expr<'s>]| items.iter().map(target).collect::<Result<Vec<_>, _>>();
+    Ok(match expr {
+        Expr::Var(it) => Expr::Var(Spanned::new(Var { id: it.id }, it.span())),
+        Expr::List(it) => Expr::List(Spanned::new(List { items: all(&it.items)? }, it.span())),
+        other => return Err(refused("assignment to a part of a value", other.span())),
+    })
+}
+
 /// Copies an expression.
 pub(super) fn expression<'s>(expr: &Expr<'s>) -> Result<Expr<'s>, Fault> {
     Ok(match expr {
@@ -116,10 +126,9 @@ pub(super) fn expression<'s>(expr: &Expr<'s>) -> Result<Expr<'s>, Fault> {
             )),
         ),
         Expr::UnaryOp(it) => {
-            let op = match it.op {
-                ast::UnaryOpKind::Not => ast::UnaryOpKind::Not,
-                ast::UnaryOpKind::Neg => ast::UnaryOpKind::Neg,
-            };
+            // The kind can't be copied, and clippy sees no difference.
+            let op =
+                if matches!(it.op, UnaryOpKind::Not) { UnaryOpKind::Not } else { UnaryOpKind::Neg };
             Expr::UnaryOp(Spanned::new(UnaryOp { op, expr: expression(&it.expr)? }, it.span()))
         }
         Expr::BinOp(it) => operation(it)?,
@@ -177,10 +186,6 @@ pub(super) fn expression<'s>(expr: &Expr<'s>) -> Result<Expr<'s>, Fault> {
             MADE,
             Expr::List(Spanned::new(List { items: expressions(&it.items)? }, it.span())),
         ),
-        // A target of `for` and `set` is a tuple too.
-        Expr::Tuple(it) if it.items.iter().all(|item| matches!(item, Expr::Var(_))) => {
-            Expr::Tuple(Spanned::new(Tuple { items: expressions(&it.items)? }, it.span()))
-        }
         Expr::Tuple(it) => measured(
             MADE,
             Expr::Tuple(Spanned::new(Tuple { items: expressions(&it.items)? }, it.span())),
@@ -275,7 +280,7 @@ fn argument<'s>(
     })
 }
 
-/// Has the value of an expression measured by one of the filters of the budget.
+/// Wraps an expression, so that its value is measured by one of the filters of the budget.
 fn measured<'s>(filter: &'static str, expr: Expr<'s>) -> Expr<'s> {
     let span: Span = expr.span();
     let filter = Filter { name: filter, expr: Some(expr), args: Vec::new() };

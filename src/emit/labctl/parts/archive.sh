@@ -42,6 +42,7 @@ function header(    i, sum, name, parts, n, mode, size, want) {
     if (n < 2) fail("`" name "` outside the root folder")
     if (root == "") root = parts[1]
     if (parts[1] != root) fail("two root folders, `" root "` and `" parts[1] "`")
+    if (++entries > 10000) fail("more than 10000 files")
     if (tolower(name) in seen) fail("`" name "` twice (or alike but for case)")
     seen[tolower(name)] = 1
     mode = octal(100, 8); size = octal(124, 12)
