@@ -2,10 +2,14 @@
 //! never writes a broken file.
 
 mod bounds;
+mod everywhere;
+mod growth;
 mod hostile;
 mod joined;
+mod lines;
 mod mutated;
 mod secrets;
+mod tables;
 
 use std::ops::Range;
 use std::path::Path;

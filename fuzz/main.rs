@@ -1,0 +1,103 @@
+//! Feeds labwright inputs that are almost right, until one makes it panic or takes too long.
+//!
+//! `cargo run --example fuzz -- [--seconds N] [--seed N] [TARGET]...` runs each target for that
+//! long. It works on stable Rust, so no coverage guides it: an input that is answered in a new way
+//! joins the corpus. `tests/README.md` says how to run it for a night.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "reads and writes inputs, and looks at the clock"
+)]
+
+mod mutate;
+mod targets;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use mutate::Random;
+use targets::{TARGETS, Target};
+
+/// The longest that one input may take. What is built without optimization is slow.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// The largest input, in bytes.
+const LARGEST: usize = 1 << 20;
+
+fn main() -> ExitCode {
+    let (mut seconds, mut seed, mut names) = (60, 1, Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number = || arguments.next().and_then(|text| text.parse().ok());
+        match argument.as_str() {
+            "--seconds" => seconds = number().unwrap_or(seconds),
+            "--seed" => seed = number().unwrap_or(seed),
+            _ => names.push(argument),
+        }
+    }
+    if let Some(unknown) = names.iter().find(|name| TARGETS.iter().all(|it| it.name != **name)) {
+        let known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        eprintln!("there is no target `{unknown}`; there are: {}", known.join(", "));
+        return ExitCode::from(2);
+    }
+    let chosen = TARGETS.iter().filter(|it| names.is_empty() || names.iter().any(|n| n == it.name));
+    for target in chosen {
+        if let Err(why) = run(target, Duration::from_secs(seconds), seed) {
+            eprintln!("{}: {why}", target.name);
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Returns the folder of this program, with the corpora.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+}
+
+/// Feeds one target. The input that is being tried is in a file, so that it is there even if the
+/// process is killed or its stack overflows.
+fn run(target: &Target, time: Duration, seed: u64) -> Result<(), String> {
+    let place = folder().join("../target/fuzz");
+    fs::create_dir_all(&place).map_err(|error| error.to_string())?;
+    let current = place.join(format!("{}.input", target.name));
+    let mut corpus = (target.seeds)();
+    let own = folder().join("corpus").join(target.name);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(own).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    corpus.extend(files.iter().filter_map(|file| fs::read(file).ok()));
+    let feed = |input: &[u8]| {
+        fs::write(&current, input).map_err(|error| error.to_string())?;
+        let started = Instant::now();
+        let answer = catch_unwind(AssertUnwindSafe(|| (target.feed)(input)));
+        let what = || format!("; the input is in {}", current.display());
+        let answer = answer.map_err(|_| format!("it panicked{}", what()))?;
+        if started.elapsed() > LONGEST {
+            return Err(format!("it took {} s{}", started.elapsed().as_secs(), what()));
+        }
+        Ok(answer)
+    };
+    let mut known = BTreeSet::new();
+    for input in &corpus {
+        known.insert(feed(input)?);
+    }
+    let (given, started, mut count) = (corpus.len(), Instant::now(), 0);
+    let mut random = Random::new(seed);
+    while started.elapsed() < time {
+        let mut input = mutate::mutate(&corpus, target.words, &mut random);
+        input.truncate(LARGEST);
+        count += 1;
+        if known.insert(feed(&input)?) {
+            corpus.push(input);
+        }
+    }
+    let new = corpus.len() - given;
+    println!("{}: {count} inputs, {new} answered in a new way", target.name);
+    let _ = fs::remove_file(&current);
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Puts hostile text into every place of the language's tables, and has each emitted file read as
+//! its reader reads it: the text arrives as it is, and nothing else has changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use labwright::compile;
+use labwright::decl::schema::{Field, NodeSchema};
+use labwright::decl::types::Type;
+use labwright::source::Sources;
+use rayon::prelude::*;
+
+use super::tables::{Place, places};
+use crate::docs::lab_of;
+use crate::trixie::Room;
+
+/// The text that the hostile ones replace.
+const PLAIN: &str = "plaintext";
+
+/// Texts that try to leave their place. The last ones are tried where the first are refused.
+const HOSTILE: &[&str] = &[
+    "a\"b'c $(touch /tmp/x) `id` ${HOME} $$ {{ 7 }} %n %% # ; \\ <b> | & * [x] {y}: !z ünï✓",
+    "a\nb: c\n- d\n[e]\nf = g",
+    "-rf --help",
+    "a'b",
+    "$(id)",
+    "{{ 7 }} ${HOME} %n",
+    "a # b ; c",
+];
+
+/// The places whose example takes no other text, with the reason.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("accept code", "it is one of the codes"),
+    ("admin ssh-key key", "it is a key"),
+    ("host share at", "its example needs a pool of another machine"),
+    ("lxc appdata path", "the same node in a vm is tried"),
+    ("lxc share at", "the same node in a vm is tried"),
+    ("module assert message", "its condition must hold"),
+    ("module container mount at", "its example mounts several folders at places of their own"),
+    ("module container mount source", "it is a state, a volume or a path"),
+    ("module dashboard from", "it is a file of the module"),
+    ("module example kdl", "it is KDL"),
+    ("module file from", "it is a file of the module"),
+    ("module script from", "it is a file of the module"),
+    ("service raw key", "it is one of the keys of compose"),
+];
+
+/// Returns what stands before and after a text of the type, if it takes any text.
+fn frame(ty: Type) -> Option<(&'static str, &'static str)> {
+    match ty {
+        Type::Text | Type::Any | Type::Line | Type::Setting | Type::Given | Type::Key => {
+            Some(("", ""))
+        }
+        Type::Path => Some(("/srv/", "/x")),
+        Type::Url => Some(("https://example.org/", "")),
+        _ => None,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{escaped}\"")
+}
+
+/// Splits an example into its words: texts in quotes and what is between blanks.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut open) = (vec![String::new()], false);
+    for character in text.chars() {
+        open ^= character == '"';
+        match words.last_mut() {
+            Some(word) if open || character != ' ' => word.push(character),
+            _ => words.push(String::new()),
+        }
+    }
+    words
+}
+
+/// Writes the example of a node with `value` for one of its fields.
+fn with_value(node: &NodeSchema, field: &Field, index: Option<usize>, value: &str) -> String {
+    let (head, body) = node.example.split_once(" {").unwrap_or((node.example, ""));
+    let mut words = words(head);
+    match index {
+        Some(index) => {
+            let is_argument = |word: &&mut String| !word.contains('=') || word.starts_with('"');
+            match words.iter_mut().skip(1).filter(is_argument).nth(index) {
+                Some(word) => value.clone_into(word),
+                None => words.push(value.to_owned()),
+            }
+        }
+        None => {
+            let name = format!("{}=", field.name);
+            words.retain(|word| !word.starts_with(&name));
+            words.push(name + value);
+        }
+    }
+    let head = words.join(" ");
+    if body.is_empty() { head } else { format!("{head} {{{body}") }
+}
+
+/// The files of all bundles, by machine and path; nothing if the lab has an error.
+fn emitted(sources: &Sources) -> Option<BTreeMap<String, Vec<u8>>> {
+    let mut analyzed = compile::analyze(sources);
+    let checked = analyzed.check(sources);
+    let plan = checked.plan.filter(|_| !checked.diagnostics.has_errors())?;
+    let machines = compile::artifacts(&plan, sources).ok()?;
+    let mut files = BTreeMap::new();
+    for (machine, artifacts) in machines {
+        let of_machine = artifacts.files.into_iter();
+        files.extend(of_machine.map(|(path, it)| (format!("{machine}/{path}"), it.bytes)));
+    }
+    Some(files)
+}
+
+/// What came of a field: the texts that were taken, with the files that differ.
+struct Tried {
+    name: String,
+    taken: Vec<(&'static str, Differing)>,
+    plain_is_taken: bool,
+}
+
+/// The files that differ: those with the plain text, and those with the hostile one.
+type Differing = [BTreeMap<String, Vec<u8>>; 2];
+
+fn attempt(place: &Place, field: &Field, index: Option<usize>) -> Option<Tried> {
+    let (before, after) = frame(field.ty)?;
+    let info = place.around.last().map(|around| format!("in={}", around.name));
+    let build = |text: &str| {
+        let value = quoted(&format!("{before}{text}{after}"));
+        let example = with_value(place.node, field, index, &value);
+        emitted(&lab_of(info.as_deref().unwrap_or(""), &example)?)
+    };
+    let name = format!("{} {}", place.name(), field.name);
+    let Some(plain) = build(PLAIN) else {
+        return Some(Tried { name, taken: Vec::new(), plain_is_taken: false });
+    };
+    let taken = HOSTILE.iter().filter_map(|text| {
+        let hostile = build(text)?;
+        let differ = |one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>| {
+            let differing = one.iter().filter(|(path, bytes)| other.get(*path) != Some(*bytes));
+            differing.map(|(path, bytes)| (path.clone(), bytes.clone())).collect()
+        };
+        Some((*text, [differ(&plain, &hostile), differ(&hostile, &plain)]))
+    });
+    Some(Tried { taken: taken.collect(), name, plain_is_taken: true })
+}
+
+#[test]
+fn a_text_arrives_wherever_it_is_written() {
+    let mut seen = BTreeSet::new();
+    let mut fields = Vec::new();
+    for place in places() {
+        let parent = place.around.last().map_or("", |around| around.name);
+        if !seen.insert((parent, place.node.name)) {
+            continue;
+        }
+        let arguments = place.node.arguments.iter().chain(&place.node.rest).enumerate();
+        fields.extend(arguments.map(|(index, field)| (place.clone(), field, Some(index))));
+        let properties = place.node.properties.iter();
+        fields.extend(properties.map(|field| (place.clone(), field, None)));
+    }
+    let tried: Vec<Tried> = fields
+        .par_iter()
+        .filter_map(|(place, field, index)| attempt(place, field, *index))
+        .collect();
+    let refused: BTreeSet<&str> =
+        tried.iter().filter(|it| !it.plain_is_taken).map(|it| it.name.as_str()).collect();
+    let expected: BTreeSet<&str> = LEFT_OUT.iter().map(|(name, _)| *name).collect();
+    assert_eq!(refused, expected, "the examples of these fields take no other text");
+    let Some(room) = Room::new() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = tried.iter().flat_map(|it| it.taken.iter().map(|taken| (&it.name, taken)));
+    for (number, (name, (text, differing))) in cases.enumerate() {
+        let case = folder.path().join(number.to_string());
+        for (version, files) in ["plain", "hostile"].iter().zip(differing) {
+            for (path, bytes) in files {
+                let to = case.join(version).join(path);
+                fs::create_dir_all(to.parent().unwrap_or(Path::new("/"))).expect("a folder");
+                fs::write(to, bytes).expect("a file");
+            }
+        }
+        fs::create_dir_all(&case).expect("a folder");
+        let about = serde_json::json!({"place": name, "plain": PLAIN, "hostile": text});
+        fs::write(case.join("case"), about.to_string()).expect("a file");
+    }
+    let script = format!("python3 - <<'END'\n{}\nEND", include_str!("everywhere.py"));
+    let answer = room.show(folder.path(), "/in").sh(&script, &[]);
+    let said = String::from_utf8_lossy(&answer.stdout);
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    assert!(said.is_empty(), "{} texts do not arrive:\n{said}", said.lines().count());
+}
