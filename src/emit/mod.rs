@@ -10,6 +10,7 @@
 pub mod backup;
 pub mod cloud_init;
 pub mod compose;
+pub mod databases;
 pub mod firewall;
 pub mod fixed;
 pub mod grafana;
@@ -107,6 +108,7 @@ impl Emitter {
 pub const EMITTERS: &[Emitter] = &[
     backup::EMITTER,
     cloud_init::EMITTER,
+    databases::EMITTER,
     firewall::EMITTER,
     grafana::EMITTER,
     guests::EMITTER,

@@ -64,6 +64,10 @@ pub struct State {
     /// Whether it contains a file-locking database (`SQLite`, `PostgreSQL`, …), which NFS would
     /// corrupt.
     pub local_disk: bool,
+    /// What it holds, for people.
+    pub what: Option<String>,
+    /// Why a copy is sound that is made while the program runs, although it is `local_disk`.
+    pub live_copy: Option<String>,
     /// The place of its declaration.
     pub span: Span,
 }
@@ -110,6 +114,8 @@ pub struct Database {
     pub major: Option<String>,
     /// The state that contains it.
     pub state: Option<String>,
+    /// Whether it may be missing: a plug-in or another version of the program makes it.
+    pub optional: bool,
     /// The place of its declaration.
     pub span: Span,
 }

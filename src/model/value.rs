@@ -190,6 +190,24 @@ impl Cron {
         Some(Some(values))
     }
 
+    /// Returns a schedule with a time before each time of this one: an hour before where that is on
+    /// the same day, otherwise half an hour before every full turn of the minutes.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        let mut fields: Vec<String> = self.0.split(' ').map(str::to_owned).collect();
+        let number = |field: Option<&String>| field.and_then(|text| text.parse::<u8>().ok());
+        match (number(fields.first()), number(fields.get(1))) {
+            (_, Some(hour @ 1..)) => {
+                if let Some(field) = fields.get_mut(1) {
+                    *field = (hour - 1).to_string();
+                }
+                Self(fields.join(" "))
+            }
+            (Some(minute), _) => Self(format!("{} * * * *", (minute + 30) % 60)),
+            _ => self.clone(),
+        }
+    }
+
     /// Returns the schedule as cron writes it.
     pub fn as_str(&self) -> &str {
         &self.0

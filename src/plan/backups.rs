@@ -1,11 +1,12 @@
 //! Plans what each backup service saves: the folders with a backup class on its machine, and the
-//! databases that it dumps first. Also finds out whether the state of every service is saved.
+//! databases that it dumps first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::store::{Store, class_at, datasets, is_below};
 use crate::model::{
-    BackupClass, Cron, DatasetRef, MachineId, Model, Service, ServiceId, Size, State, StateBackup,
+    BackupClass, Cron, Database, DatasetRef, MachineId, Model, Service, ServiceId, Size, State,
+    StateBackup,
 };
 use crate::source::Span;
 
@@ -61,92 +62,6 @@ pub struct DumpPlan {
 /// Returns the folder of a backup service's scripts on its machine.
 pub fn scripts(service: &Service) -> String {
     format!("/usr/local/lib/labwright/{}", service.name)
-}
-
-/// A state of a service, and whether it survives the loss of its disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateCoverage<'m> {
-    /// The service.
-    pub service: ServiceId,
-    /// The state.
-    pub state: &'m State,
-    /// The place that contains it.
-    pub store: Store,
-    /// The backup class of that place.
-    pub class: Option<BackupClass>,
-    /// Whether it is saved.
-    pub coverage: Coverage,
-}
-
-impl StateCoverage<'_> {
-    /// Describes how it is saved, or why it is not.
-    pub fn in_words(&self, model: &Model) -> String {
-        match (&self.state.backup, self.coverage) {
-            (StateBackup::Never(why), _) => why.clone(),
-            (_, Coverage::LeftOut) => format!("backup=never of {}", self.store.name(model)),
-            (_, Coverage::Lost) => "no backup contains it".to_owned(),
-            (StateBackup::Dump, Coverage::Saved) => "by a dump of its database".to_owned(),
-            (StateBackup::Class(class), Coverage::Saved) => class.name().to_owned(),
-            (StateBackup::Inherit, Coverage::Saved) => {
-                self.class.map_or("", BackupClass::name).to_owned()
-            }
-        }
-    }
-}
-
-/// Whether a state survives the loss of its disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Coverage {
-    /// A backup contains it, or a dump of it.
-    Saved,
-    /// It would be lost, and the lab says so.
-    LeftOut,
-    /// It would be lost, although the lab does not say so.
-    Lost,
-}
-
-/// Finds out for every state of every service whether it is saved, sorted by service.
-pub fn coverage<'m>(model: &'m Model, backups: &[BackupPlan]) -> Vec<StateCoverage<'m>> {
-    let mut saved: BTreeMap<Store, Vec<&str>> = BTreeMap::new();
-    let mut dumped: BTreeSet<(ServiceId, Option<&str>)> = BTreeSet::new();
-    for backup in backups {
-        for source in &backup.sources {
-            saved
-                .entry(Store::at(model, model[backup.service].machine, &source.path).0)
-                .or_default()
-                .push(&source.path);
-        }
-        dumped.extend(backup.dumps.iter().map(|dump| {
-            (dump.service, model.database(dump.service, dump.database).state.as_deref())
-        }));
-    }
-    let states = model
-        .services()
-        .flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)));
-    states
-        .map(|(id, service, state)| {
-            let (store, _) = Store::at(model, service.machine, &state.path);
-            let class = class_at(model, service.machine, &state.path);
-            let saved = match &state.backup {
-                StateBackup::Dump => {
-                    dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None))
-                }
-                // A backup of a machine's own disk covers a folder of it. A backup of anything else
-                // covers all of it.
-                _ => saved.get(&store).is_some_and(|paths| {
-                    !matches!(store, Store::Local(_))
-                        || paths.iter().any(|path| is_below(&state.path, path))
-                }),
-            };
-            let coverage = match &state.backup {
-                StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => Coverage::LeftOut,
-                _ if class == Some(BackupClass::Never) => Coverage::LeftOut,
-                _ if saved => Coverage::Saved,
-                _ => Coverage::Lost,
-            };
-            StateCoverage { service: id, state, store, class, coverage }
-        })
-        .collect()
 }
 
 /// A folder on a machine, with the place that contains it.
@@ -319,30 +234,6 @@ fn appdata(
     })
 }
 
-fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpPlan> {
-    let mut dumps = Vec::new();
-    for id in neighbours.iter().copied() {
-        let service = &model[id];
-        for (index, database) in service.databases.iter().enumerate() {
-            let state = database
-                .state
-                .as_ref()
-                .and_then(|name| service.states.iter().find(|state| state.name == *name));
-            let class = state.and_then(|state| class_at(model, service.machine, &state.path));
-            dumps.push(DumpPlan {
-                service: id,
-                database: u32::try_from(index).unwrap_or_default(),
-                machine: service.machine,
-                class: class
-                    .filter(|class| *class != BackupClass::Never)
-                    .unwrap_or(BackupClass::Daily),
-                folder: format!("/var/backups/labwright/{}", backup.name),
-            });
-        }
-    }
-    dumps
-}
-
 fn schedule(
     service: &Service,
     classes: impl Iterator<Item = BackupClass>,
@@ -362,6 +253,42 @@ fn schedule(
                 .cloned()
                 .or_else(|| Cron::parse(usual))?;
             Some((class, cron))
+        })
+        .collect()
+}
+
+/// Returns the state that contains a database.
+pub fn state_of<'m>(service: &'m Service, database: &Database) -> Option<&'m State> {
+    let name = database.state.as_ref()?;
+    service.states.iter().find(|state| state.name == *name)
+}
+
+/// Lists the databases of `services` with their indexes.
+pub(super) fn databases<'m>(
+    model: &'m Model,
+    services: &[ServiceId],
+) -> impl Iterator<Item = (ServiceId, u32, &'m Service, &'m Database)> {
+    services.iter().copied().flat_map(|id| {
+        let service = &model[id];
+        (0..).zip(&service.databases).map(move |(index, database)| (id, index, service, database))
+    })
+}
+
+/// Plans the dumps that a backup service makes itself: those of its own machine.
+fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpPlan> {
+    databases(model, neighbours)
+        .map(|(id, index, service, database)| {
+            let class = state_of(service, database)
+                .and_then(|state| class_at(model, service.machine, &state.path));
+            DumpPlan {
+                service: id,
+                database: index,
+                machine: service.machine,
+                class: class
+                    .filter(|class| *class != BackupClass::Never)
+                    .unwrap_or(BackupClass::Daily),
+                folder: format!("/var/backups/labwright/{}", backup.name),
+            }
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! The names that are joined from several names of the lab, such as the file of a dump. Different
 //! names can join to the same one: `m` and `web-data`, or `m-web` and `data`.
 
-use super::{BackupPlan, MachinePlan, Plan, secret_path};
-use crate::model::{Database, Disk, MachineId, Model, MountKind, Pool, Role, SecretUse};
+use super::{MachinePlan, Plan, secret_path};
+use crate::model::{Database, Disk, Engine, MachineId, Model, MountKind, Pool, Role, SecretUse};
 use crate::source::Span;
 
 /// A joined name, which must be unique in its place.
@@ -25,11 +25,9 @@ pub struct Joined {
 /// Lists all joined names of the lab.
 pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
     let mut names = Vec::new();
-    for backup in &plan.backups {
-        names.extend(dumps(plan.model, backup));
-    }
     for (id, machine) in plan.model.machines() {
         names.extend(machine.pools.iter().flat_map(|pool| partitions(plan.model, id, pool)));
+        names.extend(dumps(plan.model, id, plan.machine(id)));
         names.extend(volumes(plan.model, id, plan.machine(id)));
         names.extend(secrets(plan.model, id, plan.machine(id)));
     }
@@ -38,19 +36,32 @@ pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
     names
 }
 
-fn dumps<'p>(model: &'p Model, backup: &'p BackupPlan) -> impl Iterator<Item = Joined> + 'p {
-    backup.dumps.iter().filter_map(|dump| {
-        let service = &model[dump.service];
-        let database = service.databases.get(dump.database as usize)?;
-        Some(Joined {
+fn dumps<'p>(
+    model: &'p Model,
+    machine: MachineId,
+    planned: &'p MachinePlan,
+) -> impl Iterator<Item = Joined> + 'p {
+    let services = planned.services.iter().map(|id| &model[*id]);
+    services.flat_map(move |service| {
+        service.databases.iter().map(move |database| Joined {
             kind: "dump",
-            place: model[backup.service].name.clone(),
+            place: model[machine].name.clone(),
             name: dump_name(database),
             what: format!("database `{}` of `{}`", database.database, service.name),
             owner: service.name.clone(),
             span: service.span,
         })
     })
+}
+
+/// Returns the name of a dump's file.
+pub fn dump_file(database: &Database) -> String {
+    let suffix = match database.engine {
+        Engine::Postgres => "dump",
+        Engine::Mariadb => "sql",
+        Engine::Sqlite => "sqlite",
+    };
+    format!("{}.{suffix}", dump_name(database))
 }
 
 /// Returns the name of a dump: a part of file names, a word in commands, the value of a label.

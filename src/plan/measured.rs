@@ -52,7 +52,9 @@ impl Measured {
                 .backups
                 .iter()
                 .flat_map(|backup| &backup.dumps)
-                .any(|dump| machines.contains(&dump.machine)),
+                .map(|dump| dump.machine)
+                .chain(plan.dump_jobs.iter().map(|job| job.machine))
+                .any(|machine| machines.contains(&machine)),
             bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
             nfs: machines.iter().any(|machine| {
                 model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)

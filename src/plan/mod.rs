@@ -12,6 +12,8 @@ mod by_hand;
 pub mod capacity;
 mod cidr;
 mod connections;
+mod coverage;
+pub mod dumps;
 mod exports;
 mod flows;
 mod gateways;
@@ -35,10 +37,12 @@ pub use crate::around::bridge::Bridge;
 pub use crate::around::certificates::{Certificate, is_private};
 pub use crate::around::way;
 pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
-pub use backups::{BackupPlan, BackupSource, Coverage, DumpPlan, StateCoverage};
+pub use backups::{BackupPlan, BackupSource, DumpPlan};
 pub use by_hand::{ByHand, Task};
 pub use cidr::{AccessList, CidrSet};
 pub use connections::Connection;
+pub use coverage::{Coverage, Dumped, StateCoverage};
+pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
@@ -71,6 +75,8 @@ pub struct Plan<'m> {
     pub routes: Vec<RoutePlan>,
     /// What each backup service saves.
     pub backups: Vec<BackupPlan>,
+    /// What machines dump whose data another machine saves, by machine.
+    pub dump_jobs: Vec<DumpJob>,
     /// Whether the states of services are saved, sorted by service.
     pub states: Vec<StateCoverage<'m>>,
     /// The plan of each machine, by [`MachineId`].
@@ -116,12 +122,15 @@ pub fn plan(model: &Model) -> Plan<'_> {
         }
     }
     gateways::gateways(model, &connections.flows, &mut machines);
-    let backups = backups::backups(model, &services);
+    let mut backups = backups::backups(model, &services);
+    let mut dump_jobs = dumps::jobs(model, &services, &backups);
+    dumps::settle(model, &mut backups, &mut dump_jobs);
     let mut plan = Plan {
         scrapes: scrapes::scrapes(model, &services),
         routes: routes::routes(model, &services),
-        states: backups::coverage(model, &backups),
+        states: coverage::coverage(model, &backups, &dump_jobs),
         backups,
+        dump_jobs,
         model,
         zones,
         lists: ZoneLists::default(),

@@ -8,7 +8,7 @@ use super::exports::ExportPlan;
 use super::mounts::Mount;
 use super::requirements::drivers;
 use crate::model::{
-    FirewallBackend, Machine, MachineId, MachineKind, Model, Os, ServiceId, ShareTransport,
+    Engine, FirewallBackend, Machine, MachineId, MachineKind, Model, Os, ServiceId, ShareTransport,
     Snapshots,
 };
 
@@ -64,6 +64,9 @@ pub fn packages<'m>(
         FirewallBackend::Nftables => &["nftables"],
         FirewallBackend::None => &[],
     });
+    if services().flat_map(|service| &service.databases).any(|one| one.engine == Engine::Sqlite) {
+        packages.insert("sqlite3");
+    }
     if mounts.iter().any(|mount| mount.via == ShareTransport::Nfs) {
         packages.insert("nfs-common");
     }

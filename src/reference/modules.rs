@@ -90,8 +90,15 @@ pub struct State {
     pub name: String,
     /// The folder on the machine. Names in braces are filled in.
     pub path: String,
+    /// What it holds.
+    pub what: Option<String>,
     /// How it is backed up.
     pub backup: String,
+    /// The databases in it, with their engines. Their dumps are backed up, not their files.
+    pub databases: Vec<String>,
+    /// Why a copy of it is sound that is made while the program runs.
+    #[serde(rename = "liveCopy")]
+    pub live_copy: Option<String>,
     /// Why it is never backed up.
     pub reason: Option<String>,
 }
@@ -118,7 +125,9 @@ pub fn describe(module: &Block<'_>) -> Module {
         discontinued: module.child("discontinued").map(discontinued),
         options: option_specs(module).iter().map(option).collect(),
         ports: of("provides").map(|(block, when)| port(block, when.clone())).collect(),
-        state: of("state").map(|(block, _)| state(block)).collect(),
+        state: of("state")
+            .map(|(block, _)| state(block, of("database").map(|(database, _)| *database)))
+            .collect(),
         images,
         packages: of("package")
             .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
@@ -189,11 +198,30 @@ fn port(block: &Block<'_>, when: Option<String>) -> Port {
     }
 }
 
-fn state(block: &Block<'_>) -> State {
+fn state<'b, 's: 'b>(block: &Block<'_>, databases: impl Iterator<Item = &'b Block<'s>>) -> State {
     let property = |name: &str| block.property(name).map(|value| shown(&value.value));
+    let path = property("path").unwrap_or_default();
+    // A file is named by the folder's expression, or by the state itself.
+    let folders = [format!("{path}/"), format!("{{state.{}}}/", block.key())];
+    let databases = databases.filter_map(|database| {
+        let engine = database.property("engine").map(|value| shown(&value.value))?;
+        let file = database.argument(0).map(|value| shown(&value.value))?;
+        let below = folders.iter().find_map(|folder| file.strip_prefix(folder.as_str()));
+        let named = database.property("state").map(|value| shown(&value.value));
+        match below {
+            Some(below) => Some(format!("{below} ({engine})")),
+            None if named.as_deref() == Some(block.key()) && !file.contains('/') => {
+                Some(format!("{file} ({engine})"))
+            }
+            None => None,
+        }
+    });
     State {
         name: block.key().to_owned(),
-        path: property("path").unwrap_or_default(),
+        what: property("what"),
+        databases: databases.collect(),
+        live_copy: property("live-copy"),
+        path,
         backup: property("backup").unwrap_or_else(|| "as what it lies in".to_owned()),
         reason: property("reason"),
     }
@@ -279,9 +307,29 @@ impl Port {
 impl State {
     /// Describes how it is backed up, and why not.
     pub fn backup_in_words(&self) -> String {
-        self.reason
-            .as_ref()
-            .map_or_else(|| self.backup.clone(), |reason| format!("{}: {reason}", self.backup))
+        match &self.reason {
+            Some(reason) => format!("{}: {reason}", self.backup),
+            None if self.backup == "dump" => {
+                format!("a dump of {}, never its files", self.databases.join(", "))
+            }
+            None if !self.databases.is_empty() => {
+                format!("{}; a dump of {}", self.backup, self.databases.join(", "))
+            }
+            None => match &self.live_copy {
+                Some(why) => format!("{}; {why}", self.backup),
+                None => self.backup.clone(),
+            },
+        }
+    }
+
+    /// Describes how it comes back.
+    pub fn restore_in_words(&self) -> &'static str {
+        match (self.backup.as_str(), self.databases.is_empty()) {
+            ("never", _) => "nothing to restore",
+            ("dump", _) => "`restore.sh database`",
+            (_, false) => "`restore.sh files`, then `restore.sh database`",
+            (_, true) => "`restore.sh files`",
+        }
     }
 }
 
@@ -332,9 +380,35 @@ pub fn markdown(modules: &[Module]) -> String {
     for module in modules {
         section(module, &mut page);
     }
+    kept(modules, &mut page);
     page.truncate(page.trim_end().len());
     page.push('\n');
     page
+}
+
+/// Adds a table of everything that the modules keep.
+fn kept(modules: &[Module], page: &mut String) {
+    page.push_str(
+        "## What the modules keep\n\n\
+         What lies in a dataset, export or folder with a backup class is saved in that class.\n\
+         A database is dumped where it runs, in one transaction, and its dump is saved in its\n\
+         place: PostgreSQL by `pg_dump`, MariaDB by `mariadb-dump`, SQLite by `.backup`.\n\
+         `restore.sh` is beside the scripts of the backup service; see\n\
+         [operating.md](operating.md#backups).\n\n",
+    );
+    let rows: Vec<Vec<String>> = modules
+        .iter()
+        .flat_map(|module| module.state.iter().map(move |state| (module, state)))
+        .map(|(module, state)| {
+            vec![
+                format!("{} `{}`", module.name, state.name),
+                state.what.clone().unwrap_or_default(),
+                state.backup_in_words(),
+                state.restore_in_words().to_owned(),
+            ]
+        })
+        .collect();
+    page.push_str(&table(&["state", "what", "how saved", "how restored"], &rows));
 }
 
 fn section(module: &Module, page: &mut String) {
@@ -378,9 +452,12 @@ fn section(module: &Module, page: &mut String) {
     let rows: Vec<Vec<String>> = module
         .state
         .iter()
-        .map(|state| vec![code(&state.name), code(&state.path), state.backup_in_words()])
+        .map(|state| {
+            let what = state.what.clone().unwrap_or_default();
+            vec![code(&state.name), what, code(&state.path), state.backup_in_words()]
+        })
         .collect();
-    page.push_str(&table(&["state", "folder", "backup"], &rows));
+    page.push_str(&table(&["state", "what", "folder", "backup"], &rows));
     for (title, list) in [
         ("Images", &module.images),
         ("Packages", &module.packages),

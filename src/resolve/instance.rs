@@ -252,6 +252,8 @@ fn state(block: &Block<'_>) -> Option<State> {
         group: text("group").or_else(|| text("owner")).unwrap_or_else(|| "root".to_owned()),
         mode: text("mode").unwrap_or_else(|| "0755".to_owned()),
         local_disk: block.property("local-disk").and_then(Spanned::bool).unwrap_or(false),
+        what: text("what"),
+        live_copy: text("live-copy"),
         span: block.span,
     })
 }

@@ -95,10 +95,20 @@ fn database(block: &Block<'_>, service: &Service) -> Option<Database> {
             .map(|name| compose_name(&service.module, &service.name, &name)),
         user: text(block, "user").unwrap_or_else(|| base.to_owned()),
         major: text(block, "major"),
-        state: text(block, "state"),
+        state: text(block, "state").or_else(|| containing(service, &database)),
+        optional: block.property("optional").and_then(Spanned::bool).unwrap_or(false),
         span: block.span,
         database,
     })
+}
+
+/// Returns the name of the state whose folder a file is in.
+fn containing(service: &Service, file: &str) -> Option<String> {
+    let below = |folder: &str| {
+        file.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let states = service.states.iter().filter(|state| below(&state.path));
+    states.max_by_key(|state| state.path.len()).map(|state| state.name.clone())
 }
 
 fn unit(block: &Block<'_>) -> Unit {

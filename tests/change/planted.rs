@@ -174,7 +174,8 @@ planted! {
          ("services.kdl", "accept backup-repository-too-small on=restic reason=\"about 40 GiB are \
                            in use today; the 2 TB disk is planned before they grow\"\n", "")],
         "data",
-        [("backup of config of jellyfin: daily -> not saved", "was service restic on=intranet"),
+        [("backup of config of jellyfin: daily, its database by a dump -> not saved",
+          "was service restic on=intranet"),
          ("service restic: restic on intranet -> none", "was service restic on=intranet")];
     a_folder_that_moves: HOME,
         [("services.kdl", "uploads \"/mnt/photos\"", "uploads \"/mnt/media/photos\"")],

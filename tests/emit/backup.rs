@@ -46,6 +46,7 @@ fn on_machine(script: &str) {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/repository");
     let room = room
         .show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic")
+        .show(&payload.path().join("databases"), "/usr/local/lib/labwright-databases")
         .show(&repository, "/repository");
     let answer = room.sh(&format!("{setup}\n{script}"), &[]);
     assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
@@ -56,6 +57,10 @@ fn every_script_is_sound() {
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
     for name in ["backup", "check", "common", "drill", "dump", "restore"] {
         shellcheck(&payload.path().join(format!("backup/{name}.sh")))
+            .expect("ShellCheck accepts it");
+    }
+    for name in ["list", "dump", "load"] {
+        shellcheck(&payload.path().join(format!("databases/{name}.sh")))
             .expect("ShellCheck accepts it");
     }
 }
@@ -136,6 +141,146 @@ fn what_is_lost_comes_back() {
     );
 }
 
+#[test]
+fn a_database_comes_back_as_it_was_without_what_a_newer_version_added() {
+    on_machine(
+        r#"
+        psql -qU app -c 'CREATE EXTENSION cube; CREATE EXTENSION earthdistance;
+            CREATE TABLE places (lat float, lon float); INSERT INTO places VALUES (50, 4);
+            CREATE INDEX near ON places USING gist (ll_to_earth(lat, lon))'
+        "$B/backup.sh" daily
+        [ ! -e /srv/app/x ]
+
+        # The next version of the program changes its tables, and adds one.
+        psql -qU app -c 'ALTER TABLE photos RENAME name TO title; CREATE TABLE albums (id int)'
+        LABWRIGHT_CONFIRM=app "$B/restore.sh" database app
+        [ "$(psql -AtU app -c "SELECT name FROM photos WHERE id = 7")" = "it's \$7" ]
+        [ "$(psql -AtU app -c "SELECT to_regclass('albums') IS NULL")" = t ]
+        [ "$(psql -AtU app -c 'SELECT count(*) FROM places')" = 1 ]
+        # What it replaced is there until the next time.
+        [ "$(psql -AtU app -d app_before -c "SELECT title FROM photos WHERE id = 7")" = "it's \$7" ]
+
+        # A dump that does not read changes nothing.
+        head -c 3000 /var/backups/labwright/restic/app.dump >/tmp/torn
+        fails sh /usr/local/lib/labwright-databases/load.sh app /tmp/torn
+        [ "$(psql -AtU app -c 'SELECT count(*) FROM photos')" = 1000 ]
+
+        # The file is in no snapshot. A new one has the owner of its folder.
+        chown 1000 /srv/app; rm '/srv/app/li te.db'
+        ! restic ls latest | grep -aF 'li te.db' | grep -v dumps
+        LABWRIGHT_CONFIRM=app-li-te.db "$B/restore.sh" database app-li-te.db
+        [ "$(stat -c '%u %a' '/srv/app/li te.db')" = '1000 644' ]"#,
+    );
+}
+
+#[test]
+fn a_database_that_is_written_all_the_time_is_dumped() {
+    on_machine(
+        r#"
+        for mode in wal delete; do
+            db='/srv/app/li te.db'
+            sqlite3 "$db" "PRAGMA journal_mode=$mode" 'DROP TABLE IF EXISTS big' \
+                'CREATE TABLE big(n, a); WITH RECURSIVE c(n) AS
+                    (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 30000)
+                INSERT INTO big SELECT n, randomblob(2000) FROM c'
+            touch /tmp/write
+            while [ -e /tmp/write ]; do
+                sqlite3 "$db" '.timeout 30000' 'INSERT INTO t VALUES (4)'
+            done &
+            writer=$!
+            mkdir -p /tmp/dumps
+            timeout 60 sh /usr/local/lib/labwright-databases/dump.sh /tmp/dumps app-li-te.db
+            rm /tmp/write
+            wait $writer
+            [ "$(sqlite3 /tmp/dumps/app-li-te.db.sqlite 'PRAGMA integrity_check')" = ok ]
+            [ "$(sqlite3 /tmp/dumps/app-li-te.db.sqlite 'SELECT count(*) FROM big')" = 30000 ]
+        done"#,
+    );
+}
+
+const TWO_MACHINES: &str = r#"
+    host nas kind=unmanaged {
+        address lan "192.168.1.5"
+        export appdata path="/volume1/appdata" backup=daily
+        export backups path="/volume1/backups"
+    }
+    host box kind=debian {
+        os debian-13
+        address lan "192.168.1.10"
+        share nas.backups at="/mnt/backup" via=nfs
+        share nas.appdata at="/srv/all" via=nfs
+        ssh from=lan
+    }
+    host edge kind=debian {
+        os debian-13
+        address lan "192.168.1.11"
+        share nas.appdata at="/srv/app" via=nfs
+        ssh from=lan
+    }
+    secret restic-password
+    service app on=edge
+    accept database-on-nfs reason="a test"
+    service restic on=box {
+        repository "/mnt/backup/repo"
+        password (secret)restic-password
+        schedule daily="30 3 * * *"
+    }
+"#;
+
+const NEIGHBOUR: &str = r#"
+    edition 1
+    module app version="1.0.0" {
+        summary "Keeps its database on a share"
+        state data path="/srv/app/da ta"
+        database "/srv/app/da ta/lite.db" engine=sqlite
+        container app { image "docker.io/library/busybox:1.37"; health none="a test"; }
+    }
+"#;
+
+#[test]
+fn a_database_is_dumped_where_it_runs_when_another_machine_saves_it() {
+    let files = [("modules/app/module.kdl", NEIGHBOUR)];
+    let (edge, box_) =
+        (payload(TWO_MACHINES, &files, "edge"), payload(TWO_MACHINES, &files, "box"));
+    let read = |folder: &tempfile::TempDir, path: &str| {
+        std::fs::read_to_string(folder.path().join(path)).expect(path)
+    };
+    assert!(
+        read(&edge, "systemd/labwright-dumps-daily.timer")
+            .contains("OnCalendar=*-*-* 02:30:00 Europe/Brussels"),
+        "an hour before the backup"
+    );
+    assert_eq!(
+        read(&box_, "backup/daily.dumps"),
+        "/srv/all/labwright-dumps/edge/app-lite.db.sqlite\n"
+    );
+    let excluded = read(&box_, "backup/daily.excludes");
+    for end in ["", "-wal", "-shm", "-journal"] {
+        assert!(excluded.lines().any(|line| line == format!("/srv/all/da ta/lite.db{end}")));
+    }
+    shellcheck(&edge.path().join("databases/scheduled.sh")).expect("ShellCheck accepts it");
+    let Some(room) = Room::new() else { return };
+    let answer =
+        room.show(&edge.path().join("databases"), "/usr/local/lib/labwright-databases").sh(
+            r#"
+            mkdir -p '/srv/app/da ta'
+            sqlite3 '/srv/app/da ta/lite.db' 'PRAGMA journal_mode=wal; CREATE TABLE t(a)' >/dev/null
+            sh /usr/local/lib/labwright-databases/scheduled.sh daily
+            dump=/srv/app/labwright-dumps/edge/app-lite.db.sqlite
+            [ "$(sqlite3 $dump 'SELECT count(*) FROM t')" = 0 ]
+            metrics=/var/lib/node_exporter/textfile/labwright-dumps-daily.prom
+            grep -q 'database="app-lite.db"} 1' $metrics
+            promtool check metrics <$metrics
+            rm '/srv/app/da ta/lite.db'
+            ! sh /usr/local/lib/labwright-databases/scheduled.sh daily || exit 1
+            grep -q 'database="app-lite.db"} 0' $metrics
+            sh /usr/local/lib/labwright-databases/load.sh app-lite.db $dump
+            [ "$(sqlite3 '/srv/app/da ta/lite.db' 'SELECT count(*) FROM t')" = 0 ]"#,
+            &[],
+        );
+    assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
+}
+
 const MARIADB: &str = r#"
     edition 1
     module app version="1.0.0" {
@@ -148,9 +293,8 @@ const MARIADB: &str = r#"
 #[test]
 fn mariadb_comes_back() {
     let payload = payload(LAB, &[("modules/app/module.kdl", MARIADB)], "box");
-    for name in ["dump", "restore", "drill"] {
-        shellcheck(&payload.path().join(format!("backup/{name}.sh")))
-            .expect("ShellCheck accepts it");
+    for name in ["databases/dump", "databases/load", "backup/restore", "backup/drill"] {
+        shellcheck(&payload.path().join(format!("{name}.sh"))).expect("ShellCheck accepts it");
     }
     let Some(room) = Room::new() else { return };
     let script = r#"
@@ -201,6 +345,7 @@ END
         [ "$before" = "$(sha256sum /var/backups/labwright/restic/app-app-data.sql)" ]"#;
     let answer = room
         .show(&payload.path().join("backup"), "/usr/local/lib/labwright/restic")
+        .show(&payload.path().join("databases"), "/usr/local/lib/labwright-databases")
         .sh(script, &[]);
     assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
 }

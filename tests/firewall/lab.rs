@@ -273,6 +273,7 @@ pub fn plan<'m>(
         scrapes: Vec::new(),
         routes: Vec::new(),
         backups: Vec::new(),
+        dump_jobs: Vec::new(),
         states: Vec::new(),
         machines,
         measured: BTreeMap::new(),

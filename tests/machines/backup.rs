@@ -40,10 +40,12 @@ fn the_units_sandbox_lets_the_scripts_work() {
     let machine = rig.machine("box", &["192.168.1.10"], seed.path());
     let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
     machine.copy_in(&payload.path().join("backup"), "/payload");
+    machine.copy_in(&payload.path().join("databases"), "/payload");
     machine.copy_in(&payload.path().join("systemd"), "/payload");
     machine.copy_in(&payload.path().join("activate.d"), "/payload");
     machine.sh(r#"
         install -D -t /usr/local/lib/labwright/restic /payload/backup/*
+        install -D -t /usr/local/lib/labwright-databases /payload/databases/*
         cp /payload/systemd/restic-* /etc/systemd/system/
         sh /payload/activate.d/25-backup-restic.sh
         install -D -m 0400 /dev/stdin /etc/labwright/secrets/restic-password <<END

@@ -16,7 +16,7 @@ use labwright::compile::analyze;
 use labwright::decl::{Block, decode, schema};
 use labwright::diag::{Diagnostics, Severity};
 use labwright::load::read_lab;
-use labwright::model::{Model, Service};
+use labwright::model::{Database, Model, Service, StateBackup};
 use labwright::source::{FileId, Layer, SourceFile, Spanned};
 use labwright::syntax;
 use rayon::prelude::*;
@@ -347,4 +347,45 @@ fn a_port_on_the_machines_own_network_moves_the_program() {
         "{compose}"
     );
     assert!(compiled.text("box", "openvpn/server.conf").contains("\nport 1195\n"));
+}
+
+#[test]
+fn every_state_says_what_it_is_and_is_saved_by_a_means_that_is_sound() {
+    let (mut dumps, mut plain) = (0, 0);
+    each_example(|name, model| {
+        for service in &model.services {
+            for state in &service.states {
+                let here = format!("{name}: {}", state.name);
+                assert!(state.what.is_some(), "{here} does not say what it holds");
+                let databases = || {
+                    let of_state =
+                        |one: &&Database| one.state.as_deref() == Some(state.name.as_str());
+                    service.databases.iter().filter(of_state)
+                };
+                match &state.backup {
+                    StateBackup::Never(why) => assert!(!why.is_empty(), "{here}: why never?"),
+                    StateBackup::Dump => {
+                        assert!(databases().count() > 0, "{here}: no database is dumped");
+                    }
+                    _ => assert!(
+                        !state.local_disk || databases().count() > 0 || state.live_copy.is_some(),
+                        "{here}: a running database is copied"
+                    ),
+                }
+            }
+            for database in &service.databases {
+                let state =
+                    service.states.iter().find(|state| database.state == Some(state.name.clone()));
+                let state = state.unwrap_or_else(|| panic!("{name}: {} is nowhere", database.name));
+                assert!(state.local_disk, "{name}: NFS would corrupt {}", database.name);
+            }
+        }
+    });
+    each_module(|_, module| {
+        for part in &module.children {
+            dumps += usize::from(part.schema.name == "database");
+            plain += usize::from(part.schema.name == "state");
+        }
+    });
+    assert!(dumps > 20 && plain > 40, "{dumps} databases, {plain} states");
 }

@@ -267,6 +267,13 @@ static STATE: NodeSchema = NodeSchema::new(
         Type::Bool,
         "Whether it holds a database that network file systems corrupt. Default: `#false`.",
     ),
+    optional("what", Type::Line, "What it holds, for people."),
+    optional(
+        "live-copy",
+        Type::Line,
+        "With `local-disk` and without a `database`: why a copy that is made while the program \
+         runs can be used.",
+    ),
 ])
 .dynamic();
 static DATABASE: NodeSchema = NodeSchema::new(
@@ -283,7 +290,12 @@ static DATABASE: NodeSchema = NodeSchema::new(
     required("engine", Type::Enum(&["postgres", "mariadb", "sqlite"]), "The engine."),
     optional("container", Type::Name, "The container that runs it."),
     optional("user", Type::Line, "The user to dump as."),
-    optional("state", Type::Name, "The state that holds its files."),
+    optional(
+        "state",
+        Type::Name,
+        "The state that holds its files. Default for sqlite: the state with its file.",
+    ),
+    optional("optional", Type::Bool, "Whether it may be missing. Default: `#false`."),
     optional("major", Type::Line, "The engine's major version. A change of it can't be undone."),
 ])
 .dynamic();

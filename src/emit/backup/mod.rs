@@ -122,6 +122,9 @@ impl Writer<'_, '_> {
             lists.push((format!("{}.sources", class.name()), &sources.paths));
             lists.push((format!("{}.excludes", class.name()), &sources.excludes));
         }
+        for (class, dumps) in &view.awaited {
+            lists.push((format!("{}.dumps", class.name()), dumps));
+        }
         for (name, lines) in lists {
             if let Some(text) = self.render("lines.txt.j2", &Lines { lines }) {
                 self.add(&name, Kind::Text, text, "0644");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::{Backup, BackupClass, Database, Engine, Model, Service};
-use crate::plan::joined::dump_name;
+use crate::plan::joined::{dump_file, dump_name};
 use crate::plan::store::is_below;
 use crate::plan::{BackupPlan, DumpPlan, Plan, secret_path};
 
@@ -22,13 +22,15 @@ pub struct View {
     pub has_dumps: bool,
     /// The databases that can be restored.
     pub databases: Vec<DatabaseView>,
-    pub engines: Engines,
     /// The mount points of the machine.
     #[serde(skip)]
     pub mounts: Vec<String>,
     /// The paths that each class saves and leaves out.
     #[serde(skip)]
     pub sources: BTreeMap<BackupClass, Sources>,
+    /// The dumps that other machines make into what each class saves.
+    #[serde(skip)]
+    pub awaited: BTreeMap<BackupClass, Vec<String>>,
     /// The paths that the scripts write to, for the units' sandbox.
     #[serde(skip)]
     pub writes: Vec<String>,
@@ -106,9 +108,6 @@ pub struct ClassDumps {
 struct DumpView {
     name: String,
     folder: String,
-    file: String,
-    /// The function of `dump.sh` and its arguments.
-    command: Vec<String>,
 }
 
 /// A database that can be restored.
@@ -118,17 +117,10 @@ pub struct DatabaseView {
     class: &'static str,
     engine: &'static str,
     container: String,
-    user: String,
-    database: String,
+    /// For sqlite, the file of the database.
+    file: String,
     dump: String,
-}
-
-/// The database engines that the scripts need.
-#[derive(Debug, Default, Serialize)]
-pub struct Engines {
-    postgres: bool,
-    mariadb: bool,
-    sqlite: bool,
+    optional: &'static str,
 }
 
 /// The paths that one class saves and leaves out.
@@ -192,13 +184,9 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
             .map(|(age, count)| Keep { age: age.clone(), count: *count })
             .collect(),
         has_dumps: !dumps.is_empty(),
-        engines: Engines {
-            postgres: dumps.iter().any(|(_, database)| database.engine == Engine::Postgres),
-            mariadb: dumps.iter().any(|(_, database)| database.engine == Engine::Mariadb),
-            sqlite: dumps.iter().any(|(_, database)| database.engine == Engine::Sqlite),
-        },
         databases: dumps.iter().map(|(dump, database)| database_view(dump, database)).collect(),
         dumps: class_dumps(&dumps),
+        awaited: awaited(plan, backup),
         mounts,
         sources,
         writes,
@@ -228,51 +216,44 @@ fn repository(model: &Model, service: &Service, settings: &Backup) -> Repository
     repository
 }
 
+fn awaited(plan: &Plan<'_>, backup: &BackupPlan) -> BTreeMap<BackupClass, Vec<String>> {
+    let mut awaited: BTreeMap<BackupClass, Vec<String>> = BTreeMap::new();
+    for job in plan.dump_jobs.iter().filter(|job| job.backup == backup.service) {
+        let databases = job.databases.iter().map(|(id, index)| plan.model.database(*id, *index));
+        awaited.entry(job.class).or_default().extend(
+            databases
+                .filter(|database| !database.optional)
+                .map(|database| format!("{}/{}", job.folder_there, dump_file(database))),
+        );
+    }
+    awaited
+}
+
 fn class_dumps(dumps: &[(&DumpPlan, &Database)]) -> Vec<ClassDumps> {
     let mut classes: BTreeMap<BackupClass, Vec<DumpView>> = BTreeMap::new();
     for (dump, database) in dumps {
-        let container = database.container.clone().unwrap_or_default();
-        let command = match database.engine {
-            Engine::Sqlite => vec!["sqlite".to_owned(), database.database.clone()],
-            engine => vec![
-                engine.name().to_owned(),
-                container,
-                database.user.clone(),
-                database.database.clone(),
-            ],
-        };
-        let name = dump_name(database);
-        let file = dump_file(&name, database);
-        classes.entry(dump.class).or_default().push(DumpView {
-            name,
-            folder: dump.folder.clone(),
-            file,
-            command,
-        });
+        classes
+            .entry(dump.class)
+            .or_default()
+            .push(DumpView { name: dump_name(database), folder: dump.folder.clone() });
     }
     classes.into_iter().map(|(class, dumps)| ClassDumps { name: class.name(), dumps }).collect()
 }
 
 fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
-    let name = dump_name(database);
     DatabaseView {
-        dump: format!("{}/{}", dump.folder, dump_file(&name, database)),
-        name,
+        dump: format!("{}/{}", dump.folder, dump_file(database)),
+        name: dump_name(database),
+        optional: if database.optional { "1" } else { "0" },
         class: dump.class.name(),
         engine: database.engine.name(),
         container: database.container.clone().unwrap_or_default(),
-        user: database.user.clone(),
-        database: database.database.clone(),
+        file: if database.engine == Engine::Sqlite {
+            database.database.clone()
+        } else {
+            String::new()
+        },
     }
-}
-
-fn dump_file(name: &str, database: &Database) -> String {
-    let suffix = match database.engine {
-        Engine::Postgres => "dump",
-        Engine::Mariadb => "sql",
-        Engine::Sqlite => "sqlite",
-    };
-    format!("{name}.{suffix}")
 }
 
 /// Writes a path as a line of restic's exclude file that leaves out nothing else. Such lines are

@@ -11,6 +11,7 @@ use crate::format::shell_word;
 use crate::model::{
     Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport,
 };
+use crate::plan::joined::{dump_file, dump_name};
 use crate::plan::store::Store;
 use crate::plan::{BackupPlan, Client, Coverage, Guard, StateCoverage, backups};
 
@@ -42,6 +43,7 @@ pub(super) struct Runbook<'p> {
     guests: Vec<GuestRow<'p>>,
     secrets: Vec<SecretView<'p>>,
     backups: Vec<BackupView<'p>>,
+    dump_jobs: Vec<DumpJobView<'p>>,
     containers: bool,
 }
 
@@ -160,6 +162,18 @@ struct SourceView<'p> {
     class: &'static str,
 }
 
+/// A database that this machine dumps for the backup of another one.
+#[derive(Debug, Serialize)]
+struct DumpJobView<'p> {
+    service: &'p str,
+    name: Value,
+    file: String,
+    word: Value,
+    backup: &'p str,
+    machine: &'p str,
+    class: &'static str,
+}
+
 #[derive(Debug, Serialize)]
 struct DumpView<'p> {
     database: &'p str,
@@ -248,6 +262,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
                 mode: &secret.mode,
             })
             .collect(),
+        dump_jobs: dump_jobs(context),
         backups: context
             .plan
             .backups
@@ -414,6 +429,27 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
             .collect(),
         dumps,
     })
+}
+
+/// Lists the databases that this machine dumps for the backup of another one.
+fn dump_jobs<'p>(context: &Context<'p>) -> Vec<DumpJobView<'p>> {
+    let model = context.model();
+    let jobs = context.plan.dump_jobs.iter().filter(|job| job.machine == context.machine);
+    jobs.flat_map(|job| {
+        job.databases.iter().map(move |(id, index)| {
+            let database = model.database(*id, *index);
+            DumpJobView {
+                service: &model[*id].name,
+                name: command_word(&dump_name(database)),
+                file: format!("{}/{}", job.folder, dump_file(database)),
+                word: command_word(&format!("{}/{}", job.folder, dump_file(database))),
+                backup: &model[job.backup].name,
+                machine: &model[model[job.backup].machine].name,
+                class: job.class.name(),
+            }
+        })
+    })
+    .collect()
 }
 
 /// Writes a word of a command to type, in a place where Markdown needs no escapes.
