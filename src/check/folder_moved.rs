@@ -2,7 +2,8 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::Data;
+use crate::model::image::postgres_data;
+use crate::model::{Container, Data, Service};
 use crate::plan::Plan;
 
 /// Finds mounts at a folder that the image no longer uses.
@@ -32,6 +33,7 @@ static MOVES: &[Move] = &[Move {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
+            postgres(service, container, diagnostics);
             let image = container.repository();
             let Some(moved) = MOVES.iter().find(|moved| moved.repository == image) else {
                 continue;
@@ -65,4 +67,26 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             );
         }
     }
+}
+
+/// Finds a folder for `PostgreSQL` that its version does not use. The data is then in a volume
+/// without a name, or the program does not start.
+fn postgres(service: &Service, container: &Container, diagnostics: &mut Diagnostics) {
+    let Some(folder) = postgres_data(&container.image.value) else { return };
+    let other =
+        ["/var/lib/postgresql", "/var/lib/postgresql/data"].into_iter().find(|one| *one != folder);
+    let at =
+        |path: Option<&str>| container.mounts.iter().find(|mount| Some(mount.at.as_str()) == path);
+    let moved = container.environment.iter().any(|variable| variable.name == "PGDATA");
+    let Some(mount) = at(other).filter(|_| !moved && at(Some(folder)).is_none()) else { return };
+    let message = format!("`{}` keeps nothing in `{}`", container.name, mount.at);
+    diagnostics.push(
+        Diagnostic::new(&CODE, mount.span, message)
+            .label(service.span, format!("`{}`", container.image.value))
+            .help(format!(
+                "this version of PostgreSQL keeps its data in `{folder}`; a module says \
+                 `at=(expr)\"opt.image | postgres_data\"`"
+            ))
+            .on(service.name.clone()),
+    );
 }

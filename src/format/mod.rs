@@ -189,6 +189,13 @@ fn add_filters(environment: &mut Environment<'_>) {
             Error::new(ErrorKind::InvalidOperation, "it must be one word without quotes or blanks")
         })
     });
+    environment.add_filter("postgres_data", |image: &str| {
+        crate::model::image::postgres_data(image).ok_or_else(|| {
+            let why =
+                "names no major version of PostgreSQL, on which the folder of its data depends";
+            Error::new(ErrorKind::InvalidOperation, format!("the tag of `{image}` {why}"))
+        })
+    });
     environment.add_filter("secret_name", |secret: &str| secret_name(secret).map(str::to_owned));
     environment.add_filter("secret_file", |secret: &str| {
         secret_name(secret).map(|name| format!("/run/secrets/{name}"))

@@ -110,7 +110,7 @@ pub struct Database {
     pub user: String,
     /// The database; for sqlite, the file's path on the machine.
     pub database: String,
-    /// The major version, if the module knows it. A change of it can't be undone.
+    /// The major version, from the image or the module. A change of it can't be undone.
     pub major: Option<String>,
     /// The state that contains it.
     pub state: Option<String>,

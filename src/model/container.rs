@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::image::repository_and_tag;
 use super::{Data, Duration, SecretId, Size, Sysctl};
 use crate::source::{Span, Spanned};
 
@@ -227,34 +228,4 @@ pub struct Resources {
     pub memory: Option<Spanned<Size>>,
     /// Processors, in thousandths of one.
     pub millicpus: Option<u32>,
-}
-
-fn repository_and_tag(image: &str) -> (&str, &str) {
-    let name = image.split('@').next().unwrap_or(image);
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, tag),
-        _ => (name, ""),
-    };
-    let path = match path.split_once('/') {
-        Some((registry, rest)) if registry.contains(['.', ':']) => rest,
-        _ => path,
-    };
-    (path.strip_prefix("library/").unwrap_or(path), tag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::repository_and_tag;
-
-    #[test]
-    fn a_repository_is_known_whatever_registry_it_comes_from() {
-        for image in [
-            "docker.io/library/postgres:13.2",
-            "postgres:13.2",
-            "mirror.example:5000/library/postgres:13.2@sha256:0",
-        ] {
-            assert_eq!(repository_and_tag(image), ("postgres", "13.2"));
-        }
-        assert_eq!(repository_and_tag("lscr.io/linuxserver/readarr"), ("linuxserver/readarr", ""));
-    }
 }

@@ -7,6 +7,7 @@
 
 mod backup;
 mod container;
+pub mod image;
 mod lab;
 mod machine;
 mod network;

@@ -254,7 +254,8 @@ fn state(block: &Block<'_>) -> Option<State> {
         local_disk: block.property("local-disk").and_then(Spanned::bool).unwrap_or(false),
         what: text("what"),
         live_copy: text("live-copy"),
-        span: block.span,
+        // A finding shows its first line alone.
+        span: block.key_span(),
     })
 }
 

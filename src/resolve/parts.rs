@@ -6,6 +6,7 @@ use super::names::compose_name;
 use super::read::{Report, secret, sysctl, text, words};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
+use crate::model::image::database_major;
 use crate::model::{Dashboard, Database, Engine, Model, Package, Service, Unit, UnitAction};
 use crate::source::{Sources, Spanned};
 
@@ -74,6 +75,14 @@ pub fn fill(
             }
             _ => {}
         }
+    }
+    for database in &mut service.databases {
+        let image =
+            service.containers.iter().find(|one| database.container.as_ref() == Some(&one.name));
+        // The image knows. What the module says counts where the tag does not.
+        let Some(image) = image.map(|container| container.image.value.as_str()) else { continue };
+        let major = database_major(database.engine, image);
+        database.major = major.or_else(|| database.major.take()).or_else(|| Some(image.to_owned()));
     }
     resources(service, block, diagnostics);
     super::raw::fill(service, block, diagnostics);

@@ -6,6 +6,7 @@ mod backup;
 mod built;
 mod cluster;
 mod containers;
+mod databases;
 mod edge;
 mod grafana;
 mod guests;

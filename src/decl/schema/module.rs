@@ -279,7 +279,7 @@ static STATE: NodeSchema = NodeSchema::new(
 static DATABASE: NodeSchema = NodeSchema::new(
     "database",
     "A database that a backup dumps first.",
-    "database immich engine=postgres container=database user=immich state=database major=\"14\"",
+    "database immich engine=postgres container=database user=immich state=database",
 )
 .arguments(&[required(
     "database",
@@ -296,7 +296,12 @@ static DATABASE: NodeSchema = NodeSchema::new(
         "The state that holds its files. Default for sqlite: the state with its file.",
     ),
     optional("optional", Type::Bool, "Whether it may be missing. Default: `#false`."),
-    optional("major", Type::Line, "The engine's major version. A change of it can't be undone."),
+    optional(
+        "major",
+        Type::Line,
+        "The engine's major version, if the tag of the container's image does not name it. A \
+         change of it can't be undone.",
+    ),
 ])
 .dynamic();
 
