@@ -17,7 +17,7 @@ const BOX: &str = r#"
     accept state-without-backup reason="a test"
 "#;
 
-/// The services that have a PostgreSQL of their own, without its image.
+/// The services that have a `PostgreSQL` of their own, without its image.
 const SERVICES: [(&str, &str); 4] = [
     ("authentik", "secret-key (secret)key; database-password (secret)password"),
     ("immich", "uploads \"/srv/photos\"; database-password (secret)password"),
