@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::unit_file::mount_name;
 use super::{Context, Emitter};
-use crate::artifact::{Artifacts, Slot};
+use crate::artifact::{Artifact, Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
@@ -121,9 +121,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         if let Some(text) = TEMPLATES.write(&format!("{name}.j2"), &view, machine, diagnostics) {
             artifacts.install(
                 &format!("databases/{name}"),
-                Kind::Shell,
-                text,
-                origin.clone(),
+                Artifact::new(Kind::Shell, text, origin.clone()),
                 &format!("{INSTALLED}/{name}"),
                 "0755",
             );
