@@ -267,11 +267,11 @@ planted! {
         [("name of service films: jellyfin -> films", "service films module=jellyfin"),
          ("config of films: /mnt/appdata/jellyfin/config", "service films module=jellyfin")];
     another_major_version_of_a_database: HOME,
-        [("modules/immich/module.kdl", "", "edition 1\nmodule immich version=\"1.0.0\" {\n    \
-                                            database immich engine=postgres container=database \
-                                            user=immich state=database major=\"16\"\n}\n")],
+        [("services.kdl", "service immich on=intranet {\n",
+          "service immich on=intranet {\n    database-image \
+           \"ghcr.io/immich-app/postgres:16-vectorchord0.4.3-pgvectors0.2.0\"\n")],
         "data",
-        [("database immich of immich: postgres 14 -> postgres 16", "database immich engine")];
+        [("database immich of immich: postgres 14 -> postgres 16", "database-image")];
     a_feature_of_a_linux_container: BLACKBOX,
         [("machines.kdl", "lxc infrastructure id=200 on=pve {\n",
           "lxc infrastructure id=200 on=pve {\n    features nesting keyctl fuse\n")],
