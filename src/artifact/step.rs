@@ -60,6 +60,8 @@ impl Slot {
 
     /// Installs the packages that later steps and services need.
     pub const PACKAGES: Self = Self { phase: Phase::Activate, number: 10 };
+    /// Sets up the container engine.
+    pub const ENGINE: Self = Self { phase: Phase::Activate, number: 11 };
     /// Pulls images while the old containers still run.
     pub const IMAGES: Self = Self { phase: Phase::Activate, number: 12 };
     /// Sets the kernel's settings.

@@ -202,14 +202,15 @@ impl Way<'_, '_> {
         };
         let published = self.publishes(to)?.is_some();
         let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
+        let v6 = read.compose.as_ref().is_some_and(|compose| compose.v6);
         let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
         let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
         self.filter(
             &filter,
             |address, from| {
-                // The compose network has no IPv6: Docker's proxy, a program on the machine, takes
-                // such connections.
-                let rewritten = published && address.is_ipv4();
+                // Where the compose network has no IPv6, Docker's proxy, a program on the machine,
+                // takes such connections.
+                let rewritten = published && (address.is_ipv4() || v6);
                 let onto = rewritten.then_some(bridge).flatten();
                 let connection = nftables::Connection::new(address, to.transport, to.port);
                 let rewritten = onto.is_some();

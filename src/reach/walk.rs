@@ -11,7 +11,7 @@ use super::read::nftables;
 use super::tables::{enter, verdict};
 use super::{Files, Link, LinkKind, Quote, Unreadable, Verdict};
 use crate::model::Transport;
-use crate::plan::{CidrSet, Plan};
+use crate::plan::{Bridge, CidrSet, Plan};
 use crate::source::Span;
 
 /// Connections to one address from addresses that were treated alike so far.
@@ -293,15 +293,16 @@ impl<'f, 'p> Way<'f, 'p> {
             return Ok(());
         }
         let subnet: Vec<IpNet> =
-            plan.machine(to.machine).bridge.iter().map(|bridge| bridge.subnet).collect();
+            plan.machine(to.machine).bridge.iter().flat_map(Bridge::subnets).collect();
         let containers = CidrSet::new(&subnet, &[]);
-        // They come from their own addresses, over IPv4 alone.
-        self.streams.retain(|stream| stream.to.is_ipv4());
+        let read = files.of(to.machine)?;
+        // They come from their own addresses, over the families that their network has.
+        let v6 = read.compose.as_ref().is_some_and(|compose| compose.v6);
+        self.streams.retain(|stream| stream.to.is_ipv4() || v6);
         for stream in &mut self.streams {
-            stream.seen = containers.clone();
+            stream.seen = of_family(&containers, stream.to.is_ipv6());
             stream.disguised = true;
         }
-        let read = files.of(to.machine)?;
         let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
         match &read.nftables {
             Some(nft) => {

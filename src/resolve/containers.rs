@@ -196,7 +196,7 @@ fn health(
             text(block, "path").or_else(|| endpoint.path.clone()).unwrap_or_else(|| "/".to_owned());
         HealthProbe::Http { port: endpoint.port, path, tls: endpoint.protocol == Protocol::Https }
     } else if !block.arguments.is_empty() {
-        HealthProbe::Command(words(block).collect())
+        command_probe(words(block).collect())
     } else if flag(block, "image") == Some(true) {
         HealthProbe::Image
     } else {
@@ -209,6 +209,20 @@ fn health(
         retries: block.property("retries").and_then(Spanned::number).unwrap_or(3),
         start_period: duration("start-period", 60),
     })
+}
+
+/// Understands a health check in compose's words too: `CMD` before a program, `CMD-SHELL` before a
+/// line for a shell, and `NONE`.
+fn command_probe(words: Vec<String>) -> HealthProbe {
+    match words.split_first() {
+        Some((first, [])) if first == "NONE" => HealthProbe::None,
+        Some((first, program)) if first == "CMD" => HealthProbe::Command(program.to_vec()),
+        Some((first, line)) if first == "CMD-SHELL" => {
+            let shell = ["/bin/sh", "-c"].map(str::to_owned);
+            HealthProbe::Command(shell.into_iter().chain([line.join(" ")]).collect())
+        }
+        _ => HealthProbe::Command(words),
+    }
 }
 
 /// Returns the container that a service's node applies to: the one that it names, or else the

@@ -7,7 +7,7 @@ use super::{codes, names};
 use crate::decl::Block;
 use crate::decl::types::Type;
 use crate::diag::{Diagnostic, Diagnostics, nearest};
-use crate::model::{Container, Data, Service, Unit};
+use crate::model::{Container, Data, NetworkMode, Service, Unit};
 use crate::source::Spanned;
 
 /// The keys that a service in a compose file may have, sorted. Source:
@@ -108,6 +108,11 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
     }
     let value = value(node);
     let Some(container) = target(service, node, diagnostics) else { return };
+    if key == "network_mode" {
+        let name = container.name.clone();
+        network(service, &name, node, &value, diagnostics);
+        return;
+    }
     if key == "image" {
         return image(container, node, &value, diagnostics);
     }
@@ -136,6 +141,40 @@ fn image(container: &mut Container, node: &Block<'_>, value: &Data, diagnostics:
         Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.span, message)
             .help(format!("write {}", Type::Image.describe())),
     );
+}
+
+/// Lets everything that follows from a container's network follow: on the machine's own network,
+/// nothing is published, and the firewall opens the program's own port.
+fn network(
+    service: &mut Service,
+    container: &str,
+    node: &Block<'_>,
+    value: &Data,
+    diagnostics: &mut Diagnostics,
+) {
+    let mode = match value.as_text() {
+        Some("bridge" | "default") => NetworkMode::Bridge,
+        Some("host") => NetworkMode::Host,
+        Some("none") => NetworkMode::None,
+        _ => {
+            let message = "`compose.network_mode` is `host`, `none` or `bridge` here";
+            diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.span, message).help(
+                    "for another container's network, write `network service service=NAME` in a \
+                     module of your own",
+                ),
+            );
+            return;
+        }
+    };
+    for endpoint in &mut service.endpoints {
+        if mode == NetworkMode::Host && endpoint.container.as_deref() == Some(container) {
+            endpoint.host_port = endpoint.port;
+        }
+    }
+    if let Some(container) = service.containers.iter_mut().find(|one| one.name == container) {
+        container.network = mode;
+    }
 }
 
 fn unit<'u>(

@@ -118,18 +118,22 @@ grep -h 'unrecognized\|[Ll]oading value\|unable to' /said | sort -u
 fn a_ban_comes_before_docker() {
     let script = r#"
 cp fail2ban/labwright.local /etc/fail2ban/jail.d/
-cp fail2ban/labwright-proxy.conf /etc/fail2ban/filter.d/
 sh activate.d/40-fail2ban-logs.sh
 fail2ban-client -t >/dev/null
 line() {
-    printf '[20/Nov/2025:07:13:00 +0000] - %s %s - GET https a.example "/%s" ' "$1" "$2" "$3"
-    printf '[Client %s] [Length 1] [Gzip -] [Sent-to x] "%s" "-"\n' "$4" "$5"
+    printf '[20/Nov/2025:07:13:00 +0000] - %s %s - %s https a.example "/%s" ' "$1" "$2" "$3" "$4"
+    printf '[Client %s] [Length 1] [Gzip -] [Sent-to x] "%s" "-"\n' "$5" "$6"
 }
 {
-    line 401 401 login 203.0.113.9 Mozilla
-    line 200 200 page 203.0.113.8 '- 401 401 - GET https a.example \x22/\x22 [Client 203.0.113.7]'
+    line 401 401 POST api/auth/login 203.0.113.9 Mozilla
+    line 401 401 GET api/auth/me 203.0.113.10 'a page whose login has expired'
+    line - 403 POST login 203.0.113.11 'a name that is not for everyone: the proxy refuses'
+    line 403 403 POST api/upload 203.0.113.12 'no login'
+    line 200 200 POST login 203.0.113.13 'a login that succeeds'
+    line 200 200 GET page 203.0.113.8 '- 401 401 - POST https a \x22/login\x22 [Client 203.0.113.7]'
 } >/access.log
-fail2ban-regex --out id /access.log /etc/fail2ban/filter.d/labwright-proxy.conf
+sed -n '/^\[npm\]/,/^\[/s/^failregex = //p' fail2ban/labwright.local >/regex
+fail2ban-regex --out id --datepattern '^\[%d/%b/%Y:%H:%M:%S %z\]\s' /access.log "$(cat /regex)"
 # No journal here: the jail of ssh reads a file instead.
 sed -i 's/^backend = systemd/backend = polling/' /etc/fail2ban/jail.d/labwright.local
 : >/var/log/auth.log

@@ -273,3 +273,103 @@ fn jellyfin_learns_of_its_proxies_once() {
         text(&answer.stderr)
     );
 }
+
+#[test]
+fn containers_have_ipv6_where_their_machine_has_it() {
+    let app = "service navidrome on=box { library \"/srv/music\"; expose web to=lan; }";
+    let (_unpacked, compose) = bundle(app);
+    assert!(compose.contains("- '0.0.0.0:4533:4533/tcp'"), "no family whose visitors get lost");
+    assert!(!compose.contains("enable_ipv6"), "{compose}");
+
+    let with = format!(
+        "{app}\nextend host box {{ address lan \"fd00:1::2\" nic=eth0; }}\nservice other \
+         module=navidrome on=box {{ library \"/srv/music\"; port web 4534\nroute \
+         \"app.example.org\" to=web via=proxy from=lan; }}"
+    );
+    let (unpacked, compose) = bundle(&with);
+    crate::consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
+    assert!(compose.contains("- '4533:4533/tcp'"), "{compose}");
+    assert!(compose.contains("enable_ipv6: true"), "{compose}");
+    let subnet = compose.lines().find(|line| line.contains("subnet: 'fd")).expect("a prefix");
+    assert!(subnet.ends_with("::/64'"), "{subnet}");
+    let engine = read(unpacked.path(), "compose/docker-ipv6.conf");
+    assert!(engine.contains("--ip6tables"), "{engine}");
+}
+
+#[test]
+fn a_container_in_a_network_that_is_left_over_starts_anew() {
+    let (unpacked, compose) = bundle(
+        "service gluetun on=box { provider protonvpn; private-key (secret)one; }\nservice \
+         qbittorrent on=box { data \"/srv/data\"; vpn gluetun; }",
+    );
+    assert!(part(&compose, "qbittorrent").contains("/proc/net/dev"), "a dead network is unhealthy");
+    let Some(room) = Room::new() else { return };
+    let script = unpacked.path().join("payload/compose/rejoin.sh");
+    let answer = room.show(&script, "/rejoin.sh").sh(
+        r#"mkdir /stubs
+        cat >/stubs/docker <<'END'
+#!/bin/sh
+case $1 in
+inspect) cat "/tmp/$4" ;;
+restart) echo "restarted $2" >>/tmp/calls ;;
+esac
+END
+        chmod +x /stubs/docker
+        export PATH=/stubs:$PATH
+        # Both in one network, as when they started.
+        sleep 60 & echo $! >/tmp/gluetun
+        sleep 60 & echo $! >/tmp/qbittorrent
+        sh /rejoin.sh
+        echo together
+        # gluetun has started anew.
+        unshare --net sleep 60 & echo $! >/tmp/gluetun
+        until [ "$(readlink /proc/$(cat /tmp/gluetun)/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+        do sleep 0.05; done
+        sh /rejoin.sh
+        # One that does not run is compose's to start.
+        echo 0 >/tmp/qbittorrent
+        sh /rejoin.sh
+        cat /tmp/calls"#,
+        &[],
+    );
+    assert_eq!(
+        text(&answer.stdout),
+        "together\nqbittorrent is in a network that gluetun left: restarted\nrestarted \
+         qbittorrent\n",
+        "{}",
+        text(&answer.stderr)
+    );
+}
+
+#[test]
+fn what_compose_says_is_understood() {
+    let module = |health: &str| {
+        format!(
+            "module cache version=\"1.0\" {{ summary \"A cache\"; container cache {{ image \
+             \"docker.io/library/redis:8.2\"; health {health}; }}; provides web \
+             container=cache port=8080 protocol=http; }}\nservice cache on=box {{ expose web \
+             to=lan; }}"
+        )
+    };
+    let (_unpacked, compose) = bundle(&module("CMD-SHELL \"redis-cli ping | grep PONG\""));
+    let own = part(&compose, "cache");
+    assert!(
+        own.contains("- '/bin/sh'\n      - '-c'\n      - 'redis-cli ping | grep PONG'"),
+        "{own}"
+    );
+    assert!(!own.contains("CMD-SHELL"), "{own}");
+    let (_unpacked, compose) = bundle(&module("CMD redis-cli ping"));
+    let own = part(&compose, "cache");
+    assert!(own.contains("- 'CMD'\n      - 'redis-cli'\n      - 'ping'"), "{own}");
+
+    // The network of a container decides what is published, and what the firewall opens.
+    let host = module("none=\"a stand-in\"").replace(
+        "service cache on=box {",
+        "service cache on=box { port web 9999; raw compose.network_mode host;",
+    );
+    let (unpacked, compose) = bundle(&host);
+    let own = part(&compose, "cache");
+    assert!(own.contains("network_mode: 'host'") && !own.contains("ports:"), "{own}");
+    let rules = read(unpacked.path(), "firewall/nftables.nft");
+    assert!(rules.contains("tcp dport 8080 accept") && !rules.contains("9999"), "{rules}");
+}

@@ -308,10 +308,15 @@ fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
         .published
         .iter()
         .filter(|published| published.container == container.name);
+    // Over a family that the containers' network lacks, Docker would hand visitors over as if they
+    // came from the machine itself, past every list of addresses.
+    let bridge = context.planned().bridge.as_ref();
+    let v6 = bridge.is_some_and(|bridge| bridge.subnet6.is_some());
+    let family = if v6 { "" } else { "0.0.0.0:" };
     published
         .map(|published| {
             format!(
-                "{}:{}/{}",
+                "{family}{}:{}/{}",
                 published.host_port,
                 published.container_port,
                 published.transport.name()

@@ -79,6 +79,8 @@ fn add(key: &str, own: &mut Value, raw: Value) {
 struct Network {
     driver: &'static str,
     driver_opts: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    enable_ipv6: bool,
     ipam: Ipam,
 }
 
@@ -104,7 +106,13 @@ impl<'p> ComposeFile<'p> {
                 "com.docker.network.bridge.name",
                 bridge.interface.clone(),
             )]),
-            ipam: Ipam { config: vec![BTreeMap::from([("subnet", bridge.subnet.to_string())])] },
+            enable_ipv6: bridge.subnet6.is_some(),
+            ipam: Ipam {
+                config: bridge
+                    .subnets()
+                    .map(|subnet| BTreeMap::from([("subnet", subnet.to_string())]))
+                    .collect(),
+            },
         });
         let mounts = members.iter().flat_map(|(_, container)| &container.mounts);
         let mounted = members

@@ -6,6 +6,7 @@
 mod config;
 mod definition;
 mod file;
+mod rejoin;
 mod secret;
 mod steps;
 
@@ -85,6 +86,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .one_way
         .extend(context.services().flat_map(|(_, service)| database_versions(service)));
     steps::add(context, &members, &configs, artifacts, diagnostics);
+    rejoin::add(context, &members, artifacts, diagnostics);
 }
 
 /// Combines the hash of a container with those of all containers that it depends on, because

@@ -7,16 +7,22 @@ use serde::Serialize;
 use super::config::ConfigFiles;
 use super::definition::{env_path, has_value_variables};
 use super::secret::is_mounted;
-use super::{FILE, Member};
-use crate::artifact::{Artifacts, Slot};
+use super::{EMITTER, FILE, Member};
+use crate::artifact::{Artifact, Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::format::Templates;
-use crate::model::{Container, MachineKind};
+use crate::kind::Kind;
+use crate::model::{Container, MachineKind, Os};
 use crate::plan::secret_path;
 
-static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+/// The file that lets Docker 26 rewrite IPv6 packets.
+const ENGINE: &str = "compose/docker-ipv6.conf";
+
+pub(super) static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
+        ("rejoin.sh.j2", include_str!("rejoin.sh.j2")),
+        ("engine.sh.j2", include_str!("engine.sh.j2")),
         ("check.sh.j2", include_str!("check.sh.j2")),
         ("pull.sh.j2", include_str!("pull.sh.j2")),
         ("secrets.sh.j2", include_str!("secrets.sh.j2")),
@@ -76,11 +82,10 @@ pub(super) fn add(
         project: &context.model().lab.name,
         file: FILE,
         managed: context.this().kind.is_managed(),
-        network: context
-            .planned()
-            .bridge
-            .as_ref()
-            .map(|bridge| format!("{} {}", bridge.subnet, bridge.interface)),
+        network: context.planned().bridge.as_ref().map(|bridge| {
+            let subnets: Vec<String> = bridge.subnets().map(|one| one.to_string()).collect();
+            format!("{} {}", subnets.join(" "), bridge.interface)
+        }),
         containers: members.iter().map(|(_, container)| container.name.as_str()).collect(),
         files: members
             .iter()
@@ -99,6 +104,12 @@ pub(super) fn add(
         }
     };
     step(Slot::CHECK_CONTAINERS, "compose", "check.sh.j2", &[]);
+    let v6 = context.planned().bridge.as_ref().is_some_and(|bridge| bridge.subnet6.is_some());
+    // Docker 27 and later do so by themselves; Debian 13 has Docker 26.
+    let engine = v6 && context.this().os == Some(Os::Debian13);
+    if engine {
+        step(Slot::ENGINE, "docker", "engine.sh.j2", &[ENGINE]);
+    }
     step(Slot::IMAGES, "images", "pull.sh.j2", &[FILE]);
     if !view.files.is_empty() {
         step(Slot::SECRET_VARIABLES, "secret-variables", "secrets.sh.j2", &[]);
@@ -116,6 +127,14 @@ pub(super) fn add(
     }
     step(Slot::HEALTH_CONTAINERS, "containers", "health.sh.j2", &[]);
 
+    if engine {
+        artifacts.install(
+            ENGINE,
+            Artifact::new(Kind::Ini, include_str!("docker-ipv6.conf"), EMITTER.fixed()),
+            "/etc/systemd/system/docker.service.d/labwright-ipv6.conf",
+            "0644",
+        );
+    }
     for ((service, container), config) in reloads() {
         let view = ReloadView {
             container: &container.name,

@@ -182,11 +182,9 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
                     (join(&addresses.include), join(&addresses.exclude))
                 }
                 FlowSource::Containers => (
-                    context
-                        .planned()
-                        .bridge
-                        .as_ref()
-                        .map_or("-".to_owned(), |bridge| bridge.subnet.to_string()),
+                    context.planned().bridge.as_ref().map_or("-".to_owned(), |bridge| {
+                        join(&bridge.subnets().collect::<Vec<_>>())
+                    }),
                     "-".to_owned(),
                 ),
             };

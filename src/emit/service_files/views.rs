@@ -1,7 +1,7 @@
 //! Builds the views that templates see. `docs/templates.md` documents them as an interface: a field
 //! is never renamed or removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::context;
 use minijinja::value::{Serde, Value};
@@ -44,6 +44,8 @@ struct MachineView<'p> {
     gpu: bool,
     appdata: &'p str,
     ipv6: bool,
+    /// The ports of its ssh server.
+    ssh_ports: Vec<u16>,
     /// The folders that other machines change too.
     shares: Vec<&'p str>,
     cores: Option<u32>,
@@ -271,6 +273,13 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
         gpu: machine.has_gpu(),
         appdata: &machine.appdata,
         ipv6: machine.has_ipv6(),
+        ssh_ports: machine
+            .ssh
+            .iter()
+            .map(|access| access.port)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         shares: machine.network_shares().collect(),
         cores: machine.cores,
         memory: machine.memory.as_ref().map(ToString::to_string),

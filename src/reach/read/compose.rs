@@ -13,6 +13,8 @@ pub struct Published {
     pub ports: Vec<Port>,
     /// The interface of the containers' network.
     pub bridge: Option<String>,
+    /// Whether that network has IPv6 too, so that visitors keep their addresses.
+    pub v6: bool,
 }
 
 /// A published port.
@@ -59,6 +61,9 @@ impl Published {
             );
             if is_bridge_name {
                 published.bridge = Some(unquoted(value.trim()).to_owned());
+            }
+            if matches!(keys[..], ["networks", "default", "enable_ipv6"]) {
+                published.v6 = value.trim() == "true";
             }
             if matches!(keys[..], ["services", _, "ports"]) && !value.trim().is_empty() {
                 return Err(file.fault(line, "the ports are no list"));
