@@ -14,6 +14,8 @@ import shlex
 
 import yaml
 
+PLAIN = "plaintext"
+
 
 def scalars(value, path=""):
     """Lists the texts of a document, each with its place in it."""
@@ -58,14 +60,28 @@ def shell(plain, hostile, swap):
                 yield f"a comment is {other!r}"
             continue
         try:
-            words += [mount(swap(word)) for word in shlex.split(one)]
+            words += shlex.split(one)
             found += [mount(word) for word in shlex.split(other)]
         except ValueError as error:
             yield f"{error}: {other!r}"
-    if sorted(words) != sorted(found):
-        yield f"{words} is {found}"
-    elif outside_quotes(plain) != outside_quotes(hostile):
+    left = list(found)
+    for word in words:
+        # A name that is made of the text, such as that of a dump, has hyphens in place of signs.
+        for version in (mount(swap(word)), mount(hyphens(word, swap))):
+            if version in left:
+                left.remove(version)
+                break
+        else:
+            yield f"{swap(word)!r} is not among {found}"
+    if left:
+        yield f"{left} is new"
+    if outside_quotes(plain) != outside_quotes(hostile):
         yield "it would be expanded"
+
+
+def hyphens(word, swap):
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", swap(PLAIN).rsplit("/", 1)[-1])
+    return word.replace(PLAIN, name)
 
 
 def mount(word):
