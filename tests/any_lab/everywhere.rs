@@ -80,19 +80,16 @@ fn words(text: &str) -> Vec<String> {
 fn with_value(node: &NodeSchema, field: &Field, index: Option<usize>, value: &str) -> String {
     let (head, body) = node.example.split_once(" {").unwrap_or((node.example, ""));
     let mut words = words(head);
-    match index {
-        Some(index) => {
-            let is_argument = |word: &&mut String| !word.contains('=') || word.starts_with('"');
-            match words.iter_mut().skip(1).filter(is_argument).nth(index) {
-                Some(word) => value.clone_into(word),
-                None => words.push(value.to_owned()),
-            }
+    if let Some(index) = index {
+        let is_argument = |word: &&mut String| !word.contains('=') || word.starts_with('"');
+        match words.iter_mut().skip(1).filter(is_argument).nth(index) {
+            Some(word) => value.clone_into(word),
+            None => words.push(value.to_owned()),
         }
-        None => {
-            let name = format!("{}=", field.name);
-            words.retain(|word| !word.starts_with(&name));
-            words.push(name + value);
-        }
+    } else {
+        let name = format!("{}=", field.name);
+        words.retain(|word| !word.starts_with(&name));
+        words.push(name + value);
     }
     let head = words.join(" ");
     if body.is_empty() { head } else { format!("{head} {{{body}") }
