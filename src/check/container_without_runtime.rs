@@ -54,6 +54,6 @@ fn without_features(service: &Service, machine: &Machine, lacking: &[&str]) -> D
         format!("Docker does not run in `{}` without `{features}`", machine.name),
     )
     .label(service.span, "this service needs it")
-    .help(format!("write `features {}`, or leave `features` out", all.join(" ")))
+    .help(format!("leave `features` out, or let it be `features {}`", all.join(" ")))
     .on(machine.name.clone())
 }

@@ -22,7 +22,22 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         if !guests.is_empty() {
             guests_of(host, &guests, diagnostics);
         }
+        cache_of(host, diagnostics);
         services_of(model, host, &plan.machine(id).services, diagnostics);
+    }
+}
+
+/// Finds a cache of ZFS that is larger than what is kept for the host.
+fn cache_of(host: &Machine, diagnostics: &mut Diagnostics) {
+    let (Some(arc), Some(reserve)) = (host.arc, host.reserve) else { return };
+    if arc > reserve {
+        let message =
+            format!("ZFS may cache {arc}, but only {reserve} are kept for `{}`", host.name);
+        diagnostics.push(
+            Diagnostic::new(&CODE, host.span, message)
+                .help("keep more in `reserve`, or let ZFS have less")
+                .on(host.name.clone()),
+        );
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{
-    BackupClass, Disk, Export, Gpu, HostDevice, MachineId, NetworkId, Pool, Share, ShareTransport,
-    Size, ZoneId,
+    BackupClass, Disk, Duration, Export, Gpu, HostDevice, MachineId, NetworkId, Pool, Share,
+    ShareTransport, Size, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -115,6 +115,8 @@ pub struct Machine {
     pub memory: Option<Spanned<Size>>,
     /// The memory that a hypervisor or bare machine keeps for itself (system, ZFS ARC).
     pub reserve: Option<Size>,
+    /// The part of it that ZFS may use as its cache.
+    pub arc: Option<Size>,
     /// The properties of a guest.
     pub guest: Option<Guest>,
     /// Its addresses. Others use the first one.
@@ -214,6 +216,8 @@ pub struct Guest {
     pub on_boot: bool,
     /// The order in which guests start, if it matters.
     pub boot_order: Option<u32>,
+    /// The time until the next guest starts.
+    pub boot_wait: Option<Duration>,
     /// LXC: features such as `nesting`, `keyctl`.
     pub features: Vec<String>,
     /// LXC: whether root inside is an ordinary user outside.

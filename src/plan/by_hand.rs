@@ -52,13 +52,13 @@ pub fn by_hand(
     let mut list: Vec<ByHand> = mounts.iter().map(mount).collect();
     for id in services {
         let service = &model[*id];
-        let tasks = tasks(service).into_iter();
+        let tasks = tasks(model, *id, service).into_iter();
         list.extend(tasks.map(|(task, span)| ByHand { service: Some(*id), task, span }));
     }
     list
 }
 
-fn tasks(service: &Service) -> Vec<(Task, Span)> {
+fn tasks(model: &Model, id: ServiceId, service: &Service) -> Vec<(Task, Span)> {
     let mut tasks = Vec::new();
     if let Some(first) = service.packages.first() {
         let names = service.packages.iter().map(|package| package.name.clone()).collect();
@@ -69,8 +69,8 @@ fn tasks(service: &Service) -> Vec<(Task, Span)> {
         let ours = !unit.sections.is_empty();
         tasks.push((if ours { Task::Unit(name) } else { Task::Start(name) }, unit.span));
     }
-    for sysctl in &service.sysctls {
-        tasks.push((Task::Kernel(sysctl.name.clone(), sysctl.value.clone()), service.span));
+    for (name, value) in super::kernel::settings(model, &[id]).values {
+        tasks.push((Task::Kernel(name.to_owned(), value.to_owned()), service.span));
     }
     for module in &service.kernel_modules {
         tasks.push((Task::Module(module.clone()), service.span));

@@ -49,3 +49,25 @@ pub fn counted(pool: &Pool) -> impl Iterator<Item = &Dataset> {
     };
     pool.datasets.iter().filter(move |dataset| !nested(&dataset.name))
 }
+
+/// The smallest cache that ZFS takes.
+const LEAST_ARC: Size = Size(64 << 20);
+
+/// Returns the memory that ZFS may use as its cache: what the lab says, or half of what a host with
+/// pools keeps for itself. Without either, ZFS decides by itself.
+pub fn arc(machine: &Machine) -> Option<Size> {
+    let half = || machine.reserve.filter(|_| !machine.pools.is_empty()).map(|all| Size(all.0 / 2));
+    machine.arc.or_else(half).map(|arc| arc.max(LEAST_ARC))
+}
+
+/// Returns what the installation of a host may take of each disk that also has pools, in GiB. A GiB
+/// is left over for the borders of partitions.
+pub fn for_the_system(machine: &Machine) -> Vec<(&crate::model::Disk, u64)> {
+    let shared = |(index, disk): (usize, &'_ crate::model::Disk)| {
+        let taken = taken(machine, index, disk.size);
+        let left = disk.size.0.checked_sub(taken.0)? >> 30;
+        (taken.0 > 0 && left > 1).then(|| (index, left.saturating_sub(1)))
+    };
+    let found = machine.disks.iter().enumerate().filter_map(shared);
+    found.filter_map(|(index, left)| Some((machine.disks.get(index)?, left))).collect()
+}

@@ -53,6 +53,17 @@ pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     interfaces
 }
 
+/// Finds the guest through which a hypervisor reaches other networks, if it is a guest of its own.
+pub fn router_guest(model: &Model, host: MachineId) -> Option<MachineId> {
+    let gateways: Vec<IpAddr> =
+        interfaces(model, host).iter().flat_map(|one| one.gateways.clone()).collect();
+    let leads = |machine: &Machine| {
+        machine.addresses.iter().any(|address| gateways.contains(&address.address))
+    };
+    let guests = model.guests(host).into_iter();
+    guests.filter(|(_, machine, _)| leads(machine)).map(|(id, ..)| id).next()
+}
+
 impl<'m> Interface<'m> {
     /// Returns the host's bridge for a guest's interface: the one that it names, or the host's own
     /// in that network, or the host's first one.

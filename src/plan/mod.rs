@@ -19,6 +19,7 @@ mod flows;
 mod gateways;
 mod interfaces;
 pub mod joined;
+mod kernel;
 mod measured;
 mod mounts;
 mod packages;
@@ -46,7 +47,8 @@ pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
-pub use interfaces::Interface;
+pub use interfaces::{Interface, router_guest};
+pub use kernel::KernelSettings;
 pub use measured::Measured;
 pub use mounts::{Mapping, Mount};
 pub use packages::{Archive, Packages};
@@ -83,6 +85,9 @@ pub struct Plan<'m> {
     pub machines: Vec<MachinePlan<'m>>,
 }
 
+/// The port of DNS.
+const DNS_PORT: u16 = 53;
+
 /// Derives the plan of a lab.
 pub fn plan(model: &Model) -> Plan<'_> {
     let mut services: Vec<Vec<ServiceId>> = vec![Vec::new(); model.machines.len()];
@@ -105,6 +110,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 mappings: mounts::mappings(model, id),
                 packages: packages::packages(model, id, services, &mounts, &exports),
                 by_hand: by_hand::by_hand(model, id, services, &mounts),
+                kernel: kernel::settings(model, services),
                 requirements: requirements::requirements(model, id, all),
                 bridge: crate::around::bridge::bridge(model, id, services),
                 secrets: secrets::secrets(model, services),
@@ -120,6 +126,12 @@ pub fn plan(model: &Model) -> Plan<'_> {
         if let Ok(index) = u32::try_from(index) {
             flow.to.of_mut(&mut machines).inbound.push(index);
         }
+    }
+    let listeners = model.services().flat_map(|(_, service)| {
+        service.endpoints.iter().map(|endpoint| (service.machine, endpoint.host_port))
+    });
+    for (machine, _) in listeners.filter(|(_, port)| *port == DNS_PORT) {
+        machine.of_mut(&mut machines).answers_dns = true;
     }
     gateways::gateways(model, &connections.flows, &mut machines);
     let mut backups = backups::backups(model, &services);
@@ -233,6 +245,10 @@ pub struct MachinePlan<'m> {
     pub exports: Vec<ExportPlan>,
     /// What a person must do there.
     pub by_hand: Vec<ByHand>,
+    /// The kernel's settings.
+    pub kernel: KernelSettings<'m>,
+    /// Whether a service of it answers DNS, at the port that systemd-resolved listens on.
+    pub answers_dns: bool,
     /// What it must have before anything is changed.
     pub requirements: Requirements<'m>,
     /// What apt must have installed.

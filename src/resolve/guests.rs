@@ -64,6 +64,10 @@ pub fn guest(
             .child("boot")
             .and_then(|boot| boot.property("order"))
             .and_then(Spanned::number),
+        boot_wait: block
+            .child("boot")
+            .and_then(|boot| boot.property("wait"))
+            .and_then(Spanned::duration),
         features: words("features")
             .unwrap_or_else(|| vec!["keyctl".to_owned(), "nesting".to_owned()]),
         unprivileged: block.value("privileged").and_then(Spanned::bool) != Some(true),

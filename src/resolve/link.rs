@@ -26,6 +26,8 @@ pub struct Linker<'s> {
     rests: Vec<Rest<'s>>,
     names: BTreeMap<String, JoinableContainer>,
     gates: Gates,
+    /// The names of all services, also of those whose module or machine is not known.
+    declared: Vec<String>,
 }
 
 /// What a draft holds besides its service.
@@ -39,7 +41,8 @@ struct Rest<'s> {
 
 impl<'s> Linker<'s> {
     /// Resolves routes, openings and shared networks, which decide what surrounds a service.
-    pub fn new(drafts: Vec<(Draft<'s>, Diagnostics)>, model: &Model) -> Self {
+    pub fn new(drafts: Vec<(Draft<'s>, Diagnostics)>, declared: &[&str], model: &Model) -> Self {
+        let declared = declared.iter().map(|name| (*name).to_owned()).collect();
         let (services, rests): (Vec<Service>, Vec<Rest<'s>>) =
             drafts.into_iter().map(|(draft, found)| split(draft, found)).unzip();
         let tells = |container: &Container| {
@@ -51,7 +54,7 @@ impl<'s> Linker<'s> {
         };
         let names = services.iter().map(|service| (service.name.clone(), first(service))).collect();
         let gates = Gates::of(&services);
-        let mut linker = Self { services, rests, names, gates };
+        let mut linker = Self { services, rests, names, gates, declared };
         for index in 0..linker.services.len() {
             linker.open(index, model);
         }
@@ -105,7 +108,7 @@ impl<'s> Linker<'s> {
             }
             let joins = |one: &&mut Container| one.name == *container;
             if let Some(container) = service.containers.iter_mut().find(joins) {
-                join_network(container, name, &self.names, &list, &mut rest.found);
+                join_network(container, name, &self.names, &self.declared, &mut rest.found);
             }
         }
         service.exposes = exposes(rest.block, service, model, &mut rest.found);
@@ -165,7 +168,7 @@ fn join_network(
     container: &mut Container,
     name: &Spanned<String>,
     names: &BTreeMap<String, JoinableContainer>,
-    list: &[&str],
+    declared: &[String],
     diagnostics: &mut Diagnostics,
 ) {
     match names.get(&name.value) {
@@ -188,6 +191,8 @@ fn join_network(
             )
             .help("name a service that runs in a container, such as gluetun"),
         ),
+        // Why a declared service is not here is already reported.
+        None if declared.contains(&name.value) => {}
         None => {
             let value = Spanned::new(Value::Text(name.value.as_str().into()), name.span);
             names::unknown(
@@ -195,7 +200,7 @@ fn join_network(
                 "service",
                 &name.value,
                 &value,
-                list.iter().copied(),
+                declared.iter().map(String::as_str),
                 diagnostics,
             );
         }

@@ -116,6 +116,10 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
             .child("reserve")
             .and_then(|reserve| reserve.property("memory"))
             .and_then(Spanned::size),
+        arc: block
+            .child("reserve")
+            .and_then(|reserve| reserve.property("arc"))
+            .and_then(Spanned::size),
         guest: None,
         zone: zone_id,
         own_zone,

@@ -55,7 +55,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
             None => diagnostics.append(found),
         }
     }
-    let mut linker = Linker::new(kept, model);
+    let mut linker = Linker::new(kept, &names, model);
     maker.tell(&blocks, &mut linker, model);
     linker.finish(model, diagnostics);
 }

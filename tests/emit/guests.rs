@@ -17,7 +17,7 @@ vm fw id=100 on=pve kind=appliance {
     memory (size)\"2GiB\"
     image \"local:iso/OPNsense.iso\"
     disk root size=(size)\"16GiB\"
-    address lan \"192.168.1.1\"
+    address lan \"192.168.1.9\"
 }
 vm media id=110 on=pve {
     os debian-13

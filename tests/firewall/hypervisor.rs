@@ -39,6 +39,7 @@ fn model(ssh: bool) -> Model {
             snippets: "local".to_owned(),
             on_boot: true,
             boot_order: None,
+            boot_wait: None,
             features: Vec::new(),
             unprivileged: true,
             span: NOWHERE,

@@ -133,6 +133,7 @@ fn machine(
         cores: None,
         memory: None,
         reserve: None,
+        arc: None,
         guest: None,
         addresses: vec![
             address(format!("192.168.1.{last}"), 24),

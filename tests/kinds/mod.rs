@@ -3,6 +3,8 @@
 
 mod devices;
 mod exporter;
+mod host;
+mod network;
 mod packages;
 
 use crate::emit::lab::compile;

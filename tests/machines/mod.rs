@@ -6,6 +6,7 @@ mod home;
 mod interrupted;
 mod machine;
 mod node;
+mod operating;
 mod probe;
 mod published_ports;
 mod rig;

@@ -82,11 +82,14 @@ static BOOT: NodeSchema =
             Type::Bool,
             "Whether it starts with the host. Default: `#true`.",
         )])
-        .properties(&[optional(
-            "order",
-            Type::Between(0, 10_000),
-            "Its place in the start order.",
-        )]);
+        .properties(&[
+            optional("order", Type::Between(0, 10_000), "Its place in the start order."),
+            optional(
+                "wait",
+                Type::Duration,
+                "With `order`: how long the next guest waits after it.",
+            ),
+        ]);
 static FEATURES: NodeSchema = NodeSchema::new(
     "features",
     "What an LXC may do. Default: `nesting keyctl`, which Docker needs.",

@@ -68,7 +68,15 @@ static RESERVE: NodeSchema = NodeSchema::new(
     "What the host keeps for itself: the hypervisor and the ZFS ARC.",
     "reserve memory=(size)\"2GiB\"",
 )
-.properties(&[required("memory", Type::Size, "The memory that guests don't get.")]);
+.properties(&[
+    required("memory", Type::Size, "The memory that guests don't get."),
+    optional(
+        "arc",
+        Type::Size,
+        "The part of it that ZFS may use as its cache, which the bundle sets. Default: half of it, \
+         on a host with pools.",
+    ),
+]);
 static GPU: NodeSchema = NodeSchema::new(
     "gpu",
     "A GPU, to use or to pass through.",

@@ -28,7 +28,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     if host.kind != MachineKind::Proxmox || guests.is_empty() {
         return;
     }
-    let view = match view::guests(context.plan, &guests) {
+    let view = match view::guests(context.plan, context.machine, &guests) {
         Ok(view) => view,
         Err(why) => {
             let message = format!("`{SCRIPT}` of `{}` can't be written: {why}", host.name);

@@ -7,7 +7,7 @@ use crate::model::{
     Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource,
     ShareTransport,
 };
-use crate::plan::{Plan, TUN};
+use crate::plan::{Plan, TUN, router_guest};
 
 /// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
@@ -17,6 +17,15 @@ pub struct View {
     vms: bool,
     containers: bool,
     fetches: bool,
+    /// The guest through which this host reaches the internet.
+    router: Option<RouterView>,
+}
+
+#[derive(Debug, Serialize)]
+struct RouterView {
+    id: u32,
+    name: String,
+    tool: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,9 +71,22 @@ struct DiskView {
     folder: String,
 }
 
-/// Collects the guests of a host, by id.
-pub fn guests(plan: &Plan<'_>, guests: &[(MachineId, &Machine, &Guest)]) -> Result<View, String> {
-    let guests = guests
+/// Collects the guests of a host, by id, but first the one through which the host reaches others.
+pub fn guests(
+    plan: &Plan<'_>,
+    host: MachineId,
+    guests: &[(MachineId, &Machine, &Guest)],
+) -> Result<View, String> {
+    let router = router_guest(plan.model, host);
+    let mut sorted = guests.to_vec();
+    sorted.sort_by_key(|(id, ..)| Some(*id) != router);
+    let found = sorted.first().filter(|(id, ..)| Some(*id) == router);
+    let router = found.map(|(_, machine, guest)| RouterView {
+        id: guest.id,
+        name: machine.name.clone(),
+        tool: if machine.kind == MachineKind::Lxc { "pct" } else { "qm" },
+    });
+    let guests = sorted
         .iter()
         .map(|(id, machine, guest)| guest_view(plan, *id, machine, guest))
         .collect::<Result<Vec<_>, _>>()?;
@@ -72,6 +94,7 @@ pub fn guests(plan: &Plan<'_>, guests: &[(MachineId, &Machine, &Guest)]) -> Resu
         vms: guests.iter().any(|guest| guest.tool == "qm"),
         containers: guests.iter().any(|guest| guest.tool == "pct"),
         fetches: guests.iter().any(|guest| guest.tool == "qm" && guest.image.len() == 2),
+        router,
         guests,
     })
 }
@@ -146,7 +169,8 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
     }
     set("onboot", u8::from(guest.on_boot).to_string());
     if let Some(order) = guest.boot_order {
-        set("startup", format!("order={order}"));
+        let wait = guest.boot_wait.map(|wait| format!(",up={}", wait.0));
+        set("startup", format!("order={order}{}", wait.unwrap_or_default()));
     }
     match machine.kind {
         MachineKind::Lxc => {

@@ -28,6 +28,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("packages.sh.j2", include_str!("packages.sh.j2")),
         ("requirements.sh.j2", include_str!("requirements.sh.j2")),
         ("modules.sh.j2", include_str!("modules.sh.j2")),
+        ("resolver.sh.j2", include_str!("resolver.sh.j2")),
         ("sysctl.sh.j2", include_str!("sysctl.sh.j2")),
         ("mounts.sh.j2", include_str!("mounts.sh.j2")),
         ("folders.sh.j2", include_str!("folders.sh.j2")),
@@ -53,6 +54,9 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             artifacts.add(path, Kind::Text, file.text, context.origin());
         }
         kernel_modules(context, artifacts, diagnostics);
+        if context.this().kind.is_managed() && context.plan.machine(context.machine).answers_dns {
+            resolver(context, artifacts, diagnostics);
+        }
         kernel_settings(context, artifacts, diagnostics);
         mount_units(context, artifacts, diagnostics);
         ssh(context, artifacts, diagnostics);
@@ -127,6 +131,18 @@ fn folders(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut D
     step(context, (Slot::FOLDERS, "folders"), &folders, artifacts, diagnostics);
 }
 
+/// Frees the port of DNS from systemd-resolved, and lets the machine ask its network's name servers
+/// without it.
+fn resolver(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
+    artifacts.install(
+        "machine/resolved.conf",
+        Artifact::new(Kind::Ini, "[Resolve]\nDNSStubListener=no\n", context.origin()),
+        "/etc/systemd/resolved.conf.d/labwright.conf",
+        "0644",
+    );
+    step(context, (Slot::NETWORK, "resolver"), &(), artifacts, diagnostics);
+}
+
 #[derive(Debug, Serialize)]
 struct KernelModules<'p> {
     modules: &'p [&'p str],
@@ -150,7 +166,8 @@ fn kernel_modules(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics:
 
 #[derive(Debug, Serialize)]
 struct KernelSettings<'p> {
-    settings: BTreeMap<&'p str, &'p str>,
+    settings: &'p BTreeMap<&'p str, &'p str>,
+    forwards_v6: bool,
 }
 
 fn kernel_settings(
@@ -158,15 +175,16 @@ fn kernel_settings(
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
-    let sysctls = context.services().flat_map(|(_, service)| &service.sysctls);
-    let settings: BTreeMap<&str, &str> =
-        sysctls.map(|sysctl| (sysctl.name.as_str(), sysctl.value.as_str())).collect();
-    if settings.is_empty() {
+    let planned = &context.plan.machine(context.machine).kernel;
+    if planned.values.is_empty() {
         return;
     }
-    let services = context.services().filter(|(_, service)| !service.sysctls.is_empty());
-    let origin: Vec<String> =
-        services.map(|(_, service)| format!("service {}", service.name)).collect();
+    let settings = &planned.values;
+    let origin: Vec<String> = planned
+        .services
+        .iter()
+        .map(|id| format!("service {}", context.model()[*id].name))
+        .collect();
     let file: String =
         settings.iter().flat_map(|(name, value)| [name, " = ", value, "\n"]).collect();
     artifacts.install(
@@ -175,7 +193,8 @@ fn kernel_settings(
         "/etc/sysctl.d/60-labwright.conf",
         "0644",
     );
-    step(context, (Slot::KERNEL, "sysctl"), &KernelSettings { settings }, artifacts, diagnostics);
+    let view = KernelSettings { settings, forwards_v6: planned.forwards_v6 };
+    step(context, (Slot::KERNEL, "sysctl"), &view, artifacts, diagnostics);
 }
 
 #[derive(Debug, Serialize)]

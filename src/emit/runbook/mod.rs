@@ -2,6 +2,7 @@
 
 mod access;
 mod by_hand;
+mod setup;
 mod view;
 
 use std::sync::LazyLock;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::access::{FlowView, ForwardView, RouteView, flows, forwards, routes, zone};
 use super::by_hand::{ByHandView, by_hand};
+use super::setup::{Setup, account, setup};
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
@@ -45,6 +46,7 @@ pub(super) struct Runbook<'p> {
     backups: Vec<BackupView<'p>>,
     dump_jobs: Vec<DumpJobView<'p>>,
     containers: bool,
+    setup: Setup<'p>,
 }
 
 #[derive(Debug, Serialize)]
@@ -185,6 +187,14 @@ struct DumpView<'p> {
 /// Collects what a person needs to know about a machine.
 pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
     let (model, machine) = (context.model(), context.this());
+    let states: Vec<StateView<'_>> = context
+        .services()
+        .flat_map(|(id, _)| context.plan.states_of(id))
+        .map(|covered| state_view(model, covered))
+        .collect();
+    let backups: Vec<BackupView<'_>> =
+        context.plan.backups.iter().filter_map(|backup| backup_view(context, backup)).collect();
+    let keeps = !states.is_empty() || !backups.is_empty();
     Runbook {
         lab: &model.lab.name,
         machine: &machine.name,
@@ -215,11 +225,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         flows: flows(context),
         routes: routes(context),
         forwards: forwards(context),
-        states: context
-            .services()
-            .flat_map(|(id, _)| context.plan.states_of(id))
-            .map(|covered| state_view(model, covered))
-            .collect(),
+        states,
         mounts: mounts(context),
         exports: exports(context),
         pools: machine
@@ -263,13 +269,9 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             })
             .collect(),
         dump_jobs: dump_jobs(context),
-        backups: context
-            .plan
-            .backups
-            .iter()
-            .filter_map(|backup| backup_view(context, backup))
-            .collect(),
+        backups,
         containers: context.services().any(|(_, service)| !service.containers.is_empty()),
+        setup: setup(context, keeps),
     }
 }
 
@@ -285,8 +287,7 @@ const fn is_a(kind: MachineKind) -> &'static str {
 }
 
 fn logins<'p>(model: &'p Model, machine: &Machine) -> Vec<LoginView<'p>> {
-    let root = machine.kind == MachineKind::Proxmox;
-    let user = model.admins.first().filter(|_| !root).map_or("root", |admin| admin.name.as_str());
+    let user = account(model, machine);
     let Some(address) = machine.address() else { return Vec::new() };
     let command = |port: u16| {
         if port == 22 {

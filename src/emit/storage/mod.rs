@@ -7,15 +7,19 @@ mod view;
 
 use std::sync::LazyLock;
 
+use serde::Serialize;
+
 use super::{Context, Emitter};
 use crate::artifact::{Artifact, Artifacts, OneWay, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
 use crate::model::MachineKind;
+use crate::plan::capacity::arc;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
+        ("arc.sh.j2", include_str!("arc.sh.j2")),
         ("storage.sh.j2", include_str!("storage.sh.j2")),
         ("sanoid.ini.j2", include_str!("sanoid.ini.j2")),
         ("labwright.exports.j2", include_str!("labwright.exports.j2")),
@@ -31,9 +35,39 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         MachineKind::Debian => "storage",
         _ => return,
     };
+    cache(context, folder, artifacts, diagnostics);
     pools(context, folder, artifacts, diagnostics);
     snapshots(context, folder, artifacts, diagnostics);
     exports(context, folder, artifacts, diagnostics);
+}
+
+#[derive(Debug, Serialize)]
+struct Cache {
+    least: u64,
+    most: u64,
+}
+
+/// Holds ZFS's cache to what the lab keeps for it.
+fn cache(
+    context: &Context<'_>,
+    folder: &str,
+    artifacts: &mut Artifacts,
+    diagnostics: &mut Diagnostics,
+) {
+    let machine = context.this();
+    let Some(arc) = arc(machine) else { return };
+    // ZFS ignores a limit that is not above its least size, a thirty-second of all memory.
+    let view = Cache { least: (arc.0 / 2).max(32 << 20), most: arc.0 };
+    let options = format!("options zfs zfs_arc_min={} zfs_arc_max={}\n", view.least, view.most);
+    let path = format!("{folder}/zfs.conf");
+    let origin = context.origin();
+    // Of several files with one setting, the last by name counts, and an installation has zfs.conf.
+    let destination = "/etc/modprobe.d/zz-labwright-zfs.conf";
+    let file = Artifact::new(Kind::Text, options, origin.clone());
+    artifacts.install(&path, file, destination, "0644");
+    if let Some(text) = TEMPLATES.write("arc.sh.j2", &view, &machine.name, diagnostics) {
+        artifacts.step(Slot::KERNEL, "arc", &[&path], &text, origin);
+    }
 }
 
 fn pools(
