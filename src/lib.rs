@@ -34,6 +34,7 @@ pub mod digest;
 pub mod disk;
 pub mod emit;
 pub mod format;
+pub mod import;
 pub mod kind;
 pub mod load;
 pub mod model;

@@ -11,6 +11,7 @@ mod diagnostics;
 mod docs;
 mod emit;
 mod firewall;
+mod import;
 mod kinds;
 mod labctl;
 mod labs;

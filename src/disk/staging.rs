@@ -46,7 +46,8 @@ impl OutputError {
         }
     }
 
-    fn disk(path: &Path, error: &io::Error) -> Self {
+    /// Makes the error that the disk refused to write `path`.
+    pub(super) fn disk(path: &Path, error: &io::Error) -> Self {
         // The descriptions of these kinds are short and the same on every system.
         let kind = error.kind();
         let (why, help) = match kind {

@@ -6,7 +6,7 @@ use super::definition::ModuleDefinition;
 use super::endpoints::{endpoints, fixed_ports, forward_auth, ports, proxy};
 use super::evaluate::{self, Evaluator, Expressions, Made};
 use super::given::{Given, Reader};
-use super::names::compose_name;
+use super::names::{self, compose_name};
 use super::scope::Scope;
 use super::views::{lab_view, machine_view, service_view};
 use super::{codes, monitoring, parts, storage};
@@ -93,7 +93,10 @@ pub fn draft<'s>(
         &mut concrete,
         diagnostics,
     );
-    let states: Vec<State> = concrete.iter().filter_map(state).collect();
+    let mut states: Vec<State> = concrete.iter().filter_map(state).collect();
+    for node in block.all("state") {
+        keep_elsewhere(node, &mut states, name, diagnostics);
+    }
     let paths = states.iter().map(|state| (state.name.clone(), Data::Text(state.path.clone())));
     let scope = scope.with("state", Data::Record(paths.collect()));
     Evaluator { expressions, scope: &scope, made: &made, report: &report }.blocks(
@@ -266,6 +269,37 @@ fn provided_roles(endpoints: &[Endpoint]) -> impl Iterator<Item = Role> {
         "loki" => Some(Role::Loki),
         _ => None,
     })
+}
+
+/// Applies what a service says about a state of its module.
+fn keep_elsewhere(
+    node: &Block<'_>,
+    states: &mut [State],
+    service: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(wanted) = node.argument(0) else { return };
+    let name = wanted.text().unwrap_or_default();
+    let Some(at) = states.iter().position(|state| state.name == name) else {
+        let known = states.iter().map(|state| state.name.as_str());
+        let what = format!("state of `{service}` named");
+        names::unknown(&codes::UNKNOWN_NAME, &what, name, wanted, known, diagnostics);
+        return;
+    };
+    let Some(state) = states.get_mut(at) else { return };
+    let text = |name: &str| node.property(name).and_then(Spanned::string);
+    if let Some(path) = text("path") {
+        state.path = path;
+    }
+    match text("backup").as_deref() {
+        Some("never") => state.backup = StateBackup::Never(text("reason").unwrap_or_default()),
+        Some(word) => {
+            if let Some(class) = storage::backup_class(word) {
+                state.backup = StateBackup::Class(class);
+            }
+        }
+        None => {}
+    }
 }
 
 fn role(word: &Spanned<Value<'_>>) -> Option<Role> {

@@ -48,6 +48,33 @@ END
     )
 }
 
+/// Returns the compose files of a folder as docker-compose reads them together, in JSON.
+///
+/// Environment files of the machine are empty, as for [`compose`].
+pub fn compose_config(folder: &Path, files: &[&str], project: &str) -> Result<String, String> {
+    let Some(room) = crate::trixie::Room::new() else { return Err("no room".to_owned()) };
+    let script = r#"
+cd /in
+mkdir -p /etc/labwright/env
+for file in $(grep -ho '/etc/labwright/env/[^ "]*' ./*.y*ml); do : >"$file"; done
+name=$1 && shift
+count=$#
+while [ "$count" -gt 0 ]; do
+    set -- "$@" -f "$1"
+    shift
+    count=$((count - 1))
+done
+exec docker-compose -p "$name" "$@" config --format json
+"#;
+    let arguments: Vec<&str> = std::iter::once(project).chain(files.iter().copied()).collect();
+    let answer = room.show(folder, super::PLACE).sh(script, &arguments);
+    let words = || super::words(&answer);
+    super::refusal(&answer).map_or_else(
+        || Ok(String::from_utf8_lossy(&answer.stdout).into_owned()),
+        |_| Err(format!("{}: refused: {}", folder.display(), words())),
+    )
+}
+
 #[test]
 fn accepts_a_service_and_refuses_a_mistyped_key() {
     let good =

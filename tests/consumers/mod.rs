@@ -29,7 +29,7 @@ pub use self::{
     bundle::bundle,
     caddy::caddy,
     cloud_init::cloud_init_user_data,
-    compose::compose,
+    compose::{compose, compose_config},
     fail2ban::fail2ban,
     monitoring::{amtool, promtool_config, promtool_rules, promtool_test_rules},
     netplan::netplan,

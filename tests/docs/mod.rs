@@ -204,6 +204,7 @@ service prometheus on=intranet
 service jellyfin on=intranet { library "/mnt/media"; }
 profile small on=box
 module demo version="1.0.0" { option library type=path { default "/mnt/media"; }; "#,
+    r#"state config path=(f)"{machine.appdata}/demo/config"; "#,
     r#"provides web container=demo port=8080 protocol=http; "#,
     r#"unit "demo.service" { section Service { set ExecStart "/bin/true"; }; }; "#,
     r#"container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }; "#,

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod import;
 mod lab;
 mod man;
 mod modules;
@@ -54,6 +55,7 @@ enum Command {
     Why(why::Why),
     Explain(explain::Explain),
     Modules(modules::Modules),
+    Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -77,6 +79,7 @@ impl Arguments {
             Command::Why(command) => command.run(console),
             Command::Explain(command) => command.run(),
             Command::Modules(command) => command.run(console),
+            Command::Import(command) => command.run(console),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }

@@ -24,7 +24,7 @@ pub static SERVICE: NodeSchema =
     };
 
 static SERVICE_FIELDS: &[Child] =
-    &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), many(&RESOURCES), many(&RAW)];
+    &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), keyed(&STATE), many(&RESOURCES), many(&RAW)];
 
 static EXPOSE: NodeSchema =
     NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
@@ -49,6 +49,22 @@ static PORT: NodeSchema =
             required("endpoint", Type::Endpoint, "The endpoint's name."),
             required("port", Type::Port, "The port on the machine."),
         ]);
+static STATE: NodeSchema = NodeSchema::new(
+    "state",
+    "Says where a state of the module is kept: a folder that is there already, such as one that \
+     another program's containers used before. If it is missing, it is made.",
+    "state config path=\"/opt/stacks/jellyfin/config\" backup=daily",
+)
+.arguments(&[required("name", Type::Name, "The state's name in the module.")])
+.properties(&[
+    optional("path", Type::Path, "The folder on the machine. Default: the module's."),
+    optional(
+        "backup",
+        Type::Enum(&["hourly", "daily", "weekly", "monthly", "never"]),
+        "How often it is backed up. Default: as the module says.",
+    ),
+    optional("reason", Type::Text, "Why it is never backed up."),
+]);
 static RESOURCES: NodeSchema = NodeSchema::new(
     "resources",
     "The most that a container may use.",

@@ -1,0 +1,186 @@
+//! The files that compose files are read from.
+
+#![expect(clippy::disallowed_methods, reason = "compose files belong to no lab")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::import::{FileKind, Files, NAMES, Request, file_name, folder_of, override_of};
+
+/// The largest file that is read.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// How deep compose files are searched for.
+const DEEPEST: usize = 8;
+
+/// The disk, and how the caller calls what is on it.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// Real folders, with the names that the caller gave them.
+    named: Vec<(String, String)>,
+}
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let about = fs::metadata(path).map_err(|error| error.to_string())?;
+        if !about.is_file() {
+            return Err("it is not a file".to_owned());
+        }
+        if about.len() > LARGEST {
+            return Err("it is too large".to_owned());
+        }
+        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
+    }
+
+    fn kind(&self, path: &str) -> FileKind {
+        match fs::metadata(path) {
+            Ok(about) if about.is_dir() => FileKind::Folder,
+            Ok(_) => FileKind::File,
+            Err(_) => FileKind::Missing,
+        }
+    }
+}
+
+impl Disk {
+    /// Returns the projects that files and folders contain.
+    pub(super) fn requests(&mut self, paths: &[PathBuf]) -> Result<Vec<Request>, String> {
+        let mut requests: Vec<Request> = Vec::new();
+        for path in paths {
+            let real = path
+                .canonicalize()
+                .map_err(|error| format!("can't read `{}`: {error}", path.display()))?;
+            let mut found = BTreeSet::new();
+            if real.is_dir() {
+                self.name(&real, path);
+                search(&real, 0, &mut found);
+            } else {
+                let beside = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
+                self.name(&beside(&real), &beside(path));
+                found.insert(real.to_string_lossy().into_owned());
+            }
+            for file in found {
+                Self::add(&file, real.is_dir(), &mut requests);
+            }
+        }
+        for request in &mut requests {
+            let overrides = match request.files.as_slice() {
+                [only] => override_of(only, self),
+                _ => None,
+            };
+            request.files.extend(overrides);
+        }
+        Ok(requests)
+    }
+
+    /// Adds a file: to the project of its folder if its name is one that compose looks for, and
+    /// else as a project of its own.
+    fn add(file: &str, searched: bool, requests: &mut Vec<Request>) {
+        let usual = |file: &str| {
+            let name = file_name(file);
+            name.starts_with("compose.") || name.starts_with("docker-compose.")
+        };
+        let same = |request: &&mut Request| {
+            let first = request.files.first().map(String::as_str).unwrap_or_default();
+            usual(first) && usual(file) && folder_of(first) == folder_of(file)
+        };
+        if let Some(request) = requests.iter_mut().find(same) {
+            if !request.files.iter().any(|known| known == file) {
+                request.files.push(file.to_owned());
+            }
+            return;
+        }
+        let name = if usual(file) {
+            file_name(folder_of(file)).to_owned()
+        } else {
+            file_name(file).split('.').next().unwrap_or_default().to_owned()
+        };
+        requests.push(Request {
+            files: vec![file.to_owned()],
+            name,
+            searched,
+            ..Request::default()
+        });
+    }
+
+    fn name(&mut self, real: &Path, called: &Path) {
+        let called = called.to_string_lossy().trim_end_matches('/').to_owned();
+        self.named.push((real.to_string_lossy().into_owned(), called));
+    }
+
+    /// Returns the real path of a file that the caller names.
+    pub(super) fn known(path: &Path) -> String {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        real.to_string_lossy().into_owned()
+    }
+
+    /// Returns a path as the caller would write it.
+    pub(super) fn shown(&self, path: &str) -> String {
+        for (real, called) in &self.named {
+            if let Some(rest) =
+                path.strip_prefix(real.as_str()).and_then(|rest| rest.strip_prefix('/'))
+            {
+                return match called.as_str() {
+                    "" | "." => rest.to_owned(),
+                    called => format!("{called}/{rest}"),
+                };
+            }
+        }
+        path.to_owned()
+    }
+
+    /// Returns where the folders are on the machine: there as here, unless the caller says where.
+    pub(super) fn moved(&self, at: Option<&str>) -> Vec<(String, String)> {
+        let mut moved = Vec::new();
+        for (real, _) in &self.named {
+            let (mut here, mut there) = (real.as_str(), at.unwrap_or(real));
+            moved.push((here.to_owned(), there.to_owned()));
+            // A path may lead out of the folder, to one beside it.
+            while at.is_some()
+                && let (Some((here_above, _)), Some((there_above, _))) =
+                    (here.rsplit_once('/'), there.rsplit_once('/'))
+                && !here_above.is_empty()
+                && !there_above.is_empty()
+            {
+                (here, there) = (here_above, there_above);
+                moved.push((here.to_owned(), there.to_owned()));
+            }
+        }
+        // The closest folder says most.
+        moved.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        moved.dedup();
+        moved
+    }
+}
+
+/// Finds the compose files below a folder. Where none has a usual name, every YAML file with
+/// services is one.
+fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let usual = NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    if let Some(path) = usual {
+        found.insert(path.to_string_lossy().into_owned());
+    } else {
+        let yaml = paths.iter().filter(|path| {
+            let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+            matches!(end, "yml" | "yaml") && path.is_file()
+        });
+        for path in yaml {
+            let path = path.to_string_lossy().into_owned();
+            let text = Disk::default().read(&path).unwrap_or_default();
+            if text.lines().any(|line| line.trim_end() == "services:") {
+                found.insert(path);
+            }
+        }
+    }
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let below = !name.starts_with('.') && name != "node_modules" && !path.is_symlink();
+        if below && path.is_dir() && depth < DEEPEST {
+            search(&path, depth + 1, found);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Converts the command line of a container. A secret in it comes from a variable.
+
+use super::kdl::{Given, Line, line};
+use super::ledger::{At, Fate};
+use super::secrets::{is_secret, is_variable};
+use super::stack::{Around, Stack};
+use super::variables::{owner_name, with_hosts};
+use super::words;
+
+/// The images that run the command line that they are given as it is.
+const PLAIN_ENTRY: &[&str] = &[
+    "redis",
+    "valkey",
+    "postgres",
+    "postgresql",
+    "mysql",
+    "mariadb",
+    "mongo",
+    "busybox",
+    "alpine",
+];
+
+/// The flags that programs also accept as a variable.
+const FLAGS: &[(&str, &str, &str)] = &[("cloudflared", "--token", "TUNNEL_TOKEN")];
+
+/// Converts `entrypoint` and `command`.
+pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
+    let has_entry = service.get("entrypoint").is_some_and(|at| !at.node.is_null());
+    for key in ["entrypoint", "command"] {
+        let Some(at) = service.get(key) else { continue };
+        if at.node.is_null() {
+            around.ledger.kept(&at, "the image's own");
+            continue;
+        }
+        let words: Option<Vec<String>> = match at.text() {
+            Some(text) => shell_words(text),
+            None => Some(
+                at.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect(),
+            ),
+        };
+        let Some(words) = words else {
+            around.ledger.lost(&at, "its quotes do not match");
+            continue;
+        };
+        if words.is_empty() {
+            around.ledger.lost(&at, "a lab can't remove what the image says");
+            continue;
+        }
+        if words.iter().any(|word| word.contains('\0')) {
+            around.ledger.lost(&at, "no program can have such an argument");
+            continue;
+        }
+        match hidden(&words, around) {
+            hidden if hidden.is_empty() => {
+                let mut renamed = Vec::new();
+                let given = words.iter().map(|word| {
+                    let (given, new) = with_hosts("", word, around.number, around.renames);
+                    renamed.extend(new);
+                    given
+                });
+                lines.extend(spread(key, given.collect()));
+                if renamed.is_empty() {
+                    around.ledger.kept(&at, key);
+                } else {
+                    around.ledger.changed(&at, format!("{key}, with {}", renamed.join(" and ")));
+                }
+            }
+            hidden => {
+                let plain = has_entry || PLAIN_ENTRY.contains(&words::image(&image).short());
+                let made = without_secrets(service, key, &words, &hidden, plain, stack, around);
+                lines.extend(made.0);
+                around.ledger.say(&at, made.1, made.2);
+            }
+        }
+    }
+    lines
+}
+
+/// Writes a command line: short ones on one line, long ones with a word on each.
+fn spread(key: &str, words: Vec<Given>) -> Vec<Line> {
+    if key == "entrypoint" || words.len() <= 4 {
+        return vec![words.into_iter().fold(line(key), Line::arg)];
+    }
+    words.into_iter().map(|word| line(key).arg(word)).collect()
+}
+
+/// A secret in a command line: the word that it is in, and where it begins and ends there.
+type Hidden = (usize, usize, usize, String);
+
+/// Finds the secrets of a command line.
+fn hidden(words: &[String], around: &Around<'_>) -> Vec<Hidden> {
+    let mut found = Vec::new();
+    for (number, word) in words.iter().enumerate() {
+        let flag = word.starts_with('-');
+        if flag && let Some((name, value)) = word.split_once('=') {
+            if !is_variable(value) && (is_secret(name, value) || around.secrets.hides(value)) {
+                found.push((number, name.len() + 1, word.len(), flag_name(name)));
+                continue;
+            }
+        } else if number > 0 && !flag && !is_variable(word) {
+            let before = words.get(number - 1).map(String::as_str).unwrap_or_default();
+            if before.starts_with('-') && !before.contains('=') && is_secret(before, word) {
+                found.push((number, 0, word.len(), flag_name(before)));
+                continue;
+            }
+        }
+        if around.secrets.hides(word) || has_flag_with_secret(word) {
+            found.push((number, 0, word.len(), "command".to_owned()));
+        }
+    }
+    found
+}
+
+/// Returns whether a word is itself a command line with a secret in it, as after `sh -c`.
+fn has_flag_with_secret(word: &str) -> bool {
+    let parts: Vec<&str> = word.split_whitespace().collect();
+    parts.len() > 1
+        && parts.iter().enumerate().any(|(number, part)| {
+            let value = |value: &str| !is_variable(value.trim_matches(['"', '\'']));
+            match part.split_once('=') {
+                Some((name, text)) if !text.is_empty() => {
+                    value(text) && is_secret(name.trim_start_matches('-'), text)
+                }
+                _ => {
+                    let next = parts.get(number + 1).copied().unwrap_or_default();
+                    part.starts_with("--")
+                        && !next.is_empty()
+                        && !next.starts_with('-')
+                        && value(next)
+                        && is_secret(part, next)
+                }
+            }
+        })
+}
+
+fn flag_name(flag: &str) -> String {
+    flag.trim_start_matches('-').to_owned()
+}
+
+/// Writes a command line whose secrets come from variables, if its program starts in a shell.
+fn without_secrets(
+    service: &At<'_>,
+    key: &str,
+    words: &[String],
+    hidden: &[Hidden],
+    plain: bool,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> (Vec<Line>, Fate, String) {
+    let owner = owner_name(service);
+    let place = service.get(key).map_or(service.node.place, |at| at.node.place);
+    let mut lines = Vec::new();
+    let mut shell = Vec::new();
+    let whole = hidden.iter().any(|(_, _, _, name)| name == "command");
+    let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
+    let short = words::image(&image).short().to_owned();
+    let mut skipped = Vec::new();
+    for (number, start, end, name) in hidden.iter().filter(|_| !whole) {
+        let Some(word) = words.get(*number) else { continue };
+        let value = word.get(*start..*end).unwrap_or_default();
+        let known = FLAGS
+            .iter()
+            .find(|(image, flag, _)| *image == short && flag.trim_start_matches('-') == name);
+        if !plain && known.is_none() {
+            continue;
+        }
+        let variable = known.map_or_else(
+            || {
+                super::names::named(&format!("labwright-{name}"))
+                    .to_ascii_uppercase()
+                    .replace('-', "_")
+            },
+            |(_, _, variable)| (*variable).to_owned(),
+        );
+        let wanted = format!("{}-{name}", stack.service);
+        let doc = format!("`--{name}` of `{owner}`");
+        let secret = around.secrets.declare(value, &wanted, place, &doc);
+        let option = stack.secret_option(&secret, name, &format!("The value of `--{name}`."));
+        lines.push(
+            line("secret")
+                .arg(Given::Ref(format!("opt.{option}")))
+                .prop("value-variable", variable.as_str()),
+        );
+        if known.is_some() {
+            skipped.push(*number);
+            if *start == 0 {
+                skipped.push(number.saturating_sub(1));
+            }
+        }
+        shell.push((*number, *start, variable));
+    }
+    if !skipped.is_empty() && skipped.len() >= hidden.len() {
+        let rest = words.iter().enumerate().filter(|(number, _)| !skipped.contains(number));
+        let rest = rest.map(|(_, word)| Given::Text(word.clone())).collect();
+        lines.extend(spread(key, rest));
+        return (lines, Fate::Changed, "its secret is a variable".to_owned());
+    }
+    if whole || !plain || key == "entrypoint" {
+        let what = "it has a secret in it, which no file may hold: give the program the secret as \
+                    a file or variable, and write the command by hand";
+        around.lab.findings.push((place, format!("the {key} of `{owner}` is missing: {what}")));
+        return (lines, Fate::Lost, what.to_owned());
+    }
+    let text: Vec<String> = words
+        .iter()
+        .enumerate()
+        .map(|(number, word)| {
+            let found = shell.iter().find(|(at, _, _)| *at == number);
+            found.map_or_else(
+                || crate::format::shell_word(word),
+                |(_, start, variable)| {
+                    format!("{}\"${variable}\"", word.get(..*start).unwrap_or_default())
+                },
+            )
+        })
+        .collect();
+    lines.push(line(key).arg("sh").arg("-c").arg(format!("exec {}", text.join(" "))));
+    (lines, Fate::Changed, "a shell puts its secret in".to_owned())
+}
+
+/// Splits a command line as a shell does.
+pub fn shell_words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(open), close) if open == close => quote = None,
+            (None | Some('"'), '\\') => {
+                let next = characters.next()?;
+                let kept = quote.is_some() && !"\"\\$`".contains(next);
+                let word = word.get_or_insert_default();
+                if kept {
+                    word.push('\\');
+                }
+                word.push(next);
+            }
+            (Some(_), inside) => word.get_or_insert_default().push(inside),
+            (None, open @ ('"' | '\'')) => {
+                quote = Some(open);
+                word.get_or_insert_default();
+            }
+            (None, blank) if blank.is_whitespace() => words.extend(word.take()),
+            (None, plain) => word.get_or_insert_default().push(plain),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_words;
+
+    #[test]
+    fn splits_command_lines() {
+        let words = |text| shell_words(text).map(|words| words.join("|"));
+        assert_eq!(words("a 'b c' \"d\\\"e\" f\\ g").as_deref(), Some("a|b c|d\"e|f g"));
+        assert_eq!(words("a 'b"), None);
+        assert_eq!(words("a ''").as_deref(), Some("a|"));
+    }
+}

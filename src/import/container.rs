@@ -1,0 +1,190 @@
+//! Converts one service of compose into a container of a module.
+
+use super::kdl::{Given, Line, line};
+use super::ledger::{At, Fate};
+use super::names::named;
+use super::stack::{Around, Stack, commented};
+use super::yaml::Node;
+use super::{command, mounts, ports, rest, runtime, variables, words};
+
+/// The containers around one, by their names in the compose file.
+pub struct Neighbours {
+    /// Those of the same module, with their names in it.
+    pub own: Vec<(String, String)>,
+    /// Every service of the project, with the name of its service in the lab.
+    pub services: Vec<(String, String)>,
+}
+
+/// Adds a container to a stack.
+pub fn convert(
+    name: &str,
+    node: &Node,
+    container: &str,
+    neighbours: &Neighbours,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) {
+    let path = format!("services.{name}");
+    let service = At::new(path.as_str(), node);
+    let mut raws = Vec::new();
+    let mut body = vec![image(&service, name, container, stack, around)];
+    body.extend(command::command_line(&service, stack, around));
+    body.extend(user(&service, around));
+    body.extend(variables::environment(&service, stack, around));
+    body.extend(runtime::secret_files(&service, stack, around));
+    body.extend(mounts::mounts(&service, stack, around));
+    body.extend(runtime::devices(&service, &mut raws, around));
+    body.extend(runtime::rights(&service, around));
+    body.extend(runtime::network(&service, &neighbours.services, stack, around));
+    body.extend(runtime::limits(&service, around));
+    body.extend(runtime::health(&service, around));
+    body.extend(runtime::dependencies(&service, &neighbours.own, around));
+    body.extend(runtime::ending(&service, around));
+    body.extend(variables::labels(&service, around));
+    ports::ports(&service, container, stack, around);
+    rest::raw(&service, &mut raws, around);
+    deploy(&service, &mut raws, around);
+    rest::others(&service, around);
+    around.ledger.close(&service);
+
+    let main = stack.containers.is_empty();
+    for raw in raws {
+        let raw = if main { raw } else { raw.prop("container", container) };
+        stack.settings.push(raw);
+    }
+    let entries: Vec<_> =
+        around.ledger.below(&path).filter(|entry| entry.fate != Fate::Kept).collect();
+    let made = line("container").arg(container).children(body);
+    let made = commented(made, &entries, around.read, &path);
+    stack.containers.push(made);
+}
+
+/// Converts `image` and `build`.
+fn image(
+    service: &At<'_>,
+    name: &str,
+    container: &str,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Line {
+    let built = format!("{}-{}:latest", named(&around.project.name), named(name));
+    let valid = |text: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+        text.len() <= 255
+            && text.bytes().all(allowed)
+            && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+    };
+    let at = service.get("image");
+    let mut reference = at.as_ref().and_then(At::text).unwrap_or_default().to_owned();
+    if let Some(build) = service.get("build") {
+        let used = if valid(&reference) { &reference } else { &built };
+        let what = format!(
+            "labwright builds no images: build `{used}` on the machine, or name an image of a \
+             registry in the option `image`"
+        );
+        around.lab.findings.push((build.node.place, format!("`{name}`: {what}")));
+        around.ledger.changed(&build, what);
+    }
+    if !valid(&reference) {
+        if let Some(at) = &at {
+            around.ledger.lost(at, "it is not the name of an image");
+        }
+        if service.get("build").is_none() {
+            let finding = format!("`{name}` has no image: set the option `image`");
+            around.lab.findings.push((service.node.place, finding));
+        }
+        reference = built;
+    } else if let Some(at) = &at {
+        let read = words::image(&reference);
+        let newest = around.lab.newest.get(&read.repository).filter(|_| read.is_unpinned());
+        if let Some(tag) = newest {
+            let plain = reference.strip_suffix(":latest").unwrap_or(&reference);
+            reference = format!("{plain}:{tag}");
+            around
+                .ledger
+                .changed(at, format!("`{tag}`, the newest version that the library knows"));
+        } else {
+            around.ledger.kept(at, "the option `image`");
+        }
+    }
+    let main = container == stack.module || stack.containers.is_empty();
+    let option = if main { "image".to_owned() } else { format!("{container}-image") };
+    let option = if main { option } else { stack.option_names.take(&option) };
+    stack.options.push(
+        line("option")
+            .arg(option.as_str())
+            .prop("type", "image")
+            .child(line("default").arg(reference))
+            .child(line("doc").arg("The image.")),
+    );
+    line("image").arg(Given::Ref(format!("opt.{option}")))
+}
+
+fn user(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
+    let at = service.get("user")?;
+    let named = at.text().filter(|text| !text.is_empty() && !text.contains('\0'));
+    if named.is_some() {
+        around.ledger.kept(&at, "user");
+    } else {
+        around.ledger.lost(&at, "it names nobody");
+    }
+    named.map(|user| line("user").arg(user))
+}
+
+/// Converts `deploy`, most of which is for swarms.
+fn deploy(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
+    let Some(deploy) = service.get("deploy") else { return };
+    let swarm = "it is for a swarm";
+    for (key, at) in deploy.entries() {
+        match key {
+            "resources" => resources(&at, raws, around),
+            "restart_policy" => {
+                let what = "`unless-stopped`, as every container";
+                around.ledger.changed(&at, what);
+            }
+            "replicas" if at.text() == Some("1") => around.ledger.kept(&at, "one container"),
+            "replicas" => around.ledger.lost(&at, "a lab runs one container of each kind"),
+            _ => around.ledger.lost(&at, swarm),
+        }
+    }
+}
+
+fn resources(at: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
+    if let Some(limits) = at.get("limits")
+        && let Some(pids) = limits.get("pids")
+    {
+        match pids.text().and_then(|text| text.parse::<i64>().ok()) {
+            Some(number) => {
+                raws.push(line("raw").arg("compose.pids_limit").number(number));
+                around.ledger.changed(&pids, "raw compose.pids_limit");
+            }
+            None => around.ledger.lost(&pids, "it is not a number"),
+        }
+    }
+    let Some(reservations) = at.get("reservations") else { return };
+    for (key, at) in reservations.entries() {
+        match key {
+            "memory" => match at.text().filter(|text| words::size(text).is_some()) {
+                Some(text) => {
+                    raws.push(line("raw").arg("compose.mem_reservation").arg(text));
+                    around.ledger.changed(&at, "raw compose.mem_reservation");
+                }
+                None => around.ledger.lost(&at, "it is not a size"),
+            },
+            "devices" => {
+                let gpu = at.items().iter().any(|item| {
+                    let capabilities = item.get("capabilities");
+                    capabilities.iter().flat_map(At::items).any(|at| at.text() == Some("gpu"))
+                });
+                if gpu {
+                    around.ledger.lost(&at, rest::NO_GPU);
+                    let finding = "a container wants a GPU, which it does not get".to_owned();
+                    around.lab.findings.push((at.node.place, finding));
+                } else {
+                    around.ledger.lost(&at, "a lab reserves no such device");
+                }
+            }
+            _ => around.ledger.lost(&at, "a lab reserves no processors for a container"),
+        }
+    }
+}

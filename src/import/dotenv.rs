@@ -1,0 +1,108 @@
+//! Reads `.env` and `env_file`, as compose does.
+
+use super::interpolate::{Variables, replace};
+
+/// Adds the variables of a file to `variables`, which its own values may use. Returns those of the
+/// file, in its order, with their lines. What is no variable is left out.
+pub fn read(text: &str, variables: &mut Variables) -> Vec<(String, String, usize)> {
+    let mut found = Vec::new();
+    let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let Some((name, value)) = line.split_once(['=', ':']).filter(|_| !line.starts_with('#'))
+        else {
+            continue;
+        };
+        let name = name.trim();
+        if !is_name(name) {
+            continue;
+        }
+        let value = value.trim_start();
+        let value = match value.chars().next() {
+            Some(quote @ ('\'' | '"')) => {
+                let mut content = value.get(1..).unwrap_or_default().to_owned();
+                while end_of(&content, quote).is_none() {
+                    let Some((_, more)) = lines.next() else { break };
+                    content.push('\n');
+                    content.push_str(more);
+                }
+                let end = end_of(&content, quote).unwrap_or(content.len());
+                content.truncate(end);
+                if quote == '"' { unescaped(&content, variables) } else { content }
+            }
+            _ => filled(without_comment(value), variables),
+        };
+        variables.values.insert(name.to_owned(), value.clone());
+        found.push((name.to_owned(), value, number + 1));
+    }
+    found
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-[]".contains(c))
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Finds the quote that ends a value.
+fn end_of(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    for (at, character) in text.char_indices() {
+        if character == quote && !escaped {
+            return Some(at);
+        }
+        escaped = quote == '"' && character == '\\' && !escaped;
+    }
+    None
+}
+
+fn without_comment(value: &str) -> &str {
+    let end = value.find(" #").or_else(|| value.find("\t#")).unwrap_or(value.len());
+    let value = value.get(..end).unwrap_or_default().trim_end();
+    if value.starts_with('#') { "" } else { value }
+}
+
+/// Replaces variables. A value that compose would refuse is kept as it is.
+fn filled(value: &str, variables: &Variables) -> String {
+    replace(value, variables).unwrap_or_else(|_| value.to_owned())
+}
+
+fn unescaped(value: &str, variables: &Variables) -> String {
+    let value = value
+        .replace("\\n", "\n")
+        .replace("\\r", "\r")
+        .replace("\\\"", "\"")
+        .replace("\\$", "$$")
+        .replace("\\\\", "\\");
+    filled(&value, variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::import::interpolate::Variables;
+
+    #[test]
+    fn reads_what_people_write() {
+        let text = "# note\nA=1\nexport B = two # why\nC='$A'\nD=\"${A}-x\"\nE=a#b\nF=\n\
+                    G=\"one\ntwo\"\nnot a line\nH=${A}${B}\n";
+        let mut variables = Variables::default();
+        let found = read(text, &mut variables);
+        let shown: Vec<String> =
+            found.iter().map(|(name, value, line)| format!("{line} {name}={value}")).collect();
+        assert_eq!(
+            shown,
+            [
+                "2 A=1",
+                "3 B=two",
+                "4 C=$A",
+                "5 D=1-x",
+                "6 E=a#b",
+                "7 F=",
+                "8 G=one\ntwo",
+                "11 H=1two"
+            ]
+        );
+    }
+}

@@ -1,0 +1,406 @@
+//! Converts volumes: folders that a service keeps become states, others stay paths.
+
+use super::files::{FileKind, file_name, is_path};
+use super::kdl::{Given, Line, line};
+use super::ledger::{At, Fate};
+use super::names::named;
+use super::stack::{Around, Stack};
+use super::words;
+use super::yaml::Node;
+
+/// What a mount says.
+#[derive(Debug, Default)]
+struct Mount {
+    kind: String,
+    source: String,
+    target: String,
+    read_only: bool,
+    propagation: Option<String>,
+    lost: Vec<&'static str>,
+}
+
+/// The folders and files of the system that containers look at.
+const SYSTEM: &[&str] = &[
+    "/etc",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run",
+    "/var/run",
+    "/usr",
+    "/lib",
+    "/boot",
+    "/tmp",
+    "/var/log",
+    "/var/lib/docker",
+    "/var/lib/dbus",
+    "/bin",
+    "/sbin",
+];
+
+/// The ends of names that files have, and folders do not.
+const FILE_ENDS: &[&str] = &[
+    "yml",
+    "yaml",
+    "json",
+    "conf",
+    "cfg",
+    "ini",
+    "toml",
+    "env",
+    "sh",
+    "py",
+    "sql",
+    "xml",
+    "crt",
+    "pem",
+    "key",
+    "txt",
+    "sock",
+    "js",
+    "php",
+    "properties",
+    "cnf",
+    "html",
+    "htpasswd",
+    "lua",
+    "db",
+    "sqlite",
+    "sqlite3",
+    "log",
+    "template",
+    "j2",
+    "md",
+    "caddyfile",
+];
+
+/// Converts `volumes`, `volumes_from`, `tmpfs`, `configs` and the files of `secrets`.
+pub fn mounts(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for at in service.get("volumes").iter().flat_map(At::items) {
+        let read = match at.text() {
+            Some(text) => short(text),
+            None => long(&at, around),
+        };
+        let (line, fate, mut what) = mount(service, &at, &read, stack, around);
+        if !read.lost.is_empty() {
+            what = format!("{what}; without {}", read.lost.join(" and "));
+        }
+        let fate = if fate == Fate::Kept && !read.lost.is_empty() { Fate::Changed } else { fate };
+        around.ledger.say(&at, fate, what);
+        lines.extend(line);
+    }
+    if let Some(from) = service.get("volumes_from") {
+        around.ledger.lost(&from, "mount each folder by itself");
+    }
+    for at in service.get("tmpfs").iter().flat_map(At::items) {
+        match at.text().filter(|path| is_target(path)) {
+            Some(path) => {
+                lines.push(line("tmpfs").arg(path));
+                around.ledger.kept(&at, "tmpfs");
+            }
+            None => around.ledger.lost(&at, "it is not an absolute path"),
+        }
+    }
+    lines
+}
+
+/// Reads `SOURCE:TARGET:MODE`.
+fn short(text: &str) -> Mount {
+    let mut mount = Mount::default();
+    let mut parts: Vec<&str> = text.split(':').collect();
+    if let [_, _, modes] = parts.as_slice() {
+        for mode in modes.split(',') {
+            match mode {
+                "ro" => mount.read_only = true,
+                "rw" | "" => {}
+                "rslave" | "rshared" | "rprivate" => mount.propagation = Some(mode.to_owned()),
+                "z" | "Z" => mount.lost.push("the label of SELinux"),
+                "nocopy" => mount.lost.push("`nocopy`"),
+                "shared" | "slave" | "private" => mount.lost.push("its propagation"),
+                "cached" | "delegated" | "consistent" => mount.lost.push("a hint for macOS"),
+                _ => mount.lost.push("a mode that only docker knows"),
+            }
+        }
+        parts.truncate(2);
+    }
+    match parts.as_slice() {
+        [target] => {
+            "volume".clone_into(&mut mount.kind);
+            (*target).clone_into(&mut mount.target);
+        }
+        [source, target] => {
+            if is_path(source) { "bind" } else { "volume" }.clone_into(&mut mount.kind);
+            (*source).clone_into(&mut mount.source);
+            (*target).clone_into(&mut mount.target);
+        }
+        _ => {}
+    }
+    mount
+}
+
+fn long(at: &At<'_>, around: &mut Around<'_>) -> Mount {
+    let text = |key: &str| at.get(key).and_then(|at| at.text()).unwrap_or_default().to_owned();
+    let mut mount = Mount {
+        kind: text("type"),
+        source: text("source"),
+        target: text("target"),
+        read_only: at.get("read_only").and_then(|at| at.node.truth()).unwrap_or(false),
+        ..Mount::default()
+    };
+    for (key, options) in at.entries() {
+        match key {
+            "bind" => {
+                for (name, at) in options.entries() {
+                    match name {
+                        "propagation" => match at.text() {
+                            Some(word @ ("rslave" | "rshared" | "rprivate")) => {
+                                mount.propagation = Some(word.to_owned());
+                            }
+                            _ => mount.lost.push("its propagation"),
+                        },
+                        "create_host_path" => {
+                            around.ledger.changed(&at, "labwright makes the folders of states");
+                        }
+                        "selinux" => mount.lost.push("the label of SELinux"),
+                        _ => around.ledger.lost(&at, "a lab has no use for it"),
+                    }
+                }
+            }
+            "tmpfs" => {
+                for (name, at) in options.entries() {
+                    if name != "size" && name != "mode" {
+                        around.ledger.lost(&at, "a lab has no use for it");
+                    }
+                }
+            }
+            "volume" | "image" | "cluster" | "consistency" => {
+                around.ledger.lost(&options, "a lab has no use for it");
+            }
+            _ => {}
+        }
+    }
+    mount
+}
+
+fn is_target(path: &str) -> bool {
+    path.starts_with('/')
+        && path.len() <= 1024
+        && !path.chars().any(char::is_control)
+        && !path.split('/').any(|part| part == ".." || part == ".")
+        && !path.contains("//")
+        && (path.len() == 1 || !path.ends_with('/'))
+}
+
+fn mount(
+    service: &At<'_>,
+    at: &At<'_>,
+    mount: &Mount,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> (Option<Line>, Fate, String) {
+    let target = super::files::join("/", &mount.target);
+    if !mount.target.starts_with('/') || !is_target(&target) {
+        return (None, Fate::Lost, "its place in the container is not an absolute path".to_owned());
+    }
+    if around.secrets.hides(&mount.source) || around.secrets.hides(&target) {
+        return (None, Fate::Lost, "a secret is part of the path".to_owned());
+    }
+    match mount.kind.as_str() {
+        "tmpfs" => {
+            let options = at.get("tmpfs");
+            let option = |key: &str| {
+                let text = options.as_ref()?.get(key)?.text()?.to_owned();
+                Some(format!("{key}={text}"))
+            };
+            let options: Vec<String> = ["size", "mode"].into_iter().filter_map(option).collect();
+            let path =
+                if options.is_empty() { target } else { format!("{target}:{}", options.join(",")) };
+            (Some(line("tmpfs").arg(path)), Fate::Changed, "tmpfs, in the short form".to_owned())
+        }
+        "volume" => volume(mount, &target, service, stack, around),
+        "bind" => bind(mount, &target, service, stack, around),
+        kind => (None, Fate::Lost, format!("a lab has no mount of type `{kind}`")),
+    }
+}
+
+fn finish(mut node: Line, mount: &Mount, target: &str) -> Line {
+    node = node.prop("at", target);
+    if mount.read_only {
+        node = node.prop_flag("read-only", true);
+    }
+    if let Some(propagation) = &mount.propagation {
+        node = node.prop("propagation", propagation.as_str());
+    }
+    node
+}
+
+/// Converts a volume that docker keeps. The lab adopts the folder in which docker keeps it.
+fn volume(
+    mount: &Mount,
+    target: &str,
+    service: &At<'_>,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> (Option<Line>, Fate, String) {
+    if mount.source.is_empty() {
+        let name = stack.state_names.take(&named(file_name(target)));
+        let node = finish(line("mount").arg(format!("volume:{name}")), mount, target);
+        let what = format!("a volume called `{}-{name}`, which nothing backs up", stack.service);
+        return (Some(node), Fate::Changed, what);
+    }
+    let defined = around.project.top.get("volumes").and_then(|all| all.get(&mount.source));
+    let text = |key: &str| {
+        defined.and_then(|volume| volume.get(key)).and_then(Node::scalar).map(str::to_owned)
+    };
+    let option = |key: &str| {
+        defined
+            .and_then(|volume| volume.get("driver_opts"))
+            .and_then(|options| options.get(key))
+            .and_then(Node::scalar)
+            .map(str::to_owned)
+    };
+    let driver = text("driver").unwrap_or_else(|| "local".to_owned());
+    let (kind, device) = (option("type").unwrap_or_default(), option("device"));
+    let folder = match (driver.as_str(), kind.as_str(), device) {
+        ("local", "none" | "", Some(device)) if device.starts_with('/') => {
+            super::files::join("/", &device)
+        }
+        ("local", "", None) => {
+            let external = defined.is_some_and(|volume| {
+                volume.get("external").is_some_and(|node| node.truth() != Some(false))
+            });
+            let external_name = defined
+                .and_then(|volume| volume.get("external")?.get("name")?.scalar())
+                .map(str::to_owned);
+            let name = external_name.or_else(|| text("name")).unwrap_or_else(|| {
+                if external {
+                    mount.source.clone()
+                } else {
+                    format!("{}_{}", around.project.name, mount.source)
+                }
+            });
+            format!("/var/lib/docker/volumes/{name}/_data")
+        }
+        (_, kind, _) => {
+            let what = if kind.is_empty() { format!("driver `{driver}`") } else { kind.to_owned() };
+            let path = format!("/mnt/{}", named(&mount.source));
+            let option = stack.option_names.take(&named(&mount.source));
+            stack.options.push(path_option(&option, target));
+            stack.settings.push(line(&option).arg(path.as_str()));
+            let node =
+                finish(line("mount").arg(Given::Ref(format!("opt.{option}"))), mount, target);
+            let said = format!(
+                "the path `{path}`: mount the {what} volume there, with `share … via=nfs` for NFS"
+            );
+            let finding = format!("`{}` needs {said}", mount.source);
+            around.lab.findings.push((service.node.place, finding));
+            return (Some(node), Fate::Changed, said);
+        }
+    };
+    let (node, what) = state(&folder, &mount.source, service, stack, around);
+    let node = finish(node, mount, target);
+    (Some(node), Fate::Changed, format!("{what}, where docker keeps the volume today"))
+}
+
+/// Converts a folder or file of the machine.
+fn bind(
+    mount: &Mount,
+    target: &str,
+    service: &At<'_>,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> (Option<Line>, Fate, String) {
+    let path = super::files::join("/", &around.lab.on_machine(&mount.source));
+    if !is_target(&path) {
+        return (None, Fate::Lost, "its path on the machine is not an absolute path".to_owned());
+    }
+    let home = mount.source.starts_with('~');
+    let fate = if home { Fate::Changed } else { Fate::Kept };
+    let own = around.lab.moved.iter().any(|(from, to)| {
+        let below = |folder: &str, path: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        };
+        below(from, &mount.source) || below(to, &path)
+    });
+    let system = path == "/"
+        || SYSTEM.iter().any(|folder| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+    if (system && !own) || is_file(&mount.source, around) {
+        let what = if system { "mount" } else { "mount of a file, which stays on the machine" };
+        return (Some(finish(line("mount").arg(path), mount, target)), fate, what.to_owned());
+    }
+    let looks = ["/appdata/", "/docker/", "/config", "/containers/", "/opt/", "/stacks/"];
+    let keeps = !mount.read_only && (own || home || looks.iter().any(|part| path.contains(part)));
+    if keeps {
+        let wanted = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let wanted =
+            if named(&wanted) == named(&stack.service) { file_name(target) } else { &wanted };
+        let wanted = wanted.to_owned();
+        let (node, what) = state(&path, &wanted, service, stack, around);
+        return (Some(finish(node, mount, target)), fate, what);
+    }
+    let (option, what) = if let Some(known) = stack.folders.get(&path) {
+        (known.clone(), format!("the option `{known}`"))
+    } else {
+        let option = stack.option_names.take(&named(file_name(target)));
+        stack.options.push(path_option(&option, target));
+        stack.settings.push(line(&option).arg(path.as_str()));
+        let name = format!("opt.{option}");
+        stack.folders.insert(path.clone(), name.clone());
+        (name, format!("the option `{option}`; nothing of it is backed up as part of the service"))
+    };
+    (Some(finish(line("mount").arg(Given::Ref(option)), mount, target)), fate, what)
+}
+
+fn path_option(name: &str, target: &str) -> Line {
+    line("option")
+        .arg(name)
+        .prop("type", "path")
+        .child(line("required"))
+        .child(line("doc").arg(format!("The folder that the container sees as `{target}`.")))
+}
+
+fn is_file(source: &str, around: &Around<'_>) -> bool {
+    match around.files.kind(source) {
+        FileKind::File => true,
+        FileKind::Folder => false,
+        FileKind::Missing => {
+            let name = file_name(source).to_ascii_lowercase();
+            let end = name.rsplit_once('.').map_or(name.as_str(), |(_, end)| end);
+            FILE_ENDS.contains(&end)
+        }
+    }
+}
+
+/// Returns a mount of a state, made where the data is today.
+fn state(
+    path: &str,
+    wanted: &str,
+    service: &At<'_>,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> (Line, String) {
+    if let Some(known) = stack.folders.get(path) {
+        return (line("mount").arg(Given::Ref(known.clone())), format!("`{known}`, as elsewhere"));
+    }
+    if let Some(other) = around.lab.kept.get(path) {
+        let what = format!("a path; it is a state of `{other}`");
+        return (line("mount").arg(path), what);
+    }
+    let image = service.get("image").and_then(|image| image.text()).unwrap_or_default();
+    let name = stack.state_names.take(&named(wanted));
+    let mut state = line("state")
+        .arg(name.as_str())
+        .prop("path", Given::Filled(format!("{{machine.appdata}}/{{service.name}}/{name}")));
+    if words::is_backing(image) {
+        state = state.prop_flag("local-disk", true);
+    }
+    stack.states.push(state);
+    stack.settings.push(line("state").arg(name.as_str()).prop("path", path));
+    around.lab.kept.insert(path.to_owned(), stack.service.clone());
+    stack.folders.insert(path.to_owned(), format!("state.{name}"));
+    let node = line("mount").arg(Given::Ref(format!("state.{name}")));
+    (node, format!("the state `{name}`, kept at `{path}`"))
+}

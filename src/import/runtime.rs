@@ -1,0 +1,477 @@
+//! Converts how a container runs: its rights, limits, devices, health and neighbours.
+
+use super::kdl::{Given, Line, line};
+use super::ledger::At;
+use super::names::named;
+use super::stack::{Around, Stack};
+use super::variables::owner_name;
+use super::words;
+
+/// Converts what a container may do.
+pub fn rights(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let lists = [
+        ("cap_add", "cap-add"),
+        ("cap_drop", "cap-drop"),
+        ("security_opt", "security-option"),
+        ("group_add", "group"),
+    ];
+    for (key, node) in lists {
+        for at in service.get(key).iter().flat_map(At::items) {
+            let text = at.text().unwrap_or_default();
+            let owner = |text: &str| {
+                !text.is_empty()
+                    && text.len() <= 32
+                    && !text.starts_with('-')
+                    && text
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            };
+            if text.is_empty() || text.contains('\0') || (key == "group_add" && !owner(text)) {
+                around.ledger.lost(&at, "it is not a value that a lab accepts");
+                continue;
+            }
+            let capability = text.strip_prefix("CAP_").unwrap_or(text);
+            let text = if key.starts_with("cap") { capability } else { text };
+            lines.push(line(node).arg(text));
+            if at.text() == Some(text) {
+                around.ledger.kept(&at, node);
+            } else {
+                around.ledger.changed(&at, format!("{node}, without `CAP_`"));
+            }
+        }
+    }
+    let flags = [("privileged", "privileged"), ("init", "init"), ("read_only", "read-only")];
+    for (key, node) in flags {
+        let Some(at) = service.get(key) else { continue };
+        match at.node.truth() {
+            Some(true) => lines.push(line(node).flag(true)),
+            Some(false) => {}
+            None => {
+                around.ledger.lost(&at, "it is neither true nor false");
+                continue;
+            }
+        }
+        around.ledger.kept(&at, node);
+    }
+    if let Some(at) = service.get("pid")
+        && at.text() == Some("host")
+    {
+        lines.push(line("host-pid").flag(true));
+        around.ledger.kept(&at, "host-pid");
+    }
+    for (name, at) in service.get("sysctls").iter().flat_map(At::entries) {
+        match at.text() {
+            Some(value) if !name.is_empty() => {
+                lines.push(line("sysctl").arg(name).arg(value));
+                around.ledger.kept(&at, "sysctl");
+            }
+            _ => around.ledger.lost(&at, "it has no value"),
+        }
+    }
+    lines.extend(extra_hosts(service, around));
+    lines
+}
+
+fn extra_hosts(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let Some(hosts) = service.get("extra_hosts") else { return lines };
+    let mut add = |name: &str, address: &str, at: &At<'_>, around: &mut Around<'_>| {
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        if name.is_empty() || address.is_empty() {
+            around.ledger.lost(at, "it is not `NAME:ADDRESS`");
+            return;
+        }
+        lines.push(line("extra-host").arg(format!("{name}:{address}")));
+        around.ledger.kept(at, "extra-host");
+    };
+    for at in hosts.items() {
+        let text = at.text().unwrap_or_default();
+        match text.split_once('=').or_else(|| text.split_once(':')) {
+            Some((name, address)) => add(name, address, &at, around),
+            None => add("", "", &at, around),
+        }
+    }
+    for (name, at) in hosts.entries() {
+        for item in at.items() {
+            add(name, item.text().unwrap_or_default(), &item, around);
+        }
+    }
+    lines
+}
+
+/// Converts `devices`.
+pub fn devices(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for at in service.get("devices").iter().flat_map(At::items) {
+        let read = |key: &str| at.get(key).and_then(|at| at.text()).map(str::to_owned);
+        let text = at.text().map_or_else(
+            || {
+                let source = read("source").unwrap_or_default();
+                let target = read("target").unwrap_or_else(|| source.clone());
+                let rest = read("permissions").map(|rest| format!(":{rest}")).unwrap_or_default();
+                format!("{source}:{target}{rest}")
+            },
+            str::to_owned,
+        );
+        let parts: Vec<&str> = text.split(':').collect();
+        let source = parts.first().copied().unwrap_or_default();
+        let same = match parts.as_slice() {
+            [_] => true,
+            [source, target] | [source, target, "rwm"] => source == target,
+            _ => false,
+        };
+        let path = source.starts_with("/dev/") && super::files::join("/", source) == source;
+        if path && same {
+            lines.push(line("device").arg(source));
+            around.ledger.kept(&at, "device");
+        } else if source.is_empty() || source.contains('\0') {
+            around.ledger.lost(&at, "it is not a device");
+        } else {
+            raws.push(line("raw").arg("compose.devices").arg(text.as_str()));
+            around.ledger.kept(&at, "raw compose.devices");
+        }
+    }
+    lines
+}
+
+/// Converts `network_mode`, `networks` and `links`.
+pub fn network(
+    service: &At<'_>,
+    owners: &[(String, String)],
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Option<Line> {
+    if let Some(links) = service.get("links") {
+        around
+            .ledger
+            .changed(&links, "the containers of a machine reach each other by their names");
+    }
+    for (name, at) in service.get("networks").iter().flat_map(At::entries) {
+        if at.node.entries().is_empty() {
+            let what = format!("the lab decides who meets whom, and has no network `{name}`");
+            around.ledger.changed(&at, what);
+        }
+        for (key, at) in at.entries() {
+            let why = match key {
+                "ipv4_address" | "ipv6_address" | "link_local_ips" | "mac_address" => {
+                    "a container has the address that docker gives it"
+                }
+                "aliases" => "a container has one name, which its neighbours are told",
+                _ => "the lab has no networks of containers",
+            };
+            around.ledger.lost(&at, why);
+        }
+    }
+    let at = service.get("network_mode")?;
+    let mode = at.text().unwrap_or_default().to_owned();
+    match mode.split_once(':').map_or((mode.as_str(), ""), |(mode, name)| (mode, name)) {
+        ("host" | "none", "") => {
+            around.ledger.kept(&at, format!("network {mode}"));
+            if mode == "host" {
+                let finding = format!(
+                    "`{}` uses the machine's network: say with `provides` which ports it listens \
+                     on, and `expose` those that others need",
+                    owner_name(service)
+                );
+                around.lab.findings.push((at.node.place, finding));
+            }
+            Some(line("network").arg(mode))
+        }
+        ("bridge" | "default", "") => {
+            around.ledger.changed(&at, "the machine's compose network");
+            None
+        }
+        ("service" | "container", name) => {
+            let Some((_, owner)) = owners.iter().find(|(compose, _)| compose == name) else {
+                around.ledger.lost(&at, format!("`{name}` is not part of the import"));
+                return None;
+            };
+            let option = stack.option_names.take("vpn");
+            stack.options.push(
+                line("option")
+                    .arg(option.as_str())
+                    .prop("type", "service")
+                    .child(line("required"))
+                    .child(line("doc").arg("The service whose network it uses.")),
+            );
+            stack.settings.push(line(&option).arg(owner.as_str()));
+            let what = format!("the network of the service `{owner}`");
+            if mode.starts_with("container") {
+                around.ledger.changed(&at, what);
+            } else {
+                around.ledger.kept(&at, what);
+            }
+            Some(
+                line("network").arg("service").prop("service", Given::Ref(format!("opt.{option}"))),
+            )
+        }
+        _ => {
+            around.ledger.lost(&at, "the lab has no network of that name");
+            None
+        }
+    }
+}
+
+/// Converts memory and processors.
+pub fn limits(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if let Some(at) = service.get("shm_size") {
+        match at.text().and_then(words::size).filter(|size| size.is_multiple_of(1024)) {
+            Some(size) => {
+                lines.push(line("shm-size").typed("size", &words::bytes(size)));
+                around.ledger.kept(&at, "shm-size");
+            }
+            None => around.ledger.lost(&at, "it is not a size"),
+        }
+    }
+    let deploy =
+        service.get("deploy").and_then(|at| at.get("resources")).and_then(|at| at.get("limits"));
+    let memory =
+        deploy.as_ref().and_then(|at| at.get("memory")).or_else(|| service.get("mem_limit"));
+    let cpus = deploy.as_ref().and_then(|at| at.get("cpus")).or_else(|| service.get("cpus"));
+    let swarm = deploy.is_some();
+    let say = |at: &At<'_>, around: &mut Around<'_>| {
+        if swarm {
+            around.ledger.changed(at, "limits, which say the same without a swarm");
+        } else {
+            around.ledger.kept(at, "limits");
+        }
+    };
+    let mut node = line("limits");
+    let mut any = false;
+    if let Some(at) = memory {
+        match at.text().and_then(words::size).filter(|size| size.is_multiple_of(1024)) {
+            Some(size) => {
+                node = node.prop_typed("memory", "size", &words::bytes(size));
+                any = true;
+                say(&at, around);
+            }
+            None => around.ledger.lost(&at, "it is not a size that a lab accepts"),
+        }
+    }
+    if let Some(at) = cpus {
+        let number = at.text().and_then(|text| text.parse::<f64>().ok());
+        match number.filter(|number| (0.001..4096.0).contains(number)) {
+            Some(number) => {
+                node = node.prop_fraction("cpus", number);
+                any = true;
+                say(&at, around);
+            }
+            None => around.ledger.lost(&at, "it is not a number that a lab accepts"),
+        }
+    }
+    if any {
+        lines.push(node);
+    }
+    lines
+}
+
+/// Converts `healthcheck`.
+pub fn health(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
+    let at = service.get("healthcheck")?;
+    let test = at.get("test");
+    let disabled = at.get("disable").filter(|at| at.node.truth() == Some(true));
+    let words: Vec<String> = match &test {
+        Some(test) => match test.text() {
+            Some(text) => vec!["CMD-SHELL".to_owned(), text.to_owned()],
+            None => {
+                test.items().iter().map(|at| at.text().unwrap_or_default().to_owned()).collect()
+            }
+        },
+        None => Vec::new(),
+    };
+    let kind = words.first().map(String::as_str).unwrap_or_default();
+    if disabled.is_some() || kind == "NONE" {
+        around.ledger.changed(&at, "health none");
+        return Some(line("health").prop("none", "its compose file turns the check off"));
+    }
+    let rest = words.get(1..).unwrap_or_default();
+    if rest.is_empty() {
+        if let Some(test) = &test {
+            around.ledger.lost(test, "it has no command");
+        }
+        for (_, at) in at.entries() {
+            around.ledger.lost(&at, "a lab leaves the times of the image's own check to the image");
+        }
+        return None;
+    }
+    if rest.iter().any(|word| around.secrets.hides(word) || word.contains('\0')) {
+        around.ledger.lost(&at, "it has a secret in it, which no file may hold");
+        let finding = format!(
+            "the health check of `{}` has a secret in it, and is missing",
+            owner_name(service)
+        );
+        around.lab.findings.push((at.node.place, finding));
+        return None;
+    }
+    let mut node = line("health");
+    if kind == "CMD-SHELL" {
+        node = node.arg("sh").arg("-c").arg(rest.join(" "));
+    } else {
+        node = rest.iter().fold(node, |node, word| node.arg(word.as_str()));
+    }
+    if let Some(test) = &test {
+        around.ledger.kept(test, "health");
+    }
+    for (key, name) in
+        [("interval", "interval"), ("timeout", "timeout"), ("start_period", "start-period")]
+    {
+        let Some(at) = at.get(key) else { continue };
+        let Some(time) = at.text().and_then(words::duration) else {
+            around.ledger.lost(&at, "it is not a time");
+            continue;
+        };
+        let seconds = time.div_ceil(1000);
+        let least = u64::from(key != "start_period");
+        node = node.prop_typed(name, "duration", &words::seconds(seconds.max(least)));
+        if time.is_multiple_of(1000) && seconds >= least {
+            around.ledger.kept(&at, name);
+        } else {
+            around.ledger.changed(&at, "a lab counts whole seconds");
+        }
+    }
+    if let Some(at) = at.get("retries") {
+        match at.text().and_then(|text| text.parse::<i64>().ok()).filter(|n| (1..=1000).contains(n))
+        {
+            Some(retries) => {
+                node = node.prop_number("retries", retries);
+                around.ledger.kept(&at, "retries");
+            }
+            None => around.ledger.lost(&at, "it is not from 1 to 1000"),
+        }
+    }
+    if let Some(at) = at.get("start_interval") {
+        around.ledger.changed(&at, "labwright chooses it");
+    }
+    Some(node)
+}
+
+/// Converts `depends_on`. `neighbours` are the containers of the same module, by their names in the
+/// compose file.
+pub fn dependencies(
+    service: &At<'_>,
+    neighbours: &[(String, String)],
+    around: &mut Around<'_>,
+) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let image_of = |name: &str| {
+        let services = &around.project.services;
+        services.iter().find(|(own, _)| own == name).map(|(_, node)| node)
+    };
+    for (name, at) in service.get("depends_on").iter().flat_map(At::entries) {
+        let known = image_of(name).is_some();
+        let Some((_, container)) = neighbours.iter().find(|(compose, _)| compose == name) else {
+            let why = if known {
+                "it is a service of its own, which does not wait for others to start"
+            } else {
+                "it is not part of the import"
+            };
+            around.ledger.lost(&at, why);
+            continue;
+        };
+        let condition = at.get("condition");
+        let word = condition.as_ref().and_then(At::text).unwrap_or("service_started");
+        let has_check = image_of(name).and_then(|node| node.get("healthcheck")).is_some();
+        let mut node = line("depends-on").arg(container.as_str());
+        match word {
+            "service_healthy" if has_check => around.ledger.kept(&at, "depends-on"),
+            "service_healthy" => {
+                around.ledger.kept(&at, "depends-on; its image must bring a health check");
+            }
+            "service_completed_successfully" => {
+                node = node.prop_flag("healthy", false);
+                let what = "it waits until that one has started, not until it has ended";
+                around.ledger.changed(&at, what);
+            }
+            _ => {
+                node = node.prop_flag("healthy", false);
+                around.ledger.kept(&at, "depends-on");
+            }
+        }
+        if at.get("restart").and_then(|at| at.node.truth()) == Some(true) {
+            node = node.prop_flag("restart", true);
+        }
+        if let Some(required) = at.get("required") {
+            around.ledger.changed(&required, "both are part of the module");
+        }
+        lines.push(node);
+    }
+    lines
+}
+
+/// Converts the times and signals of an end.
+pub fn ending(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
+    let at = service.get("stop_grace_period")?;
+    let Some(time) = at.text().and_then(words::duration) else {
+        around.ledger.lost(&at, "it is not a time");
+        return None;
+    };
+    if time.is_multiple_of(1000) {
+        around.ledger.kept(&at, "stop-grace");
+    } else {
+        around.ledger.changed(&at, "a lab counts whole seconds");
+    }
+    Some(line("stop-grace").typed("duration", &words::seconds(time.div_ceil(1000))))
+}
+
+/// Converts the secrets and configs that compose mounts.
+pub fn secret_files(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for at in service.get("secrets").iter().flat_map(At::items) {
+        let field = |key: &str| at.get(key).and_then(|at| at.text()).map(str::to_owned);
+        let Some(source) = at.text().map(str::to_owned).or_else(|| field("source")) else {
+            continue;
+        };
+        let target = field("target").unwrap_or_else(|| source.clone());
+        let target =
+            if target.starts_with('/') { target } else { format!("/run/secrets/{target}") };
+        if super::files::join("/", &target) != target {
+            around.ledger.lost(&at, "its place in the container is not a path");
+            continue;
+        }
+        let wanted = format!("{}-{source}", stack.service);
+        let doc = format!("the secret `{source}` of compose, for `{}`", owner_name(service));
+        let name = around.secrets.declare(
+            &format!("\0{}\0{source}", stack.project),
+            &wanted,
+            at.node.place,
+            &doc,
+        );
+        let option =
+            stack.secret_option(&name, &named(&source), &format!("The content of `{target}`."));
+        let mut node =
+            line("secret").arg(Given::Ref(format!("opt.{option}"))).prop("at", target.as_str());
+        if let Some(uid) = field("uid") {
+            node = node.prop("owner", uid);
+        }
+        lines.push(node);
+        around.ledger.changed(&at, format!("the secret `{name}`, which the machine keeps"));
+    }
+    for at in service.get("configs").iter().flat_map(At::items) {
+        let field = |key: &str| at.get(key).and_then(|at| at.text()).map(str::to_owned);
+        let Some(source) = at.text().map(str::to_owned).or_else(|| field("source")) else {
+            continue;
+        };
+        let target = field("target").unwrap_or_else(|| format!("/{source}"));
+        let file = around
+            .project
+            .top
+            .get("configs")
+            .and_then(|all| all.get(&source)?.get("file")?.scalar());
+        let path = file.map(|file| super::files::join("/", &around.lab.on_machine(file)));
+        match path.filter(|_| super::files::join("/", &target) == target) {
+            Some(path) => {
+                lines.push(
+                    line("mount")
+                        .arg(path)
+                        .prop("at", target.as_str())
+                        .prop_flag("read-only", true),
+                );
+                around.ledger.changed(&at, "a mount of the file, which stays on the machine");
+            }
+            None => around.ledger.lost(&at, "write its content as a `file` of the module"),
+        }
+    }
+    lines
+}

@@ -1,0 +1,259 @@
+//! Converts the environment and the labels of a container, and the host names in them.
+
+use super::dotenv;
+use super::files::file_name;
+use super::interpolate::Variables;
+use super::kdl::{Given, Line, braced, line};
+use super::ledger::{At, Fate};
+use super::secrets::is_secret;
+use super::stack::{Around, Rename, Stack};
+use super::yaml::Place;
+
+/// Converts `environment` and `env_file`.
+pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let own = service.get("environment");
+    let names: Vec<&str> = own.iter().flat_map(|own| own.entries().map(|(name, _)| name)).collect();
+    // The last file wins over the others, and what stands in the file itself over all of them.
+    let mut filed: Vec<(String, String, Place)> = Vec::new();
+    for file in service.get("env_file").iter().flat_map(At::items) {
+        let path = file.text().or_else(|| file.get("path").and_then(|path| path.text()));
+        let Some(path) = path else { continue };
+        let text = match around.files.read(path) {
+            Ok(text) => text,
+            Err(_) if file.get("required").and_then(|at| at.node.truth()) == Some(false) => {
+                around.ledger.kept(&file, "it is not there, and need not be");
+                continue;
+            }
+            Err(problem) => {
+                let what = format!(
+                    "`{}` can't be read ({problem}): add its variables by hand",
+                    file_name(path)
+                );
+                around.ledger.lost(&file, what);
+                continue;
+            }
+        };
+        let number = around.read.iter().position(|name| name == path).unwrap_or_else(|| {
+            around.read.push(path.to_owned());
+            around.read.len() - 1
+        });
+        let mut variables = Variables { values: around.project.variables.values.clone() };
+        let found = dotenv::read(&text, &mut variables);
+        let what = format!("its {} variables are written as `env` and secrets", found.len());
+        around.ledger.changed(&file, what);
+        for (name, value, line) in found {
+            filed.retain(|(known, _, _)| *known != name);
+            filed.push((name, value, Place { file: number, line }));
+        }
+    }
+    for (name, value, place) in filed {
+        if names.contains(&name.as_str()) {
+            continue;
+        }
+        let path = format!("{}.env_file.{name}", service.path);
+        let (node, fate, what) = variable(service, &name, &value, place, stack, around);
+        lines.extend(node);
+        around.ledger.note(place, &path, fate, &what);
+    }
+    for (name, at) in own.iter().flat_map(At::entries) {
+        let given = around.project.variables.values.get(name).map(String::as_str);
+        let Some(value) = at.text().or(given).map(str::to_owned) else {
+            around.ledger.lost(&at, "its value is in nobody's file");
+            continue;
+        };
+        let (node, fate, what) = variable(service, name, &value, at.node.place, stack, around);
+        lines.extend(node);
+        around.ledger.say(&at, fate, what);
+    }
+    lines
+}
+
+fn variable(
+    service: &At<'_>,
+    name: &str,
+    value: &str,
+    place: Place,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> (Option<Line>, Fate, String) {
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        return (None, Fate::Lost, "no program can have such a variable".to_owned());
+    }
+    if name == "TZ" && value == around.lab.timezone {
+        let node = line("env").arg(name).arg(Given::Ref("lab.timezone".to_owned()));
+        return (Some(node), Fate::Kept, "the lab's time zone".to_owned());
+    }
+    if is_secret(name, value) || around.secrets.hides(value) {
+        let owner = owner_name(service);
+        let hint = hosts_in(value, around.renames, true);
+        let hint = if hint.is_empty() {
+            String::new()
+        } else {
+            format!(", with {} in it", hint.join(" and "))
+        };
+        let doc = format!("`{name}` of `{owner}`{hint}");
+        let wanted = format!("{}-{}", stack.service, name.to_ascii_lowercase());
+        let secret = around.secrets.declare(value, &wanted, place, &doc);
+        let option = stack.secret_option(&secret, name, &format!("The value of `{name}`."));
+        let node =
+            line("secret").arg(Given::Ref(format!("opt.{option}"))).prop("value-variable", name);
+        let what = format!("the secret `{secret}`, which the machine keeps{hint}");
+        return (Some(node), Fate::Changed, what);
+    }
+    let (given, renamed) = with_hosts(name, value, around.number, around.renames);
+    let node = line("env").arg(name).arg(given);
+    if renamed.is_empty() {
+        (Some(node), Fate::Kept, "env".to_owned())
+    } else {
+        (Some(node), Fate::Changed, format!("env, with {}", renamed.join(" and ")))
+    }
+}
+
+/// Returns the name of a service in its compose file.
+pub fn owner_name<'a>(service: &'a At<'_>) -> &'a str {
+    service.path.strip_prefix("services.").unwrap_or(&service.path)
+}
+
+/// Says which hosts in a text have another name in the lab.
+fn hosts_in(value: &str, renames: &[Rename], in_url: bool) -> Vec<String> {
+    let places = renames.iter().filter(|rename| rename.from != rename.to);
+    places
+        .filter(|rename| !occurrences(value, &rename.from, in_url).is_empty())
+        .map(|rename| format!("`{}` for `{}`", rename.to, rename.from))
+        .collect()
+}
+
+/// Returns a value in which the containers have their names of the lab, and says which.
+pub fn with_hosts(
+    name: &str,
+    value: &str,
+    stack: usize,
+    renames: &[Rename],
+) -> (Given, Vec<String>) {
+    let upper = name.to_ascii_uppercase();
+    let named = [
+        "HOST", "SERVER", "ADDR", "URL", "URI", "ENDPOINT", "BROKER", "REDIS", "NODE", "UPSTREAM",
+        "BACKEND", "PEER",
+    ]
+    .iter()
+    .any(|word| upper.contains(word));
+    let mut made = braced(value);
+    let mut plain = value.to_owned();
+    let (mut renamed, mut filled) = (Vec::new(), false);
+    for rename in renames.iter().filter(|rename| rename.from != rename.to) {
+        let whole = named && value == rename.from;
+        let new = if rename.stack == stack {
+            format!("{{container.{}}}", rename.container)
+        } else {
+            rename.to.clone()
+        };
+        let replaced = if whole {
+            plain.clone_from(&rename.to);
+            new.clone()
+        } else {
+            plain = replace_hosts(&plain, &rename.from, &rename.to);
+            replace_hosts(&made, &rename.from, &new)
+        };
+        if replaced != made {
+            filled |= rename.stack == stack;
+            made = replaced;
+            renamed.push(format!("`{}` for `{}`", rename.to, rename.from));
+        }
+    }
+    let only = made.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let given = match only {
+        _ if !filled => Given::Text(plain),
+        Some(only) if only.starts_with("container.") && !only.contains(['{', '}']) => {
+            Given::Ref(only.to_owned())
+        }
+        _ => Given::Filled(made),
+    };
+    (given, renamed)
+}
+
+/// Finds where a text names a host: after `://` or `@`, or before a port.
+fn occurrences(text: &str, host: &str, in_url: bool) -> Vec<usize> {
+    let part = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    text.match_indices(host)
+        .map(|(at, _)| at)
+        .filter(|at| {
+            let before = text.get(..*at).unwrap_or_default();
+            let after = text.get(at + host.len()..).unwrap_or_default();
+            if before.ends_with(part) || after.starts_with(part) {
+                return false;
+            }
+            let port = after
+                .strip_prefix(':')
+                .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
+            before.ends_with("//") || before.ends_with('@') || (port && !in_url)
+        })
+        .collect()
+}
+
+fn replace_hosts(text: &str, host: &str, new: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut from = 0;
+    for at in occurrences(text, host, false) {
+        made.push_str(text.get(from..at).unwrap_or_default());
+        made.push_str(new);
+        from = at + host.len();
+    }
+    made.push_str(text.get(from..).unwrap_or_default());
+    made
+}
+
+/// Returns whether a text names a container as a host.
+pub fn names_host(name: &str, value: &str, host: &str) -> bool {
+    let rename =
+        Rename { from: host.to_owned(), stack: 0, container: String::new(), to: String::new() };
+    !with_hosts(name, value, 1, &[rename]).1.is_empty()
+}
+
+/// Converts `labels` and `label_file`.
+pub fn labels(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for file in service.get("label_file").iter().flat_map(At::items) {
+        around.ledger.lost(&file, "copy its labels into `label` nodes");
+    }
+    for (name, at) in service.get("labels").iter().flat_map(At::entries) {
+        let value = at.text().unwrap_or_default();
+        if name.is_empty() || value.contains('\0') {
+            around.ledger.lost(&at, "docker refuses such a label");
+        } else if name.starts_with("com.docker.compose.") || name.starts_with("labwright.") {
+            around.ledger.lost(&at, "compose and labwright set such labels themselves");
+        } else if around.secrets.hides(value) || is_secret(name, value) {
+            around.ledger.lost(&at, "it has a secret in it, which no label may hold");
+        } else {
+            lines.push(line("label").arg(name).arg(value));
+            around.ledger.kept(&at, "label");
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Given, Rename, with_hosts};
+
+    #[test]
+    fn renames_hosts_and_nothing_else() {
+        let rename = |from: &str, stack| Rename {
+            from: from.to_owned(),
+            stack,
+            container: from.to_owned(),
+            to: format!("app-{from}"),
+        };
+        let renames = [rename("db", 0), rename("web", 1)];
+        for (name, value, wanted) in [
+            ("DB_HOST", "db", Given::Ref("container.db".to_owned())),
+            ("DB_NAME", "db", Given::Text("db".to_owned())),
+            ("X", "db:5432", Given::Filled("{container.db}:5432".to_owned())),
+            ("URL", "http://web/{x}", Given::Text("http://app-web/{x}".to_owned())),
+            ("URL", "http://db/{x}", Given::Filled("http://{container.db}/{{x}}".to_owned())),
+            ("URL", "http://db.example.org", Given::Text("http://db.example.org".to_owned())),
+        ] {
+            assert_eq!(with_hosts(name, value, 0, &renames).0, wanted, "{name}={value}");
+        }
+    }
+}

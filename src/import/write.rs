@@ -1,0 +1,85 @@
+//! Writes the files of the lab.
+
+use super::Target;
+use super::kdl::{Line, document, line};
+use super::project::Project;
+use super::secrets::Needed;
+use super::stack::Stack;
+
+/// Writes the modules and the services of a project. `file` is the name of the file with the
+/// services.
+pub fn project(
+    file: &str,
+    project: &Project,
+    stacks: Vec<Stack>,
+    target: &Target,
+) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut services = Vec::new();
+    for stack in stacks {
+        let mut node =
+            line("service").arg(stack.service.as_str()).prop("on", target.machine.as_str());
+        if stack.module != stack.service {
+            node = node.prop("module", stack.module.as_str());
+        }
+        services.push(node.children(stack.settings));
+        let names: Vec<&str> = stack.containers.iter().filter_map(Line::first).collect();
+        let summary = format!("{}, as its compose file has it", names.join(", "));
+        let summary: String = summary.chars().take(120).collect();
+        let module = line("module")
+            .arg(stack.module.as_str())
+            .prop("version", "1.0.0")
+            .child(line("summary").arg(summary))
+            .children(stack.options)
+            .children(stack.states)
+            .children(stack.containers)
+            .children(stack.provides);
+        let path = format!("modules/{}/module.kdl", stack.module);
+        files.push((path, document(vec![module])));
+    }
+    if let Some(first) = services.first_mut() {
+        let note = format!("From the compose project {}.", project.name);
+        *first = std::mem::replace(first, line("service")).comment(&note);
+        files.push((format!("{file}.kdl"), document(services)));
+    }
+    files
+}
+
+/// Writes the declarations of the secrets.
+pub fn secrets(needed: &[Needed]) -> String {
+    let nodes = needed.iter().map(|secret| {
+        line("secret").arg(secret.name.as_str()).child(line("doc").arg(secret.doc.as_str()))
+    });
+    document(nodes.collect())
+}
+
+/// Writes the file of a new lab.
+pub fn lab(name: &str, timezone: &str, target: &Target) -> String {
+    let note = "The addresses below are examples: write those of your network and of the machine, \
+                and who may\nlog in (`admin NAME { ssh-key \"…\"; }`).";
+    document(vec![
+        line("lab")
+            .arg(name)
+            .prop("version", "1.0.0")
+            .child(line("domain").arg("example.org"))
+            .child(line("timezone").arg(timezone)),
+        line("network")
+            .arg(target.zone.as_str())
+            .prop("cidr", "192.168.1.0/24")
+            .prop("gateway", "192.168.1.1")
+            .prop("dns", "192.168.1.1")
+            .comment(note),
+        line("host")
+            .arg(target.machine.as_str())
+            .prop("kind", "debian")
+            .child(line("os").arg("debian-13"))
+            .child(
+                line("hardware")
+                    .arg("unknown")
+                    .prop_number("cores", 4)
+                    .prop_typed("memory", "size", "16GiB"),
+            )
+            .child(line("address").arg(target.zone.as_str()).arg("192.168.1.10"))
+            .child(line("ssh").prop("from", target.zone.as_str())),
+    ])
+}

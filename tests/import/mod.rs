@@ -1,0 +1,155 @@
+//! Imports compose files as people do, and holds what comes out against what went in.
+
+mod equal;
+mod hostile;
+mod schema;
+mod secrets;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cli::{Run, case, labwright};
+use crate::snapshots::assert_snapshot;
+
+/// The folders with samples: each has compose files, as people have them.
+fn samples() -> Vec<String> {
+    let entries = fs::read_dir(case("import")).expect("the samples");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("a sample").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// An import, and the lab that it wrote.
+struct Made {
+    folder: TempDir,
+    /// What the command printed with `--format json`.
+    facts: Value,
+}
+
+impl Made {
+    fn lab(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+}
+
+/// Imports what is in a folder. On the machine, the files are in `/opt/stacks/NAME`.
+fn import(source: &Path, arguments: &[&str]) -> (TempDir, Run) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = source.to_str().expect("text");
+    let mut all = vec!["import", "compose", source];
+    all.extend(arguments);
+    let run = labwright(folder.path(), &all);
+    (folder, run)
+}
+
+fn made(source: &Path) -> Made {
+    let name = source.file_name().expect("a name").to_string_lossy();
+    let at = format!("/opt/stacks/{name}");
+    let (folder, run) = import(source, &["--into", "home", "--at", &at, "--format", "json"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{name}");
+    Made { folder, facts: run.json() }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+#[test]
+fn samples_become_labs_that_build() {
+    for name in samples() {
+        let source = case("import").join(&name);
+        let made = made(&source);
+        assert_eq!(made.facts["errors"], serde_json::json!([]), "{name}");
+        let run = labwright(made.folder.path(), &["build", "home", "--out", "release"]);
+        assert_eq!(run.code, 0, "{name}: {}", run.all());
+        let mut shown = String::new();
+        for (path, content) in made.facts["files"].as_object().expect("files") {
+            let written = fs::read_to_string(made.lab().join(path)).expect("it is written");
+            assert_eq!(written, text(content), "{name}: {path}");
+            shown.push_str(&format!("=== {path}\n{written}\n"));
+        }
+        let at = format!("/opt/stacks/{name}");
+        let source = source.to_str().expect("text");
+        let (_folder, run) = import(Path::new(source), &["--at", &at]);
+        let (report, _) = run.out.split_once("Nothing is written").expect("the end of the report");
+        shown.push_str(&format!("=== what is printed\n{}", report.replace(source, ".")));
+        assert_snapshot("import", &name, &shown);
+    }
+}
+
+#[test]
+fn what_is_written_stays_the_same_however_often() {
+    let source = case("import/signoz");
+    let (one, two) = (made(&source), made(&source));
+    assert_eq!(one.facts["files"], two.facts["files"]);
+}
+
+#[test]
+fn a_lab_that_exists_is_added_to() {
+    let made = made(&case("import/immich"));
+    let compose = case("import/frigate");
+    let lab = made.lab();
+    let lab = lab.to_str().expect("text");
+    let add = |arguments: &[&str]| import(&compose, &[&["--into", lab], arguments].concat()).1;
+    let run = add(&[]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert_eq!(labwright(made.folder.path(), &["check", "home"]).code, 0);
+    let services = fs::read_to_string(made.lab().join("frigate.kdl")).expect("its services");
+    assert!(services.contains("service frigate on=box"), "{services}");
+
+    // The names are taken now, so that a second import makes others beside the first.
+    let run = add(&[]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert!(made.lab().join("modules/frigate-frigate/module.kdl").exists(), "{}", run.all());
+    assert_eq!(add(&["--on", "nobody"]).code, 2);
+    assert_eq!(add(&["--zone", "nowhere"]).code, 2);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("home/modules/frigate")).expect("a folder");
+    let there = folder.path().join("home/modules/frigate/module.kdl");
+    fs::write(&there, "// mine\n").expect("a file");
+    let source = case("import/frigate");
+    let source = source.to_str().expect("text");
+    let run = labwright(folder.path(), &["import", "compose", source, "--into", "home"]);
+    assert_eq!(run.code, 3, "{}", run.all());
+    assert_eq!(fs::read_to_string(&there).expect("it"), "// mine\n");
+    assert!(!folder.path().join("home/lab.kdl").exists());
+}
+
+#[test]
+fn faults_are_told_with_their_lines_and_nothing_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [
+        ("a/compose.yaml", "services:\n  web:\n    image: ${NONE:?it is needed}\n"),
+        ("b/compose.yaml", "services:\n  web: [\n"),
+        ("c/compose.yaml", "services:\n  web: {image: x, extends: nobody}\n"),
+        ("d/compose.yaml", "include: [./none.yaml]\nservices: {web: {image: x}}\n"),
+    ];
+    for (path, content) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+    let run = labwright(folder.path(), &["import", "compose", ".", "--into", "home"]);
+    assert_eq!(run.code, 1);
+    for wanted in [
+        "a/compose.yaml:3: the variable `NONE` must have a value",
+        "b/compose.yaml:2: it is not YAML",
+        "c/compose.yaml:2: there is no service `nobody` to extend",
+        "d/none.yaml:1: it can't be read",
+    ] {
+        assert!(run.out.contains(wanted), "{wanted}: {}", run.out);
+    }
+    assert!(!folder.path().join("home").exists());
+    assert_eq!(labwright(folder.path(), &["import", "compose", "nowhere"]).code, 3);
+    fs::create_dir(folder.path().join("empty")).expect("a folder");
+    assert_eq!(labwright(folder.path(), &["import", "compose", "empty"]).code, 2);
+}
