@@ -48,7 +48,7 @@ mod route_twice;
 mod scrape_without_exporter;
 mod share_transport_unsupported;
 mod state_without_backup;
-mod system_path;
+pub mod system_path;
 mod unpinned_image;
 mod unused_secret;
 mod variable_without_effect;

@@ -142,8 +142,18 @@ fn finding(machine: &str, path: &str, what: &str, why: &str, span: Span) -> Diag
         .help("choose a folder of its own, such as one below `/srv` or `/mnt`")
 }
 
+/// Returns whether a path is the folder of a volume that docker made, which a service may keep.
+fn is_volume(path: &str) -> bool {
+    let name = path.strip_prefix("/var/lib/docker/volumes/");
+    name.and_then(|name| name.strip_suffix("/_data"))
+        .is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
 /// Returns why a machine needs a path itself, if it does.
-fn needed(path: &str) -> Option<String> {
+pub fn needed(path: &str) -> Option<String> {
+    if is_volume(path) {
+        return None;
+    }
     let below = |folder: &str| path == folder || is_below(path, folder);
     let above = |folder: &str| path == "/" || path == folder || is_below(folder, path);
     let of = |(folder, why): &(&str, &str)| format!("`{folder}` {why}");
@@ -209,6 +219,8 @@ mod tests {
             "/var",
             "/var/lib",
             "/var/lib/docker/volumes",
+            "/var/lib/docker/volumes/cloud_data",
+            "/var/lib/docker/volumes/_data",
             "/var/lib/labwright",
             "/proc/x",
             "/home",
@@ -222,6 +234,7 @@ mod tests {
         let free = [
             "/srv",
             "/mnt/media",
+            "/var/lib/docker/volumes/cloud_data/_data",
             "/media",
             "/opt/x",
             "/data",

@@ -3,9 +3,10 @@
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
 use super::names::named;
-use super::stack::{Around, Stack, commented};
+use super::stack::{Around, Stack, comment};
 use super::yaml::Node;
-use super::{command, mounts, ports, rest, runtime, variables, words};
+use super::{command, limits, mounts, ports, process, rest, runtime, variables, words};
+use crate::decl::types::Type;
 
 /// The containers around one, by their names in the compose file.
 pub struct Neighbours {
@@ -36,14 +37,15 @@ pub fn convert(
     body.extend(runtime::devices(&service, &mut raws, around));
     body.extend(runtime::rights(&service, around));
     body.extend(runtime::network(&service, &neighbours.services, stack, around));
-    body.extend(runtime::limits(&service, around));
+    body.extend(process::process(&service, around));
+    body.extend(deploy(&service, around));
+    body.extend(limits::limits(&service, around));
     body.extend(runtime::health(&service, around));
     body.extend(runtime::dependencies(&service, &neighbours.own, around));
     body.extend(runtime::ending(&service, around));
     body.extend(variables::labels(&service, around));
     ports::ports(&service, container, stack, around);
     rest::raw(&service, &mut raws, around);
-    deploy(&service, &mut raws, around);
     rest::others(&service, around);
     around.ledger.close(&service);
 
@@ -55,8 +57,7 @@ pub fn convert(
     let entries: Vec<_> =
         around.ledger.below(&path).filter(|entry| entry.fate != Fate::Kept).collect();
     let made = line("container").arg(container).children(body);
-    let made = commented(made, &entries, around.read, &path);
-    stack.containers.push(made);
+    stack.containers.push(made.comment(&comment(&entries, around.read, &path)));
 }
 
 /// Converts `image` and `build`.
@@ -68,12 +69,7 @@ fn image(
     around: &mut Around<'_>,
 ) -> Line {
     let built = format!("{}-{}:latest", named(&around.project.name), named(name));
-    let valid = |text: &str| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
-        text.len() <= 255
-            && text.bytes().all(allowed)
-            && text.starts_with(|first: char| first.is_ascii_alphanumeric())
-    };
+    let valid = |text: &str| words::accepted(Type::Image, text);
     let at = service.get("image");
     let mut reference = at.as_ref().and_then(At::text).unwrap_or_default().to_owned();
     if let Some(build) = service.get("build") {
@@ -122,7 +118,7 @@ fn image(
 
 fn user(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
     let at = service.get("user")?;
-    let named = at.text().filter(|text| !text.is_empty() && !text.contains('\0'));
+    let named = at.text().filter(|text| words::accepted(Type::Account, text));
     if named.is_some() {
         around.ledger.kept(&at, "user");
     } else {
@@ -132,12 +128,13 @@ fn user(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
 }
 
 /// Converts `deploy`, most of which is for swarms.
-fn deploy(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
-    let Some(deploy) = service.get("deploy") else { return };
+fn deploy(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let Some(deploy) = service.get("deploy") else { return lines };
     let swarm = "it is for a swarm";
     for (key, at) in deploy.entries() {
         match key {
-            "resources" => resources(&at, raws, around),
+            "resources" => resources(&at, &mut lines, around),
             "restart_policy" => {
                 let what = "`unless-stopped`, as every container";
                 around.ledger.changed(&at, what);
@@ -147,30 +144,25 @@ fn deploy(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
             _ => around.ledger.lost(&at, swarm),
         }
     }
+    lines
 }
 
-fn resources(at: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
+fn resources(at: &At<'_>, lines: &mut Vec<Line>, around: &mut Around<'_>) {
     if let Some(limits) = at.get("limits")
         && let Some(pids) = limits.get("pids")
     {
         match pids.text().and_then(|text| text.parse::<i64>().ok()) {
-            Some(number) => {
-                raws.push(line("raw").arg("compose.pids_limit").number(number));
-                around.ledger.changed(&pids, "raw compose.pids_limit");
+            Some(number) if (1..=4_194_304).contains(&number) => {
+                lines.push(line("pids").number(number));
+                around.ledger.changed(&pids, "pids, which says the same without a swarm");
             }
-            None => around.ledger.lost(&pids, "it is not a number"),
+            _ => around.ledger.lost(&pids, "it is not a number that a lab accepts"),
         }
     }
     let Some(reservations) = at.get("reservations") else { return };
     for (key, at) in reservations.entries() {
         match key {
-            "memory" => match at.text().filter(|text| words::size(text).is_some()) {
-                Some(text) => {
-                    raws.push(line("raw").arg("compose.mem_reservation").arg(text));
-                    around.ledger.changed(&at, "raw compose.mem_reservation");
-                }
-                None => around.ledger.lost(&at, "it is not a size"),
-            },
+            "memory" => {}
             "devices" => {
                 let gpu = at.items().iter().any(|item| {
                     let capabilities = item.get("capabilities");

@@ -78,7 +78,12 @@ fn belong(node: &Node, other_name: &str, other: &Node) -> bool {
     if joins(node) == Some(other_name) || is_front(image(node)) {
         return false;
     }
-    let waits = node.get("depends_on").is_some_and(|all| all.get(other_name).is_some());
+    let links = node.get("links").map(Node::items).unwrap_or_default();
+    let linked = links
+        .iter()
+        .filter_map(Node::scalar)
+        .any(|link| link.split(':').next() == Some(other_name));
+    let waits = linked || node.get("depends_on").is_some_and(|all| all.get(other_name).is_some());
     if waits && !is_front(image(other)) {
         return true;
     }

@@ -123,6 +123,11 @@ impl Line {
         self
     }
 
+    /// Returns the node's name.
+    pub fn name(&self) -> &str {
+        self.0.name().value()
+    }
+
     /// Returns the first argument, if it is text.
     pub fn first(&self) -> Option<&str> {
         self.0.entries().iter().find(|entry| entry.name().is_none())?.value().as_string()

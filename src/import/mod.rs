@@ -4,6 +4,7 @@
 //! module of the lab and a service ([`group`], [`stack`]). What becomes of every key is accounted
 //! for ([`ledger`]), and no value of a secret gets into anything that is written ([`secrets`]).
 
+mod adopt;
 mod command;
 mod container;
 mod dotenv;
@@ -12,10 +13,13 @@ mod group;
 mod interpolate;
 mod kdl;
 mod ledger;
+mod library;
+mod limits;
 mod merge;
 mod mounts;
 mod names;
 mod ports;
+mod process;
 mod project;
 mod rest;
 mod runtime;
@@ -44,6 +48,8 @@ use project::{Loader, Project};
 use secrets::Secrets;
 use stack::{Around, LabNames, Rename, Stack};
 
+use crate::decl::Block;
+
 /// What the import knows of the lab that it writes for.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
@@ -61,6 +67,8 @@ pub struct Target {
     pub moved: Vec<(String, String)>,
     /// The images that the library runs: their names, with the tag.
     pub images: BTreeMap<String, String>,
+    /// The services that become modules of their own although the library runs their images.
+    pub own: BTreeSet<String>,
 }
 
 /// The result of an import.
@@ -91,10 +99,19 @@ pub struct Account {
     pub remarks: Vec<(Place, String)>,
     /// Its services, each with the name of its container on the machine.
     pub containers: Vec<(String, String)>,
+    /// The services of the lab that use a module of the library, with the services of the project
+    /// that became part of each.
+    pub library: Vec<(String, Vec<String>)>,
 }
 
-/// Imports projects into a lab.
-pub fn import(requests: &[Request], files: &dyn Files, target: &Target) -> Imported {
+/// Imports projects into a lab. `modules` are those of the library.
+pub fn import(
+    requests: &[Request],
+    files: &dyn Files,
+    target: &Target,
+    modules: &[Block<'_>],
+) -> Imported {
+    let library = library::modules(modules);
     let mut imported = Imported::default();
     let mut read: Vec<(Project, Ledger, Vec<Fault>)> = Vec::new();
     let mut parts = BTreeSet::new();
@@ -148,7 +165,63 @@ pub fn import(requests: &[Request], files: &dyn Files, target: &Target) -> Impor
                 group.members.iter().map(|(compose, _)| (compose.clone(), group.service.clone()))
             })
             .collect();
+        let mut adopted_names = Vec::new();
+        let mut adopted_services = Vec::new();
         for (number, (group, stack)) in groups.iter().zip(&mut stacks).enumerate() {
+            let node_of = |name: &str| project.services.iter().find(|(own, _)| own == name);
+            let images: Vec<&str> = group
+                .members
+                .iter()
+                .map(|(name, _)| node_of(name).and_then(|(_, node)| node.get("image")?.scalar()))
+                .map(Option::unwrap_or_default)
+                .collect();
+            let found = library::find(&images, &library);
+            if let Some((module, containers)) =
+                found.filter(|_| !target.own.contains(&group.service))
+            {
+                let mut around = Around {
+                    ledger: &mut ledger,
+                    secrets: &mut secrets,
+                    files,
+                    read: &mut imported.read,
+                    project: &project,
+                    renames: &renames,
+                    number,
+                    lab: &mut lab,
+                };
+                match adopt::adopt(group, module, &containers, &mut around) {
+                    Ok(adopted) => {
+                        stack.library = Some(adopted.module);
+                        stack.settings = adopted.settings;
+                        for (compose, _) in &adopted.containers {
+                            let path = format!("services.{compose}");
+                            let said: Vec<&Entry> = ledger
+                                .below(&path)
+                                .filter(|entry| entry.fate != Fate::Kept)
+                                .collect();
+                            let text = stack::comment(&said, &imported.read, &path);
+                            stack.comment.push_str(&text);
+                            if !text.is_empty() {
+                                stack.comment.push('\n');
+                            }
+                        }
+                        let members = group.members.iter().map(|(name, _)| name.clone());
+                        adopted_services.push((group.service.clone(), members.collect()));
+                        adopted_names.extend(adopted.containers);
+                        continue;
+                    }
+                    Err(why) => {
+                        let first = group.members.first().and_then(|(name, _)| node_of(name));
+                        let place = first.map(|(_, node)| node.place).unwrap_or_default();
+                        let what = format!(
+                            "the library's module `{}` runs this image, but {why}; so it becomes a \
+                             module of its own",
+                            module.name
+                        );
+                        ledger.remark(place, what);
+                    }
+                }
+            }
             let neighbours = Neighbours { own: group.members.clone(), services: owners.clone() };
             for (compose, container) in &group.members {
                 let found = project.services.iter().find(|(name, _)| name == compose);
@@ -170,19 +243,23 @@ pub fn import(requests: &[Request], files: &dyn Files, target: &Target) -> Impor
         let containers = groups
             .iter()
             .zip(&stacks)
+            .filter(|(_, stack)| stack.library.is_none())
             .flat_map(|(group, stack)| {
                 group
                     .members
                     .iter()
                     .map(|(compose, container)| (compose.clone(), stack.container_name(container)))
             })
+            .chain(adopted_names)
             .collect();
         let file = file_names.take(&project.name);
         for (path, text) in write::project(&file, &project, stacks, target) {
             imported.files.insert(path, text);
         }
         let (entries, remarks) = ledger.finish();
-        imported.projects.push(Account { name: project.name, entries, remarks, containers });
+        let name = project.name;
+        let library = adopted_services;
+        imported.projects.push(Account { name, entries, remarks, containers, library });
     }
     if let Some(name) = &target.new_lab {
         imported.files.insert("lab.kdl".to_owned(), write::lab(name, &lab.timezone, target));

@@ -4,9 +4,11 @@ use super::files::{FileKind, file_name, is_path};
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
 use super::names::named;
+use super::project::Project;
 use super::stack::{Around, Stack};
 use super::words;
 use super::yaml::Node;
+use crate::decl::types::Type;
 
 /// What a mount says.
 #[derive(Debug, Default)]
@@ -184,12 +186,7 @@ fn long(at: &At<'_>, around: &mut Around<'_>) -> Mount {
 }
 
 fn is_target(path: &str) -> bool {
-    path.starts_with('/')
-        && path.len() <= 1024
-        && !path.chars().any(char::is_control)
-        && !path.split('/').any(|part| part == ".." || part == ".")
-        && !path.contains("//")
-        && (path.len() == 1 || !path.ends_with('/'))
+    words::accepted(Type::Path, path)
 }
 
 fn mount(
@@ -235,6 +232,45 @@ fn finish(mut node: Line, mount: &Mount, target: &str) -> Line {
     node
 }
 
+/// Returns the folder in which docker keeps a volume, if it is on the machine's own disk.
+pub fn volume_folder(source: &str, project: &Project) -> Option<String> {
+    let defined = project.top.get("volumes").and_then(|all| all.get(source));
+    let text = |key: &str| defined.and_then(|volume| volume.get(key)).and_then(Node::scalar);
+    let option = |key: &str| {
+        defined
+            .and_then(|volume| volume.get("driver_opts"))
+            .and_then(|options| options.get(key))
+            .and_then(Node::scalar)
+    };
+    let (driver, kind) = (text("driver").unwrap_or("local"), option("type").unwrap_or_default());
+    match (driver, kind, option("device")) {
+        ("local", "none" | "", Some(device)) if device.starts_with('/') => {
+            Some(super::files::join("/", device))
+        }
+        ("local", "", None) => {
+            let external = defined.and_then(|volume| volume.get("external"));
+            let external_name = external.and_then(|node| node.get("name")?.scalar());
+            let name = external_name.or_else(|| text("name")).map_or_else(
+                || match external {
+                    Some(node) if node.truth() != Some(false) => source.to_owned(),
+                    _ => format!("{}_{source}", project.name),
+                },
+                str::to_owned,
+            );
+            Some(format!("/var/lib/docker/volumes/{name}/_data"))
+        }
+        _ => None,
+    }
+}
+
+/// Says what a volume is that is not on the machine's own disk.
+fn kind_of(source: &str, project: &Project) -> String {
+    let defined = project.top.get("volumes").and_then(|all| all.get(source));
+    let kind = defined.and_then(|volume| volume.get("driver_opts")?.get("type")?.scalar());
+    let driver = defined.and_then(|volume| volume.get("driver")?.scalar());
+    kind.map_or_else(|| format!("driver `{}`", driver.unwrap_or("local")), str::to_owned)
+}
+
 /// Converts a volume that docker keeps. The lab adopts the folder in which docker keeps it.
 fn volume(
     mount: &Mount,
@@ -249,58 +285,31 @@ fn volume(
         let what = format!("a volume called `{}-{name}`, which nothing backs up", stack.service);
         return (Some(node), Fate::Changed, what);
     }
-    let defined = around.project.top.get("volumes").and_then(|all| all.get(&mount.source));
-    let text = |key: &str| {
-        defined.and_then(|volume| volume.get(key)).and_then(Node::scalar).map(str::to_owned)
-    };
-    let option = |key: &str| {
-        defined
-            .and_then(|volume| volume.get("driver_opts"))
-            .and_then(|options| options.get(key))
-            .and_then(Node::scalar)
-            .map(str::to_owned)
-    };
-    let driver = text("driver").unwrap_or_else(|| "local".to_owned());
-    let (kind, device) = (option("type").unwrap_or_default(), option("device"));
-    let folder = match (driver.as_str(), kind.as_str(), device) {
-        ("local", "none" | "", Some(device)) if device.starts_with('/') => {
-            super::files::join("/", &device)
-        }
-        ("local", "", None) => {
-            let external = defined.is_some_and(|volume| {
-                volume.get("external").is_some_and(|node| node.truth() != Some(false))
-            });
-            let external_name = defined
-                .and_then(|volume| volume.get("external")?.get("name")?.scalar())
-                .map(str::to_owned);
-            let name = external_name.or_else(|| text("name")).unwrap_or_else(|| {
-                if external {
-                    mount.source.clone()
-                } else {
-                    format!("{}_{}", around.project.name, mount.source)
-                }
-            });
-            format!("/var/lib/docker/volumes/{name}/_data")
-        }
-        (_, kind, _) => {
-            let what = if kind.is_empty() { format!("driver `{driver}`") } else { kind.to_owned() };
-            let path = format!("/mnt/{}", named(&mount.source));
-            let option = stack.option_names.take(&named(&mount.source));
-            stack.options.push(path_option(&option, target));
-            stack.settings.push(line(&option).arg(path.as_str()));
-            let node =
-                finish(line("mount").arg(Given::Ref(format!("opt.{option}"))), mount, target);
-            let said = format!(
-                "the path `{path}`: mount the {what} volume there, with `share … via=nfs` for NFS"
-            );
-            let finding = format!("`{}` needs {said}", mount.source);
-            around.lab.findings.push((service.node.place, finding));
-            return (Some(node), Fate::Changed, said);
-        }
+    let Some(folder) = volume_folder(&mount.source, around.project) else {
+        let what = kind_of(&mount.source, around.project);
+        let path = format!("/mnt/{}", named(&mount.source));
+        let option = stack.option_names.take(&named(&mount.source));
+        stack.options.push(path_option(&option, target));
+        stack.settings.push(line(&option).arg(path.as_str()));
+        let node = finish(line("mount").arg(Given::Ref(format!("opt.{option}"))), mount, target);
+        let said = format!(
+            "the path `{path}`: mount the {what} volume there, with `share … via=nfs` for NFS"
+        );
+        let finding = format!("`{}` needs {said}", mount.source);
+        around.lab.findings.push((service.node.place, finding));
+        return (Some(node), Fate::Changed, said);
     };
     let (node, what) = state(&folder, &mount.source, service, stack, around);
     let node = finish(node, mount, target);
     (Some(node), Fate::Changed, format!("{what}, where docker keeps the volume today"))
+}
+
+/// Returns whether a path belongs to the system.
+pub fn is_system(path: &str) -> bool {
+    path == "/"
+        || SYSTEM.iter().any(|folder| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
 }
 
 /// Converts a folder or file of the machine.
@@ -323,10 +332,7 @@ fn bind(
         };
         below(from, &mount.source) || below(to, &path)
     });
-    let system = path == "/"
-        || SYSTEM.iter().any(|folder| {
-            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
+    let system = is_system(&path);
     if (system && !own) || is_file(&mount.source, around) {
         let what = if system { "mount" } else { "mount of a file, which stays on the machine" };
         return (Some(finish(line("mount").arg(path), mount, target)), fate, what.to_owned());
@@ -384,6 +390,9 @@ fn state(
 ) -> (Line, String) {
     if let Some(known) = stack.folders.get(path) {
         return (line("mount").arg(Given::Ref(known.clone())), format!("`{known}`, as elsewhere"));
+    }
+    if let Some(why) = crate::check::system_path::needed(path) {
+        return (line("mount").arg(path), format!("a path: {why}"));
     }
     if let Some(other) = around.lab.kept.get(path) {
         let what = format!("a path; it is a state of `{other}`");

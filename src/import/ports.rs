@@ -71,7 +71,7 @@ pub fn ports(service: &At<'_>, container: &str, stack: &mut Stack, around: &mut 
 }
 
 /// Reads the long form.
-fn long(at: &At<'_>, around: &mut Around<'_>) -> Option<Port> {
+pub fn long(at: &At<'_>, around: &mut Around<'_>) -> Option<Port> {
     let text = |key: &str| at.get(key).and_then(|at| at.text()).map(str::to_owned);
     for key in ["mode", "name", "app_protocol"] {
         if let Some(at) = at.get(key) {

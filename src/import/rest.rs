@@ -26,31 +26,18 @@ const RAWS: &[(&str, Raw)] = &[
     ("cpu_quota", Raw::Text),
     ("cpu_rt_period", Raw::Text),
     ("cpu_rt_runtime", Raw::Text),
-    ("cpu_shares", Raw::Number),
     ("cpuset", Raw::Text),
     ("device_cgroup_rules", Raw::List),
-    ("dns", Raw::List),
     ("dns_opt", Raw::List),
     ("dns_search", Raw::List),
     ("domainname", Raw::Text),
-    ("hostname", Raw::Text),
     ("mac_address", Raw::Text),
-    ("mem_reservation", Raw::Text),
     ("mem_swappiness", Raw::Number),
-    ("memswap_limit", Raw::Text),
     ("oom_kill_disable", Raw::Flag),
     ("oom_score_adj", Raw::Number),
-    ("pids_limit", Raw::Number),
-    ("platform", Raw::Text),
-    ("pull_policy", Raw::Text),
-    ("runtime", Raw::Text),
-    ("stdin_open", Raw::Flag),
-    ("stop_signal", Raw::Text),
     ("storage_opt", Raw::Map),
-    ("tty", Raw::Flag),
     ("userns_mode", Raw::Text),
     ("uts", Raw::Text),
-    ("working_dir", Raw::Text),
 ];
 
 /// Why a container gets no GPU of NVIDIA.
@@ -88,23 +75,6 @@ pub fn raw(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
         around.ledger.lost(&at, NO_GPU);
         let finding = format!("`{}` wants a GPU, which it does not get", owner_name(service));
         around.lab.findings.push((at.node.place, finding));
-    }
-    if let Some(at) = service.get("ulimits") {
-        let mut node = line("raw").arg("compose.ulimits");
-        let mut any = false;
-        for (name, at) in at.entries() {
-            match at.text().and_then(|text| text.parse::<i64>().ok()) {
-                Some(limit) => {
-                    node = node.prop_number(name, limit);
-                    any = true;
-                    around.ledger.kept(&at, "raw compose.ulimits");
-                }
-                None => around.ledger.lost(&at, "`raw` can't hold two limits of one name"),
-            }
-        }
-        if any {
-            raws.push(node);
-        }
     }
 }
 

@@ -6,33 +6,26 @@ use super::names::named;
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words;
+use crate::decl::types::Type;
 
 /// Converts what a container may do.
 pub fn rights(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     let lists = [
-        ("cap_add", "cap-add"),
-        ("cap_drop", "cap-drop"),
-        ("security_opt", "security-option"),
-        ("group_add", "group"),
+        ("cap_add", "cap-add", Type::Capability),
+        ("cap_drop", "cap-drop", Type::Capability),
+        ("security_opt", "security-option", Type::Line),
+        ("group_add", "group", Type::Owner),
     ];
-    for (key, node) in lists {
+    for (key, node, ty) in lists {
         for at in service.get(key).iter().flat_map(At::items) {
             let text = at.text().unwrap_or_default();
-            let owner = |text: &str| {
-                !text.is_empty()
-                    && text.len() <= 32
-                    && !text.starts_with('-')
-                    && text
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-            };
-            if text.is_empty() || text.contains('\0') || (key == "group_add" && !owner(text)) {
+            let capability = text.strip_prefix("CAP_").unwrap_or(text);
+            let text = if key.starts_with("cap") { capability } else { text };
+            if text.is_empty() || !words::accepted(ty, text) {
                 around.ledger.lost(&at, "it is not a value that a lab accepts");
                 continue;
             }
-            let capability = text.strip_prefix("CAP_").unwrap_or(text);
-            let text = if key.starts_with("cap") { capability } else { text };
             lines.push(line(node).arg(text));
             if at.text() == Some(text) {
                 around.ledger.kept(&at, node);
@@ -62,11 +55,11 @@ pub fn rights(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     }
     for (name, at) in service.get("sysctls").iter().flat_map(At::entries) {
         match at.text() {
-            Some(value) if !name.is_empty() => {
+            Some(value) if words::accepted(Type::Sysctl, name) => {
                 lines.push(line("sysctl").arg(name).arg(value));
                 around.ledger.kept(&at, "sysctl");
             }
-            _ => around.ledger.lost(&at, "it has no value"),
+            _ => around.ledger.lost(&at, "it is not a setting that a lab accepts"),
         }
     }
     lines.extend(extra_hosts(service, around));
@@ -78,11 +71,12 @@ fn extra_hosts(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     let Some(hosts) = service.get("extra_hosts") else { return lines };
     let mut add = |name: &str, address: &str, at: &At<'_>, around: &mut Around<'_>| {
         let address = address.trim_start_matches('[').trim_end_matches(']');
-        if name.is_empty() || address.is_empty() {
+        let host = format!("{name}:{address}");
+        if name.is_empty() || address.is_empty() || !words::accepted(Type::Line, &host) {
             around.ledger.lost(at, "it is not `NAME:ADDRESS`");
             return;
         }
-        lines.push(line("extra-host").arg(format!("{name}:{address}")));
+        lines.push(line("extra-host").arg(host));
         around.ledger.kept(at, "extra-host");
     };
     for at in hosts.items() {
@@ -121,9 +115,14 @@ pub fn devices(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) 
             [source, target] | [source, target, "rwm"] => source == target,
             _ => false,
         };
-        let path = source.starts_with("/dev/") && super::files::join("/", source) == source;
+        let path = words::accepted(Type::Device, source);
+        let target = parts.get(1).copied().unwrap_or(source);
+        let plain = matches!(parts.get(2..), None | Some([] | ["rwm"]));
         if path && same {
             lines.push(line("device").arg(source));
+            around.ledger.kept(&at, "device");
+        } else if path && plain && words::accepted(Type::Device, target) {
+            lines.push(line("device").arg(source).prop("at", target));
             around.ledger.kept(&at, "device");
         } else if source.is_empty() || source.contains('\0') {
             around.ledger.lost(&at, "it is not a device");
@@ -211,60 +210,6 @@ pub fn network(
             None
         }
     }
-}
-
-/// Converts memory and processors.
-pub fn limits(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    if let Some(at) = service.get("shm_size") {
-        match at.text().and_then(words::size).filter(|size| size.is_multiple_of(1024)) {
-            Some(size) => {
-                lines.push(line("shm-size").typed("size", &words::bytes(size)));
-                around.ledger.kept(&at, "shm-size");
-            }
-            None => around.ledger.lost(&at, "it is not a size"),
-        }
-    }
-    let deploy =
-        service.get("deploy").and_then(|at| at.get("resources")).and_then(|at| at.get("limits"));
-    let memory =
-        deploy.as_ref().and_then(|at| at.get("memory")).or_else(|| service.get("mem_limit"));
-    let cpus = deploy.as_ref().and_then(|at| at.get("cpus")).or_else(|| service.get("cpus"));
-    let swarm = deploy.is_some();
-    let say = |at: &At<'_>, around: &mut Around<'_>| {
-        if swarm {
-            around.ledger.changed(at, "limits, which say the same without a swarm");
-        } else {
-            around.ledger.kept(at, "limits");
-        }
-    };
-    let mut node = line("limits");
-    let mut any = false;
-    if let Some(at) = memory {
-        match at.text().and_then(words::size).filter(|size| size.is_multiple_of(1024)) {
-            Some(size) => {
-                node = node.prop_typed("memory", "size", &words::bytes(size));
-                any = true;
-                say(&at, around);
-            }
-            None => around.ledger.lost(&at, "it is not a size that a lab accepts"),
-        }
-    }
-    if let Some(at) = cpus {
-        let number = at.text().and_then(|text| text.parse::<f64>().ok());
-        match number.filter(|number| (0.001..4096.0).contains(number)) {
-            Some(number) => {
-                node = node.prop_fraction("cpus", number);
-                any = true;
-                say(&at, around);
-            }
-            None => around.ledger.lost(&at, "it is not a number that a lab accepts"),
-        }
-    }
-    if any {
-        lines.push(node);
-    }
-    lines
 }
 
 /// Converts `healthcheck`.
@@ -360,6 +305,10 @@ pub fn dependencies(
         services.iter().find(|(own, _)| own == name).map(|(_, node)| node)
     };
     for (name, at) in service.get("depends_on").iter().flat_map(At::entries) {
+        if owner_name(service) == name {
+            around.ledger.lost(&at, "it can't wait for itself");
+            continue;
+        }
         let known = image_of(name).is_some();
         let Some((_, container)) = neighbours.iter().find(|(compose, _)| compose == name) else {
             let why = if known {
@@ -396,6 +345,17 @@ pub fn dependencies(
             around.ledger.changed(&required, "both are part of the module");
         }
         lines.push(node);
+    }
+    // Compose starts what is linked first, and restarts with it.
+    let waits = service.get("depends_on");
+    for at in service.get("links").iter().flat_map(At::items) {
+        let name = at.text().unwrap_or_default().split(':').next().unwrap_or_default();
+        let said = waits.as_ref().is_some_and(|all| all.get(name).is_some());
+        let container = neighbours.iter().find(|(compose, _)| compose == name);
+        if let Some((_, container)) = container.filter(|_| !said && owner_name(service) != name) {
+            let node = line("depends-on").arg(container.as_str());
+            lines.push(node.prop_flag("healthy", false).prop_flag("restart", true));
+        }
     }
     lines
 }

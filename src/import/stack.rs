@@ -23,6 +23,10 @@ pub struct Stack {
     pub service: String,
     /// The project that it comes from.
     pub project: String,
+    /// The module of the library that it uses in place of one of its own.
+    pub library: Option<String>,
+    /// What a reader should know about the service.
+    pub comment: String,
     /// The module's options.
     pub options: Vec<Line>,
     /// The module's states and databases.
@@ -167,8 +171,8 @@ impl LabNames {
     }
 }
 
-/// Puts what is changed or lost above a node, as comments.
-pub fn commented(node: Line, entries: &[&Entry], read: &[String], below: &str) -> Line {
+/// Says what is changed or lost, as a comment.
+pub fn comment(entries: &[&Entry], read: &[String], below: &str) -> String {
     let mut said: Vec<String> = Vec::new();
     // What the nodes below show themselves needs no comment.
     let shown = ["the secret `", "the state `", "env, with", "endpoint `"];
@@ -182,5 +186,5 @@ pub fn commented(node: Line, entries: &[&Entry], read: &[String], below: &str) -
             said.push(line);
         }
     }
-    if said.is_empty() { node } else { node.comment(&said.join("\n")) }
+    said.join("\n")
 }

@@ -7,7 +7,9 @@ use super::kdl::{Given, Line, braced, line};
 use super::ledger::{At, Fate};
 use super::secrets::is_secret;
 use super::stack::{Around, Rename, Stack};
+use super::words::accepted;
 use super::yaml::Place;
+use crate::decl::types::Type;
 
 /// Converts `environment` and `env_file`.
 pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
@@ -77,7 +79,7 @@ fn variable(
     stack: &mut Stack,
     around: &mut Around<'_>,
 ) -> (Option<Line>, Fate, String) {
-    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+    if !accepted(Type::Variable, name) || !accepted(Type::Any, value) {
         return (None, Fate::Lost, "no program can have such a variable".to_owned());
     }
     if name == "TZ" && value == around.lab.timezone {
@@ -218,7 +220,7 @@ pub fn labels(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     }
     for (name, at) in service.get("labels").iter().flat_map(At::entries) {
         let value = at.text().unwrap_or_default();
-        if name.is_empty() || value.contains('\0') {
+        if !accepted(Type::Key, name) || !accepted(Type::Any, value) {
             around.ledger.lost(&at, "docker refuses such a label");
         } else if name.starts_with("com.docker.compose.") || name.starts_with("labwright.") {
             around.ledger.lost(&at, "compose and labwright set such labels themselves");

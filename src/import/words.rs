@@ -1,5 +1,14 @@
 //! Reads the small notations of compose: durations, sizes, ports, command lines, images.
 
+use std::borrow::Cow;
+
+use crate::decl::types::Type;
+
+/// Returns whether the language accepts a text as a value of a type.
+pub fn accepted(ty: Type, text: &str) -> bool {
+    ty.read_text(Cow::Borrowed(text)).is_some()
+}
+
 /// A published port, or one that only other containers reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {

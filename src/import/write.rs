@@ -17,12 +17,16 @@ pub fn project(
     let mut files = Vec::new();
     let mut services = Vec::new();
     for stack in stacks {
+        let module = stack.library.as_deref().unwrap_or(&stack.module);
         let mut node =
             line("service").arg(stack.service.as_str()).prop("on", target.machine.as_str());
-        if stack.module != stack.service {
-            node = node.prop("module", stack.module.as_str());
+        if module != stack.service {
+            node = node.prop("module", module);
         }
-        services.push(node.children(stack.settings));
+        services.push(node.children(stack.settings).comment(&stack.comment));
+        if stack.library.is_some() {
+            continue;
+        }
         let names: Vec<&str> = stack.containers.iter().filter_map(Line::first).collect();
         let summary = format!("{}, as its compose file has it", names.join(", "));
         let summary: String = summary.chars().take(120).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::image::repository_and_tag;
-use super::{Data, Duration, SecretId, Size, Sysctl};
+use super::{Data, Duration, Process, SecretId, Size, Sysctl};
 use crate::source::{Span, Spanned};
 
 /// A container of a service.
@@ -59,6 +59,8 @@ pub struct Container {
     pub depends_on: Vec<Dependency>,
     /// Its limits.
     pub resources: Resources,
+    /// How its processes run.
+    pub process: Process,
     /// The time that it has to stop.
     pub stop_grace: Option<Duration>,
     /// The signal on which it reads its configuration again. Without one, a change recreates it.
@@ -158,6 +160,8 @@ pub enum MountKind {
 pub struct Device {
     /// The path on the machine and inside.
     pub path: String,
+    /// The path inside, if it is another one.
+    pub at: Option<String>,
     /// The place of its declaration.
     pub span: Span,
 }

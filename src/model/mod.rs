@@ -12,6 +12,7 @@ mod lab;
 mod machine;
 mod network;
 mod offers;
+mod process;
 mod service;
 mod storage;
 mod system;
@@ -29,6 +30,7 @@ pub use machine::{
 };
 pub use network::{HostName, Network, Router, Zone, ZoneKind};
 pub use offers::{Containers, Offers};
+pub use process::{Process, Ulimit};
 pub use service::{
     Alert, Around, Credentials, Dashboard, Door, Endpoint, EndpointId, Expose, ForwardAuth,
     Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, Transport,

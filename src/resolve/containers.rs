@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::codes;
 use super::names::compose_name;
+use super::process::process;
 use super::read::{Report, flag, plain, secret, sysctl, text, words};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
@@ -14,7 +15,8 @@ use crate::model::{
 use crate::source::Spanned;
 
 pub fn device(block: &Block<'_>) -> Option<Device> {
-    Some(Device { path: block.argument(0)?.string()?, span: block.span })
+    let at = text(block, "at");
+    Some(Device { path: block.argument(0)?.string()?, at, span: block.span })
 }
 
 pub fn container(
@@ -87,6 +89,7 @@ pub fn container(
             })
             .collect(),
         resources: Resources::default(),
+        process: process(block, report, diagnostics),
         stop_grace: block.value("stop-grace").and_then(Spanned::duration),
         reload_signal: block.value("reload").and_then(Spanned::string),
         labels: block

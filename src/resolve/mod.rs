@@ -24,6 +24,7 @@ mod names;
 mod networks;
 pub mod options;
 mod parts;
+mod process;
 mod raw;
 mod read;
 mod routes;

@@ -37,6 +37,12 @@ fn plain(service: &Value, names: &BTreeMap<String, String>) -> Map<String, Value
     if let Some(Value::Object(deploy)) = plain.get_mut("deploy") {
         deploy.retain(|key, value| key != "placement" && !(key == "replicas" && *value == 1));
     }
+    // One number is both limits.
+    for limit in plain.get_mut("ulimits").and_then(Value::as_object_mut).into_iter().flatten() {
+        if limit.1["soft"] == limit.1["hard"] && limit.1.is_object() {
+            *limit.1 = limit.1["soft"].clone();
+        }
+    }
     if let Some(Value::Object(depends)) = plain.get_mut("depends_on") {
         let renamed = depends
             .iter()
@@ -66,6 +72,11 @@ fn parts(key: &str, value: &Value) -> BTreeMap<String, Value> {
                     }
                 }
                 item.remove("volume");
+                if let Some(Value::String(source)) = item.get_mut("source")
+                    && source.len() > 1
+                {
+                    source.truncate(source.trim_end_matches('/').len());
+                }
             }
             (text(&item["target"]).to_owned(), item)
         }
@@ -152,8 +163,12 @@ fn compare(name: &str) -> Vec<String> {
                                 .is_some_and(|rest| rest.starts_with(['.', '['])))
                 })
             };
-            let all: std::collections::BTreeSet<&String> =
-                before.keys().chain(after.keys()).collect();
+            // A module of the library adds what its program needs.
+            let library = project["library"].as_object().expect("services").values();
+            let mut library = library.flat_map(|names| names.as_array().expect("names"));
+            let adopted = library.any(|name| name == compose.as_str());
+            let added = after.keys().filter(|_| !adopted);
+            let all: std::collections::BTreeSet<&String> = before.keys().chain(added).collect();
             for key in all {
                 let empty = json!({});
                 let (one, two) =
@@ -171,7 +186,13 @@ fn compare(name: &str) -> Vec<String> {
                     let written = if part.starts_with('.') { part.as_str() } else { "" };
                     let elsewhere = key == "environment"
                         && (said("env_file", "") || said("secrets", "") || said("command", ""));
-                    let added = old.is_none() && labwright_adds(key, part);
+                    // Whoever uses a network waits until its owner is healthy.
+                    let owner = before.get("network_mode").and_then(Value::as_str);
+                    let owner = owner.and_then(|mode| mode.strip_prefix("service:"));
+                    if key == "depends_on" && owner == part.strip_prefix('.') {
+                        continue;
+                    }
+                    let added = old.is_none() && (adopted || labwright_adds(key, part));
                     if old != new
                         && !said(key, written)
                         && !elsewhere

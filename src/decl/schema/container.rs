@@ -1,5 +1,6 @@
 //! Defines the containers of a module.
 
+use super::process::PROCESS;
 use super::{Child, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
@@ -14,7 +15,7 @@ pub static CONTAINER: NodeSchema = NodeSchema::new(
     Type::Name,
     "Its name. A container with the module's name gets the name of the service.",
 )])
-.children(&[CONTAINER_BODY]);
+.children(&[PROCESS, CONTAINER_BODY]);
 
 static CONTAINER_BODY: &[Child] = &[
     once(&IMAGE),
@@ -126,10 +127,11 @@ static TMPFS: NodeSchema = NodeSchema::new("tmpfs", "A folder in memory.", "tmpf
     .dynamic();
 static DEVICE: NodeSchema = NodeSchema::new(
     "device",
-    "A device of the machine, at the same path inside.",
-    "device \"/dev/dri/renderD128\"",
+    "A device of the machine.",
+    "device \"/dev/serial/by-id/usb-zigbee\" at=\"/dev/ttyUSB0\"",
 )
-.arguments(&[required("path", Type::Device, "The path.")])
+.arguments(&[required("path", Type::Device, "The path on the machine.")])
+.properties(&[optional("at", Type::Device, "The path inside. Default: the same.")])
 .dynamic();
 static CAP_ADD: NodeSchema =
     NodeSchema::new("cap-add", "Adds a Linux capability.", "cap-add NET_ADMIN")
@@ -262,6 +264,8 @@ static LIMITS: NodeSchema = NodeSchema::new(
 .properties(&[
     optional("memory", Type::Size, "Memory."),
     optional("cpus", Type::Number, "Processors."),
+    optional("memory-swap", Type::Size, "Memory and swap together."),
+    optional("memory-reservation", Type::Size, "What it keeps when memory is scarce."),
 ])
 .dynamic();
 
@@ -271,5 +275,5 @@ static WHEN_IN_CONTAINER: NodeSchema = NodeSchema::new(
     "when (expr)\"opt.gpu\" { device \"/dev/dri\"; }",
 )
 .arguments(&[required("condition", Type::Expression, "The condition.")])
-.children(&[CONTAINER_BODY])
+.children(&[PROCESS, CONTAINER_BODY])
 .dynamic();

@@ -5,6 +5,7 @@ mod guest;
 mod lab;
 mod machine;
 mod module;
+mod process;
 mod service;
 mod shared;
 mod system;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::process::Keys;
 use super::secret::is_mounted;
+use super::words::{literal, size};
 use crate::emit::Context;
 use crate::format;
 use crate::model::{
     Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse,
-    Service, ServiceFileTarget, Size,
+    Service, ServiceFileTarget,
 };
 use crate::plan::joined::secret_key;
 
@@ -67,6 +69,8 @@ pub(super) struct Definition<'p> {
     mem_limit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cpus: Option<String>,
+    #[serde(flatten)]
+    process: Keys<'p>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_grace_period: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,7 +175,10 @@ pub(super) fn define<'p>(
         devices: container
             .devices
             .iter()
-            .map(|device| literal(&format!("{0}:{0}", device.path)))
+            .map(|device| {
+                let at = device.at.as_ref().unwrap_or(&device.path);
+                literal(&format!("{}:{at}", device.path))
+            })
             .collect(),
         tmpfs: plain(&container.tmpfs),
         ports: ports(context, container),
@@ -194,6 +201,7 @@ pub(super) fn define<'p>(
         mem_limit: memory.map(|memory| size(memory.value)),
         cpus: millicpus
             .map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
+        process: Keys::of(&container.process),
         stop_grace_period: container.stop_grace.map(seconds),
         healthcheck: container
             .health
@@ -239,11 +247,6 @@ pub(super) fn env_path(container: &Container) -> String {
 /// Returns whether a program gets a secret only as the value of a variable.
 pub(super) fn has_value_variables(container: &Container) -> bool {
     container.secrets.iter().any(|used| used.value_variable.is_some())
-}
-
-/// Writes text so that compose does not replace variables in it.
-fn literal(text: &str) -> String {
-    text.replace('$', "$$")
 }
 
 fn environment<'p>(context: &Context<'p>, container: &'p Container) -> BTreeMap<&'p str, String> {
@@ -394,12 +397,4 @@ fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
 
 fn seconds(duration: crate::model::Duration) -> String {
     format!("{}s", duration.0)
-}
-
-/// Writes a size with a unit that docker knows. All its units are powers of 1024.
-fn size(size: Size) -> String {
-    let units = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
-    let (factor, unit) =
-        units.into_iter().find(|(factor, _)| size.0.is_multiple_of(*factor)).unwrap_or((1, "b"));
-    format!("{}{unit}", size.0 / factor)
 }

@@ -6,9 +6,11 @@
 mod config;
 mod definition;
 mod file;
+mod process;
 mod rejoin;
 mod secret;
 mod steps;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 mod sources;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -108,10 +108,27 @@ impl Compose {
         let before = self.lab()?;
         let mut target = self.target(before.as_ref())?;
         target.moved = disk.moved(self.at.as_deref());
-        let imported = import(&requests, &disk, &target);
+        let library = Sources::with_standard_library(Vec::new());
+        let mut findings = Diagnostics::default();
+        let modules = compile::modules(before.as_ref().unwrap_or(&library), &mut findings);
+        let mut imported = import(&requests, &disk, &target, &modules);
         let mut result = Outcome::of(&imported, &disk);
         if result.faults.is_empty() {
-            result.check(before.as_ref(), &imported);
+            let mut wrong = result.check(before.as_ref(), &imported);
+            // What a module asserts about its options can't be known before.
+            for _ in 0..2 {
+                let adopted = imported.projects.iter().flat_map(|account| &account.library);
+                let adopted: BTreeSet<String> =
+                    adopted.map(|(service, _)| service.clone()).collect();
+                if result.errors.is_empty() || adopted.is_empty() {
+                    break;
+                }
+                wrong.retain(|service| adopted.contains(service));
+                target.own.extend(if wrong.is_empty() { adopted } else { wrong });
+                imported = import(&requests, &disk, &target, &modules);
+                result = Outcome::of(&imported, &disk);
+                wrong = result.check(before.as_ref(), &imported);
+            }
             if let Some(folder) = &self.into {
                 addition::write(folder, &imported.files)
                     .map_err(|error| Refusal(Exit::Outside, error.problem, error.help))?;
@@ -242,6 +259,8 @@ struct Project {
     name: String,
     /// The name of the container on the machine, by the name of the service in the compose file.
     containers: BTreeMap<String, String>,
+    /// The services of the lab that use a module of the library, with those of the compose file.
+    library: BTreeMap<String, Vec<String>>,
     keys: Vec<Key>,
     remarks: Vec<Remark>,
 }
@@ -297,6 +316,7 @@ impl Outcome {
                 .map(|account| Project {
                     name: account.name.clone(),
                     containers: account.containers.iter().cloned().collect(),
+                    library: account.library.iter().cloned().collect(),
                     keys: account.entries.iter().map(key).collect(),
                     remarks: account.remarks.iter().map(remark).collect(),
                 })
@@ -319,8 +339,8 @@ impl Outcome {
         }
     }
 
-    /// Checks the lab that results.
-    fn check(&mut self, before: Option<&Sources>, imported: &Imported) {
+    /// Checks the lab that results. Returns the services that errors are about.
+    fn check(&mut self, before: Option<&Sources>, imported: &Imported) -> BTreeSet<String> {
         let own = before
             .into_iter()
             .flat_map(Sources::files)
@@ -334,11 +354,19 @@ impl Outcome {
         }
         let sources = Sources::with_standard_library(files.into_values().collect());
         let (findings, _) = compile::check(&sources);
+        let mut wrong = BTreeSet::new();
         for found in &findings {
             *self.check.entry(found.code.name.to_owned()).or_default() += 1;
             if found.severity() == crate::diag::Severity::Error {
                 self.errors.push(found.message.clone());
+                let names = imported.projects.iter().flat_map(|account| &account.library);
+                wrong.extend(
+                    names
+                        .map(|(service, _)| service.clone())
+                        .filter(|service| found.message.contains(&format!("`{service}`"))),
+                );
             }
         }
+        wrong
     }
 }

@@ -1,0 +1,358 @@
+//! Converts containers that a module of the library runs into a service of that module.
+//!
+//! What the module has no option for is set by `raw`, so that the program sees what it saw before.
+//! Where that is impossible, nothing is converted, and the containers become a module of their own.
+
+mod places;
+
+use crate::import::group::Group;
+use crate::import::kdl::{Line, line};
+use crate::import::ledger::{At, Fate};
+use crate::import::library::{Container, Module, Settings, Variable, fits, option};
+use crate::import::project::Project;
+use crate::import::secrets::is_secret;
+use crate::import::stack::Around;
+use crate::import::variables::names_host;
+use crate::import::words;
+use crate::import::yaml::{Node, Place};
+
+/// A service of a module of the library.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The module.
+    pub module: String,
+    /// The service's nodes.
+    pub settings: Vec<Line>,
+    /// The names that its containers have on the machine, by those in the compose file.
+    pub containers: Vec<(String, String)>,
+}
+
+/// What is found out before anything is said.
+#[derive(Debug, Default)]
+struct Draft {
+    options: Settings,
+    secrets: Vec<(String, String, Place, String)>,
+    lines: Vec<Line>,
+    said: Vec<(String, Place, Fate, String)>,
+    findings: Vec<(Place, String)>,
+    opened: Vec<(u16, bool)>,
+    kept: Vec<String>,
+}
+
+/// Why containers do not become a service of a module.
+type Misfit = String;
+
+/// Tries to convert a group. `Err` says why a module that runs the images does not fit.
+pub fn adopt(
+    group: &Group,
+    module: &Module<'_>,
+    containers: &[&Container<'_>],
+    around: &mut Around<'_>,
+) -> Result<Adopted, Misfit> {
+    let mut draft = Draft::default();
+    let name_of = |container: &Container<'_>| {
+        if container.name == module.name {
+            group.service.clone()
+        } else {
+            format!("{}-{}", group.service, container.name)
+        }
+    };
+    for ((compose, _), container) in group.members.iter().zip(containers) {
+        let Some(node) = service_of(around.project, compose) else { continue };
+        let path = format!("services.{compose}");
+        let service = At::new(path.as_str(), node);
+        one(&service, module, container, &mut draft, around)?;
+    }
+    for option in &module.options {
+        let secret = draft.secrets.iter().any(|(name, ..)| name == option.name);
+        if option.required && !draft.options.contains_key(option.name) && !secret {
+            return Err(format!("its option `{}` has no value here", option.name));
+        }
+    }
+    let mut settings = Vec::new();
+    for (name, value, place, doc) in draft.secrets {
+        let wanted = format!("{}-{name}", group.service);
+        let secret = around.secrets.declare(&value, &wanted, place, &doc);
+        if !settings.iter().any(|line: &Line| line.name() == name) {
+            settings.push(line(&name).typed("secret", &secret));
+        }
+    }
+    for (name, values) in draft.options {
+        let kind = option(&format!("opt.{name}"), &module.options).map(|option| option.kind);
+        let mut node = line(&name);
+        for value in values {
+            node = match kind {
+                Some("boolean") => node.flag(value == "true"),
+                Some("integer" | "number" | "port") => node.number(value.parse().unwrap_or(0)),
+                _ => node.arg(value),
+            };
+        }
+        settings.push(node);
+    }
+    settings.extend(draft.lines);
+    for (path, place, fate, what) in draft.said {
+        around.ledger.note(place, &path, fate, &what);
+    }
+    around.lab.findings.extend(draft.findings);
+    for key in draft.opened {
+        around.lab.ports.insert(key, group.service.clone());
+    }
+    for path in draft.kept {
+        around.lab.kept.insert(path, group.service.clone());
+    }
+    let names = group.members.iter().zip(containers);
+    let containers = names.map(|((compose, _), container)| (compose.clone(), name_of(container)));
+    Ok(Adopted { module: module.name.to_owned(), settings, containers: containers.collect() })
+}
+
+fn service_of<'p>(project: &'p Project, name: &str) -> Option<&'p Node> {
+    project.services.iter().find(|(own, _)| own == name).map(|(_, node)| node)
+}
+
+impl Draft {
+    fn say(&mut self, at: &At<'_>, fate: Fate, what: impl Into<String>) {
+        self.said.push((at.path.clone(), at.node.place, fate, what.into()));
+    }
+}
+
+/// Converts one container.
+fn one(
+    service: &At<'_>,
+    module: &Module<'_>,
+    container: &Container<'_>,
+    draft: &mut Draft,
+    around: &mut Around<'_>,
+) -> Result<(), Misfit> {
+    let first = module.containers.first().is_some_and(|first| first.name == container.name);
+    let raw = |key: &str| {
+        let node = line("raw").arg(format!("compose.{key}"));
+        if first { node } else { node.prop("container", container.name) }
+    };
+    for (key, at) in service.entries() {
+        match key {
+            "image" => image(&at, container, draft),
+            "environment" => {
+                let mut line = raw("environment");
+                let mut any = false;
+                for (name, at) in at.entries() {
+                    let value = match at.text() {
+                        Some(value) => value.to_owned(),
+                        None => match around.project.variables.values.get(name) {
+                            Some(value) => value.clone(),
+                            None => {
+                                draft.say(&at, Fate::Lost, "its value is in nobody's file");
+                                continue;
+                            }
+                        },
+                    };
+                    if let Some(text) =
+                        variable(name, &value, &at, module, container, draft, around)?
+                    {
+                        line = line.arg(text);
+                        any = true;
+                    }
+                }
+                if any {
+                    draft.lines.push(line);
+                }
+            }
+            "volumes" => {
+                for at in at.items() {
+                    places::volume(&at, module, container, &raw, draft, around)?;
+                }
+            }
+            "ports" => {
+                for at in at.items() {
+                    places::port(&at, module, container, draft, around);
+                }
+            }
+            "restart" if at.text() == Some("unless-stopped") => {
+                draft.say(&at, Fate::Kept, "the restart of every container");
+            }
+            "restart" | "logging" => draft.say(&at, Fate::Changed, "as every container"),
+            "container_name" | "healthcheck" | "depends_on" | "networks" | "links" | "expose"
+            | "stop_grace_period" => {
+                draft.say(&at, Fate::Changed, format!("as the module `{}` has it", module.name));
+            }
+            "hostname" | "tty" | "stdin_open" | "oom_score_adj" | "mem_reservation"
+            | "cpu_shares" | "dns" | "working_dir" | "platform" | "pull_policy" | "stop_signal"
+            | "runtime" => {
+                let listed = at.node.items().is_empty();
+                let text = at.text().filter(|text| !around.secrets.hides(text));
+                match (listed, text) {
+                    (true, Some(text))
+                        if at.node.truth().is_none() || text.parse::<i64>().is_err() =>
+                    {
+                        let flag = matches!(key, "tty" | "stdin_open");
+                        let node = raw(key);
+                        draft.lines.push(match (flag, text.parse::<i64>()) {
+                            (true, _) => node.flag(at.node.truth() == Some(true)),
+                            (_, Ok(number)) => node.number(number),
+                            _ => node.arg(text),
+                        });
+                        draft.say(&at, Fate::Kept, format!("raw compose.{key}"));
+                    }
+                    _ => return Err(format!("it has no option for `{key}`")),
+                }
+            }
+            "labels" => {
+                let mut line = raw("labels");
+                let mut any = false;
+                for (name, at) in at.entries() {
+                    let value = at.text().unwrap_or_default();
+                    if around.secrets.hides(value) || is_secret(name, value) {
+                        draft.say(
+                            &at,
+                            Fate::Lost,
+                            "it has a secret in it, which no label may hold",
+                        );
+                    } else {
+                        line = line.arg(format!("{name}={value}"));
+                        any = true;
+                        draft.say(&at, Fate::Kept, "raw compose.labels");
+                    }
+                }
+                if any {
+                    draft.lines.push(line);
+                }
+            }
+            "devices" => {
+                for at in at.items() {
+                    let text = at.text().ok_or("it has no option for the long form of a device")?;
+                    let path = text.split(':').next().unwrap_or_default();
+                    let own = container.block.all("device").any(|device| device.key() == path);
+                    if own {
+                        draft.say(&at, Fate::Kept, "the module's");
+                    } else {
+                        draft.lines.push(raw("devices").arg(text));
+                        draft.say(&at, Fate::Kept, "raw compose.devices");
+                    }
+                }
+            }
+            "cap_add" => {
+                for at in at.items() {
+                    let name = at.text().unwrap_or_default();
+                    let own = container
+                        .block
+                        .all("cap-add")
+                        .any(|caps| caps.arguments.iter().any(|own| own.text() == Some(name)));
+                    if own {
+                        draft.say(&at, Fate::Kept, "the module's");
+                    } else {
+                        draft.lines.push(raw("cap_add").arg(name));
+                        draft.say(&at, Fate::Kept, "raw compose.cap_add");
+                    }
+                }
+            }
+            "security_opt" => {
+                for at in at.items() {
+                    let text = at.text().unwrap_or_default();
+                    let own =
+                        container.block.all("security-option").any(|option| option.key() == text);
+                    if !own {
+                        draft.lines.push(raw("security_opt").arg(text));
+                    }
+                    draft.say(&at, Fate::Kept, "the confinement");
+                }
+            }
+            "privileged" if at.node.truth() == Some(true) => {
+                draft.lines.push(raw("privileged").flag(true));
+                draft.say(&at, Fate::Kept, "raw compose.privileged");
+            }
+            "mem_limit" => {
+                let size = at.text().and_then(words::size).filter(|it| it.is_multiple_of(1024));
+                let size = size.ok_or("it has no option for this `mem_limit`")?;
+                let node = line("resources").prop_typed("memory", "size", &words::bytes(size));
+                let node = if first { node } else { node.prop("container", container.name) };
+                draft.lines.push(node);
+                draft.say(&at, Fate::Kept, "resources");
+            }
+            "network_mode" => places::network(&at, module, container, draft, around)?,
+            key if key.starts_with("x-") => draft.say(&at, Fate::Lost, "compose itself ignores it"),
+            "privileged" | "read_only" | "init" if at.node.truth() == Some(false) => {
+                draft.say(&at, Fate::Kept, "not set");
+            }
+            "user" if container.block.value("user").and_then(|user| user.text()) == at.text() => {
+                draft.say(&at, Fate::Kept, "the module's");
+            }
+            "shm_size" if container.block.child("shm-size").is_some() => {
+                draft.say(&at, Fate::Changed, "the module's");
+            }
+            key => return Err(format!("it has no option for `{key}`")),
+        }
+    }
+    Ok(())
+}
+
+fn image(at: &At<'_>, container: &Container<'_>, draft: &mut Draft) {
+    let text = at.text().unwrap_or_default();
+    let read = words::image(text);
+    if read.tag == container.image.1 && !read.digest {
+        draft.say(at, Fate::Kept, "the module's");
+    } else if let (Some(option), false) = (container.image_option, read.is_unpinned()) {
+        draft.options.entry(option.to_owned()).or_default().push(text.to_owned());
+        draft.say(at, Fate::Kept, format!("the option `{option}`"));
+    } else {
+        let tag = container.image.1.clone().unwrap_or_default();
+        draft.say(at, Fate::Changed, format!("`{tag}`, the version that the library knows"));
+    }
+}
+
+/// Converts a variable. Returns what `raw` must set.
+fn variable(
+    name: &str,
+    value: &str,
+    at: &At<'_>,
+    module: &Module<'_>,
+    container: &Container<'_>,
+    draft: &mut Draft,
+    around: &Around<'_>,
+) -> Result<Option<String>, Misfit> {
+    let secret = is_secret(name, value) || around.secrets.hides(value);
+    match container.variable(name) {
+        Variable::Secret(option) => {
+            let doc = format!("`{name}` of `{}`", container.name);
+            draft.secrets.push((option.to_owned(), value.to_owned(), at.node.place, doc));
+            draft.say(at, Fate::Changed, format!("the option `{option}`, a secret of the machine"));
+        }
+        Variable::Option(wanted) if !secret => {
+            let found = option(&format!("opt.{wanted}"), &module.options);
+            let found = found.filter(|option| fits(option, value));
+            let Some(option) = found else {
+                return Err(format!("its option `{wanted}` does not accept `{name}`"));
+            };
+            let known = draft.options.entry(option.name.to_owned()).or_default();
+            if known.is_empty() {
+                known.push(value.to_owned());
+            } else if !known.iter().any(|known| known == value) {
+                return Err(format!("its option `{wanted}` would need two values"));
+            }
+            draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
+        }
+        Variable::Fixed(fixed) if fixed == value => draft.say(at, Fate::Kept, "the module's"),
+        Variable::Derived if name == "TZ" && value == around.lab.timezone => {
+            draft.say(at, Fate::Kept, "the lab's time zone");
+        }
+        Variable::Derived if is_host(name, value, around) => {
+            draft.say(at, Fate::Changed, "the container's name in the lab");
+        }
+        // The data of a database was made with these.
+        Variable::Fixed(_) if container.database => {
+            return Err(format!("it sets `{name}` otherwise, and the data was made with this"));
+        }
+        Variable::Fixed(_) if ["DB", "DATABASE", "USER"].iter().any(|word| name.contains(word)) => {
+            return Err(format!("it sets `{name}` otherwise"));
+        }
+        _ if secret => return Err(format!("it has no option for `{name}`, which is a secret")),
+        _ if value.contains('\0') => return Err(format!("`{name}` is no text")),
+        _ => {
+            draft.say(at, Fate::Kept, "raw compose.environment");
+            return Ok(Some(format!("{name}={value}")));
+        }
+    }
+    Ok(None)
+}
+
+fn is_host(name: &str, value: &str, around: &Around<'_>) -> bool {
+    around.renames.iter().any(|rename| names_host(name, value, &rename.from))
+}

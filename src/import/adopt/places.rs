@@ -1,0 +1,196 @@
+//! Converts the mounts, ports and network of a container that a module of the library runs.
+
+use super::{Draft, Misfit};
+use crate::decl::Value;
+use crate::import::files::join;
+use crate::import::kdl::{Line, line};
+use crate::import::ledger::{At, Fate};
+use crate::import::library::{Container, Module, fits, option};
+use crate::import::stack::Around;
+use crate::import::words;
+
+/// Converts a mount: into the place of a state, an option, or what `raw` mounts besides.
+pub(super) fn volume(
+    at: &At<'_>,
+    module: &Module<'_>,
+    container: &Container<'_>,
+    raw: &dyn Fn(&str) -> Line,
+    draft: &mut Draft,
+    around: &mut Around<'_>,
+) -> Result<(), Misfit> {
+    let text = at.text().ok_or("it has no option for the long form of a volume")?;
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, modes) = match parts.as_slice() {
+        [source, target] => (*source, *target, ""),
+        [source, target, modes] => (*source, *target, *modes),
+        _ => return Err("it has no option for a volume without a name".to_owned()),
+    };
+    if around.secrets.hides(text) {
+        return Err("a secret is part of a path".to_owned());
+    }
+    let target = join("/", target);
+    let folder = if crate::import::files::is_path(source) {
+        join("/", &around.lab.on_machine(source))
+    } else {
+        crate::import::mounts::volume_folder(source, around.project)
+            .ok_or("its volumes are folders of the machine, and this one is not")?
+    };
+    match container.mount(&target) {
+        Some(Value::Reference(path)) => {
+            if let Some(place) = path.strip_prefix("state.").and_then(|it| module.places.get(it)) {
+                let found = option(&format!("opt.{place}"), &module.options);
+                if !found.is_some_and(|option| fits(option, &folder)) {
+                    return Err(format!("its option `{place}` does not accept `{folder}`"));
+                }
+                let values = draft.options.entry((*place).to_owned()).or_default();
+                if values.is_empty() {
+                    values.push(folder);
+                } else if !values.contains(&folder) {
+                    return Err(format!("its option `{place}` would need two values"));
+                }
+                draft.say(at, Fate::Kept, format!("the option `{place}`"));
+                return Ok(());
+            }
+            if let Some(state) = path.strip_prefix("state.") {
+                if let Some(why) = crate::check::system_path::needed(&folder) {
+                    return Err(format!("`{folder}` can't be a state: {why}"));
+                }
+                if around.lab.kept.contains_key(&folder) {
+                    return Err(format!("`{folder}` is a state of another service"));
+                }
+                let shared = draft.kept.contains(&folder);
+                if !shared {
+                    draft.lines.push(line("state").arg(state).prop("path", folder.as_str()));
+                    draft.kept.push(folder.clone());
+                }
+                let what = format!("the state `{state}`, kept at `{folder}`");
+                let fate =
+                    if crate::import::files::is_path(source) { Fate::Kept } else { Fate::Changed };
+                draft.say(at, fate, what);
+                return Ok(());
+            }
+            let wanted = path.strip_prefix("opt.").unwrap_or_default();
+            let found = option(path, &module.options).filter(|option| fits(option, &folder));
+            let Some(found) = found else {
+                return Err(format!("its option `{wanted}` does not accept `{folder}`"));
+            };
+            draft.options.entry(found.name.to_owned()).or_default().push(folder);
+            draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
+            Ok(())
+        }
+        Some(_) => Err(format!("it mounts something of its own at `{target}`")),
+        None => {
+            let same = container.same_path_options();
+            if let Some(wanted) = same.first()
+                && folder == target
+            {
+                draft.options.entry((*wanted).to_owned()).or_default().push(folder);
+                draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
+                return Ok(());
+            }
+            let modes = if modes.is_empty() { String::new() } else { format!(":{modes}") };
+            draft.lines.push(raw("volumes").arg(format!("{folder}:{target}{modes}")));
+            // The folder is also needed where the program looks for what the option names.
+            let required = same.iter().find(|name| {
+                option(&format!("opt.{name}"), &module.options).is_some_and(|it| it.required)
+            });
+            let what = match required {
+                Some(wanted) if !crate::import::mounts::is_system(&folder) => {
+                    draft.options.entry((*wanted).to_owned()).or_default().push(folder);
+                    format!("raw compose.volumes, and the option `{wanted}`")
+                }
+                _ => "raw compose.volumes".to_owned(),
+            };
+            draft.say(at, Fate::Kept, what);
+            Ok(())
+        }
+    }
+}
+
+/// Converts a published port into `expose` of the module's endpoint.
+pub(super) fn port(
+    at: &At<'_>,
+    module: &Module<'_>,
+    container: &Container<'_>,
+    draft: &mut Draft,
+    around: &mut Around<'_>,
+) {
+    let read = match at.text() {
+        Some(text) => words::port(text),
+        None => crate::import::ports::long(at, around),
+    };
+    let Some(read) = read.filter(|read| read.count == 1) else {
+        draft.say(at, Fate::Lost, "the module has no endpoints for a range of ports");
+        return;
+    };
+    let own = |endpoint: &&crate::import::library::Endpoint<'_>| {
+        endpoint.container == container.name
+            && endpoint.udp == read.udp
+            && (endpoint.port == read.inside || endpoint.option.is_some())
+    };
+    let exact =
+        module.endpoints.iter().find(|endpoint| own(endpoint) && endpoint.port == read.inside);
+    let Some(endpoint) = exact.or_else(|| module.endpoints.iter().find(own)) else {
+        let what = format!("the module `{}` has no endpoint at {}", module.name, read.inside);
+        draft.findings.push((at.node.place, format!("port {} is not opened: {what}", read.inside)));
+        draft.say(at, Fate::Lost, what);
+        return;
+    };
+    if endpoint.port != read.inside
+        && let Some(option) = endpoint.option
+    {
+        draft.options.entry(option.to_owned()).or_insert_with(|| vec![read.inside.to_string()]);
+    }
+    let name = endpoint.name;
+    let Some(host) = read.host else {
+        draft.say(at, Fate::Changed, format!("endpoint `{name}`, opened to nobody"));
+        return;
+    };
+    let key = (host, read.udp);
+    let address = read.address.as_deref().unwrap_or("0.0.0.0");
+    let taken = around.lab.ports.get(&key).cloned();
+    let again = draft.opened.contains(&key);
+    if let Some(other) = taken.or_else(|| again.then(|| "it".to_owned())) {
+        let what = format!("endpoint `{name}`, not opened: port {host} belongs to `{other}`");
+        draft.findings.push((at.node.place, what.clone()));
+        draft.say(at, Fate::Changed, what);
+    } else if endpoint.database || address.starts_with("127.") || address == "::1" {
+        draft.say(at, Fate::Changed, format!("endpoint `{name}`, opened to nobody"));
+    } else {
+        draft.opened.push(key);
+        if host != read.inside {
+            draft.lines.push(line("port").arg(name).number(i64::from(host)));
+        }
+        let zone = around.lab.zone.clone();
+        draft.lines.push(line("expose").arg(name).prop("to", zone.as_str()));
+        let open = matches!(address, "0.0.0.0" | "::" | "*");
+        let fate = if open { Fate::Kept } else { Fate::Changed };
+        draft.say(at, fate, format!("endpoint `{name}`, opened to `{zone}`"));
+    }
+}
+
+pub(super) fn network(
+    at: &At<'_>,
+    module: &Module<'_>,
+    container: &Container<'_>,
+    draft: &mut Draft,
+    around: &Around<'_>,
+) -> Result<(), Misfit> {
+    let mode = at.text().unwrap_or_default();
+    let own = container.block.value("network").and_then(|mode| mode.text());
+    if mode == "host" && own == Some("host") {
+        draft.say(at, Fate::Kept, "network host");
+        return Ok(());
+    }
+    let wanted = mode.strip_prefix("service:");
+    let option =
+        module.options.iter().find(|option| option.kind == "service" && option.name == "vpn");
+    if let (Some(wanted), Some(option)) = (wanted, option)
+        && let Some(rename) = around.renames.iter().find(|rename| rename.from == wanted)
+    {
+        draft.options.entry(option.name.to_owned()).or_default().push(rename.to.clone());
+        draft.say(at, Fate::Kept, format!("the network of the service `{}`", rename.to));
+        return Ok(());
+    }
+    Err(format!("it has no option for `network_mode: {mode}`"))
+}

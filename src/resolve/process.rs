@@ -1,0 +1,56 @@
+//! Reads how the processes of a container run.
+
+use super::read::{Report, plain};
+use crate::decl::Block;
+use crate::diag::Diagnostics;
+use crate::model::{Process, Ulimit};
+use crate::source::Spanned;
+
+/// Reads the nodes about the processes of a container.
+pub fn process(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -> Process {
+    let text = |name: &str| block.value(name).map(plain);
+    let is = |name: &str| block.value(name).and_then(Spanned::bool).unwrap_or(false);
+    let number = |name: &str| block.value(name).and_then(Spanned::number);
+    let limit = |name: &str| {
+        block.child("limits").and_then(|limits| limits.property(name)).and_then(Spanned::size)
+    };
+    let mut ulimits: Vec<Ulimit> =
+        block.all("ulimit").filter_map(|node| ulimit(node, report, diagnostics)).collect();
+    ulimits.sort_by(|a, b| a.name.cmp(&b.name));
+    Process {
+        hostname: text("hostname"),
+        working_dir: text("working-dir"),
+        tty: is("tty"),
+        stdin: is("stdin"),
+        stop_signal: text("stop-signal"),
+        pull_policy: text("pull-policy"),
+        platform: text("platform"),
+        runtime: text("runtime"),
+        pids: number("pids"),
+        ulimits,
+        cpu_shares: number("cpu-shares"),
+        memory_swap: limit("memory-swap"),
+        memory_reservation: limit("memory-reservation"),
+        dns: block
+            .all("dns")
+            .flat_map(|node| &node.arguments)
+            .filter_map(|value| value.address().map(|address| address.to_string()))
+            .collect(),
+    }
+}
+
+fn ulimit(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<Ulimit> {
+    let both: Option<i64> = node.argument(1).and_then(Spanned::number);
+    let one = |name: &str| node.property(name).and_then(Spanned::number).or(both);
+    let (soft, hard) = (one("soft"), one("hard"));
+    let (Some(soft), Some(hard)) = (soft.or(hard), hard.or(soft)) else {
+        let message = format!("the limit `{}` has no number", node.key());
+        report(node.span, message, diagnostics);
+        return None;
+    };
+    if hard != -1 && (soft == -1 || soft > hard) {
+        let message = format!("the soft limit `{}` is above the hard one", node.key());
+        report(node.span, message, diagnostics);
+    }
+    Some(Ulimit { name: node.key().to_owned(), soft, hard })
+}
