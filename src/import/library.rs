@@ -269,7 +269,8 @@ pub fn find<'m, 's>(
             let read = words::image(image);
             let at = left.iter().position(|container| {
                 same_image(&container.image.0, &read.repository)
-                    && (!words::is_backing(image) || major(&container.image.1) == major(&read.tag))
+                    && (!words::is_backing(image)
+                        || major(container.image.1.as_deref()) == major(read.tag.as_deref()))
             })?;
             found.push(left.remove(at));
         }
@@ -279,8 +280,8 @@ pub fn find<'m, 's>(
 }
 
 /// Returns the number that a tag begins with.
-fn major(tag: &Option<String>) -> Option<&str> {
-    let tag = tag.as_deref()?;
+fn major(tag: Option<&str>) -> Option<&str> {
+    let tag = tag?;
     let tag = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
     let end = tag.find(|c: char| !c.is_ascii_digit()).unwrap_or(tag.len());
     tag.get(..end).filter(|major| !major.is_empty())

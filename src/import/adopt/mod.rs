@@ -135,15 +135,10 @@ fn one(
                 let mut line = raw("environment");
                 let mut any = false;
                 for (name, at) in at.entries() {
-                    let value = match at.text() {
-                        Some(value) => value.to_owned(),
-                        None => match around.project.variables.values.get(name) {
-                            Some(value) => value.clone(),
-                            None => {
-                                draft.say(&at, Fate::Lost, "its value is in nobody's file");
-                                continue;
-                            }
-                        },
+                    let given = around.project.variables.values.get(name).map(String::as_str);
+                    let Some(value) = at.text().or(given).map(str::to_owned) else {
+                        draft.say(&at, Fate::Lost, "its value is in nobody's file");
+                        continue;
                     };
                     if let Some(text) =
                         variable(name, &value, &at, module, container, draft, around)?
