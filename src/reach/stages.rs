@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::because;
 use super::passed::Passed;
 use super::places::{self, Port};
-use super::read::{nftables, proxmox};
+use super::read::{compose, nftables, proxmox};
 use super::tables::{enter, forwarded, verdict};
 use super::walk::{Filter, Way};
 use super::{LinkKind, Quote, Unreadable};
@@ -203,11 +203,15 @@ impl Way<'_, '_> {
         let published = self.publishes(to)?.is_some();
         let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
         let v6 = read.compose.as_ref().is_some_and(|compose| compose.v6);
+        let v4_only = self.published(to)?.is_some_and(|port| port.v4_only);
         let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
         let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
         self.filter(
             &filter,
             |address, from| {
+                if v4_only && address.is_ipv6() {
+                    return Ok(Vec::new());
+                }
                 // Where the compose network has no IPv6, Docker's proxy, a program on the machine,
                 // takes such connections.
                 let rewritten = published && (address.is_ipv4() || v6);
@@ -247,13 +251,17 @@ impl Way<'_, '_> {
         Ok(())
     }
 
-    /// Says which container publishes a port of a machine, as its compose file has it.
-    pub(super) fn publishes(&self, to: Port) -> Result<Option<(String, Quote)>, Unreadable> {
+    /// Finds the port that a container of the machine publishes.
+    fn published(&self, to: Port) -> Result<Option<&compose::Port>, Unreadable> {
         let read = self.files.of(to.machine)?;
         let ports = read.compose.iter().flat_map(|compose| &compose.ports);
         let mut ports = ports.filter(|port| !port.local);
-        let found = ports.find(|port| (port.port, port.transport) == (to.port, to.transport));
-        Ok(found.map(|port| {
+        Ok(ports.find(|port| (port.port, port.transport) == (to.port, to.transport)))
+    }
+
+    /// Says which container publishes a port of a machine, as its compose file has it.
+    pub(super) fn publishes(&self, to: Port) -> Result<Option<(String, Quote)>, Unreadable> {
+        Ok(self.published(to)?.map(|port| {
             let proto = port.transport.name();
             let quote = Quote {
                 machine: self.plan.model[to.machine].name.clone(),

@@ -7,6 +7,7 @@ appended to its "log". Without a port it takes a free one of this machine alone.
 """
 
 import json
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -125,6 +126,12 @@ class Api(BaseHTTPRequestHandler):
 
 
 address, port = listen or ("127.0.0.1", "0")
-server = HTTPServer((address, int(port)), Api)
+
+
+class Server(HTTPServer):
+    address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+server = Server((address, int(port)), Api)
 open(port_path, "w").write(str(server.server_port))
 server.serve_forever()

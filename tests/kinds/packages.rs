@@ -29,7 +29,7 @@ fn calls(lab: &str, machine: &str, update: &str) -> Option<String> {
     let lab = compile(&[("lab.kdl", lab)]);
     let folder = tempfile::tempdir().expect("a folder");
     lab.unpack(machine, folder.path());
-    let scripts = |(path, _): &(&String, _)| !path.ends_with(".md");
+    let scripts = |(path, _): &(&String, _)| path.as_str() != "RUNBOOK.md";
     for (path, file) in lab.machines[machine].files.iter().filter(scripts) {
         let text = String::from_utf8_lossy(&file.bytes);
         assert_eq!(

@@ -41,7 +41,8 @@ fn commands(page: &str, section: &str) -> Vec<String> {
     let text = text.split("\n## ").next().expect("text");
     let blocks = text.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
     let lines = blocks.flat_map(str::lines);
-    lines.map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned()).collect()
+    let commands = lines.map(|line| line.split(" #").next().unwrap_or_default().trim());
+    commands.filter(|command| !command.is_empty()).map(str::to_owned).collect()
 }
 
 #[test]

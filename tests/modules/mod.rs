@@ -367,10 +367,11 @@ fn every_state_is_saved_by_a_means_that_is_sound() {
                     StateBackup::Dump => {
                         assert!(databases().count() > 0, "{here}: no database is dumped");
                     }
-                    _ if state.local_disk && state.live_copy.is_none() => {
-                        if databases().count() == 0 {
-                            copied.borrow_mut().push(here);
-                        }
+                    _ if state.local_disk
+                        && state.live_copy.is_none()
+                        && databases().count() == 0 =>
+                    {
+                        copied.borrow_mut().push(here);
                     }
                     _ => {}
                 }

@@ -81,7 +81,13 @@ const PLANTED: [(&str, &str, &str, &str, &str); 12] = [
         "box\ttcp\t444\t192.168.1.111\t",
     ),
     ("blackbox", "media", "firewall/nftables.nft", "policy drop;", "policy accept;"),
-    ("media-automation", "homelab", "compose/compose.yaml", "'8096:8096/tcp'", "'8097:8096/tcp'"),
+    (
+        "media-automation",
+        "homelab",
+        "compose/compose.yaml",
+        "'0.0.0.0:8096:8096/tcp'",
+        "'8097:8096/tcp'",
+    ),
 ];
 
 #[test]

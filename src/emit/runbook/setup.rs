@@ -41,7 +41,7 @@ struct Router<'p> {
 /// How an archive comes to the machine.
 #[derive(Debug, Serialize)]
 struct Copy {
-    copy: String,
+    command: String,
     login: String,
     /// Whether the account is not root's.
     becomes_root: bool,
@@ -145,7 +145,7 @@ fn copy(context: &Context<'_>) -> Option<Copy> {
         (format!("-P {port} "), format!("-p {port} "))
     };
     Some(Copy {
-        copy: format!("scp {scp}FILE {user}@{host}:"),
+        command: format!("scp {scp}FILE {user}@{host}:"),
         login: format!("ssh {ssh}{user}@{address}"),
         becomes_root: user != "root",
     })

@@ -30,6 +30,8 @@ pub struct Port {
     pub inside: u16,
     /// Whether only programs on the machine itself reach it.
     pub local: bool,
+    /// Whether it is published at the machine's IPv4 addresses alone.
+    pub v4_only: bool,
     /// Where that stands.
     pub line: Line,
 }
@@ -93,6 +95,7 @@ fn port(file: File<'_>, line: usize, container: &str, text: &str) -> Result<Port
         container: container.to_owned(),
         inside: file.number(line, inside)?,
         local: matches!(address, Some("127.0.0.1" | "[::1]")),
+        v4_only: address == Some("0.0.0.0"),
         line: file.at(line),
     })
 }

@@ -3,4 +3,4 @@
 set -eu
 /usr/bin/peer serve tcp/80 tcp/443 &
 [ -s /data/state ] || echo '{"users": [], "proxyHosts": [], "accessLists": [], "certificates": [], "unreachable": [], "serial": 0, "log": []}' >/data/state
-exec python3 /npm_api.py /data/state /npm_schema.json /tmp/port 0.0.0.0 81
+exec python3 /npm_api.py /data/state /npm_schema.json /tmp/port :: 81
