@@ -1,8 +1,8 @@
 //! Turns compose files into a lab.
 //!
-//! The files are read as compose reads them ([`project`]). Containers that belong together become a
-//! module of the lab and a service ([`group`], [`stack`]). What becomes of every key is accounted
-//! for ([`ledger`]), and no value of a secret gets into anything that is written ([`secrets`]).
+//! The files are read as compose reads them (`project`). Containers that belong together become a
+//! module of the lab and a service (`group`, `stack`). What becomes of every key is accounted
+//! for (`ledger`), and no value of a secret gets into anything that is written (`secrets`).
 
 mod adopt;
 mod command;
