@@ -228,6 +228,12 @@ fn backup(world: &World) {
         run() { systemctl start "restic-$1.service" ||
             { journalctl --no-pager -u "restic-$1.service"; exit 1; }; }
         restore=/usr/local/lib/labwright/restic/restore.sh
+        # What the real programs keep, and what extranet's own timer dumps.
+        for file in grafana/grafana.db jellyfin/config/data/jellyfin.db \
+            labwright-dumps/extranet/npm-database.sqlite.sqlite; do
+            mkdir -p "/mnt/appdata/${file%/*}"
+            sqlite3 "/mnt/appdata/$file" 'create table kept (a); insert into kept values (1)'
+        done
         sql "create table asset (name text); insert into asset values ('holiday')"
         echo 'a photo' >/mnt/photos/holiday.jpg
         for unit in daily weekly monthly check; do run $unit; done

@@ -47,8 +47,8 @@ const OPEN: &[Opening] = &[
     ("extranet", "intranet", &[(Tcp, 2283), (Tcp, 3000), (Tcp, 8096)]),
 ];
 
-/// The ports that containers publish. Where the lab gives a machine no IPv6, nobody reaches them over
-/// it: a visitor would arrive with the address of Docker's bridge.
+/// The ports that containers publish. Where the lab gives a machine no IPv6, nobody reaches them
+/// over it: a visitor would arrive with the address of Docker's bridge.
 const PUBLISHED: &[u16] = &[80, 81, 443, 2283, 3000, 8080, 8096];
 
 /// The ports of programs that the lab does not know: a program on the machine, and a container that
