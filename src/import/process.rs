@@ -20,6 +20,27 @@ const TEXTS: &[(&str, &str, Type)] = &[
 const NUMBERS: &[(&str, &str, i64, i64)] =
     &[("pids_limit", "pids", 1, 4_194_304), ("cpu_shares", "cpu-shares", 2, 262_144)];
 
+/// Converts keys that are true or false, with the node of each.
+pub fn flags(
+    keys: &[(&str, &str)],
+    service: &At<'_>,
+    around: &mut Around<'_>,
+    lines: &mut Vec<Line>,
+) {
+    for (key, node) in keys {
+        let Some(at) = service.get(key) else { continue };
+        match at.node.truth() {
+            Some(true) => lines.push(line(node).flag(true)),
+            Some(false) => {}
+            None => {
+                around.ledger.lost(&at, "it is neither true nor false");
+                continue;
+            }
+        }
+        around.ledger.kept(&at, *node);
+    }
+}
+
 /// Converts the keys about the processes of a container.
 pub fn process(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -34,18 +55,7 @@ pub fn process(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
             None => around.ledger.lost(&at, "it is not a value that a lab accepts"),
         }
     }
-    for (key, node) in [("tty", "tty"), ("stdin_open", "stdin")] {
-        let Some(at) = service.get(key) else { continue };
-        match at.node.truth() {
-            Some(true) => lines.push(line(node).flag(true)),
-            Some(false) => {}
-            None => {
-                around.ledger.lost(&at, "it is neither true nor false");
-                continue;
-            }
-        }
-        around.ledger.kept(&at, node);
-    }
+    flags(&[("tty", "tty"), ("stdin_open", "stdin")], service, around, &mut lines);
     for (key, node, least, most) in NUMBERS {
         let Some(at) = service.get(key) else { continue };
         let number = at.text().and_then(|text| text.parse::<i64>().ok());

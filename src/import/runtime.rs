@@ -3,6 +3,7 @@
 use super::kdl::{Given, Line, line};
 use super::ledger::At;
 use super::names::named;
+use super::process::flags;
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words;
@@ -34,19 +35,8 @@ pub fn rights(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
             }
         }
     }
-    let flags = [("privileged", "privileged"), ("init", "init"), ("read_only", "read-only")];
-    for (key, node) in flags {
-        let Some(at) = service.get(key) else { continue };
-        match at.node.truth() {
-            Some(true) => lines.push(line(node).flag(true)),
-            Some(false) => {}
-            None => {
-                around.ledger.lost(&at, "it is neither true nor false");
-                continue;
-            }
-        }
-        around.ledger.kept(&at, node);
-    }
+    let keys = [("privileged", "privileged"), ("init", "init"), ("read_only", "read-only")];
+    flags(&keys, service, around, &mut lines);
     if let Some(at) = service.get("pid")
         && at.text() == Some("host")
     {
