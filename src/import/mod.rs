@@ -168,6 +168,16 @@ pub fn import(
         let mut adopted_names = Vec::new();
         let mut adopted_services = Vec::new();
         for (number, (group, stack)) in groups.iter().zip(&mut stacks).enumerate() {
+            let mut around = Around {
+                ledger: &mut ledger,
+                secrets: &mut secrets,
+                files,
+                read: &mut imported.read,
+                project: &project,
+                renames: &renames,
+                number,
+                lab: &mut lab,
+            };
             let node_of = |name: &str| project.services.iter().find(|(own, _)| own == name);
             let images: Vec<&str> = group
                 .members
@@ -179,27 +189,18 @@ pub fn import(
             if let Some((module, containers)) =
                 found.filter(|_| !target.own.contains(&group.service))
             {
-                let mut around = Around {
-                    ledger: &mut ledger,
-                    secrets: &mut secrets,
-                    files,
-                    read: &mut imported.read,
-                    project: &project,
-                    renames: &renames,
-                    number,
-                    lab: &mut lab,
-                };
                 match adopt::adopt(group, module, &containers, &mut around) {
                     Ok(adopted) => {
                         stack.library = Some(adopted.module);
                         stack.settings = adopted.settings;
                         for (compose, _) in &adopted.containers {
                             let path = format!("services.{compose}");
-                            let said: Vec<&Entry> = ledger
+                            let said: Vec<&Entry> = around
+                                .ledger
                                 .below(&path)
                                 .filter(|entry| entry.fate != Fate::Kept)
                                 .collect();
-                            let text = stack::comment(&said, &imported.read, &path);
+                            let text = stack::comment(&said, around.read, &path);
                             stack.comment.push_str(&text);
                             if !text.is_empty() {
                                 stack.comment.push('\n');
@@ -218,7 +219,7 @@ pub fn import(
                              module of its own",
                             module.name
                         );
-                        ledger.remark(place, what);
+                        around.ledger.remark(place, what);
                     }
                 }
             }
@@ -226,16 +227,6 @@ pub fn import(
             for (compose, container) in &group.members {
                 let found = project.services.iter().find(|(name, _)| name == compose);
                 let Some((_, node)) = found else { continue };
-                let mut around = Around {
-                    ledger: &mut ledger,
-                    secrets: &mut secrets,
-                    files,
-                    read: &mut imported.read,
-                    project: &project,
-                    renames: &renames,
-                    number,
-                    lab: &mut lab,
-                };
                 container::convert(compose, node, container, &neighbours, stack, &mut around);
             }
         }
