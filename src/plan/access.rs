@@ -106,7 +106,7 @@ impl Plan<'_> {
 
     /// Fills in what is open on each machine and whose clients go through it, from the flows and
     /// forwards of all machines.
-    pub fn derive_access(&mut self) {
+    pub(super) fn derive_access(&mut self) {
         let access: Vec<_> =
             self.model.machines().map(|(id, _)| (self.openings(id), self.clients(id))).collect();
         for (machine, (openings, clients)) in self.machines.iter_mut().zip(access) {

@@ -36,7 +36,7 @@ impl Plan<'_> {
     /// not.
     ///
     /// UDP is not among them, since silence means nothing there.
-    pub fn derive_connections(&mut self) {
+    pub(super) fn derive_connections(&mut self) {
         let listening = self.listening();
         let mut partners: BTreeMap<ZoneId, BTreeSet<MachineId>> = BTreeMap::new();
         for flow in &self.flows {

@@ -9,72 +9,65 @@ use ipnet::IpNet;
 use labwright::artifact::Artifacts;
 use labwright::emit::proxmox_firewall;
 use labwright::kind::Kind;
-use labwright::model::{FirewallBackend, Guest, MachineKind, Model, SshAccess, Transport};
-use labwright::plan::{Arrival, FlowSource, Plan};
+use labwright::model::Transport;
+use labwright::plan::{FlowSource, Plan};
 
-use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS, NOWHERE};
+use super::lab::{self, Lab};
 use crate::consumers;
 use crate::trixie::{Room, text};
 
-const PORTS: [u16; 6] = [22, 443, 2049, 2283, 8006, 8096];
+const PORTS: [u16; 7] = [22, 443, 2049, 2283, 8006, 8096, 9100];
 
-/// Makes a model in which the lab's machines are guests of the only machine that is not one.
-fn model(ssh: bool) -> Model {
-    let mut model = lab::model([FirewallBackend::Ufw; 3]);
-    model.machines[NAS.0 as usize].kind = MachineKind::Proxmox;
-    if ssh {
-        model.machines[NAS.0 as usize].ssh =
-            vec![SshAccess { from: lab::TUNNEL, port: 22, span: NOWHERE }];
-    }
-    for (machine, id) in [(EXTRANET, 100), (INTRANET, 101), (MEDIA, 102)] {
-        let machine = &mut model.machines[machine.0 as usize];
-        machine.kind = if id == 102 { MachineKind::Appliance } else { MachineKind::Vm };
-        machine.guest = Some(Guest {
-            host: NAS,
-            id,
-            disks: Vec::new(),
-            passthrough: Vec::new(),
-            image: None,
-            storage: "local-lvm".to_owned(),
-            snippets: "local".to_owned(),
-            on_boot: true,
-            boot_order: None,
-            boot_wait: None,
-            features: Vec::new(),
-            unprivileged: true,
-            span: NOWHERE,
-        });
-    }
-    model
+/// The machines as guests of a Proxmox host.
+const GUESTS: &str = r#"
+host nas kind=proxmox version="8.4" {
+    address lan "192.168.1.103" nic=eno1 bridge=vmbr0
+    address lan "2001:db8:1::103"
+    disk one device="/dev/disk/by-id/one" size="1TB"
+    pool tank disk=one { dataset media; }
+}
+vm extranet id=100 on=nas {
+    os debian-13
+    address lan "192.168.1.111"
+    address lan "2001:db8:1::111"
+    zone dmz
+    memory "1GiB"
+    disk root size="8GiB"
+    ssh from=lan
+}
+vm intranet id=101 on=nas {
+    os debian-13
+    address lan "192.168.1.101"
+    address lan "2001:db8:1::101"
+    memory "1GiB"
+    disk root size="8GiB"
+    share tank.media at="/mnt/media" via=nfs
+}
+vm media id=102 on=nas kind=appliance {
+    address lan "192.168.1.102"
+    address lan "2001:db8:1::102"
+    memory "1GiB"
+    disk root size="8GiB"
+}
+service extranet-443 module=door on=extranet {
+    port tcp 443
+    port udp 443
+    expose tcp to=internet
+    expose udp to=lan
+}
+service intranet-2283 module=door on=intranet { port tcp 2283; expose tcp to=extranet; }
+service intranet-8096 module=door on=intranet { port tcp 8096; expose tcp to=lan,dmz; }
+service measured module=program on=intranet { port tcp 9100; port udp 9100; }
+service asker on=intranet { of measured; }
+"#;
+
+fn lab(ssh: bool) -> Lab {
+    let login = if ssh { "extend host nas { ssh from=tunnel; }" } else { "" };
+    Lab::of(&format!("{GUESTS}{login}"))
 }
 
-fn plan(model: &Model) -> Plan<'_> {
-    let zone = FlowSource::Zone;
-    let mut flows = vec![
-        lab::flow(EXTRANET, Transport::Tcp, 22, Arrival::Host, zone(lab::LAN)),
-        lab::flow(EXTRANET, Transport::Tcp, 443, Arrival::Published, zone(lab::INTERNET)),
-        lab::flow(EXTRANET, Transport::Udp, 443, Arrival::Published, zone(lab::LAN)),
-        lab::flow(
-            INTRANET,
-            Transport::Tcp,
-            2283,
-            Arrival::Published,
-            zone(lab::own_zone(EXTRANET)),
-        ),
-        lab::flow(INTRANET, Transport::Tcp, 8096, Arrival::Published, zone(lab::LAN)),
-        lab::flow(INTRANET, Transport::Tcp, 8096, Arrival::Published, zone(lab::DMZ)),
-        lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Containers),
-        lab::flow(NAS, Transport::Tcp, 2049, Arrival::Host, zone(lab::own_zone(INTRANET))),
-    ];
-    let ssh = model[NAS].ssh.iter().map(|access| {
-        lab::flow(NAS, Transport::Tcp, access.port, Arrival::Host, zone(access.from))
-    });
-    flows.extend(ssh);
-    lab::plan(model, flows, lab::Through(Vec::new()), &[])
-}
-
-fn emitted(plan: &Plan<'_>) -> Artifacts {
-    lab::emit(plan, NAS, &proxmox_firewall::EMITTER)
+fn emitted(lab: &Lab) -> Artifacts {
+    lab.emit("nas", &proxmox_firewall::EMITTER)
 }
 
 fn write(artifacts: &Artifacts, folder: &Path) {
@@ -87,8 +80,7 @@ fn write(artifacts: &Artifacts, folder: &Path) {
 
 #[test]
 fn every_line_is_understood() {
-    let model = model(true);
-    let artifacts = emitted(&plan(&model));
+    let artifacts = emitted(&lab(true));
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(&artifacts, folder.path());
     for (path, file) in &artifacts.files {
@@ -108,11 +100,12 @@ fn every_line_is_understood() {
 #[test]
 fn rules_say_what_the_access_model_says() {
     for ssh in [true, false] {
-        let model = model(ssh);
-        let plan = plan(&model);
-        let artifacts = emitted(&plan);
+        let lab = lab(ssh);
+        let plan = lab.plan();
+        let artifacts = emitted(&lab);
         let cluster = lab::text(&artifacts, "proxmox/firewall/cluster.fw");
-        for (machine, file) in [(NAS, "cluster"), (EXTRANET, "100"), (INTRANET, "101")] {
+        for (name, file) in [("nas", "cluster"), ("extranet", "100"), ("intranet", "101")] {
+            let machine = lab.machine(name);
             let rules = lab::text(&artifacts, &format!("proxmox/firewall/{file}.fw"));
             let mut open = 0;
             for (who, transport, port) in everything() {
@@ -122,11 +115,12 @@ fn rules_say_what_the_access_model_says() {
                 });
                 // Everyone who may log in manages the host. If nobody is named, its own network
                 // does.
-                if machine == NAS && transport == Transport::Tcp && [22, 8006].contains(&port) {
-                    wanted |= in_zone(&plan, if ssh { lab::TUNNEL } else { lab::LAN }, who);
+                if name == "nas" && transport == Transport::Tcp && [22, 8006].contains(&port) {
+                    let manages = lab.zone(if ssh { "tunnel" } else { "lan" });
+                    wanted |= in_zone(&plan, manages, who);
                 }
                 let lets_in = accepts(&cluster, &rules, who, transport, port)
-                    || machine == NAS && manages(&cluster, who, transport, port);
+                    || name == "nas" && manages(&cluster, who, transport, port);
                 assert_eq!(lets_in, wanted, "{file}.fw: {who} {port}/{}", transport.name());
                 open += usize::from(wanted);
             }
@@ -199,9 +193,8 @@ fn manages(cluster: &str, who: IpAddr, transport: Transport, port: u16) -> bool 
 
 #[test]
 fn files_are_put_kept_and_withdrawn() {
-    let model = model(true);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    write(&emitted(&plan(&model)), folder.path());
+    write(&emitted(&lab(true)), folder.path());
     let Some(room) = Room::new() else { return };
     let script = r#"
 printf '#!/bin/sh\n' >/usr/sbin/pve-firewall

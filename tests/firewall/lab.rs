@@ -1,297 +1,136 @@
-//! A lab made by hand: what the firewall's emitters read of a plan, and nothing else.
+//! The lab whose firewall these tests load: a DMZ inside the LAN, a tunnel behind a machine, and a
+//! machine of each kind of firewall.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
-use ipnet::IpNet;
 use labwright::artifact::Artifacts;
-use labwright::diag::Diagnostics;
+use labwright::compile::analyze;
+use labwright::diag::{Diagnostics, Severity};
 use labwright::emit::{Context, Emitter, Shared};
-use labwright::model::{
-    Address, Arch, FirewallBackend, Gateway, LabInfo, Machine, MachineId, MachineKind, Model,
-    Network, NetworkId, Os, Resources, Router, Service, ServiceId, Transport, Zone, ZoneId,
-    ZoneKind,
-};
-use labwright::plan::{
-    Arrival, Bridge, Flow, FlowReason, FlowSource, Forward, ForwardTarget, MachinePlan, Plan,
-    StaticRoute, ZoneAddresses, ZoneLists,
-};
-use labwright::source::{FileId, Sources, Span};
+use labwright::model::{MachineId, Model, ZoneId};
+use labwright::plan::{Plan, plan};
+use labwright::source::{Layer, SourceFile, Sources};
 
-pub const INTERNET: ZoneId = ZoneId(0);
-pub const LAN: ZoneId = ZoneId(1);
-pub const TUNNEL: ZoneId = ZoneId(2);
-pub const DMZ: ZoneId = ZoneId(3);
+/// The networks, and modules that listen at whatever port a service gives them, or connect.
+///
+/// The machine `extranet` is in the LAN's prefixes but not in its zone, and is the way to the
+/// tunnel.
+const LAB: &str = r#"
+edition 1
+lab lab version="1" { timezone "Etc/UTC"; }
+network lan cidr="192.168.1.0/24" cidr6="2001:db8:1::/64"
+network tunnel cidr="10.8.0.0/24" cidr6="fd00:8::/64"
+router box on=lan address="192.168.1.1"
 
-pub const EXTRANET: MachineId = MachineId(0);
-pub const INTRANET: MachineId = MachineId(1);
-pub const MEDIA: MachineId = MachineId(2);
-/// Unmanaged: no firewall of ours, and no way back to the tunnel.
-pub const NAS: MachineId = MachineId(3);
-pub const MACHINES: [MachineId; 4] = [EXTRANET, INTRANET, MEDIA, NAS];
+module road version="1" {
+    summary "Carries the tunnel"
+    option reach type=zone list=#true { doc "The zones whose every address the clients reach."; }
+    provides road port=1194 protocol=udp
+    gateway tunnel reach=(ref)opt.reach
+}
+module door version="1" {
+    summary "Listens in a container"
+    container door { image "docker.io/library/busybox:1.37"; health none="a stand-in"; }
+    provides tcp container=door port=1 role=door
+    provides udp container=door port=1 protocol=udp
+}
+module program version="1" {
+    summary "Listens on the machine"
+    container program {
+        image "docker.io/library/busybox:1.37"
+        command listen (f)"{port.tcp}" (f)"{port.udp}"
+        network host
+        health none="a stand-in"
+    }
+    provides tcp container=program port=1 role=program
+    provides udp container=program port=1 protocol=udp
+}
+module asker version="1" {
+    summary "Connects to a program from a container"
+    option of type=service { required; doc "Whom it asks."; }
+    container asker { image "docker.io/library/busybox:1.37"; health none="a stand-in"; }
+    needs program role=program service=(ref)opt.of
+}
+"#;
 
-const FIRST_OWN_ZONE: u32 = 4;
+/// The machines without a hypervisor. Nothing guards `nas`, and it knows no way back to the tunnel.
+const MACHINES: &str = r#"
+host extranet kind=debian {
+    os debian-13
+    address lan "192.168.1.111"
+    address lan "2001:db8:1::111"
+    zone dmz
+    firewall EXTRANETS
+}
+host intranet kind=debian {
+    os debian-13
+    address lan "192.168.1.101"
+    address lan "2001:db8:1::101"
+    firewall INTRANETS
+}
+host media kind=debian {
+    os debian-13
+    address lan "192.168.1.102"
+    address lan "2001:db8:1::102"
+    firewall MEDIAS
+}
+host nas kind=unmanaged { address lan "192.168.1.103"; address lan "2001:db8:1::103"; }
+"#;
 
-/// The zone that is one machine.
-pub fn own_zone(machine: MachineId) -> ZoneId {
-    ZoneId(FIRST_OWN_ZONE + machine.0)
+/// A lab without an error.
+pub struct Lab {
+    pub model: Model,
 }
 
-pub const NOWHERE: Span = Span::new(FileId(0), 0, 0);
+impl Lab {
+    /// Makes the lab with machines without a hypervisor: `extranet`, `intranet` and `media`, each
+    /// with a backend, and `nas`. `more` declares the rest.
+    pub fn new([extranet, intranet, media]: [&str; 3], more: &str) -> Self {
+        let machines = MACHINES
+            .replace("EXTRANETS", extranet)
+            .replace("INTRANETS", intranet)
+            .replace("MEDIAS", media);
+        Self::of(&format!("{machines}{more}"))
+    }
 
-fn ip(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
+    /// Makes the lab with the machines and services that `more` declares.
+    pub fn of(more: &str) -> Self {
+        let text = format!("{LAB}{more}");
+        let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let sources = Sources::with_standard_library(vec![file]);
+        let mut analyzed = analyze(&sources);
+        let found = analyzed.check(&sources).diagnostics;
+        let errors = found.iter().filter(|one| one.severity() == Severity::Error);
+        let errors: Vec<&str> = errors.map(|one| one.message.as_str()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        Self { model: analyzed.model.expect("a lab") }
+    }
 
-fn nets(text: &str) -> Vec<IpNet> {
-    text.split_whitespace().map(|net| net.parse().expect("a prefix")).collect()
-}
+    pub fn plan(&self) -> Plan<'_> {
+        plan(&self.model)
+    }
 
-/// Makes the model: extranet stands in the LAN's prefixes but not in its zone, and is the way to
-/// the tunnel.
-pub fn model(backends: [FirewallBackend; 3]) -> Model {
-    let network = |name: &str, prefixes: &str, zone| Network {
-        name: name.to_owned(),
-        prefixes: nets(prefixes),
-        gateways: Vec::new(),
-        dns: Vec::new(),
-        vlan: None,
-        zone,
-        span: NOWHERE,
-    };
-    let zone = |name: &str, kind| Zone { name: name.to_owned(), kind };
-    let names = ["extranet", "intranet", "media", "nas"];
-    let mut zones = vec![
-        zone("internet", ZoneKind::Internet),
-        zone("lan", ZoneKind::Network(NetworkId(0))),
-        zone("tunnel", ZoneKind::Network(NetworkId(1))),
-        zone("dmz", ZoneKind::Named),
-    ];
-    zones.extend(MACHINES.map(|id| zone(names[id.0 as usize], ZoneKind::Machine(id))));
-    let [extranet, intranet, media] = backends;
-    Model {
-        lab: LabInfo {
-            name: "lab".to_owned(),
-            version: "1".to_owned(),
-            edition: 1,
-            domain: None,
-            timezone: "UTC".to_owned(),
-            email: None,
-            span: NOWHERE,
-        },
-        admins: Vec::new(),
-        networks: vec![
-            network("lan", "192.168.1.0/24 2001:db8:1::/64", LAN),
-            network("tunnel", "10.8.0.0/24 fd00:8::/64", TUNNEL),
-        ],
-        zones,
-        routers: vec![Router {
-            name: "box".to_owned(),
-            network: NetworkId(0),
-            address: ip("192.168.1.1"),
-            span: NOWHERE,
-        }],
-        machines: vec![
-            machine("extranet", 111, EXTRANET, MachineKind::Vm, DMZ, extranet),
-            machine("intranet", 101, INTRANET, MachineKind::Vm, LAN, intranet),
-            machine("media", 102, MEDIA, MachineKind::Debian, LAN, media),
-            machine("nas", 103, NAS, MachineKind::Unmanaged, LAN, FirewallBackend::None),
-        ],
-        services: vec![gateway()],
-        secrets: Vec::new(),
-        names: Vec::new(),
-        alerts: Vec::new(),
-        dashboards: Vec::new(),
-        accepts: Vec::new(),
+    pub fn machine(&self, name: &str) -> MachineId {
+        let called = self.model.machines().find(|(_, machine)| machine.name == name);
+        called.unwrap_or_else(|| panic!("no machine `{name}`")).0
+    }
+
+    pub fn zone(&self, name: &str) -> ZoneId {
+        let index = self.model.zones.iter().position(|zone| zone.name == name);
+        let index = index.unwrap_or_else(|| panic!("no zone `{name}`"));
+        ZoneId(u32::try_from(index).expect("few zones"))
+    }
+
+    /// Lets one emitter write one machine's files.
+    pub fn emit(&self, machine: &str, emitter: &Emitter) -> Artifacts {
+        emit(&self.plan(), self.machine(machine), emitter)
     }
 }
 
-fn machine(
-    name: &str,
-    last: u8,
-    id: MachineId,
-    kind: MachineKind,
-    zone: ZoneId,
-    firewall: FirewallBackend,
-) -> Machine {
-    let address = |text: String, prefix| Address {
-        network: NetworkId(0),
-        address: ip(&text),
-        prefix,
-        nic: None,
-        bridge: None,
-        span: NOWHERE,
-    };
-    Machine {
-        name: name.to_owned(),
-        kind,
-        os: kind.is_managed().then_some(Os::Debian13),
-        arch: Arch::Amd64,
-        version: None,
-        cluster: None,
-        hardware: None,
-        cores: None,
-        memory: None,
-        reserve: None,
-        arc: None,
-        guest: None,
-        addresses: vec![
-            address(format!("192.168.1.{last}"), 24),
-            address(format!("2001:db8:1::{last}"), 64),
-        ],
-        zone,
-        own_zone: own_zone(id),
-        names_zone: zone != LAN,
-        ssh: Vec::new(),
-        firewall,
-        disks: Vec::new(),
-        gpus: Vec::new(),
-        devices: Vec::new(),
-        pools: Vec::new(),
-        shares: Vec::new(),
-        exports: Vec::new(),
-        appdata: "/srv".to_owned(),
-        appdata_backup: None,
-        span: NOWHERE,
-    }
-}
-
-/// Makes the service that carries the tunnel.
-fn gateway() -> Service {
-    Service {
-        name: "openvpn".to_owned(),
-        module: "openvpn".to_owned(),
-        module_version: "1".to_owned(),
-        summary: String::new(),
-        homepage: None,
-        machine: EXTRANET,
-        options: BTreeMap::new(),
-        option_spans: BTreeMap::new(),
-        incomplete: false,
-        roles: Vec::new(),
-        endpoints: Vec::new(),
-        states: Vec::new(),
-        databases: Vec::new(),
-        containers: Vec::new(),
-        files: Vec::new(),
-        packages: Vec::new(),
-        units: Vec::new(),
-        sysctls: Vec::new(),
-        kernel_modules: Vec::new(),
-        devices: Vec::new(),
-        secrets: Vec::new(),
-        scripts: Vec::new(),
-        needs: Vec::new(),
-        gateway: Some(Gateway {
-            network: NetworkId(1),
-            reach: Vec::new(),
-            masquerade: true,
-            span: NOWHERE,
-        }),
-        forward_auth: None,
-        proxy: None,
-        backup: None,
-        exposes: Vec::new(),
-        routes: Vec::new(),
-        around: labwright::model::Around::default(),
-        resources: Resources::default(),
-        alerts: Vec::new(),
-        dashboards: Vec::new(),
-        raw: Vec::new(),
-        span: NOWHERE,
-    }
-}
-
-/// Opens a port for a reason that does not matter to packets.
-pub fn flow(
-    to: MachineId,
-    transport: Transport,
-    port: u16,
-    arrival: Arrival,
-    from: FlowSource,
-) -> Flow {
-    let reason = if port == 22 { FlowReason::Ssh } else { FlowReason::Expose };
-    Flow { to, port, transport, from, arrival, reason, endpoint: None, span: NOWHERE }
-}
-
-/// Lets the tunnel's clients through extranet.
-pub struct Through(pub Vec<ForwardTarget>);
-
-/// Makes the plan; a machine with a bridge gets the interface `lw0`.
-pub fn plan<'m>(
-    model: &'m Model,
-    mut flows: Vec<Flow>,
-    through: Through,
-    bridges: &[(MachineId, &str)],
-) -> Plan<'m> {
-    flows.sort();
-    let own = |machine: &Machine| {
-        machine.addresses.iter().map(|address| IpNet::from(address.address)).collect::<Vec<_>>()
-    };
-    let dmz = own(&model[EXTRANET]);
-    let set = |include: Vec<IpNet>, exclude: Vec<IpNet>| ZoneAddresses { include, exclude };
-    let everywhere: Vec<IpNet> =
-        model.networks.iter().flat_map(|network| network.prefixes.clone()).collect();
-    let mut zones = vec![
-        set(nets("0.0.0.0/0 ::/0"), everywhere),
-        set(model.networks[0].prefixes.clone(), dmz.clone()),
-        set(model.networks[1].prefixes.clone(), Vec::new()),
-        set(dmz, Vec::new()),
-    ];
-    zones.extend(model.machines.iter().map(|machine| set(own(machine), Vec::new())));
-    let mut machines = vec![MachinePlan::default(); model.machines.len()];
-    for (index, flow) in flows.iter().enumerate() {
-        machines[flow.to.0 as usize].inbound.push(u32::try_from(index).expect("few flows"));
-    }
-    for (machine, subnet) in bridges {
-        machines[machine.0 as usize].bridge = Some(Bridge {
-            interface: "lw0".to_owned(),
-            subnet: subnet.parse().expect("a prefix"),
-            subnet6: None,
-        });
-    }
-    machines[0].services = vec![ServiceId(0)];
-    machines[0].forwards =
-        through.0.into_iter().map(|to| Forward { from: NetworkId(1), to }).collect();
-    for knows in [INTRANET, MEDIA] {
-        machines[knows.0 as usize].static_routes = model.networks[1]
-            .prefixes
-            .iter()
-            .map(|prefix| {
-                let via = model[EXTRANET]
-                    .addresses
-                    .iter()
-                    .find(|way| way.address.is_ipv4() == prefix.addr().is_ipv4());
-                StaticRoute { to: *prefix, via: via.expect("an address of each family").address }
-            })
-            .collect();
-    }
-    let mut plan = Plan {
-        model,
-        zones,
-        lists: ZoneLists::default(),
-        flows,
-        scrapes: Vec::new(),
-        routes: Vec::new(),
-        backups: Vec::new(),
-        dump_jobs: Vec::new(),
-        states: Vec::new(),
-        machines,
-        measured: BTreeMap::new(),
-    };
-    plan.derive_access();
-    plan
-}
-
-/// Lets one emitter write one machine's files.
+/// Lets one emitter that reads no template of the lab write one machine's files.
 pub fn emit(plan: &Plan<'_>, machine: MachineId, emitter: &Emitter) -> Artifacts {
     let (sources, shared) = (Sources::default(), Shared::default());
     let (mut artifacts, mut diagnostics) = (Artifacts::default(), Diagnostics::default());
-    (emitter.emit)(
-        &Context { plan, machine, sources: &sources, shared: &shared },
-        &mut artifacts,
-        &mut diagnostics,
-    );
+    let context = Context { plan, machine, sources: &sources, shared: &shared };
+    (emitter.emit)(&context, &mut artifacts, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     artifacts
 }

@@ -13,12 +13,12 @@ use labwright::emit::firewall;
 use labwright::kind::Kind;
 use labwright::load::read_lab;
 use labwright::model::Transport::{Tcp, Udp};
-use labwright::model::{FirewallBackend, MachineId, Model, Transport, ZoneId};
-use labwright::plan::Arrival::{Host, Published};
+use labwright::model::{FirewallBackend, MachineId, Transport, ZoneId};
+use labwright::plan::Arrival::Published;
 use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan};
 use labwright::reach::{Files, LinkKind, Verdict};
 
-use super::lab::{self, EXTRANET, INTRANET, MEDIA, NAS};
+use super::lab::{self, Lab};
 use super::wire::{Listener, Net, Probe, try_all};
 use crate::trixie::Room;
 
@@ -26,62 +26,55 @@ use crate::trixie::Room;
 const UNDECLARED: [u16; 2] = [5432, 9999];
 const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
 
-fn plan(model: &Model, whole_lan: bool) -> Plan<'_> {
-    let zone = |zone| FlowSource::Zone(zone);
-    let own = |machine| FlowSource::Zone(lab::own_zone(machine));
-    let flows = [
-        (EXTRANET, Tcp, 22, Host, zone(lab::LAN)),
-        (EXTRANET, Udp, 1194, Host, zone(lab::INTERNET)),
-        (EXTRANET, Tcp, 9100, Host, own(INTRANET)),
-        (EXTRANET, Tcp, 80, Published, zone(lab::INTERNET)),
-        (EXTRANET, Tcp, 443, Published, zone(lab::INTERNET)),
-        (EXTRANET, Tcp, 443, Published, zone(lab::LAN)),
-        (EXTRANET, Tcp, 81, Published, zone(lab::LAN)),
-        (EXTRANET, Tcp, 81, Published, zone(lab::TUNNEL)),
-        (EXTRANET, Udp, 53, Published, zone(lab::LAN)),
-        (INTRANET, Tcp, 22, Host, zone(lab::LAN)),
-        (INTRANET, Tcp, 9100, Host, FlowSource::Containers),
-        (INTRANET, Tcp, 8096, Published, zone(lab::LAN)),
-        (INTRANET, Tcp, 8096, Published, zone(lab::TUNNEL)),
-        (INTRANET, Tcp, 8096, Published, own(EXTRANET)),
-        (INTRANET, Tcp, 2283, Published, own(EXTRANET)),
-        (INTRANET, Tcp, 3000, Published, zone(lab::TUNNEL)),
-        (INTRANET, Udp, 53, Published, zone(lab::LAN)),
-        (MEDIA, Tcp, 22, Host, zone(lab::LAN)),
-        (MEDIA, Tcp, 22, Host, zone(lab::DMZ)),
-        (MEDIA, Tcp, 8080, Published, zone(lab::LAN)),
-        (MEDIA, Tcp, 8080, Published, zone(lab::INTERNET)),
-        (MEDIA, Tcp, 8123, Host, zone(lab::INTERNET)),
-        (MEDIA, Tcp, 8123, Host, zone(lab::DMZ)),
-        (MEDIA, Tcp, 8123, Host, own(INTRANET)),
-        (MEDIA, Udp, 8123, Host, zone(lab::LAN)),
-        (MEDIA, Tcp, 9100, Host, FlowSource::Containers),
-        (MEDIA, Tcp, 9100, Host, own(INTRANET)),
-    ];
-    let flows = flows
-        .into_iter()
-        .map(|(to, transport, port, arrival, from)| lab::flow(to, transport, port, arrival, from))
-        .collect();
-    let addresses =
-        model[INTRANET].addresses.iter().map(|address| address.address).collect::<Vec<_>>();
-    let port = |port| ForwardTarget::Port { addresses: addresses.clone(), port, transport: Tcp };
-    let zone = ForwardTarget::Zone(if whole_lan { lab::LAN } else { lab::own_zone(NAS) });
-    let bridges =
-        [(EXTRANET, "172.30.0.0/24"), (INTRANET, "172.30.1.0/24"), (MEDIA, "172.30.2.0/24")];
-    lab::plan(model, flows, lab::Through(vec![port(8096), port(3000), zone]), &bridges)
+/// Everything that may open a port, between all zones.
+const OPEN: &str = r#"
+extend host extranet { ssh from=lan; }
+extend host intranet { ssh from=lan; }
+extend host media { ssh from=lan,dmz; }
+service road on=extranet { expose road to=internet; reach REACH; }
+
+service extranet-80 module=door on=extranet { port tcp 80; expose tcp to=internet; }
+service extranet-443 module=door on=extranet { port tcp 443; expose tcp to=internet,lan; }
+service extranet-81 module=door on=extranet { port tcp 81; expose tcp to=lan,tunnel; }
+service extranet-53 module=door on=extranet { port udp 53; expose udp to=lan; }
+service intranet-8096 module=door on=intranet {
+    port tcp 8096
+    expose tcp to=lan,tunnel,extranet
+}
+service intranet-2283 module=door on=intranet { port tcp 2283; expose tcp to=extranet; }
+service intranet-3000 module=door on=intranet { port tcp 3000; expose tcp to=tunnel; }
+service intranet-53 module=door on=intranet { port udp 53; expose udp to=lan; }
+service media-8080 module=door on=media { port tcp 8080; expose tcp to=lan,internet; }
+service media-8123 module=program on=media {
+    port tcp 8123
+    port udp 8123
+    expose tcp to=internet,dmz,intranet
+    expose udp to=lan
+}
+
+service measured-extranet module=program on=extranet { port tcp 9100; port udp 9100; }
+service measured-intranet module=program on=intranet { port tcp 9100; port udp 9100; }
+service measured-media module=program on=media { port tcp 9100; port udp 9100; }
+service intranet-asks-extranet module=asker on=intranet { of measured-extranet; }
+service intranet-asks-itself module=asker on=intranet { of measured-intranet; }
+service intranet-asks-media module=asker on=intranet { of measured-media; }
+service media-asks-itself module=asker on=media { of measured-media; }
+"#;
+
+/// Makes the lab in which everything is open that [`OPEN`] opens, and whose tunnel's clients reach
+/// every address of a zone.
+fn lab(backends: [&str; 3], reach: &str) -> Lab {
+    Lab::new(backends, &OPEN.replace("REACH", reach))
 }
 
 #[test]
 fn ufw_lets_through_the_access_model() {
-    let model = lab::model([FirewallBackend::Ufw, FirewallBackend::Ufw, FirewallBackend::Nftables]);
-    compare(&plan(&model, false));
+    compare(&lab(["ufw", "ufw", "nftables"], "nas").plan());
 }
 
 #[test]
 fn nftables_lets_through_the_access_model() {
-    let model =
-        lab::model([FirewallBackend::Nftables, FirewallBackend::Nftables, FirewallBackend::Ufw]);
-    compare(&plan(&model, true));
+    compare(&lab(["nftables", "nftables", "ufw"], "lan").plan());
 }
 
 #[test]

@@ -5,10 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use labwright::emit::firewall;
-use labwright::model::{FirewallBackend, Transport, ZoneId};
-use labwright::plan::{Arrival, FlowSource};
 
-use super::lab::{self, DMZ, INTERNET, INTRANET, LAN, TUNNEL};
+use super::lab::{self, Lab};
 use crate::trixie::{Room, text};
 
 /// Runs the scripts one after the other with a ufw that records its rules after each command.
@@ -31,44 +29,42 @@ done
 cat /log
 "#;
 
-const GENERATIONS: [&[(u16, &[ZoneId])]; 4] = [
-    &[(22, &[LAN]), (443, &[INTERNET]), (8096, &[LAN]), (8123, &[LAN])],
-    &[(22, &[LAN, TUNNEL]), (443, &[INTERNET, LAN]), (8096, &[INTERNET])],
-    &[(22, &[LAN, DMZ]), (443, &[INTERNET, TUNNEL]), (8096, &[TUNNEL]), (8123, &[LAN])],
-    &[(22, &[LAN])],
+const GENERATIONS: [&[(u16, &[&str])]; 4] = [
+    &[(22, &["lan"]), (443, &["internet"]), (8096, &["lan"]), (8123, &["lan"])],
+    &[(22, &["lan", "tunnel"]), (443, &["internet", "lan"]), (8096, &["internet"])],
+    &[(22, &["lan", "dmz"]), (443, &["internet", "tunnel"]), (8096, &["tunnel"]), (8123, &["lan"])],
+    &[(22, &["lan"])],
 ];
+
+/// Declares what opens ports of `intranet` to zones.
+fn open(ports: &[(u16, &[&str])]) -> String {
+    let one = |(port, zones): &(u16, &[&str])| {
+        let zones = zones.join(",");
+        if *port == 22 {
+            return format!("extend host intranet {{ ssh from={zones}; }}\n");
+        }
+        format!(
+            "service at-{port} module=program on=intranet {{ port tcp {port}; port udp {port}; \
+             expose tcp to={zones}; }}\n"
+        )
+    };
+    ports.iter().map(one).collect()
+}
+
+/// Returns a file of the firewall of `intranet`.
+fn text_of(lab: &Lab, name: &str) -> String {
+    lab::text(&lab.emit("intranet", &firewall::EMITTER), name)
+}
 
 #[test]
 fn no_moment_lets_in_too_many_or_too_few() {
-    let model = lab::model([FirewallBackend::Ufw; 3]);
+    let labs = GENERATIONS.map(|ports| Lab::new(["ufw"; 3], &open(ports)));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut plans = Vec::new();
-    for (index, generation) in GENERATIONS.iter().enumerate() {
-        let open = |(port, zones): &(u16, &[ZoneId])| {
-            let port = *port;
-            zones
-                .iter()
-                .map(|zone| {
-                    lab::flow(
-                        INTRANET,
-                        Transport::Tcp,
-                        port,
-                        Arrival::Host,
-                        FlowSource::Zone(*zone),
-                    )
-                })
-                .collect::<Vec<_>>()
-        };
-        let plan = lab::plan(
-            &model,
-            generation.iter().flat_map(open).collect(),
-            lab::Through(Vec::new()),
-            &[],
-        );
-        let script = lab::text(&lab::emit(&plan, INTRANET, &firewall::EMITTER), "firewall/ufw.sh");
-        std::fs::write(folder.path().join(format!("{index}.sh")), script).expect("write");
-        plans.push(plan);
+    for (index, lab) in labs.iter().enumerate() {
+        let path = folder.path().join(format!("{index}.sh"));
+        std::fs::write(path, text_of(lab, "firewall/ufw.sh")).expect("write");
     }
+    let plans = labs.each_ref().map(Lab::plan);
     let Some(room) = Room::new() else { return };
     let answer = room.show(folder.path(), "/scripts").sh(WATCHED, &[]);
     assert!(answer.status.success(), "{}", text(&answer.stderr));
@@ -90,7 +86,7 @@ fn no_moment_lets_in_too_many_or_too_few() {
             .iter()
             .filter(|(open, _)| *open == port)
             .flat_map(|(_, zones)| *zones);
-        zones.map(|zone| plans[generation].zone(*zone)).any(|zone| {
+        zones.map(|zone| plans[generation].zone(labs[generation].zone(zone))).any(|zone| {
             zone.include.iter().any(|prefix| prefix.contains(&who))
                 && !zone.exclude.iter().any(|prefix| prefix.contains(&who))
         })
@@ -150,21 +146,13 @@ sh -eu /scripts/none.sh
 
 #[test]
 fn a_machine_whose_firewall_is_somebody_elses_keeps_no_rule_of_ours() {
-    let write = |backend: FirewallBackend, name: &str, folder: &std::path::Path| {
-        let model = lab::model([backend; 3]);
-        let flow =
-            |zone| lab::flow(INTRANET, Transport::Tcp, 22, Arrival::Host, FlowSource::Zone(zone));
-        let plan = lab::plan(&model, vec![flow(LAN), flow(TUNNEL)], lab::Through(Vec::new()), &[]);
-        let script = lab::text(&lab::emit(&plan, INTRANET, &firewall::EMITTER), name);
-        std::fs::write(
-            folder.join(if backend == FirewallBackend::Ufw { "ufw.sh" } else { "none.sh" }),
-            script,
-        )
-        .expect("write");
-    };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    write(FirewallBackend::Ufw, "firewall/ufw.sh", folder.path());
-    write(FirewallBackend::None, "activate.d/30-no-firewall.sh", folder.path());
+    for (backend, name, script) in
+        [("ufw", "firewall/ufw.sh", "ufw.sh"), ("none", "activate.d/30-no-firewall.sh", "none.sh")]
+    {
+        let lab = Lab::new([backend; 3], "extend host intranet { ssh from=lan,tunnel; }");
+        std::fs::write(folder.path().join(script), text_of(&lab, name)).expect("write");
+    }
     let Some(room) = Room::new() else { return };
     let answer = room.show(folder.path(), "/scripts").sh(&format!("set -e\n{GIVEN_UP}"), &[]);
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));

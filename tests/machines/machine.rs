@@ -18,6 +18,8 @@ pub struct Machine<'rig> {
     /// The machine's first process, by its id outside.
     first: u32,
     plug: Plug,
+    /// The router's end of its interface.
+    port: String,
     files: tempfile::TempDir,
 }
 
@@ -35,7 +37,7 @@ impl<'rig> Machine<'rig> {
             addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
             mac: Some(mac_address(seed).unwrap_or_else(|| own_mac_address(addresses[0]))),
         };
-        rig.plug(name, &plug);
+        let port = rig.plug(name, &plug);
         let home = rig.overlay(name);
         let prepare = r#"
             set -eu
@@ -72,7 +74,7 @@ impl<'rig> Machine<'rig> {
         let answer = rig.run("sh", &arguments);
         assert!(answer.status.success(), "{name}: {}", text(&answer.stderr));
         let (nspawn, first) = start(rig, name, files.path());
-        Self { rig, name: name.to_owned(), nspawn, first, plug, files }
+        Self { rig, name: name.to_owned(), nspawn, first, plug, port, files }
     }
 
     /// Runs a program as root and returns its output.
@@ -172,8 +174,8 @@ impl<'rig> Machine<'rig> {
     fn start_again(&mut self) -> &mut Self {
         self.nspawn.wait().expect("nspawn ends with its machine");
         // A machine that is off forgets the state of its network, but its namespace would not.
-        self.rig.unplug(&self.name);
-        self.rig.plug(&self.name, &self.plug);
+        self.rig.unplug(&self.name, &self.port);
+        self.port = self.rig.plug(&self.name, &self.plug);
         (self.nspawn, self.first) = start(self.rig, &self.name, self.files.path());
         self
     }
@@ -264,7 +266,7 @@ fn mac_address(seed: &Path) -> Option<String> {
 
 /// Returns a fixed MAC address for a machine's interface, because other hosts remember it while the
 /// machine is off.
-fn own_mac_address(address: &str) -> String {
+pub(super) fn own_mac_address(address: &str) -> String {
     let last = match address.parse().expect("an address") {
         IpAddr::V4(v4) => v4.octets(),
         IpAddr::V6(v6) => {

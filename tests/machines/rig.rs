@@ -1,5 +1,6 @@
 //! Sets up a rig: networks with a router between them, which machines and probes are connected to.
 
+use super::machine::own_mac_address;
 use super::{Machine, Node, Probe};
 use crate::trixie;
 use std::cell::{Cell, RefCell};
@@ -150,25 +151,32 @@ impl Rig {
     }
 
     /// Makes a network namespace with one interface, `eth0`, on the network of these addresses.
-    pub(super) fn plug(&self, name: &str, plug: &Plug) {
+    /// Returns the name of the router's end.
+    pub(super) fn plug(&self, name: &str, plug: &Plug) -> String {
         let bridge = self.with_network(plug.addresses[0].parse().expect("an address"), |network| {
             network.bridge.clone()
         });
         // An interface's name has at most 15 characters, so the router's end has a number as its
         // name.
-        let number = self.ports.replace(self.ports.get() + 1);
+        let port = format!("port{}", self.ports.replace(self.ports.get() + 1));
         self.ip(&format!("netns add {name}"));
-        self.ip(&format!("link add port{number} type veth peer name eth0 netns {name}"));
-        self.ip(&format!("link set port{number} master {bridge} up"));
+        self.ip(&format!("link add {port} type veth peer name eth0 netns {name}"));
+        self.ip(&format!("link set {port} master {bridge} up"));
         self.ip(&format!("-n {name} link set lo up"));
         if let Some(mac) = &plug.mac {
             self.ip(&format!("-n {name} link set eth0 address {mac}"));
         }
         self.ip(&format!("-n {name} link set eth0 up"));
+        port
     }
 
-    /// Removes a namespace with everything that was set in it.
-    pub(super) fn unplug(&self, name: &str) {
+    /// Removes a namespace with everything that was set in it, and the router's end of its
+    /// interface.
+    pub(super) fn unplug(&self, name: &str, port: &str) {
+        // The kernel removes a namespace some time after nothing uses it any more. Until then its
+        // interface answers on the bridge. A successor with the same MAC address would find its
+        // link-local address taken, and systemd-networkd would wait for one in vain.
+        self.ip(&format!("link delete {port}"));
         self.ip(&format!("netns delete {name}"));
     }
 
@@ -320,4 +328,38 @@ pub(super) fn feed(command: &mut Command, input: &[u8]) -> Output {
         scope.spawn(move || pipe.write_all(input));
         child.wait_with_output().expect("its output")
     })
+}
+
+#[test]
+fn an_interface_that_comes_back_finds_its_address_free() {
+    let Some(rig) = Rig::new() else { return };
+    rig.network("lan", "192.168.1.0/24", "192.168.1.1");
+    let plug = Plug {
+        addresses: vec!["192.168.1.10".to_owned()],
+        mac: Some(own_mac_address("192.168.1.10")),
+    };
+    let port = rig.plug("box", &plug);
+    // A program that still uses the namespace keeps the kernel from removing it.
+    let mut user = rig.enter();
+    user.args(["ip", "netns", "exec", "box", "sh", "-c", "echo ready; exec sleep 60"]);
+    let mut user = user.stdout(Stdio::piped()).spawn().expect("nsenter starts");
+    let mut ready = String::new();
+    BufReader::new(user.stdout.take().expect("its output")).read_line(&mut ready).expect("a word");
+    assert_eq!(ready, "ready\n");
+    for port in [Some(port), None] {
+        let checked = (0..500).find_map(|_| {
+            super::pause();
+            let address = rig.ip("-n box -6 addr show dev eth0 scope link");
+            let done = address.contains("dadfailed") || !address.contains("tentative");
+            (address.contains("fe80::") && done).then_some(address)
+        });
+        let address = checked.expect("the kernel ends its search for others with the address");
+        assert!(!address.contains("dadfailed"), "{address}");
+        if let Some(port) = port {
+            rig.unplug("box", &port);
+            rig.plug("box", &plug);
+        }
+    }
+    let _ = user.kill();
+    let _ = user.wait();
 }
