@@ -1,13 +1,13 @@
 //! Compares the index of a release with what its bundles say, as far as it follows from them.
 //!
-//! The rest, such as the names of routes and the place that allows a flow, is covered only by a
+//! The rest, such as what the lab accepts and the place that allows a flow, is covered only by a
 //! signature of the release, or by building the lab again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::manifest::sorted;
-use super::release::{INDEX, Machine, ReleaseIndex, Scrape, Secret};
+use super::release::{INDEX, Machine, ReleaseIndex, Route, Scrape, Secret};
 use super::{ImageEntry, SecretEntry, ids};
 use crate::model::MachineKind;
 
@@ -16,6 +16,9 @@ pub const FLOWS: &str = "payload/firewall/flows.tsv";
 
 /// The table in which a machine's bundle lists what it reaches of the other machines.
 pub const CONNECTIONS: &str = "payload/reach/connections.tsv";
+
+/// The table in which a machine's bundle repeats what the index says of the machine.
+pub const OWN: &str = "payload/reach/index.tsv";
 
 /// The configuration of Prometheus in a machine's bundle.
 pub const SCRAPES: &str = "payload/prometheus/prometheus.yml";
@@ -40,10 +43,47 @@ pub struct Summary {
     pub flows: BTreeSet<Connection>,
     /// The proxies that zones reach on the machine, each with the zone.
     pub proxies: BTreeSet<(String, String)>,
+    /// What the machine says of itself.
+    pub own: Own,
     /// The addresses of other machines, as the machine knows them.
     pub addresses: BTreeSet<(String, String)>,
     /// What Prometheus on the machine scrapes.
     pub scrapes: Vec<Scrape>,
+}
+
+/// What a bundle says of its machine in the words of the index.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// The kind of the machine.
+    pub kind: String,
+    /// Its addresses, in the order of its interfaces.
+    pub addresses: Vec<String>,
+    /// The names that its proxies serve.
+    pub routes: Vec<Route>,
+}
+
+/// Reads what a machine says of itself.
+pub fn own(table: &[u8]) -> Result<Own, String> {
+    let text = std::str::from_utf8(table).map_err(|_| format!("`{OWN}` is not UTF-8 text"))?;
+    let mut own = Own::default();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        match cells[..] {
+            ["kind", kind] => kind.clone_into(&mut own.kind),
+            ["address", address] => own.addresses.push(address.to_owned()),
+            ["route", host, machine, port, via, from] => own.routes.push(Route {
+                from: from.split(',').map(str::to_owned).collect(),
+                host: host.to_owned(),
+                machine: machine.to_owned(),
+                port: port
+                    .parse()
+                    .map_err(|_| format!("`{}` is not a port, in `{OWN}`", port.escape_debug()))?,
+                via: via.to_owned(),
+            }),
+            _ => return Err(format!("`{}` is not a line of `{OWN}`", line.escape_debug())),
+        }
+    }
+    Ok(own)
 }
 
 /// A connection to a machine: the source, the protocol, the port and the reason.
@@ -145,6 +185,12 @@ pub fn check(
         let compiler = index.compiler.escape_debug();
         problems.push(format!("`{INDEX}` has the compiler `{compiler}`, which is not labwright"));
     }
+    // Another version has another library.
+    if index.compiler == ids::COMPILER
+        && index.input_id != ids::input_id_of(&index.format, &index.compiler, &index.inputs)
+    {
+        problems.push(format!("the `inputId` of `{INDEX}` is not that of its `inputs`"));
+    }
     // The lists are the sums of all bundles, so they can be compared only if every bundle was read.
     if problems.is_empty() {
         check_lists(index, sound, problems);
@@ -189,7 +235,8 @@ fn check_lists(
         .iter()
         .flat_map(|route| route.from.iter().map(|zone| (route.via.clone(), zone.clone())))
         .collect();
-    differs("routes", reached == routed.iter().collect());
+    let served = sorted(sound.values().flat_map(|bundle| bundle.own.routes.iter().cloned()));
+    differs("routes", reached == routed.iter().collect() && served == index.routes);
     let known = |(machine, address): &(String, String)| {
         index.machines.get(machine).is_some_and(|machine| machine.addresses.contains(address))
     };
@@ -227,6 +274,8 @@ fn check_machine(
         ("version", &index.version, &bundle.version),
         ("contentId", &machine.content_id, &bundle.content_id),
         ("sha256", &machine.sha256, &bundle.sha256),
+        ("kind", &machine.kind, &bundle.own.kind),
+        ("addresses", &machine.addresses.join(", "), &bundle.own.addresses.join(", ")),
     ];
     for (what, expected, found) in facts {
         if expected != found {

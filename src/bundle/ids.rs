@@ -49,17 +49,31 @@ pub fn inputs(sources: &Sources) -> Vec<Input> {
 /// Every part is a line that begins with its own word, so that no two different sets of parts read
 /// the same.
 pub fn input_id(release_format: &str, compiler: &str, sources: &Sources) -> String {
+    let library = hashed(sources, |layer| layer == Layer::Builtin);
+    id_of_parts(release_format, compiler, &library, &inputs(sources))
+}
+
+/// Returns the id of a release of this compiler that was made of the files `inputs`.
+pub fn input_id_of(release_format: &str, compiler: &str, inputs: &[Input]) -> String {
+    let library = Sources::with_standard_library(Vec::new());
+    let library = hashed(&library, |layer| layer == Layer::Builtin);
+    id_of_parts(release_format, compiler, &library, inputs)
+}
+
+fn id_of_parts(
+    release_format: &str,
+    compiler: &str,
+    library: &[Input],
+    inputs: &[Input],
+) -> String {
     let mut text = format!("labwright.input/1\nformat {release_format}\ncompiler {compiler}\n");
-    for (word, files) in
-        [("library", hashed(sources, |layer| layer == Layer::Builtin)), ("input", inputs(sources))]
-    {
+    for (word, files) in [("library", library), ("input", inputs)] {
         for Input { path, sha256 } in files {
             let _ = writeln!(text, "{word} {sha256} {path}");
         }
     }
-    let lock =
-        sources.find(Layer::Lab, LOCK_FILE).map(|id| sha256_hex(sources.file(id).text.as_bytes()));
-    let _ = writeln!(text, "lock {}", lock.as_deref().unwrap_or("none"));
+    let lock = inputs.iter().find(|input| input.path == LOCK_FILE);
+    let _ = writeln!(text, "lock {}", lock.map_or("none", |lock| lock.sha256.as_str()));
     sha256_hex(text.as_bytes())
 }
 

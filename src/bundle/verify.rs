@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::derived::{self, CONNECTIONS, FLOWS, SCRAPES, Summary};
+use super::derived::{self, CONNECTIONS, FLOWS, OWN, SCRAPES, Summary};
 use super::manifest::{self, FileEntry, Manifest};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, ReleaseIndex, SUMS};
@@ -310,6 +310,7 @@ fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
     let Manifest { images, secrets, .. } = manifest;
     let file = |path: &str| files.get(path).map_or(&[][..], Vec::as_slice);
     let flows = derived::connections(&machine, file(FLOWS))?;
+    let own = derived::own(file(OWN))?;
     Ok(Summary {
         lab,
         machine,
@@ -319,6 +320,7 @@ fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
         images,
         secrets,
         flows,
+        own,
         proxies: derived::proxies(file(FLOWS)),
         addresses: derived::addresses(file(CONNECTIONS)),
         scrapes: derived::scrapes(file(SCRAPES)),

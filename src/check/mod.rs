@@ -49,6 +49,7 @@ mod scrape_without_exporter;
 mod share_transport_unsupported;
 mod state_without_backup;
 pub mod system_path;
+mod typed_secret;
 mod unpinned_image;
 mod unused_secret;
 mod variable_without_effect;
@@ -120,6 +121,7 @@ pub static RULES: &[&Rule] = &[
     &share_transport_unsupported::RULE,
     &state_without_backup::RULE,
     &system_path::RULE,
+    &typed_secret::RULE,
     &unpinned_image::RULE,
     &unused_secret::RULE,
     &variable_without_effect::RULE,

@@ -140,6 +140,14 @@ pub fn is_interface(text: &str) -> bool {
     all(text, 15, alphanumeric_or(b"_.-")) && !text.starts_with(['-', '.'])
 }
 
+/// Returns whether text is the name of a database that every client takes for one: with a `=` or
+/// `://` it would be a connection string. `PostgreSQL` cuts names after 63 bytes, and a restore
+/// makes a database with a longer name first.
+pub fn is_database(text: &str) -> bool {
+    all(text, 50, alphanumeric_or(b"_.-"))
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+}
+
 /// Returns whether text is the name of a dataset below its pool.
 pub fn is_dataset(text: &str) -> bool {
     text.len() <= 200
@@ -186,6 +194,12 @@ mod tests {
         );
         holds(is_account, &["1000", "1000:1000", "www-data"], &["a:b:c", ":", "a:"]);
         holds(is_interface, &["eth0", "vmbr0.10"], &["sixteen-letters-", "a/b", ".."]);
+        let long = "x".repeat(51);
+        holds(
+            is_database,
+            &["immich", "app-data", "a.b_c", &long[1..]],
+            &["a=b", "host=x", "postgres://x", "a/b", "a'b", "a`b", "a\"b", "$a", ".a", &long],
+        );
         holds(is_dataset, &["photos", "a/b"], &["/a", "a/", "a//b", "a/-b", "a@b", "../a"]);
     }
 

@@ -46,6 +46,8 @@ pub enum Type {
     Interface,
     /// The name of a dataset below its pool.
     Dataset,
+    /// The name of a database, or the path of its file.
+    Database,
     /// A name: lower-case letters, digits and hyphens, beginning with a letter, at most 40
     /// characters.
     Name,
@@ -133,6 +135,11 @@ impl Type {
             Self::Account => "a user such as `\"1000:1000\"` or `\"www-data\"`".into(),
             Self::Interface => "a network interface such as `eth0`, at most 15 characters".into(),
             Self::Dataset => "the name of a dataset such as `photos` or `\"a/b\"`".into(),
+            Self::Database => {
+                "the name of a database (at most 50 letters, digits and `_.-`), or the path of its \
+                 file"
+                    .into()
+            }
             Self::Name => "a name (lower-case letters, digits and hyphens)".into(),
             Self::Version => "a version such as `\"2026.1.3\"`".into(),
             Self::Timezone => "a time zone such as `\"Europe/Brussels\"`".into(),
@@ -242,6 +249,7 @@ impl Type {
             Self::Account => keep(grammar::is_account(&text), text),
             Self::Interface => keep(grammar::is_interface(&text), text),
             Self::Dataset => keep(grammar::is_dataset(&text), text),
+            Self::Database => keep(grammar::is_database(&text) || grammar::is_path(&text), text),
             Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),

@@ -3,14 +3,22 @@
 
 use std::ops::Range;
 
+use super::suspect;
+
 /// The words of names that have a secret as their value.
 const WORDS: [&str; 8] =
     ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "private_key"];
 
 /// Returns whether the value of something of this name may be a secret.
 pub fn names_secret(name: &str) -> bool {
-    let name = name.to_lowercase().replace('-', "_");
-    WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_file")
+    let lower = name.to_lowercase().replace('-', "_");
+    let said = WORDS.iter().any(|word| lower.contains(word)) && !lower.ends_with("_file");
+    said || (is_variable(name) && suspect::names_secret(name))
+}
+
+/// Returns whether text is written as variables are: in capitals.
+fn is_variable(name: &str) -> bool {
+    name.len() > 2 && !name.contains(|c: char| c.is_ascii_lowercase())
 }
 
 /// A word of a line.
@@ -26,6 +34,10 @@ pub fn hidden(line: &str) -> Vec<Range<usize>> {
     let mut list = Vec::new();
     for (index, word) in words.iter().enumerate() {
         let inside = word.text.trim_matches(['"', '#']);
+        if suspect::has_password_in_url(inside) {
+            list.push(word.range.clone());
+            continue;
+        }
         // `"DB_PASSWORD=hunter2"` holds both.
         if let Some((name, value)) = inside.split_once('=')
             && word.text.starts_with(['"', '#'])
@@ -137,6 +149,9 @@ mod tests {
             ("password = \"hunter2\" on=x", "password = *** on=x"),
             ("password “hunter 2”", "password ***"),
             ("token #\"a\"#", "token ***"),
+            ("env DB_PASS \"hunter2\"", "env DB_PASS ***"),
+            ("env SESSION_KEY \"hunter2\"", "env SESSION_KEY ***"),
+            ("env URL \"pg://u:hunter2@d\" x", "env URL *** x"),
             ("token 1234", "token ***"),
             ("password \"a\",\"b c\" d; x y", "password ***,*** ***; x y"),
             ("raw compose.environment \"A_TOKEN=abc\"", "raw compose.environment \"A_TOKEN=***\""),
@@ -158,6 +173,8 @@ mod tests {
             "env PASSWORD_FILE \"x\"",
             "doc \"The password of the repository\"",
             "needs token role=x",
+            "ssh-key \"ssh-ed25519 AAAA ada\"",
+            "env TOKEN_NAME \"labwright\"",
             "password #true",
         ] {
             assert_eq!(shown(line), line);

@@ -13,6 +13,7 @@ mod printable;
 pub mod render;
 mod sarif;
 mod style;
+pub mod suspect;
 mod text;
 
 pub use accepted::Accepted;
@@ -85,8 +86,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The entity that it is about, for `accept CODE on=SUBJECT`.
     pub subject: Option<String>,
-    /// A place that may hold the value of a secret. No format shows its text.
-    pub concealed: Option<Span>,
+    /// The places that may hold the value of a secret. No format shows their text.
+    pub concealed: Vec<Span>,
 }
 
 impl Diagnostic {
@@ -105,7 +106,7 @@ impl Diagnostic {
             labels: Vec::new(),
             help: None,
             subject: None,
-            concealed: None,
+            concealed: Vec::new(),
         }
     }
 
@@ -140,7 +141,7 @@ impl Diagnostic {
     /// Hides the text at a place that may hold the value of a secret.
     #[must_use]
     pub fn conceal(mut self, span: Span) -> Self {
-        self.concealed = Some(span);
+        self.concealed.push(span);
         self
     }
 

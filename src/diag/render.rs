@@ -12,7 +12,7 @@ pub fn render(
     format: Format,
     style: Style<'_>,
 ) -> String {
-    let concealed = diagnostics.iter().filter_map(|found| found.concealed).collect();
+    let concealed = diagnostics.iter().flat_map(|found| found.concealed.iter().copied()).collect();
     let places = Places::new(sources, style.prefix, concealed);
     match format {
         Format::Text => text::render(diagnostics, &places, style),

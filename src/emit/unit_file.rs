@@ -83,6 +83,9 @@ fn line(value: &str) -> Result<String, String> {
     if value.chars().any(char::is_control) {
         return Err(format!("`{}` has a line break or control character", value.escape_debug()));
     }
+    if value.trim() != value {
+        return Err(format!("`{value}` has a blank at its beginning or end, which would be lost"));
+    }
     if value.ends_with('\\') {
         return Err(format!("`{value}` ends in a backslash, which joins it with the next line"));
     }

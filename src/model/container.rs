@@ -69,6 +69,8 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Compose keys that the language does not model, from `raw compose.KEY`.
     pub raw: BTreeMap<String, Data>,
+    /// The variables in `raw compose.environment`, each with its place.
+    pub raw_environment: Vec<Environment>,
     /// The place of its declaration.
     pub span: Span,
 }
@@ -103,6 +105,8 @@ pub struct Environment {
     pub name: String,
     /// The value, as the program must see it.
     pub value: String,
+    /// The place of its value.
+    pub span: Span,
 }
 
 /// A secret that a program reads.

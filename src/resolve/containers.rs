@@ -49,7 +49,12 @@ pub fn container(
         environment: block
             .all("env")
             .filter_map(|env| {
-                Some(Environment { name: env.key().to_owned(), value: plain(env.argument(1)?) })
+                let given = env.argument(1)?;
+                Some(Environment {
+                    name: env.key().to_owned(),
+                    value: plain(given),
+                    span: given.span,
+                })
             })
             .collect(),
         secrets: block
@@ -97,6 +102,7 @@ pub fn container(
             .filter_map(|label| Some((label.key().to_owned(), plain(label.argument(1)?))))
             .collect(),
         raw: BTreeMap::new(),
+        raw_environment: Vec::new(),
         span: block.span,
     };
     if let Some(limits) = block.child("limits") {

@@ -45,7 +45,7 @@ pub fn fill(
                 }
                 service.containers.extend(container(part, service, model, report, diagnostics));
             }
-            "database" => service.databases.extend(database(part, service)),
+            "database" => service.databases.extend(database(part, service, report, diagnostics)),
             "package" => {
                 service.packages.extend(words(part).map(|name| Package { name, span: part.span }));
             }
@@ -89,17 +89,32 @@ pub fn fill(
     network_services
 }
 
-fn database(block: &Block<'_>, service: &Service) -> Option<Database> {
+fn database(
+    block: &Block<'_>,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Database> {
     let database = block.key().to_owned();
     let base = database.rsplit('/').next().unwrap_or_default();
     let engine = text(block, "engine")?;
+    let engine = Engine::ALL.into_iter().find(|known| known.name() == engine)?;
+    if (engine == Engine::Sqlite) != database.starts_with('/') {
+        let problem = if engine == Engine::Sqlite {
+            format!("`{database}` is not the path of a file of sqlite")
+        } else {
+            format!("`{database}` is not the name of a database of {}", engine.name())
+        };
+        report(block.span, problem, diagnostics);
+        return None;
+    }
     Some(Database {
         name: if base == service.name {
             base.to_owned()
         } else {
             format!("{}-{base}", service.name)
         },
-        engine: Engine::ALL.into_iter().find(|known| known.name() == engine)?,
+        engine,
         container: text(block, "container")
             .map(|name| compose_name(&service.module, &service.name, &name)),
         user: text(block, "user").unwrap_or_else(|| base.to_owned()),

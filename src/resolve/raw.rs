@@ -7,7 +7,7 @@ use super::{codes, names};
 use crate::decl::Block;
 use crate::decl::types::Type;
 use crate::diag::{Diagnostic, Diagnostics, nearest};
-use crate::model::{Container, Data, NetworkMode, Service, Unit};
+use crate::model::{Container, Data, Environment, NetworkMode, Service, Unit};
 use crate::source::Spanned;
 
 /// The keys that a service in a compose file may have, sorted. Source:
@@ -91,6 +91,19 @@ fn value(node: &Block<'_>) -> Data {
     }
 }
 
+/// Lists the variables of `raw compose.environment`: `"A=b"` or `A="b"`.
+fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
+    let lines = node.arguments.iter().skip(1).filter_map(|value| {
+        let (name, text) = value.text()?.split_once('=')?;
+        Some(Environment { name: name.to_owned(), value: text.to_owned(), span: value.span })
+    });
+    let named = node.properties.iter().filter_map(|property| {
+        let (name, value) = (property.name.to_string(), &property.value);
+        Some(Environment { name, value: value.text()?.to_owned(), span: value.span })
+    });
+    lines.chain(named)
+}
+
 fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) {
     if KEYS.binary_search(&key).is_err() && !key.starts_with("x-") {
         diagnostics.push(
@@ -112,6 +125,9 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
         let name = container.name.clone();
         network(service, &name, node, &value, diagnostics);
         return;
+    }
+    if key == "environment" {
+        container.raw_environment.extend(variables(node));
     }
     if key == "image" {
         return image(container, node, &value, diagnostics);

@@ -17,7 +17,7 @@ const SERVICES: &[&str] = &["m", "m-of", "m-web", "m-web-of", "of-web", "web"];
 const INSIDE: &[&str] = &["data", "of-data", "of-web-data", "web", "web-data", "web-of-data"];
 
 /// Names of databases, which may contain any character.
-const DATABASES: &[&str] = &["a b", "a-b", "data", "of-data", "web-data"];
+const DATABASES: &[&str] = &["a.b", "a-b", "data", "of-data", "web-data"];
 
 /// Users of secrets, some of which are called like secrets.
 const OWNERS: &[&str] = &["1000", "data", "root", "web"];

@@ -14,7 +14,7 @@ use labwright::bundle::read::read_archive;
 use labwright::source::{Layer, SourceFile};
 
 /// Texts of characters that mean something to one of the programs.
-fn values() -> Vec<String> {
+pub fn values() -> Vec<String> {
     let characters: Vec<char> = "aa/.b \"'\\#;=%$@{}[]`,:-<>()|&*?!~é\n\t\r".chars().collect();
     let character = prop::sample::select(characters);
     let text = prop::collection::vec(character, 0..8)
@@ -26,7 +26,7 @@ fn values() -> Vec<String> {
 
 /// Writes a file with a line for each value that the grammar takes, has `script` print what its
 /// reader finds there as a JSON list, and compares.
-fn arrives(
+pub fn arrives(
     grammar: Grammar,
     write: impl Fn(Grammar, &str) -> Result<String, String>,
     line: impl Fn(usize, &str) -> String,
@@ -132,7 +132,7 @@ host box kind=debian {
 }
 "#;
 
-fn lab(module: &str, service: &str) -> Vec<SourceFile> {
+pub fn lab(module: &str, service: &str) -> Vec<SourceFile> {
     let file = |path: &str, text, layer| SourceFile { path: path.to_owned(), text, layer };
     vec![
         file("lab.kdl", format!("{LAB}service thing on=box {{\n{service}\n}}\n"), Layer::Lab),

@@ -8,6 +8,7 @@ mod hostile;
 mod joined;
 mod lines;
 mod mutated;
+mod read_back;
 mod secrets;
 mod tables;
 

@@ -55,7 +55,12 @@ pub fn numbered(node: &NodeSchema, number: usize) -> String {
     let Some(field) = node.arguments.first().or(node.rest.as_ref()) else { return head };
     let (high, low) = (number / 250, number % 250 + 1);
     let name = match field.ty {
-        Type::Name | Type::Word | Type::Entity(_) | Type::Endpoint | Type::Interface => {
+        Type::Name
+        | Type::Word
+        | Type::Database
+        | Type::Entity(_)
+        | Type::Endpoint
+        | Type::Interface => {
             format!("x{number}")
         }
         Type::Host => format!("\"x{number}.example.org\""),

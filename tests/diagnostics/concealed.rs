@@ -31,6 +31,19 @@ const TYPED: &[&str] = &[
     r#"module m { container m { image "x/m:1"; env DB_PASSWORD "hunter2"; foo; }; }"#,
     r#"module m { container m { image "x/m:1"; env "API_TOKEN" "hunter2" 1; }; }"#,
     r##"module m { container m { image "x/m"; env API-TOKEN #"hunter2"#; }; }; service m on=bix"##,
+    r#"service jellyfin on=box { library "/a"; raw compose.environment "DB_PASS=hunter2"; }"#,
+    r#"service jellyfin on=box { library "/a"; raw compose.environment U="pg://u:hunter2@d/x"; }"#,
+    r#"module m { summary "x"; container m { image "x/m:1"; env U "pg://u:hunter2@d/x"; }; }
+service m on=box"#,
+    r#"module m { summary "x"; option w type=text
+container m { image "x/m:1"; env PIN (ref)opt.w; }; }
+service m on=box { w "hunter2"; }"#,
+    r#"module m { summary "x"
+unit "m.service" { section Service { set Environment "A_KEY=hunter2"; }; }; }
+service m on=box"#,
+    r#"module m { summary "x"
+unit "m.service" { section Service { set Environment "U=pg://u:hunter2@d"; }; }; }
+service m on=box"#,
     r#"service jellyfin on=box { raw compose.environment "A_TOKEN=hunter2"; libary "/a"; }"#,
 ];
 

@@ -88,6 +88,12 @@ const IN_MODULES: &[(&str, &str)] = &[
     (r#"sysctl "a=b" 1"#, "wrong-type"),
     (r#"database "x" engine=mariadb user="-x""#, "wrong-type"),
     (r#"database "-x" engine=mariadb user="x""#, "wrong-type"),
+    (r#"database "dbname=x" engine=postgres user="x""#, "wrong-type"),
+    (r#"database "postgres://x" engine=postgres user="x""#, "wrong-type"),
+    (r#"database "a`b" engine=mariadb user="x""#, "wrong-type"),
+    (r#"database "a b" engine=mariadb user="x""#, "wrong-type"),
+    (r#"database "/srv/x.db" engine=mariadb user="x""#, "bad-module"),
+    (r#"database x engine=sqlite"#, "bad-module"),
     (r#"doc "a\u{202e}b""#, "wrong-type"),
     (r#"doc "a\u{1b}[31mb""#, "wrong-type"),
 ];

@@ -41,7 +41,7 @@ pub fn facts() -> ReleaseFacts {
         lab: "home".to_owned(),
         version: "2025.11.3".to_owned(),
         edition: 1,
-        compiler: "labwright 0.1.0".to_owned(),
+        compiler: "labwright 0.0.9".to_owned(),
         input_id: "1".repeat(64),
         inputs: vec![Input { path: "lab.kdl".to_owned(), sha256: "2".repeat(64) }],
         machines: MACHINES
@@ -95,6 +95,16 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
              '192.168.1.101:8096'\n",
             vec!["service prometheus".to_owned()],
         );
+        let (address, route) = match machine {
+            "intranet" => ("192.168.1.101", ""),
+            _ => ("192.168.1.111", "route\tmedia.elmzn.be\tintranet\t8096\tnpm\tlan\n"),
+        };
+        artifacts.add(
+            "reach/index.tsv",
+            Kind::Table,
+            format!("kind\tvm\naddress\t{address}\n{route}"),
+            vec!["vm extranet".to_owned()],
+        );
         let bundle = packer.pack(&identity(machine), &artifacts).expect("it packs");
         bundles.insert(machine.to_owned(), writer.add_bundle(&bundle)?);
     }
@@ -119,8 +129,8 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-5fe1a3ca4c34.tar.gz
-    home-intranet-5fe1a3ca4c34.tar.gz
+    home-extranet-1a3bf8d5e632.tar.gz
+    home-intranet-fa56f2dd6a2d.tar.gz
     release.json
     review/report.html
     "#);
@@ -134,8 +144,8 @@ fn a_release_is_what_the_contract_says() {
           "reason": "pinned by the lock"
         }
       ],
-      "compiler": "labwright 0.1.0",
-      "contentId": "a69ba62e42d3d5418b39ec2e3e5b075fdd7b0da90944eda1cce1707c2989527c",
+      "compiler": "labwright 0.0.9",
+      "contentId": "9ba160043e48b770e02570060be3e1db2919813712a55cc1ab8eeadd42aa852b",
       "edition": 1,
       "flows": [
         {
@@ -208,19 +218,19 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-5fe1a3ca4c34.tar.gz",
-          "contentId": "5fe1a3ca4c342c14d5ace94194cbfed84f40e1b8f76b1bc9be9dd8376576149c",
+          "archive": "home-extranet-1a3bf8d5e632.tar.gz",
+          "contentId": "1a3bf8d5e63287d6cb22d52521f28c3d99c04f35ae741306b48b5dcf4b2bbcb4",
           "kind": "vm",
-          "sha256": "2c9db105eb66e06d26f8e6ac8310b9988cfbff290bdb79e3727c27d6cd9bb39e"
+          "sha256": "a754843f367ac91cf87d02b8065b883547730408b8dd3b14df18aa4accdfa21b"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-5fe1a3ca4c34.tar.gz",
-          "contentId": "5fe1a3ca4c342c14d5ace94194cbfed84f40e1b8f76b1bc9be9dd8376576149c",
+          "archive": "home-intranet-fa56f2dd6a2d.tar.gz",
+          "contentId": "fa56f2dd6a2da9b3431216f21d90a7d8365637219e7bca7569a911681613ab68",
           "kind": "vm",
-          "sha256": "87914c08993bcbb2cb3cbf021357ce4cdba62e117c414d6cb0ec101bb1b15af3"
+          "sha256": "9fb0859bdc5889b3f5cce7f67ef4830489464f75300950979755191f7149c808"
         }
       },
       "routes": [
@@ -447,14 +457,20 @@ fn verify_notices_a_release_that_was_put_together_with_new_hashes() {
         forged("\"port\": 443", "\"port\": 444"),
         forged("\"reason\": \"expose\"", "\"reason\": \"need\""),
         forged("\"edition\": 1", "\"edition\": 99"),
-        forged("\"compiler\": \"labwright 0.1.0\"", "\"compiler\": \"\\u001b[2J\""),
-        forged("\"compiler\": \"labwright 0.1.0\"", "\"compiler\": \"a stranger\""),
+        forged("\"compiler\": \"labwright 0.0.9\"", "\"compiler\": \"\\u001b[2J\""),
+        forged("\"compiler\": \"labwright 0.0.9\"", "\"compiler\": \"a stranger\""),
         forged("\"192.168.1.101\"", "\"192.168.1.999\""),
         forged("\"192.168.1.111\"", "\"192.168.1.112\""),
         forged("\"target\": \"192.168.1.101", "\"target\": \"192.168.1.102"),
         forged("\"via\": \"npm\"", "\"via\": \"other\""),
         forged("        \"lan\"\n", "        \"internet\"\n"),
         forged("\"kind\": \"vm\"", "\"kind\": \"toaster\""),
+        forged("\"kind\": \"vm\"", "\"kind\": \"lxc\""),
+        forged("\"host\": \"media.", "\"host\": \"medea."),
+        forged(
+            "\"machine\": \"intranet\",\n      \"port\": 8096",
+            "\"machine\": \"extranet\",\n      \"port\": 8096",
+        ),
         after(|target| {
             let sums = std::fs::read_to_string(target.join("SHA256SUMS")).expect("read");
             let itself = format!("{}  SHA256SUMS\n", "0".repeat(64));

@@ -2,6 +2,7 @@
 
 mod disk;
 mod folder;
+mod forged;
 mod hostile;
 mod pack;
 mod readers;

@@ -88,7 +88,9 @@ impl Verify {
                 }
                 Compiled { release: Err(_), findings, .. } => {
                     lab.report(&findings, &sources, Findings::Text, console);
-                    return Ok(Exit::Findings);
+                    problems.push(
+                        "compared with the lab: it has errors, so nothing can be built".to_owned(),
+                    );
                 }
             }
         }

@@ -283,7 +283,7 @@ static DATABASE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required(
     "database",
-    Type::Line,
+    Type::Database,
     "The database's name; for sqlite, the path of its file on the machine.",
 )])
 .properties(&[

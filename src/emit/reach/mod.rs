@@ -1,4 +1,4 @@
-//! The connections that `labctl reach` tries from the machine.
+//! What `labctl reach` tries from the machine, and what the release's index says of the machine.
 
 use super::{Context, Emitter};
 use crate::artifact::Artifacts;
@@ -6,14 +6,50 @@ use crate::diag::Diagnostics;
 use crate::kind::Kind;
 use crate::model::MachineKind;
 
-/// The emitter of the list of connections.
+/// The emitter of the list of connections, and of the machine's own facts.
 pub const EMITTER: Emitter = Emitter { name: "reach", folders: &["reach"], emit };
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
+    own(context, artifacts);
     // Only a machine with labctl can ask.
-    if context.this().kind == MachineKind::Appliance {
-        return;
+    if context.this().kind != MachineKind::Appliance {
+        connections(context, artifacts);
     }
+}
+
+/// Emits the kind and the addresses of the machine, and the routes of its proxies. The index of the
+/// release repeats them, and is verified by them.
+fn own(context: &Context<'_>, artifacts: &mut Artifacts) {
+    let (model, machine) = (context.model(), context.this());
+    let mut origin = context.origin();
+    let mut text = format!("kind\t{}\n", machine.kind.name());
+    for address in &machine.addresses {
+        text += &format!("address\t{}\n", address.address);
+    }
+    for route in &context.plan.routes {
+        if model[route.via].machine != context.machine {
+            continue;
+        }
+        let mut from: Vec<&str> =
+            route.from.iter().map(|zone| model[*zone].name.as_str()).collect();
+        from.sort_unstable();
+        from.dedup();
+        text += &format!(
+            "route\t{}\t{}\t{}\t{}\t{}\n",
+            route.host,
+            model[model[route.service].machine].name,
+            route.upstream.port,
+            model[route.via].name,
+            from.join(",")
+        );
+        origin.push(format!("service {}", model[route.service].name));
+    }
+    origin.sort();
+    origin.dedup();
+    artifacts.add("reach/index.tsv", Kind::Table, text, origin);
+}
+
+fn connections(context: &Context<'_>, artifacts: &mut Artifacts) {
     let model = context.model();
     let mut origin = context.origin();
     let mut rows = Vec::new();

@@ -1,0 +1,104 @@
+//! Finds passwords and tokens that are written into the lab.
+
+use super::Rule;
+use crate::diag::suspect::is_secret;
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::{Data, Service};
+use crate::plan::Plan;
+use crate::source::Span;
+
+/// Finds environment variables whose value is a secret in text, in containers and units.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code =
+    codes::code!("typed-secret", Warning, "a password or token is written into the lab");
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        for container in &service.containers {
+            let by_module = container.environment.iter().map(|variable| (variable, true));
+            let by_hand = container.raw_environment.iter().map(|variable| (variable, false));
+            for (variable, is_of_module) in by_module.chain(by_hand) {
+                if !is_typed(&variable.name, &variable.value) {
+                    continue;
+                }
+                let mut found = Finding::new(service, &variable.name, &container.name);
+                if is_of_module {
+                    found.made_of(&variable.value, variable.span);
+                } else {
+                    found.span = variable.span;
+                }
+                diagnostics.push(found.told());
+            }
+        }
+        for unit in &service.units {
+            let lines = unit.sections.iter().flat_map(|(_, lines)| lines);
+            let variables = lines.filter(|(key, _)| key == "Environment").flat_map(|line| &line.1);
+            for (name, value) in variables.filter_map(|text| text.split_once('=')) {
+                if is_typed(name, value) {
+                    let mut found = Finding::new(service, name, &unit.name);
+                    found.made_of(value, unit.span);
+                    diagnostics.push(found.told());
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether a variable has a secret as its value, and not the way to one.
+fn is_typed(name: &str, value: &str) -> bool {
+    let leads = value.starts_with('/') || value.starts_with("file:") || value.starts_with("$__");
+    is_secret(name, value) && !leads
+}
+
+/// What a finding says.
+struct Finding<'s> {
+    service: &'s Service,
+    name: &'s str,
+    reader: &'s str,
+    span: Span,
+    label: Option<Span>,
+}
+
+impl<'s> Finding<'s> {
+    fn new(service: &'s Service, name: &'s str, reader: &'s str) -> Self {
+        Self { service, name, reader, span: service.span, label: None }
+    }
+
+    /// Sets the places of a value that the module writes at `span`: the option that it was made
+    /// of comes first.
+    fn made_of(&mut self, value: &str, span: Span) {
+        let holds = |given: &Data| {
+            given.as_text().is_some_and(|text| !text.is_empty() && value.contains(text))
+        };
+        let options = self.service.option_spans.iter().filter(|(name, _)| {
+            self.service.options.get(*name).is_some_and(|given| given.items().iter().any(holds))
+        });
+        if let Some(option) = options.filter_map(|(_, spans)| spans.first()).next() {
+            self.span = *option;
+        }
+        self.label = Some(span);
+    }
+
+    fn told(self) -> Diagnostic {
+        let Self { service, name, reader, span, label } = self;
+        let message = format!("the value of `{name}` of `{reader}` is written into the lab");
+        let found = Diagnostic::new(&CODE, span, message)
+            .caption("the release holds it, and everybody who reads the lab knows it")
+            .help(format!(
+                "declare `secret NAME`, and pass it on with `secret … value-variable=\"{name}\"` \
+                 in the module; choose another value, since this one is known"
+            ))
+            .on(service.name.clone());
+        // An option says where the text is; the module only passes it on.
+        let place = if span == service.span { label } else { Some(span) };
+        let found = match place {
+            Some(place) => found.conceal(place),
+            None => found,
+        };
+        match label {
+            Some(label) => found.label(label, "the module writes it here"),
+            None => found,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Knows values that are secrets, by the names that they have and by their shape.
+
+/// Splits the name of a variable into its words, in capitals.
+pub fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before_lower = false;
+    for character in name.chars() {
+        let border = character.is_ascii_uppercase() && before_lower;
+        if !character.is_ascii_alphanumeric() || border {
+            words.push(String::new());
+        }
+        if character.is_ascii_alphanumeric()
+            && let Some(last) = words.last_mut()
+        {
+            last.push(character.to_ascii_uppercase());
+        }
+        before_lower = character.is_ascii_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The ends of names that say something about a secret, and are none.
+#[rustfmt::skip] // A table is read line by line.
+const ABOUT: &[&str] = &[
+    "FILE", "PATH", "DIR", "FOLDER", "EXPIRY", "EXPIRES", "EXPIRATION", "TTL", "LENGTH", "LIMIT",
+    "TIMEOUT", "LIFETIME", "MIN", "MAX", "ENABLED", "ENABLE", "DISABLED", "DISABLE", "POLICY",
+    "TYPE", "ALGORITHM", "METHOD", "HEADER", "ISSUER", "COUNT", "SIZE", "AGE", "INTERVAL", "NAME",
+    "USER", "USERNAME", "ENDPOINT", "HOST", "PORT", "PROVIDER", "MODE", "FORMAT", "FIELD",
+    "ATTRIBUTE", "AUDIENCE", "SCOPE", "SCOPES", "ROTATION", "ALLOWED", "REQUIRED", "EXPIRE",
+    "DURATION", "MINUTES", "SECONDS", "HOURS", "DAYS", "URL", "URI", "DOMAIN", "EMAIL", "STRATEGY",
+];
+
+/// Returns whether a variable with this name and value is a secret.
+pub fn is_secret(name: &str, value: &str) -> bool {
+    if value.trim().is_empty() {
+        return false;
+    }
+    if has_secret_shape(value) {
+        return true;
+    }
+    let word = value.to_ascii_lowercase();
+    if matches!(word.as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "none" | "null") {
+        return false;
+    }
+    // A file that holds the secret.
+    if value.starts_with('/') && !name.to_ascii_uppercase().contains("PASS") {
+        return false;
+    }
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    names_secret(name)
+        || (last == "AUTH" && value.contains([':', '/']))
+        || (last == "USERS" && value.contains(':'))
+}
+
+/// The words of names whose values are secrets, wherever they stand.
+#[rustfmt::skip] // A table is read line by line.
+const WORDS: &[&str] = &[
+    "PASS", "PSK", "JWT", "SALT", "PEPPER", "HTPASSWD", "CLAIM", "LICENSE", "LICENCE", "COOKIE",
+    "SEED", "MNEMONIC", "PIN", "AUTHKEY", "REQUIREPASS", "ROOTPW",
+];
+
+/// The parts of such words.
+const PARTS: &[&str] =
+    &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "CREDENTIAL"];
+
+/// Returns whether a variable of this name has a secret as its value.
+pub fn names_secret(name: &str) -> bool {
+    let words = words(name);
+    let Some(last) = words.last().map(String::as_str) else { return false };
+    let has = |word: &str| words.iter().any(|own| own == word);
+    if has("WEBHOOK") || has("DSN") {
+        return true;
+    }
+    if ABOUT.contains(&last) || has("PUBLIC") || has("PUB") {
+        return false;
+    }
+    PARTS.iter().any(|part| words.iter().any(|own| own.contains(part)))
+        || WORDS.iter().any(|word| has(word))
+        || (last == "PWD" && words.len() > 1)
+        || (last.ends_with("PW") && last.len() <= 4)
+        || ((last.ends_with("KEY") || has("KEY")) && !has("KEYBOARD"))
+        || (last == "KEYS" && words.len() > 1)
+}
+
+/// The beginnings of tokens that well-known services give out.
+const TOKENS: &[&str] = &[
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_live_",
+    "sk_test_",
+    "xoxb-",
+    "xoxp-",
+    "xapp-",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "hf_",
+    "npm_",
+    "dckr_pat_",
+    "tskey-",
+    "eyJ",
+    "SG.",
+    "dop_v1_",
+    "pypi-",
+    "shpat_",
+    "rk_live_",
+    "whsec_",
+    "AGE-SECRET-KEY-",
+    "claim-",
+    "ctoken",
+    "ntfy_tk_",
+    "tk_",
+];
+
+/// The marks of hashed passwords.
+const HASHES: &[&str] = &[
+    "$2a$", "$2b$", "$2y$", "$apr1$", "$argon2", "$6$", "$5$", "$1$", "$pbkdf2", "{SHA}", "{SSHA}",
+];
+
+/// Returns whether text looks like a secret or contains one.
+pub fn has_secret_shape(text: &str) -> bool {
+    if text.contains("PRIVATE KEY-----") || HASHES.iter().any(|mark| text.contains(mark)) {
+        return true;
+    }
+    if has_password_in_url(text) || has_secret_parameter(text) {
+        return true;
+    }
+    let breaks = |c: char| c.is_whitespace() || "\"',;=:&?()[]{}<>|@".contains(c);
+    text.split(breaks).any(is_token)
+}
+
+/// Returns whether a URL in the text has a password: `scheme://user:password@host`.
+pub fn has_password_in_url(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("://") {
+        let end = after.find(['/', '?', '#', ' ', '"', '\'']).unwrap_or(after.len());
+        let authority = after.get(..end).unwrap_or_default();
+        // A password may contain a slash that should have been escaped.
+        let user = authority.rsplit_once('@').map(|(user, _)| user).or_else(|| {
+            let (user, _) = after.split_once('@')?;
+            (!user.contains(char::is_whitespace) && user.contains(':')).then_some(user)
+        });
+        if let Some((_, password)) = user.and_then(|user| user.split_once(':'))
+            && !password.is_empty()
+            && !is_variable(password)
+        {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// Returns whether something has a secret as a parameter: `?token=…`, `password=…`, `Bearer …`.
+fn has_secret_parameter(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    if lower.split_once("bearer ").is_some_and(|(_, token)| token.trim().len() >= 8) {
+        return true;
+    }
+    let names = [
+        "password",
+        "passwd",
+        "pwd",
+        "token",
+        "apikey",
+        "api_key",
+        "api-key",
+        "secret",
+        "access_key",
+        "requirepass",
+        "accountkey",
+        "sharedaccesskey",
+    ];
+    for name in names {
+        let mut from = 0;
+        while let Some(at) = lower.get(from..).and_then(|rest| rest.find(name)) {
+            let after = from + at + name.len();
+            let rest = text.get(after..).unwrap_or_default();
+            // In JSON, quotes are around the name, and perhaps blanks after it.
+            let rest = rest.trim_start_matches(['"', '\\', '\'']).trim_start();
+            if let Some(value) = rest.strip_prefix(['=', ':']) {
+                let value = value.trim_start().trim_start_matches(['"', '\\', '\'']);
+                let end = value.find([' ', '&', ';', '\n', '"', '\'', ',']).unwrap_or(value.len());
+                let value = value.get(..end).unwrap_or_default();
+                let ordinary = ["true", "false", "yes", "no", "on", "off", "none"];
+                if !value.is_empty()
+                    && !is_variable(value)
+                    && !value.starts_with('/')
+                    && !ordinary.contains(&value.to_ascii_lowercase().as_str())
+                {
+                    return true;
+                }
+            }
+            from = after;
+        }
+    }
+    false
+}
+
+/// Returns whether text names a variable rather than a value.
+pub fn is_variable(text: &str) -> bool {
+    text.starts_with(['$', '{', '<', '%'])
+}
+
+/// Returns whether a word was made by chance or by an authority: a token, a key, a hash.
+fn is_token(word: &str) -> bool {
+    let known = TOKENS.iter().any(|start| {
+        word.strip_prefix(start).is_some_and(|rest| {
+            rest.len() >= 12
+                && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+/".contains(c))
+        })
+    });
+    if known {
+        return true;
+    }
+    let hex = word.chars().all(|c| c.is_ascii_hexdigit());
+    let mixed = |word: &str| {
+        word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(|c| c.is_ascii_alphabetic())
+    };
+    if hex && word.len() >= 24 && mixed(word) {
+        return true;
+    }
+    let alphabet = |c: char| c.is_ascii_alphanumeric() || "+/_-".contains(c);
+    if word.len() < 20 || !word.trim_end_matches('=').chars().all(alphabet) {
+        return false;
+    }
+    // Words in capitals, paths and names with hyphens do not change their case all the time.
+    let pairs = word.as_bytes().windows(2).filter(|pair| {
+        let kind = |byte: u8| match byte {
+            b'a'..=b'z' => 0,
+            b'A'..=b'Z' => 1,
+            b'0'..=b'9' => 2,
+            _ => 3,
+        };
+        matches!(pair, [a, b] if kind(*a) != kind(*b) && kind(*a) != 3 && kind(*b) != 3)
+    });
+    let all = word.chars().any(|c| c.is_ascii_lowercase()) && mixed(word);
+    all && pairs.count() * 4 >= word.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_secret_shape, is_secret};
+
+    #[test]
+    fn knows_secrets_by_name_and_shape() {
+        for (name, value) in [
+            ("POSTGRES_PASSWORD", "postgres"),
+            ("PASSWORD", "123456"),
+            ("DB_PASS", "x"),
+            ("DATABASE_URL", "postgres://u:word@db:5432/x"),
+            ("REDIS_URL", "redis://:word@cache:6379"),
+            ("CONFIG", "ghp_abcdefghijklmnopqrst0123456789"),
+            ("secretKey", "abc"),
+            ("PLEX_CLAIM", "claim-abc"),
+            ("BASIC_AUTH", "me:word"),
+            ("APP_KEY", "base64:U29tZVJhbmRvbUtleTEyMzQ1Njc4"),
+            ("OPTS", "-Dpassword=word"),
+            ("NTFY", "Bearer abcdefghijk"),
+            ("SALT", "0f9c2ab4d18e7765"),
+            ("X", "e3b0c44298fc1c149afbf4c8996fb924"),
+        ] {
+            assert!(is_secret(name, value), "{name}={value}");
+        }
+        for (name, value) in [
+            ("POSTGRES_USER", "postgres"),
+            ("PASSWORD_LOGIN", "true"),
+            ("TOKEN_EXPIRY", "3600"),
+            ("DB_PASSWORD_FILE", "/run/secrets/db"),
+            ("DATABASE_URL", "postgres://db:5432/x"),
+            ("TZ", "Europe/Brussels"),
+            ("HOMEPAGE_ALLOWED_HOSTS", "homepage.example.org:3000"),
+            ("KEYBOARD", "de"),
+            ("JAVA_OPTS", "-Xmx512m -Dlog4j2.formatMsgNoLookups=true"),
+            ("SSH_KEY", "/config/id_ed25519"),
+            ("PASSWORD", ""),
+            ("PUBLIC_KEY", "abc"),
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin"),
+        ] {
+            assert!(!is_secret(name, value), "{name}={value}");
+        }
+        assert!(has_secret_shape("traefik:$apr1$x$y"));
+        assert!(!has_secret_shape("curl -f http://localhost:8080/health || exit 1"));
+        assert!(!has_secret_shape("mysqladmin ping -p$MYSQL_ROOT_PASSWORD"));
+        assert!(!has_secret_shape("redis://cache:6379/0"));
+    }
+}
