@@ -57,7 +57,7 @@ found = {}
 for line in said.split("\n"):
     if name := re.match(r"^\t→ Unit (.*):$", line):
         unit = found.setdefault(name[1], {"command": [], "environment": {}, "description": ""})
-    key, _, value = line.strip().partition(": ")
+    key, _, value = line.lstrip("\t").partition(": ")
     if key == "Command Line":
         # $$ is a dollar for the program.
         unit["command"] = [it.replace("\\$", "$").replace("\\`", "`").replace("$$", "$")
@@ -73,6 +73,13 @@ if missing := set(names) - set(found):
 print(json.dumps([found[it] for it in names]))
 "#;
 
+/// Returns a value that a setting of one line can hold.
+fn described(values: &[String]) -> &str {
+    let fits =
+        |value: &&String| !value.is_empty() && value.trim() == **value && !value.ends_with('\\');
+    values.iter().find(fits).map_or("x", String::as_str)
+}
+
 #[test]
 fn a_value_in_a_unit_arrives() {
     let values: Vec<String> =
@@ -86,15 +93,12 @@ fn a_value_in_a_unit_arrives() {
             .enumerate()
             .map(|(index, value)| quoted(&format!("V{index}={value}")))
             .collect();
-        let described = chunk
-            .iter()
-            .find(|value| !value.is_empty() && value.trim() == **value && !value.ends_with('\\'));
         module += &format!(
             "    unit \"thing-{number}.service\" {{\n        section Unit {{ set Description {}; \
              }}\n        section Service {{\n            set Type oneshot\n            set \
              Environment {}\n            set ExecStart \"/usr/bin/printf\" {}\n        }}\n    \
              }}\n",
-            quoted(described.map_or("x", String::as_str)),
+            quoted(described(chunk)),
             variables.join(" "),
             words.join(" ")
         );
@@ -110,6 +114,8 @@ fn a_value_in_a_unit_arrives() {
         let expected: Vec<&str> =
             std::iter::once("/usr/bin/printf").chain(chunk.iter().map(String::as_str)).collect();
         assert_eq!(words, expected, "the command of unit {number}");
+        let described = described(chunk);
+        assert_eq!(unit["description"], described, "the description of unit {number}");
         for (index, value) in chunk.iter().enumerate() {
             assert_eq!(unit["environment"][format!("V{index}")], value.as_str(), "V{index}");
         }
