@@ -1,15 +1,16 @@
 //! Reads the endpoints of a service: their ports, protocols and credentials, and the proxy that
 //! listens on them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use super::names::{self, compose_name};
 use super::{codes, files};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Credentials, Data, Endpoint, ForwardAuth, Model, Protocol, Proxy, ProxyProgram, SecretId,
-    Service,
+    Around, Credentials, Data, Door, Endpoint, ForwardAuth, Model, Protocol, Proxy, ProxyProgram,
+    SecretId, Service,
 };
 use crate::source::{Sources, Spanned};
 
@@ -63,6 +64,32 @@ pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) 
         Data::Record(provided.filter_map(port).collect())
     };
     [list(|ports| ports.0), list(|ports| ports.1)]
+}
+
+/// Lists the address at which people open each page: that of its first route, else the machine's
+/// address and port, for use in the module.
+pub fn pages(
+    service: &Block<'_>,
+    concrete: &[Block<'_>],
+    others: &[Block<'_>],
+    address: Option<IpAddr>,
+    around: &Around,
+) -> Data {
+    let on_machine = on_machine(others);
+    let provided = concrete.iter().filter(|block| block.schema.name == "provides");
+    let mut pages = BTreeMap::new();
+    let open = provided.filter_map(|block| Some((block, ports_of(service, block, &on_machine)?)));
+    for ((block, (_, port)), endpoint) in open.zip(0..) {
+        let Some(scheme @ ("http" | "https")) = block.property("protocol").and_then(Spanned::text)
+        else {
+            continue;
+        };
+        let door = around.doors.iter().find(|door| door.endpoint == endpoint);
+        let on_machine = || Some(format!("{scheme}://{}", SocketAddr::new(address?, port)));
+        let page = door.map(Door::url).or_else(on_machine);
+        pages.insert(block.key().to_owned(), page.map_or(Data::None, Data::Text));
+    }
+    Data::Record(pages)
 }
 
 /// Reports ports that a service sets but the module does not pass to the program. On the machine's

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ModuleDefinition;
-use super::endpoints::{endpoints, fixed_ports, forward_auth, ports, proxy};
+use super::endpoints::{endpoints, fixed_ports, forward_auth, pages, ports, proxy};
 use super::evaluate::{self, Evaluator, Expressions, Made};
 use super::given::{Given, Reader};
 use super::names::{self, compose_name};
@@ -105,7 +105,9 @@ pub fn draft<'s>(
         diagnostics,
     );
     let [ports, outer] = ports(block, &concrete, &module.others);
-    let scope = scope.with("port", ports).with("outer", outer);
+    let address = model[machine].address();
+    let pages = pages(block, &concrete, &module.others, address, around);
+    let scope = scope.with("port", ports).with("outer", outer).with("page", pages);
     let evaluator = Evaluator { expressions, scope: &scope, made: &made, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
     evaluate::settle(&mut concrete, module.block.schema.children);

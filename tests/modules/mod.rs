@@ -5,6 +5,7 @@ mod logins;
 mod probes;
 mod proxies;
 mod surroundings;
+mod told;
 mod visitors;
 mod wrong_options;
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::told::TOLD;
 use super::{PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
@@ -56,77 +57,6 @@ fn part<'t>(compose: &'t str, container: &str) -> &'t str {
     &rest[..length]
 }
 
-/// Each application with its options, the port of its page, and the lines that it must have behind
-/// a proxy. `@@` is the address from which that connects.
-const TOLD: &[(&str, &str, &str, &[&str])] = &[
-    (
-        "paperless-ngx",
-        "secret-key (secret)one; database-password (secret)one; admin-password (secret)one",
-        "web",
-        &[
-            "PAPERLESS_URL: 'https://app.example.org'",
-            "PAPERLESS_CSRF_TRUSTED_ORIGINS: 'https://app.example.org'",
-        ],
-    ),
-    ("vaultwarden", "", "web", &["DOMAIN: 'https://app.example.org'", "IP_HEADER: 'X-Real-IP'"]),
-    (
-        "grafana",
-        "admin-password (secret)one",
-        "web",
-        &["GF_SERVER_ROOT_URL: 'https://app.example.org'"],
-    ),
-    (
-        "nextcloud",
-        "admin-password (secret)one; database-password (secret)one; port web 8081",
-        "web",
-        &[
-            "NEXTCLOUD_TRUSTED_DOMAINS: 'app.example.org'",
-            "OVERWRITEPROTOCOL: 'https'",
-            "OVERWRITECLIURL: 'https://app.example.org'",
-            "TRUSTED_PROXIES: '@@'",
-        ],
-    ),
-    (
-        "immich",
-        "uploads \"/srv/photos\"; database-password (secret)one",
-        "web",
-        &["IMMICH_TRUSTED_PROXIES: '@@'"],
-    ),
-    (
-        "forgejo",
-        "port ssh 2022",
-        "web",
-        &[
-            "FORGEJO__server__ROOT_URL: 'https://app.example.org/'",
-            "FORGEJO__server__DOMAIN: 'app.example.org'",
-            "FORGEJO__server__SSH_PORT: '2022'",
-            "SSH_LISTEN_PORT: '2222'",
-            "FORGEJO__security__REVERSE_PROXY_TRUSTED_PROXIES: '@@'",
-        ],
-    ),
-    (
-        "authentik",
-        "secret-key (secret)one; database-password (secret)one",
-        "web",
-        &["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS: '@@'"],
-    ),
-    ("navidrome", "library \"/srv/music\"", "web", &["ND_BASEURL: 'https://app.example.org'"]),
-    (
-        "homepage",
-        "port web 3009",
-        "web",
-        &["HOMEPAGE_ALLOWED_HOSTS: 'app.example.org,192.168.1.2:3009'"],
-    ),
-    (
-        "jellyfin",
-        "library \"/srv/films\"",
-        "web",
-        &["JELLYFIN_PublishedServerUrl: 'https://app.example.org'"],
-    ),
-    ("prometheus", "", "web", &["--web.external-url=https://app.example.org"]),
-    ("alertmanager", "", "web", &["--web.external-url=https://app.example.org"]),
-];
-
 fn app(module: &str, options: &str, endpoint: &str, via: &str) -> String {
     format!(
         "service app-{module} module={module} on=box {{ {options}\nroute \"app.example.org\" \
@@ -146,26 +76,54 @@ fn every_program_knows_the_address_that_people_open_and_its_proxy() {
             let (_unpacked, compose) = bundle(&app(module, options, endpoint, via));
             let part = part(&compose, &format!("app-{module}"));
             for line in *told {
-                let proxies = if *module == "nextcloud" { joined } else { proxy };
-                let line = line.replace("@@", proxies);
+                let line = line.replace("@@", proxy).replace("@ @", joined);
                 assert!(part.contains(&line), "{module} via {via}: no {line} in\n{part}");
             }
         }
     }
 }
 
+/// The programs that can't do without a name that people use.
+const REQUIRE_A_NAME: &[&str] =
+    &["vaultwarden", "nextcloud", "forgejo", "gitea", "n8n", "pocket-id", "tinyauth"];
+
 #[test]
-fn a_module_without_a_route_is_told_nothing() {
+fn a_module_without_a_route_trusts_no_proxy() {
     for (module, options, ..) in TOLD {
-        if ["vaultwarden", "nextcloud", "forgejo"].contains(module) {
+        if REQUIRE_A_NAME.contains(module) {
             continue;
         }
         let (_unpacked, compose) =
             bundle(&format!("service app-{module} module={module} on=box {{ {options}\n}}"));
         let part = part(&compose, &format!("app-{module}"));
-        for word in ["example.org", "_PROXIES:", "external-url"] {
+        for word in ["app.example.org", "172.30.", "fd00:", "external-url", "https://app"] {
             assert!(!part.contains(word), "{module}: {word} in\n{part}");
         }
+    }
+}
+
+#[test]
+fn a_program_without_a_route_is_opened_at_its_machine() {
+    for (module, options, told) in [
+        (
+            "bookstack",
+            "app-key (secret)one; database-password (secret)one; \
+             database-root-password (secret)one",
+            "APP_URL: 'http://192.168.1.2:8123'",
+        ),
+        ("ntfy", "", "NTFY_BASE_URL: 'http://192.168.1.2:8123'"),
+        ("ntfy", "", "NTFY_BEHIND_PROXY: 'false'"),
+        ("wg-easy", "", "INSECURE: 'true'"),
+        ("freshrss", "", "TRUSTED_PROXY: '0'"),
+        ("guacamole", "database-password (secret)one", "REMOTE_IP_VALVE_ENABLED: 'false'"),
+        ("pocket-id", "url \"https://id.lan\"; encryption-key (secret)one", "TRUST_PROXY: 'false'"),
+        ("mealie", "url \"https://food.lan\"", "BASE_URL: 'https://food.lan'"),
+    ] {
+        let (_unpacked, compose) = bundle(&format!(
+            "service app module={module} on=box {{ {options}\nport web 8123; expose web to=lan; }}"
+        ));
+        let part = part(&compose, "app");
+        assert!(part.contains(told), "{module}: no {told} in\n{part}");
     }
 }
 
