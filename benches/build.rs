@@ -16,11 +16,17 @@ use std::collections::BTreeMap;
 
 use labwright::artifact::Artifacts;
 use labwright::bundle::{Identity, Packer};
-use labwright::compile;
+use labwright::compile::{self, Discard};
 use labwright::disk::interrupt::Interrupt;
 use labwright::disk::output::ReleaseWriter;
-use measure::Volume;
+use labwright::source::Sources;
+use measure::{Spent, Volume};
+use mimalloc::MiMalloc;
 use rayon::prelude::*;
+
+/// The allocator of the program, so that its stages and the floor are measured with the same one.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The most machines whose files are in memory at once.
 const MOST_AT_ONCE: usize = 1_000;
@@ -37,30 +43,52 @@ fn main() {
     }
 }
 
-/// Measures each stage on its own, on one thread, then the floor on one and on two. Returns the
-/// seconds of the floors; there are none where the files of all machines at once would take more
-/// memory than a build ever does.
-fn stages(machines: usize) -> Option<[f64; 2]> {
+/// Measures each stage on its own, on one thread, then the whole of it and the floor on one and on
+/// two. Returns what the floors took; there are none where the files of all machines at once would
+/// take more memory than a build ever does.
+fn stages(machines: usize) -> Option<[Spent; 2]> {
     let sources = lab::sources(machines);
     let kdl: u64 = sources.files().map(|(_, file)| file.text.len() as u64).sum();
-    let read = Volume { read: kdl, written: 0 };
-    let one = threads(1);
-    let ready = one.install(|| {
+    let read = |_: &_| Volume { read: kdl, written: 0 };
+    let pools = [threads(1), threads(2)];
+    let ready = pools[0].install(|| {
         let mut analyzed =
-            measure::run_keeping("parse to resolve", machines, read, || compile::analyze(&sources));
-        let checked =
-            measure::run_keeping("plan and check", machines, read, || analyzed.check(&sources));
+            measure::run_keeping("parse to resolve", machines, || compile::analyze(&sources), read);
+        let checked = measure::run_keeping(
+            "plan and check",
+            machines,
+            || analyzed.check(&sources),
+            |_| Volume { read: kdl, written: 0 },
+        );
         let plan = checked.plan.expect("the generated lab has no error");
-        (machines <= MOST_AT_ONCE).then(|| {
-            measure::run_keeping("emit", machines, read, || {
-                compile::artifacts(&plan, &sources).expect("no machine has a finding")
-            })
-        })
-    })?;
-    let floor = |name, pool: &rayon::ThreadPool| {
-        pool.install(|| measure::run(name, machines, || floor(&ready)))
-    };
-    Some([floor("floor, 1 thread", &one), floor("floor, 2 threads", &threads(2))])
+        let emit = || compile::artifacts(&plan, &sources).expect("no machine has a finding");
+        let volume = |made: &_| Volume { read: size(made), written: 0 };
+        (machines <= MOST_AT_ONCE).then(|| measure::run_keeping("emit", machines, emit, volume))
+    });
+    for (pool, name) in pools.iter().zip(["compile, 1 thread", "compile, 2 threads"]) {
+        pool.install(|| measure::run(name, machines, || whole(&sources, kdl)));
+    }
+    let ready = ready?;
+    let floors = pools
+        .iter()
+        .zip(["floor, 1 thread", "floor, 2 threads"])
+        .map(|(pool, name)| pool.install(|| measure::run(name, machines, || floor(&ready))));
+    let [one, two] = floors.collect::<Vec<_>>()[..] else { unreachable!("two pools") };
+    Some([one, two])
+}
+
+/// Compiles a lab in memory, and keeps nothing.
+fn whole(sources: &Sources, kdl: u64) -> Volume {
+    let compiled = labwright::compile(sources, Discard::open);
+    let release = compiled.release.expect("the generated lab has no error");
+    let written = release.sizes.values().map(|(_, bytes)| bytes).sum();
+    Volume { read: kdl, written }
+}
+
+/// Returns the size of all files of all machines.
+fn size(machines: &BTreeMap<String, Artifacts>) -> u64 {
+    let files = machines.values().flat_map(|artifacts| artifacts.files.values());
+    files.map(|file| file.bytes.len() as u64).sum()
 }
 
 fn threads(number: usize) -> rayon::ThreadPool {
@@ -88,15 +116,12 @@ fn floor(ready: &BTreeMap<String, Artifacts>) -> Volume {
         })
         .sum();
     writer.finish(b"{}\n").expect("it is written");
-    let size = |artifacts: &Artifacts| {
-        artifacts.files.values().map(|file| file.bytes.len() as u64).sum::<u64>()
-    };
-    Volume { read: ready.values().map(size).sum(), written }
+    Volume { read: size(ready), written }
 }
 
 /// Measures whole builds, the process from its start to its end, on one thread and on two, and
 /// compares them with the floors.
-fn process(machines: usize, floors: Option<[f64; 2]>) {
+fn process(machines: usize, floors: Option<[Spent; 2]>) {
     let base = tempfile::tempdir().expect("a temporary folder");
     let folder = base.path().join("lab");
     let mut kdl = 0;
@@ -109,7 +134,7 @@ fn process(machines: usize, floors: Option<[f64; 2]>) {
     for (index, threads) in ["1", "2"].into_iter().enumerate() {
         let name =
             format!("whole process, {threads} thread{}", if threads == "1" { "" } else { "s" });
-        let seconds = measure::process(&name, machines, kdl, || {
+        let spent = measure::process(&name, machines, kdl, || {
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_labwright"));
             command
                 .arg("build")
@@ -120,7 +145,7 @@ fn process(machines: usize, floors: Option<[f64; 2]>) {
             command
         });
         if let Some(floors) = floors {
-            println!("{:<34}{:>11.2}", "  as many times the floor", seconds / floors[index]);
+            spent.compare(floors[index]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Compares snapshots in `snapshots/`, where reviewers look, rather than beside the tests.
+//! Compares snapshots in `snapshots/`, where reviewers look, rather than next to the tests.
 
 /// Compares `content` with `snapshots/<folder>/<name>.snap`. `cargo insta review` or
 /// `INSTA_UPDATE=always` accepts a change.

@@ -82,8 +82,8 @@ impl Surroundings<'_> {
             let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
             return own.map(IpNet::from).to_vec();
         }
-        // From the proxy's own address there, or from the bridge's where the proxy is none of its
-        // containers.
+        // From the proxy's own address there, or from the bridge's where the proxy is not a
+        // container of it.
         bridge::subnets(model, from).collect()
     }
 

@@ -259,7 +259,7 @@ impl<'e> Finder<'e> {
         edits
     }
 
-    /// Builds the lab with some edits applied; nothing where it is no lab without the others.
+    /// Builds the lab with some edits applied; nothing where it is not a lab without the others.
     fn build(&mut self, choice: &Choice) -> Option<&Vec<Verdict>> {
         if !self.built.contains_key(choice) {
             let trivial = choice.without.is_none()

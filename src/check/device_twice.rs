@@ -71,7 +71,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Finds serial devices that two containers of a machine open. Only one program at a time can talk
-/// to what is behind it.
+/// to the device at the other end.
 fn sticks(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let is_serial = |path: &str| path.starts_with("/dev/serial/") || path.starts_with("/dev/tty");
     for machine in &plan.machines {

@@ -58,6 +58,8 @@ mod zone_inside_trusted_cidr;
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{Container, Service};
 use crate::plan::Plan;
@@ -155,8 +157,16 @@ pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 /// Runs every rule. No service may have the name of one of `own_folders`, the folders of a payload
 /// that belong to no service.
 pub fn check(plan: &Plan<'_>, own_folders: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
-    for rule in RULES {
-        (rule.check)(plan, diagnostics);
+    let found: Vec<Diagnostics> = RULES
+        .par_iter()
+        .map(|rule| {
+            let mut found = Diagnostics::default();
+            (rule.check)(plan, &mut found);
+            found
+        })
+        .collect();
+    for found in found {
+        diagnostics.append(found);
     }
     container_name_twice::check_folders(plan.model, own_folders, diagnostics);
 }

@@ -65,7 +65,7 @@ fn tree(folder: &Path, revision: &str) -> Result<BTreeMap<String, Entry>, String
     let commit = format!("{revision}^{{commit}}");
     let commit = git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
         .map_err(|problem| match problem.as_str() {
-            "" => format!("`{revision}` is no revision of the repository"),
+            "" => format!("`{revision}` is not a revision of the repository"),
             _ => problem,
         })?;
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();

@@ -20,7 +20,7 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// The ends of names that say something about a secret, and are none.
+/// The ends of names that say something about a secret but are not secret.
 #[rustfmt::skip] // A table is read line by line.
 const ABOUT: &[&str] = &[
     "FILE", "PATH", "DIR", "FOLDER", "EXPIRY", "EXPIRES", "EXPIRATION", "TTL", "LENGTH", "LIMIT",

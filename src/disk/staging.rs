@@ -233,8 +233,8 @@ fn mend(target: &Path, name: &str) {
         let _ = fs::remove_dir_all(&aside);
     }
     let prefix = staging_prefix(name);
-    let beside = fs::read_dir(parent_of(target));
-    for entry in beside.into_iter().flatten().flatten() {
+    let siblings = fs::read_dir(parent_of(target));
+    for entry in siblings.into_iter().flatten().flatten() {
         let is_ours = entry
             .file_name()
             .to_str()

@@ -39,8 +39,8 @@ pub fn value(key: &str, words: &[String]) -> Result<String, String> {
     }
 }
 
-/// Returns the path of a program, which systemd reads without quotes and variables. Before it may
-/// stand what changes how it runs, such as the hyphen that allows it to fail.
+/// Returns the path of a program, which systemd reads without quotes and variables. Signs before it
+/// change how it runs: a hyphen allows it to fail.
 fn program_path(program: &str) -> Result<&str, String> {
     let path = program.trim_start_matches(['-', '@', ':', '+', '!']);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte);

@@ -100,7 +100,7 @@ impl Grammar {
     }
 }
 
-/// Writes what is no plain path as the octal number of each byte.
+/// Writes a path that is not plain as the octal number of each byte.
 fn octal(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -3,7 +3,7 @@
 use super::interpolate::{Variables, replace};
 
 /// Adds the variables of a file to `variables`, which its own values may use. Returns those of the
-/// file, in its order, with their lines. What is no variable is left out.
+/// file, in its order, with their lines. Other lines are left out.
 pub fn read(text: &str, variables: &mut Variables) -> Vec<(String, String, usize)> {
     let mut found = Vec::new();
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();

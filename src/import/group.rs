@@ -74,7 +74,7 @@ fn image(node: &Node) -> &str {
 
 /// Returns whether a service needs another one that runs for its sake, or waits for it.
 fn belong(node: &Node, other_name: &str, other: &Node) -> bool {
-    // Whoever uses another's network is a service of its own.
+    // A container that uses another one's network is a service of its own.
     if joins(node) == Some(other_name) || is_front(image(node)) {
         return false;
     }

@@ -102,7 +102,7 @@ impl Text<'_> {
         })
     }
 
-    /// Returns the value of what stands in braces.
+    /// Returns the value of a name in braces.
     fn braced(&mut self, inside: &str, depth: usize) -> Result<String, String> {
         let name = name_at(inside);
         let rest = inside.get(name.len()..).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Keeps account of what becomes of every key.
 //!
-//! Whoever reads a key says what becomes of it. What nobody spoke for at the end is lost, and said
-//! to be.
+//! The code that reads a key says what becomes of it. A key that nothing spoke for at the end is
+//! lost, and reported as lost.
 
 use std::collections::BTreeSet;
 

@@ -274,7 +274,7 @@ pub fn find<'m, 's>(
             })?;
             found.push(left.remove(at));
         }
-        // What a module runs beside must be there, or be up to the lab.
+        // What else a module runs must be there, or be up to the lab.
         left.iter().all(|container| container.conditional).then_some((module, found))
     })
 }

@@ -20,7 +20,7 @@ pub struct Request {
     pub files: Vec<String>,
     /// The name that the project has unless it says another.
     pub name: String,
-    /// Files with variables; without any, the `.env` beside the first compose file.
+    /// Files with variables; without any, the `.env` next to the first compose file.
     pub env: Vec<String>,
     /// The profiles that are selected.
     pub profiles: Vec<String>,
@@ -39,6 +39,13 @@ pub struct Project {
     pub top: Node,
     /// The variables that fill `environment` entries without a value.
     pub variables: Variables,
+}
+
+impl Project {
+    /// Returns a service as its compose file has it.
+    pub fn service(&self, name: &str) -> Option<&Node> {
+        self.services.iter().find(|(own, _)| own == name).map(|(_, node)| node)
+    }
 }
 
 /// The reading of one project.
@@ -103,13 +110,13 @@ impl<'a> Loader<'a> {
     }
 
     fn environment(&mut self, named: &[String], folder: &str) {
-        let beside = join(folder, ".env");
-        let own = [beside.clone()];
+        let usual = join(folder, ".env");
+        let own = [usual.clone()];
         let names = if named.is_empty() { &own[..] } else { named };
         for name in names {
             match self.files.read(name) {
                 Ok(text) => drop(dotenv::read(&text, &mut self.variables)),
-                Err(_) if *name == beside => {}
+                Err(_) if *name == usual => {}
                 Err(problem) => {
                     let file = self.number(name);
                     self.fault(Place { file, line: 1 }, format!("it can't be read: {problem}"));

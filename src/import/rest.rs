@@ -111,7 +111,7 @@ pub fn others(service: &At<'_>, around: &mut Around<'_>) {
         ("attach", "it is only about what `docker compose up` prints"),
         ("blkio_config", "a lab does not share out the bandwidth of disks"),
         ("credential_spec", "it is for Windows"),
-        ("develop", "a lab is no place to develop in"),
+        ("develop", "labwright runs services, and helps nobody develop them"),
         ("external_links", "containers outside the lab have no names in it"),
         ("isolation", "it is for Windows"),
         ("models", "a lab runs no models of docker's own"),

@@ -146,7 +146,7 @@ pub fn network(
                 "ipv4_address" | "ipv6_address" | "link_local_ips" | "mac_address" => {
                     "a container has the address that docker gives it"
                 }
-                "aliases" => "a container has one name, which its neighbours are told",
+                "aliases" => "a container has one name, by which its neighbours know it",
                 _ => "the lab has no networks of containers",
             };
             around.ledger.lost(&at, why);
@@ -290,16 +290,12 @@ pub fn dependencies(
     around: &mut Around<'_>,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    let image_of = |name: &str| {
-        let services = &around.project.services;
-        services.iter().find(|(own, _)| own == name).map(|(_, node)| node)
-    };
     for (name, at) in service.get("depends_on").iter().flat_map(At::entries) {
         if owner_name(service) == name {
             around.ledger.lost(&at, "it can't wait for itself");
             continue;
         }
-        let known = image_of(name).is_some();
+        let known = around.project.service(name).is_some();
         let Some((_, container)) = neighbours.iter().find(|(compose, _)| compose == name) else {
             let why = if known {
                 "it is a service of its own, which does not wait for others to start"
@@ -311,7 +307,8 @@ pub fn dependencies(
         };
         let condition = at.get("condition");
         let word = condition.as_ref().and_then(At::text).unwrap_or("service_started");
-        let has_check = image_of(name).and_then(|node| node.get("healthcheck")).is_some();
+        let has_check =
+            around.project.service(name).and_then(|node| node.get("healthcheck")).is_some();
         let mut node = line("depends-on").arg(container.as_str());
         match word {
             "service_healthy" if has_check => around.ledger.kept(&at, "depends-on"),

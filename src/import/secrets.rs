@@ -51,7 +51,7 @@ impl Secrets {
         self.taken.reserve(name);
     }
 
-    /// Learns a word that is no secret even if something uses it as one.
+    /// Learns a word that is not a secret even if something uses it as one.
     pub fn learn_word(&mut self, word: &str) {
         self.ordinary.insert(word.to_owned());
     }

@@ -1,4 +1,4 @@
-//! Says what becomes of what stands at the top of a compose file.
+//! Says what becomes of the keys at the top of a compose file.
 
 use super::ledger::{At, Ledger};
 use super::project::Project;

@@ -16,7 +16,7 @@ pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>)
     let mut lines = Vec::new();
     let own = service.get("environment");
     let names: Vec<&str> = own.iter().flat_map(|own| own.entries().map(|(name, _)| name)).collect();
-    // The last file wins over the others, and what stands in the file itself over all of them.
+    // The last file wins over the others, and the service's own `environment` wins over all files.
     let mut filed: Vec<(String, String, Place)> = Vec::new();
     for file in service.get("env_file").iter().flat_map(At::items) {
         let path = file.text().or_else(|| file.get("path").and_then(|path| path.text()));
@@ -61,7 +61,7 @@ pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>)
     for (name, at) in own.iter().flat_map(At::entries) {
         let given = around.project.variables.values.get(name).map(String::as_str);
         let Some(value) = at.text().or(given).map(str::to_owned) else {
-            around.ledger.lost(&at, "its value is in nobody's file");
+            around.ledger.lost(&at, "its value is in no file");
             continue;
         };
         let (node, fate, what) = variable(service, name, &value, at.node.place, stack, around);

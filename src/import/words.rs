@@ -206,7 +206,7 @@ pub fn is_admin(image: &str) -> bool {
     ADMIN.contains(&self::image(image).short())
 }
 
-/// The images that stand before all others, or act on all of them, and wait for none.
+/// The images that serve the pages of others, or act on all containers, and wait for none.
 #[rustfmt::skip] // A table is read line by line.
 const FRONT: &[&str] = &[
     "traefik", "caddy", "caddy-docker-proxy", "swag", "nginx", "nginx-proxy-manager", "haproxy",
@@ -214,7 +214,7 @@ const FRONT: &[&str] = &[
     "cloudflared", "uptime-kuma", "organizr", "flame", "nginx-proxy", "acme-companion",
 ];
 
-/// Returns whether an image stands before all others.
+/// Returns whether an image serves the pages of others, as a proxy or a dashboard does.
 pub fn is_front(image: &str) -> bool {
     FRONT.contains(&self::image(image).short())
 }

@@ -220,7 +220,7 @@ impl Reader {
             }
             Event::Alias(anchor) => {
                 let Some((node, made)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(self.fault(place, "an alias stands inside what it stands for"));
+                    return Err(self.fault(place, "an alias is inside the node that it repeats"));
                 };
                 self.add(Node { place, ..node }, 0, made)
             }
@@ -252,7 +252,7 @@ impl Reader {
         if self.made > MOST {
             return Err(self.fault(node.place, "its aliases make it too large"));
         }
-        // An alias may stand deep inside, and bring its own depth.
+        // An alias may be deep inside, and bring its own depth.
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), made));
         }
@@ -290,7 +290,7 @@ impl Reader {
 }
 
 impl Open {
-    /// Fills in what `<<` merges. What stands in the map wins, then the earlier of several.
+    /// Fills in what `<<` merges. The map's own keys win, then the earlier of several.
     fn close(mut self) -> Node {
         for merged in self.merged {
             let (Value::Map(own), Value::Map(other)) = (&mut self.node.value, merged.value) else {
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(problem(&laughs), "its aliases make it too large");
         assert!(!problem(&"[".repeat(100_000)).is_empty());
         assert!(!problem(&"- ".repeat(100_000)).is_empty());
-        assert_eq!(problem("a: &a [*a]\n"), "an alias stands inside what it stands for");
+        assert_eq!(problem("a: &a [*a]\n"), "an alias is inside the node that it repeats");
         assert_eq!(problem("a: 1\na: 2\n"), "a key is there twice");
     }
 }

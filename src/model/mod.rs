@@ -191,6 +191,14 @@ impl Model {
         &self[dataset.machine].pools[dataset.pool as usize].datasets[dataset.dataset as usize]
     }
 
+    /// Returns a shared folder on the machine that has it.
+    pub fn folder(&self, source: &ShareSource) -> &str {
+        match source {
+            ShareSource::Dataset(dataset) => &self.dataset(dataset).mountpoint,
+            ShareSource::Export(machine, index) => &self.export(*machine, *index).path,
+        }
+    }
+
     /// Returns `pool/dataset` as ZFS writes it.
     pub fn dataset_path(&self, dataset: &DatasetRef) -> String {
         let pool = &self[dataset.machine].pools[dataset.pool as usize];

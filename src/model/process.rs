@@ -35,7 +35,7 @@ pub struct Process {
     pub dns: Vec<String>,
 }
 
-/// A limit of each process; -1 is none.
+/// A limit of each process; -1 means no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ulimit {
     /// Its name, such as `nofile`.

@@ -147,6 +147,16 @@ pub enum ShareSource {
     Export(MachineId, u32),
 }
 
+impl ShareSource {
+    /// Returns the machine that has the folder.
+    pub const fn machine(&self) -> MachineId {
+        match self {
+            Self::Dataset(dataset) => dataset.machine,
+            Self::Export(machine, _) => *machine,
+        }
+    }
+}
+
 /// The way a share reaches its machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShareTransport {

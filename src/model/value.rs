@@ -273,7 +273,7 @@ pub enum Data {
 }
 
 /// Surrounds the name of a secret where templates and expressions see it. No file may contain it:
-/// whatever is made of a secret's name is recognized and refused. It is no character of any text.
+/// whatever is made of a secret's name is recognized and refused. No text contains it.
 pub const SECRET_MARK: char = '\u{10fffe}';
 
 /// Returns a secret as templates and expressions see it.

@@ -122,7 +122,7 @@ fn saved_place(
 }
 
 /// Gives every job a folder of its own, and leaves the files of dumped databases out of the
-/// backups: a copy of them that is made while they are written to is none.
+/// backups: a copy that is made while they are written to is useless.
 pub(super) fn settle(model: &Model, backups: &mut [BackupPlan], jobs: &mut [DumpJob]) {
     for job in jobs.iter_mut() {
         let below = format!("{FOLDER}/{}", model[job.machine].name);
@@ -146,8 +146,8 @@ pub(super) fn settle(model: &Model, backups: &mut [BackupPlan], jobs: &mut [Dump
             for (_, below) in inside {
                 let rest = below.get(root.trim_end_matches('/').len()..).unwrap_or_default();
                 let file = format!("{}{rest}", source.path.trim_end_matches('/'));
-                let beside = ["", "-wal", "-shm", "-journal"];
-                source.exclude.extend(beside.iter().map(|end| format!("{file}{end}")));
+                let endings = ["", "-wal", "-shm", "-journal"];
+                source.exclude.extend(endings.iter().map(|end| format!("{file}{end}")));
             }
             source.exclude.sort();
             source.exclude.dedup();

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::model::{MachineId, Model, ShareSource, ShareTransport};
+use super::store::Store;
+use crate::model::{MachineId, Model, ShareTransport};
 
 /// A folder of a machine that others mount by NFS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +34,11 @@ pub fn exports(model: &Model) -> Vec<Vec<ExportPlan>> {
         vec![BTreeMap::new(); model.machines.len()];
     for (machine, client) in model.machines() {
         for share in client.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
-            let (server, name, folder) = exported(model, &share.source);
-            let Some(list) = exports.get_mut(server.0 as usize) else { continue };
-            let export = list.entry(folder.clone()).or_insert_with(|| ExportPlan {
-                name,
-                folder,
+            let server = share.source.machine().of_mut(&mut exports);
+            let folder = model.folder(&share.source);
+            let export = server.entry(folder.to_owned()).or_insert_with(|| ExportPlan {
+                name: Store::from(&share.source).name_at_home(model),
+                folder: folder.to_owned(),
                 clients: Vec::new(),
             });
             export.clients.extend(client.addresses.iter().map(|address| Client {
@@ -48,18 +49,4 @@ pub fn exports(model: &Model) -> Vec<Vec<ExportPlan>> {
         }
     }
     exports.into_iter().map(|list| list.into_values().collect()).collect()
-}
-
-fn exported(model: &Model, source: &ShareSource) -> (MachineId, String, String) {
-    match source {
-        ShareSource::Dataset(dataset) => (
-            dataset.machine,
-            format!("dataset {}", model.dataset_path(dataset)),
-            model.dataset(dataset).mountpoint.clone(),
-        ),
-        ShareSource::Export(machine, index) => {
-            let export = model.export(*machine, *index);
-            (*machine, format!("export {}", export.name), export.path.clone())
-        }
-    }
 }

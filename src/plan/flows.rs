@@ -2,7 +2,7 @@
 
 use super::way::{self, Place};
 use crate::model::{
-    EndpointId, MachineId, Model, Role, ServiceId, ShareSource, ShareTransport, Transport, ZoneId,
+    EndpointId, MachineId, Model, Role, ServiceId, ShareTransport, Transport, ZoneId,
 };
 use crate::source::Span;
 
@@ -201,12 +201,8 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
             ));
         }
         for share in machine.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
-            let server = match share.source {
-                ShareSource::Dataset(dataset) => dataset.machine,
-                ShareSource::Export(server, _) => server,
-            };
             builder.flows.push(to_machine(
-                server,
+                share.source.machine(),
                 NFS,
                 machine.own_zone,
                 FlowReason::Share,

@@ -17,6 +17,7 @@ pub mod dumps;
 mod exports;
 mod flows;
 mod gateways;
+mod guests;
 mod interfaces;
 pub mod joined;
 mod kernel;
@@ -30,9 +31,9 @@ mod secrets;
 pub mod store;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{EndpointId, MachineId, Model, Role, ServiceId, Transport, ZoneId};
+use crate::model::{EndpointId, MachineId, MachineKind, Model, Role, ServiceId, Transport, ZoneId};
 
 pub use crate::around::bridge::Bridge;
 pub use crate::around::certificates::{Certificate, is_private};
@@ -47,10 +48,11 @@ pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
-pub use interfaces::{Interface, router_guest};
+pub use guests::{BoundFolder, GuestPlan, RootDisk};
+pub use interfaces::Interface;
 pub use kernel::KernelSettings;
 pub use measured::Measured;
-pub use mounts::{Mapping, Mount};
+pub use mounts::{Mapping, Mount, SharedFolder};
 pub use packages::{Archive, Packages};
 pub use requirements::{DeviceSource, GuestRequirements, NeededDevice, Requirements, TUN, drivers};
 pub use routes::{RouteAuth, RoutePlan};
@@ -104,14 +106,20 @@ pub fn plan(model: &Model) -> Plan<'_> {
         .zip(exports::exports(model))
         .map(|((((id, machine), services), published), exports)| {
             let mounts = mounts::mounts(model, id);
+            let requirements = requirements::requirements(model, id, all);
             MachinePlan {
+                guest: guests::guest(model, id, &mounts, &requirements.devices),
+                router_guest: (machine.kind == MachineKind::Proxmox)
+                    .then(|| interfaces::router_guest(model, id))
+                    .flatten(),
+                shares: mounts::shares(model, machine),
                 interfaces: interfaces::interfaces(model, id),
                 mount_points: mounts::points(machine),
                 mappings: mounts::mappings(model, id),
                 packages: packages::packages(model, id, services, &mounts, &exports),
                 by_hand: by_hand::by_hand(model, id, services, &mounts),
                 kernel: kernel::settings(model, services),
-                requirements: requirements::requirements(model, id, all),
+                requirements,
                 bridge: crate::around::bridge::bridge(model, id, services),
                 secrets: secrets::secrets(model, services),
                 services: services.clone(),
@@ -150,6 +158,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
         machines,
         measured: BTreeMap::new(),
     };
+    plan.divide();
     plan.derive_access();
     plan.derive_connections();
     let prometheus = model.services().filter(|(_, service)| service.has(Role::Prometheus));
@@ -158,6 +167,23 @@ pub fn plan(model: &Model) -> Plan<'_> {
 }
 
 impl Plan<'_> {
+    /// Tells each machine which of the lab's routes and backups concern it.
+    fn divide(&mut self) {
+        let model = self.model;
+        let home = |service: ServiceId| model[service].machine;
+        for (route, index) in self.routes.iter().zip(0..) {
+            for machine in BTreeSet::from([home(route.via), home(route.service)]) {
+                machine.of_mut(&mut self.machines).routes.push(index);
+            }
+        }
+        for (backup, index) in self.backups.iter().zip(0..) {
+            let dumping = backup.dumps.iter().map(|dump| dump.machine);
+            for machine in dumping.chain([home(backup.service)]).collect::<BTreeSet<_>>() {
+                machine.of_mut(&mut self.machines).backups.push(index);
+            }
+        }
+    }
+
     /// Returns the plan of a machine.
     pub fn machine(&self, id: MachineId) -> &MachinePlan<'_> {
         id.of(&self.machines)
@@ -204,6 +230,23 @@ impl Plan<'_> {
         self.states.get(start..end).unwrap_or_default()
     }
 
+    /// Lists the routes that a proxy of a machine serves or that lead to a service of it.
+    pub fn routes_at(&self, machine: MachineId) -> impl Iterator<Item = &RoutePlan> {
+        self.machine(machine).routes.iter().filter_map(|index| self.routes.get(*index as usize))
+    }
+
+    /// Lists the backups that a service of a machine makes or that use dumps from the machine.
+    pub fn backups_at(&self, machine: MachineId) -> impl Iterator<Item = &BackupPlan> {
+        self.machine(machine).backups.iter().filter_map(|index| self.backups.get(*index as usize))
+    }
+
+    /// Returns what a machine dumps whose data another machine saves.
+    pub fn dump_jobs_at(&self, machine: MachineId) -> &[DumpJob] {
+        let start = self.dump_jobs.partition_point(|job| job.machine < machine);
+        let end = self.dump_jobs.partition_point(|job| job.machine <= machine);
+        self.dump_jobs.get(start..end).unwrap_or_default()
+    }
+
     /// Lists the flows that end at a machine.
     pub fn inbound(&self, machine: MachineId) -> impl Iterator<Item = &Flow> {
         self.machine(machine).inbound.iter().filter_map(|index| self.flows.get(*index as usize))
@@ -237,12 +280,23 @@ pub struct MachinePlan<'m> {
     pub interfaces: Vec<Interface<'m>>,
     /// The folders that it mounts itself, by mount point.
     pub mounts: Vec<Mount>,
+    /// The folders that it has from elsewhere, as it declares them.
+    pub shares: Vec<SharedFolder<'m>>,
     /// The mount points of its shares and of its datasets, sorted.
     pub mount_points: Vec<String>,
     /// The folders that its VMs mount by virtiofs, by tag.
     pub mappings: Vec<Mapping>,
     /// The folders that others mount from it by NFS, by path.
     pub exports: Vec<ExportPlan>,
+    /// What its host gives it, if it is a guest.
+    pub guest: Option<GuestPlan<'m>>,
+    /// The guest through which a hypervisor reaches other networks, if it is one of its own.
+    pub router_guest: Option<MachineId>,
+    /// The routes that a proxy of it serves or that lead to a service of it, by index in
+    /// [`Plan::routes`].
+    pub routes: Vec<u32>,
+    /// The backups that a service of it makes or that use its dumps, by index in [`Plan::backups`].
+    pub backups: Vec<u32>,
     /// What a person must do there.
     pub by_hand: Vec<ByHand>,
     /// The kernel's settings.

@@ -25,6 +25,17 @@ pub struct Mount {
     pub name: String,
 }
 
+/// A folder that a machine has from elsewhere, however it gets there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedFolder<'m> {
+    /// The mount point.
+    pub at: &'m str,
+    /// A description for people: `dataset tank-ssd/appdata`.
+    pub name: String,
+    /// The way it gets there.
+    pub via: ShareTransport,
+}
+
 /// A folder of a Proxmox host that its VMs mount by virtiofs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mapping {
@@ -60,6 +71,16 @@ pub fn mounts(model: &Model, machine: MachineId) -> Vec<Mount> {
     mounts
 }
 
+/// Lists the folders that a machine has from elsewhere, as it declares them.
+pub fn shares<'m>(model: &Model, machine: &'m Machine) -> Vec<SharedFolder<'m>> {
+    let shared = |share: &'m Share| SharedFolder {
+        at: &share.at,
+        name: Store::from(&share.source).name(model),
+        via: share.via,
+    };
+    machine.shares.iter().map(shared).collect()
+}
+
 /// Lists the mount points of a machine: its shares, and the datasets of its own pools.
 pub fn points(machine: &Machine) -> Vec<String> {
     let shares = machine
@@ -80,11 +101,8 @@ pub fn points(machine: &Machine) -> Vec<String> {
 fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
     let what = match (share.via, &share.source) {
         (ShareTransport::Virtiofs, ShareSource::Dataset(dataset)) => virtiofs_tag(model, dataset),
-        (ShareTransport::Nfs, ShareSource::Dataset(dataset)) => {
-            exported(model, machine, dataset.machine, &model.dataset(dataset).mountpoint)?
-        }
-        (ShareTransport::Nfs, ShareSource::Export(server, index)) => {
-            exported(model, machine, *server, &model.export(*server, *index).path)?
+        (ShareTransport::Nfs, source) => {
+            exported(model, machine, source.machine(), model.folder(source))?
         }
         _ => return None,
     };

@@ -19,7 +19,7 @@ pub struct Packages<'m> {
     pub packages: BTreeSet<&'m str>,
     /// The packages with docker and its compose plugin, for a machine without them.
     pub docker: &'static [&'static str],
-    /// The archives that some of the packages come from, beside those that the system knows.
+    /// The archives that some of the packages come from, in addition to those of the system.
     pub archives: Vec<Archive>,
 }
 

@@ -50,13 +50,13 @@ pub struct RouteAuth {
 /// authentication.
 fn hidden(service: &Service, index: u32) -> Vec<String> {
     let Some(own) = service.endpoints.get(index as usize) else { return Vec::new() };
-    let beside = |other: &&Endpoint| {
+    let at_its_port = |other: &&Endpoint| {
         other.name != own.name && other.container == own.container && other.port == own.port
     };
     let measured = service
         .endpoints
         .iter()
-        .filter(beside)
+        .filter(at_its_port)
         .filter(|other| other.scrape && other.credentials.is_none());
     // Each proxy would interpret anything but a plain path differently.
     let plain = |path: &&str| is_plain(path);

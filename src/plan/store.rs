@@ -76,12 +76,22 @@ impl Store {
     /// `the disk of box`.
     pub fn name(&self, model: &Model) -> String {
         match self {
+            Self::Dataset(_) => self.name_at_home(model),
+            Self::Export(machine, _) | Self::Local(machine) => {
+                format!("{} of {}", self.name_at_home(model), model[*machine].name)
+            }
+        }
+    }
+
+    /// Describes the place for people on its own machine: `dataset tank/media`, `export media`,
+    /// `the disk`.
+    pub fn name_at_home(&self, model: &Model) -> String {
+        match self {
             Self::Dataset(_) => format!("dataset {}", self.reference(model)),
             Self::Export(machine, index) => {
-                let export = model.export(*machine, *index);
-                format!("export {} of {}", export.name, model[*machine].name)
+                format!("export {}", model.export(*machine, *index).name)
             }
-            Self::Local(machine) => format!("the disk of {}", model[*machine].name),
+            Self::Local(_) => "the disk".to_owned(),
         }
     }
 }

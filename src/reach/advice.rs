@@ -20,7 +20,7 @@ pub struct Advice {
 /// A node that opens something to one more zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The service or machine in which it stands.
+    /// The service or machine that it is written in.
     pub inside: Span,
     /// The node that is there already; its `property` wants one more zone.
     pub existing: Option<Span>,
@@ -178,7 +178,7 @@ fn widened(plan: &Plan<'_>, origin: &Origin, to: MachineId) -> Option<String> {
     });
     reached.map(|(_, machine)| {
         format!(
-            "the internet reaches {}; whoever takes it over then comes as far as this",
+            "the internet reaches {}; an attacker who takes it over then comes as far as this",
             machine.name
         )
     })

@@ -5,7 +5,7 @@ use crate::model::ServiceId;
 use crate::plan::{CidrSet, Flow, FlowSource, Plan};
 use crate::source::Span;
 
-/// Says in a few words which declarations let addresses in, and where these stand.
+/// Says in a few words which declarations let addresses in, and at which lines.
 #[derive(Debug, Default)]
 pub(super) struct Because {
     /// `expose jellyfin.web to lan`.

@@ -256,7 +256,7 @@ impl<'f, 'p> Way<'f, 'p> {
         Ok(())
     }
 
-    /// Follows connections to an address that is no machine's: nothing but a gateway filters them.
+    /// Follows connections to an address that no machine has: nothing but a gateway filters them.
     fn outward(
         &mut self,
         origin: &Origin,

@@ -393,7 +393,7 @@ fn kept(modules: &[Module], page: &mut String) {
          What lies in a dataset, export or folder with a backup class is saved in that class.\n\
          A database is dumped where it runs, in one transaction, and its dump is saved in its\n\
          place: PostgreSQL by `pg_dump`, MariaDB by `mariadb-dump`, SQLite by `.backup`.\n\
-         `restore.sh` is beside the scripts of the backup service; see\n\
+         `restore.sh` is next to the scripts of the backup service; see\n\
          [operating.md](operating.md#backups).\n\n",
     );
     let rows: Vec<Vec<String>> = modules

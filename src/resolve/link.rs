@@ -1,6 +1,8 @@
 //! Resolves the relations between services: networks, needs, gateways and credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
 
 use super::codes;
 use super::instance::Draft;
@@ -30,6 +32,15 @@ pub struct Linker<'s> {
     declared: Vec<String>,
 }
 
+/// What a service refers to of the others.
+struct Others<'l> {
+    /// Their names, sorted.
+    list: &'l [&'l str],
+    names: &'l BTreeMap<String, JoinableContainer>,
+    gates: &'l Gates,
+    declared: &'l [String],
+}
+
 /// What a draft holds besides its service.
 struct Rest<'s> {
     block: &'s Block<'s>,
@@ -55,9 +66,7 @@ impl<'s> Linker<'s> {
         let names = services.iter().map(|service| (service.name.clone(), first(service))).collect();
         let gates = Gates::of(&services);
         let mut linker = Self { services, rests, names, gates, declared };
-        for index in 0..linker.services.len() {
-            linker.open(index, model);
-        }
+        linker.open(|_| true, model);
         linker
     }
 
@@ -76,43 +85,30 @@ impl<'s> Linker<'s> {
         }
     }
 
-    /// Puts a service, made once more, in the place of an earlier one.
-    pub fn replace(&mut self, index: usize, draft: Draft<'s>, found: Diagnostics, model: &Model) {
-        let (service, rest) = split(draft, found);
-        if let (Some(old), Some(old_rest)) =
-            (self.services.get_mut(index), self.rests.get_mut(index))
-        {
-            *old = service;
-            *old_rest = rest;
-            self.open(index, model);
+    /// Puts services, made once more, in the places of earlier ones.
+    pub fn replace(&mut self, made: Vec<(usize, (Draft<'s>, Diagnostics))>, model: &Model) {
+        let mut replaced = BTreeSet::new();
+        for (index, (draft, found)) in made {
+            let (service, rest) = split(draft, found);
+            if let (Some(old), Some(old_rest)) =
+                (self.services.get_mut(index), self.rests.get_mut(index))
+            {
+                *old = service;
+                *old_rest = rest;
+                replaced.insert(index);
+            }
         }
+        self.open(|index| replaced.contains(&index), model);
     }
 
-    fn open(&mut self, index: usize, model: &Model) {
-        let (Some(service), Some(rest)) = (self.services.get_mut(index), self.rests.get_mut(index))
-        else {
-            return;
-        };
-        let list: Vec<&str> = self.names.keys().map(String::as_str).collect();
-        for (container, name) in &rest.network_services {
-            if name.value == service.name {
-                rest.found.push(
-                    Diagnostic::new(
-                        &codes::WRONG_KIND,
-                        name.span,
-                        format!("`{}` can't join its own network", service.name),
-                    )
-                    .help("name another service that runs in a container, such as gluetun"),
-                );
-                continue;
-            }
-            let joins = |one: &&mut Container| one.name == *container;
-            if let Some(container) = service.containers.iter_mut().find(joins) {
-                join_network(container, name, &self.names, &self.declared, &mut rest.found);
-            }
-        }
-        service.exposes = exposes(rest.block, service, model, &mut rest.found);
-        service.routes = routes(rest.block, service, &list, &self.gates, model, &mut rest.found);
+    /// Resolves the routes, openings and shared networks of the services at some places.
+    fn open(&mut self, is_chosen: impl Fn(usize) -> bool + Sync, model: &Model) {
+        let Self { services, rests, names, gates, declared } = self;
+        let list: Vec<&str> = names.keys().map(String::as_str).collect();
+        let others = Others { list: &list, names, gates, declared };
+        let all = services.par_iter_mut().zip(rests.par_iter_mut()).enumerate();
+        let chosen = all.filter(|(index, _)| is_chosen(*index));
+        chosen.for_each(|(_, (service, rest))| open(service, rest, &others, model));
     }
 
     /// Resolves the other relations, and gives the services to the model.
@@ -132,6 +128,28 @@ impl<'s> Linker<'s> {
         hand_over_credentials(&mut services);
         model.services = services;
     }
+}
+
+fn open(service: &mut Service, rest: &mut Rest<'_>, others: &Others<'_>, model: &Model) {
+    for (container, name) in &rest.network_services {
+        if name.value == service.name {
+            rest.found.push(
+                Diagnostic::new(
+                    &codes::WRONG_KIND,
+                    name.span,
+                    format!("`{}` can't join its own network", service.name),
+                )
+                .help("name another service that runs in a container, such as gluetun"),
+            );
+            continue;
+        }
+        let joins = |one: &&mut Container| one.name == *container;
+        if let Some(container) = service.containers.iter_mut().find(joins) {
+            join_network(container, name, others.names, others.declared, &mut rest.found);
+        }
+    }
+    service.exposes = exposes(rest.block, service, model, &mut rest.found);
+    service.routes = routes(rest.block, service, others.list, others.gates, model, &mut rest.found);
 }
 
 fn split(draft: Draft<'_>, found: Diagnostics) -> (Service, Rest<'_>) {

@@ -138,13 +138,12 @@ impl<'s> Maker<'_, 's> {
         let shared: &Model = model;
         let made: Vec<_> = again
             .par_iter()
-            .map(|(index, (block, around))| (*index, self.make(block, shared, around)))
+            .filter_map(|(index, (block, around))| {
+                let (draft, found) = self.make(block, shared, around);
+                Some((*index, (draft?, found)))
+            })
             .collect();
-        for (index, (draft, found)) in made {
-            if let Some(draft) = draft {
-                linker.replace(index, draft, found, model);
-            }
-        }
+        linker.replace(made, model);
         for (index, around) in around.into_iter().enumerate() {
             linker.tell(index, around);
         }

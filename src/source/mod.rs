@@ -158,7 +158,7 @@ impl Sources {
     pub fn lines(&self, id: FileId) -> &[u32] {
         self.lines[id.0 as usize].get_or_init(|| {
             let newlines = self.file(id).text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
-            std::iter::once(0).chain(newlines.map(|(_, behind)| behind)).collect()
+            std::iter::once(0).chain(newlines.map(|(_, next)| next)).collect()
         })
     }
 

@@ -298,7 +298,7 @@ impl<'s> Reader<'s> {
         let version = rest.trim_start_matches([' ', '\t']);
         if version
             .strip_prefix('1')
-            .is_some_and(|behind| behind.is_empty() || behind.starts_with(char::is_whitespace))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
         {
             self.fault(Kind::OldVersion, start, self.cursor.at);
         }

@@ -301,7 +301,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Moves past values after a comma, as long as each but the last has a comma too. A property
-    /// is none of them.
+    /// is not a value.
     pub(super) fn list_goes_on(&mut self) {
         loop {
             let before = self.cursor.at;

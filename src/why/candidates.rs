@@ -364,7 +364,7 @@ fn text_lines(id: FileId, file: &SourceFile, top: usize) -> Vec<Candidate> {
 }
 
 /// Finds a place in a line of a template where a letter may be added: after a letter or digit that
-/// is no part of an expression.
+/// is not part of an expression.
 fn outside(line: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut before = ' ';

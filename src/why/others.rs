@@ -62,7 +62,7 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Returns values of a type, for a place in which a name or an expression stands.
+/// Returns values of a type, for a place that takes a name or an expression.
 fn any_value(ty: Type) -> Vec<String> {
     let values: &[&str] = match ty {
         Type::Bool => &["#true", "#false"],
@@ -172,7 +172,7 @@ fn like(text: &str, names: &[String]) -> Vec<String> {
 
 fn edited_texts(text: &str) -> Vec<String> {
     let mut found = vec![format!("{text}x")];
-    // A placeholder or a bracket may stand at the end, and a flag or a path at the beginning.
+    // A placeholder or a bracket may be at the end, and a flag or a path at the beginning.
     if let Some(at) = text.rfind(|character: char| character.is_ascii_alphanumeric()) {
         let (head, tail) = text.split_at(at);
         found.push(format!("{head}x{tail}"));

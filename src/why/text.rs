@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(shown("      DB_PASSWORD: 'hunter2'"), "      DB_PASSWORD: (not shown)");
         assert_eq!(shown("password=hunter2"), "password= (not shown)");
         let path = "      DB_PASSWORD_FILE: '/run/secrets/x'";
-        assert_eq!(shown(path), path, "where a secret is, is no secret");
+        assert_eq!(shown(path), path, "the place of a secret is not a secret");
         assert_eq!(shown("restart: 'no'"), "restart: 'no'");
     }
 }

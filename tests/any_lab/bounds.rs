@@ -4,30 +4,22 @@
 use std::fs;
 use std::process::{Command, Output};
 
+use super::boxed;
+
 /// What a run may take, in KiB: 256 MiB and what the threads of a program without optimization
 /// reserve.
 const MEMORY: u64 = (256 << 10) + (64 << 10);
 
 /// The processor time that a run may take, in seconds. The tests run without optimization, and
-/// beside each other.
+/// at the same time.
 const SECONDS: u64 = 8;
-
-const LAB: &str = r#"edition 1
-lab demo version="2026.1"
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
-host box kind=debian {
-    os debian-13
-    address lan "192.168.1.10"
-    appdata "/srv/appdata"
-}
-"#;
 
 /// Checks a lab with limits of its own. The shell sets them, since they hold for all of a process.
 fn check(module: &str, template: &str, rest: &str) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let below = folder.path().join("modules/thing");
     fs::create_dir_all(&below).expect("a folder");
-    let lab = format!("{LAB}service thing on=box\n{rest}");
+    let lab = boxed(r#"appdata "/srv/appdata""#) + "service thing on=box\n" + rest;
     fs::write(folder.path().join("lab.kdl"), lab).expect("a file");
     fs::write(below.join("t.conf.j2"), template).expect("a file");
     let module = format!(

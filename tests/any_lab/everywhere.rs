@@ -46,7 +46,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("service raw key", "it is one of the keys of compose"),
 ];
 
-/// Returns what stands before and after a text of the type, if it takes any text.
+/// Returns what comes before and after a text of the type, if it takes any text.
 fn frame(ty: Type) -> Option<(&'static str, &'static str)> {
     match ty {
         Type::Text | Type::Any | Type::Line | Type::Setting | Type::Given | Type::Key => {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::Config;
 
-use super::build;
+use super::{boxed, build};
 
 /// Names of services, some of which are the beginning of others.
 const SERVICES: &[&str] = &["m", "m-of", "m-web", "m-web-of", "of-web", "web"];
@@ -24,14 +24,7 @@ const OWNERS: &[&str] = &["1000", "data", "root", "web"];
 
 const SECRETS: &[&str] = &["data", "data-of-1000", "data-of-web", "web"];
 
-const LAB: &str = r#"edition 1
-lab demo version="2026.1"
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
-host box kind=debian {
-    os debian-13
-    address lan "192.168.1.10"
-    appdata "/srv/appdata" backup=daily
-}
+const LAB: &str = r#"
 secret restic-password
 service restic on=box {
     repository "sftp:ada@backup.example.org:/restic"
@@ -106,7 +99,7 @@ fn file(path: &str, text: String, layer: Layer) -> SourceFile {
 
 /// Builds a lab and returns the content of the emitted files, if it has no errors.
 fn files(services: &[Parts]) -> Result<impl Fn(&str) -> String, String> {
-    let mut lab = LAB.to_owned();
+    let mut lab = boxed(r#"appdata "/srv/appdata" backup=daily"#) + LAB;
     for secret in SECRETS {
         lab += &format!("secret {secret}\n");
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::{build, faults};
+use super::{boxed, build, faults};
 use crate::trixie::Room;
 use labwright::bundle::read::read_archive;
 use labwright::source::{Layer, SourceFile};
@@ -123,19 +123,14 @@ fn a_path_in_the_exports_arrives() {
     }
 }
 
-const LAB: &str = r#"edition 1
-lab demo version="2026.1"
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
-host box kind=debian {
-    os debian-13
-    address lan "192.168.1.10"
-}
-"#;
-
 pub fn lab(module: &str, service: &str) -> Vec<SourceFile> {
     let file = |path: &str, text, layer| SourceFile { path: path.to_owned(), text, layer };
     vec![
-        file("lab.kdl", format!("{LAB}service thing on=box {{\n{service}\n}}\n"), Layer::Lab),
+        file(
+            "lab.kdl",
+            format!("{}service thing on=box {{\n{service}\n}}\n", boxed("")),
+            Layer::Lab,
+        ),
         file(
             "modules/thing/module.kdl",
             format!(

@@ -22,6 +22,15 @@ use labwright::diag::{Format, Style, render};
 use labwright::load::read_lab;
 use labwright::source::{Layer, SourceFile, Sources, Span};
 
+/// Declares a lab with a machine `box`. `inside` is what else the machine has.
+fn boxed(inside: &str) -> String {
+    format!(
+        "edition 1\nlab demo version=\"2026.1\"\n\
+         network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"\n\
+         host box kind=debian {{ os debian-13; address lan \"192.168.1.10\"\n{inside}\n}}\n"
+    )
+}
+
 /// Returns the files of a shipped lab.
 fn shipped(lab: &str) -> Vec<SourceFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs").join(lab);

@@ -1,5 +1,5 @@
-//! A secret's name never stands where its value belongs: whatever would write it there is an error
-//! that says what to write instead.
+//! Checks that a secret's name is never written where its value belongs: whatever would write it
+//! there is an error that says what to write instead.
 
 use labwright::compile::{self, Memory};
 use labwright::diag::{Format, Severity, Style, render};

@@ -107,7 +107,11 @@ fn what_can_not_be_read_is_said() {
     let lab = folder.path().join("home/lab");
     let run = labwright(&lab, &["diff", "git:nowhere"]);
     assert_eq!(run.code, 3);
-    assert!(run.err.contains("can't read `git:nowhere`: `nowhere` is no revision"), "{}", run.err);
+    assert!(
+        run.err.contains("can't read `git:nowhere`: `nowhere` is not a revision"),
+        "{}",
+        run.err
+    );
     let run = labwright(&lab, &["diff", "git:--output=x"]);
     assert_eq!(run.code, 3, "{}", run.err);
     assert!(!lab.join("x").exists());

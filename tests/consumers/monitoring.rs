@@ -23,7 +23,7 @@ pub fn promtool_rules(file: &Path) -> Verdict {
     ask(file, r#"promtool check rules --lint=all --lint-fatal "$1""#)
 }
 
-/// Runs a file of unit tests for rules, which names the rule files beside it. A file without tests
+/// Runs a file of unit tests for rules, which names the rule files next to it. A file without tests
 /// is refused.
 pub fn promtool_test_rules(file: &Path) -> Verdict {
     ask_for(

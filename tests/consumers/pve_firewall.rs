@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 /// Checks `cluster.fw` or a guest's `<vmid>.fw` strictly: every line is understood, every name is
-/// defined here or in the `cluster.fw` beside it, and the file turns its firewall on.
+/// defined here or in the `cluster.fw` next to it, and the file turns its firewall on.
 pub fn pve_firewall(file: &Path) -> Verdict {
     let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))

@@ -66,7 +66,7 @@ fn reads_a_folder_as_one() {
     let timer = "[Timer]\nOnCalendar=*-*-* 02:30:00\n\n[Install]\nWantedBy=timers.target\n";
     let service = "[Service]\nType=oneshot\nExecStart=/usr/bin/true\n";
     let whole = super::Sample::new(&[("backup.timer", timer), ("backup.service", service)]);
-    systemd_verify(&whole.path("")).expect("a timer beside its service is accepted");
+    systemd_verify(&whole.path("")).expect("a timer next to its service is accepted");
     if super::available() {
         let alone = super::Sample::new(&[("backup.timer", timer)]);
         systemd_verify(&alone.path("")).expect_err("a timer without its service is refused");

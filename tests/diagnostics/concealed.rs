@@ -1,4 +1,4 @@
-//! Checks that no finding repeats what stands where a secret belongs, in any format.
+//! Checks that no finding repeats what is written where a secret belongs, in any format.
 
 use labwright::compile;
 use labwright::diag::{Format, Style, render};
@@ -10,7 +10,7 @@ network lan cidr="192.168.1.0/24"
 host box kind=debian { os debian-13; address lan "192.168.1.10"; }
 "#;
 
-/// Lines that hold a secret by mistake, each with a fault at it or beside it.
+/// Lines that hold a secret by mistake, each with a fault at it or next to it.
 const TYPED: &[&str] = &[
     r#"secret pw { value "hunter2"; }"#,
     r#"secret pw { value { deep "hunter2"; }; }"#,

@@ -52,7 +52,7 @@ fn docs_language_is_up_to_date() {
     let page = read("docs/language.md");
     let (concepts, _) = page
         .split_once(language::MARKER)
-        .expect("docs/language.md has the line behind which it is generated");
+        .expect("docs/language.md has the line after which it is generated");
     up_to_date(
         "docs/language.md",
         &format!("{concepts}{}\n\n{}", language::MARKER, language::markdown()),

@@ -7,22 +7,32 @@ use super::payload::payload;
 use crate::consumers::{shellcheck, systemd_calendar, systemd_verify};
 use crate::trixie::{Room, text};
 
-const LAB: &str = r#"
-    host nas kind=unmanaged { address lan "192.168.1.5"; export backups path="/volume1/backups"; }
-    host box kind=debian {
+/// Declares a machine with the service `app`, whose backup's repository is on a share. `keep` says
+/// how long.
+pub fn lab(share: &str, keep: &str) -> String {
+    format!(
+        r#"
+    host nas kind=unmanaged {{ address lan "192.168.1.5"; export backups path="/volume1/backups"; }}
+    host box kind=debian {{
         os debian-13
         address lan "192.168.1.10"
-        share nas.backups at="/mnt/backup" via=nfs
+        share nas.backups at="{share}" via=nfs
         ssh from=lan
-    }
+    }}
     secret restic-password
     service app on=box
-    service restic on=box {
-        repository "/mnt/backup/repo"
+    service restic on=box {{
+        repository "{share}/repo"
         password (secret)restic-password
-        keep last=1
-    }
-"#;
+        keep {keep}
+    }}
+"#
+    )
+}
+
+fn usual() -> String {
+    lab("/mnt/backup", "last=1")
+}
 
 const MODULE: &str = r#"
     edition 1
@@ -40,7 +50,7 @@ const MODULE: &str = r#"
 /// Runs an sh script in a room with the scripts of the lab in `$B`, a password, a mounted
 /// repository and a database.
 fn on_machine(script: &str) {
-    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    let payload = payload(&usual(), &[("modules/app/module.kdl", MODULE)], "box");
     let Some(room) = Room::new() else { return };
     let setup = include_str!("backup.sh");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emit/repository");
@@ -54,7 +64,7 @@ fn on_machine(script: &str) {
 
 #[test]
 fn every_script_is_sound() {
-    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    let payload = payload(&usual(), &[("modules/app/module.kdl", MODULE)], "box");
     for name in ["backup", "check", "common", "drill", "dump", "restore"] {
         shellcheck(&payload.path().join(format!("backup/{name}.sh")))
             .expect("ShellCheck accepts it");
@@ -67,7 +77,7 @@ fn every_script_is_sound() {
 
 #[test]
 fn systemd_takes_the_units_and_their_times() {
-    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    let payload = payload(&usual(), &[("modules/app/module.kdl", MODULE)], "box");
     let units = payload.path().join("systemd");
     let own = tempfile::tempdir().expect("a folder");
     let mut timers = 0;
@@ -292,7 +302,7 @@ const MARIADB: &str = r#"
 
 #[test]
 fn mariadb_comes_back() {
-    let payload = payload(LAB, &[("modules/app/module.kdl", MARIADB)], "box");
+    let payload = payload(&usual(), &[("modules/app/module.kdl", MARIADB)], "box");
     for name in ["databases/dump", "databases/load", "backup/restore", "backup/drill"] {
         shellcheck(&payload.path().join(format!("{name}.sh"))).expect("ShellCheck accepts it");
     }

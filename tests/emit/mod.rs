@@ -2,7 +2,7 @@
 //! nothing.
 
 mod alertmanager;
-mod backup;
+pub mod backup;
 mod built;
 mod cluster;
 mod containers;

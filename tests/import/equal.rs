@@ -186,7 +186,7 @@ fn compare(name: &str) -> Vec<String> {
                     let written = if part.starts_with('.') { part.as_str() } else { "" };
                     let elsewhere = key == "environment"
                         && (said("env_file", "") || said("secrets", "") || said("command", ""));
-                    // Whoever uses a network waits until its owner is healthy.
+                    // A container that uses a network waits until its owner is healthy.
                     let owner = before.get("network_mode").and_then(Value::as_str);
                     let owner = owner.and_then(|mode| mode.strip_prefix("service:"));
                     if key == "depends_on" && owner == part.strip_prefix('.') {
@@ -222,7 +222,7 @@ fn labwright_adds(key: &str, part: &str) -> bool {
         "labels" => part.starts_with(".labwright."),
         // The times of a check that its compose file leaves to docker.
         "healthcheck" => part != ".test",
-        // Whoever uses a network waits for its owner.
+        // A container that uses a network waits for its owner.
         "depends_on" => true,
         _ => false,
     }

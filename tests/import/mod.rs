@@ -106,7 +106,7 @@ fn a_lab_that_exists_is_added_to() {
     let services = fs::read_to_string(made.lab().join("frigate.kdl")).expect("its services");
     assert!(services.contains("service frigate on=box"), "{services}");
 
-    // The names are taken now, so that a second import makes others beside the first.
+    // The names are taken now, so that a second import makes others.
     let run = add(&[]);
     assert_eq!(run.code, 0, "{}", run.all());
     assert!(made.lab().join("modules/frigate-frigate/module.kdl").exists(), "{}", run.all());

@@ -1,12 +1,9 @@
 //! The exporter of a machine measures that machine, whatever its kind.
 
-use crate::emit::lab::compile;
+use crate::emit::payload::compiled;
 use crate::trixie::{Room, text};
 
 const LAB: &str = r#"
-edition 1
-lab home version="1.0" { timezone "Europe/Brussels"; }
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host pve kind=proxmox version="8.4" { address lan "192.168.1.2" nic=eno1 bridge=vmbr0; }
 vm media id=101 on=pve {
     os debian-13
@@ -28,7 +25,7 @@ service node-infra module=node-exporter on=infra
 
 #[test]
 fn a_hypervisor_is_measured_by_a_package_and_runs_no_container() {
-    let lab = compile(&[("lab.kdl", LAB)]);
+    let lab = compiled(LAB, &[]);
     let pve = &lab.machines["pve"];
     assert!(!pve.files.keys().any(|path| path.starts_with("compose/")), "{:?}", pve.files.keys());
     assert!(pve.images.is_empty());
@@ -50,7 +47,7 @@ fn a_hypervisor_is_measured_by_a_package_and_runs_no_container() {
 
 #[test]
 fn debians_exporter_runs_as_it_is_started_on_a_hypervisor() {
-    let lab = compile(&[("lab.kdl", LAB)]);
+    let lab = compiled(LAB, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     lab.unpack("pve", folder.path());
     let Some(room) = Room::new() else { return };
@@ -75,7 +72,7 @@ fn debians_exporter_runs_as_it_is_started_on_a_hypervisor() {
 
 #[test]
 fn the_exporter_of_a_linux_container_measures_the_guest_and_not_its_host() {
-    let lab = compile(&[("lab.kdl", LAB)]);
+    let lab = compiled(LAB, &[]);
     let flag = "--path.procfs=/host/proc";
     assert!(lab.text("infra", "compose/compose.yaml").contains(flag));
     assert!(!lab.text("media", "compose/compose.yaml").contains(flag));

@@ -1,15 +1,12 @@
 //! A hypervisor is brought up in the order that its hardware and its network need.
 
 use super::{HOME, payload, read, run};
-use crate::emit::lab::compile;
+use crate::emit;
 use crate::stubs::Stubs;
 use crate::trixie::text;
 
 /// A host whose way to the internet is one of its own guests.
 const ROUTED: &str = r#"
-edition 1
-lab home version="1.0" { timezone "Europe/Brussels"; }
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host pve kind=proxmox version="8.4" { address lan "192.168.1.2" nic=eno1 bridge=vmbr0; }
 vm early id=101 on=pve {
     os debian-13
@@ -28,9 +25,7 @@ vm router id=200 on=pve kind=appliance {
 
 /// Runs `guests.sh` with stand-ins, and an internet that `curl` says is there or not.
 fn guests(stubs: &Stubs, lab: &str, internet: bool) -> Option<(bool, String)> {
-    let lab = compile(&[("lab.kdl", lab)]);
-    let folder = tempfile::tempdir().expect("a folder");
-    lab.unpack("pve", folder.path());
+    let folder = emit::payload::payload(lab, &[], "pve");
     let script = format!(
         "mkdir /fake && printf '#!/bin/sh\nexit {}\n' >/fake/curl && chmod +x /fake/curl
         mkdir -p /var/lib/labwright/images
@@ -72,9 +67,7 @@ fn the_router_is_made_first_and_the_others_once_it_leads_to_the_internet() {
 
 #[test]
 fn an_image_that_is_not_there_is_told_before_anything_is_changed() {
-    let lab = compile(&[("lab.kdl", ROUTED)]);
-    let folder = tempfile::tempdir().expect("a folder");
-    lab.unpack("pve", folder.path());
+    let folder = emit::payload::payload(ROUTED, &[], "pve");
     let ask = |file: &str| {
         run(
             &folder,

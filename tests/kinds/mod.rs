@@ -7,14 +7,11 @@ mod host;
 mod network;
 mod packages;
 
-use crate::emit::lab::compile;
+use crate::emit;
 use crate::trixie::{Room, text};
 
-/// A Proxmox host and a network, in which the tests put guests.
+/// A Proxmox host, in which the tests put guests.
 const HOME: &str = r#"
-edition 1
-lab home version="1.0" { timezone "Europe/Brussels"; }
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 secret key
 host pve kind=proxmox version="8.4" {
     address lan "192.168.1.2" nic=eno1 bridge=vmbr0
@@ -25,10 +22,7 @@ host pve kind=proxmox version="8.4" {
 
 /// Unpacks the payload of a machine of [`HOME`] with more in it.
 fn payload(more: &str, machine: &str) -> tempfile::TempDir {
-    let lab = compile(&[("lab.kdl", &format!("{HOME}{more}"))]);
-    let folder = tempfile::tempdir().expect("a folder");
-    lab.unpack(machine, folder.path());
-    folder
+    emit::payload::payload(&format!("{HOME}{more}"), &[], machine)
 }
 
 /// Reads a file of a payload.

@@ -1,12 +1,9 @@
 //! Packages are installed in one way on every kind of machine: after apt has read what there is.
 
-use crate::emit::lab::compile;
+use crate::emit::payload::compiled;
 use crate::trixie::{Room, text};
 
 const LAB: &str = r#"
-edition 1
-lab home version="1.0" { timezone "Europe/Brussels"; }
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host pve kind=proxmox version="8.4" {
     address lan "192.168.1.2" nic=eno1 bridge=vmbr0
     disk hdd device="/dev/disk/by-id/hdd" size="1TB"
@@ -26,7 +23,7 @@ service node-pve module=node-exporter on=pve
 
 /// Runs the step that installs packages with a recording apt. Returns the calls.
 fn calls(lab: &str, machine: &str, update: &str) -> Option<String> {
-    let lab = compile(&[("lab.kdl", lab)]);
+    let lab = compiled(lab, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     lab.unpack(machine, folder.path());
     let scripts = |(path, _): &(&String, _)| path.as_str() != "RUNBOOK.md";

@@ -1,24 +1,8 @@
 //! Runs the backup's units under systemd: their sandbox allows what the scripts need.
 
 use super::Rig;
+use crate::emit::backup::lab;
 use crate::emit::payload::payload;
-
-const LAB: &str = r#"
-    host nas kind=unmanaged { address lan "192.168.1.5"; export backups path="/volume1/backups"; }
-    host box kind=debian {
-        os debian-13
-        address lan "192.168.1.10"
-        share nas.backups at="/mnt/back ups" via=nfs
-        ssh from=lan
-    }
-    secret restic-password
-    service app on=box
-    service restic on=box {
-        repository "/mnt/back ups/repo"
-        password (secret)restic-password
-        keep daily=7
-    }
-"#;
 
 const MODULE: &str = r#"
     edition 1
@@ -38,7 +22,8 @@ fn the_units_sandbox_lets_the_scripts_work() {
     std::fs::write(seed.path().join("meta-data"), "instance-id: box\nlocal-hostname: box\n")
         .expect("meta-data");
     let machine = rig.machine("box", &["192.168.1.10"], seed.path());
-    let payload = payload(LAB, &[("modules/app/module.kdl", MODULE)], "box");
+    let payload =
+        payload(&lab("/mnt/back ups", "daily=7"), &[("modules/app/module.kdl", MODULE)], "box");
     machine.copy_in(&payload.path().join("backup"), "/payload");
     machine.copy_in(&payload.path().join("databases"), "/payload");
     machine.copy_in(&payload.path().join("systemd"), "/payload");

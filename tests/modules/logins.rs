@@ -1,7 +1,7 @@
 //! Runs the proxies in front of a stand-in for each service that authenticates users: strangers are
 //! kept out, and nobody says who they are but the service.
 
-use super::{PRELUDE, bundle_of};
+use super::{ECHO, PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
 /// A module that authenticates users, as the stand-in plays it.
@@ -75,12 +75,7 @@ service login module={module} on=box {{ {options}; }}
 service echo on=box {{
     route "guarded.example.org" to=web via=proxy from=lan auth=login
 }}
-module echo version="1.0" {{
-    summary "Says what it was told"
-    container echo {{ image "docker.io/library/busybox:1.37"; health none="a stand-in"; }}
-    provides web container=echo port=4533 protocol=http
-}}
-"#
+{ECHO}"#
     )
 }
 

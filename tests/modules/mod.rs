@@ -24,6 +24,15 @@ use rayon::prelude::*;
 
 use crate::consumers;
 
+/// A module whose program a test replaces by one that says what it is sent.
+const ECHO: &str = r#"
+module echo version="1.0" {
+    summary "Says what it is sent"
+    container echo { image "docker.io/library/busybox:1.37"; health none="a stand-in"; }
+    provides web container=echo port=4533 protocol=http
+}
+"#;
+
 /// The lab around the examples, without the secrets that they name.
 const PRELUDE: &str = r#"
 edition 1

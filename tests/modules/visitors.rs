@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{PRELUDE, bundle_of};
+use super::{ECHO, PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
 /// Declares a proxy, with a route of each kind to a program that says what it was told.
@@ -30,12 +30,7 @@ service echo on=box {{
     route "open.example.org" to=web via=proxy from=internet,lan
     route "guarded.example.org" to=web via=proxy from=lan auth=authentik
 }}
-module echo version="1.0" {{
-    summary "Says what it was told"
-    container echo {{ image "docker.io/library/busybox:1.37"; health none="a stand-in"; }}
-    provides web container=echo port=4533 protocol=http
-}}
-"#
+{ECHO}"#
     )
 }
 

@@ -146,7 +146,7 @@ fn what_a_killed_build_left_is_removed_and_a_live_one_is_not() {
 
     let first = ReleaseWriter::new(&target, &Interrupt::default()).expect("it starts");
     assert!(!dead.exists() && of_another_target.exists());
-    write(&target, &Interrupt::default()).expect("a second build beside it");
+    write(&target, &Interrupt::default()).expect("a second build next to it");
     assert_eq!(verify(&target), Vec::<String>::new());
     first.finish(b"{\"format\": \"labwright.release/1\"}").expect("the first is still alive");
     assert_eq!(names(base.path()), [".labwright-staging-release-2-dead00", "release"]);

@@ -1,4 +1,4 @@
-//! Checks signatures by the real ssh-keygen, beside the archives of a release.
+//! Checks signatures by the real ssh-keygen, next to the archives of a release.
 
 use std::fs;
 use std::path::Path;

@@ -65,7 +65,7 @@ impl Page {
             "g", "rect", "text", "tspan", "path", "circle",
         ];
         let ids: Vec<&str> = self.0.iter().filter_map(|element| element.get("id")).collect();
-        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id stands twice");
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id occurs twice");
         for (index, element) in self.0.iter().enumerate() {
             let name = element.name.as_str();
             assert!(KNOWN.contains(&name), "<{name}>");

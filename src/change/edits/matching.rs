@@ -37,7 +37,7 @@ impl<'s> Matcher<'s> {
     }
 
     /// Matches the top nodes of all files, whichever file they stand in: moving a node to another
-    /// file is no edit. Returns the pieces of each file.
+    /// file is not an edit. Returns the pieces of each file.
     pub(super) fn top(
         &mut self,
         was: &Tops<'s>,
@@ -330,7 +330,7 @@ fn pair(was: &[&Node<'_>], is: &[&Node<'_>], top: bool) -> BTreeMap<usize, usize
     for (key, new) in free {
         unpaired.entry(key.0).or_default().1.extend(new);
     }
-    // `memory "4GiB"`: the first argument is no name, and there is one of it.
+    // `memory "4GiB"`: the first argument is not a name, and the node occurs once.
     for (name, (old, new)) in unpaired {
         if let ([old], [new]) = (old.as_slice(), new.as_slice())
             && (!top || matches!(name, "lab" | "edition"))
@@ -351,7 +351,7 @@ fn out_of_order(was: &[Node<'_>], is: &[Node<'_>]) -> bool {
     })
 }
 
-/// Says whether two nodes mean the same, wherever they stand.
+/// Says whether two nodes mean the same, wherever they are.
 fn same(was: &Node<'_>, is: &Node<'_>) -> bool {
     let annotation = |node: &Node<'_>| node.annotation.as_ref().map(|word| word.value.to_string());
     was.name.value == is.name.value

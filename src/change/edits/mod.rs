@@ -249,7 +249,7 @@ impl<'s> Edits<'s> {
         children.iter().map(|child| (side, child.span)).collect()
     }
 
-    /// Returns where a node stands.
+    /// Returns the place of a node.
     pub fn place(&self, side: Side, span: Span) -> Place {
         Place { gone: side == Side::Was, ..place(self.sources(side), span) }
     }

@@ -1,7 +1,7 @@
 //! What is kept, where, and what saves it.
 
 use super::{Collector, Family};
-use crate::model::{Dataset, Pool, PoolLayout, ShareSource};
+use crate::model::{Dataset, Pool, PoolLayout};
 use crate::plan::store::Store;
 use crate::plan::{Coverage, Plan};
 
@@ -76,11 +76,7 @@ fn storage(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             }
         }
         for share in &machine.shares {
-            let source = match &share.source {
-                ShareSource::Dataset(_) | ShareSource::Export(..) => {
-                    Store::from(&share.source).name(model)
-                }
-            };
+            let source = Store::from(&share.source).name(model);
             let how = if share.read_only { ", read-only" } else { "" };
             let value = format!("{source} by {}{how}", share.via.name());
             facts.add(Family::Share, &name, &share.at, "", value);

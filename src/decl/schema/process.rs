@@ -73,7 +73,7 @@ static ULIMIT: NodeSchema = NodeSchema::new(
 )
 .arguments(&[
     required("name", Type::Word, "The limit: `nofile`, `nproc`, `memlock`."),
-    optional("limit", Type::Between(-1, i64::MAX), "Both limits; -1 is none."),
+    optional("limit", Type::Between(-1, i64::MAX), "Both limits; -1 means no limit."),
 ])
 .properties(&[
     optional("soft", Type::Between(-1, i64::MAX), "The limit that a program may raise itself."),

@@ -96,8 +96,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         return;
     }
     let uses = |engine: Engine| databases.iter().any(|one| one.engine == engine.name());
-    let jobs: Vec<&DumpJob> =
-        context.plan.dump_jobs.iter().filter(|job| job.machine == context.machine).collect();
+    let jobs = context.plan.dump_jobs_at(context.machine);
     let view = View {
         engines: Engines {
             postgres: uses(Engine::Postgres),

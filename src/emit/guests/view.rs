@@ -1,13 +1,10 @@
-//! Takes the data about each guest for `guests.sh` from the model.
+//! Takes the data about each guest for `guests.sh` from the plan.
 
 use serde::Serialize;
 
 use super::property::Property;
-use crate::model::{
-    Arch, Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Passthrough, ShareSource,
-    ShareTransport,
-};
-use crate::plan::{Plan, TUN, router_guest};
+use crate::model::{Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os};
+use crate::plan::{GuestPlan, Plan, RootDisk};
 
 /// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
@@ -77,7 +74,7 @@ pub fn guests(
     host: MachineId,
     guests: &[(MachineId, &Machine, &Guest)],
 ) -> Result<View, String> {
-    let router = router_guest(plan.model, host);
+    let router = plan.machine(host).router_guest;
     let mut sorted = guests.to_vec();
     sorted.sort_by_key(|(id, ..)| Some(*id) != router);
     let found = sorted.first().filter(|(id, ..)| Some(*id) == router);
@@ -88,7 +85,10 @@ pub fn guests(
     });
     let guests = sorted
         .iter()
-        .map(|(id, machine, guest)| guest_view(plan, *id, machine, guest))
+        .filter_map(|(id, machine, guest)| {
+            let given = plan.machine(*id).guest.as_ref()?;
+            Some(guest_view(plan, *id, machine, guest, given))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(View {
         vms: guests.iter().any(|guest| guest.tool == "qm"),
@@ -104,16 +104,16 @@ fn guest_view(
     id: MachineId,
     machine: &Machine,
     guest: &Guest,
+    given: &GuestPlan<'_>,
 ) -> Result<GuestView, String> {
     let model = plan.model;
     let container = machine.kind == MachineKind::Lxc;
-    let mut notes = Vec::new();
     let devices = if container {
-        container_devices(plan, id, guest, &mut notes)?
+        container_devices(plan, id, guest, given)?
     } else {
-        vm_devices(plan, id, guest, &mut notes)?
+        vm_devices(plan, id, guest, given)?
     };
-    let mut settings = common_settings(model, machine, guest);
+    let mut settings = common_settings(model, machine, guest, given);
     let kept = devices.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(" ");
     let appliance = machine.kind == MachineKind::Appliance;
     let mut view = GuestView {
@@ -129,8 +129,15 @@ fn guest_view(
         root: guest.disks.first().map_or(8, |disk| disk.size.gibibytes()),
         disks: disks(guest, container),
         ostype: if appliance && machine.os.is_none() { "other" } else { "l26" },
-        image: vm_image(machine, guest),
-        template: guest.image.clone().filter(|_| container),
+        image: match &given.root {
+            RootDisk::Fetched { url, file } => vec![url.clone(), file.clone()],
+            RootDisk::Image(image) => vec![image.clone()],
+            _ => vec![String::new()],
+        },
+        template: match &given.root {
+            RootDisk::Template(template) => Some(template.clone()),
+            _ => None,
+        },
         template_name: template_name(machine.os).to_owned(),
         arch: machine.arch.name(),
         rootfs: format!(
@@ -146,7 +153,7 @@ fn guest_view(
             guest.id,
             if guest.unprivileged { "" } else { "un" }
         ),
-        notes,
+        notes: given.left_out.iter().map(|device| not_passed(guest, device)).collect(),
     };
     if appliance {
         view.devices = devices;
@@ -157,7 +164,12 @@ fn guest_view(
     Ok(view)
 }
 
-fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(String, String)> {
+fn common_settings(
+    model: &Model,
+    machine: &Machine,
+    guest: &Guest,
+    given: &GuestPlan<'_>,
+) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     let mut set = |key: &str, value: String| settings.push((key.to_owned(), value));
     set(if machine.kind == MachineKind::Lxc { "hostname" } else { "name" }, machine.name.clone());
@@ -182,9 +194,10 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
             if let Some(domain) = &model.lab.domain {
                 set("searchdomain", domain.clone());
             }
-            let servers = name_servers(model, machine);
-            if !servers.is_empty() {
-                set("nameserver", servers);
+            if !given.name_servers.is_empty() {
+                let servers: Vec<String> =
+                    given.name_servers.iter().map(ToString::to_string).collect();
+                set("nameserver", servers.join(" "));
             }
         }
         // Memory is reserved in full: a passed-through device pins all of it, and the capacity of
@@ -194,7 +207,7 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
             set("balloon", "0".to_owned());
             set("agent", "enabled=1".to_owned());
             // A PCI Express device needs a machine type with PCI Express.
-            if guest.passthrough.iter().any(|device| device.pci.is_some()) {
+            if !given.pci.is_empty() {
                 set("machine", "q35".to_owned());
             }
         }
@@ -202,23 +215,11 @@ fn common_settings(model: &Model, machine: &Machine, guest: &Guest) -> Vec<(Stri
     settings
 }
 
-fn name_servers(model: &Model, machine: &Machine) -> String {
-    let mut servers: Vec<String> = Vec::new();
-    for address in &machine.addresses {
-        for server in model[address.network].dns.iter().map(ToString::to_string) {
-            if !servers.contains(&server) {
-                servers.push(server);
-            }
-        }
-    }
-    servers.join(" ")
-}
-
 fn vm_devices(
     plan: &Plan<'_>,
     id: MachineId,
     guest: &Guest,
-    notes: &mut Vec<String>,
+    given: &GuestPlan<'_>,
 ) -> Result<Vec<(String, String)>, String> {
     let model = plan.model;
     let mut devices = Vec::new();
@@ -231,31 +232,19 @@ fn vm_devices(
             net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),
         ));
     }
-    let pci = guest.passthrough.iter().filter_map(|device| Some((device, device.pci.as_deref()?)));
-    for (index, (device, address)) in pci.enumerate() {
+    for (index, (address, device)) in given.pci.iter().enumerate() {
         let property = Property::of(address)?.with("pcie", "1")?;
         let property = property.with_some("romfile", device.rom.as_deref())?;
         devices.push((format!("hostpci{index}"), property.text()));
     }
-    let mut block = 10;
-    for device in guest.passthrough.iter().filter(|device| device.pci.is_none()) {
-        match device.path.as_deref() {
-            Some(path) if path.starts_with("/dev/disk/") => {
-                devices.push((format!("scsi{block}"), Property::of(path)?.text()));
-                block += 1;
-            }
-            _ => notes.push(not_passed(guest, device)),
-        }
+    // The first numbers are those of the guest's own disks.
+    for (path, number) in given.devices.iter().zip(10..) {
+        devices.push((format!("scsi{number}"), Property::of(path)?.text()));
     }
-    if let Some(disc) = guest.image.as_deref().filter(|image| is_disc(image)) {
+    if let RootDisk::Disc(disc) = &given.root {
         devices.push(("ide2".to_owned(), Property::of(disc)?.with("media", "cdrom")?.text()));
     }
-    let mounts = plan.machine(id).mounts.iter();
-    let shared = mounts.filter(|mount| mount.via == ShareTransport::Virtiofs);
-    let mut tags: Vec<&str> = shared.map(|mount| mount.what.as_str()).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    for (index, tag) in tags.iter().enumerate() {
+    for (index, tag) in given.tags.iter().enumerate() {
         devices.push((format!("virtiofs{index}"), Property::default().with("dirid", tag)?.text()));
     }
     Ok(devices)
@@ -265,7 +254,7 @@ fn container_devices(
     plan: &Plan<'_>,
     id: MachineId,
     guest: &Guest,
-    notes: &mut Vec<String>,
+    given: &GuestPlan<'_>,
 ) -> Result<Vec<(String, String)>, String> {
     let model = plan.model;
     let mut devices = Vec::new();
@@ -288,38 +277,24 @@ fn container_devices(
             net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),
         ));
     }
-    let folders = model[id].shares.iter().filter(|share| share.via == ShareTransport::MountPoint);
-    for (index, share) in folders.enumerate() {
-        if let ShareSource::Dataset(dataset) = &share.source {
-            let folder = Property::of(&model.dataset(dataset).mountpoint)?.with("mp", &share.at)?;
-            devices.push((
-                format!("mp{index}"),
-                folder.with_some("ro", share.read_only.then_some("1"))?.text(),
-            ));
-        }
+    for (index, bound) in given.folders.iter().enumerate() {
+        let folder = Property::of(bound.folder)?.with("mp", bound.at)?;
+        devices.push((
+            format!("mp{index}"),
+            folder.with_some("ro", bound.read_only.then_some("1"))?.text(),
+        ));
     }
-    let mut given = Vec::new();
-    for device in &guest.passthrough {
-        let path = device.path.as_deref().or(device.gpu.then_some("/dev/dri/renderD128"));
-        let Some(path) = path else {
-            notes.push(not_passed(guest, device));
-            continue;
-        };
-        given.push(path);
-    }
-    let needed = plan.machine(id).requirements.devices.iter().map(|device| device.path);
-    given.extend(needed.filter(|path| *path == TUN));
     // The group that owns a device on the host has another number inside the container.
-    for (number, path) in given.into_iter().enumerate() {
+    for (number, path) in given.devices.iter().enumerate() {
         devices.push((format!("dev{number}"), Property::of(path)?.with("mode", "0666")?.text()));
     }
     Ok(devices)
 }
 
-fn not_passed(guest: &Guest, device: &Passthrough) -> String {
+fn not_passed(guest: &Guest, device: &str) -> String {
     format!(
-        "note: device {} can't be passed to guest {} by this script; do it by hand",
-        device.name, guest.id
+        "note: device {device} can't be passed to guest {} by this script; do it by hand",
+        guest.id
     )
 }
 
@@ -343,53 +318,6 @@ fn disks(guest: &Guest, container: bool) -> Vec<DiskView> {
             folder: format!("/mnt/{}", disk.name),
         })
         .collect()
-}
-
-/// Returns where a VM's root disk comes from.
-fn vm_image(machine: &Machine, guest: &Guest) -> Vec<String> {
-    match (&guest.image, machine.os) {
-        (Some(image), _) if is_disc(image) => vec![String::new()],
-        (Some(image), _) if image.starts_with("https://") => fetched(image.clone()),
-        (Some(image), _) => vec![image.clone()],
-        (None, Some(os)) => fetched(cloud_image(os, machine.arch)),
-        (None, None) => vec![String::new()],
-    }
-}
-
-/// Returns whether an image is an installation disc rather than a disk.
-fn is_disc(image: &str) -> bool {
-    image.to_ascii_lowercase().ends_with(".iso")
-}
-
-fn fetched(url: String) -> Vec<String> {
-    let name = url.rsplit('/').next().unwrap_or("image");
-    let file: String =
-        name.chars()
-            .map(|letter| {
-                if letter.is_ascii_alphanumeric() || ".-_".contains(letter) { letter } else { '_' }
-            })
-            .collect();
-    // Proxmox decides by the name, and Ubuntu's `.img` is a qcow2 image.
-    let file = file.strip_suffix(".img").map(|stem| format!("{stem}.qcow2")).unwrap_or(file);
-    vec![url, file]
-}
-
-/// Returns the official image. Debian's `generic` image has drivers for real hardware, which
-/// passthrough needs.
-fn cloud_image(os: Os, arch: Arch) -> String {
-    let arch = arch.name();
-    match os {
-        Os::Debian12 => format!(
-            "https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-generic-{arch}.qcow2"
-        ),
-        Os::Debian13 => format!(
-            "https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-{arch}.qcow2"
-        ),
-        Os::Ubuntu2404 => format!(
-            "https://cloud-images.ubuntu.com/releases/noble/release/\
-             ubuntu-24.04-server-cloudimg-{arch}.img"
-        ),
-    }
 }
 
 const fn template_name(os: Option<Os>) -> &'static str {

@@ -91,7 +91,7 @@ pub(super) fn template(text: &str) -> String {
 enum Token<'t> {
     /// A name without a sign: a function or a keyword.
     Word(&'t str),
-    /// `$name` with fields behind it, of which the name.
+    /// The name of a `$name` that fields may follow.
     Variable(&'t str),
     /// `.`, `.field.field`, a text, a number, `true` or `false`.
     Value,
@@ -236,7 +236,7 @@ fn action(text: &str) -> Option<(Vec<Token<'_>>, usize)> {
     }
     let mut tokens = Vec::new();
     let mut rest = inner;
-    // Whether a space or a sign stands before what comes next, so that two words don't touch.
+    // Whether a space or a sign comes before the next token, so that two words don't touch.
     let mut apart = true;
     loop {
         let spaced = rest.trim_start_matches([' ', '\t', '\n']);

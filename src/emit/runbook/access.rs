@@ -68,9 +68,9 @@ fn source(model: &Model, from: FlowSource) -> &str {
 /// Lists the host names that a proxy on this machine serves, or that lead to a service on it.
 pub(super) fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
     let model = context.model();
-    let here = |service: crate::model::ServiceId| model[service].machine == context.machine;
-    let routes = context.plan.routes.iter().filter(|route| here(route.via) || here(route.service));
-    routes
+    context
+        .plan
+        .routes_at(context.machine)
         .map(|route| RouteView {
             host: &route.host,
             service: &model[route.service].name,

@@ -6,7 +6,6 @@ use crate::emit::Context;
 use crate::model::{Machine, MachineKind, Model, Pool};
 use crate::plan::capacity::for_the_system;
 use crate::plan::joined::{partition_label, takes_part_of};
-use crate::plan::router_guest;
 
 /// What a person does before the first bundle.
 #[derive(Debug, Serialize)]
@@ -67,7 +66,7 @@ pub(super) fn setup<'p>(context: &Context<'p>, keeps: bool) -> Setup<'p> {
         pools: pools_of(&disk.device),
     });
     let hypervisor = machine.kind == MachineKind::Proxmox;
-    let router = router_guest(model, context.machine).filter(|_| hypervisor).and_then(|id| {
+    let router = context.planned().router_guest.and_then(|id| {
         let guest = model[id].guest.as_ref()?;
         Some(Router { id: guest.id, name: &model[id].name })
     });

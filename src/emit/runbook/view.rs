@@ -9,12 +9,11 @@ use super::setup::{Setup, account, setup};
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
-use crate::model::{
-    Backup, FirewallBackend, Machine, MachineKind, Model, Service, Share, ShareTransport,
-};
+use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, ShareTransport};
 use crate::plan::joined::{dump_file, dump_name};
-use crate::plan::store::Store;
-use crate::plan::{BackupPlan, Client, Coverage, Guard, StateCoverage, backups};
+use crate::plan::{
+    BackupPlan, Client, Coverage, ExportPlan, Guard, SharedFolder, StateCoverage, backups,
+};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Runbook<'p> {
@@ -38,7 +37,7 @@ pub(super) struct Runbook<'p> {
     routes: Vec<RouteView<'p>>,
     forwards: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
-    mounts: Vec<MountView>,
+    mounts: Vec<MountView<'p>>,
     exports: Vec<ExportView<'p>>,
     pools: Vec<PoolView<'p>>,
     guests: Vec<GuestRow<'p>>,
@@ -101,9 +100,9 @@ struct StateView<'p> {
 }
 
 #[derive(Debug, Serialize)]
-struct MountView {
-    at: String,
-    name: String,
+struct MountView<'p> {
+    at: &'p str,
+    name: &'p str,
     how: &'static str,
 }
 
@@ -192,8 +191,11 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         .flat_map(|(id, _)| context.plan.states_of(id))
         .map(|covered| state_view(model, covered))
         .collect();
-    let backups: Vec<BackupView<'_>> =
-        context.plan.backups.iter().filter_map(|backup| backup_view(context, backup)).collect();
+    let backups: Vec<BackupView<'_>> = context
+        .plan
+        .backups_at(context.machine)
+        .map(|backup| backup_view(context, backup))
+        .collect();
     let keeps = !states.is_empty() || !backups.is_empty();
     Runbook {
         lab: &model.lab.name,
@@ -352,19 +354,19 @@ fn state_view<'p>(model: &'p Model, covered: &'p StateCoverage<'_>) -> StateView
     }
 }
 
-fn mounts(context: &Context<'_>) -> Vec<MountView> {
+fn mounts<'p>(context: &Context<'p>) -> Vec<MountView<'p>> {
     let how = |via| match via {
         ShareTransport::Virtiofs => "virtiofs",
         ShareTransport::Nfs => "NFS",
         ShareTransport::MountPoint => "bound by its host",
         ShareTransport::Local => "its own",
     };
-    let view = |share: &Share| MountView {
-        at: share.at.clone(),
-        name: Store::from(&share.source).name(context.model()),
+    let view = |share: &'p SharedFolder<'p>| MountView {
+        at: share.at,
+        name: &share.name,
         how: how(share.via),
     };
-    context.this().shares.iter().map(view).collect()
+    context.planned().shares.iter().map(view).collect()
 }
 
 /// Lists what a machine must export, and to whom, if labwright does not manage its system.
@@ -373,21 +375,24 @@ fn exports<'p>(context: &Context<'p>) -> Vec<ExportView<'p>> {
     if context.this().kind != MachineKind::Unmanaged {
         return Vec::new();
     }
-    let planned = &context.planned().exports;
     let to = |client: &Client| {
         let access = if client.read_only { "to read" } else { "to read and write" };
         format!("{} {access} ({})", client.address, context.model()[client.machine].name)
     };
-    let exports = context.this().exports.iter().filter_map(|export| {
-        let planned = planned.iter().find(|planned| planned.folder == export.path)?;
-        let to = planned.clients.iter().map(to).collect();
-        Some(ExportView { folder: &export.path, to })
+    // In the order in which the lab names them; the plan has them by folder.
+    let named = context.this().exports.iter();
+    let planned = named.filter_map(|export| {
+        context.planned().exports.iter().find(|planned| planned.folder == export.path)
     });
-    exports.filter(|export| !export.to.is_empty()).collect()
+    let view = |export: &'p ExportPlan| ExportView {
+        folder: &export.folder,
+        to: export.clients.iter().map(to).collect(),
+    };
+    planned.filter(|export| !export.clients.is_empty()).map(view).collect()
 }
 
 /// Describes a backup that this machine makes, or that uses dumps from it.
-fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<BackupView<'p>> {
+fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> BackupView<'p> {
     let model = context.model();
     let service = &model[backup.service];
     let here = service.machine == context.machine;
@@ -407,7 +412,7 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
         })
         .collect();
     let sources = backup.sources.iter().filter(|_| here);
-    (here || !dumps.is_empty()).then(|| BackupView {
+    BackupView {
         service: &service.name,
         machine: &model[service.machine].name,
         here,
@@ -429,28 +434,31 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> Option<Back
             })
             .collect(),
         dumps,
-    })
+    }
 }
 
 /// Lists the databases that this machine dumps for the backup of another one.
 fn dump_jobs<'p>(context: &Context<'p>) -> Vec<DumpJobView<'p>> {
     let model = context.model();
-    let jobs = context.plan.dump_jobs.iter().filter(|job| job.machine == context.machine);
-    jobs.flat_map(|job| {
-        job.databases.iter().map(move |(id, index)| {
-            let database = model.database(*id, *index);
-            DumpJobView {
-                service: &model[*id].name,
-                name: command_word(&dump_name(database)),
-                file: format!("{}/{}", job.folder, dump_file(database)),
-                word: command_word(&format!("{}/{}", job.folder, dump_file(database))),
-                backup: &model[job.backup].name,
-                machine: &model[model[job.backup].machine].name,
-                class: job.class.name(),
-            }
+    context
+        .plan
+        .dump_jobs_at(context.machine)
+        .iter()
+        .flat_map(|job| {
+            job.databases.iter().map(move |(id, index)| {
+                let database = model.database(*id, *index);
+                DumpJobView {
+                    service: &model[*id].name,
+                    name: command_word(&dump_name(database)),
+                    file: format!("{}/{}", job.folder, dump_file(database)),
+                    word: command_word(&format!("{}/{}", job.folder, dump_file(database))),
+                    backup: &model[job.backup].name,
+                    machine: &model[model[job.backup].machine].name,
+                    class: job.class.name(),
+                }
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// Writes a word of a command to type, in a place where Markdown needs no escapes.

@@ -13,7 +13,7 @@ pub(super) const LISTED: &str = "labwright_listed";
 pub(super) const INDEXED: &str = "labwright_indexed";
 /// Refuses a value that is not small, because it is used for every item of a list.
 pub(super) const SMALL: &str = "labwright_small";
-/// Refuses a value that is no number.
+/// Refuses a value that is not a number.
 pub(super) const NUMBER: &str = "labwright_number";
 
 /// The largest value, in bytes.

@@ -14,7 +14,7 @@ const MOST_BRANCHES: usize = 200;
 /// The most lines of a template, and the most bytes of a line. The parser counts both in 16 bits.
 const MOST_IN_LINE: usize = 60_000;
 
-/// Checks the code of a template or an expression. What is no code at all is left to the parser.
+/// Checks the code of a template or an expression. Other text is left to the parser.
 pub(super) fn check(text: &str, is_expression: bool) -> Result<(), Fault> {
     let mut start = 0;
     for (number, line) in text.split('\n').enumerate() {

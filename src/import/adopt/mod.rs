@@ -9,12 +9,11 @@ use crate::import::group::Group;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Container, Module, Settings, Variable, fits, option};
-use crate::import::project::Project;
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
 use crate::import::variables::names_host;
 use crate::import::words;
-use crate::import::yaml::{Node, Place};
+use crate::import::yaml::Place;
 
 /// A service of a module of the library.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ pub fn adopt(
         }
     };
     for ((compose, _), container) in group.members.iter().zip(containers) {
-        let Some(node) = service_of(around.project, compose) else { continue };
+        let Some(node) = around.project.service(compose) else { continue };
         let path = format!("services.{compose}");
         let service = At::new(path.as_str(), node);
         one(&service, module, container, &mut draft, around)?;
@@ -105,10 +104,6 @@ pub fn adopt(
     Ok(Adopted { module: module.name.to_owned(), settings, containers: containers.collect() })
 }
 
-fn service_of<'p>(project: &'p Project, name: &str) -> Option<&'p Node> {
-    project.services.iter().find(|(own, _)| own == name).map(|(_, node)| node)
-}
-
 impl Draft {
     fn say(&mut self, at: &At<'_>, fate: Fate, what: impl Into<String>) {
         self.said.push((at.path.clone(), at.node.place, fate, what.into()));
@@ -137,7 +132,7 @@ fn one(
                 for (name, at) in at.entries() {
                     let given = around.project.variables.values.get(name).map(String::as_str);
                     let Some(value) = at.text().or(given).map(str::to_owned) else {
-                        draft.say(&at, Fate::Lost, "its value is in nobody's file");
+                        draft.say(&at, Fate::Lost, "its value is in no file");
                         continue;
                     };
                     if let Some(text) =
@@ -339,7 +334,7 @@ fn variable(
             return Err(format!("it sets `{name}` otherwise"));
         }
         _ if secret => return Err(format!("it has no option for `{name}`, which is a secret")),
-        _ if value.contains('\0') => return Err(format!("`{name}` is no text")),
+        _ if value.contains('\0') => return Err(format!("`{name}` is not text")),
         _ => {
             draft.say(at, Fate::Kept, "raw compose.environment");
             return Ok(Some(format!("{name}={value}")));

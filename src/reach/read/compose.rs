@@ -32,7 +32,7 @@ pub struct Port {
     pub local: bool,
     /// Whether it is published at the machine's IPv4 addresses alone.
     pub v4_only: bool,
-    /// Where that stands.
+    /// The line that says so.
     pub line: Line,
 }
 
@@ -45,7 +45,7 @@ impl Published {
             let content = text.trim_start();
             let indent = text.len() - content.len();
             if let Some(item) = content.strip_prefix("- ") {
-                // Items of a list stand as deep as its key.
+                // Items of a list may be indented no deeper than its key.
                 path.retain(|(depth, _)| *depth <= indent);
                 let keys: Vec<&str> = path.iter().map(|(_, key)| key.as_str()).collect();
                 if let ["services", container, "ports"] = keys[..] {

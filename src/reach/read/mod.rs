@@ -56,7 +56,7 @@ pub struct ProxyRoute {
     pub allow: CidrSet,
     /// Where it leads: `host:port`.
     pub upstream: String,
-    /// Where that stands.
+    /// The line that says so.
     pub line: Line,
 }
 
@@ -87,7 +87,7 @@ impl Machine {
             let text = || {
                 std::str::from_utf8(&artifact.bytes)
                     .map(|text| File { path, text })
-                    .map_err(|_| File { path, text: "" }.fault(0, "is no text"))
+                    .map_err(|_| File { path, text: "" }.fault(0, "is not text"))
             };
             match (path.as_str(), artifact.kind) {
                 ("firewall/nftables.nft", _) => {
@@ -143,14 +143,14 @@ impl<'t> File<'t> {
 
     /// Reads a number, such as a port.
     fn number<N: std::str::FromStr>(self, line: usize, word: &str) -> Result<N, Unreadable> {
-        word.parse().map_err(|_| self.fault(line, format!("`{word}` is no number that fits")))
+        word.parse().map_err(|_| self.fault(line, format!("`{word}` is not a number that fits")))
     }
 
     /// Reads a prefix or a single address.
     fn prefix(self, line: usize, word: &str) -> Result<IpNet, Unreadable> {
         word.parse::<IpNet>()
             .or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from))
-            .map_err(|_| self.fault(line, format!("`{word}` is no address or prefix")))
+            .map_err(|_| self.fault(line, format!("`{word}` is not an address or a prefix")))
     }
 
     /// Reads `tcp` or `udp`.

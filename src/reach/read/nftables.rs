@@ -131,7 +131,7 @@ impl Rules {
                 }
                 _ => {
                     let open = chain.as_ref().and_then(|name| rules.chains.get_mut(name));
-                    let open = open.ok_or_else(|| file.fault(line, "stands in no chain"))?;
+                    let open = open.ok_or_else(|| file.fault(line, "is in no chain"))?;
                     open.add(file, line, text, &words)?;
                 }
             }

@@ -89,7 +89,7 @@ fn allowed(file: File<'_>, list: &AccessList) -> Result<CidrSet, Unreadable> {
         match client.directive.as_str() {
             "allow" => allowed = CidrSet::union([&allowed, &matched]),
             "deny" => {}
-            other => return Err(file.fault(0, format!("`{other}` is no directive"))),
+            other => return Err(file.fault(0, format!("`{other}` is not a directive"))),
         }
     }
     Ok(allowed)

@@ -176,7 +176,7 @@ fn rule(file: File<'_>, line: usize, text: &str) -> Result<Option<Rule>, Unreada
     let text = text.split(" #").next().unwrap_or_default().trim();
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let ["IN", "ACCEPT", rest @ ..] = &words[..] else {
-        return Err(file.fault(line, "is no rule that lets something in"));
+        return Err(file.fault(line, "is not a rule that lets something in"));
     };
     if let ["-p", "icmp" | "ipv6-icmp", ..] = rest {
         return Ok(None);
@@ -193,7 +193,7 @@ fn rule(file: File<'_>, line: usize, text: &str) -> Result<Option<Rule>, Unreada
     let set = |flag: &str| match flags.get(flag) {
         Some(value) => match value.strip_prefix('+') {
             Some(set) => Ok(Some(set.to_owned())),
-            None => Err(file.fault(line, format!("`{value}` is no set"))),
+            None => Err(file.fault(line, format!("`{value}` is not a set"))),
         },
         None => Ok(None),
     };

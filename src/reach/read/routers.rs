@@ -14,9 +14,9 @@ pub struct Forward {
     pub transport: Transport,
     /// The port.
     pub port: u16,
-    /// Where to.
+    /// The address that it leads to.
     pub address: IpAddr,
-    /// Where that stands.
+    /// The line that says so.
     pub line: Line,
 }
 

@@ -29,7 +29,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                 match key {
                     "rule" => {
                         router.line = line;
-                        // The path of those who authenticate users is no host of its own.
+                        // The path of the service that authenticates users is not another host.
                         router.host = between(value, "Host(`", "`)")
                             .filter(|_| !value.contains("PathPrefix("))
                             .map(str::to_owned);

@@ -88,12 +88,12 @@ impl Rules {
 fn read(file: File<'_>, line: usize, text: &str) -> Result<Rule, Unreadable> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let [verdict, transport, port, interface, source] = words[..] else {
-        return Err(file.fault(line, "is no rule of five words"));
+        return Err(file.fault(line, "is not a rule of five words"));
     };
     let allows = match verdict {
         "allow" => true,
         "deny" => false,
-        _ => return Err(file.fault(line, format!("`{verdict}` is no verdict"))),
+        _ => return Err(file.fault(line, format!("`{verdict}` is not a verdict"))),
     };
     Ok(Rule {
         line,

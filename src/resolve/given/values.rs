@@ -146,7 +146,7 @@ impl Reader<'_, '_> {
         let read = evaluate::read(&data, ty).filter(|_| strict).map(|read| read.to_data());
         let Some(read) = read else {
             if matches!(data, Data::Secret(_)) {
-                let problem = format!("`{}` is no option for a secret", spec.name);
+                let problem = format!("`{}` is not an option for a secret", spec.name);
                 diagnostics.push(
                     Diagnostic::new(&codes::WRONG_OPTION, value.span, problem)
                         .label(spec.span, "the option")

@@ -63,7 +63,7 @@ impl Scene {
     }
 
     fn add(&mut self, from: Place, kind: Kind, to: Place, port: Option<String>) {
-        // What a service does with itself is no connection.
+        // A service's use of itself is not a connection.
         if from != to {
             self.lines.entry(Line { from, kind, to }).or_default().ports.extend(port);
         }

@@ -12,7 +12,7 @@ use super::{Kind, MachineNode, Mark, Place, Scene};
 pub struct Shape {
     /// The width in pixels.
     pub width: i32,
-    /// Whether boxes stand on both sides of the lanes, not only left of them.
+    /// Whether boxes are on both sides of the lanes, not only left of them.
     pub two_columns: bool,
 }
 

@@ -24,8 +24,8 @@ pub fn prepare(machine: &Machine) {
     machine.copy_in(&peer(), "/root/images");
 }
 
-/// Replaces the images of extranet.
-pub fn extranet(machine: &Machine, references: &[String]) {
+/// Replaces images on a machine.
+pub fn replace(machine: &Machine, references: &[String]) {
     prepare(machine);
     let python: String =
         ["attr", "attrs", "idna", "jsonschema", "jsonschema_specifications", "referencing", "rpds"]
@@ -54,22 +54,6 @@ pub fn extranet(machine: &Machine, references: &[String]) {
                     &format!("{files} /usr/lib/python3.13 {python} {import}"),
                 );
             }
-            _ => listeners(machine, reference),
-        }
-    }
-}
-
-/// Replaces the images of intranet.
-pub fn intranet(machine: &Machine, references: &[String]) {
-    prepare(machine);
-    for reference in references {
-        match name(reference) {
-            "node-exporter" => image(
-                machine,
-                reference,
-                NODE_EXPORTER,
-                "/usr/bin/prometheus-node-exporter -- --change 'USER 65534'",
-            ),
             "prometheus" => image(
                 machine,
                 reference,

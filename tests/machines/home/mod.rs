@@ -90,20 +90,7 @@ fn the_lab_lives() {
     clock("a changed image", || changed_image(&mut world));
     clock("a container that never becomes healthy", || sick_container(&mut world));
     clock("a firewall without ssh", || locked_out(&mut world));
-    clock("reboot", || world.reboot());
-    clock("firewall after the reboot", || {
-        truth::check("after the reboot", &world.lab, &world.places(), &world.asked(), &[VPN]);
-    });
-    clock("restart docker", || restart_docker(&world));
-    clock("firewall after that", || {
-        truth::check(
-            "after the restart of docker",
-            &world.lab,
-            &strangers(&world),
-            &world.asked(),
-            &[],
-        );
-    });
+    restarts(&mut world);
     clock("an alert when a machine stops", || {
         // A restarted Prometheus returns older answers for five minutes, so only new samples count.
         let alert = r#"alertname="MachineGone", alertstate="firing", machine="extranet""#;
@@ -148,16 +135,21 @@ fn the_lab_lives_with_ipv6_behind_either_firewall() {
         let release = world.release();
         world.apply(&release);
     });
+    restarts(&mut world);
+}
+
+/// Restarts both machines, then Docker on them: the firewall is the same after each.
+fn restarts(world: &mut World<'_>) {
     clock("reboot", || world.reboot());
     clock("firewall after the reboot", || {
         truth::check("after the reboot", &world.lab, &world.places(), &world.asked(), &[VPN]);
     });
-    clock("restart docker", || restart_docker(&world));
+    clock("restart docker", || restart_docker(world));
     clock("firewall after that", || {
         truth::check(
             "after the restart of docker",
             &world.lab,
-            &strangers(&world),
+            &strangers(world),
             &world.asked(),
             &[],
         );

@@ -1,5 +1,5 @@
-//! Sets up the lab at home: two machines on the LAN, a laptop beside them, a phone on the road, and
-//! the ISP's router in between.
+//! Sets up the lab at home: two machines on the LAN, a laptop next to them, a phone on the road,
+//! and the ISP's router in between.
 
 use super::super::{Machine, Node, Rig};
 use super::lab::{Lab, Release};
@@ -95,8 +95,8 @@ impl<'rig> World<'rig> {
         let world = Self { rig, lab, first, extranet, intranet, laptop, phone, dual };
         world.after_boot();
         clock("images", || {
-            images::extranet(&world.extranet, &world.first.images("extranet"));
-            images::intranet(&world.intranet, &world.first.images("intranet"));
+            images::replace(&world.extranet, &world.first.images("extranet"));
+            images::replace(&world.intranet, &world.first.images("intranet"));
         });
         world.forward_ports();
         world

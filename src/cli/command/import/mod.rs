@@ -45,7 +45,7 @@ struct Compose {
     /// Compose files, or folders with such files below
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A file with variables, in place of the `.env` beside each compose file
+    /// A file with variables, in place of the `.env` next to each compose file
     #[arg(long, value_name = "FILE")]
     env: Vec<PathBuf>,
     /// Also import the services of a profile; `*` means all

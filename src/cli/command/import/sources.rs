@@ -56,8 +56,8 @@ impl Disk {
                 self.name(&real, path);
                 search(&real, 0, &mut found);
             } else {
-                let beside = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
-                self.name(&beside(&real), &beside(path));
+                let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
+                self.name(&folder(&real), &folder(path));
                 found.insert(real.to_string_lossy().into_owned());
             }
             for file in found {
@@ -136,7 +136,7 @@ impl Disk {
         for (real, _) in &self.named {
             let (mut here, mut there) = (real.as_str(), at.unwrap_or(real));
             moved.push((here.to_owned(), there.to_owned()));
-            // A path may lead out of the folder, to one beside it.
+            // A path may lead out of the folder, to one next to it.
             while at.is_some()
                 && let (Some((here_above, _)), Some((there_above, _))) =
                     (here.rsplit_once('/'), there.rsplit_once('/'))

@@ -1,0 +1,258 @@
+//! Converts projects, one after the other, into the files of a lab.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::container::{self, Neighbours};
+use super::files::Files;
+use super::group::{Group, groups};
+use super::ledger::{Entry, Fate, Ledger};
+use super::library::{self, Module};
+use super::names::Names;
+use super::project::Project;
+use super::secrets::Secrets;
+use super::stack::{self, Around, LabNames, Rename, Stack};
+use super::yaml::Node;
+use super::{Account, Imported, Target, adopt, top, write};
+use crate::decl::Block;
+use crate::decl::types::timezones;
+
+/// A conversion of projects into one lab.
+pub struct Conversion<'i> {
+    files: &'i dyn Files,
+    target: &'i Target,
+    library: Vec<Module<'i>>,
+    secrets: Secrets,
+    lab: LabNames,
+    /// The names of modules, services and files that are taken.
+    modules: Names,
+    services: Names,
+    file_names: Names,
+    imported: Imported,
+}
+
+impl<'i> Conversion<'i> {
+    /// Begins a conversion. The secrets of all projects are learnt before anything is written.
+    pub fn new(
+        files: &'i dyn Files,
+        target: &'i Target,
+        modules: &'i [Block<'i>],
+        projects: &[(Project, Ledger)],
+        imported: Imported,
+    ) -> Self {
+        let [taken_modules, taken_services, taken_secrets, taken_files] = &target.taken;
+        let mut secrets = Secrets::default();
+        for name in taken_secrets {
+            secrets.reserve(name);
+        }
+        for (project, _) in projects {
+            learn(project, &mut secrets);
+        }
+        let mut lab = LabNames {
+            zone: target.zone.clone(),
+            timezone: target.timezone.clone().unwrap_or_else(|| common_timezone(projects)),
+            moved: target.moved.clone(),
+            newest: target.images.clone(),
+            ..LabNames::default()
+        };
+        // Administrators come in by ssh.
+        lab.ports.insert((22, false), "ssh".to_owned());
+        let mut file_names = reserved(taken_files);
+        file_names.reserve("lab");
+        Self {
+            files,
+            target,
+            library: library::modules(modules),
+            secrets,
+            lab,
+            modules: reserved(taken_modules),
+            services: reserved(taken_services),
+            file_names,
+            imported,
+        }
+    }
+
+    /// Converts a project.
+    pub fn add(&mut self, project: Project, mut ledger: Ledger) {
+        let groups = groups(&project, &mut self.modules, &mut self.services);
+        let mut stacks: Vec<Stack> = groups
+            .iter()
+            .map(|group| Stack::new(&group.module, &group.service, &project.name))
+            .collect();
+        let renames = renames(&project, &groups, &stacks);
+        let owners: Vec<(String, String)> = groups
+            .iter()
+            .flat_map(|group| {
+                group.members.iter().map(|(compose, _)| (compose.clone(), group.service.clone()))
+            })
+            .collect();
+        let (mut adopted, mut adopted_services) = (Vec::new(), Vec::new());
+        for (number, (group, stack)) in groups.iter().zip(&mut stacks).enumerate() {
+            let mut around = Around {
+                ledger: &mut ledger,
+                secrets: &mut self.secrets,
+                files: self.files,
+                read: &mut self.imported.read,
+                project: &project,
+                renames: &renames,
+                number,
+                lab: &mut self.lab,
+            };
+            let may_adopt = !self.target.own.contains(&group.service);
+            let names = may_adopt.then(|| use_library(group, &self.library, stack, &mut around));
+            if let Some(names) = names.flatten() {
+                let members = group.members.iter().map(|(name, _)| name.clone());
+                adopted_services.push((group.service.clone(), members.collect()));
+                adopted.extend(names);
+                continue;
+            }
+            let neighbours = Neighbours { own: group.members.clone(), services: owners.clone() };
+            for (compose, container) in &group.members {
+                let Some(node) = project.service(compose) else { continue };
+                container::convert(compose, node, container, &neighbours, stack, &mut around);
+            }
+        }
+        top::convert(&project, &mut ledger);
+        let own = groups.iter().zip(&stacks).filter(|(_, stack)| stack.library.is_none());
+        let containers = own.flat_map(|(group, stack)| {
+            let name = |(compose, container): &(String, String)| {
+                (compose.clone(), stack.container_name(container))
+            };
+            group.members.iter().map(name)
+        });
+        let containers = containers.chain(adopted).collect();
+        let file = self.file_names.take(&project.name);
+        for (path, text) in write::project(&file, &project, stacks, self.target) {
+            self.imported.files.insert(path, text);
+        }
+        let (entries, remarks) = ledger.finish();
+        let (name, library) = (project.name, adopted_services);
+        self.imported.projects.push(Account { name, entries, remarks, containers, library });
+    }
+
+    /// Writes what belongs to no project.
+    pub fn finish(self) -> Imported {
+        let Self { target, secrets, lab, mut file_names, mut imported, .. } = self;
+        if let Some(name) = &target.new_lab {
+            imported.files.insert("lab.kdl".to_owned(), write::lab(name, &lab.timezone, target));
+        }
+        if !secrets.needed.is_empty() {
+            let text = write::secrets(&secrets.needed);
+            imported.files.insert(format!("{}.kdl", file_names.take("secrets")), text);
+        }
+        imported.secrets = secrets.needed;
+        imported.findings = lab.findings;
+        imported.findings.sort();
+        imported.findings.dedup();
+        imported
+    }
+}
+
+/// Makes a group a service of the library's module that runs its images, if there is one and it
+/// fits. Returns the names of its containers, in the compose file and on the machine.
+fn use_library(
+    group: &Group,
+    library: &[Module<'_>],
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Option<Vec<(String, String)>> {
+    let project = around.project;
+    let image = |(name, _): &(String, String)| project.service(name)?.get("image")?.scalar();
+    let images: Vec<&str> =
+        group.members.iter().map(|member| image(member).unwrap_or_default()).collect();
+    let (module, containers) = library::find(&images, library)?;
+    match adopt::adopt(group, module, &containers, around) {
+        Ok(adopted) => {
+            stack.library = Some(adopted.module);
+            stack.settings = adopted.settings;
+            for (compose, _) in &adopted.containers {
+                let path = format!("services.{compose}");
+                let below = around.ledger.below(&path);
+                let said: Vec<&Entry> = below.filter(|entry| entry.fate != Fate::Kept).collect();
+                let text = stack::comment(&said, around.read, &path);
+                stack.comment.push_str(&text);
+                if !text.is_empty() {
+                    stack.comment.push('\n');
+                }
+            }
+            Some(adopted.containers)
+        }
+        Err(why) => {
+            let first = group.members.first().and_then(|(name, _)| project.service(name));
+            let place = first.map(|node| node.place).unwrap_or_default();
+            let what = format!(
+                "the library's module `{}` runs this image, but {why}; so it becomes a module of \
+                 its own",
+                module.name
+            );
+            around.ledger.remark(place, what);
+            None
+        }
+    }
+}
+
+fn reserved(names: &[String]) -> Names {
+    let mut reserved = Names::default();
+    for name in names {
+        reserved.reserve(name);
+    }
+    reserved
+}
+
+/// Learns the secrets of a project before anything of it is written.
+fn learn(project: &Project, secrets: &mut Secrets) {
+    for (name, value) in &project.variables.values {
+        secrets.learn(name, value);
+    }
+    for (name, service) in &project.services {
+        secrets.learn_word(name);
+        for (name, value) in service.get("environment").map(Node::entries).unwrap_or_default() {
+            secrets.learn(name, value.scalar().unwrap_or_default());
+        }
+    }
+}
+
+/// Returns the time zone that most containers have.
+fn common_timezone(projects: &[(Project, Ledger)]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, service) in projects.iter().flat_map(|(project, _)| &project.services) {
+        let zone = service.get("environment").and_then(|all| all.get("TZ")).and_then(Node::scalar);
+        let known = zone.filter(|zone| timezones().any(|known| known == *zone));
+        if let Some(zone) = known {
+            *counts.entry(zone).or_default() += 1;
+        }
+    }
+    let most = counts.into_iter().max_by_key(|(zone, count)| (*count, Reverse(*zone)));
+    most.map_or("Etc/UTC", |(zone, _)| zone).to_owned()
+}
+
+/// Returns what the containers of a project are called, in the compose file and in the lab.
+fn renames(project: &Project, groups: &[Group], stacks: &[Stack]) -> Vec<Rename> {
+    let mut renames = Vec::new();
+    for (number, (group, stack)) in groups.iter().zip(stacks).enumerate() {
+        for (compose, container) in &group.members {
+            let Some(node) = project.service(compose) else { continue };
+            let to = stack.container_name(container);
+            let text = |key: &str| node.get(key).and_then(Node::scalar).map(str::to_owned);
+            let aliases = node
+                .get("networks")
+                .map(Node::entries)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|(_, network)| network.get("aliases"))
+                .flat_map(Node::items)
+                .filter_map(|alias| alias.scalar().map(str::to_owned));
+            let names = std::iter::once(compose.clone())
+                .chain(text("container_name"))
+                .chain(text("hostname"))
+                .chain(aliases);
+            for from in names.filter(|from| !from.is_empty()) {
+                if !renames.iter().any(|rename: &Rename| rename.from == from) {
+                    let container = container.clone();
+                    renames.push(Rename { from, stack: number, container, to: to.clone() });
+                }
+            }
+        }
+    }
+    renames
+}
