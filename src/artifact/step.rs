@@ -46,6 +46,8 @@ impl Slot {
     pub const CHECK_STORAGE: Self = Self { phase: Phase::Check, number: 10 };
     /// Refuses a compose file that docker can't read.
     pub const CHECK_CONTAINERS: Self = Self { phase: Phase::Check, number: 20 };
+    /// Refuses a new value that only a person can make known to its program.
+    pub const CHECK_FIRST_START: Self = Self { phase: Phase::Check, number: 25 };
     /// Refuses a firewall that the kernel can't load.
     pub const CHECK_FIREWALL: Self = Self { phase: Phase::Check, number: 30 };
 
@@ -57,6 +59,8 @@ impl Slot {
     pub const PLAN_NETWORK: Self = Self { phase: Phase::Plan, number: 30 };
     /// Shows what [`Self::GUESTS`] would do.
     pub const PLAN_GUESTS: Self = Self { phase: Phase::Plan, number: 40 };
+    /// Shows which new values programs would be told, as [`Self::FIRST_START_RUNNING`] does.
+    pub const PLAN_FIRST_START: Self = Self { phase: Phase::Plan, number: 57 };
 
     /// Installs the packages that later steps and services need.
     pub const PACKAGES: Self = Self { phase: Phase::Activate, number: 10 };
@@ -80,12 +84,16 @@ impl Slot {
     pub const GUESTS: Self = Self { phase: Phase::Activate, number: 40 };
     /// Starts units, and fetches what containers read when they start.
     pub const UNITS: Self = Self { phase: Phase::Activate, number: 50 };
+    /// Tells programs that run new values that they read at their first start alone.
+    pub const FIRST_START_RUNNING: Self = Self { phase: Phase::Activate, number: 57 };
     /// Writes the variables of containers whose values are secrets.
     pub const SECRET_VARIABLES: Self = Self { phase: Phase::Activate, number: 58 };
     /// Notes which containers run before compose starts others, because only those are reloaded.
     pub const RUNNING: Self = Self { phase: Phase::Activate, number: 59 };
     /// Starts, recreates and removes containers.
     pub const CONTAINERS: Self = Self { phase: Phase::Activate, number: 60 };
+    /// Tells the same to programs that have just started.
+    pub const FIRST_START: Self = Self { phase: Phase::Activate, number: 64 };
     /// Restarts containers that read a secret file which changed.
     pub const SECRET_FILES: Self = Self { phase: Phase::Activate, number: 65 };
     /// Reloads what runs on, with a file that changed.

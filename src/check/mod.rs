@@ -45,7 +45,9 @@ mod port_published_by_hand;
 mod raw_names_nothing;
 mod route_to_itself;
 mod route_twice;
+mod schedule_at_clock_change;
 mod scrape_without_exporter;
+mod share_across_zones;
 mod share_transport_unsupported;
 mod state_without_backup;
 pub mod system_path;
@@ -119,7 +121,9 @@ pub static RULES: &[&Rule] = &[
     &raw_names_nothing::RULE,
     &route_to_itself::RULE,
     &route_twice::RULE,
+    &schedule_at_clock_change::RULE,
     &scrape_without_exporter::RULE,
+    &share_across_zones::RULE,
     &share_transport_unsupported::RULE,
     &state_without_backup::RULE,
     &system_path::RULE,

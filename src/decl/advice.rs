@@ -110,7 +110,7 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             crate::model::Duration::parse(&time).map(|_| format!("write `\"{time}\"`"))
         }
         Type::Cron if text.starts_with('@') => {
-            Some("write the five fields: `\"0 3 * * *\"` is every day at three".to_owned())
+            Some("write the five fields: `\"0 4 * * *\"` is every day at four".to_owned())
         }
         Type::Cidr => {
             let address = text.parse::<std::net::IpAddr>().ok()?;

@@ -71,7 +71,7 @@ pub enum Type {
     Size,
     /// `30d`.
     Duration,
-    /// `30 2 * * *`.
+    /// `30 4 * * *`.
     Cron,
     /// An IPv4 or IPv6 address.
     Address,
@@ -152,7 +152,7 @@ impl Type {
             Self::Port => "a port from 1 to 65535".into(),
             Self::Size => "a size such as `(size)\"30GiB\"`".into(),
             Self::Duration => "a duration such as `(duration)\"30d\"`".into(),
-            Self::Cron => "a schedule such as `(cron)\"30 2 * * *\"`".into(),
+            Self::Cron => "a schedule such as `(cron)\"30 4 * * *\"`".into(),
             Self::Address => "an address such as `\"192.168.1.10\"`".into(),
             Self::Cidr => "a prefix such as `\"192.168.1.0/24\"`".into(),
             Self::Path => "an absolute path such as `\"/mnt/media\"`".into(),

@@ -12,6 +12,7 @@ pub mod cloud_init;
 pub mod compose;
 pub mod databases;
 pub mod firewall;
+pub mod first_start;
 pub mod fixed;
 pub mod grafana;
 pub mod guests;
@@ -110,6 +111,7 @@ pub const EMITTERS: &[Emitter] = &[
     cloud_init::EMITTER,
     databases::EMITTER,
     firewall::EMITTER,
+    first_start::EMITTER,
     grafana::EMITTER,
     guests::EMITTER,
     labctl::EMITTER,

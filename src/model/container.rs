@@ -98,6 +98,22 @@ impl Container {
     }
 }
 
+/// What becomes of a new value that the program reads at its first start alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FirstStart {
+    /// It becomes the password of the container's user of `PostgreSQL`.
+    Postgres,
+    /// It becomes the password of the container's user of `MariaDB`, or of its root.
+    Mariadb,
+    /// A line for the container's shell makes it known to the program, which reads it from its
+    /// standard input.
+    Command(String),
+    /// A person must do something, and is told what.
+    Person(String),
+    /// Nothing: it only counts should the program start for the first time again.
+    Nothing,
+}
+
 /// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Environment {
@@ -107,6 +123,8 @@ pub struct Environment {
     pub value: String,
     /// The place of its value.
     pub span: Span,
+    /// What becomes of a new value, if it counts at the first start alone.
+    pub first_start: Option<FirstStart>,
 }
 
 /// A secret that a program reads.
@@ -125,6 +143,8 @@ pub struct SecretUse {
     pub owner: String,
     /// Its mode, four octal digits.
     pub mode: String,
+    /// What becomes of a new value, if it counts at the first start alone.
+    pub first_start: Option<FirstStart>,
     /// The place where it is named.
     pub span: Span,
 }

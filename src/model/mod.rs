@@ -7,6 +7,7 @@
 
 mod backup;
 mod container;
+mod cron;
 pub mod image;
 mod lab;
 mod machine;
@@ -20,9 +21,10 @@ mod value;
 
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
 pub use container::{
-    Container, Dependency, Device, Environment, Health, HealthProbe, Mount, MountKind, NetworkMode,
-    Resources, SecretUse,
+    Container, Dependency, Device, Environment, FirstStart, Health, HealthProbe, Mount, MountKind,
+    NetworkMode, Resources, SecretUse,
 };
+pub use cron::Cron;
 pub use lab::{Accept, Admin, LabInfo, Secret};
 pub use machine::{
     Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Machine, MachineKind, Os,
@@ -43,7 +45,7 @@ pub use system::{
     OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId,
     Unit, UnitAction,
 };
-pub use value::{Cron, Data, Duration, SECRET_IS_NO_TEXT, SECRET_MARK, Size, marked_secret};
+pub use value::{Data, Duration, SECRET_IS_NO_TEXT, SECRET_MARK, Size, marked_secret};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $list:ident, $of:ty) => {

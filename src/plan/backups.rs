@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::store::{Store, class_at, datasets, is_below};
+use crate::digest::sha256_hex;
 use crate::model::{
     BackupClass, Cron, Database, DatasetRef, MachineId, Model, Service, ServiceId, Size, State,
     StateBackup,
@@ -23,6 +24,8 @@ pub struct BackupPlan {
     pub repository_dataset: Option<DatasetRef>,
     /// The schedule of each class that has something to do.
     pub schedule: BTreeMap<BackupClass, Cron>,
+    /// When the repository is checked.
+    pub check: Option<Cron>,
 }
 
 /// A folder to back up.
@@ -190,15 +193,19 @@ fn backup(
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources.dedup_by(|a, b| a.path == b.path);
     let dumps = dumps(service, model, neighbours);
+    let minute = own_minute(&model[machine].name);
     let schedule = schedule(
         service,
+        minute,
         sources.iter().map(|source| source.class).chain(dumps.iter().map(|dump| dump.class)),
     );
     let repository_dataset = match repository_store {
         Some(Store::Dataset(dataset)) => Some(dataset),
         _ => None,
     };
-    BackupPlan { service: id, sources, dumps, repository_dataset, schedule }
+    let check = service.backup.as_ref().and_then(|backup| backup.check.clone());
+    let check = check.or_else(|| Cron::parse(&format!("{minute} 10 * * 0")));
+    BackupPlan { service: id, sources, dumps, repository_dataset, schedule, check }
 }
 
 /// Returns the folder of the services on the machine's own disk, if it has a backup class. `local`
@@ -234,24 +241,35 @@ fn appdata(
     })
 }
 
+/// Returns the minute at which a machine does what all machines do, so that they do not all begin
+/// at once.
+fn own_minute(machine: &str) -> u8 {
+    let digest = sha256_hex(machine.as_bytes());
+    let number = digest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    number.unwrap_or_default() % 60
+}
+
+/// Chooses when each class runs. No zone changes its clocks at these hours, nor in the hour before,
+/// in which other machines dump their databases.
 fn schedule(
     service: &Service,
+    minute: u8,
     classes: impl Iterator<Item = BackupClass>,
 ) -> BTreeMap<BackupClass, Cron> {
     let given = service.backup.as_ref().map(|backup| &backup.schedule);
     classes
         .filter_map(|class| {
             let usual = match class {
-                BackupClass::Hourly => "0 * * * *",
-                BackupClass::Daily => "30 2 * * *",
-                BackupClass::Weekly => "30 3 * * 0",
-                BackupClass::Monthly => "30 4 1 * *",
+                BackupClass::Hourly => "* * * *",
+                BackupClass::Daily => "5 * * *",
+                BackupClass::Weekly => "6 * * 0",
+                BackupClass::Monthly => "7 1 * *",
                 BackupClass::Never => return None,
             };
             let cron = given
                 .and_then(|given| given.get(&class))
                 .cloned()
-                .or_else(|| Cron::parse(usual))?;
+                .or_else(|| Cron::parse(&format!("{minute} {usual}")))?;
             Some((class, cron))
         })
         .collect()

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backups::{BackupPlan, databases, state_of};
+use super::clock::Clock;
 use super::store::{Store, is_below};
 use crate::model::{BackupClass, Cron, Engine, MachineId, Model, ServiceId};
 
@@ -72,7 +73,21 @@ struct SavedPlace {
     class: BackupClass,
     root: String,
     root_there: String,
-    schedule: Cron,
+    dumped_at: Cron,
+}
+
+/// Chooses when dumps are made that a backup saves: before it, at a time that every day has.
+fn time_before(backup: &Cron, timezone: &str) -> Cron {
+    let clock = Clock::of(timezone);
+    let mut time = backup.before();
+    // No zone changes its clocks in more than three hours of a night.
+    for _ in 0..3 {
+        if clock.as_ref().is_none_or(|clock| clock.obstacle(&time).is_none()) {
+            break;
+        }
+        time = time.before();
+    }
+    time
 }
 
 impl SavedPlace {
@@ -90,7 +105,7 @@ impl SavedPlace {
             folder_there: self.root_there,
             root: self.root,
             databases: Vec::new(),
-            schedule: self.schedule.before(),
+            schedule: self.dumped_at,
         });
         job.databases.push(database);
     }
@@ -116,7 +131,7 @@ fn saved_place(
             class: source.class,
             root: path.strip_suffix(below.as_str()).unwrap_or(path).to_owned(),
             root_there: source.path.clone(),
-            schedule: backup.schedule.get(&source.class)?.clone(),
+            dumped_at: time_before(backup.schedule.get(&source.class)?, &model.lab.timezone),
         })
     })
 }

@@ -11,8 +11,10 @@ pub mod backups;
 mod by_hand;
 pub mod capacity;
 mod cidr;
+pub mod clock;
 mod connections;
 mod coverage;
+mod crossings;
 pub mod dumps;
 mod exports;
 mod flows;
@@ -44,6 +46,7 @@ pub use by_hand::{ByHand, Task};
 pub use cidr::{AccessList, CidrSet};
 pub use connections::Connection;
 pub use coverage::{Coverage, Dumped, StateCoverage};
+pub use crossings::Crossing;
 pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
@@ -81,6 +84,8 @@ pub struct Plan<'m> {
     pub backups: Vec<BackupPlan>,
     /// What machines dump whose data another machine saves, by machine.
     pub dump_jobs: Vec<DumpJob>,
+    /// What machines get of the data of other zones, by machine.
+    pub crossings: Vec<Crossing>,
     /// Whether the states of services are saved, sorted by service.
     pub states: Vec<StateCoverage<'m>>,
     /// The plan of each machine, by [`MachineId`].
@@ -148,6 +153,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     let mut plan = Plan {
         scrapes: scrapes::scrapes(model, &services),
         routes: routes::routes(model, &services),
+        crossings: crossings::crossings(model, &connections.flows),
         states: coverage::coverage(model, &backups, &dump_jobs),
         backups,
         dump_jobs,

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{Answer, Link, Verdict};
-use crate::plan::CidrSet;
+use crate::model::MachineId;
+use crate::plan::{CidrSet, Plan};
 use crate::source::{Sources, Span};
 
 /// The version of this shape.
@@ -21,6 +22,27 @@ pub struct AnswersView {
     pub chain: Vec<LinkView>,
     /// Every port that the question is about.
     pub connections: Vec<ConnectionView>,
+    /// The folders through which the place in question gets at data of other zones, past every
+    /// firewall.
+    pub folders: Vec<FolderView>,
+}
+
+/// A folder that a machine shares with machines of other zones.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FolderView {
+    /// The machine that mounts it.
+    pub machine: String,
+    /// The mount point there.
+    pub at: String,
+    /// The folder: `dataset tank/appdata`.
+    pub folder: String,
+    /// Whether the machine can only read.
+    pub read_only: bool,
+    /// The services of other zones that keep data there.
+    pub of: Vec<String>,
+    /// `machines.kdl:14`.
+    pub source: String,
 }
 
 /// The answer for one port.
@@ -116,6 +138,34 @@ impl AnswersView {
             allowed: connections.iter().any(|connection| connection.allowed),
             chain: decisive.map(|it| it.chain.clone()).unwrap_or_default(),
             connections,
+            folders: Vec::new(),
+        }
+    }
+
+    /// Adds the folders that the machines of a place share with other zones. `from` is a machine,
+    /// a service or a zone; of another place, nothing is known.
+    pub fn add_folders(&mut self, from: &str, plan: &Plan<'_>, sources: &Sources) {
+        let model = plan.model;
+        let is_from = |id: MachineId| {
+            let machine = &model[id];
+            let runs =
+                || plan.machine(id).services.iter().any(|service| model[*service].name == from);
+            machine.name == from || model[machine.zone].name == from || runs()
+        };
+        for crossing in plan.crossings.iter().filter(|crossing| is_from(crossing.machine)) {
+            let machine = &model[crossing.machine];
+            let Some(share) = machine.shares.get(crossing.share as usize) else { continue };
+            let mut of: Vec<String> =
+                crossing.states.iter().map(|(service, _)| model[*service].name.clone()).collect();
+            of.dedup();
+            self.folders.push(FolderView {
+                machine: machine.name.clone(),
+                at: share.at.clone(),
+                folder: crossing.store.name(model),
+                read_only: share.read_only,
+                of,
+                source: sources.place(share.span),
+            });
         }
     }
 }

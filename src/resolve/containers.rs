@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::codes;
 use super::names::compose_name;
 use super::process::process;
-use super::read::{Report, flag, plain, secret, sysctl, text, words};
+use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
@@ -54,6 +54,7 @@ pub fn container(
                     name: env.key().to_owned(),
                     value: plain(given),
                     span: given.span,
+                    first_start: first_start(env),
                 })
             })
             .collect(),

@@ -177,6 +177,7 @@ fn hand_over_credentials(services: &mut [Service]) {
             value_variable: None,
             owner: owner.clone(),
             mode: "0400".to_owned(),
+            first_start: None,
             span: *span,
         }));
     }

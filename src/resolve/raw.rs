@@ -95,11 +95,17 @@ fn value(node: &Block<'_>) -> Data {
 fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
     let lines = node.arguments.iter().skip(1).filter_map(|value| {
         let (name, text) = value.text()?.split_once('=')?;
-        Some(Environment { name: name.to_owned(), value: text.to_owned(), span: value.span })
+        Some(Environment {
+            name: name.to_owned(),
+            value: text.to_owned(),
+            span: value.span,
+            first_start: None,
+        })
     });
     let named = node.properties.iter().filter_map(|property| {
         let (name, value) = (property.name.to_string(), &property.value);
-        Some(Environment { name, value: value.text()?.to_owned(), span: value.span })
+        let text = value.text()?.to_owned();
+        Some(Environment { name, value: text, span: value.span, first_start: None })
     });
     lines.chain(named)
 }

@@ -2,7 +2,7 @@
 
 use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
-use crate::model::{Data, Model, SecretId, SecretUse, Sysctl};
+use crate::model::{Data, FirstStart, Model, SecretId, SecretUse, Sysctl};
 use crate::source::{Span, Spanned};
 
 pub type Report<'r> = &'r dyn Fn(Span, String, &mut Diagnostics);
@@ -55,7 +55,22 @@ pub fn secret(
         value_variable: text(block, "value-variable"),
         owner: text(block, "owner").unwrap_or_else(|| "root".to_owned()),
         mode: text(block, "mode").unwrap_or_else(|| "0400".to_owned()),
+        first_start: first_start(block),
         span: name.span,
+    })
+}
+
+/// Reads what becomes of a new value that counts at the first start alone.
+pub fn first_start(block: &Block<'_>) -> Option<FirstStart> {
+    Some(match text(block, "first-start")?.as_str() {
+        "postgres" => FirstStart::Postgres,
+        "mariadb" => FirstStart::Mariadb,
+        "command" => FirstStart::Command(text(block, "change").unwrap_or_default()),
+        "person" => FirstStart::Person(
+            text(block, "advice")
+                .unwrap_or_else(|| "change it there by the program's own means first".to_owned()),
+        ),
+        _ => FirstStart::Nothing,
     })
 }
 

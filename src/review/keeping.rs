@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::view::{self, Amount, BackupView};
 use crate::model::{BackupClass, DatasetRef, Model};
 use crate::plan::store::Store;
-use crate::plan::{Coverage, Plan, StateCoverage};
+use crate::plan::{Coverage, Crossing, Plan, StateCoverage};
 use crate::source::Sources;
 
 /// An amount of memory or disk, in bytes.
@@ -59,6 +59,40 @@ pub(super) struct Unsaved<'p> {
     machine: &'p str,
     why: String,
     place: String,
+}
+
+/// A folder through which a machine gets at data of another zone.
+#[derive(Serialize)]
+pub(super) struct CrossingRow<'p> {
+    machine: &'p str,
+    zone: &'p str,
+    at: &'p str,
+    folder: String,
+    may: &'static str,
+    of: Vec<&'p str>,
+    place: String,
+}
+
+/// Lists what machines get of the data of other zones.
+pub(super) fn crossings<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<CrossingRow<'p>> {
+    let model = plan.model;
+    let row = |crossing: &'p Crossing| {
+        let machine = &model[crossing.machine];
+        let share = machine.shares.get(crossing.share as usize)?;
+        let mut of: Vec<&str> =
+            crossing.states.iter().map(|(service, _)| model[*service].name.as_str()).collect();
+        of.dedup();
+        Some(CrossingRow {
+            machine: &machine.name,
+            zone: &model[machine.zone].name,
+            at: &share.at,
+            folder: crossing.store.name(model),
+            may: if share.read_only { "reads" } else { "reads and writes" },
+            of,
+            place: sources.place(share.span),
+        })
+    };
+    plan.crossings.iter().filter_map(row).collect()
 }
 
 /// Lists how much of each machine's memory, disks and pools is promised.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::access::{self, Access, InternetPort, Name};
-use super::keeping::{self, DatasetRow, Room, StateRow, Unsaved};
+use super::keeping::{self, CrossingRow, DatasetRow, Room, StateRow, Unsaved};
 use super::picture::{Picture, Scene, picture};
 use super::view::{self, BackupView, MachineView};
 use crate::bundle::OneWayEntry;
@@ -43,6 +43,7 @@ pub(super) struct Page<'p> {
     backups: Vec<BackupView>,
     states: Vec<StateRow<'p>>,
     unsaved: Vec<Unsaved<'p>>,
+    crossings: Vec<CrossingRow<'p>>,
     secrets: Vec<SecretRows<'p>>,
     images: Vec<ImageRow<'p>>,
     one_way: Vec<OneWayRow<'p>>,
@@ -233,6 +234,7 @@ pub(super) fn page<'p>(
         quotas: keeping::quotas(plan, sources),
         backups: keeping::backups(plan),
         unsaved: keeping::unsaved(plan, sources),
+        crossings: keeping::crossings(plan, sources),
         secrets: model
             .machines()
             .filter_map(|(id, machine)| secrets(plan, id, machine, sources))

@@ -228,6 +228,7 @@ FAULTS = {
     "CertificateExpired": {r"probe_ssl_earliest_cert_expiry\{.*": "10000"},
     "BackupFailed": {r"labwright_backup_last_run_success\{.*": "0"},
     "BackupRepositoryDamaged": {r"labwright_backup_check_success\{.*": "0"},
+    "BackupNotChecked": {r"labwright_backup_check_timestamp_seconds\{.*": "-4000000"},
     "BackupRestoreDrillFailed": {r"labwright_backup_drill_success\{.*": "0"},
     "DatabaseDumpFailed": {r"labwright_backup_dump_success\{.*": "0"},
     "PostgresDown": {r"pg_up\{.*": "0"},

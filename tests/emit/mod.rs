@@ -21,6 +21,7 @@ mod prometheus;
 mod rclone;
 mod repositories;
 mod runbook;
+mod shared_repository;
 mod storage;
 mod templates;
 mod units;

@@ -129,7 +129,7 @@ fn what_a_person_copies_is_to_the_letter() {
         "`/srv/app_data/inside`",
         "`/mnt/my_files`",
         "    cd /usr/local/lib/labwright/restic\n",
-        "`30 3 * * 0`",
+        "`38 6 * * 0`",
     ] {
         assert!(guest.contains(words), "{words} is missing in: {guest}");
     }

@@ -1,7 +1,7 @@
 //! Defines the containers of a module.
 
 use super::process::PROCESS;
-use super::{Child, NodeSchema, keyed, many, once, optional, required};
+use super::{Child, Field, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
 /// A container.
@@ -73,7 +73,27 @@ static ENV: NodeSchema =
             required("name", Type::Variable, "Its name."),
             required("value", Type::Any, "Its value, exactly as the program sees it."),
         ])
+        .properties(&[
+            optional(
+                "first-start",
+                Type::Enum(&["command", "person", "nothing"]),
+                "Says that its value counts at the first start alone, and what becomes of a new \
+                 one, as for a `secret`.",
+            ),
+            CHANGE,
+            ADVICE,
+        ])
         .dynamic();
+/// What makes a new value known to the program.
+const CHANGE: Field = optional(
+    "change",
+    Type::Text,
+    "With `first-start=command`: a line for the container's shell, which reads the new value from \
+     its standard input.",
+);
+/// What a person must do about a new value.
+pub(super) const ADVICE: Field =
+    optional("advice", Type::Text, "With `first-start=person`: what a person must do.");
 static SECRET: NodeSchema = NodeSchema::new(
     "secret",
     "A secret that the container reads, as a file below `/run/secrets`.",
@@ -103,6 +123,15 @@ static SECRET: NodeSchema = NodeSchema::new(
          Default: `root`.",
     ),
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+    optional(
+        "first-start",
+        Type::Enum(&["postgres", "mariadb", "command", "person", "nothing"]),
+        "Says that its value counts at the first start alone, and what becomes of a new one: it is \
+         set in the database, a `command` hands it over, or a `person` must do something first. \
+         `nothing` is for keys that open an account once.",
+    ),
+    CHANGE,
+    ADVICE,
 ])
 .dynamic();
 static MOUNT: NodeSchema = NodeSchema::new(

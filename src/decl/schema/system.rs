@@ -120,6 +120,13 @@ pub(super) static USES_SECRET: NodeSchema = NodeSchema::new(
         "The environment variable in which a backup's scripts pass the value.",
     ),
     optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+    optional(
+        "first-start",
+        Type::Enum(&["person", "nothing"]),
+        "Says that its value counts at the first start alone, and what becomes of a new one, as \
+         for the `secret` of a container.",
+    ),
+    super::container::ADVICE,
 ])
 .dynamic();
 pub(super) static USES_DEVICE: NodeSchema = NodeSchema::new(

@@ -147,7 +147,6 @@ impl Writer<'_, '_> {
     }
 
     fn units(&mut self) {
-        let model = self.context.model();
         let service = &self.view.service;
         for (class, schedule) in &self.backup.schedule {
             let name = class.name();
@@ -159,8 +158,7 @@ impl Writer<'_, '_> {
                 schedule,
             );
         }
-        let settings = model[self.backup.service].backup.as_ref();
-        if let Some(schedule) = settings.and_then(|settings| settings.check.as_ref()) {
+        if let Some(schedule) = &self.backup.check {
             let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
             self.unit(
                 &format!("{service}-check"),

@@ -221,10 +221,10 @@ fn backup(world: &World) {
             { journalctl --no-pager -u "restic-$1.service"; exit 1; }; }
         restore=/usr/local/lib/labwright/restic/restore.sh
         # What the real programs keep, and what extranet's own timer dumps.
-        for file in grafana/grafana.db jellyfin/config/data/jellyfin.db \
-            labwright-dumps/extranet/npm-database.sqlite.sqlite; do
-            mkdir -p "/mnt/appdata/${file%/*}"
-            sqlite3 "/mnt/appdata/$file" 'create table kept (a); insert into kept values (1)'
+        for file in appdata/grafana/grafana.db appdata/jellyfin/config/data/jellyfin.db \
+            edge/labwright-dumps/extranet/npm-database.sqlite.sqlite; do
+            mkdir -p "/mnt/${file%/*}"
+            sqlite3 "/mnt/$file" 'create table kept (a); insert into kept values (1)'
         done
         sql "create table asset (name text); insert into asset values ('holiday')"
         echo 'a photo' >/mnt/photos/holiday.jpg

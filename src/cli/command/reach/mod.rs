@@ -61,6 +61,9 @@ impl Reach {
         };
         let allowed = answers.iter().any(|answer| answer.verdict != Verdict::Closed);
         let mut view = AnswersView::new(&answers, &sources);
+        if let Some(from) = &self.from {
+            view.add_folders(from, plan, &sources);
+        }
         if self.matrix {
             // A list of everything has no room for how.
             view.chain.clear();

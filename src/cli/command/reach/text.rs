@@ -127,6 +127,18 @@ pub fn list(answers: &AnswersView, console: &Console) -> String {
         let more = format!("{refused} more {ports} that the lab knows of: refused.");
         let _ = writeln!(text, "\n{}", wrap(&more, console.width, ""));
     }
+    for folder in &answers.folders {
+        let may = if folder.read_only { "reads" } else { "reads and writes" };
+        let note = format!(
+            "Past every firewall, {} {may} {} at {}, where {} of other zones keep data ({}).",
+            folder.machine,
+            folder.folder,
+            folder.at,
+            folder.of.join(", "),
+            folder.source
+        );
+        let _ = writeln!(text, "\n{}", wrap(&one_line(&note), console.width, ""));
+    }
     unfiltered.dedup();
     if !unfiltered.is_empty() {
         let note = format!(
