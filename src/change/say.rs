@@ -1,7 +1,7 @@
 //! One line for a person about each fact that changed, and the class it belongs to.
 
 use super::class::Class;
-use super::facts::{Family, Key};
+use super::facts::{Family, Key, ONE_WAY};
 
 /// What is said of a fact that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,8 +229,16 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let said = both(format!("image of {}", on(name)), Class::Images, 1);
             let said = or_absent(said, "none");
             match (was, is) {
+                (Some(was), Some(is)) if is_downgrade(was, is) && part == ONE_WAY => Said {
+                    class: Class::Data,
+                    effect: "a downgrade, which may not read what the newer version wrote",
+                    ..said
+                },
                 (Some(was), Some(is)) if is_downgrade(was, is) => {
                     Said { rank: 0, effect: "a downgrade", ..said }
+                }
+                (Some(_), Some(_)) if part == ONE_WAY => {
+                    Said { effect: "one-way: what it keeps is saved before", ..said }
                 }
                 _ => said,
             }

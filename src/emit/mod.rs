@@ -16,6 +16,7 @@ pub mod first_start;
 pub mod fixed;
 pub mod grafana;
 pub mod guests;
+pub mod kept;
 pub mod labctl;
 pub mod machine;
 pub mod npm;
@@ -114,6 +115,7 @@ pub const EMITTERS: &[Emitter] = &[
     first_start::EMITTER,
     grafana::EMITTER,
     guests::EMITTER,
+    kept::EMITTER,
     labctl::EMITTER,
     machine::EMITTER,
     npm::EMITTER,

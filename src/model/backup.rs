@@ -72,6 +72,13 @@ pub struct State {
     pub span: Span,
 }
 
+impl State {
+    /// Returns whether a loss of it matters.
+    pub const fn is_kept(&self) -> bool {
+        !matches!(self.backup, StateBackup::Never(_) | StateBackup::Class(BackupClass::Never))
+    }
+}
+
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {

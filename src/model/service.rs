@@ -39,6 +39,10 @@ pub struct Service {
     pub states: Vec<State>,
     /// Databases to dump before a backup.
     pub databases: Vec<Database>,
+    /// Why an older version reads what a newer one has written, if the module says so.
+    pub reversible: Option<String>,
+    /// The time that it may take to become healthy after a change, if it has one of its own.
+    pub health_within: Option<Duration>,
     /// Its containers.
     pub containers: Vec<Container>,
     /// Files made from templates of its module.

@@ -22,6 +22,7 @@ mod gateways;
 mod guests;
 mod interfaces;
 pub mod joined;
+mod kept;
 mod kernel;
 mod measured;
 mod mounts;
@@ -53,6 +54,7 @@ pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use guests::{BoundFolder, GuestPlan, RootDisk};
 pub use interfaces::Interface;
+pub use kept::{Kept, KeptIn};
 pub use kernel::KernelSettings;
 pub use measured::Measured;
 pub use mounts::{Mapping, Mount, SharedFolder};
@@ -124,6 +126,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 packages: packages::packages(model, id, services, &mounts, &exports),
                 by_hand: by_hand::by_hand(model, id, services, &mounts),
                 kernel: kernel::settings(model, services),
+                kept: kept::kept(model, id, services),
                 requirements,
                 bridge: crate::around::bridge::bridge(model, id, services),
                 secrets: secrets::secrets(model, services),
@@ -307,6 +310,8 @@ pub struct MachinePlan<'m> {
     pub by_hand: Vec<ByHand>,
     /// The kernel's settings.
     pub kernel: KernelSettings<'m>,
+    /// What its services keep, for those with containers.
+    pub kept: Vec<Kept<'m>>,
     /// Whether a service of it answers DNS, at the port that systemd-resolved listens on.
     pub answers_dns: bool,
     /// What it must have before anything is changed.

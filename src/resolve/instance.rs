@@ -135,6 +135,19 @@ pub fn draft<'s>(
         endpoints,
         states,
         databases: Vec::new(),
+        reversible: concrete
+            .iter()
+            .find(|block| block.schema.name == "reversible")
+            .and_then(|block| block.argument(0)?.string()),
+        health_within: block
+            .value("health-within")
+            .or_else(|| {
+                concrete
+                    .iter()
+                    .find(|part| part.schema.name == "health-within")
+                    .and_then(|part| part.argument(0))
+            })
+            .and_then(Spanned::duration),
         containers: Vec::new(),
         files: Vec::new(),
         packages: Vec::new(),

@@ -299,9 +299,10 @@ planted! {
     an_image_that_goes_back: HOME,
         [("services.kdl", "    transcode vaapi\n", "    transcode vaapi\n    image \
                                                     \"docker.io/jellyfin/jellyfin:10.10.7\"\n")],
-        "restarts",
+        "data",
         [("image of jellyfin on intranet: docker.io/jellyfin/jellyfin:10.11.11 -> \
-           docker.io/jellyfin/jellyfin:10.10.7, a downgrade", "jellyfin:10.10.7"),
+           docker.io/jellyfin/jellyfin:10.10.7, a downgrade, which may not read what the newer \
+           version wrote", "jellyfin:10.10.7"),
          ("container jellyfin on intranet is created anew", "jellyfin:10.10.7")];
     a_limit_lowered: BLACKBOX,
         [("services.kdl", "resources memory=(size)\"6GiB\"", "resources memory=(size)\"2GiB\"")],

@@ -10,6 +10,7 @@ mod databases;
 mod edge;
 mod grafana;
 mod guests;
+mod kept;
 pub mod lab;
 mod machine;
 mod measured;

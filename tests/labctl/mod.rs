@@ -8,6 +8,7 @@
 mod adopting;
 mod applying;
 mod confirming;
+mod data;
 mod power_cuts;
 mod reaching;
 mod scarcity;
@@ -43,8 +44,10 @@ const STUBS: [(&str, &str); 5] = [
     ),
     (
         "docker",
-        "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\" ;; *' ps \
-         '*) echo jellyfin ;;
+        "case $* in *' up '*) cp compose/compose.yaml \"$LABWRIGHT_ROOT/live/compose\"; rm -f \
+         \"$LABWRIGHT_ROOT/live/stopped\" ;; *' ps '*) echo jellyfin ;;
+        'stop '*) : >\"$LABWRIGHT_ROOT/live/stopped\" ;;
+        'ps --format '*) [ -e \"$LABWRIGHT_ROOT/live/stopped\" ] || echo jellyfin ;;
         'ps --all --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || echo 0123 ;; rm*) \
         rm \"$LABWRIGHT_ROOT/live/compose\" ;;
         'ps --all --format '*) cat \"$LABWRIGHT_ROOT/strangers\" 2>/dev/null || : ;; esac",

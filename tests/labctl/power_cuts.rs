@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Returns every point that a call with `arguments` passes, in the order of the first time.
-fn points(machine: &Machine, arguments: &[&str]) -> Vec<String> {
+pub(super) fn points(machine: &Machine, arguments: &[&str]) -> Vec<String> {
     let machine = machine.copy();
     let trace = machine.path("points");
     machine.labctl_with("LABWRIGHT_TEST_POINTS", trace.to_str().unwrap(), arguments);

@@ -4,9 +4,14 @@ use super::{Collector, Family};
 use crate::model::{Container, MountKind, NetworkMode, Service};
 use crate::plan::Plan;
 
+/// The part of an image whose change can't be undone, since it may migrate what its service keeps.
+pub const ONE_WAY: &str = "one-way";
+
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
-    for service in &model.services {
+    for (id, service) in model.services() {
+        let mut kept = plan.machine(service.machine).kept.iter();
+        let kept = kept.find(|kept| kept.service == id);
         let machine = facts.machine(&model[service.machine].name).to_owned();
         let name = facts.service(&service.name).to_owned();
         facts.add(Family::Service, "", &name, "", format!("{} on {machine}", service.module));
@@ -18,7 +23,9 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             let (machine, name) = (&machine, canonical(service, container, facts));
             privileges(machine, &name, container, facts);
             hardening(machine, &name, container, facts);
-            facts.add(Family::Image, machine, &name, "", &container.image.value);
+            let writes = kept.is_some_and(|kept| kept.writers.contains(&container.name.as_str()));
+            let way = if writes && service.reversible.is_none() { ONE_WAY } else { "" };
+            facts.add(Family::Image, machine, &name, way, &container.image.value);
             if let Some(memory) = &container.resources.memory {
                 facts.add(Family::Limit, machine, &name, "memory", memory.value.to_string());
             }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use crate::diag::{Accepted, Diagnostics};
 use crate::plan::Plan;
 
+pub use containers::ONE_WAY;
 pub use files::group_of;
 
 /// What a fact is about.

@@ -1,7 +1,7 @@
 //! Defines modules: the definitions of services.
 
 use super::container::{CONTAINER, SYSCTL};
-use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, SUMMARY};
+use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, HEALTH_WITHIN, SUMMARY};
 use super::system::{FILE, KERNEL_MODULE, PACKAGE, SCRIPT, UNIT, USES_DEVICE, USES_SECRET};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
@@ -122,6 +122,8 @@ static MODULE_BODY: &[Child] = &[
     once(&PROXY),
     once(&FORWARD_AUTH),
     once(&GATEWAY),
+    once(&REVERSIBLE),
+    once(&HEALTH_WITHIN),
     keyed(&ALERT),
     keyed(&DASHBOARD),
     many(&WHEN),
@@ -305,6 +307,14 @@ static DATABASE: NodeSchema = NodeSchema::new(
 ])
 .dynamic();
 
+static REVERSIBLE: NodeSchema = NodeSchema::new(
+    "reversible",
+    "Says that an older version of the program reads what a newer one has written, so that \
+     `labctl rollback` needs no dump to go back. Without it, a new image of a service that keeps \
+     something is one-way: the new version may have migrated what it keeps.",
+    "reversible \"certificates are files that every version reads\"",
+)
+.arguments(&[required("why", Type::Line, "Why that is so.")]);
 static WHEN: NodeSchema = NodeSchema::new(
     "when",
     "Counts only when the condition holds.",

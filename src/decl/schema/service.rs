@@ -1,6 +1,7 @@
 //! Defines services: instances of modules.
 
-use super::{Child, NAME, NodeSchema, keyed, many, optional, required};
+use super::shared::HEALTH_WITHIN;
+use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
 /// An instance of a module.
@@ -23,8 +24,15 @@ pub static SERVICE: NodeSchema =
         schema
     };
 
-static SERVICE_FIELDS: &[Child] =
-    &[many(&EXPOSE), keyed(&ROUTE), keyed(&PORT), keyed(&STATE), many(&RESOURCES), many(&RAW)];
+static SERVICE_FIELDS: &[Child] = &[
+    many(&EXPOSE),
+    keyed(&ROUTE),
+    keyed(&PORT),
+    keyed(&STATE),
+    once(&HEALTH_WITHIN),
+    many(&RESOURCES),
+    many(&RAW),
+];
 
 static EXPOSE: NodeSchema =
     NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")

@@ -8,6 +8,17 @@ pub static DOC: NodeSchema =
     NodeSchema::new("doc", "What it is for, for human readers.", "doc \"What it is for.\"")
         .arguments(&[required("text", Type::Text, "The text.")]);
 
+/// The time that a service has to become healthy.
+pub static HEALTH_WITHIN: NodeSchema = NodeSchema::new(
+    "health-within",
+    "How long the service may take to become healthy after a change, for example because a new \
+     version migrates its database first. Until then its containers do not count as unhealthy, \
+     and `labctl` does not go back. Default: five minutes.",
+    "health-within (duration)\"30m\"",
+)
+.arguments(&[required("time", Type::Duration, "The time.")])
+.dynamic();
+
 /// The texts of an alert.
 pub static ALERT_TEXTS: &[Child] = &[once(&SUMMARY), once(&DESCRIPTION)];
 

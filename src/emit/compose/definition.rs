@@ -10,8 +10,8 @@ use super::words::{literal, size};
 use crate::emit::Context;
 use crate::format;
 use crate::model::{
-    Container, Dependency, Health, HealthProbe, Mount, MountKind, NetworkMode, Os, SecretUse,
-    Service, ServiceFileTarget,
+    Container, Dependency, Duration, Health, HealthProbe, Mount, MountKind, NetworkMode, Os,
+    SecretUse, Service, ServiceFileTarget,
 };
 use crate::plan::joined::secret_key;
 
@@ -119,6 +119,9 @@ enum HealthCheck {
     Disabled {
         disable: bool,
     },
+    OfImage {
+        start_period: String,
+    },
     Test {
         test: Vec<String>,
         interval: String,
@@ -206,7 +209,7 @@ pub(super) fn define<'p>(
         healthcheck: container
             .health
             .as_ref()
-            .and_then(|health| health_check(health, context.this().os)),
+            .and_then(|health| health_check(health, service.health_within, context.this().os)),
         depends_on: BTreeMap::new(),
         logging: Logging {
             driver: "json-file",
@@ -354,9 +357,11 @@ fn labels(
 }
 
 /// The time between two health checks of a container that has just started.
-const START_INTERVAL: crate::model::Duration = crate::model::Duration(2);
+const START_INTERVAL: Duration = Duration(2);
 
-fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
+/// Describes a health check. A container of a service with a time of its own does not count as
+/// unhealthy before, so that compose goes on waiting for it.
+fn health_check(health: &Health, within: Option<Duration>, os: Option<Os>) -> Option<HealthCheck> {
     let test = match &health.probe {
         HealthProbe::Http { port, path, tls } => {
             vec!["CMD-SHELL".to_owned(), literal(&http_probe(*port, path, *tls, health.timeout.0))]
@@ -364,7 +369,9 @@ fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
         HealthProbe::Command(command) => std::iter::once("CMD".to_owned())
             .chain(command.iter().map(|word| literal(word)))
             .collect(),
-        HealthProbe::Image => return None,
+        HealthProbe::Image => {
+            return within.map(|time| HealthCheck::OfImage { start_period: seconds(time) });
+        }
         HealthProbe::None => return Some(HealthCheck::Disabled { disable: true }),
     };
     Some(HealthCheck::Test {
@@ -372,7 +379,9 @@ fn health_check(health: &Health, os: Option<Os>) -> Option<HealthCheck> {
         interval: seconds(health.interval),
         timeout: seconds(health.timeout),
         retries: health.retries,
-        start_period: seconds(health.start_period),
+        start_period: seconds(
+            within.map_or(health.start_period, |time| time.max(health.start_period)),
+        ),
         // Without this, the first check comes after a whole interval, and every change takes that
         // long however fast the container is. Compose refuses it before Docker 25. Debian 13 has 26
         // and Debian 12 gets Docker's own, but an Ubuntu without updates has 24.
@@ -395,6 +404,6 @@ fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
     )
 }
 
-fn seconds(duration: crate::model::Duration) -> String {
+fn seconds(duration: Duration) -> String {
     format!("{}s", duration.0)
 }

@@ -31,6 +31,7 @@ pub(super) static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("restart.sh.j2", include_str!("restart.sh.j2")),
         ("reload.sh.j2", include_str!("reload.sh.j2")),
         ("health.sh.j2", include_str!("health.sh.j2")),
+        ("within.sh.j2", include_str!("../within.sh.j2")),
         ("removal.sh.j2", include_str!("removal.sh.j2")),
     ])
 });
@@ -41,9 +42,15 @@ struct ProjectView<'p> {
     file: &'static str,
     managed: bool,
     network: Option<String>,
-    containers: Vec<&'p str>,
+    health: Vec<HealthView<'p>>,
     files: Vec<SecretEnv<'p>>,
     mounted: Vec<MountedSecrets<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct HealthView<'p> {
+    container: &'p str,
+    within: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,7 +93,13 @@ pub(super) fn add(
             let subnets: Vec<String> = bridge.subnets().map(|one| one.to_string()).collect();
             format!("{} {}", subnets.join(" "), bridge.interface)
         }),
-        containers: members.iter().map(|(_, container)| container.name.as_str()).collect(),
+        health: members
+            .iter()
+            .map(|(service, container)| HealthView {
+                container: &container.name,
+                within: service.health_within.map(|time| time.0),
+            })
+            .collect(),
         files: members
             .iter()
             .filter(|(_, container)| has_value_variables(container))
@@ -169,7 +182,7 @@ pub(super) fn add_removal(
         file: FILE,
         managed: true,
         network: None,
-        containers: Vec::new(),
+        health: Vec::new(),
         files: Vec::new(),
         mounted: Vec::new(),
     };

@@ -21,6 +21,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("list.sh.j2", include_str!("list.sh.j2")),
         ("dump.sh.j2", include_str!("dump.sh.j2")),
         ("load.sh.j2", include_str!("load.sh.j2")),
+        ("size.sh.j2", include_str!("size.sh.j2")),
         ("scheduled.sh.j2", include_str!("scheduled.sh.j2")),
         ("folders.sh.j2", include_str!("folders.sh.j2")),
         ("unit.service.j2", include_str!("unit.service.j2")),
@@ -115,7 +116,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .map(|service| format!("service {service}"))
         .collect();
     let machine = &context.this().name;
-    let scripts = ["list.sh", "dump.sh", "load.sh"].into_iter();
+    let scripts = ["list.sh", "dump.sh", "load.sh", "size.sh"].into_iter();
     for name in scripts.chain((!jobs.is_empty()).then_some("scheduled.sh")) {
         if let Some(text) = TEMPLATES.write(&format!("{name}.j2"), &view, machine, diagnostics) {
             artifacts.install(

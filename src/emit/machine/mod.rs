@@ -34,6 +34,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("folders.sh.j2", include_str!("folders.sh.j2")),
         ("ssh.sh.j2", include_str!("ssh.sh.j2")),
         ("endpoints.sh.j2", include_str!("endpoints.sh.j2")),
+        ("within.sh.j2", include_str!("../within.sh.j2")),
     ])
 });
 
@@ -359,6 +360,7 @@ struct Endpoints {
 struct EndpointView {
     name: String,
     url: String,
+    within: Option<u64>,
 }
 
 /// Asks every web endpoint on the machine for an answer. Any answer will do, because the health
@@ -378,9 +380,10 @@ fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut
             if on_host || published(endpoint.host_port) {
                 let url =
                     format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port);
-                endpoints
-                    .entry(url)
-                    .or_insert_with(|| format!("{} of {}", endpoint.name, service.name));
+                endpoints.entry(url).or_insert_with(|| {
+                    let name = format!("{} of {}", endpoint.name, service.name);
+                    (name, service.health_within.map(|time| time.0))
+                });
             }
         }
     }
@@ -388,7 +391,10 @@ fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut
         return;
     }
     let endpoints = Endpoints {
-        endpoints: endpoints.into_iter().map(|(url, name)| EndpointView { name, url }).collect(),
+        endpoints: endpoints
+            .into_iter()
+            .map(|(url, (name, within))| EndpointView { name, url, within })
+            .collect(),
     };
     if let Some(text) =
         TEMPLATES.write("endpoints.sh.j2", &endpoints, &context.this().name, diagnostics)

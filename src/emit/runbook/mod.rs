@@ -2,6 +2,7 @@
 
 mod access;
 mod by_hand;
+mod kept;
 mod setup;
 mod view;
 

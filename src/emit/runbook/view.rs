@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::access::{FlowView, ForwardView, RouteView, flows, forwards, routes, zone};
 use super::by_hand::{ByHandView, by_hand};
+use super::kept::{KeptView, kept};
 use super::setup::{Setup, account, setup};
 use crate::diag::one_line;
 use crate::emit::Context;
@@ -37,6 +38,7 @@ pub(super) struct Runbook<'p> {
     routes: Vec<RouteView<'p>>,
     forwards: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
+    kept: Vec<KeptView<'p>>,
     mounts: Vec<MountView<'p>>,
     exports: Vec<ExportView<'p>>,
     pools: Vec<PoolView<'p>>,
@@ -224,6 +226,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         web_interface: web_interface(context),
         services: context.services().map(|(_, service)| service_view(service)).collect(),
         by_hand: by_hand(context),
+        kept: kept(context),
         flows: flows(context),
         routes: routes(context),
         forwards: forwards(context),

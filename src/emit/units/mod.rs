@@ -23,6 +23,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("unit.sh.j2", include_str!("unit.sh.j2")),
         ("reload.sh.j2", include_str!("reload.sh.j2")),
         ("health.sh.j2", include_str!("health.sh.j2")),
+        ("within.sh.j2", include_str!("../within.sh.j2")),
     ])
 });
 
@@ -34,8 +35,14 @@ struct UnitView<'p> {
 
 #[derive(Debug, Serialize)]
 struct HealthView<'p> {
-    active: Vec<&'p str>,
-    started: Vec<&'p str>,
+    active: Vec<WatchedUnit<'p>>,
+    started: Vec<WatchedUnit<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct WatchedUnit<'p> {
+    unit: &'p str,
+    within: Option<u64>,
 }
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
@@ -137,6 +144,11 @@ fn steps(
     let machine = &context.this().name;
     let mut table = String::new();
     let mut health = HealthView { active: Vec::new(), started: Vec::new() };
+    let times: BTreeMap<&str, u64> = context
+        .services()
+        .filter_map(|(_, service)| Some((service, service.health_within?.0)))
+        .flat_map(|(service, time)| service.units.iter().map(move |unit| (&*unit.name, time)))
+        .collect();
     for unit in units.iter().filter(|unit| unit.action != UnitAction::Install) {
         let start = unit.action == UnitAction::EnableStart;
         table.extend([&unit.unit, "\t", unit.action.name(), "\n"]);
@@ -145,7 +157,8 @@ fn steps(
         if start {
             let list =
                 if ours.is_some_and(is_oneshot) { &mut health.started } else { &mut health.active };
-            list.push(unit.unit.as_str());
+            let within = times.get(unit.unit.as_str()).copied();
+            list.push(WatchedUnit { unit: unit.unit.as_str(), within });
         }
         let origin = ours.map_or_else(|| context.origin(), |file| file.origin.clone());
         let name = step_name(&unit.unit);

@@ -24,11 +24,17 @@ activate() {
         return 0
     fi
     step_environment "$1" "$2" "$3"
+    handed=0
     while read -r step; do
+        if [ "$handed" = 0 ] && starts_containers "$step"; then
+            hand_over "$1" "$2" "$3" </dev/null || return 1
+            handed=1
+        fi
         point "step-${step#activate.d/}"
         tell_step "$1" "$step" || { WHY="the step ${step#activate.d/} failed"; return 1; }
         [ "$INTERRUPTED" = 0 ] || { WHY='it was interrupted'; return 1; }
     done <"$WORK/steps"
+    [ "$handed" = 1 ] || hand_over "$1" "$2" "$3" || return 1
     point steps-done
 }
 
@@ -56,7 +62,7 @@ stop_units() {
 # Brings the machine from generation OLD (an id or "") to NEW, whose folder is in gen/ and has passed
 # preflight. Ends the call: 0 done, 3 nothing changed, 4 reverted, 5 not even that.
 change() {
-    P_NEW=$1 P_OLD=$2 P_DEADLINE=0 P_RULES=0
+    P_NEW=$1 P_OLD=$2 P_DEADLINE=0 P_RULES=0 P_DATA=''
     P_SINCE=$(now)
     find_login
     P_LOGIN=$LOGIN
@@ -74,7 +80,7 @@ change() {
     activate "$(generation "$P_NEW")" "$(generation "$P_OLD")" 0 || failed
     WHY='the journal could not be written'
     journal checking || failed
-    healthy "$(generation "$P_NEW")" "$HEALTH_TIMEOUT" || failed
+    healthy "$(generation "$P_NEW")" || failed
     [ "$INTERRUPTED" = 0 ] || { WHY='it was interrupted'; failed; }
     if [ "$CONFIRM" = true ] && [ "$WITHIN" != 0 ]; then
         await_confirmation

@@ -16,6 +16,7 @@ verb_gc() {
         if [ "$kept" -gt "$KEEP" ]; then
             # Renamed first: a cut leaves no generation that is there by half.
             mv "$STATE/gen/$id" "$STATE/gen/.gone" && rm -rf "$STATE/gen/.gone"
+            forget_dumps "$id"
             record "removed $version ($id)"
             say "removed $version ($id)"
             printf 'R\tremoved\tid=%s\tversion=%s\n' "$id" "$version" >>"$WORK/plan"
@@ -23,6 +24,10 @@ verb_gc() {
     done <"$WORK/generations"
     [ "$kept" -gt "$KEEP" ] || say "nothing to remove: the current and the previous generation stay, and $KEEP more"
     rm -rf "$STATE/gen/.gone" "$BASE/.staging"
+    for folder in "$STATE"/dumps/*/; do
+        id=${folder%/} id=${id##*/}
+        [ ! -d "$folder" ] || [ -d "$STATE/gen/$id" ] || forget_dumps "$id"
+    done
     if [ -f "$STATE/log" ] && [ "$(wc -l <"$STATE/log")" -gt 20000 ]; then
         tail -n 10000 "$STATE/log" >"$STATE/.log.new" && mv -f "$STATE/.log.new" "$STATE/log"
     fi

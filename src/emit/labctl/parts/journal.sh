@@ -6,19 +6,20 @@ journal() {
     P_STATE=$1
     {
         printf 'state %s\nnew %s\nold %s\n' "$P_STATE" "$P_NEW" "$P_OLD"
-        printf 'boot %s\nsince %s\ndeadline %s\nrules %s\nlogin %s\nend\n' "$(boot_id)" "$P_SINCE" "$P_DEADLINE" "$P_RULES" "$P_LOGIN"
+        printf 'boot %s\nsince %s\ndeadline %s\nrules %s\nlogin %s\ndata %s\nend\n' "$(boot_id)" "$P_SINCE" "$P_DEADLINE" "$P_RULES" "$P_LOGIN" "$P_DATA"
     } 2>/dev/null >"$STATE/.pending.new" && flush && mv -f "$STATE/.pending.new" "$STATE/pending" && flush || return 1
     point "$1"
 }
 
 # Reads the journal; fails when no change is under way.
 read_journal() {
-    P_STATE='' P_NEW='' P_OLD='' P_BOOT='' P_SINCE=0 P_DEADLINE=0 P_RULES=0 P_LOGIN='' whole=''
+    P_STATE='' P_NEW='' P_OLD='' P_BOOT='' P_SINCE=0 P_DEADLINE=0 P_RULES=0 P_LOGIN='' P_DATA='' whole=''
     [ -e "$STATE/pending" ] || return 1
     while read -r key rest; do
         case $key in
         state) P_STATE=$rest ;; new) P_NEW=$rest ;; old) P_OLD=$rest ;; boot) P_BOOT=$rest ;;
-        since) P_SINCE=$rest ;; deadline) P_DEADLINE=$rest ;; rules) P_RULES=$rest ;; login) P_LOGIN=$rest ;; end) whole=1 ;;
+        since) P_SINCE=$rest ;; deadline) P_DEADLINE=$rest ;; rules) P_RULES=$rest ;; login) P_LOGIN=$rest ;;
+        data) P_DATA=$rest ;; end) whole=1 ;;
         esac
     done <"$STATE/pending"
     if [ -z "$whole" ]; then # a disk that lies about what it has written: put everything of `current` back

@@ -1,6 +1,7 @@
 # ---------------------------------------------------------------- list
 
-# Prints "id version seq marks day" of every generation, the last used first.
+# Prints "id version seq marks day data" of every generation, the last used first: data are the services of which there is what
+# they kept when another generation took over.
 generations() {
     current=$(linked current) previous=$(linked previous)
     for folder in "$STATE"/gen/*/; do
@@ -13,8 +14,12 @@ generations() {
         [ "$id" != "$previous" ] || marks=${marks:+$marks,}previous
         [ "$id" != "$P_NEW" ] || marks=${marks:+$marks,}pending
         [ "$id" != "$P_OLD" ] || [ -n "$marks" ] || marks=pending
-        printf '%s\t%s\t%s\t%s\t%s\n' "$id" "$(value_of "$STATE/gen/$id" version)" "$(value_of "$STATE/gen/$id" seq)" \
-            "${marks:--}" "$(date -u -r "$STATE/gen/$id" +%Y-%m-%d)"
+        data=''
+        for saved in "$STATE/dumps/$id"/*/left/databases; do
+            [ ! -s "$saved" ] || { saved=${saved%/left/databases} data="${data:+$data, }${saved##*/}"; }
+        done
+        printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$id" "$(value_of "$STATE/gen/$id" version)" "$(value_of "$STATE/gen/$id" seq)" \
+            "${marks:--}" "$(date -u -r "$STATE/gen/$id" +%Y-%m-%d)" "$data"
     done
 }
 
@@ -25,9 +30,9 @@ verb_list() {
     if [ "$JSON" = 1 ]; then
         {
             printf 'S\tformat\tlabwright.list/1\nS\tlab\t%s\nL\tgenerations\n' "$LAB"
-            generations | awk -F'\t' '{ print "R\tgenerations\tid=" $1 "\tversion=" $2 "\tseq=" $3 "\tis=" ($4 == "-" ? "" : $4) "\tused=" $5 }'
+            generations | awk -F'\t' '{ print "R\tgenerations\tid=" $1 "\tversion=" $2 "\tseq=" $3 "\tis=" ($4 == "-" ? "" : $4) "\tused=" $5 "\tdata=" $6 }'
         } | render_json
     else
-        generations | awk -F'\t' '{ printf "%s  %-16s %s  %s\n", $1, $2, $5, ($4 == "-" ? "" : $4) }'
+        generations | awk -F'\t' '{ printf "%s  %-16s %s  %s%s\n", $1, $2, $5, ($4 == "-" ? "" : $4), ($6 == "" ? "" : ($4 == "-" ? "" : "  ") "dumps of " $6) }'
     fi
 }

@@ -18,7 +18,7 @@ lock() {
 # Whether a step outlives the labctl that started it.
 step_runs() {
     read -r owner 2>/dev/null <"$STEP_FILE" || return 1
-    tr '\0' ' ' 2>/dev/null <"/proc/$owner/cmdline" | grep -q '^[^ ]*sh [a-z]*\.d/'
+    tr '\0' ' ' 2>/dev/null <"/proc/$owner/cmdline" | grep -Eq '^[^ ]*sh ([a-z]*\.d|databases)/'
 }
 
 unlock() {

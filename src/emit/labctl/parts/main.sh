@@ -13,6 +13,10 @@ main() {
         --json) JSON=1 ;;
         --all) ALL=1 ;;
         --allow-one-way) ONE_WAY=1 ;;
+        --with-data | --without-data)
+            [ -z "$DATA" ] || [ "--$DATA-data" = "$1" ] || usage_error "--with-data and --without-data contradict each other"
+            DATA=${1#--} DATA=${DATA%-data}
+            ;;
         --all-steps) ALL_STEPS=1 ;;
         --at-boot) AT_BOOT=1 ;;
         --watch) WATCH=1 ;;

@@ -7,6 +7,8 @@ make_plan() {
     host_plan "$1" "$2" >"$WORK/host"
     payload_changes
     table_changes "$1" "$2"
+    data_changes "$1" "$2"
+    data_back "$1"
     missing_secrets "$1" >"$WORK/missing"
     CHANGES=true CONFIRM=false from='' from_version=''
     if reaches_login; then CONFIRM=true; fi
@@ -23,7 +25,7 @@ make_plan() {
         printf 'S\tformat\tlabwright.plan/1\nS\tlab\t%s\nS\tmachine\t%s\n' "$(value_of "$1" lab)" "$(value_of "$1" machine)"
         printf 'S\tfrom\t%s\nS\tfromVersion\t%s\nS\tto\t%s\nS\ttoVersion\t%s\n' "$from" "$from_version" "$to" "$(value_of "$1" version)"
         printf 'N\tchanges\t%s\nN\tconfirm\t%s\nS\tdamaged\t%s\n' "$CHANGES" "$CONFIRM" "$(one_line "$damaged")"
-        for list in files containers units flows steps oneWay secrets host refused; do echo "L${TAB}$list"; done
+        for list in files containers data units flows steps oneWay secrets host refused; do echo "L${TAB}$list"; done
         awk -F'\t' '
             side == "missing" { print "R\tsecrets\top=" $5 "\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4; next }
             side == "obstacles" { print "R\trefused\twhy=" $0; next }
@@ -36,6 +38,7 @@ make_plan() {
                 for (i = 1; i <= n; i++) printf "%s", rows[ops[i]]
             }' side=missing "$WORK/missing" side=obstacles "$WORK/obstacles" side=files "$WORK/files"
         cat "$WORK/tables"
+        data_rows "$1" "$2"
         [ "$CHANGES" = false ] || steps_to_run "$1" | sed "s|^activate.d/|R${TAB}steps${TAB}op=run${TAB}name=|"
         cat "$WORK/host"
     } >"$WORK/plan"
@@ -82,6 +85,8 @@ render_plan() {
             }
             return out line
         }
+        function base(image) { sub(/@.*/, "", image); sub(/:[^:\/]*$/, "", image); return image }
+        function tag(image) { sub(/@.*/, "", image); return substr(image, length(base(image)) + 2) }
         function section(key, title, empty,    i, k, words, summary, limit, left) {
             if (!count[key]) { if (empty != "") printf "%-11s %s\n", title, empty; return }
             k = split(ops[key], words, " "); summary = ""
@@ -93,7 +98,7 @@ render_plan() {
             left = 0
             for (i = 1; i <= count[key]; i++) {
                 if (i > limit) left += names[key, i]
-                else print (key == "refused") ? "  " lines[key, i] : cut_("  " lines[key, i])
+                else print (key ~ /^(refused|data)$/) ? "  " lines[key, i] : cut_("  " lines[key, i])
             }
             if (left) print "  ... and " left " more (--all shows them)"
         }
@@ -107,7 +112,7 @@ render_plan() {
             return rows
         }
         BEGIN {
-            whole = "^(refused|secrets|oneWay)$"
+            whole = "^(refused|secrets|oneWay|data)$"
             sign["new"] = sign["created"] = sign["added"] = sign["opened"] = "+"
             sign["removed"] = sign["closed"] = "-"
             sign["takeover"] = sign["edited"] = sign["blocked"] = "!"
@@ -121,6 +126,15 @@ render_plan() {
         $1 != "R" { next }
         $2 == "files" { add(mark() column("path") note[column("op")]) }
         $2 == "containers" { add(mark() column("name") "  " column("image")) }
+        $2 == "data" {
+            was = column("was"); is = column("is")
+            if (base(was) == base(is)) { was = tag(was); is = tag(is) }
+            text = "~ " column("container") ": " was " -> " is "; "
+            text = text (column("saved") == "" ? "nothing of it can be saved first" : "saved first: " column("saved"))
+            if (column("left") != "") text = text "; a snapshot of " column("left") " is yours to take"
+            if (column("dump") != "") text = text "; a dump of what that image left is there"
+            add(wrapped(text))
+        }
         $2 == "units" { add(mark() column("name") "  " column("action")) }
         $2 == "flows" { add(mark() column("from") " -> " column("proto") "/" column("port") "  " column("reason")) }
         $2 == "steps" { pack(column("name")) }
@@ -137,6 +151,7 @@ render_plan() {
             shown = fitting()
             section("files", "files", s["unchangedFiles"] " unchanged")
             section("containers", "containers", "none changed")
+            section("data", "data", "")
             section("units", "units", "")
             section("flows", "flows", "none opened, none closed")
             section("host", "host", "")

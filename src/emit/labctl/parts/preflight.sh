@@ -21,6 +21,7 @@ obstacles() {
         done
     fi
     awk -F'\t' '{ print "the secret `" $1 "` (" $2 ", " $3 " " $4 ") is " $5 "; `labctl secrets set " $1 file "` writes it" }' file="${FILE:+ $FILE}" "$WORK/missing"
+    data_obstacles "$1" "$2"
     [ "$ONE_WAY" = 1 ] || sed -n "s/^R${TAB}oneWay${TAB}op=\\([a-z]*\\).*${TAB}what=\\(.*\\)/one-way: \\2 (\\1); --allow-one-way accepts it/p" "$WORK/tables"
     if [ -d "$1/payload/firewall" ] && reaches_login; then
         find_login
@@ -67,4 +68,6 @@ preflight() {
     done
     [ "$INTERRUPTED" = 0 ] || refuse "it was interrupted"
     point checked
+    save_first "$1" "$2"
+    [ "$INTERRUPTED" = 0 ] || refuse "it was interrupted"
 }

@@ -14,6 +14,7 @@
 #     installed     every path outside the state that labctl has written
 #     replaced/     files that were there before labctl wrote their path
 #     edited/       files of ours that somebody had edited, as they were before being overwritten
+#     dumps/        what services kept before an image of theirs changed
 #     log           one line per event; output: what the steps of the last run printed
 #     labctl        the copy that the armed revert runs, never the one of the new generation
 #
@@ -49,7 +50,7 @@ LOCK_FILE=$ROOT/run/labwright.lock
 STEP_FILE=$ROOT/run/labwright.step
 
 # What the command line said.
-VERB='' FILE='' LAB='' NAME='' JSON=0 ALL=0 KEEP=3 WITHIN='' ONE_WAY=0 ALL_STEPS=0 AT_BOOT=0 WATCH=0 REACH=0
+VERB='' FILE='' LAB='' NAME='' JSON=0 ALL=0 KEEP=3 WITHIN='' ONE_WAY=0 DATA='' ALL_STEPS=0 AT_BOOT=0 WATCH=0 REACH=0
 
 # What the running call knows. STATE is empty until the lab is known.
 STATE='' WORK='' STAGED='' LOCKED=0 INTERRUPTED=0 TOUCHED=0 EARLIER=''

@@ -77,9 +77,11 @@ failing_output() {
         END { for (i = (n > 10 ? n - 10 : 0); i < n; i++) print "    | " last[i % 10] }' "$OUTPUT" 2>/dev/null || :
 }
 
-# Asks the health steps of generation folder $1 until each has said yes, for at most $2 seconds.
+# Asks the health steps of generation folder $1 until each has said yes; with $2 just once. A step knows the time that its
+# services have: it ends with 75 while something may still become healthy, and with 70 when that time is over. Any other
+# failure has HEALTH_TIMEOUT seconds.
 healthy() {
-    until_=$(($(now) + $2 * 100))
+    since_=$(now) once_=${2:-}
     for check in "$1"/payload/health.d/*.sh; do
         [ -f "$check" ] || continue
         name=${check##*/}
@@ -95,8 +97,18 @@ healthy() {
 }
 
 wait_until_healthy() {
-    while ! run_step "$1" "health.d/$2"; do
-        if [ "$(now)" -ge "$until_" ] || [ "$INTERRUPTED" = 1 ]; then return 1; fi
+    while :; do
+        LABWRIGHT_HEALTH_SECONDS=$((($(now) - since_) / 100)) LABWRIGHT_HEALTH_TIMEOUT=$HEALTH_TIMEOUT
+        export LABWRIGHT_HEALTH_SECONDS LABWRIGHT_HEALTH_TIMEOUT
+        said_=0
+        run_step "$1" "health.d/$2" || said_=$?
+        [ "$said_" != 0 ] || return 0
+        [ -z "$once_" ] && [ "$INTERRUPTED" = 0 ] || return 1
+        case $said_ in
+        70) return 1 ;;
+        75) ;;
+        *) [ "$LABWRIGHT_HEALTH_SECONDS" -lt "$HEALTH_TIMEOUT" ] || return 1 ;;
+        esac
         sleep "$HEALTH_INTERVAL"
     done
 }

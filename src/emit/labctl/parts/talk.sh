@@ -60,6 +60,9 @@ labctl: take a labwright bundle into use on this machine, and take it back
       --confirm-within S  seconds for `labctl confirm` from a new login when the
                           firewall or ssh changes (default 120; 0: do not ask)
       --allow-one-way     accept what cannot be undone
+      --with-data         going back to an older image: load what it had left
+      --without-data      leave what services keep as it is, also when it cannot be
+                          saved first
       --all-steps         run every step, also those whose inputs are the same
   labctl confirm          keep the new generation; from a new login
   labctl rollback [ID]    back to the previous or the named generation, offline
