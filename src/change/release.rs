@@ -12,6 +12,7 @@ use crate::bundle::read::{ArchiveContents, read_archive};
 use crate::bundle::release::ReleaseIndex;
 use crate::compile::{self, Compiled, Memory};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::review::SERVICES;
 use crate::source::Sources;
 
 /// A release as it is compared.
@@ -25,9 +26,11 @@ pub struct Release {
     pub origins: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
-/// Reads what a release says; `archives` are those of its machines, by machine.
+/// Reads what a release says; `archives` are those of its machines, by machine, and `services` is
+/// its list of services, if it has one.
 pub fn read(
     index: &ReleaseIndex,
+    services: &[u8],
     archives: &BTreeMap<String, ArchiveContents>,
 ) -> Result<Release, String> {
     let renames = Renames::new();
@@ -40,6 +43,12 @@ pub fn read(
     };
     let mut release = Release { state, inputs: index.inputs.clone(), ..Release::default() };
     of_index(index, &mut facts);
+    for line in String::from_utf8_lossy(services).lines() {
+        if let [name, module, version, machine] = line.split('\t').collect::<Vec<_>>()[..] {
+            facts.add(Family::Service, "", name, "", format!("{module} on {machine}"));
+            facts.add(Family::Module, "", name, module, version);
+        }
+    }
     for (machine, archive) in archives {
         let payload = archive
             .files
@@ -163,7 +172,8 @@ pub fn build(sources: &Sources) -> Result<Release, Diagnostics> {
             Some(contents.map(|contents| (machine.0.clone(), contents)))
         })
         .collect();
-    archives.and_then(|archives| read(&release.index, &archives)).map_err(|problem| {
+    let services = release.review.get(SERVICES).map_or(&[][..], Vec::as_slice);
+    archives.and_then(|archives| read(&release.index, services, &archives)).map_err(|problem| {
         findings.push(Diagnostic::lab(&UNPACKABLE, problem));
         findings
     })

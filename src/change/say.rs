@@ -188,7 +188,8 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         }
         Family::Passthrough => {
             let said = both(format!("{machine} has {name}"), Class::Privileges, worse(!lost));
-            words(said, "no", "yes")
+            let effect = if part == "vm" { "after its next start" } else { "" };
+            Said { effect, ..words(said, "no", "yes") }
         }
         Family::Raw => {
             let said = both(format!("{name} sets {part} by raw"), Class::Privileges, worse(!lost));
@@ -203,7 +204,9 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         Family::Shape => {
             let said = both(format!("{name} of {machine}"), Class::Restarts, 1);
             let said = or_absent(said, "not said");
-            if gained || lost { said } else { Said { effect: "after its next start", ..said } }
+            // A container gets more or less while it runs; of a host, it is a fact.
+            let waits = part == "vm" && !gained && !lost;
+            if waits { Said { effect: "after its next start", ..said } } else { said }
         }
         Family::Service => or_absent(both(format!("service {name}"), Class::Restarts, 1), "none"),
         Family::Module => {

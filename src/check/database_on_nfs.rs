@@ -32,10 +32,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 )
                 .caption(format!("keeps it in `{}`", state.path))
                 .label(share.span, "this share comes over the network")
-                .help(
-                    "keep it on a disk of the machine: set `appdata` of the machine, or the option \
-                     for that folder",
-                )
+                .help(format!(
+                    "keep it on a disk of the machine: set `appdata` of the machine, the option \
+                     for that folder, or `state {} path=` in the service",
+                    state.name
+                ))
                 .on(service.name.clone()),
             );
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{EndpointId, MachineId, Transport};
+use crate::model::{EndpointId, MachineId, MachineKind, Transport};
 use crate::plan::Plan;
 
 /// Finds ports that two endpoints of a machine use.
@@ -19,6 +19,27 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         plan.listeners().map(|(machine, port, ..)| (machine, port)).collect();
     let mut taken: BTreeMap<(MachineId, Transport, u16), EndpointId> = BTreeMap::new();
     for (machine, port, transport, endpoint) in plan.listeners() {
+        let host = &model[machine];
+        let ssh = host.ssh.iter().find(|access| access.port == port);
+        if let Some(ssh) = ssh.filter(|_| {
+            transport == Transport::Tcp
+                && !matches!(host.kind, MachineKind::Appliance | MachineKind::Unmanaged)
+        }) {
+            let (service, name) = (&model[endpoint.service], &model.endpoint(endpoint).name);
+            let message = format!("port {port}/tcp of `{}` is used twice", host.name);
+            diagnostics.push(
+                Diagnostic::new(&CODE, service.span, message)
+                    .caption(format!("by `{name}` of `{}`", service.name))
+                    .label(ssh.span, "and by sshd")
+                    .help(format!(
+                        "give the service another port: `port {name} {}`",
+                        (port..=u16::MAX)
+                            .find(|port| !used.contains(&(machine, *port)))
+                            .unwrap_or(port)
+                    ))
+                    .on(service.name.clone()),
+            );
+        }
         let Some(first) = taken.get(&(machine, transport, port)).copied() else {
             taken.insert((machine, transport, port), endpoint);
             continue;

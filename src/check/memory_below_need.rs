@@ -23,6 +23,10 @@ struct Need {
 
 const GIB: u64 = 1 << 30;
 
+/// The least memory that Docker lets a container have. Source:
+/// <https://docs.docker.com/engine/containers/resource_constraints/>.
+const LEAST: Size = Size(6 << 20);
+
 /// The needs, by repository.
 static NEEDS: &[Need] = &[
     Need {
@@ -45,6 +49,19 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             else {
                 continue;
             };
+            if limit.value < LEAST {
+                let message = format!(
+                    "`{}` may use only {}, and Docker refuses less than {LEAST}",
+                    container.name, limit.value
+                );
+                diagnostics.push(
+                    Diagnostic::new(&CODE, limit.span, message)
+                        .label(service.span, "the service")
+                        .help("raise the limit")
+                        .on(service.name.clone()),
+                );
+                continue;
+            }
             let name = container.repository();
             let Some(need) =
                 NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory)

@@ -15,12 +15,25 @@ static CODE: Code = codes::code!("pool-impossible", Error, "a pool or dataset th
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
         for pool in &machine.pools {
+            if is_reserved(&pool.name) {
+                let message = format!("a pool can't be called `{}`: ZFS keeps the name", pool.name);
+                let help = "choose another name, such as `tank`";
+                diagnostics.push(
+                    Diagnostic::new(&CODE, pool.span, message).help(help).on(pool.name.clone()),
+                );
+            }
             disks(machine, pool, diagnostics);
             for dataset in &pool.datasets {
                 settings(dataset, diagnostics);
             }
         }
     }
+}
+
+/// Returns whether zpool(8) refuses a name.
+fn is_reserved(name: &str) -> bool {
+    let begins = ["mirror", "raidz", "draid", "spare"].iter().any(|kept| name.starts_with(kept));
+    begins || name == "log"
 }
 
 fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {

@@ -45,8 +45,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             ),
             None => format!(
                 "keep it below the `appdata` folder `{}`, or in a dataset that has a `backup=` \
-                 class",
-                machine.appdata
+                 class: the option for that folder or `state {} path=` in the service says where",
+                machine.appdata, state.name
             ),
         };
         diagnostics.push(

@@ -87,6 +87,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     .push(finding(&machine.name, path, &what, &why, span).on(machine.name.clone()));
             }
         };
+        look(&machine.appdata, "the `appdata` folder".to_owned(), machine.span);
         for share in &machine.shares {
             look(&share.at, "a share".to_owned(), share.span);
         }

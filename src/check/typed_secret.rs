@@ -1,7 +1,7 @@
 //! Finds passwords and tokens that are written into the lab.
 
 use super::Rule;
-use crate::diag::suspect::is_secret;
+use crate::diag::suspect::{has_password_in_url, is_secret, is_variable};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Data, Service};
 use crate::plan::Plan;
@@ -30,6 +30,30 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 }
                 diagnostics.push(found.told());
             }
+            for (name, value) in flags(&container.entrypoint).chain(flags(&container.command)) {
+                if is_typed(name.trim_start_matches('-'), value) && !is_variable(value) {
+                    let mut found = Finding::new(service, name, &container.name);
+                    found.made_of(value, container.span);
+                    found.is_at_label = false;
+                    diagnostics.push(found.told().help(
+                        "let the program read it from a file or a variable, which `secret … \
+                         file-variable=` and `value-variable=` pass on; choose another value, \
+                         since this one is known",
+                    ));
+                }
+            }
+        }
+        for (option, spans) in &service.option_spans {
+            let given = service.options.get(option).map(Data::items).unwrap_or_default();
+            let typed = |given: &&Data| given.as_text().is_some_and(has_password_in_url);
+            if let (Some(_), Some(span)) = (given.iter().find(typed), spans.first()) {
+                let mut found = Finding::new(service, option, &service.name);
+                found.span = *span;
+                diagnostics.push(found.told().help(
+                    "leave the password out of the URL: an option of the type `secret` passes it \
+                     on; choose another one, since this one is known",
+                ));
+            }
         }
         for unit in &service.units {
             let lines = unit.sections.iter().flat_map(|(_, lines)| lines);
@@ -38,6 +62,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 if is_typed(name, value) {
                     let mut found = Finding::new(service, name, &unit.name);
                     found.made_of(value, unit.span);
+                    found.is_at_label = false;
                     diagnostics.push(found.told());
                 }
             }
@@ -51,6 +76,17 @@ fn is_typed(name: &str, value: &str) -> bool {
     is_secret(name, value) && !leads
 }
 
+/// Lists the options of a command that have a value: `--password=x` or `--password x`.
+fn flags(words: &[String]) -> impl Iterator<Item = (&str, &str)> {
+    let after = words.iter().skip(1).map(String::as_str).chain([""]);
+    words.iter().zip(after).filter_map(|(word, next)| match word.split_once('=') {
+        Some((name, value)) => Some((name, value)),
+        None => {
+            Some((word.as_str(), next)).filter(|_| word.starts_with("--") && !next.starts_with('-'))
+        }
+    })
+}
+
 /// What a finding says.
 struct Finding<'s> {
     service: &'s Service,
@@ -58,11 +94,13 @@ struct Finding<'s> {
     reader: &'s str,
     span: Span,
     label: Option<Span>,
+    /// Whether the label is the value itself, and not only near it.
+    is_at_label: bool,
 }
 
 impl<'s> Finding<'s> {
     fn new(service: &'s Service, name: &'s str, reader: &'s str) -> Self {
-        Self { service, name, reader, span: service.span, label: None }
+        Self { service, name, reader, span: service.span, label: None, is_at_label: true }
     }
 
     /// Sets the places of a value that the module writes at `span`: the option that it was made
@@ -81,7 +119,7 @@ impl<'s> Finding<'s> {
     }
 
     fn told(self) -> Diagnostic {
-        let Self { service, name, reader, span, label } = self;
+        let Self { service, name, reader, span, label, is_at_label } = self;
         let message = format!("the value of `{name}` of `{reader}` is written into the lab");
         let found = Diagnostic::new(&CODE, span, message)
             .caption("the release holds it, and everybody who reads the lab knows it")
@@ -91,7 +129,7 @@ impl<'s> Finding<'s> {
             ))
             .on(service.name.clone());
         // An option says where the text is; the module only passes it on.
-        let place = if span == service.span { label } else { Some(span) };
+        let place = if span == service.span { label.filter(|_| is_at_label) } else { Some(span) };
         let found = match place {
             Some(place) => found.conceal(place),
             None => found,

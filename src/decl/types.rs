@@ -316,12 +316,44 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.len() <= 200 && text.bytes().all(valid) && !text.starts_with('-')
 }
 
+/// Returns whether text is a reference that Docker takes: a host, a path in small letters, a tag
+/// and a digest. Source: <https://github.com/distribution/reference>.
 fn is_image(text: &str) -> bool {
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
-    !text.is_empty()
-        && text.len() <= 255
-        && text.bytes().all(valid)
-        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(a, b)| (a, Some(b)));
+    let (name, tag) = match rest.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (rest, None),
+    };
+    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_digest = |digest: &str| {
+        let hash = digest.strip_prefix("sha256:").unwrap_or_default();
+        hash.len() == 64 && hash.bytes().all(hex)
+    };
+    let is_tag = |tag: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        (1..=128).contains(&tag.len()) && tag.bytes().all(plain) && !tag.starts_with(['.', '-'])
+    };
+    let is_part = |part: &str| {
+        let small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let plain = |byte: u8| small(byte) || b"_.-".contains(&byte);
+        let end = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        part.bytes().all(plain) && part.starts_with(end) && part.ends_with(end)
+    };
+    let (host, path) = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
+            (Some(host), path)
+        }
+        _ => (None, name),
+    };
+    let is_host = |host: &str| {
+        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
+            && !host.starts_with(['-', '.', ':'])
+    };
+    text.len() <= 255
+        && host.is_none_or(is_host)
+        && path.split('/').all(is_part)
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(is_digest)
 }
 
 fn is_url(text: &str) -> bool {

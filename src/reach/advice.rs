@@ -93,6 +93,10 @@ fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     let endpoint = places::endpoint_at(plan, to)?;
     let service = &plan.model[endpoint.service];
     let existing = service.exposes.iter().find(|expose| expose.endpoint == endpoint.index);
+    // It is open to the zone already, but not over this family or on this way.
+    if existing.is_some_and(|expose| expose.to.iter().any(|zone| zone.value == origin.zone)) {
+        return None;
+    }
     let wanted = Wanted {
         inside: service.span,
         existing: existing.map(|expose| expose.span),

@@ -200,18 +200,18 @@ impl Way<'_, '_> {
             }
             return Ok(());
         };
+        self.over_families(to)?;
+        if self.is_over() {
+            return Ok(());
+        }
         let published = self.publishes(to)?.is_some();
         let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
         let v6 = read.compose.as_ref().is_some_and(|compose| compose.v6);
-        let v4_only = self.published(to)?.is_some_and(|port| port.v4_only);
         let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
         let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
         self.filter(
             &filter,
             |address, from| {
-                if v4_only && address.is_ipv6() {
-                    return Ok(Vec::new());
-                }
                 // Where the compose network has no IPv6, Docker's proxy, a program on the machine,
                 // takes such connections.
                 let rewritten = published && (address.is_ipv4() || v6);
@@ -222,6 +222,41 @@ impl Way<'_, '_> {
             },
             |from, passes| verdict(name, plan, to, because::opening(plan, to, from, false), passes),
         )
+    }
+
+    /// Ends the connections over IPv6 to a port that is published over IPv4 alone.
+    fn over_families(&mut self, to: Port) -> Result<(), Unreadable> {
+        let plan = self.plan;
+        let Some(port) = self.published(to)?.filter(|port| port.v4_only) else { return Ok(()) };
+        if self.streams.iter().all(|stream| stream.to.is_ipv4()) {
+            return Ok(());
+        }
+        let machine = &plan.model[to.machine];
+        let filter = Filter { at: &machine.name, kind: LinkKind::Listener, bundle: &machine.name };
+        let says = format!(
+            "container {} publishes {} over IPv4 alone",
+            port.container,
+            format_args!("{}/{}", to.port, to.transport.name())
+        );
+        let quote = Quote {
+            machine: machine.name.clone(),
+            line: port.line.clone(),
+            text: format!("{}:{}/{}", port.port, port.inside, port.transport.name()),
+        };
+        let service = places::endpoint_at(plan, to).map(|endpoint| &plan.model[endpoint.service]);
+        let because = service.map_or(machine.span, |service| service.span);
+        self.filter(
+            &filter,
+            |address, from| {
+                let passed = Passed { from: from.clone(), quote: None, seen_as: None };
+                Ok(if address.is_ipv4() { vec![passed] } else { Vec::new() })
+            },
+            |_, _| (says.clone(), vec![because]),
+        )?;
+        if let Some(link) = self.chain.last_mut() {
+            link.rules = vec![quote];
+        }
+        Ok(())
     }
 
     /// Names what takes the connection in the end.

@@ -52,7 +52,21 @@ fn info(lab: &Lab<'_>) -> LabInfo {
     }
 }
 
+/// The accounts of Debian's base system. Source: the files of its package `base-passwd`.
+#[rustfmt::skip] // A table is read line by line.
+const ACCOUNTS: &[&str] = &[
+    "backup", "bin", "daemon", "games", "irc", "list", "lp", "mail", "man", "messagebus", "news",
+    "nobody", "proxy", "root", "sshd", "sync", "sys", "uucp", "www-data",
+];
+
 fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
+    if ACCOUNTS.contains(&block.key()) {
+        let message = format!("`{}` is an account of the system, not of a person", block.key());
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, block.key_span(), message)
+                .help("choose another name; an admin becomes root with `sudo`"),
+        );
+    }
     let mut ssh_keys = Vec::new();
     for key in block.all("ssh-key").filter_map(|key| key.argument(0)).filter(|key| !key.is_faulty())
     {

@@ -121,6 +121,15 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
                 format!("write `\"{}\"`", prefix.trunc()),
             );
         }
+        if let Some(why) = own_of_machines(prefix) {
+            bad(
+                value.span,
+                format!("`{prefix}` can't be a network of the lab: {why}"),
+                "write a prefix of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fd00::/8, or one \
+                 that you have been given"
+                    .to_owned(),
+            );
+        }
         let v4 = matches!(prefix, IpNet::V4(_));
         if property == "cidr6" && v4 {
             bad(
@@ -155,7 +164,14 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
         else {
             continue;
         };
-        if prefixes.is_empty()
+        let no_machine = prefixes.iter().any(|prefix| is_end(prefix, gateway));
+        if no_machine {
+            bad(
+                value.span,
+                format!("the gateway {gateway} is no machine's address"),
+                "name an address between the first and the last of the prefix".to_owned(),
+            );
+        } else if prefixes.is_empty()
             || prefixes.iter().any(|prefix| prefix.contains(&gateway))
             || is_link_local(gateway)
         {
@@ -180,6 +196,26 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
         zone: zone_named(block.key(), zones),
         span: block.key_span(),
     }
+}
+
+/// Returns why a prefix is no network between machines, if so.
+fn own_of_machines(prefix: IpNet) -> Option<&'static str> {
+    let within = |text: &str| text.parse::<IpNet>().is_ok_and(|kept| kept.contains(&prefix));
+    if within("127.0.0.0/8") || within("::1/128") {
+        Some("each machine has these addresses for itself")
+    } else if within("169.254.0.0/16") || within("fe80::/10") {
+        Some("machines give themselves these addresses")
+    } else if within("224.0.0.0/3") || within("ff00::/8") || within("0.0.0.0/8") {
+        Some("no machine has such an address")
+    } else {
+        None
+    }
+}
+
+/// Returns whether an address is that of the network itself, or reaches all of its machines.
+fn is_end(prefix: &IpNet, address: IpAddr) -> bool {
+    let wide = matches!(prefix, IpNet::V4(prefix) if prefix.prefix_len() < 31);
+    wide && (address == prefix.network() || address == prefix.broadcast())
 }
 
 fn is_link_local(address: IpAddr) -> bool {

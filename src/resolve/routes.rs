@@ -142,6 +142,13 @@ pub fn routes(
             continue;
         }
         let Some(name) = host.string() else { continue };
+        if name == "localhost" || name.parse::<std::net::IpAddr>().is_ok() {
+            let message = format!("`{name}` is no name that a proxy can serve");
+            diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, host.span, message)
+                    .help("name a host of a domain, such as `\"films.example.org\"`"),
+            );
+        }
         routes.push(Route {
             host: Spanned::new(name, host.span),
             endpoint,

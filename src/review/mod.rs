@@ -42,6 +42,9 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     ])
 });
 
+/// The name of the list of services with their modules, below `review/`.
+pub const SERVICES: &str = "services.tsv";
+
 /// The styles of the pages.
 pub const STYLE: (&str, &str) = ("report.css", include_str!("report.css"));
 
@@ -88,5 +91,16 @@ pub fn review(
     };
     let (report, summary) =
         rayon::join(|| write(REPORT, "report.html.j2"), || write(SUMMARY, "summary.md.j2"));
-    [report, summary].into_iter().collect()
+    let services = Ok((SERVICES.to_owned(), services(plan).into_bytes()));
+    [report, summary, services].into_iter().collect()
+}
+
+/// Lists each service with its module, the module's version and the machine. Bundles don't say it,
+/// and whoever compares two releases wants to know.
+fn services(plan: &Plan<'_>) -> String {
+    let services = plan.model.services.iter().map(|service| {
+        let machine = &plan.model[service.machine].name;
+        format!("{}\t{}\t{}\t{machine}\n", service.name, service.module, service.module_version)
+    });
+    services.collect()
 }

@@ -50,12 +50,63 @@ impl<'s> Explainer<'s> {
         let found = search.causes(&self.candidates, is_possible);
         let found = self.with_dependents(&search, found, &idle);
         let mut lines = self.lines(target, &found);
+        self.add_defaults(&search, &found, &mut lines);
         if let [line] = lines.as_mut_slice() {
             for reason in &mut line.reasons {
                 reason.lost = lost::lost(&search, &self.candidates, reason);
             }
         }
         lines
+    }
+
+    /// Names the defaults of the language that decide a line: those of the nodes without which it
+    /// is not there. Of several lines, only those are looked at that no declaration decides.
+    fn add_defaults(&self, search: &Search<'_>, found: &[Cause], lines: &mut [Line]) {
+        let alone = lines.len() == 1;
+        let is_open =
+            |line: &Line| alone || line.reasons.iter().all(|reason| reason.role == Role::Needs);
+        let open: BTreeSet<usize> =
+            lines.iter().filter(|line| is_open(line)).map(|line| line.number - 1).collect();
+        if open.is_empty() {
+            return;
+        }
+        let causes = found.iter().filter_map(|cause| self.candidates.list.get(cause.candidate));
+        let nodes: BTreeSet<Span> = causes
+            .filter(|candidate| candidate.part == Part::Presence)
+            .map(|candidate| candidate.span)
+            .collect();
+        let defaults: Vec<&Candidate> = self
+            .candidates
+            .defaults
+            .iter()
+            .filter(|candidate| nodes.contains(&candidate.span))
+            .collect();
+        let decisive: Vec<(&Candidate, &Vec<Edit>, BTreeSet<usize>)> = defaults
+            .into_par_iter()
+            .filter_map(|candidate| {
+                candidate.edits.iter().find_map(|edits| {
+                    let effect = search.effect(edits).ok().filter(|effect| !effect.whole)?;
+                    let touched: BTreeSet<usize> =
+                        effect.lines.intersection(&open).copied().collect();
+                    (!touched.is_empty()).then_some((candidate, edits, touched))
+                })
+            })
+            .collect();
+        for (candidate, edits, touched) in decisive {
+            for line in lines.iter_mut().filter(|line| touched.contains(&(line.number - 1))) {
+                line.fixed = None;
+                let before = line.reasons.iter().position(|reason| reason.role == Role::Needs);
+                let reason = Reason {
+                    role: Role::Default,
+                    span: candidate.span,
+                    declaration: candidate.path.clone(),
+                    value: candidate.shown.clone(),
+                    proof: edits.clone(),
+                    lost: Vec::new(),
+                };
+                line.reasons.insert(before.unwrap_or(line.reasons.len()), reason);
+            }
+        }
     }
 
     /// Finds the top nodes without which the targets are the same: nothing in them can matter.

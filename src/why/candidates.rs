@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::defaults;
 use super::edit::Edit;
 use super::others::{others, quoted};
 use crate::decl::schema::{Child, Field, OPTION_VALUE, TOP};
@@ -60,6 +61,9 @@ pub struct Candidates {
     pub tops: Vec<Top>,
     /// The candidates, by file and place.
     pub list: Vec<Candidate>,
+    /// What nodes leave to the defaults of the language, each with edits that write another value.
+    /// The place is that of the node.
+    pub defaults: Vec<Candidate>,
 }
 
 impl Candidates {
@@ -105,7 +109,14 @@ impl Candidates {
                     span: node.span,
                     layer: file.layer,
                 });
-                let mut walk = Walk { names: &names, written: &written, top, list: &mut all.list };
+                let mut walk = Walk {
+                    names: &names,
+                    written: &written,
+                    text: &file.text,
+                    top,
+                    list: &mut all.list,
+                    defaults: &mut all.defaults,
+                };
                 walk.node(node, TOP, &[], "", file.layer == Layer::Lab);
             }
         }
@@ -157,8 +168,10 @@ fn texts(node: &Node<'_>) -> Vec<(Span, String)> {
 struct Walk<'w> {
     names: &'w [String],
     written: &'w [(Span, String)],
+    text: &'w str,
     top: usize,
     list: &'w mut Vec<Candidate>,
+    defaults: &'w mut Vec<Candidate>,
 }
 
 static ANY: Field = Field { name: "value", ty: Type::Any, list: false, required: false, doc: "" };
@@ -221,6 +234,17 @@ impl Walk<'_> {
                 let span = Span { end: property.entry.value.span.end, ..property.name.span };
                 self.presence(span, &path);
             }
+        }
+        for omitted in defaults::omitted(node, body, self.text) {
+            self.defaults.push(Candidate {
+                part: Part::Value,
+                span: node.span,
+                end: node.span.end,
+                path: format!("{path}{}", omitted.name),
+                shown: format!("(default: {})", omitted.default),
+                top: self.top,
+                edits: omitted.edits,
+            });
         }
         for child in &node.children {
             self.node(child, &[], body.children, &path, declares);

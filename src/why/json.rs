@@ -91,6 +91,7 @@ pub fn answer<'a>(
                     role: match reason.role {
                         Role::Decides => "decides",
                         Role::Template => "template",
+                        Role::Default => "default",
                         Role::Needs => "needs",
                     },
                     place: place(sources, reason.span),

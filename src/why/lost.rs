@@ -8,7 +8,7 @@ use crate::source::Span;
 
 /// Finds what `reason` won over: without it, the line would change with them.
 pub fn lost(search: &Search<'_>, candidates: &Candidates, reason: &Reason) -> Vec<(Span, String)> {
-    if reason.role == Role::Template {
+    if matches!(reason.role, Role::Template | Role::Default) {
         return Vec::new();
     }
     let Some((entity, field)) = reason.declaration.split_once(" / ") else { return Vec::new() };

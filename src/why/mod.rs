@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod candidates;
+mod defaults;
 pub mod edit;
 pub mod find;
 pub mod json;

@@ -63,7 +63,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Returns values of a type, for a place that takes a name or an expression.
-fn any_value(ty: Type) -> Vec<String> {
+pub fn any_value(ty: Type) -> Vec<String> {
     let values: &[&str] = match ty {
         Type::Bool => &["#true", "#false"],
         Type::Integer | Type::Number | Type::Port | Type::Between(..) => &["4321", "3", "1"],

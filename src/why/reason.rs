@@ -11,6 +11,8 @@ pub enum Role {
     Decides,
     /// The line is written in this line of a template.
     Template,
+    /// The language has a default that decides it, since nothing is written.
+    Default,
     /// Without it, the line is not there.
     Needs,
 }

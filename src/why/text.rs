@@ -53,6 +53,7 @@ fn reasons(line: &Line, sources: &Sources, width: usize) -> String {
     for (role, title) in [
         (Role::Decides, "changes with"),
         (Role::Template, "is written in"),
+        (Role::Default, "is a default of the language"),
         (Role::Needs, "is there because of"),
     ] {
         let of_role = line.reasons.iter().filter(|reason| reason.role == role);

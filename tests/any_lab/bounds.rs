@@ -14,6 +14,10 @@ const MEMORY: u64 = (256 << 10) + (64 << 10);
 /// at the same time.
 const SECONDS: u64 = 8;
 
+/// The variable that names an optimized program to ask instead. It has a second of processor time
+/// and 256 MiB.
+const RELEASED: &str = "LABWRIGHT_RELEASED";
+
 /// Checks a lab with limits of its own. The shell sets them, since they hold for all of a process.
 fn check(module: &str, template: &str, rest: &str) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
@@ -28,15 +32,20 @@ fn check(module: &str, template: &str, rest: &str) -> Output {
         "x".repeat(1000)
     );
     fs::write(below.join("module.kdl"), module).expect("a file");
+    let built = env!("CARGO_BIN_EXE_labwright").to_owned();
+    let (program, memory, seconds) = match std::env::var(RELEASED) {
+        Ok(program) => (program, 256 << 10, 1),
+        Err(_) => (built, MEMORY, SECONDS),
+    };
     Command::new("sh")
         .args([
             "-c",
             "ulimit -v \"$3\" && ulimit -t \"$4\" && exec \"$1\" check --format json \"$2\"",
             "sh",
         ])
-        .arg(env!("CARGO_BIN_EXE_labwright"))
+        .arg(program)
         .arg(folder.path())
-        .args([MEMORY.to_string(), SECONDS.to_string()])
+        .args([memory.to_string(), seconds.to_string()])
         .env("MALLOC_ARENA_MAX", "1")
         .output()
         .expect("sh runs")

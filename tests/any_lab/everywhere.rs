@@ -33,18 +33,73 @@ const HOSTILE: &[&str] = &[
 const LEFT_OUT: &[(&str, &str)] = &[
     ("accept code", "it is one of the codes"),
     ("admin ssh-key key", "it is a key"),
-    ("host share at", "its example needs a pool of another machine"),
-    ("lxc appdata path", "the same node in a vm is tried"),
-    ("lxc share at", "the same node in a vm is tried"),
-    ("module assert message", "its condition must hold"),
-    ("module container mount at", "its example mounts several folders at places of their own"),
-    ("module container mount source", "it is a state, a volume or a path"),
     ("module dashboard from", "it is a file of the module"),
     ("module example kdl", "it is KDL"),
     ("module file from", "it is a file of the module"),
     ("module script from", "it is a file of the module"),
     ("service raw key", "it is one of the keys of compose"),
 ];
+
+/// The labs for fields whose example takes no other text. `VALUE` is the field.
+const LABS: &[(&str, &str)] = &[
+    ("host share at", "host box { SYSTEM; share nas.data at=VALUE via=nfs; }"),
+    ("lxc appdata path", "GUEST { REST; appdata VALUE backup=never; }"),
+    ("lxc share at", "GUEST { REST; share tank.films at=VALUE via=mount-point; }"),
+    ("module assert message", "MODULE { summary \"x\"; assert (expr)\"true\" VALUE; }"),
+    (
+        "module container mount at",
+        "MODULE { summary \"x\"; CONTAINER mount \"/srv/y\" at=VALUE; }; }",
+    ),
+    (
+        "module container mount source",
+        "MODULE { summary \"x\"; CONTAINER mount VALUE at=\"/y\"; }; }",
+    ),
+];
+
+/// Writes one of these labs.
+fn lab_with(declared: &str, value: &str) -> String {
+    let parts = [
+        ("host box {", "host box kind=debian {"),
+        ("SYSTEM", "os debian-13; address lan \"192.168.1.10\""),
+        ("GUEST", "lxc cargo id=200 on=pve"),
+        (
+            "REST",
+            "os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"; address lan \
+             \"192.168.1.20\"",
+        ),
+        (
+            "MODULE",
+            "host box kind=debian { os debian-13; address lan \"192.168.1.10\"; }\n\
+                    service thing on=box\nmodule thing version=\"1\"",
+        ),
+        (
+            "CONTAINER",
+            "container thing { image \"docker.io/library/busybox:1.37\"; health none=\"x\";",
+        ),
+        ("VALUE", value),
+    ];
+    let declared =
+        parts.iter().fold(declared.to_owned(), |text, (from, to)| text.replace(from, to));
+    format!("{AROUND}{declared}\n")
+}
+
+const AROUND: &str = r#"edition 1
+
+lab demo version="1"
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+host pve kind=proxmox version="8.4" {
+    hardware "x" cores=4 memory="16GiB"
+    address lan "192.168.1.2" nic=eno1 bridge=vmbr0
+    disk ssd device="/dev/disk/by-id/nvme-A" size="1TB"
+    pool tank disk=ssd size="500GB" {
+        dataset films quota="100GiB" backup=never
+    }
+}
+host nas kind=unmanaged {
+    address lan "192.168.1.5"
+    export data path="/volume1/data" backup=never
+}
+"#;
 
 /// Returns what comes before and after a text of the type, if it takes any text.
 fn frame(ty: Type) -> Option<(&'static str, &'static str)> {
@@ -120,14 +175,21 @@ struct Tried {
 type Differing = [BTreeMap<String, Vec<u8>>; 2];
 
 fn attempt(place: &Place, field: &Field, index: Option<usize>) -> Option<Tried> {
-    let (before, after) = frame(field.ty)?;
+    // A place in a container is a path, though the module may also write another word.
+    let is_mount = place.node.name == "mount" && field.ty == Type::Text;
+    let ty = if is_mount { Type::Path } else { field.ty };
+    let (before, after) = frame(ty)?;
     let info = place.around.last().map(|around| format!("in={}", around.name));
+    let name = format!("{} {}", place.name(), field.name);
+    let lab = LABS.iter().find(|(field, _)| *field == name);
     let build = |text: &str| {
         let value = quoted(&format!("{before}{text}{after}"));
+        if let Some((_, declared)) = lab {
+            return emitted(&lab_of("", &lab_with(declared, &value))?);
+        }
         let example = with_value(place.node, field, index, &value);
         emitted(&lab_of(info.as_deref().unwrap_or(""), &example)?)
     };
-    let name = format!("{} {}", place.name(), field.name);
     let Some(plain) = build(PLAIN) else {
         return Some(Tried { name, taken: Vec::new(), plain_is_taken: false });
     };

@@ -4,9 +4,9 @@
 //! Work is the processor time of the one thread that does it. That counts nothing else that the
 //! machine does, and the least of several runs counts.
 
-use labwright::compile;
+use labwright::compile::{self, Discard};
 use labwright::decl::schema::NodeSchema;
-use labwright::source::Sources;
+use labwright::source::{Layer, SourceFile, Sources};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::tables::{Place, lab, numbered, places};
@@ -18,16 +18,18 @@ const TIMES: usize = 20;
 /// memory costs. What compares each node with each other takes more than twice as much.
 const MOST: f64 = 1.6;
 
+/// Returns the processor time of this thread so far.
+fn seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a test")]
+    let seconds = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
+    seconds
+}
+
 /// Returns the seconds of processor time that checking a lab takes.
 fn work(place: &Place, count: usize) -> f64 {
     let nodes: Vec<String> = (0..count).map(|number| numbered(place.node, number)).collect();
     let sources = Sources::with_standard_library(lab(place, &nodes.join("\n")));
-    let seconds = || {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        #[expect(clippy::cast_precision_loss, reason = "seconds of a test")]
-        let seconds = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
-        seconds
-    };
     let start = seconds();
     drop(compile::check(&sources));
     seconds() - start
@@ -58,7 +60,6 @@ fn grows_with_the_lab(outer: impl Fn(&str) -> bool + Sync + Send) {
         // A node that several others share is the same work in each.
         let mut seen: Vec<&NodeSchema> = Vec::new();
         let mut places: Vec<Place> = places();
-        // A machine or a service is worth thousands of other nodes; `benches/` has many of them.
         places.retain(|place| !ENTITIES.contains(&place.name().as_str()));
         places.retain(|place| {
             let is_new = !seen.iter().any(|node| std::ptr::eq(*node, place.node));
@@ -74,6 +75,89 @@ fn grows_with_the_lab(outer: impl Fn(&str) -> bool + Sync + Send) {
 
 const ENTITIES: [&str; 4] = ["host", "vm", "lxc", "service"];
 const MACHINES: [&str; 3] = ["host", "vm", "lxc"];
+
+/// A whole machine or service is worth hundreds of other nodes.
+const FEW_ENTITIES: usize = 25;
+
+/// Writes the declaration of an entity with what a real one has.
+fn entity(kind: &str, number: usize) -> String {
+    let (high, low) = (number / 250 + 2, number % 250 + 1);
+    let address = format!("address lan \"192.168.{high}.{low}\"");
+    match kind {
+        "host" => format!(
+            "host h{number} kind=debian {{ os debian-13; {address}; ssh from=lan; appdata \
+             \"/srv/a\" backup=never; }}"
+        ),
+        "vm" | "lxc" => format!(
+            "{kind} g{number} id={} on=pve {{ os debian-13; memory \"1GiB\"; disk root \
+             size=\"8GiB\"; {address}; ssh from=lan; }}",
+            number + 200
+        ),
+        _ => format!(
+            "host s{number} kind=debian {{ os debian-13; {address}; appdata \"/srv/a\" \
+             backup=never; }}\nservice uptime-kuma-{number} module=uptime-kuma on=s{number} {{ \
+             expose web to=lan; }}\nservice node-{number} module=node-exporter on=s{number}"
+        ),
+    }
+}
+
+/// Returns the seconds of processor time that building a lab with many entities takes.
+fn work_of_entities(kind: &str, count: usize) -> f64 {
+    let nodes: Vec<String> = (0..count).map(|number| entity(kind, number)).collect();
+    let text = format!("{WIDE}{}\n", nodes.join("\n"));
+    let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+    let sources = Sources::with_standard_library(vec![file]);
+    let start = seconds();
+    let release = labwright::compile(&sources, Discard::open).release;
+    let took = seconds() - start;
+    assert!(release.is_ok(), "{kind} is not built");
+    took
+}
+
+const WIDE: &str = r#"edition 1
+lab demo version="1"
+network lan cidr="192.168.0.0/16" gateway="192.168.0.1" dns="192.168.0.1"
+host pve kind=proxmox version="8.4" {
+    hardware "x" cores=512 memory="64TiB"
+    address lan "192.168.0.2" nic=eno1 bridge=vmbr0
+    disk ssd device="/dev/disk/by-id/nvme-A" size="900TB"
+    pool tank disk=ssd size="900TB"
+}
+service prometheus on=pve-services
+host pve-services kind=debian {
+    os debian-13
+    address lan "192.168.0.3"
+    appdata "/srv/a" backup=never
+}
+"#;
+
+#[test]
+fn work_grows_with_whole_machines_and_services() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let wrong: Vec<String> = pool.install(|| {
+        let ratios = ENTITIES.map(|kind| {
+            let times = 8;
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let ratio = || {
+                work_of_entities(kind, FEW_ENTITIES * times)
+                    / work_of_entities(kind, FEW_ENTITIES)
+                    / times as f64
+            };
+            let mut least = f64::INFINITY;
+            for _ in 0..3 {
+                least = least.min(ratio());
+                if least < MOST {
+                    break;
+                }
+            }
+            println!("{kind}: {least:.2}");
+            (kind, least)
+        });
+        let wrong = ratios.into_iter().filter(|(_, ratio)| *ratio >= MOST);
+        wrong.map(|(kind, ratio)| format!("{kind}: {ratio:.1} times too much")).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
 
 #[test]
 fn work_grows_with_the_machines() {

@@ -4,6 +4,7 @@ mod formats;
 mod git;
 mod planted;
 mod random;
+mod releases;
 
 use std::path::Path;
 

@@ -19,6 +19,8 @@ const TYPED: &[&str] = &[
     r#"secret pw "hunter2""#,
     r#"secret pw value="hunter2""#,
     r#"secret pw "x" "hunter2""#,
+    r#"module m { summary "x"; container m { image "x/m:1"; command "--password" "hunter2"; }; }
+service m on=box"#,
     r#"service restic on=box { repository "/b"; password "hunter2"; }"#,
     "service restic on=box { repository \"/b\"; password 'hunter2'; }",
     "service restic on=box { repository \"/b\"; password “hunter2”; }",
@@ -44,6 +46,7 @@ service m on=box"#,
     r#"module m { summary "x"
 unit "m.service" { section Service { set Environment "U=pg://u:hunter2@d"; }; }; }
 service m on=box"#,
+    r#"service restic on=box { repository "rest:https://u:hunter2@h/b"; }"#,
     r#"service jellyfin on=box { raw compose.environment "A_TOKEN=hunter2"; libary "/a"; }"#,
 ];
 

@@ -9,6 +9,7 @@ use labwright::source::{Layer, SourceFile, Sources, Span};
 
 const PREAMBLE: &str = include_str!("preamble.kdl");
 
+#[rustfmt::skip] // A table is read line by line.
 /// Lines, each with the error that it must raise. Without a code it must raise none.
 const LINES: &[(&str, &str)] = &[
     (r#"extend host box { share pve.x at="/" via=nfs; }"#, "system-path"),
@@ -22,6 +23,29 @@ const LINES: &[(&str, &str)] = &[
     (STICK_TWICE, "device-twice"),
     (r#"service home-assistant on=box { device "/dev/ttyUSB0"; }"#, ""),
     (r#"service home-assistant on=box { device "/dev/ttyUSB0:/dev/mem"; }"#, "wrong-option"),
+    (r#"host o kind=debian { os debian-13
+address lan "192.168.1.30"; appdata "/etc"; }"#, "system-path"),
+    (r#"extend host pve { disk c device="/dev/disk/by-id/c" size="1TB"
+pool mirrored disk=c; }"#, "pool-impossible"),
+    (r#"extend host pve { disk c device="/dev/disk/by-id/c" size="1TB"
+pool log disk=c; }"#, "pool-impossible"),
+    (r#"extend host pve { disk c device="/dev/disk/by-id/c" size="1TB"
+pool logs disk=c; }"#, ""),
+    (r#"extend host box { ssh from=lan; }
+service uptime-kuma on=box { port web 22; expose web to=lan; }"#, "host-port-twice"),
+    (r#"extend host box { ssh from=lan port=2222; }
+service uptime-kuma on=box { port web 22; expose web to=lan; }"#, ""),
+    (r#"service uptime-kuma on=box { image "x/y:1@sha256:zz"; }"#, "wrong-option"),
+    (r#"service uptime-kuma on=box { image "x/Y:1"; }"#, "wrong-option"),
+    (r#"service uptime-kuma on=box { image "h.example.org:5000/x/y_z:1.2"; }"#, ""),
+    (r#"network loop cidr="127.0.0.0/8""#, "bad-network"),
+    (r#"network many cidr="224.0.0.0/4""#, "bad-network"),
+    (r#"network own cidr="10.9.0.0/24" gateway="10.9.0.255""#, "bad-network"),
+    (r#"network own cidr="10.9.0.0/24" gateway="10.9.0.254""#, ""),
+    ("admin daemon", "wrong-type"),
+    (r#"service caddy on=box { certificates internal; }
+service uptime-kuma on=box { route "192.168.1.10" to=web via=caddy from=lan; }"#, "wrong-type"),
+    (r#"repository "sftp:-oProxyCommand=x:/b""#, "assertion-failed"),
     (r#"repository "-r/x""#, "assertion-failed"),
     (r#"repository "--help""#, "assertion-failed"),
     (r#"repository "/mnt/-x""#, ""),

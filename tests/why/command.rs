@@ -1,6 +1,7 @@
 //! `labwright why` as people run it.
 
 use std::fs;
+use std::path::Path;
 
 use crate::cli::{case, copy, labwright};
 use crate::snapshots::assert_snapshot;
@@ -15,6 +16,26 @@ fn an_answer_names_what_the_line_changes_with() {
     assert_snapshot("cli", "why-file", &compose.out);
     let wide = compose.out.lines().filter(|line| line.chars().count() > 80);
     assert_eq!(wide.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_default_of_the_language_is_named_at_the_node_that_leaves_it_out() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
+    let table = "snapshots/media-server-home/extranet/firewall/flows.tsv.snap";
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join(table);
+    let table = fs::read_to_string(table).expect("a snapshot");
+    // The head of a snapshot has three lines.
+    let at = table.lines().skip(3).position(|line| line.starts_with("lan\ttcp\t22\t"));
+    let line = at.map_or(0, |at| at + 1);
+    let run = labwright(&home, &["why", &format!("extranet/firewall/flows.tsv:{line}")]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("is a default of the language"), "{}", run.out);
+    assert!(run.out.contains("ssh port= (default: 22)"), "{}", run.out);
+    let what = format!("extranet/firewall/flows.tsv:{line}");
+    let run = labwright(&home, &["why", &what, "--format", "json"]);
+    let reasons = run.json()["lines"][0]["reasons"].clone();
+    let named = reasons.as_array().into_iter().flatten().filter(|it| it["role"] == "default");
+    assert!(named.into_iter().any(|it| it["value"] == "(default: 22)"), "{reasons}");
 }
 
 #[test]

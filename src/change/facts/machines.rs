@@ -18,11 +18,12 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             let system = format!("{system} ({})", machine.arch.name());
             facts.add(Family::System, &name, "", "", system);
         }
+        let kind = machine.kind.name();
         if let Some(cores) = machine.cores {
-            facts.add(Family::Shape, &name, "cores", "", cores.to_string());
+            facts.add(Family::Shape, &name, "cores", kind, cores.to_string());
         }
         if let Some(memory) = &machine.memory {
-            facts.add(Family::Shape, &name, "memory", "", memory.value.to_string());
+            facts.add(Family::Shape, &name, "memory", kind, memory.value.to_string());
         }
         if let Some(guest) = &machine.guest {
             for device in &guest.passthrough {
@@ -30,7 +31,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                     Family::Passthrough,
                     &name,
                     &format!("device {}", device.name),
-                    "",
+                    kind,
                     "yes",
                 );
             }

@@ -20,6 +20,7 @@ use crate::codes;
 use crate::diag::{self, Code, Diagnostics, Style};
 use crate::disk::folder;
 use crate::load::read_lab_with;
+use crate::review::SERVICES;
 use crate::source::Sources;
 
 /// Begins the name of a revision.
@@ -184,7 +185,8 @@ fn read_release(state: &Path) -> Result<Input, Unread> {
         let bytes = read(&machine.archive).map_err(unsound)?;
         archives.insert(name.clone(), read_archive(&machine.archive, &bytes).map_err(unsound)?);
     }
-    release::read(&index, &archives).map(Input::Release).map_err(unsound)
+    let services = read(&format!("review/{SERVICES}")).unwrap_or_default();
+    release::read(&index, &services, &archives).map(Input::Release).map_err(unsound)
 }
 
 /// Prints why a state can't be compared.

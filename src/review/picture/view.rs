@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::lanes::from_each;
 use super::layout::PlacedLane;
 use super::{Drawing, Kind, Mark, Placed, Scene, Shape, layout};
 
@@ -56,8 +57,8 @@ struct LaneView {
     kind: Kind,
     mark: Mark,
     title: String,
-    x: i32,
-    y: i32,
+    /// The points at which lines begin.
+    begins: Vec<(i32, i32)>,
     path: String,
     dots: String,
     heads: String,
@@ -77,13 +78,12 @@ pub fn picture(scene: Scene) -> Picture {
     let scene = scene.readable();
     let drawings: Vec<(&str, Drawing<'_>)> =
         SHAPES.iter().map(|(class, shape)| (*class, layout(&scene, *shape))).collect();
-    let lanes = drawings.first().map(|(_, drawing)| drawing.lanes.as_slice()).unwrap_or_default();
-    let words = lanes.iter().map(|placed| Words {
-        kind: placed.lane.kind,
-        mark: placed.lane.mark,
-        from: placed.lane.from.name().to_owned(),
-        to: placed
-            .lane
+    let lanes = from_each(&scene);
+    let words = lanes.iter().map(|lane| Words {
+        kind: lane.kind,
+        mark: lane.mark,
+        from: lane.from.name().to_owned(),
+        to: lane
             .to
             .iter()
             .map(|(place, ports)| (place.name().to_owned(), ports.ports.iter().cloned().collect()))
@@ -135,18 +135,31 @@ fn box_view(part: &Placed<'_>) -> BoxView {
 
 fn lane_view(placed: &PlacedLane<'_>) -> LaneView {
     let (x, (start_x, start_y)) = (placed.x, placed.start);
-    let (mut path, mut dots, mut heads) =
-        (format!("M{start_x} {start_y}H{x}"), String::new(), String::new());
+    let (mut path, mut dots, mut heads) = (String::new(), String::new(), String::new());
     let heights = || placed.ends.iter().map(|end| end.1).chain([start_y]);
     let (top, bottom) = (heights().min().unwrap_or(start_y), heights().max().unwrap_or(start_y));
-    let _ = write!(path, "M{x} {top}V{bottom}");
+    // A line ends where its arrow begins.
+    let back = |end_x: i32| if end_x < x { 6 } else { -6 };
+    let short = if placed.lane.gathers { back(start_x) } else { 0 };
+    let _ = write!(path, "M{} {start_y}H{x}M{x} {top}V{bottom}", start_x + short);
+    let head = |end_x: i32, y: i32| format!("M{end_x} {y}l{} -3v6z", back(end_x));
     for (end_x, y) in &placed.ends {
-        let back = if *end_x < x { 6 } else { -6 };
-        let _ = write!(path, "M{x} {y}H{}", end_x + back);
+        let short = if placed.lane.gathers { 0 } else { back(*end_x) };
+        let _ = write!(path, "M{x} {y}H{}", end_x + short);
         let _ = write!(dots, "M{x} {y}h0");
-        let _ = write!(heads, "M{end_x} {y}l{back} -3v6z");
+        if !placed.lane.gathers {
+            heads += &head(*end_x, *y);
+        }
     }
-    let to: Vec<&str> = placed.lane.to.iter().map(|(place, _)| place.name()).collect();
+    let begins = if placed.lane.gathers {
+        heads += &head(start_x, start_y);
+        placed.ends.clone()
+    } else {
+        vec![placed.start]
+    };
+    let many: Vec<&str> = placed.lane.to.iter().map(|(place, _)| place.name()).collect();
+    let (one, many) = (placed.lane.from.name().to_owned(), many.join(", "));
+    let (from, to) = if placed.lane.gathers { (many, one) } else { (one, many) };
     let meaning = Kind::ALL
         .into_iter()
         .find(|(kind, _)| *kind == placed.lane.kind)
@@ -154,9 +167,8 @@ fn lane_view(placed: &PlacedLane<'_>) -> LaneView {
     LaneView {
         kind: placed.lane.kind,
         mark: placed.lane.mark,
-        title: format!("{meaning}: {} to {}", placed.lane.from.name(), to.join(", ")),
-        x: start_x,
-        y: start_y,
+        title: format!("{meaning}: {from} to {to}"),
+        begins,
         path,
         dots,
         heads,

@@ -93,7 +93,7 @@ const HELPS: &[(&str, &str)] = &[
     (
         "service sonarr on=box { data \"/mnt/data\"; }",
         "keep it below the `appdata` folder `/srv/appdata`, or in a dataset that has a `backup=` \
-         class",
+         class: the option for that folder or `state data path=` in the service says where",
     ),
     (
         "service sonarr on=intranet { data \"/srv/appdata/x\"; }",

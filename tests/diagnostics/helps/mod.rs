@@ -4,6 +4,7 @@
 mod edit;
 mod instances;
 mod planted;
+mod prose;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
