@@ -1,8 +1,9 @@
 //! What surrounds a service, so far as its program must be told: how people reach it, and which
 //! proxies speak for them.
 
-pub mod bridge;
 pub mod certificates;
+pub mod networks;
+pub mod prefixes;
 pub mod way;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::model::{Around, Door, EndpointId, MachineId, Model, Route, ServiceId, ZoneKind};
 use certificates::Certificates;
+use networks::{ContainerNetwork, ContainerNetworks};
 use way::Place;
 
 /// Finds what surrounds each service, by [`ServiceId`].
@@ -20,7 +22,18 @@ pub fn around(model: &Model) -> Vec<Around> {
     for (id, service) in model.services() {
         service.machine.of_mut(&mut services).push(id);
     }
-    let surroundings = Surroundings { model, services, certificates: Certificates::new(model) };
+    let none = BTreeSet::new();
+    let routes = networks::of_routes(model, &services);
+    let networks = model
+        .machines()
+        .zip(&services)
+        .zip(&routes)
+        .map(|(((machine, _), services), routes)| {
+            networks::networks(model, machine, services, routes, &none)
+        })
+        .collect();
+    let certificates = Certificates::new(model);
+    let surroundings = Surroundings { model, services, networks, certificates };
     let mut proxies = vec![BTreeSet::new(); model.services.len()];
     let mut found = vec![Around::default(); model.services.len()];
     for (id, service) in model.services() {
@@ -44,6 +57,8 @@ struct Surroundings<'m> {
     model: &'m Model,
     /// The services of each machine.
     services: Vec<Vec<ServiceId>>,
+    /// The networks of each machine's containers, as far as routes bring them about.
+    networks: Vec<ContainerNetworks>,
     certificates: Certificates<'m>,
 }
 
@@ -77,14 +92,24 @@ impl Surroundings<'_> {
         }
         let place = |container| way::place(model, self.on(from), container);
         let container = model[proxy].proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
-        let both = [place(container), place(model.endpoint(to).container.as_deref())];
-        if both == [Place::Machine, Place::Machine] {
-            let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-            return own.map(IpNet::from).to_vec();
+        let networks = from.of::<ContainerNetworks>(&self.networks);
+        let own = |name| networks.own(name).flat_map(ContainerNetwork::subnets).collect();
+        match (place(container), place(model.endpoint(to).container.as_deref())) {
+            (Place::Nowhere, _) | (_, Place::Nowhere) => Vec::new(),
+            // The machine reaches a container from its own address on the container's network, and
+            // a container comes to the machine from its address there.
+            (Place::Machine, Place::Container(name)) | (Place::Container(name), Place::Machine) => {
+                own(name)
+            }
+            (Place::Container(from), Place::Container(to)) if from != to => {
+                let network = networks.between(from, to);
+                network.into_iter().flat_map(ContainerNetwork::subnets).collect()
+            }
+            (Place::Machine, Place::Machine) | (Place::Container(_), Place::Container(_)) => {
+                let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+                own.map(IpNet::from).to_vec()
+            }
         }
-        // From the proxy's own address there, or from the bridge's where the proxy is not a
-        // container of it.
-        bridge::subnets(model, from).collect()
     }
 
     fn on(&self, machine: MachineId) -> &[ServiceId] {

@@ -1,4 +1,4 @@
-//! Finds out how a program reaches an endpoint: by name on the compose network, on the machine
+//! Finds out how a program reaches an endpoint: by name on a network of containers, on the machine
 //! itself, or at another machine's address.
 
 use crate::model::{EndpointId, MachineId, Model, NetworkMode, ServiceId};
@@ -34,7 +34,7 @@ impl Way {
 pub enum Place<'m> {
     /// The machine's own network.
     Machine,
-    /// The network of a container on the compose network.
+    /// The network of a container, apart from the machine's.
     Container(&'m str),
     /// No network.
     Nowhere,
@@ -83,8 +83,8 @@ pub fn find(
     }
 }
 
-/// Returns the network of a program: its machine's, or that of a container on the machine's compose
-/// network.
+/// Returns the network of a program: its machine's, or that of a container on networks of its
+/// own.
 pub fn place<'m>(
     model: &'m Model,
     services: &[ServiceId],

@@ -10,6 +10,7 @@ use super::manifest::sorted;
 use super::release::{INDEX, Machine, ReleaseIndex, Route, Scrape, Secret};
 use super::{ImageEntry, SecretEntry, ids};
 use crate::model::MachineKind;
+use crate::plan::CONTAINERS_OF;
 
 /// The table in which a machine's bundle lists what may connect to it.
 pub const FLOWS: &str = "payload/firewall/flows.tsv";
@@ -102,7 +103,7 @@ pub fn connections(machine: &str, table: &[u8]) -> Result<BTreeSet<Connection>, 
         let port = port
             .parse()
             .map_err(|_| format!("`{}` is not a port, in `{FLOWS}`", port.escape_debug()))?;
-        let from = if from == "containers" { machine } else { from };
+        let from = if from.starts_with(CONTAINERS_OF) { machine } else { from };
         connections.extend(reasons.split(", ").map(|reason| {
             let (reason, _) = reason.split_once(' ').unwrap_or((reason, ""));
             (from.to_owned(), proto.to_owned(), port, reason.to_owned())

@@ -12,6 +12,8 @@ mod alerts_reach_nobody;
 mod backup_repository_too_small;
 mod backup_same_disk;
 mod container_name_twice;
+mod container_not_linked;
+mod container_prefix_unfit;
 mod container_without_runtime;
 mod cores_overcommit;
 mod dashboard_without_metrics;
@@ -30,6 +32,7 @@ mod guest_id_twice;
 mod host_port_twice;
 mod image_retired;
 mod images_disagree;
+mod internal_network_leads_nowhere;
 mod joined_name_twice;
 mod left_to_a_person;
 mod memory_below_need;
@@ -88,6 +91,8 @@ pub static RULES: &[&Rule] = &[
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
     &container_name_twice::RULE,
+    &container_not_linked::RULE,
+    &container_prefix_unfit::RULE,
     &container_without_runtime::RULE,
     &cores_overcommit::RULE,
     &dashboard_without_metrics::RULE,
@@ -106,6 +111,7 @@ pub static RULES: &[&Rule] = &[
     &host_port_twice::RULE,
     &image_retired::RULE,
     &images_disagree::RULE,
+    &internal_network_leads_nowhere::RULE,
     &joined_name_twice::RULE,
     &left_to_a_person::RULE,
     &memory_below_need::RULE,

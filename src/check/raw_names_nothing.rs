@@ -21,8 +21,8 @@ const KEYS: &[(&str, &str, &str)] = &[
     (
         "networks",
         "network",
-        "remove it: all containers of a machine are in one network, and a module can have one join \
-         another's with `network`",
+        "remove it, and say which service it connects to with `link NAME`; a service's own \
+         containers are on one network",
     ),
     ("configs", "config", "remove it: a module brings a file with `file`"),
     (
@@ -44,8 +44,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             .filter(|mount| mount.kind == MountKind::Volume)
             .map(|mount| mount.source.as_str())
             .collect();
-        let exists = |key: &str, name: &str| match key {
-            "networks" => name == "default",
+        let exists = |service: &Service, key: &str, name: &str| match key {
+            "networks" => name == service.name,
             // A volume without a source has no name.
             "volumes" => match name.split_once(':') {
                 Some((source, _)) => {
@@ -59,7 +59,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         for service in services() {
             for container in &service.containers {
                 for (key, what, help) in KEYS {
-                    for name in named(container, key).filter(|name| !exists(key, name)) {
+                    for name in named(container, key).filter(|name| !exists(service, key, name)) {
                         diagnostics.push(finding(service, container, key, what, name).help(*help));
                     }
                 }

@@ -1,17 +1,19 @@
 //! Converts projects, one after the other, into the files of a lab.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::container::{self, Neighbours};
 use super::files::Files;
 use super::group::{Group, groups};
+use super::kdl::line;
 use super::ledger::{Entry, Fate, Ledger};
 use super::library::{self, Module};
 use super::names::Names;
 use super::project::Project;
 use super::secrets::Secrets;
 use super::stack::{self, Around, LabNames, Rename, Stack};
+use super::variables::names_host;
 use super::yaml::Node;
 use super::{Account, Imported, Target, adopt, top, write};
 use crate::decl::Block;
@@ -110,6 +112,14 @@ impl<'i> Conversion<'i> {
             for (compose, container) in &group.members {
                 let Some(node) = project.service(compose) else { continue };
                 container::convert(compose, node, container, &neighbours, stack, &mut around);
+            }
+        }
+        for (number, group) in groups.iter().enumerate() {
+            let named = linked(&project, group, number, &renames).into_iter();
+            let others = named.filter_map(|other| Some(stacks.get(other)?.service.clone()));
+            let links: Vec<_> = others.map(|other| line("link").arg(other.as_str())).collect();
+            if let Some(stack) = stacks.get_mut(number) {
+                stack.settings.extend(links);
             }
         }
         top::convert(&project, &mut ledger);
@@ -224,6 +234,38 @@ fn common_timezone(projects: &[(Project, Ledger)]) -> String {
     }
     let most = counts.into_iter().max_by_key(|(zone, count)| (*count, Reverse(*zone)));
     most.map_or("Etc/UTC", |(zone, _)| zone).to_owned()
+}
+
+/// Finds the other services of a project that a service names: in its variables and commands, or
+/// because it waits for them.
+fn linked(project: &Project, group: &Group, number: usize, renames: &[Rename]) -> BTreeSet<usize> {
+    let mut named = BTreeSet::new();
+    let nodes = group.members.iter().filter_map(|(compose, _)| {
+        project.services.iter().find(|(name, _)| name == compose).map(|(_, node)| node)
+    });
+    // Whoever has a network of another kind knows its neighbours by no name.
+    for node in nodes.filter(|node| node.get("network_mode").is_none()) {
+        let words = ["command", "entrypoint", "links"]
+            .into_iter()
+            .filter_map(|key| node.get(key))
+            .flat_map(|node| node.items().iter().chain([node]))
+            .filter_map(Node::scalar)
+            .map(|word| ("", word));
+        let variables = node.get("environment").map(Node::entries).unwrap_or_default();
+        let variables =
+            variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.scalar()?)));
+        let texts: Vec<(&str, &str)> = words.chain(variables).collect();
+        let names = |rename: &&Rename| {
+            texts.iter().any(|(name, text)| names_host(name, text, &rename.from))
+                || node.get("depends_on").is_some_and(|all| all.get(&rename.from).is_some())
+                || texts.iter().any(|(name, text)| {
+                    name.is_empty() && text.split(':').next() == Some(rename.from.as_str())
+                })
+        };
+        let others = renames.iter().filter(|rename| rename.stack != number);
+        named.extend(others.filter(names).map(|rename| rename.stack));
+    }
+    named
 }
 
 /// Returns what the containers of a project are called, in the compose file and in the lab.

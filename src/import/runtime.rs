@@ -134,11 +134,14 @@ pub fn network(
     if let Some(links) = service.get("links") {
         around
             .ledger
-            .changed(&links, "the containers of a machine reach each other by their names");
+            .changed(&links, "containers of one service find each other; others are linked");
     }
     for (name, at) in service.get("networks").iter().flat_map(At::entries) {
         if at.node.entries().is_empty() {
-            let what = format!("the lab decides who meets whom, and has no network `{name}`");
+            let what = format!(
+                "each service has a network of its own in place of `{name}`; those that name each \
+                 other are linked, and `link NAME` lets others meet"
+            );
             around.ledger.changed(&at, what);
         }
         for (key, at) in at.entries() {
@@ -146,7 +149,7 @@ pub fn network(
                 "ipv4_address" | "ipv6_address" | "link_local_ips" | "mac_address" => {
                     "a container has the address that docker gives it"
                 }
-                "aliases" => "a container has one name, by which its neighbours know it",
+                "aliases" => "the containers of its service find it under its own name",
                 _ => "the lab has no networks of containers",
             };
             around.ledger.lost(&at, why);
@@ -168,7 +171,7 @@ pub fn network(
             Some(line("network").arg(mode))
         }
         ("bridge" | "default", "") => {
-            around.ledger.changed(&at, "the machine's compose network");
+            around.ledger.changed(&at, "the service's own network");
             None
         }
         ("service" | "container", name) => {

@@ -25,14 +25,14 @@ pub fn convert(project: &Project, ledger: &mut Ledger) {
 fn networks(at: &At<'_>, ledger: &mut Ledger) {
     for (_, network) in at.entries() {
         if network.node.entries().is_empty() {
-            ledger.changed(&network, "the lab decides who meets whom");
+            ledger.changed(&network, "each service has its own; `link` lets services meet");
         }
         for (key, at) in network.entries() {
             let why = match key {
                 "external" | "name" => "the lab's containers join no network of other projects",
                 "internal" => "a lab does not cut containers off from the internet",
-                "driver" if at.text() == Some("bridge") => "the lab decides who meets whom",
-                "driver" => "the lab has one bridge for each machine",
+                "driver" if at.text() == Some("bridge") => "each service has its own bridge",
+                "driver" => "the networks of a lab's containers are bridges",
                 _ => "the lab chooses the addresses of containers",
             };
             ledger.lost(&at, why);

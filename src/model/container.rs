@@ -1,6 +1,7 @@
 //! Containers of a service.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::image::repository_and_tag;
 use super::{Data, Duration, Process, SecretId, Size, Sysctl};
@@ -9,8 +10,10 @@ use crate::source::{Span, Spanned};
 /// A container of a service.
 #[derive(Debug, Clone)]
 pub struct Container {
-    /// The name in compose and on the network; unique on its machine.
+    /// The name in compose and on every network; unique on its machine.
     pub name: String,
+    /// The name in its module, under which the service's other containers find it too.
+    pub own_name: String,
     /// The image reference.
     pub image: Spanned<String>,
     /// The entry point that replaces the image's.
@@ -31,6 +34,8 @@ pub struct Container {
     pub tmpfs: Vec<String>,
     /// Its network.
     pub network: NetworkMode,
+    /// The networks of its service that it is on. Without any, it is on the default one.
+    pub on: Vec<OnNetwork>,
     /// Whether it sees the machine's processes.
     pub host_pid: bool,
     /// The added capabilities.
@@ -193,7 +198,7 @@ pub struct Device {
 /// The network of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkMode {
-    /// On the machine's compose network, under its name.
+    /// On its service's network, and on those where it meets containers of other services.
     Bridge,
     /// On the machine's own network.
     Host,
@@ -201,6 +206,17 @@ pub enum NetworkMode {
     Container(String),
     /// No network.
     None,
+}
+
+/// A network of a service that a container of it is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnNetwork {
+    /// The network's name, or nothing for the default one.
+    pub network: Option<String>,
+    /// Further names that the container has there.
+    pub aliases: Vec<String>,
+    /// Its fixed addresses there, at most one IPv4 and one IPv6.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// How a container's health is checked.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::{
     BackupClass, Disk, Duration, Export, Gpu, HostDevice, MachineId, NetworkId, Pool, Share,
     ShareTransport, Size, ZoneId,
@@ -143,6 +145,8 @@ pub struct Machine {
     pub shares: Vec<Share>,
     /// Folders that an unmanaged machine or a host exports by NFS.
     pub exports: Vec<Export>,
+    /// The prefixes from which the networks of its containers are taken, if the lab gives some.
+    pub container_prefixes: Vec<Spanned<IpNet>>,
     /// The folder below which services keep their state.
     pub appdata: String,
     /// The backup of that folder if it is on a disk of the machine, in no dataset and no export.

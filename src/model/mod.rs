@@ -22,7 +22,7 @@ mod value;
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
 pub use container::{
     Container, Dependency, Device, Environment, FirstStart, Health, HealthProbe, Mount, MountKind,
-    NetworkMode, Resources, SecretUse,
+    NetworkMode, OnNetwork, Resources, SecretUse,
 };
 pub use cron::Cron;
 pub use lab::{Accept, Admin, LabInfo, Secret};
@@ -35,7 +35,8 @@ pub use offers::{Containers, Offers};
 pub use process::{Process, Ulimit};
 pub use service::{
     Alert, Around, Credentials, Dashboard, Door, Endpoint, EndpointId, Expose, ForwardAuth,
-    Gateway, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, Transport,
+    Gateway, Link, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, ServiceNetwork,
+    Transport,
 };
 pub use storage::{
     Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource,

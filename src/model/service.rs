@@ -45,6 +45,8 @@ pub struct Service {
     pub health_within: Option<Duration>,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// The networks of its containers that its module declares.
+    pub networks: Vec<ServiceNetwork>,
     /// Files made from templates of its module.
     pub files: Vec<ServiceFile>,
     /// Packages of the system.
@@ -64,6 +66,9 @@ pub struct Service {
     pub scripts: Vec<Script>,
     /// The endpoints of other services that it connects to.
     pub needs: Vec<Need>,
+    /// The endpoints of other services that the lab lets it connect to, because nothing else says
+    /// so.
+    pub links: Vec<Link>,
     /// The network whose traffic it carries, if any.
     pub gateway: Option<Gateway>,
     /// Its listeners, if routes may go through it.
@@ -116,6 +121,17 @@ impl Service {
     pub fn config_folder(&self) -> String {
         format!("/etc/labwright/services/{}", self.name)
     }
+}
+
+/// A network for containers of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceNetwork {
+    /// The name in the module, or nothing for the default network.
+    pub name: Option<String>,
+    /// Whether nothing leads out of it.
+    pub internal: bool,
+    /// Its prefixes, if the module gives some, at most one IPv4 and one IPv6.
+    pub subnets: Vec<Spanned<IpNet>>,
 }
 
 /// What surrounds a service, so far as its program must be told.
@@ -305,6 +321,19 @@ pub struct Need {
     /// The role that the endpoints must have.
     pub role: String,
     /// The endpoints, sorted.
+    pub endpoints: Vec<EndpointId>,
+    /// The container that connects, or nothing for the machine itself.
+    pub container: Option<String>,
+    /// The place of its declaration.
+    pub span: Span,
+}
+
+/// A service's connection to endpoints of another, which only the lab knows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The other service.
+    pub to: ServiceId,
+    /// Its endpoints, sorted. Without any, its first container is meant.
     pub endpoints: Vec<EndpointId>,
     /// The container that connects, or nothing for the machine itself.
     pub container: Option<String>,

@@ -1,16 +1,23 @@
 //! Describes the access model for packet filters: what is open on a machine and to whom, what its
 //! clients reach through it, what a router must forward.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use ipnet::IpNet;
 
-use super::{AccessList, Arrival, CidrSet, Flow, FlowReason, FlowSource, ForwardTarget, Plan};
-use crate::model::{
-    FirewallBackend, MachineId, MachineKind, NetworkId, Transport, ZoneId, ZoneKind,
+use super::{
+    AccessList, Arrival, CidrSet, ContainerNetwork, Flow, FlowReason, FlowSource, ForwardTarget,
+    Meet, Plan,
 };
+use crate::model::{
+    FirewallBackend, MachineId, MachineKind, NetworkId, ServiceId, Transport, ZoneId, ZoneKind,
+};
+
+/// The beginning of the name of a source that is no zone.
+pub const CONTAINERS_OF: &str = "containers of ";
 
 /// A port of a machine that one source may connect to, for one or more reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,12 +103,29 @@ impl Plan<'_> {
         }
     }
 
-    /// Returns the name of a source of connections: the zone's name, or `containers`.
-    pub fn source_name(&self, from: FlowSource) -> &str {
+    /// Returns the name of a source of connections: the zone's name, or `containers of SERVICE`.
+    pub fn source_name(&self, from: FlowSource) -> Cow<'_, str> {
         match from {
-            FlowSource::Zone(zone) => &self.model[zone].name,
-            FlowSource::Containers => "containers",
+            FlowSource::Zone(zone) => self.model[zone].name.as_str().into(),
+            FlowSource::Containers(service) => {
+                format!("{CONTAINERS_OF}{}", self.model[service].name).into()
+            }
         }
+    }
+
+    /// Names what a container connects to: an endpoint, or a service of which none is known.
+    pub fn met(&self, meet: &Meet) -> String {
+        let service = &self.model[meet.to].name;
+        meet.endpoint.map_or_else(
+            || service.clone(),
+            |id| format!("{service}.{}", self.model.endpoint(id).name),
+        )
+    }
+
+    /// Lists the networks from which containers of a service come to their own machine.
+    pub fn own_networks(&self, service: ServiceId) -> impl Iterator<Item = &ContainerNetwork> {
+        let networks = self.machine(self.model[service].machine).networks.list.iter();
+        networks.filter(move |network| network.service == Some(service) && !network.internal)
     }
 
     /// Fills in what is open on each machine and whose clients go through it, from the flows and

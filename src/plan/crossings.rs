@@ -37,7 +37,7 @@ pub(super) fn crossings(model: &Model, flows: &[Flow]) -> Vec<Crossing> {
     }
     let is_internet = |source: &FlowSource| match source {
         FlowSource::Zone(zone) => model[*zone].kind == ZoneKind::Internet,
-        FlowSource::Containers => false,
+        FlowSource::Containers(_) => false,
     };
     let open: BTreeSet<MachineId> =
         flows.iter().filter(|flow| is_internet(&flow.from)).map(|flow| flow.to).collect();

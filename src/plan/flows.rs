@@ -1,8 +1,11 @@
 //! Collects who may connect where, from `expose`, `route`, needs, scrapes and `ssh`, in one list.
 
+use std::collections::BTreeSet;
+
 use super::way::{self, Place};
+use crate::around::networks::{self, Meeting};
 use crate::model::{
-    EndpointId, MachineId, Model, Role, ServiceId, ShareTransport, Transport, ZoneId,
+    EndpointId, Link, MachineId, Model, Role, ServiceId, ShareTransport, Transport, ZoneId,
 };
 use crate::source::Span;
 
@@ -32,8 +35,8 @@ pub struct Flow {
 pub enum FlowSource {
     /// A zone (a single machine is a zone too).
     Zone(ZoneId),
-    /// The compose network of the same machine.
-    Containers,
+    /// The containers of a service of the same machine, on that service's network.
+    Containers(ServiceId),
 }
 
 /// What accepts a connection on a machine.
@@ -58,6 +61,8 @@ pub enum FlowReason {
     Scrape,
     /// A service needs it.
     Need,
+    /// The lab links a service with it.
+    Link,
     /// A machine mounts a folder of another by NFS.
     Share,
     /// `ssh`.
@@ -73,6 +78,7 @@ impl FlowReason {
             Self::Proxy => "proxy",
             Self::Scrape => "scrape",
             Self::Need => "need",
+            Self::Link => "link",
             Self::Share => "share",
             Self::Ssh => "ssh",
         }
@@ -103,12 +109,31 @@ pub struct Published {
     pub endpoint: EndpointId,
 }
 
+/// A connection between containers of different services on one machine, which no firewall sees.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meet {
+    /// The containers.
+    pub meeting: Meeting,
+    /// The service that connects.
+    pub by: ServiceId,
+    /// The service that it connects to.
+    pub to: ServiceId,
+    /// The endpoint there, if the lab knows one.
+    pub endpoint: Option<EndpointId>,
+    /// The reason why they meet.
+    pub reason: FlowReason,
+    /// The declaration.
+    pub span: Span,
+}
+
 /// All connections of a lab.
 pub struct Connections {
     /// The flows, sorted.
     pub flows: Vec<Flow>,
     /// The published ports of each machine, by [`MachineId`].
     pub published: Vec<Vec<Published>>,
+    /// The containers of different services that meet on each machine, by [`MachineId`].
+    pub meets: Vec<BTreeSet<Meet>>,
 }
 
 /// Computes every flow and every published port. `services` are those of each machine.
@@ -118,6 +143,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
         services,
         flows: Vec::new(),
         published: vec![Vec::new(); model.machines.len()],
+        meets: vec![BTreeSet::new(); model.machines.len()],
     };
     let collectors: Vec<ServiceId> = model
         .services()
@@ -173,6 +199,15 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
                 );
             }
         }
+        for link in &service.links {
+            for endpoint in &link.endpoints {
+                let container = link.container.as_deref();
+                builder.let_program(id, container, *endpoint, FlowReason::Link, link.span);
+            }
+            if link.endpoints.is_empty() {
+                builder.let_meet(id, link);
+            }
+        }
         for (index, _) in
             service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape)
         {
@@ -226,6 +261,7 @@ struct Builder<'m> {
     services: &'m [Vec<ServiceId>],
     flows: Vec<Flow>,
     published: Vec<Vec<Published>>,
+    meets: Vec<BTreeSet<Meet>>,
 }
 
 impl Builder<'_> {
@@ -295,8 +331,26 @@ impl Builder<'_> {
         let to =
             way::place(self.model, services, self.model.endpoint(endpoint).container.as_deref());
         match (from, to) {
-            (Place::Container(_), Place::Machine) => {
-                self.push(endpoint, FlowSource::Containers, reason, span);
+            (Place::Container(name), Place::Machine) => {
+                let owner = networks::owner(self.model, services, name).unwrap_or(service);
+                self.push(endpoint, FlowSource::Containers(owner), reason, span);
+            }
+            (Place::Container(_), Place::Container(_)) => {
+                let to = endpoint.service;
+                let listener = self.model.endpoint(endpoint).container.as_deref();
+                let meeting = listener.and_then(|listener| {
+                    networks::meeting(self.model, services, service, container, to, listener)
+                });
+                let endpoint = Some(endpoint);
+                let meet = meeting.map(|meeting| Meet {
+                    meeting,
+                    by: service,
+                    to,
+                    endpoint,
+                    reason,
+                    span,
+                });
+                machine.of_mut(&mut self.meets).extend(meet);
             }
             // The machine reaches a container through its published port on the loopback interface,
             // so nothing becomes reachable from elsewhere.
@@ -305,6 +359,24 @@ impl Builder<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Lets a service meet one of which no endpoint is known.
+    fn let_meet(&mut self, service: ServiceId, link: &Link) {
+        let (model, machine) = (self.model, self.model[service].machine);
+        let services = machine.of::<Vec<_>>(self.services);
+        let Some(listener) = model[link.to].containers.first() else { return };
+        let (container, to) = (link.container.as_deref(), link.to);
+        let meeting = networks::meeting(model, services, service, container, to, &listener.name);
+        let meet = meeting.map(|meeting| Meet {
+            meeting,
+            by: service,
+            to,
+            endpoint: None,
+            reason: FlowReason::Link,
+            span: link.span,
+        });
+        machine.of_mut(&mut self.meets).extend(meet);
     }
 
     fn finish(mut self) -> Connections {
@@ -321,6 +393,6 @@ impl Builder<'_> {
                     == (b.host_port, b.transport, &b.container, b.container_port)
             });
         }
-        Connections { flows: self.flows, published: self.published }
+        Connections { flows: self.flows, published: self.published, meets: self.meets }
     }
 }

@@ -36,12 +36,16 @@ mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::around::networks;
 use crate::model::{EndpointId, MachineId, MachineKind, Model, Role, ServiceId, Transport, ZoneId};
 
-pub use crate::around::bridge::Bridge;
 pub use crate::around::certificates::{Certificate, is_private};
+pub use crate::around::networks::{
+    ContainerNetwork, ContainerNetworks, INTERFACES, Meeting, Member,
+};
+pub use crate::around::prefixes::{LONGEST_4, LONGEST_6, overlapping};
 pub use crate::around::way;
-pub use access::{Clients, Guard, Opening, RouterForward, ZoneLists};
+pub use access::{CONTAINERS_OF, Clients, Guard, Opening, RouterForward, ZoneLists};
 pub use backups::{BackupPlan, BackupSource, DumpPlan};
 pub use by_hand::{ByHand, Task};
 pub use cidr::{AccessList, CidrSet};
@@ -50,7 +54,7 @@ pub use coverage::{Coverage, Dumped, StateCoverage};
 pub use crossings::Crossing;
 pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
-pub use flows::{Arrival, Flow, FlowReason, FlowSource, Published};
+pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use guests::{BoundFolder, GuestPlan, RootDisk};
 pub use interfaces::Interface;
@@ -110,9 +114,13 @@ pub fn plan(model: &Model) -> Plan<'_> {
         .machines()
         .zip(&services)
         .zip(connections.published)
+        .zip(connections.meets)
+        .zip(networks::of_routes(model, &services))
         .zip(exports::exports(model))
-        .map(|((((id, machine), services), published), exports)| {
+        .map(|((((((id, machine), services), published), meets), routes), exports)| {
             let mounts = mounts::mounts(model, id);
+            let meetings = meets.iter().map(|meet| meet.meeting.clone());
+            let others = meetings.filter(|meeting| !routes.contains(meeting)).collect();
             let requirements = requirements::requirements(model, id, all);
             MachinePlan {
                 guest: guests::guest(model, id, &mounts, &requirements.devices),
@@ -128,7 +136,8 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 kernel: kernel::settings(model, services),
                 kept: kept::kept(model, id, services),
                 requirements,
-                bridge: crate::around::bridge::bridge(model, id, services),
+                networks: networks::networks(model, id, services, &routes, &others),
+                meets: meets.into_iter().collect(),
                 secrets: secrets::secrets(model, services),
                 services: services.clone(),
                 mounts,
@@ -267,8 +276,10 @@ impl Plan<'_> {
 pub struct MachinePlan<'m> {
     /// Its services.
     pub services: Vec<ServiceId>,
-    /// The compose network, or nothing if no container uses one.
-    pub bridge: Option<Bridge>,
+    /// The networks of its containers.
+    pub networks: ContainerNetworks,
+    /// The containers of different services that meet on them, and why.
+    pub meets: Vec<Meet>,
     /// Published ports.
     pub published: Vec<Published>,
     /// The flows that end at the machine, by index in [`Plan::flows`].

@@ -53,15 +53,17 @@ pub(super) fn advice(
     chain: &[Link],
 ) -> Option<Advice> {
     // No declaration gives a machine an address, or takes one off.
-    if chain.last().is_none_or(|link| link.kind == LinkKind::Network) {
+    if origin.container.is_none() && chain.last().is_none_or(|link| link.kind == LinkKind::Network)
+    {
         return None;
     }
     match to {
         Destination::Port(port) if origin.machine != Some(port.machine) => {
             of_port(plan, origin, *port)
         }
+        Destination::Port(port) => of_container(plan, origin, *port),
         Destination::Route(index) => of_route(plan, origin, *index, chain),
-        Destination::Port(_) | Destination::Elsewhere(..) => None,
+        Destination::Elsewhere(..) => None,
     }
 }
 
@@ -105,6 +107,24 @@ fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
         zone,
     };
     Some(Advice { wanted, unwise: exposed(plan, origin, endpoint) })
+}
+
+/// Finds what would let a container connect to another service of its machine.
+fn of_container(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
+    origin.container.as_ref()?;
+    let service = plan.model.services.iter().find(|service| service.name == origin.word)?;
+    let endpoint = places::endpoint_at(plan, to)?;
+    let (other, name) = (&plan.model[endpoint.service], &plan.model.endpoint(endpoint).name);
+    (other.name != service.name).then(|| Advice {
+        wanted: Wanted {
+            inside: service.span,
+            existing: None,
+            property: "",
+            zone: String::new(),
+            node: format!("link {} endpoint={name}", other.name),
+        },
+        unwise: None,
+    })
 }
 
 fn of_route(plan: &Plan<'_>, origin: &Origin, index: usize, chain: &[Link]) -> Option<Advice> {

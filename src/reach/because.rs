@@ -1,7 +1,7 @@
 //! Which declarations a rule comes from.
 
 use super::places::{self, Port};
-use crate::model::ServiceId;
+use crate::model::{MachineId, ServiceId};
 use crate::plan::{CidrSet, Flow, FlowSource, Plan};
 use crate::source::Span;
 
@@ -25,13 +25,18 @@ impl Because {
     }
 }
 
-/// Finds what opens a port to addresses; `containers` says that they are those of the machine's
-/// own containers.
-pub(super) fn opening(plan: &Plan<'_>, to: Port, from: &CidrSet, containers: bool) -> Because {
+/// Finds what opens a port to addresses; `containers` says that they are those of a service's
+/// containers on the same machine.
+pub(super) fn opening(
+    plan: &Plan<'_>,
+    to: Port,
+    from: &CidrSet,
+    containers: Option<ServiceId>,
+) -> Because {
     let mut because = Because::default();
     for flow in flows(plan, to) {
         let concerned = match flow.from {
-            FlowSource::Containers => containers,
+            FlowSource::Containers(service) => containers == Some(service),
             FlowSource::Zone(zone) => !plan.zone(zone).set().intersection(from).is_empty(),
         };
         if concerned {
@@ -54,6 +59,18 @@ pub(super) fn about(plan: &Plan<'_>, to: Port) -> Vec<Span> {
             None => plan.model[to.machine].span,
         });
     }
+    spans
+}
+
+/// Finds the declarations that let two containers of a machine meet.
+pub(super) fn meets(plan: &Plan<'_>, machine: MachineId, one: &str, other: &str) -> Vec<Span> {
+    let meets = plan.machine(machine).meets.iter().filter(|meet| {
+        let meeting = (meet.meeting.from.as_str(), meet.meeting.to.as_str());
+        meeting == (one, other) || meeting == (other, one)
+    });
+    let mut spans: Vec<Span> = meets.map(|meet| meet.span).collect();
+    spans.sort();
+    spans.dedup();
     spans
 }
 

@@ -53,8 +53,8 @@ pub(super) struct Origin {
     pub zone: ZoneId,
     /// The machine it is on, when it is one.
     pub machine: Option<MachineId>,
-    /// Whether it is a container on its machine's compose network.
-    pub container: bool,
+    /// The container whose networks it uses, when it is not on its machine's own.
+    pub container: Option<String>,
 }
 
 /// A port that is asked about.
@@ -90,20 +90,18 @@ impl Origin {
         if let Ok(address) = word.parse::<IpAddr>() {
             let machine = machine_at(plan, address);
             let addresses = CidrSet::new(&[IpNet::from(address)], &[]);
-            return Ok(made(addresses, zone_of(plan, address), machine, false));
+            return Ok(made(addresses, zone_of(plan, address), machine, None));
         }
         if let Some(zone) = model.zones.iter().position(|zone| zone.name == word).map(ZoneId::at) {
             let machine = match model[zone].kind {
                 ZoneKind::Machine(machine) => Some(machine),
                 _ => None,
             };
-            return Ok(made(plan.zone(zone).set(), zone, machine, false));
+            return Ok(made(plan.zone(zone).set(), zone, machine, None));
         }
         if let Some((id, service)) = model.services().find(|(_, service)| service.name == word) {
-            let container = service
-                .containers
-                .first()
-                .is_some_and(|container| is_on_bridge(plan, id, &container.name));
+            let container = service.containers.first();
+            let container = container.and_then(|container| place_of(plan, id, &container.name));
             let zone = model[service.machine].own_zone;
             return Ok(made(plan.zone(zone).set(), zone, Some(service.machine), container));
         }
@@ -122,7 +120,7 @@ impl Origin {
             addresses: plan.zone(zone).set(),
             zone,
             machine: Some(service.machine),
-            container: container.is_some_and(|name| is_on_bridge(plan, proxy, name)),
+            container: container.and_then(|name| place_of(plan, proxy, name)),
         }
     }
 }
@@ -197,7 +195,7 @@ pub(super) fn endpoint_at(plan: &Plan<'_>, to: Port) -> Option<EndpointId> {
     endpoints.clone().find(takes).or_else(|| endpoints.clone().next())
 }
 
-/// Names the container that has an endpoint, where it is on the containers' network.
+/// Names the container that has an endpoint, where it is not on the machine's own network.
 pub(super) fn container_of<'p>(plan: &'p Plan<'_>, id: EndpointId) -> Option<&'p str> {
     let services = &plan.machine(plan.model[id.service].machine).services;
     let container = plan.model.endpoint(id).container.as_deref();
@@ -240,9 +238,13 @@ pub(super) fn machine_at(plan: &Plan<'_>, address: IpAddr) -> Option<MachineId> 
         .map(|(id, _)| id)
 }
 
-fn is_on_bridge(plan: &Plan<'_>, service: ServiceId, container: &str) -> bool {
+/// Names the container whose networks a container uses, when these are not its machine's own.
+fn place_of(plan: &Plan<'_>, service: ServiceId, container: &str) -> Option<String> {
     let services = &plan.machine(plan.model[service].machine).services;
-    matches!(way::place(plan.model, services, Some(container)), Place::Container(_))
+    match way::place(plan.model, services, Some(container)) {
+        Place::Container(name) => Some(name.to_owned()),
+        Place::Machine | Place::Nowhere => None,
+    }
 }
 
 /// Lists all that can be asked about: every port that is known on a machine, every host name.

@@ -38,7 +38,7 @@ impl Way<'_, '_> {
             let here = Port { machine: gateway, transport, port };
             let service = because::gateway(plan, here, &inside);
             let opened = target.map(|machine| {
-                because::opening(plan, Port { machine, transport, port }, &inside, false)
+                because::opening(plan, Port { machine, transport, port }, &inside, None)
             });
             let to = target.map_or("there", |to| plan.model[to].name.as_str());
             self.filter(
@@ -103,7 +103,7 @@ impl Way<'_, '_> {
                 plan,
                 to,
                 &CidrSet::new(&["0.0.0.0/0".parse::<IpNet>().unwrap_or_default()], &own),
-                false,
+                None,
             );
             let port = format!("{}/{}", to.port, to.transport.name());
             self.filter(
@@ -173,7 +173,7 @@ impl Way<'_, '_> {
             Ok(passed.collect())
         };
         self.filter(&filter, send, |from, passes| {
-            let because = because::opening(plan, to, from, false);
+            let because = because::opening(plan, to, from, None);
             let managed = passes && because.words.is_empty();
             if managed {
                 let host = &plan.model[host];
@@ -204,23 +204,23 @@ impl Way<'_, '_> {
         if self.is_over() {
             return Ok(());
         }
-        let published = self.publishes(to)?.is_some();
-        let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
-        let v6 = read.compose.as_ref().is_some_and(|compose| compose.v6);
+        let port = self.published(to)?;
+        let published = port.is_some();
+        let network = port.and_then(|port| read.compose.as_ref()?.network_of(&port.container));
         let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
         let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
         self.filter(
             &filter,
             |address, from| {
-                // Where the compose network has no IPv6, Docker's proxy, a program on the machine,
-                // takes such connections.
-                let rewritten = published && (address.is_ipv4() || v6);
-                let onto = rewritten.then_some(bridge).flatten();
+                // Where the container's network has no IPv6, Docker's proxy, a program on the
+                // machine, takes such connections.
+                let rewritten = network.filter(|network| address.is_ipv4() || network.v6);
+                let onto = rewritten.map(|network| network.interface.as_str());
                 let connection = nftables::Connection::new(address, to.transport, to.port);
                 let rewritten = onto.is_some();
                 Ok(enter(read, nft, from, nftables::Connection { onto, rewritten, ..connection }))
             },
-            |from, passes| verdict(name, plan, to, because::opening(plan, to, from, false), passes),
+            |from, passes| verdict(name, plan, to, because::opening(plan, to, from, None), passes),
         )
     }
 

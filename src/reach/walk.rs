@@ -10,8 +10,8 @@ use super::places::{self, Destination, Origin, Port};
 use super::read::nftables;
 use super::tables::{enter, verdict};
 use super::{Files, Link, LinkKind, Quote, Unreadable, Verdict};
-use crate::model::Transport;
-use crate::plan::{Bridge, CidrSet, Plan};
+use crate::model::{ServiceId, Transport};
+use crate::plan::{CidrSet, ContainerNetwork, Plan};
 use crate::source::Span;
 
 /// Connections to one address from addresses that were treated alike so far.
@@ -281,29 +281,59 @@ impl<'f, 'p> Way<'f, 'p> {
         let (files, plan) = (self.files, self.plan);
         let machine = &plan.model[to.machine];
         let kind = LinkKind::Network;
-        if !origin.container {
+        let Some(container) = &origin.container else {
             let says = "nothing is filtered from a machine to itself".to_owned();
             self.add(&machine.name, kind, says, Vec::new());
             return self.arrive(to);
-        }
-        let endpoint = places::endpoint_at(plan, to);
-        if endpoint.and_then(|id| places::container_of(plan, id)).is_some() {
-            let says = "containers of one machine share a network".to_owned();
-            self.add(&machine.name, kind, says, Vec::new());
-            return Ok(());
-        }
-        let subnet: Vec<IpNet> =
-            plan.machine(to.machine).bridge.iter().flat_map(Bridge::subnets).collect();
-        let containers = CidrSet::new(&subnet, &[]);
+        };
         let read = files.of(to.machine)?;
+        let endpoint = places::endpoint_at(plan, to);
+        if let Some(other) = endpoint.and_then(|id| places::container_of(plan, id)) {
+            if other == container {
+                let says = format!("{} uses the network of {other}", origin.word);
+                self.add(&machine.name, kind, says, Vec::new());
+                return Ok(());
+            }
+            if let Some((network, lines)) = read.networks.between(container, other) {
+                let says = format!("{container} and {other} are on the network {network}");
+                let because = because::meets(plan, to.machine, container, other);
+                self.add(&machine.name, kind, says, because);
+                if let Some(link) = self.chain.last_mut() {
+                    link.rules = lines
+                        .map(|line| Quote {
+                            machine: machine.name.clone(),
+                            line: line.clone(),
+                            text: network.to_owned(),
+                        })
+                        .to_vec();
+                }
+                return Ok(());
+            }
+            if self.publishes(to)?.is_none() {
+                let says = format!("{container} and {other} share no network");
+                let because = endpoint.map(|id| plan.model[id.service].span).into_iter().collect();
+                self.refuse(&machine.name, kind, says, because);
+                return Ok(());
+            }
+            // What the other one publishes is handed on by Docker's proxy, a program on the
+            // machine.
+        }
+        let networks = &plan.machine(to.machine).networks;
+        let own = networks.own(container).filter(|network| !network.internal);
+        let subnets: Vec<IpNet> = own.flat_map(ContainerNetwork::subnets).collect();
+        let containers = CidrSet::new(&subnets, &[]);
+        let owner = plan.machine(to.machine).services.iter().copied().find(|id: &ServiceId| {
+            plan.model[*id].containers.iter().any(|own| own.name == *container)
+        });
+        let network = read.compose.as_ref().and_then(|compose| compose.network_of(container));
         // They come from their own addresses, over the families that their network has.
-        let v6 = read.compose.as_ref().is_some_and(|compose| compose.v6);
+        let v6 = network.is_some_and(|network| network.v6);
         self.streams.retain(|stream| stream.to.is_ipv4() || v6);
         for stream in &mut self.streams {
             stream.seen = of_family(&containers, stream.to.is_ipv6());
             stream.disguised = true;
         }
-        let bridge = read.compose.as_ref().and_then(|compose| compose.bridge.as_deref());
+        let from = network.map(|network| network.interface.as_str());
         match &read.nftables {
             Some(nft) => {
                 let name = if read.ufw.is_some() { "ufw" } else { "nftables" };
@@ -311,17 +341,12 @@ impl<'f, 'p> Way<'f, 'p> {
                     Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
                 self.filter(
                     &filter,
-                    |address, from| {
+                    |address, seen| {
                         let connection = nftables::Connection::new(address, to.transport, to.port);
-                        Ok(enter(
-                            read,
-                            nft,
-                            from,
-                            nftables::Connection { from: bridge, ..connection },
-                        ))
+                        Ok(enter(read, nft, seen, nftables::Connection { from, ..connection }))
                     },
                     |from, passes| {
-                        verdict(name, plan, to, because::opening(plan, to, from, true), passes)
+                        verdict(name, plan, to, because::opening(plan, to, from, owner), passes)
                     },
                 )?;
             }

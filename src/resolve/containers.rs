@@ -6,6 +6,7 @@ use super::codes;
 use super::names::compose_name;
 use super::process::process;
 use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
+use super::service_networks::on_network;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
@@ -34,6 +35,7 @@ pub fn container(
     let is = |name: &str| block.value(name).and_then(Spanned::bool).unwrap_or(false);
     let mut container = Container {
         name: compose_name(&service.module, &service.name, block.key()),
+        own_name: block.key().to_owned(),
         image: Spanned::new(
             image.string().unwrap_or_default(),
             service
@@ -74,6 +76,7 @@ pub fn container(
             // A `service` becomes that service's container in `link`, once every service is known.
             _ => NetworkMode::Bridge,
         },
+        on: block.all("on-network").map(on_network).collect(),
         host_pid: is("host-pid"),
         cap_add: all("cap-add"),
         cap_drop: all("cap-drop"),

@@ -149,6 +149,7 @@ pub fn draft<'s>(
             })
             .and_then(Spanned::duration),
         containers: Vec::new(),
+        networks: Vec::new(),
         files: Vec::new(),
         packages: Vec::new(),
         units: Vec::new(),
@@ -158,6 +159,7 @@ pub fn draft<'s>(
         secrets: Vec::new(),
         scripts: Vec::new(),
         needs: Vec::new(),
+        links: Vec::new(),
         gateway: None,
         proxy: None,
         forward_auth: None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::codes;
+use super::containers::target;
 use super::instance::Draft;
 use super::names::{self, compose_name};
 use super::networks::zone_named;
@@ -13,7 +14,7 @@ use crate::around::around;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Around, Container, Dependency, EndpointId, Gateway, HealthProbe, MachineId, Model, Need,
+    Around, Container, Dependency, EndpointId, Gateway, HealthProbe, Link, MachineId, Model, Need,
     NetworkId, NetworkMode, Role, SecretId, SecretUse, Service, ServiceId,
 };
 use crate::source::{Span, Spanned};
@@ -116,9 +117,11 @@ impl<'s> Linker<'s> {
         let Self { mut services, rests, names, .. } = self;
         let roles = Roles::of(&services);
         let list: Vec<&str> = names.keys().map(String::as_str).collect();
+        let linked: Vec<Target> = services.iter().map(linkable).collect();
         for (service, rest) in services.iter_mut().zip(rests) {
             diagnostics.append(rest.found);
             service.needs = needs(&rest.concrete, service, &roles, &list, diagnostics);
+            service.links = links(rest.block, service, &linked, &list, diagnostics);
             service.gateway = rest
                 .concrete
                 .iter()
@@ -305,6 +308,92 @@ fn needs(
         });
     }
     needs
+}
+
+/// What a link to a service may name: an endpoint, and whether it is a database's.
+type Linkable = (String, bool);
+
+/// The endpoints of a service, and the machine on which containers without any are met.
+type Target = (Vec<Linkable>, Option<MachineId>);
+
+fn linkable(service: &Service) -> Target {
+    let endpoints = service.endpoints.iter();
+    (
+        endpoints.map(|endpoint| (endpoint.name.clone(), endpoint.database)).collect(),
+        (!service.containers.is_empty()).then_some(service.machine),
+    )
+}
+
+fn links(
+    block: &Block<'_>,
+    service: &mut Service,
+    linkable: &[Target],
+    list: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Link> {
+    let mut links = Vec::new();
+    for node in block.all("link") {
+        let Some(name) = node.argument(0) else { continue };
+        let found = names::find("service", name, list, |name| name, diagnostics);
+        let target_of = |index: usize| Some((index, linkable.get(index)?));
+        let Some((index, (endpoints, machine))) = found.and_then(target_of) else { continue };
+        let text = name.text().unwrap_or_default();
+        if text == service.name {
+            let message = format!("`{text}` is linked with itself");
+            diagnostics.push(
+                Diagnostic::new(&codes::WRONG_KIND, name.span, message)
+                    .help("remove this line: a service's containers are on one network"),
+            );
+            continue;
+        }
+        let all = endpoints.iter().zip(0..);
+        let chosen: Vec<u32> = match node.property("endpoint") {
+            Some(wanted) => {
+                let is_it =
+                    |(endpoint, _): &(&Linkable, u32)| Some(endpoint.0.as_str()) == wanted.text();
+                let chosen: Vec<u32> = all.filter(is_it).map(|(_, index)| index).collect();
+                if chosen.is_empty() {
+                    let what = format!("endpoint of `{text}` named");
+                    let known = endpoints.iter().map(|endpoint| endpoint.0.as_str());
+                    let written = wanted.text().unwrap_or_default();
+                    names::unknown(
+                        &codes::UNKNOWN_NAME,
+                        &what,
+                        written,
+                        wanted,
+                        known,
+                        diagnostics,
+                    );
+                }
+                chosen
+            }
+            None => {
+                let only_databases = endpoints.iter().all(|endpoint| endpoint.1);
+                all.filter(|(endpoint, _)| only_databases || !endpoint.1)
+                    .map(|(_, index)| index)
+                    .collect()
+            }
+        };
+        if endpoints.is_empty() && *machine != Some(service.machine) {
+            let message = format!("labwright knows of no port on which `{text}` listens");
+            diagnostics.push(
+                Diagnostic::new(&codes::WRONG_KIND, name.span, message)
+                    .help("say in its module what it `provides`, or remove this line"),
+            );
+            continue;
+        }
+        let container = match node.property("container") {
+            Some(_) => target(service, node, diagnostics).map(|container| container.name.clone()),
+            None => service.containers.first().map(|container| container.name.clone()),
+        };
+        let to = ServiceId::at(index);
+        let chosen = chosen.into_iter().map(|index| EndpointId { service: to, index }).collect();
+        links.push(Link { to, endpoints: chosen, container, span: node.span });
+    }
+    links.sort_by(|a, b| {
+        (a.to, &a.endpoints, &a.container).cmp(&(b.to, &b.endpoints, &b.container))
+    });
+    links
 }
 
 fn gateway(block: &Block<'_>, model: &Model) -> Option<Gateway> {

@@ -145,6 +145,13 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         addresses,
         disks,
         shares: Vec::new(),
+        container_prefixes: block
+            .child("container-networks")
+            .map(|node| node.arguments.iter())
+            .into_iter()
+            .flatten()
+            .filter_map(|prefix| Some(Spanned::new(prefix.cidr()?, prefix.span)))
+            .collect(),
         appdata: String::new(),
         appdata_backup: block.child("appdata").and_then(backup),
         span: block.key_span(),

@@ -29,6 +29,7 @@ mod raw;
 mod read;
 mod routes;
 mod scope;
+mod service_networks;
 mod services;
 mod shares;
 mod storage;

@@ -4,6 +4,7 @@ use super::containers::{container, device, resources};
 use super::files::{file, script, template};
 use super::names::compose_name;
 use super::read::{Report, secret, sysctl, text, words};
+use super::service_networks::{check_networks, container_network};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::image::database_major;
@@ -45,6 +46,9 @@ pub fn fill(
                 }
                 service.containers.extend(container(part, service, model, report, diagnostics));
             }
+            "container-network" => {
+                service.networks.extend(container_network(part, report, diagnostics));
+            }
             "database" => service.databases.extend(database(part, service, report, diagnostics)),
             "package" => {
                 service.packages.extend(words(part).map(|name| Package { name, span: part.span }));
@@ -57,6 +61,7 @@ pub fn fill(
             _ => {}
         }
     }
+    check_networks(service, concrete, report, diagnostics);
     for part in concrete {
         match part.schema.name {
             "file" => service.files.extend(file(part, service, sources, report, diagnostics)),

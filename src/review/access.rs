@@ -1,6 +1,7 @@
 //! Collects who may reach what: ports by machine, what the internet sees, host names, and networks
 //! behind machines.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -18,8 +19,20 @@ pub(super) struct Access<'p> {
     /// The zones of several addresses, the internet first. They are the columns.
     zones: Vec<Column<'p>>,
     machines: Vec<MachinePorts<'p>>,
+    /// The containers of different services that meet.
+    meets: Vec<Met<'p>>,
     /// The places that clients of networks behind machines reach.
     behind: Vec<Behind<'p>>,
+}
+
+/// A connection between containers of two services on one machine.
+#[derive(Serialize)]
+struct Met<'p> {
+    machine: &'p str,
+    from: &'p str,
+    to: String,
+    reason: &'static str,
+    place: String,
 }
 
 #[derive(Serialize)]
@@ -50,7 +63,7 @@ struct PortRow<'p> {
     /// The reasons why each of [`Access::zones`] may connect, none if it may not.
     zones: Vec<Vec<&'static str>>,
     /// The single machines, and containers on the same machine, that may connect.
-    single: Vec<&'p str>,
+    single: Vec<Cow<'p, str>>,
     because: Vec<Because<'p>>,
 }
 
@@ -60,7 +73,7 @@ pub(super) struct Because<'p> {
     reason: &'static str,
     what: String,
     place: String,
-    from: Vec<&'p str>,
+    from: Vec<Cow<'p, str>>,
 }
 
 #[derive(Serialize)]
@@ -131,6 +144,7 @@ pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
     });
     Access {
         machines: machines.collect(),
+        meets: model.machines().flat_map(|(id, _)| meets(plan, id, sources)).collect(),
         behind: model.machines().flat_map(|(id, _)| behind(plan, id, &owners)).collect(),
         zones: columns
             .into_iter()
@@ -144,6 +158,17 @@ type Found<'p> = (Vec<EndpointId>, Vec<&'p Flow>);
 
 /// The endpoints that listen on each port of a machine.
 type Listeners = BTreeMap<(u16, Transport), Vec<EndpointId>>;
+
+fn meets<'p>(plan: &'p Plan<'_>, machine: MachineId, sources: &Sources) -> Vec<Met<'p>> {
+    let meets = plan.machine(machine).meets.iter().map(|meet| Met {
+        machine: &plan.model[machine].name,
+        from: &plan.model[meet.by].name,
+        to: plan.met(meet),
+        reason: meet.reason.name(),
+        place: sources.place(meet.span),
+    });
+    meets.collect()
+}
 
 /// Lists the zones that may connect to something, the internet first. Zones of a single machine are
 /// left out.
@@ -193,7 +218,7 @@ fn ports<'p>(
         };
         let in_column =
             |source| matches!(source, FlowSource::Zone(zone) if columns.contains(&zone));
-        let mut single: Vec<&str> = flows
+        let mut single: Vec<Cow<'_, str>> = flows
             .iter()
             .filter(|flow| !in_column(flow.from))
             .map(|flow| source(plan, flow.from))
@@ -235,7 +260,7 @@ fn what(model: &Model, endpoints: &[EndpointId], flows: &[&Flow]) -> Vec<String>
 
 /// Merges the flows that one declaration opens for one reason.
 fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], sources: &Sources) -> Vec<Because<'p>> {
-    let mut joined: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    let mut joined: BTreeMap<_, Vec<Cow<'_, str>>> = BTreeMap::new();
     for flow in flows {
         joined
             .entry((flow.reason, flow.span, flow.endpoint))
@@ -245,7 +270,7 @@ fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], sources: &Sources) -> Vec<Be
     let model = plan.model;
     let view = |((reason, span, endpoint), mut from): (
         (crate::plan::FlowReason, _, Option<EndpointId>),
-        Vec<&'p str>,
+        Vec<Cow<'p, str>>,
     )| {
         from.sort_unstable();
         from.dedup();
@@ -262,10 +287,12 @@ fn because<'p>(plan: &'p Plan<'_>, flows: &[&Flow], sources: &Sources) -> Vec<Be
     joined.into_iter().map(view).collect()
 }
 
-fn source<'p>(plan: &'p Plan<'_>, from: FlowSource) -> &'p str {
+fn source<'p>(plan: &'p Plan<'_>, from: FlowSource) -> Cow<'p, str> {
     match from {
-        FlowSource::Zone(zone) => &plan.model[zone].name,
-        FlowSource::Containers => "its own containers",
+        FlowSource::Zone(zone) => plan.model[zone].name.as_str().into(),
+        FlowSource::Containers(service) => {
+            format!("containers of {}", plan.model[service].name).into()
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod lab;
 mod machine;
 mod measured;
 mod monitoring;
+mod networks;
 mod npm;
 pub mod payload;
 mod profiles;

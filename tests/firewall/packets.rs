@@ -15,7 +15,7 @@ use labwright::load::read_lab;
 use labwright::model::Transport::{Tcp, Udp};
 use labwright::model::{FirewallBackend, MachineId, Transport, ZoneId};
 use labwright::plan::Arrival::Published;
-use labwright::plan::{FlowSource, ForwardTarget, Guard, Plan};
+use labwright::plan::{ContainerNetwork, FlowSource, ForwardTarget, Guard, Plan};
 use labwright::reach::{Files, LinkKind, Verdict};
 
 use super::lab::{self, Lab};
@@ -143,15 +143,16 @@ fn agrees(plan: &Plan<'_>, probes: &[Probe]) {
 /// Emits a machine's firewall, and a compose file that publishes what its [`Dock`] does.
 fn with_published(plan: &Plan<'_>, machine: MachineId) -> Artifacts {
     let mut artifacts = lab::emit(plan, machine, &firewall::EMITTER);
-    if let Some(bridge) = &plan.machine(machine).bridge {
+    if let Some(network) = Dock::network(plan, machine) {
         let ports: String = Dock::published(plan, machine)
             .iter()
             .flat_map(|port| ["tcp", "udp"].map(|proto| format!("    - '{port}:{port}/{proto}'\n")))
             .collect();
-        let name = &bridge.interface;
+        let (name, interface) = (&network.name, &network.interface);
         let text = format!(
-            "services:\n  dock:\n    ports:\n{ports}networks:\n  default:\n    driver_opts:\n      \
-             com.docker.network.bridge.name: '{name}'\n"
+            "services:\n  dock:\n    ports:\n{ports}    networks:\n      {name}: {{}}\n\
+             networks:\n  {name}:\n    driver_opts:\n      \
+             com.docker.network.bridge.name: '{interface}'\n"
         );
         artifacts.add("compose/compose.yaml", Kind::Compose, text, Vec::new());
     }
@@ -249,7 +250,7 @@ impl<'p> World<'p> {
             }
         }
         let mut docks = BTreeMap::new();
-        for machine in ids.iter().filter(|machine| plan.machine(**machine).bridge.is_some()) {
+        for machine in ids.iter().filter(|machine| Dock::network(plan, **machine).is_some()) {
             let dock = Dock::new(plan, *machine, &mut machines[machine.0 as usize], &mut switch);
             let inner: Vec<_> =
                 dock.published.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
@@ -556,24 +557,37 @@ impl Dock {
         published
     }
 
+    /// Returns the network that the container is on: that of a service which connects to the
+    /// machine itself, if there is one.
+    fn network<'p>(plan: &'p Plan<'_>, id: MachineId) -> Option<&'p ContainerNetwork> {
+        let connecting = plan.inbound(id).find_map(|flow| match flow.from {
+            FlowSource::Containers(service) => Some(service),
+            FlowSource::Zone(_) => None,
+        });
+        let networks = &plan.machine(id).networks.list;
+        let own = || networks.iter().filter(|network| network.service.is_some());
+        own().find(|network| network.service == connecting).or_else(|| own().next())
+    }
+
     /// Connects a container to its machine as Docker does: with a bridge, and a table that rewrites
     /// what arrives for published ports.
     fn new(plan: &Plan<'_>, id: MachineId, machine: &mut Net, switch: &mut Switch) -> Self {
-        let bridge = plan.machine(id).bridge.as_ref().expect("only machines with containers");
+        let bridge = Self::network(plan, id).expect("only machines with containers");
         let device = &bridge.interface;
         let [gateway, inside] =
             [1, 2].map(|host| bridge.subnet.hosts().nth(host - 1).expect("room"));
+        let length = bridge.subnet.prefix_len();
         let published = Self::published(plan, id);
         let mut container = Net::new();
         machine.run(&format!(
             "echo 1 >/proc/sys/net/ipv4/ip_forward\necho 1 \
              >/proc/sys/net/ipv6/conf/all/forwarding\n\
-             ip link add {device} type bridge\nip link set {device} up\nip addr add {gateway}/24 \
-             dev {device}\nip addr add fd99::1/64 dev {device} nodad"
+             ip link add {device} type bridge\nip link set {device} up\n\
+             ip addr add {gateway}/{length} dev {device}\nip addr add fd99::1/64 dev {device} nodad"
         ));
         container.run(&format!(
             "ip link add eth0 type veth peer name c0 netns {}\nip link set eth0 up\n\
-             ip addr add {inside}/24 dev eth0\nip addr add fd99::2/64 dev eth0 nodad\n\
+             ip addr add {inside}/{length} dev eth0\nip addr add fd99::2/64 dev eth0 nodad\n\
              ip route add default via {gateway}\nip -6 route add default via fd99::1",
             machine.id()
         ));
@@ -682,7 +696,7 @@ fn in_zone(plan: &Plan<'_>, zone: ZoneId, address: IpAddr) -> bool {
 fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
     plan.flows.iter().any(|flow| {
         (flow.to, flow.transport, flow.port) == (to, transport, port)
-            && flow.from == FlowSource::Containers
+            && matches!(flow.from, FlowSource::Containers(_))
     })
 }
 

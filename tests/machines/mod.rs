@@ -6,6 +6,7 @@ mod data;
 mod home;
 mod interrupted;
 mod machine;
+mod networks;
 mod node;
 mod operating;
 mod probe;

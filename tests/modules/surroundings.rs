@@ -57,6 +57,20 @@ fn part<'t>(compose: &'t str, container: &str) -> &'t str {
     &rest[..length]
 }
 
+/// Returns the prefix of the network whose name ends like this, or with a further container.
+fn subnet(unpacked: &Path, ending: &str) -> String {
+    let table = read(unpacked, "compose/networks.tsv");
+    let rows = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let is_it = |row: &Vec<&str>| {
+        row[0] == "network"
+            && row[1].split_once(ending).is_some_and(|(_, rest)| !rest.contains('.'))
+    };
+    let mut found = rows.filter(is_it);
+    let row = found.next().unwrap_or_else(|| panic!("no network {ending} in\n{table}"));
+    assert!(found.next().is_none(), "several networks {ending} in\n{table}");
+    row[3].to_owned()
+}
+
 fn app(module: &str, options: &str, endpoint: &str, via: &str) -> String {
     format!(
         "service app-{module} module={module} on=box {{ {options}\nroute \"app.example.org\" \
@@ -67,16 +81,21 @@ fn app(module: &str, options: &str, endpoint: &str, via: &str) -> String {
 #[test]
 fn every_program_knows_the_address_that_people_open_and_its_proxy() {
     for (module, options, endpoint, told) in TOLD {
-        for (via, proxy, joined) in [
-            // In the compose network, a proxy connects from an address of that network.
-            ("proxy", "172.30.0.0/24", "172.30.0.0/24"),
-            // From another machine, it comes from that machine's addresses.
-            ("edge", "192.168.1.10/32,fd00:1::10/128", "192.168.1.10/32 fd00:1::10/128"),
-        ] {
-            let (_unpacked, compose) = bundle(&app(module, options, endpoint, via));
+        for via in ["proxy", "edge"] {
+            let (unpacked, compose) = bundle(&app(module, options, endpoint, via));
             let part = part(&compose, &format!("app-{module}"));
+            // A proxy of the same machine connects from the network on which it meets the service,
+            // one of another machine from that machine's addresses.
+            let (proxy, joined) = if via == "proxy" {
+                let meeting = subnet(unpacked.path(), &format!("_proxy.app-{module}"));
+                (meeting.clone(), meeting)
+            } else {
+                ["192.168.1.10/32,fd00:1::10/128", "192.168.1.10/32 fd00:1::10/128"]
+                    .map(str::to_owned)
+                    .into()
+            };
             for line in *told {
-                let line = line.replace("@@", proxy).replace("@ @", joined);
+                let line = line.replace("@@", &proxy).replace("@ @", &joined);
                 assert!(part.contains(&line), "{module} via {via}: no {line} in\n{part}");
             }
         }
@@ -96,7 +115,7 @@ fn a_module_without_a_route_trusts_no_proxy() {
         let (_unpacked, compose) =
             bundle(&format!("service app-{module} module={module} on=box {{ {options}\n}}"));
         let part = part(&compose, &format!("app-{module}"));
-        for word in ["app.example.org", "172.30.", "fd00:", "external-url", "https://app"] {
+        for word in ["app.example.org", "10.21", "fd00:", "external-url", "https://app"] {
             assert!(!part.contains(word), "{module}: {word} in\n{part}");
         }
     }
@@ -129,10 +148,13 @@ fn a_program_without_a_route_is_opened_at_its_machine() {
 
 #[test]
 fn home_assistant_trusts_the_proxy_where_it_really_comes_from() {
-    for (via, proxies) in
-        [("proxy", r#"["172.30.0.0/24"]"#), ("edge", r#"["192.168.1.10/32","fd00:1::10/128"]"#)]
-    {
+    for via in ["proxy", "edge"] {
         let (unpacked, compose) = bundle(&app("home-assistant", "", "web", via));
+        let proxies = if via == "proxy" {
+            format!("[\"{}\"]", subnet(unpacked.path(), "_proxy"))
+        } else {
+            r#"["192.168.1.10/32","fd00:1::10/128"]"#.to_owned()
+        };
         assert!(part(&compose, "app-home-assistant").contains("network_mode: 'host'"));
         let http = read(unpacked.path(), "app-home-assistant/labwright-http.yaml");
         let wanted = format!("use_x_forwarded_for: true\ntrusted_proxies: {proxies}\n");

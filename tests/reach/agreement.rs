@@ -212,7 +212,7 @@ fn open(
         .filter(|flow| (flow.transport, flow.port) == (transport, port))
         .filter_map(|flow| match flow.from {
             FlowSource::Zone(zone) => Some(zone),
-            FlowSource::Containers => None,
+            FlowSource::Containers(_) => None,
         })
         .collect();
     if guard == Guard::Proxmox && transport == Transport::Tcp && MANAGED.contains(&port) {

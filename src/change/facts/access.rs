@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Collector, Family};
 use crate::model::{FirewallBackend, MachineId, ZoneId, ZoneKind};
-use crate::plan::{FlowSource, ForwardTarget, Guard, Plan};
+use crate::plan::{CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
     for flow in &plan.flows {
         let machine = facts.machine(&model[flow.to].name).to_owned();
-        let from = facts.machine(plan.source_name(flow.from)).to_owned();
+        let from = match flow.from {
+            FlowSource::Zone(_) => facts.machine(&plan.source_name(flow.from)).to_owned(),
+            FlowSource::Containers(service) => {
+                format!("{CONTAINERS_OF}{}", facts.service(&model[service].name))
+            }
+        };
         let answers = match flow.endpoint {
             Some(id) => {
                 let service = facts.service(&model[id.service].name);
@@ -20,6 +25,21 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         };
         let port = format!("{}/{}", flow.port, flow.transport.name());
         facts.add(Family::Flow, &machine, &from, &port, answers);
+    }
+    for (id, machine) in model.machines() {
+        let machine = facts.machine(&machine.name).to_owned();
+        for meet in &plan.machine(id).meets {
+            let from = format!("{CONTAINERS_OF}{}", facts.service(&model[meet.by].name));
+            let service = facts.service(&model[meet.to].name).to_owned();
+            let (port, answers) = match meet.endpoint.map(|id| model.endpoint(id)) {
+                Some(endpoint) => (
+                    format!("{}/{}", endpoint.port, endpoint.protocol.transport().name()),
+                    format!("{service}.{}", endpoint.name),
+                ),
+                None => ("any port".to_owned(), service),
+            };
+            facts.add(Family::Flow, &machine, &from, &port, answers);
+        }
     }
     outgoing(plan, facts);
     for route in &plan.routes {

@@ -34,6 +34,7 @@ static CONTAINER_BODY: &[Child] = &[
     keyed(&SYSCTL),
     many(&EXTRA_HOST),
     once(&NETWORK),
+    keyed(&ON_NETWORK),
     once(&HOST_PID),
     once(&PRIVILEGED),
     once(&SHM_SIZE),
@@ -201,7 +202,7 @@ static EXTRA_HOST: NodeSchema = NodeSchema::new(
 .dynamic();
 static NETWORK: NodeSchema = NodeSchema::new(
     "network",
-    "How the container joins the network. Default: `bridge`, the machine's compose network.",
+    "How the container joins the network. Default: `bridge`, the network of its service.",
     "network host",
 )
 .arguments(&[required("mode", Type::Enum(&["bridge", "host", "none", "service"]), "The mode.")])
@@ -210,6 +211,48 @@ static NETWORK: NodeSchema = NodeSchema::new(
     Type::Entity("service"),
     "With mode `service`: the service whose first container shares its network with this one.",
 )])
+.dynamic();
+static ON_NETWORK: NodeSchema = NodeSchema::new(
+    "on-network",
+    "A network of the service that the container is on. Without any, it is on `default`, with all \
+     containers of the service that name none.",
+    "on-network default alias=\"postgres\"",
+)
+.arguments(&[required("network", Type::Name, "`default`, or the name of a `container-network`.")])
+.properties(&[
+    optional("alias", Type::Name, "Further names that it has there.").list(),
+    optional(
+        "address",
+        Type::Address,
+        "Its addresses there, one IPv4 and one IPv6, in the prefixes of the network. Default: \
+         Docker chooses.",
+    )
+    .list(),
+])
+.dynamic();
+/// A network of a service.
+pub(super) static CONTAINER_NETWORK: NodeSchema = NodeSchema::new(
+    "container-network",
+    "A network for some of the service's containers; `default` is the one that all are on which \
+     name none.",
+    "container-network backend internal=#true",
+)
+.arguments(&[required("name", Type::Name, "Its name.")])
+.properties(&[
+    optional(
+        "internal",
+        Type::Bool,
+        "Whether nothing leads out of it: neither to the machine's network nor to the internet. \
+         Default: `#false`.",
+    ),
+    optional(
+        "subnet",
+        Type::Cidr,
+        "Its prefixes, one IPv4 and one IPv6, for containers with fixed addresses. Default: taken \
+         from those of the machine.",
+    )
+    .list(),
+])
 .dynamic();
 static HOST_PID: NodeSchema =
     NodeSchema::new("host-pid", "Whether it sees the machine's processes.", "host-pid #true")

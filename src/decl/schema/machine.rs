@@ -15,6 +15,7 @@ pub static MACHINE_FIELDS: &[Child] = &[
     once(&FIREWALL),
     once(&TAGS),
     once(&APPDATA),
+    once(&CONTAINER_NETWORKS),
 ];
 
 static HOST_FIELDS: &[Child] = &[
@@ -272,3 +273,10 @@ static APPDATA: NodeSchema = NodeSchema::new(
     "How often its content is backed up, if it is on a disk of the machine. A dataset or an \
      export has a class of its own.",
 )]);
+static CONTAINER_NETWORKS: NodeSchema = NodeSchema::new(
+    "container-networks",
+    "The prefixes from which the networks of the machine's containers are taken, one IPv4 and one \
+     IPv6. Default: a private prefix that none of the lab's networks overlaps.",
+    "container-networks \"10.99.0.0/16\" \"fd99::/48\"",
+)
+.rest(required("prefix", Type::Cidr, "A prefix: IPv4 up to `/24`, IPv6 up to `/80`."));

@@ -1,6 +1,6 @@
 //! Defines modules: the definitions of services.
 
-use super::container::{CONTAINER, SYSCTL};
+use super::container::{CONTAINER, CONTAINER_NETWORK, SYSCTL};
 use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, HEALTH_WITHIN, SUMMARY};
 use super::system::{FILE, KERNEL_MODULE, PACKAGE, SCRIPT, UNIT, USES_DEVICE, USES_SECRET};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
@@ -108,6 +108,7 @@ static MODULE_BODY: &[Child] = &[
     keyed(&STATE),
     keyed(&DATABASE),
     keyed(&CONTAINER),
+    keyed(&CONTAINER_NETWORK),
     keyed(&PROVIDES),
     keyed(&FILE),
     keyed(&SCRIPT),

@@ -27,6 +27,7 @@ pub static SERVICE: NodeSchema =
 static SERVICE_FIELDS: &[Child] = &[
     many(&EXPOSE),
     keyed(&ROUTE),
+    many(&LINK),
     keyed(&PORT),
     keyed(&STATE),
     once(&HEALTH_WITHIN),
@@ -50,6 +51,23 @@ static ROUTE: NodeSchema = NodeSchema::new(
     required("via", Type::Entity("service"), "The proxy."),
     required("from", Type::Entity("zone"), "The zones that may use it.").list(),
     optional("auth", Type::Entity("service"), "The service that authenticates users first."),
+]);
+static LINK: NodeSchema = NodeSchema::new(
+    "link",
+    "Lets the service connect to another one, where nothing else says that it does: neither the \
+     module's needs, nor a route, nor a scrape. Containers of different services can't connect to \
+     each other without a reason. On another machine, its firewall is opened to this one.",
+    "link jellyfin",
+)
+.arguments(&[required("service", Type::Entity("service"), "The service that it connects to.")])
+.properties(&[
+    optional(
+        "endpoint",
+        Type::Endpoint,
+        "The one endpoint that it connects to. Default: all but databases, or all if it has \
+         nothing else.",
+    ),
+    optional("container", Type::Name, "The container that connects. Default: the module's first."),
 ]);
 static PORT: NodeSchema =
     NodeSchema::new("port", "Gives an endpoint another port on the machine.", "port web 3001")

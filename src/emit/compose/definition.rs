@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::networks::{self, Names};
 use super::process::Keys;
 use super::secret::is_mounted;
 use super::words::{literal, size};
@@ -43,6 +44,8 @@ pub(super) struct Definition<'p> {
     ports: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network_mode: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    networks: BTreeMap<&'p str, Names>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extra_hosts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,6 +189,7 @@ pub(super) fn define<'p>(
         tmpfs: plain(&container.tmpfs),
         ports: ports(context, container),
         network_mode: network_mode(&container.network),
+        networks: networks::of_container(context, container),
         extra_hosts: plain(&container.extra_hosts),
         pid: container.host_pid.then_some("host"),
         privileged: container.privileged,
@@ -316,8 +320,7 @@ fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
         .filter(|published| published.container == container.name);
     // Over a family that the containers' network lacks, Docker would hand visitors over as if they
     // came from the machine itself, past every list of addresses.
-    let bridge = context.planned().bridge.as_ref();
-    let v6 = bridge.is_some_and(|bridge| bridge.subnet6.is_some());
+    let v6 = context.planned().networks.v6();
     let family = if v6 { "" } else { "0.0.0.0:" };
     published
         .map(|published| {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Member;
 use super::definition::Definition;
+use super::networks::{self, Network};
 use super::secret::is_mounted;
 use crate::emit::Context;
 use crate::model::{Data, MountKind};
@@ -19,7 +20,7 @@ pub(super) struct ComposeFile<'p> {
     name: &'p str,
     services: BTreeMap<&'p str, Entry<'p>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    networks: BTreeMap<&'static str, Network>,
+    networks: BTreeMap<&'p str, Network>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     volumes: BTreeMap<&'p str, BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,20 +77,6 @@ fn add(key: &str, own: &mut Value, raw: Value) {
 }
 
 #[derive(Debug, Serialize)]
-struct Network {
-    driver: &'static str,
-    driver_opts: BTreeMap<&'static str, String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    enable_ipv6: bool,
-    ipam: Ipam,
-}
-
-#[derive(Debug, Serialize)]
-struct Ipam {
-    config: Vec<BTreeMap<&'static str, String>>,
-}
-
-#[derive(Debug, Serialize)]
 struct SecretFile {
     file: String,
 }
@@ -100,20 +87,6 @@ impl<'p> ComposeFile<'p> {
         members: &[Member<'p>],
         services: BTreeMap<&'p str, Entry<'p>>,
     ) -> Self {
-        let bridge = context.planned().bridge.as_ref().map(|bridge| Network {
-            driver: "bridge",
-            driver_opts: BTreeMap::from([(
-                "com.docker.network.bridge.name",
-                bridge.interface.clone(),
-            )]),
-            enable_ipv6: bridge.subnet6.is_some(),
-            ipam: Ipam {
-                config: bridge
-                    .subnets()
-                    .map(|subnet| BTreeMap::from([("subnet", subnet.to_string())]))
-                    .collect(),
-            },
-        });
         let mounts = members.iter().flat_map(|(_, container)| &container.mounts);
         let mounted = members
             .iter()
@@ -129,7 +102,7 @@ impl<'p> ComposeFile<'p> {
         Self {
             name: &context.model().lab.name,
             services,
-            networks: bridge.into_iter().map(|network| ("default", network)).collect(),
+            networks: networks::of_compose(context),
             volumes: mounts
                 .filter(|mount| mount.kind == MountKind::Volume)
                 .map(|mount| (mount.source.as_str(), BTreeMap::new()))

@@ -6,6 +6,8 @@
 mod config;
 mod definition;
 mod file;
+mod meetings;
+mod networks;
 mod process;
 mod rejoin;
 mod secret;
@@ -82,6 +84,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         format::yaml(&ComposeFile::new(context, &members, entries)),
         origin.clone(),
     );
+    meetings::add(context, &origin, artifacts, diagnostics);
     artifacts.add("compose/containers.tsv", Kind::Table, table, origin);
     artifacts.images.extend(members.iter().map(|(service, container)| image(service, container)));
     artifacts

@@ -21,6 +21,7 @@ const ENGINE: &str = "compose/docker-ipv6.conf";
 
 pub(super) static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
+        ("networks.sh.j2", include_str!("networks.sh.j2")),
         ("rejoin.sh.j2", include_str!("rejoin.sh.j2")),
         ("engine.sh.j2", include_str!("engine.sh.j2")),
         ("check.sh.j2", include_str!("check.sh.j2")),
@@ -41,7 +42,6 @@ struct ProjectView<'p> {
     project: &'p str,
     file: &'static str,
     managed: bool,
-    network: Option<String>,
     health: Vec<HealthView<'p>>,
     files: Vec<SecretEnv<'p>>,
     mounted: Vec<MountedSecrets<'p>>,
@@ -89,10 +89,6 @@ pub(super) fn add(
         project: &context.model().lab.name,
         file: FILE,
         managed: context.this().kind.is_managed(),
-        network: context.planned().bridge.as_ref().map(|bridge| {
-            let subnets: Vec<String> = bridge.subnets().map(|one| one.to_string()).collect();
-            format!("{} {}", subnets.join(" "), bridge.interface)
-        }),
         health: members
             .iter()
             .map(|(service, container)| HealthView {
@@ -117,7 +113,7 @@ pub(super) fn add(
         }
     };
     step(Slot::CHECK_CONTAINERS, "compose", "check.sh.j2", &[]);
-    let v6 = context.planned().bridge.as_ref().is_some_and(|bridge| bridge.subnet6.is_some());
+    let v6 = context.planned().networks.v6();
     // Docker 27 and later do so by themselves; Debian 13 has Docker 26.
     let engine = v6 && context.this().os == Some(Os::Debian13);
     if engine {
@@ -181,7 +177,6 @@ pub(super) fn add_removal(
         project: &context.model().lab.name,
         file: FILE,
         managed: true,
-        network: None,
         health: Vec::new(),
         files: Vec::new(),
         mounted: Vec::new(),

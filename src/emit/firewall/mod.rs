@@ -16,7 +16,7 @@ use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
 use crate::model::{FirewallBackend, MachineKind, UnitAction};
-use crate::plan::{Clients, FlowSource, Guard, Opening};
+use crate::plan::{Clients, ContainerNetwork, FlowSource, Guard, Opening};
 
 pub use view::host_or_prefix;
 
@@ -181,12 +181,11 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
                     let addresses = context.plan.zone(zone);
                     (join(&addresses.include), join(&addresses.exclude))
                 }
-                FlowSource::Containers => (
-                    context.planned().bridge.as_ref().map_or("-".to_owned(), |bridge| {
-                        join(&bridge.subnets().collect::<Vec<_>>())
-                    }),
-                    "-".to_owned(),
-                ),
+                FlowSource::Containers(service) => {
+                    let own = context.plan.own_networks(service);
+                    let subnets: Vec<_> = own.flat_map(ContainerNetwork::subnets).collect();
+                    (join(&subnets), "-".to_owned())
+                }
             };
             let from = context.plan.source_name(opening.from);
             format!(

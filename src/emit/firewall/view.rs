@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use crate::emit::Context;
 use crate::model::{Transport, ZoneId};
-use crate::plan::{AccessList, Clients, FlowSource, ForwardTarget, Opening, Plan};
+use crate::plan::{AccessList, Clients, FlowSource, ForwardTarget, INTERFACES, Opening, Plan};
 
 /// The data for `nftables.nft`.
 #[derive(Debug, Serialize)]
 pub struct NftView<'p> {
     machine: &'p str,
     sets: Vec<Set>,
-    bridge: Option<&'p str>,
+    containers: Option<&'static str>,
+    networks: Vec<&'p str>,
     published: Vec<Rule>,
     clients: Vec<ClientsView<'p>>,
     masquerade: Vec<String>,
@@ -62,18 +63,20 @@ pub fn nft<'p>(
 ) -> NftView<'p> {
     let plan = context.plan;
     let mut zones = ZoneSets { plan, sets: BTreeMap::new() };
-    let bridge = context.planned().bridge.as_ref().map(|bridge| bridge.interface.as_str());
+    let networks = &context.planned().networks.list;
+    let networks: Vec<&str> = networks.iter().map(|network| network.interface.as_str()).collect();
     let published = openings.iter().filter(|opening| opening.published);
-    let published = published.map(|opening| rule(plan, &mut zones, bridge, opening)).collect();
+    let published = published.map(|opening| rule(plan, &mut zones, opening)).collect();
     let input = if guards_input {
-        openings.iter().map(|opening| rule(plan, &mut zones, bridge, opening)).collect()
+        openings.iter().map(|opening| rule(plan, &mut zones, opening)).collect()
     } else {
         Vec::new()
     };
     let views = clients.iter().map(|clients| client_rules(plan, &mut zones, clients)).collect();
     NftView {
         machine: &context.this().name,
-        bridge,
+        containers: (!networks.is_empty()).then_some(INTERFACES),
+        networks,
         published,
         clients: views,
         masquerade: clients
@@ -163,21 +166,17 @@ impl ZoneSets<'_> {
     }
 }
 
-fn rule(
-    plan: &Plan<'_>,
-    zones: &mut ZoneSets<'_>,
-    bridge: Option<&str>,
-    opening: &Opening,
-) -> Rule {
+fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, opening: &Opening) -> Rule {
     Rule {
         what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
         transport: opening.transport.name(),
         port: opening.port,
         sources: match opening.from {
             FlowSource::Zone(zone) => zones.phrases(zone, "saddr"),
-            FlowSource::Containers => {
-                bridge.map(|bridge| format!("iifname \"{bridge}\"")).into_iter().collect()
-            }
+            FlowSource::Containers(service) => plan
+                .own_networks(service)
+                .map(|network| format!("iifname \"{}\"", network.interface))
+                .collect(),
         },
     }
 }
@@ -269,12 +268,12 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
             FlowSource::Zone(zone) => {
                 ports.entry((opening.transport, opening.port)).or_default().push(zone);
             }
-            FlowSource::Containers => {
-                rules.extend(context.planned().bridge.iter().map(|bridge| UfwRule {
+            FlowSource::Containers(service) => {
+                rules.extend(plan.own_networks(service).map(|network| UfwRule {
                     verdict: "allow",
                     transport: opening.transport.name(),
                     port: opening.port,
-                    interface: bridge.interface.clone(),
+                    interface: network.interface.clone(),
                     source: "0.0.0.0/0".to_owned(),
                 }));
             }

@@ -1,5 +1,6 @@
 //! Collects who reaches a machine: open ports, host names, and what routers forward.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -14,6 +15,13 @@ pub(super) struct FlowView {
     transport: &'static str,
     what: String,
     from: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct MeetView<'p> {
+    from: &'p str,
+    to: String,
+    reason: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,11 +66,21 @@ fn answers(model: &Model, flow: &Flow) -> String {
     flow.endpoint.map_or_else(|| flow.reason.answers().to_owned(), endpoint)
 }
 
-fn source(model: &Model, from: FlowSource) -> &str {
+fn source(model: &Model, from: FlowSource) -> Cow<'_, str> {
     match from {
-        FlowSource::Zone(from) => zone(model, from),
-        FlowSource::Containers => "its own containers",
+        FlowSource::Zone(from) => zone(model, from).into(),
+        FlowSource::Containers(service) => format!("containers of {}", model[service].name).into(),
     }
+}
+
+/// Lists the containers of different services that meet.
+pub(super) fn meets<'p>(context: &Context<'p>) -> Vec<MeetView<'p>> {
+    let meets = context.planned().meets.iter().map(|meet| MeetView {
+        from: &context.model()[meet.by].name,
+        to: context.plan.met(meet),
+        reason: meet.reason.name(),
+    });
+    meets.collect()
 }
 
 /// Lists the host names that a proxy on this machine serves, or that lead to a service on it.

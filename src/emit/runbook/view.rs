@@ -3,7 +3,9 @@
 use minijinja::value::Value;
 use serde::Serialize;
 
-use super::access::{FlowView, ForwardView, RouteView, flows, forwards, routes, zone};
+use super::access::{
+    FlowView, ForwardView, MeetView, RouteView, flows, forwards, meets, routes, zone,
+};
 use super::by_hand::{ByHandView, by_hand};
 use super::kept::{KeptView, kept};
 use super::setup::{Setup, account, setup};
@@ -35,6 +37,7 @@ pub(super) struct Runbook<'p> {
     services: Vec<ServiceView<'p>>,
     by_hand: Vec<ByHandView<'p>>,
     flows: Vec<FlowView>,
+    meets: Vec<MeetView<'p>>,
     routes: Vec<RouteView<'p>>,
     forwards: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
@@ -228,6 +231,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         by_hand: by_hand(context),
         kept: kept(context),
         flows: flows(context),
+        meets: meets(context),
         routes: routes(context),
         forwards: forwards(context),
         states,

@@ -1,7 +1,9 @@
-//! Reads which ports `compose.yaml` publishes, and the bridge that its containers are on.
+//! Reads which ports `compose.yaml` publishes, and the networks that its containers are on.
 //!
 //! The file is written by labwright's own serializer: two blanks a level, one value a line, text in
 //! single quotes. That is all that is read here.
+
+use std::collections::BTreeMap;
 
 use super::{File, Line, Unreadable};
 use crate::model::Transport;
@@ -11,10 +13,21 @@ use crate::model::Transport;
 pub struct Published {
     /// The ports.
     pub ports: Vec<Port>,
-    /// The interface of the containers' network.
-    pub bridge: Option<String>,
-    /// Whether that network has IPv6 too, so that visitors keep their addresses.
+    /// The networks, by name.
+    pub networks: BTreeMap<String, Network>,
+    /// The networks of each container, by name.
+    on: BTreeMap<String, Vec<String>>,
+}
+
+/// A network of containers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// The interface on the machine.
+    pub interface: String,
+    /// Whether it has IPv6 too, so that visitors keep their addresses.
     pub v6: bool,
+    /// Whether nothing leads out of it.
+    pub internal: bool,
 }
 
 /// A published port.
@@ -57,21 +70,37 @@ impl Published {
             let Some((key, value)) = content.split_once(':') else { continue };
             path.push((indent, unquoted(key).to_owned()));
             let keys: Vec<&str> = path.iter().map(|(_, key)| key.as_str()).collect();
-            let is_bridge_name = matches!(
-                keys[..],
-                ["networks", "default", "driver_opts", "com.docker.network.bridge.name"]
-            );
-            if is_bridge_name {
-                published.bridge = Some(unquoted(value.trim()).to_owned());
-            }
-            if matches!(keys[..], ["networks", "default", "enable_ipv6"]) {
-                published.v6 = value.trim() == "true";
+            match keys[..] {
+                ["networks", name, "driver_opts", "com.docker.network.bridge.name"] => {
+                    let interface = unquoted(value.trim()).to_owned();
+                    published.networks.entry(name.to_owned()).or_default().interface = interface;
+                }
+                ["networks", name, "enable_ipv6"] => {
+                    let v6 = value.trim() == "true";
+                    published.networks.entry(name.to_owned()).or_default().v6 = v6;
+                }
+                ["networks", name, "internal"] => {
+                    let internal = value.trim() == "true";
+                    published.networks.entry(name.to_owned()).or_default().internal = internal;
+                }
+                ["services", container, "networks", network] => {
+                    let on = published.on.entry(container.to_owned()).or_default();
+                    on.push(network.to_owned());
+                }
+                _ => {}
             }
             if matches!(keys[..], ["services", _, "ports"]) && !value.trim().is_empty() {
                 return Err(file.fault(line, "the ports are no list"));
             }
         }
         Ok(published)
+    }
+
+    /// Finds the network through which a container is reached from outside, and by which it
+    /// reaches what is outside: the first one that leads there.
+    pub fn network_of(&self, container: &str) -> Option<&Network> {
+        let names = self.on.get(container)?;
+        names.iter().filter_map(|name| self.networks.get(name)).find(|network| !network.internal)
     }
 }
 

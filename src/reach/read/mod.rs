@@ -6,6 +6,7 @@
 pub mod caddy;
 pub mod compose;
 pub mod forward;
+pub mod networks;
 pub mod nftables;
 pub mod npm;
 pub mod proxmox;
@@ -75,6 +76,8 @@ pub struct Machine {
     pub routers: Vec<routers::Forward>,
     /// What its containers publish.
     pub compose: Option<compose::Published>,
+    /// The networks of its containers.
+    pub networks: networks::Networks,
     /// The host names of its proxies.
     pub routes: Vec<ProxyRoute>,
 }
@@ -98,6 +101,9 @@ impl Machine {
                 ("firewall/router-forwards.tsv", _) => machine.routers = routers::read(text()?)?,
                 ("compose/compose.yaml", _) => {
                     machine.compose = Some(compose::Published::read(text()?)?);
+                }
+                ("compose/networks.tsv", _) => {
+                    machine.networks = networks::Networks::read(text()?)?;
                 }
                 (_, Kind::PveFirewall) => {
                     machine.proxmox.get_or_insert_default().read(text()?)?;

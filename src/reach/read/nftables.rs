@@ -51,8 +51,9 @@ enum Test {
     Source(Addresses, bool),
     /// The address it goes to.
     Destination(Addresses, bool),
-    From(String),
-    To(String),
+    /// The interface it comes in by; the other way round: one that it does not come in by.
+    From(String, bool),
+    To(String, bool),
     Rewritten,
 }
 
@@ -71,7 +72,7 @@ pub struct Connection<'c> {
     pub transport: Transport,
     /// The port that the client asked for.
     pub port: u16,
-    /// The interface they come in by, as far as it matters: the containers' bridge.
+    /// The interface they come in by, as far as it matters: a network of containers.
     pub from: Option<&'c str>,
     /// The interface they leave by.
     pub onto: Option<&'c str>,
@@ -232,8 +233,10 @@ impl Rules {
                 Test::Destination(addresses, within) => {
                     self.addresses(addresses).contains(connection.to) == *within
                 }
-                Test::From(name) => connection.from == Some(name),
-                Test::To(name) => connection.onto == Some(name),
+                Test::From(name, is) => {
+                    connection.from.is_some_and(|from| named(from, name)) == *is
+                }
+                Test::To(name, is) => connection.onto.is_some_and(|onto| named(onto, name)) == *is,
                 Test::Rewritten => connection.rewritten,
             };
             if !holds || matched.is_empty() {
@@ -268,6 +271,14 @@ impl Rules {
             ports.extend(transport.zip(port).filter(|_| !never));
         }
         ports
+    }
+}
+
+/// Returns whether an interface has a name, which may end in `*`.
+fn named(interface: &str, name: &str) -> bool {
+    match name.strip_suffix('*') {
+        Some(beginning) => interface.starts_with(beginning),
+        None => interface == name,
     }
 }
 
@@ -371,8 +382,12 @@ fn test<'w, 't>(
             rest
         }
         [end @ ("iifname" | "oifname"), name, rest @ ..] => {
+            let (is, name, rest) = match (name, rest) {
+                (&"!=", [name, rest @ ..]) => (false, name, rest),
+                _ => (true, name, rest),
+            };
             let name = name.trim_matches('"').to_owned();
-            tests.push(if *end == "iifname" { Test::From(name) } else { Test::To(name) });
+            tests.push(if *end == "iifname" { Test::From(name, is) } else { Test::To(name, is) });
             rest
         }
         ["ct", "status", "dnat", rest @ ..] => {

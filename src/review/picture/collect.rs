@@ -44,7 +44,12 @@ impl Scene {
             scene.add(service(scrape.by), Kind::Scrape, to, None);
         }
         for (id, needing) in model.services() {
-            for endpoint in needing.needs.iter().flat_map(|need| &need.endpoints) {
+            for link in &needing.links {
+                scene.add(service(id), Kind::Need, service(link.to), None);
+            }
+            let needed = needing.needs.iter().flat_map(|need| &need.endpoints);
+            let linked = needing.links.iter().flat_map(|link| &link.endpoints);
+            for endpoint in needed.chain(linked) {
                 let port = model.endpoint(*endpoint);
                 let port = format!("{}/{}", port.port, port.protocol.transport().name());
                 scene.add(service(id), Kind::Need, service(endpoint.service), Some(port));
@@ -74,7 +79,11 @@ impl Scene {
         let FlowSource::Zone(zone) = flow.from else { return };
         let between_services = matches!(
             flow.reason,
-            FlowReason::Proxy | FlowReason::Scrape | FlowReason::Need | FlowReason::Share
+            FlowReason::Proxy
+                | FlowReason::Scrape
+                | FlowReason::Need
+                | FlowReason::Link
+                | FlowReason::Share
         );
         if between_services {
             return;

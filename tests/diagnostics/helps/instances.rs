@@ -74,8 +74,8 @@ const HELPS: &[(&str, &str)] = &[
     ),
     (
         "service jellyfin on=box { FILMS; raw compose.networks \"x\"; }",
-        "remove it: all containers of a machine are in one network, and a module can have one join \
-         another's with `network`",
+        "remove it, and say which service it connects to with `link NAME`; a service's own \
+         containers are on one network",
     ),
     (
         "service jellyfin on=box { FILMS; raw compose.hostnam \"x\"; }",

@@ -48,7 +48,7 @@ fn flows(lab: &Lab) -> BTreeSet<String> {
     let line = |flow: &Flow| {
         let from = match flow.from {
             FlowSource::Zone(zone) => plan.model[zone].name.as_str(),
-            FlowSource::Containers => "containers",
+            FlowSource::Containers(_) => "containers",
         };
         format!("{from} → {}:{} {:?}\n", plan.model[flow.to].name, flow.port, flow.transport)
     };

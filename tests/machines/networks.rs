@@ -1,0 +1,214 @@
+//! Asks containers of a real machine whom they reach: those of their own service, and those of
+//! another one only where the lab says so. Services come and go meanwhile.
+
+use std::path::Path;
+
+use super::{Machine, Proto, Rig};
+use crate::emit::lab::{Lab, write};
+
+const LAB: &str = r#"
+edition 1
+lab home version="VERSION" { domain "example.org"; timezone "Europe/Brussels"; }
+admin ada {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}
+network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" dns="192.168.1.1"
+host pve kind=proxmox version="8.4" { address lan "192.168.1.100" nic=eno1 bridge=vmbr0; }
+vm box id=101 on=pve {
+    os debian-13
+    cores 2
+    memory "4GiB"
+    disk root size="20GiB"
+    address lan "192.168.1.101"
+    address lan "fd00:1::101"
+    ssh from=lan
+}
+"#;
+
+const MODULE: &str = r#"
+edition 1
+module app version="1.0" {
+    summary "A program with a database"
+    container app { image "x/app:1.0"; depends-on db healthy=#false; }
+    container db { image "x/db:1.0"; }
+    provides web container=app port=8000 protocol=http
+    provides sql container=db port=5432 protocol=tcp database=#true
+}
+"#;
+
+/// `three` connects to `one`, and nobody else to anybody.
+const SERVICES: &str = r"
+service one module=app on=box { port web 8001; expose web to=lan; }
+service two module=app on=box { port web 8002; }
+service three module=app on=box { port web 8003; link one; }
+";
+
+/// What a machine of a release runs that had one network for all containers.
+const BEFORE: &str = r"
+name: home
+services:
+  one: {image: 'x/app:1.0', container_name: one, labels: {labwright.lab: home}}
+  two: {image: 'x/app:1.0', container_name: two, labels: {labwright.lab: home}}
+networks:
+  default:
+    driver_opts: {com.docker.network.bridge.name: labwright0}
+    enable_ipv6: true
+    ipam: {config: [{subnet: 172.30.0.0/24}, {subnet: 'fd12:3456:789a::/64'}]}
+";
+
+/// Connects from a container to a name or an address.
+const CONNECT: &str = r#"
+pid=$(docker inspect -f '{{.State.Pid}}' "$1")
+mount --make-rprivate /
+for file in /etc/resolv.conf /etc/hosts; do
+    cat "/proc/$pid/root$file" >"/run/names.$$"
+    mount --bind "/run/names.$$" "$(readlink -f "$file")"
+    rm "/run/names.$$"
+done
+exec nsenter --target "$pid" --net python3 -c '
+import socket, sys
+host, port, family = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+family = socket.AF_INET6 if family == "6" else socket.AF_INET
+for _, _, _, _, address in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM):
+    with socket.socket(family) as one:
+        one.settimeout(0.3)
+        one.connect(address)
+' "$2" "$3" "$4"
+"#;
+
+fn lab(version: &str, services: &str) -> Lab {
+    write(&[
+        ("lab.kdl", &LAB.replace("VERSION", version)),
+        ("services.kdl", services),
+        ("modules/app/module.kdl", MODULE),
+    ])
+}
+
+fn apply(machine: &Machine, lab: &Lab) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = lab.bundle("box", folder.path());
+    machine.copy_in(&bundle, "/root");
+    let name = bundle.file_name().expect("a name").to_string_lossy();
+    machine.sh(&format!("labctl apply --confirm-within 0 /root/{name}"));
+}
+
+/// Returns whether a container connects to a host, by name or address, over a family.
+fn connects(machine: &Machine, from: &str, to: &str, port: u16, family: char) -> bool {
+    let (port, family) = (port.to_string(), family.to_string());
+    let connect = ["unshare", "--mount", "sh", "-euc", CONNECT, "sh", from, to, &port, &family];
+    machine.exec(&connect).status.success()
+}
+
+/// Lists the addresses that a container has on its networks.
+fn addresses(machine: &Machine, container: &str) -> Vec<String> {
+    let all = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}";
+    let found = machine.sh(&format!("docker inspect -f '{all}' {container}"));
+    found.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Asks for everything that a container may reach of another one, at any of its addresses.
+fn reaches(machine: &Machine, from: &str, to: &str, port: u16) -> bool {
+    let addresses = addresses(machine, to);
+    assert!(addresses.len() >= 2, "{to}: {addresses:?}");
+    addresses.iter().any(|address| {
+        let family = if address.contains(':') { '6' } else { '4' };
+        connects(machine, from, address, port, family)
+    })
+}
+
+/// Checks who reaches whom while `SERVICES` run.
+fn check(machine: &Machine) {
+    for family in ['4', '6'] {
+        for service in ["one", "two", "three"] {
+            for name in ["db".to_owned(), format!("{service}-db")] {
+                assert!(connects(machine, service, &name, 5432, family), "{service} → {name}");
+            }
+            assert!(connects(machine, &format!("{service}-db"), "app", 8000, family), "{service}");
+        }
+        assert!(connects(machine, "three", "one", 8000, family), "linked");
+        for (from, to) in [("two", "one"), ("one-db", "two"), ("three-db", "one"), ("one", "two")] {
+            assert!(!connects(machine, from, to, 8000, family), "{from} → {to}: no name");
+        }
+    }
+    for (from, to, port) in [
+        ("two", "one", 8000),
+        ("two", "one-db", 5432),
+        ("three", "one-db", 5432),
+        ("three-db", "one", 8000),
+        ("three", "two", 8000),
+        ("one", "two-db", 5432),
+    ] {
+        assert!(!reaches(machine, from, to, port), "{from} → {to}:{port}");
+    }
+    for address in ["192.168.1.101", "fd00:1::101"] {
+        let family = if address.contains(':') { '6' } else { '4' };
+        assert!(!connects(machine, "two", address, 8001, family), "around, by the machine");
+    }
+}
+
+/// Returns the ids of containers, and when they were started.
+fn running(machine: &Machine) -> String {
+    let ids = "{{.Name}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}}";
+    machine.sh(&format!("docker inspect -f '{ids}' one one-db two two-db three three-db"))
+}
+
+fn networks(machine: &Machine) -> Vec<String> {
+    let listed = machine.sh("docker network ls --format '{{.Name}}'");
+    listed.lines().filter(|name| name.starts_with("home_")).map(str::to_owned).collect()
+}
+
+fn machine<'rig>(rig: &'rig Rig, lab: &Lab, payload: &Path) -> Machine<'rig> {
+    lab.compiled().unpack("box", payload);
+    let addresses = ["192.168.1.101", "fd00:1::101"];
+    let machine = rig.machine("box", &addresses, &payload.join("cloud-init"));
+    machine.stand_in("x/app:1.0", &[(Proto::Tcp, 8000)], &[]);
+    machine.stand_in("x/db:1.0", &[(Proto::Tcp, 5432)], &[]);
+    machine
+}
+
+#[test]
+fn containers_meet_only_where_the_lab_says() {
+    let Some(rig) = Rig::new() else { return };
+    rig.network("lan", "192.168.1.0/24", "192.168.1.1").network("lan", "fd00:1::/64", "fd00:1::1");
+    let first = lab("1.0", SERVICES);
+    let payload = tempfile::tempdir().expect("a folder");
+    let mut machine = machine(&rig, &first, payload.path());
+    machine.sh(&format!(
+        "cat >/root/before.yaml <<'END'\n{BEFORE}END\ndocker compose -f /root/before.yaml up -d"
+    ));
+    assert!(connects(&machine, "two", "one", 8000, '4'), "the network that there was");
+
+    apply(&machine, &first);
+    let wanted = ["home_one", "home_three", "home_three.one", "home_two"];
+    assert_eq!(networks(&machine), wanted);
+    check(&machine);
+    let outside = rig.probe(&["192.168.1.50", "fd00:1::50"]);
+    assert!(outside.tcp_open("192.168.1.101", 8001) && outside.tcp_open("fd00:1::101", 8001));
+
+    // A service comes that two others have to meet, and goes again.
+    let before = running(&machine);
+    let four = "service four module=app on=box { port web 8004; link one; link two; }\n";
+    apply(&machine, &lab("1.1", &format!("{SERVICES}{four}")));
+    assert!(connects(&machine, "four", "one", 8000, '4'));
+    assert!(connects(&machine, "four", "two", 8000, '6'));
+    assert_eq!(running(&machine), before, "nobody else was started anew");
+    check(&machine);
+    apply(&machine, &lab("1.2", SERVICES));
+    assert_eq!(running(&machine), before);
+    assert_eq!(networks(&machine), wanted);
+
+    // A link that goes takes its network with it.
+    apply(&machine, &lab("1.3", &SERVICES.replace("link one;", "")));
+    assert!(!reaches(&machine, "three", "one", 8000));
+    assert_eq!(running(&machine), before);
+    machine.sh("labctl rollback --confirm-within 0");
+    assert_eq!(running(&machine), before);
+    check(&machine);
+
+    machine.reboot();
+    machine.sh("until [ \"$(docker ps --quiet | wc -l)\" = 6 ]; do sleep 0.2; done");
+    check(&machine);
+
+    apply(&machine, &lab("1.4", "\n"));
+    assert_eq!(networks(&machine), [""; 0]);
+}
