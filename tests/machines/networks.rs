@@ -61,7 +61,7 @@ const CONNECT: &str = r#"
 pid=$(docker inspect -f '{{.State.Pid}}' "$1")
 mount --make-rprivate /
 for file in /etc/resolv.conf /etc/hosts; do
-    cat "/proc/$pid/root$file" >"/run/names.$$"
+    { cat "/proc/$pid/root$file"; echo 'options timeout:1 attempts:1'; } >"/run/names.$$"
     mount --bind "/run/names.$$" "$(readlink -f "$file")"
     rm "/run/names.$$"
 done
