@@ -313,6 +313,60 @@ fn gc_removes_dumps_with_their_generation() {
     });
 }
 
+#[test]
+fn a_dataset_of_the_machine_gets_a_snapshot_that_goes_with_its_generation() {
+    under_each_shell(|machine| {
+        let on_zfs = |version| {
+            let mut payload = release(version);
+            payload.set("kept/places.tsv", "jellyfin\tdataset\ttank/app\t/srv\n");
+            machine.bundle(&payload)
+        };
+        machine.apply(&on_zfs(1)).exits(0);
+        machine
+            .plan(&on_zfs(2))
+            .says("saved first: database jellyfin-app, dataset")
+            .says("tank/app\n");
+        machine.calls();
+        machine.apply(&on_zfs(2)).exits(0);
+        let snapshot = format!("tank/app@labwright-{}", id(&machine, 1));
+        let calls = machine.calls();
+        let taken = calls.rfind(&format!("zfs snapshot {snapshot}")).expect("a snapshot");
+        assert!(
+            calls.find("docker stop") < Some(taken) && Some(taken) < calls.find(" up -d"),
+            "while nobody writes: {calls}"
+        );
+        machine.apply(&on_zfs(3)).exits(0);
+        machine.apply(&on_zfs(4)).exits(0);
+        machine.calls();
+        machine.labctl(&["gc", "--keep", "1"]).exits(0);
+        assert!(machine.calls().contains(&format!("zfs destroy {snapshot}")));
+    });
+}
+
+#[test]
+fn a_health_check_says_how_long_it_is_waited_for() {
+    under_each_shell(|machine| {
+        machine.apply(&machine.bundle(&release(1))).exits(0);
+        // The usual time is over at once here, yet the service has time left.
+        let mut slow = release(2);
+        slow.step(
+            "health.d/20-slow.sh",
+            "",
+            "[ \"$LABWRIGHT_REVERT\" = 1 ] || [ -e \"$LABWRIGHT_ROOT/asked\" ] || { touch \
+             \"$LABWRIGHT_ROOT/asked\"; exit 75; }",
+        );
+        machine.apply(&machine.bundle(&slow)).exits(0).says("health 20-slow.sh ... ok");
+        let mut over = release(3);
+        over.step("health.d/20-over.sh", "", "[ \"$LABWRIGHT_REVERT\" = 1 ] || exit 70");
+        let over = machine.bundle(&over);
+        let arguments = ["apply", over.to_str().unwrap(), "--confirm-within", "0"];
+        machine
+            .labctl_with("LABWRIGHT_HEALTH_TIMEOUT", "300", &arguments)
+            .exits(4)
+            .says("the health check 20-over.sh failed");
+    });
+}
+
 /// Cuts the power at every point of a call, lets the timer or the next boot put the machine right,
 /// and asks `check` about it. Each shell tests every other point.
 fn cut(machine: &Machine, arguments: &[&str], check: impl Fn(&Machine, &str)) -> Vec<String> {

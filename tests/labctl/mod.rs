@@ -36,7 +36,7 @@ const SHELLS: [&[&str]; 2] = [&["dash"], &["busybox", "ash"]];
 
 /// Stand-ins for the programs that change a machine. Each records its call, and fails when asked
 /// to. `nft` and `docker` also keep their input in `live/`, so that a test sees what is in force.
-const STUBS: [(&str, &str); 5] = [
+const STUBS: [(&str, &str); 6] = [
     (
         "nft",
         "case $1 in -f) cp \"$2\" \"$LABWRIGHT_ROOT/live/nft\" ;; delete) rm \
@@ -62,6 +62,7 @@ const STUBS: [(&str, &str); 5] = [
     ),
     ("systemd-run", ": >\"$LABWRIGHT_ROOT/live/timer\""),
     ("ufw", ":"),
+    ("zfs", "case $1 in list) exit 1 ;; esac"),
 ];
 
 /// Runs a scenario under every shell that labctl supports.

@@ -115,11 +115,11 @@ touch /tmp/ready
 exec sleep 2147483
 "#;
 
-struct Box<'rig> {
+struct Programs<'rig> {
     machine: Machine<'rig>,
 }
 
-impl Box<'_> {
+impl Programs<'_> {
     fn photos(&self, statement: &str) -> String {
         let psql = "docker exec photos-database psql --quiet --no-align --tuples-only \
                     --set=ON_ERROR_STOP=1 --username=photos --dbname=photos";
@@ -268,7 +268,7 @@ fn programs_and_their_data_go_forward_and_back_together() {
     machine.sh("install -m 755 /root/labctl /usr/local/sbin/labctl");
     images(&machine);
     let (first, second) = (bring(&machine, 1), bring(&machine, 2));
-    let mut this = Box { machine };
+    let mut this = Programs { machine };
     this.machine.sh(&format!(
         "printf %s \"it's\" | labctl secrets set photos-password {first}
         labctl apply {first} --confirm-within 0"
