@@ -16,7 +16,7 @@ fn findings(command: &str, format: &str) -> String {
 }
 
 #[test]
-fn every_error_of_every_file_is_told_at_once() {
+fn every_error_of_every_file_is_reported_at_once() {
     for command in ["check", "build"] {
         let json: Vec<Value> = serde_json::from_str(&findings(command, "json")).expect("JSON");
         let told: Vec<String> = json

@@ -41,7 +41,7 @@ fn backups(lab: &str) -> Vec<String> {
 }
 
 #[test]
-fn states_are_told_as_they_are_saved() {
+fn states_are_described_as_they_are_saved() {
     let saved = backups(&format!("{LAB}{RESTIC}"));
     assert_eq!(
         saved,

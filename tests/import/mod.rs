@@ -129,7 +129,7 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn faults_are_told_with_their_lines_and_nothing_is_written() {
+fn faults_are_reported_with_their_lines_and_nothing_is_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let files = [
         ("a/compose.yaml", "services:\n  web:\n    image: ${NONE:?it is needed}\n"),

@@ -179,7 +179,7 @@ fn a_host_says_what_its_guests_need_of_it_before_anything_is_changed() {
 }
 
 #[test]
-fn limits_of_memory_that_the_kernel_ignores_are_told() {
+fn limits_of_memory_that_the_kernel_ignores_are_reported() {
     let pi =
         "host pi kind=debian arch=arm64 { os debian-13; address lan \"192.168.1.4\" nic=eth0; }
         service flaresolverr on=pi { resources memory=\"512MiB\"; }";

@@ -66,7 +66,7 @@ fn the_router_is_made_first_and_the_others_once_it_leads_to_the_internet() {
 }
 
 #[test]
-fn an_image_that_is_not_there_is_told_before_anything_is_changed() {
+fn an_image_that_is_not_there_is_reported_before_anything_is_changed() {
     let folder = emit::payload::payload(ROUTED, &[], "pve");
     let ask = |file: &str| {
         run(

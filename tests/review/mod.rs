@@ -54,7 +54,7 @@ fn a_reviewer_of_a_home_reads() {
 }
 
 #[test]
-fn a_finding_that_nobody_accepted_is_told() {
+fn a_finding_that_nobody_accepted_is_shown() {
     let files = reviewed(&lab("tests/cases/diagnostics/unpinned-image"));
     for (name, text) in pages(&files) {
         assert!(text.contains("unpinned-image") && text.contains("lab.kdl:"), "{name}: {text}");

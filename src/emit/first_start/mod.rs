@@ -138,7 +138,7 @@ const fn way(first_start: &FirstStart) -> &'static str {
     }
 }
 
-/// Returns what a way needs beside the value.
+/// Returns what a way needs in addition to the value.
 fn with<'p>(
     first_start: &'p FirstStart,
     container: Option<&'p Container>,
