@@ -286,7 +286,7 @@ planted! {
         [("services.kdl", "service cadvisor-intranet module=cadvisor on=intranet",
           "service cadvisor-intranet module=cadvisor on=extranet"),
          ("services.kdl", "service cadvisor-extranet module=cadvisor on=extranet\n", "")],
-        "privileges",
+        "access-closed",
         [("service cadvisor-intranet: cadvisor on intranet -> cadvisor on extranet",
           "cadvisor-intranet module=cadvisor on=extranet")];
     a_service_removed: HOME,
