@@ -271,7 +271,7 @@ fn containers_have_ipv6_where_their_machine_has_it() {
     assert!(compose.contains("- '4533:4533/tcp'"), "{compose}");
     assert!(compose.contains("enable_ipv6: true"), "{compose}");
     let subnet = compose.lines().find(|line| line.contains("subnet: 'fd")).expect("a prefix");
-    assert!(subnet.ends_with("::/64'"), "{subnet}");
+    assert!(subnet.ends_with(":0/112'"), "{subnet}");
     let engine = read(unpacked.path(), "compose/docker-ipv6.conf");
     assert!(engine.contains("--ip6tables"), "{engine}");
 }
