@@ -2,10 +2,12 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::Size;
-use crate::plan::Plan;
+use crate::model::{MachineId, Size};
+use crate::plan::store::Store;
+use crate::plan::{BackupPlan, Plan};
+use crate::source::Span;
 
-/// Finds repositories whose dataset is smaller than what is backed up into it.
+/// Finds repositories whose dataset, export or guest is smaller than what is backed up into it.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -18,30 +20,24 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for backup in &plan.backups {
         let service = &model[backup.service];
-        let Some(dataset) =
-            backup.repository_dataset.as_ref().map(|dataset| model.dataset(dataset))
-        else {
-            continue;
-        };
-        let Some(room) = &dataset.quota else { continue };
+        let Some(room) = room(plan, backup) else { continue };
         let needed: u64 = backup
             .sources
             .iter()
             .filter_map(|source| source.size)
             .map(|size| size.0)
             .fold(0, u64::saturating_add);
-        if needed <= room.0 {
+        if needed <= room.size.0 {
             continue;
         }
         let span = service.backup.as_ref().map_or(service.span, |backup| backup.repository.span);
         let message = format!(
             "the repository of `{}` may hold {}, but its sources up to {}",
             service.name,
-            room.value,
+            room.size,
             Size(needed)
         );
-        let mut diagnostic =
-            Diagnostic::new(&CODE, span, message).label(room.span, "the repository's dataset");
+        let mut diagnostic = Diagnostic::new(&CODE, span, message).label(room.span, room.what);
         for source in &backup.sources {
             if let Some(size) = source.size {
                 diagnostic =
@@ -50,8 +46,92 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
         diagnostics.push(
             diagnostic
-                .help("raise its quota, back up less, or move the repository")
+                .help("give it more room, back up less, or move the repository")
                 .on(service.name.clone()),
         );
+    }
+}
+
+/// The room that a repository may take.
+struct Room {
+    size: Size,
+    span: Span,
+    what: &'static str,
+}
+
+/// Returns the room of a repository, if it is in the lab and known.
+fn room(plan: &Plan<'_>, backup: &BackupPlan) -> Option<Room> {
+    let model = plan.model;
+    let service = &model[backup.service];
+    let repository = service.backup.as_ref()?.repository.value.as_str();
+    if repository.starts_with('/') {
+        return room_at(plan, service.machine, repository);
+    }
+    let (server, folder) = server(repository)?;
+    let (id, machine) = model.machines().find(|(_, machine)| {
+        machine.name == server
+            || machine.addresses.iter().any(|address| address.address.to_string() == server)
+    })?;
+    match folder {
+        Some(folder) => room_at(plan, id, folder),
+        // The server decides where it keeps them, which is on its disk where it mounts nothing.
+        None if machine.shares.is_empty() => on_disk(plan, id),
+        None => None,
+    }
+}
+
+fn room_at(plan: &Plan<'_>, machine: MachineId, path: &str) -> Option<Room> {
+    let model = plan.model;
+    match Store::at(model, machine, path).0 {
+        Store::Dataset(dataset) => {
+            let quota = model.dataset(&dataset).quota.as_ref()?;
+            Some(Room { size: quota.value, span: quota.span, what: "the repository's dataset" })
+        }
+        Store::Export(machine, index) => {
+            let export = model.export(machine, index);
+            Some(Room { size: export.size?, span: export.span, what: "the repository's export" })
+        }
+        Store::Local(machine) => on_disk(plan, machine),
+    }
+}
+
+/// Returns the room of a guest's disks.
+fn on_disk(plan: &Plan<'_>, machine: MachineId) -> Option<Room> {
+    let disks = &plan.model[machine].guest.as_ref()?.disks;
+    let size: Size = disks.iter().map(|disk| disk.size).sum();
+    Some(Room { size, span: disks.first()?.span, what: "the disk of the repository's machine" })
+}
+
+/// Splits `sftp:user@server:/folder`, `sftp://user@server/folder` and `rest:http://server:8000/…`
+/// into the server and, where it is known, the folder there.
+fn server(repository: &str) -> Option<(&str, Option<&str>)> {
+    let (kind, rest) = repository.split_once(':')?;
+    let (login, folder) = match (kind, rest.split_once("//")) {
+        ("rest", Some((_, url))) => (url.split('/').next()?, None),
+        ("sftp", Some(("", url))) => {
+            let (login, folder) = url.split_once('/')?;
+            (login, Some(folder).filter(|folder| folder.starts_with('/')))
+        }
+        ("sftp", _) => {
+            let (login, folder) = rest.split_once(':')?;
+            (login, Some(folder).filter(|folder| folder.starts_with('/')))
+        }
+        _ => return None,
+    };
+    let server = login.rsplit_once('@').map_or(login, |(_, server)| server);
+    Some((server.split_once(':').map_or(server, |(name, _)| name), folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::server;
+
+    #[test]
+    fn the_server_of_a_repository_is_read() {
+        assert_eq!(server("rest:http://a:b@192.168.1.20:8000/lab"), Some(("192.168.1.20", None)));
+        assert_eq!(server("sftp:me@nas:/srv/a"), Some(("nas", Some("/srv/a"))));
+        assert_eq!(server("sftp:nas:here"), Some(("nas", None)));
+        assert_eq!(server("sftp://me@nas:22//srv/a"), Some(("nas", Some("/srv/a"))));
+        assert_eq!(server("s3:https://s3.example.org/lab"), None);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{Rule, about_image};
 use crate::diag::{Code, Diagnostics, codes};
+use crate::model::Container;
 use crate::plan::Plan;
 
 /// Finds containers whose image should not be started any more.
@@ -20,6 +21,8 @@ struct Advisory {
     repository: &'static str,
     /// The tags that it applies to.
     tags: fn(&str) -> bool,
+    /// Whether it applies only to a container that talks to Docker.
+    to_docker: bool,
     /// The date, as far as the source says it.
     since: &'static str,
     /// What happened.
@@ -41,7 +44,7 @@ const fn all_tags(
     instead: &'static str,
     source: &'static str,
 ) -> Advisory {
-    Advisory { repository, tags: any, since, what, instead, source }
+    Advisory { repository, tags: any, to_docker: false, since, what, instead, source }
 }
 
 const READARR: (&str, &str, &str) = (
@@ -106,6 +109,7 @@ static ADVISORIES: &[Advisory] = &[
     Advisory {
         repository: "immich-app/postgres",
         tags: |tag| !tag.contains("vectorchord"),
+        to_docker: false,
         since: "2026-06-09",
         what: "Immich 3 needs VectorChord in its database, which this image lacks",
         instead: "use a tag with `vectorchord` in it, and first read Immich's page about the \
@@ -125,6 +129,7 @@ static ADVISORIES: &[Advisory] = &[
     Advisory {
         repository: "postgres",
         tags: |tag| version(tag).is_some_and(|major| major <= 13),
+        to_docker: false,
         since: "2025-11-13",
         what: "PostgreSQL 13 and older have reached the end of their life",
         instead: "dump the database, and restore it in a newer version",
@@ -139,7 +144,36 @@ static ADVISORIES: &[Advisory] = &[
          about the migration",
         "https://immich.app/blog/v3-migration",
     ),
+    Advisory {
+        repository: "traefik",
+        tags: |tag| {
+            numbers(tag).is_some_and(|version| {
+                version < [2, 11, 31] || (version >= [3, 0, 0] && version < [3, 6, 1])
+            })
+        },
+        to_docker: true,
+        since: "2025-11-10",
+        what: "it asks Docker in version 1.24 of its API, and Docker 29 answers none below 1.44",
+        instead: "use Traefik 3.6.1 or later, or 2.11.31 or later",
+        source: "https://github.com/traefik/traefik/issues/12253",
+    },
 ];
+
+/// Returns the three numbers of a version: 3, 6 and 0 of `v3.6`.
+fn numbers(tag: &str) -> Option<[u32; 3]> {
+    let version = tag.strip_prefix('v').unwrap_or(tag).split('-').next()?;
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    let major = parts.next()?.ok()?;
+    // A tag without its last numbers is the newest of those that it leaves open.
+    let mut next = || parts.next().map_or(Some(u32::MAX), Result::ok);
+    Some([major, next()?, next()?])
+}
+
+/// Returns whether a container talks to the machine's Docker.
+fn talks_to_docker(container: &Container) -> bool {
+    container.mounts.iter().any(|mount| mount.source.ends_with("/docker.sock"))
+        || container.environment.iter().any(|variable| variable.name == "DOCKER_HOST")
+}
 
 /// Returns the number that a tag begins with.
 fn version(tag: &str) -> Option<u32> {
@@ -152,7 +186,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let fits = |advisory: &&Advisory| {
             let inside =
                 advisory.repository.ends_with('/') && repository.starts_with(advisory.repository);
-            (inside || advisory.repository == repository) && (advisory.tags)(tag)
+            (inside || advisory.repository == repository)
+                && (advisory.tags)(tag)
+                && (!advisory.to_docker || talks_to_docker(container))
         };
         let Some(advisory) = ADVISORIES.iter().find(fits) else { continue };
         let message = format!("`{}`: {}", container.image.value, advisory.what);
@@ -167,6 +203,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 #[cfg(test)]
 mod tests {
     use super::ADVISORIES;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let old = |tag| ADVISORIES.iter().any(|one| one.repository == "traefik" && (one.tags)(tag));
+        assert!(old("v3.6.0") && old("v3.5") && old("2.11.30") && old("v2.10.7"));
+        assert!(!old("v3.6.1") && !old("v3.7") && !old("v3") && !old("v2.11.31") && !old("v2.11"));
+    }
 
     #[test]
     fn advisories_are_sorted_dated_and_have_a_source() {

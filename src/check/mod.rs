@@ -11,6 +11,7 @@ mod alert_expression_broken;
 mod alerts_reach_nobody;
 mod backup_repository_too_small;
 mod backup_same_disk;
+mod client_without_password;
 mod container_name_twice;
 mod container_not_linked;
 mod container_prefix_unfit;
@@ -30,6 +31,7 @@ mod families_disjoint;
 mod folder_moved;
 mod guest_id_twice;
 mod host_port_twice;
+mod image_of_another_program;
 mod image_retired;
 mod images_disagree;
 mod internal_network_leads_nowhere;
@@ -94,6 +96,7 @@ pub static RULES: &[&Rule] = &[
     &container_not_linked::RULE,
     &container_prefix_unfit::RULE,
     &container_without_runtime::RULE,
+    &client_without_password::RULE,
     &cores_overcommit::RULE,
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
@@ -109,6 +112,7 @@ pub static RULES: &[&Rule] = &[
     &folder_moved::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,
+    &image_of_another_program::RULE,
     &image_retired::RULE,
     &images_disagree::RULE,
     &internal_network_leads_nowhere::RULE,

@@ -77,7 +77,7 @@ fn schedules(service: &Service, lab: &str) -> Vec<Schedule> {
         }
     }
     for container in &service.containers {
-        let variables = || container.environment.iter();
+        let variables = || container.environment.iter().chain(&container.raw_environment);
         // Without it, the program's times are those of UTC.
         let Some(zone) = variables().find(|variable| variable.name == "TZ") else { continue };
         for variable in variables() {

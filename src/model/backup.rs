@@ -140,6 +140,8 @@ pub struct Backup {
     pub schedule: BTreeMap<BackupClass, Cron>,
     /// The number of snapshots to keep of each age: `daily`, 7.
     pub keep: Vec<(String, u32)>,
+    /// Patterns of what is left out everywhere, as restic reads them.
+    pub exclude: Vec<String>,
     /// When the repository is checked.
     pub check: Option<Cron>,
     /// The place of its declaration.

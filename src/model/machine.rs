@@ -216,6 +216,10 @@ pub struct Guest {
     pub storage: String,
     /// The host's storage for snippets (`local`).
     pub snippets: String,
+    /// Whether a VM has UEFI in place of a BIOS.
+    pub uefi: bool,
+    /// The memory that a VM keeps when its host is short of it, if it may shrink.
+    pub least_memory: Option<Size>,
     /// Whether it starts with the host.
     pub on_boot: bool,
     /// The order in which guests start, if it matters.

@@ -29,6 +29,8 @@ pub struct Service {
     pub options: BTreeMap<String, Data>,
     /// The place where each option is set. Options with their default are not included.
     pub option_spans: BTreeMap<String, Vec<Span>>,
+    /// The image of the module, if it has an option for it with a default.
+    pub usual_image: Option<String>,
     /// Whether options are missing or wrong, so that parts of the module may be missing too.
     pub incomplete: bool,
     /// Its roles.

@@ -64,6 +64,11 @@ pub fn router_guest(model: &Model, host: MachineId) -> Option<MachineId> {
     guests.filter(|(_, machine, _)| leads(machine)).map(|(id, ..)| id).next()
 }
 
+/// Returns the bridge that a guest without an address is connected to.
+pub fn first_bridge(host: &Machine) -> &str {
+    host.addresses.iter().find_map(|address| address.bridge.as_deref()).unwrap_or(USUAL_BRIDGE)
+}
+
 impl<'m> Interface<'m> {
     /// Returns the host's bridge for a guest's interface: the one that it names, or the host's own
     /// in that network, or the host's first one.

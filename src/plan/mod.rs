@@ -57,7 +57,7 @@ pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use guests::{BoundFolder, GuestPlan, RootDisk};
-pub use interfaces::Interface;
+pub use interfaces::{Interface, first_bridge};
 pub use kept::{Kept, KeptIn};
 pub use kernel::KernelSettings;
 pub use measured::Measured;

@@ -59,6 +59,11 @@ pub fn guest(
             .unwrap_or_else(|| "local-lvm".to_owned()),
         snippets: string(storage.and_then(|storage| storage.property("snippets")))
             .unwrap_or_else(|| "local".to_owned()),
+        uefi: block.value("bios").and_then(Spanned::text) == Some("ovmf"),
+        least_memory: block
+            .child("memory")
+            .and_then(|memory| memory.property("least"))
+            .and_then(Spanned::size),
         on_boot: block.value("boot").and_then(Spanned::bool).unwrap_or(true),
         boot_order: block
             .child("boot")

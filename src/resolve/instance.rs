@@ -175,6 +175,7 @@ pub fn draft<'s>(
             .collect(),
         dashboards: Vec::new(),
         raw: Vec::new(),
+        usual_image: usual_image(module),
         options,
         option_spans,
         incomplete: !faulty.is_empty(),
@@ -279,6 +280,12 @@ fn state(block: &Block<'_>) -> Option<State> {
     })
 }
 
+/// Returns the default of a module's option `image`.
+fn usual_image(module: &ModuleDefinition<'_>) -> Option<String> {
+    let option = module.options.iter().find(|option| option.name == "image")?;
+    option.default?.argument(0)?.string()
+}
+
 /// Returns the roles that a service has because of what its endpoints provide.
 fn provided_roles(endpoints: &[Endpoint]) -> impl Iterator<Item = Role> {
     endpoints.iter().filter_map(|endpoint| match endpoint.role.as_deref()? {
@@ -369,6 +376,13 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
                     u32::try_from(service.option("keep").field(name).as_integer()?).ok()?,
                 ))
             })
+            .collect(),
+        exclude: service
+            .option("exclude")
+            .items()
+            .iter()
+            .filter_map(Data::as_text)
+            .map(str::to_owned)
             .collect(),
         check: service.option("check").as_text().and_then(Cron::parse),
         span: service.span,

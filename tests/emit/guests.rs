@@ -221,7 +221,7 @@ fn a_guest_is_plugged_into_its_hosts_bridge_and_is_no_gateway_of_its_own() {
     let lab = r#"
         network inner cidr="10.9.0.0/24" gateway="10.9.0.1"
         host pve kind=proxmox version="8.4" {
-            address lan "192.168.1.100" nic=eno1 bridge=vmbr7
+            address lan "192.168.1.100" nic=eno1 bridge=vmbr0
             address inner "10.9.0.2" nic=eno2 bridge=vmbr8
         }
         lxc gate id=201 on=pve {
@@ -237,7 +237,7 @@ fn a_guest_is_plugged_into_its_hosts_bridge_and_is_no_gateway_of_its_own() {
         std::fs::read_to_string(payload.path().join("proxmox/guests.sh")).expect("a script");
     for net in [
         "name=eth0,bridge=vmbr8,firewall=1,ip=10.9.0.1/24'",
-        "name=eth1,bridge=vmbr7,firewall=1,ip=192.168.1.21/24,gw=192.168.1.1'",
+        "name=eth1,bridge=vmbr0,firewall=1,ip=192.168.1.21/24,gw=192.168.1.1'",
     ] {
         assert!(script.contains(net), "no {net} in {script}");
     }
@@ -260,4 +260,32 @@ lxc two id=201 on=pve {
     let compiled = super::lab::compile(&[("lab.kdl", lab)]);
     let [finding] = compiled.findings.as_slice() else { panic!("{:?}", compiled.findings) };
     assert!(finding.starts_with("value-not-writable: ") && finding.contains("`ip`"), "{finding}");
+}
+
+#[test]
+fn an_appliance_may_have_uefi_memory_that_shrinks_and_no_address() {
+    let lab = format!(
+        "{LAB}
+        vm ha id=102 on=pve kind=appliance {{
+            cores 2
+            bios ovmf
+            memory \"4GiB\" least=\"2GiB\"
+            image \"local:iso/haos.iso\"
+            disk root size=\"32GiB\"
+        }}"
+    );
+    let stubs = Stubs::new();
+    if run(&stubs, &lab, "").is_none() {
+        return;
+    }
+    let calls_made = calls(&stubs).join("\n");
+    for part in [
+        "--bios ovmf --efidisk0 local-lvm:1,efitype=4m,pre-enrolled-keys=0",
+        "--balloon 2048",
+        "--net0 virtio,bridge=vmbr0,firewall=1",
+    ] {
+        assert!(calls_made.contains(part), "{part} is not in:\n{calls_made}");
+    }
+    run(&stubs, &lab, "");
+    assert_eq!(calls(&stubs), Vec::<String>::new(), "the second run has nothing to do");
 }

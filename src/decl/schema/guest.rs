@@ -19,6 +19,7 @@ static GUEST_FIELDS: &[Child] = &[
     once(&IMAGE),
     once(&STORAGE),
     once(&BOOT),
+    once(&BIOS),
     once(&FEATURES),
     once(&PRIVILEGED),
 ];
@@ -90,6 +91,13 @@ static BOOT: NodeSchema =
                 "With `order`: how long the next guest waits after it.",
             ),
         ]);
+static BIOS: NodeSchema = NodeSchema::new(
+    "bios",
+    "The firmware of a VM: `ovmf` is UEFI without Secure Boot, which Home Assistant OS and others \
+     need. It counts when the VM is made. Default: `seabios`.",
+    "bios ovmf",
+)
+.arguments(&[required("bios", Type::Enum(&["seabios", "ovmf"]), "The firmware.")]);
 static FEATURES: NodeSchema = NodeSchema::new(
     "features",
     "What an LXC may do. Default: `nesting keyctl`, which Docker needs.",

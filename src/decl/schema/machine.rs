@@ -207,7 +207,12 @@ static ZONE: NodeSchema = NodeSchema::new(
 static CORES: NodeSchema = NodeSchema::new("cores", "Processor cores.", "cores 2")
     .arguments(&[required("cores", Type::Between(1, 4096), "How many.")]);
 static MEMORY: NodeSchema = NodeSchema::new("memory", "Main memory.", "memory (size)\"4GiB\"")
-    .arguments(&[required("memory", Type::Size, "How much.")]);
+    .arguments(&[required("memory", Type::Size, "How much.")])
+    .properties(&[optional(
+        "least",
+        Type::Size,
+        "Of a VM: how much it keeps when its host is short of memory. Default: all of it.",
+    )]);
 static ADDRESS: NodeSchema = NodeSchema::new(
     "address",
     "An address; the first is the one that other machines use.",

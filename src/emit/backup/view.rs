@@ -160,6 +160,9 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
             writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
         }
     }
+    for class in sources.values_mut() {
+        class.excludes.extend(settings.exclude.iter().cloned());
+    }
     let location = &settings.repository.value;
     if location.starts_with('/') {
         writes.push(location.clone());

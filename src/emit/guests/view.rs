@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::property::Property;
-use crate::model::{Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os};
-use crate::plan::{GuestPlan, Plan, RootDisk};
+use crate::model::{Guest, Machine, MachineId, MachineKind, Model, NetworkId, Os, Size};
+use crate::plan::{GuestPlan, Plan, RootDisk, first_bridge};
 
 /// The data for `guests.sh`.
 #[derive(Debug, Serialize)]
@@ -41,6 +41,8 @@ struct GuestView {
     kept: String,
     storage: String,
     snippets: String,
+    /// Where the settings of UEFI are kept, if it has UEFI.
+    efi: Option<String>,
     /// The root disk's size in GiB.
     root: u64,
     disks: Vec<DiskView>,
@@ -126,6 +128,7 @@ fn guest_view(
         kept,
         storage: guest.storage.clone(),
         snippets: guest.snippets.clone(),
+        efi: uefi(guest)?,
         root: guest.disks.first().map_or(8, |disk| disk.size.gibibytes()),
         disks: disks(guest, container),
         ostype: if appliance && machine.os.is_none() { "other" } else { "l26" },
@@ -200,11 +203,11 @@ fn common_settings(
                 set("nameserver", servers.join(" "));
             }
         }
-        // Memory is reserved in full: a passed-through device pins all of it, and the capacity of
-        // the lab counts it that way.
-        MachineKind::Appliance => set("balloon", "0".to_owned()),
+        // Without a `least`, memory is reserved in full: a passed-through device pins all of it,
+        // and the capacity of the lab counts it that way.
+        MachineKind::Appliance => set("balloon", balloon(guest)),
         _ => {
-            set("balloon", "0".to_owned());
+            set("balloon", balloon(guest));
             set("agent", "enabled=1".to_owned());
             // A PCI Express device needs a machine type with PCI Express.
             if !given.pci.is_empty() {
@@ -213,6 +216,20 @@ fn common_settings(
         }
     }
     settings
+}
+
+/// Returns the least memory that a VM keeps, in MiB; 0 is all of it.
+fn balloon(guest: &Guest) -> String {
+    guest.least_memory.map_or(0, Size::mebibytes).to_string()
+}
+
+/// Returns the disk with the settings of UEFI. Its keys would refuse systems that nobody signed.
+fn uefi(guest: &Guest) -> Result<Option<String>, String> {
+    if !guest.uefi {
+        return Ok(None);
+    }
+    let disk = Property::of(&format!("{}:1", guest.storage))?;
+    Ok(Some(disk.with("efitype", "4m")?.with("pre-enrolled-keys", "0")?.text()))
 }
 
 fn vm_devices(
@@ -231,6 +248,11 @@ fn vm_devices(
             format!("net{index}"),
             net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),
         ));
+    }
+    // An appliance without an address asks for one.
+    if devices.is_empty() {
+        let net = Property::of("virtio")?.with("bridge", first_bridge(&model[guest.host]))?;
+        devices.push(("net0".to_owned(), net.with("firewall", "1")?.text()));
     }
     for (index, (address, device)) in given.pci.iter().enumerate() {
         let property = Property::of(address)?.with("pcie", "1")?;
