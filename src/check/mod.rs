@@ -23,6 +23,7 @@ mod database_published;
 mod database_shared;
 mod database_without_dump;
 mod dependency_circle;
+mod dependency_never_met;
 mod device_not_passed;
 mod device_twice;
 mod disk_overcommit;
@@ -104,6 +105,7 @@ pub static RULES: &[&Rule] = &[
     &database_shared::RULE,
     &database_without_dump::RULE,
     &dependency_circle::RULE,
+    &dependency_never_met::RULE,
     &device_not_passed::RULE,
     &device_twice::RULE,
     &disk_overcommit::RULE,

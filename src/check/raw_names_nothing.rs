@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Data, MountKind, Service};
 use crate::plan::Plan;
 
-/// Finds networks, volumes, configs and containers that `raw compose.KEY` names and nothing makes.
+/// Finds volumes and configs that `raw compose.KEY` names and nothing makes.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
@@ -18,12 +18,6 @@ static CODE: Code = codes::code!(
 
 /// The keys whose values are names, each with what it names and what to do instead.
 const KEYS: &[(&str, &str, &str)] = &[
-    (
-        "networks",
-        "network",
-        "remove it, and say which service it connects to with `link NAME`; a service's own \
-         containers are on one network",
-    ),
     ("configs", "config", "remove it: a module brings a file with `file`"),
     (
         "volumes",
@@ -31,35 +25,27 @@ const KEYS: &[(&str, &str, &str)] = &[
         "name a folder of the machine instead, such as `/srv/x:/x`; a module declares a volume \
          with `mount \"volume:NAME\"`",
     ),
-    ("depends_on", "container", "name a container that the machine has"),
 ];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.machines {
         let services = || machine.services.iter().map(|id| &plan.model[*id]);
         let containers = || services().flat_map(|service| &service.containers);
-        let names: BTreeSet<&str> = containers().map(|one| one.name.as_str()).collect();
         let mounts = containers().flat_map(|one| &one.mounts);
         let volumes: BTreeSet<&str> = mounts
             .filter(|mount| mount.kind == MountKind::Volume)
             .map(|mount| mount.source.as_str())
             .collect();
-        let exists = |service: &Service, key: &str, name: &str| match key {
-            "networks" => name == service.name,
+        let exists = |key: &str, name: &str| match name.split_once(':') {
+            _ if key != "volumes" => false,
+            Some((source, _)) => source.starts_with(['/', '.', '~']) || volumes.contains(source),
             // A volume without a source has no name.
-            "volumes" => match name.split_once(':') {
-                Some((source, _)) => {
-                    source.starts_with(['/', '.', '~']) || volumes.contains(source)
-                }
-                None => true,
-            },
-            "depends_on" => names.contains(name),
-            _ => false,
+            None => true,
         };
         for service in services() {
             for container in &service.containers {
                 for (key, what, help) in KEYS {
-                    for name in named(container, key).filter(|name| !exists(service, key, name)) {
+                    for name in named(container, key).filter(|name| !exists(key, name)) {
                         diagnostics.push(finding(service, container, key, what, name).help(*help));
                     }
                 }

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::StateBackup;
+use crate::model::{MountKind, StateBackup};
 use crate::plan::store::{Store, is_below};
 use crate::plan::{Coverage, Plan};
 
@@ -16,6 +16,21 @@ static CODE: Code = codes::code!(
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        let mounts = service.containers.iter().flat_map(|container| &container.mounts);
+        for mount in mounts.filter(|mount| mount.kind == MountKind::Volume) {
+            let message =
+                format!("no backup contains the volume `{}` of `{}`", mount.source, service.name);
+            diagnostics.push(
+                Diagnostic::new(&CODE, service.span, message)
+                    .label(mount.span, "the module mounts it here")
+                    .help(
+                        "keep it in a `state` of the module: docker's own volumes are in no backup",
+                    )
+                    .on(service.name.clone()),
+            );
+        }
+    }
     for covered in plan.states.iter().filter(|covered| covered.coverage == Coverage::Lost) {
         let (service, state) = (&plan.model[covered.service], covered.state);
         let machine = &plan.model[service.machine];

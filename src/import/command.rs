@@ -1,10 +1,11 @@
 //! Converts the command line of a container. A secret in it comes from a variable.
 
+use super::hosts::with_hosts;
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
 use super::secrets::{is_secret, is_variable};
 use super::stack::{Around, Stack};
-use super::variables::{owner_name, with_hosts};
+use super::variables::owner_name;
 use super::words;
 
 /// The images that run the command line that they are given as it is.

@@ -5,7 +5,10 @@ use super::ledger::{At, Fate};
 use super::names::named;
 use super::stack::{Around, Stack, comment};
 use super::yaml::Node;
-use super::{command, limits, mounts, ports, process, rest, runtime, variables, words};
+use super::{
+    command, databases, gpu, limits, mounts, ports, process, rest, routes, running, runtime,
+    variables, words,
+};
 use crate::decl::types::Type;
 
 /// The containers around one, by their names in the compose file.
@@ -32,19 +35,23 @@ pub fn convert(
     body.extend(command::command_line(&service, stack, around));
     body.extend(user(&service, around));
     body.extend(variables::environment(&service, stack, around));
-    body.extend(runtime::secret_files(&service, stack, around));
-    body.extend(mounts::mounts(&service, stack, around));
+    body.extend(runtime::secret_files(&service, container, stack, around));
+    body.extend(mounts::mounts(&service, container, stack, around));
     body.extend(runtime::devices(&service, &mut raws, around));
     body.extend(runtime::rights(&service, around));
     body.extend(runtime::network(&service, &neighbours.services, stack, around));
     body.extend(process::process(&service, around));
+    body.extend(running::running(&service, around));
     body.extend(deploy(&service, around));
+    body.extend(gpu::gpus(&service, around));
     body.extend(limits::limits(&service, around));
     body.extend(runtime::health(&service, around));
     body.extend(runtime::dependencies(&service, &neighbours.own, around));
     body.extend(runtime::ending(&service, around));
-    body.extend(variables::labels(&service, around));
+    databases::database(&service, container, &body, stack, around);
     ports::ports(&service, container, stack, around);
+    let routed = routes::routes(&service, container, stack, around);
+    body.extend(variables::labels(&service, &routed, around));
     rest::raw(&service, &mut raws, around);
     rest::others(&service, around);
     around.ledger.close(&service);
@@ -135,10 +142,7 @@ fn deploy(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     for (key, at) in deploy.entries() {
         match key {
             "resources" => resources(&at, &mut lines, around),
-            "restart_policy" => {
-                let what = "`unless-stopped`, as every container";
-                around.ledger.changed(&at, what);
-            }
+            "restart_policy" if service.get("restart").is_none() => {}
             "replicas" if at.text() == Some("1") => around.ledger.kept(&at, "one container"),
             "replicas" => around.ledger.lost(&at, "a lab runs one container of each kind"),
             _ => around.ledger.lost(&at, swarm),
@@ -163,19 +167,7 @@ fn resources(at: &At<'_>, lines: &mut Vec<Line>, around: &mut Around<'_>) {
     for (key, at) in reservations.entries() {
         match key {
             "memory" => {}
-            "devices" => {
-                let gpu = at.items().iter().any(|item| {
-                    let capabilities = item.get("capabilities");
-                    capabilities.iter().flat_map(At::items).any(|at| at.text() == Some("gpu"))
-                });
-                if gpu {
-                    around.ledger.lost(&at, rest::NO_GPU);
-                    let finding = "a container wants a GPU, which it does not get".to_owned();
-                    around.lab.findings.push((at.node.place, finding));
-                } else {
-                    around.ledger.lost(&at, "a lab reserves no such device");
-                }
-            }
+            "devices" => lines.extend(gpu::reserved(&at, around)),
             _ => around.ledger.lost(&at, "a lab reserves no processors for a container"),
         }
     }

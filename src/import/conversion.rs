@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::container::{self, Neighbours};
 use super::files::Files;
 use super::group::{Group, groups};
+use super::hosts::names_host;
 use super::kdl::line;
 use super::ledger::{Entry, Fate, Ledger};
 use super::library::{self, Module};
@@ -13,9 +14,8 @@ use super::names::Names;
 use super::project::Project;
 use super::secrets::Secrets;
 use super::stack::{self, Around, LabNames, Rename, Stack};
-use super::variables::names_host;
 use super::yaml::Node;
-use super::{Account, Imported, Target, adopt, top, write};
+use super::{Account, Imported, Target, adopt, running, top, write};
 use crate::decl::Block;
 use crate::decl::types::timezones;
 
@@ -53,12 +53,16 @@ impl<'i> Conversion<'i> {
         let mut lab = LabNames {
             zone: target.zone.clone(),
             timezone: target.timezone.clone().unwrap_or_else(|| common_timezone(projects)),
+            via: target.via.clone(),
             moved: target.moved.clone(),
             newest: target.images.clone(),
             ..LabNames::default()
         };
         // Administrators come in by ssh.
         lab.ports.insert((22, false), "ssh".to_owned());
+        for port in [80, 443] {
+            lab.ports.extend(target.via.iter().map(|via| ((port, false), via.clone())));
+        }
         let mut file_names = reserved(taken_files);
         file_names.reserve("lab");
         Self {
@@ -100,7 +104,13 @@ impl<'i> Conversion<'i> {
                 number,
                 lab: &mut self.lab,
             };
-            let may_adopt = !self.target.own.contains(&group.service);
+            // The modules of the library run what stays.
+            let ends = group.members.iter().any(|(name, _)| {
+                let node = project.service(name);
+                project.manual.contains(name)
+                    || node.is_some_and(|node| running::is_job(&project, name, node))
+            });
+            let may_adopt = !ends && !self.target.own.contains(&group.service);
             let names = may_adopt.then(|| use_library(group, &self.library, stack, &mut around));
             if let Some(names) = names.flatten() {
                 let members = group.members.iter().map(|(name, _)| name.clone());
@@ -142,9 +152,11 @@ impl<'i> Conversion<'i> {
 
     /// Writes what belongs to no project.
     pub fn finish(self) -> Imported {
-        let Self { target, secrets, lab, mut file_names, mut imported, .. } = self;
+        let Self { target, secrets, lab, services, mut file_names, mut imported, .. } = self;
         if let Some(name) = &target.new_lab {
-            imported.files.insert("lab.kdl".to_owned(), write::lab(name, &lab.timezone, target));
+            let missing = target.via.as_deref().filter(|via| !services.has(via));
+            let text = write::lab(name, &lab.timezone, target, missing);
+            imported.files.insert("lab.kdl".to_owned(), text);
         }
         if !secrets.needed.is_empty() {
             let text = write::secrets(&secrets.needed);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::hosts::names_host;
 use super::names::{Names, named};
 use super::project::Project;
-use super::variables::names_host;
 use super::words::{is_backing, is_front};
 use super::yaml::Node;
 

@@ -94,6 +94,16 @@ impl Line {
         self
     }
 
+    /// Returns the text of a property.
+    pub fn text_of(&self, name: &str) -> Option<String> {
+        self.0.get(name)?.as_string().map(str::to_owned)
+    }
+
+    /// Returns the number of a property.
+    pub fn number_of(&self, name: &str) -> Option<i128> {
+        self.0.get(name)?.as_integer()
+    }
+
     /// Adds a child.
     pub fn child(mut self, child: Self) -> Self {
         self.add(child);

@@ -139,6 +139,7 @@ impl Ledger {
                     self.close(&at);
                 }
             }
+            Value::Map(_) | Value::List(_) => self.kept(at, "nothing is in it"),
             _ => self.lost(at, "labwright has nothing for it"),
         }
     }

@@ -8,9 +8,12 @@ mod adopt;
 mod command;
 mod container;
 mod conversion;
+mod databases;
 mod dotenv;
 mod files;
+mod gpu;
 mod group;
+mod hosts;
 mod interpolate;
 mod kdl;
 mod ledger;
@@ -19,14 +22,18 @@ mod limits;
 mod merge;
 mod mounts;
 mod names;
+mod partial;
 mod ports;
 mod process;
 mod project;
 mod rest;
+mod routes;
+mod running;
 mod runtime;
 mod secrets;
 mod stack;
 mod top;
+mod travel;
 mod variables;
 mod words;
 mod write;
@@ -60,6 +67,8 @@ pub struct Target {
     pub timezone: Option<String>,
     /// The names of modules, services, secrets and files that are taken, in this order.
     pub taken: [Vec<String>; 4],
+    /// The proxy of the lab that routes go through. Without one, labels for proxies stay labels.
+    pub via: Option<String>,
     /// Folders of the sources, with the folder of the machine that each is in there.
     pub moved: Vec<(String, String)>,
     /// The images that the library runs: their names, with the tag.

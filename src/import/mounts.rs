@@ -77,13 +77,31 @@ const FILE_ENDS: &[&str] = &[
 ];
 
 /// Converts `volumes`, `volumes_from`, `tmpfs`, `configs` and the files of `secrets`.
-pub fn mounts(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+pub fn mounts(
+    service: &At<'_>,
+    container: &str,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Vec<Line> {
     let mut lines = Vec::new();
     for at in service.get("volumes").iter().flat_map(At::items) {
         let read = match at.text() {
             Some(text) => short(text),
             None => long(&at, around),
         };
+        if read.kind == "bind" && read.read_only && own(&read.source, around) {
+            let target = super::files::join("/", &read.target);
+            let name = if is_target(&target) && read.target.starts_with('/') {
+                super::travel::file(&read.source, &target, container, stack, around)
+            } else {
+                None
+            };
+            if let Some(name) = name {
+                let what = format!("the file `{name}` of the module, which travels in the bundle");
+                around.ledger.changed(&at, what);
+                continue;
+            }
+        }
         let (line, fate, mut what) = mount(service, &at, &read, stack, around);
         if !read.lost.is_empty() {
             what = format!("{what}; without {}", read.lost.join(" and "));
@@ -105,6 +123,14 @@ pub fn mounts(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> V
         }
     }
     lines
+}
+
+/// Returns whether a path is beside the compose file, rather than elsewhere on the machine.
+fn own(source: &str, around: &Around<'_>) -> bool {
+    let mut folders = around.read.iter().map(|file| super::files::folder_of(file));
+    folders.any(|folder| {
+        folder != "/" && source.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// Reads `SOURCE:TARGET:MODE`.

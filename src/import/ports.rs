@@ -23,6 +23,11 @@ pub fn ports(service: &At<'_>, container: &str, stack: &mut Stack, around: &mut 
     }
     let Some(list) = service.get("ports") else { return };
     let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
+    if around.project.manual.contains(owner_name(service)) {
+        let what = "a container that a person starts is no endpoint; `--profile` makes it one";
+        around.ledger.lost(&list, what);
+        return;
+    }
     let mode = service.get("network_mode").and_then(|mode| mode.text()).unwrap_or_default();
     for at in list.items() {
         if mode == "host" || mode == "none" || mode.starts_with("container:") {

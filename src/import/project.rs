@@ -35,6 +35,8 @@ pub struct Project {
     pub name: String,
     /// Its services, in the order of the files.
     pub services: Vec<(String, Node)>,
+    /// The services that compose does not start, because none of their profiles is chosen.
+    pub manual: BTreeSet<String>,
     /// Everything else at the top: `volumes`, `networks`, `secrets`, …
     pub top: Node,
     /// The variables that fill `environment` entries without a value.
@@ -98,12 +100,19 @@ impl<'a> Loader<'a> {
         let services = root.take("services").unwrap_or_default();
         let services =
             if let Value::Map(services) = services.value { services } else { Vec::new() };
-        let services = services
-            .into_iter()
-            .filter(|(name, service)| self.is_selected(name, service, &request.profiles));
+        let chosen = self.variables.values.get("COMPOSE_PROFILES").map(String::as_str);
+        let chosen = chosen.into_iter().flat_map(|names| names.split(',').map(str::trim));
+        let selected: Vec<&str> =
+            request.profiles.iter().map(String::as_str).chain(chosen).collect();
+        let manual = services
+            .iter()
+            .filter(|(_, service)| !is_selected(service, &selected))
+            .map(|(name, _)| name.clone())
+            .collect();
         Project {
             name: name.unwrap_or_else(|| request.name.clone()),
-            services: services.collect(),
+            services,
+            manual,
             top: root,
             variables: std::mem::take(&mut self.variables),
         }
@@ -158,8 +167,13 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
-        let mut root = match yaml::read(&text, file) {
-            Ok(root) => root,
+        let mut root = match yaml::documents(&text, file) {
+            // Compose lays the documents of a file over each other.
+            Ok(documents) => documents
+                .into_iter()
+                .filter(|node| !node.is_null())
+                .reduce(merge)
+                .unwrap_or_else(|| Node { place: start, ..Node::default() }),
             Err(fault) => {
                 self.faults.push(fault);
                 return None;
@@ -357,22 +371,13 @@ impl<'a> Loader<'a> {
         };
         Some(merge(base, service))
     }
+}
 
-    /// Returns whether a service counts without its profiles, or one of them is selected.
-    fn is_selected(&mut self, name: &str, service: &Node, selected: &[String]) -> bool {
-        let Some(profiles) = service.get("profiles") else { return true };
-        let names: Vec<&str> = profiles.items().iter().filter_map(Node::scalar).collect();
-        let all = selected.iter().any(|name| name == "*");
-        let counts = names.is_empty()
-            || all
-            || names.iter().any(|name| selected.iter().any(|wanted| wanted == name));
-        if !counts {
-            let first = names.first().copied().unwrap_or_default();
-            let what = format!("compose does not start it; `--profile {first}` imports it");
-            self.ledger.note(service.place, &format!("services.{name}"), Fate::Lost, &what);
-        }
-        counts
-    }
+/// Returns whether compose starts a service: it has no profile, or one of them is selected.
+fn is_selected(service: &Node, selected: &[&str]) -> bool {
+    let profiles = service.get("profiles").map(Node::items).unwrap_or_default();
+    let names: Vec<&str> = profiles.iter().filter_map(Node::scalar).collect();
+    names.is_empty() || selected.contains(&"*") || names.iter().any(|name| selected.contains(name))
 }
 
 /// The names that compose itself looks for in a folder, the best first.

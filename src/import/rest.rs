@@ -3,7 +3,7 @@
 use super::kdl::{Line, line};
 use super::ledger::At;
 use super::stack::Around;
-use super::variables::owner_name;
+
 use super::yaml::Value;
 
 /// How a key without a node of its own gets into the compose file.
@@ -40,9 +40,6 @@ const RAWS: &[(&str, Raw)] = &[
     ("uts", Raw::Text),
 ];
 
-/// Why a container gets no GPU of NVIDIA.
-pub const NO_GPU: &str = "a container gets a GPU by the options of its module";
-
 /// Converts what the language has no node for, into the service's `raw`.
 pub fn raw(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
     for (key, kind) in RAWS {
@@ -70,11 +67,6 @@ pub fn raw(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) {
             }
             _ => around.ledger.lost(&at, "a lab does not share it between two containers"),
         }
-    }
-    if let Some(at) = service.get("gpus") {
-        around.ledger.lost(&at, NO_GPU);
-        let finding = format!("`{}` wants a GPU, which it does not get", owner_name(service));
-        around.lab.findings.push((at.node.place, finding));
     }
 }
 
@@ -126,30 +118,12 @@ pub fn others(service: &At<'_>, around: &mut Around<'_>) {
             around.ledger.lost(&at, why);
         }
     }
-    if let Some(at) = service.get("logging") {
-        around.ledger.changed(&at, "every container keeps three files of 10 MB");
-    }
-    if let Some(at) = service.get("restart") {
-        match at.text().unwrap_or("no") {
-            "unless-stopped" => around.ledger.kept(&at, "the restart of every container"),
-            "always" => around.ledger.changed(&at, "`unless-stopped`, as every container"),
-            _ => {
-                around.ledger.changed(&at, "`unless-stopped`, as every container");
-                let finding =
-                    format!("`{}` ends by itself, and would be started again", owner_name(service));
-                around.lab.findings.push((at.node.place, finding));
-            }
-        }
-    }
     if let Some(at) = service.get("scale") {
         if at.text() == Some("1") {
             around.ledger.kept(&at, "one container");
         } else {
             around.ledger.lost(&at, "a lab runs one container of each kind");
         }
-    }
-    if let Some(at) = service.get("profiles") {
-        around.ledger.changed(&at, "it always runs: a lab has no profiles of containers");
     }
     if let Some(at) = service.get("container_name") {
         around.ledger.changed(&at, "labwright names containers after services");

@@ -4,6 +4,7 @@ use super::kdl::{Given, Line, line};
 use super::ledger::At;
 use super::names::named;
 use super::process::flags;
+use super::running::is_job;
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words;
@@ -308,20 +309,28 @@ pub fn dependencies(
             around.ledger.lost(&at, why);
             continue;
         };
+        if around.project.manual.contains(name) {
+            around.ledger.lost(&at, "that one is `manual`, and not started with the others");
+            continue;
+        }
         let condition = at.get("condition");
         let word = condition.as_ref().and_then(At::text).unwrap_or("service_started");
-        let has_check =
-            around.project.service(name).and_then(|node| node.get("healthcheck")).is_some();
+        let other = around.project.service(name);
+        let has_check = other.and_then(|node| node.get("healthcheck")).is_some();
+        let ends = other.is_some_and(|node| is_job(around.project, name, node));
         let mut node = line("depends-on").arg(container.as_str());
         match word {
+            "service_completed_successfully" => {
+                node = node.arg("completed");
+                around.ledger.kept(&at, "depends-on");
+            }
+            "service_healthy" if ends => {
+                node = node.arg("completed");
+                around.ledger.changed(&at, "it waits for its end, since it ends by itself");
+            }
             "service_healthy" if has_check => around.ledger.kept(&at, "depends-on"),
             "service_healthy" => {
                 around.ledger.kept(&at, "depends-on; its image must bring a health check");
-            }
-            "service_completed_successfully" => {
-                node = node.prop_flag("healthy", false);
-                let what = "it waits until that one has started, not until it has ended";
-                around.ledger.changed(&at, what);
             }
             _ => {
                 node = node.prop_flag("healthy", false);
@@ -366,7 +375,12 @@ pub fn ending(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
 }
 
 /// Converts the secrets and configs that compose mounts.
-pub fn secret_files(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+pub fn secret_files(
+    service: &At<'_>,
+    container: &str,
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Vec<Line> {
     let mut lines = Vec::new();
     for at in service.get("secrets").iter().flat_map(At::items) {
         let field = |key: &str| at.get(key).and_then(|at| at.text()).map(str::to_owned);
@@ -404,14 +418,25 @@ pub fn secret_files(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
             continue;
         };
         let target = field("target").unwrap_or_else(|| format!("/{source}"));
-        let file = around
-            .project
-            .top
-            .get("configs")
-            .and_then(|all| all.get(&source)?.get("file")?.scalar());
-        let path = file.map(|file| super::files::join("/", &around.lab.on_machine(file)));
-        match path.filter(|_| super::files::join("/", &target) == target) {
-            Some(path) => {
+        let config = around.project.top.get("configs").and_then(|all| all.get(&source));
+        let text = |key: &str| config.and_then(|config| config.get(key)?.scalar());
+        if super::files::join("/", &target) != target {
+            around.ledger.lost(&at, "its place in the container is not a path");
+            continue;
+        }
+        let place = (target.as_str(), container);
+        let name = match (text("content"), text("file")) {
+            (Some(content), _) => super::travel::text_file(&source, content, place, stack, around),
+            (None, Some(file)) => super::travel::file(file, &target, container, stack, around),
+            (None, None) => None,
+        };
+        let path = text("file").map(|file| super::files::join("/", &around.lab.on_machine(file)));
+        match (name, path) {
+            (Some(name), _) => {
+                let what = format!("the file `{name}` of the module, which travels in the bundle");
+                around.ledger.changed(&at, what);
+            }
+            (None, Some(path)) => {
                 lines.push(
                     line("mount")
                         .arg(path)
@@ -420,7 +445,9 @@ pub fn secret_files(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
                 );
                 around.ledger.changed(&at, "a mount of the file, which stays on the machine");
             }
-            None => around.ledger.lost(&at, "write its content as a `file` of the module"),
+            (None, None) => {
+                around.ledger.lost(&at, "write its content as a `file` of the module");
+            }
         }
     }
     lines

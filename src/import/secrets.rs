@@ -22,6 +22,8 @@ pub struct Needed {
 #[derive(Debug, Default)]
 pub struct Secrets {
     names: BTreeMap<String, String>,
+    /// The variables that are secrets as a whole, by their values.
+    variables: BTreeMap<String, String>,
     /// Values that can't be mistaken for a word that something else is called.
     strong: BTreeSet<String>,
     /// Words that also are names of something: users, databases, services.
@@ -35,6 +37,9 @@ impl Secrets {
     /// Learns that a variable has a value, before anything is written.
     pub fn learn(&mut self, name: &str, value: &str) {
         if is_secret(name, value) {
+            if !value.contains("://") && !is_variable(value) {
+                self.variables.entry(value.to_owned()).or_insert_with(|| name.to_owned());
+            }
             if is_strong(value) {
                 self.strong.insert(value.to_owned());
             }
@@ -63,6 +68,19 @@ impl Secrets {
                 .strong
                 .iter()
                 .any(|secret| !self.ordinary.contains(secret) && text.contains(secret.as_str()))
+    }
+
+    /// Returns the variable that has a secret as its whole value.
+    pub fn variable_of(&self, value: &str) -> Option<String> {
+        self.variables.get(value).cloned()
+    }
+
+    /// Returns the longest secret of a variable that a text has in it once.
+    pub fn known_in(&self, text: &str) -> Option<String> {
+        let strong = self.strong.iter().filter(|secret| !self.ordinary.contains(*secret));
+        let known = strong.filter(|secret| self.variables.contains_key(*secret));
+        let found = known.filter(|secret| text.matches(secret.as_str()).count() == 1);
+        found.max_by_key(|secret| secret.len()).cloned()
     }
 
     /// Declares a secret, and returns its name. The same value again is the same secret.

@@ -1,7 +1,7 @@
 //! What is made of containers that belong together: a module of the lab, and the service that runs
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Files;
 use super::kdl::{Line, line};
@@ -31,10 +31,14 @@ pub struct Stack {
     pub options: Vec<Line>,
     /// The module's states and databases.
     pub states: Vec<Line>,
+    /// The module's databases.
+    pub databases: Vec<Line>,
     /// The module's containers.
     pub containers: Vec<Line>,
     /// The module's endpoints.
     pub provides: Vec<Line>,
+    /// The files in the module's folder, with their content.
+    pub files: Vec<(String, String)>,
     /// The service's nodes.
     pub settings: Vec<Line>,
     /// The names of options that are taken.
@@ -142,6 +146,10 @@ pub struct LabNames {
     pub zone: String,
     /// The lab's time zone.
     pub timezone: String,
+    /// The proxy that routes go through.
+    pub via: Option<String>,
+    /// The host names that have a route.
+    pub hosts: BTreeSet<String>,
     /// Folders of the sources, with the folder of the machine that they are in there.
     pub moved: Vec<(String, String)>,
     /// The machine's ports, with what has them.
@@ -175,7 +183,7 @@ impl LabNames {
 pub fn comment(entries: &[&Entry], read: &[String], below: &str) -> String {
     let mut said: Vec<String> = Vec::new();
     // What the nodes below show themselves needs no comment.
-    let shown = ["the secret `", "the state `", "env, with", "endpoint `"];
+    let shown = ["the secret `", "the state `", "env, with", "endpoint `", "a route through `"];
     for entry in entries.iter().filter(|it| !shown.iter().any(|start| it.what.starts_with(start))) {
         let file = read.get(entry.place.file).map(String::as_str).unwrap_or_default();
         let file = super::files::file_name(file);

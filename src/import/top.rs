@@ -78,8 +78,8 @@ fn configs(at: &At<'_>, ledger: &mut Ledger) {
         }
         for (key, at) in config.entries() {
             match key {
-                "file" => ledger.changed(&at, "a file that stays on the machine"),
-                "content" | "environment" => ledger.lost(&at, "write it as a `file` of the module"),
+                "file" | "content" => ledger.changed(&at, "a file of the module that mounts it"),
+                "environment" => ledger.lost(&at, "write it as a `file` of the module"),
                 _ => ledger.lost(&at, "it is for a swarm"),
             }
         }

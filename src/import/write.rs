@@ -36,8 +36,12 @@ pub fn project(
             .child(line("summary").arg(summary))
             .children(stack.options)
             .children(stack.states)
+            .children(stack.databases)
             .children(stack.containers)
             .children(stack.provides);
+        for (name, text) in stack.files {
+            files.push((format!("modules/{}/{name}", stack.module), text));
+        }
         let path = format!("modules/{}/module.kdl", stack.module);
         files.push((path, document(vec![module])));
     }
@@ -57,11 +61,12 @@ pub fn secrets(needed: &[Needed]) -> String {
     document(nodes.collect())
 }
 
-/// Writes the file of a new lab.
-pub fn lab(name: &str, timezone: &str, target: &Target) -> String {
+/// Writes the file of a new lab, with its proxy.
+pub fn lab(name: &str, timezone: &str, target: &Target, proxy: Option<&str>) -> String {
     let note = "The addresses below are examples: write those of your network and of the machine, \
                 and who may\nlog in (`admin NAME { ssh-key \"…\"; }`).";
-    document(vec![
+    let proxy = proxy.map(|proxy| line("service").arg(proxy).prop("on", target.machine.as_str()));
+    let own = [
         line("lab")
             .arg(name)
             .prop("version", "1.0.0")
@@ -85,5 +90,6 @@ pub fn lab(name: &str, timezone: &str, target: &Target) -> String {
             )
             .child(line("address").arg(target.zone.as_str()).arg("192.168.1.10"))
             .child(line("ssh").prop("from", target.zone.as_str())),
-    ])
+    ];
+    document(own.into_iter().chain(proxy).collect())
 }

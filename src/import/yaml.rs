@@ -154,10 +154,17 @@ impl Node {
 
 /// Reads the first document of a file. An empty file is nothing.
 pub fn read(text: &str, file: usize) -> Result<Node, Fault> {
+    let first = documents(text, file)?.into_iter().next();
+    Ok(first.unwrap_or_else(|| Node { place: Place { file, line: 1 }, ..Node::default() }))
+}
+
+/// Reads the documents of a file.
+pub fn documents(text: &str, file: usize) -> Result<Vec<Node>, Fault> {
     let options = granit_parser::options! {
         flow_nesting_limit: DEEPEST,
         block_nesting_limit: DEEPEST,
     };
+    let mut documents = Vec::new();
     let mut reader = Reader { file, made: 0, anchors: BTreeMap::new(), open: Vec::new() };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Fault {
@@ -165,11 +172,9 @@ pub fn read(text: &str, file: usize) -> Result<Node, Fault> {
             problem: format!("it is not YAML: {}", quiet(&error.info())),
         })?;
         let place = Place { file, line: span.start.line() };
-        if let Some(root) = reader.take(event, place)? {
-            return Ok(root);
-        }
+        documents.extend(reader.take(event, place)?);
     }
-    Ok(Node { place: Place { file, line: 1 }, ..Node::default() })
+    Ok(documents)
 }
 
 /// Leaves out what a message of the parser quotes, because it may be a secret.

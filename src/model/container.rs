@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::image::repository_and_tag;
-use super::{Data, Duration, Process, SecretId, Size, Sysctl};
+use super::{Data, Duration, Logging, Process, Runs, SecretId, SecretText, Size, Sysctl, Until};
 use crate::source::{Span, Spanned};
 
 /// A container of a service.
@@ -24,6 +24,8 @@ pub struct Container {
     pub user: Option<String>,
     /// Environment variables.
     pub environment: Vec<Environment>,
+    /// Environment variables with secrets in them. The secrets are in `secrets` too.
+    pub texts: Vec<SecretText>,
     /// The secrets that it reads.
     pub secrets: Vec<SecretUse>,
     /// The folders and files of the machine that it mounts.
@@ -66,6 +68,12 @@ pub struct Container {
     pub resources: Resources,
     /// How its processes run.
     pub process: Process,
+    /// What makes it run.
+    pub runs: Runs,
+    /// What docker does when it ends, as compose writes it.
+    pub restart: String,
+    /// Where docker writes what it prints, if it is not the usual place.
+    pub logging: Option<Logging>,
     /// The time that it has to stop.
     pub stop_grace: Option<Duration>,
     /// The signal on which it reads its configuration again. Without one, a change recreates it.
@@ -144,6 +152,8 @@ pub struct SecretUse {
     pub file_variable: Option<String>,
     /// The environment variable that contains the value, for programs that can't read a file.
     pub value_variable: Option<String>,
+    /// Whether it is a part of a variable's text, and the program gets no more of it.
+    pub in_text: bool,
     /// The owner of the machine's file.
     pub owner: String,
     /// Its mode, four octal digits.
@@ -259,8 +269,8 @@ pub enum HealthProbe {
 pub struct Dependency {
     /// The other one's name in compose.
     pub container: String,
-    /// Whether it must be healthy rather than started.
-    pub healthy: bool,
+    /// What is waited for.
+    pub until: Until,
     /// Whether a restart of the other one restarts this one.
     pub restart: bool,
 }

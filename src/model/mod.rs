@@ -14,6 +14,8 @@ mod machine;
 mod network;
 mod offers;
 mod process;
+mod running;
+mod secret_text;
 mod service;
 mod storage;
 mod system;
@@ -32,7 +34,9 @@ pub use machine::{
 };
 pub use network::{HostName, Network, Router, Zone, ZoneKind};
 pub use offers::{Containers, Offers};
-pub use process::{Process, Ulimit};
+pub use process::{Gpus, Process, Ulimit};
+pub use running::{Logging, Runs, Until};
+pub use secret_text::{SecretText, TextPart, divided};
 pub use service::{
     Alert, Around, Credentials, Dashboard, Door, Endpoint, EndpointId, Expose, ForwardAuth,
     Gateway, Link, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, ServiceNetwork,

@@ -33,6 +33,19 @@ pub struct Process {
     pub memory_reservation: Option<Size>,
     /// The name servers.
     pub dns: Vec<String>,
+    /// The GPUs of NVIDIA.
+    pub gpu: Option<Gpus>,
+}
+
+/// GPUs of NVIDIA that a container gets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gpus {
+    /// How many; nothing for all.
+    pub count: Option<u32>,
+    /// Which, by number or UUID, instead of a number of them.
+    pub ids: Vec<String>,
+    /// The parts of the driver that it uses, besides those that the image names.
+    pub capabilities: Vec<String>,
 }
 
 /// A limit of each process; -1 means no limit.

@@ -175,7 +175,8 @@ fn marked<S: serde::Serializer>(name: &str, serializer: S) -> Result<S::Ok, S::E
 
 /// The reason why a secret can't be part of other text, with what to write instead.
 pub const SECRET_IS_NO_TEXT: &str = "a secret's value is not known here, only on the machine; \
-    write `secret NAME value-variable=…` or `file-variable=…` in the container, or read its file";
+    write it in an `env` of a container, alone or as a part of an `(f)` text, or `secret NAME \
+    file-variable=…`, or read its file";
 
 impl Data {
     /// Returns the text, if it is text.

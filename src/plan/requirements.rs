@@ -20,6 +20,8 @@ pub struct Requirements<'m> {
     pub kernel_modules: Vec<&'m str>,
     /// Whether containers have limits of memory, which need a cgroup.
     pub memory_limits: bool,
+    /// The services that use GPUs of NVIDIA, by name.
+    pub nvidia: Vec<&'m str>,
     /// What its guests need of it.
     pub guests: GuestRequirements<'m>,
 }
@@ -70,6 +72,11 @@ pub fn requirements<'m>(model: &'m Model, id: MachineId, services: &Services) ->
         devices: devices(model, machine, &here),
         kernel_modules: kernel_modules(model, id, services),
         memory_limits: here.iter().any(|service| limits_memory(service)),
+        nvidia: here
+            .iter()
+            .filter(|service| service.containers.iter().any(|one| one.process.gpu.is_some()))
+            .map(|service| service.name.as_str())
+            .collect(),
         guests: if machine.kind == MachineKind::Proxmox {
             guests(model, id, services)
         } else {

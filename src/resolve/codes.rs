@@ -19,6 +19,8 @@ codes::define! {
     pub PASSTHROUGH_WITHOUT_DEVICE = "passthrough-without-device", Error,
         "passthrough of a device that the host does not have";
     pub FIXED_PORT = "fixed-port", Error, "a port is changed that the program can't change";
+    pub RAW_NOT_ALLOWED = "raw-changes-model", Error,
+        "`raw` sets a key that the lab itself decides";
     pub ROUTE_WITHOUT_PROXY = "route-without-proxy", Error,
         "a route goes through a service that is not a proxy";
     pub ROUTE_WITHOUT_AUTHENTICATION = "route-without-authentication", Error,

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::codes;
 use super::names::compose_name;
 use super::process::process;
 use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
 use super::service_networks::on_network;
+use super::{codes, running};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
     Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
-    MountKind, NetworkMode, Protocol, Resources, Service,
+    MountKind, NetworkMode, Protocol, Resources, SECRET_MARK, SecretId, SecretText, SecretUse,
+    Service, TextPart, divided,
 };
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 pub fn device(block: &Block<'_>) -> Option<Device> {
     let at = text(block, "at");
@@ -48,18 +49,8 @@ pub fn container(
         entrypoint: all("entrypoint"),
         command: all("command"),
         user: block.value("user").map(plain),
-        environment: block
-            .all("env")
-            .filter_map(|env| {
-                let given = env.argument(1)?;
-                Some(Environment {
-                    name: env.key().to_owned(),
-                    value: plain(given),
-                    span: given.span,
-                    first_start: first_start(env),
-                })
-            })
-            .collect(),
+        environment: Vec::new(),
+        texts: Vec::new(),
         secrets: block
             .all("secret")
             .filter_map(|part| secret(part, model, report, diagnostics))
@@ -93,12 +84,15 @@ pub fn container(
             .all("depends-on")
             .map(|part| Dependency {
                 container: compose_name(&service.module, &service.name, part.key()),
-                healthy: flag(part, "healthy").unwrap_or(true),
+                until: running::until(part),
                 restart: flag(part, "restart").unwrap_or(false),
             })
             .collect(),
         resources: Resources::default(),
         process: process(block, report, diagnostics),
+        runs: running::runs(block, report, diagnostics),
+        restart: running::restart(block, report, diagnostics),
+        logging: running::logging(block),
         stop_grace: block.value("stop-grace").and_then(Spanned::duration),
         reload_signal: block.value("reload").and_then(Spanned::string),
         labels: block
@@ -112,10 +106,66 @@ pub fn container(
     if let Some(limits) = block.child("limits") {
         container.resources = limits_of(limits);
     }
+    for env in block.all("env") {
+        let Some(value) = env.argument(1) else { continue };
+        let (name, text) = (env.key().to_owned(), plain(value));
+        if text.contains(SECRET_MARK) {
+            let text = secret_text(env, name, &text, model);
+            container.secrets.extend(uses_of(&text, value.span));
+            container.texts.push(text);
+        } else {
+            container.environment.push(Environment {
+                name,
+                value: text,
+                span: value.span,
+                first_start: first_start(env),
+            });
+        }
+    }
     container.environment.sort();
+    container.texts.sort_by(|a, b| a.name.cmp(&b.name));
     container.depends_on.sort();
     container.sysctls.sort();
     Some(container)
+}
+
+/// Reads the value of a variable in which secrets are marked.
+fn secret_text(env: &Block<'_>, name: String, text: &str, model: &Model) -> SecretText {
+    let parts = divided(text).filter_map(|part| match part {
+        Ok(plain) => Some(TextPart::Plain(plain.to_owned())),
+        Err(name) => {
+            let secrets = &model.secrets;
+            let found = secrets.binary_search_by(|secret| secret.name.as_str().cmp(name));
+            Some(TextPart::Secret(SecretId::at(found.ok()?)))
+        }
+    });
+    let in_url = match super::read::text(env, "encode").as_deref() {
+        Some(how) => how == "url",
+        None => text.split_once("://").is_some_and(|(scheme, _)| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+            !scheme.is_empty() && scheme.bytes().all(plain)
+        }),
+    };
+    SecretText { name, parts: parts.collect(), in_url }
+}
+
+/// Lists the secrets of a text as uses of the container.
+fn uses_of(text: &SecretText, span: Span) -> Vec<SecretUse> {
+    let used = |part: &TextPart| match part {
+        TextPart::Plain(_) => None,
+        TextPart::Secret(secret) => Some(SecretUse {
+            secret: *secret,
+            at: None,
+            file_variable: None,
+            value_variable: None,
+            in_text: true,
+            first_start: None,
+            owner: "root".to_owned(),
+            mode: "0400".to_owned(),
+            span,
+        }),
+    };
+    text.parts.iter().filter_map(used).collect()
 }
 
 fn limits_of(block: &Block<'_>) -> Resources {

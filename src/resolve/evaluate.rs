@@ -14,7 +14,7 @@ use crate::decl::{Block, Property, Twins, Value};
 use crate::diag::Diagnostics;
 use crate::format::bounded::{Compiled, Fault};
 use crate::format::expression_environment;
-use crate::model::{Data, SECRET_IS_NO_TEXT, SECRET_MARK};
+use crate::model::{Data, SECRET_IS_NO_TEXT, SECRET_MARK, marked_secret};
 use crate::source::{Span, Spanned};
 use crate::syntax::Scalar;
 
@@ -151,9 +151,17 @@ pub struct Evaluator<'e, 's> {
 impl Evaluator<'_, '_> {
     /// Evaluates one value.
     pub fn value(&self, value: &Value<'_>) -> Result<Data, String> {
+        self.value_of(value, false)
+    }
+
+    /// Evaluates one value, in which secrets are marked if the field takes them.
+    fn value_of(&self, value: &Value<'_>, secrets: bool) -> Result<Data, String> {
         let data = match value {
-            Value::Reference(path) => self.scope.look_up(path),
-            Value::Format(text) => self.scope.fill(text).map(Data::Text),
+            Value::Reference(path) => match self.scope.look_up(path)? {
+                Data::Secret(name) if secrets => Ok(Data::Text(marked_secret(&name))),
+                data => Ok(data),
+            },
+            Value::Format(text) => self.scope.fill(text, secrets).map(Data::Text),
             Value::Expression(text) => self.expressions.evaluate(text, self.scope),
             other => Ok(other.to_data()),
         }?;
@@ -268,7 +276,7 @@ impl Evaluator<'_, '_> {
                 arguments.push(argument.clone());
                 continue;
             };
-            match self.value(&argument.value) {
+            match self.value_of(&argument.value, field.secrets) {
                 Err(error) => {
                     (self.report)(argument.span, error, diagnostics);
                     return;
@@ -328,6 +336,7 @@ impl Evaluator<'_, '_> {
                     return None;
                 }
             };
+            let field = field.or(block.schema.rest.as_ref().filter(|_| block.schema.options));
             let value = match (&data, field) {
                 (Data::None, _) | (_, None) => continue,
                 (Data::List(items), Some(field)) if field.list => {
@@ -358,7 +367,13 @@ impl Evaluator<'_, '_> {
         span: Span,
         diagnostics: &mut Diagnostics,
     ) -> Option<Spanned<Value<'b>>> {
-        let value = read(data, field.ty);
+        let value = match data {
+            Data::Text(text) if field.secrets && text.contains(SECRET_MARK) => {
+                let plain = Data::Text(text.replace(SECRET_MARK, ""));
+                read(&plain, field.ty).map(|_| Value::Text(Cow::Owned(text.clone())))
+            }
+            data => read(data, field.ty),
+        };
         if value.is_none() {
             let problem = match data {
                 Data::Secret(_) => format!("{} can't be a secret: {SECRET_IS_NO_TEXT}", field.name),

@@ -6,7 +6,8 @@ use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::kind::Kind;
 use crate::model::{
-    OnChange, Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget, TemplateId,
+    Mount, MountKind, OnChange, Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget,
+    TemplateId,
 };
 use crate::source::{FileId, Sources, Spanned};
 
@@ -44,6 +45,92 @@ fn kind_of(word: &str) -> Option<Kind> {
     Kind::ALL.iter().copied().find(|kind| kind.name() == word)
 }
 
+fn kind_by_name(name: &str) -> Kind {
+    match name.rsplit('.').next().unwrap_or_default() {
+        "yaml" | "yml" => Kind::Yaml,
+        "json" => Kind::Json,
+        "sh" => Kind::Shell,
+        "env" => Kind::Env,
+        "ini" | "conf" | "cfg" => Kind::Ini,
+        "md" => Kind::Markdown,
+        _ => Kind::Text,
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    let valid = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    name.split('/').all(valid)
+}
+
+/// Reads a folder of a module: its files, and the mount by which a container sees them.
+pub fn folder(
+    block: &Block<'_>,
+    service: &mut Service,
+    sources: &Sources,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let (Some(from), Some(at)) = (text(block, "from"), text(block, "at")) else { return };
+    let home = sources.file(block.span.file);
+    let own = home.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = format!("{own}/{}/", from.trim_end_matches('/'));
+    let name = block.key();
+    let owner = text(block, "owner").unwrap_or_else(|| "root".to_owned());
+    let mut found = Vec::new();
+    for (id, file) in sources.files() {
+        let rest = file.path.strip_prefix(&folder).filter(|_| file.layer == home.layer);
+        let Some(rest) = rest else { continue };
+        if !is_file_name(rest) {
+            let message = format!(
+                "`{}` can't travel: the name of a file has letters, digits, `.`, `_` and `-`",
+                file.path
+            );
+            report(block.span, message, diagnostics);
+            continue;
+        }
+        found.push(ServiceFile {
+            name: format!("{name}/{}", rest.strip_suffix(".j2").unwrap_or(rest)),
+            // What the program reads there is its own affair.
+            kind: Kind::Text,
+            template: TemplateId { file: id, name: file.path.clone() },
+            target: ServiceFileTarget::Config,
+            on_change: OnChange::Container,
+            owner: owner.clone(),
+            group: text(block, "group").unwrap_or_else(|| owner.clone()),
+            mode: text(block, "mode").unwrap_or_else(|| "0644".to_owned()),
+            span: block.span,
+        });
+    }
+    if found.is_empty() {
+        report(block.span, format!("there is no file below `{folder}`"), diagnostics);
+        return;
+    }
+    let source = format!("{}/{name}", service.config_folder());
+    let wanted = block
+        .property("container")
+        .and_then(Spanned::text)
+        .map(|container| compose_name(&service.module, &service.name, container));
+    let mut containers = service.containers.iter_mut();
+    let sees = containers.find(|one| wanted.as_ref().is_none_or(|wanted| *wanted == one.name));
+    let Some(container) = sees else {
+        report(block.span, "no container could see the folder".to_owned(), diagnostics);
+        return;
+    };
+    container.mounts.push(Mount {
+        kind: MountKind::Config,
+        source,
+        at,
+        read_only: true,
+        propagation: None,
+        span: block.span,
+    });
+    service.files.append(&mut found);
+}
+
 pub fn file(
     block: &Block<'_>,
     service: &Service,
@@ -52,12 +139,7 @@ pub fn file(
     diagnostics: &mut Diagnostics,
 ) -> Option<ServiceFile> {
     let name = block.key().to_owned();
-    let valid = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    if !name.split('/').all(valid) {
+    if !is_file_name(&name) {
         report(
             block.key_span(),
             format!("`{name}` can't be a file's name: letters, digits, `.`, `_` and `-`"),
@@ -65,15 +147,7 @@ pub fn file(
         );
         return None;
     }
-    let ending = match name.rsplit('.').next().unwrap_or_default() {
-        "yaml" | "yml" => Kind::Yaml,
-        "json" => Kind::Json,
-        "sh" => Kind::Shell,
-        "env" => Kind::Env,
-        "ini" | "conf" | "cfg" => Kind::Ini,
-        "md" => Kind::Markdown,
-        _ => Kind::Text,
-    };
+    let ending = kind_by_name(&name);
     let container = block
         .property("container")
         .and_then(Spanned::text)

@@ -15,7 +15,7 @@ use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
     Around, Container, Dependency, EndpointId, Gateway, HealthProbe, Link, MachineId, Model, Need,
-    NetworkId, NetworkMode, Role, SecretId, SecretUse, Service, ServiceId,
+    NetworkId, NetworkMode, Role, SecretId, SecretUse, Service, ServiceId, Until,
 };
 use crate::source::{Span, Spanned};
 
@@ -178,6 +178,7 @@ fn hand_over_credentials(services: &mut [Service]) {
             at: None,
             file_variable: None,
             value_variable: None,
+            in_text: false,
             owner: owner.clone(),
             mode: "0400".to_owned(),
             first_start: None,
@@ -200,7 +201,7 @@ fn join_network(
             // disappears when that is recreated.
             container.depends_on.push(Dependency {
                 container: target.clone(),
-                healthy: *healthy,
+                until: if *healthy { Until::Healthy } else { Until::Started },
                 restart: true,
             });
             container.depends_on.sort();

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod codes;
+mod compose_schema;
 mod containers;
 mod definition;
 mod endpoints;
@@ -28,6 +29,7 @@ mod process;
 mod raw;
 mod read;
 mod routes;
+mod running;
 mod scope;
 mod service_networks;
 mod services;

@@ -1,7 +1,7 @@
 //! Reads the evaluated parts of a module into a service: containers, files, units, databases.
 
 use super::containers::{container, device, resources};
-use super::files::{file, script, template};
+use super::files::{file, folder, script, template};
 use super::names::compose_name;
 use super::read::{Report, secret, sysctl, text, words};
 use super::service_networks::{check_networks, container_network};
@@ -44,7 +44,13 @@ pub fn fill(
                         Spanned::new(name.string().unwrap_or_default(), name.span),
                     ));
                 }
-                service.containers.extend(container(part, service, model, report, diagnostics));
+                let raws = part.all("raw");
+                service.raw.extend(raws.map(|raw| Spanned::new(raw.key().to_owned(), raw.span)));
+                let made = container(part, service, model, report, diagnostics);
+                service.containers.extend(made.map(|mut made| {
+                    super::raw::of_container(&mut made, part, diagnostics);
+                    made
+                }));
             }
             "container-network" => {
                 service.networks.extend(container_network(part, report, diagnostics));
@@ -65,6 +71,7 @@ pub fn fill(
     for part in concrete {
         match part.schema.name {
             "file" => service.files.extend(file(part, service, sources, report, diagnostics)),
+            "folder" => folder(part, service, sources, report, diagnostics),
             "script" => service.scripts.extend(script(part, sources, report, diagnostics)),
             "dashboard" => {
                 let Some(template) = template(part, sources, report, diagnostics) else { continue };
@@ -80,6 +87,11 @@ pub fn fill(
             }
             _ => {}
         }
+    }
+    for index in 0..service.containers.len() {
+        let Some(container) = service.containers.get(index) else { continue };
+        let mut units = super::running::units(container, service, model);
+        service.units.append(&mut units);
     }
     for database in &mut service.databases {
         let image =

@@ -1,9 +1,9 @@
 //! Reads how the processes of a container run.
 
 use super::read::{Report, plain};
-use crate::decl::Block;
+use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
-use crate::model::{Process, Ulimit};
+use crate::model::{Gpus, Process, Ulimit};
 use crate::source::Spanned;
 
 /// Reads the nodes about the processes of a container.
@@ -36,6 +36,22 @@ pub fn process(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnost
             .flat_map(|node| &node.arguments)
             .filter_map(|value| value.address().map(|address| address.to_string()))
             .collect(),
+        gpu: block.child("gpu").map(gpus),
+    }
+}
+
+fn gpus(node: &Block<'_>) -> Gpus {
+    let list = |name: &str| {
+        let values = node.property(name).map(|value| match &value.value {
+            Value::List(items) => items.iter().map(plain).collect(),
+            _ => vec![plain(value)],
+        });
+        values.unwrap_or_default()
+    };
+    Gpus {
+        count: node.property("count").and_then(Spanned::number),
+        ids: list("ids"),
+        capabilities: list("capabilities"),
     }
 }
 

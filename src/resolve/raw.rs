@@ -3,41 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::containers::target;
-use super::{codes, names};
+use super::{codes, compose_schema, names};
 use crate::decl::Block;
 use crate::decl::types::Type;
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::model::{Container, Data, Environment, NetworkMode, Service, Unit};
 use crate::source::Spanned;
 
-/// The keys that a service in a compose file may have, sorted. Source:
-/// <https://github.com/compose-spec/compose-spec/blob/main/05-services.md>.
-#[rustfmt::skip] // A table is read line by line.
-const KEYS: &[&str] = &[
-    "annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "cgroup",
-    "cgroup_parent", "command", "configs", "container_name", "cpu_count", "cpu_percent",
-    "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset",
-    "credential_spec", "depends_on", "deploy", "develop", "device_cgroup_rules", "devices", "dns",
-    "dns_opt", "dns_search", "domainname", "driver_opts", "entrypoint", "env_file", "environment",
-    "expose", "extends", "external_links", "extra_hosts", "gpus", "group_add", "healthcheck",
-    "hostname", "image", "init", "ipc", "isolation", "label_file", "labels", "links", "logging",
-    "mac_address", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "models",
-    "network_mode", "networks", "oom_kill_disable", "oom_score_adj", "pid", "pids_limit",
-    "platform", "ports", "post_start", "pre_stop", "privileged", "profiles", "provider",
-    "pull_policy", "read_only", "restart", "runtime", "scale", "secrets", "security_opt",
-    "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "sysctls",
-    "tmpfs", "tty", "ulimits", "use_api_socket", "user", "userns_mode", "uts", "volumes",
-    "volumes_from", "working_dir",
-];
-
-/// The keys with several values, sorted. A single value of them is a list too, and several `raw`
-/// nodes are concatenated.
-#[rustfmt::skip] // A table is read line by line.
-const LISTS: &[&str] = &[
-    "cap_add", "cap_drop", "configs", "depends_on", "device_cgroup_rules", "devices", "dns_opt",
-    "environment", "expose", "external_links", "extra_hosts", "group_add", "labels", "links",
-    "networks", "ports", "profiles", "secrets", "security_opt", "sysctls", "volumes",
-    "volumes_from",
+/// The keys that would change what runs behind the back of the lab, each with what to write.
+const MODELLED: &[(&str, &str)] = &[
+    (
+        "build",
+        "remove it: a container names an image, in its `image` or in an option of the module",
+    ),
+    ("container_name", "remove it: a container is called after its service"),
+    ("depends_on", "remove it: a module says by `depends-on` what its container waits for"),
+    ("extends", "remove it: a module says itself what its container has"),
+    ("links", "remove it: containers reach each other by their names"),
+    ("networks", "remove it: the service says with `link NAME` whom it connects to"),
+    ("profiles", "remove it: a container that a person starts is `manual` in its module"),
+    ("scale", "remove it: a lab runs one container of each kind"),
 ];
 
 /// Adds a service's `raw` nodes.
@@ -73,17 +58,53 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
     }
 }
 
-/// Returns the values of a node: properties become a record, several arguments a list.
+/// Adds the `raw` nodes of a container in a module.
+pub fn of_container(container: &mut Container, block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    for node in block.all("raw") {
+        let Some(key) = node.key().strip_prefix("compose.") else {
+            let message = format!("`{}` is not a key of a container", node.key());
+            diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.key_span(), message)
+                    .help("write `raw compose.KEY …`"),
+            );
+            continue;
+        };
+        let Some(value) = held(node, key, diagnostics) else { continue };
+        if matches!(key, "image" | "network_mode") {
+            let node_name = if key == "image" { "image" } else { "network" };
+            let message = format!("`compose.{key}` has a node of its own here");
+            diagnostics.push(
+                Diagnostic::new(&codes::RAW_NOT_ALLOWED, node.span, message)
+                    .help(format!("remove it: the container says it by `{node_name}`")),
+            );
+            continue;
+        }
+        if key == "environment" {
+            container.raw_environment.extend(variables(node));
+        }
+        add(container, key, value);
+    }
+}
+
+/// Returns the values of a node: children and properties become a record, several arguments a
+/// list. Children called `-` are the items of a list.
 fn value(node: &Block<'_>) -> Data {
+    let skipped = usize::from(node.schema.name == "raw");
     let values: Vec<Data> =
-        node.arguments.iter().skip(1).map(|value| value.value.to_data()).collect();
-    let own = |name: &str| matches!(name, "container" | "unit");
-    let record: BTreeMap<String, Data> = node
+        node.arguments.iter().skip(skipped).map(|value| value.value.to_data()).collect();
+    let own = |name: &str| skipped == 1 && matches!(name, "container" | "unit");
+    let mut record: BTreeMap<String, Data> = node
         .properties
         .iter()
         .filter(|property| !own(&property.name))
         .map(|property| (property.name.to_string(), property.value.value.to_data()))
         .collect();
+    let (items, fields): (Vec<_>, Vec<_>) =
+        node.children.iter().partition(|child| child.name == "-");
+    record.extend(fields.into_iter().map(|child| (child.name.to_string(), value(child))));
+    if !items.is_empty() {
+        return Data::List(values.into_iter().chain(items.into_iter().map(value)).collect());
+    }
     match (values.len(), record.is_empty()) {
         (0, false) => Data::Record(record),
         (1, true) => values.into_iter().next().unwrap_or_default(),
@@ -107,25 +128,56 @@ fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
         let text = value.text()?.to_owned();
         Some(Environment { name, value: text, span: value.span, first_start: None })
     });
-    lines.chain(named)
+    let below = node.children.iter().filter_map(|child| {
+        let (name, value) = (child.name.to_string(), child.argument(0)?);
+        Some(Environment {
+            name,
+            value: value.text()?.to_owned(),
+            span: value.span,
+            first_start: None,
+        })
+    });
+    lines.chain(named).chain(below)
 }
 
-fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) {
-    if KEYS.binary_search(&key).is_err() && !key.starts_with("x-") {
+/// Returns the value of a `raw` node, if compose takes it and the lab allows it.
+fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Data> {
+    if !key.starts_with("x-") && !compose_schema::keys().any(|known| known == key) {
         diagnostics.push(
             Diagnostic::new(
                 &codes::UNKNOWN_NAME,
                 node.key_span(),
                 format!("compose has no key `{key}`"),
             )
-            .help(nearest(key, KEYS.iter().copied()).map_or_else(
+            .help(nearest(key, compose_schema::keys()).map_or_else(
                 || "write a key of compose's services, such as `compose.hostname`".to_owned(),
                 |near| format!("did you mean `compose.{near}`?"),
             )),
         );
-        return;
+        return None;
     }
-    let value = value(node);
+    if let Some((_, help)) = MODELLED.iter().find(|(known, _)| *known == key) {
+        let message = format!("`compose.{key}` changes what the lab itself decides");
+        diagnostics.push(Diagnostic::new(&codes::RAW_NOT_ALLOWED, node.span, message).help(*help));
+        return None;
+    }
+    let mut value = value(node);
+    if compose_schema::is_list(key) && !matches!(value, Data::List(_) | Data::Record(_)) {
+        value = Data::List(vec![value]);
+    }
+    if let Some(wanted) = compose_schema::refused(key, &serde_json::json!(value)) {
+        let message = format!("compose does not take this as `{key}`");
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.span, message)
+                .help(format!("it takes {wanted}, as compose's reference of `{key}` says")),
+        );
+        return None;
+    }
+    Some(value)
+}
+
+fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) {
+    let Some(value) = held(node, key, diagnostics) else { return };
     let Some(container) = target(service, node, diagnostics) else { return };
     if key == "network_mode" {
         let name = container.name.clone();
@@ -138,15 +190,15 @@ fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut
     if key == "image" {
         return image(container, node, &value, diagnostics);
     }
-    if LISTS.binary_search(&key).is_err() || matches!(value, Data::Record(_)) {
-        container.raw.insert(key.to_owned(), value);
-        return;
-    }
-    let items = if let Data::List(items) = value { items } else { vec![value] };
-    match container.raw.get_mut(key) {
-        Some(Data::List(known)) => known.extend(items),
-        _ => {
-            container.raw.insert(key.to_owned(), Data::List(items));
+    add(container, key, value);
+}
+
+/// Adds to the keys of a container. Several lists are one.
+fn add(container: &mut Container, key: &str, value: Data) {
+    match (container.raw.get_mut(key), value) {
+        (Some(Data::List(known)), Data::List(items)) => known.extend(items),
+        (_, value) => {
+            container.raw.insert(key.to_owned(), value);
         }
     }
 }
@@ -228,15 +280,4 @@ fn unit<'u>(
         );
     }
     service.units.get_mut(found?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{KEYS, LISTS};
-
-    #[test]
-    fn keys_are_sorted() {
-        assert!(KEYS.is_sorted() && LISTS.is_sorted());
-        assert!(LISTS.iter().all(|key| KEYS.contains(key)));
-    }
 }

@@ -53,6 +53,7 @@ pub fn secret(
         at: text(block, "at"),
         file_variable: text(block, "file-variable"),
         value_variable: text(block, "value-variable"),
+        in_text: false,
         owner: text(block, "owner").unwrap_or_else(|| "root".to_owned()),
         mode: text(block, "mode").unwrap_or_else(|| "0400".to_owned()),
         first_start: first_start(block),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use minijinja::value::Value as Jinja;
 
-use crate::model::{Data, SECRET_IS_NO_TEXT};
+use crate::model::{Data, SECRET_IS_NO_TEXT, marked_secret};
 
 /// The longest text that `(f)` makes, in bytes, without what comes last.
 const LONGEST: usize = 1 << 20;
@@ -80,8 +80,9 @@ impl Scope {
         Ok(value.clone())
     }
 
-    /// Fills in the names of text such as `{machine.appdata}/x`. `{{` and `}}` are braces.
-    pub fn fill(&self, text: &str) -> Result<String, String> {
+    /// Fills in the names of text such as `{machine.appdata}/x`. `{{` and `}}` are braces. Secrets
+    /// are marked in it, where they are allowed.
+    pub fn fill(&self, text: &str, secrets: bool) -> Result<String, String> {
         let mut filled = String::with_capacity(text.len() + 16);
         let mut rest = text;
         while let Some(index) = rest.find(['{', '}']) {
@@ -97,6 +98,7 @@ impl Scope {
             };
             match self.look_up(tail[1..=end].trim())? {
                 Data::Text(value) => filled.push_str(&value),
+                Data::Secret(name) if secrets => filled.push_str(&marked_secret(&name)),
                 Data::Secret(_) => {
                     return Err(format!("`{}` is a secret: {SECRET_IS_NO_TEXT}", &tail[1..=end]));
                 }

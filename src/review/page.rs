@@ -343,6 +343,7 @@ fn container_privileges(container: &Container) -> Vec<String> {
     say(container.privileged, "privileged");
     say(container.network == NetworkMode::Host, "network of the machine");
     say(container.host_pid, "processes of the machine");
+    say(container.process.gpu.is_some(), "GPUs of NVIDIA");
     privileges
         .extend(container.cap_add.iter().map(|capability| format!("capability {capability}")));
     let lifted = |option: &&String| option.contains("unconfined") || option.contains("disable");

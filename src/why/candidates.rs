@@ -174,7 +174,8 @@ struct Walk<'w> {
     defaults: &'w mut Vec<Candidate>,
 }
 
-static ANY: Field = Field { name: "value", ty: Type::Any, list: false, required: false, doc: "" };
+static ANY: Field =
+    Field { name: "value", ty: Type::Any, list: false, required: false, secrets: false, doc: "" };
 
 impl Walk<'_> {
     fn node(

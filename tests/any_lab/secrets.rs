@@ -64,8 +64,10 @@ fn no_sink_takes_the_name_of_a_secret_for_its_value() {
     let file = format!("{}; file \"a.txt\" from=\"t.j2\"", container(""));
     let sinks = [
         (container("env PASSWORD (secret)door-code"), "", ""),
-        (container("env PASSWORD (ref)opt.pw"), "", "pw (secret)door-code"),
-        (container("env PASSWORD (f)\"pg://u:{opt.pw}@db/x\""), "", "pw (secret)door-code"),
+        (container("label a (f)\"x {opt.pw}\""), "", "pw (secret)door-code"),
+        (container("command (f)\"pg://u:{opt.pw}@db/x\""), "", "pw (secret)door-code"),
+        (container("raw compose.annotations { a (ref)opt.pw; }"), "", "pw (secret)door-code"),
+        (container("logging local { set a (ref)opt.pw; }"), "", "pw (secret)door-code"),
         (container("env PASSWORD (expr)\"opt.pw ~ 'x'\""), "", "pw (secret)door-code"),
         (container("env PASSWORD (expr)\"opt.pw|upper\""), "", "pw (secret)door-code"),
         (container("env PASSWORD (expr)\"[opt.pw]|join(',')\""), "", "pw (secret)door-code"),
@@ -106,6 +108,8 @@ fn a_secret_is_passed_on_as_a_secret() {
         ("secret (ref)opt.pw value-variable=\"PASSWORD\"", ""),
         ("secret (ref)opt.pw file-variable=\"PASSWORD_FILE\"", ""),
         ("secret (expr)\"opt.pw\" value-variable=\"PASSWORD\"", ""),
+        ("env PASSWORD (ref)opt.pw", ""),
+        ("env PASSWORD (f)\"pg://u:{opt.pw}@db/x\"", ""),
         (
             "env HAS (expr)\"'yes' if opt.pw else 'no'\"; secret (ref)opt.pw value-variable=\"P\"",
             "",

@@ -64,7 +64,7 @@ while [ "$count" -gt 0 ]; do
     shift
     count=$((count - 1))
 done
-exec docker-compose -p "$name" "$@" config --format json
+exec docker-compose --profile "*" -p "$name" "$@" config --format json
 "#;
     let arguments: Vec<&str> = std::iter::once(project).chain(files.iter().copied()).collect();
     let answer = room.show(folder, super::PLACE).sh(script, &arguments);

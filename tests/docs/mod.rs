@@ -130,6 +130,12 @@ const FRAMES: &[(&str, &str, &str)] = &[
     ),
     ("container", CONTAINER, "}; }"),
     (
+        "logging",
+        "module demo version=\"1.0.0\" {\ncontainer demo {\nimage \
+         \"docker.io/library/busybox:1.37\"\nhealth none=\"a demo\"\nlogging local {",
+        "}; }; }",
+    ),
+    (
         "forward-auth",
         "module demo version=\"1.0.0\" {\ncontainer demo {\nimage \
          \"docker.io/library/busybox:1.37\"\nhealth none=\"a demo\"\n}\nprovides web \
@@ -302,6 +308,10 @@ pub fn lab_of(info: &str, text: &str) -> Option<Sources> {
     files.extend(
         boards.map(|name| file(&format!("modules/{name}"), "{}\n".to_owned(), Layer::Site)),
     );
+    if framed.contains("from=\"conf.d\"") {
+        let path = "modules/demo/conf.d/site.conf";
+        files.push(file(path, "server {}\n".to_owned(), Layer::Site));
+    }
     files.push(file("lab.kdl", prelude, Layer::Lab));
     files.push(file("modules/demo/fragment.kdl", framed, Layer::Site));
     Some(Sources::with_standard_library(files))

@@ -253,3 +253,112 @@ fn names_that_yaml_takes_for_values_stay_names() {
     let Some(seen) = as_compose_sees(&compiled, "") else { return };
     assert_eq!(seen["services"]["no"]["environment"], serde_json::json!({"y": "1", "null": "2"}));
 }
+
+#[test]
+fn what_ends_by_itself_is_run_as_the_lab_says() {
+    let compiled = lab(
+        r#"container thing { image "x/thing:1.0"; depends-on migrate completed; restart always
+            logging syslog { set "syslog-address" "udp://192.168.1.5:514"; } }
+        container migrate { image "x/thing:1.0"; once; restart on-failure retries=3; }
+        container seed { image "x/thing:1.0"; manual; depends-on thing healthy=#false; }
+        container sweep { image "x/thing:1.0"; every (cron)"30 2 * * 1"; }"#,
+        "",
+    );
+    let health = compiled.text("box", "health.d/20-containers.sh");
+    assert!(health.contains("\nwell thing\n") && health.contains("\nended thing-migrate\n"));
+    let runbook = compiled.text("box", "RUNBOOK.md");
+    assert!(runbook.contains("docker compose run --rm thing-seed\n"), "{runbook}");
+    let timer = compiled.text("box", "systemd/labwright-run-thing-sweep.timer");
+    assert!(timer.contains("OnCalendar=Mon *-*-* 02:30:00 Etc/UTC\n"), "{timer}");
+    let unit = compiled.text("box", "systemd/labwright-run-thing-sweep.service");
+    assert!(unit.contains("run --rm --no-deps --no-TTY thing-sweep\n"), "{unit}");
+    let table = compiled.text("box", "compose/containers.tsv");
+    let words: Vec<Option<&str>> = table.lines().map(|line| line.split('\t').nth(3)).collect();
+    assert_eq!(words, [None, Some("once"), Some("manual"), Some("every")]);
+
+    let Some(seen) = as_compose_sees(&compiled, "") else { return };
+    let services = &seen["services"];
+    assert_eq!(
+        services["thing"]["depends_on"]["thing-migrate"]["condition"],
+        "service_completed_successfully"
+    );
+    assert_eq!(services["thing"]["restart"], "always");
+    assert_eq!(services["thing"]["logging"]["driver"], "syslog");
+    assert_eq!(services["thing-migrate"]["restart"], "on-failure:3");
+    // Compose shows what it would start.
+    assert_eq!(services.get("thing-seed"), None);
+    assert_eq!(services.get("thing-sweep"), None);
+}
+
+/// What `docker ps` says of a container that ends by itself, and whether the machine is well then.
+const ENDS: [(&str, bool); 4] = [
+    ("Exited (0) 5 seconds ago", true),
+    ("Exited (1) 5 seconds ago", false),
+    ("Up 3 seconds", false),
+    ("", false),
+];
+
+#[test]
+fn a_migration_must_end_without_a_fault() {
+    let compiled = lab("container thing { image \"x/thing:1.0\"; once; }", "");
+    let folder = tempfile::tempdir().expect("a folder");
+    compiled.unpack("box", folder.path());
+    for (state, well) in ENDS {
+        let Some(room) = Room::new() else { return };
+        let room = room.show(folder.path(), "/payload");
+        let script = format!(
+            "mkdir -p /tmp/bin; printf '#!/bin/sh\necho \"{state}\"\n' >/tmp/bin/docker; chmod 755 \
+             /tmp/bin/docker; PATH=/tmp/bin:$PATH; sed /networks.sh/d /payload/health.d/20-containers.sh | sh -eu"
+        );
+        assert_eq!(room.sh(&script, &[]).status.success(), well, "{state}");
+    }
+}
+
+#[test]
+fn the_machine_puts_secrets_into_text() {
+    let module = "option pw type=secret { required; }\ncontainer thing { image \"x/thing:1.0\"\n\
+                  env URL (f)\"postgres://u:{opt.pw}@db/x?a=$HOME\"\nenv TEXT (f)\"a '{opt.pw}' \
+                  {opt.pw}\"\nenv WHOLE (ref)opt.pw\nenv PLAIN (f)\"x://{opt.pw}\" \
+                  encode=none\n}";
+    let compiled = lab(module, "pw (secret)token");
+    let compose = compiled.text("box", "compose/compose.yaml");
+    assert!(!compose.contains("token") && !compose.contains("URL"), "{compose}");
+    let before = r#"mkdir -p /etc/labwright/secrets /tmp/p
+        printf '%s\n' 'p@s:s/w"o\r$d é'"'" >/etc/labwright/secrets/token
+        sh /payload/activate.d/58-secret-variables.sh
+        [ "$(stat -c %a /etc/labwright/env/thing.env)" = 600 ]"#;
+    let Some(seen) = as_compose_sees(&compiled, before) else { return };
+    let environment = &seen["services"]["thing"]["environment"];
+    // Compose prints a file for itself, so a dollar is doubled there too.
+    let secret = r#"p@s:s/w"o\r$$d é'"#;
+    assert_eq!(
+        environment["URL"],
+        "postgres://u:p%40s%3As%2Fw%22o%5Cr%24d%20%C3%A9%27@db/x?a=$$HOME"
+    );
+    assert_eq!(environment["TEXT"], format!("a '{secret}' {secret}"));
+    assert_eq!(environment["WHOLE"], secret);
+    assert_eq!(environment["PLAIN"], format!("x://{secret}"));
+}
+
+#[test]
+fn a_folder_of_the_module_travels_with_its_files() {
+    let body = "container thing { image \"x/thing:1.0\"; }\nfolder conf from=\"conf.d\" \
+                at=\"/etc/thing\" mode=\"0640\" owner=101";
+    let files = |content: &'static str| {
+        let module = module(body);
+        let compiled = compile(&[
+            ("lab.kdl", LAB),
+            ("services.kdl", "service thing on=box\n"),
+            ("modules/thing/module.kdl", &module),
+            ("modules/thing/conf.d/a.conf", "a {{ b }}\n"),
+            ("modules/thing/conf.d/more/b.sh", content),
+        ]);
+        assert_eq!(compiled.text("box", "thing/conf/a.conf"), "a {{ b }}\n");
+        assert_eq!(compiled.text("box", "thing/conf/more/b.sh"), content);
+        let compose = compiled.text("box", "compose/compose.yaml");
+        assert!(compose.contains("/etc/labwright/services/thing/conf"), "{compose}");
+        let line = compose.lines().find(|line| line.contains("labwright.config"));
+        line.expect("the hash of its files").to_owned()
+    };
+    assert_ne!(files("one"), files("two"));
+}

@@ -157,3 +157,57 @@ fn faults_are_reported_with_their_lines_and_nothing_is_written() {
     fs::create_dir(folder.path().join("empty")).expect("a folder");
     assert_eq!(labwright(folder.path(), &["import", "compose", "empty"]).code, 2);
 }
+
+#[test]
+fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let compose = r#"services:
+  whoami:
+    image: traefik/whoami:v1.10
+    labels:
+      traefik.enable: "true"
+      traefik.http.routers.whoami.rule: Host(`whoami.example.org`) || Host(`who.example.org`)
+      traefik.http.routers.whoami.middlewares: login@file
+      traefik.http.services.whoami.loadbalancer.server.port: "80"
+      other: stays
+  app:
+    image: ghcr.io/example/app:2.0.1
+    ports: ["8080:8080"]
+    labels: {caddy: app.example.org, caddy.reverse_proxy: "{{upstreams 8080}}"}
+  old:
+    image: ghcr.io/example/old:2.0.1
+    environment: {VIRTUAL_HOST: old.example.org, VIRTUAL_PORT: "9000"}
+  part:
+    image: ghcr.io/example/part:2.0.1
+    labels: ["traefik.http.routers.part.rule=Host(`x.example.org`) && PathPrefix(`/p`)"]
+"#;
+    let source = folder.path().join("compose.yaml");
+    fs::write(&source, compose).expect("a file");
+    let (folder, run) = import(&source, &["--into", "home", "--via", "caddy"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert!(run.out.contains("without the middlewares `login`"), "{}", run.out);
+    let lab = folder.path().join("home");
+    let entries = fs::read_dir(&lab).expect("the lab").map(|entry| entry.expect("a file").path());
+    let files = entries.filter(|path| path.extension().is_some_and(|end| end == "kdl"));
+    let services: String =
+        files.map(|path| fs::read_to_string(path).expect("it is written")).collect();
+    for line in [
+        "route \"whoami.example.org\" to=web via=caddy from=lan",
+        "route \"who.example.org\" to=web via=caddy from=lan",
+        "route \"app.example.org\" to=web via=caddy from=lan",
+        "route \"old.example.org\" to=web via=caddy from=lan",
+        "service caddy on=box",
+    ] {
+        assert!(services.contains(line), "{line}\n{services}");
+    }
+    assert!(!services.contains("x.example.org"), "{services}");
+    let module = fs::read_to_string(lab.join("modules/whoami/module.kdl")).expect("a module");
+    assert!(module.contains("label other stays") && !module.contains("label traefik"), "{module}");
+    let module = fs::read_to_string(lab.join("modules/part/module.kdl")).expect("a module");
+    assert!(
+        module.contains("traefik.http.routers.part.rule") && !module.contains("// compose"),
+        "{module}"
+    );
+    let built = labwright(folder.path(), &["build", "home", "--out", "release"]);
+    assert_eq!(built.code, 0, "{}", built.all());
+}

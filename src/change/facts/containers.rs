@@ -68,6 +68,7 @@ fn privileges(machine: &str, name: &str, container: &Container, facts: &mut Coll
     say(container.privileged, "everything: it is privileged");
     say(container.network == NetworkMode::Host, "the network of the machine");
     say(container.host_pid, "the processes of the machine");
+    say(container.process.gpu.is_some(), "the GPUs of NVIDIA");
     for capability in &container.cap_add {
         say(true, &format!("the capability {capability}"));
     }

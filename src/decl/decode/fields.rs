@@ -14,7 +14,8 @@ use crate::source::{Span, Spanned};
 use crate::syntax::{Node, Scalar};
 
 /// The field for properties of option values. Only the module knows their types.
-static ANY: Field = Field { name: "value", ty: Type::Given, list: false, required: false, doc: "" };
+static ANY: Field =
+    Field { name: "value", ty: Type::Given, list: false, required: false, secrets: false, doc: "" };
 
 impl Decoder<'_> {
     /// Reads the arguments. A missing argument is reported and replaced by `Faulty`.

@@ -1,6 +1,7 @@
 //! Defines the containers of a module.
 
 use super::process::PROCESS;
+use super::running::RUNNING;
 use super::{Child, Field, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
@@ -15,7 +16,7 @@ pub static CONTAINER: NodeSchema = NodeSchema::new(
     Type::Name,
     "Its name. A container with the module's name gets the name of the service.",
 )])
-.children(&[PROCESS, CONTAINER_BODY]);
+.children(&[RUNNING, PROCESS, CONTAINER_BODY]);
 
 static CONTAINER_BODY: &[Child] = &[
     once(&IMAGE),
@@ -46,6 +47,7 @@ static CONTAINER_BODY: &[Child] = &[
     once(&RELOAD),
     keyed(&LABEL),
     once(&LIMITS),
+    many(&RAW),
     many(&WHEN_IN_CONTAINER),
 ];
 
@@ -72,7 +74,13 @@ static ENV: NodeSchema =
     NodeSchema::new("env", "An environment variable.", "env TZ (ref)lab.timezone")
         .arguments(&[
             required("name", Type::Variable, "Its name."),
-            required("value", Type::Any, "Its value, exactly as the program sees it."),
+            required(
+                "value",
+                Type::Any,
+                "Its value, exactly as the program sees it. An `(f)` may have secrets in it: the \
+                 machine puts them in.",
+            )
+            .secrets(),
         ])
         .properties(&[
             optional(
@@ -83,6 +91,13 @@ static ENV: NodeSchema =
             ),
             CHANGE,
             ADVICE,
+            optional(
+                "encode",
+                Type::Enum(&["url", "none"]),
+                "How secrets in the value are written: for `url`, everything but letters, digits \
+                 and `-._~` in percent signs. Default: `url` if the value begins like a URL, else \
+                 `none`.",
+            ),
         ])
         .dynamic();
 /// What makes a new value known to the program.
@@ -297,7 +312,14 @@ static DEPENDS_ON: NodeSchema = NodeSchema::new(
     "A container that must start first.",
     "depends-on database healthy=#true",
 )
-.arguments(&[required("container", Type::Name, "A container of the module.")])
+.arguments(&[
+    required("container", Type::Name, "A container of the module."),
+    optional(
+        "until",
+        Type::Enum(&["completed"]),
+        "`completed`: it must have ended, with the exit code 0. It is one with `once`.",
+    ),
+])
 .properties(&[
     optional(
         "healthy",
@@ -341,11 +363,24 @@ static LIMITS: NodeSchema = NodeSchema::new(
 ])
 .dynamic();
 
+static RAW: NodeSchema = {
+    let mut schema = NodeSchema::new(
+        "raw",
+        "Sets a key of compose that the language does not model. Children are names with values; \
+         those called `-` are the items of a list. Every review marks it.",
+        "raw compose.oom_score_adj -500",
+    )
+    .arguments(&[required("key", Type::Text, "`compose.KEY`.")])
+    .rest(required("value", Type::Any, "The value; several are a list."))
+    .dynamic();
+    schema.options = true;
+    schema
+};
 static WHEN_IN_CONTAINER: NodeSchema = NodeSchema::new(
     "when",
     "Counts only when the condition holds.",
     "when (expr)\"opt.gpu\" { device \"/dev/dri\"; }",
 )
 .arguments(&[required("condition", Type::Expression, "The condition.")])
-.children(&[PROCESS, CONTAINER_BODY])
+.children(&[RUNNING, PROCESS, CONTAINER_BODY])
 .dynamic();

@@ -6,6 +6,7 @@ mod lab;
 mod machine;
 mod module;
 mod process;
+mod running;
 mod service;
 mod shared;
 mod system;
@@ -103,6 +104,8 @@ pub struct Field {
     pub list: bool,
     /// Whether it is required.
     pub required: bool,
+    /// Whether it is text that may have secrets in it.
+    pub secrets: bool,
     /// Its meaning, including the default.
     pub doc: &'static str,
 }
@@ -112,14 +115,19 @@ impl Field {
         self.list = true;
         self
     }
+
+    const fn secrets(mut self) -> Self {
+        self.secrets = true;
+        self
+    }
 }
 
 const fn required(name: &'static str, ty: Type, doc: &'static str) -> Field {
-    Field { name, ty, list: false, required: true, doc }
+    Field { name, ty, list: false, required: true, secrets: false, doc }
 }
 
 const fn optional(name: &'static str, ty: Type, doc: &'static str) -> Field {
-    Field { name, ty, list: false, required: false, doc }
+    Field { name, ty, list: false, required: false, secrets: false, doc }
 }
 
 /// How often a child may occur in its parent, and which ones declare the same thing.

@@ -2,7 +2,7 @@
 
 use super::container::{CONTAINER, CONTAINER_NETWORK, SYSCTL};
 use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, HEALTH_WITHIN, SUMMARY};
-use super::system::{FILE, KERNEL_MODULE, PACKAGE, SCRIPT, UNIT, USES_DEVICE, USES_SECRET};
+use super::system::{FILE, FOLDER, KERNEL_MODULE, PACKAGE, SCRIPT, UNIT, USES_DEVICE, USES_SECRET};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
@@ -111,6 +111,7 @@ static MODULE_BODY: &[Child] = &[
     keyed(&CONTAINER_NETWORK),
     keyed(&PROVIDES),
     keyed(&FILE),
+    keyed(&FOLDER),
     keyed(&SCRIPT),
     many(&PACKAGE),
     keyed(&UNIT),

@@ -17,6 +17,7 @@ pub static PROCESS: &[Child] = &[
     keyed(&ULIMIT),
     once(&CPU_SHARES),
     once(&DNS),
+    once(&GPU),
 ];
 
 static HOSTNAME: NodeSchema = NodeSchema::new(
@@ -93,4 +94,23 @@ static DNS: NodeSchema = NodeSchema::new(
     "dns \"9.9.9.9\" \"1.1.1.1\"",
 )
 .rest(required("address", Type::Address, "An address."))
+.dynamic();
+static GPU: NodeSchema = NodeSchema::new(
+    "gpu",
+    "Gives it GPUs of NVIDIA, by the container toolkit; the machine is asked for both before \
+     anything changes. A GPU of Intel or AMD, a Coral or a Hailo is a `device`, such as \
+     `/dev/dri/renderD128`, `/dev/apex_0`, `/dev/bus/usb`, `/dev/hailo0`.",
+    "gpu nvidia count=1",
+)
+.arguments(&[required("driver", Type::Enum(&["nvidia"]), "The driver.")])
+.properties(&[
+    optional("count", Type::Between(1, 64), "How many. Default: all."),
+    optional("ids", Type::Word, "Those with these numbers or UUIDs, instead of a count.").list(),
+    optional(
+        "capabilities",
+        Type::Enum(&["compute", "utility", "video", "graphics", "display", "compat32"]),
+        "What else it uses of the driver. Default: what the image says.",
+    )
+    .list(),
+])
 .dynamic();

@@ -101,19 +101,24 @@ static RESOURCES: NodeSchema = NodeSchema::new(
     optional("cpus", Type::Number, "Processors."),
     optional("container", Type::Name, "The container. Default: the module's first."),
 ]);
-static RAW: NodeSchema = NodeSchema::new(
-    "raw",
-    "Sets a key that the language does not model: `compose.KEY` of a container, or \
-     `unit.SECTION.KEY` of a systemd unit. In a key with several values (`environment`, \
-     `volumes`), it adds to those that labwright writes. Every review marks it.",
-    "raw compose.oom_score_adj -500",
-)
-.arguments(&[required("key", Type::Text, "`compose.KEY` or `unit.SECTION.KEY`.")])
-.rest(required("value", Type::Any, "The value; several are a list."))
-.properties(&[
-    optional("container", Type::Name, "The container. Default: the module's first."),
-    optional("unit", Type::Unit, "The unit. Default: the module's first."),
-]);
+static RAW: NodeSchema = {
+    let mut schema = NodeSchema::new(
+        "raw",
+        "Sets a key that the language does not model: `compose.KEY` of a container, or \
+         `unit.SECTION.KEY` of a systemd unit. In a key with several values (`environment`, \
+         `volumes`), it adds to those that labwright writes. Children are names with values; \
+         those called `-` are the items of a list. Every review marks it.",
+        "raw compose.oom_score_adj -500",
+    )
+    .arguments(&[required("key", Type::Text, "`compose.KEY` or `unit.SECTION.KEY`.")])
+    .rest(required("value", Type::Any, "The value; several are a list."))
+    .properties(&[
+        optional("container", Type::Name, "The container. Default: the module's first."),
+        optional("unit", Type::Unit, "The unit. Default: the module's first."),
+    ]);
+    schema.options = true;
+    schema
+};
 
 /// The value of a module's option. Its name and type can be anything, because the module defines
 /// them.

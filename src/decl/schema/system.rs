@@ -47,6 +47,22 @@ pub(super) static FILE: NodeSchema = NodeSchema::new(
     optional("mode", Type::Mode, "Its mode on the machine. Default: `0644`."),
 ])
 .dynamic();
+pub(super) static FOLDER: NodeSchema = NodeSchema::new(
+    "folder",
+    "A folder below the module's own, with all files in it. They travel in the bundle, and the \
+     container sees them read-only.",
+    "folder conf from=\"conf.d\" at=\"/etc/nginx/conf.d\"",
+)
+.arguments(&[NAME])
+.properties(&[
+    required("from", Type::Line, "The folder, below the module's."),
+    required("at", Type::Path, "Where the container sees it."),
+    optional("container", Type::Name, "The container. Default: the module's first."),
+    optional("owner", Type::Owner, "The owner of its files on the machine. Default: `root`."),
+    optional("group", Type::Owner, "Their group. Default: like the owner."),
+    optional("mode", Type::Mode, "Their mode. Default: `0644`."),
+])
+.dynamic();
 pub(super) static SCRIPT: NodeSchema = NodeSchema::new(
     "script",
     "A step of the bundle, made from a template: an idempotent POSIX shell script.",

@@ -12,7 +12,7 @@ use crate::emit::Context;
 use crate::format;
 use crate::model::{
     Container, Dependency, Duration, Health, HealthProbe, Mount, MountKind, NetworkMode, Os,
-    SecretUse, Service, ServiceFileTarget,
+    SecretUse, Service, ServiceFileTarget, Until,
 };
 use crate::plan::joined::secret_key;
 
@@ -21,7 +21,9 @@ use crate::plan::joined::secret_key;
 pub(super) struct Definition<'p> {
     image: String,
     container_name: &'p str,
-    restart: &'static str,
+    restart: &'p str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    profiles: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,7 +83,7 @@ pub(super) struct Definition<'p> {
     /// The containers that must run before. These are filled in last.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) depends_on: BTreeMap<&'p str, DependsOn>,
-    logging: Logging,
+    logging: Logging<'p>,
     /// The labels. Compose recreates a container when one changes.
     pub(super) labels: BTreeMap<String, String>,
 }
@@ -145,9 +147,10 @@ pub(super) struct DependsOn {
 }
 
 #[derive(Debug, Serialize)]
-struct Logging {
-    driver: &'static str,
-    options: BTreeMap<&'static str, &'static str>,
+struct Logging<'p> {
+    driver: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<&'p str, String>,
 }
 
 /// Describes a container. `config` is the hash of the files whose change recreates it.
@@ -165,7 +168,8 @@ pub(super) fn define<'p>(
     Definition {
         image: literal(&container.image.value),
         container_name: &container.name,
-        restart: "unless-stopped",
+        restart: &container.restart,
+        profiles: container.runs.profile().into_iter().collect(),
         user: container.user.as_deref().map(literal),
         entrypoint: plain(&container.entrypoint),
         command: plain(&container.command),
@@ -215,18 +219,17 @@ pub(super) fn define<'p>(
             .as_ref()
             .and_then(|health| health_check(health, service.health_within, context.this().os)),
         depends_on: BTreeMap::new(),
-        logging: Logging {
-            driver: "json-file",
-            options: BTreeMap::from([("max-size", "10m"), ("max-file", "3")]),
-        },
+        logging: logging(container),
         labels: labels(context, service, container, config),
     }
 }
 
 /// Returns the containers that must run before this one, including the one whose network it uses.
 pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
-    let condition = |dependency: &Dependency| {
-        if dependency.healthy { "service_healthy" } else { "service_started" }
+    let condition = |dependency: &Dependency| match dependency.until {
+        Until::Started => "service_started",
+        Until::Healthy => "service_healthy",
+        Until::Completed => "service_completed_successfully",
     };
     let mut dependencies: BTreeMap<&str, DependsOn> = container
         .depends_on
@@ -246,6 +249,22 @@ pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
     dependencies
 }
 
+fn logging(container: &Container) -> Logging<'_> {
+    let Some(given) = &container.logging else {
+        let options = [("max-size", "10m"), ("max-file", "3")];
+        let options = options.map(|(name, value)| (name, value.to_owned()));
+        return Logging { driver: "json-file".to_owned(), options: BTreeMap::from(options) };
+    };
+    Logging {
+        driver: literal(&given.driver),
+        options: given
+            .options
+            .iter()
+            .map(|(name, value)| (name.as_str(), literal(value)))
+            .collect(),
+    }
+}
+
 /// Returns the file on the machine that holds the variables whose values are secrets.
 pub(super) fn env_path(container: &Container) -> String {
     format!("/etc/labwright/env/{}.env", container.name)
@@ -253,7 +272,8 @@ pub(super) fn env_path(container: &Container) -> String {
 
 /// Returns whether a program gets a secret only as the value of a variable.
 pub(super) fn has_value_variables(container: &Container) -> bool {
-    container.secrets.iter().any(|used| used.value_variable.is_some())
+    !container.texts.is_empty()
+        || container.secrets.iter().any(|used| used.value_variable.is_some())
 }
 
 fn environment<'p>(context: &Context<'p>, container: &'p Container) -> BTreeMap<&'p str, String> {

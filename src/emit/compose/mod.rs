@@ -22,7 +22,7 @@ use crate::diag::Diagnostics;
 use crate::digest::sha256_hex;
 use crate::format;
 use crate::kind::Kind;
-use crate::model::{Container, NetworkMode, Service};
+use crate::model::{Container, NetworkMode, SecretText, Service, TextPart};
 use config::ConfigFiles;
 use definition::Definition;
 use file::{ComposeFile, Entry};
@@ -66,7 +66,12 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .iter()
         .zip(&definitions)
         .map(|((_, container), definition)| {
-            (container.name.as_str(), hash(&(definition, &container.raw)))
+            let own = if container.texts.is_empty() {
+                hash(&(definition, &container.raw))
+            } else {
+                hash(&(definition, &container.raw, texts(context, container)))
+            };
+            (container.name.as_str(), own)
         })
         .collect();
     let mut table = String::new();
@@ -74,7 +79,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     for ((_, container), mut definition) in members.iter().zip(definitions) {
         definition.depends_on = definition::dependencies(container);
         let hash = with_dependencies(&container.name, &members, &hashes);
-        table.extend([&container.name, "\t", &container.image.value, "\t", &hash, "\n"]);
+        table.extend([&container.name, "\t", &container.image.value, "\t", &hash]);
+        if let Some(word) = container.runs.word() {
+            table.extend(["\t", word]);
+        }
+        table.push('\n');
         entries.insert(container.name.as_str(), Entry::new(definition, &container.raw));
     }
     let origin = origin(context, &members);
@@ -139,6 +148,22 @@ fn follow_networks(members: &[Member<'_>], definitions: &mut [Definition<'_>]) {
 
 fn hash(value: &impl serde::Serialize) -> String {
     sha256_hex(&serde_json::to_vec(value).unwrap_or_default())
+}
+
+/// Returns the variables of a container that only the machine can put together, with the names of
+/// the secrets.
+fn texts<'p>(
+    context: &Context<'p>,
+    container: &'p Container,
+) -> Vec<(&'p str, bool, Vec<Result<&'p str, &'p str>>)> {
+    let part = |part: &'p TextPart| match part {
+        TextPart::Plain(text) => Ok(text.as_str()),
+        TextPart::Secret(secret) => Err(context.model()[*secret].name.as_str()),
+    };
+    let text = |text: &'p SecretText| {
+        (text.name.as_str(), text.in_url, text.parts.iter().map(part).collect())
+    };
+    container.texts.iter().map(text).collect()
 }
 
 fn image(service: &Service, container: &Container) -> ImageUse {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::words::{literal, size};
-use crate::model::{Process, Ulimit};
+use crate::model::{Gpus, Process, Ulimit};
 
 /// The keys of a service about its processes.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,53 @@ pub(super) struct Keys<'p> {
     mem_reservation: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dns: Vec<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy: Option<Deploy<'p>>,
+}
+
+/// The part of `deploy:` that compose itself reads.
+#[derive(Debug, Serialize)]
+struct Deploy<'p> {
+    resources: Resources<'p>,
+}
+
+#[derive(Debug, Serialize)]
+struct Resources<'p> {
+    reservations: Reservations<'p>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reservations<'p> {
+    devices: [Gpu<'p>; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Gpu<'p> {
+    driver: &'static str,
+    #[serde(flatten)]
+    which: Which,
+    capabilities: Vec<&'p str>,
+}
+
+#[derive(Debug, Serialize)]
+enum Which {
+    #[serde(rename = "count")]
+    All(&'static str),
+    #[serde(rename = "count")]
+    Count(u32),
+    #[serde(rename = "device_ids")]
+    Ids(Vec<String>),
+}
+
+fn gpu(gpus: &Gpus) -> Deploy<'_> {
+    let which = match (gpus.ids.as_slice(), gpus.count) {
+        ([], None) => Which::All("all"),
+        ([], Some(count)) => Which::Count(count),
+        (ids, _) => Which::Ids(ids.iter().map(|id| literal(id)).collect()),
+    };
+    let capabilities = std::iter::once("gpu").chain(gpus.capabilities.iter().map(String::as_str));
+    let gpu = Gpu { driver: "nvidia", which, capabilities: capabilities.collect() };
+    Deploy { resources: Resources { reservations: Reservations { devices: [gpu] } } }
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +112,7 @@ impl<'p> Keys<'p> {
             memswap_limit: process.memory_swap.map(size),
             mem_reservation: process.memory_reservation.map(size),
             dns: process.dns.iter().map(String::as_str).collect(),
+            deploy: process.gpu.as_ref().map(gpu),
         }
     }
 }

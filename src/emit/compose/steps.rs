@@ -1,5 +1,6 @@
 //! Writes the steps that check, start, reload and watch a machine's containers.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::format::Templates;
 use crate::kind::Kind;
-use crate::model::{Container, MachineKind, Os};
+use crate::model::{Container, MachineKind, Os, Runs, SecretText, TextPart};
 use crate::plan::secret_path;
 
 /// The file that lets Docker 26 rewrite IPv6 packets.
@@ -43,7 +44,10 @@ struct ProjectView<'p> {
     file: &'static str,
     managed: bool,
     health: Vec<HealthView<'p>>,
+    ended: Vec<HealthView<'p>>,
+    profiles: Vec<&'static str>,
     files: Vec<SecretEnv<'p>>,
+    texts: bool,
     mounted: Vec<MountedSecrets<'p>>,
 }
 
@@ -57,6 +61,20 @@ struct HealthView<'p> {
 struct SecretEnv<'p> {
     path: String,
     variables: Vec<SecretVariable<'p>>,
+    texts: Vec<TextView<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TextView<'p> {
+    name: &'p str,
+    parts: Vec<PartView<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PartView<'p> {
+    text: &'p str,
+    secret: Option<String>,
+    in_url: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,31 +96,39 @@ struct ReloadView<'p> {
 }
 
 /// Adds the steps of a machine with containers.
-pub(super) fn add(
-    context: &Context<'_>,
-    members: &[Member<'_>],
+pub(super) fn add<'p>(
+    context: &Context<'p>,
+    members: &[Member<'p>],
     configs: &[ConfigFiles],
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
+    let those = |runs: &Runs| {
+        let found = members.iter().filter(|(_, container)| container.runs == *runs);
+        let view = |(service, container): &Member<'p>| HealthView {
+            container: &container.name,
+            within: service.health_within.map(|time| time.0),
+        };
+        found.map(view).collect::<Vec<_>>()
+    };
+    let profiles: BTreeSet<&'static str> =
+        members.iter().filter_map(|(_, container)| container.runs.profile()).collect();
     let view = ProjectView {
         project: &context.model().lab.name,
         file: FILE,
         managed: context.this().kind.is_managed(),
-        health: members
-            .iter()
-            .map(|(service, container)| HealthView {
-                container: &container.name,
-                within: service.health_within.map(|time| time.0),
-            })
-            .collect(),
+        health: those(&Runs::Always),
+        ended: those(&Runs::Once),
+        profiles: profiles.into_iter().collect(),
         files: members
             .iter()
             .filter(|(_, container)| has_value_variables(container))
             .map(|(_, one)| secret_env(context, one))
             .collect(),
+        texts: members.iter().any(|(_, container)| !container.texts.is_empty()),
         mounted: members
             .iter()
+            .filter(|(_, container)| container.runs == Runs::Always)
             .filter_map(|(_, container)| mounted_secrets(context, container))
             .collect(),
     };
@@ -123,7 +149,11 @@ pub(super) fn add(
     if !view.files.is_empty() {
         step(Slot::SECRET_VARIABLES, "secret-variables", "secrets.sh.j2", &[]);
     }
-    let reloads = || members.iter().zip(configs).filter(|(_, config)| !config.reloaded.is_empty());
+    let reloads = || {
+        members.iter().zip(configs).filter(|((_, container), config)| {
+            !config.reloaded.is_empty() && container.runs == Runs::Always
+        })
+    };
     if reloads().next().is_some() {
         step(Slot::RUNNING, "running", "running.sh.j2", &[]);
     }
@@ -178,7 +208,10 @@ pub(super) fn add_removal(
         file: FILE,
         managed: true,
         health: Vec::new(),
+        ended: Vec::new(),
+        profiles: Vec::new(),
         files: Vec::new(),
+        texts: false,
         mounted: Vec::new(),
     };
     if let Some(text) = TEMPLATES.write("removal.sh.j2", &view, &context.this().name, diagnostics) {
@@ -204,5 +237,21 @@ fn secret_env<'p>(context: &Context<'p>, container: &'p Container) -> SecretEnv<
             secret: secret_path(&context.model()[used.secret].name, &used.owner),
         })
     });
-    SecretEnv { path: env_path(container), variables: variables.collect() }
+    SecretEnv {
+        path: env_path(container),
+        variables: variables.collect(),
+        texts: container.texts.iter().map(|text| text_view(context, text)).collect(),
+    }
+}
+
+fn text_view<'p>(context: &Context<'p>, text: &'p SecretText) -> TextView<'p> {
+    let part = |part: &'p TextPart| match part {
+        TextPart::Plain(plain) => PartView { text: plain, secret: None, in_url: text.in_url },
+        TextPart::Secret(secret) => PartView {
+            text: "",
+            secret: Some(secret_path(&context.model()[*secret].name, "root")),
+            in_url: text.in_url,
+        },
+    };
+    TextView { name: &text.name, parts: text.parts.iter().map(part).collect() }
 }

@@ -15,6 +15,7 @@ const SCRIPT: &str = "machine/requirements.sh";
 struct View<'p> {
     devices: Vec<DeviceView<'p>>,
     memory_limits: bool,
+    nvidia: String,
     pci: &'p [(&'p str, &'p str, &'p str)],
     roms: &'p [(&'p str, &'p str)],
     volumes: Vec<VolumeView<'p>>,
@@ -46,6 +47,7 @@ pub(super) fn emit(
     let view = View {
         devices: needs.devices.iter().map(device).collect(),
         memory_limits: needs.memory_limits,
+        nvidia: needs.nvidia.join(", "),
         pci: &guests.pci,
         roms: &guests.roms,
         volumes: guests
@@ -57,6 +59,7 @@ pub(super) fn emit(
     };
     if view.devices.is_empty()
         && !view.memory_limits
+        && view.nvidia.is_empty()
         && view.pci.is_empty()
         && view.volumes.is_empty()
         && view.docker.is_empty()

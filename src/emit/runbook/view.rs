@@ -12,7 +12,9 @@ use super::setup::{Setup, account, setup};
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
-use crate::model::{Backup, FirewallBackend, Machine, MachineKind, Model, Service, ShareTransport};
+use crate::model::{
+    Backup, FirewallBackend, Machine, MachineKind, Model, Runs, Service, ShareTransport,
+};
 use crate::plan::joined::{dump_file, dump_name};
 use crate::plan::{
     BackupPlan, Client, Coverage, ExportPlan, Guard, SharedFolder, StateCoverage, backups,
@@ -50,6 +52,7 @@ pub(super) struct Runbook<'p> {
     backups: Vec<BackupView<'p>>,
     dump_jobs: Vec<DumpJobView<'p>>,
     containers: bool,
+    by_command: Vec<&'p str>,
     setup: Setup<'p>,
 }
 
@@ -280,6 +283,12 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         dump_jobs: dump_jobs(context),
         backups,
         containers: context.services().any(|(_, service)| !service.containers.is_empty()),
+        by_command: context
+            .services()
+            .flat_map(|(_, service)| &service.containers)
+            .filter(|container| container.runs == Runs::ByHand)
+            .map(|container| container.name.as_str())
+            .collect(),
         setup: setup(context, keeps),
     }
 }

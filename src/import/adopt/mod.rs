@@ -6,12 +6,12 @@
 mod places;
 
 use crate::import::group::Group;
+use crate::import::hosts::names_host;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Container, Module, Settings, Variable, fits, option};
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
-use crate::import::variables::names_host;
 use crate::import::words;
 use crate::import::yaml::Place;
 

@@ -125,7 +125,7 @@ impl Reader<'_, '_> {
     ) -> Option<Data> {
         let data = match &value.value {
             Value::Reference(path) => self.scope.look_up(path),
-            Value::Format(text) => self.scope.fill(text).map(Data::Text),
+            Value::Format(text) => self.scope.fill(text, false).map(Data::Text),
             Value::Expression(_) => Err("an option's value can't be an expression".to_owned()),
             Value::Null | Value::Faulty(_) => return None,
             plain => Ok(plain.to_data()),

@@ -74,8 +74,7 @@ const HELPS: &[(&str, &str)] = &[
     ),
     (
         "service jellyfin on=box { FILMS; raw compose.networks \"x\"; }",
-        "remove it, and say which service it connects to with `link NAME`; a service's own \
-         containers are on one network",
+        "remove it: the service says with `link NAME` whom it connects to",
     ),
     (
         "service jellyfin on=box { FILMS; raw compose.hostnam \"x\"; }",

@@ -60,6 +60,9 @@ struct Compose {
     /// The zone that published ports are opened to [default: the machine's network]
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
+    /// The proxy of the lab that the host names in labels of Traefik, Caddy and SWAG lead through
+    #[arg(long, value_name = "SERVICE")]
+    via: Option<String>,
     /// The folder of the machine that the files are in there, if these are copies
     #[arg(long, value_name = "DIR")]
     at: Option<String>,
@@ -108,6 +111,7 @@ impl Compose {
         let before = self.lab()?;
         let mut target = self.target(before.as_ref())?;
         target.moved = disk.moved(self.at.as_deref());
+        target.via.clone_from(&self.via);
         let library = Sources::with_standard_library(Vec::new());
         let mut findings = Diagnostics::default();
         let modules = compile::modules(before.as_ref().unwrap_or(&library), &mut findings);
@@ -179,6 +183,7 @@ impl Compose {
         let mut secrets = Vec::new();
         if let Some(model) = &model {
             (target.machine, target.zone) = self.place(model)?;
+            self.proxy(model)?;
             target.timezone = Some(model.lab.timezone.clone());
             secrets.extend(model.secrets.iter().map(|secret| secret.name.clone()));
             for service in &model.services {
@@ -207,6 +212,21 @@ impl Compose {
     }
 
     /// Returns the machine of a lab that the services run on, and its zone.
+    /// Refuses a proxy that the lab does not have.
+    fn proxy(&self, model: &Model) -> Result<(), Refusal> {
+        let Some(via) = &self.via else { return Ok(()) };
+        let proxies = model.services.iter().filter(|service| service.proxy.is_some());
+        let names: Vec<&str> = proxies.map(|service| service.name.as_str()).collect();
+        if names.contains(&via.as_str()) {
+            return Ok(());
+        }
+        let help = match names.join(", ") {
+            names if names.is_empty() => "add one to the lab: `service caddy on=…`".to_owned(),
+            names => format!("there are: {names}"),
+        };
+        Err(Refusal(Exit::Use, format!("the lab has no proxy `{via}`"), help))
+    }
+
     fn place(&self, model: &Model) -> Result<(String, String), Refusal> {
         let able: Vec<_> = model.machines.iter().filter(|machine| machine.os.is_some()).collect();
         let names =

@@ -38,8 +38,14 @@ verb_status() {
             echo "L${TAB}containers"
             if has docker && [ -f "$tree/payload/compose/containers.tsv" ]; then
                 (cd "$tree/payload/compose" && docker compose -f compose.yaml ps --services --status running 2>/dev/null) >"$WORK/running"
-                cut -f1 "$tree/payload/compose/containers.tsv" | while read -r container; do
-                    if grep -qxF -e "$container" "$WORK/running"; then how=running; else how='not running'; fi
+                cut -f1,4 "$tree/payload/compose/containers.tsv" | while IFS=$TAB read -r container runs; do
+                    how='not running'
+                    case $runs in
+                    manual) how='by hand' ;;
+                    every) how='by a timer' ;;
+                    once) ! docker ps --all --filter "name=^/$container\$" --format '{{.Status}}' 2>/dev/null | grep -q '^Exited (0)' || how='ended well' ;;
+                    esac
+                    ! grep -qxF -e "$container" "$WORK/running" || how=running
                     printf 'R\tcontainers\tname=%s\tstate=%s\n' "$container" "$how"
                 done
             fi

@@ -1,0 +1,72 @@
+//! Declares the databases of imported containers, so that a backup dumps them.
+
+use super::kdl::{Line, line};
+use super::ledger::At;
+use super::stack::{Around, Stack};
+use super::words;
+use crate::decl::types::Type;
+
+/// The images that run PostgreSQL, by the last part of their names.
+const POSTGRES: &[&str] = &["postgres", "postgis", "pgvector", "timescaledb"];
+
+/// The images that run MariaDB or what its clients speak to.
+const MARIADB: &[&str] = &["mariadb", "mysql"];
+
+/// Declares the database of a container, if its image, its variables and its mounts say all that a
+/// dump needs. `body` is what the container became.
+pub fn database(
+    service: &At<'_>,
+    container: &str,
+    body: &[Line],
+    stack: &mut Stack,
+    around: &Around<'_>,
+) {
+    let image = service.get("image");
+    let image = words::image(image.as_ref().and_then(At::text).unwrap_or_default());
+    let short = image.short();
+    let (engine, folder, names, users) = if POSTGRES.contains(&short) {
+        ("postgres", "/var/lib/postgresql", &["POSTGRES_DB"][..], &["POSTGRES_USER"][..])
+    } else if MARIADB.contains(&short) {
+        let names = &["MARIADB_DATABASE", "MYSQL_DATABASE"][..];
+        ("mariadb", "/var/lib/mysql", names, &["MARIADB_USER", "MYSQL_USER"][..])
+    } else {
+        return;
+    };
+    let environment = service.get("environment");
+    let variable = |names: &[&str]| {
+        let value = |name: &&str| environment.as_ref()?.get(name)?.text().map(str::to_owned);
+        names.iter().find_map(value).filter(|text| !text.is_empty())
+    };
+    let state = body.iter().filter(|line| line.name() == "mount").find_map(|line| {
+        let at = line.text_of("at")?;
+        let below = at.strip_prefix(folder)?;
+        (below.is_empty() || below.starts_with('/')).then_some(())?;
+        Some(line.first()?.strip_prefix("state.")?.to_owned())
+    });
+    let Some(state) = state else { return };
+    let (user, name) = if engine == "postgres" {
+        let user = variable(users).unwrap_or_else(|| "postgres".to_owned());
+        let name = variable(names).unwrap_or_else(|| user.clone());
+        (user, name)
+    } else {
+        // Only root may dump what a server holds in any case, and its password is a variable.
+        let Some(name) = variable(names) else { return };
+        ("root".to_owned(), name)
+    };
+    let plain = |text: &str| {
+        words::accepted(Type::Line, text)
+            && !around.secrets.hides(text)
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    };
+    if !plain(&user) || !plain(&name) {
+        return;
+    }
+    stack.databases.push(
+        line("database")
+            .arg(name)
+            .prop("engine", engine)
+            .prop("container", container)
+            .prop("user", user)
+            .prop("state", state),
+    );
+}

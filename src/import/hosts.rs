@@ -1,0 +1,129 @@
+//! Finds the names of containers in the values of a compose file, and gives them those of the lab.
+
+use super::kdl::{Given, braced};
+use super::stack::Rename;
+
+/// Says which hosts in a text have another name in the lab.
+pub fn hosts_in(value: &str, renames: &[Rename], in_url: bool) -> Vec<String> {
+    let places = renames.iter().filter(|rename| rename.from != rename.to);
+    places
+        .filter(|rename| !occurrences(value, &rename.from, in_url).is_empty())
+        .map(|rename| format!("`{}` for `{}`", rename.to, rename.from))
+        .collect()
+}
+
+/// Returns a value in which the containers have their names of the lab, and says which.
+pub fn with_hosts(
+    name: &str,
+    value: &str,
+    stack: usize,
+    renames: &[Rename],
+) -> (Given, Vec<String>) {
+    let upper = name.to_ascii_uppercase();
+    let named = [
+        "HOST", "SERVER", "ADDR", "URL", "URI", "ENDPOINT", "BROKER", "REDIS", "NODE", "UPSTREAM",
+        "BACKEND", "PEER",
+    ]
+    .iter()
+    .any(|word| upper.contains(word));
+    let mut made = braced(value);
+    let mut plain = value.to_owned();
+    let (mut renamed, mut filled) = (Vec::new(), false);
+    for rename in renames.iter().filter(|rename| rename.from != rename.to) {
+        let whole = named && value == rename.from;
+        let new = if rename.stack == stack {
+            format!("{{container.{}}}", rename.container)
+        } else {
+            rename.to.clone()
+        };
+        let replaced = if whole {
+            plain.clone_from(&rename.to);
+            new.clone()
+        } else {
+            plain = replace_hosts(&plain, &rename.from, &rename.to);
+            replace_hosts(&made, &rename.from, &new)
+        };
+        if replaced != made {
+            filled |= rename.stack == stack;
+            made = replaced;
+            renamed.push(format!("`{}` for `{}`", rename.to, rename.from));
+        }
+    }
+    let only = made.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let given = match only {
+        _ if !filled => Given::Text(plain),
+        Some(only) if only.starts_with("container.") && !only.contains(['{', '}']) => {
+            Given::Ref(only.to_owned())
+        }
+        _ => Given::Filled(made),
+    };
+    (given, renamed)
+}
+
+/// Finds where a text names a host: after `://` or `@`, or before a port.
+fn occurrences(text: &str, host: &str, in_url: bool) -> Vec<usize> {
+    let part = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    text.match_indices(host)
+        .map(|(at, _)| at)
+        .filter(|at| {
+            let before = text.get(..*at).unwrap_or_default();
+            let after = text.get(at + host.len()..).unwrap_or_default();
+            if before.ends_with(part) || after.starts_with(part) {
+                return false;
+            }
+            let port = after
+                .strip_prefix(':')
+                .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
+            // Before an `@` is the user.
+            let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+            let first = before.ends_with("//") && !authority.contains('@');
+            first || before.ends_with('@') || (port && !in_url)
+        })
+        .collect()
+}
+
+fn replace_hosts(text: &str, host: &str, new: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut from = 0;
+    for at in occurrences(text, host, false) {
+        made.push_str(text.get(from..at).unwrap_or_default());
+        made.push_str(new);
+        from = at + host.len();
+    }
+    made.push_str(text.get(from..).unwrap_or_default());
+    made
+}
+
+/// Returns whether a text names a container as a host.
+pub fn names_host(name: &str, value: &str, host: &str) -> bool {
+    let rename =
+        Rename { from: host.to_owned(), stack: 0, container: String::new(), to: String::new() };
+    !with_hosts(name, value, 1, &[rename]).1.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Given, Rename, with_hosts};
+
+    #[test]
+    fn renames_hosts_and_nothing_else() {
+        let rename = |from: &str, stack| Rename {
+            from: from.to_owned(),
+            stack,
+            container: from.to_owned(),
+            to: format!("app-{from}"),
+        };
+        let renames = [rename("db", 0), rename("web", 1)];
+        for (name, value, wanted) in [
+            ("DB_HOST", "db", Given::Ref("container.db".to_owned())),
+            ("DB_NAME", "db", Given::Text("db".to_owned())),
+            ("X", "db:5432", Given::Filled("{container.db}:5432".to_owned())),
+            ("URL", "http://web/{x}", Given::Text("http://app-web/{x}".to_owned())),
+            ("URL", "http://db/{x}", Given::Filled("http://{container.db}/{{x}}".to_owned())),
+            ("URL", "x://db:pw@db/x", Given::Filled("x://db:pw@{container.db}/x".to_owned())),
+            ("URL", "http://db.example.org", Given::Text("http://db.example.org".to_owned())),
+        ] {
+            assert_eq!(with_hosts(name, value, 0, &renames).0, wanted, "{name}={value}");
+        }
+    }
+}
