@@ -97,8 +97,12 @@ fn a_service_has_its_own_time_to_become_healthy() {
         .expect("docker");
     std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .expect("a mode");
+    // All containers are on their networks.
+    std::fs::create_dir(stubs.path().join("compose")).expect("a folder");
+    std::fs::write(stubs.path().join("compose/networks.sh"), "exit 0\n").expect("a script");
     let told = |script: &str, seconds: &str, state: &str| {
         let status = Command::new("sh")
+            .current_dir(stubs.path())
             .args(["-c", script])
             .env("PATH", format!("{}:/usr/bin:/bin", stubs.path().display()))
             .env("STATE", state)
