@@ -148,7 +148,7 @@ static ADVISORIES: &[Advisory] = &[
         repository: "traefik",
         tags: |tag| {
             numbers(tag).is_some_and(|version| {
-                version < [2, 11, 31] || (version >= [3, 0, 0] && version < [3, 6, 1])
+                version < [2, 11, 31] || ([3, 0, 0]..[3, 6, 1]).contains(&version)
             })
         },
         to_docker: true,

@@ -109,10 +109,10 @@ impl<'s> Finding<'s> {
         let holds = |given: &Data| {
             given.as_text().is_some_and(|text| !text.is_empty() && value.contains(text))
         };
-        let options = self.service.option_spans.iter().filter(|(name, _)| {
+        let mut options = self.service.option_spans.iter().filter(|(name, _)| {
             self.service.options.get(*name).is_some_and(|given| given.items().iter().any(holds))
         });
-        if let Some(option) = options.filter_map(|(_, spans)| spans.first()).next() {
+        if let Some(option) = options.find_map(|(_, spans)| spans.first()) {
             self.span = *option;
         }
         self.label = Some(span);

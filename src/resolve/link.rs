@@ -348,32 +348,22 @@ fn links(
             continue;
         }
         let all = endpoints.iter().zip(0..);
-        let chosen: Vec<u32> = match node.property("endpoint") {
-            Some(wanted) => {
-                let is_it =
-                    |(endpoint, _): &(&Linkable, u32)| Some(endpoint.0.as_str()) == wanted.text();
-                let chosen: Vec<u32> = all.filter(is_it).map(|(_, index)| index).collect();
-                if chosen.is_empty() {
-                    let what = format!("endpoint of `{text}` named");
-                    let known = endpoints.iter().map(|endpoint| endpoint.0.as_str());
-                    let written = wanted.text().unwrap_or_default();
-                    names::unknown(
-                        &codes::UNKNOWN_NAME,
-                        &what,
-                        written,
-                        wanted,
-                        known,
-                        diagnostics,
-                    );
-                }
-                chosen
+        let chosen: Vec<u32> = if let Some(wanted) = node.property("endpoint") {
+            let is_it =
+                |(endpoint, _): &(&Linkable, u32)| Some(endpoint.0.as_str()) == wanted.text();
+            let chosen: Vec<u32> = all.filter(is_it).map(|(_, index)| index).collect();
+            if chosen.is_empty() {
+                let what = format!("endpoint of `{text}` named");
+                let known = endpoints.iter().map(|endpoint| endpoint.0.as_str());
+                let written = wanted.text().unwrap_or_default();
+                names::unknown(&codes::UNKNOWN_NAME, &what, written, wanted, known, diagnostics);
             }
-            None => {
-                let only_databases = endpoints.iter().all(|endpoint| endpoint.1);
-                all.filter(|(endpoint, _)| only_databases || !endpoint.1)
-                    .map(|(_, index)| index)
-                    .collect()
-            }
+            chosen
+        } else {
+            let only_databases = endpoints.iter().all(|endpoint| endpoint.1);
+            all.filter(|(endpoint, _)| only_databases || !endpoint.1)
+                .map(|(_, index)| index)
+                .collect()
         };
         if endpoints.is_empty() && *machine != Some(service.machine) {
             let message = format!("labwright knows of no port on which `{text}` listens");

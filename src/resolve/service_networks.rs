@@ -46,7 +46,7 @@ pub fn container_network(
 /// Reads that a container is on a network.
 pub fn on_network(block: &Block<'_>) -> OnNetwork {
     let items = |name| block.property(name).map(Spanned::items).unwrap_or_default();
-    let mut addresses: Vec<_> = items("address").iter().filter_map(|one| one.address()).collect();
+    let mut addresses: Vec<_> = items("address").iter().filter_map(Spanned::address).collect();
     addresses.sort();
     OnNetwork {
         network: named(block),

@@ -25,14 +25,14 @@ static TEMPLATES: LazyLock<Templates> =
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
-    values: Vec<Value<'p>>,
+    values: Vec<Given<'p>>,
     postgres: bool,
     mariadb: bool,
 }
 
 /// A value that counts at the first start alone.
 #[derive(Debug, Serialize)]
-struct Value<'p> {
+struct Given<'p> {
     /// The name under which it is noted, for people too.
     key: String,
     /// The function of the script that carries it over.
@@ -51,13 +51,13 @@ struct Value<'p> {
 const WAYS: [&str; 5] = ["command", "person", "nothing", "mariadb", "postgres"];
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let mut values: Vec<Value<'_>> =
+    let mut values: Vec<Given<'_>> =
         context.services().flat_map(|(_, service)| values(context, service)).collect();
     if values.is_empty() {
         return;
     }
     // The root of MariaDB after its user, which root's old password changes.
-    let rank = |value: &Value<'_>| {
+    let rank = |value: &Given<'_>| {
         (WAYS.iter().position(|way| *way == value.way), value.with == ROOT, value.key.clone())
     };
     values.sort_by_key(rank);
@@ -84,7 +84,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
 /// The user that `MariaDB` always has.
 const ROOT: &str = "root";
 
-fn values<'p>(context: &Context<'p>, service: &'p Service) -> Vec<Value<'p>> {
+fn values<'p>(context: &Context<'p>, service: &'p Service) -> Vec<Given<'p>> {
     let mut values = Vec::new();
     for container in &service.containers {
         let secrets = container
@@ -94,7 +94,7 @@ fn values<'p>(context: &Context<'p>, service: &'p Service) -> Vec<Value<'p>> {
         values.extend(secrets);
         for variable in &container.environment {
             let Some(first_start) = &variable.first_start else { continue };
-            values.push(Value {
+            values.push(Given {
                 key: format!("{}/{}", container.name, variable.name),
                 way: way(first_start),
                 of: &container.name,
@@ -114,11 +114,11 @@ fn secret<'p>(
     of: &'p str,
     used: &'p SecretUse,
     container: Option<&'p Container>,
-) -> Option<Value<'p>> {
+) -> Option<Given<'p>> {
     let first_start = used.first_start.as_ref()?;
     let name = context.model()[used.secret].name.as_str();
     let variable = used.file_variable.as_deref().or(used.value_variable.as_deref());
-    Some(Value {
+    Some(Given {
         key: format!("{of}/{}", variable.unwrap_or(name)),
         way: way(first_start),
         of,
