@@ -31,10 +31,10 @@ pool mirrored disk=c; }"#, "pool-impossible"),
 pool log disk=c; }"#, "pool-impossible"),
     (r#"extend host pve { disk c device="/dev/disk/by-id/c" size="1TB"
 pool logs disk=c; }"#, ""),
-    (r#"extend host box { ssh from=lan; }
-service uptime-kuma on=box { port web 22; expose web to=lan; }"#, "host-port-twice"),
-    (r#"extend host box { ssh from=lan port=2222; }
-service uptime-kuma on=box { port web 22; expose web to=lan; }"#, ""),
+    (r"extend host box { ssh from=lan; }
+service uptime-kuma on=box { port web 22; expose web to=lan; }", "host-port-twice"),
+    (r"extend host box { ssh from=lan port=2222; }
+service uptime-kuma on=box { port web 22; expose web to=lan; }", ""),
     (r#"service uptime-kuma on=box { image "x/y:1@sha256:zz"; }"#, "wrong-option"),
     (r#"service uptime-kuma on=box { image "x/Y:1"; }"#, "wrong-option"),
     (r#"service uptime-kuma on=box { image "h.example.org:5000/x/y_z:1.2"; }"#, ""),
@@ -117,7 +117,7 @@ const IN_MODULES: &[(&str, &str)] = &[
     (r#"database "a`b" engine=mariadb user="x""#, "wrong-type"),
     (r#"database "a b" engine=mariadb user="x""#, "wrong-type"),
     (r#"database "/srv/x.db" engine=mariadb user="x""#, "bad-module"),
-    (r#"database x engine=sqlite"#, "bad-module"),
+    (r"database x engine=sqlite", "bad-module"),
     (r#"doc "a\u{202e}b""#, "wrong-type"),
     (r#"doc "a\u{1b}[31mb""#, "wrong-type"),
 ];

@@ -27,7 +27,7 @@ const UNDECLARED: [u16; 2] = [5432, 9999];
 const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
 
 /// Everything that may open a port, between all zones.
-const OPEN: &str = r#"
+const OPEN: &str = r"
 extend host extranet { ssh from=lan; }
 extend host intranet { ssh from=lan; }
 extend host media { ssh from=lan,dmz; }
@@ -59,7 +59,7 @@ service intranet-asks-extranet module=asker on=intranet { of measured-extranet; 
 service intranet-asks-itself module=asker on=intranet { of measured-intranet; }
 service intranet-asks-media module=asker on=intranet { of measured-media; }
 service media-asks-itself module=asker on=media { of measured-media; }
-"#;
+";
 
 /// Makes the lab in which everything is open that [`OPEN`] opens, and whose tunnel's clients reach
 /// every address of a zone.

@@ -10,14 +10,14 @@ use crate::consumers;
 use crate::snapshots::assert_snapshot;
 
 /// A little of everything that the files show.
-const OPEN: &str = r#"
+const OPEN: &str = r"
 extend host extranet { ssh from=lan; }
 service road on=extranet { expose road to=internet; reach lan; }
 service web module=door on=extranet { port tcp 443; expose tcp to=internet; }
 service measured module=program on=extranet { port tcp 9100; port udp 9100; }
 service asker on=extranet { of measured; }
 service panel module=door on=nas { port tcp 9100; expose tcp to=intranet; }
-"#;
+";
 
 fn emitted(machine: &str, backend: &str) -> Artifacts {
     Lab::new([backend; 3], OPEN).emit(machine, &firewall::EMITTER)

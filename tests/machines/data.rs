@@ -1,4 +1,4 @@
-//! Takes a PostgreSQL and an SQLite database across a change of their schema and back, with the
+//! Takes databases of two engines across a change of their schema and back, with the
 //! power cut in the middle: before the new version starts, after it has migrated, and while a dump
 //! is loaded. Programs and data must belong together afterwards, and nothing that was written may
 //! be lost.

@@ -39,7 +39,7 @@ fn steady(text: &str) -> String {
 }
 
 /// Lists what people read: all but the table of services.
-fn pages<'f, T>(files: &'f BTreeMap<String, T>) -> impl Iterator<Item = (&'f String, &'f T)> {
+fn pages<T>(files: &BTreeMap<String, T>) -> impl Iterator<Item = (&String, &T)> {
     files.iter().filter(|(name, _)| *name != "services.tsv")
 }
 

@@ -113,8 +113,8 @@ const DONE: &[(&str, &str, &str)] = &[
     (
         "host-port-twice",
         "service blog module=web on=box {",
-        r#"service blog module=web on=box {
-    port http 8081"#,
+        r"service blog module=web on=box {
+    port http 8081",
     ),
     (
         "memory-overcommit",
@@ -192,14 +192,14 @@ service web on=box { state pages path="/srv/appdata/web"; }"#,
     (
         "undeclared-secret",
         "service web on=box",
-        r#"secret api-token
-service web on=box"#,
+        r"secret api-token
+service web on=box",
     ),
     (
         "vpn-reaches-nothing",
         "expose tunnel to=internet",
-        r#"expose tunnel to=internet
-    reach lan"#,
+        r"expose tunnel to=internet
+    reach lan",
     ),
 ];
 
