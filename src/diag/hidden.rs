@@ -11,9 +11,11 @@ const WORDS: [&str; 8] =
 
 /// Returns whether the value of something of this name may be a secret.
 pub fn names_secret(name: &str) -> bool {
-    let lower = name.to_lowercase().replace('-', "_");
-    let said = WORDS.iter().any(|word| lower.contains(word)) && !lower.ends_with("_file");
-    said || (is_variable(name) && suspect::names_secret(name))
+    if is_variable(name) {
+        return suspect::names_secret(name);
+    }
+    let name = name.to_lowercase().replace('-', "_");
+    WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_file")
 }
 
 /// Returns whether text is written as variables are: in capitals.
@@ -32,6 +34,8 @@ struct Word<'l> {
 pub fn hidden(line: &str) -> Vec<Range<usize>> {
     let words = words(line);
     let mut list = Vec::new();
+    // The last value that belongs to a name.
+    let mut named = None;
     for (index, word) in words.iter().enumerate() {
         let inside = word.text.trim_matches(['"', '#']);
         if suspect::has_password_in_url(inside) {
@@ -53,7 +57,7 @@ pub fn hidden(line: &str) -> Vec<Range<usize>> {
         let before = index.checked_sub(1).and_then(|before| words.get(before));
         // Further values of a node belong to the first.
         let names =
-            |before: &&Word<'_>| names_its_value(before.text) || list.last() == Some(&before.range);
+            |before: &&Word<'_>| names_its_value(before.text) || named == Some(&before.range);
         let Some(before) = before.filter(names) else { continue };
         let between = line.get(before.range.end..word.range.start).unwrap_or_default();
         let joined = ["", "=", ","].contains(&between.trim());
@@ -61,6 +65,7 @@ pub fn hidden(line: &str) -> Vec<Range<usize>> {
         let value = !word.text.starts_with('(') && is_value(inside);
         if joined && value && !(property && between.trim().is_empty()) {
             list.push(word.range.clone());
+            named = Some(&word.range);
         }
     }
     list

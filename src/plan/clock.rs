@@ -135,7 +135,8 @@ mod tests {
     fn every_zone_of_the_language_is_known() {
         for zone in crate::decl::types::timezones() {
             let clock = Clock::of(zone).unwrap_or_else(|| panic!("{zone} is unknown"));
-            for hour in 4..23 {
+            // Easter Island changes them at 22, all others in the night.
+            for hour in 4..21 {
                 let schedule = cron(&format!("* {hour} * * *"));
                 assert_eq!(clock.obstacle(&schedule), None, "{zone} at {hour}");
             }

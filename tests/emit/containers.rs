@@ -308,7 +308,8 @@ fn a_migration_must_end_without_a_fault() {
         let room = room.show(folder.path(), "/payload");
         let script = format!(
             "mkdir -p /tmp/bin; printf '#!/bin/sh\necho \"{state}\"\n' >/tmp/bin/docker; chmod 755 \
-             /tmp/bin/docker; PATH=/tmp/bin:$PATH; sed /networks.sh/d /payload/health.d/20-containers.sh | sh -eu"
+             /tmp/bin/docker; PATH=/tmp/bin:$PATH; \
+             sed /networks.sh/d /payload/health.d/20-containers.sh | sh -eu"
         );
         assert_eq!(room.sh(&script, &[]).status.success(), well, "{state}");
     }
