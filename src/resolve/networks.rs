@@ -184,14 +184,22 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
             );
         }
     }
+    let servers = block.property("dns").map(Spanned::items).unwrap_or_default();
+    for server in servers {
+        let Some(address) = server.address() else { continue };
+        if address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+            bad(
+                server.span,
+                format!("{address} can't be the name server of a network"),
+                "name an address that every machine of the network reaches".to_owned(),
+            );
+        }
+    }
     Network {
         name: block.key().to_owned(),
         prefixes,
         gateways,
-        dns: block
-            .property("dns")
-            .map(|list| list.items().iter().filter_map(Spanned::address).collect())
-            .unwrap_or_default(),
+        dns: servers.iter().filter_map(Spanned::address).collect(),
         vlan: block.property("vlan").and_then(Spanned::number),
         zone: zone_named(block.key(), zones),
         span: block.key_span(),

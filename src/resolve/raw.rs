@@ -140,6 +140,12 @@ fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
     lines.chain(named).chain(below)
 }
 
+fn has_fault(node: &Block<'_>) -> bool {
+    let properties = node.properties.iter().map(|property| &property.value);
+    node.arguments.iter().chain(properties).any(Spanned::is_faulty)
+        || node.children.iter().any(has_fault)
+}
+
 /// Returns the value of a `raw` node, if compose takes it and the lab allows it.
 fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Data> {
     if !key.starts_with("x-") && !compose_schema::keys().any(|known| known == key) {
@@ -159,6 +165,10 @@ fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Da
     if let Some((_, help)) = MODELLED.iter().find(|(known, _)| *known == key) {
         let message = format!("`compose.{key}` changes what the lab itself decides");
         diagnostics.push(Diagnostic::new(&codes::RAW_NOT_ALLOWED, node.span, message).help(*help));
+        return None;
+    }
+    // What is wrong with it is already reported.
+    if has_fault(node) {
         return None;
     }
     let mut value = value(node);

@@ -123,7 +123,7 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "linkwarden",
-        "session-key (secret)one; database-url (secret)one; database-password (secret)one",
+        "session-key (secret)one; database-password (secret)one",
         "web",
         &["NEXTAUTH_URL: 'https://app.example.org/api/v1/auth'"],
     ),
