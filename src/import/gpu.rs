@@ -61,13 +61,14 @@ fn device(item: &At<'_>, short: bool, around: &mut Around<'_>) -> Option<Line> {
     let count = item.get("count");
     match count.as_ref().and_then(At::text) {
         None | Some("all" | "-1") => {}
-        Some(text) => match text.parse::<i64>().ok().filter(|count| (1..=64).contains(count)) {
-            Some(count) => node = node.prop_number("count", count),
-            None => {
+        Some(text) => {
+            let Some(count) = text.parse::<i64>().ok().filter(|count| (1..=64).contains(count))
+            else {
                 around.ledger.lost(item, "it is not a number of GPUs");
                 return None;
-            }
-        },
+            };
+            node = node.prop_number("count", count);
+        }
     }
     let ids = item.get("device_ids");
     let ids: Vec<&str> = ids.iter().flat_map(At::items).filter_map(|at| at.text()).collect();

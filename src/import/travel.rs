@@ -41,7 +41,7 @@ pub fn text_file(
         .collect();
     let plain = plain.trim_start_matches(['.', '-']);
     // A template would be filled in, and KDL would be read as a part of the lab.
-    let other = plain.ends_with(".j2") || plain.ends_with(".kdl");
+    let other = [".j2", ".kdl"].into_iter().any(|end| plain.ends_with(end));
     let plain = if plain.is_empty() || other { format!("{plain}.txt") } else { plain.to_owned() };
     let free = |name: &str| !stack.files.iter().any(|(known, _)| known == name);
     let numbered = (2..100).map(|number| format!("{number}-{plain}"));

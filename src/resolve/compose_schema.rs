@@ -13,21 +13,37 @@ static SCHEMA: LazyLock<Value> =
 /// How deep the schema is followed. Its own definitions nest less.
 const DEEPEST: u8 = 40;
 
+/// Returns a field of a value, or null where there is none.
+fn at<'v>(value: &'v Value, field: &str) -> &'v Value {
+    value.get(field).unwrap_or(&Value::Null)
+}
+
+fn definition(name: &str) -> &'static Value {
+    at(at(&SCHEMA, "definitions"), name)
+}
+
+fn service() -> &'static Value {
+    definition("service")
+}
+
+/// Returns the schema of a key of a service.
+fn property(key: &str) -> &'static Value {
+    at(at(service(), "properties"), key)
+}
+
 /// Lists the keys that a service in a compose file may have.
 pub fn keys() -> impl Iterator<Item = &'static str> {
-    let properties = &SCHEMA["definitions"]["service"]["properties"];
-    properties.as_object().into_iter().flatten().map(|(key, _)| key.as_str())
+    at(service(), "properties").as_object().into_iter().flatten().map(|(key, _)| key.as_str())
 }
 
 /// Returns whether a key of a service takes several values, so that a single one is a list too.
 pub fn is_list(key: &str) -> bool {
-    takes(&SCHEMA["definitions"]["service"]["properties"][key], "array", DEEPEST)
-        && !matches!(key, "command" | "entrypoint")
+    takes(property(key), "array", DEEPEST) && !matches!(key, "command" | "entrypoint")
 }
 
 /// Returns nothing if a key of a service takes a value, or else what it takes.
 pub fn refused(key: &str, value: &Value) -> Option<String> {
-    let schema = &SCHEMA["definitions"]["service"]["properties"][key];
+    let schema = property(key);
     if schema.is_null() || fits(schema, value, DEEPEST) {
         return None;
     }
@@ -49,17 +65,17 @@ pub fn refused(key: &str, value: &Value) -> Option<String> {
 
 /// Returns a schema, or the one that it refers to.
 fn resolved(schema: &Value) -> &Value {
-    let name = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/definitions/"));
-    name.map_or(schema, |name| &SCHEMA["definitions"][name])
+    let name = at(schema, "$ref").as_str().and_then(|name| name.strip_prefix("#/definitions/"));
+    name.map_or(schema, |name| definition(name))
 }
 
 fn forms(schema: &Value) -> Option<&Vec<Value>> {
-    schema["oneOf"].as_array().or(schema["anyOf"].as_array())
+    at(schema, "oneOf").as_array().or(at(schema, "anyOf").as_array())
 }
 
 /// Lists the types that a schema names.
 fn kinds(schema: &Value) -> Vec<&str> {
-    match &schema["type"] {
+    match at(schema, "type") {
         Value::String(kind) => vec![kind],
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
@@ -83,7 +99,7 @@ fn fits(schema: &Value, value: &Value, depth: u8) -> bool {
     {
         return false;
     }
-    if let Some(words) = schema["enum"].as_array()
+    if let Some(words) = at(schema, "enum").as_array()
         && !words.contains(value)
     {
         return false;
@@ -104,11 +120,11 @@ fn fits(schema: &Value, value: &Value, depth: u8) -> bool {
     }
     match value {
         Value::Array(items) => {
-            schema["items"].is_null()
-                || items.iter().all(|item| fits(&schema["items"], item, deeper))
+            at(schema, "items").is_null()
+                || items.iter().all(|item| fits(at(schema, "items"), item, deeper))
         }
         Value::Object(fields) => {
-            let required = schema["required"].as_array().into_iter().flatten();
+            let required = at(schema, "required").as_array().into_iter().flatten();
             required.filter_map(Value::as_str).all(|name| fields.contains_key(name))
                 && fields.iter().all(|(name, field)| has_field(schema, name, field, deeper))
         }
@@ -118,19 +134,19 @@ fn fits(schema: &Value, value: &Value, depth: u8) -> bool {
 
 /// Returns whether an object of a schema may have a field with this value.
 fn has_field(schema: &Value, name: &str, field: &Value, depth: u8) -> bool {
-    let own = &schema["properties"][name];
+    let own = at(at(schema, "properties"), name);
     if !own.is_null() {
         return fits(own, field, depth);
     }
     // The schema has two patterns: one for extensions, and one for every other name.
-    let patterns = schema["patternProperties"].as_object();
+    let patterns = at(schema, "patternProperties").as_object();
     let mut patterns = patterns.into_iter().flatten();
     if name.starts_with("x-") {
         return true;
     }
     match patterns.find(|(pattern, _)| *pattern != "^x-") {
         Some((_, pattern)) => fits(pattern, field, depth),
-        None => match &schema["additionalProperties"] {
+        None => match at(schema, "additionalProperties") {
             Value::Bool(any) => *any,
             Value::Null => true,
             other => fits(other, field, depth),

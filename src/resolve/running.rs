@@ -5,6 +5,9 @@ use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::{Container, Cron, Logging, Model, Runs, Service, Unit, UnitAction, Until};
 
+/// A setting of a unit, with its values.
+type Setting = (String, Vec<String>);
+
 /// Reads what makes a container run. The nodes exclude each other.
 pub fn runs(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -> Runs {
     let every = || {
@@ -76,7 +79,7 @@ pub fn units(container: &Container, service: &Service, model: &Model) -> Vec<Uni
     // What the container needs runs already. If it does not, this must not start it.
     let command = ["/usr/bin/docker", "compose", "--file", &file, "run", "--rm", "--no-deps"];
     let command = command.into_iter().chain(["--no-TTY", name.as_str()]).map(str::to_owned);
-    let unit = |end: &str, action, sections: Vec<(&str, Vec<(String, Vec<String>)>)>| Unit {
+    let unit = |end: &str, action, sections: Vec<(&str, Vec<Setting>)>| Unit {
         name: format!("labwright-run-{name}.{end}"),
         action,
         sections: sections.into_iter().map(|(name, lines)| (name.to_owned(), lines)).collect(),

@@ -150,12 +150,11 @@ fn hash(value: &impl serde::Serialize) -> String {
     sha256_hex(&serde_json::to_vec(value).unwrap_or_default())
 }
 
-/// Returns the variables of a container that only the machine can put together, with the names of
-/// the secrets.
-fn texts<'p>(
-    context: &Context<'p>,
-    container: &'p Container,
-) -> Vec<(&'p str, bool, Vec<Result<&'p str, &'p str>>)> {
+/// The name of a variable, whether it is a URL, and its parts: text, or the name of a secret.
+type Variable<'p> = (&'p str, bool, Vec<Result<&'p str, &'p str>>);
+
+/// Returns the variables of a container that only the machine can put together.
+fn texts<'p>(context: &Context<'p>, container: &'p Container) -> Vec<Variable<'p>> {
     let part = |part: &'p TextPart| match part {
         TextPart::Plain(text) => Ok(text.as_str()),
         TextPart::Secret(secret) => Err(context.model()[*secret].name.as_str()),
