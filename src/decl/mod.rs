@@ -172,6 +172,12 @@ impl<'s> Block<'s> {
         }
     }
 
+    /// Returns whether a value of the node itself is already reported as wrong.
+    pub fn has_faulty_value(&self) -> bool {
+        let properties = self.properties.iter().map(|property| &property.value);
+        self.arguments.iter().chain(properties).any(Spanned::is_faulty)
+    }
+
     /// Returns the place of argument 0, or else of the node.
     pub fn key_span(&self) -> Span {
         self.arguments.first().map_or(self.span, |argument| argument.span)

@@ -30,7 +30,9 @@ fn networks(at: &At<'_>, ledger: &mut Ledger) {
         for (key, at) in network.entries() {
             let why = match key {
                 "external" | "name" => "the lab's containers join no network of other projects",
-                "internal" => "a lab does not cut containers off from the internet",
+                "internal" => {
+                    "`container-network NAME internal=#true` in the module cuts containers off"
+                }
                 "driver" if at.text() == Some("bridge") => "each service has its own bridge",
                 "driver" => "the networks of a lab's containers are bridges",
                 _ => "the lab chooses the addresses of containers",

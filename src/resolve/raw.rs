@@ -141,9 +141,7 @@ fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
 }
 
 fn has_fault(node: &Block<'_>) -> bool {
-    let properties = node.properties.iter().map(|property| &property.value);
-    node.arguments.iter().chain(properties).any(Spanned::is_faulty)
-        || node.children.iter().any(has_fault)
+    node.has_faulty_value() || node.children.iter().any(has_fault)
 }
 
 /// Returns the value of a `raw` node, if compose takes it and the lab allows it.

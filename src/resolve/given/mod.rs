@@ -78,7 +78,7 @@ impl<'s> Reader<'_, 's> {
             let told = told < diagnostics.count(Severity::Error)
                 || given
                     .get(spec.name)
-                    .is_some_and(|blocks| blocks.iter().any(|block| has_fault(block)));
+                    .is_some_and(|blocks| blocks.iter().any(|block| block.has_faulty_value()));
             if missing && !faulty.contains(spec.name) {
                 diagnostics.push(
                     Diagnostic::new(
@@ -215,13 +215,4 @@ impl<'s> Reader<'_, 's> {
             (false, false) => values.swap_remove(0),
         }
     }
-}
-
-/// Returns whether a value of an option is already reported as wrong.
-fn has_fault(block: &Block<'_>) -> bool {
-    block
-        .arguments
-        .iter()
-        .chain(block.properties.iter().map(|property| &property.value))
-        .any(Spanned::is_faulty)
 }
