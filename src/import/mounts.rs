@@ -9,6 +9,7 @@ use super::stack::{Around, Stack};
 use super::words;
 use super::yaml::Node;
 use crate::decl::types::Type;
+use crate::plan::store::is_below;
 
 /// What a mount says.
 #[derive(Debug, Default)]
@@ -125,7 +126,7 @@ pub fn mounts(
     lines
 }
 
-/// Returns whether a path is beside the compose file, rather than elsewhere on the machine.
+/// Returns whether a path is next to the compose file, rather than elsewhere on the machine.
 fn own(source: &str, around: &Around<'_>) -> bool {
     let mut folders = around.read.iter().map(|file| super::files::folder_of(file));
     folders.any(|folder| {
@@ -332,10 +333,7 @@ fn volume(
 
 /// Returns whether a path belongs to the system.
 pub fn is_system(path: &str) -> bool {
-    path == "/"
-        || SYSTEM.iter().any(|folder| {
-            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+    path == "/" || SYSTEM.iter().any(|folder| is_below(path, folder))
 }
 
 /// Converts a folder or file of the machine.
