@@ -62,8 +62,11 @@ pub fn find(
             .iter()
             .map(|address| address.address)
             .find(|address| known(address.is_ipv6()));
+        // Where it is published at some addresses alone, the others lead nowhere.
+        let outside = endpoint.addresses.iter().copied().filter(|address| !address.is_loopback());
+        let bound = outside.min_by_key(|address| !known(address.is_ipv6()));
         return Some(Way {
-            host: shared.or(model[target].address())?.to_string(),
+            host: bound.or(shared).or(model[target].address())?.to_string(),
             port: endpoint.host_port,
         });
     }
@@ -72,7 +75,9 @@ pub fn find(
     {
         (Place::Nowhere, _) | (_, Place::Nowhere) => None,
         (Place::Machine, Place::Machine) => local(endpoint.port),
-        (Place::Machine, Place::Container(_)) => local(endpoint.host_port),
+        (Place::Machine, Place::Container(_)) => {
+            Some(Way { host: endpoint.own_address().to_string(), port: endpoint.host_port })
+        }
         (Place::Container(_), Place::Machine) => {
             Some(Way { host: model[machine].address()?.to_string(), port: endpoint.port })
         }

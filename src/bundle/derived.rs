@@ -10,6 +10,7 @@ use super::manifest::sorted;
 use super::release::{INDEX, Machine, ReleaseIndex, Route, Scrape, Secret};
 use super::{ImageEntry, SecretEntry, ids};
 use crate::model::MachineKind;
+use crate::model::Ports;
 use crate::plan::CONTAINERS_OF;
 
 /// The table in which a machine's bundle lists what may connect to it.
@@ -87,8 +88,8 @@ pub fn own(table: &[u8]) -> Result<Own, String> {
     Ok(own)
 }
 
-/// A connection to a machine: the source, the protocol, the port and the reason.
-pub type Connection = (String, String, u16, String);
+/// A connection to a machine: the source, the protocol, the ports and the reason.
+pub type Connection = (String, String, String, String);
 
 /// Reads the connections to `machine` from its table. The machine's own containers count as the
 /// machine, as they do in the index.
@@ -100,13 +101,12 @@ pub fn connections(machine: &str, table: &[u8]) -> Result<BTreeSet<Connection>, 
         let [from, proto, port, reasons, _, _] = cells[..] else {
             return Err(format!("`{}` is not a line of `{FLOWS}`", line.escape_debug()));
         };
-        let port = port
-            .parse()
-            .map_err(|_| format!("`{}` is not a port, in `{FLOWS}`", port.escape_debug()))?;
+        let ports = Ports::parse(port)
+            .ok_or_else(|| format!("`{}` is not a port, in `{FLOWS}`", port.escape_debug()))?;
         let from = if from.starts_with(CONTAINERS_OF) { machine } else { from };
         connections.extend(reasons.split(", ").map(|reason| {
             let (reason, _) = reason.split_once(' ').unwrap_or((reason, ""));
-            (from.to_owned(), proto.to_owned(), port, reason.to_owned())
+            (from.to_owned(), proto.to_owned(), ports.to_string(), reason.to_owned())
         }));
     }
     Ok(connections)
@@ -216,7 +216,7 @@ fn check_lists(
         .iter()
         .map(|flow| {
             let (from, proto, reason) = (&flow.from, &flow.proto, &flow.reason);
-            (flow.to.as_str(), (from.clone(), proto.clone(), flow.port, reason.clone()))
+            (flow.to.as_str(), (from.clone(), proto.clone(), flow.ports(), reason.clone()))
         })
         .collect();
     let mut differs = |what: &str, same: bool| {

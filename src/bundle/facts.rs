@@ -38,7 +38,8 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
             .iter()
             .map(|flow| release::Flow {
                 from: zone(flow.from, flow.to),
-                port: flow.port,
+                last_port: (flow.ports.more() > 0).then_some(flow.ports.last),
+                port: flow.ports.first,
                 proto: flow.transport.name().to_owned(),
                 reason: flow.reason.name().to_owned(),
                 source: sources.place(flow.span),

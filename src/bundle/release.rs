@@ -10,6 +10,7 @@ use super::ids::{self, Input};
 use super::manifest::{order, sorted, to_json};
 use super::{Bundle, BundleError, ImageEntry, OneWayEntry, SecretEntry};
 use crate::diag::Accepted;
+use crate::model::Ports;
 
 /// The format that `release.json` names.
 pub const FORMAT: &str = "labwright.release/1";
@@ -145,6 +146,9 @@ impl Secret {
 pub struct Flow {
     /// The zone or machine that connects.
     pub from: String,
+    /// The last port, if there are several in a row.
+    #[serde(rename = "lastPort", default, skip_serializing_if = "Option::is_none")]
+    pub last_port: Option<u16>,
     /// The port, 0 for a protocol without ports.
     pub port: u16,
     /// The protocol: `tcp`, `udp`.
@@ -155,6 +159,13 @@ pub struct Flow {
     pub source: String,
     /// The machine that accepts the connection.
     pub to: String,
+}
+
+impl Flow {
+    /// Writes the ports: `8080` or `50000-50100`.
+    pub fn ports(&self) -> String {
+        Ports { first: self.port, last: self.last_port.unwrap_or(self.port) }.to_string()
+    }
 }
 
 /// A name that a proxy serves.

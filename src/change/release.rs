@@ -77,7 +77,7 @@ pub fn read(
 
 fn of_index(index: &ReleaseIndex, facts: &mut Collector<'_>) {
     for flow in &index.flows {
-        let port = format!("{}/{}", flow.port, flow.proto);
+        let port = format!("{}/{}", flow.ports(), flow.proto);
         facts.add(Family::Flow, &flow.to, &flow.from, &port, &flow.reason);
     }
     for route in &index.routes {

@@ -1,10 +1,10 @@
 //! Finds two programs of one machine that use the same port.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{EndpointId, MachineId, MachineKind, Transport};
+use crate::model::{EndpointId, MachineId, MachineKind, Ports, Transport};
 use crate::plan::Plan;
 
 /// Finds ports that two endpoints of a machine use.
@@ -13,60 +13,80 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code =
     codes::code!("host-port-twice", Error, "two services want the same port of one machine");
 
+/// What takes ports of a machine, by transport and first port.
+type Taken = BTreeMap<(MachineId, Transport, u16), Vec<(Ports, EndpointId)>>;
+
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
-    let used: BTreeSet<(MachineId, u16)> =
-        plan.listeners().map(|(machine, port, ..)| (machine, port)).collect();
-    let mut taken: BTreeMap<(MachineId, Transport, u16), EndpointId> = BTreeMap::new();
-    for (machine, port, transport, endpoint) in plan.listeners() {
+    let mut taken = Taken::new();
+    // Ports of one row begin no further before a port than this.
+    let mut longest = 0;
+    for (machine, ports, transport, endpoint) in plan.listeners() {
         let host = &model[machine];
-        let ssh = host.ssh.iter().find(|access| access.port == port);
+        let ssh = host.ssh.iter().find(|access| ports.contains(access.port));
         if let Some(ssh) = ssh.filter(|_| {
             transport == Transport::Tcp
                 && !matches!(host.kind, MachineKind::Appliance | MachineKind::Unmanaged)
         }) {
             let (service, name) = (&model[endpoint.service], &model.endpoint(endpoint).name);
-            let message = format!("port {port}/tcp of `{}` is used twice", host.name);
+            let message = format!("port {}/tcp of `{}` is used twice", ssh.port, host.name);
+            let help = format!("give the service another port: {}", free(plan, machine, endpoint));
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, message)
                     .caption(format!("by `{name}` of `{}`", service.name))
                     .label(ssh.span, "and by sshd")
-                    .help(format!(
-                        "give the service another port: `port {name} {}`",
-                        (port..=u16::MAX)
-                            .find(|port| !used.contains(&(machine, *port)))
-                            .unwrap_or(port)
-                    ))
+                    .help(help)
                     .on(service.name.clone()),
             );
         }
-        let Some(first) = taken.get(&(machine, transport, port)).copied() else {
-            taken.insert((machine, transport, port), endpoint);
-            continue;
-        };
-        let (one, other) = (&model[first.service], &model[endpoint.service]);
-        let (a, b) = (model.endpoint(first), model.endpoint(endpoint));
-        if (first.service, &a.container, a.port) == (endpoint.service, &b.container, b.port) {
-            continue;
+        let begin = ports.first.saturating_sub(longest);
+        let near = taken.range((machine, transport, begin)..=(machine, transport, ports.last));
+        let other = near.flat_map(|(_, others)| others).find_map(|(others, first)| {
+            let both = ports.first.max(others.first);
+            let meets = ports.overlaps(*others) && !are_same(plan, *first, endpoint);
+            meets.then_some((both, *first))
+        });
+        if let Some((port, first)) = other {
+            let (one, other) = (&model[first.service], &model[endpoint.service]);
+            let (a, b) = (model.endpoint(first), model.endpoint(endpoint));
+            diagnostics.push(
+                Diagnostic::new(
+                    &CODE,
+                    other.span,
+                    format!("port {port}/{} of `{}` is used twice", transport.name(), host.name),
+                )
+                .caption(format!("by `{}` of `{}`", b.name, other.name))
+                .label(one.span, format!("and by `{}` of `{}`", a.name, one.name))
+                .help(format!("give one of them another port: {}", free(plan, machine, endpoint)))
+                .on(other.name.clone()),
+            );
         }
-        diagnostics.push(
-            Diagnostic::new(
-                &CODE,
-                other.span,
-                format!(
-                    "port {port}/{} of `{}` is used twice",
-                    transport.name(),
-                    model[machine].name
-                ),
-            )
-            .caption(format!("by `{}` of `{}`", b.name, other.name))
-            .label(one.span, format!("and by `{}` of `{}`", a.name, one.name))
-            .help(format!(
-                "give one of them another port: `port {} {}`",
-                b.name,
-                (port..=u16::MAX).find(|port| !used.contains(&(machine, *port))).unwrap_or(port)
-            ))
-            .on(other.name.clone()),
-        );
+        longest = longest.max(ports.more());
+        taken.entry((machine, transport, ports.first)).or_default().push((ports, endpoint));
+    }
+}
+
+/// Returns whether two endpoints do not disturb each other: they are published once for both, or at
+/// different addresses.
+fn are_same(plan: &Plan<'_>, first: EndpointId, second: EndpointId) -> bool {
+    let (a, b) = (plan.model.endpoint(first), plan.model.endpoint(second));
+    let of_both = (first.service, &a.container, a.ports(), a.host_ports(), &a.addresses)
+        == (second.service, &b.container, b.ports(), b.host_ports(), &b.addresses);
+    of_both || !a.shares_an_address(b)
+}
+
+/// Names the next ports of a machine that are free for an endpoint.
+fn free(plan: &Plan<'_>, machine: MachineId, id: EndpointId) -> String {
+    let endpoint = plan.model.endpoint(id);
+    let wanted = endpoint.host_ports();
+    let used: Vec<Ports> =
+        plan.listeners().filter(|(at, ..)| *at == machine).map(|(_, ports, ..)| ports).collect();
+    let rows =
+        (wanted.first..=u16::MAX - wanted.more()).map(|port| Ports::row(port, wanted.more()));
+    let is_free = |row: &Ports| !used.iter().any(|used| used.overlaps(*row));
+    let row = rows.into_iter().find(is_free).unwrap_or(wanted);
+    match row.more() {
+        0 => format!("`port {} {row}`", endpoint.name),
+        _ => format!("`port {} \"{row}\"`", endpoint.name),
     }
 }

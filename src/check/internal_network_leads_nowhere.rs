@@ -24,7 +24,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 let service = &plan.model[published.endpoint.service];
                 let message = format!(
                     "`{}` is on internal networks alone, and nobody can reach its port {}",
-                    published.container, published.container_port
+                    published.container, published.container_ports
                 );
                 diagnostics.push(finding(service, message));
             }

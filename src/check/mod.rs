@@ -38,6 +38,7 @@ mod images_disagree;
 mod internal_network_leads_nowhere;
 mod joined_name_twice;
 mod left_to_a_person;
+mod loopback_opened;
 mod memory_below_need;
 mod memory_overcommit;
 mod mount_twice;
@@ -46,6 +47,7 @@ mod name_too_long;
 mod name_without_dns;
 mod networks_overlap;
 mod pool_impossible;
+mod port_at_foreign_address;
 mod port_moved;
 mod port_published_by_hand;
 mod raw_names_nothing;
@@ -120,6 +122,7 @@ pub static RULES: &[&Rule] = &[
     &internal_network_leads_nowhere::RULE,
     &joined_name_twice::RULE,
     &left_to_a_person::RULE,
+    &loopback_opened::RULE,
     &memory_below_need::RULE,
     &memory_overcommit::RULE,
     &mount_twice::RULE,
@@ -128,6 +131,7 @@ pub static RULES: &[&Rule] = &[
     &name_too_long::RULE,
     &networks_overlap::RULE,
     &pool_impossible::RULE,
+    &port_at_foreign_address::RULE,
     &port_moved::RULE,
     &port_published_by_hand::RULE,
     &raw_names_nothing::RULE,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{Value, grammar};
-use crate::model::{Cron, Duration, Size};
+use crate::model::{Cron, Duration, Ports, Size};
 use crate::syntax::Scalar;
 
 /// The type of a value.
@@ -67,6 +67,8 @@ pub enum Type {
     Number,
     /// A port, 1 to 65535.
     Port,
+    /// A port, or several in a row as text: `50000-50100`.
+    Ports,
     /// `30GiB`.
     Size,
     /// `30d`.
@@ -150,6 +152,9 @@ impl Type {
             Self::Between(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number".into(),
             Self::Port => "a port from 1 to 65535".into(),
+            Self::Ports => {
+                "a port from 1 to 65535, or several in a row such as `\"50000-50100\"`".into()
+            }
             Self::Size => "a size such as `(size)\"30GiB\"`".into(),
             Self::Duration => "a duration such as `(duration)\"30d\"`".into(),
             Self::Cron => "a schedule such as `(cron)\"30 4 * * *\"`".into(),
@@ -216,7 +221,7 @@ impl Type {
             (Self::Number, Scalar::Float(number)) => {
                 number.is_finite().then_some(Value::Float(*number))
             }
-            (Self::Port, Scalar::Integer(number)) => {
+            (Self::Port | Self::Ports, Scalar::Integer(number)) => {
                 (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
             }
             (Self::Owner | Self::Account, Scalar::Integer(number)) => {
@@ -271,6 +276,7 @@ impl Type {
                 text,
             ),
             Self::Owner => keep(grammar::is_owner(&text), text),
+            Self::Ports => keep(Ports::parse(&text).is_some_and(|ports| ports.more() > 0), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
             Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
         }

@@ -1,13 +1,13 @@
 //! Converts published ports into endpoints, and what is open to everybody into `expose`.
 
-use super::kdl::line;
+use std::net::IpAddr;
+
+use super::kdl::{Line, line};
 use super::ledger::{At, Fate};
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words::{self, Port};
-
-/// The most ports of a range that become endpoints of their own.
-const MOST: u16 = 32;
+use crate::model::Ports;
 
 /// The ports that usually speak http.
 const HTTP: &[u16] = &[
@@ -43,35 +43,9 @@ pub fn ports(service: &At<'_>, container: &str, stack: &mut Stack, around: &mut 
             around.ledger.lost(&at, "it is not a port that a lab can publish");
             continue;
         };
-        if read.count > MOST {
-            let what = format!(
-                "{} ports in a row; use `network host`, or an endpoint for each port in use",
-                read.count
-            );
-            around.ledger.lost(&at, what);
-            continue;
-        }
-        let mut said = Vec::new();
-        let mut fate = Fate::Kept;
-        for offset in 0..read.count {
-            let one = |first: u16| first.checked_add(offset);
-            let Some(inside) = one(read.inside) else { continue };
-            let host = read.host.and_then(one);
-            let (own, what) = endpoint(
-                (&image, owner_name(service)),
-                (&read, inside, host),
-                (container, at.node.place),
-                stack,
-                around,
-            );
-            if own != Fate::Kept {
-                fate = own;
-            }
-            if said.len() < 3 {
-                said.push(what);
-            }
-        }
-        around.ledger.say(&at, fate, said.join("; "));
+        let own = (image.as_str(), owner_name(service));
+        let (fate, what) = endpoint(own, &read, (container, at.node.place), stack, around);
+        around.ledger.say(&at, fate, what);
     }
 }
 
@@ -96,26 +70,46 @@ pub fn long(at: &At<'_>, around: &mut Around<'_>) -> Option<Port> {
     words::port(&format!("{}{host}{}/{protocol}", address.unwrap_or_default(), text("target")?))
 }
 
-/// Makes an endpoint of one port. Returns what becomes of it.
+/// Writes a port as a number, and several in a row as text.
+fn number(line: Line, ports: Ports) -> Line {
+    match ports.more() {
+        0 => line.number(i64::from(ports.first)),
+        _ => line.arg(ports.to_string()),
+    }
+}
+
+/// Makes an endpoint of a published port. Returns what becomes of it.
 fn endpoint(
     (image, owner): (&str, &str),
-    (read, inside, host): (&Port, u16, Option<u16>),
+    read: &Port,
     (container, place): (&str, super::yaml::Place),
     stack: &mut Stack,
     around: &mut Around<'_>,
 ) -> (Fate, String) {
+    let inside = read.inside;
+    let single = read.count == 1;
+    let row = read.inside_ports();
     let database = words::is_backing(image);
     let admin = words::is_admin(image) || inside == 2375 || inside == 2376;
-    let http = !read.udp && !database && (HTTP.contains(&inside) || (8000..9000).contains(&inside));
-    let https = !read.udp && matches!(inside, 443 | 8443 | 9443);
-    let wanted = if http { "web".to_owned() } else { name_of(inside, read.udp) };
+    let http = single
+        && !read.udp
+        && !database
+        && (HTTP.contains(&inside) || (8000..9000).contains(&inside));
+    let https = single && !read.udp && matches!(inside, 443 | 8443 | 9443);
+    let named = || match (row.more(), read.udp) {
+        (0, udp) => name_of(inside, udp),
+        (_, true) => format!("ports-{row}-udp"),
+        (_, false) => format!("ports-{row}"),
+    };
+    let wanted = if http { "web".to_owned() } else { named() };
     let taken = stack.endpoint_names.has(&wanted);
     let wanted = if taken && http { name_of(inside, read.udp) } else { wanted };
     let name = stack.endpoint_names.take(&wanted);
-    let mut node = line("provides")
-        .arg(name.as_str())
-        .prop("container", container)
-        .prop_number("port", i64::from(inside));
+    let mut node = line("provides").arg(name.as_str()).prop("container", container);
+    node = match row.more() {
+        0 => node.prop_number("port", i64::from(inside)),
+        _ => node.prop("port", row.to_string()),
+    };
     let protocol = match (read.udp, http, https) {
         (true, _, _) => Some("udp"),
         (_, true, _) => Some("http"),
@@ -131,21 +125,20 @@ fn endpoint(
         node = node.prop_flag("admin", true);
     }
     stack.provides.push(node);
-    let Some(host) = host else {
+    let Some(host) = read.host_ports() else {
         let what =
             format!("endpoint `{name}`; compose chose its port anew each time, the lab none");
         return (Fate::Changed, what);
     };
-    let key = (host, read.udp);
-    if let Some(other) = around.lab.ports.get(&key) {
-        let what = format!("endpoint `{name}`, not opened: port {host} belongs to `{other}`");
+    let keys = || (host.first..=host.last).map(|port| (port, read.udp));
+    if let Some((port, other)) =
+        keys().find_map(|key| Some((key.0, around.lab.ports.get(&key)?.clone())))
+    {
+        let what = format!("endpoint `{name}`, not opened: port {port} belongs to `{other}`");
         around.lab.findings.push((place, format!("`{owner}`: {what}")));
         return (Fate::Changed, what);
     }
-    let address = read.address.as_deref().unwrap_or("0.0.0.0");
-    let open = matches!(address, "0.0.0.0" | "::" | "*");
-    let local = address.starts_with("127.") || address == "::1" || address == "localhost";
-    if open && database {
+    if open_to_all(read) && database {
         let what = format!(
             "endpoint `{name}`, opened to nobody: it was open to everybody who reaches the \
              machine, and it is a database"
@@ -153,14 +146,15 @@ fn endpoint(
         around.lab.findings.push((place, format!("`{owner}` published port {host}: {what}")));
         return (Fate::Changed, what);
     }
-    if local {
-        let what = format!("endpoint `{name}`, opened to nobody: only the machine itself had it");
-        return (Fate::Changed, what);
+    around.lab.ports.extend(keys().map(|key| (key, stack.service.clone())));
+    let moved = (host != row).then_some(host);
+    if let Some(address) = loopback(read) {
+        let node = line("port").arg(name.as_str());
+        let node = moved.into_iter().fold(node, number);
+        stack.settings.push(node.prop("address", address.as_str()));
+        return (Fate::Kept, format!("endpoint `{name}`, for the machine itself"));
     }
-    around.lab.ports.insert(key, stack.service.clone());
-    if host != inside {
-        stack.settings.push(line("port").arg(name.as_str()).number(i64::from(host)));
-    }
+    stack.settings.extend(moved.map(|host| number(line("port").arg(name.as_str()), host)));
     let zone = around.lab.zone.clone();
     stack.settings.push(line("expose").arg(name.as_str()).prop("to", zone.as_str()));
     if admin {
@@ -170,11 +164,27 @@ fn endpoint(
         around.lab.findings.push((place, format!("`{owner}` published port {host}: {what}")));
         return (Fate::Changed, what);
     }
-    if !open {
-        let what = format!("endpoint `{name}`, opened to `{zone}` on every address, not only one");
+    if !open_to_all(read) {
+        let what = format!(
+            "endpoint `{name}`, opened to `{zone}` at every address; `port {name} address=` names \
+             one of the machine"
+        );
         return (Fate::Changed, what);
     }
     (Fate::Kept, format!("endpoint `{name}`, opened to `{zone}`"))
+}
+
+/// Returns whether a port was published at every address.
+pub fn open_to_all(read: &Port) -> bool {
+    matches!(read.address.as_deref().unwrap_or("0.0.0.0"), "0.0.0.0" | "::" | "*")
+}
+
+/// Returns the address of the machine itself at which a port was published, if it was one.
+pub fn loopback(read: &Port) -> Option<String> {
+    let address =
+        read.address.as_deref().map(|it| if it == "localhost" { "127.0.0.1" } else { it });
+    let address = address?.parse::<IpAddr>().ok().filter(IpAddr::is_loopback)?;
+    Some(address.to_string())
 }
 
 fn name_of(port: u16, udp: bool) -> String {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::decl::types::Type;
+use crate::model::Ports;
 
 /// Returns whether the language accepts a text as a value of a type.
 pub fn accepted(ty: Type, text: &str) -> bool {
@@ -22,6 +23,18 @@ pub struct Port {
     pub count: u16,
     /// Whether it is UDP.
     pub udp: bool,
+}
+
+impl Port {
+    /// Returns the ports in the container.
+    pub const fn inside_ports(&self) -> Ports {
+        Ports::row(self.inside, self.count.saturating_sub(1))
+    }
+
+    /// Returns the ports of the machine, if compose names some.
+    pub fn host_ports(&self) -> Option<Ports> {
+        Some(Ports::row(self.host?, self.count.saturating_sub(1)))
+    }
 }
 
 /// Reads `[ADDRESS:][HOST:]PORT[/PROTOCOL]`.

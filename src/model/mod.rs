@@ -8,11 +8,13 @@
 mod backup;
 mod container;
 mod cron;
+mod endpoint;
 pub mod image;
 mod lab;
 mod machine;
 mod network;
 mod offers;
+mod ports;
 mod process;
 mod running;
 mod secret_text;
@@ -27,6 +29,7 @@ pub use container::{
     NetworkMode, OnNetwork, Resources, SecretUse,
 };
 pub use cron::Cron;
+pub use endpoint::{Credentials, Endpoint, EndpointId, Protocol, Transport};
 pub use lab::{Accept, Admin, LabInfo, Secret};
 pub use machine::{
     Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Machine, MachineKind, Os,
@@ -34,13 +37,13 @@ pub use machine::{
 };
 pub use network::{HostName, Network, Router, Zone, ZoneKind};
 pub use offers::{Containers, Offers};
+pub use ports::Ports;
 pub use process::{Gpus, Process, Ulimit};
 pub use running::{Logging, Runs, Until};
 pub use secret_text::{SecretText, TextPart, divided};
 pub use service::{
-    Alert, Around, Credentials, Dashboard, Door, Endpoint, EndpointId, Expose, ForwardAuth,
-    Gateway, Link, Need, Protocol, Proxy, ProxyProgram, Role, Route, Service, ServiceNetwork,
-    Transport,
+    Alert, Around, Dashboard, Door, Expose, ForwardAuth, Gateway, Link, Need, Proxy, ProxyProgram,
+    Role, Route, Service, ServiceNetwork,
 };
 pub use storage::{
     Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{
-    Backup, Container, Data, Database, Device, Duration, MachineId, NetworkId, Package, Resources,
-    Script, SecretId, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit, ZoneId,
+    Backup, Container, Data, Database, Device, Duration, Endpoint, EndpointId, MachineId,
+    NetworkId, Package, Resources, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl,
+    TemplateId, Unit, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -194,125 +195,6 @@ pub enum Role {
     BlackboxExporter,
     /// Stores data for others, which connect to it.
     Database,
-}
-
-/// A reference to an endpoint of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EndpointId {
-    /// The service.
-    pub service: ServiceId,
-    /// The endpoint's index.
-    pub index: u32,
-}
-
-/// A transport protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Transport {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-impl Transport {
-    /// Returns `tcp` or `udp`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
-
-/// The protocol of an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// Anything over TCP.
-    Tcp,
-    /// Anything over UDP.
-    Udp,
-    /// HTTP.
-    Http,
-    /// HTTPS.
-    Https,
-}
-
-impl Protocol {
-    /// Returns its transport protocol.
-    pub const fn transport(self) -> Transport {
-        match self {
-            Self::Udp => Transport::Udp,
-            Self::Tcp | Self::Http | Self::Https => Transport::Tcp,
-        }
-    }
-
-    /// Returns the word of the language.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    /// Returns the beginning of a URL for a program that uses HTTP there, whatever protocol the
-    /// module declares.
-    pub const fn scheme(self) -> &'static str {
-        if matches!(self, Self::Https) { "https" } else { "http" }
-    }
-}
-
-/// A port that a service listens on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The name: `web`, `metrics`.
-    pub name: String,
-    /// The container that listens, or nothing for the machine itself.
-    pub container: Option<String>,
-    /// The port inside the container, or on the machine.
-    pub port: u16,
-    /// The port on the machine, which differs from `port` only if the lab declares it.
-    pub host_port: u16,
-    /// The protocol.
-    pub protocol: Protocol,
-    /// The path, for probes, scrapes and links.
-    pub path: Option<String>,
-    /// Whether Prometheus scrapes it.
-    pub scrape: bool,
-    /// What Prometheus must present to be let in.
-    pub credentials: Option<Credentials>,
-    /// The role in which others may need it: `prometheus`, `loki`, `postgres`.
-    pub role: Option<String>,
-    /// Whether it is a database's port.
-    pub database: bool,
-    /// Whether it is for administration and must not be open to everyone.
-    pub admin: bool,
-    /// The place of its declaration.
-    pub span: Span,
-}
-
-/// The credentials that a scraped endpoint requires.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credentials {
-    /// A bearer token.
-    Token(SecretId),
-    /// A user's name and password.
-    Password {
-        /// The name.
-        user: String,
-        /// The password.
-        password: SecretId,
-    },
-}
-
-impl Credentials {
-    /// Returns the secret.
-    pub const fn secret(&self) -> SecretId {
-        match self {
-            Self::Token(secret) | Self::Password { password: secret, .. } => *secret,
-        }
-    }
 }
 
 /// A service's connection to endpoints of others.

@@ -13,7 +13,8 @@ use super::{
     Meet, Plan,
 };
 use crate::model::{
-    FirewallBackend, MachineId, MachineKind, NetworkId, ServiceId, Transport, ZoneId, ZoneKind,
+    FirewallBackend, MachineId, MachineKind, NetworkId, Ports, ServiceId, Transport, ZoneId,
+    ZoneKind,
 };
 
 /// The beginning of the name of a source that is no zone.
@@ -24,8 +25,10 @@ pub const CONTAINERS_OF: &str = "containers of ";
 pub struct Opening {
     /// tcp or udp.
     pub transport: Transport,
-    /// The port on the machine.
-    pub port: u16,
+    /// The ports on the machine.
+    pub ports: Ports,
+    /// The addresses of the machine to which it is limited, if it is.
+    pub at: Vec<IpAddr>,
     /// The source of connections.
     pub from: FlowSource,
     /// Whether a container publishes the port.
@@ -54,8 +57,8 @@ pub struct RouterForward {
     pub router: u32,
     /// tcp or udp.
     pub transport: Transport,
-    /// The port, the same on the router and on the machine.
-    pub port: u16,
+    /// The ports, the same on the router and on the machine.
+    pub ports: Ports,
     /// The machine.
     pub machine: MachineId,
     /// Its address in the router's network.
@@ -141,24 +144,24 @@ impl Plan<'_> {
 
     /// Lists what is open on a machine, with each port and source once.
     fn openings(&self, machine: MachineId) -> Vec<Opening> {
-        let mut openings: BTreeMap<(Transport, u16, FlowSource), (bool, Vec<&Flow>)> =
-            BTreeMap::new();
+        type Opened<'f> = (Transport, Ports, &'f [IpAddr], FlowSource);
+        let mut openings: BTreeMap<Opened<'_>, (bool, Vec<&Flow>)> = BTreeMap::new();
         for flow in self.inbound(machine) {
-            let (published, flows) =
-                openings.entry((flow.transport, flow.port, flow.from)).or_default();
+            let opened = (flow.transport, flow.ports, flow.at.as_slice(), flow.from);
+            let (published, flows) = openings.entry(opened).or_default();
             *published |= flow.arrival == Arrival::Published;
             flows.push(flow);
         }
         openings
             .into_iter()
-            .map(|((transport, port, from), (published, mut flows))| {
+            .map(|((transport, ports, at, from), (published, mut flows))| {
                 // labctl refuses to lock out a login that came over ssh. It knows such an opening
                 // by a reason that begins with `ssh`.
                 flows.sort_by_key(|flow| flow.reason != FlowReason::Ssh);
                 let mut reasons: Vec<String> =
                     flows.into_iter().map(|flow| self.reason(flow)).collect();
                 reasons.dedup();
-                Opening { transport, port, from, published, reasons }
+                Opening { transport, ports, at: at.to_vec(), from, published, reasons }
             })
             .collect()
     }
@@ -206,11 +209,14 @@ impl Plan<'_> {
             let addresses =
                 self.model[machine].addresses.iter().filter(|address| address.address.is_ipv4());
             for (router, index) in self.model.routers.iter().zip(0u32..) {
-                let address = addresses.clone().find(|address| address.network == router.network);
+                let mut here = addresses.clone();
+                let address = here.find(|address| {
+                    address.network == router.network && flow.is_at(address.address)
+                });
                 forwards.extend(address.map(|address| RouterForward {
                     router: index,
                     transport: flow.transport,
-                    port: flow.port,
+                    ports: flow.ports,
                     machine,
                     address: address.address,
                     reason: self.reason(flow),
@@ -218,7 +224,7 @@ impl Plan<'_> {
             }
         }
         forwards.sort();
-        forwards.dedup_by_key(|forward| (forward.router, forward.transport, forward.port));
+        forwards.dedup_by_key(|forward| (forward.router, forward.transport, forward.ports));
         forwards
     }
 

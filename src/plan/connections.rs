@@ -70,18 +70,19 @@ impl Plan<'_> {
     /// Returns what listens on each machine, by [`MachineId`].
     fn listening(&self) -> Vec<Listening> {
         let mut listening = vec![Listening::new(); self.model.machines.len()];
-        for (machine, port, transport, id) in self.listeners() {
+        // Of several ports in a row, the first one stands for all.
+        for (machine, row, transport, id) in self.listeners() {
             if transport == Transport::Tcp
                 && let Some(ports) = listening.get_mut(machine.0 as usize)
             {
-                ports.entry(port).or_insert_with(|| {
+                ports.entry(row.first).or_insert_with(|| {
                     format!("{}.{}", self.model[id.service].name, self.model.endpoint(id).name)
                 });
             }
         }
         for flow in self.flows.iter().filter(|flow| flow.transport == Transport::Tcp) {
             if let Some(ports) = listening.get_mut(flow.to.0 as usize) {
-                ports.entry(flow.port).or_insert_with(|| flow.reason.answers().to_owned());
+                ports.entry(flow.ports.first).or_insert_with(|| flow.reason.answers().to_owned());
             }
         }
         listening
@@ -106,7 +107,8 @@ impl Plan<'_> {
             .filter(
                 |flow| matches!(flow.from, FlowSource::Zone(zone) if self.zone(zone).contains(own)),
             )
-            .map(|flow| flow.port)
+            .filter(|flow| flow.is_at(address))
+            .map(|flow| flow.ports.first)
             .collect();
         let made = |(port, what): (&u16, &String)| Connection {
             to,

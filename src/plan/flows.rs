@@ -1,21 +1,25 @@
 //! Collects who may connect where, from `expose`, `route`, needs, scrapes and `ssh`, in one list.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::way::{self, Place};
 use crate::around::networks::{self, Meeting};
 use crate::model::{
-    EndpointId, Link, MachineId, Model, Role, ServiceId, ShareTransport, Transport, ZoneId,
+    Endpoint, EndpointId, Link, MachineId, Model, Ports, Role, ServiceId, ShareTransport,
+    Transport, ZoneId,
 };
 use crate::source::Span;
 
-/// An allowed connection to one port of one machine from one source.
+/// An allowed connection to one port of one machine, or to several in a row, from one source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flow {
     /// The machine that is connected to.
     pub to: MachineId,
-    /// The port on that machine.
-    pub port: u16,
+    /// The ports on that machine.
+    pub ports: Ports,
+    /// The addresses of the machine to which it is limited, if it is.
+    pub at: Vec<IpAddr>,
     /// tcp or udp.
     pub transport: Transport,
     /// The source of connections.
@@ -28,6 +32,13 @@ pub struct Flow {
     pub endpoint: Option<EndpointId>,
     /// The declaration that opens it.
     pub span: Span,
+}
+
+impl Flow {
+    /// Returns whether it leads to an address of its machine.
+    pub fn is_at(&self, address: IpAddr) -> bool {
+        self.at.is_empty() || self.at.contains(&address)
+    }
 }
 
 /// The source of connections.
@@ -96,15 +107,17 @@ impl FlowReason {
 /// A port that compose publishes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Published {
-    /// The port on the machine.
-    pub host_port: u16,
+    /// The ports on the machine.
+    pub host_ports: Ports,
     /// tcp or udp.
     pub transport: Transport,
+    /// The addresses of the machine to which they are limited, if they are.
+    pub at: Vec<IpAddr>,
     /// The container with the port in its `ports:`. For a container inside another one's network,
     /// it is that other one.
     pub container: String,
-    /// The port inside.
-    pub container_port: u16,
+    /// The ports inside.
+    pub container_ports: Ports,
     /// The endpoint.
     pub endpoint: EndpointId,
 }
@@ -134,6 +147,9 @@ pub struct Connections {
     pub published: Vec<Vec<Published>>,
     /// The containers of different services that meet on each machine, by [`MachineId`].
     pub meets: Vec<BTreeSet<Meet>>,
+    /// The connections that something wants, but that lead to the loopback interface of another
+    /// machine.
+    pub shut: Vec<Flow>,
 }
 
 /// Computes every flow and every published port. `services` are those of each machine.
@@ -144,6 +160,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
         flows: Vec::new(),
         published: vec![Vec::new(); model.machines.len()],
         meets: vec![BTreeSet::new(); model.machines.len()],
+        shut: Vec::new(),
     };
     let collectors: Vec<ServiceId> = model
         .services()
@@ -208,10 +225,12 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
                 builder.let_meet(id, link);
             }
         }
-        for (index, _) in
-            service.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.scrape)
-        {
-            let Ok(index) = u32::try_from(index) else { continue };
+        // What has an address is published there, whether or not a service connects to it.
+        let bound = |endpoint: &Endpoint| !endpoint.addresses.is_empty();
+        for (_, index) in service.endpoints.iter().zip(0..).filter(|(one, _)| bound(one)) {
+            let _ = builder.arrive(EndpointId { service: id, index });
+        }
+        for (_, index) in service.endpoints.iter().zip(0..).filter(|(one, _)| one.scrape) {
             for collector in &collectors {
                 let container =
                     model[*collector].containers.first().map(|container| container.name.as_str());
@@ -253,7 +272,17 @@ const NFS: u16 = 2049;
 
 fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {
     let (from, arrival) = (FlowSource::Zone(from), Arrival::Host);
-    Flow { to, port, transport: Transport::Tcp, from, arrival, reason, endpoint: None, span }
+    Flow {
+        to,
+        ports: Ports::one(port),
+        at: Vec::new(),
+        transport: Transport::Tcp,
+        from,
+        arrival,
+        reason,
+        endpoint: None,
+        span,
+    }
 }
 
 struct Builder<'m> {
@@ -262,6 +291,7 @@ struct Builder<'m> {
     flows: Vec<Flow>,
     published: Vec<Vec<Published>>,
     meets: Vec<BTreeSet<Meet>>,
+    shut: Vec<Flow>,
 }
 
 impl Builder<'_> {
@@ -282,10 +312,11 @@ impl Builder<'_> {
             Place::Machine => Some(Arrival::Host),
             Place::Container(owner) => {
                 machine.of_mut(&mut self.published).push(Published {
-                    host_port: endpoint.host_port,
+                    host_ports: endpoint.host_ports(),
                     transport: endpoint.protocol.transport(),
+                    at: endpoint.addresses.clone(),
                     container: owner.to_owned(),
-                    container_port: endpoint.port,
+                    container_ports: endpoint.ports(),
                     endpoint: id,
                 });
                 Some(Arrival::Published)
@@ -297,9 +328,15 @@ impl Builder<'_> {
     fn push(&mut self, id: EndpointId, from: FlowSource, reason: FlowReason, span: Span) {
         let Some(arrival) = self.arrive(id) else { return };
         let endpoint = self.model.endpoint(id);
-        self.flows.push(Flow {
-            to: self.machine_of(id),
-            port: if arrival == Arrival::Host { endpoint.port } else { endpoint.host_port },
+        let on_host = arrival == Arrival::Host;
+        // Nothing from elsewhere reaches what is published on the loopback interface alone.
+        let shut = !on_host && endpoint.is_local();
+        let outside = endpoint.addresses.iter().filter(|address| !address.is_loopback());
+        let flows = if shut { &mut self.shut } else { &mut self.flows };
+        flows.push(Flow {
+            to: self.model[id.service].machine,
+            ports: if on_host { endpoint.ports() } else { endpoint.host_ports() },
+            at: if on_host { Vec::new() } else { outside.copied().collect() },
             transport: endpoint.protocol.transport(),
             from,
             arrival,
@@ -383,16 +420,21 @@ impl Builder<'_> {
         self.flows.sort();
         // Several declarations may open one flow for one reason. Only the first of them is kept.
         self.flows.dedup_by(|a, b| {
-            (a.to, a.port, a.transport, a.from, &a.arrival, a.reason)
-                == (b.to, b.port, b.transport, b.from, &b.arrival, b.reason)
+            (a.to, a.ports, &a.at, a.transport, a.from, &a.arrival, a.reason)
+                == (b.to, b.ports, &b.at, b.transport, b.from, &b.arrival, b.reason)
         });
         for ports in &mut self.published {
             ports.sort();
             ports.dedup_by(|a, b| {
-                (a.host_port, a.transport, &a.container, a.container_port)
-                    == (b.host_port, b.transport, &b.container, b.container_port)
+                (a.host_ports, a.transport, &a.at, &a.container, a.container_ports)
+                    == (b.host_ports, b.transport, &b.at, &b.container, b.container_ports)
             });
         }
-        Connections { flows: self.flows, published: self.published, meets: self.meets }
+        Connections {
+            flows: self.flows,
+            published: self.published,
+            meets: self.meets,
+            shut: self.shut,
+        }
     }
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::MachinePlan;
 use super::flows::{Flow, FlowSource};
-use crate::model::{MachineKind, Model, NetworkId, Transport, ZoneId};
+use crate::model::{MachineKind, Model, NetworkId, Ports, Transport, ZoneId};
 
 /// Permission for clients of a network behind this machine to reach a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct Forward {
 /// The destination of forwarded traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForwardTarget {
-    /// One port of a machine.
+    /// One port of a machine, or several in a row.
     Port {
         /// The machine's addresses.
         addresses: Vec<IpAddr>,
-        /// The port.
-        port: u16,
+        /// The ports.
+        ports: Ports,
         /// tcp or udp.
         transport: Transport,
     },
@@ -59,10 +59,10 @@ pub fn gateways(model: &Model, flows: &[Flow], machines: &mut [MachinePlan]) {
             .iter()
             .filter(|flow| flow.from == FlowSource::Zone(network.zone) && flow.to != home)
         {
-            let addresses: Vec<IpAddr> =
-                model[flow.to].addresses.iter().map(|address| address.address).collect();
-            let target =
-                ForwardTarget::Port { addresses, port: flow.port, transport: flow.transport };
+            let addresses = model[flow.to].addresses.iter().map(|address| address.address);
+            let addresses = addresses.filter(|address| flow.is_at(*address)).collect();
+            let (ports, transport) = (flow.ports, flow.transport);
+            let target = ForwardTarget::Port { addresses, ports, transport };
             if !forwards.iter().any(|forward: &Forward| forward.to == target) {
                 forwards.push(Forward { from: gateway.network, to: target });
             }

@@ -37,7 +37,9 @@ mod zones;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::around::networks;
-use crate::model::{EndpointId, MachineId, MachineKind, Model, Role, ServiceId, Transport, ZoneId};
+use crate::model::{
+    EndpointId, MachineId, MachineKind, Model, Ports, Role, ServiceId, Transport, ZoneId,
+};
 
 pub use crate::around::certificates::{Certificate, is_private};
 pub use crate::around::networks::{
@@ -80,6 +82,9 @@ pub struct Plan<'m> {
     pub lists: ZoneLists,
     /// The connections that are allowed: the access model.
     pub flows: Vec<Flow>,
+    /// The connections that something wants, but that lead to the loopback interface of another
+    /// machine.
+    pub shut: Vec<Flow>,
     /// The targets of every Prometheus.
     pub scrapes: Vec<Scrape>,
     /// The metrics that each Prometheus has.
@@ -153,9 +158,9 @@ pub fn plan(model: &Model) -> Plan<'_> {
         }
     }
     let listeners = model.services().flat_map(|(_, service)| {
-        service.endpoints.iter().map(|endpoint| (service.machine, endpoint.host_port))
+        service.endpoints.iter().map(|endpoint| (service.machine, endpoint.host_ports()))
     });
-    for (machine, _) in listeners.filter(|(_, port)| *port == DNS_PORT) {
+    for (machine, _) in listeners.filter(|(_, ports)| ports.contains(DNS_PORT)) {
         machine.of_mut(&mut machines).answers_dns = true;
     }
     gateways::gateways(model, &connections.flows, &mut machines);
@@ -173,6 +178,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
         zones,
         lists: ZoneLists::default(),
         flows: connections.flows,
+        shut: connections.shut,
         machines,
         measured: BTreeMap::new(),
     };
@@ -214,7 +220,7 @@ impl Plan<'_> {
 
     /// Lists the ports that programs use on each machine: published ones, and those of programs on
     /// the machine's own network.
-    pub fn listeners(&self) -> impl Iterator<Item = (MachineId, u16, Transport, EndpointId)> {
+    pub fn listeners(&self) -> impl Iterator<Item = (MachineId, Ports, Transport, EndpointId)> {
         let services = |machine: MachineId| self.machine(machine).services.as_slice();
         let own = self.model.services().flat_map(move |(id, service)| {
             service.endpoints.iter().enumerate().filter_map(move |(index, endpoint)| {
@@ -226,7 +232,7 @@ impl Plan<'_> {
                 let id = EndpointId { service: id, index: u32::try_from(index).ok()? };
                 (place == way::Place::Machine).then_some((
                     service.machine,
-                    endpoint.port,
+                    endpoint.ports(),
                     endpoint.protocol.transport(),
                     id,
                 ))
@@ -236,7 +242,7 @@ impl Plan<'_> {
             self.machine(id)
                 .published
                 .iter()
-                .map(move |port| (id, port.host_port, port.transport, port.endpoint))
+                .map(move |port| (id, port.host_ports, port.transport, port.endpoint))
         });
         own.chain(published)
     }

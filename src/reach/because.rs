@@ -86,5 +86,5 @@ pub(super) fn gateway(plan: &Plan<'_>, to: Port, clients: &CidrSet) -> Option<Se
 
 fn flows<'p>(plan: &'p Plan<'_>, to: Port) -> impl Iterator<Item = &'p Flow> {
     plan.inbound(to.machine)
-        .filter(move |flow| (flow.transport, flow.port) == (to.transport, to.port))
+        .filter(move |flow| flow.transport == to.transport && flow.ports.contains(to.port))
 }

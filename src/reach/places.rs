@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::{Failure, Files, To, read};
 use crate::diag::nearest;
 use crate::model::{
-    Endpoint, EndpointId, MachineId, MachineKind, ServiceId, Transport, ZoneId, ZoneKind,
+    Endpoint, EndpointId, MachineId, MachineKind, Ports, ServiceId, Transport, ZoneId, ZoneKind,
 };
 use crate::plan::way::{self, Place};
 use crate::plan::{CidrSet, FlowReason, Plan};
@@ -171,7 +171,7 @@ pub(super) fn what(plan: &Plan<'_>, to: Port) -> Option<String> {
     }
     let flow = plan
         .inbound(to.machine)
-        .find(|flow| (flow.transport, flow.port) == (to.transport, to.port))?;
+        .find(|flow| flow.transport == to.transport && flow.ports.contains(to.port))?;
     Some(flow.reason.answers().to_owned())
 }
 
@@ -182,13 +182,19 @@ pub(super) fn endpoint_at(plan: &Plan<'_>, to: Port) -> Option<EndpointId> {
     let endpoints = planned.services.iter().flat_map(|id| {
         let endpoints = plan.model[*id].endpoints.iter().zip(0_u32..);
         endpoints
-            .filter(|(endpoint, _)| port_of(plan, *id, endpoint) == Some(to))
+            .filter(|(endpoint, _)| {
+                let here = ports_of(plan, *id, endpoint);
+                here.is_some_and(|(transport, ports)| {
+                    transport == to.transport && ports.contains(to.port)
+                })
+            })
             .map(|(_, index)| EndpointId { service: *id, index })
     });
     let takes = |id: &EndpointId| match container_of(plan, *id) {
         None => true,
         Some(container) => planned.published.iter().any(|published| {
-            (published.host_port, published.transport) == (to.port, to.transport)
+            published.transport == to.transport
+                && published.host_ports.contains(to.port)
                 && published.container == container
         }),
     };
@@ -205,16 +211,25 @@ pub(super) fn container_of<'p>(plan: &'p Plan<'_>, id: EndpointId) -> Option<&'p
     }
 }
 
-/// Returns the port of its machine that an endpoint takes; nothing for one on no network.
-pub(super) fn port_of(plan: &Plan<'_>, service: ServiceId, endpoint: &Endpoint) -> Option<Port> {
-    let machine = plan.model[service].machine;
-    let services = &plan.machine(machine).services;
-    let port = match way::place(plan.model, services, endpoint.container.as_deref()) {
-        Place::Machine => endpoint.port,
-        Place::Container(_) => endpoint.host_port,
+/// Returns the ports of its machine that an endpoint takes; nothing for one on no network.
+fn ports_of(
+    plan: &Plan<'_>,
+    service: ServiceId,
+    endpoint: &Endpoint,
+) -> Option<(Transport, Ports)> {
+    let services = &plan.machine(plan.model[service].machine).services;
+    let ports = match way::place(plan.model, services, endpoint.container.as_deref()) {
+        Place::Machine => endpoint.ports(),
+        Place::Container(_) => endpoint.host_ports(),
         Place::Nowhere => return None,
     };
-    Some(Port { machine, transport: endpoint.protocol.transport(), port })
+    Some((endpoint.protocol.transport(), ports))
+}
+
+/// Returns the first port of its machine that an endpoint takes; nothing for one on no network.
+pub(super) fn port_of(plan: &Plan<'_>, service: ServiceId, endpoint: &Endpoint) -> Option<Port> {
+    let (transport, ports) = ports_of(plan, service, endpoint)?;
+    Some(Port { machine: plan.model[service].machine, transport, port: ports.first })
 }
 
 /// Finds the zone that a declaration would name for an address: its machine's own, that of its
@@ -260,23 +275,27 @@ pub(super) fn everywhere(files: &Files<'_>) -> Result<Vec<Destination>, Failure>
 /// Lists the ports of a machine that its files, its host's or the lab itself name.
 fn ports(files: &Files<'_>, machine: MachineId) -> Result<BTreeSet<Port>, Failure> {
     let plan = files.plan;
-    let mut ports: BTreeSet<(Transport, u16)> =
-        plan.inbound(machine).map(|flow| (flow.transport, flow.port)).collect();
+    let mut ports: BTreeSet<(Transport, Ports)> =
+        plan.inbound(machine).map(|flow| (flow.transport, flow.ports)).collect();
     let taken = plan.machine(machine).services.iter().flat_map(|id| {
-        plan.model[*id].endpoints.iter().filter_map(|endpoint| port_of(plan, *id, endpoint))
+        plan.model[*id].endpoints.iter().filter_map(|endpoint| ports_of(plan, *id, endpoint))
     });
-    ports.extend(taken.map(|port| (port.transport, port.port)));
+    ports.extend(taken);
     let own = files.of(machine)?;
     ports.extend(own.nftables.iter().flat_map(read::nftables::Rules::ports));
     ports.extend(own.ufw.iter().flat_map(read::ufw::Rules::ports));
     let published = own.compose.iter().flat_map(|compose| &compose.ports);
-    ports.extend(published.map(|port| (port.transport, port.port)));
+    ports.extend(published.map(|port| (port.transport, port.ports)));
     if let Some((host, file)) = hypervisor(plan, machine)
         && let Some(rules) = &files.of(host)?.proxmox
     {
         ports.extend(rules.ports(&file));
     }
-    Ok(ports.into_iter().map(|(transport, port)| Port { machine, transport, port }).collect())
+    // The first and the last of several in a row stand for all.
+    let ends = ports.into_iter().flat_map(|(transport, ports)| {
+        [ports.first, ports.last].map(|port| Port { machine, transport, port })
+    });
+    Ok(ends.collect())
 }
 
 /// Names the Proxmox host that filters what goes to a machine, and the name of its file there.
@@ -430,7 +449,9 @@ fn somewhere(plan: &Plan<'_>) -> Vec<IpAddr> {
 /// Says whether a port is that of a machine's ssh.
 pub(super) fn is_ssh(plan: &Plan<'_>, to: Port) -> bool {
     let here = plan.inbound(to.machine).any(|flow| {
-        flow.reason == FlowReason::Ssh && (flow.transport, flow.port) == (to.transport, to.port)
+        flow.reason == FlowReason::Ssh
+            && flow.transport == to.transport
+            && flow.ports.contains(to.port)
     });
     here || (to.port, to.transport) == (22, Transport::Tcp)
 }

@@ -14,7 +14,7 @@ use super::{LinkKind, Quote, Unreadable};
 use crate::model::{MachineId, Transport};
 use crate::plan::CidrSet;
 
-impl Way<'_, '_> {
+impl<'f> Way<'f, '_> {
     /// Sends the clients of networks behind machines through those machines.
     pub(super) fn through_gateways(
         &mut self,
@@ -95,7 +95,8 @@ impl Way<'_, '_> {
             }
             let forward = read.routers.iter().find(|forward| {
                 forward.router == router.name
-                    && (forward.transport, forward.port) == (to.transport, to.port)
+                    && forward.transport == to.transport
+                    && forward.ports.contains(to.port)
             });
             let bundle = &plan.model[to.machine].name;
             let filter = Filter { at: &router.name, kind: LinkKind::Router, bundle };
@@ -152,7 +153,7 @@ impl Way<'_, '_> {
         }
         let name = &plan.model[host].name;
         // What Docker rewrites is forwarded, and a host's own firewall is about what it takes in.
-        let published = host == to.machine && self.publishes(to)?.is_some();
+        let published = host == to.machine && self.published(to)?.next().is_some();
         if published {
             let says = "Proxmox's firewall does not see what a container publishes".to_owned();
             self.add(name, LinkKind::Hypervisor, says, because::about(plan, to));
@@ -200,13 +201,16 @@ impl Way<'_, '_> {
             }
             return Ok(());
         };
-        self.over_families(to)?;
+        self.at_addresses(to)?;
         if self.is_over() {
             return Ok(());
         }
-        let port = self.published(to)?;
-        let published = port.is_some();
-        let network = port.and_then(|port| read.compose.as_ref()?.network_of(&port.container));
+        let ports: Vec<&compose::Port> = self.published(to)?.collect();
+        let published = !ports.is_empty();
+        let network = |address: IpAddr| {
+            let port = ports.iter().find(|port| port.takes(address))?;
+            read.compose.as_ref()?.network_of(&port.container)
+        };
         let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
         let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
         self.filter(
@@ -214,7 +218,7 @@ impl Way<'_, '_> {
             |address, from| {
                 // Where the container's network has no IPv6, Docker's proxy, a program on the
                 // machine, takes such connections.
-                let rewritten = network.filter(|network| address.is_ipv4() || network.v6);
+                let rewritten = network(address).filter(|one| address.is_ipv4() || one.v6);
                 let onto = rewritten.map(|network| network.interface.as_str());
                 let connection = nftables::Connection::new(address, to.transport, to.port);
                 let rewritten = onto.is_some();
@@ -224,32 +228,37 @@ impl Way<'_, '_> {
         )
     }
 
-    /// Ends the connections over IPv6 to a port that is published over IPv4 alone.
-    fn over_families(&mut self, to: Port) -> Result<(), Unreadable> {
+    /// Ends the connections to addresses at which a port is not published.
+    fn at_addresses(&mut self, to: Port) -> Result<(), Unreadable> {
         let plan = self.plan;
-        let Some(port) = self.published(to)?.filter(|port| port.v4_only) else { return Ok(()) };
-        if self.streams.iter().all(|stream| stream.to.is_ipv4()) {
+        let ports: Vec<&compose::Port> = self.published(to)?.collect();
+        let takes = |address: IpAddr| ports.iter().any(|port| port.takes(address));
+        let Some(port) = ports.first() else { return Ok(()) };
+        if self.streams.iter().all(|stream| takes(stream.to)) {
             return Ok(());
         }
         let machine = &plan.model[to.machine];
         let filter = Filter { at: &machine.name, kind: LinkKind::Listener, bundle: &machine.name };
+        let places: Vec<String> = ports
+            .iter()
+            .filter_map(|port| port.at)
+            .map(|at| if at.is_unspecified() { "over IPv4".to_owned() } else { format!("at {at}") })
+            .collect();
         let says = format!(
-            "container {} publishes {} over IPv4 alone",
+            "container {} publishes {} {} alone",
             port.container,
-            format_args!("{}/{}", to.port, to.transport.name())
+            format_args!("{}/{}", to.port, to.transport.name()),
+            places.join(" and ")
         );
-        let quote = Quote {
-            machine: machine.name.clone(),
-            line: port.line.clone(),
-            text: format!("{}:{}/{}", port.port, port.inside, port.transport.name()),
-        };
+        let quote =
+            Quote { machine: machine.name.clone(), line: port.line.clone(), text: port.text() };
         let service = places::endpoint_at(plan, to).map(|endpoint| &plan.model[endpoint.service]);
         let because = service.map_or(machine.span, |service| service.span);
         self.filter(
             &filter,
             |address, from| {
                 let passed = Passed { from: from.clone(), quote: None, seen_as: None };
-                Ok(if address.is_ipv4() { vec![passed] } else { Vec::new() })
+                Ok(if takes(address) { vec![passed] } else { Vec::new() })
             },
             |_, _| (says.clone(), vec![because]),
         )?;
@@ -260,13 +269,14 @@ impl Way<'_, '_> {
     }
 
     /// Names what takes the connection in the end.
-    pub(super) fn arrive(&mut self, to: Port) -> Result<(), Unreadable> {
+    /// `own` says that the machine itself connects.
+    pub(super) fn arrive(&mut self, to: Port, own: bool) -> Result<(), Unreadable> {
         let plan = self.plan;
         let machine = &plan.model[to.machine];
         let port = format!("{}/{}", to.port, to.transport.name());
         let endpoint = places::endpoint_at(plan, to);
         let because = endpoint.map_or(machine.span, |endpoint| plan.model[endpoint.service].span);
-        if let Some((published, quote)) = self.publishes(to)? {
+        if let Some((published, quote)) = self.publishes(to, own)? {
             self.add(&machine.name, LinkKind::Listener, published, vec![because]);
             if let Some(link) = self.chain.last_mut() {
                 link.rules = vec![quote];
@@ -286,26 +296,39 @@ impl Way<'_, '_> {
         Ok(())
     }
 
-    /// Finds the port that a container of the machine publishes.
-    fn published(&self, to: Port) -> Result<Option<&compose::Port>, Unreadable> {
+    /// Finds what containers of the machine publish at a port, but to the machine itself alone.
+    fn published(
+        &self,
+        to: Port,
+    ) -> Result<impl Iterator<Item = &'f compose::Port> + use<'f>, Unreadable> {
         let read = self.files.of(to.machine)?;
         let ports = read.compose.iter().flat_map(|compose| &compose.ports);
-        let mut ports = ports.filter(|port| !port.local);
-        Ok(ports.find(|port| (port.port, port.transport) == (to.port, to.transport)))
+        Ok(ports.filter(move |port| port.is(to.transport, to.port) && !port.is_local()))
     }
 
-    /// Says which container publishes a port of a machine, as its compose file has it.
-    pub(super) fn publishes(&self, to: Port) -> Result<Option<(String, Quote)>, Unreadable> {
-        Ok(self.published(to)?.map(|port| {
+    /// Says which container publishes a port of a machine, as its compose file has it; `own` says
+    /// that the machine itself connects to it.
+    pub(super) fn publishes(
+        &self,
+        to: Port,
+        own: bool,
+    ) -> Result<Option<(String, Quote)>, Unreadable> {
+        let read = self.files.of(to.machine)?;
+        let ports = read.compose.iter().flat_map(|compose| &compose.ports);
+        let comes = |port: &compose::Port| {
+            own || !port.is_local() && self.streams.iter().any(|stream| port.takes(stream.to))
+        };
+        let mut ports = ports.filter(|port| port.is(to.transport, to.port) && comes(port));
+        Ok(ports.next().map(|port| {
             let proto = port.transport.name();
             let quote = Quote {
                 machine: self.plan.model[to.machine].name.clone(),
                 line: port.line.clone(),
-                text: format!("{}:{}/{proto}", port.port, port.inside),
+                text: port.text(),
             };
             let says = format!(
                 "container {} publishes {}/{proto}, {} inside",
-                port.container, port.port, port.inside
+                port.container, port.ports, port.inside
             );
             (says, quote)
         }))

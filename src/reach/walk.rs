@@ -251,7 +251,7 @@ impl<'f, 'p> Way<'f, 'p> {
         }
         self.through_machine(to)?;
         if !self.is_over() {
-            self.arrive(to)?;
+            self.arrive(to, false)?;
         }
         Ok(())
     }
@@ -284,7 +284,7 @@ impl<'f, 'p> Way<'f, 'p> {
         let Some(container) = &origin.container else {
             let says = "nothing is filtered from a machine to itself".to_owned();
             self.add(&machine.name, kind, says, Vec::new());
-            return self.arrive(to);
+            return self.arrive(to, true);
         };
         let read = files.of(to.machine)?;
         let endpoint = places::endpoint_at(plan, to);
@@ -309,7 +309,7 @@ impl<'f, 'p> Way<'f, 'p> {
                 }
                 return Ok(());
             }
-            if self.publishes(to)?.is_none() {
+            if self.publishes(to, false)?.is_none() {
                 let says = format!("{container} and {other} share no network");
                 let because = endpoint.map(|id| plan.model[id.service].span).into_iter().collect();
                 self.refuse(&machine.name, kind, says, because);
@@ -353,7 +353,7 @@ impl<'f, 'p> Way<'f, 'p> {
             None => self.through_hypervisor(to, Some(&containers))?,
         }
         if !self.is_over() {
-            self.arrive(to)?;
+            self.arrive(to, false)?;
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ codes::define! {
     pub PASSTHROUGH_WITHOUT_DEVICE = "passthrough-without-device", Error,
         "passthrough of a device that the host does not have";
     pub FIXED_PORT = "fixed-port", Error, "a port is changed that the program can't change";
+    pub PORTS_DISAGREE = "ports-disagree", Error,
+        "a service gives an endpoint another number of ports than it has";
     pub RAW_NOT_ALLOWED = "raw-changes-model", Error,
         "`raw` sets a key that the lab itself decides";
     pub ROUTE_WITHOUT_PROXY = "route-without-proxy", Error,

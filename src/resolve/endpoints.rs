@@ -9,8 +9,8 @@ use super::{codes, files};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Around, Credentials, Data, Door, Endpoint, ForwardAuth, Model, Protocol, Proxy, ProxyProgram,
-    SecretId, Service,
+    Around, Credentials, Data, Door, Endpoint, ForwardAuth, Model, Ports, Protocol, Proxy,
+    ProxyProgram, SecretId, Service,
 };
 use crate::source::{Sources, Spanned};
 
@@ -19,15 +19,30 @@ fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Span
     service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
 }
 
-/// Returns the port that an endpoint's program listens on, and the port on the machine. Both are
-/// the same on the machine's own network, and for a program that must know the port on the machine.
+/// Returns the addresses that a service sets for an endpoint.
+fn given_address<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
+    let mut nodes = service.all("port").filter(|node| node.key() == endpoint);
+    nodes.next().and_then(|node| node.property("address"))
+}
+
+/// Reads a port, or several in a row.
+fn read_ports(value: &Spanned<Value<'_>>) -> Option<Ports> {
+    value.number().map(Ports::one).or_else(|| Ports::parse(value.text()?))
+}
+
+/// Returns the ports that an endpoint's program listens on, and those on the machine. Both are the
+/// same on the machine's own network, and for a program that must know the ports on the machine.
 fn ports_of(
     service: &Block<'_>,
     endpoint: &Block<'_>,
     on_machine: &BTreeSet<&str>,
-) -> Option<(u16, u16)> {
-    let port = endpoint.property("port").and_then(Spanned::number)?;
-    let host_port = given_port(service, endpoint.key()).and_then(Spanned::number).unwrap_or(port);
+) -> Option<(Ports, Ports)> {
+    let port = endpoint.property("port").and_then(read_ports)?;
+    // Another number of ports is reported where the endpoints are read.
+    let host_port = given_port(service, endpoint.key())
+        .and_then(read_ports)
+        .filter(|given| given.more() == port.more())
+        .unwrap_or(port);
     let on_machine = endpoint
         .property("container")
         .and_then(Spanned::text)
@@ -55,11 +70,15 @@ fn on_machine<'b>(parts: &'b [Block<'_>]) -> BTreeSet<&'b str> {
 /// use in the module.
 pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> [Data; 2] {
     let on_machine = on_machine(others);
-    let list = |side: fn((u16, u16)) -> u16| {
+    let list = |side: fn((Ports, Ports)) -> Ports| {
         let provided = concrete.iter().filter(|block| block.schema.name == "provides");
         let port = |block: &Block<'_>| {
             let port = side(ports_of(service, block, &on_machine)?);
-            Some((block.key().to_owned(), Data::Integer(i64::from(port))))
+            let port = match port.more() {
+                0 => Data::Integer(i64::from(port.first)),
+                _ => Data::Text(port.to_string()),
+            };
+            Some((block.key().to_owned(), port))
         };
         Data::Record(provided.filter_map(port).collect())
     };
@@ -85,7 +104,10 @@ pub fn pages(
             continue;
         };
         let door = around.doors.iter().find(|door| door.endpoint == endpoint);
-        let on_machine = || Some(format!("{scheme}://{}", SocketAddr::new(address?, port)));
+        let bound = addresses_of(given_address(service, block.key()));
+        let bound = bound.into_iter().find(|address| !address.is_loopback());
+        let address = bound.or(address);
+        let on_machine = || Some(format!("{scheme}://{}", SocketAddr::new(address?, port.first)));
         let page = door.map(Door::url).or_else(on_machine);
         pages.insert(block.key().to_owned(), page.map_or(Data::None, Data::Text));
     }
@@ -107,10 +129,8 @@ pub fn fixed_ports(
         let names =
             [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
         let provided = find_endpoint(module, &endpoint.name);
-        let usual = provided
-            .and_then(|provided| provided.property("port"))
-            .and_then(Spanned::number::<u16>);
-        if usual == Some(endpoint.port) || names_any(module, &names, sources) {
+        let usual = provided.and_then(|provided| provided.property("port")).and_then(read_ports);
+        if usual == Some(endpoint.ports()) || names_any(module, &names, sources) {
             continue;
         }
         let message = format!(
@@ -170,12 +190,30 @@ pub fn endpoints(
             _ => Protocol::Tcp,
         };
         let given = given_port(service, block.key());
+        if let Some(other) =
+            given.filter(|given| read_ports(given).is_some_and(|given| given.more() != port.more()))
+        {
+            let own = match port.more() {
+                0 => "one port".to_owned(),
+                more => format!("{} ports in a row", u32::from(more) + 1),
+            };
+            let message = format!("`{}` is {own}, and gets another number of them", block.key());
+            diagnostics.push(
+                Diagnostic::new(&codes::PORTS_DISAGREE, other.span, message)
+                    .label(block.span, format!("the module has {port}"))
+                    .help(ports_help(block.key(), read_ports(other), port))
+                    .on(name),
+            );
+        }
+        let address = given_address(service, block.key());
         let container = text("container");
         endpoints.push(Endpoint {
             name: block.key().to_owned(),
             container: container.map(|container| compose_name(module, name, &container)),
-            port,
-            host_port,
+            port: port.first,
+            host_port: host_port.first,
+            more: port.more(),
+            addresses: addresses_of(address),
             protocol,
             path: text("path"),
             scrape: flag("scrape"),
@@ -183,7 +221,7 @@ pub fn endpoints(
             role: text("role"),
             database: flag("database"),
             admin: flag("admin"),
-            span: given.map_or(block.span, |given| given.span),
+            span: given.or(address).map_or(block.span, |given| given.span),
         });
     }
     let known: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
@@ -194,6 +232,25 @@ pub fn endpoints(
         }
     }
     endpoints
+}
+
+/// Reads the addresses at which a service publishes an endpoint.
+fn addresses_of(given: Option<&Spanned<Value<'_>>>) -> Vec<IpAddr> {
+    let given = given.map(Spanned::items).unwrap_or_default();
+    let mut addresses: Vec<IpAddr> = given.iter().filter_map(Spanned::address).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// Says which ports fit, beginning with the first one that was given.
+fn ports_help(endpoint: &str, given: Option<Ports>, wanted: Ports) -> String {
+    let first = given.map_or(wanted.first, |given| given.first);
+    let first = first.min(u16::MAX - wanted.more());
+    match wanted.more() {
+        0 => format!("write `port {endpoint} {first}`"),
+        more => format!("write `port {endpoint} \"{}\"`", Ports::row(first, more)),
+    }
 }
 
 /// Reads the credentials that an endpoint requires. Where the option is read, it is checked that

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::model::{
-    EndpointId, FirewallBackend, Machine, MachineId, Model, Transport, ZoneId, ZoneKind,
+    EndpointId, FirewallBackend, Machine, MachineId, Model, Ports, Transport, ZoneId, ZoneKind,
 };
 use crate::plan::{Flow, FlowSource, ForwardTarget, Guard, Plan};
 use crate::source::Sources;
@@ -51,7 +51,7 @@ struct MachinePorts<'p> {
 
 #[derive(Serialize)]
 struct PortRow<'p> {
-    port: u16,
+    port: Ports,
     proto: &'static str,
     what: Vec<String>,
     /// The container and port that the connection ends at, if a container publishes the port:
@@ -89,7 +89,7 @@ struct Behind<'p> {
 pub(super) struct InternetPort<'p> {
     machine: &'p str,
     address: Option<String>,
-    port: u16,
+    port: Ports,
     proto: &'static str,
     what: Vec<String>,
     admin: bool,
@@ -157,7 +157,7 @@ pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
 type Found<'p> = (Vec<EndpointId>, Vec<&'p Flow>);
 
 /// The endpoints that listen on each port of a machine.
-type Listeners = BTreeMap<(u16, Transport), Vec<EndpointId>>;
+type Listeners = BTreeMap<(Ports, Transport), Vec<EndpointId>>;
 
 fn meets<'p>(plan: &'p Plan<'_>, machine: MachineId, sources: &Sources) -> Vec<Met<'p>> {
     let meets = plan.machine(machine).meets.iter().map(|meet| Met {
@@ -195,17 +195,17 @@ fn ports<'p>(
     sources: &Sources,
 ) -> Vec<PortRow<'p>> {
     let model = plan.model;
-    let mut all: BTreeMap<(u16, Transport), Found<'_>> = BTreeMap::new();
+    let mut all: BTreeMap<(Ports, Transport), Found<'_>> = BTreeMap::new();
     for (port, endpoints) in listeners {
         all.entry(port).or_default().0 = endpoints;
     }
     for flow in plan.inbound(machine) {
-        let (endpoints, flows) = all.entry((flow.port, flow.transport)).or_default();
+        let (endpoints, flows) = all.entry((flow.ports, flow.transport)).or_default();
         endpoints.extend(flow.endpoint);
         flows.push(flow);
     }
     let published = &plan.machine(machine).published;
-    let view = |((port, transport), (mut endpoints, flows)): ((u16, Transport), Found<'_>)| {
+    let view = |((port, transport), (mut endpoints, flows)): ((Ports, Transport), Found<'_>)| {
         endpoints.sort_unstable();
         endpoints.dedup();
         let from =
@@ -227,13 +227,13 @@ fn ports<'p>(
         single.dedup();
         let inside = published
             .iter()
-            .find(|published| (published.host_port, published.transport) == (port, transport));
+            .find(|published| (published.host_ports, published.transport) == (port, transport));
         PortRow {
             port,
             proto: transport.name(),
             what: what(model, &endpoints, &flows),
             inside: inside
-                .map(|published| format!("{}:{}", published.container, published.container_port)),
+                .map(|published| format!("{}:{}", published.container, published.container_ports)),
             admin: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).admin),
             database: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).database),
             internet: columns
@@ -312,12 +312,12 @@ fn behind<'p>(
 ) -> Vec<Behind<'p>> {
     let model = plan.model;
     let target = |target: &ForwardTarget| match target {
-        ForwardTarget::Port { addresses, port, transport } => {
+        ForwardTarget::Port { addresses, ports, transport } => {
             let first = addresses.first();
             let owner =
                 first.and_then(|address| owners.get(address)).map(|name| (*name).to_owned());
             let owner = owner.or_else(|| first.map(ToString::to_string)).unwrap_or_default();
-            format!("{owner}:{port}/{}", transport.name())
+            format!("{owner}:{ports}/{}", transport.name())
         }
         ForwardTarget::Zone(zone) => format!("all of {}", model[*zone].name),
     };
@@ -335,40 +335,41 @@ fn behind<'p>(
 /// Lists the ports that the whole internet may connect to.
 pub(super) fn internet<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<InternetPort<'p>> {
     let model = plan.model;
-    let mut ports: BTreeMap<(MachineId, u16, Transport), Vec<&Flow>> = BTreeMap::new();
+    let mut ports: BTreeMap<(MachineId, Ports, Transport), Vec<&Flow>> = BTreeMap::new();
     for flow in &plan.flows {
         if matches!(flow.from, FlowSource::Zone(zone) if plan.is_internet(zone)) {
-            ports.entry((flow.to, flow.port, flow.transport)).or_default().push(flow);
+            ports.entry((flow.to, flow.ports, flow.transport)).or_default().push(flow);
         }
     }
-    let mut forwards: BTreeMap<(MachineId, u16, Transport), Vec<Forward<'p>>> = BTreeMap::new();
+    let mut forwards: BTreeMap<(MachineId, Ports, Transport), Vec<Forward<'p>>> = BTreeMap::new();
     for forward in plan.router_forwards() {
         let (router, to) = (
             &model.routers[forward.router as usize].name,
-            format!("{}:{}", forward.address, forward.port),
+            format!("{}:{}", forward.address, forward.ports),
         );
         forwards
-            .entry((forward.machine, forward.port, forward.transport))
+            .entry((forward.machine, forward.ports, forward.transport))
             .or_default()
             .push(Forward { router, to });
     }
-    let view = |((machine, port, transport), flows): ((MachineId, u16, Transport), Vec<&Flow>)| {
-        let mut endpoints: Vec<EndpointId> =
-            flows.iter().filter_map(|flow| flow.endpoint).collect();
-        endpoints.sort_unstable();
-        endpoints.dedup();
-        InternetPort {
-            machine: &model[machine].name,
-            address: model[machine].address().map(|address| address.to_string()),
-            port,
-            proto: transport.name(),
-            what: what(model, &endpoints, &flows),
-            admin: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).admin),
-            unguarded: plan.guard(machine) == Guard::Nothing,
-            forwards: forwards.remove(&(machine, port, transport)).unwrap_or_default(),
-            because: because(plan, &flows, sources),
-        }
-    };
+    let view =
+        |((machine, port, transport), flows): ((MachineId, Ports, Transport), Vec<&Flow>)| {
+            let mut endpoints: Vec<EndpointId> =
+                flows.iter().filter_map(|flow| flow.endpoint).collect();
+            endpoints.sort_unstable();
+            endpoints.dedup();
+            InternetPort {
+                machine: &model[machine].name,
+                address: model[machine].address().map(|address| address.to_string()),
+                port,
+                proto: transport.name(),
+                what: what(model, &endpoints, &flows),
+                admin: endpoints.iter().any(|endpoint| model.endpoint(*endpoint).admin),
+                unguarded: plan.guard(machine) == Guard::Nothing,
+                forwards: forwards.remove(&(machine, port, transport)).unwrap_or_default(),
+                because: because(plan, &flows, sources),
+            }
+        };
     ports.into_iter().map(view).collect()
 }
 

@@ -99,6 +99,8 @@ pub struct StateView {
 pub struct PortView {
     pub machine: String,
     pub port: u16,
+    #[serde(rename = "lastPort", skip_serializing_if = "Option::is_none")]
+    pub last_port: Option<u16>,
     pub proto: &'static str,
     pub service: String,
     pub endpoint: String,
@@ -280,7 +282,8 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
         .listeners()
         .map(|(machine, port, transport, endpoint)| PortView {
             machine: model[machine].name.clone(),
-            port,
+            port: port.first,
+            last_port: (port.more() > 0).then_some(port.last),
             proto: transport.name(),
             service: model[endpoint.service].name.clone(),
             endpoint: model.endpoint(endpoint).name.clone(),

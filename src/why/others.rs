@@ -66,7 +66,9 @@ pub fn quoted(text: &str) -> String {
 pub fn any_value(ty: Type) -> Vec<String> {
     let values: &[&str] = match ty {
         Type::Bool => &["#true", "#false"],
-        Type::Integer | Type::Number | Type::Port | Type::Between(..) => &["4321", "3", "1"],
+        Type::Integer | Type::Number | Type::Port | Type::Ports | Type::Between(..) => {
+            &["4321", "3", "1"]
+        }
         Type::Size => &["(size)\"3GiB\""],
         Type::Duration => &["(duration)\"77s\""],
         Type::Cron => &["(cron)\"7 7 * * *\""],

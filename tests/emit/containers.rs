@@ -290,6 +290,47 @@ fn what_ends_by_itself_is_run_as_the_lab_says() {
     assert_eq!(services.get("thing-sweep"), None);
 }
 
+#[test]
+fn ports_are_published_in_rows_and_at_addresses() {
+    let compiled = lab(
+        r#"container thing { image "x/thing:1.0"; health none="it has none"; }
+        provides media container=thing port="50000-50002" protocol=udp
+        provides own container=thing port=81
+        provides web container=thing port=80 protocol=http"#,
+        r#"port media "60000-60002"
+        port own 8081 address="127.0.0.1"
+        port web 8080 address="192.168.1.2,127.0.0.1"
+        expose media to=lan
+        expose web to=lan"#,
+    );
+    let rules = compiled.text("box", "firewall/nftables.nft");
+    assert!(
+        rules.contains("meta l4proto udp ct original proto-dst 60000-60002 ip saddr @zone-lan-4")
+    );
+    assert!(rules.contains("proto-dst 8080 ct original ip daddr 192.168.1.2 ip saddr @zone-lan-4"));
+    assert!(!rules.contains("8081"), "{rules}");
+    let health = compiled.text("box", "health.d/30-endpoints.sh");
+    assert!(health.contains("http://127.0.0.1:8080/"), "{health}");
+    let flows = compiled.text("box", "firewall/flows.tsv");
+    assert!(flows.starts_with("lan\ttcp\t8080\t"), "{flows}");
+    assert!(flows.contains("\nlan\tudp\t60000-60002\texpose thing.media\t"), "{flows}");
+
+    let Some(seen) = as_compose_sees(&compiled, "") else { return };
+    let ports = seen["services"]["thing"]["ports"].as_array().expect("ports");
+    let ports: Vec<String> = ports
+        .iter()
+        .map(|port| {
+            let word = |name: &str| port[name].to_string().trim_matches('"').to_owned();
+            let [at, outside, inside] = ["host_ip", "published", "target"].map(word);
+            format!("{at} {outside} {inside}/{}", word("protocol"))
+        })
+        .collect();
+    let row = |port| format!("0.0.0.0 {} {port}/udp", port + 10_000);
+    let single = ["127.0.0.1 8080 80/tcp", "192.168.1.2 8080 80/tcp", "127.0.0.1 8081 81/tcp"];
+    let wanted = single.map(str::to_owned).into_iter().chain([50_000, 50_001, 50_002].map(row));
+    assert_eq!(ports, wanted.collect::<Vec<_>>());
+}
+
 /// What `docker ps` says of a container that ends by itself, and whether the machine is well then.
 const ENDS: [(&str, bool); 4] = [
     ("Exited (0) 5 seconds ago", true),

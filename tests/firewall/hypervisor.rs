@@ -16,7 +16,7 @@ use super::lab::{self, Lab};
 use crate::consumers;
 use crate::trixie::{Room, text};
 
-const PORTS: [u16; 7] = [22, 443, 2049, 2283, 8006, 8096, 9100];
+const PORTS: [u16; 11] = [22, 443, 2049, 2283, 8006, 8096, 8443, 9100, 40000, 40003, 40004];
 
 /// The machines as guests of a Proxmox host.
 const GUESTS: &str = r#"
@@ -57,6 +57,11 @@ service extranet-443 module=door on=extranet {
 }
 service intranet-2283 module=door on=intranet { port tcp 2283; expose tcp to=extranet; }
 service intranet-8096 module=door on=intranet { port tcp 8096; expose tcp to=lan,dmz; }
+service bound module=door on=intranet {
+    port tcp 8443 address="192.168.1.101"
+    expose tcp to=lan,internet
+}
+service row module=row on=intranet { port udp "40000-40003"; expose udp to=lan; }
 service measured module=program on=intranet { port tcp 9100; port udp 9100; }
 service asker on=intranet { of measured; }
 "#;
@@ -109,8 +114,12 @@ fn rules_say_what_the_access_model_says() {
             let rules = lab::text(&artifacts, &format!("proxmox/firewall/{file}.fw"));
             let mut open = 0;
             for (who, transport, port) in everything() {
+                let mut own = plan.model[machine].addresses.iter().map(|own| own.address);
+                let at = own.find(|own| own.is_ipv4() == who.is_ipv4()).expect("both families");
                 let mut wanted = plan.flows.iter().any(|flow| {
-                    (flow.to, flow.transport, flow.port) == (machine, transport, port)
+                    (flow.to, flow.transport) == (machine, transport)
+                        && flow.ports.contains(port)
+                        && flow.is_at(at)
                         && matches!(flow.from, FlowSource::Zone(zone) if in_zone(&plan, zone, who))
                 });
                 // Everyone who may log in manages the host. If nobody is named, its own network
@@ -119,7 +128,7 @@ fn rules_say_what_the_access_model_says() {
                     let manages = lab.zone(if ssh { "tunnel" } else { "lan" });
                     wanted |= in_zone(&plan, manages, who);
                 }
-                let lets_in = accepts(&cluster, &rules, who, transport, port)
+                let lets_in = accepts(&cluster, &rules, (who, at), transport, port)
                     || name == "nas" && manages(&cluster, who, transport, port);
                 assert_eq!(lets_in, wanted, "{file}.fw: {who} {port}/{}", transport.name());
                 open += usize::from(wanted);
@@ -173,11 +182,26 @@ fn in_set(cluster: &str, set: &str, who: IpAddr) -> bool {
     by_length.last_key_value().is_some_and(|(_, inside)| *inside)
 }
 
-fn accepts(cluster: &str, rules: &str, who: IpAddr, transport: Transport, port: u16) -> bool {
-    rules.lines().filter_map(|line| line.strip_prefix("IN ACCEPT -source +")).any(|rule| {
+fn accepts(
+    cluster: &str,
+    rules: &str,
+    (who, at): (IpAddr, IpAddr),
+    transport: Transport,
+    port: u16,
+) -> bool {
+    rules.lines().filter_map(|line| line.strip_prefix("IN ACCEPT ")).any(|rule| {
         let words: Vec<&str> = rule.split(' ').collect();
-        words[1..5] == ["-p", transport.name(), "-dport", &port.to_string()]
-            && in_set(cluster, words[0], who)
+        let flags: BTreeMap<&str, &str> =
+            words.chunks(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect();
+        let Some(set) = flags.get("-source").and_then(|set| set.strip_prefix('+')) else {
+            return false;
+        };
+        let (first, last) = flags["-dport"].split_once(':').unwrap_or([flags["-dport"]; 2].into());
+        let number = |text: &str| text.parse::<u16>().expect("a port");
+        flags["-p"] == transport.name()
+            && (number(first)..=number(last)).contains(&port)
+            && flags.get("-dest").is_none_or(|to| to.starts_with('+') || *to == at.to_string())
+            && in_set(cluster, set, who)
     })
 }
 

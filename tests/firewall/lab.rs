@@ -32,6 +32,11 @@ module door version="1" {
     provides tcp container=door port=1 role=door
     provides udp container=door port=1 protocol=udp
 }
+module row version="1" {
+    summary "Listens at several ports in a row"
+    container row { image "docker.io/library/busybox:1.37"; health none="a stand-in"; }
+    provides udp container=row port="10-13" protocol=udp
+}
 module program version="1" {
     summary "Listens on the machine"
     container program {

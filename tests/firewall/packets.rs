@@ -13,7 +13,7 @@ use labwright::emit::firewall;
 use labwright::kind::Kind;
 use labwright::load::read_lab;
 use labwright::model::Transport::{Tcp, Udp};
-use labwright::model::{FirewallBackend, MachineId, Transport, ZoneId};
+use labwright::model::{FirewallBackend, MachineId, Ports, Transport, ZoneId};
 use labwright::plan::Arrival::Published;
 use labwright::plan::{ContainerNetwork, FlowSource, ForwardTarget, Guard, Plan};
 use labwright::reach::{Files, LinkKind, Verdict};
@@ -27,7 +27,7 @@ const UNDECLARED: [u16; 2] = [5432, 9999];
 const INTERNET: [&str; 2] = ["203.0.113.7", "2001:db8:ffff::7"];
 
 /// Everything that may open a port, between all zones.
-const OPEN: &str = r"
+const OPEN: &str = r#"
 extend host extranet { ssh from=lan; }
 extend host intranet { ssh from=lan; }
 extend host media { ssh from=lan,dmz; }
@@ -51,6 +51,20 @@ service media-8123 module=program on=media {
     expose tcp to=internet,dmz,intranet
     expose udp to=lan
 }
+service media-row module=row on=media { port udp "40000-40003"; expose udp to=lan; }
+service media-bound module=door on=media {
+    port tcp 8090 address="192.168.1.102"
+    expose tcp to=lan,internet
+}
+service media-twice module=door on=media {
+    port tcp 8090 address="2001:db8:1::102"
+    expose tcp to=dmz
+}
+service media-own module=door on=media { port tcp 8091 address="127.0.0.1"; }
+service intranet-bound module=door on=intranet {
+    port tcp 8090 address="2001:db8:1::101"
+    expose tcp to=lan
+}
 
 service measured-extranet module=program on=extranet { port tcp 9100; port udp 9100; }
 service measured-intranet module=program on=intranet { port tcp 9100; port udp 9100; }
@@ -59,7 +73,7 @@ service intranet-asks-extranet module=asker on=intranet { of measured-extranet; 
 service intranet-asks-itself module=asker on=intranet { of measured-intranet; }
 service intranet-asks-media module=asker on=intranet { of measured-media; }
 service media-asks-itself module=asker on=media { of measured-media; }
-";
+"#;
 
 /// Makes the lab in which everything is open that [`OPEN`] opens, and whose tunnel's clients reach
 /// every address of a zone.
@@ -208,10 +222,9 @@ impl<'p> World<'p> {
         let mut machines: Vec<Net> =
             rooms?.into_iter().map(|room| Net::start(room.command(&["sh"]))).collect();
         let mut ports: BTreeSet<u16> =
-            plan.flows.iter().map(|flow| flow.port).chain(UNDECLARED).collect();
-        ports.extend(
-            plan.machines.iter().flat_map(|machine| &machine.published).map(|port| port.host_port),
-        );
+            plan.flows.iter().flat_map(|flow| each(flow.ports)).chain(UNDECLARED).collect();
+        let published = plan.machines.iter().flat_map(|machine| &machine.published);
+        ports.extend(published.flat_map(|port| each(port.host_ports)));
 
         let mut switch = Switch::new();
         for (net, machine) in machines.iter_mut().zip(&plan.model.machines) {
@@ -549,10 +562,9 @@ impl Dock {
     /// Lists the ports that it publishes: those of the plan, and one that nobody declared.
     fn published(plan: &Plan<'_>, id: MachineId) -> BTreeSet<u16> {
         let mut published: BTreeSet<u16> =
-            plan.machine(id).published.iter().map(|port| port.host_port).collect();
-        published.extend(
-            plan.inbound(id).filter(|flow| flow.arrival == Published).map(|flow| flow.port),
-        );
+            plan.machine(id).published.iter().flat_map(|port| each(port.host_ports)).collect();
+        let inbound = plan.inbound(id).filter(|flow| flow.arrival == Published);
+        published.extend(inbound.flat_map(|flow| each(flow.ports)));
         published.insert(UNDECLARED[0]);
         published
     }
@@ -639,6 +651,10 @@ impl Dock {
     }
 }
 
+fn each(ports: Ports) -> impl Iterator<Item = u16> {
+    ports.first..=ports.last
+}
+
 fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
@@ -679,10 +695,16 @@ fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
 }
 
 /// Returns whether an address may connect, by the definition of flows and zones alone.
+///
+/// No machine has two addresses of one family here.
 fn allowed(plan: &Plan<'_>, from: IpAddr, to: MachineId, transport: Transport, port: u16) -> bool {
+    let mut own = plan.model[to].addresses.iter().map(|own| own.address);
+    let at = own.find(|own| own.is_ipv4() == from.is_ipv4());
     !matches!(plan.guard(to), Guard::Own(_))
         || plan.flows.iter().any(|flow| {
-            (flow.to, flow.transport, flow.port) == (to, transport, port)
+            (flow.to, flow.transport) == (to, transport)
+                && flow.ports.contains(port)
+                && at.is_some_and(|at| flow.is_at(at))
                 && matches!(flow.from, FlowSource::Zone(zone) if in_zone(plan, zone, from))
         })
 }
@@ -695,7 +717,8 @@ fn in_zone(plan: &Plan<'_>, zone: ZoneId, address: IpAddr) -> bool {
 
 fn to_containers(plan: &Plan<'_>, to: MachineId, transport: Transport, port: u16) -> bool {
     plan.flows.iter().any(|flow| {
-        (flow.to, flow.transport, flow.port) == (to, transport, port)
+        (flow.to, flow.transport) == (to, transport)
+            && flow.ports.contains(port)
             && matches!(flow.from, FlowSource::Containers(_))
     })
 }
@@ -709,8 +732,8 @@ fn reaches(
     port: u16,
 ) -> bool {
     plan.machine(gateway).forwards.iter().any(|forward| match &forward.to {
-        ForwardTarget::Port { addresses, port: open, transport: by } => {
-            addresses.contains(&to) && (*open, *by) == (port, transport)
+        ForwardTarget::Port { addresses, ports, transport: by } => {
+            addresses.contains(&to) && *by == transport && ports.contains(port)
         }
         ForwardTarget::Zone(zone) => in_zone(plan, *zone, to),
     })

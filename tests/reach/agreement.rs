@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use labwright::model::{MachineId, MachineKind, Transport, ZoneId, ZoneKind};
+use labwright::model::{MachineId, MachineKind, Ports, Transport, ZoneId, ZoneKind};
 use labwright::plan::{CidrSet, FlowSource, ForwardTarget, Guard, Plan};
 use labwright::reach::{Files, LinkKind, Verdict};
 
@@ -59,8 +59,8 @@ pub fn compare<'p>(plan: &'p Plan<'p>, files: impl Fn() -> Files<'p>) -> (usize,
 
 fn compare_with(plan: &Plan<'_>, files: &Files<'_>, ignored: &[LinkKind]) -> (usize, Vec<String>) {
     let model = plan.model;
-    let mut ports: BTreeSet<u16> = plan.flows.iter().map(|flow| flow.port).collect();
-    ports.extend(plan.listeners().map(|(_, port, ..)| port));
+    let mut ports: BTreeSet<u16> = plan.flows.iter().flat_map(|flow| ends(flow.ports)).collect();
+    ports.extend(plan.listeners().flat_map(|(_, ports, ..)| ends(ports)));
     ports.extend(MANAGED);
     ports.extend(STRAY);
     let (mut asked, mut wrong) = (0, Vec::new());
@@ -95,10 +95,11 @@ fn compare_with(plan: &Plan<'_>, files: &Files<'_>, ignored: &[LinkKind]) -> (us
                 let mut wanted = allowed(plan, &whole, to, transport, port);
                 // Without IPv6 in the lab, containers publish at IPv4 addresses alone.
                 let published = plan.machine(to).published.iter();
-                let mut published = published.map(|one| (one.host_port, one.transport));
+                let mut published =
+                    published.filter(|one| one.at.is_empty() && one.transport == transport);
                 if !machine.has_ipv6()
                     && !ignored.contains(&LinkKind::Firewall)
-                    && published.any(|one| one == (port, transport))
+                    && published.any(|one| one.host_ports.contains(port))
                 {
                     wanted = of_families(&wanted, &BTreeSet::from([false]));
                 }
@@ -117,6 +118,10 @@ fn compare_with(plan: &Plan<'_>, files: &Files<'_>, ignored: &[LinkKind]) -> (us
         }
     }
     (asked, wrong)
+}
+
+fn ends(ports: Ports) -> [u16; 2] {
+    [ports.first, ports.last]
 }
 
 fn of_families(set: &CidrSet, v6: &BTreeSet<bool>) -> CidrSet {
@@ -154,8 +159,9 @@ fn allowed(
                 let inside = from.intersection(&network);
                 direct = direct.difference(&inside);
                 let forwards = clients.targets.iter().any(|target| match target {
-                    ForwardTarget::Port { addresses, port: open, transport: by } => {
-                        (*open, *by) == (port, transport)
+                    ForwardTarget::Port { addresses, ports, transport: by } => {
+                        *by == transport
+                            && ports.contains(port)
                             && own.iter().any(|own| addresses.contains(own))
                     }
                     ForwardTarget::Zone(zone) => {
@@ -209,7 +215,12 @@ fn open(
     }
     let mut zones: Vec<ZoneId> = plan
         .inbound(to)
-        .filter(|flow| (flow.transport, flow.port) == (transport, port))
+        .filter(|flow| flow.transport == transport && flow.ports.contains(port))
+        .filter(|flow| {
+            let mut own = plan.model[to].addresses.iter().map(|own| own.address);
+            let v6 = from.prefixes().iter().any(|prefix| prefix.addr().is_ipv6());
+            flow.at.is_empty() || own.any(|own| own.is_ipv6() == v6 && flow.is_at(own))
+        })
         .filter_map(|flow| match flow.from {
             FlowSource::Zone(zone) => Some(zone),
             FlowSource::Containers(_) => None,

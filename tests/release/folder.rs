@@ -30,6 +30,7 @@ pub fn facts() -> ReleaseFacts {
     let flow = |to: &str, port, reason: &str| Flow {
         from: "lan".to_owned(),
         to: to.to_owned(),
+        last_port: None,
         port,
         proto: "tcp".to_owned(),
         reason: reason.to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Collector, Family};
-use crate::model::{FirewallBackend, MachineId, ZoneId, ZoneKind};
+use crate::model::{FirewallBackend, MachineId, Ports, ZoneId, ZoneKind};
 use crate::plan::{CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
@@ -23,7 +23,8 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             }
             None => flow.reason.answers().to_owned(),
         };
-        let port = format!("{}/{}", flow.port, flow.transport.name());
+        let at: Vec<String> = flow.at.iter().map(|address| format!(" at {address}")).collect();
+        let port = format!("{}/{}{}", flow.ports, flow.transport.name(), at.concat());
         facts.add(Family::Flow, &machine, &from, &port, answers);
     }
     for (id, machine) in model.machines() {
@@ -33,7 +34,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             let service = facts.service(&model[meet.to].name).to_owned();
             let (port, answers) = match meet.endpoint.map(|id| model.endpoint(id)) {
                 Some(endpoint) => (
-                    format!("{}/{}", endpoint.port, endpoint.protocol.transport().name()),
+                    format!("{}/{}", endpoint.ports(), endpoint.protocol.transport().name()),
                     format!("{service}.{}", endpoint.name),
                 ),
                 None => ("any port".to_owned(), service),
@@ -72,13 +73,13 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         for forward in &plan.machine(id).forwards {
             let to = match &forward.to {
                 ForwardTarget::Zone(zone) => format!("every address of {}", model[*zone].name),
-                ForwardTarget::Port { addresses, port, transport } => {
+                ForwardTarget::Port { addresses, ports, transport } => {
                     let owner = model.machines.iter().find(|machine| {
                         machine.address().is_some_and(|own| addresses.contains(&own))
                     });
                     let owner = owner.map(|machine| facts.machine(&machine.name).to_owned());
                     let first = || addresses.first().map(ToString::to_string).unwrap_or_default();
-                    let port = format!("{port}/{}", transport.name());
+                    let port = format!("{ports}/{}", transport.name());
                     format!("{} {port}", owner.unwrap_or_else(first))
                 }
             };
@@ -107,7 +108,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
 }
 
 /// Ports of a machine, with the names of their transports.
-type Ports<'n> = BTreeSet<(u16, &'n str)>;
+type Listed<'n> = BTreeSet<(Ports, &'n str)>;
 
 /// The most machines that are named of those that a machine may connect to.
 const NAMED: usize = 4;
@@ -115,10 +116,10 @@ const NAMED: usize = 4;
 /// Adds what each machine may connect to, as any address of its zones may.
 fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
-    let mut open: BTreeMap<ZoneId, BTreeMap<MachineId, Ports<'_>>> = BTreeMap::new();
+    let mut open: BTreeMap<ZoneId, BTreeMap<MachineId, Listed<'_>>> = BTreeMap::new();
     for flow in &plan.flows {
         if let FlowSource::Zone(zone) = flow.from {
-            let port = (flow.port, flow.transport.name());
+            let port = (flow.ports, flow.transport.name());
             open.entry(zone).or_default().entry(flow.to).or_default().insert(port);
         }
     }
@@ -133,14 +134,14 @@ fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         let zones = shared.iter().copied().filter(is_in).chain([machine.own_zone]);
         // Of each zone, the first few are enough to know the first few of all. In a large lab, a
         // zone reaches every machine.
-        let mut reached: BTreeMap<MachineId, Ports<'_>> = BTreeMap::new();
+        let mut reached: BTreeMap<MachineId, Listed<'_>> = BTreeMap::new();
         for zone in zones {
             let others = open.get(&zone).into_iter().flatten().filter(|(to, _)| **to != id);
             for (to, ports) in others.take(NAMED + 1) {
                 reached.entry(*to).or_default().extend(ports);
             }
         }
-        let words = |(to, ports): (&MachineId, &Ports<'_>)| {
+        let words = |(to, ports): (&MachineId, &Listed<'_>)| {
             let ports: Vec<String> =
                 ports.iter().map(|(port, transport)| format!("{port}/{transport}")).collect();
             format!("{} {}", facts.machine(&model[*to].name), ports.join(" "))

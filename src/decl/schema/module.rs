@@ -334,7 +334,11 @@ static PROVIDES: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     optional("container", Type::Name, "The container that listens. Default: the machine itself."),
-    required("port", Type::Port, "The port inside the container, or on the machine."),
+    required(
+        "port",
+        Type::Ports,
+        "The port inside the container, or on the machine; `\"50000-50100\"` is several in a row.",
+    ),
     optional(
         "protocol",
         Type::Enum(&["tcp", "udp", "http", "https"]),

@@ -69,12 +69,29 @@ static LINK: NodeSchema = NodeSchema::new(
     ),
     optional("container", Type::Name, "The container that connects. Default: the module's first."),
 ]);
-static PORT: NodeSchema =
-    NodeSchema::new("port", "Gives an endpoint another port on the machine.", "port web 3001")
-        .arguments(&[
-            required("endpoint", Type::Endpoint, "The endpoint's name."),
-            required("port", Type::Port, "The port on the machine."),
-        ]);
+static PORT: NodeSchema = NodeSchema::new(
+    "port",
+    "Gives an endpoint another port on the machine, or publishes it at some of the machine's \
+     addresses alone.",
+    "port web 3001 address=\"127.0.0.1\"",
+)
+.arguments(&[
+    required("endpoint", Type::Endpoint, "The endpoint's name."),
+    optional(
+        "port",
+        Type::Ports,
+        "The port on the machine. An endpoint of several ports gets as many in a row. Default: \
+         the module's.",
+    ),
+])
+.properties(&[optional(
+    "address",
+    Type::Address,
+    "The addresses of the machine at which a container's port is published. `127.0.0.1` and `::1` \
+     are for programs on the machine itself, whom no firewall keeps out. Default: all addresses, \
+     if something connects to it.",
+)
+.list()]);
 static STATE: NodeSchema = NodeSchema::new(
     "state",
     "Says where a state of the module is kept: a folder that is there already, such as one that \

@@ -1,6 +1,7 @@
 //! Describes one container for compose.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -342,16 +343,19 @@ fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
     // came from the machine itself, past every list of addresses.
     let v6 = context.planned().networks.v6();
     let family = if v6 { "" } else { "0.0.0.0:" };
-    published
-        .map(|published| {
-            format!(
-                "{family}{}:{}/{}",
-                published.host_port,
-                published.container_port,
-                published.transport.name()
-            )
-        })
-        .collect()
+    let mut ports = Vec::new();
+    for one in published {
+        let rest = format!("{}:{}/{}", one.host_ports, one.container_ports, one.transport.name());
+        let places = one.at.iter().map(|address| match address {
+            IpAddr::V4(address) => format!("{address}:"),
+            IpAddr::V6(address) => format!("[{address}]:"),
+        });
+        ports.extend(places.map(|place| format!("{place}{rest}")));
+        if one.at.is_empty() {
+            ports.push(format!("{family}{rest}"));
+        }
+    }
+    ports
 }
 
 fn network_mode(network: &NetworkMode) -> Option<String> {

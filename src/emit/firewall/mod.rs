@@ -191,7 +191,7 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
             format!(
                 "{from}\t{}\t{}\t{}\t{include}\t{exclude}\n",
                 opening.transport.name(),
-                opening.port,
+                opening.ports,
                 opening.reasons.join(", ")
             )
         })
@@ -212,7 +212,7 @@ fn router_forwards(context: &Context<'_>) -> Vec<String> {
             format!(
                 "{router}\t{}\t{}\t{}\t{}\n",
                 forward.transport.name(),
-                forward.port,
+                forward.ports,
                 forward.address,
                 forward.reason
             )

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{Transport, ZoneId};
+use crate::model::{Ports, Transport, ZoneId};
 use crate::plan::{AccessList, Clients, FlowSource, ForwardTarget, INTERFACES, Opening, Plan};
 
 /// The data for `nftables.nft`.
@@ -35,7 +35,7 @@ struct Set {
 struct Rule {
     what: String,
     transport: &'static str,
-    port: u16,
+    ports: Ports,
     sources: Vec<String>,
 }
 
@@ -148,12 +148,21 @@ impl Family {
 impl ZoneSets<'_> {
     /// Returns expressions that match an address in a zone, one for each address family.
     fn phrases(&mut self, zone: ZoneId, end: &str) -> Vec<String> {
+        self.families(zone).iter().filter_map(|family| family.phrase(end)).collect()
+    }
+
+    /// Returns an expression that matches an address of one family in a zone.
+    fn phrase(&mut self, zone: ZoneId, end: &str, v4: bool) -> Option<String> {
+        let word = if v4 { "ip" } else { "ip6" };
+        self.families(zone).iter().find(|family| family.word == word)?.phrase(end)
+    }
+
+    fn families(&mut self, zone: ZoneId) -> &[Family; 2] {
         let plan = self.plan;
-        let families = self.sets.entry(zone).or_insert_with(|| {
+        self.sets.entry(zone).or_insert_with(|| {
             let list = plan.access_list(zone);
             [true, false].map(|v4| Family::new(&plan.zone_word(zone), list, v4))
-        });
-        families.iter().filter_map(|family| family.phrase(end)).collect()
+        })
     }
 
     fn into_sets(self) -> Vec<Set> {
@@ -170,9 +179,16 @@ fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, opening: &Opening) -> Rule {
     Rule {
         what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
         transport: opening.transport.name(),
-        port: opening.port,
+        ports: opening.ports,
         sources: match opening.from {
-            FlowSource::Zone(zone) => zones.phrases(zone, "saddr"),
+            FlowSource::Zone(zone) if opening.at.is_empty() => zones.phrases(zone, "saddr"),
+            FlowSource::Zone(zone) => {
+                let to = opening.at.iter().filter_map(|address| {
+                    let from = zones.phrase(zone, "saddr", address.is_ipv4())?;
+                    Some(format!("ct original {} {from}", destination(*address)))
+                });
+                to.collect()
+            }
             FlowSource::Containers(service) => plan
                 .own_networks(service)
                 .map(|network| format!("iifname \"{}\"", network.interface))
@@ -190,9 +206,9 @@ fn client_rules<'p>(
     let mut rules = BTreeSet::new();
     for target in &clients.targets {
         match target {
-            ForwardTarget::Port { addresses, port, transport } => {
+            ForwardTarget::Port { addresses, ports, transport } => {
                 rules.extend(addresses.iter().map(|address| {
-                    format!("{} {} dport {port}", destination(*address), transport.name())
+                    format!("{} {} dport {ports}", destination(*address), transport.name())
                 }));
             }
             ForwardTarget::Zone(zone) => rules.extend(zones.phrases(*zone, "daddr")),
@@ -252,7 +268,7 @@ pub struct UfwView {
 struct UfwRule {
     verdict: &'static str,
     transport: &'static str,
-    port: u16,
+    port: String,
     interface: String,
     source: String,
 }
@@ -262,34 +278,51 @@ struct UfwRule {
 pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
     let plan = context.plan;
     let mut rules = Vec::new();
-    let mut ports: BTreeMap<(Transport, u16), Vec<ZoneId>> = BTreeMap::new();
+    // ufw writes several ports in a row with a colon.
+    let word = |ports: Ports| ports.to_string().replace('-', ":");
+    let mut ports: BTreeMap<(Transport, Ports), [Vec<ZoneId>; 2]> = BTreeMap::new();
     for opening in openings {
         match opening.from {
             FlowSource::Zone(zone) => {
-                ports.entry((opening.transport, opening.port)).or_default().push(zone);
+                let families = ports.entry((opening.transport, opening.ports)).or_default();
+                for (zones, v4) in families.iter_mut().zip([true, false]) {
+                    let here = opening.at.iter().any(|address| address.is_ipv4() == v4);
+                    if here || opening.at.is_empty() {
+                        zones.push(zone);
+                    }
+                }
             }
             FlowSource::Containers(service) => {
                 rules.extend(plan.own_networks(service).map(|network| UfwRule {
                     verdict: "allow",
                     transport: opening.transport.name(),
-                    port: opening.port,
+                    port: word(opening.ports),
                     interface: network.interface.clone(),
                     source: "0.0.0.0/0".to_owned(),
                 }));
             }
         }
     }
-    for ((transport, port), zones) in ports {
-        let list = plan.joined(&zones).access_list();
+    for ((transport, row), [v4, v6]) in ports {
         let rule = |verdict: &'static str, prefix: &IpNet| UfwRule {
             verdict,
             transport: transport.name(),
-            port,
+            port: word(row),
             interface: "-".to_owned(),
             source: host_or_prefix(*prefix),
         };
-        rules.extend(list.deny.iter().map(|prefix| rule("deny", prefix)));
-        rules.extend(list.allow.iter().map(|prefix| rule("allow", prefix)));
+        let mut add = |zones: &[ZoneId], of_family: fn(&&IpNet) -> bool| {
+            let list = plan.joined(zones).access_list();
+            let deny = list.deny.iter().filter(of_family).map(|prefix| rule("deny", prefix));
+            let allow = list.allow.iter().filter(of_family).map(|prefix| rule("allow", prefix));
+            rules.extend(deny.chain(allow));
+        };
+        if v4 == v6 {
+            add(&v4, |_| true);
+        } else {
+            add(&v4, |prefix| prefix.addr().is_ipv4());
+            add(&v6, |prefix| prefix.addr().is_ipv6());
+        }
     }
     UfwView { rules }
 }

@@ -5,6 +5,7 @@ pub mod archives;
 mod requirements;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -366,8 +367,10 @@ struct EndpointView {
 /// Asks every web endpoint on the machine for an answer. Any answer will do, because the health
 /// check of a container judges its content.
 fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let published =
-        |port| context.planned().published.iter().any(|published| published.host_port == port);
+    let published = |port| {
+        let mut published = context.planned().published.iter();
+        published.any(|published| published.host_ports.contains(port))
+    };
     let mut endpoints = BTreeMap::new();
     for (_, service) in context.services() {
         for endpoint in service
@@ -378,8 +381,8 @@ fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut
             let on_host =
                 endpoint.container.as_deref().is_none_or(|name| is_on_host(service, name));
             if on_host || published(endpoint.host_port) {
-                let url =
-                    format!("{}://127.0.0.1:{}/", endpoint.protocol.name(), endpoint.host_port);
+                let own = SocketAddr::new(endpoint.own_address(), endpoint.host_port);
+                let url = format!("{}://{own}/", endpoint.protocol.name());
                 endpoints.entry(url).or_insert_with(|| {
                     let name = format!("{} of {}", endpoint.name, service.name);
                     (name, service.health_within.map(|time| time.0))

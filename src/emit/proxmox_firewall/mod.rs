@@ -2,6 +2,7 @@
 //! not even reach the guest.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
@@ -13,7 +14,7 @@ use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
-use crate::model::{MachineId, MachineKind, ZoneId};
+use crate::model::{MachineId, MachineKind, Ports, ZoneId};
 use crate::plan::{AccessList, FlowSource, Plan};
 
 /// The emitter of the firewall of Proxmox hosts and their guests.
@@ -55,10 +56,10 @@ struct ZoneSet {
 struct Rule {
     zone: String,
     family: u8,
-    /// The host of the rule, if a cluster has several.
-    host: Option<String>,
+    /// The set or address that it is about, if it is not about all that the file guards.
+    to: Option<String>,
     transport: &'static str,
-    port: u16,
+    port: String,
     what: String,
 }
 
@@ -146,14 +147,22 @@ impl Zones<'_> {
         for opening in &plan.machine(machine).openings {
             // Traffic from containers to their own machine never leaves the machine.
             let FlowSource::Zone(zone) = opening.from else { continue };
-            rules.extend(self.sets_of(zone).iter().map(|set| Rule {
+            let rule = |set: &ZoneSet, to| Rule {
                 zone: set.name.clone(),
                 family: set.family,
-                host: None,
+                to,
                 transport: opening.transport.name(),
-                port: opening.port,
+                port: word(opening.ports),
                 what: format!("{}: {}", plan.source_name(opening.from), opening.reasons.join(", ")),
-            }));
+            };
+            for set in self.sets_of(zone) {
+                let of_family = |at: &&IpAddr| at.is_ipv4() == (set.family == 4);
+                let at = opening.at.iter().filter(of_family);
+                rules.extend(at.map(|at| rule(set, Some(at.to_string()))));
+                if opening.at.is_empty() {
+                    rules.push(rule(set, None));
+                }
+            }
         }
         rules
     }
@@ -167,9 +176,9 @@ impl Zones<'_> {
             .map(|set| (set.family, set.name.clone()))
             .collect();
         let rule = |rule: Rule| {
-            let host = own.get(&rule.family)?.clone();
+            let host = || own.get(&rule.family).map(|set| format!("+{set}"));
             Some(Rule {
-                host: Some(host),
+                to: Some(rule.to.clone().or_else(host)?),
                 what: format!("{}, {}", machine.name, rule.what),
                 ..rule
             })
@@ -185,6 +194,11 @@ impl Zones<'_> {
     fn into_sets(self) -> Vec<ZoneSet> {
         self.sets.into_values().flatten().collect()
     }
+}
+
+/// Writes ports as Proxmox expects them: several in a row with a colon.
+fn word(ports: Ports) -> String {
+    ports.to_string().replace('-', ":")
 }
 
 fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {

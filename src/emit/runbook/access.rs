@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{Model, Transport, ZoneId};
+use crate::model::{Model, Ports, Transport, ZoneId};
 use crate::plan::{Flow, FlowSource};
 
 #[derive(Debug, Serialize)]
 pub(super) struct FlowView {
-    port: u16,
+    port: Ports,
     transport: &'static str,
     what: String,
     from: Vec<String>,
@@ -36,16 +36,16 @@ pub(super) struct RouteView<'p> {
 pub(super) struct ForwardView<'p> {
     router: &'p str,
     router_address: String,
-    port: u16,
+    port: Ports,
     transport: &'static str,
     to: String,
 }
 
 /// Lists the ports that are open, with who may connect and why.
 pub(super) fn flows(context: &Context<'_>) -> Vec<FlowView> {
-    let mut ports: BTreeMap<(u16, Transport, String), Vec<String>> = BTreeMap::new();
+    let mut ports: BTreeMap<(Ports, Transport, String), Vec<String>> = BTreeMap::new();
     for flow in context.plan.inbound(context.machine) {
-        let port = (flow.port, flow.transport, answers(context.model(), flow));
+        let port = (flow.ports, flow.transport, answers(context.model(), flow));
         ports.entry(port).or_default().push(format!(
             "{} ({})",
             source(context.model(), flow.from),
@@ -114,7 +114,7 @@ pub(super) fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
             ForwardView {
                 router: &router.name,
                 router_address: router.address.to_string(),
-                port: forward.port,
+                port: forward.ports,
                 transport: forward.transport.name(),
                 to: forward.address.to_string(),
             }

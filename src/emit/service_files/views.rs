@@ -290,8 +290,9 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
 fn service_view<'p>(model: &'p Model, service: &'p Service) -> ServiceView<'p> {
     let machine = &model[service.machine];
     let endpoints = service.endpoints.iter().map(|endpoint| {
-        let url = machine
-            .address()
+        let url = endpoint
+            .outer_address()
+            .or(machine.address())
             .filter(|_| matches!(endpoint.protocol, Protocol::Http | Protocol::Https))
             .map(|address| {
                 let way = way::Way { host: address.to_string(), port: endpoint.host_port };

@@ -6,6 +6,7 @@ use crate::import::files::join;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Container, Module, fits, option};
+use crate::import::ports;
 use crate::import::stack::Around;
 use crate::import::words;
 
@@ -117,7 +118,7 @@ pub(super) fn port(
 ) {
     let read = match at.text() {
         Some(text) => words::port(text),
-        None => crate::import::ports::long(at, around),
+        None => ports::long(at, around),
     };
     let Some(read) = read.filter(|read| read.count == 1) else {
         draft.say(at, Fate::Lost, "the module has no endpoints for a range of ports");
@@ -147,14 +148,21 @@ pub(super) fn port(
         return;
     };
     let key = (host, read.udp);
-    let address = read.address.as_deref().unwrap_or("0.0.0.0");
     let taken = around.lab.ports.get(&key).cloned();
     let again = draft.opened.contains(&key);
     if let Some(other) = taken.or_else(|| again.then(|| "it".to_owned())) {
         let what = format!("endpoint `{name}`, not opened: port {host} belongs to `{other}`");
         draft.findings.push((at.node.place, what.clone()));
         draft.say(at, Fate::Changed, what);
-    } else if endpoint.database || address.starts_with("127.") || address == "::1" {
+    } else if let Some(address) = ports::loopback(&read) {
+        draft.opened.push(key);
+        let mut node = line("port").arg(name);
+        if host != read.inside {
+            node = node.number(i64::from(host));
+        }
+        draft.lines.push(node.prop("address", address.as_str()));
+        draft.say(at, Fate::Kept, format!("endpoint `{name}`, for the machine itself"));
+    } else if endpoint.database {
         draft.say(at, Fate::Changed, format!("endpoint `{name}`, opened to nobody"));
     } else {
         draft.opened.push(key);
@@ -163,8 +171,7 @@ pub(super) fn port(
         }
         let zone = around.lab.zone.clone();
         draft.lines.push(line("expose").arg(name).prop("to", zone.as_str()));
-        let open = matches!(address, "0.0.0.0" | "::" | "*");
-        let fate = if open { Fate::Kept } else { Fate::Changed };
+        let fate = if ports::open_to_all(&read) { Fate::Kept } else { Fate::Changed };
         draft.say(at, fate, format!("endpoint `{name}`, opened to `{zone}`"));
     }
 }

@@ -4,9 +4,10 @@
 //! single quotes. That is all that is read here.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{File, Line, Unreadable};
-use crate::model::Transport;
+use crate::model::{Ports, Transport};
 
 /// What the containers of a machine publish.
 #[derive(Debug, Default)]
@@ -33,20 +34,48 @@ pub struct Network {
 /// A published port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
-    /// The port on the machine.
-    pub port: u16,
+    /// The ports on the machine.
+    pub ports: Ports,
     /// tcp or udp.
     pub transport: Transport,
     /// The container.
     pub container: String,
-    /// The port inside.
-    pub inside: u16,
-    /// Whether only programs on the machine itself reach it.
-    pub local: bool,
-    /// Whether it is published at the machine's IPv4 addresses alone.
-    pub v4_only: bool,
+    /// The ports inside.
+    pub inside: Ports,
+    /// The address at which they are published; `0.0.0.0` is every IPv4 address of the machine.
+    pub at: Option<IpAddr>,
     /// The line that says so.
     pub line: Line,
+}
+
+impl Port {
+    /// Says whether a connection to a port comes out there.
+    pub fn is(&self, transport: Transport, port: u16) -> bool {
+        self.transport == transport && self.ports.contains(port)
+    }
+
+    /// Says whether only programs on the machine itself reach it.
+    pub fn is_local(&self) -> bool {
+        self.at.is_some_and(|at| at.is_loopback())
+    }
+
+    /// Says whether it is published at an address of the machine.
+    pub fn takes(&self, address: IpAddr) -> bool {
+        self.at.is_none_or(|at| match at {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.is_ipv4(),
+            at => at == address,
+        })
+    }
+
+    /// Writes it for people: `8080:80/tcp`.
+    pub fn text(&self) -> String {
+        let text = format!("{}:{}/{}", self.ports, self.inside, self.transport.name());
+        match self.at.filter(|at| !at.is_unspecified()) {
+            Some(IpAddr::V6(at)) => format!("[{at}]:{text}"),
+            Some(at) => format!("{at}:{text}"),
+            None => text,
+        }
+    }
 }
 
 impl Published {
@@ -118,13 +147,16 @@ fn port(file: File<'_>, line: usize, container: &str, text: &str) -> Result<Port
     let (outside, inside) = ports
         .split_once(':')
         .ok_or_else(|| file.fault(line, format!("`{text}` does not say which port it takes")))?;
+    let at = match address.map(|address| address.trim_matches(['[', ']'])) {
+        Some(address) => Some(file.prefix(line, address)?.addr()),
+        None => None,
+    };
     Ok(Port {
-        port: file.number(line, outside)?,
+        ports: file.ports(line, outside)?,
         transport: file.transport(line, transport)?,
         container: container.to_owned(),
-        inside: file.number(line, inside)?,
-        local: matches!(address, Some("127.0.0.1" | "[::1]")),
-        v4_only: address == Some("0.0.0.0"),
+        inside: file.ports(line, inside)?,
+        at,
         line: file.at(line),
     })
 }

@@ -20,6 +20,7 @@ use ipnet::IpNet;
 
 use crate::artifact::Artifacts;
 use crate::kind::Kind;
+use crate::model::Ports;
 use crate::plan::CidrSet;
 
 /// A line of an emitted file that no reader understands.
@@ -147,9 +148,10 @@ impl<'t> File<'t> {
         Line { file: self.path.to_owned(), number }
     }
 
-    /// Reads a number, such as a port.
-    fn number<N: std::str::FromStr>(self, line: usize, word: &str) -> Result<N, Unreadable> {
-        word.parse().map_err(|_| self.fault(line, format!("`{word}` is not a number that fits")))
+    /// Reads a port, or several in a row with a hyphen or a colon between the first and the last.
+    fn ports(self, line: usize, word: &str) -> Result<Ports, Unreadable> {
+        let ports = Ports::parse(&word.replacen(':', "-", 1));
+        ports.ok_or_else(|| self.fault(line, format!("`{word}` is not a port")))
     }
 
     /// Reads a prefix or a single address.

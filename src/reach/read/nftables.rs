@@ -1,9 +1,10 @@
 //! Reads `nftables.nft` and sends connections through it, as the kernel does.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::{File, Unreadable, set_of};
-use crate::model::Transport;
+use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
 
 /// The table `labwright` of a machine.
@@ -45,8 +46,10 @@ enum Test {
     V6(bool),
     Transport(Transport),
     /// The port before Docker rewrote it.
-    OriginalPort(u16),
-    Port(u16),
+    OriginalPort(Ports),
+    /// The address before Docker rewrote it.
+    OriginalDestination(IpAddr),
+    Port(Ports),
     /// The addresses it comes from; the other way round: those it does not come from.
     Source(Addresses, bool),
     /// The address it goes to.
@@ -67,7 +70,7 @@ enum Addresses {
 #[derive(Debug, Clone, Copy)]
 pub struct Connection<'c> {
     /// The address they go to.
-    pub to: std::net::IpAddr,
+    pub to: IpAddr,
     /// tcp or udp.
     pub transport: Transport,
     /// The port that the client asked for.
@@ -82,7 +85,7 @@ pub struct Connection<'c> {
 
 impl Connection<'_> {
     /// Makes connections that come in and leave by any interface.
-    pub const fn new(to: std::net::IpAddr, transport: Transport, port: u16) -> Self {
+    pub const fn new(to: IpAddr, transport: Transport, port: u16) -> Self {
         Self { to, transport, port, from: None, onto: None, rewritten: false }
     }
 }
@@ -221,9 +224,10 @@ impl Rules {
                 Test::Never => false,
                 Test::V6(wanted) => *wanted == v6,
                 Test::Transport(wanted) => *wanted == connection.transport,
-                Test::OriginalPort(port) => *port == connection.port,
+                Test::OriginalPort(ports) => ports.contains(connection.port),
+                Test::OriginalDestination(address) => *address == connection.to,
                 // After Docker's rewriting the port is the container's, and no rule may look at it.
-                Test::Port(port) => !connection.rewritten && *port == connection.port,
+                Test::Port(ports) => !connection.rewritten && ports.contains(connection.port),
                 Test::Source(addresses, within) => {
                     let set = self.addresses(addresses);
                     matched =
@@ -255,7 +259,7 @@ impl Rules {
     }
 
     /// Lists the ports that rules name.
-    pub fn ports(&self) -> Vec<(Transport, u16)> {
+    pub fn ports(&self) -> Vec<(Transport, Ports)> {
         let rules = self.chains.values().filter(|chain| !chain.is_for_clients());
         let mut ports = Vec::new();
         for rule in rules.flat_map(|chain| &chain.rules) {
@@ -351,7 +355,11 @@ fn test<'w, 't>(
         ["ip6", "hoplimit", _, rest @ ..] => rest,
         ["meta", "l4proto", transport, "ct", "original", "proto-dst", port, rest @ ..] => {
             tests.push(Test::Transport(file.transport(line, transport)?));
-            tests.push(Test::OriginalPort(file.number(line, port)?));
+            tests.push(Test::OriginalPort(file.ports(line, port)?));
+            rest
+        }
+        ["ct", "original", "ip" | "ip6", "daddr", address, rest @ ..] => {
+            tests.push(Test::OriginalDestination(file.prefix(line, address)?.addr()));
             rest
         }
         ["meta", "nfproto", family @ ("ipv4" | "ipv6"), rest @ ..] => {
@@ -360,7 +368,7 @@ fn test<'w, 't>(
         }
         [transport @ ("tcp" | "udp"), "dport", port, rest @ ..] => {
             tests.push(Test::Transport(file.transport(line, transport)?));
-            tests.push(Test::Port(file.number(line, port)?));
+            tests.push(Test::Port(file.ports(line, port)?));
             rest
         }
         [family @ ("ip" | "ip6"), end @ ("saddr" | "daddr"), rest @ ..] => {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{File, Line, Unreadable, set_of};
-use crate::model::Transport;
+use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
 
 /// The files of a host, or of the hosts of a cluster.
@@ -25,9 +25,16 @@ struct Rule {
     line: Line,
     text: String,
     source: String,
-    destination: Option<String>,
+    destination: Option<Destination>,
     transport: Transport,
-    port: u16,
+    ports: Ports,
+}
+
+/// What a rule is about.
+#[derive(Debug)]
+enum Destination {
+    Set(String),
+    Addresses(CidrSet),
 }
 
 /// A rule that let some addresses in.
@@ -147,10 +154,15 @@ impl Rules {
             }
         }
         for rule in self.files.get(file).into_iter().flatten() {
-            let for_it = rule.destination.as_ref().is_none_or(|set| {
-                self.sets.get(set).is_some_and(|addresses| addresses.contains(to))
-            });
-            if (rule.transport, rule.port) == (transport, port)
+            let for_it = match &rule.destination {
+                None => true,
+                Some(Destination::Addresses(addresses)) => addresses.contains(to),
+                Some(Destination::Set(set)) => {
+                    self.sets.get(set).is_some_and(|addresses| addresses.contains(to))
+                }
+            };
+            if rule.transport == transport
+                && rule.ports.contains(port)
                 && for_it
                 && let Some(set) = self.sets.get(&rule.source)
             {
@@ -161,11 +173,11 @@ impl Rules {
     }
 
     /// Lists the ports that a file names.
-    pub fn ports(&self, file: &str) -> Vec<(Transport, u16)> {
+    pub fn ports(&self, file: &str) -> Vec<(Transport, Ports)> {
         let rules = self.files.get(file).into_iter().flatten();
-        let mut ports: Vec<_> = rules.map(|rule| (rule.transport, rule.port)).collect();
+        let mut ports: Vec<_> = rules.map(|rule| (rule.transport, rule.ports)).collect();
         if file == HOST {
-            ports.extend([(Transport::Tcp, 22), (Transport::Tcp, 8006)]);
+            ports.extend([22, 8006].map(|port| (Transport::Tcp, Ports::one(port))));
         }
         ports
     }
@@ -200,12 +212,18 @@ fn rule(file: File<'_>, line: usize, text: &str) -> Result<Option<Rule>, Unreada
     let need = |flag: &str| {
         flags.get(flag).copied().ok_or_else(|| file.fault(line, format!("`{flag}` is missing")))
     };
+    let destination = match flags.get("-dest") {
+        Some(value) if !value.starts_with('+') => {
+            Some(Destination::Addresses(set_of(file.prefix(line, value)?)))
+        }
+        _ => set("-dest")?.map(Destination::Set),
+    };
     Ok(Some(Rule {
         line: file.at(line),
         text: text.to_owned(),
         source: set("-source")?.ok_or_else(|| file.fault(line, "lets everybody in"))?,
-        destination: set("-dest")?,
+        destination,
         transport: file.transport(line, need("-p")?)?,
-        port: file.number(line, need("-dport")?)?,
+        ports: file.ports(line, need("-dport")?)?,
     }))
 }

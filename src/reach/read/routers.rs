@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{File, Line, Unreadable};
-use crate::model::Transport;
+use crate::model::{Ports, Transport};
 
 /// A port that a router forwards from the internet to a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub struct Forward {
     pub router: String,
     /// tcp or udp.
     pub transport: Transport,
-    /// The port.
-    pub port: u16,
+    /// The ports.
+    pub ports: Ports,
     /// The address that it leads to.
     pub address: IpAddr,
     /// The line that says so.
@@ -31,7 +31,7 @@ pub fn read(file: File<'_>) -> Result<Vec<Forward>, Unreadable> {
         forwards.push(Forward {
             router: router.to_owned(),
             transport: file.transport(line, transport)?,
-            port: file.number(line, port)?,
+            ports: file.ports(line, port)?,
             address: file.prefix(line, address)?.addr(),
             line: file.at(line),
         });

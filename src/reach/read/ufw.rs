@@ -1,7 +1,7 @@
 //! Reads the rules that `ufw.sh` makes ufw hold.
 
 use super::{File, Unreadable, set_of};
-use crate::model::Transport;
+use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
 
 /// The rules of a machine. Refusals come before what they are cut out of, and what no rule is about
@@ -15,7 +15,7 @@ struct Rule {
     text: String,
     allows: bool,
     transport: Transport,
-    port: u16,
+    ports: Ports,
     interface: Option<String>,
     source: CidrSet,
 }
@@ -60,7 +60,8 @@ impl Rules {
         interface: Option<&str>,
     ) -> Vec<Passed> {
         let about = |rule: &&Rule| {
-            (rule.transport, rule.port) == (transport, port)
+            rule.transport == transport
+                && rule.ports.contains(port)
                 && rule.interface.as_deref().is_none_or(|wanted| interface == Some(wanted))
         };
         let denied = self.0.iter().filter(about).filter(|rule| !rule.allows);
@@ -80,8 +81,8 @@ impl Rules {
     }
 
     /// Lists the ports that rules name.
-    pub fn ports(&self) -> impl Iterator<Item = (Transport, u16)> {
-        self.0.iter().map(|rule| (rule.transport, rule.port))
+    pub fn ports(&self) -> impl Iterator<Item = (Transport, Ports)> {
+        self.0.iter().map(|rule| (rule.transport, rule.ports))
     }
 }
 
@@ -100,7 +101,7 @@ fn read(file: File<'_>, line: usize, text: &str) -> Result<Rule, Unreadable> {
         text: text.to_owned(),
         allows,
         transport: file.transport(line, transport)?,
-        port: file.number(line, port)?,
+        ports: file.ports(line, port)?,
         interface: (interface != "-").then(|| interface.to_owned()),
         source: set_of(file.prefix(line, source)?),
     })

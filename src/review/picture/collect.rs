@@ -33,7 +33,7 @@ impl Scene {
         let service = |id: ServiceId| Place::Service(model[id].name.clone());
         for route in &plan.routes {
             let endpoint = model.endpoint(route.endpoint);
-            let port = format!("{}/{}", endpoint.port, endpoint.protocol.transport().name());
+            let port = format!("{}/{}", endpoint.ports(), endpoint.protocol.transport().name());
             scene.add(service(route.via), Kind::Proxy, service(route.service), Some(port));
             if let Some(auth) = &route.auth {
                 scene.add(service(route.via), Kind::Proxy, service(auth.endpoint.service), None);
@@ -101,7 +101,7 @@ impl Scene {
             || Place::Machine(model[flow.to].name.clone()),
             |endpoint| Place::Service(model[endpoint.service].name.clone()),
         );
-        let port = format!("{}/{}", flow.port, flow.transport.name());
+        let port = format!("{}/{}", flow.ports, flow.transport.name());
         self.add(from, kind, to, Some(port));
     }
 

@@ -50,7 +50,7 @@ fn flows(lab: &Lab) -> BTreeSet<String> {
             FlowSource::Zone(zone) => plan.model[zone].name.as_str(),
             FlowSource::Containers(_) => "containers",
         };
-        format!("{from} → {}:{} {:?}\n", plan.model[flow.to].name, flow.port, flow.transport)
+        format!("{from} → {}:{} {:?}\n", plan.model[flow.to].name, flow.ports, flow.transport)
     };
     plan.flows.iter().map(line).collect()
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use crate::cli::console::Console;
 use crate::cli::human;
 use crate::cli::table::Table;
+use crate::model::Ports;
 use crate::review::view::{Amount, CapacityView, LabView};
 
 /// Writes the lab as tables.
@@ -96,7 +97,9 @@ fn ports(lab: &LabView) -> Table {
     let mut table = Table::new(["machine", ">port", "proto", "endpoint", "open to"]);
     for port in &lab.ports {
         let flows = lab.flows.iter().filter(|flow| {
-            flow.to == port.machine && flow.port == port.port && flow.proto == port.proto
+            flow.to == port.machine
+                && (flow.port, flow.last_port) == (port.port, port.last_port)
+                && flow.proto == port.proto
         });
         let mut from: Vec<&str> = flows.map(|flow| flow.from.as_str()).collect();
         from.sort_unstable();
@@ -105,7 +108,7 @@ fn ports(lab: &LabView) -> Table {
         let endpoint = format!("{}.{}", port.service, port.endpoint);
         table.row([
             port.machine.clone(),
-            port.port.to_string(),
+            written(port.port, port.last_port),
             port.proto.to_owned(),
             endpoint,
             open,
@@ -121,7 +124,7 @@ fn flows(lab: &LabView) -> Table {
         table.row([
             flow.from.clone(),
             flow.to.clone(),
-            flow.port.to_string(),
+            written(flow.port, flow.last_port),
             flow.proto.clone(),
             reason,
         ]);
@@ -220,4 +223,9 @@ fn accepted(lab: &LabView) -> Table {
         table.row([accepted.code.clone(), accepted.on.clone(), accepted.reason.clone()]);
     }
     table
+}
+
+/// Writes a port, or several in a row.
+fn written(first: u16, last: Option<u16>) -> String {
+    Ports { first, last: last.unwrap_or(first) }.to_string()
 }
