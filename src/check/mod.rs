@@ -51,6 +51,7 @@ mod port_at_foreign_address;
 mod port_moved;
 mod port_published_by_hand;
 mod raw_names_nothing;
+mod route_open_to_nobody;
 mod route_to_itself;
 mod route_twice;
 mod schedule_at_clock_change;
@@ -135,6 +136,7 @@ pub static RULES: &[&Rule] = &[
     &port_moved::RULE,
     &port_published_by_hand::RULE,
     &raw_names_nothing::RULE,
+    &route_open_to_nobody::RULE,
     &route_to_itself::RULE,
     &route_twice::RULE,
     &schedule_at_clock_change::RULE,

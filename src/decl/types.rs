@@ -32,6 +32,12 @@ pub enum Type {
     Capability,
     /// The path of a page, with a query at most.
     WebPath,
+    /// The path of a page, without a query.
+    WebPage,
+    /// A path with all pages below it, without `/` at its end.
+    WebFolder,
+    /// The path of a page, or a URL.
+    WebTarget,
     /// The name of a header of HTTP.
     Header,
     /// The path of a device.
@@ -125,6 +131,13 @@ impl Type {
             Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
             Self::Capability => "a capability such as `NET_ADMIN`".into(),
             Self::WebPath => "the path of a page such as `\"/auth/check\"`".into(),
+            Self::WebPage => "the path of a page such as `\"/start/page.html\"`".into(),
+            Self::WebFolder => {
+                "a path such as `\"/api\"`, with no `/` at its end, or `\"/\"` itself".into()
+            }
+            Self::WebTarget => {
+                "a path such as `\"/web/\"`, or a URL such as `\"https://example.org\"`".into()
+            }
             Self::Header => "the name of a header such as `Remote-User`".into(),
             Self::Device => "a device such as `\"/dev/dri/renderD128\"`".into(),
             Self::Disk => {
@@ -247,6 +260,9 @@ impl Type {
             Self::Sysctl => keep(grammar::is_sysctl(&text), text),
             Self::Capability => keep(grammar::is_capability(&text), text),
             Self::WebPath => keep(grammar::is_web_path(&text), text),
+            Self::WebPage => keep(grammar::is_web_page(&text), text),
+            Self::WebFolder => keep(grammar::is_web_folder(&text), text),
+            Self::WebTarget => keep(grammar::is_web_path(&text) || is_url(&text), text),
             Self::Header => keep(grammar::is_header(&text), text),
             Self::Device => keep(grammar::is_device(&text), text),
             Self::Disk => keep(grammar::is_disk(&text), text),

@@ -133,6 +133,10 @@ fn of_route(plan: &Plan<'_>, origin: &Origin, index: usize, chain: &[Link]) -> O
     if chain.iter().any(|link| link.kind == LinkKind::Route && link.passes) {
         return None;
     }
+    // A zone that the route is open to is kept out by the list of addresses, which is on purpose.
+    if route.from.contains(&origin.zone) {
+        return None;
+    }
     let zone = plan.model[origin.zone].name.clone();
     let endpoint = plan.model.endpoint(route.endpoint);
     let wanted = Wanted {
@@ -142,7 +146,9 @@ fn of_route(plan: &Plan<'_>, origin: &Origin, index: usize, chain: &[Link]) -> O
         property: "from",
         node: format!(
             "route \"{}\" to={} via={} from={zone}",
-            route.host, endpoint.name, plan.model[route.via].name
+            route.name(),
+            endpoint.name,
+            plan.model[route.via].name
         ),
         zone,
     };
