@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::bundle::release::ReleaseIndex;
 use crate::emit::runbook::{Archive, Step, is_a, steps};
-use crate::model::{Address, Machine, MachineId, MachineKind};
+use crate::model::{Address, Machine, MachineId, MachineKind, Ports};
 use crate::plan::backups::scripts;
 use crate::plan::bring_up::{Turn, bring_up};
 use crate::plan::{BackupPlan, Plan};
@@ -47,7 +47,7 @@ struct AddressRow<'p> {
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct ForwardRow<'p> {
     router: &'p str,
-    port: u16,
+    port: Ports,
     transport: &'static str,
     to: String,
     machine: &'p str,
@@ -92,7 +92,7 @@ pub(super) fn page<'p>(plan: &'p Plan<'p>, index: &'p ReleaseIndex) -> Page<'p> 
     let forward = |id: MachineId, machine: &'p Machine| {
         plan.forwards_to(id).into_iter().map(move |forward| ForwardRow {
             router: &model.router(forward.router).name,
-            port: forward.port,
+            port: forward.ports,
             transport: forward.transport.name(),
             to: forward.address.to_string(),
             machine: &machine.name,

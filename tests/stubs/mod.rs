@@ -178,7 +178,8 @@ fn storage_and_the_api_answer_what_was_set() {
          pvesh get /cluster/options --output-format json",
     );
     let expected = "local dir\nlocal-lvm lvmthin\ntank zfspool\ncontent: \
-                    iso,vztmpl,backup,snippets\npath: /var/lib/vz\ntype: dir\n{\"keyboard\":\"fr\"}\n";
+                    iso,vztmpl,backup,snippets\npath: /var/lib/vz\n\
+                    type: dir\n{\"keyboard\":\"fr\"}\n";
     assert_eq!(told, expected);
 }
 
