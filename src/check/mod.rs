@@ -17,6 +17,7 @@ mod container_not_linked;
 mod container_prefix_unfit;
 mod container_without_runtime;
 mod cores_overcommit;
+mod cpus_above_machine;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
@@ -102,6 +103,7 @@ pub static RULES: &[&Rule] = &[
     &container_without_runtime::RULE,
     &client_without_password::RULE,
     &cores_overcommit::RULE,
+    &cpus_above_machine::RULE,
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,

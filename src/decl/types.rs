@@ -71,6 +71,8 @@ pub enum Type {
     Between(i64, i64),
     /// A number, which may have a fraction.
     Number,
+    /// A number of processors, which may have a fraction. Docker refuses less than a hundredth.
+    Processors,
     /// A port, 1 to 65535.
     Port,
     /// A port, or several in a row as text: `50000-50100`.
@@ -164,6 +166,7 @@ impl Type {
             Self::Between(least, i64::MAX) => format!("a whole number, at least {least}"),
             Self::Between(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number".into(),
+            Self::Processors => "a number of processors from 0.01 to 4096, such as `1.5`".into(),
             Self::Port => "a port from 1 to 65535".into(),
             Self::Ports => {
                 "a port from 1 to 65535, or several in a row such as `\"50000-50100\"`".into()
@@ -234,6 +237,12 @@ impl Type {
             (Self::Number, Scalar::Float(number)) => {
                 number.is_finite().then_some(Value::Float(*number))
             }
+            (Self::Processors, Scalar::Float(number)) => {
+                (0.01..=4096.0).contains(number).then_some(Value::Float(*number))
+            }
+            (Self::Processors, Scalar::Integer(number)) => {
+                (1..=4096).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
+            }
             (Self::Port | Self::Ports, Scalar::Integer(number)) => {
                 (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
             }
@@ -294,7 +303,12 @@ impl Type {
             Self::Owner => keep(grammar::is_owner(&text), text),
             Self::Ports => keep(Ports::parse(&text).is_some_and(|ports| ports.more() > 0), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
-            Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
+            Self::Integer
+            | Self::Between(..)
+            | Self::Number
+            | Self::Processors
+            | Self::Port
+            | Self::Bool => None,
         }
     }
 }

@@ -103,7 +103,7 @@ static RESOURCES: NodeSchema = NodeSchema::new(
 )
 .properties(&[
     optional("memory", Type::Size, "Memory."),
-    optional("cpus", Type::Number, "Processors."),
+    optional("cpus", Type::Processors, "Processors."),
     optional("container", Type::Name, "The container. Default: the module's first."),
 ]);
 static RAW: NodeSchema = {
