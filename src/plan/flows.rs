@@ -267,8 +267,8 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
     builder.finish()
 }
 
-/// NFS 4 needs only this port.
-const NFS: u16 = 2049;
+/// The port of NFS. NFS 4 needs no other.
+pub const NFS: u16 = 2049;
 
 fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {
     let (from, arrival) = (FlowSource::Zone(from), Arrival::Host);

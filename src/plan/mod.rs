@@ -58,7 +58,7 @@ pub use coverage::{Coverage, Dumped, StateCoverage};
 pub use crossings::Crossing;
 pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
-pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, Published};
+pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, NFS, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use guests::{BoundFolder, GuestPlan};
 pub use interfaces::{Interface, first_bridge};

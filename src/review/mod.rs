@@ -36,6 +36,7 @@ pub const SUMMARY: &str = "summary.md";
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     templates(&[
         ("report.html.j2", include_str!("report.html.j2")),
+        ("new-images.html.j2", include_str!("new-images.html.j2")),
         STYLE,
         picture::TEMPLATE,
         picture::STYLE,
