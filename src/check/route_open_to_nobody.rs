@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!(
     "route-open-to-nobody",
-    Error,
+    Warning,
     "the addresses that a route allows are in none of its zones"
 );
 

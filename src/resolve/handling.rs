@@ -54,8 +54,8 @@ pub fn handling(
         }),
         rate: node.child("rate-limit").and_then(|block| reader.rate(block)),
         body: node.value("body-limit").and_then(Spanned::size),
-        request_headers: reader.headers(node, "request-header", OWN_REQUEST_HEADERS),
-        response_headers: reader.headers(node, "response-header", OWN_RESPONSE_HEADERS),
+        request_headers: reader.headers(node, "request-header"),
+        response_headers: reader.headers(node, "response-header"),
         redirects,
         raw: node.all("raw").filter_map(|block| reader.raw(block)).collect(),
     }
@@ -67,6 +67,26 @@ fn allowed(node: &Block<'_>) -> Vec<ipnet::IpNet> {
     list.sort();
     list.dedup();
     list
+}
+
+/// Returns whether a proxy decides a header itself. `kind` is `request-header` or
+/// `response-header`.
+pub fn decides_itself(program: ProxyProgram, kind: &str, name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let of_request = kind == "request-header";
+    let own = if of_request { OWN_REQUEST_HEADERS } else { OWN_RESPONSE_HEADERS };
+    let of_nginx = program == ProxyProgram::NginxProxyManager && !of_request && lower == "server";
+    own.contains(&lower.as_str()) || of_nginx
+}
+
+/// Returns the signs of a text that mean something else to a proxy. They can't be written in
+/// another way.
+pub fn meaning_in(program: ProxyProgram, text: &str) -> Option<&'static str> {
+    match program {
+        ProxyProgram::NginxProxyManager => text.contains('$').then_some("`$`"),
+        ProxyProgram::Caddy => text.contains(['{', '}', '`']).then_some("braces and back quotes"),
+        ProxyProgram::Traefik => text.contains("{{").then_some("`{{`"),
+    }
 }
 
 struct Reader<'d> {
@@ -94,14 +114,13 @@ impl Reader<'_> {
         Some(RateLimit { requests, per: Duration(per), burst })
     }
 
-    fn headers(&mut self, node: &Block<'_>, kind: &str, own: &[&str]) -> Vec<HeaderChange> {
+    fn headers(&mut self, node: &Block<'_>, kind: &str) -> Vec<HeaderChange> {
         // The names of headers have no case.
         let mut found: BTreeMap<String, HeaderChange> = BTreeMap::new();
         for block in node.all(kind) {
             let Some(name) = block.argument(0).and_then(Spanned::string) else { continue };
             let lower = name.to_ascii_lowercase();
-            let of_nginx = self.program == ProxyProgram::NginxProxyManager && lower == "server";
-            if own.contains(&lower.as_str()) || of_nginx {
+            if decides_itself(self.program, kind, &name) {
                 let message = format!("{} decides `{name}` itself", self.program.name());
                 self.report(block.span, message, format!("remove the `{kind}` of `{name}`"));
                 continue;
@@ -139,17 +158,9 @@ impl Reader<'_> {
         self.takes(&target, to.span).then_some(Redirect { path, to: target, permanent })
     }
 
-    /// Returns whether the proxy takes a text as it is. Each has signs that stand for something
-    /// else, which can't be written in another way.
+    /// Returns whether the proxy takes a text as it is.
     fn takes(&mut self, text: &str, span: Span) -> bool {
-        let sign = match self.program {
-            ProxyProgram::NginxProxyManager => text.contains('$').then_some("`$`"),
-            ProxyProgram::Caddy => {
-                text.contains(['{', '}', '`']).then_some("braces and back quotes")
-            }
-            ProxyProgram::Traefik => text.contains("{{").then_some("`{{`"),
-        };
-        let Some(sign) = sign else { return true };
+        let Some(sign) = meaning_in(self.program, text) else { return true };
         let message =
             format!("a value with {sign} means something else to {}", self.program.name());
         self.report(span, message, "leave it out, or let the service itself say it");

@@ -15,7 +15,7 @@ mod evaluate;
 mod files;
 mod given;
 mod guests;
-mod handling;
+pub mod handling;
 mod history;
 mod instance;
 mod lab;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Data, HeaderChange, Redirect, ZoneId};
+use crate::model::{Data, HeaderChange, Redirect, Service, ZoneId};
 use crate::plan::{Plan, RoutePlan};
 
 /// A route, as templates see it.
@@ -41,12 +41,37 @@ pub(super) struct RouteView<'p> {
     request_headers: BTreeMap<&'p str, &'p str>,
     response_headers: BTreeMap<&'p str, &'p str>,
     redirects: Vec<RedirectView<'p>>,
+    /// The labels of the service's containers, divided at the dots in their names.
+    labels: Label<'p>,
     raw: Vec<RawView<'p>>,
     auth: Option<&'p str>,
     auth_url: Option<&'p str>,
     auth_path: Option<&'p str>,
     auth_pages: Option<&'p str>,
     auth_headers: &'p [String],
+}
+
+/// A label, or several whose names begin alike.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Label<'p> {
+    Value(&'p str),
+    Group(BTreeMap<&'p str, Label<'p>>),
+}
+
+impl<'p> Label<'p> {
+    /// Adds a label, where no other one has a part of its name as its whole.
+    fn add(&mut self, name: &'p str, value: &'p str) {
+        let Self::Group(group) = self else { return };
+        match name.split_once('.') {
+            None => {
+                group.entry(name).or_insert(Self::Value(value));
+            }
+            Some((first, rest)) => {
+                group.entry(first).or_insert_with(|| Self::Group(BTreeMap::new())).add(rest, value);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -130,6 +155,7 @@ pub(super) fn route_view<'p>(
         request_headers: headers(&handling.request_headers),
         response_headers: headers(&handling.response_headers),
         redirects: handling.redirects.iter().map(redirect_view).collect(),
+        labels: labels(service),
         raw: handling
             .raw
             .iter()
@@ -141,6 +167,19 @@ pub(super) fn route_view<'p>(
         auth_pages: gate.and_then(|gate| gate.pages.as_deref()),
         auth_headers: gate.map(|gate| gate.headers.as_slice()).unwrap_or_default(),
     }
+}
+
+fn labels(service: &Service) -> Label<'_> {
+    let mut labels = Label::Group(BTreeMap::new());
+    let modelled = service.containers.iter().flat_map(|container| &container.labels);
+    let modelled = modelled.map(|(name, value)| (name.as_str(), value.as_str()));
+    let raw = service.containers.iter().filter_map(|container| container.raw.get("labels"));
+    let raw = raw.flat_map(Data::items).filter_map(|label| label.as_text()?.split_once('='));
+    // The depth of a value that templates see has a limit.
+    for (name, value) in modelled.chain(raw).filter(|(name, _)| name.matches('.').count() < 8) {
+        labels.add(name, value);
+    }
+    labels
 }
 
 fn headers(changes: &[HeaderChange]) -> BTreeMap<&str, &str> {
