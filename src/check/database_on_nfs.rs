@@ -16,8 +16,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for service in &model.services {
         for state in service.states.iter().filter(|state| state.local_disk) {
-            let Some(share) = share_of(model, service.machine, &state.path)
-                .filter(|share| share.via == ShareTransport::Nfs)
+            let Some(share) =
+                share_of(model, service.machine, &state.path).filter(|share| share.via.is_remote())
             else {
                 continue;
             };
@@ -26,8 +26,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     &CODE,
                     service.span,
                     format!(
-                        "`{}` of `{}` holds a database and is on NFS",
-                        state.name, service.name
+                        "`{}` of `{}` holds a database and is on {}",
+                        state.name,
+                        service.name,
+                        if share.via == ShareTransport::Nfs { "NFS" } else { "SMB" }
                     ),
                 )
                 .caption(format!("keeps it in `{}`", state.path))

@@ -17,7 +17,6 @@ mod container_not_linked;
 mod container_prefix_unfit;
 mod container_without_runtime;
 mod cores_overcommit;
-mod cpus_above_machine;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
@@ -31,6 +30,7 @@ mod disk_overcommit;
 mod dns_asks_itself;
 mod families_disjoint;
 mod folder_moved;
+mod gpu_undeclared;
 mod guest_id_twice;
 mod host_port_twice;
 mod image_of_another_program;
@@ -52,7 +52,6 @@ mod port_at_foreign_address;
 mod port_moved;
 mod port_published_by_hand;
 mod raw_names_nothing;
-mod route_open_to_nobody;
 mod route_to_itself;
 mod route_twice;
 mod schedule_at_clock_change;
@@ -62,6 +61,7 @@ mod share_transport_unsupported;
 mod state_without_backup;
 pub mod system_path;
 mod typed_secret;
+mod unpinned_base;
 mod unpinned_image;
 mod unused_secret;
 mod variable_without_effect;
@@ -103,7 +103,6 @@ pub static RULES: &[&Rule] = &[
     &container_without_runtime::RULE,
     &client_without_password::RULE,
     &cores_overcommit::RULE,
-    &cpus_above_machine::RULE,
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
@@ -117,6 +116,7 @@ pub static RULES: &[&Rule] = &[
     &dns_asks_itself::RULE,
     &families_disjoint::RULE,
     &folder_moved::RULE,
+    &gpu_undeclared::RULE,
     &guest_id_twice::RULE,
     &host_port_twice::RULE,
     &image_of_another_program::RULE,
@@ -138,7 +138,6 @@ pub static RULES: &[&Rule] = &[
     &port_moved::RULE,
     &port_published_by_hand::RULE,
     &raw_names_nothing::RULE,
-    &route_open_to_nobody::RULE,
     &route_to_itself::RULE,
     &route_twice::RULE,
     &schedule_at_clock_change::RULE,
@@ -148,6 +147,7 @@ pub static RULES: &[&Rule] = &[
     &state_without_backup::RULE,
     &system_path::RULE,
     &typed_secret::RULE,
+    &unpinned_base::RULE,
     &unpinned_image::RULE,
     &unused_secret::RULE,
     &variable_without_effect::RULE,

@@ -43,6 +43,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 {
                     Some("an unprivileged LXC can't mount NFS".to_owned())
                 }
+                (ShareTransport::Cifs, MachineKind::Lxc, _)
+                    if machine.guest.as_ref().is_some_and(|guest| guest.unprivileged) =>
+                {
+                    Some("an unprivileged LXC can't mount SMB".to_owned())
+                }
+                (ShareTransport::Cifs, ..) => {
+                    let server = &model[share.source.machine()];
+                    let served = matches!(share.source, ShareSource::Export(..))
+                        && matches!(server.kind, MachineKind::Unmanaged | MachineKind::Appliance);
+                    (!served).then(|| format!("labwright sets up no SMB on `{}`", server.name))
+                }
                 (ShareTransport::MountPoint, MachineKind::Lxc, Some(_))
                 | (ShareTransport::Nfs | ShareTransport::Local, ..) => None,
                 (ShareTransport::MountPoint, ..) => Some(

@@ -50,11 +50,8 @@ pub fn convert(
     body.extend(runtime::ending(&service, around));
     databases::database(&service, container, &body, stack, around);
     ports::ports(&service, container, stack, around);
-    let mut routed = Vec::new();
-    let mut endpoints = routes::Endpoints::Making(stack);
-    let taken = routes::routes(&service, container, &mut endpoints, &mut routed, around);
-    stack.settings.extend(routed);
-    body.extend(variables::labels(&service, &taken, around));
+    let routed = routes::routes(&service, container, stack, around);
+    body.extend(variables::labels(&service, &routed, around));
     rest::raw(&service, &mut raws, around);
     rest::others(&service, around);
     around.ledger.close(&service);
@@ -84,9 +81,18 @@ fn image(
     let mut reference = at.as_ref().and_then(At::text).unwrap_or_default().to_owned();
     if let Some(build) = service.get("build") {
         let used = if valid(&reference) { &reference } else { &built };
+        let why = match super::build::build(&build, name, container, stack, around) {
+            Ok(node) => {
+                if let Some(at) = &at {
+                    around.ledger.changed(at, "the image is built, and named by its files");
+                }
+                return node;
+            }
+            Err(why) => why,
+        };
         let what = format!(
-            "labwright builds no images: build `{used}` on the machine, or name an image of a \
-             registry in the option `image`"
+            "{why}, so labwright can't build it: build `{used}` on the machine, or name an image \
+             of a registry in the option `image`"
         );
         around.lab.findings.push((build.node.place, format!("`{name}`: {what}")));
         around.ledger.changed(&build, what);

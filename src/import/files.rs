@@ -5,6 +5,10 @@ pub trait Files {
     /// Reads a text file, or says why it can't be read.
     fn read(&self, path: &str) -> Result<String, String>;
 
+    /// Lists the files below a folder by their paths in it, sorted; nothing if there are more than
+    /// `most`.
+    fn below(&self, folder: &str, most: usize) -> Option<Vec<String>>;
+
     /// Says what a path leads to.
     fn kind(&self, path: &str) -> FileKind;
 }

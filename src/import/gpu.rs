@@ -9,6 +9,10 @@ use crate::decl::types::Type;
 /// The parts of NVIDIA's driver that compose can name.
 const CAPABILITIES: &[&str] = &["compute", "utility", "video", "graphics", "display", "compat32"];
 
+/// The devices of GPUs and the like, and the words that a lab has for them.
+pub const ACCELERATORS: &[(&str, &str)] =
+    &[("/dev/dri/renderD128", "dri"), ("/dev/apex_0", "coral"), ("/dev/hailo0", "hailo")];
+
 /// Converts `gpus`, which is short for what `deploy` says.
 pub fn gpus(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
     let at = service.get("gpus")?;

@@ -5,6 +5,7 @@
 //! for (`ledger`), and no value of a secret gets into anything that is written (`secrets`).
 
 mod adopt;
+mod build;
 mod command;
 mod container;
 mod conversion;
@@ -20,7 +21,6 @@ mod ledger;
 mod library;
 mod limits;
 mod merge;
-mod middlewares;
 mod mounts;
 mod names;
 mod partial;
@@ -32,13 +32,10 @@ mod routes;
 mod running;
 mod runtime;
 mod secrets;
-mod sites;
 mod stack;
 mod top;
-mod traefik;
 mod travel;
 mod variables;
-mod way;
 mod words;
 mod write;
 mod yaml;
@@ -57,7 +54,6 @@ use ledger::Ledger;
 use project::{Loader, Project};
 
 use crate::decl::Block;
-use crate::model::ProxyProgram;
 
 /// What the import knows of the lab that it writes for.
 #[derive(Debug, Clone, Default)]
@@ -74,8 +70,6 @@ pub struct Target {
     pub taken: [Vec<String>; 4],
     /// The proxy of the lab that routes go through. Without one, labels for proxies stay labels.
     pub via: Option<String>,
-    /// The program of that proxy.
-    pub program: Option<ProxyProgram>,
     /// Folders of the sources, with the folder of the machine that each is in there.
     pub moved: Vec<(String, String)>,
     /// The images that the library runs: their names, with the tag.

@@ -1,5 +1,7 @@
 //! Converts volumes: folders that a service keeps become states, others stay paths.
 
+use std::net::IpAddr;
+
 use super::files::{FileKind, file_name, is_path};
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
@@ -298,6 +300,61 @@ fn kind_of(source: &str, project: &Project) -> String {
     kind.map_or_else(|| format!("driver `{}`", driver.unwrap_or("local")), str::to_owned)
 }
 
+/// A folder of a server that a volume of docker mounts.
+struct Server {
+    /// The name or address.
+    host: String,
+    /// The folder.
+    folder: String,
+    smb: bool,
+}
+
+impl Server {
+    /// Says what to write so that the machine mounts it.
+    fn advice(&self, name: &str, path: &str, around: &Around<'_>) -> String {
+        let Self { host, folder, smb } = self;
+        let address = if host.parse::<IpAddr>().is_ok() { host } else { "ADDRESS" };
+        let (via, smb) = if *smb {
+            let named = format!(" smb=\"{}\"", folder.trim_start_matches('/'));
+            ("cifs user=NAME password=(secret)NAME", named)
+        } else {
+            ("nfs", String::new())
+        };
+        format!(
+            "declare the server with `host NAME kind=unmanaged {{ address {} \"{address}\"; \
+             export {name} path=\"{folder}\"{smb}; }}`, and write `share NAME.{name} at=\"{path}\" \
+             via={via}` in the machine",
+            around.lab.zone
+        )
+    }
+}
+
+/// Finds the server of a volume by its options.
+fn server(source: &str, around: &Around<'_>) -> Option<Server> {
+    let options = around.project.top.get("volumes")?.get(source)?.get("driver_opts")?;
+    let text = |key: &str| options.get(key).and_then(Node::scalar);
+    let device = text("device").filter(|device| !around.secrets.hides(device))?;
+    let named = |name: &str| {
+        let mut words = text("o")?.split(',');
+        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+    };
+    match text("type")? {
+        "nfs" | "nfs4" => {
+            let (host, folder) = device.rsplit_once(':').unwrap_or(("", device));
+            let host = named("addr").or_else(|| Some(host.to_owned()))?;
+            let folder = super::files::join("/", folder);
+            words::accepted(Type::Path, &folder).then_some(Server { host, folder, smb: false })
+        }
+        "cifs" | "smb3" => {
+            let (host, folder) = device.trim_start_matches('/').split_once('/')?;
+            let host = named("addr").or_else(|| named("ip")).unwrap_or_else(|| host.to_owned());
+            let folder = super::files::join("/", folder);
+            words::accepted(Type::Path, &folder).then_some(Server { host, folder, smb: true })
+        }
+        _ => None,
+    }
+}
+
 /// Converts a volume that docker keeps. The lab adopts the folder in which docker keeps it.
 fn volume(
     mount: &Mount,
@@ -319,9 +376,10 @@ fn volume(
         stack.options.push(path_option(&option, target));
         stack.settings.push(line(&option).arg(path.as_str()));
         let node = finish(line("mount").arg(Given::Ref(format!("opt.{option}"))), mount, target);
-        let said = format!(
-            "the path `{path}`: mount the {what} volume there, with `share … via=nfs` for NFS"
-        );
+        let said = match server(&mount.source, around) {
+            Some(server) => format!("the path `{path}`: {}", server.advice(&option, &path, around)),
+            None => format!("the path `{path}`: mount the {what} volume there"),
+        };
         let finding = format!("`{}` needs {said}", mount.source);
         around.lab.findings.push((service.node.place, finding));
         return (Some(node), Fate::Changed, said);

@@ -109,7 +109,12 @@ pub fn devices(service: &At<'_>, raws: &mut Vec<Line>, around: &mut Around<'_>) 
         let path = words::accepted(Type::Device, source);
         let target = parts.get(1).copied().unwrap_or(source);
         let plain = matches!(parts.get(2..), None | Some([] | ["rwm"]));
-        if path && same {
+        let accelerator = super::gpu::ACCELERATORS.iter().find(|(known, _)| *known == source);
+        if let Some((_, kind)) = accelerator.filter(|_| same) {
+            lines.push(line("gpu").arg(*kind));
+            let what = format!("gpu {kind}, with the group that the device has on the machine");
+            around.ledger.changed(&at, what);
+        } else if path && same {
             lines.push(line("device").arg(source));
             around.ledger.kept(&at, "device");
         } else if path && plain && words::accepted(Type::Device, target) {

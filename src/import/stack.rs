@@ -6,12 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::Files;
 use super::kdl::{Line, line};
 use super::ledger::{Entry, Ledger};
-use super::middlewares::Middlewares;
 use super::names::Names;
 use super::project::Project;
 use super::secrets::Secrets;
 use super::yaml::Place;
-use crate::model::ProxyProgram;
 
 /// The names that a service's own nodes have, so that no option may have them.
 const OWN: &[&str] = &["expose", "route", "port", "resources", "raw", "state", "image"];
@@ -51,6 +49,8 @@ pub struct Stack {
     pub endpoint_names: Names,
     /// The states and options that stand for a folder of the machine.
     pub folders: BTreeMap<String, String>,
+    /// The folders that images are built from, with their names in the module.
+    pub built: BTreeMap<String, String>,
     /// The options that stand for a secret.
     pub secret_options: BTreeMap<String, String>,
 }
@@ -68,6 +68,13 @@ impl Stack {
             stack.option_names.reserve(name);
         }
         stack
+    }
+
+    /// Leaves out a folder that an image was to be built from.
+    pub fn forget(&mut self, folder: &str, context: &str) {
+        let below = format!("{folder}/");
+        self.files.retain(|(name, _)| !name.starts_with(&below));
+        self.built.remove(context);
     }
 
     /// Adds an option that the service sets. Returns its name.
@@ -150,11 +157,7 @@ pub struct LabNames {
     pub timezone: String,
     /// The proxy that routes go through.
     pub via: Option<String>,
-    /// The program of that proxy.
-    pub program: Option<ProxyProgram>,
-    /// The middlewares that labels of any container define.
-    pub middlewares: Middlewares,
-    /// The host names that have a route, with their paths.
+    /// The host names that have a route.
     pub hosts: BTreeSet<String>,
     /// Folders of the sources, with the folder of the machine that they are in there.
     pub moved: Vec<(String, String)>,

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::image::repository_and_tag;
-use super::{Data, Duration, Logging, Process, Runs, SecretId, SecretText, Size, Sysctl, Until};
+use super::image::{is_pinned, repository_and_tag};
+use super::{
+    Build, Data, Duration, Logging, Process, Runs, SecretId, SecretText, Size, Sysctl, Until,
+};
 use crate::source::{Span, Spanned};
 
 /// A container of a service.
@@ -16,6 +18,8 @@ pub struct Container {
     pub own_name: String,
     /// The image reference.
     pub image: Spanned<String>,
+    /// How the machine builds it, if no registry has it.
+    pub build: Option<Build>,
     /// The entry point that replaces the image's.
     pub entrypoint: Vec<String>,
     /// The command line.
@@ -102,12 +106,7 @@ impl Container {
     /// Returns whether the image's reference names a version or a digest, so that it always means
     /// the same image.
     pub fn has_pinned_image(&self) -> bool {
-        let image = self.image.value.as_str();
-        let name = image.rsplit('/').next().unwrap_or(image);
-        image.contains('@')
-            || name
-                .split_once(':')
-                .is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()))
+        is_pinned(&self.image.value)
     }
 }
 
@@ -201,8 +200,35 @@ pub struct Device {
     pub path: String,
     /// The path inside, if it is another one.
     pub at: Option<String>,
+    /// What it is, where the lab says that. The container's user is then in its group.
+    pub accelerator: Option<Accelerator>,
     /// The place of its declaration.
     pub span: Span,
+}
+
+/// A GPU, or a processor for neural networks, that a container uses as a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// A GPU of Intel or AMD.
+    Dri,
+    /// A Coral on PCIe.
+    Coral,
+    /// A Coral on USB.
+    CoralUsb,
+    /// A Hailo.
+    Hailo,
+}
+
+impl Accelerator {
+    /// Returns its usual device. A Coral on USB changes its own when it starts, so all are named.
+    pub const fn device(self) -> &'static str {
+        match self {
+            Self::Dri => "/dev/dri/renderD128",
+            Self::Coral => "/dev/apex_0",
+            Self::CoralUsb => "/dev/bus/usb",
+            Self::Hailo => "/dev/hailo0",
+        }
+    }
 }
 
 /// The network of a container.
@@ -281,5 +307,5 @@ pub struct Resources {
     /// Memory.
     pub memory: Option<Spanned<Size>>,
     /// Processors, in thousandths of one.
-    pub millicpus: Option<Spanned<u32>>,
+    pub millicpus: Option<u32>,
 }

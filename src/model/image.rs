@@ -16,6 +16,15 @@ pub fn repository_and_tag(image: &str) -> (&str, &str) {
     (path.strip_prefix("library/").unwrap_or(path), tag)
 }
 
+/// Returns whether a reference names a version or a digest, so that it always means the same image.
+pub fn is_pinned(image: &str) -> bool {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    image.contains('@')
+        || name
+            .split_once(':')
+            .is_some_and(|(_, tag)| tag.bytes().any(|byte| byte.is_ascii_digit()))
+}
+
 /// Returns the major version of a database server that an image runs: `18` of `postgres:18.1`,
 /// `17` of `pgvector:0.8.1-pg17`, `11.8` of `mariadb:11.8.2`. Returns nothing if the tag names
 /// none.

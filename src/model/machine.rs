@@ -176,7 +176,7 @@ impl Machine {
     /// Lists the folders that other machines change too, of which its kernel learns nothing.
     pub fn network_shares(&self) -> impl Iterator<Item = &str> {
         let remote =
-            |share: &&Share| matches!(share.via, ShareTransport::Nfs | ShareTransport::Virtiofs);
+            |share: &&Share| share.via.is_remote() || share.via == ShareTransport::Virtiofs;
         self.shares.iter().filter(remote).map(|share| share.at.as_str())
     }
 

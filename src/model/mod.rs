@@ -6,10 +6,10 @@
 //! lists by index: an id is made for an element that exists, and no list gets shorter.
 
 mod backup;
+mod build;
 mod container;
 mod cron;
 mod endpoint;
-mod handling;
 pub mod image;
 mod lab;
 mod machine;
@@ -25,13 +25,13 @@ mod system;
 mod value;
 
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
+pub use build::Build;
 pub use container::{
-    Container, Dependency, Device, Environment, FirstStart, Health, HealthProbe, Mount, MountKind,
-    NetworkMode, OnNetwork, Resources, SecretUse,
+    Accelerator, Container, Dependency, Device, Environment, FirstStart, Health, HealthProbe,
+    Mount, MountKind, NetworkMode, OnNetwork, Resources, SecretUse,
 };
 pub use cron::Cron;
 pub use endpoint::{Credentials, Endpoint, EndpointId, Protocol, Transport};
-pub use handling::{Handling, HeaderChange, RateLimit, RawHandling, Redirect};
 pub use lab::{Accept, Admin, LabInfo, Secret};
 pub use machine::{
     Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Machine, MachineKind, Os,
@@ -48,8 +48,8 @@ pub use service::{
     Role, Route, Service, ServiceNetwork,
 };
 pub use storage::{
-    Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareSource,
-    ShareTransport, Snapshots,
+    Dataset, DatasetRef, Disk, Export, Gpu, HostDevice, Pool, PoolLayout, Share, ShareLogin,
+    ShareSource, ShareTransport, Snapshots,
 };
 pub use system::{
     OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId,

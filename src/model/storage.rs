@@ -1,6 +1,6 @@
 //! Disks, pools, datasets, and the folders that machines share.
 
-use super::{BackupClass, MachineId, Size};
+use super::{BackupClass, MachineId, SecretId, Size};
 use crate::source::{Span, Spanned};
 
 /// A disk of bare metal.
@@ -134,8 +134,21 @@ pub struct Share {
     pub via: ShareTransport,
     /// Whether it is read-only.
     pub read_only: bool,
+    /// Who the machine is to the server, for one by SMB.
+    pub login: Option<ShareLogin>,
     /// The place of its declaration.
     pub span: Span,
+}
+
+/// A login at a server of SMB.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShareLogin {
+    /// The user there.
+    pub user: String,
+    /// The password.
+    pub password: SecretId,
+    /// The owner that all files have on this machine, by number.
+    pub owner: Option<String>,
 }
 
 /// The shared folder.
@@ -164,6 +177,8 @@ pub enum ShareTransport {
     Virtiofs,
     /// Over the network.
     Nfs,
+    /// Over the network by SMB, from a server that labwright does not set up.
+    Cifs,
     /// A bind mount by the hypervisor (LXC).
     MountPoint,
     /// The folder is in the machine's own dataset.
@@ -171,24 +186,32 @@ pub enum ShareTransport {
 }
 
 impl ShareTransport {
+    /// Returns whether the folder comes over the network.
+    pub const fn is_remote(self) -> bool {
+        matches!(self, Self::Nfs | Self::Cifs)
+    }
+
     /// Returns the word of the language.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Virtiofs => "virtiofs",
             Self::Nfs => "nfs",
+            Self::Cifs => "cifs",
             Self::MountPoint => "mount-point",
             Self::Local => "local",
         }
     }
 }
 
-/// A folder that a machine exports by NFS.
+/// A folder that a machine exports by NFS or SMB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
     /// The name in the lab.
     pub name: String,
     /// The folder on the exporting machine.
     pub path: String,
+    /// Its name for SMB, if it is not the name in the lab.
+    pub smb: Option<String>,
     /// Its size, if known.
     pub size: Option<Size>,
     /// The backup of its content.

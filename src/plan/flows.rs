@@ -76,6 +76,8 @@ pub enum FlowReason {
     Link,
     /// A machine mounts a folder of another by NFS.
     Share,
+    /// A machine mounts a folder of another by SMB.
+    ShareBySmb,
     /// `ssh`.
     Ssh,
 }
@@ -90,7 +92,7 @@ impl FlowReason {
             Self::Scrape => "scrape",
             Self::Need => "need",
             Self::Link => "link",
-            Self::Share => "share",
+            Self::Share | Self::ShareBySmb => "share",
             Self::Ssh => "ssh",
         }
     }
@@ -99,6 +101,7 @@ impl FlowReason {
     pub const fn answers(self) -> &'static str {
         match self {
             Self::Share => "nfs",
+            Self::ShareBySmb => "smb",
             reason => reason.name(),
         }
     }
@@ -254,21 +257,22 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
                 access.span,
             ));
         }
-        for share in machine.shares.iter().filter(|share| share.via == ShareTransport::Nfs) {
-            builder.flows.push(to_machine(
-                share.source.machine(),
-                NFS,
-                machine.own_zone,
-                FlowReason::Share,
-                share.span,
-            ));
+        for share in machine.shares.iter().filter(|share| share.via.is_remote()) {
+            let (port, reason) = match share.via {
+                ShareTransport::Cifs => (SMB, FlowReason::ShareBySmb),
+                _ => (NFS, FlowReason::Share),
+            };
+            let (server, from) = (share.source.machine(), machine.own_zone);
+            builder.flows.push(to_machine(server, port, from, reason, share.span));
         }
     }
     builder.finish()
 }
 
-/// The port of NFS. NFS 4 needs no other.
-pub const NFS: u16 = 2049;
+/// NFS 4 needs only this port.
+const NFS: u16 = 2049;
+/// SMB 2 and later need only this port.
+const SMB: u16 = 445;
 
 fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {
     let (from, arrival) = (FlowSource::Zone(from), Arrival::Host);

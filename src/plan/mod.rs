@@ -8,7 +8,6 @@
 
 mod access;
 pub mod backups;
-pub mod bring_up;
 mod by_hand;
 pub mod capacity;
 mod cidr;
@@ -29,7 +28,6 @@ mod measured;
 mod mounts;
 mod packages;
 mod requirements;
-mod root_disk;
 mod routes;
 mod scrapes;
 mod secrets;
@@ -58,19 +56,16 @@ pub use coverage::{Coverage, Dumped, StateCoverage};
 pub use crossings::Crossing;
 pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
-pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, NFS, Published};
+pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
-pub use guests::{BoundFolder, GuestPlan};
+pub use guests::{BoundFolder, GuestPlan, RootDisk};
 pub use interfaces::{Interface, first_bridge};
 pub use kept::{Kept, KeptIn};
 pub use kernel::KernelSettings;
 pub use measured::Measured;
-pub use mounts::{Mapping, Mount, SharedFolder};
+pub use mounts::{Login, Mapping, Mount, SharedFolder};
 pub use packages::{Archive, Packages};
-pub use requirements::{
-    DeviceSource, GuestRequirements, NeededDevice, NeededStorage, Requirements, TUN, drivers,
-};
-pub use root_disk::RootDisk;
+pub use requirements::{DeviceSource, GuestRequirements, NeededDevice, Requirements, TUN, drivers};
 pub use routes::{RouteAuth, RoutePlan};
 pub use scrapes::{PROBES, Scrape};
 pub use secrets::{MachineSecret, secret_path};
@@ -148,7 +143,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
                 requirements,
                 networks: networks::networks(model, id, services, &routes, &others),
                 meets: meets.into_iter().collect(),
-                secrets: secrets::secrets(model, services),
+                secrets: secrets::secrets(model, id, services),
                 services: services.clone(),
                 mounts,
                 exports,

@@ -1,10 +1,12 @@
 //! Derives the folders that a machine mounts from elsewhere.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::secrets::secret_path;
 use super::store::Store;
 use crate::model::{
     DatasetRef, Machine, MachineId, MachineKind, Model, Share, ShareSource, ShareTransport,
@@ -15,14 +17,29 @@ use crate::model::{
 pub struct Mount {
     /// The mount point.
     pub at: String,
-    /// The source: a virtiofs tag, or `address:/folder`.
+    /// The source: a virtiofs tag, `address:/folder`, or `//address/name`.
     pub what: String,
-    /// The transport, which is also the name of the file system: `virtiofs` or `nfs`.
+    /// The transport, which is also the name of the file system: `virtiofs`, `nfs` or `cifs`.
     pub via: ShareTransport,
     /// Whether it is read-only.
     pub read_only: bool,
+    /// Who the machine is to the server, for one by SMB.
+    pub login: Option<Login>,
     /// A description for people: `dataset tank-ssd/appdata`.
     pub name: String,
+}
+
+/// A login at a server of SMB.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Login {
+    /// The server.
+    pub server: IpAddr,
+    /// The user.
+    pub user: String,
+    /// The file with the password.
+    pub password: String,
+    /// The owner that all files have on the machine, by number.
+    pub owner: Option<String>,
 }
 
 /// A folder that a machine has from elsewhere, however it gets there.
@@ -104,32 +121,49 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
         (ShareTransport::Nfs, source) => {
             exported(model, machine, source.machine(), model.folder(source))?
         }
+        (ShareTransport::Cifs, ShareSource::Export(server, index)) => {
+            let export = model.export(*server, *index);
+            let name = export.smb.as_ref().unwrap_or(&export.name);
+            format!("//{}/{name}", server_address(model, machine, *server)?)
+        }
         _ => return None,
     };
+    let server = server_address(model, machine, share.source.machine());
+    let login = share.login.as_ref().zip(server).map(|(login, server)| Login {
+        server,
+        user: login.user.clone(),
+        password: secret_path(&model[login.password].name, "root"),
+        owner: login.owner.clone(),
+    });
     Some(Mount {
         at: share.at.clone(),
         what,
         via: share.via,
         read_only: share.read_only,
+        login,
         name: Store::from(&share.source).name(model),
     })
 }
 
-/// Returns `address:/folder` with the server's address in a network that both are in, if there is
-/// one.
+/// Returns `address:/folder` with the server's address.
 fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) -> Option<String> {
+    let address = server_address(model, machine, server)?;
+    Some(if address.is_ipv6() {
+        format!("[{address}]:{folder}")
+    } else {
+        format!("{address}:{folder}")
+    })
+}
+
+/// Returns the server's address in a network that both are in, if there is one.
+fn server_address(model: &Model, machine: MachineId, server: MachineId) -> Option<IpAddr> {
     let networks: Vec<_> = model[machine].addresses.iter().map(|address| address.network).collect();
     let shared = model[server]
         .addresses
         .iter()
         .find(|address| networks.contains(&address.network))
         .map(|address| address.address);
-    let address = shared.or_else(|| model[server].address())?;
-    Some(if address.is_ipv6() {
-        format!("[{address}]:{folder}")
-    } else {
-        format!("{address}:{folder}")
-    })
+    shared.or_else(|| model[server].address())
 }
 
 /// Returns the name under which a dataset's folder is passed to VMs: the directory mapping on the

@@ -70,11 +70,22 @@ pub fn packages<'m>(
     if mounts.iter().any(|mount| mount.via == ShareTransport::Nfs) {
         packages.insert("nfs-common");
     }
+    if mounts.iter().any(|mount| mount.via == ShareTransport::Cifs) {
+        packages.insert("cifs-utils");
+    }
     if matches!(machine.kind, MachineKind::Proxmox | MachineKind::Debian) {
         packages.extend(has_snapshots(machine).then_some("sanoid"));
         packages.extend((!exports.is_empty()).then_some("nfs-kernel-server"));
     }
     let containers = services().any(|service| !service.containers.is_empty());
+    let mut all = services().flat_map(|service| &service.containers);
+    if all.any(|container| container.build.is_some()) {
+        // It understands what Dockerfiles of today say; the builder in docker itself does not.
+        packages.insert(match machine.os {
+            Some(Os::Debian12) => "docker-buildx-plugin",
+            _ => "docker-buildx",
+        });
+    }
     let mut archives = Vec::new();
     if containers && machine.os == Some(Os::Debian12) {
         archives.push(Archive::Docker);

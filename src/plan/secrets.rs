@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Model, SecretId, SecretUse, Service, ServiceId};
+use crate::model::{MachineId, Model, SecretId, SecretUse, Service, ServiceId};
 
 /// A secret on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,10 +17,12 @@ pub struct MachineSecret {
     pub mode: String,
     /// The services that read it, sorted.
     pub services: Vec<ServiceId>,
+    /// The mount points of shares for which it is the password.
+    pub shares: Vec<String>,
 }
 
-/// Lists the secret files that services of one machine read.
-pub fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
+/// Lists the secret files that one machine and its services read.
+pub fn secrets(model: &Model, machine: MachineId, services: &[ServiceId]) -> Vec<MachineSecret> {
     let mut wanted: BTreeMap<String, MachineSecret> = BTreeMap::new();
     let uses = |id: &ServiceId| {
         let (id, service): (_, &Service) = (*id, &model[*id]);
@@ -39,6 +41,7 @@ pub fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
             owner: owner.clone(),
             mode: mode.clone(),
             services: Vec::new(),
+            shares: Vec::new(),
         });
         if entry.services.last() != Some(&service) {
             entry.services.push(service);
@@ -48,6 +51,19 @@ pub fn secrets(model: &Model, services: &[ServiceId]) -> Vec<MachineSecret> {
         if *mode > entry.mode {
             entry.mode.clone_from(mode);
         }
+    }
+    for share in &model[machine].shares {
+        let Some(login) = &share.login else { continue };
+        let path = secret_path(&model[login.password].name, "root");
+        let entry = wanted.entry(path.clone()).or_insert_with(|| MachineSecret {
+            secret: login.password,
+            path,
+            owner: "root".to_owned(),
+            mode: "0400".to_owned(),
+            services: Vec::new(),
+            shares: Vec::new(),
+        });
+        entry.shares.push(share.at.clone());
     }
     let mut list: Vec<MachineSecret> = wanted.into_values().collect();
     list.sort();

@@ -16,6 +16,8 @@ codes::define! {
     pub BAD_NETWORK = "bad-network", Error, "a network whose prefix, gateway or tag can't be right";
     pub SHARE_WITHOUT_TRANSPORT = "share-without-transport", Error,
         "a share does not say how it reaches the machine";
+    pub SHARE_WITHOUT_LOGIN = "share-without-login", Error,
+        "a share by SMB lacks its user or password, or another share has them";
     pub PASSTHROUGH_WITHOUT_DEVICE = "passthrough-without-device", Error,
         "passthrough of a device that the host does not have";
     pub FIXED_PORT = "fixed-port", Error, "a port is changed that the program can't change";
@@ -27,8 +29,6 @@ codes::define! {
         "a route goes through a service that is not a proxy";
     pub ROUTE_WITHOUT_AUTHENTICATION = "route-without-authentication", Error,
         "a route names a service for authentication that can't authenticate";
-    pub ROUTE_BEYOND_PROXY = "route-beyond-proxy", Error,
-        "a route asks its proxy for something that this proxy can't do";
     pub AMBIGUOUS_ZONE = "ambiguous-zone", Error, "a name that could mean two zones";
     pub UNDECLARED_SECRET = "undeclared-secret", Error, "a secret that the lab does not declare";
     pub RENAMED_MODULE = "renamed-module", Warning,

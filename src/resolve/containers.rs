@@ -3,42 +3,69 @@
 use std::collections::BTreeMap;
 
 use super::names::compose_name;
-use super::process::process;
+use super::process::{accelerators, process};
 use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
 use super::service_networks::on_network;
-use super::{codes, running};
+use super::{builds, codes, running};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
-    Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
+    Build, Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
     MountKind, NetworkMode, Protocol, Resources, SECRET_MARK, SecretId, SecretText, SecretUse,
     Service, TextPart, divided,
 };
-use crate::source::{Span, Spanned};
+use crate::source::{Sources, Span, Spanned};
 
 pub fn device(block: &Block<'_>) -> Option<Device> {
     let at = text(block, "at");
-    Some(Device { path: block.argument(0)?.string()?, at, span: block.span })
+    Some(Device { path: block.argument(0)?.string()?, at, accelerator: None, span: block.span })
+}
+
+/// Reads the image of a container, and how the machine builds it.
+fn image(
+    block: &Block<'_>,
+    name: &str,
+    sources: &Sources,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Spanned<String>, Option<Build>)> {
+    match (block.value("image"), block.child("build")) {
+        (Some(image), None) => {
+            Some((Spanned::new(image.string().unwrap_or_default(), image.span), None))
+        }
+        (None, Some(node)) => {
+            let build = builds::build(node, sources, report, diagnostics)?;
+            let image = builds::image(name, &build, sources);
+            Some((Spanned::new(image, node.span), Some(build)))
+        }
+        (Some(_), Some(node)) => {
+            let message = format!("container `{}` has an image and builds one", block.key());
+            report(node.span, message, diagnostics);
+            None
+        }
+        (None, None) => {
+            report(block.span, format!("container `{}` has no image", block.key()), diagnostics);
+            None
+        }
+    }
 }
 
 pub fn container(
     block: &Block<'_>,
     service: &Service,
-    model: &Model,
+    (model, sources): (&Model, &Sources),
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Container> {
-    let Some(image) = block.value("image") else {
-        report(block.span, format!("container `{}` has no image", block.key()), diagnostics);
-        return None;
-    };
+    let name = compose_name(&service.module, &service.name, block.key());
+    let (image, build) = image(block, &name, sources, report, diagnostics)?;
     let all = |name: &'static str| block.all(name).flat_map(words).collect::<Vec<_>>();
     let is = |name: &str| block.value(name).and_then(Spanned::bool).unwrap_or(false);
     let mut container = Container {
-        name: compose_name(&service.module, &service.name, block.key()),
+        name,
         own_name: block.key().to_owned(),
         image: Spanned::new(
-            image.string().unwrap_or_default(),
+            image.value,
             service
                 .option_spans
                 .get("image")
@@ -46,6 +73,7 @@ pub fn container(
                 .copied()
                 .unwrap_or(image.span),
         ),
+        build,
         entrypoint: all("entrypoint"),
         command: all("command"),
         user: block.value("user").map(plain),
@@ -59,7 +87,7 @@ pub fn container(
             .all("mount")
             .filter_map(|part| mount(part, service, report, diagnostics))
             .collect(),
-        devices: block.all("device").filter_map(device).collect(),
+        devices: block.all("device").filter_map(device).chain(accelerators(block)).collect(),
         tmpfs: all("tmpfs"),
         network: match block.value("network").and_then(Spanned::text) {
             Some("host") => NetworkMode::Host,
@@ -173,18 +201,17 @@ fn limits_of(block: &Block<'_>) -> Resources {
         memory: block
             .property("memory")
             .and_then(|value| Some(Spanned::new(value.size()?, value.span))),
-        millicpus: block.property("cpus").and_then(|value| {
-            let millicpus = match value.value {
-                Value::Integer(number) => u32::try_from(number).ok()?.checked_mul(1000)?,
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "the type is from 0.01 to 4096"
-                )]
-                Value::Float(number) => (number * 1000.0).round() as u32,
-                _ => return None,
-            };
-            Some(Spanned::new(millicpus, value.span))
+        millicpus: block.property("cpus").and_then(|value| match value.value {
+            Value::Integer(number) => u32::try_from(number).ok()?.checked_mul(1000),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked to be from 0 to a million"
+            )]
+            Value::Float(number) if (0.0..1_000_000.0).contains(&number) => {
+                Some((number * 1000.0).round() as u32)
+            }
+            _ => None,
         }),
     }
 }

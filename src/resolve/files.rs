@@ -57,7 +57,7 @@ fn kind_by_name(name: &str) -> Kind {
     }
 }
 
-fn is_file_name(name: &str) -> bool {
+pub fn is_file_name(name: &str) -> bool {
     let valid = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')

@@ -6,6 +6,7 @@
 // An earlier fault may have emptied any list.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod builds;
 pub mod codes;
 mod compose_schema;
 mod containers;
@@ -15,7 +16,6 @@ mod evaluate;
 mod files;
 mod given;
 mod guests;
-pub mod handling;
 mod history;
 mod instance;
 mod lab;

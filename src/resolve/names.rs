@@ -3,8 +3,9 @@
 use super::codes;
 use crate::decl::Value;
 use crate::decl::types::is_name;
-use crate::diag::{Code, Diagnostic, Diagnostics, near, suggest};
-use crate::source::Spanned;
+use crate::diag::{Code, Diagnostic, Diagnostics, near, nearest, suggest};
+use crate::model::Model;
+use crate::source::{Span, Spanned};
 
 /// Finds `name` in a list sorted by name. Reports a name that is not in it.
 pub fn find<T>(
@@ -71,7 +72,6 @@ fn others(what: &str, text: &str, names: &[&str]) -> String {
         Some((first, more)) if !more.is_empty() => {
             format!("there are: {} and {} more", first.join(", "), more.len())
         }
-        _ if names.is_empty() && what.contains(" of `") => "there is none: remove it".to_owned(),
         _ if names.is_empty() => format!("the lab has no {what} yet"),
         _ => format!("there are: {}", names.join(", ")),
     })
@@ -81,4 +81,26 @@ fn others(what: &str, text: &str, names: &[&str]) -> String {
 /// name of the service; the name of any other is appended to that.
 pub fn compose_name(module: &str, service: &str, container: &str) -> String {
     if container == module { service.to_owned() } else { format!("{service}-{container}") }
+}
+
+/// Reports that the lab declares no secret of a name.
+pub fn undeclared(name: &str, span: Span, model: &Model) -> Diagnostic {
+    let near = nearest(name, model.secrets.iter().map(|secret| secret.name.as_str()));
+    match near {
+        Some(near) => {
+            Diagnostic::new(&codes::UNDECLARED_SECRET, span, format!("there is no secret `{name}`"))
+                .help(format!("did you mean `{near}`?"))
+        }
+        // It may be the secret itself, typed in by mistake.
+        None => Diagnostic::new(
+            &codes::UNDECLARED_SECRET,
+            span,
+            "no secret of this name is declared",
+        )
+        .help(
+            "declare `secret NAME` and write `(secret)NAME` here: a lab never holds the value \
+             itself",
+        )
+        .conceal(span),
+    }
 }

@@ -46,7 +46,7 @@ pub fn fill(
                 }
                 let raws = part.all("raw");
                 service.raw.extend(raws.map(|raw| Spanned::new(raw.key().to_owned(), raw.span)));
-                let made = container(part, service, model, report, diagnostics);
+                let made = container(part, service, (model, sources), report, diagnostics);
                 service.containers.extend(made.map(|mut made| {
                     super::raw::of_container(&mut made, part, diagnostics);
                     made

@@ -3,7 +3,7 @@
 use super::read::{Report, plain};
 use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
-use crate::model::{Gpus, Process, Ulimit};
+use crate::model::{Accelerator, Device, Gpus, Process, Ulimit};
 use crate::source::Spanned;
 
 /// Reads the nodes about the processes of a container.
@@ -36,9 +36,42 @@ pub fn process(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnost
             .flat_map(|node| &node.arguments)
             .filter_map(|value| value.address().map(|address| address.to_string()))
             .collect(),
-        gpu: block.child("gpu").map(gpus),
+        gpu: block.all("gpu").find(|node| node.key() == "nvidia").map(gpus),
     }
 }
+
+/// Returns the devices that the nodes `gpu` stand for. NVIDIA's are given by its toolkit.
+pub fn accelerators(block: &Block<'_>) -> Vec<Device> {
+    let mut devices = Vec::new();
+    for node in block.all("gpu") {
+        let accelerator = match node.key() {
+            "dri" => Accelerator::Dri,
+            "coral" => Accelerator::Coral,
+            "coral-usb" => Accelerator::CoralUsb,
+            "hailo" => Accelerator::Hailo,
+            _ => continue,
+        };
+        let usual = || accelerator.device().to_owned();
+        let path = node.property("device").and_then(Spanned::string).unwrap_or_else(usual);
+        let made = |path: String| Device {
+            path,
+            at: None,
+            accelerator: Some(accelerator),
+            span: node.span,
+        };
+        devices.push(made(path));
+        if accelerator == Accelerator::Dri && gpus(node).capabilities.contains(&COMPUTE.to_owned())
+        {
+            devices.push(made(KFD.to_owned()));
+        }
+    }
+    devices
+}
+
+/// The capability that needs [`KFD`] of a GPU of AMD.
+const COMPUTE: &str = "compute";
+/// The device for computing on GPUs of AMD.
+const KFD: &str = "/dev/kfd";
 
 fn gpus(node: &Block<'_>) -> Gpus {
     let list = |name: &str| {

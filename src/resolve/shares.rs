@@ -5,7 +5,7 @@ use super::{codes, names};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    DatasetRef, Guest, Machine, MachineId, Model, Pool, Share, ShareSource, ShareTransport,
+    DatasetRef, Guest, MachineId, Model, SecretId, Share, ShareLogin, ShareSource, ShareTransport,
 };
 use crate::source::Spanned;
 
@@ -59,6 +59,7 @@ pub fn shares(
         let via = match node.property("via").and_then(Spanned::text) {
             Some("virtiofs") => ShareTransport::Virtiofs,
             Some("nfs") => ShareTransport::Nfs,
+            Some("cifs") => ShareTransport::Cifs,
             Some("mount-point") => ShareTransport::MountPoint,
             Some(_) => ShareTransport::Local,
             None => likely,
@@ -74,10 +75,60 @@ pub fn shares(
             );
         }
         let read_only = node.property("read-only").and_then(Spanned::bool).unwrap_or(false);
-        shares.push(Share { source, at, via, read_only, span: node.span });
+        let login = login(node, via, model, diagnostics);
+        shares.push(Share { source, at, via, read_only, login, span: node.span });
     }
     shares.sort_by(|a, b| a.at.cmp(&b.at));
     shares
+}
+
+/// Reads who the machine is to a server of SMB. What is missing is reported.
+fn login(
+    node: &Block<'_>,
+    via: ShareTransport,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Option<ShareLogin> {
+    if via != ShareTransport::Cifs {
+        let unused = ["user", "password", "owner"].into_iter().find_map(|name| node.property(name));
+        if let Some(unused) = unused {
+            let message = "`user`, `password` and `owner` are for `via=cifs` alone";
+            diagnostics.push(
+                Diagnostic::new(&codes::SHARE_WITHOUT_LOGIN, unused.span, message)
+                    .help("leave them out: with other transports, the files' own owners count"),
+            );
+        }
+        return None;
+    }
+    let (Some(user), Some(password)) = (node.property("user"), node.property("password")) else {
+        let message = format!("`{}` by SMB has no user or no password", node.key());
+        diagnostics.push(
+            Diagnostic::new(&codes::SHARE_WITHOUT_LOGIN, node.span, message)
+                .help("add `user=NAME password=(secret)NAME`, as the server knows them"),
+        );
+        return None;
+    };
+    let owner = node.property("owner");
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let text = owner.and_then(Spanned::text).unwrap_or_default();
+    if let Some(owner) = owner.filter(|_| !text.split(':').all(is_number)) {
+        let message = format!("`{text}` is a name, and the mount needs numbers");
+        diagnostics.push(
+            Diagnostic::new(&codes::SHARE_WITHOUT_LOGIN, owner.span, message)
+                .help("`id NAME` prints them; an example is `owner=\"1000:1000\"`"),
+        );
+    }
+    let secret = password.secret().unwrap_or_default();
+    let found = model.secrets.binary_search_by(|known| known.name.as_str().cmp(secret));
+    let Ok(found) = found else {
+        diagnostics.push(names::undeclared(secret, password.span, model));
+        return None;
+    };
+    Some(ShareLogin {
+        user: user.string().unwrap_or_default(),
+        password: SecretId::at(found),
+        owner: owner.and_then(Spanned::string),
+    })
 }
 
 /// Finds the source of a share, and whether the machine itself has it.
@@ -97,8 +148,16 @@ fn share_source(
             continue;
         };
         let Some(dataset) = pool.datasets.iter().position(|dataset| dataset.name == second) else {
-            let names: Vec<String> = named(pool).collect();
-            unknown_source("dataset", name, &names, model, diagnostics);
+            let names: Vec<String> =
+                pool.datasets.iter().map(|dataset| format!("{first}.{}", dataset.name)).collect();
+            names::unknown(
+                &codes::UNKNOWN_NAME,
+                "dataset",
+                &format!("{first}.{second}"),
+                name,
+                names.iter().map(String::as_str),
+                diagnostics,
+            );
             return None;
         };
         let source = DatasetRef {
@@ -113,63 +172,42 @@ fn share_source(
         if let Some(export) = export.and_then(|export| u32::try_from(export).ok()) {
             return Some((ShareSource::Export(machine, export), machine == MachineId::at(index)));
         }
-        let own: Vec<String> = offered(exporter).collect();
-        let dataset = own.iter().find(|own| own.split_once('.').unwrap_or_default().1 == second);
-        if let Some(dataset) = dataset {
-            let text = name.text().unwrap_or_default();
-            diagnostics.push(
-                Diagnostic::new(
-                    &codes::UNKNOWN_NAME,
-                    name.span,
-                    format!("there is no export `{text}`"),
-                )
-                .help(format!("did you mean `{dataset}`?")),
-            );
-        } else {
-            unknown_source("export", name, &own, model, diagnostics);
-        }
+        let names: Vec<String> =
+            exporter.exports.iter().map(|export| format!("{first}.{}", export.name)).collect();
+        names::unknown(
+            &codes::UNKNOWN_NAME,
+            "export",
+            &format!("{first}.{second}"),
+            name,
+            names.iter().map(String::as_str),
+            diagnostics,
+        );
         return None;
     }
-    unknown_source("dataset or export", name, &[], model, diagnostics);
-    None
-}
-
-/// Reports that a share names nothing. `near` are the names that may have been meant; without them
-/// all of the lab are.
-fn unknown_source(
-    what: &str,
-    name: &Spanned<Value<'_>>,
-    near: &[String],
-    model: &Model,
-    diagnostics: &mut Diagnostics,
-) {
-    let all: Vec<String>;
-    let (what, names) = if near.is_empty() {
-        all = model.machines.iter().flat_map(offered).collect();
-        ("dataset or export", all.as_slice())
-    } else {
-        (what, near)
-    };
+    let all: Vec<String> = model
+        .machines
+        .iter()
+        .flat_map(|machine| {
+            let datasets = machine.pools.iter().flat_map(|pool| {
+                pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name))
+            });
+            datasets.chain(
+                machine
+                    .exports
+                    .iter()
+                    .map(move |export| format!("{}.{}", machine.name, export.name)),
+            )
+        })
+        .collect();
     names::unknown(
         &codes::UNKNOWN_NAME,
-        what,
+        "dataset or export",
         name.text().unwrap_or_default(),
         name,
-        names.iter().map(String::as_str),
+        all.iter().map(String::as_str),
         diagnostics,
     );
-}
-
-/// Lists the datasets of a pool as shares name them.
-fn named(pool: &Pool) -> impl Iterator<Item = String> {
-    pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name))
-}
-
-/// Lists what a machine has for shares, as they name it.
-fn offered(machine: &Machine) -> impl Iterator<Item = String> {
-    let exports =
-        machine.exports.iter().map(move |export| format!("{}.{}", machine.name, export.name));
-    machine.pools.iter().flat_map(named).chain(exports)
+    None
 }
 
 pub fn appdata(block: &Block<'_>, shares: &[Share], index: usize, model: &Model) -> String {

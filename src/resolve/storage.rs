@@ -135,6 +135,7 @@ pub fn export(node: &Block<'_>) -> Option<Export> {
     Some(Export {
         name: node.key().to_owned(),
         path: string(node.property("path"))?,
+        smb: string(node.property("smb")),
         size: node.property("size").and_then(Spanned::size),
         backup: backup(node),
         span: node.key_span(),

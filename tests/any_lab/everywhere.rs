@@ -34,13 +34,14 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("accept code", "it is one of the codes"),
     ("admin ssh-key key", "it is a key"),
     ("module container raw key", "it is one of the keys of compose"),
+    ("module container build dockerfile", "it is a file of the module"),
+    ("module container build folder", "it is a folder of the module"),
     ("module dashboard from", "it is a file of the module"),
     ("module example kdl", "it is KDL"),
     ("module file from", "it is a file of the module"),
     ("module folder from", "it is a folder of the module"),
     ("module script from", "it is a file of the module"),
     ("service raw key", "it is one of the keys of compose"),
-    ("service route raw key", "it names a directive of the proxy"),
 ];
 
 /// The labs for fields whose example takes no other text. `VALUE` is the field.

@@ -118,12 +118,6 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "}; }; }",
     ),
     ("service", "service demo on=box {", "}"),
-    (
-        "route",
-        "service traefik on=media { certificates internal; }\nservice demo on=box {\nroute \
-         \"app.example.org\" to=web via=traefik from=lan {",
-        "}; }",
-    ),
     ("secret", "secret some-secret {", "}"),
     ("profile", "profile some-profile on=box {", "}"),
     ("alert", "alert SomeAlert when=\"up == 0\" {", "}"),
@@ -135,6 +129,11 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "}; }; }",
     ),
     ("container", CONTAINER, "}; }"),
+    (
+        "build",
+        "module demo version=\"1.0.0\" {\ncontainer demo {\nhealth none=\"a demo\"\nbuild site {",
+        "}; }; }",
+    ),
     (
         "logging",
         "module demo version=\"1.0.0\" {\ncontainer demo {\nimage \
@@ -240,15 +239,18 @@ pub fn lab_of(info: &str, text: &str) -> Option<Sources> {
             Layer::Lab,
         )]));
     }
+    // A container that builds its image names none.
+    let builds = text.lines().any(|line| line.trim_start().starts_with("build "));
     let key = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let once = ["os", "image", "address", "memory", "edition", "lab"];
     let declared = |line: &str| {
         let word = line.split_whitespace().next().unwrap_or_default();
-        text.split(['\n', ';']).any(|other| {
-            let other = other.trim_start();
-            key(other) == key(line)
-                || (once.contains(&word) && other.split_whitespace().next() == Some(word))
-        })
+        (builds && word == "image")
+            || text.split(['\n', ';']).any(|other| {
+                let other = other.trim_start();
+                key(other) == key(line)
+                    || (once.contains(&word) && other.split_whitespace().next() == Some(word))
+            })
     };
     let framed = match info.strip_prefix("in=") {
         None => text.to_owned(),
@@ -314,6 +316,10 @@ pub fn lab_of(info: &str, text: &str) -> Option<Sources> {
     files.extend(
         boards.map(|name| file(&format!("modules/{name}"), "{}\n".to_owned(), Layer::Site)),
     );
+    if framed.contains("build site") {
+        let path = "modules/demo/site/Dockerfile";
+        files.push(file(path, "FROM docker.io/library/caddy:2.10.0\n".to_owned(), Layer::Site));
+    }
     if framed.contains("from=\"conf.d\"") {
         let path = "modules/demo/conf.d/site.conf";
         files.push(file(path, "server {}\n".to_owned(), Layer::Site));

@@ -331,6 +331,118 @@ fn ports_are_published_in_rows_and_at_addresses() {
     assert_eq!(ports, wanted.collect::<Vec<_>>());
 }
 
+#[test]
+fn an_image_is_built_from_a_folder_of_its_module() {
+    let module = module(&format!(
+        r##"container thing {{
+                build site target=prod {{ arg VERSION #"{HOSTILE}"#; }}
+                health none="x"
+            }}"##
+    ));
+    let compiled = |dockerfile: &str| {
+        compile(&[
+            ("lab.kdl", LAB),
+            ("services.kdl", "service thing on=box\n"),
+            ("modules/thing/module.kdl", &module),
+            ("modules/thing/site/Dockerfile", dockerfile),
+            ("modules/thing/site/bin/start.sh", "#!/bin/sh\necho {{ 7 }}\n"),
+        ])
+    };
+    let first = compiled("FROM docker.io/library/busybox:1.37.0 AS prod\nCOPY bin /bin\n");
+    let again = compiled("FROM docker.io/library/busybox:1.37.0 AS prod\nCOPY bin /sbin\n");
+    let image = |compiled: &Compiled| {
+        let table = compiled.text("box", "compose/containers.tsv");
+        table.split('\t').nth(1).expect("an image").to_owned()
+    };
+    assert_ne!(image(&first), image(&again), "a change builds another image");
+    assert_eq!(first.text("box", "thing/build/thing/bin/start.sh"), "#!/bin/sh\necho {{ 7 }}\n");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    first.unpack("box", folder.path());
+    let Some(room) = Room::new() else { return };
+    // The stand-in keeps what docker would be given.
+    let script = r#"
+        set -e
+        mkdir -p /tmp/bin
+        cat >/tmp/bin/docker <<'EOF'
+#!/bin/sh
+case "$1 $2" in
+    "image inspect") [ -e /tmp/built ] ;;
+    "build "*)
+        for word; do printf '%s\n' "$word"; last=$word; done | grep -v "^/tmp/tmp" >/tmp/words
+        for last; do :; done
+        (cd "$last" && find . -type f -printf '%P %m\n' | sort) >/tmp/files
+        cp "$last/Dockerfile" /tmp/built ;;
+esac
+EOF
+        chmod 755 /tmp/bin/docker
+        cd /payload
+        umask 077
+        PATH=/tmp/bin:$PATH sh activate.d/12-images.sh
+        cat /tmp/files /tmp/words
+        rm /tmp/files
+        PATH=/tmp/bin:$PATH sh activate.d/12-images.sh
+        [ ! -e /tmp/files ]
+        [ -z "$(ls -d /tmp/tmp.* 2>/dev/null)" ]"#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+    let said = text(&answer.stdout).to_owned();
+    assert!(said.starts_with("Dockerfile 644\nbin/start.sh 755\n"), "{said}");
+    let argument = format!("\n--build-arg\nVERSION={HOSTILE}\n");
+    for word in ["\n--target\nprod\n", &argument] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(said.contains(&format!("\n--tag\n{}\n", image(&first))), "{said}");
+    assert!(first.text("box", "activate.d/10-packages.sh").contains("docker-buildx"));
+    let Some(seen) = as_compose_sees(&first, "") else { return };
+    assert_eq!(seen["services"]["thing"]["pull_policy"], "never");
+}
+
+#[test]
+fn a_user_is_in_the_group_that_its_gpu_has_on_the_machine() {
+    let compiled = lab(
+        r#"container thing {
+            image "x/thing:1.0"; user "1000"; group "44"; health none="x"
+            gpu dri capabilities=compute
+            gpu coral device="/dev/apex_1"
+            gpu coral-usb
+            gpu nvidia count=1
+        }"#,
+        "",
+    );
+    let check = compiled.text("box", "machine/requirements.sh");
+    for device in ["/dev/dri/renderD128", "/dev/kfd", "/dev/apex_1", "/dev/bus/usb"] {
+        assert!(check.contains(&format!("device {device} ")), "{device}: {check}");
+    }
+    let up = compiled.text("box", "activate.d/60-compose.sh");
+    let asked = "groups LABWRIGHT_GROUP_thing 44 /dev/dri/renderD128 /dev/kfd /dev/apex_1\n";
+    assert!(up.contains(asked), "{up}");
+    let before = "export LABWRIGHT_GROUP_thing_0=993";
+    let Some(seen) = as_compose_sees(&compiled, before) else { return };
+    let thing = &seen["services"]["thing"];
+    assert_eq!(thing["group_add"], serde_json::json!(["44", "993", "2147483001", "2147483002"]));
+    assert_eq!(thing["devices"].as_array().expect("devices").len(), 4);
+    assert_eq!(thing["deploy"]["resources"]["reservations"]["devices"][0]["driver"], "nvidia");
+
+    // A device of the room stands in for the renderer.
+    let folder = tempfile::tempdir().expect("a folder");
+    compiled.unpack("box", folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        set -e
+        sed -n '/^group.*() {/,/^}/p' /payload/activate.d/60-compose.sh >/tmp/groups
+        . /tmp/groups
+        mknod /tmp/a c 1 3 && mknod /tmp/b c 1 3 && mknod /tmp/c c 1 3
+        mkdir /tmp/dri && mknod /tmp/dri/renderD129 c 1 3
+        chgrp 993 /tmp/a /tmp/b && chgrp 44 /tmp/c && chgrp 994 /tmp/dri/renderD129
+        groups V "44 video" /tmp/a /tmp/b /tmp/c /tmp/dri
+        env | grep '^V_' | sort >/tmp/exported
+        printf 'V_0=993\nV_3=994\n' | cmp - /tmp/exported
+        ! group /dev/none 2>/dev/null"#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
 /// What `docker ps` says of a container that ends by itself, and whether the machine is well then.
 const ENDS: [(&str, bool); 4] = [
     ("Exited (0) 5 seconds ago", true),

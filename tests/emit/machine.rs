@@ -218,6 +218,58 @@ fn only_shares_of_containers_keep_containers_from_starting() {
 }
 
 #[test]
+fn a_share_by_smb_has_its_password_in_no_text() {
+    let smb = SHARES.replace(
+        "share nas.media at=\"/mnt/media\" via=nfs",
+        "share nas.media at=\"/mnt/media\" via=cifs user=films password=(secret)nas \
+         owner=\"1000:1001\"",
+    );
+    let smb = format!("{smb}\nsecret nas\n");
+    let smb = smb.replace("path=\"/volume1/media\"", "path=\"/volume1/media\" smb=Media");
+    let lab = compile(&[("lab.kdl", &smb)]);
+    let unit = lab.text("pi", "systemd/mnt-media.mount");
+    for line in [
+        "What=//192.168.1.3/Media",
+        "Type=cifs",
+        "Environment=PASSWD_FILE=/etc/labwright/secrets/nas",
+        "Requires=labwright-server-192.168.1.3.service",
+        "RequiredBy=docker.service",
+    ] {
+        assert!(unit.lines().any(|own| own == line), "{line}: {unit}");
+    }
+    assert!(unit.contains(",username=films,uid=1000,gid=1001,"), "{unit}");
+    let secrets = &lab.machines["pi"].secrets;
+    assert!(
+        secrets.iter().any(|secret| secret.path == "/etc/labwright/secrets/nas"),
+        "{secrets:?}"
+    );
+    let packages = lab.text("pi", "activate.d/10-packages.sh");
+    assert!(packages.contains("cifs-utils"), "{packages}");
+
+    // The unit waits until somebody listens.
+    let folder = tempfile::tempdir().expect("a folder");
+    lab.unpack("pi", folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        set -e
+        ip link set lo up 2>/dev/null || true
+        unit=/payload/systemd/labwright-server-192.168.1.3.service
+        systemd-analyze verify --man=no "$unit" /payload/systemd/mnt-media.mount 2>&1 |
+            grep -v -e 'Unit docker.service not found' || true
+        sed -n 's/^ExecStart=[^ ]* -c "\(.*\)"$/\1/p' "$unit" |
+            sed 's/192.168.1.3/127.0.0.1/; s/sleep 5/sleep 0.1/' >/tmp/waits
+        grep -q 127.0.0.1/445 /tmp/waits
+        ! timeout 1 bash /tmp/waits
+        python3 -c 'import socket,time
+s=socket.create_server(("127.0.0.1", 445)); print(1, flush=True); time.sleep(20)' >/tmp/up &
+        until [ -s /tmp/up ]; do sleep 0.1; done
+        timeout 5 bash /tmp/waits
+        kill $!"#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
+#[test]
 fn a_server_that_keeps_the_owner_of_a_share_is_no_failure() {
     let lab = compile(&[("lab.kdl", SHARES)]);
     let folder = tempfile::tempdir().expect("a folder");

@@ -222,6 +222,10 @@ fn labwright_adds(key: &str, part: &str) -> bool {
         "labels" => part.starts_with(".labwright."),
         // The times of a check that its compose file leaves to docker.
         "healthcheck" => part != ".test",
+        // The groups of devices, which only the machine knows.
+        "group_add" => part.starts_with("\"21474830"),
+        // What the machine builds is in no registry.
+        "pull_policy" => true,
         // A container that uses a network waits for its owner.
         "depends_on" => true,
         _ => false,

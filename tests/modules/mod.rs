@@ -2,7 +2,6 @@
 //! their readers accept.
 
 mod first_start;
-mod handling;
 mod logins;
 mod probes;
 mod proxies;

@@ -20,6 +20,7 @@ pub static CONTAINER: NodeSchema = NodeSchema::new(
 
 static CONTAINER_BODY: &[Child] = &[
     once(&IMAGE),
+    once(&BUILD),
     once(&ENTRYPOINT),
     many(&COMMAND),
     once(&USER),
@@ -54,6 +55,27 @@ static CONTAINER_BODY: &[Child] = &[
 static IMAGE: NodeSchema =
     NodeSchema::new("image", "The image, with a tag that names a version.", "image (ref)opt.image")
         .arguments(&[required("image", Type::Image, "The reference.")])
+        .dynamic();
+static BUILD: NodeSchema = NodeSchema::new(
+    "build",
+    "Builds the image on the machine, in place of `image`, from a folder of the module with a \
+     Dockerfile. All files of the folder travel in the bundle. When one of them changes, the image \
+     is built anew, and the one before stays for a way back.",
+    "build site target=prod { arg VERSION \"1.2\"; }",
+)
+.arguments(&[required("folder", Type::Line, "The folder, next to `module.kdl`.")])
+.properties(&[
+    optional("dockerfile", Type::Line, "The Dockerfile's path there. Default: `Dockerfile`."),
+    optional("target", Type::Word, "The stage to build. Default: the last."),
+])
+.children(&[&[keyed(&ARG)]])
+.dynamic();
+static ARG: NodeSchema =
+    NodeSchema::new("arg", "An argument of the Dockerfile.", "arg VERSION \"1.2\"")
+        .arguments(&[
+            required("name", Type::Variable, "Its name."),
+            required("value", Type::Any, "Its value."),
+        ])
         .dynamic();
 static ENTRYPOINT: NodeSchema =
     NodeSchema::new("entrypoint", "Overrides the image's entry point.", "entrypoint \"/bin/tool\"")
@@ -357,7 +379,7 @@ static LIMITS: NodeSchema = NodeSchema::new(
 )
 .properties(&[
     optional("memory", Type::Size, "Memory."),
-    optional("cpus", Type::Processors, "Processors."),
+    optional("cpus", Type::Number, "Processors."),
     optional("memory-swap", Type::Size, "Memory and swap together."),
     optional("memory-reservation", Type::Size, "What it keeps when memory is scarce."),
 ])

@@ -180,12 +180,13 @@ static SNAPSHOTS: NodeSchema = NodeSchema::new(
 ]);
 static EXPORT: NodeSchema = NodeSchema::new(
     "export",
-    "A folder that the host exports by NFS.",
+    "A folder that the host exports by NFS, or by SMB from a server of its own.",
     "export media path=\"/volume1/media\"",
 )
 .arguments(&[NAME])
 .properties(&[
     required("path", Type::Path, "The folder on the host."),
+    optional("smb", Type::Word, "Its name for SMB. Default: the name in the lab."),
     optional("size", Type::Size, "Its size."),
     optional(
         "backup",
@@ -245,10 +246,17 @@ static SHARE: NodeSchema = NodeSchema::new(
     required("at", Type::Path, "The mount point."),
     optional(
         "via",
-        Type::Enum(&["virtiofs", "nfs", "mount-point", "local"]),
+        Type::Enum(&["virtiofs", "nfs", "cifs", "mount-point", "local"]),
         "How the folder reaches the machine.",
     ),
     optional("read-only", Type::Bool, "Whether it is mounted read-only. Default: `#false`."),
+    optional("user", Type::Word, "With `via=cifs`: the user that the server knows."),
+    optional("password", Type::Secret, "With `via=cifs`: that user's password."),
+    optional(
+        "owner",
+        Type::Account,
+        "With `via=cifs`: who owns all files on this machine, by number. Default: root.",
+    ),
 ]);
 static SSH: NodeSchema = NodeSchema::new("ssh", "Who may log in by ssh.", "ssh from=lan")
     .properties(&[

@@ -6,7 +6,6 @@ mod lab;
 mod machine;
 mod module;
 mod process;
-mod route;
 mod running;
 mod service;
 mod shared;

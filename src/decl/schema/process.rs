@@ -17,7 +17,7 @@ pub static PROCESS: &[Child] = &[
     keyed(&ULIMIT),
     once(&CPU_SHARES),
     once(&DNS),
-    once(&GPU),
+    keyed(&GPU),
 ];
 
 static HOSTNAME: NodeSchema = NodeSchema::new(
@@ -97,20 +97,36 @@ static DNS: NodeSchema = NodeSchema::new(
 .dynamic();
 static GPU: NodeSchema = NodeSchema::new(
     "gpu",
-    "Gives it GPUs of NVIDIA, by the container toolkit; the machine is asked for both before \
-     anything changes. A GPU of Intel or AMD, a Coral or a Hailo is a `device`, such as \
-     `/dev/dri/renderD128`, `/dev/apex_0`, `/dev/bus/usb`, `/dev/hailo0`.",
+    "Gives it GPUs, or processors for neural networks. The machine is asked for them before \
+     anything changes.",
     "gpu nvidia count=1",
 )
-.arguments(&[required("driver", Type::Enum(&["nvidia"]), "The driver.")])
+.arguments(&[required(
+    "kind",
+    Type::Enum(&["nvidia", "dri", "coral", "coral-usb", "hailo"]),
+    "`nvidia`: those of NVIDIA, by the container toolkit. `dri`: that of Intel or AMD, \
+     `/dev/dri/renderD128`. `coral`, `coral-usb` and `hailo`: `/dev/apex_0`, `/dev/bus/usb` and \
+     `/dev/hailo0`. The container's user is in the group that such a device has on the machine.",
+)])
 .properties(&[
-    optional("count", Type::Between(1, 64), "How many. Default: all."),
-    optional("ids", Type::Word, "Those with these numbers or UUIDs, instead of a count.").list(),
+    optional("count", Type::Between(1, 64), "With `nvidia`: how many. Default: all."),
+    optional(
+        "ids",
+        Type::Word,
+        "With `nvidia`: those with these numbers or UUIDs, instead of a count.",
+    )
+    .list(),
     optional(
         "capabilities",
         Type::Enum(&["compute", "utility", "video", "graphics", "display", "compat32"]),
-        "What else it uses of the driver. Default: what the image says.",
+        "With `nvidia`: what else it uses of the driver. Default: what the image says. With \
+         `dri`, `compute` adds `/dev/kfd`, which AMD's ROCm needs.",
     )
     .list(),
+    optional(
+        "device",
+        Type::Device,
+        "The device, if it is another one: `/dev/dri` is all of them.",
+    ),
 ])
 .dynamic();

@@ -78,7 +78,13 @@ pub(super) fn write(context: &Context<'_>) -> String {
         ssh_pwauth: false,
         package_update: true,
         packages: packages(context),
-        mounts: context.planned().mounts.iter().map(mount).collect(),
+        mounts: context
+            .planned()
+            .mounts
+            .iter()
+            .filter(|one| one.login.is_none())
+            .map(mount)
+            .collect(),
         write_files: files(context, &slot),
         runcmd: commands(context),
         power_state: restart(context),

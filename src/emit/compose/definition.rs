@@ -12,8 +12,8 @@ use super::words::{literal, size};
 use crate::emit::Context;
 use crate::format;
 use crate::model::{
-    Container, Dependency, Duration, Health, HealthProbe, Mount, MountKind, NetworkMode, Os,
-    SecretUse, Service, ServiceFileTarget, Until,
+    Accelerator, Container, Dependency, Duration, Health, HealthProbe, Mount, MountKind,
+    NetworkMode, Os, SecretUse, Service, ServiceFileTarget, Until,
 };
 use crate::plan::joined::secret_key;
 
@@ -201,7 +201,7 @@ pub(super) fn define<'p>(
         cap_add: plain(&container.cap_add),
         cap_drop: plain(&container.cap_drop),
         security_opt: plain(&container.security_options),
-        group_add: plain(&container.groups),
+        group_add: groups(container),
         sysctls: container
             .sysctls
             .iter()
@@ -211,8 +211,9 @@ pub(super) fn define<'p>(
         read_only: container.read_only,
         shm_size: container.shm_size.map(size),
         mem_limit: memory.map(|memory| size(memory.value)),
-        cpus: millicpus.map(|cpus| format!("{}.{:03}", cpus.value / 1000, cpus.value % 1000)),
-        process: Keys::of(&container.process),
+        cpus: millicpus
+            .map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
+        process: Keys::of(container),
         stop_grace_period: container.stop_grace.map(seconds),
         healthcheck: container
             .health
@@ -222,6 +223,37 @@ pub(super) fn define<'p>(
         logging: logging(container),
         labels: labels(context, service, container, config),
     }
+}
+
+/// The first of the numbers that stand for groups which only the machine knows. No group of a
+/// system has one so high.
+const UNKNOWN_GROUP: u32 = 2_147_483_000;
+
+/// Lists the groups of a container: those that the lab names, and those of devices, which only the
+/// machine knows. Compose refuses a group that comes twice, so a device whose group the container
+/// has already keeps the number of no group.
+fn groups(container: &Container) -> Vec<String> {
+    let known = container.groups.iter().map(|group| literal(group));
+    let variable = group_variable(container);
+    let devices = (0_u32..)
+        .zip(grouped(container))
+        .map(|(index, _)| format!("${{{variable}_{index}:-{}}}", UNKNOWN_GROUP + index));
+    known.chain(devices).collect()
+}
+
+/// Lists the devices of a container in whose groups its user must be. The nodes of USB have the
+/// groups that each gets when it is plugged in.
+pub(super) fn grouped(container: &Container) -> impl Iterator<Item = &str> {
+    let grouped = container.devices.iter().filter(|device| {
+        device.accelerator.is_some_and(|accelerator| accelerator != Accelerator::CoralUsb)
+    });
+    grouped.map(|device| device.path.as_str())
+}
+
+/// Returns how the variables begin that hold the numbers of those groups while compose starts
+/// containers.
+pub(super) fn group_variable(container: &Container) -> String {
+    format!("LABWRIGHT_GROUP_{}", container.name.replace('-', "_"))
 }
 
 /// Returns the containers that must run before this one, including the one whose network it uses.

@@ -3,6 +3,7 @@
 //! Runs after the emitters that write configuration files, because a container is recreated when a
 //! file that it mounts changed.
 
+mod builds;
 mod config;
 mod definition;
 mod file;
@@ -99,7 +100,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     artifacts
         .one_way
         .extend(context.services().flat_map(|(_, service)| database_versions(service)));
-    steps::add(context, &members, &configs, artifacts, diagnostics);
+    let builds = builds::add(context, &members, artifacts);
+    steps::add(context, &members, &configs, builds, artifacts, diagnostics);
     rejoin::add(context, &members, artifacts, diagnostics);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::words::{literal, size};
-use crate::model::{Gpus, Process, Ulimit};
+use crate::model::{Container, Gpus, Ulimit};
 
 /// The keys of a service about its processes.
 #[derive(Debug, Serialize)]
@@ -95,7 +95,8 @@ enum Limits {
 }
 
 impl<'p> Keys<'p> {
-    pub(super) fn of(process: &'p Process) -> Self {
+    pub(super) fn of(container: &'p Container) -> Self {
+        let process = &container.process;
         let text = |value: &Option<String>| value.as_deref().map(literal);
         Self {
             hostname: text(&process.hostname),
@@ -103,7 +104,12 @@ impl<'p> Keys<'p> {
             tty: process.tty,
             stdin_open: process.stdin,
             stop_signal: text(&process.stop_signal),
-            pull_policy: process.pull_policy.as_deref(),
+            // No registry has what the machine builds.
+            pull_policy: container
+                .build
+                .as_ref()
+                .map(|_| "never")
+                .or(process.pull_policy.as_deref()),
             platform: text(&process.platform),
             runtime: text(&process.runtime),
             pids_limit: process.pids,

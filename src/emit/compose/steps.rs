@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
+use super::builds::BuildView;
 use super::config::ConfigFiles;
-use super::definition::{env_path, has_value_variables};
+use super::definition::{env_path, group_variable, grouped, has_value_variables};
 use super::secret::is_mounted;
 use super::{EMITTER, FILE, Member};
 use crate::artifact::{Artifact, Artifacts, Slot};
@@ -49,6 +50,17 @@ struct ProjectView<'p> {
     files: Vec<SecretEnv<'p>>,
     texts: bool,
     mounted: Vec<MountedSecrets<'p>>,
+    groups: Vec<GroupView<'p>>,
+    builds: Vec<BuildView<'p>>,
+}
+
+/// A container whose user is in the groups of devices.
+#[derive(Debug, Serialize)]
+struct GroupView<'p> {
+    variable: String,
+    /// The groups that it has anyway.
+    known: String,
+    devices: Vec<&'p str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +112,7 @@ pub(super) fn add<'p>(
     context: &Context<'p>,
     members: &[Member<'p>],
     configs: &[ConfigFiles],
+    builds: Vec<BuildView<'p>>,
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
@@ -131,6 +144,8 @@ pub(super) fn add<'p>(
             .filter(|(_, container)| container.runs == Runs::Always)
             .filter_map(|(_, container)| mounted_secrets(context, container))
             .collect(),
+        groups: groups(members),
+        builds,
     };
     let machine = &context.this().name;
     let mut step = |slot, name: &str, template: &str, inputs: &[&str]| {
@@ -145,7 +160,9 @@ pub(super) fn add<'p>(
     if engine {
         step(Slot::ENGINE, "docker", "engine.sh.j2", &[ENGINE]);
     }
-    step(Slot::IMAGES, "images", "pull.sh.j2", &[FILE]);
+    let folders = view.builds.iter().map(|build| build.folder.as_str());
+    let made_of: Vec<&str> = std::iter::once(FILE).chain(folders).collect();
+    step(Slot::IMAGES, "images", "pull.sh.j2", &made_of);
     if !view.files.is_empty() {
         step(Slot::SECRET_VARIABLES, "secret-variables", "secrets.sh.j2", &[]);
     }
@@ -213,10 +230,21 @@ pub(super) fn add_removal(
         files: Vec::new(),
         texts: false,
         mounted: Vec::new(),
+        groups: Vec::new(),
+        builds: Vec::new(),
     };
     if let Some(text) = TEMPLATES.write("removal.sh.j2", &view, &context.this().name, diagnostics) {
         artifacts.step(Slot::CONTAINERS, "no-containers", &[FILE], &text, context.origin());
     }
+}
+
+fn groups<'p>(members: &[Member<'p>]) -> Vec<GroupView<'p>> {
+    let view = |(_, container): &Member<'p>| GroupView {
+        variable: group_variable(container),
+        known: container.groups.join(" "),
+        devices: grouped(container).collect(),
+    };
+    members.iter().map(view).filter(|view| !view.devices.is_empty()).collect()
 }
 
 fn mounted_secrets<'p>(

@@ -18,8 +18,8 @@ use crate::kind::Kind;
 use crate::model::{
     MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
 };
-use crate::plan::Mount;
 use crate::plan::store::{is_below, share_of};
+use crate::plan::{Login, Mount};
 
 /// The emitter of a machine's system.
 pub const EMITTER: Emitter = Emitter { name: "machine", folders: &["machine"], emit };
@@ -108,7 +108,7 @@ struct Folder<'p> {
 impl<'p> Folder<'p> {
     fn of(context: &Context<'_>, state: &'p State) -> Self {
         let share = share_of(context.model(), context.machine, &state.path);
-        let remote = share.is_some_and(|share| share.via == ShareTransport::Nfs);
+        let remote = share.is_some_and(|share| share.via.is_remote());
         Self {
             path: &state.path,
             owner: &state.owner,
@@ -202,6 +202,14 @@ fn kernel_settings(
 #[derive(Debug, Serialize)]
 struct Mounts<'p> {
     mounts: Vec<MountView<'p>>,
+    /// The units that wait for servers of SMB.
+    servers: Vec<ServerView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServerView {
+    unit: String,
+    file: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -218,6 +226,15 @@ struct MountView<'p> {
 /// may contain a backslash.
 fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
     let mut views = Vec::new();
+    let mut servers: BTreeMap<String, ServerView> = BTreeMap::new();
+    let mut fault = |what: &str, why: String| {
+        let message =
+            format!("the mount of {what} on `{}` can't be written: {why}", context.this().name);
+        diagnostics.push(
+            Diagnostic::new(&VALUE_NOT_WRITABLE, context.this().span, message)
+                .on(&context.this().name),
+        );
+    };
     for (index, mount) in context.planned().mounts.iter().enumerate() {
         let unit = unit_file::mount_name(&mount.at);
         let (file, kind) = if unit.contains('\\') {
@@ -234,26 +251,30 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
                     vec![mount.name.clone()],
                 );
             }
-            Err(why) => {
-                let message = format!(
-                    "the mount of {} on `{}` can't be written: {why}",
-                    mount.name,
-                    context.this().name
-                );
-                diagnostics.push(
-                    Diagnostic::new(&VALUE_NOT_WRITABLE, context.this().span, message)
-                        .on(&context.this().name),
-                );
+            Err(why) => fault(&mount.name, why),
+        }
+        if let Some(login) = &mount.login {
+            let unit = server_unit(login);
+            let file = format!("systemd/{unit}");
+            match wait_unit(login) {
+                Ok(text) => {
+                    let text = format!("{MOUNT_MARK}\n{text}");
+                    let origin = vec![mount.name.clone()];
+                    artifacts.add(file.clone(), Kind::SystemdUnit, text, origin);
+                }
+                Err(why) => fault(&mount.name, why),
             }
+            servers.insert(unit.clone(), ServerView { unit, file });
         }
         views.push(MountView { at: &mount.at, what: &mount.what, unit, file });
     }
-    let mounts = Mounts { mounts: views };
+    let mounts = Mounts { mounts: views, servers: servers.into_values().collect() };
     let Some(text) = TEMPLATES.write("mounts.sh.j2", &mounts, &context.this().name, diagnostics)
     else {
         return;
     };
     let files = mounts.mounts.iter().map(|mount| mount.file.as_str());
+    let files = files.chain(mounts.servers.iter().map(|server| server.file.as_str()));
     let itself = Slot::STORAGE.path("mounts");
     let inputs: Vec<&str> = std::iter::once(itself.as_str()).chain(files).collect();
     artifacts.step(Slot::STORAGE, "mounts", &inputs, &text, context.origin());
@@ -293,6 +314,48 @@ fn is_mounted(service: &Service, folder: &str) -> bool {
     mounts.any(|mount| mount.kind != MountKind::Volume && holds(&mount.source))
 }
 
+/// Returns the name of the unit that waits for a server of SMB.
+fn server_unit(login: &Login) -> String {
+    format!("labwright-server-{}.service", login.server)
+}
+
+/// Writes the unit that waits for a server of SMB, which may start later than this machine: a mount
+/// by SMB is tried once.
+fn wait_unit(login: &Login) -> Result<String, String> {
+    let online = "network-online.target".to_owned();
+    let asks = format!("until (: >/dev/tcp/{}/445) 2>/dev/null; do sleep 5; done", login.server);
+    unit_file::write([
+        (
+            "Unit",
+            vec![
+                ("Description", format!("Waits for the shares of {}", login.server)),
+                ("Wants", online.clone()),
+                ("After", online),
+            ],
+        ),
+        (
+            "Service",
+            vec![
+                ("Type", "oneshot".to_owned()),
+                ("TimeoutStartSec", "infinity".to_owned()),
+                (
+                    "ExecStart",
+                    unit_file::value(
+                        "ExecStart",
+                        &["/bin/bash".to_owned(), "-c".to_owned(), asks],
+                    )?,
+                ),
+            ],
+        ),
+    ])
+}
+
+/// Returns the user and the group that all files of a share by SMB have.
+fn owner_of(login: &Login) -> (&str, &str) {
+    let owner = login.owner.as_deref().unwrap_or("0");
+    owner.split_once(':').unwrap_or((owner, owner))
+}
+
 fn mount_unit(mount: &Mount, users: &BTreeMap<String, bool>) -> Result<String, String> {
     let mut unit = vec![("Description", mount.name.clone())];
     let mut how = vec![
@@ -302,13 +365,30 @@ fn mount_unit(mount: &Mount, users: &BTreeMap<String, bool>) -> Result<String, S
     ];
     let mut install = vec![("WantedBy", "multi-user.target".to_owned())];
     let access = if mount.read_only { "ro" } else { "rw" };
+    if mount.via.is_remote() {
+        unit.push(("Wants", "network-online.target".to_owned()));
+        unit.push(("After", "network-online.target".to_owned()));
+    }
     if mount.via == ShareTransport::Nfs {
         // After a power cut, the server may start later than this machine, so the mount waits for
         // it. Logins are not delayed.
-        unit.push(("Wants", "network-online.target".to_owned()));
-        unit.push(("After", "network-online.target".to_owned()));
         how.push(("Options", format!("{access},noatime,nofail,_netdev,hard,retry=10080")));
         how.push(("TimeoutSec", "infinity".to_owned()));
+    } else if let Some(login) = &mount.login {
+        let (user, group) = owner_of(login);
+        how.push((
+            "Options",
+            format!(
+                "{access},noatime,nofail,_netdev,hard,username={},uid={user},gid={group},\
+                 file_mode=0664,dir_mode=0775",
+                login.user
+            ),
+        ));
+        // mount.cifs reads the password from this file, so it is no argument of a program.
+        how.push(("Environment", format!("PASSWD_FILE={}", login.password)));
+        let waits = server_unit(login);
+        unit.push(("Requires", waits.clone()));
+        unit.push(("After", waits));
     } else {
         // Inside a container the device doesn't exist, but a mount helper of that name may find
         // another way.

@@ -8,8 +8,7 @@ use super::access::{
 };
 use super::by_hand::{ByHandView, by_hand};
 use super::kept::{KeptView, kept};
-use super::setup::{Archive, account, steps};
-use super::step::Step;
+use super::setup::{Setup, account, setup};
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
@@ -54,9 +53,7 @@ pub(super) struct Runbook<'p> {
     dump_jobs: Vec<DumpJobView<'p>>,
     containers: bool,
     by_command: Vec<&'p str>,
-    steps: Vec<Step>,
-    /// Whether it has data of its own.
-    keeps: bool,
+    setup: Setup<'p>,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,14 +134,12 @@ struct GuestRow<'p> {
     name: &'p str,
     kind: &'static str,
     address: Option<String>,
-    /// The storage that has files.
-    snippets: &'p str,
 }
 
 #[derive(Debug, Serialize)]
 struct SecretView<'p> {
     name: &'p str,
-    services: Vec<&'p str>,
+    services: Vec<String>,
     doc: Option<&'p str>,
     path: &'p str,
     owner: &'p str,
@@ -266,7 +261,6 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
                 name: &machine.name,
                 kind: machine.kind.name(),
                 address: machine.address().map(|address| address.to_string()),
-                snippets: &guest.snippets,
             })
             .collect(),
         secrets: context
@@ -278,7 +272,8 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
                 services: secret
                     .services
                     .iter()
-                    .map(|service| model[*service].name.as_str())
+                    .map(|service| model[*service].name.clone())
+                    .chain(secret.shares.iter().map(|at| format!("the share at {at}")))
                     .collect(),
                 doc: model[secret.secret].doc.as_deref(),
                 path: &secret.path,
@@ -295,13 +290,11 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .filter(|container| container.runs == Runs::ByHand)
             .map(|container| container.name.as_str())
             .collect(),
-        steps: steps(context.plan, context.machine, Archive::Unnamed),
-        keeps,
+        setup: setup(context, keeps),
     }
 }
 
-/// Says what a machine of a kind is.
-pub const fn is_a(kind: MachineKind) -> &'static str {
+const fn is_a(kind: MachineKind) -> &'static str {
     match kind {
         MachineKind::Proxmox => "a Proxmox VE host",
         MachineKind::Debian => "a machine without a hypervisor",
@@ -382,6 +375,7 @@ fn mounts<'p>(context: &Context<'p>) -> Vec<MountView<'p>> {
     let how = |via| match via {
         ShareTransport::Virtiofs => "virtiofs",
         ShareTransport::Nfs => "NFS",
+        ShareTransport::Cifs => "SMB",
         ShareTransport::MountPoint => "bound by its host",
         ShareTransport::Local => "its own",
     };

@@ -30,11 +30,9 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                     "rule" => {
                         router.line = line;
                         // The path of the service that authenticates users is not another host.
-                        router.path =
-                            between(value, "(Path(`", "`)").unwrap_or_default().to_owned();
-                        let whole = !value.contains("PathPrefix(") || !router.path.is_empty();
-                        router.host =
-                            between(value, "Host(`", "`)").filter(|_| whole).map(str::to_owned);
+                        router.host = between(value, "Host(`", "`)")
+                            .filter(|_| !value.contains("PathPrefix("))
+                            .map(str::to_owned);
                     }
                     "middlewares" => router.middlewares = texts(value),
                     "service" => value.trim_matches('"').clone_into(&mut router.service),
@@ -66,7 +64,6 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
         }
         routes.push(ProxyRoute {
             host,
-            path: router.path,
             allow,
             upstream: servers.get(&router.service).cloned().unwrap_or_default(),
             line: file.at(router.line),
@@ -79,7 +76,6 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
 struct Router {
     line: usize,
     host: Option<String>,
-    path: String,
     middlewares: Vec<String>,
     service: String,
 }

@@ -8,7 +8,7 @@ use crate::decl::advice::{advice, describe};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
 use crate::diag::hidden::names_secret;
-use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{Data, ZoneKind};
 use crate::resolve::options::OptionSpec;
 use crate::resolve::{codes, evaluate, names};
@@ -244,27 +244,7 @@ impl Reader<'_, '_> {
                     .binary_search_by(|secret| secret.name.as_str().cmp(text.as_str()))
                     .is_err() =>
             {
-                let near = nearest(&text, model.secrets.iter().map(|secret| secret.name.as_str()));
-                let declare = "declare `secret NAME` and write `(secret)NAME` here: a lab never \
-                               holds the value itself"
-                    .to_owned();
-                let finding = match near {
-                    Some(near) => Diagnostic::new(
-                        &codes::UNDECLARED_SECRET,
-                        value.span,
-                        format!("there is no secret `{text}`"),
-                    )
-                    .help(format!("did you mean `{near}`?")),
-                    // It may be the secret itself, typed in by mistake.
-                    None => Diagnostic::new(
-                        &codes::UNDECLARED_SECRET,
-                        value.span,
-                        "no secret of this name is declared",
-                    )
-                    .help(declare)
-                    .conceal(value.span),
-                };
-                diagnostics.push(finding);
+                diagnostics.push(names::undeclared(&text, value.span, model));
                 false
             }
             "network"

@@ -34,6 +34,12 @@ impl Files for Disk {
         String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
     }
 
+    fn below(&self, folder: &str, most: usize) -> Option<Vec<String>> {
+        let mut found = Vec::new();
+        list(Path::new(folder), "", most, 0, &mut found)?;
+        Some(found)
+    }
+
     fn kind(&self, path: &str) -> FileKind {
         match fs::metadata(path) {
             Ok(about) if about.is_dir() => FileKind::Folder,
@@ -41,6 +47,30 @@ impl Files for Disk {
             Err(_) => FileKind::Missing,
         }
     }
+}
+
+/// Lists the files below a folder, without those of git and of packages; nothing if there are more
+/// than `most`.
+fn list(folder: &Path, at: &str, most: usize, depth: usize, found: &mut Vec<String>) -> Option<()> {
+    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
+        let kind = entry.file_type().ok()?;
+        if kind.is_dir() && name != ".git" && name != "node_modules" {
+            if depth == DEEPEST {
+                return None;
+            }
+            list(&entry.path(), &path, most, depth + 1, found)?;
+        } else if kind.is_file() {
+            found.push(path);
+        }
+        if found.len() > most {
+            return None;
+        }
+    }
+    Some(())
 }
 
 impl Disk {
