@@ -71,7 +71,11 @@ impl Surroundings<'_> {
         let mut routes: Vec<&Route> = model[id].routes.iter().collect();
         // The first is the address that the program gives to people: of its first endpoint, and
         // one that everyone can use.
-        routes.sort_by_key(|route| (route.endpoint, !is_public(route), &route.host.value));
+        routes.retain(|route| route.leads_to.is_none());
+        routes.sort_by_key(|route| {
+            (route.endpoint, !is_public(route), route.alias, &route.host.value)
+        });
+        routes.dedup_by_key(|route| &route.host.value);
         let door = |route: &&Route| Door {
             host: route.host.value.clone(),
             scheme: self.certificates.of(route).scheme(),

@@ -67,6 +67,12 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         Family::RouteHidden => {
             words(both(format!("{part} of {name}"), opened(lost), 3), "open", "hidden")
         }
+        Family::RouteHandling => {
+            let guards = matches!(part.as_str(), "addresses" | "login" | "rate limit");
+            // Other addresses and other users are others who get in.
+            let class = if guards { opened(!gained) } else { Class::Names };
+            or_absent(both(format!("{part} of {name}"), class, 2), "none")
+        }
         Family::Zone => {
             let widened = !gained && (lost || widens(was.unwrap_or(""), is.unwrap_or("")));
             // A zone by itself opens nothing; what may come from it does.

@@ -3,6 +3,7 @@
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{MachineId, Size};
+use crate::plan::backups::server;
 use crate::plan::store::Store;
 use crate::plan::{BackupPlan, Plan};
 use crate::source::Span;
@@ -100,38 +101,4 @@ fn on_disk(plan: &Plan<'_>, machine: MachineId) -> Option<Room> {
     let disks = &plan.model[machine].guest.as_ref()?.disks;
     let size: Size = disks.iter().map(|disk| disk.size).sum();
     Some(Room { size, span: disks.first()?.span, what: "the disk of the repository's machine" })
-}
-
-/// Splits `sftp:user@server:/folder`, `sftp://user@server/folder` and `rest:http://server:8000/…`
-/// into the server and, where it is known, the folder there.
-fn server(repository: &str) -> Option<(&str, Option<&str>)> {
-    let (kind, rest) = repository.split_once(':')?;
-    let (login, folder) = match (kind, rest.split_once("//")) {
-        ("rest", Some((_, url))) => (url.split('/').next()?, None),
-        ("sftp", Some(("", url))) => {
-            let (login, folder) = url.split_once('/')?;
-            (login, Some(folder).filter(|folder| folder.starts_with('/')))
-        }
-        ("sftp", _) => {
-            let (login, folder) = rest.split_once(':')?;
-            (login, Some(folder).filter(|folder| folder.starts_with('/')))
-        }
-        _ => return None,
-    };
-    let server = login.rsplit_once('@').map_or(login, |(_, server)| server);
-    Some((server.split_once(':').map_or(server, |(name, _)| name), folder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::server;
-
-    #[test]
-    fn the_server_of_a_repository_is_read() {
-        assert_eq!(server("rest:http://a:b@192.168.1.20:8000/lab"), Some(("192.168.1.20", None)));
-        assert_eq!(server("sftp:me@nas:/srv/a"), Some(("nas", Some("/srv/a"))));
-        assert_eq!(server("sftp:nas:here"), Some(("nas", None)));
-        assert_eq!(server("sftp://me@nas:22//srv/a"), Some(("nas", Some("/srv/a"))));
-        assert_eq!(server("s3:https://s3.example.org/lab"), None);
-    }
 }

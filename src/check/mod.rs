@@ -17,6 +17,7 @@ mod container_not_linked;
 mod container_prefix_unfit;
 mod container_without_runtime;
 mod cores_overcommit;
+mod cpus_above_machine;
 mod dashboard_without_metrics;
 mod database_on_nfs;
 mod database_published;
@@ -52,6 +53,7 @@ mod port_at_foreign_address;
 mod port_moved;
 mod port_published_by_hand;
 mod raw_names_nothing;
+mod route_open_to_nobody;
 mod route_to_itself;
 mod route_twice;
 mod schedule_at_clock_change;
@@ -103,6 +105,7 @@ pub static RULES: &[&Rule] = &[
     &container_without_runtime::RULE,
     &client_without_password::RULE,
     &cores_overcommit::RULE,
+    &cpus_above_machine::RULE,
     &dashboard_without_metrics::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
@@ -138,6 +141,7 @@ pub static RULES: &[&Rule] = &[
     &port_moved::RULE,
     &port_published_by_hand::RULE,
     &raw_names_nothing::RULE,
+    &route_open_to_nobody::RULE,
     &route_to_itself::RULE,
     &route_twice::RULE,
     &schedule_at_clock_change::RULE,

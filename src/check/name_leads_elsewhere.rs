@@ -19,7 +19,31 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let has = |machine: &Machine, name: &HostName| {
         machine.addresses.iter().any(|own| own.address == name.address)
     };
+    for machine in model.machines.iter().filter(|machine| machine.name == "localhost") {
+        diagnostics.push(
+            Diagnostic::new(
+                &CODE,
+                machine.span,
+                "`localhost` always leads to the machine that asks",
+            )
+            .help("give the machine another name")
+            .on(machine.name.clone()),
+        );
+    }
     for name in &model.names {
+        if name.host == "localhost" || name.host.ends_with(".localhost") {
+            diagnostics.push(
+                Diagnostic::new(
+                    &CODE,
+                    name.span,
+                    format!("`{}` always leads to the machine that asks", name.host),
+                )
+                .caption("programs ask no name server for it")
+                .help("give it another name, such as one below a domain of your own")
+                .on(name.host.clone()),
+            );
+            continue;
+        }
         if let Some(route) = plan.routes.iter().find(|route| route.host == name.host) {
             let (proxy, service) = (&model[route.via], &model[route.service]);
             let front = &model[proxy.machine];

@@ -14,7 +14,7 @@ static CODE: Code = codes::code!("route-twice", Error, "one host name leads to t
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
     for route in &plan.routes {
-        if let Some(first) = taken.insert(route.host.as_str(), route) {
+        if let Some(first) = taken.insert((route.host.as_str(), route.path.as_str()), route) {
             let service = &plan.model[route.service];
             diagnostics.push(
                 Diagnostic::new(
@@ -22,11 +22,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     route.span,
                     format!(
                         "`{}` leads to `{}` and to `{}`",
-                        route.host, plan.model[first.service].name, service.name
+                        route.name(),
+                        plan.model[first.service].name,
+                        service.name
                     ),
                 )
                 .label(first.span, "the other route")
-                .help("give one of them another host name")
+                .help("give one of them another host name, or a `path`")
                 .on(service.name.clone()),
             );
         }

@@ -23,14 +23,18 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             crossing.states.iter().map(|(service, _)| model[*service].name.as_str()).collect();
         owners.dedup();
         let (zone, all) = (&model[machine.zone].name, owners.len());
-        let named = owners.iter().take(3).map(|name| format!("`{name}`"));
-        let mut named = named.collect::<Vec<_>>().join(", ");
+        let mut named: Vec<String> =
+            owners.iter().take(3).map(|name| format!("`{name}`")).collect();
         if all > 3 {
-            named = format!("{named} and {} more", all - 3);
+            named.push(format!("{} more", all - 3));
         }
+        let last = named.pop().unwrap_or_default();
+        let named =
+            if named.is_empty() { last } else { format!("{} and {last}", named.join(", ")) };
         let message = format!(
-            "`{}`, in the zone `{zone}`, {may} what {named} keeps in {}",
+            "`{}`, in the zone `{zone}`, {may} what {named} {} in {}",
             machine.name,
+            if all == 1 { "keeps" } else { "keep" },
             crossing.store.name(model)
         );
         let mut diagnostic = Diagnostic::new(&CODE, share.span, message);

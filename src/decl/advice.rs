@@ -60,7 +60,12 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             "false" | "no" | "off" => Some("write `#false`".to_owned()),
             _ => None,
         },
-        Type::Integer | Type::Between(..) | Type::Port | Type::Ports | Type::Number => {
+        Type::Integer
+        | Type::Between(..)
+        | Type::Port
+        | Type::Ports
+        | Type::Number
+        | Type::Processors => {
             text.parse::<f64>().is_ok().then(|| format!("write {text} without quotes"))
         }
         Type::Name => {

@@ -80,6 +80,20 @@ pub fn is_web_path(text: &str) -> bool {
     all(text, 200, alphanumeric_or(b"/_.-?=&")) && text.starts_with('/')
 }
 
+/// Returns whether text is the path of a page that every program reads alike, without a query.
+pub fn is_web_page(text: &str) -> bool {
+    let is_plain = |part: &str| !matches!(part, "." | "..");
+    all(text, 200, alphanumeric_or(b"/_.-"))
+        && text.starts_with('/')
+        && !text.contains("//")
+        && text.split('/').all(is_plain)
+}
+
+/// Returns whether text is a path that pages are below, or `/`.
+pub fn is_web_folder(text: &str) -> bool {
+    is_web_page(text) && (text == "/" || !text.ends_with('/'))
+}
+
 /// Returns whether text is the name of a header of HTTP.
 pub fn is_header(text: &str) -> bool {
     all(text, 80, alphanumeric_or(b"-"))
@@ -184,6 +198,8 @@ mod tests {
         holds(is_sysctl, &["net.ipv4.ip_forward", "net/ipv4/conf/eth0.1"], &["a=b", ".x"]);
         holds(is_capability, &["NET_ADMIN", "ALL"], &["net_admin", "CAP,X"]);
         holds(is_web_path, &["/auth/x", "/o/start?rd="], &["auth", "/a b", "/a;", "/a\n", "/{"]);
+        holds(is_web_page, &["/", "/a.b/c/"], &["a", "/a?b", "/a//b", "/../a", "/a/.", "/a*"]);
+        holds(is_web_folder, &["/", "/a/b"], &["/a/", "/a b", "//", "/a/..", ""]);
         holds(is_header, &["Remote-User", "X-A"], &["Remote User", "A:b", "-A", "a_b", ""]);
         holds(is_device, &["/dev/dri/renderD128"], &["/a:b", "/dev/a:b", "/dev/../etc", "dri"]);
         holds(is_disk, &["/dev/disk/by-id/nvme-A", "/dev/disk/by-path/pci-0000:00"], &["/dev/sda"]);

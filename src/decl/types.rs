@@ -32,6 +32,12 @@ pub enum Type {
     Capability,
     /// The path of a page, with a query at most.
     WebPath,
+    /// The path of a page, without a query.
+    WebPage,
+    /// A path with all pages below it, without `/` at its end.
+    WebFolder,
+    /// The path of a page, or a URL.
+    WebTarget,
     /// The name of a header of HTTP.
     Header,
     /// The path of a device.
@@ -65,6 +71,8 @@ pub enum Type {
     Between(i64, i64),
     /// A number, which may have a fraction.
     Number,
+    /// A number of processors, which may have a fraction. Docker refuses less than a hundredth.
+    Processors,
     /// A port, 1 to 65535.
     Port,
     /// A port, or several in a row as text: `50000-50100`.
@@ -125,6 +133,13 @@ impl Type {
             Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
             Self::Capability => "a capability such as `NET_ADMIN`".into(),
             Self::WebPath => "the path of a page such as `\"/auth/check\"`".into(),
+            Self::WebPage => "the path of a page such as `\"/start/page.html\"`".into(),
+            Self::WebFolder => {
+                "a path such as `\"/api\"`, with no `/` at its end, or `\"/\"` itself".into()
+            }
+            Self::WebTarget => {
+                "a path such as `\"/web/\"`, or a URL such as `\"https://example.org\"`".into()
+            }
             Self::Header => "the name of a header such as `Remote-User`".into(),
             Self::Device => "a device such as `\"/dev/dri/renderD128\"`".into(),
             Self::Disk => {
@@ -151,6 +166,7 @@ impl Type {
             Self::Between(least, i64::MAX) => format!("a whole number, at least {least}"),
             Self::Between(least, most) => format!("a whole number from {least} to {most}"),
             Self::Number => "a number".into(),
+            Self::Processors => "a number of processors from 0.01 to 4096, such as `1.5`".into(),
             Self::Port => "a port from 1 to 65535".into(),
             Self::Ports => {
                 "a port from 1 to 65535, or several in a row such as `\"50000-50100\"`".into()
@@ -221,6 +237,12 @@ impl Type {
             (Self::Number, Scalar::Float(number)) => {
                 number.is_finite().then_some(Value::Float(*number))
             }
+            (Self::Processors, Scalar::Float(number)) => {
+                (0.01..=4096.0).contains(number).then_some(Value::Float(*number))
+            }
+            (Self::Processors, Scalar::Integer(number)) => {
+                (1..=4096).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
+            }
             (Self::Port | Self::Ports, Scalar::Integer(number)) => {
                 (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
             }
@@ -247,6 +269,9 @@ impl Type {
             Self::Sysctl => keep(grammar::is_sysctl(&text), text),
             Self::Capability => keep(grammar::is_capability(&text), text),
             Self::WebPath => keep(grammar::is_web_path(&text), text),
+            Self::WebPage => keep(grammar::is_web_page(&text), text),
+            Self::WebFolder => keep(grammar::is_web_folder(&text), text),
+            Self::WebTarget => keep(grammar::is_web_path(&text) || is_url(&text), text),
             Self::Header => keep(grammar::is_header(&text), text),
             Self::Device => keep(grammar::is_device(&text), text),
             Self::Disk => keep(grammar::is_disk(&text), text),
@@ -278,7 +303,12 @@ impl Type {
             Self::Owner => keep(grammar::is_owner(&text), text),
             Self::Ports => keep(Ports::parse(&text).is_some_and(|ports| ports.more() > 0), text),
             Self::Enum(words) => keep(words.contains(&text.as_ref()), text),
-            Self::Integer | Self::Between(..) | Self::Number | Self::Port | Self::Bool => None,
+            Self::Integer
+            | Self::Between(..)
+            | Self::Number
+            | Self::Processors
+            | Self::Port
+            | Self::Bool => None,
         }
     }
 }

@@ -89,6 +89,24 @@ impl Grammar {
         }
     }
 
+    /// Writes a value in quotes, in which blanks are kept, or says why a file can't hold it. With
+    /// `raw`, what the program replaces in it is meant to be replaced.
+    pub fn quoted(self, text: &str, raw: bool) -> Result<String, String> {
+        let fault = |what: &str| Err(format!("this file can't hold {what} in quotes"));
+        if text.chars().any(char::is_control) {
+            return fault("a line break or control character");
+        }
+        match self {
+            // Between back quotes, Caddy takes every sign as it is.
+            Self::Caddy if text.contains('`') => fault("a back quote"),
+            Self::Caddy if !raw && text.contains(['{', '}']) => fault("a brace"),
+            Self::Caddy => Ok(format!("`{text}`")),
+            Self::Nginx if !raw && text.contains('$') => fault("`$`"),
+            Self::Nginx => Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
+            _ => fault("any value"),
+        }
+    }
+
     fn forbids(self, character: char) -> bool {
         match self {
             Self::Plain | Self::Unit | Self::Exports => false,
@@ -148,5 +166,19 @@ mod tests {
         assert!(Grammar::Caddy.value("/a b").is_err() && Grammar::Caddy.value("{$X}").is_err());
         assert!(Grammar::Nginx.value("/a;b").is_err() && Grammar::Nginx.value("/a{").is_err());
         assert!(Grammar::Caddy.word("").is_err());
+    }
+
+    #[test]
+    fn a_quoted_value_ends_where_its_quotes_do() {
+        assert_eq!(Grammar::Caddy.quoted("a \"b\" \\", false).unwrap(), "`a \"b\" \\`");
+        assert_eq!(Grammar::Nginx.quoted("a \"b\" \\", false).unwrap(), r#""a \"b\" \\""#);
+        assert!(Grammar::Caddy.quoted("`", true).is_err());
+        assert!(Grammar::Caddy.quoted("{host}", false).is_err());
+        assert!(Grammar::Caddy.quoted("{host}", true).is_ok());
+        assert!(Grammar::Nginx.quoted("$host", false).is_err());
+        assert!(Grammar::Nginx.quoted("$host", true).is_ok());
+        for grammar in Grammar::ALL {
+            assert!(grammar.quoted("a\nb", true).is_err());
+        }
     }
 }

@@ -189,6 +189,10 @@ fn add_filters(environment: &mut Environment<'_>) {
             Error::new(ErrorKind::InvalidOperation, "it must be one word without quotes or blanks")
         })
     });
+    environment
+        .add_filter("quoted", |state: &State<'_, '_>, text: &str| quoted(state, text, false));
+    environment
+        .add_filter("quoted_raw", |state: &State<'_, '_>, text: &str| quoted(state, text, true));
     environment.add_filter("postgres_data", |image: &str| {
         crate::model::image::postgres_data(image).ok_or_else(|| {
             let why =
@@ -215,6 +219,25 @@ fn add_filters(environment: &mut Environment<'_>) {
     environment.add_test("string", tests::is_string);
     environment.add_test("startingwith", tests::is_startingwith);
     environment.add_test("endingwith", tests::is_endingwith);
+}
+
+/// Writes text in the quotes of the file that a template makes.
+fn quoted(state: &State<'_, '_>, text: &str, raw: bool) -> Result<Value, Error> {
+    let AutoEscape::Custom(escape) = state.auto_escape() else {
+        return Err(Error::new(ErrorKind::InvalidOperation, "escaping can't be switched off"));
+    };
+    let Escape::Lines(grammar) = Escape::of(escape.as_ref()) else {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "values are quoted by themselves here",
+        ));
+    };
+    if text.contains(SECRET_MARK) {
+        return Err(Error::new(ErrorKind::InvalidOperation, SECRET_IS_NO_TEXT));
+    }
+    let text = grammar.quoted(text, raw);
+    let refused = |why: String| Error::new(ErrorKind::InvalidOperation, why);
+    text.map(Value::from_safe_string).map_err(refused)
 }
 
 /// Returns the name of a secret that a template or an expression sees.

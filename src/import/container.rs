@@ -50,8 +50,11 @@ pub fn convert(
     body.extend(runtime::ending(&service, around));
     databases::database(&service, container, &body, stack, around);
     ports::ports(&service, container, stack, around);
-    let routed = routes::routes(&service, container, stack, around);
-    body.extend(variables::labels(&service, &routed, around));
+    let mut routed = Vec::new();
+    let mut endpoints = routes::Endpoints::Making(stack);
+    let taken = routes::routes(&service, container, &mut endpoints, &mut routed, around);
+    stack.settings.extend(routed);
+    body.extend(variables::labels(&service, &taken, around));
     rest::raw(&service, &mut raws, around);
     rest::others(&service, around);
     around.ledger.close(&service);

@@ -15,7 +15,7 @@ use super::project::Project;
 use super::secrets::Secrets;
 use super::stack::{self, Around, LabNames, Rename, Stack};
 use super::yaml::Node;
-use super::{Account, Imported, Target, adopt, running, top, write};
+use super::{Account, Imported, Target, adopt, middlewares, running, top, write};
 use crate::decl::Block;
 use crate::decl::types::timezones;
 
@@ -54,10 +54,19 @@ impl<'i> Conversion<'i> {
             zone: target.zone.clone(),
             timezone: target.timezone.clone().unwrap_or_else(|| common_timezone(projects)),
             via: target.via.clone(),
+            program: target.program,
             moved: target.moved.clone(),
             newest: target.images.clone(),
             ..LabNames::default()
         };
+        let services = projects.iter().flat_map(|(project, _)| &project.services);
+        for (_, service) in services {
+            let labels = service.get("labels").map(Node::entries).unwrap_or_default().iter();
+            let labels = labels.map(|(name, value)| {
+                (name.as_str(), value.scalar().unwrap_or_default(), value.place)
+            });
+            middlewares::learn(labels, &mut lab.middlewares);
+        }
         // Administrators come in by ssh.
         lab.ports.insert((22, false), "ssh".to_owned());
         for port in [80, 443] {

@@ -21,6 +21,7 @@ mod ledger;
 mod library;
 mod limits;
 mod merge;
+mod middlewares;
 mod mounts;
 mod names;
 mod partial;
@@ -32,10 +33,13 @@ mod routes;
 mod running;
 mod runtime;
 mod secrets;
+mod sites;
 mod stack;
 mod top;
+mod traefik;
 mod travel;
 mod variables;
+mod way;
 mod words;
 mod write;
 mod yaml;
@@ -54,6 +58,7 @@ use ledger::Ledger;
 use project::{Loader, Project};
 
 use crate::decl::Block;
+use crate::model::ProxyProgram;
 
 /// What the import knows of the lab that it writes for.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +75,8 @@ pub struct Target {
     pub taken: [Vec<String>; 4],
     /// The proxy of the lab that routes go through. Without one, labels for proxies stay labels.
     pub via: Option<String>,
+    /// The program of that proxy.
+    pub program: Option<ProxyProgram>,
     /// Folders of the sources, with the folder of the machine that each is in there.
     pub moved: Vec<(String, String)>,
     /// The images that the library runs: their names, with the tag.

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::Files;
 use super::kdl::{Line, line};
 use super::ledger::{Entry, Ledger};
+use super::middlewares::Middlewares;
 use super::names::Names;
 use super::project::Project;
 use super::secrets::Secrets;
 use super::yaml::Place;
+use crate::model::ProxyProgram;
 
 /// The names that a service's own nodes have, so that no option may have them.
 const OWN: &[&str] = &["expose", "route", "port", "resources", "raw", "state", "image"];
@@ -157,7 +159,11 @@ pub struct LabNames {
     pub timezone: String,
     /// The proxy that routes go through.
     pub via: Option<String>,
-    /// The host names that have a route.
+    /// The program of that proxy.
+    pub program: Option<ProxyProgram>,
+    /// The middlewares that labels of any container define.
+    pub middlewares: Middlewares,
+    /// The host names that have a route, with their paths.
     pub hosts: BTreeSet<String>,
     /// Folders of the sources, with the folder of the machine that they are in there.
     pub moved: Vec<(String, String)>,

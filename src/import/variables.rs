@@ -124,6 +124,17 @@ pub fn owner_name<'a>(service: &'a At<'_>) -> &'a str {
     service.path.strip_prefix("services.").unwrap_or(&service.path)
 }
 
+/// Says that a label stays, and who reads it.
+pub fn label_kept(name: &str) -> &'static str {
+    match name.strip_prefix("homepage.") {
+        None => "label",
+        Some("group" | "name" | "icon" | "href" | "description" | "siteMonitor") => {
+            "label, which the module homepage shows"
+        }
+        Some(_) => "label, which the module homepage does not read",
+    }
+}
+
 /// Converts `labels` and `label_file`, but for the labels that are part of a route.
 pub fn labels(service: &At<'_>, routed: &BTreeSet<String>, around: &mut Around<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -143,7 +154,7 @@ pub fn labels(service: &At<'_>, routed: &BTreeSet<String>, around: &mut Around<'
             around.ledger.lost(&at, "it has a secret in it, which no label may hold");
         } else {
             lines.push(line("label").arg(name).arg(value));
-            around.ledger.kept(&at, "label");
+            around.ledger.kept(&at, label_kept(name));
         }
     }
     lines

@@ -5,6 +5,7 @@ use super::kdl::{Line, document, line};
 use super::project::Project;
 use super::secrets::Needed;
 use super::stack::Stack;
+use crate::model::ProxyProgram;
 
 /// Writes the modules and the services of a project. `file` is the name of the file with the
 /// services.
@@ -65,13 +66,24 @@ pub fn secrets(needed: &[Needed]) -> String {
 pub fn lab(name: &str, timezone: &str, target: &Target, proxy: Option<&str>) -> String {
     let note = "The addresses below are examples: write those of your network and of the machine, \
                 and who may\nlog in (`admin NAME { ssh-key \"…\"; }`).";
+    let mut head = line("lab")
+        .arg(name)
+        .prop("version", "1.0.0")
+        .child(line("domain").arg("example.org"))
+        .child(line("timezone").arg(timezone));
+    // What a new proxy does not run without.
+    let mut secret = None;
+    match target.program.filter(|_| proxy.is_some()) {
+        Some(ProxyProgram::Traefik) => head.add(line("email").arg("me@example.org")),
+        Some(ProxyProgram::NginxProxyManager) => {
+            let via = target.via.as_deref().unwrap_or_default();
+            secret = Some(line("secret").arg(format!("{via}-admin-password")));
+        }
+        Some(ProxyProgram::Caddy) | None => {}
+    }
     let proxy = proxy.map(|proxy| line("service").arg(proxy).prop("on", target.machine.as_str()));
     let own = [
-        line("lab")
-            .arg(name)
-            .prop("version", "1.0.0")
-            .child(line("domain").arg("example.org"))
-            .child(line("timezone").arg(timezone)),
+        head,
         line("network")
             .arg(target.zone.as_str())
             .prop("cidr", "192.168.1.0/24")
@@ -91,5 +103,5 @@ pub fn lab(name: &str, timezone: &str, target: &Target, proxy: Option<&str>) -> 
             .child(line("address").arg(target.zone.as_str()).arg("192.168.1.10"))
             .child(line("ssh").prop("from", target.zone.as_str())),
     ];
-    document(own.into_iter().chain(proxy).collect())
+    document(own.into_iter().chain(secret).chain(proxy).collect())
 }

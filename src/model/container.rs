@@ -307,5 +307,5 @@ pub struct Resources {
     /// Memory.
     pub memory: Option<Spanned<Size>>,
     /// Processors, in thousandths of one.
-    pub millicpus: Option<u32>,
+    pub millicpus: Option<Spanned<u32>>,
 }

@@ -10,6 +10,7 @@ mod build;
 mod container;
 mod cron;
 mod endpoint;
+mod handling;
 pub mod image;
 mod lab;
 mod machine;
@@ -32,6 +33,7 @@ pub use container::{
 };
 pub use cron::Cron;
 pub use endpoint::{Credentials, Endpoint, EndpointId, Protocol, Transport};
+pub use handling::{Handling, HeaderChange, RateLimit, RawHandling, Redirect};
 pub use lab::{Accept, Admin, LabInfo, Secret};
 pub use machine::{
     Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Machine, MachineKind, Os,

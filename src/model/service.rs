@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{
-    Backup, Container, Data, Database, Device, Duration, Endpoint, EndpointId, MachineId,
+    Backup, Container, Data, Database, Device, Duration, Endpoint, EndpointId, Handling, MachineId,
     NetworkId, Package, Resources, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl,
     TemplateId, Unit, ZoneId,
 };
@@ -311,7 +311,7 @@ pub struct Expose {
     pub span: Span,
 }
 
-/// A host name that leads to an endpoint.
+/// A host name that leads to an endpoint, or one of its paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The host name.
@@ -324,6 +324,16 @@ pub struct Route {
     pub from: Vec<Spanned<ZoneId>>,
     /// The endpoint that authenticates users first.
     pub auth: Option<EndpointId>,
+    /// Whether the name is a further one of the route.
+    pub alias: bool,
+    /// The path that it leads, with all that is below; empty for all paths.
+    pub path: String,
+    /// Whether the service gets requests without that path.
+    pub strip: bool,
+    /// The host name that visitors are sent on to, instead of the endpoint.
+    pub leads_to: Option<String>,
+    /// What the proxy does on the way.
+    pub handling: Handling,
     /// The place of its declaration.
     pub span: Span,
 }

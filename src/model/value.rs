@@ -139,7 +139,7 @@ impl fmt::Display for Duration {
 ///
 /// Sizes, durations, schedules, addresses and paths are text in their canonical form. A network,
 /// service, machine or secret is its name.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 #[serde(untagged)]
 pub enum Data {
     /// Nothing was set and there is no default.

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::{
     AccessList, Arrival, CidrSet, ContainerNetwork, Flow, FlowReason, FlowSource, ForwardTarget,
-    Meet, Plan,
+    Meet, Plan, RoutePlan,
 };
 use crate::model::{
     FirewallBackend, MachineId, MachineKind, NetworkId, Ports, ServiceId, Transport, ZoneId,
@@ -254,6 +254,15 @@ impl Plan<'_> {
     pub fn joined(&self, zones: &[ZoneId]) -> CidrSet {
         let sets: Vec<CidrSet> = zones.iter().map(|zone| self.zone(*zone).set()).collect();
         CidrSet::union(&sets)
+    }
+
+    /// Returns the addresses that may use a route.
+    pub fn visitors(&self, route: &RoutePlan) -> CidrSet {
+        let zones = self.joined(&route.from);
+        match route.handling.allow.as_slice() {
+            [] => zones,
+            allow => zones.intersection(&CidrSet::new(allow, &[])),
+        }
     }
 
     /// Returns a name of a zone for packet filters: at most 56 small letters, digits, `-` and `_`.

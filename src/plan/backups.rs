@@ -318,3 +318,37 @@ const fn is_left_out(backup: &StateBackup) -> bool {
         StateBackup::Dump | StateBackup::Never(_) | StateBackup::Class(BackupClass::Never)
     )
 }
+
+/// Splits `sftp:user@server:/folder`, `sftp://user@server/folder` and `rest:http://server:8000/…`
+/// into the server and, where it is known, the folder there.
+pub fn server(repository: &str) -> Option<(&str, Option<&str>)> {
+    let (kind, rest) = repository.split_once(':')?;
+    let (login, folder) = match (kind, rest.split_once("//")) {
+        ("rest", Some((_, url))) => (url.split('/').next()?, None),
+        ("sftp", Some(("", url))) => {
+            let (login, folder) = url.split_once('/')?;
+            (login, Some(folder).filter(|folder| folder.starts_with('/')))
+        }
+        ("sftp", _) => {
+            let (login, folder) = rest.split_once(':')?;
+            (login, Some(folder).filter(|folder| folder.starts_with('/')))
+        }
+        _ => return None,
+    };
+    let server = login.rsplit_once('@').map_or(login, |(_, server)| server);
+    Some((server.split_once(':').map_or(server, |(name, _)| name), folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::server;
+
+    #[test]
+    fn the_server_of_a_repository_is_read() {
+        assert_eq!(server("rest:http://a:b@192.168.1.20:8000/lab"), Some(("192.168.1.20", None)));
+        assert_eq!(server("sftp:me@nas:/srv/a"), Some(("nas", Some("/srv/a"))));
+        assert_eq!(server("sftp:nas:here"), Some(("nas", None)));
+        assert_eq!(server("sftp://me@nas:22//srv/a"), Some(("nas", Some("/srv/a"))));
+        assert_eq!(server("s3:https://s3.example.org/lab"), None);
+    }
+}

@@ -269,9 +269,9 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
     builder.finish()
 }
 
-/// NFS 4 needs only this port.
-const NFS: u16 = 2049;
-/// SMB 2 and later need only this port.
+/// The port of NFS. NFS 4 needs no other.
+pub const NFS: u16 = 2049;
+/// The port of SMB. SMB 2 and later need no other.
 const SMB: u16 = 445;
 
 fn to_machine(to: MachineId, port: u16, from: ZoneId, reason: FlowReason, span: Span) -> Flow {

@@ -8,6 +8,7 @@
 
 mod access;
 pub mod backups;
+pub mod bring_up;
 mod by_hand;
 pub mod capacity;
 mod cidr;
@@ -28,6 +29,7 @@ mod measured;
 mod mounts;
 mod packages;
 mod requirements;
+mod root_disk;
 mod routes;
 mod scrapes;
 mod secrets;
@@ -56,16 +58,19 @@ pub use coverage::{Coverage, Dumped, StateCoverage};
 pub use crossings::Crossing;
 pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
-pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, Published};
+pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, NFS, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
-pub use guests::{BoundFolder, GuestPlan, RootDisk};
+pub use guests::{BoundFolder, GuestPlan};
 pub use interfaces::{Interface, first_bridge};
 pub use kept::{Kept, KeptIn};
 pub use kernel::KernelSettings;
 pub use measured::Measured;
 pub use mounts::{Login, Mapping, Mount, SharedFolder};
 pub use packages::{Archive, Packages};
-pub use requirements::{DeviceSource, GuestRequirements, NeededDevice, Requirements, TUN, drivers};
+pub use requirements::{
+    DeviceSource, GuestRequirements, NeededDevice, NeededStorage, Requirements, TUN, drivers,
+};
+pub use root_disk::RootDisk;
 pub use routes::{RouteAuth, RoutePlan};
 pub use scrapes::{PROBES, Scrape};
 pub use secrets::{MachineSecret, secret_path};

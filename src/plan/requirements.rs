@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Containers, Machine, MachineId, MachineKind, Model, Os, Service, ServiceId};
+use super::interfaces::interfaces;
+use super::root_disk::{RootDisk, root};
+use crate::model::{
+    Containers, Guest, Machine, MachineId, MachineKind, Model, Os, Pool, Service, ServiceId, Size,
+};
 
 /// The device of VPN programs, which an LXC is given when a service needs it.
 pub const TUN: &str = "/dev/net/tun";
@@ -22,6 +26,8 @@ pub struct Requirements<'m> {
     pub memory_limits: bool,
     /// The services that use GPUs of NVIDIA, by name.
     pub nvidia: Vec<&'m str>,
+    /// The disks of its pools: the device and the pool.
+    pub disks: Vec<(&'m str, &'m str)>,
     /// What its guests need of it.
     pub guests: GuestRequirements<'m>,
 }
@@ -59,6 +65,30 @@ pub struct GuestRequirements<'m> {
     pub volumes: Vec<(&'m str, u32, &'m str)>,
     /// The unprivileged LXCs that run containers.
     pub docker: Vec<&'m str>,
+    /// The storages that guests use, and for what.
+    pub storages: BTreeMap<&'m str, NeededStorage>,
+    /// The bridges that guests are connected to, and a guest for each.
+    pub bridges: BTreeMap<&'m str, &'m str>,
+    /// The guests: the id, the name, and whether it is an LXC.
+    pub ids: Vec<(u32, &'m str, bool)>,
+    /// What is fetched from the internet to make a guest, with the guest's id: the address of an
+    /// image and the file that it becomes, or nothing for a template of Proxmox.
+    pub fetched: Vec<(u32, Option<(String, String)>)>,
+}
+
+/// What guests use a storage of their host for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NeededStorage {
+    /// For disks of VMs.
+    pub images: bool,
+    /// For disks of LXCs.
+    pub root_folders: bool,
+    /// For the cloud-init files of VMs.
+    pub snippets: bool,
+    /// For templates of LXCs.
+    pub templates: bool,
+    /// The sum of the disks in it.
+    pub size: Size,
 }
 
 /// The services of each machine, by [`MachineId`].
@@ -77,6 +107,7 @@ pub fn requirements<'m>(model: &'m Model, id: MachineId, services: &Services) ->
             .filter(|service| service.containers.iter().any(|one| one.process.gpu.is_some()))
             .map(|service| service.name.as_str())
             .collect(),
+        disks: machine.pools.iter().flat_map(|pool| disks(machine, pool)).collect(),
         guests: if machine.kind == MachineKind::Proxmox {
             guests(model, id, services)
         } else {
@@ -91,6 +122,11 @@ fn of<'m>(
     services: &Services,
 ) -> impl Iterator<Item = &'m Service> {
     id.of(services).iter().map(move |service| &model[*service])
+}
+
+fn disks<'m>(machine: &'m Machine, pool: &'m Pool) -> impl Iterator<Item = (&'m str, &'m str)> {
+    let disks = pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize));
+    disks.map(|disk| (disk.device.as_str(), pool.name.as_str()))
 }
 
 fn limits_memory(service: &Service) -> bool {
@@ -170,6 +206,16 @@ fn guests<'m>(model: &'m Model, host: MachineId, services: &Services) -> GuestRe
         }
         let volume = guest.image.as_deref().filter(|image| !image.starts_with("https://"));
         needs.volumes.extend(volume.map(|volume| (volume, guest.id, name)));
+        for interface in &interfaces(model, id) {
+            needs.bridges.entry(interface.bridge(&model[host])).or_insert(name);
+        }
+        match root(machine, guest) {
+            RootDisk::Fetched { url, file } => needs.fetched.push((guest.id, Some((url, file)))),
+            RootDisk::System => needs.fetched.push((guest.id, None)),
+            _ => {}
+        }
+        needs.ids.push((guest.id, name, machine.kind == MachineKind::Lxc));
+        storages(machine, guest, &mut needs.storages);
         let confined = matches!(machine.kind.offers().containers, Containers::WithFeatures(_));
         let contained = |service: &Service| !service.containers.is_empty();
         if confined && guest.unprivileged && of(model, id, services).any(contained) {
@@ -177,4 +223,22 @@ fn guests<'m>(model: &'m Model, host: MachineId, services: &Services) -> GuestRe
         }
     }
     needs
+}
+
+fn storages<'m>(
+    machine: &Machine,
+    guest: &'m Guest,
+    storages: &mut BTreeMap<&'m str, NeededStorage>,
+) {
+    let container = machine.kind == MachineKind::Lxc;
+    for disk in &guest.disks {
+        let storage = disk.storage.as_deref().unwrap_or(&guest.storage);
+        let needed = storages.entry(storage).or_default();
+        needed.images |= !container;
+        needed.root_folders |= container;
+        needed.size = [needed.size, disk.size].into_iter().sum();
+    }
+    let files = storages.entry(&guest.snippets).or_default();
+    files.snippets |= machine.kind == MachineKind::Vm;
+    files.templates |= container && guest.image.is_none();
 }

@@ -1,9 +1,13 @@
 //! The host names, and where they lead.
 
+use std::collections::BTreeSet;
+
 use super::scrapes::is_plain;
 use super::way::{self, Way};
 use crate::around::certificates::{Certificate, Certificates};
-use crate::model::{Endpoint, EndpointId, Model, Protocol, Service, ServiceId, ZoneId, ZoneKind};
+use crate::model::{
+    Endpoint, EndpointId, Handling, Model, Protocol, Route, Service, ServiceId, ZoneId, ZoneKind,
+};
 use crate::source::Span;
 
 /// A host name of a proxy.
@@ -25,6 +29,16 @@ pub struct RoutePlan {
     pub from: Vec<ZoneId>,
     /// Whether everyone on the internet may use it.
     pub public: bool,
+    /// The path that it leads, with all that is below; empty for all paths.
+    pub path: String,
+    /// Whether the service gets requests without that path.
+    pub strip: bool,
+    /// Whether it is one of several that share the host name by their paths.
+    pub parted: bool,
+    /// The URL, without a path, that visitors are sent on to instead.
+    pub leads_to: Option<String>,
+    /// What the proxy does on the way.
+    pub handling: Handling,
     /// The signer of its certificate.
     pub certificate: Certificate,
     /// Paths that it does not lead to: metrics at the same port, which are for Prometheus alone.
@@ -33,6 +47,57 @@ pub struct RoutePlan {
     pub auth: Option<RouteAuth>,
     /// The declaration.
     pub span: Span,
+}
+
+impl RoutePlan {
+    /// Returns the host name with the path.
+    pub fn name(&self) -> String {
+        format!("{}{}", self.host, self.path)
+    }
+
+    /// Says for people what the proxy does on the way: what it is, and how.
+    pub fn handled(&self, model: &Model) -> Vec<(String, String)> {
+        let handling = &self.handling;
+        let mut all: Vec<(String, String)> = Vec::new();
+        let mut add = |what: &str, how: String| all.push((what.to_owned(), how));
+        if !handling.allow.is_empty() {
+            let list: Vec<String> = handling.allow.iter().map(ToString::to_string).collect();
+            add("addresses", list.join(" "));
+        }
+        if let Some(secret) = handling.login {
+            add("login", format!("the users in secret {}", model[secret].name));
+        }
+        if let Some(rate) = handling.rate {
+            let (requests, burst) = (rate.requests, rate.burst);
+            add("rate limit", format!("{requests} requests in {}, {burst} at once", rate.per));
+        }
+        if let Some(size) = handling.body {
+            add("largest upload", size.to_string());
+        }
+        if let Some(to) = &self.leads_to {
+            add("sent on", to.clone());
+        }
+        if self.strip {
+            add("path", "taken away".to_owned());
+        }
+        for (kind, changes) in [
+            ("request header", &handling.request_headers),
+            ("response header", &handling.response_headers),
+        ] {
+            for change in changes {
+                let value = change.value.clone().unwrap_or_else(|| "removed".to_owned());
+                add(&format!("{kind} {}", change.name), value);
+            }
+        }
+        for redirect in &handling.redirects {
+            let how = if redirect.permanent { " for good" } else { "" };
+            add(&format!("redirect of {}", redirect.path), format!("{}{how}", redirect.to));
+        }
+        for raw in &handling.raw {
+            add(&format!("raw {}", raw.name), serde_json::json!(raw.value).to_string());
+        }
+        all
+    }
 }
 
 /// The service that authenticates the users of a route.
@@ -48,8 +113,8 @@ pub struct RouteAuth {
 
 /// Lists the paths at an endpoint's port where another endpoint offers metrics without
 /// authentication.
-fn hidden(service: &Service, index: u32) -> Vec<String> {
-    let Some(own) = service.endpoints.get(index as usize) else { return Vec::new() };
+fn hidden(service: &Service, route: &Route) -> Vec<String> {
+    let Some(own) = service.endpoints.get(route.endpoint as usize) else { return Vec::new() };
     let at_its_port = |other: &&Endpoint| {
         other.name != own.name && other.container == own.container && other.port == own.port
     };
@@ -60,10 +125,17 @@ fn hidden(service: &Service, index: u32) -> Vec<String> {
         .filter(|other| other.scrape && other.credentials.is_none());
     // Each proxy would interpret anything but a plain path differently.
     let plain = |path: &&str| is_plain(path);
+    let below = |path: &str| {
+        if route.strip {
+            return Some(format!("{}{path}", route.path));
+        }
+        let rest = path.strip_prefix(&route.path)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| path.to_owned())
+    };
     let mut paths: Vec<String> = measured
         .filter_map(|other| other.path.as_deref())
         .filter(plain)
-        .map(str::to_owned)
+        .filter_map(below)
         .collect();
     paths.sort();
     paths.dedup();
@@ -93,6 +165,11 @@ pub fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
                 url: auth_url(endpoint),
                 path: auth_path(endpoint),
             });
+            let scheme = certificates.of(route).scheme();
+            let leads_to = route.leads_to.as_ref().map(|host| format!("{scheme}://{host}"));
+            let mut handling = route.handling.clone();
+            let hidden = hidden(service, route);
+            handling.redirects.retain(|redirect| !hidden.contains(&redirect.path));
             routes.push(RoutePlan {
                 host: route.host.value.clone(),
                 via: route.via,
@@ -100,15 +177,33 @@ pub fn routes(model: &Model, services: &[Vec<ServiceId>]) -> Vec<RoutePlan> {
                 endpoint,
                 upstream,
                 upstream_protocol: model.endpoint(endpoint).protocol,
-                public: from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
+                public: handling.allow.is_empty()
+                    && from.iter().any(|zone| model[*zone].kind == ZoneKind::Internet),
+                path: route.path.clone(),
+                strip: route.strip,
+                parted: false,
+                leads_to,
+                handling,
                 certificate: certificates.of(route),
-                hidden: hidden(service, route.endpoint),
+                hidden,
                 from,
                 auth,
                 span: route.span,
             });
         }
     }
-    routes.sort_by(|a, b| (&a.host, a.via).cmp(&(&b.host, b.via)));
+    // Of several paths of a host, the longest that fits decides, so it comes first.
+    routes.sort_by(|a, b| {
+        let by_path = b.path.len().cmp(&a.path.len()).then_with(|| a.path.cmp(&b.path));
+        (&a.host, a.via).cmp(&(&b.host, b.via)).then(by_path)
+    });
+    let parted: BTreeSet<String> = routes
+        .iter()
+        .filter(|route| !route.path.is_empty())
+        .map(|route| route.host.clone())
+        .collect();
+    for route in &mut routes {
+        route.parted = parted.contains(&route.host);
+    }
     routes
 }

@@ -37,9 +37,14 @@ impl Plan<'_> {
         let probed = self.probers().next().is_some();
         let scraped =
             self.scrapes.iter().map(|scrape| (scrape.job.as_str(), scrape.target.clone()));
-        scraped.chain(
-            self.routes.iter().filter(move |_| probed).map(|route| (PROBES, self.url(route))),
-        )
+        let probes = self.probed().filter(move |_| probed);
+        scraped.chain(probes.map(|route| (PROBES, self.url(route))))
+    }
+
+    /// Lists the routes that are probed. What answers at the very path of a route that leads only
+    /// that path is not known.
+    pub fn probed(&self) -> impl Iterator<Item = &RoutePlan> {
+        self.routes.iter().filter(|route| route.path.is_empty())
     }
 
     /// Lists the Alertmanagers that a Prometheus sends its alerts to: the endpoint, and `host:port`

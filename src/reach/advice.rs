@@ -3,8 +3,11 @@
 use super::places::{self, Destination, Origin, Port};
 use super::{Link, LinkKind};
 use crate::diag::Diagnostics;
-use crate::model::{EndpointId, MachineId, MachineKind, Protocol, Transport, ZoneKind};
-use crate::plan::{FlowSource, Plan};
+use crate::model::{
+    EndpointId, MachineId, MachineKind, Protocol, ShareSource, ShareTransport, Transport, ZoneId,
+    ZoneKind,
+};
+use crate::plan::{FlowSource, NFS, Plan};
 use crate::source::{Layer, Sources, Span};
 use crate::syntax::{self, Node};
 
@@ -22,14 +25,33 @@ pub struct Advice {
 pub struct Wanted {
     /// The service or machine that it is written in.
     pub inside: Span,
-    /// The node that is there already; its `property` wants one more zone.
-    pub existing: Option<Span>,
-    /// The property that lists zones.
-    pub property: &'static str,
-    /// The zone.
-    pub zone: String,
-    /// The whole node, where there is none yet.
+    /// How it is added to what is there.
+    pub addition: Addition,
+    /// The whole node, where it is a new one.
     pub node: String,
+}
+
+/// How a node is added to those that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addition {
+    /// As a node of its own.
+    Node,
+    /// As one more zone in the property of a node, if that node is there.
+    Zone {
+        /// The node that is there already.
+        existing: Option<Span>,
+        /// The property that lists zones.
+        property: &'static str,
+        /// The zone.
+        zone: String,
+    },
+    /// As one more argument of the node with this name, if there is one.
+    Argument {
+        /// The name of the node.
+        of: &'static str,
+        /// The argument.
+        value: String,
+    },
 }
 
 /// A change of one place of a source file.
@@ -59,11 +81,23 @@ pub(super) fn advice(
     }
     match to {
         Destination::Port(port) if origin.machine != Some(port.machine) => {
-            of_port(plan, origin, *port)
+            let forward = || through_gateway(plan, origin, plan.model[port.machine].zone, chain);
+            of_port(plan, origin, *port).or_else(|| of_share(plan, origin, *port)).or_else(forward)
         }
         Destination::Port(port) => of_container(plan, origin, *port),
         Destination::Route(index) => of_route(plan, origin, *index, chain),
-        Destination::Elsewhere(..) => None,
+        Destination::Elsewhere(addresses, ..) => {
+            let zones = (0..plan.model.zones.len()).map(ZoneId::at);
+            let zone = zones.clone().find(|id| match plan.model[*id].kind {
+                ZoneKind::Network(network) => {
+                    let mut prefixes = plan.model[network].prefixes.iter();
+                    prefixes.any(|prefix| addresses.iter().any(|one| prefix.contains(one)))
+                }
+                _ => false,
+            });
+            let internet = || zones.clone().find(|id| plan.is_internet(*id));
+            through_gateway(plan, origin, zone.or_else(internet)?, chain)
+        }
     }
 }
 
@@ -79,10 +113,12 @@ fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
             if to.port == 22 || manages { String::new() } else { format!(" port={}", to.port) };
         let wanted = Wanted {
             inside: machine.span,
-            existing: existing.map(|access| access.span),
-            property: "from",
             node: format!("ssh from={zone}{port}"),
-            zone,
+            addition: Addition::Zone {
+                existing: existing.map(|access| access.span),
+                property: "from",
+                zone,
+            },
         };
         let internet = plan.is_internet(origin.zone).then(|| {
             "everybody on the internet may then try to log in; the network of a VPN is the safer \
@@ -101,12 +137,75 @@ fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     }
     let wanted = Wanted {
         inside: service.span,
-        existing: existing.map(|expose| expose.span),
-        property: "to",
         node: format!("expose {} to={zone}", plan.model.endpoint(endpoint).name),
-        zone,
+        addition: Addition::Zone {
+            existing: existing.map(|expose| expose.span),
+            property: "to",
+            zone,
+        },
     };
     Some(Advice { wanted, unwise: exposed(plan, origin, endpoint) })
+}
+
+/// Finds what would give a machine a folder of another over NFS.
+fn of_share(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
+    let machine = &plan.model[origin.machine?];
+    let mounts = matches!(machine.kind, MachineKind::Debian | MachineKind::Vm);
+    if !mounts || (to.port, to.transport) != (NFS, Transport::Tcp) {
+        return None;
+    }
+    // What others get from there is what can be had.
+    let mut shares = plan.model.machines.iter().flat_map(|machine| &machine.shares);
+    let source = &shares
+        .find(|share| share.via == ShareTransport::Nfs && share.source.machine() == to.machine)?
+        .source;
+    let (name, folder) = match source {
+        ShareSource::Dataset(dataset) => {
+            let pool = &plan.model[to.machine].pools.get(dataset.pool as usize)?.name;
+            let name = &plan.model.dataset(dataset).name;
+            (format!("{pool}.{name}"), name)
+        }
+        ShareSource::Export(_, export) => {
+            let name = &plan.model.export(to.machine, *export).name;
+            (format!("{}.{name}", plan.model[to.machine].name), name)
+        }
+    };
+    let at = format!("/mnt/{folder}");
+    if machine.shares.iter().any(|share| share.at == at) {
+        return None;
+    }
+    let reads = format!("{} then reads and writes all of {name}", machine.name);
+    let unwise =
+        widened(plan, origin, to.machine).map_or(reads.clone(), |why| format!("{reads}; {why}"));
+    Some(Advice {
+        wanted: Wanted {
+            inside: machine.span,
+            addition: Addition::Node,
+            node: format!("share {name} at=\"{at}\" via=nfs"),
+        },
+        unwise: Some(unwise),
+    })
+}
+
+/// Finds what would let the clients of a gateway come through it to a place that no declaration
+/// opens by itself.
+fn through_gateway(plan: &Plan<'_>, origin: &Origin, to: ZoneId, chain: &[Link]) -> Option<Advice> {
+    if chain.last()?.kind != LinkKind::Gateway {
+        return None;
+    }
+    let ZoneKind::Network(network) = plan.model[origin.zone].kind else { return None };
+    let service = plan.model.services.iter().find(|service| {
+        service.gateway.as_ref().is_some_and(|gateway| gateway.network == network)
+    })?;
+    let zone = &plan.model[to].name;
+    Some(Advice {
+        wanted: Wanted {
+            inside: service.span,
+            addition: Addition::Argument { of: "reach", value: zone.clone() },
+            node: format!("reach {zone}"),
+        },
+        unwise: Some(format!("all of {} then reaches every address of {zone}", origin.word)),
+    })
 }
 
 /// Finds what would let a container connect to another service of its machine.
@@ -118,9 +217,7 @@ fn of_container(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     (other.name != service.name).then(|| Advice {
         wanted: Wanted {
             inside: service.span,
-            existing: None,
-            property: "",
-            zone: String::new(),
+            addition: Addition::Node,
             node: format!("link {} endpoint={name}", other.name),
         },
         unwise: None,
@@ -133,18 +230,22 @@ fn of_route(plan: &Plan<'_>, origin: &Origin, index: usize, chain: &[Link]) -> O
     if chain.iter().any(|link| link.kind == LinkKind::Route && link.passes) {
         return None;
     }
+    // A zone that the route is open to is kept out by the list of addresses, which is on purpose.
+    if route.from.contains(&origin.zone) {
+        return None;
+    }
     let zone = plan.model[origin.zone].name.clone();
     let endpoint = plan.model.endpoint(route.endpoint);
     let wanted = Wanted {
         // Wherever it is written, be it in a profile, that is the place to change.
         inside: route.span,
-        existing: Some(route.span),
-        property: "from",
         node: format!(
             "route \"{}\" to={} via={} from={zone}",
-            route.host, endpoint.name, plan.model[route.via].name
+            route.name(),
+            endpoint.name,
+            plan.model[route.via].name
         ),
-        zone,
+        addition: Addition::Zone { existing: Some(route.span), property: "from", zone },
     };
     let unwise = if plan.is_internet(origin.zone) && endpoint.admin {
         Some("administration is then open to the internet".to_owned())
@@ -217,36 +318,24 @@ impl Wanted {
             return None;
         }
         let document = syntax::parse(&file.text, self.inside.file, &mut Diagnostics::default())?;
-        let owner = owner(&document.nodes, self.inside, self.existing)?;
-        let own = |node: &&Node<'_>| self.existing.is_some_and(|existing| holds(node, existing));
-        let extended =
-            owner.children.iter().find(own).and_then(|node| self.extend(node, &file.text));
-        extended.or_else(|| self.insert(owner, &file.text))
-    }
-
-    /// Adds the zone to the list that is there.
-    fn extend(&self, node: &Node<'_>, text: &str) -> Option<Edit> {
-        let property = node.properties.iter().find(|entry| entry.name.value == self.property)?;
-        let span = property.entry.value.span;
-        let written = text.get(span.start as usize..span.end as usize)?;
-        // A quoted list goes on before its quote; what is quoted in another way gets a new node.
-        let (inside, end) = match written.strip_suffix('"') {
-            Some(inside) if written.starts_with('"') && !written.starts_with("\"\"") => {
-                (inside, "\"")
-            }
-            None if !written.starts_with('#') => (written, ""),
-            _ => return None,
+        let existing = match self.addition {
+            Addition::Zone { existing, .. } => existing,
+            Addition::Node | Addition::Argument { .. } => None,
         };
-        let list = format!("{inside},{}{end}", self.zone);
-        let before = text.get(node.span.start as usize..span.start as usize)?;
-        let after = text.get(span.end as usize..node.span.end as usize)?;
-        let whole = text.get(node.span.start as usize..node.span.end as usize)?;
-        Some(Edit {
-            span,
-            node: format!("{before}{list}{after}"),
-            text: list,
-            instead_of: Some(whole.to_owned()),
-        })
+        let owner = owner(&document.nodes, self.inside, existing)?;
+        let extended = match &self.addition {
+            Addition::Node => None,
+            Addition::Zone { property, zone, .. } => {
+                let own = |node: &&Node<'_>| existing.is_some_and(|span| holds(node, span));
+                let node = owner.children.iter().find(own);
+                node.and_then(|node| extend(node, property, zone, &file.text))
+            }
+            Addition::Argument { of, value } => {
+                let node = owner.children.iter().find(|node| node.name.value == *of);
+                node.and_then(|node| lengthen(node, value, &file.text))
+            }
+        };
+        extended.or_else(|| self.insert(owner, &file.text))
     }
 
     /// Puts a new node into the block of its owner.
@@ -273,6 +362,42 @@ impl Wanted {
         }
         Some(edit(end, format!(" {{ {}; }}", self.node)))
     }
+}
+
+/// Adds a zone to the list that is there.
+fn extend(node: &Node<'_>, property: &str, zone: &str, text: &str) -> Option<Edit> {
+    let property = node.properties.iter().find(|entry| entry.name.value == property)?;
+    let span = property.entry.value.span;
+    let written = text.get(span.start as usize..span.end as usize)?;
+    // A quoted list goes on before its quote; what is quoted in another way gets a new node.
+    let (inside, end) = match written.strip_suffix('"') {
+        Some(inside) if written.starts_with('"') && !written.starts_with("\"\"") => (inside, "\""),
+        None if !written.starts_with('#') => (written, ""),
+        _ => return None,
+    };
+    let list = format!("{inside},{}{end}", zone);
+    let before = text.get(node.span.start as usize..span.start as usize)?;
+    let after = text.get(span.end as usize..node.span.end as usize)?;
+    let whole = text.get(node.span.start as usize..node.span.end as usize)?;
+    Some(Edit {
+        span,
+        node: format!("{before}{list}{after}"),
+        text: list,
+        instead_of: Some(whole.to_owned()),
+    })
+}
+
+/// Adds an argument after those that are there.
+fn lengthen(node: &Node<'_>, value: &str, text: &str) -> Option<Edit> {
+    let end = node.arguments.last()?.value.span.end;
+    let before = text.get(node.span.start as usize..end as usize)?;
+    let after = text.get(end as usize..node.span.end as usize)?;
+    Some(Edit {
+        span: Span::new(node.span.file, end, end),
+        text: format!(" {value}"),
+        node: format!("{before} {value}{after}"),
+        instead_of: Some(format!("{before}{after}")),
+    })
 }
 
 /// Finds the node that a place is in, at any depth. If the place is that of a child that is looked

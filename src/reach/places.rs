@@ -12,7 +12,7 @@ use crate::model::{
     Endpoint, EndpointId, MachineId, MachineKind, Ports, ServiceId, Transport, ZoneId, ZoneKind,
 };
 use crate::plan::way::{self, Place};
-use crate::plan::{CidrSet, FlowReason, Plan};
+use crate::plan::{CidrSet, FlowReason, Plan, RoutePlan};
 
 /// Says that a word of the question names nothing in the lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Destination {
                 let route = plan.routes.get(*index);
                 let port = route.and_then(|route| listener(plan, route.via));
                 To {
-                    name: route.map(|route| route.host.clone()).unwrap_or_default(),
+                    name: route.map(RoutePlan::name).unwrap_or_default(),
                     transport: Transport::Tcp,
                     port: port.map_or(443, |port| port.port),
                     what: route.map(|route| endpoint_name(plan, route.endpoint)),
@@ -341,12 +341,13 @@ pub(super) fn destinations(files: &Files<'_>, text: &str) -> Result<Vec<Destinat
     if let Some((id, _)) = model.services().find(|(_, service)| service.name == word) {
         return of_service(plan, id, port);
     }
-    if let Some(index) = plan.routes.iter().position(|route| route.host == word) {
+    if let Some(index) = plan.routes.iter().position(|route| route.name() == word) {
         return Ok(vec![Destination::Route(index)]);
     }
     let names = model.zones.iter().map(|zone| zone.name.as_str());
     let names = names.chain(model.services.iter().map(|service| service.name.as_str()));
-    let names = names.chain(plan.routes.iter().map(|route| route.host.as_str()));
+    let routes: Vec<String> = plan.routes.iter().map(RoutePlan::name).collect();
+    let names = names.chain(routes.iter().map(String::as_str));
     Err(Unknown::new(word, "a zone, machine, service, host name or address", names).into())
 }
 

@@ -82,9 +82,12 @@ fn route(
     if way.is_over() {
         return Ok(way.end());
     }
-    let wanted = route.host.to_ascii_lowercase();
     let read = files.of(listener.machine)?;
-    let line = read.routes.iter().find(|read| read.host.eq_ignore_ascii_case(&wanted));
+    let line = read
+        .routes
+        .iter()
+        .find(|read| read.host.eq_ignore_ascii_case(&route.host) && read.path == route.path);
+    let name = route.name();
     let filter = Filter {
         at: &plan.model[listener.machine].name,
         kind: LinkKind::Route,
@@ -92,7 +95,7 @@ fn route(
     };
     let same = |from: &CidrSet| {
         let Some(line) = line else { return Vec::new() };
-        let text = format!("{} to {}", line.host, line.upstream);
+        let text = format!("{}{} to {}", line.host, line.path, line.upstream);
         let from = from.intersection(&line.allow);
         vec![Passed { from, quote: Some((Some(line.line.clone()), text)), seen_as: None }]
     };
@@ -102,11 +105,20 @@ fn route(
         |_, from| Ok(same(from)),
         |_, passes| {
             let says = if line.is_none() {
-                format!("{} has no host name {}", proxy.name, route.host)
+                format!("{} has no host name {name}", proxy.name)
             } else if passes {
-                format!("{} leads {} to {}", proxy.name, route.host, route.upstream.authority())
+                let to = route.leads_to.clone().unwrap_or_else(|| route.upstream.authority());
+                format!("{} leads {name} to {to}", proxy.name)
             } else {
-                format!("{} lets nobody but {} use {}", proxy.name, zones.join(", "), route.host)
+                let allow: Vec<String> =
+                    route.handling.allow.iter().map(ToString::to_string).collect();
+                let of_them = if allow.is_empty() { "" } else { ", and of them only " };
+                let zones = zones.join(", ");
+                format!(
+                    "{} lets nobody but {zones}{of_them}{} use {name}",
+                    proxy.name,
+                    allow.join(", ")
+                )
             };
             (says, vec![route.span])
         },
@@ -115,6 +127,10 @@ fn route(
         return Ok(way.end());
     }
     let (verdict, mut chain) = way.end();
+    // Who is sent on to another name asks for that one next.
+    if route.leads_to.is_some() {
+        return Ok((verdict, chain));
+    }
     let upstream =
         places::port_of(plan, route.endpoint.service, plan.model.endpoint(route.endpoint));
     let Some(upstream) = upstream else {

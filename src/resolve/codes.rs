@@ -29,6 +29,8 @@ codes::define! {
         "a route goes through a service that is not a proxy";
     pub ROUTE_WITHOUT_AUTHENTICATION = "route-without-authentication", Error,
         "a route names a service for authentication that can't authenticate";
+    pub ROUTE_BEYOND_PROXY = "route-beyond-proxy", Error,
+        "a route asks its proxy for something that this proxy can't do";
     pub AMBIGUOUS_ZONE = "ambiguous-zone", Error, "a name that could mean two zones";
     pub UNDECLARED_SECRET = "undeclared-secret", Error, "a secret that the lab does not declare";
     pub RENAMED_MODULE = "renamed-module", Warning,

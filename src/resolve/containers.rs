@@ -201,17 +201,18 @@ fn limits_of(block: &Block<'_>) -> Resources {
         memory: block
             .property("memory")
             .and_then(|value| Some(Spanned::new(value.size()?, value.span))),
-        millicpus: block.property("cpus").and_then(|value| match value.value {
-            Value::Integer(number) => u32::try_from(number).ok()?.checked_mul(1000),
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "checked to be from 0 to a million"
-            )]
-            Value::Float(number) if (0.0..1_000_000.0).contains(&number) => {
-                Some((number * 1000.0).round() as u32)
-            }
-            _ => None,
+        millicpus: block.property("cpus").and_then(|value| {
+            let millicpus = match value.value {
+                Value::Integer(number) => u32::try_from(number).ok()?.checked_mul(1000)?,
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "the type is from 0.01 to 4096"
+                )]
+                Value::Float(number) => (number * 1000.0).round() as u32,
+                _ => return None,
+            };
+            Some(Spanned::new(millicpus, value.span))
         }),
     }
 }

@@ -228,7 +228,8 @@ pub fn endpoints(
     for node in service.all("port") {
         if let Some(key) = node.argument(0).filter(|_| !known.contains(node.key())) {
             let names = endpoints.iter().map(|endpoint| endpoint.name.as_str());
-            names::unknown(&codes::UNKNOWN_NAME, "endpoint", node.key(), key, names, diagnostics);
+            let what = format!("endpoint of `{}` named", service.key());
+            names::unknown(&codes::UNKNOWN_NAME, &what, node.key(), key, names, diagnostics);
         }
     }
     endpoints

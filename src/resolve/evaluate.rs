@@ -427,7 +427,9 @@ pub fn read<'b>(data: &Data, ty: Type) -> Option<Value<'b>> {
         Data::Secret(_) | Data::None | Data::List(_) | Data::Record(_) => return None,
     };
     ty.read(&scalar).or_else(|| match (ty, &scalar) {
-        (Type::Number, Scalar::Text(text)) => text.parse().ok().map(Value::Float),
+        (Type::Number | Type::Processors, Scalar::Text(text)) => {
+            ty.read(&Scalar::Float(text.parse().ok()?))
+        }
         _ => None,
     })
 }

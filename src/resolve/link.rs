@@ -129,6 +129,7 @@ impl<'s> Linker<'s> {
                 .and_then(|block| gateway(block, model));
         }
         hand_over_credentials(&mut services);
+        hand_over_logins(&mut services);
         model.services = services;
     }
 }
@@ -184,6 +185,35 @@ fn hand_over_credentials(services: &mut [Service]) {
             first_start: None,
             span: *span,
         }));
+    }
+}
+
+/// Gives every proxy the secrets with the users of its routes.
+fn hand_over_logins(services: &mut [Service]) {
+    let wanted: BTreeSet<(usize, SecretId, Span)> = services
+        .iter()
+        .flat_map(|service| &service.routes)
+        .filter_map(|route| Some((route.via.0 as usize, route.handling.login?, route.span)))
+        .collect();
+    for (proxy, secret, span) in wanted {
+        let Some(service) = services.get_mut(proxy) else { continue };
+        let name = service.proxy.as_ref().and_then(|proxy| proxy.container.clone());
+        let is_it = |one: &&mut Container| Some(&one.name) == name.as_ref();
+        let Some(container) = service.containers.iter_mut().find(is_it) else { continue };
+        if container.secrets.iter().any(|used| used.secret == secret && used.at.is_none()) {
+            continue;
+        }
+        container.secrets.push(SecretUse {
+            secret,
+            at: None,
+            file_variable: None,
+            value_variable: None,
+            in_text: false,
+            owner: "root".to_owned(),
+            mode: "0400".to_owned(),
+            first_start: None,
+            span,
+        });
     }
 }
 

@@ -16,6 +16,7 @@ mod evaluate;
 mod files;
 mod given;
 mod guests;
+pub mod handling;
 mod history;
 mod instance;
 mod lab;

@@ -72,6 +72,7 @@ fn others(what: &str, text: &str, names: &[&str]) -> String {
         Some((first, more)) if !more.is_empty() => {
             format!("there are: {} and {} more", first.join(", "), more.len())
         }
+        _ if names.is_empty() && what.contains(" of `") => "there is none: remove it".to_owned(),
         _ if names.is_empty() => format!("the lab has no {what} yet"),
         _ => format!("there are: {}", names.join(", ")),
     })

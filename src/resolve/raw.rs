@@ -88,7 +88,7 @@ pub fn of_container(container: &mut Container, block: &Block<'_>, diagnostics: &
 
 /// Returns the values of a node: children and properties become a record, several arguments a
 /// list. Children called `-` are the items of a list.
-fn value(node: &Block<'_>) -> Data {
+pub(super) fn value(node: &Block<'_>) -> Data {
     let skipped = usize::from(node.schema.name == "raw");
     let values: Vec<Data> =
         node.arguments.iter().skip(skipped).map(|value| value.value.to_data()).collect();
@@ -140,7 +140,7 @@ fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
     lines.chain(named).chain(below)
 }
 
-fn has_fault(node: &Block<'_>) -> bool {
+pub(super) fn has_fault(node: &Block<'_>) -> bool {
     node.has_faulty_value() || node.children.iter().any(has_fault)
 }
 

@@ -1,11 +1,12 @@
 //! Resolves the endpoints that a service exposes and the routes that lead to it.
 
+use super::handling::handling;
 use super::networks::zone;
 use super::{codes, names};
 use crate::decl::types::is_name;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::model::{EndpointId, Expose, Model, ProxyProgram, Route, Service, ServiceId};
+use crate::model::{EndpointId, Expose, Handling, Model, ProxyProgram, Route, Service, ServiceId};
 use crate::source::Spanned;
 
 pub fn endpoint(
@@ -141,25 +142,88 @@ pub fn routes(
             );
             continue;
         }
-        let Some(name) = host.string() else { continue };
-        if name == "localhost" || name.parse::<std::net::IpAddr>().is_ok() {
-            let message = format!("`{name}` is no name that a proxy can serve");
-            diagnostics.push(
-                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, host.span, message)
-                    .help("name a host of a domain, such as `\"films.example.org\"`"),
-            );
+        let Some(name) = served(host, diagnostics) else { continue };
+        let Some(program) = gates.program(via) else { continue };
+        let handling = handling(node, program, model, diagnostics);
+        let paths = paths(node, endpoint, service, diagnostics);
+        let only_guarded = Handling { allow: handling.allow.clone(), ..Handling::default() };
+        let mut add = |host, path: &Path, alias, leads_to: Option<String>| {
+            let handling = if leads_to.is_some() { &only_guarded } else { &handling };
+            routes.push(Route {
+                host,
+                alias,
+                endpoint: path.endpoint,
+                via: ServiceId::at(via),
+                from: from.clone(),
+                auth: auth.and_then(|(service, _)| gates.authenticator(service)),
+                path: path.path.clone(),
+                strip: path.strip,
+                leads_to,
+                handling: handling.clone(),
+                span: node.span,
+            });
+        };
+        for path in &paths {
+            add(name.clone(), path, false, None);
         }
-        routes.push(Route {
-            host: Spanned::new(name, host.span),
-            endpoint,
-            via: ServiceId::at(via),
-            from,
-            auth: auth.and_then(|(service, _)| gates.authenticator(service)),
-            span: node.span,
-        });
+        for alias in node.all("alias") {
+            let Some(other) = alias.argument(0).and_then(|host| served(host, diagnostics)) else {
+                continue;
+            };
+            if alias.property("redirect").and_then(Spanned::bool) == Some(true) {
+                let path = Path { path: String::new(), strip: false, endpoint };
+                add(other, &path, true, Some(name.value.clone()));
+                continue;
+            }
+            for path in &paths {
+                add(other.clone(), path, true, None);
+            }
+        }
     }
-    routes.sort_by(|a, b| a.host.value.cmp(&b.host.value));
+    routes.sort_by(|a, b| (&a.host.value, &a.path).cmp(&(&b.host.value, &b.path)));
     routes
+}
+
+/// Returns a host name, if a proxy can serve it.
+fn served(host: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Spanned<String>> {
+    let name = host.string()?;
+    if name == "localhost" || name.parse::<std::net::IpAddr>().is_ok() {
+        let message = format!("`{name}` is no name that a proxy can serve");
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, host.span, message)
+                .help("name a host of a domain, such as `\"films.example.org\"`"),
+        );
+    }
+    Some(Spanned::new(name, host.span))
+}
+
+/// A path that a route leads.
+struct Path {
+    /// Empty for all paths.
+    path: String,
+    strip: bool,
+    endpoint: u32,
+}
+
+fn paths(
+    node: &Block<'_>,
+    of_route: u32,
+    service: &Service,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Path> {
+    let mut paths = Vec::new();
+    for block in node.all("path") {
+        let own = block.property("to").map(|name| endpoint(name, service, diagnostics));
+        let Some(Some(text)) = block.argument(0).map(Spanned::text) else { continue };
+        let strip = block.property("strip").and_then(Spanned::bool) == Some(true);
+        let Some(endpoint) = own.unwrap_or(Some(of_route)) else { continue };
+        let path = text.trim_end_matches('/').to_owned();
+        paths.push(Path { strip: strip && !path.is_empty(), path, endpoint });
+    }
+    if node.child("path").is_none() {
+        paths.push(Path { path: String::new(), strip: false, endpoint: of_route });
+    }
+    paths
 }
 
 /// A service that a route needs: one that routes go through, or that authenticates users.

@@ -5,7 +5,8 @@ use super::{codes, names};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    DatasetRef, Guest, MachineId, Model, SecretId, Share, ShareLogin, ShareSource, ShareTransport,
+    DatasetRef, Guest, Machine, MachineId, Model, Pool, SecretId, Share, ShareLogin, ShareSource,
+    ShareTransport,
 };
 use crate::source::Spanned;
 
@@ -148,16 +149,8 @@ fn share_source(
             continue;
         };
         let Some(dataset) = pool.datasets.iter().position(|dataset| dataset.name == second) else {
-            let names: Vec<String> =
-                pool.datasets.iter().map(|dataset| format!("{first}.{}", dataset.name)).collect();
-            names::unknown(
-                &codes::UNKNOWN_NAME,
-                "dataset",
-                &format!("{first}.{second}"),
-                name,
-                names.iter().map(String::as_str),
-                diagnostics,
-            );
+            let names: Vec<String> = named(pool).collect();
+            unknown_source("dataset", name, &names, model, diagnostics);
             return None;
         };
         let source = DatasetRef {
@@ -172,42 +165,63 @@ fn share_source(
         if let Some(export) = export.and_then(|export| u32::try_from(export).ok()) {
             return Some((ShareSource::Export(machine, export), machine == MachineId::at(index)));
         }
-        let names: Vec<String> =
-            exporter.exports.iter().map(|export| format!("{first}.{}", export.name)).collect();
-        names::unknown(
-            &codes::UNKNOWN_NAME,
-            "export",
-            &format!("{first}.{second}"),
-            name,
-            names.iter().map(String::as_str),
-            diagnostics,
-        );
+        let own: Vec<String> = offered(exporter).collect();
+        let dataset = own.iter().find(|own| own.split_once('.').unwrap_or_default().1 == second);
+        if let Some(dataset) = dataset {
+            let text = name.text().unwrap_or_default();
+            diagnostics.push(
+                Diagnostic::new(
+                    &codes::UNKNOWN_NAME,
+                    name.span,
+                    format!("there is no export `{text}`"),
+                )
+                .help(format!("did you mean `{dataset}`?")),
+            );
+        } else {
+            unknown_source("export", name, &own, model, diagnostics);
+        }
         return None;
     }
-    let all: Vec<String> = model
-        .machines
-        .iter()
-        .flat_map(|machine| {
-            let datasets = machine.pools.iter().flat_map(|pool| {
-                pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name))
-            });
-            datasets.chain(
-                machine
-                    .exports
-                    .iter()
-                    .map(move |export| format!("{}.{}", machine.name, export.name)),
-            )
-        })
-        .collect();
+    unknown_source("dataset or export", name, &[], model, diagnostics);
+    None
+}
+
+/// Reports that a share names nothing. `near` are the names that may have been meant; without them
+/// all of the lab are.
+fn unknown_source(
+    what: &str,
+    name: &Spanned<Value<'_>>,
+    near: &[String],
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) {
+    let all: Vec<String>;
+    let (what, names) = if near.is_empty() {
+        all = model.machines.iter().flat_map(offered).collect();
+        ("dataset or export", all.as_slice())
+    } else {
+        (what, near)
+    };
     names::unknown(
         &codes::UNKNOWN_NAME,
-        "dataset or export",
+        what,
         name.text().unwrap_or_default(),
         name,
-        all.iter().map(String::as_str),
+        names.iter().map(String::as_str),
         diagnostics,
     );
-    None
+}
+
+/// Lists the datasets of a pool as shares name them.
+fn named(pool: &Pool) -> impl Iterator<Item = String> {
+    pool.datasets.iter().map(move |dataset| format!("{}.{}", pool.name, dataset.name))
+}
+
+/// Lists what a machine has for shares, as they name it.
+fn offered(machine: &Machine) -> impl Iterator<Item = String> {
+    let exports =
+        machine.exports.iter().map(move |export| format!("{}.{}", machine.name, export.name));
+    machine.pools.iter().flat_map(named).chain(exports)
 }
 
 pub fn appdata(block: &Block<'_>, shares: &[Share], index: usize, model: &Model) -> String {

@@ -108,7 +108,7 @@ struct Forward<'p> {
 /// A host name.
 #[derive(Serialize)]
 pub(super) struct Name<'p> {
-    host: &'p str,
+    host: String,
     service: &'p str,
     machine: &'p str,
     upstream: String,
@@ -117,6 +117,8 @@ pub(super) struct Name<'p> {
     from: Vec<&'p str>,
     pub(super) public: bool,
     auth: Option<&'p str>,
+    /// What the proxy does on the way.
+    handled: Vec<String>,
     place: String,
 }
 
@@ -377,7 +379,7 @@ pub(super) fn internet<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Interne
 pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> {
     let model = plan.model;
     let view = |route: &'p crate::plan::RoutePlan| Name {
-        host: &route.host,
+        host: route.name(),
         service: &model[route.service].name,
         machine: &model[model[route.service].machine].name,
         upstream: route.upstream.url(route.upstream_protocol.scheme()),
@@ -386,9 +388,10 @@ pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> 
         from: route.from.iter().map(|zone| model[*zone].name.as_str()).collect(),
         public: route.public,
         auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
+        handled: route.handled(model).iter().map(|(what, how)| format!("{what}: {how}")).collect(),
         place: sources.place(route.span),
     };
     let mut names: Vec<Name<'p>> = plan.routes.iter().map(view).collect();
-    names.sort_by(|one, other| (!one.public, one.host).cmp(&(!other.public, other.host)));
+    names.sort_by(|one, other| (!one.public, &one.host).cmp(&(!other.public, &other.host)));
     names
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::view::{self, Amount, BackupView};
-use crate::model::{BackupClass, DatasetRef, Model};
+use crate::model::{BackupClass, DatasetRef, Machine, Model, Service};
 use crate::plan::store::Store;
-use crate::plan::{Coverage, Crossing, Plan, StateCoverage};
+use crate::plan::{Coverage, Crossing, Kept, KeptIn, Plan, StateCoverage};
 use crate::source::Sources;
 
 /// An amount of memory or disk, in bytes.
@@ -71,6 +71,48 @@ pub(super) struct CrossingRow<'p> {
     may: &'static str,
     of: Vec<&'p str>,
     place: String,
+}
+
+/// What labctl saves of a service before a new image of it starts.
+#[derive(Serialize)]
+pub(super) struct NewImageRow<'p> {
+    service: &'p str,
+    machine: &'p str,
+    /// The dumps and snapshots that it makes.
+    before: Vec<String>,
+    /// The folders that it saves no copy of.
+    uncopied: Vec<&'p str>,
+    /// Why an older image can go on with what a newer one wrote, if it can.
+    reversible: Option<&'p str>,
+}
+
+/// Lists what is saved before new images start, for services whose data they may change.
+pub(super) fn new_images<'p>(plan: &'p Plan<'_>) -> Vec<NewImageRow<'p>> {
+    let model = plan.model;
+    let machines = model.machines().flat_map(|(id, machine)| {
+        plan.machine(id).kept.iter().map(move |kept| (machine, &model[kept.service], kept))
+    });
+    let row = |(machine, service, kept): (&'p Machine, &'p Service, &'p Kept<'_>)| {
+        let dumps = service.databases.iter().map(|database| format!("a dump of {}", database.name));
+        let mut before: Vec<String> = dumps.collect();
+        let mut uncopied = Vec::new();
+        for (state, place) in &kept.states {
+            match place {
+                KeptIn::Dataset(dataset) => before.push(format!("a snapshot of {dataset}")),
+                KeptIn::DatasetOf(..) | KeptIn::Folder => uncopied.push(state.path.as_str()),
+            }
+        }
+        before.sort();
+        before.dedup();
+        NewImageRow {
+            service: &service.name,
+            machine: &machine.name,
+            before,
+            uncopied,
+            reversible: service.reversible.as_deref(),
+        }
+    };
+    machines.map(row).collect()
 }
 
 /// Lists what machines get of the data of other zones.

@@ -5,6 +5,7 @@
 //! knows only places in the sources.
 
 mod access;
+mod bring_up;
 mod keeping;
 mod page;
 pub mod picture;
@@ -35,12 +36,18 @@ pub const SUMMARY: &str = "summary.md";
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     templates(&[
         ("report.html.j2", include_str!("report.html.j2")),
+        ("new-images.html.j2", include_str!("new-images.html.j2")),
         STYLE,
         picture::TEMPLATE,
         picture::STYLE,
         ("summary.md.j2", include_str!("summary.md.j2")),
+        ("bring-up.html.j2", include_str!("bring-up.html.j2")),
+        ("bring-up.css", include_str!("bring-up.css")),
     ])
 });
+
+/// The name of the page by which a lab is brought up, below `review/`.
+pub const BRING_UP: &str = "bring-up.html";
 
 /// The name of the list of services with their modules, below `review/`.
 pub const SERVICES: &str = "services.tsv";
@@ -89,10 +96,17 @@ pub fn review(
     let write = |name: &str, template: &str| {
         Ok((name.to_owned(), TEMPLATES.render(template, &page)?.into_bytes()))
     };
-    let (report, summary) =
-        rayon::join(|| write(REPORT, "report.html.j2"), || write(SUMMARY, "summary.md.j2"));
+    let bring_up = || {
+        let page = Value::from(Serde(bring_up::page(plan, index)));
+        let text = TEMPLATES.render("bring-up.html.j2", &page)?;
+        Ok((BRING_UP.to_owned(), text.into_bytes()))
+    };
+    let (report, (summary, bring_up)) = rayon::join(
+        || write(REPORT, "report.html.j2"),
+        || rayon::join(|| write(SUMMARY, "summary.md.j2"), bring_up),
+    );
     let services = Ok((SERVICES.to_owned(), services(plan).into_bytes()));
-    [report, summary, services].into_iter().collect()
+    [report, summary, bring_up, services].into_iter().collect()
 }
 
 /// Lists each service with its module, the module's version and the machine. Bundles don't say it,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::access::{self, Access, InternetPort, Name};
-use super::keeping::{self, CrossingRow, DatasetRow, Room, StateRow, Unsaved};
+use super::keeping::{self, CrossingRow, DatasetRow, NewImageRow, Room, StateRow, Unsaved};
 use super::picture::{Picture, Scene, picture};
 use super::view::{self, BackupView, MachineView};
 use crate::bundle::OneWayEntry;
@@ -47,6 +47,7 @@ pub(super) struct Page<'p> {
     secrets: Vec<SecretRows<'p>>,
     images: Vec<ImageRow<'p>>,
     one_way: Vec<OneWayRow<'p>>,
+    new_images: Vec<NewImageRow<'p>>,
     findings: Vec<FindingRow<'p>>,
     accepted: Vec<AcceptedRow<'p>>,
 }
@@ -239,6 +240,7 @@ pub(super) fn page<'p>(
             .machines()
             .filter_map(|(id, machine)| secrets(plan, id, machine, sources))
             .collect(),
+        new_images: keeping::new_images(plan),
         one_way: one_way
             .iter()
             .flat_map(|(machine, facts)| facts.iter().map(|fact| one_way_row(machine, fact)))

@@ -69,6 +69,7 @@ pub fn any_value(ty: Type) -> Vec<String> {
         Type::Integer | Type::Number | Type::Port | Type::Ports | Type::Between(..) => {
             &["4321", "3", "1"]
         }
+        Type::Processors => &["0.7", "2"],
         Type::Size => &["(size)\"3GiB\""],
         Type::Duration => &["(duration)\"77s\""],
         Type::Cron => &["(cron)\"7 7 * * *\""],

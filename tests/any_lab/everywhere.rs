@@ -42,6 +42,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("module folder from", "it is a folder of the module"),
     ("module script from", "it is a file of the module"),
     ("service raw key", "it is one of the keys of compose"),
+    ("service route raw key", "it names a directive of the proxy"),
 ];
 
 /// The labs for fields whose example takes no other text. `VALUE` is the field.

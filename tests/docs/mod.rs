@@ -118,6 +118,12 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "}; }; }",
     ),
     ("service", "service demo on=box {", "}"),
+    (
+        "route",
+        "service traefik on=media { certificates internal; }\nservice demo on=box {\nroute \
+         \"app.example.org\" to=web via=traefik from=lan {",
+        "}; }",
+    ),
     ("secret", "secret some-secret {", "}"),
     ("profile", "profile some-profile on=box {", "}"),
     ("alert", "alert SomeAlert when=\"up == 0\" {", "}"),

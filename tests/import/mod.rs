@@ -168,6 +168,7 @@ fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
       traefik.enable: "true"
       traefik.http.routers.whoami.rule: Host(`whoami.example.org`) || Host(`who.example.org`)
       traefik.http.routers.whoami.middlewares: login@file
+      homepage.group: Tools
       traefik.http.services.whoami.loadbalancer.server.port: "80"
       other: stays
   app:
@@ -179,21 +180,22 @@ fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
     environment: {VIRTUAL_HOST: old.example.org, VIRTUAL_PORT: "9000"}
   part:
     image: ghcr.io/example/part:2.0.1
-    labels: ["traefik.http.routers.part.rule=Host(`x.example.org`) && PathPrefix(`/p`)"]
+    labels: ["traefik.http.routers.part.rule=HostRegexp(`x.example.org`)"]
 "#;
     let source = folder.path().join("compose.yaml");
     fs::write(&source, compose).expect("a file");
     let (folder, run) = import(&source, &["--into", "home", "--via", "caddy"]);
     assert_eq!(run.code, 0, "{}", run.all());
-    assert!(run.out.contains("without the middlewares `login`"), "{}", run.out);
+    assert!(run.out.contains("the middleware `login@file` is in no label"), "{}", run.out);
+    assert!(run.out.contains("a route leads hosts and paths, and no other rule"), "{}", run.out);
     let lab = folder.path().join("home");
     let entries = fs::read_dir(&lab).expect("the lab").map(|entry| entry.expect("a file").path());
     let files = entries.filter(|path| path.extension().is_some_and(|end| end == "kdl"));
     let services: String =
         files.map(|path| fs::read_to_string(path).expect("it is written")).collect();
     for line in [
-        "route \"whoami.example.org\" to=web via=caddy from=lan",
-        "route \"who.example.org\" to=web via=caddy from=lan",
+        "route \"whoami.example.org\" to=web via=caddy from=lan {",
+        "alias \"who.example.org\"",
         "route \"app.example.org\" to=web via=caddy from=lan",
         "route \"old.example.org\" to=web via=caddy from=lan",
         "service caddy on=box",
@@ -205,9 +207,112 @@ fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
     assert!(module.contains("label other stays") && !module.contains("label traefik"), "{module}");
     let module = fs::read_to_string(lab.join("modules/part/module.kdl")).expect("a module");
     assert!(
-        module.contains("traefik.http.routers.part.rule") && !module.contains("// compose"),
+        module.contains("routers.part.rule is lost") && !module.contains("label traefik"),
         "{module}"
     );
     let built = labwright(folder.path(), &["build", "home", "--out", "release"]);
     assert_eq!(built.code, 0, "{}", built.all());
+}
+
+/// Labels of Traefik as people write them: chains, rules of headers, what another container
+/// defines, routers that only lead to https, and what no route can say.
+const MIDDLEWARES: &str = r#"services:
+  edge:
+    image: ghcr.io/example/edge:1.0
+    labels:
+      traefik.http.middlewares.secure.headers.frameDeny: "true"
+      traefik.http.middlewares.secure.headers.stsSeconds: "31536000"
+      traefik.http.middlewares.secure.headers.stsIncludeSubdomains: "true"
+      traefik.http.middlewares.secure.headers.accessControlMaxAge: "100"
+      traefik.http.middlewares.home.ipallowlist.sourcerange: 192.168.1.0/24, 127.0.0.1
+      traefik.http.middlewares.all.chain.middlewares: secure,limit,home@docker
+      traefik.http.middlewares.limit.ratelimit.average: "100"
+      traefik.http.middlewares.limit.ratelimit.burst: "50"
+  app:
+    image: ghcr.io/example/app:2.0.1
+    labels:
+      - traefik.enable=true
+      - traefik.http.routers.app-http.rule=Host(`app.example.org`)
+      - traefik.http.routers.app-http.entrypoints=web
+      - traefik.http.routers.app-http.middlewares=https-only
+      - traefik.http.middlewares.https-only.redirectscheme.scheme=https
+      - traefik.http.routers.app.rule=Host(`app.example.org`)
+      - traefik.http.routers.app.entrypoints=websecure
+      - traefik.http.routers.app.tls.certresolver=le
+      - traefik.http.routers.app.middlewares=all@docker,users,size,again,sso
+      - traefik.http.middlewares.users.basicauth.users=ada:$$apr1$$W6lhZuV1$$KnQ1hir.9NnyKgbZVMma.1
+      - traefik.http.middlewares.size.buffering.maxRequestBodyBytes=1048576
+      - traefik.http.middlewares.again.retry.attempts=4
+      - traefik.http.middlewares.sso.forwardauth.address=http://authelia:9091/api
+      - traefik.http.routers.api.rule=Host(`api.example.org`) && (PathPrefix(`/v1`)||PathPrefix(`/v2`))
+      - traefik.http.routers.api.middlewares=cut
+      - traefik.http.middlewares.cut.stripprefix.prefixes=/v1
+      - traefik.http.middlewares.spare.addprefix.prefix=/x
+      - traefik.http.services.app.loadbalancer.server.port=8080
+      - traefik.http.services.app.loadbalancer.sticky.cookie=true
+      - traefik.tcp.routers.db.rule=HostSNI(`*`)
+"#;
+
+#[test]
+fn middlewares_become_what_a_route_says_or_are_lost_with_their_line() {
+    for (via, more) in [("caddy", 1), ("nginx-proxy-manager", 1), ("traefik", 0)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = folder.path().join("compose.yaml");
+        fs::write(&source, MIDDLEWARES).expect("a file");
+        let arguments = ["--into", "home", "--via", via, "--format", "json"];
+        let (folder, run) = import(&source, &arguments);
+        assert_eq!(run.code, 0, "{}", run.all());
+        assert!(!run.out.contains("KnQ1hir"), "a secret is written\n{}", run.out);
+        let facts = run.json();
+        assert_eq!(facts["errors"], serde_json::json!([]), "{via}");
+        let files = facts["files"].as_object().expect("files").iter();
+        let services = files.filter(|(path, _)| !path.starts_with("modules/"));
+        let lab: String = services.map(|(_, content)| text(content)).collect();
+        for line in [
+            "route \"app.example.org\" to=web",
+            "allow \"192.168.1.0/24\" \"127.0.0.1/32\"",
+            "body-limit (size)\"1MiB\"",
+            "login (secret)app-users",
+            "response-header X-Frame-Options DENY",
+            "response-header Strict-Transport-Security \"max-age=31536000; includeSubDomains\"",
+            "route \"api.example.org\" to=web",
+            "path \"/v1\" strip=#true",
+            "path \"/v2\"",
+        ] {
+            assert!(lab.contains(line), "{via}: {line}\n{lab}");
+        }
+        let counted = lab.contains("rate-limit 100 burst=50");
+        let raw = lab.contains("raw \"traefik.retry\" {");
+        assert_eq!((counted, raw), (via == "traefik", via == "traefik"), "{lab}");
+        let keys = facts["projects"][0]["keys"].as_array().expect("keys");
+        let lost: Vec<(&str, u64)> = keys
+            .iter()
+            .filter(|key| key["fate"] == "lost" && text(&key["key"]).contains("traefik."))
+            .map(|key| {
+                let path = text(&key["key"]);
+                let start = path.find("traefik.").unwrap_or_default();
+                (&path[start..], key["line"].as_u64().expect("a line"))
+            })
+            .collect();
+        let mut wanted = vec![
+            ("traefik.http.middlewares.sso.forwardauth.address", 28),
+            ("traefik.http.services.app.loadbalancer.sticky.cookie", 34),
+            ("traefik.tcp.routers.db.rule", 35),
+        ];
+        if more == 1 {
+            wanted.insert(0, ("traefik.http.middlewares.again.retry.attempts", 27));
+        }
+        assert_eq!(lost, wanted, "{via}");
+        let elsewhere: Vec<u64> = facts["findings"]
+            .as_array()
+            .expect("findings")
+            .iter()
+            .filter(|found| text(&found["message"]).contains("is lost"))
+            .map(|found| found["line"].as_u64().expect("a line"))
+            .collect();
+        let wanted: &[u64] = if more == 1 { &[8, 11, 12] } else { &[8] };
+        assert_eq!(elsewhere, wanted, "{via}: {}", facts["findings"]);
+        let built = labwright(folder.path(), &["build", "home", "--out", "release"]);
+        assert_eq!(built.code, 0, "{}", built.all());
+    }
 }

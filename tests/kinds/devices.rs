@@ -1,7 +1,7 @@
 //! Services get the devices, modules and drivers that they need, or the machine says what is
 //! missing before anything is changed.
 
-use super::{payload, read, run};
+use super::{on_proxmox, payload, read, run};
 use crate::consumers;
 
 const INFRA: &str = r#"
@@ -84,17 +84,8 @@ fn the_host_loads_the_modules_of_its_containers() {
 #[test]
 fn docker_in_a_linux_container_needs_a_hypervisor_that_lets_it_start() {
     let pve = payload(&format!("{INFRA}service flaresolverr on=infra"), "pve");
-    let asked = |version: &str| {
-        run(
-            &pve,
-            &format!(
-                "mkdir /stand-ins
-                printf '#!/bin/sh\\necho {version}\\n' >/stand-ins/dpkg-query
-                chmod +x /stand-ins/dpkg-query
-                PATH=/stand-ins:$PATH {REFUSES}"
-            ),
-        )
-    };
+    let asked =
+        |version: &str| on_proxmox(&pve, &format!("echo {version} >\"$STUBS/lxc-pve\"; {REFUSES}"));
     // The versions of Proxmox VE 8 and 9, before and with the change.
     for (version, fine) in
         [("6.0.0-1", false), ("6.0.0-2", true), ("6.0.5-1", false), ("6.0.5-2", true)]
@@ -150,11 +141,8 @@ fn a_host_says_what_its_guests_need_of_it_before_anything_is_changed() {
     let pve = payload(&vm("ubuntu-24.04", "radeon"), "pve");
     let guests = read(&pve, "proxmox/guests.sh");
     assert!(guests.contains("'0000:c5:00.0,pcie=1,romfile=vbios.bin'"), "{guests}");
-    let hardware = "
-        mount -t tmpfs tmpfs /sys/bus/pci && mkdir /sys/bus/pci/devices
-        mount -t tmpfs tmpfs /sys/kernel && mkdir /sys/kernel/iommu_groups
-    ";
-    let Some((fine, said)) = run(&pve, &format!("{hardware}{REFUSES}")) else { return };
+    let without = "rmdir /sys/kernel/iommu_groups/0\n";
+    let Some((fine, said)) = on_proxmox(&pve, &format!("{without}{REFUSES}")) else { return };
     assert!(!fine);
     for reason in
         ["no PCI device 0000:c5:00.0 (radeon)", "the IOMMU is off", "/usr/share/kvm/vbios.bin"]
@@ -163,13 +151,12 @@ fn a_host_says_what_its_guests_need_of_it_before_anything_is_changed() {
     }
     // `labctl plan` says the same, in the lines that it shows as reasons.
     let (_, planned) =
-        run(&pve, &format!("{hardware}sh plan.d/10-requirements.sh")).expect("a room");
+        on_proxmox(&pve, &format!("{without}sh plan.d/10-requirements.sh")).expect("a room");
     assert_eq!(planned.lines().filter(|line| line.starts_with("refused: ")).count(), 3);
-    let (fine, said) = run(
+    let (fine, said) = on_proxmox(
         &pve,
         &format!(
-            "{hardware}
-            mkdir -p /sys/bus/pci/devices/0000:c5:00.0 /sys/kernel/iommu_groups/0 /usr/share/kvm
+            "mkdir -p /sys/bus/pci/devices/0000:c5:00.0 /usr/share/kvm
             : >/usr/share/kvm/vbios.bin
             {REFUSES}"
         ),

@@ -68,23 +68,11 @@ fn the_router_is_made_first_and_the_others_once_it_leads_to_the_internet() {
 #[test]
 fn an_image_that_is_not_there_is_reported_before_anything_is_changed() {
     let folder = emit::payload::payload(ROUTED, &[], "pve");
-    let ask = |file: &str| {
-        run(
-            &folder,
-            &format!(
-                "mkdir /fake
-                printf '#!/bin/sh\nexit 2\n' >/fake/qm
-                cp /fake/qm /fake/pct
-                printf '#!/bin/sh\necho /tmp/OPNsense.iso\n' >/fake/pvesm
-                chmod +x /fake/*
-                {file}
-                PATH=/fake:$PATH sh check.d/05-requirements.sh"
-            ),
-        )
-    };
+    let ask =
+        |file: &str| super::on_proxmox(&folder, &format!("{file}\nsh check.d/05-requirements.sh"));
     let Some((fine, said)) = ask("") else { return };
     assert!(!fine && said.contains("router starts from local:iso/OPNsense.iso"), "{said}");
-    assert!(ask(": >/tmp/OPNsense.iso").expect("a room").0);
+    assert!(ask(": >/var/lib/vz/template/iso/OPNsense.iso").expect("a room").0);
 }
 
 /// A host with a pool on a part of the disk that its system is on.
@@ -108,7 +96,7 @@ fn the_runbook_says_what_the_installer_must_leave_free() {
     // 256 GB are 238 GiB, of which the pool takes 150.
     assert!(
         steps.contains(
-            "on `/dev/disk/by-id/nvme-A`, under \"Options\", set `hdsize` to 87, \
+            "If it goes to `/dev/disk/by-id/nvme-A`, set `hdsize` under \"Options\" to 87, \
              because the rest is for fast."
         ),
         "{steps}"

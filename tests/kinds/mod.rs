@@ -1,6 +1,7 @@
 //! Checks that what is emitted suits the kind of machine: what a hypervisor, a Linux container, a
 //! NAS or a board lacks is provided, or said.
 
+mod bring_up;
 mod devices;
 mod exporter;
 mod host;
@@ -8,6 +9,7 @@ mod network;
 mod packages;
 
 use crate::emit;
+use crate::stubs::Stubs;
 use crate::trixie::{Room, text};
 
 /// A Proxmox host, in which the tests put guests.
@@ -35,5 +37,13 @@ fn read(payload: &tempfile::TempDir, path: &str) -> String {
 fn run(payload: &tempfile::TempDir, script: &str) -> Option<(bool, String)> {
     let script = format!("cd /payload\n{script}");
     let answer = Room::new()?.show(payload.path(), "/payload").sh(&script, &[]);
+    Some((answer.status.success(), text(&answer.stdout) + &text(&answer.stderr)))
+}
+
+/// Runs a script in a payload as root of a Proxmox host that was installed a moment ago.
+fn on_proxmox(payload: &tempfile::TempDir, script: &str) -> Option<(bool, String)> {
+    let script = format!(". /stubs/proxmox.sh\ncd /payload\n{script}");
+    let room = Room::new()?.show(payload.path(), "/payload");
+    let answer = Stubs::new().room_with(room, &script);
     Some((answer.status.success(), text(&answer.stdout) + &text(&answer.stderr)))
 }

@@ -71,3 +71,34 @@ fn a_missing_secret_is_named_and_can_be_set() {
         );
     });
 }
+
+#[test]
+fn a_secret_that_two_programs_read_is_written_to_both_files() {
+    under_each_shell(|machine| {
+        let me = run(Command::new("id").arg("-un"));
+        let me = me.trim();
+        let mut payload = Payload::sample();
+        payload.set(
+            "secrets.required",
+            &format!(
+                "key\t/etc/labwright/secrets/1000/key\t{me}\t0400\n\
+                 key\t/etc/labwright/secrets/key\t{me}\t0440\n"
+            ),
+        );
+        let bundle = machine.bundle(&payload);
+        let file = bundle.to_str().unwrap();
+        answer_to(&mut machine.command(&["secrets", "set", "key", file]), "hunter2").exits(0);
+        for (path, mode) in [("1000/key", 0o400), ("key", 0o440)] {
+            let path = machine.path(&format!("etc/labwright/secrets/{path}"));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "hunter2");
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
+        }
+        machine.labctl(&["secrets", file]).exits(0);
+        machine.apply(&bundle).exits(0);
+        // Each file is judged by itself.
+        std::fs::remove_file(machine.path("etc/labwright/secrets/key")).unwrap();
+        let shown = machine.labctl(&["secrets", "--json"]).exits(1).json();
+        assert_eq!(shown["secrets"][0]["is"], "ok");
+        assert_eq!(shown["secrets"][1]["is"], "missing");
+    });
+}

@@ -2,6 +2,7 @@
 //! their readers accept.
 
 mod first_start;
+mod handling;
 mod logins;
 mod probes;
 mod proxies;

@@ -160,3 +160,22 @@ fn an_authority_of_its_own_signs_until_nothing_changes() {
     );
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
+
+#[test]
+fn the_start_page_shows_what_labels_say() {
+    let labelled = lab("").replace("service proxy on=box", "service proxy module=caddy on=box")
+        + r#"
+service homepage on=box { expose web to=lan; }
+extend service navidrome {
+    raw compose.labels "homepage.group=Music" "homepage.name=Records" "homepage.weight=1"
+}
+"#;
+    let unpacked = bundle_of(&labelled);
+    consumers::bundle(unpacked.path()).expect("its readers accept the bundle");
+    let tiles = read(unpacked.path(), "homepage/services.yaml");
+    let music = part(&tiles, "- \"Music\":");
+    assert!(music.contains("- \"Records\":") && music.contains("music.example.org"), "{tiles}");
+    let nas = part(&tiles, "- \"nas\":");
+    assert!(nas.contains("- \"nas.example.org\":"), "{tiles}");
+    assert!(!part(&tiles, "- \"box\":").contains("music"), "{tiles}");
+}

@@ -174,12 +174,20 @@ pub fn servers(routes: &Value) -> String {
             });
             lines.chain(["deny all;\n".to_owned()]).collect()
         });
+        let own = payload["advanced_config"].as_str().expect("directives");
+        // It leaves its own `location /` out where the directives have one.
+        if own.lines().any(|line| line == "location / {") {
+            let name = payload["domain_names"][0].as_str().expect("a name");
+            return format!(
+                "server {{\nlisten 80;\nlisten [::]:80;\nserver_name {name};\n{own}\n}}\n"
+            );
+        }
         format!(
             "server {{\nlisten 80;\nlisten [::]:80;\nserver_name {};\n{}\nlocation / {{\n{lines}\
              proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\nproxy_set_header \
              X-Real-IP $remote_addr;\nproxy_pass {}://{}:{};\n}}\n}}\n",
             payload["domain_names"][0].as_str().expect("a name"),
-            payload["advanced_config"].as_str().expect("directives"),
+            own,
             payload["forward_scheme"].as_str().expect("a scheme"),
             payload["forward_host"].as_str().expect("a host"),
             payload["forward_port"],

@@ -71,7 +71,60 @@ fn what_is_written_opens_what_was_refused() {
     }
     assert!(tried > 20, "{tried} edits");
     let kinds: Vec<_> = kinds.iter().map(|(kind, more)| (kind.as_str(), *more)).collect();
-    assert_eq!(kinds, [("expose", false), ("expose", true), ("route", true), ("ssh", true)]);
+    assert_eq!(
+        kinds,
+        [("expose", false), ("expose", true), ("reach", false), ("route", true), ("ssh", true)]
+    );
+}
+
+/// What no `expose` opens: a folder of another machine, and places behind a gateway.
+#[test]
+fn a_share_and_a_gateway_are_opened_by_nodes_of_their_own() {
+    const LAB: &str = concat!(
+        r#"edition 1
+lab small version="1" { domain "example.org"; timezone "UTC"; }
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+network iot cidr="192.168.2.0/24" gateway="192.168.2.1" dns="192.168.2.1"
+network tunnel cidr="10.8.0.0/24"
+secret wg
+host nas kind=unmanaged { address lan "192.168.1.5"; }
+host pve kind=proxmox version="8.4" {
+    address lan "192.168.1.2" nic=eno1 bridge=vmbr0
+    disk ssd device="/dev/disk/by-id/nvme-A" size="1TB"
+    pool tank disk=ssd { dataset media; }
+}
+host box kind=debian {
+    os debian-13
+    address lan "192.168.1.10"
+    share tank.media at="/mnt/media" via=nfs
+}
+host pi kind=debian { os debian-13; address lan "192.168.1.20"; }
+service wireguard on=box {
+    clients tunnel; address "10.8.0.1"; private-key (secret)wg; REACH
+    peer public-key="xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=" "#,
+        r#"address="10.8.0.2"
+    expose tunnel to=internet
+}
+"#
+    );
+    for (reach, from, to, node, unwise) in [
+        ("", "pi", "pve:2049", "share tank.media at=\"/mnt/media\" via=nfs", "reads and writes"),
+        ("", "tunnel", "nas:445", "reach lan", "every address of lan"),
+        ("reach iot;", "tunnel", "nas:445", "reach iot lan", "every address of lan"),
+        ("", "tunnel", "192.168.2.77:80", "reach iot", "every address of iot"),
+        ("", "tunnel", "1.1.1.1:443", "reach internet", "every address of internet"),
+    ] {
+        let sources = written(&LAB.replace("REACH", reach));
+        assert!(!is_allowed(&sources, from, to), "{from} -> {to}");
+        let (edit, warning) = with_plan(&sources, |plan| {
+            let answers = Files::new(plan, &sources).reach(from, to).expect("an answer");
+            let advice = answers[0].advice.clone().expect("advice");
+            (advice.wanted.edit(&sources).expect("an edit"), advice.unwise.unwrap_or_default())
+        });
+        assert_eq!(edit.node, node, "{from} -> {to}");
+        assert!(warning.contains(unwise), "{from} -> {to}: {warning}");
+        assert!(is_allowed(&edited(&sources, &edit), from, to), "{from} -> {to}: {edit:?}");
+    }
 }
 
 const START: &str = concat!(

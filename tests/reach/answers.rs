@@ -88,22 +88,35 @@ fn unknown_words_are_wrong_use_and_a_name_like_them_is_told() {
     assert_eq!(reach(&["--matrix", "lan"]).code, 2);
 }
 
-/// Text of the lab that would steer a terminal does not get there, and no secret is shown.
+/// Text that would steer a terminal or a page does not get there, and no typed password does.
 #[test]
 fn hostile_text_is_inert() {
     let folder = tempfile::tempdir().expect("a folder");
     let lab = "edition 1\nlab small version=\"1\" { timezone \"UTC\"; }\n\
         network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"\n\
         network guests cidr=\"192.168.2.0/24\" gateway=\"192.168.2.1\" dns=\"192.168.2.1\"\n\
-        host box kind=debian { os debian-13; address lan \"192.168.1.10\"; }\n\
-        service uptime-kuma on=box { /* hunter2 \\u{202e} */ \
-        expose web /* \u{202d}hunter2 */ to=lan; }\n";
-    let lab = lab.replace("\\u{202e}", "").replace('\u{202d}', "");
-    std::fs::write(Path::new(folder.path()).join("lab.kdl"), lab).expect("write");
-    let lab = folder.path().to_string_lossy().into_owned();
-    let run = reach(&["guests", "uptime-kuma:web", "--lab", &lab]);
-    assert_eq!(run.code, 0, "{}", run.all());
-    assert!(run.out.contains("may not connect"), "{}", run.all());
-    let bare = |text: &str| !text.chars().any(|c| c.is_control() && c != '\n');
-    assert!(bare(&run.out), "{:?}", run.out);
+        secret pw\n\
+        host box kind=debian { os debian-13; address lan \"192.168.1.10\"; appdata \"/srv\"; }\n\
+        accept state-without-backup reason=\"a test\"\n\
+        service gotify on=box { admin-password PASSWORD; expose web to=lan; }\n";
+    let place = folder.path().to_string_lossy().into_owned();
+    let ask = |password: &str, to: &str, more: &[&str]| {
+        let text = lab.replace("PASSWORD", password);
+        std::fs::write(Path::new(folder.path()).join("lab.kdl"), text).expect("write");
+        let run = reach(&[&["guests", to, "--lab", &place], more].concat());
+        let inert = |c: char| c == '\n' || !c.is_control() && c != '\u{202e}';
+        assert!(run.all().chars().all(inert), "{:?}", run.all());
+        assert!(!run.all().contains("hunter2"), "{}", run.all());
+        run
+    };
+    for more in [&[][..], &["--format", "json"]] {
+        let run = ask("(secret)pw", "gotify:web", more);
+        assert_eq!(run.code, 0, "{}", run.all());
+        let refused = if more.is_empty() { "may not connect" } else { "\"allowed\": false" };
+        assert!(run.out.contains(refused), "{}", run.all());
+        assert_eq!(ask("\"hunter2\"", "gotify:web", more).code, 1);
+        for word in ["\u{1b}[31mbox", "b\u{202e}ox", "box:\u{7}", "<script>"] {
+            assert_eq!(ask("(secret)pw", word, more).code, 2, "{word:?}");
+        }
+    }
 }

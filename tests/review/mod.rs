@@ -38,15 +38,19 @@ fn steady(text: &str) -> String {
     found.iter().fold(text.to_owned(), |text, id| text.replace(id, "ID"))
 }
 
-/// Lists what people read: all but the table of services.
+/// Lists what reviewers read: all but the table of services and the page by which a lab is brought
+/// up.
 fn pages<T>(files: &BTreeMap<String, T>) -> impl Iterator<Item = (&String, &T)> {
-    files.iter().filter(|(name, _)| *name != "services.tsv")
+    files.iter().filter(|(name, _)| ["report.html", "summary.md"].contains(&name.as_str()))
 }
 
 #[test]
 fn a_reviewer_of_a_home_reads() {
     let files = reviewed(&lab("modules/labs/media-server-home"));
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["report.html", "services.tsv", "summary.md"]);
+    assert_eq!(
+        files.keys().collect::<Vec<_>>(),
+        ["bring-up.html", "report.html", "services.tsv", "summary.md"]
+    );
     assert_snapshot("review", "summary.md", &steady(&files["summary.md"]));
     let (head, body) = files["report.html"].split_once("<body>").expect("a body");
     assert!(head.contains("prefers-color-scheme: dark") && head.contains("@media print"));
@@ -66,8 +70,10 @@ fn every_page_is_well_formed() {
     let labs = ["blackbox", "media-automation", "media-server-home", "media-server-single"]
         .map(|name| format!("modules/labs/{name}"));
     for folder in labs.iter().map(String::as_str).chain(["tests/cases/tiny"]) {
-        let page = Page::read(&reviewed(&lab(folder))["report.html"]);
-        page.check();
+        let files = reviewed(&lab(folder));
+        for name in ["report.html", "bring-up.html"] {
+            Page::read(&files[name]).check();
+        }
     }
 }
 
@@ -120,6 +126,7 @@ fn no_text_becomes_part_of_the_page() {
     let places = plain["report.html"].matches("plain").count();
     assert!(places >= 6, "only {places} places show what the lab says");
     let lines = plain["summary.md"].lines().count();
+    let bring_up = Page::read(&plain["bring-up.html"]);
     for text in [
         "</td><script>alert(1)</script>",
         "<img src=x onerror=alert(1)>",
@@ -132,6 +139,7 @@ fn no_text_becomes_part_of_the_page() {
     ] {
         let hostile = with_text(text);
         assert_eq!(Page::read(&hostile["report.html"]), page, "`{text}` changed the page");
+        assert_eq!(Page::read(&hostile["bring-up.html"]), bring_up, "`{text}` changed the page");
         assert_eq!(hostile["summary.md"].lines().count(), lines, "`{text}` changed the summary");
         let active = unescaped(&hostile["summary.md"]);
         assert!(!active.contains(['<', '>', '[', '`']), "`{text}` is active: {active}");

@@ -62,7 +62,7 @@ impl Page {
             "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section",
             "footer", "h1", "h2", "h3", "p", "ul", "li", "a", "div", "span", "small", "code", "br",
             "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "svg",
-            "g", "rect", "text", "tspan", "path", "circle",
+            "g", "rect", "text", "tspan", "path", "circle", "pre", "label", "input", "strong",
         ];
         let ids: Vec<&str> = self.0.iter().filter_map(|element| element.get("id")).collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id occurs twice");

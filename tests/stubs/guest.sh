@@ -125,6 +125,14 @@ common() {
             ;;
         start | stop | shutdown | reboot)
             need "$1"
+            # A guest with files of cloud-init starts only from a storage that may hold them.
+            snippets=$(look "$config" cicustom | sed -n 's/^user=\([^:]*\):.*/\1/p') || snippets=
+            if [ "$verb" = start ] && [ -n "$snippets" ]; then
+                case ,$(look "$STUBS/state/pvesm/$snippets" content 2>/dev/null), in
+                    *,snippets,* | ,,) ;;
+                    *) fail 255 "storage '$snippets' does not support content-type 'snippets'" ;;
+                esac
+            fi
             case $verb:$(cat "$config.status") in
                 start:running) fail 255 "$what $1 already running" ;;
                 reboot:stopped) fail 255 "$what $1 not running" ;;

@@ -47,13 +47,20 @@ impl Stubs {
     /// Runs an sh script in a room with the stand-ins first in `PATH` and `payload` as the current
     /// folder, where it may write anywhere. Returns `None` when this machine has no trixie root.
     pub fn room(&self, payload: &Path, script: &str, arguments: &[&str]) -> Option<Output> {
-        let room = Room::new()?
-            .show(payload, "/payload")
-            .show(&folder(), "/stubs")
-            .lend(self.state.path(), "/stubs.state");
+        let room = self.shown(Room::new()?.show(payload, "/payload"));
         let script =
             format!("export STUBS=/stubs.state PATH=\"/stubs/bin:$PATH\"\ncd /payload\n{script}");
         Some(room.sh(&script, arguments))
+    }
+
+    /// Runs an sh script in a prepared room. With `. /stubs/proxmox.sh` the room becomes a Proxmox
+    /// host that was installed a moment ago.
+    pub fn room_with(&self, room: Room, script: &str) -> Output {
+        self.shown(room).sh(&format!("export STUBS=/stubs.state\n{script}"), &[])
+    }
+
+    fn shown(&self, room: Room) -> Room {
+        room.show(&folder(), "/stubs").lend(self.state.path(), "/stubs.state")
     }
 
     /// Returns every call since the start or since [`Stubs::forget`], one on each line. Words are
@@ -170,8 +177,9 @@ fn storage_and_the_api_answer_what_was_set() {
          pvesh set /cluster/options --keyboard fr
          pvesh get /cluster/options --output-format json",
     );
-    let expected = "local dir\ntank zfspool\ncontent: iso,vztmpl,backup,snippets\npath: \
-                    /var/lib/vz\ntype: dir\n{\"keyboard\":\"fr\"}\n";
+    let expected = "local dir\nlocal-lvm lvmthin\ntank zfspool\ncontent: \
+                    iso,vztmpl,backup,snippets\npath: /var/lib/vz\n\
+                    type: dir\n{\"keyboard\":\"fr\"}\n";
     assert_eq!(told, expected);
 }
 

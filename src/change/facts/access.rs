@@ -44,17 +44,21 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     }
     outgoing(plan, facts);
     for route in &plan.routes {
+        let name = route.name();
         let service = facts.service(&model[route.service].name).to_owned();
         for zone in &route.from {
             let zone = facts.machine(&model[*zone].name).to_owned();
-            facts.add(Family::RouteAccess, "", &route.host, &zone, &service);
+            facts.add(Family::RouteAccess, "", &name, &zone, &service);
         }
         if let Some(auth) = &route.auth {
             let guard = facts.service(&model[auth.endpoint.service].name).to_owned();
-            facts.add(Family::RouteAuth, "", &route.host, "", guard);
+            facts.add(Family::RouteAuth, "", &name, "", guard);
         }
         for path in &route.hidden {
-            facts.add(Family::RouteHidden, "", &route.host, path, "hidden");
+            facts.add(Family::RouteHidden, "", &name, path, "hidden");
+        }
+        for (what, how) in route.handled(model) {
+            facts.add(Family::RouteHandling, "", &name, &what, how);
         }
     }
     for (zone, addresses) in model.zones.iter().zip(&plan.zones) {

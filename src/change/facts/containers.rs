@@ -30,7 +30,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 facts.add(Family::Limit, machine, &name, "memory", memory.value.to_string());
             }
             if let Some(cpus) = container.resources.millicpus {
-                let cpus = format!("{}.{:03}", cpus / 1000, cpus % 1000);
+                let cpus = format!("{}.{:03}", cpus.value / 1000, cpus.value % 1000);
                 facts.add(Family::Limit, machine, &name, "cpus", cpus);
             }
         }

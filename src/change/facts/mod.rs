@@ -34,6 +34,8 @@ pub enum Family {
     RouteAuth,
     /// A path that a proxy hides.
     RouteHidden,
+    /// What a proxy does with the requests of a host name.
+    RouteHandling,
     /// The addresses of a zone.
     Zone,
     /// What the clients of a network reach through a machine.

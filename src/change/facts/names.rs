@@ -24,7 +24,7 @@ pub(super) fn collect(
             Certificate::PublicByDns => "public certificate by DNS",
         };
         let value = format!("{service} port {} by {via}, {certificate}", route.upstream.port);
-        facts.add(Family::Host, "", &route.host, "", value);
+        facts.add(Family::Host, "", &route.name(), "", value);
     }
     for name in &model.names {
         facts.add(Family::Host, "", &name.host, "", name.address.to_string());

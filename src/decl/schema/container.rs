@@ -379,7 +379,7 @@ static LIMITS: NodeSchema = NodeSchema::new(
 )
 .properties(&[
     optional("memory", Type::Size, "Memory."),
-    optional("cpus", Type::Number, "Processors."),
+    optional("cpus", Type::Processors, "Processors."),
     optional("memory-swap", Type::Size, "Memory and swap together."),
     optional("memory-reservation", Type::Size, "What it keeps when memory is scarce."),
 ])

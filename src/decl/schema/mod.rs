@@ -6,6 +6,7 @@ mod lab;
 mod machine;
 mod module;
 mod process;
+mod route;
 mod running;
 mod service;
 mod shared;

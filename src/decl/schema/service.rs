@@ -1,6 +1,7 @@
 //! Defines services: instances of modules.
 
-use super::shared::HEALTH_WITHIN;
+use super::route::ROUTE;
+use super::shared::{HEALTH_WITHIN, RAW_VALUE};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
 
@@ -39,19 +40,6 @@ static EXPOSE: NodeSchema =
     NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
         .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name.")])
         .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
-static ROUTE: NodeSchema = NodeSchema::new(
-    "route",
-    "Leads a host name to an endpoint through a proxy. The zones may reach the proxy, and the \
-     proxy may reach the endpoint. Nothing else is opened.",
-    "route \"media.example.org\" to=web via=npm from=internet,lan",
-)
-.arguments(&[required("host", Type::Host, "The host name.")])
-.properties(&[
-    required("to", Type::Endpoint, "The endpoint's name."),
-    required("via", Type::Entity("service"), "The proxy."),
-    required("from", Type::Entity("zone"), "The zones that may use it.").list(),
-    optional("auth", Type::Entity("service"), "The service that authenticates users first."),
-]);
 static LINK: NodeSchema = NodeSchema::new(
     "link",
     "Lets the service connect to another one, where nothing else says that it does: neither the \
@@ -115,7 +103,7 @@ static RESOURCES: NodeSchema = NodeSchema::new(
 )
 .properties(&[
     optional("memory", Type::Size, "Memory."),
-    optional("cpus", Type::Number, "Processors."),
+    optional("cpus", Type::Processors, "Processors."),
     optional("container", Type::Name, "The container. Default: the module's first."),
 ]);
 static RAW: NodeSchema = {
@@ -128,7 +116,7 @@ static RAW: NodeSchema = {
         "raw compose.oom_score_adj -500",
     )
     .arguments(&[required("key", Type::Text, "`compose.KEY` or `unit.SECTION.KEY`.")])
-    .rest(required("value", Type::Any, "The value; several are a list."))
+    .rest(RAW_VALUE)
     .properties(&[
         optional("container", Type::Name, "The container. Default: the module's first."),
         optional("unit", Type::Unit, "The unit. Default: the module's first."),

@@ -46,3 +46,6 @@ pub static ALERT_PROPERTIES: &[Field] = &[
 pub static SUMMARY: NodeSchema =
     NodeSchema::new("summary", "What it is, in one line.", "summary \"Media server\"")
         .arguments(&[required("text", Type::Text, "The line.")]);
+
+/// A value of a key that the language does not model.
+pub const RAW_VALUE: Field = required("value", Type::Any, "The value; several are a list.");

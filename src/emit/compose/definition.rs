@@ -211,8 +211,7 @@ pub(super) fn define<'p>(
         read_only: container.read_only,
         shm_size: container.shm_size.map(size),
         mem_limit: memory.map(|memory| size(memory.value)),
-        cpus: millicpus
-            .map(|thousandths| format!("{}.{:03}", thousandths / 1000, thousandths % 1000)),
+        cpus: millicpus.map(|cpus| format!("{}.{:03}", cpus.value / 1000, cpus.value % 1000)),
         process: Keys::of(container),
         stop_grace_period: container.stop_grace.map(seconds),
         healthcheck: container

@@ -7,7 +7,7 @@ use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::kind::Kind;
-use crate::plan::{DeviceSource, NeededDevice};
+use crate::plan::{DeviceSource, NeededDevice, NeededStorage};
 
 const SCRIPT: &str = "machine/requirements.sh";
 
@@ -20,6 +20,37 @@ struct View<'p> {
     roms: &'p [(&'p str, &'p str)],
     volumes: Vec<VolumeView<'p>>,
     docker: &'p [&'p str],
+    disks: &'p [(&'p str, &'p str)],
+    /// Whether the machine has guests.
+    hypervisor: bool,
+    version: Option<&'p str>,
+    vms: bool,
+    bridges: Vec<(&'p str, &'p str)>,
+    storages: Vec<StorageView<'p>>,
+    ids: Vec<IdView<'p>>,
+    fetched: Vec<FetchedView<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct StorageView<'p> {
+    name: &'p str,
+    contents: Vec<&'static str>,
+    snippets: bool,
+    gibibytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct IdView<'p> {
+    id: u32,
+    name: &'p str,
+    tool: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct FetchedView<'p> {
+    id: u32,
+    url: &'p str,
+    file: &'p str,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,8 +87,31 @@ pub(super) fn emit(
             .map(|(volume, id, guest)| VolumeView { volume, id: *id, guest })
             .collect(),
         docker: &guests.docker,
+        disks: &needs.disks,
+        hypervisor: !guests.ids.is_empty(),
+        version: context.this().version.as_deref(),
+        vms: guests.ids.iter().any(|(.., container)| !container),
+        bridges: guests.bridges.iter().map(|(bridge, guest)| (*bridge, *guest)).collect(),
+        storages: guests.storages.iter().map(|(name, needed)| storage(name, *needed)).collect(),
+        ids: guests
+            .ids
+            .iter()
+            .map(|(id, name, container)| IdView {
+                id: *id,
+                name,
+                tool: if *container { "pct" } else { "qm" },
+            })
+            .collect(),
+        // Behind a guest of its own, `guests.sh` waits for the internet itself.
+        fetched: if context.planned().router_guest.is_some() {
+            Vec::new()
+        } else {
+            guests.fetched.iter().map(fetched).collect()
+        },
     };
     if view.devices.is_empty()
+        && view.disks.is_empty()
+        && !view.hypervisor
         && !view.memory_limits
         && view.nvidia.is_empty()
         && view.pci.is_empty()
@@ -85,6 +139,25 @@ pub(super) fn emit(
          if printf '%s\\n' \"$said\" | grep -q '^refused: '; then\n    exit 1\nfi\n"
     );
     artifacts.step(Slot::CHECK_REQUIREMENTS, "requirements", &[SCRIPT], &body, origin);
+}
+
+fn storage<'p>(name: &'p str, needed: NeededStorage) -> StorageView<'p> {
+    let contents =
+        [(needed.images, "images"), (needed.root_folders, "rootdir"), (needed.templates, "vztmpl")];
+    StorageView {
+        name,
+        contents: contents.into_iter().filter(|(used, _)| *used).map(|(_, name)| name).collect(),
+        snippets: needed.snippets,
+        gibibytes: needed.size.gibibytes(),
+    }
+}
+
+fn fetched(one: &(u32, Option<(String, String)>)) -> FetchedView<'_> {
+    let (id, image) = one;
+    let (url, file) = image
+        .as_ref()
+        .map_or(("http://download.proxmox.com/", ""), |(url, file)| (url.as_str(), file.as_str()));
+    FetchedView { id: *id, url, file }
 }
 
 fn device<'p>(device: &NeededDevice<'p>) -> DeviceView<'p> {

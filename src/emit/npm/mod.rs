@@ -4,6 +4,8 @@
 //! `routes.json` is the desired state, `reconcile.sh` compares and changes inside the container,
 //! `provision.sh` starts that.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -29,6 +31,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("provision.sh.j2", include_str!("provision.sh.j2")),
         ("advanced.nginx.j2", include_str!("advanced.nginx.j2")),
+        ("places.nginx.j2", include_str!("places.nginx.j2")),
     ])
 });
 
@@ -124,7 +127,7 @@ struct Provision<'p> {
 }
 
 /// The service that knows the users of a host, and how it is asked.
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq, Eq)]
 struct Gate<'p> {
     /// Its address, with a scheme.
     url: &'p str,
@@ -167,7 +170,7 @@ struct AccessList {
     clients: Vec<Client>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq, Eq)]
 struct Client {
     address: String,
     directive: &'static str,
@@ -213,11 +216,22 @@ impl Routes {
     ) -> Option<Self> {
         let dns_provider = context.model()[via].option("dns-provider").as_text().map(str::to_owned);
         let mut routes = Self { dns_provider, ..Self::default() };
-        for route in context.plan.routes.iter().filter(|route| route.via == via) {
-            let access_list = (!route.public).then(|| access_list(context, route, mark));
+        let all: Vec<&RoutePlan> =
+            context.plan.routes.iter().filter(|route| route.via == via).collect();
+        for of_host in all.chunk_by(|one, other| one.host == other.host) {
+            let Some(&route) = of_host.last() else { continue };
+            let plain = of_host.len() == 1
+                && route.path.is_empty()
+                && route.leads_to.is_none()
+                && route.handling.is_plain();
+            let access_list = (plain && !route.public).then(|| access_list(context, route, mark));
             let name = access_list.as_ref().map(|list| list.name.clone());
             let clients = access_list.as_ref().map_or(&[][..], |list| &list.clients);
-            let advanced_config = advanced(context, route, clients, diagnostics)?;
+            let advanced_config = if plain {
+                advanced(context, route, clients, diagnostics)?
+            } else {
+                places::write(context, of_host, diagnostics)?
+            };
             routes.access_lists.extend(access_list);
             routes.hosts.push(Host {
                 access_list: name,
@@ -251,7 +265,18 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
     let mut zones: Vec<&str> =
         route.from.iter().map(|zone| context.model()[*zone].name.as_str()).collect();
     zones.sort_unstable();
-    let list = context.plan.joined(&route.from).access_list();
+    AccessList {
+        name: format!("labwright {mark}: {}", zones.join(", ")),
+        satisfy_any: false,
+        pass_auth: false,
+        items: [],
+        clients: clients(context, route),
+    }
+}
+
+/// Lists who may use a route, for nginx.
+fn clients(context: &Context<'_>, route: &RoutePlan) -> Vec<Client> {
+    let list = context.plan.visitors(route).access_list();
     let lines = |prefixes: &[IpNet], directive| {
         prefixes.iter().map(|prefix| (*prefix, directive)).collect::<Vec<_>>()
     };
@@ -269,13 +294,7 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
         // A list without lines would let everyone in.
         clients.push(Client { address: "all".to_owned(), directive: "deny" });
     }
-    AccessList {
-        name: format!("labwright {mark}: {}", zones.join(", ")),
-        satisfy_any: false,
-        pass_auth: false,
-        items: [],
-        clients,
-    }
+    clients
 }
 
 /// Returns the names of the requested certificate. With proof by DNS, one certificate covers all
@@ -300,24 +319,10 @@ fn advanced(
     clients: &[Client],
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let gate = match &route.auth {
-        None => None,
-        Some(auth) => {
-            let service = context.model()[auth.endpoint.service].forward_auth.as_ref();
-            let (Some(url), Some(path), Some(service)) = (&auth.url, &auth.path, service) else {
-                return Some("deny all;\n".to_owned());
-            };
-            // nginx keeps a header of an answer in a variable of its name.
-            let variable = |header: &String| header.to_ascii_lowercase().replace('-', "_");
-            Some(Gate {
-                url,
-                path,
-                pages: service.pages.as_deref(),
-                sign_in: service.sign_in.as_deref(),
-                location: service.location.as_ref().map(variable),
-                claims: service.headers.iter().map(variable).collect(),
-            })
-        }
+    let gate = match gate(context, route) {
+        Asked::Nobody => None,
+        Asked::InVain => return Some("deny all;\n".to_owned()),
+        Asked::Gate(gate) => Some(gate),
     };
     TEMPLATES.write(
         "advanced.nginx.j2",
@@ -325,4 +330,30 @@ fn advanced(
         &context.this().name,
         diagnostics,
     )
+}
+
+/// Who is asked about the users of a route.
+enum Asked<'p> {
+    Nobody,
+    /// A service that can't be reached or has no answer for this proxy.
+    InVain,
+    Gate(Gate<'p>),
+}
+
+fn gate<'p>(context: &Context<'p>, route: &'p RoutePlan) -> Asked<'p> {
+    let Some(auth) = &route.auth else { return Asked::Nobody };
+    let service = context.model()[auth.endpoint.service].forward_auth.as_ref();
+    let (Some(url), Some(path), Some(service)) = (&auth.url, &auth.path, service) else {
+        return Asked::InVain;
+    };
+    // nginx keeps a header of an answer in a variable of its name.
+    let variable = |header: &String| header.to_ascii_lowercase().replace('-', "_");
+    Asked::Gate(Gate {
+        url,
+        path,
+        pages: service.pages.as_deref(),
+        sign_in: service.sign_in.as_deref(),
+        location: service.location.as_ref().map(variable),
+        claims: service.headers.iter().map(variable).collect(),
+    })
 }

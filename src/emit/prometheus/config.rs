@@ -221,7 +221,7 @@ fn credentials<'p>(
 /// that the route leads to.
 fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
     let model = plan.model;
-    let targets = plan.routes.iter().map(|route| Targets {
+    let targets = plan.probed().map(|route| Targets {
         targets: vec![plan.url(route)],
         labels: labels(plan, &model[route.service]),
     });

@@ -26,7 +26,7 @@ pub(super) struct MeetView<'p> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct RouteView<'p> {
-    host: &'p str,
+    host: String,
     service: &'p str,
     via: &'p str,
     from: Vec<&'p str>,
@@ -90,7 +90,7 @@ pub(super) fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
         .plan
         .routes_at(context.machine)
         .map(|route| RouteView {
-            host: &route.host,
+            host: route.name(),
             service: &model[route.service].name,
             via: &model[route.via].name,
             from: route.from.iter().map(|from| zone(model, *from)).collect(),

@@ -4,6 +4,7 @@ mod access;
 mod by_hand;
 mod kept;
 mod setup;
+mod step;
 mod view;
 
 use std::sync::LazyLock;
@@ -16,6 +17,10 @@ use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::format::{environment, markdown_text};
 use crate::kind::Kind;
+
+pub use setup::{Archive, steps};
+pub use step::{Line, Piece, Step};
+pub use view::is_a;
 
 /// The emitter of a machine's runbook.
 pub const EMITTER: Emitter = Emitter { name: "runbook", folders: &["RUNBOOK.md"], emit };

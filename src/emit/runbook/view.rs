@@ -8,7 +8,8 @@ use super::access::{
 };
 use super::by_hand::{ByHandView, by_hand};
 use super::kept::{KeptView, kept};
-use super::setup::{Setup, account, setup};
+use super::setup::{Archive, account, steps};
+use super::step::Step;
 use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
@@ -53,7 +54,9 @@ pub(super) struct Runbook<'p> {
     dump_jobs: Vec<DumpJobView<'p>>,
     containers: bool,
     by_command: Vec<&'p str>,
-    setup: Setup<'p>,
+    steps: Vec<Step>,
+    /// Whether it has data of its own.
+    keeps: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,6 +137,8 @@ struct GuestRow<'p> {
     name: &'p str,
     kind: &'static str,
     address: Option<String>,
+    /// The storage that has files.
+    snippets: &'p str,
 }
 
 #[derive(Debug, Serialize)]
@@ -261,6 +266,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
                 name: &machine.name,
                 kind: machine.kind.name(),
                 address: machine.address().map(|address| address.to_string()),
+                snippets: &guest.snippets,
             })
             .collect(),
         secrets: context
@@ -290,11 +296,13 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
             .filter(|container| container.runs == Runs::ByHand)
             .map(|container| container.name.as_str())
             .collect(),
-        setup: setup(context, keeps),
+        steps: steps(context.plan, context.machine, Archive::Unnamed),
+        keeps,
     }
 }
 
-const fn is_a(kind: MachineKind) -> &'static str {
+/// Says what a machine of a kind is.
+pub const fn is_a(kind: MachineKind) -> &'static str {
     match kind {
         MachineKind::Proxmox => "a Proxmox VE host",
         MachineKind::Debian => "a machine without a hypervisor",

@@ -1,6 +1,7 @@
 //! Emits the files and steps that modules make from their own templates.
 
 mod codes;
+mod routes;
 mod templates;
 mod views;
 

@@ -7,12 +7,13 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
+use super::routes::{RouteView, route_view};
 use crate::emit::Context;
 use crate::model::{
     Door, EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId,
     State, ZoneId, ZoneKind, marked_secret,
 };
-use crate::plan::{Plan, RoutePlan, Scrape, secret_path, way};
+use crate::plan::{Plan, Scrape, secret_path, way};
 
 #[derive(Debug, Serialize)]
 struct LabView<'p> {
@@ -99,38 +100,6 @@ struct NetworkView<'p> {
     gateways: Vec<String>,
     dns: Vec<String>,
     vlan: Option<u16>,
-}
-
-#[derive(Debug, Serialize)]
-struct RouteView<'p> {
-    host: &'p str,
-    url: String,
-    via: &'p str,
-    service: &'p str,
-    module: &'p str,
-    summary: &'p str,
-    machine: &'p str,
-    endpoint: &'p str,
-    path: Option<&'p str>,
-    upstream: Upstream<'p>,
-    from: Vec<&'p str>,
-    /// The prefixes that may use the route. They don't overlap.
-    allow: Vec<String>,
-    public: bool,
-    hidden: &'p [String],
-    auth: Option<&'p str>,
-    auth_url: Option<&'p str>,
-    auth_path: Option<&'p str>,
-    auth_pages: Option<&'p str>,
-    auth_headers: &'p [String],
-}
-
-#[derive(Debug, Serialize)]
-struct Upstream<'p> {
-    host: &'p str,
-    port: u16,
-    protocol: &'static str,
-    url: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -339,46 +308,6 @@ fn network_view(network: &Network) -> NetworkView<'_> {
         gateways: network.gateways.iter().map(ToString::to_string).collect(),
         dns: network.dns.iter().map(ToString::to_string).collect(),
         vlan: network.vlan,
-    }
-}
-
-fn route_view<'p>(
-    plan: &'p Plan<'_>,
-    route: &'p RoutePlan,
-    prefixes: &BTreeMap<&[ZoneId], Vec<String>>,
-) -> RouteView<'p> {
-    let model = plan.model;
-    let service = &model[route.service];
-    let endpoint = model.endpoint(route.endpoint);
-    let via = &model[route.via];
-    let gate = route.auth.as_ref();
-    let gate = gate.and_then(|auth| model[auth.endpoint.service].forward_auth.as_ref());
-    let scheme = route.certificate.scheme();
-    RouteView {
-        host: &route.host,
-        url: format!("{scheme}://{}", route.host),
-        via: &via.name,
-        service: &service.name,
-        module: &service.module,
-        summary: &service.summary,
-        machine: &model[service.machine].name,
-        endpoint: &endpoint.name,
-        path: endpoint.path.as_deref(),
-        upstream: Upstream {
-            host: &route.upstream.host,
-            port: route.upstream.port,
-            protocol: route.upstream_protocol.name(),
-            url: route.upstream.url(route.upstream_protocol.scheme()),
-        },
-        from: route.from.iter().map(|zone| zone_name(model, *zone)).collect(),
-        allow: prefixes.get(route.from.as_slice()).cloned().unwrap_or_default(),
-        public: route.public,
-        hidden: &route.hidden,
-        auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
-        auth_url: route.auth.as_ref().and_then(|auth| auth.url.as_deref()),
-        auth_path: route.auth.as_ref().and_then(|auth| auth.path.as_deref()),
-        auth_pages: gate.and_then(|gate| gate.pages.as_deref()),
-        auth_headers: gate.map(|gate| gate.headers.as_slice()).unwrap_or_default(),
     }
 }
 

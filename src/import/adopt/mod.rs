@@ -10,6 +10,7 @@ use crate::import::hosts::names_host;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Container, Module, Settings, Variable, fits, option};
+use crate::import::routes;
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
 use crate::import::words;
@@ -99,9 +100,24 @@ pub fn adopt(
     for path in draft.kept {
         around.lab.kept.insert(path, group.service.clone());
     }
+    for ((compose, _), container) in group.members.iter().zip(containers) {
+        let Some(node) = around.project.service(compose) else { continue };
+        let path = format!("services.{compose}");
+        let mut endpoints = routes::Endpoints::Known(endpoints(module, container));
+        let service = At::new(path.as_str(), node);
+        routes::routes(&service, container.name, &mut endpoints, &mut settings, around);
+    }
     let names = group.members.iter().zip(containers);
     let containers = names.map(|((compose, _), container)| (compose.clone(), name_of(container)));
     Ok(Adopted { module: module.name.to_owned(), settings, containers: containers.collect() })
+}
+
+/// Lists the endpoints of a container that answer web pages.
+fn endpoints(module: &Module<'_>, container: &Container<'_>) -> Vec<(String, u16)> {
+    let own = module.endpoints.iter().filter(|endpoint| endpoint.container == container.name);
+    own.filter(|endpoint| !endpoint.udp && !endpoint.database)
+        .map(|endpoint| (endpoint.name.to_owned(), endpoint.port))
+        .collect()
 }
 
 impl Draft {
@@ -189,6 +205,10 @@ fn one(
                 let mut line = raw("labels");
                 let mut any = false;
                 for (name, at) in at.entries() {
+                    // Routes are made once it is known that the module fits.
+                    if around.lab.via.is_some() && routes::is_about_proxies(name) {
+                        continue;
+                    }
                     let value = at.text().unwrap_or_default();
                     if around.secrets.hides(value) || is_secret(name, value) {
                         draft.say(

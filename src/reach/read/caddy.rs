@@ -3,10 +3,14 @@
 use super::{File, ProxyRoute, Unreadable, everything, set_of};
 use crate::plan::CidrSet;
 
+/// The path of what is no route.
+const PAGES: &str = "@pages";
+
 /// Reads the file.
 pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
     let mut routes: Vec<ProxyRoute> = Vec::new();
     let mut listed = CidrSet::default();
+    let mut next = String::new();
     for (line, text) in (1..).zip(file.text.lines()) {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         match words[..] {
@@ -14,10 +18,27 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                 listed = CidrSet::default();
                 routes.push(ProxyRoute {
                     host: host.to_owned(),
+                    path: String::new(),
                     allow: everything(),
                     upstream: String::new(),
                     line: file.at(line),
                 });
+            }
+            [matcher, "path", path, ..] if matcher.starts_with("@path") => {
+                path.clone_into(&mut next);
+            }
+            ["handle", .., "{"] => {
+                // The pages of the service that knows the users are no way to another one.
+                if words.get(1).is_some_and(|matcher| matcher.starts_with("@pages")) {
+                    PAGES.clone_into(&mut next);
+                }
+                listed = CidrSet::default();
+                if let Some(site) = routes.iter().rev().find(|route| route.path.is_empty()).cloned()
+                {
+                    let path = std::mem::take(&mut next);
+                    let line = file.at(line);
+                    routes.push(ProxyRoute { path, line, allow: everything(), ..site });
+                }
             }
             ["@stranger", "not", "remote_ip", ref prefixes @ ..] => {
                 for prefix in prefixes {
@@ -43,8 +64,14 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                         .clone_into(&mut route.upstream);
                 }
             }
+            ["redir", to, "301"] => {
+                if let Some(route) = routes.last_mut() {
+                    to.trim_end_matches("{uri}").clone_into(&mut route.upstream);
+                }
+            }
             _ => {}
         }
     }
+    routes.retain(|route| !route.upstream.is_empty() && route.path != PAGES);
     Ok(routes)
 }

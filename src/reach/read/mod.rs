@@ -54,6 +54,8 @@ pub struct Line {
 pub struct ProxyRoute {
     /// The host name.
     pub host: String,
+    /// The path that it leads, empty for all that no other route of the host does.
+    pub path: String,
     /// The addresses that may use it.
     pub allow: CidrSet,
     /// Where it leads: `host:port`.

@@ -38,6 +38,7 @@ struct Payload {
     forward_host: String,
     forward_port: u16,
     enabled: bool,
+    advanced_config: String,
 }
 
 /// Reads the file.
@@ -53,7 +54,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                     routes.access_lists.iter().find(|list| list.name == *name).ok_or_else(
                         || file.fault(0, format!("there is no access list `{name}`")),
                     )?;
-                allowed(file, list)?
+                allowed(file, &list.clients)?
             }
         };
         for name in &host.payload.domain_names {
@@ -62,22 +63,94 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
             let line = lines.find(|(_, (before, line))| {
                 before.contains("\"domain_names\"") && line.trim() == quoted
             });
+            let line = file.at(line.map_or(0, |(line, _)| line));
+            let places = places(file, &host.payload.advanced_config)?;
+            if !places.is_empty() {
+                let whole = |place: Place| ProxyRoute {
+                    host: name.clone(),
+                    path: place.path,
+                    allow: place.allow,
+                    upstream: place.upstream,
+                    line: line.clone(),
+                };
+                read.extend(places.into_iter().map(whole));
+                continue;
+            }
             read.push(ProxyRoute {
                 host: name.clone(),
+                path: String::new(),
                 allow: allow.clone(),
                 upstream: format!("{}:{}", host.payload.forward_host, host.payload.forward_port),
-                line: file.at(line.map_or(0, |(line, _)| line)),
+                line,
             });
         }
     }
     Ok(read)
 }
 
+/// A path of a host whose whole server labwright writes.
+struct Place {
+    path: String,
+    allow: CidrSet,
+    upstream: String,
+}
+
+/// Reads the places of a server, or nothing if nginx-proxy-manager writes them.
+fn places(file: File<'_>, text: &str) -> Result<Vec<Place>, Unreadable> {
+    let mut places: Vec<Place> = Vec::new();
+    let mut clients: Vec<Client> = Vec::new();
+    let mut open: Option<Place> = None;
+    let mut host = String::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.trim_end_matches(';').split_ascii_whitespace().collect();
+        match words[..] {
+            ["location", path, "{"] | ["location", "^~", path, "{"] => {
+                clients.clear();
+                let path = path.trim_end_matches('/').to_owned();
+                let own = path.is_empty() || line.contains("^~");
+                open = own.then(|| Place { path, allow: everything(), upstream: String::new() });
+            }
+            ["location", ..] => open = None,
+            [directive @ ("allow" | "deny"), address] => clients
+                .push(Client { address: address.to_owned(), directive: directive.to_owned() }),
+            ["set", "$labwright_upstream", name] => name.clone_into(&mut host),
+            ["proxy_pass", to] => {
+                if let Some(place) = &mut open {
+                    let port = to.rsplit(':').next().unwrap_or_default();
+                    let port = port.trim_end_matches("$request_uri");
+                    place.upstream = format!("{host}:{port}");
+                }
+            }
+            ["try_files", _, "@labwright_other_name"] => {
+                if let Some(place) = &mut open {
+                    "@".clone_into(&mut place.upstream);
+                }
+            }
+            ["return", "301", to] => {
+                for place in places.iter_mut().filter(|place| place.upstream == "@") {
+                    to.trim_end_matches("$request_uri").clone_into(&mut place.upstream);
+                }
+            }
+            ["}"] => {
+                let Some(mut place) = open.take().filter(|place| !place.upstream.is_empty()) else {
+                    continue;
+                };
+                if !clients.is_empty() {
+                    place.allow = allowed(file, &clients)?;
+                }
+                places.push(place);
+            }
+            _ => {}
+        }
+    }
+    Ok(places)
+}
+
 /// Returns who is allowed: nginx goes through the list in order, and denies who is not in it.
-fn allowed(file: File<'_>, list: &AccessList) -> Result<CidrSet, Unreadable> {
+fn allowed(file: File<'_>, clients: &[Client]) -> Result<CidrSet, Unreadable> {
     let mut left = everything();
     let mut allowed = CidrSet::default();
-    for client in &list.clients {
+    for client in clients {
         let set = if client.address == "all" {
             everything()
         } else {

@@ -30,9 +30,11 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                     "rule" => {
                         router.line = line;
                         // The path of the service that authenticates users is not another host.
-                        router.host = between(value, "Host(`", "`)")
-                            .filter(|_| !value.contains("PathPrefix("))
-                            .map(str::to_owned);
+                        router.path =
+                            between(value, "(Path(`", "`)").unwrap_or_default().to_owned();
+                        let whole = !value.contains("PathPrefix(") || !router.path.is_empty();
+                        router.host =
+                            between(value, "Host(`", "`)").filter(|_| whole).map(str::to_owned);
                     }
                     "middlewares" => router.middlewares = texts(value),
                     "service" => value.trim_matches('"').clone_into(&mut router.service),
@@ -64,6 +66,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
         }
         routes.push(ProxyRoute {
             host,
+            path: router.path,
             allow,
             upstream: servers.get(&router.service).cloned().unwrap_or_default(),
             line: file.at(router.line),
@@ -76,6 +79,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
 struct Router {
     line: usize,
     host: Option<String>,
+    path: String,
     middlewares: Vec<String>,
     service: String,
 }

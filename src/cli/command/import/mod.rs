@@ -18,7 +18,7 @@ use crate::diag::Diagnostics;
 use crate::disk::addition;
 use crate::import::{Entry, Fate, Imported, Target, import};
 use crate::load::read_lab;
-use crate::model::Model;
+use crate::model::{Model, ProxyProgram};
 use crate::reference::modules::describe;
 use crate::source::{Layer, SourceFile, Sources};
 
@@ -183,7 +183,7 @@ impl Compose {
         let mut secrets = Vec::new();
         if let Some(model) = &model {
             (target.machine, target.zone) = self.place(model)?;
-            self.proxy(model)?;
+            target.program = self.proxy(model)?;
             target.timezone = Some(model.lab.timezone.clone());
             secrets.extend(model.secrets.iter().map(|secret| secret.name.clone()));
             for service in &model.services {
@@ -195,6 +195,10 @@ impl Compose {
             target.zone = self.zone.clone().unwrap_or_else(|| "lan".to_owned());
             let name = self.into.as_deref().and_then(Path::file_name).map(Path::new);
             let name = name.map_or_else(|| "home".to_owned(), |name| name.display().to_string());
+            // A new lab gets a proxy of this module.
+            target.program = ProxyProgram::ALL
+                .into_iter()
+                .find(|program| self.via.as_deref() == Some(program.name()));
             target.new_lab = Some(crate::import::cut(&name, 16));
         }
         for name in [&target.machine, &target.zone] {
@@ -211,15 +215,18 @@ impl Compose {
         Ok(target)
     }
 
-    /// Returns the machine of a lab that the services run on, and its zone.
-    /// Refuses a proxy that the lab does not have.
-    fn proxy(&self, model: &Model) -> Result<(), Refusal> {
-        let Some(via) = &self.via else { return Ok(()) };
-        let proxies = model.services.iter().filter(|service| service.proxy.is_some());
-        let names: Vec<&str> = proxies.map(|service| service.name.as_str()).collect();
-        if names.contains(&via.as_str()) {
-            return Ok(());
+    /// Returns the program of the proxy. Refuses one that the lab does not have.
+    fn proxy(&self, model: &Model) -> Result<Option<ProxyProgram>, Refusal> {
+        let Some(via) = &self.via else { return Ok(None) };
+        let proxies = model
+            .services
+            .iter()
+            .filter_map(|service| Some((service.name.as_str(), service.proxy.as_ref()?.program)));
+        let proxies: Vec<(&str, ProxyProgram)> = proxies.collect();
+        if let Some((_, program)) = proxies.iter().find(|(name, _)| name == via) {
+            return Ok(Some(*program));
         }
+        let names: Vec<&str> = proxies.iter().map(|(name, _)| *name).collect();
         let help = match names.join(", ") {
             names if names.is_empty() => "add one to the lab: `service caddy on=…`".to_owned(),
             names => format!("there are: {names}"),
@@ -227,6 +234,7 @@ impl Compose {
         Err(Refusal(Exit::Use, format!("the lab has no proxy `{via}`"), help))
     }
 
+    /// Returns the machine of a lab that the services run on, and its zone.
     fn place(&self, model: &Model) -> Result<(String, String), Refusal> {
         let able: Vec<_> = model.machines.iter().filter(|machine| machine.os.is_some()).collect();
         let names =

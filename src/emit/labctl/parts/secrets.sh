@@ -45,8 +45,8 @@ verb_secrets() {
     secrets_of
     missing_secrets "$tree" >"$WORK/missing"
     table "$tree" secrets.required | awk -F'\t' -v json="$JSON" '
-        side == "missing" { why[$1] = $5; next }
-        { how = ($1 in why) ? why[$1] : "ok" }
+        side == "missing" { why[$2] = $5; next }
+        { how = ($2 in why) ? why[$2] : "ok" }
         json { print "R\tsecrets\tname=" $1 "\tpath=" $2 "\towner=" $3 "\tmode=" $4 "\tis=" how; next }
         { printf "%-9s %-28s %-10s %-4s %s\n", how, $1, $3, $4, $2 }' side=missing "$WORK/missing" side=all - >"$WORK/secrets"
     if [ "$JSON" = 1 ]; then
@@ -59,7 +59,8 @@ verb_secrets() {
     [ ! -s "$WORK/missing" ]
 }
 
-# Writes a secret. Its value comes by standard input alone: arguments are seen by every process.
+# Writes a secret to every file that has it: programs of several users read one each. Its value comes by standard
+# input alone: arguments are seen by every process.
 verb_secrets_set() {
     must_be_root
     work_folder
@@ -67,24 +68,33 @@ verb_secrets_set() {
     table "$tree" secrets.required | awk -F'\t' -v name="$NAME" '$1 == name' >"$WORK/secret"
     why=$(awk -F'\t' "$SECRETS_READER" "$WORK/secret")
     [ -z "$why" ] || refuse "$why"
-    IFS=$TAB read -r _ path owner mode <"$WORK/secret" || refuse "no secret is called \`$NAME\`; \`labctl secrets\` lists them"
-    file=$ROOT$path fresh=$ROOT${path%/*}/.${path##*/}.labctl
-    (umask 066 && mkdir -p "${file%/*}") || refuse "cannot write to ${path%/*}"
+    [ -s "$WORK/secret" ] || refuse "no secret is called \`$NAME\`; \`labctl secrets\` lists them"
+    value=''
     if [ -t 0 ]; then
         printf 'value of %s (not shown): ' "$NAME" >&2
         stty -echo
         IFS= read -r value
         stty echo
         printf '\n' >&2
-        (umask 077 && rm -f "$fresh" && printf %s "$value" >"$fresh")
-    else
-        (umask 077 && rm -f "$fresh" && cat >"$fresh")
-    fi || { rm -f "$fresh"; refuse "cannot write to ${path%/*}"; }
-    [ -s "$fresh" ] || { rm -f "$fresh"; refuse "standard input was empty"; }
-    chmod "$mode" "$fresh" && if is_root; then chown "$owner" "$fresh"; fi && flush && mv -fT "$fresh" "$file" ||
-        { rm -f "$fresh"; refuse "cannot write $path as $owner $mode"; }
+    fi
+    first=''
+    while IFS=$TAB read -r _ path owner mode <&3; do
+        file=$ROOT$path fresh=$ROOT${path%/*}/.${path##*/}.labctl
+        (umask 066 && mkdir -p "${file%/*}") || refuse "cannot write to ${path%/*}"
+        if [ -n "$first" ]; then
+            (umask 077 && rm -f "$fresh" && cp "$first" "$fresh")
+        elif [ -t 0 ]; then
+            (umask 077 && rm -f "$fresh" && printf %s "$value" >"$fresh")
+        else
+            (umask 077 && rm -f "$fresh" && cat >"$fresh")
+        fi || { rm -f "$fresh"; refuse "cannot write to ${path%/*}"; }
+        [ -s "$fresh" ] || { rm -f "$fresh"; refuse "standard input was empty"; }
+        chmod "$mode" "$fresh" && if is_root; then chown "$owner" "$fresh"; fi && flush && mv -fT "$fresh" "$file" ||
+            { rm -f "$fresh"; refuse "cannot write $path as $owner $mode"; }
+        first=$file
+        say "$NAME is set ($path, $owner $mode)"
+    done 3<"$WORK/secret"
     record "the secret $NAME was set"
-    say "$NAME is set ($path, $owner $mode)"
     current=$(linked current)
     [ -z "$current" ] || say "what read the old value has it still: \`labctl rollback $current --all-steps\` runs every step again"
 }

@@ -1,0 +1,73 @@
+//! What a proxy does with requests on their way.
+
+use ipnet::IpNet;
+
+use super::{Data, Duration, SecretId, Size};
+
+/// What a proxy does with the requests of a route, and with the answers to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handling {
+    /// The only addresses that may use it, or none if the zones say who may.
+    pub allow: Vec<IpNet>,
+    /// The secret with names and passwords that it asks for.
+    pub login: Option<SecretId>,
+    /// How many requests an address may send.
+    pub rate: Option<RateLimit>,
+    /// The largest upload.
+    pub body: Option<Size>,
+    /// Headers of requests, sorted by name.
+    pub request_headers: Vec<HeaderChange>,
+    /// Headers of answers, sorted by name.
+    pub response_headers: Vec<HeaderChange>,
+    /// Paths whose visitors are sent on, sorted by path.
+    pub redirects: Vec<Redirect>,
+    /// What only the proxy's own language can say, in the order written.
+    pub raw: Vec<RawHandling>,
+}
+
+impl Handling {
+    /// Returns whether the proxy passes everything on as it is.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A header that a proxy sets or removes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeaderChange {
+    /// The name.
+    pub name: String,
+    /// The value, or nothing to remove the header.
+    pub value: Option<String>,
+}
+
+/// How many requests an address may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The requests.
+    pub requests: u32,
+    /// The time that they are counted in, at least a second.
+    pub per: Duration,
+    /// How many may come at once.
+    pub burst: u32,
+}
+
+/// A path whose visitors are sent on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Redirect {
+    /// The path.
+    pub path: String,
+    /// A path of the same host, or a URL.
+    pub to: String,
+    /// Whether browsers may remember it.
+    pub permanent: bool,
+}
+
+/// A directive or middleware in the words of the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawHandling {
+    /// Its name.
+    pub name: String,
+    /// Its arguments or settings.
+    pub value: Data,
+}
