@@ -19,6 +19,7 @@ mod container_without_runtime;
 mod cores_overcommit;
 mod cpus_above_machine;
 mod dashboard_without_metrics;
+mod database_apart_from_files;
 mod database_on_nfs;
 mod database_published;
 mod database_shared;
@@ -107,6 +108,7 @@ pub static RULES: &[&Rule] = &[
     &cores_overcommit::RULE,
     &cpus_above_machine::RULE,
     &dashboard_without_metrics::RULE,
+    &database_apart_from_files::RULE,
     &database_on_nfs::RULE,
     &database_published::RULE,
     &database_shared::RULE,

@@ -88,11 +88,13 @@ pub enum Engine {
     Mariadb,
     /// `SQLite`, a file on the machine.
     Sqlite,
+    /// Any other that survives when its program is killed: a folder on the machine.
+    Folder,
 }
 
 impl Engine {
     /// All engines.
-    pub const ALL: [Self; 3] = [Self::Postgres, Self::Mariadb, Self::Sqlite];
+    pub const ALL: [Self; 4] = [Self::Postgres, Self::Mariadb, Self::Sqlite, Self::Folder];
 
     /// Returns the word of the language.
     pub const fn name(self) -> &'static str {
@@ -100,7 +102,13 @@ impl Engine {
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
             Self::Sqlite => "sqlite",
+            Self::Folder => "folder",
         }
+    }
+
+    /// Returns whether the database is named by a path on the machine.
+    pub const fn is_on_disk(self) -> bool {
+        matches!(self, Self::Sqlite | Self::Folder)
     }
 }
 
@@ -115,7 +123,7 @@ pub struct Database {
     pub container: Option<String>,
     /// The user to dump as.
     pub user: String,
-    /// The database; for sqlite, the file's path on the machine.
+    /// The database; for those on the disk, the path on the machine.
     pub database: String,
     /// The major version, from the image or the module. A change of it can't be undone.
     pub major: Option<String>,

@@ -145,23 +145,26 @@ pub(super) fn settle(model: &Model, backups: &mut [BackupPlan], jobs: &mut [Dump
             *folder = format!("{}/{below}", folder.trim_end_matches('/'));
         }
     }
-    let files: BTreeSet<(Store, String)> = dumped(backups, jobs)
+    let files: BTreeSet<(Store, String, bool)> = dumped(backups, jobs)
         .into_iter()
         .filter_map(|(id, index)| {
             let (service, database) = (&model[id], model.database(id, index));
-            (database.engine == Engine::Sqlite)
-                .then(|| Store::at(model, service.machine, &database.database))
+            let (store, below) = Store::at(model, service.machine, &database.database);
+            let file = database.engine == Engine::Sqlite;
+            database.engine.is_on_disk().then_some((store, below, file))
         })
         .collect();
     for backup in backups {
         let machine = model[backup.service].machine;
         for source in &mut backup.sources {
             let (store, root) = Store::at(model, machine, &source.path);
-            let inside = files.iter().filter(|(of, below)| *of == store && is_below(below, &root));
-            for (_, below) in inside {
+            let inside =
+                files.iter().filter(|(of, below, _)| *of == store && is_below(below, &root));
+            for (_, below, is_file) in inside {
                 let rest = below.get(root.trim_end_matches('/').len()..).unwrap_or_default();
                 let file = format!("{}{rest}", source.path.trim_end_matches('/'));
-                let endings = ["", "-wal", "-shm", "-journal"];
+                let endings: &[&str] =
+                    if *is_file { &["", "-wal", "-shm", "-journal"] } else { &[""] };
                 source.exclude.extend(endings.iter().map(|end| format!("{file}{end}")));
             }
             source.exclude.sort();

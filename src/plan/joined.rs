@@ -60,6 +60,7 @@ pub fn dump_file(database: &Database) -> String {
         Engine::Postgres => "dump",
         Engine::Mariadb => "sql",
         Engine::Sqlite => "sqlite",
+        Engine::Folder => "tar",
     };
     format!("{}.{suffix}", dump_name(database))
 }

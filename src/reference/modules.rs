@@ -206,6 +206,9 @@ fn state<'b, 's: 'b>(block: &Block<'_>, databases: impl Iterator<Item = &'b Bloc
     let databases = databases.filter_map(|database| {
         let engine = database.property("engine").map(|value| shown(&value.value))?;
         let file = database.argument(0).map(|value| shown(&value.value))?;
+        if folders.iter().any(|folder| folder.trim_end_matches('/') == file) {
+            return Some(format!("all of it, while {} is paused", database_container(database)));
+        }
         let below = folders.iter().find_map(|folder| file.strip_prefix(folder.as_str()));
         let named = database.property("state").map(|value| shown(&value.value));
         match below {
@@ -225,6 +228,11 @@ fn state<'b, 's: 'b>(block: &Block<'_>, databases: impl Iterator<Item = &'b Bloc
         backup: property("backup").unwrap_or_else(|| "as what it lies in".to_owned()),
         reason: property("reason"),
     }
+}
+
+/// Returns the name of the container of a database.
+fn database_container(database: &Block<'_>) -> String {
+    database.property("container").map(|value| shown(&value.value)).unwrap_or_default()
 }
 
 /// Returns the image of a container: as written, or the default of the option that it refers to.

@@ -116,9 +116,9 @@ fn database(
     let base = database.rsplit('/').next().unwrap_or_default();
     let engine = text(block, "engine")?;
     let engine = Engine::ALL.into_iter().find(|known| known.name() == engine)?;
-    if (engine == Engine::Sqlite) != database.starts_with('/') {
-        let problem = if engine == Engine::Sqlite {
-            format!("`{database}` is not the path of a file of sqlite")
+    if engine.is_on_disk() != database.starts_with('/') {
+        let problem = if engine.is_on_disk() {
+            format!("`{database}` is not a path, which {} needs", engine.name())
         } else {
             format!("`{database}` is not the name of a database of {}", engine.name())
         };
@@ -143,10 +143,11 @@ fn database(
     })
 }
 
-/// Returns the name of the state whose folder a file is in.
+/// Returns the name of the state whose folder a file or folder is in, or is.
 fn containing(service: &Service, file: &str) -> Option<String> {
     let below = |folder: &str| {
-        file.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+        let rest = file.strip_prefix(folder.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let states = service.states.iter().filter(|state| below(&state.path));
     states.max_by_key(|state| state.path.len()).map(|state| state.name.clone())

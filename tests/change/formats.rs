@@ -29,7 +29,7 @@ fn changed() -> (Vec<SourceFile>, Vec<SourceFile>) {
     edit(
         &mut is,
         "hosts.kdl",
-        "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly",
+        "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=daily",
         "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\"",
     );
     edit(

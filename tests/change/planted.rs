@@ -143,15 +143,15 @@ planted! {
         "access-opened",
         [("to grafana.web on control-tower: 3001/tcp -> 3101/tcp", "port web 3101")];
     a_dataset_without_backup: HOME,
-        [("hosts.kdl", "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=weekly",
+        [("hosts.kdl", "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\" backup=daily",
           "quota=(size)\"100GiB\" recordsize=(size)\"1MiB\"")],
         "data",
-        [("backup of tank-hdd/photos on pve: weekly -> none", "dataset photos"),
-         ("backup of uploads of immich: weekly -> not saved", "dataset photos")];
+        [("backup of tank-hdd/photos on pve: daily -> none", "dataset photos"),
+         ("backup of uploads of immich: daily -> not saved", "dataset photos")];
     a_dataset_saved_less_often: HOME,
-        [("hosts.kdl", "backup=weekly", "backup=monthly")],
+        [("hosts.kdl", "\"1MiB\" backup=daily", "\"1MiB\" backup=monthly")],
         "data",
-        [("backup of tank-hdd/photos on pve: weekly -> monthly", "dataset photos")];
+        [("backup of tank-hdd/photos on pve: daily -> monthly", "dataset photos")];
     a_dataset_removed: HOME,
         [("hosts.kdl", "        dataset logs quota=(size)\"10GiB\"\n", "")],
         "data",
@@ -195,10 +195,10 @@ planted! {
           "was share tank.backups"),
          ("where restic saves to", "\"/var/backups/restic\"")];
     an_export_never_saved: BLACKBOX,
-        [("machines.kdl", "path=\"/volume1/photos\" backup=weekly",
+        [("machines.kdl", "path=\"/volume1/photos\" backup=daily",
           "path=\"/volume1/photos\" backup=never")],
         "data",
-        [("backup of export photos on cargo: weekly -> never", "export photos")];
+        [("backup of export photos on cargo: daily -> never", "export photos")];
     a_pool_of_another_disk: HOME,
         [("hosts.kdl", "pool tank-ssd disk=nvme", "pool tank-ssd disk=sata"),
          ("hosts.kdl", "    disk hdd device", "    disk sata device=\"/dev/disk/by-id/ata-SSD\" \

@@ -59,3 +59,107 @@ fn the_folder_and_the_version_of_a_database_follow_its_image() {
         }
     }
 }
+
+/// A program that writes to SQLite all the time, as the process of a container whose folder is
+/// dumped, and a stand-in for Docker that lets it stand still as Docker does.
+const WRITER: &str = r#"
+    mkdir -p /srv/appdata/freshrss/data/users/ada /stand-ins
+    cat >/writer.py <<'END'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("PRAGMA journal_mode=wal")
+database.execute("CREATE TABLE entry (n INTEGER, text TEXT)")
+n = 0
+while True:
+    database.execute("INSERT INTO entry VALUES (?, ?)", (n, "x" * 3000))
+    database.commit()
+    n += 1
+END
+    python3 /writer.py /srv/appdata/freshrss/data/users/ada/db.sqlite &
+    writer=$!
+    cat >/stand-ins/docker <<END
+#!/bin/sh
+case \$1 in
+    inspect) cat /state ;;
+    pause) kill -STOP $writer && echo 'true true' >/state ;;
+    unpause) kill -CONT $writer && echo 'true false' >/state ;;
+    *) exit 64 ;;
+esac
+echo "\$1 \$2" >>/calls
+END
+    echo 'true false' >/state
+    chmod 755 /stand-ins/docker
+    export PATH="/stand-ins:$PATH"
+    entries() { sqlite3 "$1/users/ada/db.sqlite" 'SELECT count(*) FROM entry'; }
+    until [ "$(entries /srv/appdata/freshrss/data 2>/dev/null || echo 0)" -gt 50 ]; do
+        sleep 0.1
+    done
+    cd /payload/databases
+"#;
+
+/// Runs a script on a machine with the writer, and returns what it says.
+fn beside_the_writer(script: &str) -> Option<String> {
+    let lab = format!("{BOX}\nservice freshrss on=box");
+    let folder = tempfile::tempdir().expect("a folder");
+    compile(&[("lab.kdl", lab.as_str())]).unpack("box", folder.path());
+    for name in ["dump", "load", "size"] {
+        let script = folder.path().join(format!("databases/{name}.sh"));
+        crate::consumers::shellcheck(&script).expect("ShellCheck accepts it");
+    }
+    let room = crate::trixie::Room::new()?.show(folder.path(), "/payload");
+    let answer = room.sh(&format!("{WRITER}\nset -x\n{script}"), &[]);
+    let said = crate::trixie::text(&answer.stdout) + &crate::trixie::text(&answer.stderr);
+    assert!(answer.status.success(), "{said}");
+    Some(said)
+}
+
+#[test]
+fn a_folder_is_copied_while_its_program_stands_still_and_comes_back_whole() {
+    beside_the_writer(
+        r#"
+        data=/srv/appdata/freshrss/data
+        ln -s users "$data/link"
+        [ "$(sh size.sh freshrss-data)" -gt 100000 ]
+        for round in 1 2 3 4 5; do
+            sh dump.sh /dumps freshrss-data
+            rm -rf /copy; mkdir /copy; tar -xf /dumps/freshrss-data.tar -C /copy
+            [ "$(sqlite3 /copy/users/ada/db.sqlite 'PRAGMA integrity_check')" = ok ]
+            [ "$(entries /copy)" -gt 50 ]
+        done
+        grep -cx 'pause freshrss' /calls
+        # It goes on.
+        before=$(entries "$data"); until [ "$(entries "$data")" -gt "$before" ]; do sleep 0.1; done
+
+        # Stopped, as before a restore or a new image.
+        kill -KILL "$writer"; echo 'false false' >/state; rm /calls
+        wait "$writer" || :
+        saved=$(entries /copy)
+        echo new >"$data/new"
+        sh load.sh freshrss-data /dumps/freshrss-data.tar
+        [ "$(entries "$data")" = "$saved" ]
+        [ -L "$data/link" ] && [ ! -e "$data/new" ]
+        grep -qx new "$data/.labwright-before/new"
+        # What was there before is no part of the next dump, nor is a half of a dump loaded.
+        sh dump.sh /dumps freshrss-data
+        ! tar -tf /dumps/freshrss-data.tar | grep labwright
+        head -c 20000 /dumps/freshrss-data.tar >/dumps/half
+        ! sh load.sh freshrss-data /dumps/half 2>/said
+        grep -q 'is not whole' /said
+        [ "$(entries "$data")" = "$saved" ]
+        ! grep -q pause /calls
+        "#,
+    );
+}
+
+#[test]
+fn a_program_goes_on_when_its_dump_fails() {
+    beside_the_writer(
+        r#"
+        mkdir /dumps; mount -t tmpfs -o size=64k tmpfs /dumps
+        ! sh dump.sh /dumps freshrss-data
+        [ "$(cat /state)" = 'true false' ]
+        [ -z "$(ls -A /dumps)" ]
+        kill -KILL "$writer"
+        "#,
+    );
+}

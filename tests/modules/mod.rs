@@ -402,8 +402,6 @@ fn every_state_is_saved_by_a_means_that_is_sound() {
             plain += usize::from(part.schema.name == "state");
         }
     });
-    // Nothing on the machine can dump these, and `database-without-dump` says so.
-    let known = ["freshrss: data", "garage: meta", "portainer: data"];
-    assert_eq!(copied.into_inner(), known, "a running database is copied");
+    assert_eq!(copied.into_inner(), Vec::<String>::new(), "a running database is copied");
     assert!(dumps > 20 && plain > 40, "{dumps} databases, {plain} states");
 }

@@ -288,16 +288,20 @@ static DATABASE: NodeSchema = NodeSchema::new(
 .arguments(&[required(
     "database",
     Type::Database,
-    "The database's name; for sqlite, the path of its file on the machine.",
+    "The database's name; for sqlite, the path of its file on the machine; for a folder, its path.",
 )])
 .properties(&[
-    required("engine", Type::Enum(&["postgres", "mariadb", "sqlite"]), "The engine."),
-    optional("container", Type::Name, "The container that runs it."),
+    required(
+        "engine",
+        Type::Enum(&["postgres", "mariadb", "sqlite", "folder"]),
+        "The engine. `folder`: any other that survives a kill; it is copied while it is paused.",
+    ),
+    optional("container", Type::Name, "The container that runs it, or writes the folder."),
     optional("user", Type::Line, "The user to dump as."),
     optional(
         "state",
         Type::Name,
-        "The state that holds its files. Default for sqlite: the state with its file.",
+        "The state that holds its files. Default for sqlite and a folder: the state with it.",
     ),
     optional("optional", Type::Bool, "Whether it may be missing. Default: `#false`."),
     optional(

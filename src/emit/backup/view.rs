@@ -251,11 +251,7 @@ fn database_view(dump: &DumpPlan, database: &Database) -> DatabaseView {
         class: dump.class.name(),
         engine: database.engine.name(),
         container: database.container.clone().unwrap_or_default(),
-        file: if database.engine == Engine::Sqlite {
-            database.database.clone()
-        } else {
-            String::new()
-        },
+        file: if database.engine.is_on_disk() { database.database.clone() } else { String::new() },
     }
 }
 

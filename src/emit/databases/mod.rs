@@ -61,6 +61,7 @@ struct Engines {
     postgres: bool,
     mariadb: bool,
     sqlite: bool,
+    folder: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +104,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             postgres: uses(Engine::Postgres),
             mariadb: uses(Engine::Mariadb),
             sqlite: uses(Engine::Sqlite),
+            folder: uses(Engine::Folder),
         },
         jobs: jobs.iter().map(|job| job_view(context, job)).collect(),
         databases,

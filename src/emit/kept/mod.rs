@@ -5,7 +5,6 @@ use super::{Context, Emitter};
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
 use crate::kind::Kind;
-use crate::model::Engine;
 use crate::plan::joined::{dump_file, dump_name};
 use crate::plan::{Kept, KeptIn};
 
@@ -62,7 +61,7 @@ impl Tables {
                 dump_file(database),
                 database.engine.name().to_owned(),
                 database.container.clone().unwrap_or_else(|| "-".to_owned()),
-                if database.engine == Engine::Sqlite {
+                if database.engine.is_on_disk() {
                     database.database.clone()
                 } else {
                     "-".to_owned()

@@ -228,11 +228,11 @@ fn backup(world: &World) {
         done
         sql "create table asset (name text); insert into asset values ('holiday')"
         echo 'a photo' >/mnt/photos/holiday.jpg
-        for unit in daily weekly monthly check; do run $unit; done
+        for unit in daily monthly check; do run $unit; done
         sql 'drop table asset'
         rm /mnt/photos/holiday.jpg
         LABWRIGHT_CONFIRM=immich sh $restore database immich
-        LABWRIGHT_CONFIRM=/mnt/photos/holiday.jpg sh $restore files --in-place weekly \
+        LABWRIGHT_CONFIRM=/mnt/photos/holiday.jpg sh $restore files --in-place daily \
             /mnt/photos/holiday.jpg
         [ "$(sql 'select name from asset')" = holiday ]
         grep -qx 'a photo' /mnt/photos/holiday.jpg
