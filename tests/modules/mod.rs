@@ -5,6 +5,7 @@ mod first_start;
 mod handling;
 mod logins;
 mod probes;
+mod programs;
 mod proxies;
 mod surroundings;
 mod told;
