@@ -1,7 +1,7 @@
 //! Converts the command line of a container. A secret in it comes from a variable.
 
 use super::hosts::with_hosts;
-use super::kdl::{Given, Line, line};
+use super::kdl::{Given, Line, braced, line};
 use super::ledger::{At, Fate};
 use super::secrets::{is_secret, is_variable};
 use super::stack::{Around, Stack};
@@ -29,19 +29,19 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
     let mut lines = Vec::new();
     let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
     let has_entry = service.get("entrypoint").is_some_and(|at| !at.node.is_null());
+    // Whether the program is named, so that a shell can start it.
+    let entry = service.get("entrypoint").and_then(|at| words_of(&at)).unwrap_or_default();
+    let started = has_entry && !entry.is_empty() && is_divided(&hidden(&entry, around));
+    let command = service.get("command").and_then(|at| words_of(&at)).unwrap_or_default();
+    let secrets = [hidden(&entry, around), hidden(&command, around)].concat();
+    let by_shell = started && !secrets.is_empty() && is_divided(&secrets);
     for key in ["entrypoint", "command"] {
         let Some(at) = service.get(key) else { continue };
         if at.node.is_null() {
             around.ledger.kept(&at, "the image's own");
             continue;
         }
-        let words: Option<Vec<String>> = match at.text() {
-            Some(text) => shell_words(text),
-            None => Some(
-                at.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect(),
-            ),
-        };
-        let Some(words) = words else {
+        let Some(words) = words_of(&at) else {
             around.ledger.lost(&at, "its quotes do not match");
             continue;
         };
@@ -62,11 +62,18 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
                     given
                 });
                 lines.extend(spread(key, given.collect()));
-                if renamed.is_empty() {
+                if by_shell {
+                    around.ledger.changed(&at, format!("{key}, which a shell starts"));
+                } else if renamed.is_empty() {
                     around.ledger.kept(&at, key);
                 } else {
                     around.ledger.changed(&at, format!("{key}, with {}", renamed.join(" and ")));
                 }
+            }
+            hidden if started && is_divided(&hidden) => {
+                lines.extend(spread(key, filled(service, key, &words, &hidden, stack, around)));
+                let what = format!("{key}, in which a shell puts the secret");
+                around.ledger.changed(&at, what);
             }
             hidden => {
                 let plain = has_entry || PLAIN_ENTRY.contains(&words::image(&image).short());
@@ -77,6 +84,21 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
         }
     }
     lines
+}
+
+/// Reads a command line as words, if its quotes match.
+fn words_of(at: &At<'_>) -> Option<Vec<String>> {
+    match at.text() {
+        Some(text) => shell_words(text),
+        None => {
+            Some(at.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect())
+        }
+    }
+}
+
+/// Returns whether it is known where each secret begins and ends.
+fn is_divided(hidden: &[Hidden]) -> bool {
+    hidden.iter().all(|(.., name)| name != "command")
 }
 
 /// Writes a command line: short ones on one line, long ones with a word on each.
@@ -134,6 +156,35 @@ fn has_flag_with_secret(word: &str) -> bool {
                 }
             }
         })
+}
+
+/// Writes the words of a command line with the secrets of the lab in them.
+fn filled(
+    service: &At<'_>,
+    key: &str,
+    words: &[String],
+    hidden: &[Hidden],
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Vec<Given> {
+    let owner = owner_name(service).to_owned();
+    let place = service.get(key).map_or(service.node.place, |at| at.node.place);
+    let mut given: Vec<Given> = words.iter().cloned().map(Given::Text).collect();
+    for (number, start, end, name) in hidden {
+        let (Some(word), Some(slot)) = (words.get(*number), given.get_mut(*number)) else {
+            continue;
+        };
+        let value = word.get(*start..*end).unwrap_or_default();
+        let wanted = format!("{}-{name}", stack.service);
+        let secret =
+            around.secrets.declare(value, &wanted, place, &format!("`--{name}` of `{owner}`"));
+        let option = stack.secret_option(&secret, name, &format!("The value of `--{name}`."));
+        *slot = match word.get(..*start).unwrap_or_default() {
+            "" => Given::Ref(format!("opt.{option}")),
+            before => Given::Filled(format!("{}{{opt.{option}}}", braced(before))),
+        };
+    }
+    given
 }
 
 fn flag_name(flag: &str) -> String {

@@ -164,7 +164,7 @@ impl<'i> Conversion<'i> {
         let Self { target, secrets, lab, services, mut file_names, mut imported, .. } = self;
         if let Some(name) = &target.new_lab {
             let missing = target.via.as_deref().filter(|via| !services.has(via));
-            let text = write::lab(name, &lab.timezone, target, missing);
+            let text = write::lab(name, &lab.timezone, lab.cores, target, missing);
             imported.files.insert("lab.kdl".to_owned(), text);
         }
         if !secrets.needed.is_empty() {

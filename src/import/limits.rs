@@ -47,6 +47,8 @@ pub fn limits(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
         match number.filter(|number| (0.001..4096.0).contains(number)) {
             Some(number) => {
                 node = node.prop_fraction("cpus", number);
+                let whole = format!("{:.0}", number.ceil()).parse().unwrap_or(0);
+                around.lab.cores = around.lab.cores.max(whole);
                 any = true;
                 say(&at, around);
             }

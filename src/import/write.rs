@@ -63,7 +63,8 @@ pub fn secrets(needed: &[Needed]) -> String {
 }
 
 /// Writes the file of a new lab, with its proxy.
-pub fn lab(name: &str, timezone: &str, target: &Target, proxy: Option<&str>) -> String {
+/// `cores` are the most that a container may use.
+pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Option<&str>) -> String {
     let note = "The addresses below are examples: write those of your network and of the machine, \
                 and who may\nlog in (`admin NAME { ssh-key \"…\"; }`).";
     let mut head = line("lab")
@@ -97,7 +98,7 @@ pub fn lab(name: &str, timezone: &str, target: &Target, proxy: Option<&str>) -> 
             .child(
                 line("hardware")
                     .arg("unknown")
-                    .prop_number("cores", 4)
+                    .prop_number("cores", cores.max(4))
                     .prop_typed("memory", "size", "16GiB"),
             )
             .child(line("address").arg(target.zone.as_str()).arg("192.168.1.10"))

@@ -6,15 +6,15 @@ use super::names::compose_name;
 use super::process::{accelerators, process};
 use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
 use super::service_networks::on_network;
-use super::{builds, codes, running};
+use super::texts::{secret_text, uses_of};
+use super::{builds, codes, running, start};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
     Build, Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
-    MountKind, NetworkMode, Protocol, Resources, SECRET_MARK, SecretId, SecretText, SecretUse,
-    Service, TextPart, divided,
+    MountKind, NetworkMode, Protocol, Resources, SECRET_MARK, Service,
 };
-use crate::source::{Sources, Span, Spanned};
+use crate::source::{Sources, Spanned};
 
 pub fn device(block: &Block<'_>) -> Option<Device> {
     let at = text(block, "at");
@@ -150,50 +150,15 @@ pub fn container(
             });
         }
     }
+    for (text, span) in start::with_secrets(block, &mut container, model, report, diagnostics) {
+        container.secrets.extend(uses_of(&text, span));
+        container.texts.push(text);
+    }
     container.environment.sort();
     container.texts.sort_by(|a, b| a.name.cmp(&b.name));
     container.depends_on.sort();
     container.sysctls.sort();
     Some(container)
-}
-
-/// Reads the value of a variable in which secrets are marked.
-fn secret_text(env: &Block<'_>, name: String, text: &str, model: &Model) -> SecretText {
-    let parts = divided(text).filter_map(|part| match part {
-        Ok(plain) => Some(TextPart::Plain(plain.to_owned())),
-        Err(name) => {
-            let secrets = &model.secrets;
-            let found = secrets.binary_search_by(|secret| secret.name.as_str().cmp(name));
-            Some(TextPart::Secret(SecretId::at(found.ok()?)))
-        }
-    });
-    let in_url = match super::read::text(env, "encode").as_deref() {
-        Some(how) => how == "url",
-        None => text.split_once("://").is_some_and(|(scheme, _)| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-            !scheme.is_empty() && scheme.bytes().all(plain)
-        }),
-    };
-    SecretText { name, parts: parts.collect(), in_url }
-}
-
-/// Lists the secrets of a text as uses of the container.
-fn uses_of(text: &SecretText, span: Span) -> Vec<SecretUse> {
-    let used = |part: &TextPart| match part {
-        TextPart::Plain(_) => None,
-        TextPart::Secret(secret) => Some(SecretUse {
-            secret: *secret,
-            at: None,
-            file_variable: None,
-            value_variable: None,
-            in_text: true,
-            first_start: None,
-            owner: "root".to_owned(),
-            mode: "0400".to_owned(),
-            span,
-        }),
-    };
-    text.parts.iter().filter_map(used).collect()
 }
 
 fn limits_of(block: &Block<'_>) -> Resources {

@@ -36,7 +36,9 @@ mod scope;
 mod service_networks;
 mod services;
 mod shares;
+mod start;
 mod storage;
+mod texts;
 mod views;
 
 use crate::decl::layer::Lab;

@@ -495,6 +495,42 @@ fn the_machine_puts_secrets_into_text() {
 }
 
 #[test]
+fn a_shell_puts_secrets_into_a_command_line() {
+    let module = "option pw type=secret { required; }\ncontainer thing { image \"x/thing:1.0\"\n\
+                  entrypoint \"/tmp/say\" \"it's $HOME\"\ncommand (f)\"--token={opt.pw}\" \
+                  --at (f)\"x://u:{opt.pw}@h\" (ref)opt.pw\n}";
+    let compiled = lab(module, "pw (secret)token");
+    let compose = compiled.text("box", "compose/compose.yaml");
+    assert!(!compose.contains("token=\n") && !compose.contains("{opt"), "{compose}");
+    let folder = tempfile::tempdir().expect("a folder");
+    compiled.unpack("box", folder.path());
+    let Some(room) = Room::new() else { return };
+    let script = r#"
+        set -e
+        mkdir -p /etc/labwright/secrets
+        printf '%s\n' 'p@s" $(id) %' >/etc/labwright/secrets/token
+        printf '#!/bin/sh\nprintf "<%%s>" "$@"\n' >/tmp/say
+        chmod 755 /tmp/say
+        sh /payload/activate.d/58-secret-variables.sh
+        cd /payload
+        docker-compose -f compose/compose.yaml config --format json >/tmp/seen
+        exec python3 -c '
+import json, os
+thing = json.load(open("/tmp/seen"))["services"]["thing"]
+for name, value in thing["environment"].items():
+    os.environ[name] = value.replace("$$", "$")
+words = [word.replace("$$", "$") for word in thing["entrypoint"]]
+assert "command" not in thing or not thing["command"], thing
+os.execv(words[0], words)'"#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+    let secret = r#"p@s" $(id) %"#;
+    let url = "x://u:p%40s%22%20%24%28id%29%20%25@h";
+    let wanted = format!("<it's $HOME><--token={secret}><--at><{url}><{secret}>");
+    assert_eq!(text(&answer.stdout), wanted);
+}
+
+#[test]
 fn a_folder_of_the_module_travels_with_its_files() {
     let body = "container thing { image \"x/thing:1.0\"; }\nfolder conf from=\"conf.d\" \
                 at=\"/etc/thing\" mode=\"0640\" owner=101";

@@ -79,14 +79,16 @@ static ARG: NodeSchema =
         .dynamic();
 static ENTRYPOINT: NodeSchema =
     NodeSchema::new("entrypoint", "Overrides the image's entry point.", "entrypoint \"/bin/tool\"")
-        .rest(required("word", Type::Text, "A word of the entry point."))
+        .rest(required("word", Type::Text, "A word of the entry point.").secrets())
         .dynamic();
 static COMMAND: NodeSchema = NodeSchema::new(
     "command",
-    "Words of the command line. Several nodes are joined in order.",
+    "Words of the command line. Several nodes are joined in order. Where the container has an \
+     `entrypoint`, both may have secrets in them: a shell of the image puts them in. Whoever may \
+     list the machine's processes sees them then.",
     "command \"--config=/etc/x.yml\"",
 )
-.rest(required("word", Type::Text, "A word. One that is a list is several words."))
+.rest(required("word", Type::Text, "A word. One that is a list is several words.").secrets())
 .dynamic();
 static USER: NodeSchema =
     NodeSchema::new("user", "The user, and the group after a colon.", "user \"1000:1000\"")
