@@ -238,7 +238,7 @@ fn backup(world: &World) {
         grep -qx 'a photo' /mnt/photos/holiday.jpg
         "#);
     world
-        .wait_for_query("count(labwright_backup_last_run_success{machine=\"intranet\"} == 1) == 3");
+        .wait_for_query("count(labwright_backup_last_run_success{machine=\"intranet\"} == 1) == 2");
     world.wait_for_query(
         "labwright_backup_check_success == 1 and on() labwright_backup_drill_success == 1",
     );
