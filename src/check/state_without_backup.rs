@@ -36,15 +36,33 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let machine = &plan.model[service.machine];
         let backed_up =
             plan.backups.iter().any(|backup| plan.model[backup.service].machine == service.machine);
+        // What contains the repository can't be backed up into it.
+        let repository =
+            plan.backups.iter().map(|backup| &plan.model[backup.service]).find(|one| {
+                let at = one.backup.as_ref().map(|backup| backup.repository.value.as_str());
+                let inside =
+                    |path: &str| Store::at(plan.model, one.machine, path).0 == covered.store;
+                at.is_some_and(|path| path.starts_with('/') && inside(path))
+            });
+        let is_local = matches!(covered.store, Store::Local(_));
         let help = match covered.class {
+            Some(_) if let Some(backup) = repository.filter(|_| !is_local) => format!(
+                "the repository of `{}` is in {} itself: keep it elsewhere",
+                backup.name,
+                covered.store.name(plan.model)
+            ),
             _ if state.backup == StateBackup::Dump => {
                 "add a backup service to its machine; it dumps the database".to_owned()
             }
-            Some(_) if matches!(covered.store, Store::Local(_)) => {
-                "add a backup service to its machine".to_owned()
-            }
+            Some(_) if is_local => "add a backup service to its machine".to_owned(),
             Some(_) => "mount its dataset on the machine of a backup service".to_owned(),
-            None if !matches!(covered.store, Store::Local(_)) => format!(
+            None if let Some(backup) = repository.filter(|_| !is_local) => format!(
+                "add `backup=daily` to {}, and keep the repository of `{}`, which is in it, \
+                 elsewhere",
+                covered.store.name(plan.model),
+                backup.name
+            ),
+            None if !is_local => format!(
                 "add `backup=daily` to {}, or keep it below one that has a class",
                 covered.store.name(plan.model)
             ),

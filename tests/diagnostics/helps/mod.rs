@@ -1,6 +1,7 @@
 //! Does what help lines say, in many labs with a mistake: the finding must be gone, and no other
 //! may have come.
 
+mod draft;
 mod edit;
 mod instances;
 mod planted;
