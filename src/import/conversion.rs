@@ -72,6 +72,11 @@ impl<'i> Conversion<'i> {
         for port in [80, 443] {
             lab.ports.extend(target.via.iter().map(|via| ((port, false), via.clone())));
         }
+        let mut services = reserved(taken_services);
+        // A new lab gets a proxy of this name.
+        if let (Some(via), Some(_)) = (&target.via, &target.new_lab) {
+            services.reserve(via);
+        }
         let mut file_names = reserved(taken_files);
         file_names.reserve("lab");
         Self {
@@ -81,7 +86,7 @@ impl<'i> Conversion<'i> {
             secrets,
             lab,
             modules: reserved(taken_modules),
-            services: reserved(taken_services),
+            services,
             file_names,
             imported,
         }
@@ -161,10 +166,10 @@ impl<'i> Conversion<'i> {
 
     /// Writes what belongs to no project.
     pub fn finish(self) -> Imported {
-        let Self { target, secrets, lab, services, mut file_names, mut imported, .. } = self;
+        let Self { target, secrets, lab, mut file_names, mut imported, .. } = self;
         if let Some(name) = &target.new_lab {
-            let missing = target.via.as_deref().filter(|via| !services.has(via));
-            let text = write::lab(name, &lab.timezone, lab.cores, target, missing);
+            let via = target.via.as_deref();
+            let text = write::lab(name, &lab.timezone, lab.cores, target, via);
             imported.files.insert("lab.kdl".to_owned(), text);
         }
         if !secrets.needed.is_empty() {

@@ -132,7 +132,11 @@ fn add(
     let what = format!("a route through `{via}`, open to `{zone}`");
     if let Some((first, others)) = hosts.split_first() {
         let one = |line: &Line| line.name() == "route" && line.first() == Some(first);
-        let known = settings.iter().any(one);
+        let before = match endpoints {
+            Endpoints::Making(stack) => stack.settings.as_slice(),
+            Endpoints::Known(_) => &[],
+        };
+        let known = settings.iter().chain(before).any(one);
         if known {
             // A service has one route for a host, which can't be told apart by its paths.
             let why = format!("another router of `{first}` leads to this service: join the two");

@@ -6,6 +6,7 @@ mod data;
 mod home;
 mod interrupted;
 mod machine;
+mod moving;
 mod networks;
 mod node;
 mod operating;

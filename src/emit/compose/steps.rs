@@ -50,6 +50,8 @@ struct ProjectView<'p> {
     files: Vec<SecretEnv<'p>>,
     texts: bool,
     mounted: Vec<MountedSecrets<'p>>,
+    /// The folders in which services keep something.
+    kept: Vec<&'p str>,
     groups: Vec<GroupView<'p>>,
     builds: Vec<BuildView<'p>>,
 }
@@ -107,6 +109,18 @@ struct ReloadView<'p> {
     signal: &'p str,
 }
 
+/// Lists the folders in which services of containers keep something.
+fn kept<'p>(members: &[Member<'p>]) -> Vec<&'p str> {
+    let states = members.iter().flat_map(|(service, container)| {
+        let is_mounted = |path: &str| {
+            container.mounts.iter().any(|mount| mount.source == path && !mount.read_only)
+        };
+        let states = service.states.iter().map(|state| state.path.as_str());
+        states.filter(move |path| is_mounted(path))
+    });
+    states.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// Adds the steps of a machine with containers.
 pub(super) fn add<'p>(
     context: &Context<'p>,
@@ -144,6 +158,7 @@ pub(super) fn add<'p>(
             .filter(|(_, container)| container.runs == Runs::Always)
             .filter_map(|(_, container)| mounted_secrets(context, container))
             .collect(),
+        kept: kept(members),
         groups: groups(members),
         builds,
     };
@@ -230,6 +245,7 @@ pub(super) fn add_removal(
         files: Vec::new(),
         texts: false,
         mounted: Vec::new(),
+        kept: Vec::new(),
         groups: Vec::new(),
         builds: Vec::new(),
     };
