@@ -91,6 +91,19 @@ fn nftables_lets_through_the_access_model() {
     compare(&lab(["nftables", "nftables", "ufw"], "lan").plan());
 }
 
+/// Docker's own rules refuse more since version 28. What the lab opens must stay open.
+#[test]
+fn what_is_open_stays_open_with_the_rules_of_docker_28() {
+    compare_with(&lab(["ufw", "nftables", "ufw"], "nas").plan(), Docker::Iptables28);
+}
+
+/// Next to ufw it would not: what ufw forwards for nobody, no other table lets through. `labctl`
+/// refuses such a machine.
+#[test]
+fn what_is_open_stays_open_with_the_nftables_of_docker_29() {
+    compare_with(&lab(["nftables"; 3], "nas").plan(), Docker::Nftables29);
+}
+
 #[test]
 fn a_real_lab_is_as_closed_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
@@ -99,8 +112,23 @@ fn a_real_lab_is_as_closed_as_it_says() {
     compare(&analyzed.check(&sources).plan.expect("a lab"));
 }
 
+/// Whose rules lead to the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Docker {
+    /// Rules that forbid nothing, so that it is ours which do.
+    Lenient,
+    /// Those of Docker 28 with iptables (moby, `integration/network/bridge/iptablesdoc`).
+    Iptables28,
+    /// Those of Docker 29 with `firewall-backend: nftables` (moby, `…/bridge/nftablesdoc`).
+    Nftables29,
+}
+
 fn compare(plan: &Plan<'_>) {
-    let Some(world) = World::new(plan) else { return };
+    compare_with(plan, Docker::Lenient);
+}
+
+fn compare_with(plan: &Plan<'_>, docker: Docker) {
+    let Some(world) = World::new(plan, docker) else { return };
     let probes = world.probes();
     let open = probes.iter().filter(|probe| probe.open).count();
     assert!(open > 20 && probes.len() - open > 200, "{open} of {}", probes.len());
@@ -214,7 +242,7 @@ struct Tunnel {
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan<'p>) -> Option<Self> {
+    fn new(plan: &'p Plan<'p>, docker: Docker) -> Option<Self> {
         let ids: Vec<MachineId> = plan.model.machines().map(|(id, _)| id).collect();
         let files: Vec<_> = ids.iter().map(|machine| unpack(plan, *machine)).collect();
         let rooms: Option<Vec<Room>> =
@@ -264,7 +292,8 @@ impl<'p> World<'p> {
         }
         let mut docks = BTreeMap::new();
         for machine in ids.iter().filter(|machine| Dock::network(plan, **machine).is_some()) {
-            let dock = Dock::new(plan, *machine, &mut machines[machine.0 as usize], &mut switch);
+            let net = &mut machines[machine.0 as usize];
+            let dock = Dock::new(plan, *machine, net, &mut switch, docker);
             let inner: Vec<_> =
                 dock.published.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]).collect();
             listeners.extend(dock.container.listen(&inner, false));
@@ -583,7 +612,13 @@ impl Dock {
 
     /// Connects a container to its machine as Docker does: with a bridge, and a table that rewrites
     /// what arrives for published ports.
-    fn new(plan: &Plan<'_>, id: MachineId, machine: &mut Net, switch: &mut Switch) -> Self {
+    fn new(
+        plan: &Plan<'_>,
+        id: MachineId,
+        machine: &mut Net,
+        switch: &mut Switch,
+        docker: Docker,
+    ) -> Self {
         let bridge = Self::network(plan, id).expect("only machines with containers");
         let device = &bridge.interface;
         let [gateway, inside] =
@@ -604,15 +639,18 @@ impl Dock {
             machine.id()
         ));
         machine.run(&format!("ip link set c0 master {device} up"));
-        for (tables, inside) in
-            [("iptables", inside.to_string()), ("ip6tables", "fd99::2".to_owned())]
-        {
-            machine.run(&format!(
-                "{tables} -A FORWARD -i {device} -j ACCEPT\n{tables} -A FORWARD -d {inside} -o \
-                 {device} -j ACCEPT\n\
-                 {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED -j \
-                 ACCEPT"
-            ));
+        let addresses = [("iptables", inside.to_string()), ("ip6tables", "fd99::2".to_owned())];
+        for (tables, inside) in &addresses {
+            machine.run(&match docker {
+                Docker::Lenient => format!(
+                    "{tables} -A FORWARD -i {device} -j ACCEPT\n\
+                     {tables} -A FORWARD -d {inside} -o {device} -j ACCEPT\n\
+                     {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED \
+                     -j ACCEPT"
+                ),
+                Docker::Iptables28 => iptables_of_28(tables, device, inside, &published),
+                Docker::Nftables29 => nftables_of_29(tables, device, inside, &published),
+            });
         }
         let ports = published.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         let rewrite = |family: &str, to: &str| {
@@ -649,6 +687,51 @@ impl Dock {
             spy: switch.spy(bridge.subnet, via),
         }
     }
+}
+
+/// Returns the filters of Docker 28 for a container on a bridge of its own.
+fn iptables_of_28(tables: &str, device: &str, inside: &str, ports: &BTreeSet<u16>) -> String {
+    let mut rules = format!(
+        "{tables} -P FORWARD DROP\n{tables} -N DOCKER\n\
+         {tables} -A FORWARD -o {device} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
+         {tables} -A FORWARD -o {device} -j DOCKER\n\
+         {tables} -A FORWARD -i {device} -j ACCEPT\n\
+         {tables} -t raw -A PREROUTING -d {inside} ! -i {device} -j DROP\n"
+    );
+    for (port, transport) in ports.iter().flat_map(|port| [(port, "tcp"), (port, "udp")]) {
+        rules += &format!(
+            "{tables} -A DOCKER -d {inside} ! -i {device} -o {device} -p {transport} --dport \
+             {port} -j ACCEPT\n"
+        );
+    }
+    rules + &format!("{tables} -A DOCKER ! -i {device} -o {device} -j DROP")
+}
+
+/// Returns the filters of Docker 29 for a container on a bridge of its own, in its tables.
+fn nftables_of_29(tables: &str, device: &str, inside: &str, ports: &BTreeSet<u16>) -> String {
+    let family = if tables == "iptables" { "ip" } else { "ip6" };
+    let ports = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    format!(
+        "nft -f - <<'EOF'\n\
+         table {family} docker-bridges {{\n\
+         chain filter-forward-in {{\n\
+         ct state established,related counter accept\n\
+         iifname \"{device}\" counter accept comment \"ICC\"\n\
+         {family} daddr {inside} tcp dport {{ {ports} }} counter accept\n\
+         {family} daddr {inside} udp dport {{ {ports} }} counter accept\n\
+         counter drop comment \"UNPUBLISHED PORT DROP\"\n}}\n\
+         chain filter-forward-out {{\n\
+         ct state established,related counter accept\n\
+         counter accept comment \"OUTGOING\"\n}}\n\
+         chain filter-FORWARD {{\n\
+         type filter hook forward priority filter; policy accept;\n\
+         oifname \"{device}\" jump filter-forward-in\n\
+         iifname \"{device}\" jump filter-forward-out\n}}\n\
+         chain raw-PREROUTING {{\n\
+         type filter hook prerouting priority raw; policy accept;\n\
+         {family} daddr {inside} iifname != \"{device}\" counter drop comment \"DROP DIRECT \
+         ACCESS\"\n}}\n}}\nEOF"
+    )
 }
 
 fn each(ports: Ports) -> impl Iterator<Item = u16> {

@@ -91,3 +91,36 @@ fn systemd_resolved_leaves_the_port_of_dns_and_the_machine_still_finds_names() {
     let media = payload(&vpn("cidr=\"10.9.0.0/24\""), "media");
     assert!(!media.path().join("machine/resolved.conf").exists());
 }
+
+#[test]
+fn docker_with_tables_of_its_own_is_refused_beside_ufw() {
+    let lab = |firewall: &str| {
+        format!(
+            "host box kind=debian {{
+                os debian-13
+                address lan \"192.168.1.10\"
+                ssh from=lan
+                firewall {firewall}
+            }}
+            service flaresolverr on=box"
+        )
+    };
+    let asked = |firewall: &str, docker: &str| {
+        run(
+            &payload(&lab(firewall), "box"),
+            &format!(
+                "mkdir /fake; printf '#!/bin/sh\\n{docker}\\n' >/fake/docker; chmod 755 /fake/docker
+                [ ! -e check.d/05-requirements.sh ] ||
+                    PATH=/fake:$PATH sh check.d/05-requirements.sh"
+            ),
+        )
+    };
+    let Some((fine, said)) = asked("ufw", "echo nftables") else { return };
+    assert!(!fine && said.contains("write firewall nftables for this machine"), "{said}");
+    // What Docker says otherwise: version 29 as it comes, and those before, which do not know it.
+    for docker in ["echo iptables", "echo unknown field >&2; exit 1"] {
+        let (fine, said) = asked("ufw", docker).expect("a room");
+        assert!(fine, "{docker}: {said}");
+    }
+    assert!(asked("nftables", "echo nftables").expect("a room").0);
+}

@@ -7,7 +7,8 @@ use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::kind::Kind;
-use crate::plan::{DeviceSource, NeededDevice, NeededStorage};
+use crate::model::FirewallBackend;
+use crate::plan::{DeviceSource, Guard, NeededDevice, NeededStorage};
 
 const SCRIPT: &str = "machine/requirements.sh";
 
@@ -16,6 +17,8 @@ struct View<'p> {
     devices: Vec<DeviceView<'p>>,
     memory_limits: bool,
     nvidia: String,
+    /// Whether ufw guards a machine with containers.
+    ufw_and_docker: bool,
     pci: &'p [(&'p str, &'p str, &'p str)],
     roms: &'p [(&'p str, &'p str)],
     volumes: Vec<VolumeView<'p>>,
@@ -79,6 +82,8 @@ pub(super) fn emit(
         devices: needs.devices.iter().map(device).collect(),
         memory_limits: needs.memory_limits,
         nvidia: needs.nvidia.join(", "),
+        ufw_and_docker: context.plan.guard(context.machine) == Guard::Own(FirewallBackend::Ufw)
+            && context.services().any(|(_, service)| !service.containers.is_empty()),
         pci: &guests.pci,
         roms: &guests.roms,
         volumes: guests
@@ -114,6 +119,7 @@ pub(super) fn emit(
         && !view.hypervisor
         && !view.memory_limits
         && view.nvidia.is_empty()
+        && !view.ufw_and_docker
         && view.pci.is_empty()
         && view.volumes.is_empty()
         && view.docker.is_empty()
