@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::decoding::is_kdl;
+use super::decoding::{folder, is_kdl};
 use super::{Analyzed, analyze_blocks};
 use crate::decl::{Block, decode, schema};
 use crate::diag::Diagnostics;
@@ -24,20 +24,14 @@ struct DecodedFile<'s> {
 }
 
 impl<'s> Decoded<'s> {
-    /// Parses and decodes every KDL file, in parallel.
-    pub fn new(sources: &'s Sources) -> Self {
-        let files: Vec<_> = sources.files().filter(|(_, file)| is_kdl(file)).collect();
+    /// Parses and decodes the KDL files of the lab, and of the built-in modules those that
+    /// `is_used` names, in parallel.
+    pub fn new(sources: &'s Sources, is_used: impl Fn(&str) -> bool) -> Self {
+        let is_wanted = |file: &SourceFile| {
+            is_kdl(file) && (file.layer != Layer::Builtin || is_used(folder(file)))
+        };
+        let files: Vec<_> = sources.files().filter(|(_, file)| is_wanted(file)).collect();
         Self { files: files.into_par_iter().map(|(id, file)| decode_file(id, file)).collect() }
-    }
-
-    /// Leaves out the built-in modules that `is_used` does not name.
-    pub fn keep_modules(&mut self, sources: &Sources, is_used: impl Fn(&str) -> bool) {
-        for file in &mut self.files {
-            if sources.file(file.id).layer == Layer::Builtin {
-                let blocks = file.blocks.iter_mut();
-                blocks.for_each(|blocks| blocks.retain(|block| is_used(block.key())));
-            }
-        }
     }
 
     /// Lists the blocks of every file.

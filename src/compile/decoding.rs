@@ -61,7 +61,7 @@ fn add_modules<'b>(
 }
 
 /// Returns the folder of a file of the standard library, which is the name of its module.
-fn folder(file: &SourceFile) -> &str {
+pub(super) fn folder(file: &SourceFile) -> &str {
     file.path.split('/').next().unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@
 mod builtin;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The file with the images' digests.
 pub const LOCK_FILE: &str = "labwright.lock";
@@ -96,7 +96,8 @@ pub struct SourceFile {
 /// Every file that a compilation may read, sorted by layer and path.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    files: Vec<SourceFile>,
+    /// Copies with other texts share the files that are the same.
+    files: Vec<Arc<SourceFile>>,
     /// The first byte of every line of each file, counted when a place in the file is first needed.
     lines: Vec<OnceLock<Vec<u32>>>,
 }
@@ -111,7 +112,7 @@ impl Sources {
     pub fn new(mut files: Vec<SourceFile>) -> Self {
         files.sort_by(|a, b| (a.layer, &a.path).cmp(&(b.layer, &b.path)));
         let lines = files.iter().map(|_| OnceLock::new()).collect();
-        Self { files, lines }
+        Self { files: files.into_iter().map(Arc::new).collect(), lines }
     }
 
     /// Returns a copy in which some files have another text.
@@ -120,7 +121,8 @@ impl Sources {
         let mut files = self.files.clone();
         for (id, text) in texts {
             if let Some(file) = files.get_mut(id.0 as usize) {
-                file.text = text;
+                let SourceFile { path, layer, .. } = &**file;
+                *file = Arc::new(SourceFile { path: path.clone(), text, layer: *layer });
             }
         }
         let lines = files.iter().map(|_| OnceLock::new()).collect();
@@ -137,7 +139,7 @@ impl Sources {
         self.files
             .iter()
             .enumerate()
-            .map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), file))
+            .map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), &**file))
     }
 
     /// Returns the text that `span` covers.

@@ -9,9 +9,9 @@ use super::edit::{Edit, Workbench};
 use super::find::{Cause, Effect, Search, Target};
 use super::lost;
 use super::reason::{Line, Reason, Role};
-use crate::diag::Diagnostics;
+use super::shrink::{self, Idle};
 use crate::emit::fixed;
-use crate::source::{Layer, Sources, Span};
+use crate::source::{Sources, Span};
 
 /// The most declarations that are left out together, to try a lab without one of them.
 const DEPENDENT: usize = 6;
@@ -45,12 +45,29 @@ impl<'s> Explainer<'s> {
     /// Explains the wanted lines of one file.
     pub fn explain(&self, target: &Target) -> Vec<Line> {
         let search = Search::new(&self.bench, target);
-        let idle = self.idle_tops(&search);
-        let is_possible = |candidate: &Candidate| !idle.contains(&candidate.top);
-        let found = search.causes(&self.candidates, is_possible);
+        let mut idle = shrink::idle(&search, &self.candidates);
+        let busy = self.busy_modules(&idle);
+        let bench = Workbench::new(self.bench.sources(), &busy);
+        let small = search.within(&bench, &idle.edits);
+        // A module may read what another one brings.
+        let is_whole = small.is_same(&BTreeSet::new()).is_ok_and(|same| same);
+        let quick = if is_whole { small } else { search.within(&self.bench, &idle.edits) };
+        shrink::more_idle(&quick, &self.candidates, |name| busy.contains(name), &mut idle);
+        let quick = quick.within(quick.bench, &idle.edits);
+        let is_possible = |candidate: &Candidate| {
+            let top = self.candidates.tops.get(candidate.top);
+            let unused = top.is_some_and(|top| match top.kind.as_str() {
+                "edition" => true,
+                "module" => !busy.contains(&top.name),
+                _ => false,
+            });
+            !unused && !idle.contains(&self.candidates, candidate)
+        };
+        let found = quick.causes(&self.candidates, is_possible);
+        let found = search.confirmed(found, &self.candidates);
         let found = self.with_dependents(&search, found, &idle);
         let mut lines = self.lines(target, &found);
-        self.add_defaults(&search, &found, &mut lines);
+        self.add_defaults([&quick, &search], &found, &mut lines);
         if let [line] = lines.as_mut_slice() {
             for reason in &mut line.reasons {
                 reason.lost = lost::lost(&search, &self.candidates, reason);
@@ -61,7 +78,9 @@ impl<'s> Explainer<'s> {
 
     /// Names the defaults of the language that decide a line: those of the nodes without which it
     /// is not there. Of several lines, only those are looked at that no declaration decides.
-    fn add_defaults(&self, search: &Search<'_>, found: &[Cause], lines: &mut [Line]) {
+    ///
+    /// What has no effect in the first lab is not tried in the second.
+    fn add_defaults(&self, labs: [&Search<'_>; 2], found: &[Cause], lines: &mut [Line]) {
         let alone = lines.len() == 1;
         let is_open =
             |line: &Line| alone || line.reasons.iter().all(|reason| reason.role == Role::Needs);
@@ -85,10 +104,15 @@ impl<'s> Explainer<'s> {
             .into_par_iter()
             .filter_map(|candidate| {
                 candidate.edits.iter().find_map(|edits| {
-                    let effect = search.effect(edits).ok().filter(|effect| !effect.whole)?;
-                    let touched: BTreeSet<usize> =
-                        effect.lines.intersection(&open).copied().collect();
-                    (!touched.is_empty()).then_some((candidate, edits, touched))
+                    let mut touched = BTreeSet::new();
+                    for lab in labs {
+                        let effect = lab.effect(edits).ok().filter(|effect| !effect.whole)?;
+                        touched = effect.lines.intersection(&open).copied().collect();
+                        if touched.is_empty() {
+                            return None;
+                        }
+                    }
+                    Some((candidate, edits, touched))
                 })
             })
             .collect();
@@ -109,46 +133,27 @@ impl<'s> Explainer<'s> {
         }
     }
 
-    /// Finds the top nodes without which the targets are the same: nothing in them can matter.
-    fn idle_tops(&self, search: &Search<'_>) -> BTreeSet<usize> {
-        let tops: Vec<usize> = (0..self.candidates.tops.len()).collect();
-        let mut idle: BTreeSet<usize> = tops
-            .into_par_iter()
-            .filter(|top| {
-                let Some(place) = self.candidates.tops.get(*top) else { return false };
-                place.layer == Layer::Lab
-                    && self
-                        .without(search, place.span)
-                        .is_some_and(|(_, effect)| effect.lines.is_empty())
-            })
-            .collect();
-        // A module matters through its services only.
-        let mut busy = BTreeSet::new();
-        for (index, top) in self.candidates.tops.iter().enumerate() {
-            let inside = top.kind == "profile" || top.kind == "extend" || top.kind == "service";
-            if inside && !idle.contains(&index) {
-                busy.extend(self.modules_of(index));
-            }
-        }
-        for (index, top) in self.candidates.tops.iter().enumerate() {
-            if top.kind == "module" && !busy.contains(&top.name) {
-                idle.insert(index);
-            }
-        }
-        idle
+    /// Lists the modules that matter: those of services and the like that do.
+    fn busy_modules(&self, idle: &Idle) -> BTreeSet<String> {
+        let inside = |kind: &str| ["profile", "extend", "service"].contains(&kind);
+        let tops = self.candidates.tops.iter().enumerate();
+        let busy = tops
+            .filter(|(index, top)| inside(&top.kind) && !idle.has_top(&self.candidates, *index));
+        busy.flat_map(|(index, _)| self.modules_of(index, idle)).collect()
     }
 
-    /// Lists the modules that a top node may use: every word in it that names one.
-    fn modules_of(&self, top: usize) -> BTreeSet<String> {
-        let Some(place) = self.candidates.tops.get(top) else { return BTreeSet::new() };
-        let text = &self.bench.sources().file(place.span.file).text;
-        let next = self.candidates.tops.iter().map(|top| top.span);
-        let next =
-            next.filter(|span| span.file == place.span.file && span.start > place.span.start);
-        let end = next.map(|span| span.start as usize).min().unwrap_or(text.len());
-        let own = text.get(place.span.start as usize..end).unwrap_or_default();
+    /// Lists the modules that a top node may use: every word that names one, in what matters of it.
+    fn modules_of(&self, top: usize, idle: &Idle) -> BTreeSet<String> {
+        let is_own = |candidate: &&Candidate| {
+            candidate.top == top && !idle.contains(&self.candidates, candidate)
+        };
+        let texts = self.candidates.list.iter().filter(is_own).filter_map(|candidate| {
+            let text = &self.bench.sources().file(candidate.span.file).text;
+            text.get(candidate.span.start as usize..candidate.span.end as usize)
+        });
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let words: BTreeSet<&str> =
-            own.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+            texts.flat_map(|text| text.split(move |c: char| !is_part(c))).collect();
         let modules = self.candidates.tops.iter().filter(|top| top.kind == "module");
         modules.map(|top| top.name.clone()).filter(|name| words.contains(name.as_str())).collect()
     }
@@ -160,7 +165,7 @@ impl<'s> Explainer<'s> {
             match search.effect(&edits) {
                 Ok(effect) => return Some((edits, effect)),
                 Err(findings) => {
-                    let more = self.dependents(&findings);
+                    let more = self.candidates.dependents(&self.bench, &findings);
                     let more: Vec<Edit> =
                         more.into_iter().filter(|edit| !edits.contains(edit)).collect();
                     if more.is_empty() {
@@ -173,32 +178,12 @@ impl<'s> Explainer<'s> {
         None
     }
 
-    /// Leaves out the smallest nodes that errors point at.
-    fn dependents(&self, findings: &Diagnostics) -> BTreeSet<Edit> {
-        let errors =
-            findings.iter().filter(|found| found.severity() == crate::diag::Severity::Error);
-        let node = |span: Span| {
-            let nodes = self.candidates.list.iter().filter(|candidate| {
-                candidate.part == Part::Presence
-                    && candidate.span.file == span.file
-                    && candidate.span.start <= span.start
-                    && span.end <= candidate.span.end
-            });
-            nodes.min_by_key(|candidate| candidate.span.end - candidate.span.start)
-        };
-        errors
-            .filter_map(|found| node(found.span?))
-            .filter(|node| self.bench.sources().file(node.span.file).layer == Layer::Lab)
-            .map(|node| Edit::leave_out(node.span))
-            .collect()
-    }
-
     /// Adds the services that can only be left out with what refers to them.
     fn with_dependents(
         &self,
         search: &Search<'_>,
         mut found: Vec<Cause>,
-        idle: &BTreeSet<usize>,
+        idle: &Idle,
     ) -> Vec<Cause> {
         let known: BTreeSet<usize> = found.iter().map(|cause| cause.candidate).collect();
         let services: Vec<(usize, Span)> = self
@@ -211,7 +196,7 @@ impl<'s> Explainer<'s> {
                     && !candidate.path.contains(" / ")
                     && candidate.path.starts_with("service ")
                     && !known.contains(index)
-                    && !idle.contains(&candidate.top)
+                    && !idle.has_top(&self.candidates, candidate.top)
             })
             .map(|(index, candidate)| (index, candidate.span))
             .collect();

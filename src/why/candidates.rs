@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::defaults;
-use super::edit::Edit;
+use super::edit::{Edit, Workbench};
 use super::others::{others, quoted};
-use crate::decl::schema::{Child, Field, OPTION_VALUE, TOP};
+use crate::decl::schema::{Child, Field, OPTION_VALUE, Occurs, TOP};
 use crate::decl::types::Type;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Severity};
 use crate::source::{FileId, Layer, SourceFile, Sources, Span};
 use crate::syntax::{self, Entry, Node, Scalar};
 
@@ -54,6 +54,24 @@ pub struct Top {
     pub layer: Layer,
 }
 
+/// A node that leaves nothing in its place when it is left out, as a default would be: one that may
+/// occur several times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// The place.
+    pub span: Span,
+    /// The end of the last thing in its block.
+    pub end: u32,
+    /// The next node around it that is one too, by its index.
+    pub inside: Option<usize>,
+    /// The top node that it belongs to, by its index.
+    pub top: usize,
+    /// Its kind: `service`.
+    pub kind: String,
+    /// Whether it is at the top of a file.
+    pub is_top: bool,
+}
+
 /// All candidates of a lab.
 #[derive(Debug, Default)]
 pub struct Candidates {
@@ -64,6 +82,9 @@ pub struct Candidates {
     /// What nodes leave to the defaults of the language, each with edits that write another value.
     /// The place is that of the node.
     pub defaults: Vec<Candidate>,
+    /// The nodes that can be left out without that a default takes their place, each after the one
+    /// that it is in.
+    pub wholes: Vec<Whole>,
 }
 
 impl Candidates {
@@ -116,8 +137,9 @@ impl Candidates {
                     top,
                     list: &mut all.list,
                     defaults: &mut all.defaults,
+                    wholes: &mut all.wholes,
                 };
-                walk.node(node, TOP, &[], "", file.layer == Layer::Lab);
+                walk.node(node, TOP, &[], "", file.layer == Layer::Lab, None);
             }
         }
         for (id, file) in sources.files().filter(|(_, file)| !kdl(file) && wanted(file)) {
@@ -128,6 +150,27 @@ impl Candidates {
         }
         all.list.sort_by_key(|candidate| (candidate.span, candidate.part));
         all
+    }
+}
+
+impl Candidates {
+    /// Lists edits that leave out the smallest nodes of the lab that errors point at.
+    pub fn dependents(&self, bench: &Workbench<'_>, findings: &Diagnostics) -> BTreeSet<Edit> {
+        let errors = findings.iter().filter(|found| found.severity() == Severity::Error);
+        let node = |span: Span| {
+            let nodes = self.list.iter().filter(|candidate| {
+                candidate.part == Part::Presence
+                    && candidate.span.file == span.file
+                    && candidate.span.start <= span.start
+                    && span.end <= candidate.span.end
+            });
+            nodes.min_by_key(|candidate| candidate.span.end - candidate.span.start)
+        };
+        errors
+            .filter_map(|found| node(found.span?))
+            .filter(|node| bench.sources().file(node.span.file).layer == Layer::Lab)
+            .map(|node| Edit::leave_out(node.span))
+            .collect()
     }
 }
 
@@ -172,6 +215,7 @@ struct Walk<'w> {
     top: usize,
     list: &'w mut Vec<Candidate>,
     defaults: &'w mut Vec<Candidate>,
+    wholes: &'w mut Vec<Whole>,
 }
 
 static ANY: Field =
@@ -185,12 +229,25 @@ impl Walk<'_> {
         more: &[&'static [Child]],
         parent: &str,
         declares: bool,
+        inside: Option<usize>,
     ) {
-        let children = known.iter().chain(more.iter().flat_map(|group| group.iter()));
-        let schema = children
-            .map(|child| child.node)
-            .find(|schema| schema.name == node.name.value)
-            .unwrap_or(&OPTION_VALUE);
+        let mut children = known.iter().chain(more.iter().flat_map(|group| group.iter()));
+        let child = children.find(|child| child.node.name == node.name.value);
+        let schema = child.map_or(&OPTION_VALUE, |child| child.node);
+        let mut whole = inside;
+        // A short node of the lab may say what is so without it.
+        let is_long = !declares || parent.is_empty() || !node.children.is_empty();
+        if is_long && child.is_some_and(|child| child.occurs != Occurs::Once) {
+            whole = Some(self.wholes.len());
+            self.wholes.push(Whole {
+                span: node.span,
+                end: end(node),
+                inside,
+                top: self.top,
+                kind: node.name.value.to_string(),
+                is_top: parent.is_empty(),
+            });
+        }
         let body = if schema.name == "extend" {
             let kind = key(node).unwrap_or_default();
             TOP.iter().map(|child| child.node).find(|node| node.name == kind).unwrap_or(schema)
@@ -248,7 +305,7 @@ impl Walk<'_> {
             });
         }
         for child in &node.children {
-            self.node(child, &[], body.children, &path, declares);
+            self.node(child, &[], body.children, &path, declares, whole);
         }
     }
 

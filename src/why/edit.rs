@@ -63,9 +63,7 @@ pub struct Workbench<'s> {
 impl<'s> Workbench<'s> {
     /// Decodes a lab. `modules` are those that its services use.
     pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
-        let mut decoded = Decoded::new(sources);
-        decoded.keep_modules(sources, |module| modules.contains(module));
-        Self { sources, decoded }
+        Self { sources, decoded: Decoded::new(sources, |module| modules.contains(module)) }
     }
 
     /// Returns the sources without edits.

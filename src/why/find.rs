@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::{Edit, Workbench};
+use super::edit::{Edit, Trial, Workbench};
 use super::lines::gone;
 use super::question::Wrong;
 use crate::artifact::Artifacts;
@@ -101,6 +101,8 @@ pub struct Search<'q> {
     /// The file and its lines.
     pub target: &'q Target,
     emitters: Vec<&'static Emitter>,
+    /// What is left out in every trial.
+    without: BTreeSet<Edit>,
 }
 
 impl<'q> Search<'q> {
@@ -108,13 +110,16 @@ impl<'q> Search<'q> {
     /// different.
     pub fn new(bench: &'q Workbench<'q>, target: &'q Target) -> Self {
         let all: Vec<&'static Emitter> = emit::emitters().collect();
+        let folder = target.path.split('/').next().unwrap_or_default();
+        let mut likely = all.clone();
+        likely.sort_by_key(|emitter| !emitter.folders.contains(&folder));
         let trial = bench.trial(&[]);
         let is_enough = |emitters: &[&'static Emitter]| {
             let emitted =
                 trial.as_ref().ok().and_then(|lab| lab.emit(&target.machine, emitters).ok());
             emitted.is_some_and(|emitted| target.effect(emitted.as_ref()).lines.is_empty())
         };
-        let single = all.iter().copied().find(|emitter| is_enough(&[*emitter]));
+        let single = likely.iter().copied().find(|emitter| is_enough(&[*emitter]));
         let emitters = single.map_or_else(
             || {
                 let mut needed = all.clone();
@@ -129,13 +134,63 @@ impl<'q> Search<'q> {
             },
             |single| vec![single],
         );
-        Self { bench, target, emitters }
+        Self { bench, target, emitters, without: BTreeSet::new() }
+    }
+
+    /// Asks the same of a lab in which some nodes are left out.
+    pub fn within<'b>(&self, bench: &'b Workbench<'b>, without: &BTreeSet<Edit>) -> Search<'b>
+    where
+        'q: 'b,
+    {
+        let emitters = self.emitters.clone();
+        Search { bench, target: self.target, emitters, without: without.clone() }
+    }
+
+    fn trial(&self, edits: &[Edit]) -> Result<Trial, Diagnostics> {
+        if self.without.is_empty() {
+            return self.bench.trial(edits);
+        }
+        let more = self.without.iter().filter(|edit| !edits.contains(edit));
+        self.bench.trial(&edits.iter().chain(more).cloned().collect::<Vec<_>>())
+    }
+
+    /// Returns whether the wanted lines are the same with `edits`, or the findings if the lab has
+    /// an error then.
+    pub fn is_same(&self, edits: &BTreeSet<Edit>) -> Result<bool, Diagnostics> {
+        let edits: Vec<Edit> = edits.iter().cloned().collect();
+        let trial = self.trial(&edits)?;
+        let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
+        let same = self.target.effect(artifacts.as_ref()).lines.is_empty();
+        if same {
+            trial.check()?;
+        }
+        Ok(same)
+    }
+
+    /// Keeps of causes that another lab has those that this one has too.
+    pub fn confirmed(&self, causes: Vec<Cause>, candidates: &Candidates) -> Vec<Cause> {
+        causes
+            .into_par_iter()
+            .filter_map(|Cause { candidate, proofs }| {
+                let mut proofs: Vec<(Vec<Edit>, Effect)> = proofs
+                    .into_iter()
+                    .filter_map(|(edits, _)| {
+                        let effect = self.effect(&edits).ok()?;
+                        (!effect.lines.is_empty()).then_some((edits, effect))
+                    })
+                    .collect();
+                if proofs.is_empty() {
+                    proofs = self.proofs(candidates.list.get(candidate)?);
+                }
+                (!proofs.is_empty()).then_some(Cause { candidate, proofs })
+            })
+            .collect()
     }
 
     /// Builds the lab with `edits` and returns what becomes of the target, or the findings if the
     /// lab has an error then. A rule may be broken where there is no effect.
     pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Diagnostics> {
-        let trial = self.bench.trial(edits)?;
+        let trial = self.trial(edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
         let effect = self.target.effect(artifacts.as_ref());
         if !effect.lines.is_empty() {
@@ -146,7 +201,7 @@ impl<'q> Search<'q> {
 
     /// Returns the target's file with `edits`; nothing if it is gone or the lab has an error.
     pub fn file(&self, edits: &[Edit]) -> Option<Vec<u8>> {
-        let trial = self.bench.trial(edits).ok()?;
+        let trial = self.trial(edits).ok()?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters).ok()??;
         let file = snapshot::file(&artifacts, &self.target.path);
         trial.check().ok()?;

@@ -16,5 +16,6 @@ mod others;
 mod place;
 pub mod question;
 pub mod reason;
+mod shrink;
 pub mod text;
 pub mod unused;

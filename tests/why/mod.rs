@@ -147,22 +147,22 @@ fn sample(name: &str, step: usize) {
 
 #[test]
 fn what_is_named_changes_the_line_in_a_lab_of_three_machines() {
-    sample("media-server-home", 3001);
+    sample("media-server-home", 1009);
 }
 
 #[test]
 fn what_is_named_changes_the_line_in_a_lab_of_one_server() {
-    sample("media-server-single", 3001);
+    sample("media-server-single", 1009);
 }
 
 #[test]
 fn what_is_named_changes_the_line_in_a_lab_of_one_machine() {
-    sample("media-automation", 3001);
+    sample("media-automation", 1009);
 }
 
 #[test]
 fn what_is_named_changes_the_line_in_a_large_lab() {
-    sample("blackbox", 19_001);
+    sample("blackbox", 6007);
 }
 
 /// Finds a line of a file and explains it.
