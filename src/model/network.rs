@@ -68,6 +68,8 @@ pub struct HostName {
     pub host: String,
     /// The address.
     pub address: IpAddr,
+    /// Whether every name below it leads there too.
+    pub below: bool,
     /// The place of its declaration.
     pub span: Span,
 }

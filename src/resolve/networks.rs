@@ -16,6 +16,7 @@ pub fn host_name(block: &Block<'_>) -> Option<HostName> {
     Some(HostName {
         host: block.argument(0)?.string()?,
         address: block.property("address")?.address()?,
+        below: block.property("below").and_then(Spanned::bool).unwrap_or(false),
         span: block.span,
     })
 }

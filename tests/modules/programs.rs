@@ -128,6 +128,49 @@ fn syncthing_keeps_its_identity_and_answers_to_the_name_of_a_route() {
     );
 }
 
+/// Pi-hole's own server is dnsmasq with more in it, and reads the same file.
+#[test]
+fn dnsmasq_answers_the_names_of_the_lab_and_those_below() {
+    with(
+        "secret pihole-password
+        name \"apps.example.org\" address=\"192.168.1.40\" below=#true
+        name \"one.apps.example.org\" address=\"192.168.1.41\"
+        name \"printer.example.org\" address=\"192.168.1.42\"
+        service pihole on=box { admin-password (secret)pihole-password; expose dns to=lan; }",
+        r#"
+        dnsmasq --no-daemon --no-resolv --no-hosts --user=root --port=5353 \
+            --listen-address=127.0.0.1 --bind-interfaces \
+            --conf-file="$(file labwright.conf)" >/tmp/log 2>&1 &
+        cat >/ask.py <<'END'
+import socket, struct, sys
+query = struct.pack(">HHHHHH", 1, 0x100, 1, 0, 0, 0)
+for label in sys.argv[1].split("."):
+    query += bytes([len(label)]) + label.encode()
+query += struct.pack(">BHH", 0, 1, 1)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    asked.settimeout(5)
+    asked.sendto(query, ("127.0.0.1", 5353))
+    answer = asked.recv(512)
+print(socket.inet_ntoa(answer[-4:]) if struct.unpack(">H", answer[6:8])[0] else "nothing")
+END
+        soon python3 /ask.py box.example.org
+        leads() {
+            found=$(python3 /ask.py "$1")
+            [ "$found" = "$2" ] || { echo "$1: $found"; exit 1; }
+        }
+        leads box.example.org 192.168.1.2
+        leads printer.example.org 192.168.1.42
+        leads below.printer.example.org nothing
+        leads apps.example.org 192.168.1.40
+        leads two.apps.example.org 192.168.1.40
+        leads three.two.apps.example.org 192.168.1.40
+        # The nearest name wins.
+        leads one.apps.example.org 192.168.1.41
+        leads other.example.net nothing
+        "#,
+    );
+}
+
 #[test]
 fn a_mariadb_is_dumped_and_comes_back() {
     with(

@@ -204,7 +204,14 @@ static HOST_NAME: NodeSchema = NodeSchema::new(
     "name \"printer.example.org\" address=\"192.168.1.40\"",
 )
 .arguments(&[required("host", Type::Host, "The host name.")])
-.properties(&[required("address", Type::Address, "The address that it leads to.")]);
+.properties(&[
+    required("address", Type::Address, "The address that it leads to."),
+    optional(
+        "below",
+        Type::Bool,
+        "Whether every name below it leads there too. Default: `#false`.",
+    ),
+]);
 
 static ACCEPT: NodeSchema = NodeSchema::new(
     "accept",

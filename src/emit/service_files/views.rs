@@ -337,7 +337,11 @@ fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
         .routes
         .iter()
         .filter_map(|route| Some((route.host.clone(), address(model[route.via].machine)?)));
-    let given = model.names.iter().map(|name| (name.host.clone(), name.address.to_string()));
+    let given = model.names.iter().flat_map(|name| {
+        let below = name.below.then(|| format!("*.{}", name.host));
+        let hosts = std::iter::once(name.host.clone()).chain(below);
+        hosts.map(|host| (host, name.address.to_string()))
+    });
     machines.chain(routes).chain(given).collect()
 }
 
