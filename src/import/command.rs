@@ -30,9 +30,9 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
     let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
     let has_entry = service.get("entrypoint").is_some_and(|at| !at.node.is_null());
     // Whether the program is named, so that a shell can start it.
-    let entry = service.get("entrypoint").and_then(|at| words_of(&at)).unwrap_or_default();
+    let entry = service.get("entrypoint").and_then(|at| words_of(&at).ok()).unwrap_or_default();
     let started = has_entry && !entry.is_empty() && is_divided(&hidden(&entry, around));
-    let command = service.get("command").and_then(|at| words_of(&at)).unwrap_or_default();
+    let command = service.get("command").and_then(|at| words_of(&at).ok()).unwrap_or_default();
     let secrets = [hidden(&entry, around), hidden(&command, around)].concat();
     let by_shell = started && !secrets.is_empty() && is_divided(&secrets);
     for key in ["entrypoint", "command"] {
@@ -41,9 +41,12 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
             around.ledger.kept(&at, "the image's own");
             continue;
         }
-        let Some(words) = words_of(&at) else {
-            around.ledger.lost(&at, "its quotes do not match");
-            continue;
+        let words = match words_of(&at) {
+            Ok(words) => words,
+            Err(why) => {
+                around.ledger.lost(&at, why);
+                continue;
+            }
         };
         if words.is_empty() {
             around.ledger.lost(&at, "a lab can't remove what the image says");
@@ -87,11 +90,11 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
 }
 
 /// Reads a command line as words, if its quotes match.
-fn words_of(at: &At<'_>) -> Option<Vec<String>> {
+fn words_of(at: &At<'_>) -> Result<Vec<String>, &'static str> {
     match at.text() {
         Some(text) => shell_words(text),
         None => {
-            Some(at.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect())
+            Ok(at.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect())
         }
     }
 }
@@ -272,35 +275,13 @@ fn without_secrets(
     (lines, Fate::Changed, "a shell puts its secret in".to_owned())
 }
 
-/// Splits a command line as a shell does.
-pub fn shell_words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote: Option<char> = None;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), close) if open == close => quote = None,
-            (None | Some('"'), '\\') => {
-                let next = characters.next()?;
-                let kept = quote.is_some() && !"\"\\$`".contains(next);
-                let word = word.get_or_insert_default();
-                if kept {
-                    word.push('\\');
-                }
-                word.push(next);
-            }
-            (Some(_), inside) => word.get_or_insert_default().push(inside),
-            (None, open @ ('"' | '\'')) => {
-                quote = Some(open);
-                word.get_or_insert_default();
-            }
-            (None, blank) if blank.is_whitespace() => words.extend(word.take()),
-            (None, plain) => word.get_or_insert_default().push(plain),
-        }
+/// Splits a command line as a shell does, or says why that can't be done.
+pub fn shell_words(text: &str) -> Result<Vec<String>, &'static str> {
+    // To a shell, a word that begins so is a comment with all that follows; to compose it is not.
+    if text.split_whitespace().any(|word| word.starts_with('#')) {
+        return Err("a word of it begins with `#`: write it as a list");
     }
-    words.extend(word);
-    quote.is_none().then_some(words)
+    shlex::split(text).ok_or("its quotes do not match")
 }
 
 #[cfg(test)]
@@ -309,9 +290,11 @@ mod tests {
 
     #[test]
     fn splits_command_lines() {
-        let words = |text| shell_words(text).map(|words| words.join("|"));
+        let words = |text| shell_words(text).ok().map(|words| words.join("|"));
         assert_eq!(words("a 'b c' \"d\\\"e\" f\\ g").as_deref(), Some("a|b c|d\"e|f g"));
         assert_eq!(words("a 'b"), None);
         assert_eq!(words("a ''").as_deref(), Some("a|"));
+        assert_eq!(words("a #b"), None);
+        assert_eq!(words("a b#c").as_deref(), Some("a|b#c"));
     }
 }

@@ -6,8 +6,8 @@ use super::names::named;
 use super::stack::{Around, Stack, comment};
 use super::yaml::Node;
 use super::{
-    command, databases, gpu, limits, mounts, ports, process, rest, routes, running, runtime,
-    variables, words,
+    command, databases, gpu, internal, limits, mounts, ports, process, rest, routes, running,
+    runtime, variables, words,
 };
 use crate::decl::types::Type;
 
@@ -40,6 +40,7 @@ pub fn convert(
     body.extend(runtime::devices(&service, &mut raws, around));
     body.extend(runtime::rights(&service, around));
     body.extend(runtime::network(&service, &neighbours.services, stack, around));
+    body.extend(internal::lines(&service, around));
     body.extend(process::process(&service, around));
     body.extend(running::running(&service, around));
     body.extend(deploy(&service, around));

@@ -3,6 +3,7 @@
 use super::kdl::{Line, line};
 use super::ledger::At;
 use super::stack::{Around, Stack};
+use super::variables::owner_name;
 use super::words;
 use crate::decl::types::Type;
 
@@ -19,7 +20,7 @@ pub fn database(
     container: &str,
     body: &[Line],
     stack: &mut Stack,
-    around: &Around<'_>,
+    around: &mut Around<'_>,
 ) {
     let image = service.get("image");
     let image = words::image(image.as_ref().and_then(At::text).unwrap_or_default());
@@ -50,7 +51,16 @@ pub fn database(
         (user, name)
     } else {
         // Only root may dump what a server holds in any case, and its password is a variable.
-        let Some(name) = variable(names) else { return };
+        let Some(name) = variable(names) else {
+            let what = format!(
+                "no variable of `{}` says which databases it has: add `database NAME \
+                 engine=mariadb container={container} user=root` for each to its module, so that \
+                 a backup dumps them",
+                owner_name(service)
+            );
+            around.lab.findings.push((service.node.place, what));
+            return;
+        };
         ("root".to_owned(), name)
     };
     let plain = |text: &str| {

@@ -15,6 +15,7 @@ mod files;
 mod gpu;
 mod group;
 mod hosts;
+mod internal;
 mod interpolate;
 mod kdl;
 mod ledger;

@@ -489,7 +489,7 @@ fn state(
         state = state.prop_flag("local-disk", true);
     }
     stack.states.push(state);
-    stack.settings.push(line("state").arg(name.as_str()).prop("path", path));
+    stack.adopt_state(&name, path);
     around.lab.kept.insert(path.to_owned(), stack.service.clone());
     stack.folders.insert(path.to_owned(), format!("state.{name}"));
     let node = line("mount").arg(Given::Ref(format!("state.{name}")));

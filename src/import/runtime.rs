@@ -1,5 +1,6 @@
 //! Converts how a container runs: its rights, limits, devices, health and neighbours.
 
+use super::internal;
 use super::kdl::{Given, Line, line};
 use super::ledger::At;
 use super::names::named;
@@ -142,8 +143,11 @@ pub fn network(
             .ledger
             .changed(&links, "containers of one service find each other; others are linked");
     }
+    let cut_off = internal::networks(service, stack, around);
     for (name, at) in service.get("networks").iter().flat_map(At::entries) {
-        if at.node.entries().is_empty() {
+        if cut_off.iter().any(|network| network == name) {
+            around.ledger.changed(&at, "on-network of an internal container-network");
+        } else if at.node.entries().is_empty() {
             let what = format!(
                 "each service has a network of its own in place of `{name}`; those that name each \
                  other are linked, and `link NAME` lets others meet"

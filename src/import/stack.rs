@@ -16,6 +16,10 @@ use crate::model::ProxyProgram;
 /// The names that a service's own nodes have, so that no option may have them.
 const OWN: &[&str] = &["expose", "route", "port", "resources", "raw", "state", "image"];
 
+/// What is written above the first state that a service adopts.
+const CHOOSE_A_CLASS: &str = "Choose how often each state is saved: add backup=daily or \
+                                  another class, or backup=never with a reason=.";
+
 /// A module and its service, in the making.
 #[derive(Debug, Default)]
 pub struct Stack {
@@ -37,6 +41,8 @@ pub struct Stack {
     pub databases: Vec<Line>,
     /// The module's containers.
     pub containers: Vec<Line>,
+    /// The module's networks of containers.
+    pub networks: Vec<Line>,
     /// The module's endpoints.
     pub provides: Vec<Line>,
     /// The files in the module's folder, with their content.
@@ -105,6 +111,13 @@ impl Stack {
         let name = self.option(wanted, "secret", doc, secret);
         self.secret_options.insert(secret.to_owned(), name.clone());
         name
+    }
+
+    /// Says that the service keeps a state where it is today.
+    pub fn adopt_state(&mut self, name: &str, path: &str) {
+        let node = line("state").arg(name).prop("path", path);
+        let first = !self.settings.iter().any(|line| line.name() == "state");
+        self.settings.push(if first { node.comment(CHOOSE_A_CLASS) } else { node });
     }
 
     /// Returns the name that a container of the module has on the machine.

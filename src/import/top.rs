@@ -28,11 +28,14 @@ fn networks(at: &At<'_>, ledger: &mut Ledger) {
             ledger.changed(&network, "each service has its own; `link` lets services meet");
         }
         for (key, at) in network.entries() {
+            if key == "internal" && at.node.truth() == Some(true) {
+                let what = "`container-network NAME internal=#true` of each module on it; not for \
+                            a container with published ports alone";
+                ledger.changed(&at, what);
+                continue;
+            }
             let why = match key {
                 "external" | "name" => "the lab's containers join no network of other projects",
-                "internal" => {
-                    "`container-network NAME internal=#true` in the module cuts containers off"
-                }
                 "driver" if at.text() == Some("bridge") => "each service has its own bridge",
                 "driver" => "the networks of a lab's containers are bridges",
                 _ => "the lab chooses the addresses of containers",

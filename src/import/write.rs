@@ -38,6 +38,7 @@ pub fn project(
             .children(stack.options)
             .children(stack.states)
             .children(stack.databases)
+            .children(stack.networks)
             .children(stack.containers)
             .children(stack.provides);
         for (name, text) in stack.files {
