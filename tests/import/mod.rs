@@ -66,6 +66,8 @@ fn samples_become_labs_that_build() {
         let source = case("import").join(&name);
         let made = made(&source);
         assert_eq!(made.facts["errors"], serde_json::json!([]), "{name}");
+        // What is a secret became one, and nothing else is taken for one.
+        assert_eq!(made.facts["check"]["typed-secret"], Value::Null, "{name}");
         let run = labwright(made.folder.path(), &["build", "home", "--out", "release"]);
         assert_eq!(run.code, 0, "{name}: {}", run.all());
         let mut shown = String::new();

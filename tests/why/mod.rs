@@ -147,17 +147,17 @@ fn sample(name: &str, step: usize) {
 
 #[test]
 fn what_is_named_changes_the_line_in_a_lab_of_three_machines() {
-    sample("media-server-home", 1009);
+    sample("media-server-home", 2003);
 }
 
 #[test]
 fn what_is_named_changes_the_line_in_a_lab_of_one_server() {
-    sample("media-server-single", 1009);
+    sample("media-server-single", 2003);
 }
 
 #[test]
 fn what_is_named_changes_the_line_in_a_lab_of_one_machine() {
-    sample("media-automation", 1009);
+    sample("media-automation", 2003);
 }
 
 #[test]
