@@ -38,36 +38,38 @@ pub fn build(
         let below = format!("{wanted}/");
         stack.files.iter().any(|(name, _)| name.starts_with(&below))
     };
-    let folder = match known.filter(|_| inline.is_none()) {
-        Some(folder) => folder,
-        None => {
-            let own = format!("{container}-build");
-            let folder = if taken(stack, "build") { own } else { "build".to_owned() };
-            let (mut files, left) = files(&context, around)?;
-            if let Some(text) = &inline {
-                files.retain(|(name, _)| name != "Dockerfile");
-                files.push(("Dockerfile".to_owned(), text.clone()));
-            } else {
-                stack.built.insert(context.clone(), folder.clone());
-            }
-            if !left.is_empty() {
-                let left = left.iter().take(3).cloned().collect::<Vec<_>>().join("`, `");
-                let finding =
-                    format!("`{name}`: `{left}` of the folder that it is built from stays");
-                around.lab.findings.push((at.node.place, finding));
-            }
-            stack
-                .files
-                .extend(files.into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)));
-            folder
+    let known = known.filter(|_| inline.is_none());
+    let is_new = known.is_none();
+    let folder = if let Some(folder) = known {
+        folder
+    } else {
+        let own = format!("{container}-build");
+        let folder = if taken(stack, "build") { own } else { "build".to_owned() };
+        let (mut files, left) = files(&context, around)?;
+        if let Some(text) = &inline {
+            files.retain(|(name, _)| name != "Dockerfile");
+            files.push(("Dockerfile".to_owned(), text.clone()));
+        } else {
+            stack.built.insert(context.clone(), folder.clone());
         }
+        if !left.is_empty() {
+            let left = left.iter().take(3).cloned().collect::<Vec<_>>().join("`, `");
+            let finding = format!("`{name}`: `{left}` of the folder that it is built from stays");
+            around.lab.findings.push((at.node.place, finding));
+        }
+        stack
+            .files
+            .extend(files.into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)));
+        folder
     };
     let mut node = line("build").arg(folder.as_str());
     let dockerfile = text("dockerfile").filter(|_| inline.is_none());
     let dockerfile = join("", &dockerfile.unwrap_or_else(|| "Dockerfile".to_owned()));
     let dockerfile = dockerfile.trim_start_matches('/').to_owned();
     if !stack.files.iter().any(|(name, _)| *name == format!("{folder}/{dockerfile}")) {
-        stack.forget(&folder, &context);
+        if is_new {
+            stack.forget(&folder, &context);
+        }
         return Err(format!("there is no `{dockerfile}` in its folder"));
     }
     if dockerfile != "Dockerfile" {
@@ -126,7 +128,8 @@ fn files(context: &str, around: &Around<'_>) -> Result<Found, String> {
             !part.starts_with('.') && part.bytes().all(valid)
         };
         // KDL would be read as a part of the lab.
-        if !path.split('/').all(plain) || path.ends_with(".kdl") {
+        let kdl = path.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("kdl"));
+        if kdl || !path.split('/').all(plain) {
             if file_name(&path) != ".dockerignore" && !path.starts_with(".git/") {
                 left.push(path);
             }

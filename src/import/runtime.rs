@@ -1,5 +1,7 @@
 //! Converts how a container runs: its rights, limits, devices, health and neighbours.
 
+use std::net::IpAddr;
+
 use super::internal;
 use super::kdl::{Given, Line, line};
 use super::ledger::At;
@@ -154,7 +156,23 @@ pub fn network(
             );
             around.ledger.changed(&at, what);
         }
+        let driver = around.project.top.get("networks").and_then(|all| all.get(name));
+        let driver = driver.and_then(|network| network.get("driver")?.scalar()).unwrap_or_default();
+        let on_lan = matches!(driver, "macvlan" | "ipvlan");
         for (key, at) in at.entries() {
+            let address = at.text().filter(|text| text.parse::<IpAddr>().is_ok());
+            if let (true, "ipv4_address" | "ipv6_address", Some(address)) = (on_lan, key, address) {
+                let zone = &around.lab.zone;
+                let why = format!(
+                    "give the machine this address too, `address {zone} \"{address}\"`, and \
+                     publish the service's ports at it, `port NAME address=\"{address}\"`: that \
+                     needs no {driver}"
+                );
+                let finding = format!("`{}` had {address}: {why}", owner_name(service));
+                around.lab.findings.push((at.node.place, finding));
+                around.ledger.lost(&at, why);
+                continue;
+            }
             let why = match key {
                 "ipv4_address" | "ipv6_address" | "link_local_ips" | "mac_address" => {
                     "a container has the address that docker gives it"

@@ -211,7 +211,7 @@ pub struct Device {
 pub enum Accelerator {
     /// A GPU of Intel or AMD.
     Dri,
-    /// A Coral on PCIe.
+    /// A Coral in a slot.
     Coral,
     /// A Coral on USB.
     CoralUsb,

@@ -12,10 +12,7 @@ use crate::source::Spanned;
 
 /// The keys that would change what runs behind the back of the lab, each with what to write.
 const MODELLED: &[(&str, &str)] = &[
-    (
-        "build",
-        "remove it: a container names an image, in its `image` or in an option of the module",
-    ),
+    ("build", "remove it: a container names an image, or a folder to build one from with `build`"),
     ("container_name", "remove it: a container is called after its service"),
     ("depends_on", "remove it: a module says by `depends-on` what its container waits for"),
     ("extends", "remove it: a module says itself what its container has"),
@@ -216,6 +213,7 @@ fn image(container: &mut Container, node: &Block<'_>, value: &Data, diagnostics:
     let text = value.as_text().unwrap_or_default();
     if Type::Image.read_text(text.into()).is_some() {
         container.image = Spanned::new(text.to_owned(), node.span);
+        container.build = None;
         return;
     }
     let message = format!("`{text}` is not the name of an image");

@@ -386,7 +386,7 @@ EOF
         [ -z "$(ls -d /tmp/tmp.* 2>/dev/null)" ]"#;
     let answer = room.show(folder.path(), "/payload").sh(script, &[]);
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
-    let said = text(&answer.stdout).to_owned();
+    let said = text(&answer.stdout);
     assert!(said.starts_with("Dockerfile 644\nbin/start.sh 755\n"), "{said}");
     let argument = format!("\n--build-arg\nVERSION={HOSTILE}\n");
     for word in ["\n--target\nprod\n", &argument] {
