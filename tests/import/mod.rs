@@ -318,3 +318,48 @@ fn middlewares_become_what_a_route_says_or_are_lost_with_their_line() {
         assert_eq!(built.code, 0, "{}", built.all());
     }
 }
+
+/// A stack with a proxy of its own, and two containers that share a host name without paths.
+const OWN_PROXY: &str = r#"services:
+  traefik:
+    image: docker.io/library/traefik:v3.1
+    command: --providers.docker=true
+    ports: ["80:80", "443:443"]
+    volumes: ["/var/run/docker.sock:/var/run/docker.sock:ro"]
+  app:
+    image: ghcr.io/example/app:2.0.1
+    depends_on: [render]
+    labels:
+      - traefik.http.routers.app.rule=Host(`app.example.org`)
+      - traefik.http.services.app.loadbalancer.server.port=8080
+  render:
+    image: ghcr.io/example/render:2.0.1
+    labels:
+      - traefik.http.routers.render.rule=Host(`app.example.org`) && PathPrefix(`/print`)
+      - traefik.http.services.render.loadbalancer.server.port=3000
+"#;
+
+#[test]
+fn a_stack_with_its_own_proxy_leaves_its_name_to_that_of_the_lab() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = folder.path().join("compose.yaml");
+    fs::write(&source, OWN_PROXY).expect("a file");
+    let arguments = ["--into", "home", "--via", "traefik", "--format", "json"];
+    let (folder, run) = import(&source, &arguments);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let facts = run.json();
+    assert_eq!(facts["errors"], serde_json::json!([]), "{}", run.out);
+    assert!(text(&facts["files"]["lab.kdl"]).contains("service traefik on=box"), "{}", run.out);
+    let routes = facts["files"]
+        .as_object()
+        .expect("files")
+        .values()
+        .map(|content| text(content).matches("route \"app.example.org\"").count())
+        .sum::<usize>();
+    assert_eq!(routes, 1, "{}", run.out);
+    let told = facts["findings"].as_array().expect("findings").iter();
+    let told: Vec<&str> = told.map(|found| text(&found["message"])).collect();
+    assert!(told.iter().any(|found| found.contains("another router of `app.example.org`")));
+    let built = labwright(folder.path(), &["build", "home", "--out", "release"]);
+    assert_eq!(built.code, 0, "{}", built.all());
+}
