@@ -101,7 +101,7 @@ fn middleware(
             }
             "buffering" => body(&settings, way),
             "compress" => {
-                all(&settings, way, Fate::Changed, "the proxy decides what it compresses")
+                all(&settings, way, Fate::Changed, "the proxy decides what it compresses");
             }
             "forwardauth" => {
                 let why = "write `auth=` in the route, with a service that authenticates users";

@@ -70,7 +70,7 @@ pub fn caddy(
             ["redir"] => redirect(way, name, value, program),
             ["encode"] => way.change(name, "the proxy decides what it compresses"),
             ["tls"] if *value == "internal" => {
-                way.change(name, "`certificates internal` of the proxy")
+                way.change(name, "`certificates internal` of the proxy");
             }
             ["reverse_proxy", "header_up" | "transport", ..] => {
                 way.change(

@@ -61,7 +61,7 @@ pub fn ways(
             ..Way::default()
         };
         way.labels.extend(services.labels.iter().cloned());
-        for (name, _) in labels {
+        for name in labels.keys() {
             if name.to_ascii_lowercase().starts_with("traefik.http.middlewares.") {
                 way.labels.insert((*name).to_owned());
             }

@@ -375,7 +375,7 @@ fn extend(node: &Node<'_>, property: &str, zone: &str, text: &str) -> Option<Edi
         None if !written.starts_with('#') => (written, ""),
         _ => return None,
     };
-    let list = format!("{inside},{}{end}", zone);
+    let list = format!("{inside},{zone}{end}");
     let before = text.get(node.span.start as usize..span.start as usize)?;
     let after = text.get(span.end as usize..node.span.end as usize)?;
     let whole = text.get(node.span.start as usize..node.span.end as usize)?;

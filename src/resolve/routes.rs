@@ -156,7 +156,7 @@ pub fn routes(
                 via: ServiceId::at(via),
                 from: from.clone(),
                 auth: auth.and_then(|(service, _)| gates.authenticator(service)),
-                path: path.path.clone(),
+                path: path.prefix.clone(),
                 strip: path.strip,
                 leads_to,
                 handling: handling.clone(),
@@ -171,7 +171,7 @@ pub fn routes(
                 continue;
             };
             if alias.property("redirect").and_then(Spanned::bool) == Some(true) {
-                let path = Path { path: String::new(), strip: false, endpoint };
+                let path = Path { prefix: String::new(), strip: false, endpoint };
                 add(other, &path, true, Some(name.value.clone()));
                 continue;
             }
@@ -200,7 +200,7 @@ fn served(host: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Sp
 /// A path that a route leads.
 struct Path {
     /// Empty for all paths.
-    path: String,
+    prefix: String,
     strip: bool,
     endpoint: u32,
 }
@@ -218,10 +218,10 @@ fn paths(
         let strip = block.property("strip").and_then(Spanned::bool) == Some(true);
         let Some(endpoint) = own.unwrap_or(Some(of_route)) else { continue };
         let path = text.trim_end_matches('/').to_owned();
-        paths.push(Path { strip: strip && !path.is_empty(), path, endpoint });
+        paths.push(Path { strip: strip && !path.is_empty(), prefix: path, endpoint });
     }
     if node.child("path").is_none() {
-        paths.push(Path { path: String::new(), strip: false, endpoint: of_route });
+        paths.push(Path { prefix: String::new(), strip: false, endpoint: of_route });
     }
     paths
 }

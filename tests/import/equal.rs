@@ -224,10 +224,9 @@ fn labwright_adds(key: &str, part: &str) -> bool {
         "healthcheck" => part != ".test",
         // The groups of devices, which only the machine knows.
         "group_add" => part.starts_with("\"21474830"),
-        // What the machine builds is in no registry.
-        "pull_policy" => true,
-        // A container that uses a network waits for its owner.
-        "depends_on" => true,
+        // What the machine builds is in no registry, and a container that uses a network waits for
+        // its owner.
+        "pull_policy" | "depends_on" => true,
         _ => false,
     }
 }

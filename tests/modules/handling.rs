@@ -16,7 +16,7 @@ const HOSTILE: &str = r#"a"b' \ #c; / <d> %e"#;
 /// Declares a proxy, with routes on which it does everything that it can.
 fn lab(proxy: &str, value: &str) -> String {
     format!(
-        r##"{PRELUDE}
+        r#"{PRELUDE}
 secret users
 secret proxy-admin-password
 service proxy on=box {proxy}
@@ -50,7 +50,7 @@ module second version="1.0" {{
     container second {{ image "docker.io/library/busybox:1.37"; health none="a stand-in"; }}
     provides web container=second port=4534 protocol=http
 }}
-"##,
+"#,
         value = kdl::KdlValue::String(value.to_owned())
     )
 }

@@ -147,7 +147,7 @@ pub(super) fn emit(
     artifacts.step(Slot::CHECK_REQUIREMENTS, "requirements", &[SCRIPT], &body, origin);
 }
 
-fn storage<'p>(name: &'p str, needed: NeededStorage) -> StorageView<'p> {
+fn storage(name: &str, needed: NeededStorage) -> StorageView<'_> {
     let contents =
         [(needed.images, "images"), (needed.root_folders, "rootdir"), (needed.templates, "vztmpl")];
     StorageView {

@@ -114,7 +114,7 @@ pub(super) fn write(
         let (closed, gate) = match gate(context, route) {
             Asked::Nobody => (false, None),
             Asked::InVain => (true, None),
-            Asked::Gate(gate) => (false, Some(marked(gate, &clients, &mut gates))),
+            Asked::Gate(gate) => (false, Some(marked(&gate, &clients, &mut gates))),
         };
         let forms = match route.path.as_str() {
             "" => vec![false],
@@ -167,11 +167,11 @@ fn closing(mut clients: Vec<Client>) -> Vec<Client> {
 
 /// Marks a gate, or finds the mark of an equal one.
 fn marked<'p>(
-    gate: Gate<'p>,
+    gate: &Gate<'p>,
     clients: &[Client],
     gates: &mut Vec<MarkedGate<'p>>,
 ) -> MarkedGate<'p> {
-    if let Some(known) = gates.iter().find(|known| known.gate == gate) {
+    if let Some(known) = gates.iter().find(|known| known.gate == *gate) {
         return known.clone();
     }
     let mark = if gates.is_empty() { String::new() } else { format!("-{}", gates.len()) };

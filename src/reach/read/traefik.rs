@@ -30,8 +30,9 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                     "rule" => {
                         router.line = line;
                         // The path of the service that authenticates users is not another host.
-                        router.path =
-                            between(value, "(Path(`", "`)").unwrap_or_default().to_owned();
+                        between(value, "(Path(`", "`)")
+                            .unwrap_or_default()
+                            .clone_into(&mut router.path);
                         let whole = !value.contains("PathPrefix(") || !router.path.is_empty();
                         router.host =
                             between(value, "Host(`", "`)").filter(|_| whole).map(str::to_owned);

@@ -144,21 +144,19 @@ backed_up!(BACKED_UP_PRODUCTIVITY, "productivity", "    address lan \"192.168.10
 /// Does by hand what a finding says. Returns nothing if no entry is about it, or if what the entry
 /// replaces is not there any more.
 fn by_hand(lab: &Lab, code: &str, message: &str) -> Option<Lab> {
-    let about = BY_HAND.iter().filter(|(of, part, _)| *of == code && message.contains(part));
-    about
-        .filter_map(|(.., edits)| {
-            let mut lab = lab.clone();
-            let text = &mut lab.iter_mut().find(|file| file.path == "lab.kdl")?.text;
-            for (wrong, right) in *edits {
-                // A backup that is there already is not added again.
-                if !text.contains(wrong) || (right.contains(wrong) && text.contains(right)) {
-                    return None;
-                }
-                *text = text.replacen(wrong, right, 1);
+    let mut about = BY_HAND.iter().filter(|(of, part, _)| *of == code && message.contains(part));
+    about.find_map(|(.., edits)| {
+        let mut lab = lab.clone();
+        let text = &mut lab.iter_mut().find(|file| file.path == "lab.kdl")?.text;
+        for (wrong, right) in *edits {
+            // A backup that is there already is not added again.
+            if !text.contains(wrong) || (right.contains(wrong) && text.contains(right)) {
+                return None;
             }
-            Some(lab)
-        })
-        .next()
+            *text = text.replacen(wrong, right, 1);
+        }
+        Some(lab)
+    })
 }
 
 #[test]
