@@ -78,7 +78,7 @@ impl State {
         let new_name = facts.machine(machine).to_owned();
         facts::files::collect(&new_name, said, facts);
         for (path, _, digest) in hashed {
-            let name = (machine.to_owned(), path.to_owned());
+            let name = (new_name.clone(), path.to_owned());
             self.groups.insert(name.clone(), group_of(path).to_owned());
             self.files.insert(name, digest);
         }

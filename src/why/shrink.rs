@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use super::candidates::{Candidate, Candidates};
 use super::edit::Edit;
 use super::find::Search;
+use crate::diag::{Diagnostics, Severity};
 use crate::source::Layer;
 
 /// The number of lines before a wanted one whose words are looked at.
 const BEFORE: usize = 60;
+
+/// How often what errors name is taken for near.
+const NEEDED: usize = 4;
 
 /// How often what refers to a left out node is left out too.
 const DEPENDENT: usize = 4;
@@ -44,10 +48,21 @@ impl Idle {
 pub fn idle(search: &Search<'_>, candidates: &Candidates) -> Idle {
     let shrink = Shrink { search, candidates };
     let near = near(search, candidates);
-    let (near, far): (Vec<usize>, Vec<usize>) =
+    let (mut near, mut far): (Vec<usize>, Vec<usize>) =
         shrink.own_tops().into_iter().partition(|whole| near.contains(whole));
     let mut idle = Idle::default();
-    // Most of a lab is far from a line: one trial is often enough to be rid of it.
+    // Most of a lab is far from a line: a few trials are often enough to be rid of it.
+    for _ in 0..NEEDED {
+        let needed = match search.is_same(&shrink.edits(&far)) {
+            Ok(_) => break,
+            Err(findings) => shrink.named(&findings, &far),
+        };
+        if needed.is_empty() {
+            break;
+        }
+        far.retain(|whole| !needed.contains(whole));
+        near.extend(needed);
+    }
     shrink.leave_out(&far, &mut idle);
     shrink.leave_out(&near, &mut idle);
     idle
@@ -139,6 +154,25 @@ impl Shrink<'_> {
         layer == Layer::Lab && !["edition", "lab"].contains(&whole.kind.as_str())
     }
 
+    /// Lists those of some top nodes that errors name.
+    fn named(&self, findings: &Diagnostics, tops: &[usize]) -> Vec<usize> {
+        let errors = findings.iter().filter(|found| found.severity() == Severity::Error);
+        let messages = errors.map(|found| found.message.as_str());
+        let words: BTreeSet<&str> = messages.flat_map(|message| message.split('`')).collect();
+        let is_named = |whole: &&usize| {
+            let top = self.candidates.wholes.get(**whole).map(|whole| whole.top);
+            let top = top.and_then(|top| self.candidates.tops.get(top));
+            top.is_some_and(|top| words.contains(top.name.as_str()))
+        };
+        tops.iter().filter(is_named).copied().collect()
+    }
+
+    /// Returns the edits that leave out nodes.
+    fn edits(&self, wholes: &[usize]) -> BTreeSet<Edit> {
+        let wholes = wholes.iter().filter_map(|whole| self.candidates.wholes.get(*whole));
+        wholes.map(|whole| Edit::leave_out(whole.span)).collect()
+    }
+
     /// Lists the nodes directly inside another.
     fn inside(&self, outer: usize) -> Vec<usize> {
         let wholes = self.candidates.wholes.iter().enumerate();
@@ -176,9 +210,8 @@ impl Shrink<'_> {
     /// Returns the edits that leave out `chunk` and what can't be there without it, if the wanted
     /// lines are the same then.
     fn without(&self, chunk: &[usize], idle: &BTreeSet<Edit>) -> Option<BTreeSet<Edit>> {
-        let wholes = chunk.iter().filter_map(|whole| self.candidates.wholes.get(*whole));
-        let own = wholes.map(|whole| Edit::leave_out(whole.span));
-        let mut edits: BTreeSet<Edit> = idle.iter().cloned().chain(own).collect();
+        let mut edits = self.edits(chunk);
+        edits.extend(idle.iter().cloned());
         for _ in 0..DEPENDENT {
             match self.search.is_same(&edits) {
                 Ok(same) => return same.then_some(edits),

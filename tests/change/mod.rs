@@ -55,3 +55,21 @@ fn edit(files: &mut Vec<SourceFile>, path: &str, from: &str, to: &str) {
     assert!(file.text.contains(from), "{path} holds no `{from}`");
     file.text = file.text.replacen(from, to, 1);
 }
+
+/// With `moved`, a machine is the same one under its new name.
+#[test]
+fn a_machine_with_another_name_is_neither_new_nor_gone() {
+    let lab = |name: &str, more: &str| {
+        let text = format!(
+            "edition 1\nlab small version=\"1\" {{ timezone \"UTC\"; }}\n\
+             network lan cidr=\"192.168.1.0/24\"\n\
+             host {name} kind=debian {{ os debian-13; address lan \"192.168.1.10\"; }}\n\
+             service it-tools on={name} {{ expose web to=lan; }}\n{more}"
+        );
+        vec![SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab }]
+    };
+    let found = compare(&lab("box", ""), &lab("den", "moved host box to=den\n"));
+    let machines = &found.machines;
+    assert_eq!(machines.changed, ["den"]);
+    assert!(machines.added.is_empty() && machines.removed.is_empty(), "{machines:?}");
+}

@@ -46,6 +46,15 @@ service m on=box"#,
     r#"module m { summary "x"
 unit "m.service" { section Service { set Environment "U=pg://u:hunter2@d"; }; }; }
 service m on=box"#,
+    // Letters of two bytes fill what is looked at before the mistake, and do not end at its edge.
+    concat!(
+        "/* é_éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé",
+        "ééééééééééééééééééé */ password hunter2/2"
+    ),
+    concat!(
+        "/* ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé",
+        "ééééééééééééééééééé */ password hunter2/2"
+    ),
     r#"service restic on=box { repository "rest:https://u:hunter2@h/b"; }"#,
     r#"service jellyfin on=box { raw compose.environment "A_TOKEN=hunter2"; libary "/a"; }"#,
 ];

@@ -70,13 +70,16 @@ pub(super) fn write(outcome: &Outcome, console: &Console) -> String {
     if let Some(folder) = &outcome.written {
         let _ = writeln!(text, "{} {}", console.title("Written to"), one_line(folder));
         for path in outcome.files.keys() {
-            let _ = writeln!(text, "  {path}");
+            let _ = writeln!(text, "  {}", one_line(path));
         }
     } else {
         let title = "Nothing is written; `--into LAB` writes this";
         let _ = writeln!(text, "{}", console.title(title));
         for (path, content) in &outcome.files {
-            let _ = write!(text, "\n{path}\n\n{content}");
+            let _ = writeln!(text, "\n{}\n", one_line(path));
+            for line in content.lines() {
+                let _ = writeln!(text, "{}", one_line(line));
+            }
         }
     }
     text
