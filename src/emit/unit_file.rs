@@ -25,6 +25,7 @@ pub fn write<'v>(
 pub fn value(key: &str, words: &[String]) -> Result<String, String> {
     match words {
         [program, words @ ..] if key.starts_with("Exec") => {
+            // systemd replaces variables in commands, even inside quotes.
             let words = words.iter().map(|word| argument(word).replace('$', "$$"));
             let command: Vec<String> =
                 std::iter::once(program_path(program)?.to_owned()).chain(words).collect();

@@ -66,6 +66,7 @@ enum Content<'s> {
 /// Writes `user-data`.
 pub(super) fn write(context: &Context<'_>) -> String {
     let (model, machine) = (context.model(), context.this());
+    // RFC 8375 reserves `home.arpa` for home networks, so the name is nobody else's.
     let domain = model.lab.domain.as_deref().unwrap_or("home.arpa");
     let slot = Slot::default();
     let data = UserData {
@@ -82,6 +83,7 @@ pub(super) fn write(context: &Context<'_>) -> String {
             .planned()
             .mounts
             .iter()
+            // A share by SMB needs a password, and secrets reach the machine only later.
             .filter(|one| one.login.is_none())
             .map(mount)
             .collect(),
@@ -117,6 +119,7 @@ fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
     packages.extend(docker);
     packages.extend(["ca-certificates", "curl"]);
     if context.this().kind == MachineKind::Vm {
+        // `guests.sh` turns the agent on in the settings of every VM.
         packages.insert("qemu-guest-agent");
     }
     packages.into_iter().collect()
@@ -140,6 +143,7 @@ fn mount(mount: &Mount) -> [String; 6] {
     } else {
         ""
     };
+    // Docker starts after the mounts, so that no container writes into the folder below one.
     let options = format!("{access},noatime,nofail{network},x-systemd.before=docker.service");
     [
         mount.what.clone(),

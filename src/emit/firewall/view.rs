@@ -185,6 +185,8 @@ fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, opening: &Opening) -> Rule {
             FlowSource::Zone(zone) => {
                 let to = opening.at.iter().filter_map(|address| {
                     let from = zones.phrase(zone, "saddr", address.is_ipv4())?;
+                    // Docker has rewritten the destination by then. Only the original direction has
+                    // the address that was asked for.
                     Some(format!("ct original {} {from}", destination(*address)))
                 });
                 to.collect()
@@ -233,6 +235,8 @@ fn masquerade(plan: &Plan<'_>, clients: &Clients) -> Vec<String> {
     let mut rules = Vec::new();
     for prefix in plan.model[clients.network].prefixes.iter().map(IpNet::trunc) {
         let source = format!("{} saddr {prefix}", family(prefix.addr()));
+        // Where the way back is known, a client keeps its own address. The first matching rule
+        // decides.
         let known =
             clients.way_back.iter().filter(|address| address.is_ipv4() == prefix.addr().is_ipv4());
         rules.extend(known.map(|address| format!("{source} {} accept", destination(*address))));

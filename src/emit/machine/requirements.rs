@@ -140,6 +140,8 @@ pub(super) fn emit(
         &format!("exec sh {SCRIPT}\n"),
         origin.clone(),
     );
+    // The script only reports, and also succeeds when it refuses something. The check must fail
+    // then, and still show the notes.
     let body = format!(
         "said=$(sh {SCRIPT})\nprintf '%s\\n' \"$said\"\n\
          if printf '%s\\n' \"$said\" | grep -q '^refused: '; then\n    exit 1\nfi\n"
@@ -162,6 +164,7 @@ fn fetched(one: &(u32, Option<(String, String)>)) -> FetchedView<'_> {
     let (id, image) = one;
     let (url, file) = image
         .as_ref()
+        // A container is made from a template, which `pveam` fetches from this server.
         .map_or(("http://download.proxmox.com/", ""), |(url, file)| (url.as_str(), file.as_str()));
     FetchedView { id: *id, url, file }
 }

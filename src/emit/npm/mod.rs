@@ -219,6 +219,8 @@ impl Routes {
         let all: Vec<&RoutePlan> =
             context.plan.routes.iter().filter(|route| route.via == via).collect();
         for of_host in all.chunk_by(|one, other| one.host == other.host) {
+            // The longest path comes first, so the last route is the one for the whole name, if
+            // there is one.
             let Some(&route) = of_host.last() else { continue };
             let plain = of_host.len() == 1
                 && route.path.is_empty()
@@ -302,6 +304,7 @@ fn clients(context: &Context<'_>, route: &RoutePlan) -> Vec<Client> {
 fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> {
     let host = route.host.to_ascii_lowercase();
     let domain = context.model().lab.domain.as_deref().unwrap_or_default();
+    // A wildcard in a certificate stands for exactly one label.
     let below =
         || host.strip_suffix(domain)?.strip_suffix('.').filter(|label| !label.contains('.'));
     match route.certificate {

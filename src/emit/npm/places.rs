@@ -124,6 +124,7 @@ pub(super) fn write(
         let handling = &route.handling;
         places.push(Place {
             path: &route.path,
+            // A path of the lab has no other character with a meaning in regular expressions.
             pattern: route.path.replace('.', "[.]"),
             forms,
             hidden,

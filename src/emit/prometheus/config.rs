@@ -233,6 +233,8 @@ fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
         basic_auth: None,
         params: BTreeMap::from([("module", ["route"])]),
         static_configs: targets.collect(),
+        // The order matters: the route's address is kept as a parameter and as `instance` before
+        // the exporter's address replaces it.
         relabel_configs: vec![
             Relabel {
                 source_labels: vec!["__address__"],

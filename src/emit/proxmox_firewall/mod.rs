@@ -92,12 +92,14 @@ fn host(
         let origin = vec![format!("{} {}", machine.kind.name(), machine.name)];
         artifacts.add(format!("{FOLDER}{}.fw", guest.id), Kind::PveFirewall, text, origin);
     }
+    // All hosts of a cluster read the same `cluster.fw`, so there each rule names its host.
     let rules = if let [alone] = hosts[..] {
         zones.rules(alone)
     } else {
         hosts.iter().flat_map(|host| zones.rules_to(*host)).collect()
     };
     let mut managers: Vec<ZoneId> = hosts.iter().flat_map(|host| plan.managers(*host)).collect();
+    // The hosts of a cluster use ssh and the API of each other.
     if hosts.len() > 1 {
         managers.extend(hosts.iter().map(|host| model[*host].own_zone));
     }

@@ -292,6 +292,7 @@ impl Setting<'_> {
         let file = self.archive.file();
         let mut step = Step::new("Write its secrets. Each command asks for the value:");
         let names = self.planned.secrets.iter().map(|secret| &self.model[secret.secret].name);
+        // A secret may have several files on the machine, but is typed in once.
         for name in names.collect::<BTreeSet<_>>() {
             step = step.run(&format!("labctl secrets set {name} {file}"));
         }
