@@ -118,6 +118,8 @@ impl Slot {
     /// digest of itself.
     pub fn path(self, name: &str) -> String {
         let (folder, number) = (self.phase.folder(), self.number);
+        // A name is cut at a byte, which may be inside a character that is not ASCII. Such a name
+        // stays whole here, and `bundle` refuses its path.
         if name.len() <= LONG_NAME || !name.is_ascii() {
             return format!("{folder}/{number:02}-{name}.sh");
         }

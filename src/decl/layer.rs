@@ -54,6 +54,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
 
     let editions = take("edition");
     let known = |edition: &&Block<'_>| {
+        // A faulty number is already reported.
         edition.argument(0).is_some_and(|number| number.is_faulty() || number.number() == Some(1))
     };
     for edition in editions.iter().filter(|edition| !known(edition)) {
@@ -164,6 +165,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     withdraw(&removed[stated..], &mut lists);
 
     let lab = Lab {
+        // Without a `lab` node this ends only here, so that all findings about the rest are there.
         lab: lab?,
         edition: editions.into_iter().next(),
         admins: lists.admins,

@@ -221,6 +221,8 @@ impl Twins {
             Occurs::Keyed if !block.key().is_empty() => block.key(),
             Occurs::Keyed | Occurs::Many => return None,
         };
+        // Addresses differ from run to run. That is harmless here, because nothing iterates over
+        // this map.
         match self.0.entry((std::ptr::from_ref(block.schema), key.to_owned())) {
             Entry::Occupied(first) => Some(*first.get()),
             Entry::Vacant(place) => {

@@ -57,6 +57,7 @@ impl Interrupt {
     pub fn listen(&self, exit: impl Fn() + Send + 'static) -> io::Result<()> {
         let ignored = ignored_signals();
         let is_heard = |signal: &i32| (ignored >> (signal - 1)) & 1 == 0;
+        // `TERM_SIGNALS` lacks SIGHUP, which a terminal that closes sends.
         let heard = TERM_SIGNALS.iter().copied().chain([SIGHUP]).filter(is_heard);
         let mut signals = Signals::new(heard)?;
         let interrupt = self.clone();

@@ -20,7 +20,7 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Returns whether there is none.
+    /// Returns whether the two are equal.
     pub fn is_empty(&self) -> bool {
         self.stale.is_empty() && self.missing.is_empty() && self.leftover.is_empty()
     }
