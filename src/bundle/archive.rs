@@ -129,6 +129,7 @@ impl Archiver {
                 plain.extend_from_slice(&entry.bytes[done..*start]);
                 done = start + segment.bytes.len();
                 crc.update(&plain);
+                // The checksum of a kept segment is known, so its bytes are not read again.
                 crc.combine(&segment.crc);
                 length += plain.len() + segment.bytes.len();
                 deflate(&mut compress, &plain, FlushCompress::Full, &mut archive)?;

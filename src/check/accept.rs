@@ -1,4 +1,4 @@
-//! Findings that the lab accepts.
+//! Takes accepted findings out of the others, and reports `accept` nodes that are wrong.
 
 use crate::diag::{Accepted, Code, Diagnostic, Diagnostics, Severity, codes, suggest};
 use crate::model::Model;

@@ -58,6 +58,7 @@ fn finding(service: &Service, message: String) -> Diagnostic {
 /// Returns whether all networks of a container are internal.
 fn is_cut_off(plan: &Plan<'_>, machine: MachineId, container: &str) -> bool {
     let mut own = plan.machine(machine).networks.own(container).peekable();
+    // A container without networks of its own uses that of the machine, or none at all.
     own.peek().is_some() && own.all(|network| network.internal)
 }
 

@@ -324,6 +324,7 @@ fn apply_extend<'s>(
         return;
     };
     let mut body = Block { schema: target.schema, arguments: target.arguments.clone(), ..extend };
+    // The reason is that of a `(force)`, not a property of the entity.
     body.properties.retain(|property| property.name != "reason");
     merge(target, body, diagnostics);
 }

@@ -56,6 +56,7 @@ fn program_path(program: &str) -> Result<&str, String> {
 
 /// Quotes a word as systemd reads it.
 fn argument(word: &str) -> String {
+    // A `;` is not among these, because by itself it would begin another command.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@+,=%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

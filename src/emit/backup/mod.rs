@@ -114,6 +114,7 @@ impl Writer<'_, '_> {
 
     fn lists(&mut self) {
         let view = self.view;
+        // `sftp.sh` gives the server this name with `HostKeyAlias`, whatever its address is.
         let known_hosts: Vec<String> =
             view.repository.host_key.iter().map(|key| format!("repository {key}")).collect();
         let mut lists = vec![("mounts".to_owned(), &view.mounts)];

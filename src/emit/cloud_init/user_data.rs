@@ -77,6 +77,8 @@ pub(super) fn write(context: &Context<'_>) -> String {
         users: model.admins.iter().map(|admin| user(&admin.name, &admin.ssh_keys)).collect(),
         disable_root: true,
         ssh_pwauth: false,
+        // The archives among `write_files` are in place by then, but the lists of packages lack
+        // them.
         package_update: true,
         packages: packages(context),
         mounts: context
@@ -102,6 +104,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
         primary_group: name,
         shell: "/bin/bash",
         groups: vec!["adm", "sudo", "systemd-journal"],
+        // Administrators have keys and no password that sudo could ask for.
         sudo: "ALL=(ALL) NOPASSWD:ALL",
         lock_passwd: true,
         ssh_authorized_keys: keys,
@@ -197,6 +200,7 @@ fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
     }
     // sshd may have started before its file was written.
     vec![
+        // A generator of systemd takes the ports of `ssh.socket` from sshd's files.
         vec!["systemctl", "daemon-reload"],
         vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"],
     ]

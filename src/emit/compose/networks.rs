@@ -70,6 +70,8 @@ pub(super) fn of_container<'p>(
         return BTreeMap::new();
     }
     let own = context.planned().networks.list.iter().filter_map(|network| {
+        // labctl connects a container to its other networks. If compose did, a new neighbour would
+        // recreate the container.
         let is_it = |member: &&Member| member.by_compose && member.container == container.name;
         let member = network.members.iter().find(is_it)?;
         let address = |v4: bool| {

@@ -170,6 +170,7 @@ impl ZoneSets<'_> {
         families
             .flat_map(|family| [family.within, family.except])
             .flatten()
+            // nft refuses a set with an empty list of elements, and no rule names such a set.
             .filter(|set| !set.prefixes.is_empty())
             .collect()
     }
@@ -317,6 +318,8 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
         };
         let mut add = |zones: &[ZoneId], of_family: fn(&&IpNet) -> bool| {
             let list = plan.joined(zones).access_list();
+            // ufw applies the first rule that matches, so a refusal comes before what it is cut out
+            // of.
             let deny = list.deny.iter().filter(of_family).map(|prefix| rule("deny", prefix));
             let allow = list.allow.iter().filter(of_family).map(|prefix| rule("allow", prefix));
             rules.extend(deny.chain(allow));

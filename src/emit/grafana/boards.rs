@@ -21,6 +21,7 @@ const UP: &str = r#"up{job!="probe:routes"}"#;
 pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b str) -> Board<'b> {
     let firing = r#"ALERTS{alertstate="firing",alertname!="Heartbeat"}"#;
     let mut panels = vec![
+        // Without `or vector(0)`, Grafana would show no data instead of a zero.
         stat("Alerts that fire", "none", (&format!("count({firing}) or vector(0)"), "firing"))
             .coloured("green", &[(1.0, "red")]),
         stat(
@@ -29,6 +30,7 @@ pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b
             (&format!("count({UP} == 0) or vector(0)"), "down"),
         )
         .coloured("green", &[(1.0, "red")]),
+        // A machine is up if anything on it answers, but a service only if all of it does.
         stat("Machines", "none", (&format!("max by (machine) ({UP})"), "{{machine}}"))
             .up_or_down()
             .sized(12, 4),

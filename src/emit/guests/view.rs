@@ -182,6 +182,7 @@ fn common_settings(
         set("cores", cores.to_string());
     }
     if let Some(memory) = &machine.memory {
+        // Proxmox counts memory in MiB, and disks in GiB.
         set("memory", memory.value.mebibytes().to_string());
     }
     set("onboot", u8::from(guest.on_boot).to_string());

@@ -82,6 +82,7 @@ pub(super) fn emit(
         devices: needs.devices.iter().map(device).collect(),
         memory_limits: needs.memory_limits,
         nvidia: needs.nvidia.join(", "),
+        // If Docker keeps its rules in nftables, ufw drops what they let through.
         ufw_and_docker: context.plan.guard(context.machine) == Guard::Own(FirewallBackend::Ufw)
             && context.services().any(|(_, service)| !service.containers.is_empty()),
         pci: &guests.pci,

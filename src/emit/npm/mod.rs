@@ -226,6 +226,8 @@ impl Routes {
                 && route.path.is_empty()
                 && route.leads_to.is_none()
                 && route.handling.is_plain();
+            // nginx-proxy-manager applies an access list to `location /` alone, so other hosts
+            // carry theirs in their own directives.
             let access_list = (plain && !route.public).then(|| access_list(context, route, mark));
             let name = access_list.as_ref().map(|list| list.name.clone());
             let clients = access_list.as_ref().map_or(&[][..], |list| &list.clients);

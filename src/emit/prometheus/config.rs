@@ -106,6 +106,7 @@ impl Drop {
 fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
+        // In the syntax of Go, an underscore is part of a word, and older versions refuse `\_`.
         if character.is_ascii_punctuation() && character != '_' {
             out.push('\\');
         }
@@ -155,6 +156,7 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
     let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
     for scrape in &scrapes {
         let (authorization, basic_auth) = credentials(plan, scrape);
+        // A job is named after one service, so what is true of its first target is true of all.
         let job = jobs.entry(&scrape.job).or_insert_with(|| Job {
             name: &scrape.job,
             scheme: scrape.scheme,

@@ -212,6 +212,7 @@ fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
             family,
             members: members(list, |prefix| prefix.addr().is_ipv4() == v4),
         })
+        // Rules are made from these sets, so a family without addresses gets no rule.
         .filter(|set| !set.members.is_empty())
         .collect()
 }
