@@ -156,7 +156,7 @@ impl Archiver {
         // Only the last part counts, because the bundle of a hypervisor has the files of its guests
         // in other folders.
         let name = path.rsplit('/').next().unwrap_or(path);
-        // What machines share is one part as a rule, and then its lines need no look.
+        // Most files that machines share are one part as a whole, and need no search for lines.
         if bytes.len() >= SEGMENT
             && let Some(whole) = self.seen(name, bytes)
         {

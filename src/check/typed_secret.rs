@@ -79,6 +79,7 @@ fn is_typed(name: &str, value: &str) -> bool {
 
 /// Lists the options of a command that have a value: `--password=x` or `--password x`.
 fn flags(words: &[String]) -> impl Iterator<Item = (&str, &str)> {
+    // The last word has none after it, and must not be cut off by `zip`.
     let after = words.iter().skip(1).map(String::as_str).chain([""]);
     words.iter().zip(after).filter_map(|(word, next)| match word.split_once('=') {
         Some((name, value)) => Some((name, value)),

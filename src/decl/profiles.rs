@@ -17,7 +17,7 @@ pub fn selected_profiles(
 ) -> BTreeSet<String> {
     let mut selected = BTreeSet::new();
     let Some(lab) = lab else { return selected };
-    // One that extends another lab is an error of its own.
+    // An `extend` of another lab is reported when it is applied.
     let extends_lab = |block: &&Block<'_>| {
         block.schema.name == "extend"
             && block.key() == "lab"

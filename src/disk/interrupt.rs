@@ -113,7 +113,7 @@ impl Interrupt {
     }
 }
 
-/// Returns the signals that are ignored, one bit each. None are where the system does not say.
+/// Returns the signals that are ignored, one bit each. There are none if the system does not say.
 #[expect(clippy::disallowed_methods, reason = "the kernel says how the program was started")]
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -14,7 +14,8 @@ const FULL: &[(f64, &str)] = &[(80.0, "orange"), (95.0, "red")];
 /// The selector of file systems that store data.
 const REAL: &str = r#"fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nfs.*|fuse.*""#;
 
-/// What is scraped. The job of probes is up where the blackbox exporter is, whatever it asks.
+/// The selector of what is scraped, without the probes: their job is up whenever the blackbox
+/// exporter is, whatever becomes of the routes.
 const UP: &str = r#"up{job!="probe:routes"}"#;
 
 /// Builds the overview of the lab.

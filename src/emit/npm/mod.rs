@@ -253,6 +253,8 @@ impl Routes {
                     trust_forwarded_proto: false,
                     enabled: true,
                     advanced_config,
+                    // `reconcile.sh` removes only hosts with this mark, so that those made by hand
+                    // stay.
                     meta: BTreeMap::from([("labwright", mark.to_owned())]),
                 },
             });
@@ -270,6 +272,8 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
         route.from.iter().map(|zone| context.model()[*zone].name.as_str()).collect();
     zones.sort_unstable();
     AccessList {
+        // Access lists have no `meta`, so `reconcile.sh` knows ours by the beginning of their
+        // names.
         name: format!("labwright {mark}: {}", zones.join(", ")),
         satisfy_any: false,
         pass_auth: false,

@@ -272,6 +272,7 @@ fn rule(alert: &Alert, of: Option<&str>) -> Rule {
         || inert(&format!("It fires when this holds for {}: {}", alert.hold, alert.expression)),
         |description| template(description),
     );
+    // Prometheus expands templates in labels too.
     let mut labels = BTreeMap::from([("severity", inert(&alert.severity))]);
     labels.extend(of.map(|of| ("declared_by", inert(of))));
     Rule {

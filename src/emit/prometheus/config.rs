@@ -83,12 +83,12 @@ impl Drop {
             .collect()
     }
 
-    /// Leaves out what the series of an exporter say too much.
+    /// Leaves out the series of an exporter that would raise false alerts.
     fn of(model: &Model, exporter: &Service) -> Vec<Self> {
         Self::sensors(exporter).into_iter().chain(Self::ended(model, exporter)).collect()
     }
 
-    /// Leaves out when containers were last seen that end by themselves, since they are not gone.
+    /// Leaves out when containers were last seen that end by themselves, since they are not missing.
     fn ended(model: &Model, exporter: &Service) -> Option<Self> {
         let containers = model.services.iter().flat_map(|service| &service.containers);
         let ended = containers.filter(|container| container.runs != Runs::Always);
