@@ -1,8 +1,8 @@
 //! Defines the words that are safe to give to programs that run as root: none of them becomes an
 //! option, a second word or another line.
 
-/// Returns whether text is free of characters that control a terminal, turn the direction of text or
-/// can't be seen. Line breaks and tabs are allowed.
+/// Returns whether text is free of characters that control a terminal, turn the direction of text
+/// or can't be seen. Line breaks and tabs are allowed.
 pub fn is_text(text: &str) -> bool {
     !text.chars().any(|character| {
         let blank = matches!(character, '\n' | '\t');

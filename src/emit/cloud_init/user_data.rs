@@ -200,7 +200,7 @@ fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
     }
     // sshd may have started before its file was written.
     vec![
-        // A generator of systemd takes the ports of `ssh.socket` from sshd's files.
+        // Some systems have a generator that takes the ports of `ssh.socket` from sshd's files.
         vec!["systemctl", "daemon-reload"],
         vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"],
     ]

@@ -170,7 +170,7 @@ impl ZoneSets<'_> {
         families
             .flat_map(|family| [family.within, family.except])
             .flatten()
-            // nft refuses a set with an empty list of elements, and no rule names such a set.
+            // No rule names a set without elements, see `Family::phrase`.
             .filter(|set| !set.prefixes.is_empty())
             .collect()
     }

@@ -88,7 +88,7 @@ impl Drop {
         Self::sensors(exporter).into_iter().chain(Self::ended(model, exporter)).collect()
     }
 
-    /// Leaves out when containers were last seen that end by themselves, since they are not missing.
+    /// Leaves out when containers were last seen that end by themselves: they are not missing.
     fn ended(model: &Model, exporter: &Service) -> Option<Self> {
         let containers = model.services.iter().flat_map(|service| &service.containers);
         let ended = containers.filter(|container| container.runs != Runs::Always);

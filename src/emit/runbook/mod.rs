@@ -40,7 +40,7 @@ fn plain(text: &str) -> String {
 /// Writes text to copy as code within a paragraph or a table.
 fn code(text: &str) -> String {
     let text = plain(text);
-    // Markdown has no escape for a backquote inside code.
+    // Inside code, a backslash does not escape a backquote.
     if text.is_empty() || text.contains('`') {
         markdown_text(&text)
     } else {
