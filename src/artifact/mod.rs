@@ -187,6 +187,8 @@ impl Artifacts {
         let mut clashes = self.clashes.clone();
         let mut taken: BTreeMap<&str, &Install> = BTreeMap::new();
         for install in &self.installs {
+            // Two emitters may install one file of the bundle. Only a second file at its place is a
+            // clash.
             let first = *taken.entry(&install.destination).or_insert(install);
             if first.source != install.source {
                 let origin = |install: &Install| {

@@ -40,7 +40,7 @@ pub struct Slot {
 /// Every slot that an emitter uses. The script of a module names its own, and has number 40 if it
 /// names none.
 impl Slot {
-    /// Refuses what the machine lacks a device or another thing for.
+    /// Refuses a bundle that needs a device or another thing that the machine lacks.
     pub const CHECK_REQUIREMENTS: Self = Self { phase: Phase::Check, number: 5 };
     /// Refuses pools and datasets that can't be made.
     pub const CHECK_STORAGE: Self = Self { phase: Phase::Check, number: 10 };
@@ -59,7 +59,7 @@ impl Slot {
     pub const PLAN_NETWORK: Self = Self { phase: Phase::Plan, number: 30 };
     /// Shows what [`Self::GUESTS`] would do.
     pub const PLAN_GUESTS: Self = Self { phase: Phase::Plan, number: 40 };
-    /// Shows which new values programs would be told, as [`Self::FIRST_START_RUNNING`] does.
+    /// Shows the new values that [`Self::FIRST_START_RUNNING`] would give to programs.
     pub const PLAN_FIRST_START: Self = Self { phase: Phase::Plan, number: 57 };
 
     /// Installs the packages that later steps and services need.
@@ -84,7 +84,7 @@ impl Slot {
     pub const GUESTS: Self = Self { phase: Phase::Activate, number: 40 };
     /// Starts units, and fetches what containers read when they start.
     pub const UNITS: Self = Self { phase: Phase::Activate, number: 50 };
-    /// Tells programs that run new values that they read at their first start alone.
+    /// Gives new values to running programs that read them only at their first start.
     pub const FIRST_START_RUNNING: Self = Self { phase: Phase::Activate, number: 57 };
     /// Writes the variables of containers whose values are secrets.
     pub const SECRET_VARIABLES: Self = Self { phase: Phase::Activate, number: 58 };
@@ -92,7 +92,7 @@ impl Slot {
     pub const RUNNING: Self = Self { phase: Phase::Activate, number: 59 };
     /// Starts, recreates and removes containers.
     pub const CONTAINERS: Self = Self { phase: Phase::Activate, number: 60 };
-    /// Tells the same to programs that have just started.
+    /// Gives the same values to programs that have just started.
     pub const FIRST_START: Self = Self { phase: Phase::Activate, number: 64 };
     /// Restarts containers that read a secret file which changed.
     pub const SECRET_FILES: Self = Self { phase: Phase::Activate, number: 65 };
@@ -118,6 +118,8 @@ impl Slot {
     /// digest of itself.
     pub fn path(self, name: &str) -> String {
         let (folder, number) = (self.phase.folder(), self.number);
+        // A name is cut at a byte, which may be inside a character that is not ASCII. Such a name
+        // stays whole here, and `bundle` refuses its path.
         if name.len() <= LONG_NAME || !name.is_ascii() {
             return format!("{folder}/{number:02}-{name}.sh");
         }

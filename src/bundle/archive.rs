@@ -129,6 +129,7 @@ impl Archiver {
                 plain.extend_from_slice(&entry.bytes[done..*start]);
                 done = start + segment.bytes.len();
                 crc.update(&plain);
+                // The checksum of a kept segment is known, so its bytes are not read again.
                 crc.combine(&segment.crc);
                 length += plain.len() + segment.bytes.len();
                 deflate(&mut compress, &plain, FlushCompress::Full, &mut archive)?;
@@ -152,8 +153,10 @@ impl Archiver {
     /// Finds the segments of the file at `path`, with where each begins. Deflates those that were
     /// not seen before.
     pub fn segments(&self, path: &str, bytes: &[u8]) -> Result<Vec<(usize, Arc<Segment>)>, String> {
+        // Only the last part counts, because the bundle of a hypervisor has the files of its guests
+        // in other folders.
         let name = path.rsplit('/').next().unwrap_or(path);
-        // What machines share is one part as a rule, and then its lines need no look.
+        // Most files that machines share are one part as a whole, and need no search for lines.
         if bytes.len() >= SEGMENT
             && let Some(whole) = self.seen(name, bytes)
         {
@@ -169,6 +172,8 @@ impl Archiver {
         if let Some(segment) = self.seen(name, bytes) {
             return Ok(segment);
         }
+        // The lock is not held while this deflates. Two threads may deflate one part at the same
+        // time, which changes no byte.
         let mut compress = self.take();
         let mut deflated = Vec::new();
         deflate(&mut compress, bytes, FlushCompress::Full, &mut deflated)?;
@@ -207,6 +212,7 @@ fn big_parts(bytes: &[u8]) -> Vec<Range<usize>> {
     }
     let mut parts = Vec::new();
     let mut start = 0;
+    // The last line may lack its line feed.
     for end in memchr_iter(b'\n', bytes).chain([bytes.len()]) {
         if end - start >= SEGMENT {
             parts.push(start..end);

@@ -146,6 +146,7 @@ pub fn scrapes(config: &[u8]) -> Vec<Scrape> {
         if let Some(name) = line.strip_prefix("- job_name: ") {
             job = Some(unquoted(name));
         } else if let Some(target) = line.trim_start().strip_prefix("- '").filter(|_| in_targets) {
+            // labwright quotes every text in YAML, so a target begins with a quote.
             scrapes.extend(job.clone().map(|job| Scrape { job, target: unquoted(target) }));
             continue;
         } else if !line.starts_with([' ', '-']) {

@@ -99,6 +99,7 @@ impl std::error::Error for BundleError {}
 
 /// Returns the reason why artifacts can't become a bundle, if there is one, without packing them.
 pub fn check(identity: &Identity, artifacts: &Artifacts) -> Result<(), BundleError> {
+    // Only the length of the name counts here, and every digest has the same length.
     let root = format!("{}-{}-{}", identity.lab, identity.machine, digest::short(&"0".repeat(64)));
     let paths = artifacts.files.keys().map(String::as_str);
     names::check_paths(&root, paths)
@@ -167,6 +168,7 @@ impl Packer {
         for (path, file) in &payload {
             let _ = writeln!(sums, "{}  payload/{path}", file.sha256);
         }
+        // The manifest is left out, so that an origin can change without a new content id.
         let content_id = digest::sha256_hex(sums.as_bytes());
         let name = format!("{}-{}-{}", identity.lab, identity.machine, digest::short(&content_id));
         names::check_paths(&name, payload.keys().copied())?;

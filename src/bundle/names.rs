@@ -20,6 +20,7 @@ pub fn check_word(what: &str, word: &str) -> Result<(), String> {
 /// sorted by byte.
 pub fn check_paths<'p>(root: &str, paths: impl Iterator<Item = &'p str>) -> Result<(), String> {
     let mut sorted: Vec<&str> = paths.collect();
+    // The other three are `BUNDLE`, `SHA256SUMS` and `manifest.json`.
     if sorted.len() + 3 > MOST_FILES {
         return Err(format!("it has more than {MOST_FILES} files"));
     }
@@ -60,6 +61,8 @@ pub fn check_part(part: &str) -> Result<(), String> {
 /// Returns the parts of a path without regard to case, so that paths that collide on some file
 /// systems are neighbours when sorted.
 fn folded(path: &str) -> impl Iterator<Item = u8> + '_ {
+    // As the lowest byte, a slash keeps a file next to what would be in a folder of its name. By
+    // its own value, `a-b` would come between `a` and `a/b`.
     path.bytes().map(|byte| if byte == b'/' { 0 } else { byte.to_ascii_lowercase() })
 }
 

@@ -69,6 +69,8 @@ pub fn read_archive(file_name: &str, archive: &[u8]) -> Result<ArchiveContents, 
 }
 
 fn inflate(archive: &[u8]) -> Result<Vec<u8>, String> {
+    // A header with other fields, such as a name or a time, would be another archive with the same
+    // content.
     if !archive.starts_with(&archive::GZIP_HEADER) {
         return Err("it does not begin as the gzip of a bundle does".to_owned());
     }
@@ -83,6 +85,7 @@ fn inflate(archive: &[u8]) -> Result<Vec<u8>, String> {
     if plain.len() as u64 > LARGEST {
         return Err(format!("it holds more than {LARGEST} bytes"));
     }
+    // This decoder stops after one member of gzip, where other programs would go on with the next.
     if decoder.into_inner().is_empty() {
         Ok(plain)
     } else {

@@ -75,6 +75,7 @@ fn key_for_us(line: &str) -> Result<Option<PublicKey>, String> {
         None => line.split_once(char::is_whitespace).map(|(_, rest)| rest),
     };
     let rest = rest.unwrap_or_default().trim_start();
+    // The options may be missing. They never parse as a key.
     if let Ok(key) = PublicKey::from_openssh(rest) {
         return Ok(Some(key));
     }

@@ -113,6 +113,7 @@ fn read_head(text: &str) -> Result<[&str; 6], String> {
 /// Reads lines in the format of `sha256sum` as hashes by path.
 pub fn read_sums(text: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut sums = BTreeMap::new();
+    // As in `read_head`, a carriage return must not pass.
     for line in text.split_terminator('\n') {
         let is_line =
             |(hash, path): &(&str, &str)| is_sha256(hash) && !path.contains(char::is_control);
@@ -262,6 +263,7 @@ pub fn verify_release(
             problems.push(format!("`{name}` does not belong to this release"));
             continue;
         }
+        // The index was read above. A second look could see another file.
         match if name == INDEX { Ok(index_bytes.clone()) } else { read(name) } {
             Err(problem) => problems.push(format!("`{name}`: {problem}")),
             Ok(bytes) if digest::sha256_hex(&bytes) != *expected => {
@@ -330,6 +332,7 @@ fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
 fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
     let value: serde_json::Value =
         serde_json::from_slice(bytes).map_err(|error| format!("`{INDEX}`: {error}"))?;
+    // Problems name parts of the index on a terminal, and in JSON any character can be escaped.
     if let Some(text) = unprintable(&value) {
         return Err(format!("`{INDEX}` holds `{}`, which no lab can say", text.escape_debug()));
     }

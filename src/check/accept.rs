@@ -1,4 +1,4 @@
-//! Findings that the lab accepts.
+//! Takes accepted findings out of the others, and reports `accept` nodes that are wrong.
 
 use crate::diag::{Accepted, Code, Diagnostic, Diagnostics, Severity, codes, suggest};
 use crate::model::Model;
@@ -50,6 +50,7 @@ pub fn accept<C: Iterator<Item = &'static Code>>(
             .filter(|found| matches(found))
             .map(|found| found.subject.clone().unwrap_or_default())
             .collect();
+        // An `accept` without a reason is already reported.
         if subjects.is_empty() && !entry.reason.is_empty() {
             let on = entry.on.as_ref().map(|on| format!(" on `{on}`")).unwrap_or_default();
             diagnostics.push(

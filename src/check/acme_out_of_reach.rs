@@ -21,6 +21,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let Some(proxy) = &service.proxy else { continue };
         let by_dns = service.option("challenge").as_text() == Some("dns")
             || service.option("dns-provider").as_text().is_some();
+        // Another authority may be inside the lab, and needs no way from the internet.
         let elsewhere = service.option("acme-server").as_text().is_some();
         if by_dns || elsewhere || is_open(plan, id, proxy) {
             continue;

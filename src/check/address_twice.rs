@@ -34,9 +34,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             .map(|address| (address.address, machine.name.as_str(), address.span))
     });
     let mut given: Vec<_> = routers.chain(machines).collect();
+    // In the order of the sources, the finding is at the later of two places.
     given.sort_by_key(|(.., span)| *span);
     for (address, name, span) in given {
         if let Some((first, first_span)) = taken.insert(address, (name, span)) {
+            // The first place is put back, so that a third one is compared with it too.
             taken.insert(address, (first, first_span));
             diagnostics.push(
                 Diagnostic::new(

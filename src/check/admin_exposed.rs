@@ -17,6 +17,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &model.services {
         let exposes =
             service.exposes.iter().map(|expose| (expose.endpoint, &expose.to, expose.span));
+        // A proxy carries visitors from the internet on, so a route opens an endpoint as an
+        // `expose` does.
         let routes = service.routes.iter().map(|route| (route.endpoint, &route.from, route.span));
         for (endpoint, zones, span) in exposes.chain(routes) {
             let endpoint = &service.endpoints[endpoint as usize];

@@ -53,6 +53,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 .on(service.name.clone()),
             );
         }
+        // An incomplete service is already reported, and what it lacks may be its receiver.
         if service.has(Role::Alertmanager) && !service.incomplete {
             receivers(service, diagnostics);
         }

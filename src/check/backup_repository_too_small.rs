@@ -27,6 +27,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             .iter()
             .filter_map(|source| source.size)
             .map(|size| size.0)
+            // The sizes come from the lab, and their sum may be too large for the type.
             .fold(0, u64::saturating_add);
         if needed <= room.size.0 {
             continue;

@@ -15,6 +15,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     let disks = |dataset: &DatasetRef| &model[dataset.machine].pools[dataset.pool as usize].disks;
     for backup in &plan.backups {
+        // Where a repository is not in a dataset of the lab, nothing is known about its disk.
         let Some(home) = &backup.repository_dataset else { continue };
         let service = &model[backup.service];
         let together: Vec<_> = backup

@@ -1,4 +1,5 @@
-//! Finds containers that are told the name of another service's container, and can't reach it.
+//! Finds containers that are configured to connect to another service's container, but can't reach
+//! it.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

@@ -84,6 +84,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
         let own = networks.list.iter().map(|network| network.subnet);
         let taken = own
+            // Prefixes that the lab gives are compared above, at their own places.
             .filter(|_| machine.container_prefixes.is_empty())
             .find_map(|subnet| Some((subnet, overlapping(plan.model, &subnet).next()?)));
         if let Some((subnet, network)) = taken {

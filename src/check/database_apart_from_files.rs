@@ -76,8 +76,8 @@ fn classes(plan: &Plan<'_>) -> BTreeMap<ServiceId, BackupClass> {
     classes
 }
 
-/// Returns the places that several services keep something in, such as a folder of films: they are
-/// no part of one of them.
+/// Returns the places that several services keep something in, such as a folder of films. They do
+/// not belong to any one of them.
 fn shared(plan: &Plan<'_>) -> BTreeSet<(Store, String)> {
     let mut services: BTreeMap<(Store, String), BTreeSet<ServiceId>> = BTreeMap::new();
     for covered in &plan.states {

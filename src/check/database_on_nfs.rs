@@ -15,6 +15,7 @@ static CODE: Code =
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for service in &model.services {
+        // Modules mark folders with a database that network file systems corrupt as `local-disk`.
         for state in service.states.iter().filter(|state| state.local_disk) {
             let Some(share) =
                 share_of(model, service.machine, &state.path).filter(|share| share.via.is_remote())

@@ -28,6 +28,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             if !circle.contains(name) || reported.contains(name) {
                 continue;
             }
+            // A container that is only reached from the circle does not wait for it, and is not
+            // part of it.
             let others = circle.into_iter().filter(|other| reached(&members, other).contains(name));
             let names: Vec<&str> = others.collect();
             reported.extend(names.iter().copied());

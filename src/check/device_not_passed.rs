@@ -27,6 +27,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             let inside = service.containers.iter().flat_map(|container| &container.devices);
             for device in inside.chain(&service.devices) {
                 let path = device.path.as_str();
+                // The bundle of the host gives `/dev/net/tun` to each LXC that uses it.
                 if path == TUN || USUAL.contains(&path) || is_given(guest, path) {
                     continue;
                 }

@@ -50,6 +50,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         for device in &guest.passthrough {
             let (first, span) =
                 *taken.entry((guest.host, device.name.as_str())).or_insert((machine, device.span));
+            // An LXC uses a device through its host's kernel, so several can have it. A VM takes it
+            // for itself.
             let shared = first.kind == MachineKind::Lxc && machine.kind == MachineKind::Lxc;
             if span != device.span && !shared {
                 diagnostics.push(

@@ -64,6 +64,8 @@ fn guests(host: &Machine, guests: &[(MachineId, &Machine, &Guest)], diagnostics:
     let total: Size = host.disks.iter().map(|disk| disk.size).sum();
     let taken = host.disks.iter().enumerate();
     let pools: Size =
+        // Pools that take more than their disk has are reported at the disk, and count here as all
+        // of it.
         taken.map(|(index, disk)| capacity::taken(host, index, disk.size).min(disk.size)).sum();
     // A storage with the name of a pool is on that pool, whose space is counted already.
     let outside = |guest: &Guest| {

@@ -23,6 +23,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let family = |machine: &Machine, v6: bool| {
             machine.addresses.iter().any(|address| address.address.is_ipv6() == v6)
         };
+        // Nothing is known about the families of a machine without an address in the lab.
         let none = from.addresses.is_empty() || to.addresses.is_empty();
         if none || [false, true].into_iter().any(|v6| family(from, v6) && family(to, v6)) {
             continue;

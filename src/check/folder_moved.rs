@@ -77,6 +77,7 @@ fn postgres(service: &Service, container: &Container, diagnostics: &mut Diagnost
         ["/var/lib/postgresql", "/var/lib/postgresql/data"].into_iter().find(|one| *one != folder);
     let at =
         |path: Option<&str>| container.mounts.iter().find(|mount| Some(mount.at.as_str()) == path);
+    // With `PGDATA`, the data is in the folder that the variable names.
     let moved = container.environment.iter().any(|variable| variable.name == "PGDATA");
     let Some(mount) = at(other).filter(|_| !moved && at(Some(folder)).is_none()) else { return };
     let message = format!("`{}` keeps nothing in `{}`", container.name, mount.at);

@@ -18,7 +18,8 @@ static CODE: Code = codes::code!(
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         let machine = &plan.model[service.machine];
-        // An LXC gets a device or not, which is an error; others are not known that well.
+        // In an LXC, a missing device is an error of its own, `device-not-passed`. The hardware of
+        // the remaining kinds is not known that well.
         let known = matches!(machine.kind, MachineKind::Vm | MachineKind::Debian);
         if !known || machine.has_gpu() {
             continue;

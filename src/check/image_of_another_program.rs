@@ -21,6 +21,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         let Some(usual) = service.usual_image.as_deref() else { continue };
         let Some(image) = service.option("image").as_text() else { continue };
+        // If the lab does not set the image, it is the module's own default.
         if !service.option_spans.contains_key("image") || is_alike(image, usual, &service.module) {
             continue;
         }

@@ -161,6 +161,7 @@ static ADVISORIES: &[Advisory] = &[
 
 /// Returns the three numbers of a version: 3, 6 and 0 of `v3.6`.
 fn numbers(tag: &str) -> Option<[u32; 3]> {
+    // What follows a hyphen is a variant, such as `-alpine`, and not a part of the version.
     let version = tag.strip_prefix('v').unwrap_or(tag).split('-').next()?;
     let mut parts = version.split('.').map(str::parse::<u32>);
     let major = parts.next()?.ok()?;

@@ -58,10 +58,11 @@ fn finding(service: &Service, message: String) -> Diagnostic {
 /// Returns whether all networks of a container are internal.
 fn is_cut_off(plan: &Plan<'_>, machine: MachineId, container: &str) -> bool {
     let mut own = plan.machine(machine).networks.own(container).peekable();
+    // A container without networks of its own uses that of the machine, or none at all.
     own.peek().is_some() && own.all(|network| network.internal)
 }
 
-/// Returns whether an endpoint is not that of a container of a machine.
+/// Returns whether an endpoint is elsewhere than in a container of a machine.
 fn is_outside(plan: &Plan<'_>, machine: MachineId, to: EndpointId) -> bool {
     let services = &plan.machine(machine).services;
     let container = plan.model.endpoint(to).container.as_deref();

@@ -1,4 +1,4 @@
-//! Finds endpoints that others are to reach and that are published for their machine alone.
+//! Finds endpoints that others have to reach, but that are published only for their own machine.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

@@ -187,6 +187,8 @@ pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 /// Runs every rule. No service may have the name of one of `own_folders`, the folders of a payload
 /// that belong to no service.
 pub fn check(plan: &Plan<'_>, own_folders: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
+    // Each rule has findings of its own, which are joined in the order of the rules. So their order
+    // does not depend on the threads.
     let found: Vec<Diagnostics> = RULES
         .par_iter()
         .map(|rule| {

@@ -1,4 +1,4 @@
-//! Finds a route whose list of addresses leaves nobody who may use it.
+//! Finds routes that nobody may use because of their lists of addresses.
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};

@@ -46,6 +46,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 fn schedules(service: &Service, lab: &str) -> Vec<Schedule> {
     let mut schedules = Vec::new();
     for (name, value) in &service.options {
+        // A default is reported below, where the module makes a timer or a variable of it.
         let given = service.option_spans.contains_key(name);
         for text in texts(value) {
             // Only a schedule reads as one.

@@ -21,6 +21,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let may = if share.read_only { "reads" } else { "reads and writes" };
         let mut owners: Vec<&str> =
             crossing.states.iter().map(|(service, _)| model[*service].name.as_str()).collect();
+        // A service may keep several states in the share.
         owners.dedup();
         let (zone, all) = (&model[machine.zone].name, owners.len());
         let mut named: Vec<String> =

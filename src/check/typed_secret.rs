@@ -72,12 +72,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 
 /// Returns whether a variable has a secret as its value, and not the way to one.
 fn is_typed(name: &str, value: &str) -> bool {
+    // Grafana reads `$__file{…}` and `$__env{…}` as the way to a value.
     let leads = value.starts_with('/') || value.starts_with("file:") || value.starts_with("$__");
     is_secret(name, value) && !leads
 }
 
 /// Lists the options of a command that have a value: `--password=x` or `--password x`.
 fn flags(words: &[String]) -> impl Iterator<Item = (&str, &str)> {
+    // The last word has none after it, and must not be cut off by `zip`.
     let after = words.iter().skip(1).map(String::as_str).chain([""]);
     words.iter().zip(after).filter_map(|(word, next)| match word.split_once('=') {
         Some((name, value)) => Some((name, value)),

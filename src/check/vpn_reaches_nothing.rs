@@ -16,6 +16,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let Some(gateway) = &service.gateway else { continue };
         let network = &model[gateway.network];
         let open = plan.flows.iter().any(|flow| flow.from == FlowSource::Zone(network.zone));
+        // A zone in `reach` is not among the flows, because it names no endpoint.
         if !open && gateway.reach.is_empty() {
             diagnostics.push(
                 Diagnostic::new(

@@ -16,6 +16,7 @@ static CODE: Code = codes::code!(
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
+    // A machine that names no zone is in that of its network, and trusted like it.
     for machine in model.machines.iter().filter(|machine| machine.names_zone) {
         for address in &machine.addresses {
             let network = &model[address.network];

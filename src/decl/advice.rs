@@ -101,6 +101,7 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
                 "B"
             };
             let letter = unit.chars().next().filter(|letter| "KMGT".contains(*letter))?;
+            // The decimal unit is `kB`, but the binary one is `KiB`.
             let letter = if letter == 'K' && binary == "B" { 'k' } else { letter };
             let size = format!("{number}{letter}{binary}");
             crate::model::Size::parse(&size)
@@ -110,6 +111,7 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
         Type::Duration => {
             let (number, unit) =
                 text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+            // Words such as `days` and `hours` begin with the letter of their unit.
             let unit = unit.trim().chars().next()?;
             let time = format!("{number}{unit}");
             crate::model::Duration::parse(&time).map(|_| format!("write `\"{time}\"`"))

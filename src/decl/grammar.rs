@@ -1,8 +1,8 @@
-//! Knows which words programs that run as root take for what they are: no word may become an
+//! Defines the words that are safe to give to programs that run as root: none of them becomes an
 //! option, a second word or another line.
 
-/// Returns whether text has characters that control a terminal, turn the direction of text or can't
-/// be seen. Only a line break and a tab are text.
+/// Returns whether text is free of characters that control a terminal, turn the direction of text
+/// or can't be seen. Line breaks and tabs are allowed.
 pub fn is_text(text: &str) -> bool {
     !text.chars().any(|character| {
         let blank = matches!(character, '\n' | '\t');
@@ -103,6 +103,7 @@ pub fn is_header(text: &str) -> bool {
 /// Returns whether text is a user or a group.
 pub fn is_owner(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    // `useradd` accepts at most 32 characters.
     !text.is_empty() && text.len() <= 32 && !text.starts_with('-') && text.bytes().all(valid)
 }
 
@@ -113,7 +114,7 @@ pub fn is_path(text: &str) -> bool {
         && is_line(text)
         && !text.split('/').any(|part| part == ".." || part == ".")
         && !text.contains("//")
-        // A list is several values, so this is a list in one.
+        // A part like these is most likely in a list that was written as one value.
         && !text.split('/').any(|part| part.ends_with([' ', ',']) || part.starts_with(' '))
         && (text.len() == 1 || !text.ends_with('/'))
 }
@@ -137,6 +138,7 @@ pub fn is_wireguard_key(text: &str) -> bool {
     let key = text.strip_suffix('=').filter(|key| key.len() == 43);
     key.is_some_and(|key| {
         all(key, 43, alphanumeric_or(b"+/"))
+            // The 43 letters have two bits more than 32 bytes. In these letters, both are zero.
             && key.ends_with(|last| "AEIMQUYcgkosw048".contains(last))
     })
 }
@@ -151,6 +153,7 @@ pub fn is_account(text: &str) -> bool {
 
 /// Returns whether text is the name of a network interface.
 pub fn is_interface(text: &str) -> bool {
+    // The kernel keeps a name in 16 bytes, one of which ends it.
     all(text, 15, alphanumeric_or(b"_.-")) && !text.starts_with(['-', '.'])
 }
 

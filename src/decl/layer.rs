@@ -54,6 +54,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
 
     let editions = take("edition");
     let known = |edition: &&Block<'_>| {
+        // A faulty number is already reported.
         edition.argument(0).is_some_and(|number| number.is_faulty() || number.number() == Some(1))
     };
     for edition in editions.iter().filter(|edition| !known(edition)) {
@@ -164,6 +165,7 @@ pub fn layer<'s>(blocks: Vec<Block<'s>>, diagnostics: &mut Diagnostics) -> Optio
     withdraw(&removed[stated..], &mut lists);
 
     let lab = Lab {
+        // Without a `lab` node this ends only here, so that all findings about the rest are there.
         lab: lab?,
         edition: editions.into_iter().next(),
         admins: lists.admins,
@@ -322,6 +324,7 @@ fn apply_extend<'s>(
         return;
     };
     let mut body = Block { schema: target.schema, arguments: target.arguments.clone(), ..extend };
+    // The reason is that of a `(force)`, not a property of the entity.
     body.properties.retain(|property| property.name != "reason");
     merge(target, body, diagnostics);
 }

@@ -34,6 +34,7 @@ pub fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagn
         }
     }
     base.properties.sort_by(|a, b| a.name.cmp(&b.name));
+    // Below, all children of the base are noted, which a body without children does not need.
     if other.children.is_empty() {
         return;
     }

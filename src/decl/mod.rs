@@ -81,6 +81,7 @@ impl Value<'_> {
             Self::Secret(name) => Data::Secret(name.clone().into_owned()),
             Self::Bool(value) => Data::Bool(*value),
             Self::Integer(number) => Data::Integer(*number),
+            // `Data` has only whole numbers.
             Self::Float(number) => Data::Text(number.to_string()),
             Self::Size(size) => Data::Text(size.to_string()),
             Self::Duration(duration) => Data::Text(duration.to_string()),
@@ -95,7 +96,7 @@ impl Value<'_> {
     }
 }
 
-/// The priority of a value.
+/// The priority of a value, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {
     /// `(default)`: anything else wins.
@@ -107,7 +108,8 @@ pub enum Priority {
     Force,
 }
 
-/// The order of values for one field: the highest one wins, and equal ones must agree.
+/// The order of values for one field: the highest one wins, and equal ones must agree. The derived
+/// order compares the fields from top to bottom, so their place here matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     /// The priority that is written.
@@ -221,6 +223,8 @@ impl Twins {
             Occurs::Keyed if !block.key().is_empty() => block.key(),
             Occurs::Keyed | Occurs::Many => return None,
         };
+        // Addresses differ from run to run. That is harmless here, because nothing iterates over
+        // this map.
         match self.0.entry((std::ptr::from_ref(block.schema), key.to_owned())) {
             Entry::Occupied(first) => Some(*first.get()),
             Entry::Vacant(place) => {

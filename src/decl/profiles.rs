@@ -17,7 +17,7 @@ pub fn selected_profiles(
 ) -> BTreeSet<String> {
     let mut selected = BTreeSet::new();
     let Some(lab) = lab else { return selected };
-    // One that extends another lab is an error of its own.
+    // An `extend` of another lab is reported when it is applied.
     let extends_lab = |block: &&Block<'_>| {
         block.schema.name == "extend"
             && block.key() == "lab"
@@ -74,6 +74,8 @@ pub fn join_profiles<'s>(
     });
     let mut block = block.clone();
     if let Some(first) = twin {
+        // Merging adds children that may occur many times, so what both profiles say would come
+        // twice.
         block.children.retain(|child| !first.children.iter().any(|own| alike(own, child)));
         merge(first, block, diagnostics);
     } else {
@@ -146,6 +148,8 @@ pub fn apply_profiles<'s>(
                 .flat_map(|tags| &tags.arguments)
                 .filter_map(Spanned::string)
                 .collect();
+            // `on` and `tagged` apply a profile without selecting it. One that has neither is for
+            // all machines, but only if it is selected.
             let everyone = on.is_empty() && tagged.is_empty() && selected.contains(profile.key());
             if !everyone && !has(&on, machine.key()) && !tags.iter().any(|tag| has(&tagged, tag)) {
                 continue;

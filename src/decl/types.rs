@@ -247,6 +247,7 @@ impl Type {
                 (1..=65535).contains(number).then_some(Value::Integer(i64::try_from(*number).ok()?))
             }
             (Self::Owner | Self::Account, Scalar::Integer(number)) => {
+                // To the kernel, the highest number of 32 bits means no user at all.
                 (0..=4_294_967_294).contains(number).then(|| Value::Text(number.to_string().into()))
             }
             _ => None,
@@ -357,6 +358,7 @@ fn is_word(text: &str) -> bool {
 fn is_image(text: &str) -> bool {
     let (rest, digest) = text.split_once('@').map_or((text, None), |(a, b)| (a, Some(b)));
     let (name, tag) = match rest.rsplit_once(':') {
+        // With a slash after it, the colon is that of a port.
         Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
         _ => (rest, None),
     };
@@ -376,6 +378,8 @@ fn is_image(text: &str) -> bool {
         part.bytes().all(plain) && part.starts_with(end) && part.ends_with(end)
     };
     let (host, path) = match name.split_once('/') {
+        // Docker takes the first part for a host only if it looks like one. Otherwise it is a part
+        // of the path.
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
             (Some(host), path)
         }

@@ -13,6 +13,7 @@ use super::staging::OutputError;
 pub fn write(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), OutputError> {
     for name in files.keys() {
         let path = folder.join(name);
+        // A link that leads nowhere is there, too.
         if path.symlink_metadata().is_ok() {
             let help = "remove it, or name another folder with `--into`";
             return Err(OutputError::refused(&path, "it is there already", help));
@@ -22,6 +23,7 @@ pub fn write(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), Outp
     for (name, text) in files {
         let path = folder.join(name);
         if let Err(error) = add(&path, text, &mut made) {
+            // Files were made after their folders, and only an empty folder can be removed.
             for path in made.iter().rev() {
                 let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
             }

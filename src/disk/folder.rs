@@ -23,6 +23,8 @@ pub fn list(folder: &Path) -> io::Result<BTreeSet<String>> {
             let entry = entry?;
             is_empty = false;
             let name = format!("{below}{}", entry.file_name().display());
+            // This type is that of a link itself, so no link leads out of the folder or in a
+            // circle.
             if entry.file_type()?.is_dir() {
                 waiting.push(format!("{name}/"));
             } else {

@@ -57,6 +57,7 @@ impl Interrupt {
     pub fn listen(&self, exit: impl Fn() + Send + 'static) -> io::Result<()> {
         let ignored = ignored_signals();
         let is_heard = |signal: &i32| (ignored >> (signal - 1)) & 1 == 0;
+        // `TERM_SIGNALS` lacks SIGHUP, which a terminal that closes sends.
         let heard = TERM_SIGNALS.iter().copied().chain([SIGHUP]).filter(is_heard);
         let mut signals = Signals::new(heard)?;
         let interrupt = self.clone();
@@ -112,7 +113,7 @@ impl Interrupt {
     }
 }
 
-/// Returns the signals that are ignored, one bit each. None are where the system does not say.
+/// Returns the signals that are ignored, one bit each. There are none if the system does not say.
 #[expect(clippy::disallowed_methods, reason = "the kernel says how the program was started")]
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -29,6 +29,8 @@ impl ReleaseWriter {
     pub fn new(target: &Path, interrupt: &Interrupt) -> Result<Self, OutputError> {
         let staging = interrupt.begin(|| {
             let staging = Staging::new(target)?;
+            // This comes after `Staging::new`, which moves a release back that an interrupted run
+            // has moved aside.
             check_replaceable(target)?;
             let undo = staging.undo();
             Ok((staging, undo))
@@ -58,6 +60,7 @@ impl ReleaseWriter {
     pub fn finish(self, index: &[u8]) -> Result<(), OutputError> {
         self.add(INDEX, index, digest::sha256_hex(index))?;
         let sums = release::sums(&self.hashes.lock().unwrap_or_else(PoisonError::into_inner));
+        // The list comes last, because it has the hash of the index too.
         self.staging.write(SUMS, sums.as_bytes())?;
         // Check again right before the step, because another program may have put something there
         // since the build began.
@@ -125,6 +128,7 @@ fn made_by_a_build(target: &Path) -> Option<BTreeSet<String>> {
     struct Format {
         format: String,
     }
+    // Nothing else of the index is read, so that a release of another version can be replaced.
     let Format { format } = serde_json::from_slice(&folder::read(target, INDEX).ok()?).ok()?;
     let sums = String::from_utf8(folder::read(target, SUMS).ok()?).ok()?;
     let names = read_sums(&sums).ok()?.into_keys().chain([SUMS]).map(str::to_owned).collect();

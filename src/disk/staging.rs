@@ -155,6 +155,7 @@ impl Staging {
                 folder.push(part);
                 match fs::create_dir(&folder) {
                     Ok(()) => set_mode(&folder, 0o755)?,
+                    // Another thread may have made it in the meantime.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(error) => return Err(error),
                 }
@@ -171,6 +172,7 @@ impl Staging {
     pub fn commit(mut self) -> Result<(), OutputError> {
         let new = self.folder.path().join(NEW);
         replace(&new, &self.target).map_err(|error| OutputError::disk(&self.target, &error))?;
+        // These folders now contain the release, so dropping this must not try to remove them.
         self.made.clear();
         Ok(())
     }
@@ -179,6 +181,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if !self.made.is_empty() {
+            // `TempDir` would do this too, but only after the folders above it have to be empty.
             let _ = fs::remove_dir_all(self.folder.path());
             remove_empty(&self.made);
         }
@@ -239,6 +242,7 @@ fn mend(target: &Path, name: &str) {
             .file_name()
             .to_str()
             .and_then(|name| name.strip_prefix(&prefix))
+            // The folders of a target with a longer name, such as `home-1`, have this prefix too.
             .is_some_and(|rest| !rest.contains('-'));
         // A run that is alive holds the lock.
         let dead = || File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());

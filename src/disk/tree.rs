@@ -20,7 +20,7 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Returns whether there is none.
+    /// Returns whether the two are equal.
     pub fn is_empty(&self) -> bool {
         self.stale.is_empty() && self.missing.is_empty() && self.leftover.is_empty()
     }
@@ -54,6 +54,7 @@ pub fn replace(
     tree: &BTreeMap<String, Vec<u8>>,
     page: &str,
 ) -> Result<(), OutputError> {
+    // This comes first, because it moves a folder back that an interrupted run has moved aside.
     let staging = Staging::new(target)?;
     let empty = match folder::is_empty(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,

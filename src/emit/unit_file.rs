@@ -25,6 +25,7 @@ pub fn write<'v>(
 pub fn value(key: &str, words: &[String]) -> Result<String, String> {
     match words {
         [program, words @ ..] if key.starts_with("Exec") => {
+            // systemd replaces variables in commands, even inside quotes.
             let words = words.iter().map(|word| argument(word).replace('$', "$$"));
             let command: Vec<String> =
                 std::iter::once(program_path(program)?.to_owned()).chain(words).collect();
@@ -55,6 +56,7 @@ fn program_path(program: &str) -> Result<&str, String> {
 
 /// Quotes a word as systemd reads it.
 fn argument(word: &str) -> String {
+    // A `;` is not among these, because by itself it would begin another command.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@+,=%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

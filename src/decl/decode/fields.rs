@@ -181,6 +181,7 @@ impl Decoder<'_> {
             let field = schema.properties.iter().find(|field| field.name == name);
             let (name, field): (Cow<'s, str>, &Field) = match field {
                 Some(field) => (Cow::Borrowed(field.name), field),
+                // This `reason` belongs to `(force)`, and any node may have it.
                 None if name == "reason" && rank.priority == Priority::Force => continue,
                 None if schema.name == OPTION_VALUE.name
                     || (schema.options && schema.dynamic)

@@ -55,6 +55,8 @@ impl Decoder<'_> {
             let block = self.node(node, child.node, priority);
             let twin = twins.find(&block, child.occurs, blocks.len());
             let twin = twin.and_then(|index| blocks.get(index));
+            // At the top, two files may declare the same entity, so `layer` compares those of all
+            // files.
             if let Some(twin) = twin.filter(|_| parent != "file" || child.occurs == Occurs::Once) {
                 let what = if child.occurs == Occurs::Once {
                     format!("`{}`", block.name)

@@ -73,6 +73,7 @@ impl Decoder<'_> {
                 if field.required
                     && field.ty == Type::Text
                     && text.trim().is_empty()
+                    // A word of a command may be empty.
                     && field.name != "word" =>
             {
                 None
@@ -118,6 +119,7 @@ impl Decoder<'_> {
     fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
         let named = what.split('`').nth(1).unwrap_or_default();
         let secret = names_secret(named) && !["secret", "uses-secret"].contains(&named);
+        // The value of such a field may be the secret itself, so nothing repeats it.
         if secret && matches!(scalar, Scalar::Text(_)) {
             let message = format!("{what} can't be this value");
             self.diagnostics.push(

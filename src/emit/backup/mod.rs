@@ -47,6 +47,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .collect();
     for backup in &backups {
         let Some(view) = view::view(context.plan, backup) else { continue };
+        // The scripts of two backup services have the same names, so each needs a folder of its
+        // own.
         let folder = if backups.len() == 1 {
             "backup".to_owned()
         } else {
@@ -112,6 +114,7 @@ impl Writer<'_, '_> {
 
     fn lists(&mut self) {
         let view = self.view;
+        // `sftp.sh` gives the server this name with `HostKeyAlias`, whatever its address is.
         let known_hosts: Vec<String> =
             view.repository.host_key.iter().map(|key| format!("repository {key}")).collect();
         let mut lists = vec![("mounts".to_owned(), &view.mounts)];
@@ -159,6 +162,7 @@ impl Writer<'_, '_> {
             );
         }
         if let Some(schedule) = &self.backup.check {
+            // systemd runs the second command of a oneshot unit only if the first one succeeded.
             let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
             self.unit(
                 &format!("{service}-check"),
@@ -182,6 +186,8 @@ impl Writer<'_, '_> {
             return;
         };
         let origin = vec![format!("service {}", view.service)];
+        // Only the timer is enabled. Starting the service itself would run a backup within the
+        // apply.
         self.artifacts.unit(
             &format!("{name}.service"),
             UnitAction::Install,
@@ -234,6 +240,8 @@ fn sandbox_path(path: &str) -> String {
         Some((folder, _)) if path.contains(quote) => {
             sandbox_path(if folder.is_empty() { "/" } else { folder })
         }
+        // With the hyphen, systemd starts the unit although the path is missing. The script then
+        // says what is missing.
         _ => format!("{quote}-{}{quote}", path.replace('%', "%%")),
     }
 }

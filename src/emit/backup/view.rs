@@ -68,6 +68,7 @@ impl Server {
         let rest = repository.strip_prefix("sftp:")?;
         let url = rest.strip_prefix("//").map(|url| url.split('/').next().unwrap_or_default());
         let login = url.or_else(|| rest.split_once(':').map(|(login, _)| login))?;
+        // The name of a user may contain an `@`, so the last one ends it.
         let (user, place) = login
             .rsplit_once('@')
             .map_or((None, login), |(user, place)| (Some(user.to_owned()), place));
@@ -161,6 +162,7 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
         }
     }
     for class in sources.values_mut() {
+        // These are restic's patterns already, so nothing in them is escaped.
         class.excludes.extend(settings.exclude.iter().cloned());
     }
     let location = &settings.repository.value;
@@ -225,6 +227,7 @@ fn awaited(plan: &Plan<'_>, backup: &BackupPlan) -> BTreeMap<BackupClass, Vec<St
         let databases = job.databases.iter().map(|(id, index)| plan.model.database(*id, *index));
         awaited.entry(job.class).or_default().extend(
             databases
+                // An optional database may not exist, and then no dump of it ever arrives.
                 .filter(|database| !database.optional)
                 .map(|database| format!("{}/{}", job.folder_there, dump_file(database))),
         );
@@ -266,6 +269,7 @@ fn exclude_line(path: &str) -> String {
             character => line.push(character),
         }
     }
+    // In brackets, a blank at the end is a pattern of its own, which restic does not trim.
     let kept = line.trim_end().len();
     let trimmed: Vec<char> = line.split_off(kept).chars().collect();
     for space in trimmed {

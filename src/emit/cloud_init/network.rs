@@ -64,9 +64,12 @@ pub(super) fn write(context: &Context<'_>) -> String {
         let nic = first.and_then(|address| address.nic.as_deref());
         let bridge = first
             .and_then(|address| address.bridge.as_deref())
+            // For a guest, `bridge` is the bridge of its host that it is plugged into.
             .filter(|_| machine.kind == MachineKind::Debian);
         match (nic, bridge) {
             (Some(nic), Some(bridge)) => {
+                // netplan accepts a member of a bridge only if it is declared. The addresses are
+                // the bridge's.
                 config.ethernets.insert(nic, Interface::default());
                 config.bridges.insert(bridge, Interface { interfaces: vec![nic], ..interface });
             }
@@ -88,6 +91,7 @@ pub(super) fn write(context: &Context<'_>) -> String {
 /// Returns a pattern for the name of a guest's interface. The image makes it `eth0` or `ens18`, the
 /// machine type `enp6s18`; the number follows from the order.
 fn guest_interface(index: usize, count: usize) -> String {
+    // Proxmox puts `net0` into PCI slot 18, and each further interface into the next slot.
     if count == 1 { "e*".to_owned() } else { format!("en*s{}", 18 + index) }
 }
 

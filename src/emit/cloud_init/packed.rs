@@ -19,6 +19,7 @@ pub(super) struct Packed<'s>(pub(super) &'s Slot);
 
 impl Serialize for Packed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The serializer writes an empty string as two quotes. labctl goes in after the first one.
         self.0.0.set(true);
         serializer.serialize_str("")
     }

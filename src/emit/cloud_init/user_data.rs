@@ -66,6 +66,7 @@ enum Content<'s> {
 /// Writes `user-data`.
 pub(super) fn write(context: &Context<'_>) -> String {
     let (model, machine) = (context.model(), context.this());
+    // RFC 8375 reserves `home.arpa` for home networks, so the name is nobody else's.
     let domain = model.lab.domain.as_deref().unwrap_or("home.arpa");
     let slot = Slot::default();
     let data = UserData {
@@ -76,12 +77,15 @@ pub(super) fn write(context: &Context<'_>) -> String {
         users: model.admins.iter().map(|admin| user(&admin.name, &admin.ssh_keys)).collect(),
         disable_root: true,
         ssh_pwauth: false,
+        // The archives among `write_files` are in place by then, but the lists of packages lack
+        // them.
         package_update: true,
         packages: packages(context),
         mounts: context
             .planned()
             .mounts
             .iter()
+            // A share by SMB needs a password, and secrets reach the machine only later.
             .filter(|one| one.login.is_none())
             .map(mount)
             .collect(),
@@ -100,6 +104,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
         primary_group: name,
         shell: "/bin/bash",
         groups: vec!["adm", "sudo", "systemd-journal"],
+        // Administrators have keys and no password that sudo could ask for.
         sudo: "ALL=(ALL) NOPASSWD:ALL",
         lock_passwd: true,
         ssh_authorized_keys: keys,
@@ -117,6 +122,7 @@ fn packages<'p>(context: &Context<'p>) -> Vec<&'p str> {
     packages.extend(docker);
     packages.extend(["ca-certificates", "curl"]);
     if context.this().kind == MachineKind::Vm {
+        // `guests.sh` turns the agent on in the settings of every VM.
         packages.insert("qemu-guest-agent");
     }
     packages.into_iter().collect()
@@ -140,6 +146,7 @@ fn mount(mount: &Mount) -> [String; 6] {
     } else {
         ""
     };
+    // Docker starts after the mounts, so that no container writes into the folder below one.
     let options = format!("{access},noatime,nofail{network},x-systemd.before=docker.service");
     [
         mount.what.clone(),
@@ -193,6 +200,7 @@ fn commands(context: &Context<'_>) -> Vec<Vec<&'static str>> {
     }
     // sshd may have started before its file was written.
     vec![
+        // Some systems have a generator that takes the ports of `ssh.socket` from sshd's files.
         vec!["systemctl", "daemon-reload"],
         vec!["systemctl", "try-restart", "ssh.socket", "ssh.service"],
     ]

@@ -34,6 +34,7 @@ pub(super) fn add<'p>(
         let mut programs = Vec::new();
         for (name, file) in &build.files {
             let text = &context.sources.file(*file).text;
+            // A bundle keeps no mode of such a file, so the step that builds sets it again.
             if text.starts_with("#!") {
                 programs.push(name.as_str());
             }

@@ -44,6 +44,7 @@ pub(super) fn files(
                 .strip_prefix(source.as_str())
                 .is_some_and(|rest| rest.starts_with('/'))
         };
+        // A file that is mounted itself is the old one until the container is made anew.
         if mounted.contains(&install.destination)
             || (container.reload_signal.is_none() && mounted.iter().any(in_folder))
         {
@@ -52,6 +53,7 @@ pub(super) fn files(
             reloaded.push(install.source.clone());
         }
     }
+    // The emitters before this one may run in any order, which must not change the hash.
     hashed.sort();
     reloaded.sort();
     let hash = (!hashed.is_empty()).then(|| {

@@ -170,6 +170,8 @@ pub(super) fn define<'p>(
         image: literal(&container.image.value),
         container_name: &container.name,
         restart: &container.restart,
+        // `docker compose up` leaves out what has a profile: containers that run by hand or by a
+        // timer.
         profiles: container.runs.profile().into_iter().collect(),
         user: container.user.as_deref().map(literal),
         entrypoint: plain(&container.entrypoint),
@@ -272,6 +274,7 @@ pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
             )
         })
         .collect();
+    // The network disappears with its owner, so this container has to restart with it.
     if let NetworkMode::Container(owner) = &container.network {
         dependencies
             .entry(owner)
@@ -282,6 +285,7 @@ pub(super) fn dependencies(container: &Container) -> BTreeMap<&str, DependsOn> {
 
 fn logging(container: &Container) -> Logging<'_> {
     let Some(given) = &container.logging else {
+        // Without limits, json-file keeps everything that a container ever printed.
         let options = [("max-size", "10m"), ("max-file", "3")];
         let options = options.map(|(name, value)| (name, value.to_owned()));
         return Logging { driver: "json-file".to_owned(), options: BTreeMap::from(options) };
@@ -453,6 +457,7 @@ fn http_probe(port: u16, path: &str, tls: bool, timeout: u64) -> String {
         "{}://127.0.0.1:{port}{path}",
         if tls { "https" } else { "http" }
     ));
+    // The certificate is for the name of a route, and never for 127.0.0.1.
     let (curl, wget) = if tls { (" --insecure", " --no-check-certificate") } else { ("", "") };
     format!(
         "if command -v curl >/dev/null 2>&1; then \

@@ -42,6 +42,7 @@ impl<'p> Entry<'p> {
         }
         let mut keys = match serde_json::to_value(&definition) {
             Ok(Value::Object(keys)) => keys,
+            // A definition is a record with text as keys, so this never happens.
             _ => serde_json::Map::new(),
         };
         for (key, value) in raw {
@@ -58,6 +59,7 @@ impl<'p> Entry<'p> {
 fn add(key: &str, own: &mut Value, raw: Value) {
     match (own, raw) {
         (Value::Object(own), Value::Object(raw)) => own.extend(raw),
+        // In the short form, compose waits until each of the containers has started.
         (Value::Object(own), Value::Array(names)) if key == "depends_on" => {
             let started = || serde_json::json!({"condition": "service_started"});
             own.extend(

@@ -44,6 +44,7 @@ pub(super) fn add(
         let maker = if by_compose(network) { "compose" } else { "labctl" };
         row(&["network", &name, &network.interface, &subnets.join(" "), internal, maker]);
         for member in &network.members {
+            // sh reads several tabs in a row as one, so no cell may be empty.
             let aliases =
                 if member.aliases.is_empty() { "-".to_owned() } else { member.aliases.join(",") };
             let maker = if member.by_compose { "compose" } else { "labctl" };

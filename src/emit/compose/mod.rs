@@ -61,12 +61,15 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             definition::define(context, service, container, config.hash.as_deref())
         })
         .collect();
+    // This comes before the hashes, because the label is part of what compose compares.
     follow_networks(&members, &mut definitions);
 
     let hashes: BTreeMap<&str, String> = members
         .iter()
         .zip(&definitions)
         .map(|((_, container), definition)| {
+            // Texts with secrets are in a file that only the machine writes, so the definition does
+            // not show that one of them changed.
             let own = if container.texts.is_empty() {
                 hash(&(definition, &container.raw))
             } else {

@@ -41,12 +41,15 @@ pub(super) fn of_compose<'p>(context: &Context<'p>) -> BTreeMap<&'p str, Network
     let networks = context.planned().networks.list.iter().filter(|network| by_compose(network));
     let describe = |network: &'p ContainerNetwork| Network {
         driver: "bridge",
+        // Firewall rules name the bridge. Docker would name it after the random id of the network.
         driver_opts: BTreeMap::from([(
             "com.docker.network.bridge.name",
             network.interface.clone(),
         )]),
         internal: network.internal,
         enable_ipv6: network.subnet6.is_some(),
+        // Programs are configured with the prefix that their proxies come from, so Docker must not
+        // choose one.
         ipam: Ipam {
             config: network
                 .subnets()
@@ -62,13 +65,17 @@ pub(super) fn of_container<'p>(
     context: &Context<'p>,
     container: &Container,
 ) -> BTreeMap<&'p str, Names> {
+    // Compose refuses `networks` next to `network_mode`.
     if container.network != NetworkMode::Bridge {
         return BTreeMap::new();
     }
     let own = context.planned().networks.list.iter().filter_map(|network| {
+        // labctl connects a container to its other networks. If compose did, a new neighbour would
+        // recreate the container.
         let is_it = |member: &&Member| member.by_compose && member.container == container.name;
         let member = network.members.iter().find(is_it)?;
         let address = |v4: bool| {
+            // Docker refuses a fixed address of a family for which the network has no subnet.
             let known = network.subnet6.is_some() || v4;
             let mut addresses = member.addresses.iter().filter(|one| one.is_ipv4() == v4 && known);
             addresses.next().map(ToString::to_string)

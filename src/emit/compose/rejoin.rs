@@ -32,6 +32,8 @@ pub(super) fn add(
     artifacts: &mut Artifacts,
     diagnostics: &mut Diagnostics,
 ) {
+    // Compose restarts dependent containers only after its own actions. When Docker restarts a
+    // crashed owner, the others stay in a network that leads nowhere.
     let joined = members.iter().filter_map(|(_, container)| match &container.network {
         NetworkMode::Container(owner) => Some(Joined { container: &container.name, owner }),
         _ => None,

@@ -155,6 +155,7 @@ pub(super) fn add<'p>(
         texts: members.iter().any(|(_, container)| !container.texts.is_empty()),
         mounted: members
             .iter()
+            // The step restarts containers. One that ends reads its secrets when it next runs.
             .filter(|(_, container)| container.runs == Runs::Always)
             .filter_map(|(_, container)| mounted_secrets(context, container))
             .collect(),
@@ -168,6 +169,7 @@ pub(super) fn add<'p>(
             artifacts.step(slot, name, inputs, &text, context.origin());
         }
     };
+    // It has no inputs, because it also looks at containers that are not of the lab.
     step(Slot::CHECK_CONTAINERS, "compose", "check.sh.j2", &[]);
     let v6 = context.planned().networks.v6();
     // Docker 27 and later do so by themselves; Debian 13 has Docker 26.
@@ -209,6 +211,7 @@ pub(super) fn add<'p>(
     for ((service, container), config) in reloads() {
         let view = ReloadView {
             container: &container.name,
+            // `ConfigFiles::reloaded` is empty without a signal, so the default is never used.
             signal: container.reload_signal.as_deref().unwrap_or("HUP"),
         };
         let Some(text) = TEMPLATES.write("reload.sh.j2", &view, machine, diagnostics) else {
@@ -250,6 +253,8 @@ pub(super) fn add_removal(
         builds: Vec::new(),
     };
     if let Some(text) = TEMPLATES.write("removal.sh.j2", &view, &context.this().name, diagnostics) {
+        // This bundle does not have the input. The step runs when the bundle before had it, because
+        // labctl counts removed files as changed.
         artifacts.step(Slot::CONTAINERS, "no-containers", &[FILE], &text, context.origin());
     }
 }
@@ -293,6 +298,7 @@ fn text_view<'p>(context: &Context<'p>, text: &'p SecretText) -> TextView<'p> {
         TextPart::Plain(plain) => PartView { text: plain, secret: None, in_url: text.in_url },
         TextPart::Secret(secret) => PartView {
             text: "",
+            // The step that joins the text runs as root, not as the user of the container.
             secret: Some(secret_path(&context.model()[*secret].name, "root")),
             in_url: text.in_url,
         },

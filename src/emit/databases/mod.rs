@@ -118,6 +118,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .map(|service| format!("service {service}"))
         .collect();
     let machine = &context.this().name;
+    // labctl uses these before an image changes, even where no backup dumps anything.
     let scripts = ["list.sh", "dump.sh", "load.sh", "size.sh"].into_iter();
     for name in scripts.chain((!jobs.is_empty()).then_some("scheduled.sh")) {
         if let Some(text) = TEMPLATES.write(&format!("{name}.j2"), &view, machine, diagnostics) {

@@ -59,6 +59,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
                 Slot::NETWORK,
                 "no-firewall",
                 &[UFW],
+                // labctl counts a removed input as changed. So this runs when the bundle before had
+                // rules of ufw.
                 include_str!("none.sh"),
                 EMITTER.fixed(),
             );
@@ -104,6 +106,8 @@ fn guard(
             "/etc/labwright/firewall/forward.sh",
             "0755",
         );
+        // A oneshot unit runs its commands in order, so packets are let through only after the
+        // rules that decide about them are loaded.
         unit = unit
             .replace("ExecReload=", "ExecStart=/etc/labwright/firewall/forward.sh\nExecReload=");
         inputs.push(FORWARD);

@@ -170,6 +170,7 @@ impl ZoneSets<'_> {
         families
             .flat_map(|family| [family.within, family.except])
             .flatten()
+            // No rule names a set without elements, see `Family::phrase`.
             .filter(|set| !set.prefixes.is_empty())
             .collect()
     }
@@ -185,6 +186,8 @@ fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, opening: &Opening) -> Rule {
             FlowSource::Zone(zone) => {
                 let to = opening.at.iter().filter_map(|address| {
                     let from = zones.phrase(zone, "saddr", address.is_ipv4())?;
+                    // Docker has rewritten the destination by then. Only the original direction has
+                    // the address that was asked for.
                     Some(format!("ct original {} {from}", destination(*address)))
                 });
                 to.collect()
@@ -233,6 +236,8 @@ fn masquerade(plan: &Plan<'_>, clients: &Clients) -> Vec<String> {
     let mut rules = Vec::new();
     for prefix in plan.model[clients.network].prefixes.iter().map(IpNet::trunc) {
         let source = format!("{} saddr {prefix}", family(prefix.addr()));
+        // Where the way back is known, a client keeps its own address. The first matching rule
+        // decides.
         let known =
             clients.way_back.iter().filter(|address| address.is_ipv4() == prefix.addr().is_ipv4());
         rules.extend(known.map(|address| format!("{source} {} accept", destination(*address))));
@@ -313,6 +318,8 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
         };
         let mut add = |zones: &[ZoneId], of_family: fn(&&IpNet) -> bool| {
             let list = plan.joined(zones).access_list();
+            // ufw applies the first rule that matches, so a refusal comes before what it is cut out
+            // of.
             let deny = list.deny.iter().filter(of_family).map(|prefix| rule("deny", prefix));
             let allow = list.allow.iter().filter(of_family).map(|prefix| rule("allow", prefix));
             rules.extend(deny.chain(allow));

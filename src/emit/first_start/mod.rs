@@ -41,13 +41,14 @@ struct Given<'p> {
     of: &'p str,
     /// The file of a secret, or nothing.
     file: String,
-    /// The value, if it is no secret.
+    /// The value, if it is not a secret.
     value: &'p str,
     /// The user of the database, the line for the shell, or the advice.
     with: &'p str,
 }
 
-/// Databases last: a program that must be told is told while it still gets in.
+/// The ways, in the order in which they are taken. Databases come last, so that a program that has
+/// to be given a new value still reaches its database.
 const WAYS: [&str; 5] = ["command", "person", "nothing", "mariadb", "postgres"];
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
@@ -150,6 +151,7 @@ fn with<'p>(
         found.map_or(usual, |one| one.value.as_str())
     };
     match first_start {
+        // The images make these users when no variable names another.
         FirstStart::Postgres => user(&["POSTGRES_USER"], "postgres"),
         FirstStart::Mariadb if variable.contains("ROOT") => ROOT,
         FirstStart::Mariadb => user(&["MARIADB_USER", "MYSQL_USER"], ROOT),

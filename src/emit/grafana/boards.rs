@@ -14,13 +14,15 @@ const FULL: &[(f64, &str)] = &[(80.0, "orange"), (95.0, "red")];
 /// The selector of file systems that store data.
 const REAL: &str = r#"fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nfs.*|fuse.*""#;
 
-/// What is scraped. The job of probes is up where the blackbox exporter is, whatever it asks.
+/// The selector of what is scraped, without the probes: their job is up whenever the blackbox
+/// exporter is, whatever becomes of the routes.
 const UP: &str = r#"up{job!="probe:routes"}"#;
 
 /// Builds the overview of the lab.
 pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b str) -> Board<'b> {
     let firing = r#"ALERTS{alertstate="firing",alertname!="Heartbeat"}"#;
     let mut panels = vec![
+        // Without `or vector(0)`, Grafana would show no data instead of a zero.
         stat("Alerts that fire", "none", (&format!("count({firing}) or vector(0)"), "firing"))
             .coloured("green", &[(1.0, "red")]),
         stat(
@@ -29,6 +31,7 @@ pub(super) fn overview<'b>(plan: &Plan<'_>, measured: &Measured, datasource: &'b
             (&format!("count({UP} == 0) or vector(0)"), "down"),
         )
         .coloured("green", &[(1.0, "red")]),
+        // A machine is up if anything on it answers, but a service only if all of it does.
         stat("Machines", "none", (&format!("max by (machine) ({UP})"), "{{machine}}"))
             .up_or_down()
             .sized(12, 4),

@@ -177,6 +177,7 @@ fn datasources(sources: &[Source]) -> Datasources {
         r#type: source.kind,
         access: "proxy",
         url: inert(&source.url),
+        // Grafana refuses a file with two defaults.
         is_default: index == 0,
         editable: false,
         json_data: match source.kind {
@@ -185,6 +186,7 @@ fn datasources(sources: &[Source]) -> Datasources {
             _ => BTreeMap::new(),
         },
     });
+    // Without `prune`, Grafana keeps datasources that an earlier version of the file named.
     Datasources { api_version: 1, prune: true, list: datasources.collect() }
 }
 

@@ -46,6 +46,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     origin.sort();
     artifacts.add(SCRIPT, Kind::Shell, script, origin.clone());
     for (id, machine, guest) in &guests {
+        // labwright does not set up the system of an appliance, so it reads no cloud-init.
         if machine.kind != MachineKind::Appliance {
             copy_cloud_init(context, *id, guest.id, artifacts);
         }

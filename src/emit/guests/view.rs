@@ -78,6 +78,7 @@ pub fn guests(
 ) -> Result<View, String> {
     let router = plan.machine(host).router_guest;
     let mut sorted = guests.to_vec();
+    // The sort is stable, so the other guests stay in the order of their ids.
     sorted.sort_by_key(|(id, ..)| Some(*id) != router);
     let found = sorted.first().filter(|(id, ..)| Some(*id) == router);
     let router = found.map(|(_, machine, guest)| RouterView {
@@ -159,6 +160,7 @@ fn guest_view(
         notes: given.left_out.iter().map(|device| not_passed(guest, device)).collect(),
     };
     if appliance {
+        // An appliance gets its devices once. After that, its owner may change them.
         view.devices = devices;
     } else {
         settings.extend(devices);
@@ -180,6 +182,7 @@ fn common_settings(
         set("cores", cores.to_string());
     }
     if let Some(memory) = &machine.memory {
+        // Proxmox counts memory in MiB, and disks in GiB.
         set("memory", memory.value.mebibytes().to_string());
     }
     set("onboot", u8::from(guest.on_boot).to_string());
@@ -223,11 +226,13 @@ fn balloon(guest: &Guest) -> String {
     guest.least_memory.map_or(0, Size::mebibytes).to_string()
 }
 
-/// Returns the disk with the settings of UEFI. Its keys would refuse systems that nobody signed.
+/// Returns the disk with the settings of UEFI. It gets no keys in advance, because with them UEFI
+/// refuses to start systems that are not signed.
 fn uefi(guest: &Guest) -> Result<Option<String>, String> {
     if !guest.uefi {
         return Ok(None);
     }
+    // Proxmox ignores this size, because the disk is a copy of a file of its own.
     let disk = Property::of(&format!("{}:1", guest.storage))?;
     Ok(Some(disk.with("efitype", "4m")?.with("pre-enrolled-keys", "0")?.text()))
 }
@@ -241,6 +246,8 @@ fn vm_devices(
     let model = plan.model;
     let mut devices = Vec::new();
     for (index, interface) in plan.machine(id).interfaces.iter().enumerate() {
+        // Without `firewall=1`, Proxmox applies no rule of the guest's firewall file to the
+        // interface.
         let net = Property::of("virtio")?
             .with("bridge", interface.bridge(&model[guest.host]))?
             .with("firewall", "1")?;

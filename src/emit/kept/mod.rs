@@ -60,6 +60,7 @@ impl Tables {
                 dump_name(database),
                 dump_file(database),
                 database.engine.name().to_owned(),
+                // sh reads several tabs in a row as one, so no cell may be empty.
                 database.container.clone().unwrap_or_else(|| "-".to_owned()),
                 if database.engine.is_on_disk() {
                     database.database.clone()

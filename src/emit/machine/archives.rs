@@ -4,7 +4,7 @@ use crate::emit::Context;
 use crate::model::Os;
 use crate::plan::Archive;
 
-/// A file that tells apt of an archive.
+/// A file that makes an archive known to apt.
 #[derive(Debug)]
 pub struct ArchiveFile {
     /// The name below `machine/` of the payload.

@@ -384,7 +384,7 @@ fn mount_unit(mount: &Mount, users: &BTreeMap<String, bool>) -> Result<String, S
                 login.user
             ),
         ));
-        // mount.cifs reads the password from this file, so it is no argument of a program.
+        // mount.cifs reads the password from this file, so no list of processes shows it.
         how.push(("Environment", format!("PASSWD_FILE={}", login.password)));
         let waits = server_unit(login);
         unit.push(("Requires", waits.clone()));

@@ -82,6 +82,7 @@ pub(super) fn emit(
         devices: needs.devices.iter().map(device).collect(),
         memory_limits: needs.memory_limits,
         nvidia: needs.nvidia.join(", "),
+        // If Docker keeps its rules in nftables, ufw drops what they let through.
         ufw_and_docker: context.plan.guard(context.machine) == Guard::Own(FirewallBackend::Ufw)
             && context.services().any(|(_, service)| !service.containers.is_empty()),
         pci: &guests.pci,
@@ -140,6 +141,8 @@ pub(super) fn emit(
         &format!("exec sh {SCRIPT}\n"),
         origin.clone(),
     );
+    // The script only reports, and also succeeds when it refuses something. The check must fail
+    // then, and still show the notes.
     let body = format!(
         "said=$(sh {SCRIPT})\nprintf '%s\\n' \"$said\"\n\
          if printf '%s\\n' \"$said\" | grep -q '^refused: '; then\n    exit 1\nfi\n"
@@ -162,6 +165,7 @@ fn fetched(one: &(u32, Option<(String, String)>)) -> FetchedView<'_> {
     let (id, image) = one;
     let (url, file) = image
         .as_ref()
+        // A container is made from a template, which `pveam` fetches from this server.
         .map_or(("http://download.proxmox.com/", ""), |(url, file)| (url.as_str(), file.as_str()));
     FetchedView { id: *id, url, file }
 }

@@ -219,11 +219,15 @@ impl Routes {
         let all: Vec<&RoutePlan> =
             context.plan.routes.iter().filter(|route| route.via == via).collect();
         for of_host in all.chunk_by(|one, other| one.host == other.host) {
+            // The longest path comes first, so the last route is the one for the whole name, if
+            // there is one.
             let Some(&route) = of_host.last() else { continue };
             let plain = of_host.len() == 1
                 && route.path.is_empty()
                 && route.leads_to.is_none()
                 && route.handling.is_plain();
+            // nginx-proxy-manager applies an access list to `location /` alone, so other hosts
+            // carry theirs in their own directives.
             let access_list = (plain && !route.public).then(|| access_list(context, route, mark));
             let name = access_list.as_ref().map(|list| list.name.clone());
             let clients = access_list.as_ref().map_or(&[][..], |list| &list.clients);
@@ -249,6 +253,8 @@ impl Routes {
                     trust_forwarded_proto: false,
                     enabled: true,
                     advanced_config,
+                    // `reconcile.sh` removes only hosts with this mark, so that those made by hand
+                    // stay.
                     meta: BTreeMap::from([("labwright", mark.to_owned())]),
                 },
             });
@@ -266,6 +272,8 @@ fn access_list(context: &Context<'_>, route: &RoutePlan, mark: &str) -> AccessLi
         route.from.iter().map(|zone| context.model()[*zone].name.as_str()).collect();
     zones.sort_unstable();
     AccessList {
+        // Access lists have no `meta`, so `reconcile.sh` knows ours by the beginning of their
+        // names.
         name: format!("labwright {mark}: {}", zones.join(", ")),
         satisfy_any: false,
         pass_auth: false,
@@ -302,6 +310,7 @@ fn clients(context: &Context<'_>, route: &RoutePlan) -> Vec<Client> {
 fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> {
     let host = route.host.to_ascii_lowercase();
     let domain = context.model().lab.domain.as_deref().unwrap_or_default();
+    // A wildcard in a certificate stands for exactly one label.
     let below =
         || host.strip_suffix(domain)?.strip_suffix('.').filter(|label| !label.contains('.'));
     match route.certificate {

@@ -1,4 +1,4 @@
-//! Writes the whole server of a host name whose proxy does more than to lead it somewhere.
+//! Writes the whole server of a host name whose proxy does more than pass requests on.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::plan::RoutePlan;
 #[derive(Serialize)]
 struct Server<'p> {
     places: Vec<Place<'p>>,
-    /// Whether some place leads the paths that no other one does.
+    /// Whether a place serves the paths that no other place serves.
     whole: bool,
     gates: Vec<MarkedGate<'p>>,
 }
@@ -50,7 +50,7 @@ struct RedirectView<'p> {
     path: &'p str,
     to: &'p str,
     permanent: bool,
-    /// What tells it from the others.
+    /// The mark that distinguishes it from the others.
     mark: String,
 }
 
@@ -71,7 +71,7 @@ struct Raw<'p> {
 struct MarkedGate<'p> {
     #[serde(flatten)]
     gate: Gate<'p>,
-    /// What tells it from the others.
+    /// The mark that distinguishes it from the others.
     mark: String,
     clients: Vec<Client>,
 }
@@ -124,6 +124,7 @@ pub(super) fn write(
         let handling = &route.handling;
         places.push(Place {
             path: &route.path,
+            // A path of the lab has no other character with a meaning in regular expressions.
             pattern: route.path.replace('.', "[.]"),
             forms,
             hidden,

@@ -88,8 +88,8 @@ pub(super) fn rendered(plan: &Plan<'_>, measured: &Measured) -> Vec<Rendered> {
     [backups(plan, measured), of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
 }
 
-/// Returns the greatest age of the newest backup of a class, in seconds. It is one and a half
-/// periods, because a run takes time.
+/// Returns the greatest age of the newest backup of a class, in seconds. It is longer than the
+/// period, because a run takes time.
 const fn limit(class: BackupClass) -> Option<u32> {
     match class {
         BackupClass::Hourly => Some(3 * 3_600),
@@ -142,6 +142,7 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
         rules.push(Rule {
             alert: "BackupNeverRan".to_owned(),
             expr: format!("absent({series})"),
+            // A new lab has no backup yet, so the first one gets as much time as any other.
             hold: format!("{limit}s"),
             labels: labels(),
             annotations: Annotations {
@@ -153,6 +154,7 @@ fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
                         .to_owned(),
             },
         });
+        // By then both alerts have been due for longer than the half hour that the first one waits.
         let at = limit + 2 * 3_600;
         // Prometheus uses a sample for five minutes.
         let samples = at / 300 + 5;
@@ -270,6 +272,7 @@ fn rule(alert: &Alert, of: Option<&str>) -> Rule {
         || inert(&format!("It fires when this holds for {}: {}", alert.hold, alert.expression)),
         |description| template(description),
     );
+    // Prometheus expands templates in labels too.
     let mut labels = BTreeMap::from([("severity", inert(&alert.severity))]);
     labels.extend(of.map(|of| ("declared_by", inert(of))));
     Rule {
@@ -343,6 +346,7 @@ impl<'a> Comparison<'a> {
             metric.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
                 && metric.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
         let is_operator = matches!(operator, "==" | "!=" | ">" | "<" | ">=" | "<=");
+        // Prometheus computes with floats. In this range, the tests can still add one to a number.
         let number =
             number.parse::<i64>().ok().filter(|number| number.abs() < 1_000_000_000_000_000)?;
         (is_name && is_operator).then_some(Self { metric, operator, number })

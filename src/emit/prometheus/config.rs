@@ -83,12 +83,12 @@ impl Drop {
             .collect()
     }
 
-    /// Leaves out what the series of an exporter say too much.
+    /// Leaves out the series of an exporter that would raise false alerts.
     fn of(model: &Model, exporter: &Service) -> Vec<Self> {
         Self::sensors(exporter).into_iter().chain(Self::ended(model, exporter)).collect()
     }
 
-    /// Leaves out when containers were last seen that end by themselves, since they are not gone.
+    /// Leaves out when containers were last seen that end by themselves: they are not missing.
     fn ended(model: &Model, exporter: &Service) -> Option<Self> {
         let containers = model.services.iter().flat_map(|service| &service.containers);
         let ended = containers.filter(|container| container.runs != Runs::Always);
@@ -106,6 +106,7 @@ impl Drop {
 fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
+        // In the syntax of Go, an underscore is part of a word, and older versions refuse `\_`.
         if character.is_ascii_punctuation() && character != '_' {
             out.push('\\');
         }
@@ -155,6 +156,7 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
     let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
     for scrape in &scrapes {
         let (authorization, basic_auth) = credentials(plan, scrape);
+        // A job is named after one service, so what is true of its first target is true of all.
         let job = jobs.entry(&scrape.job).or_insert_with(|| Job {
             name: &scrape.job,
             scheme: scrape.scheme,
@@ -233,6 +235,8 @@ fn probes<'p>(plan: &'p Plan<'_>, prober: &'p Scrape) -> Job<'p> {
         basic_auth: None,
         params: BTreeMap::from([("module", ["route"])]),
         static_configs: targets.collect(),
+        // The order matters: the route's address is kept as a parameter and as `instance` before
+        // the exporter's address replaces it.
         relabel_configs: vec![
             Relabel {
                 source_labels: vec!["__address__"],

@@ -62,6 +62,8 @@ const LONGEST: usize = 20_000;
 /// Writes the text of an alert for Prometheus. A text whose templates are all understood stays as
 /// it is; otherwise each action that is understood by itself stays, and other braces are text.
 pub(super) fn template(text: &str) -> String {
+    // Each `{{` may be read up to the end of the text in vain, so the time grows with the square of
+    // the length.
     if text.len() > LONGEST {
         return text.replace("{{", "{{ \"{{\" }}");
     }
@@ -136,6 +138,7 @@ fn follows<'t>(
         [] => true,
         [Token::Word("end")] => match opened.pop() {
             Some(block) => {
+                // In Go, variables end with the block that declares them.
                 variables.truncate(block.variables);
                 true
             }

@@ -92,12 +92,14 @@ fn host(
         let origin = vec![format!("{} {}", machine.kind.name(), machine.name)];
         artifacts.add(format!("{FOLDER}{}.fw", guest.id), Kind::PveFirewall, text, origin);
     }
+    // All hosts of a cluster read the same `cluster.fw`, so there each rule names its host.
     let rules = if let [alone] = hosts[..] {
         zones.rules(alone)
     } else {
         hosts.iter().flat_map(|host| zones.rules_to(*host)).collect()
     };
     let mut managers: Vec<ZoneId> = hosts.iter().flat_map(|host| plan.managers(*host)).collect();
+    // The hosts of a cluster use ssh and the API of each other.
     if hosts.len() > 1 {
         managers.extend(hosts.iter().map(|host| model[*host].own_zone));
     }
@@ -210,6 +212,7 @@ fn sets(plan: &Plan<'_>, zone: ZoneId) -> Vec<ZoneSet> {
             family,
             members: members(list, |prefix| prefix.addr().is_ipv4() == v4),
         })
+        // Rules are made from these sets, so a family without addresses gets no rule.
         .filter(|set| !set.members.is_empty())
         .collect()
 }

@@ -46,6 +46,7 @@ fn own(context: &Context<'_>, artifacts: &mut Artifacts) {
     }
     origin.sort();
     origin.dedup();
+    // The addresses are not sorted, because their order is that of the interfaces.
     artifacts.add("reach/index.tsv", Kind::Table, text, origin);
 }
 

@@ -20,7 +20,10 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             .iter()
             .map(move |route| format!("/usr/sbin/ip route {verb} {} via {}", route.to, route.via))
     };
+    // Without `RemainAfterExit`, systemd would run the stop commands right after the start
+    // commands.
     let mut service = vec![("Type", "oneshot".to_owned()), ("RemainAfterExit", "yes".to_owned())];
+    // Unlike `add`, `replace` succeeds where cloud-init has set the route up already.
     service.extend(words("replace").map(|command| ("ExecStart", command)));
     service.extend(words("del").map(|command| ("ExecStop", format!("-{command}"))));
     let online = "network-online.target".to_owned();

@@ -54,6 +54,7 @@ pub(super) fn flows(context: &Context<'_>) -> Vec<FlowView> {
     }
     let view = |((port, transport, what), mut from): ((_, Transport, _), Vec<String>)| {
         from.sort();
+        // A zone may reach a port for one reason in several flows, and a person needs it once.
         from.dedup();
         FlowView { port, transport: transport.name(), what, from }
     };

@@ -40,9 +40,11 @@ fn plain(text: &str) -> String {
 /// Writes text to copy as code within a paragraph or a table.
 fn code(text: &str) -> String {
     let text = plain(text);
+    // Inside code, a backslash does not escape a backquote.
     if text.is_empty() || text.contains('`') {
         markdown_text(&text)
     } else {
+        // Even inside code, a bar ends the cell of a table.
         format!("`{}`", text.replace('|', "\\|"))
     }
 }

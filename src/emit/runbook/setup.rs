@@ -151,6 +151,7 @@ impl Setting<'_> {
     /// Without its own repository, a host has no updates, and old versions don't do what guests
     /// need.
     fn updates(&self) -> Step {
+        // By default, `apt-get update` succeeds although a repository did not answer.
         let upgrade = "apt-get update -o APT::Update::Error-Mode=any && apt-get -y dist-upgrade";
         let docker = !self.planned.requirements.guests.docker.is_empty();
         let mut step = match self.machine.version.as_deref().map(major) {
@@ -292,6 +293,7 @@ impl Setting<'_> {
         let file = self.archive.file();
         let mut step = Step::new("Write its secrets. Each command asks for the value:");
         let names = self.planned.secrets.iter().map(|secret| &self.model[secret.secret].name);
+        // A secret may have several files on the machine, but is typed in once.
         for name in names.collect::<BTreeSet<_>>() {
             step = step.run(&format!("labctl secrets set {name} {file}"));
         }
@@ -359,6 +361,7 @@ fn partitions(machine: &Machine) -> Vec<String> {
         let disks = pool.disks.iter().filter_map(|index| machine.disks.get(*index as usize));
         for disk in disks.filter(|disk| takes_part_of(pool, disk)) {
             let Some(size) = pool.size else { continue };
+            // The kernel keeps the old table of a disk that is in use, until `partx` updates it.
             commands.push(format!(
                 "sgdisk --new=0:0:+{}K --typecode=0:BF01 --change-name=0:{} {} && \
                  partx --update {2}",

@@ -56,6 +56,7 @@ pub fn render(
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
     let lab = || context.shared.lab.get_or_init(|| views::lab(context.plan)).clone();
+    // The view of the whole lab is large, so it is built only for a template that uses it.
     let view = |uses_lab| {
         views::of_service(context, service, if uses_lab { lab() } else { Value::UNDEFINED })
     };

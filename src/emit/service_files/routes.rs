@@ -27,7 +27,7 @@ pub(super) struct RouteView<'p> {
     hidden: &'p [String],
     /// The name that configurations give it, unique among routes.
     id: String,
-    /// The path that it leads, or nothing for all.
+    /// The path that the route is for, or nothing for all paths.
     prefix: &'p str,
     strip: bool,
     parted: bool,
@@ -60,7 +60,7 @@ enum Label<'p> {
 }
 
 impl<'p> Label<'p> {
-    /// Adds a label, where no other one has a part of its name as its whole.
+    /// Adds a label, unless the beginning of its name is itself a label.
     fn add(&mut self, name: &'p str, value: &'p str) {
         let Self::Group(group) = self else { return };
         match name.split_once('.') {

@@ -342,6 +342,7 @@ fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
         let hosts = std::iter::once(name.host.clone()).chain(below);
         hosts.map(|host| (host, name.address.to_string()))
     });
+    // In a map, the last entry for a name counts.
     machines.chain(routes).chain(given).collect()
 }
 

@@ -90,6 +90,8 @@ fn dataset_view(pool: &Pool, dataset: &Dataset) -> DatasetView {
         owner: dataset.owner.clone().unwrap_or_default(),
         quota: bytes(dataset.quota.as_ref().map(|quota| quota.value)),
         reservation: bytes(dataset.reservation),
+        // This is the default of ZFS. The script sets every property, so that one that the lab no
+        // longer names goes back to its default.
         recordsize: dataset.recordsize.map_or(128 << 10, |size| size.0),
         compression: dataset.compression.clone(),
     }

@@ -59,6 +59,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
             reloads(context, service, artifacts, diagnostics);
         }
     }
+    // Other emitters have added units too, and the steps are about all of them.
     let units = merged(std::mem::take(&mut artifacts.units));
     steps(context, &units, artifacts, diagnostics);
     artifacts.units = units;
@@ -155,6 +156,8 @@ fn steps(
         let source = format!("systemd/{}", unit.unit);
         let ours = artifacts.files.get(&source);
         if start {
+            // A oneshot unit is inactive after it has run, so only a failure means that something
+            // is wrong.
             let list =
                 if ours.is_some_and(is_oneshot) { &mut health.started } else { &mut health.active };
             let within = times.get(unit.unit.as_str()).copied();
