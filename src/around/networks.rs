@@ -348,6 +348,8 @@ fn meeting_networks<'m>(
             name,
             part: Part::Others,
             service: None,
+            // Each of the two has its way out by its own service's network. This one only joins
+            // them.
             internal: true,
             subnets: Vec::new(),
             members: BTreeMap::new(),

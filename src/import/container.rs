@@ -49,6 +49,7 @@ pub fn convert(
     body.extend(runtime::health(&service, around));
     body.extend(runtime::dependencies(&service, &neighbours.own, around));
     body.extend(runtime::ending(&service, around));
+    // This reads from `body` which state the data is in.
     databases::database(&service, container, &body, stack, around);
     ports::ports(&service, container, stack, around);
     let mut routed = Vec::new();
@@ -58,6 +59,7 @@ pub fn convert(
     body.extend(variables::labels(&service, &taken, around));
     rest::raw(&service, &mut raws, around);
     rest::others(&service, around);
+    // By now, all that reads a key of the service has spoken for it.
     around.ledger.close(&service);
 
     let main = stack.containers.is_empty();

@@ -73,6 +73,7 @@ fn unescaped(value: &str, variables: &Variables) -> String {
         .replace("\\n", "\n")
         .replace("\\r", "\r")
         .replace("\\\"", "\"")
+        // `$$` is a plain `$` to `filled`.
         .replace("\\$", "$$")
         .replace("\\\\", "\\");
     filled(&value, variables)

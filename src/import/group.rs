@@ -30,6 +30,8 @@ pub fn groups(project: &Project, modules: &mut Names, services: &mut Names) -> V
         for (other, (other_name, other_node)) in project.services.iter().enumerate() {
             if number != other && belong(node, other_name, other_node) {
                 let (one, two) = (root(&roots, number), root(&roots, other));
+                // The first of a group in the file is its root, so the groups keep the order of the
+                // file.
                 if let Some(entry) = roots.get_mut(one.max(two)) {
                     *entry = one.min(two);
                 }

@@ -74,7 +74,7 @@ fn occurrences(text: &str, host: &str, in_url: bool) -> Vec<usize> {
             let port = after
                 .strip_prefix(':')
                 .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
-            // Before an `@` is the user.
+            // What comes before an `@` is the user, not the host.
             let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
             let first = before.ends_with("//") && !authority.contains('@');
             first || before.ends_with('@') || (port && !in_url)

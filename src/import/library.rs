@@ -267,6 +267,7 @@ pub fn find<'m, 's>(
         let mut found = Vec::new();
         for image in images {
             let read = words::image(image);
+            // A database can't read data of another major version.
             let at = left.iter().position(|container| {
                 same_image(&container.image.0, &read.repository)
                     && (!words::is_backing(image)
@@ -274,7 +275,7 @@ pub fn find<'m, 's>(
             })?;
             found.push(left.remove(at));
         }
-        // What else a module runs must be there, or be up to the lab.
+        // The module would run its other containers too, unless it can leave them out.
         left.iter().all(|container| container.conditional).then_some((module, found))
     })
 }

@@ -125,6 +125,7 @@ impl<'a> Loader<'a> {
         for name in names {
             match self.files.read(name) {
                 Ok(text) => drop(dotenv::read(&text, &mut self.variables)),
+                // Compose needs no `.env`.
                 Err(_) if *name == usual => {}
                 Err(problem) => {
                     let file = self.number(name);

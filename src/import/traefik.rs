@@ -156,6 +156,7 @@ impl Services {
         let wanted = wanted.map(|name| name.split('@').next().unwrap_or(name));
         let named =
             |(service, _): &&(String, u16)| service.eq_ignore_ascii_case(wanted.unwrap_or(router));
+        // Traefik takes the only service of a container for a router that names none.
         let only = match self.ports.as_slice() {
             [only] => Some(only),
             _ => None,
@@ -209,6 +210,7 @@ impl Rule {
         read.paths.sort();
         read.paths.dedup();
         read.hosts.dedup();
+        // A route without a host would be for every host of the proxy.
         (!read.hosts.is_empty()).then_some(read)
     }
 }

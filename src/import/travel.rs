@@ -32,6 +32,7 @@ pub fn text_file(
     around: &Around<'_>,
 ) -> Option<String> {
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+    // What is no text, or has a secret in it, must not get into a bundle.
     if text.len() > LARGEST || text.contains(control) || around.secrets.hides(text) {
         return None;
     }

@@ -227,6 +227,7 @@ impl Reader {
                 let Some((node, made)) = self.anchors.get(&anchor).cloned() else {
                     return Err(self.fault(place, "an alias is inside the node that it repeats"));
                 };
+                // A finding points at the alias, where the value is used.
                 self.add(Node { place, ..node }, 0, made)
             }
             _ => Ok(None),

@@ -224,6 +224,7 @@ impl Plan<'_> {
             }
         }
         forwards.sort();
+        // A router forwards a port to one address only.
         forwards.dedup_by_key(|forward| (forward.router, forward.transport, forward.ports));
         forwards
     }
@@ -295,6 +296,7 @@ impl Plan<'_> {
                 machine.addresses.iter().map(move |address| (id, address.address))
             })
             .filter(|(id, address)| {
+                // A route of one family says nothing about a machine's address of the other.
                 prefixes.iter().any(|prefix| {
                     prefix.addr().is_ipv4() == address.is_ipv4() && knows(*id, prefix)
                 })

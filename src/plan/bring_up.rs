@@ -66,6 +66,8 @@ pub fn bring_up(plan: &Plan<'_>) -> Vec<Turn> {
             let mut needs = turn.needs.iter().filter(|(_, need)| need.is_strict() || !strict);
             needs.all(|(other, _)| *other.of(&ready))
         };
+        // In a circle, a machine goes first whose only open needs are names or a repository: it can
+        // be set up without them.
         let next = waiting
             .iter()
             .position(|turn| met(turn, false))
@@ -132,6 +134,7 @@ fn needs(plan: &Plan<'_>, id: MachineId, owners: &Owners) -> Vec<(MachineId, Nee
         });
         needs.extend(machine.map(|machine| (machine, Need::Repository)));
     }
+    // A machine may be its own gateway or name server, or hold its own repository.
     needs.retain(|(other, _)| *other != id);
     needs.sort_unstable();
     needs.dedup();

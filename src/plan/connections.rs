@@ -133,6 +133,7 @@ impl Plan<'_> {
     /// Says whether labwright keeps anybody out of a machine.
     fn keeps_out(&self, machine: MachineId) -> bool {
         let this = &self.model[machine];
+        // Proxmox filters what its guests get, except for an appliance, which filters it itself.
         self.guard(machine) != Guard::Nothing
             || this.guest.is_some() && this.kind != MachineKind::Appliance
     }

@@ -340,6 +340,7 @@ impl Builder<'_> {
         flows.push(Flow {
             to: self.model[id.service].machine,
             ports: if on_host { endpoint.ports() } else { endpoint.host_ports() },
+            // A program on the machine's own network chooses its addresses itself.
             at: if on_host { Vec::new() } else { outside.copied().collect() },
             transport: endpoint.protocol.transport(),
             from,

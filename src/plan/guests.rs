@@ -78,6 +78,7 @@ pub fn guest<'m>(
         plan.devices.extend(needed.iter().map(|device| device.path).filter(|path| *path == TUN));
     } else {
         for device in &guest.passthrough {
+            // Of the host's device nodes, only a whole disk can become a disk of a VM.
             let disk = device.path.as_deref().filter(|path| path.starts_with("/dev/disk/"));
             match (device.pci.as_deref(), disk) {
                 (Some(address), _) => plan.pci.push((address, device)),

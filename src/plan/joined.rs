@@ -154,6 +154,7 @@ fn secrets<'p>(
 /// Returns the name of a secret in the compose file. Programs that run as different users read
 /// different copies of a secret.
 pub fn secret_key(name: &str, owner: &str) -> String {
+    // Compose allows no colon in the name of a secret.
     if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
 }
 
@@ -194,6 +195,7 @@ fn boards(model: &Model) -> impl Iterator<Item = Joined> + '_ {
         owner: board.name.clone(),
         span: board.span,
     });
+    // Dashboards become files only where a Grafana reads them.
     let read = model.services.iter().any(|service| service.has(Role::Grafana));
     of_modules.chain(of_lab).filter(move |_| read)
 }

@@ -68,6 +68,7 @@ fn writers(service: &Service) -> Vec<&str> {
         containers.iter().filter(|one| keeps(one)).map(|one| one.name.as_str()).collect();
     loop {
         let known = found.len();
+        // Each round finds the containers that wait for those of the round before.
         let depends = |container: &&Container| {
             let mut on = container.depends_on.iter();
             on.any(|dependency| found.contains(dependency.container.as_str()))

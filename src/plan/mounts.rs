@@ -103,6 +103,7 @@ pub fn points(machine: &Machine) -> Vec<String> {
     let shares = machine
         .shares
         .iter()
+        // Nothing is mounted for a local share: the folder is in a dataset of the machine itself.
         .filter(|share| share.via != ShareTransport::Local)
         .map(|share| share.at.clone());
     let datasets = machine
@@ -148,6 +149,7 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
 /// Returns `address:/folder` with the server's address.
 fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) -> Option<String> {
     let address = server_address(model, machine, server)?;
+    // Without the brackets, the first colon of the address would end the name of the server.
     Some(if address.is_ipv6() {
         format!("[{address}]:{folder}")
     } else {
@@ -182,6 +184,7 @@ fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
         "{:08x}",
         Sha256::digest(&path).iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte))
     );
+    // With a hyphen and eight digits, 27 letters make the 36 bytes.
     let readable: String = tag
         .chars()
         .take(27)

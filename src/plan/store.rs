@@ -29,6 +29,7 @@ impl Store {
         let below = |folder: &str| {
             path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned()
         };
+        // What is mounted hides what the machine itself has at that path.
         if let Some(share) = share_of(model, machine, path) {
             return (Self::from(&share.source), below(&share.at));
         }

@@ -64,6 +64,7 @@ pub fn container(
     let mut container = Container {
         name,
         own_name: block.key().to_owned(),
+        // A finding about the image points at the option, if the service sets it.
         image: Spanned::new(
             image.value,
             service
@@ -203,6 +204,7 @@ fn mount(
     } else {
         MountKind::Path
     };
+    // Docker has one list of volumes for all services, so the name begins with the service's.
     let source = source
         .strip_prefix("volume:")
         .map_or_else(|| source.clone(), |name| format!("{}-{name}", service.name));

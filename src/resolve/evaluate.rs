@@ -80,6 +80,7 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
         ValueKind::Bool => Data::Bool(value.is_true()),
         ValueKind::Number => match i64::try_from(value.clone()) {
             Ok(number) => Data::Integer(number),
+            // `Data` has no fractions. `read` makes a number of the text where a field wants one.
             Err(_) => Data::Text(value.to_string()),
         },
         ValueKind::Seq | ValueKind::Iterable => {
@@ -261,6 +262,7 @@ impl Evaluator<'_, '_> {
         out: &mut Vec<Block<'b>>,
         diagnostics: &mut Diagnostics,
     ) {
+        // The node that went over the limit has reported it.
         if self.made.is_full() {
             return;
         }
@@ -369,6 +371,7 @@ impl Evaluator<'_, '_> {
     ) -> Option<Spanned<Value<'b>>> {
         let value = match data {
             Data::Text(text) if field.secrets && text.contains(SECRET_MARK) => {
+                // The marks stay in the value, but are no part of what its type checks.
                 let plain = Data::Text(text.replace(SECRET_MARK, ""));
                 read(&plain, field.ty).map(|_| Value::Text(Cow::Owned(text.clone())))
             }

@@ -176,6 +176,8 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
             || prefixes.iter().any(|prefix| prefix.contains(&gateway))
             || is_link_local(gateway)
         {
+            // IPv6 routers often announce only their link-local address, which is in no prefix of a
+            // lab.
             gateways.push(gateway);
         } else {
             bad(

@@ -146,6 +146,7 @@ pub fn routes(
         let Some(program) = gates.program(via) else { continue };
         let handling = handling(node, program, model, diagnostics);
         let paths = paths(node, endpoint, service, diagnostics);
+        // A redirected name keeps out the same visitors. All else happens at the name it leads to.
         let only_guarded = Handling { allow: handling.allow.clone(), ..Handling::default() };
         let mut add = |host, path: &Path, alias, leads_to: Option<String>| {
             let handling = if leads_to.is_some() { &only_guarded } else { &handling };
@@ -218,6 +219,7 @@ fn paths(
         let strip = block.property("strip").and_then(Spanned::bool) == Some(true);
         let Some(endpoint) = own.unwrap_or(Some(of_route)) else { continue };
         let path = text.trim_end_matches('/').to_owned();
+        // There is nothing to strip of the path `/`.
         paths.push(Path { strip: strip && !path.is_empty(), prefix: path, endpoint });
     }
     if node.child("path").is_none() {

@@ -116,6 +116,8 @@ pub fn units(container: &Container, service: &Service, model: &Model) -> Vec<Uni
                             "OnCalendar",
                             &format!("{} {}", times.calendar(), model.lab.timezone),
                         ),
+                        // A run that falls into a time when the machine is off happens at its next
+                        // start.
                         setting("Persistent", "yes"),
                     ],
                 ),

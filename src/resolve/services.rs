@@ -41,6 +41,8 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
 
     let maker = Maker { modules: &modules, names: &names, sources };
     let shared: &Model = model;
+    // What surrounds a service follows from routes, which are known only once all services are
+    // made.
     let alone = Around::default();
     let drafts: Vec<_> =
         lab.services.par_iter().map(|block| maker.make(block, shared, &alone)).collect();

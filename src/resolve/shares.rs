@@ -142,6 +142,7 @@ fn share_source(
 ) -> Option<(ShareSource, bool)> {
     let (first, second) = name.text().unwrap_or_default().split_once('.').unwrap_or_default();
     let home = guest.map_or(MachineId::at(index), |guest| guest.host);
+    // Pools of two hosts may have the same name. Then the pool of the machine's own host is meant.
     let others = model.machines().filter(|(id, _)| *id != home).map(|(id, _)| id);
     for machine in std::iter::once(home).chain(others) {
         let mut pools = model[machine].pools.iter().enumerate();
