@@ -157,6 +157,7 @@ fn deploy(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     for (key, at) in deploy.entries() {
         match key {
             "resources" => resources(&at, &mut lines, around),
+            // `running` converts this.
             "restart_policy" if service.get("restart").is_none() => {}
             "replicas" if at.text() == Some("1") => around.ledger.kept(&at, "one container"),
             "replicas" => around.ledger.lost(&at, "a lab runs one container of each kind"),
@@ -181,6 +182,7 @@ fn resources(at: &At<'_>, lines: &mut Vec<Line>, around: &mut Around<'_>) {
     let Some(reservations) = at.get("reservations") else { return };
     for (key, at) in reservations.entries() {
         match key {
+            // `limits` converts this.
             "memory" => {}
             "devices" => lines.extend(gpu::reserved(&at, around)),
             _ => around.ledger.lost(&at, "a lab reserves no processors for a container"),

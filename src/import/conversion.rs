@@ -67,8 +67,9 @@ impl<'i> Conversion<'i> {
             });
             middlewares::learn(labels, &mut lab.middlewares);
         }
-        // Administrators come in by ssh.
+        // Port 22 stays free for the administrators' ssh.
         lab.ports.insert((22, false), "ssh".to_owned());
+        // The proxy of the lab listens at these.
         for port in [80, 443] {
             lab.ports.extend(target.via.iter().map(|via| ((port, false), via.clone())));
         }

@@ -100,6 +100,7 @@ fn main_of(members: &[&(String, Node)], owners: &[&str], project: &str) -> Optio
     if members.len() == 1 {
         return Some(0);
     }
+    // Others join the network of the first container of a service, so an owner must be first.
     let owner = members.iter().position(|(name, _)| owners.contains(&name.as_str()));
     let called = members.iter().position(|(name, _)| named(name) == named(project));
     let front: Vec<usize> = members

@@ -7,7 +7,7 @@ use crate::decl::{Block, Value};
 use crate::resolve::options::{OptionSpec, option_specs};
 use crate::source::Spanned;
 
-/// A module of the library, as far as containers of compose are compared with it.
+/// A module of the library, with what containers of compose are compared with.
 #[derive(Debug)]
 pub struct Module<'s> {
     /// Its name.

@@ -161,6 +161,7 @@ fn join_values(key: &str, earlier: Node, mut later: Node) -> Node {
 fn identity(key: &str, node: &Node) -> String {
     let whole = written(node);
     match key {
+        // Compose lets a later mount replace one with the same place in the container.
         "volumes" => node.get("target").map_or_else(
             || {
                 let mut parts = whole.split(':');

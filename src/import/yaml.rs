@@ -258,12 +258,12 @@ impl Reader {
         if self.made > MOST {
             return Err(self.fault(node.place, "its aliases make it too large"));
         }
-        // An alias may be deep inside, and bring its own depth.
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), made));
         }
         let (depth, file) = (self.open.len(), self.file);
         let Some(open) = self.open.last_mut() else { return Ok(Some(node)) };
+        // The parser counts the depth of what is written. An alias brings further levels with it.
         if depth + height(&node) > DEEPEST {
             return Err(self.fault(node.place, "its aliases nest it too deeply"));
         }

@@ -17,6 +17,7 @@ impl std::iter::Sum for Size {
 }
 
 impl Size {
+    // The order matters to `parse`, since every unit ends in `B`.
     const UNITS: &[(&'static str, u64)] = &[
         ("TiB", 1 << 40),
         ("GiB", 1 << 30),

@@ -17,7 +17,7 @@ use crate::model::{
     ZoneKind,
 };
 
-/// The beginning of the name of a source that is no zone.
+/// The beginning of the name of a source that is not a zone.
 pub const CONTAINERS_OF: &str = "containers of ";
 
 /// A port of a machine that one source may connect to, for one or more reasons.

@@ -111,7 +111,7 @@ fn needs(plan: &Plan<'_>, id: MachineId, owners: &Owners) -> Vec<(MachineId, Nee
     let interfaces = &plan.machine(id).interfaces;
     let gateways = interfaces.iter().flat_map(|interface| &interface.gateways);
     for router in gateways.filter_map(|gateway| owners.get(gateway)) {
-        // A host that is behind its own guest makes the guest first.
+        // A host whose gateway is its own guest must make the guest first.
         if plan.machine(id).router_guest != Some(*router) {
             needs.push((*router, Need::Gateway));
         }

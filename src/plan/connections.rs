@@ -70,7 +70,7 @@ impl Plan<'_> {
     /// Returns what listens on each machine, by [`MachineId`].
     fn listening(&self) -> Vec<Listening> {
         let mut listening = vec![Listening::new(); self.model.machines.len()];
-        // Of several ports in a row, the first one stands for all.
+        // Of several ports in a row, only the first is tried.
         for (machine, row, transport, id) in self.listeners() {
             if transport == Transport::Tcp
                 && let Some(ports) = listening.get_mut(machine.0 as usize)

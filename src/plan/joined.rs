@@ -140,6 +140,8 @@ fn secrets<'p>(
                 owner: service.name.clone(),
                 span: service.span,
             };
+            // A secret of root that is called like the owner would be a file in the place of this
+            // folder.
             let folder = (owner != "root").then(|| joined("file", parent, folder));
             [
                 joined("secret", secret_key(&secret.name, owner), copy.clone()),

@@ -17,7 +17,7 @@ pub struct Kept<'m> {
     pub states: Vec<(&'m State, KeptIn)>,
 }
 
-/// The place of a state, as far as a snapshot of it can be taken.
+/// The place of a state, and whether a snapshot of it can be taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeptIn {
     /// A ZFS dataset of the machine itself: `tank/appdata`.

@@ -108,7 +108,7 @@ fn bases(file: FileId, text: &str, given: &[(String, String)]) -> Vec<Spanned<St
                 let mut words = words.iter().filter(|word| !word.starts_with("--"));
                 let Some(image) = words.next() else { continue };
                 let image = filled(image, &arguments);
-                // `scratch` is an empty image, which nobody pulls. Docker ignores the case of a
+                // `scratch` is the empty image, and never pulled. Docker ignores the case of a
                 // stage's name.
                 if image != "scratch" && !stages.contains(&image.to_ascii_lowercase()) {
                     found.push(Spanned::new(image, place()));

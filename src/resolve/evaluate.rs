@@ -290,6 +290,7 @@ impl Evaluator<'_, '_> {
                     else {
                         return;
                     };
+                    // A node of words alone, such as `command`, takes the items as further words.
                     if index == 0 && !fields.is_empty() {
                         self.repeated(block, items, out, diagnostics);
                         return;
@@ -371,7 +372,7 @@ impl Evaluator<'_, '_> {
     ) -> Option<Spanned<Value<'b>>> {
         let value = match data {
             Data::Text(text) if field.secrets && text.contains(SECRET_MARK) => {
-                // The marks stay in the value, but are no part of what its type checks.
+                // The marks stay in the value, but its type checks the text without them.
                 let plain = Data::Text(text.replace(SECRET_MARK, ""));
                 read(&plain, field.ty).map(|_| Value::Text(Cow::Owned(text.clone())))
             }

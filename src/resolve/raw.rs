@@ -10,7 +10,8 @@ use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::model::{Container, Data, Environment, NetworkMode, Service, Unit};
 use crate::source::Spanned;
 
-/// The keys that would change what runs behind the back of the lab, each with what to write.
+/// The keys that would change what runs without the lab knowing of it, each with what to do
+/// instead.
 const MODELLED: &[(&str, &str)] = &[
     ("build", "remove it: a container names an image, or a folder to build one from with `build`"),
     ("container_name", "remove it: a container is called after its service"),
@@ -143,6 +144,7 @@ pub(super) fn has_fault(node: &Block<'_>) -> bool {
 
 /// Returns the value of a `raw` node, if compose takes it and the lab allows it.
 fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Data> {
+    // Compose accepts any key that begins with `x-`, and ignores it.
     if !key.starts_with("x-") && !compose_schema::keys().any(|known| known == key) {
         diagnostics.push(
             Diagnostic::new(

@@ -14,6 +14,7 @@ use crate::source::Spanned;
 /// host, root of an unprivileged container is another uid, and inside the container, the host's
 /// root is nobody.
 pub fn give_to_containers(model: &mut Model) {
+    // Proxmox maps the ids inside of such a container to those from 100000 on.
     const ROOT_INSIDE: &str = "100000:100000";
     let unprivileged = model
         .machines
