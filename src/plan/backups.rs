@@ -129,6 +129,7 @@ fn backup(
     let machine = service.machine;
     let repository =
         service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
+    // A repository that is not a path is on no disk of this machine.
     let repository_store =
         repository.starts_with('/').then(|| Store::at(model, machine, repository).0);
     let mut sources = Vec::new();
@@ -143,7 +144,7 @@ fn backup(
             left_out.map(|(.., below)| format!("{}{below}", folder.path)).collect();
         exclude.sort();
         exclude.dedup();
-        // A folder with the repository in it would be saved into itself.
+        // A backup must not contain its own repository.
         if exclude.contains(&folder.path) || is_below(repository, &folder.path) {
             continue;
         }

@@ -126,6 +126,7 @@ fn saved_place(
     backups.iter().find_map(|backup| {
         let there = model[backup.service].machine;
         let mut sources = backup.sources.iter();
+        // Only a source that is the whole place surely has the folder of the dumps in it.
         let source = sources
             .find(|source| Store::at(model, there, &source.path) == (store, String::new()))?;
         Some(SavedPlace {

@@ -92,6 +92,7 @@ pub fn guest<'m>(
 
 fn name_servers(model: &Model, machine: &Machine) -> Vec<IpAddr> {
     let mut servers = Vec::new();
+    // The order stays, because the first server is asked first.
     for server in machine.addresses.iter().flat_map(|address| &model[address.network].dns) {
         if !servers.contains(server) {
             servers.push(*server);

@@ -39,8 +39,8 @@ pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     let mut has_gateway = BTreeSet::new();
     for interface in &mut interfaces {
         for gateway in &model[interface.network].gateways {
-            // On the gateway itself, the route would lead back to the machine.
             let of_family = |address: &&&Address| address.address.is_ipv6() == gateway.is_ipv6();
+            // On the gateway itself, the route would lead back to the machine.
             let reached = interface
                 .addresses
                 .iter()

@@ -129,7 +129,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
         .zip(exports::exports(model))
         .map(|((((((id, machine), services), published), meets), routes), exports)| {
             let mounts = mounts::mounts(model, id);
-            // What routes bring about has its place already: `around` gave it one before the other
+            // The networks that routes need stay apart: `around` placed them before the other
             // meetings were known.
             let meetings = meets.iter().map(|meet| meet.meeting.clone());
             let others = meetings.filter(|meeting| !routes.contains(meeting)).collect();

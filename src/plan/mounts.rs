@@ -165,6 +165,7 @@ fn server_address(model: &Model, machine: MachineId, server: MachineId) -> Optio
         .iter()
         .find(|address| networks.contains(&address.network))
         .map(|address| address.address);
+    // Without a common network, routers lead to the server's first address.
     shared.or_else(|| model[server].address())
 }
 

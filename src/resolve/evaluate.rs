@@ -94,6 +94,7 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
 fn size(data: &Data) -> usize {
     match data {
         Data::Text(text) => text.len(),
+        // An item takes memory besides its text.
         Data::List(items) => items.iter().map(|item| 32 + size(item)).sum(),
         Data::Record(fields) => fields.values().map(|field| 32 + size(field)).sum(),
         Data::Secret(_) | Data::Integer(_) | Data::Bool(_) | Data::None => 0,
