@@ -70,9 +70,9 @@ impl Surroundings<'_> {
             route.from.iter().any(|zone| model[zone.value].kind == ZoneKind::Internet)
         };
         let mut routes: Vec<&Route> = model[id].routes.iter().collect();
+        routes.retain(|route| route.leads_to.is_none());
         // The first is the address that the program gives to people: of its first endpoint, and
         // one that everyone can use.
-        routes.retain(|route| route.leads_to.is_none());
         routes.sort_by_key(|route| {
             (route.endpoint, !is_public(route), route.alias, &route.host.value)
         });

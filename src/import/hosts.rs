@@ -26,6 +26,7 @@ pub fn with_hosts(
     ]
     .iter()
     .any(|word| upper.contains(word));
+    // `made` names containers of this module in braces. `plain` is the text if there are none.
     let mut made = braced(value);
     let mut plain = value.to_owned();
     let (mut renamed, mut filled) = (Vec::new(), false);

@@ -246,7 +246,7 @@ fn mount<'s>(block: &'s Block<'s>, at: &str) -> Option<&'s Value<'s>> {
     })
 }
 
-/// Returns the names under which an image is also known: registries hold copies.
+/// Returns whether two names mean the same image. Registries hold copies of each other's images.
 fn same_image(one: &str, two: &str) -> bool {
     let plain = |name: &str| {
         let name = name.strip_prefix("docker.io/library/").unwrap_or(name);

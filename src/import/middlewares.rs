@@ -46,6 +46,7 @@ pub fn apply(
     way: &mut Way,
 ) {
     let mut left: Vec<String> = named(names);
+    // They are taken from the end, and the first must come first.
     left.reverse();
     let mut seen = 0;
     while let Some(name) = left.pop() {

@@ -91,6 +91,7 @@ impl Secrets {
         }
         let name = self.taken.take_long(wanted);
         self.needed.push(Needed { name: name.clone(), place, doc: doc.to_owned() });
+        // Two secrets whose values are not known need not be the same.
         if !value.is_empty() {
             self.names.insert(value.to_owned(), name.clone());
         }

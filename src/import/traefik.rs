@@ -220,6 +220,7 @@ fn bare(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     match inner {
+        // No rule has this sign in it. Only the parentheses are tested.
         Some(inner) if split(inner, "\0").is_some() => bare(inner),
         _ => text,
     }

@@ -99,6 +99,7 @@ pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Optio
             .child(
                 line("hardware")
                     .arg("unknown")
+                    // No container may use more processors than the machine has.
                     .prop_number("cores", cores.max(4))
                     .prop_typed("memory", "size", "16GiB"),
             )

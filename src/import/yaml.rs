@@ -324,6 +324,7 @@ fn height(node: &Node) -> usize {
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Node {
     let plain = style == ScalarStyle::Plain && tag.and_then(Tag::core_suffix) != Some("str");
+    // In quotes, or with the tag `!!str`, `null` is text.
     let value = if plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
         Value::Null
     } else {

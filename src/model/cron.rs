@@ -44,6 +44,7 @@ impl Cron {
             let (first, last) = match range.split_once('-') {
                 Some((first, last)) => (number(first)?, number(last)?),
                 None if range == "*" => (low, high),
+                // `5/10` goes on from 5 to the end.
                 None if part.contains('/') => (number(range)?, high),
                 None => (number(range)?, number(range)?),
             };

@@ -21,6 +21,7 @@ pub fn repository_and_tag(image: &str) -> (&str, &str) {
 pub fn is_pinned(image: &str) -> bool {
     // The part after the last `/` has no port of a registry, so its `:` begins the tag.
     let name = image.rsplit('/').next().unwrap_or(image);
+    // A tag without a digit, such as `latest`, names no version.
     image.contains('@')
         || name
             .split_once(':')

@@ -180,6 +180,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
         for route in &service.routes {
             let endpoint = EndpointId { service: id, index: route.endpoint };
             if let Some(proxy) = &model[route.via].proxy {
+                // The proxy itself leads visitors from http to https, so both are open to them.
                 for listener in [proxy.http, proxy.https].into_iter().flatten() {
                     for zone in &route.from {
                         builder.let_zone(

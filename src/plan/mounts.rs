@@ -72,6 +72,7 @@ pub fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
         for share in guest.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs) {
             if let ShareSource::Dataset(dataset) = &share.source {
                 let folder = model.dataset(dataset).mountpoint.clone();
+                // Guests that mount the same dataset share its mapping.
                 folders.insert(virtiofs_tag(model, dataset), folder);
             }
         }

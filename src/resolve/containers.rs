@@ -136,6 +136,7 @@ pub fn container(
         container.resources = limits_of(limits);
     }
     for env in block.all("env") {
+        // A variable whose value is nothing is not set.
         let Some(value) = env.argument(1) else { continue };
         let (name, text) = (env.key().to_owned(), plain(value));
         if text.contains(SECRET_MARK) {

@@ -87,6 +87,7 @@ pub fn of_container(container: &mut Container, block: &Block<'_>, diagnostics: &
 /// Returns the values of a node: children and properties become a record, several arguments a
 /// list. Children called `-` are the items of a list.
 pub(super) fn value(node: &Block<'_>) -> Data {
+    // The first argument of a `raw` is its key.
     let skipped = usize::from(node.schema.name == "raw");
     let values: Vec<Data> =
         node.arguments.iter().skip(skipped).map(|value| value.value.to_data()).collect();
@@ -249,6 +250,7 @@ fn network(
             return;
         }
     };
+    // On the machine's own network, Docker translates no ports.
     for endpoint in &mut service.endpoints {
         if mode == NetworkMode::Host && endpoint.container.as_deref() == Some(container) {
             endpoint.host_port = endpoint.port;

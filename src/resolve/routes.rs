@@ -80,6 +80,8 @@ pub fn routes(
 ) -> Vec<Route> {
     let mut routes = Vec::new();
     for node in block.all("route") {
+        // All names are looked up before the first `continue`, so that all that are wrong are
+        // reported.
         let from = zones(node.property("from"), model, diagnostics);
         let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
         let mut named = |property: &str, kind: &Gate<'_>| {
