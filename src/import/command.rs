@@ -240,7 +240,7 @@ fn without_secrets(
         );
         if known.is_some() {
             skipped.push(*number);
-            // Then the flag is a word of its own, before the value.
+            // The value is a word of its own, so the flag before it goes too.
             if *start == 0 {
                 skipped.push(number.saturating_sub(1));
             }

@@ -59,7 +59,7 @@ pub fn convert(
     body.extend(variables::labels(&service, &taken, around));
     rest::raw(&service, &mut raws, around);
     rest::others(&service, around);
-    // By now, all that reads a key of the service has spoken for it.
+    // By now, everything that reads a key has said what becomes of it.
     around.ledger.close(&service);
 
     let main = stack.containers.is_empty();

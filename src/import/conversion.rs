@@ -259,7 +259,7 @@ fn common_timezone(projects: &[(Project, Ledger)]) -> String {
             *counts.entry(zone).or_default() += 1;
         }
     }
-    // Of zones that are as common, the first by name wins, whatever the order of the files.
+    // Among equally common zones, the first by name wins, whatever the order of the files.
     let most = counts.into_iter().max_by_key(|(zone, count)| (*count, Reverse(*zone)));
     most.map_or("Etc/UTC", |(zone, _)| zone).to_owned()
 }

@@ -31,7 +31,7 @@ pub fn with_hosts(
     let mut plain = value.to_owned();
     let (mut renamed, mut filled) = (Vec::new(), false);
     for rename in renames.iter().filter(|rename| rename.from != rename.to) {
-        // A lone word is a host only if the variable is called like one.
+        // A single word counts as a host only if the variable's name suggests one.
         let whole = named && value == rename.from;
         let new = if rename.stack == stack {
             format!("{{container.{}}}", rename.container)

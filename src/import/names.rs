@@ -60,7 +60,7 @@ pub fn cut(text: &str, longest: usize) -> String {
         }
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) {
-        // The name of a lab's entity begins with a letter.
+        // Names in a lab begin with a letter.
         name.insert_str(0, "x-");
     }
     name.truncate(longest);

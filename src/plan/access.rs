@@ -176,7 +176,7 @@ impl Plan<'_> {
             masquerade: false,
             way_back: self.way_back(network),
         };
-        // A network counts even if its clients may reach nothing.
+        // A network is listed even if its clients may reach nothing.
         for gateway in planned.services.iter().filter_map(|id| self.model[*id].gateway.as_ref()) {
             clients.entry(gateway.network).or_insert_with(|| empty(gateway.network)).masquerade |=
                 gateway.masquerade;

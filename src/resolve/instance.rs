@@ -94,7 +94,7 @@ pub fn draft<'s>(
         diagnostics,
     );
     let mut states: Vec<State> = concrete.iter().filter_map(state).collect();
-    // What the service says of a path must count before other parts use it.
+    // The service may move a state, and other parts must see the new path.
     for node in block.all("state") {
         keep_elsewhere(node, &mut states, name, diagnostics);
     }
