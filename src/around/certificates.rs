@@ -53,6 +53,7 @@ pub fn is_private(host: &str) -> bool {
     !host.contains('.')
         || PRIVATE
             .iter()
+            // The dot counts: `mylan` is not below `lan`.
             .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
 }
 

@@ -1,5 +1,5 @@
-//! What surrounds a service, so far as its program must be told: how people reach it, and which
-//! proxies speak for them.
+//! What a program must know of what surrounds its service: how people reach it, and which proxies
+//! connect for them.
 
 pub mod certificates;
 pub mod networks;
@@ -22,6 +22,7 @@ pub fn around(model: &Model) -> Vec<Around> {
     for (id, service) in model.services() {
         service.machine.of_mut(&mut services).push(id);
     }
+    // Needs and links are not resolved yet. What they add changes no place of a route's network.
     let none = BTreeSet::new();
     let routes = networks::of_routes(model, &services);
     let networks = model
@@ -57,7 +58,7 @@ struct Surroundings<'m> {
     model: &'m Model,
     /// The services of each machine.
     services: Vec<Vec<ServiceId>>,
-    /// The networks of each machine's containers, as far as routes bring them about.
+    /// The networks of each machine's containers that exist because of services and routes.
     networks: Vec<ContainerNetworks>,
     certificates: Certificates<'m>,
 }
@@ -69,9 +70,9 @@ impl Surroundings<'_> {
             route.from.iter().any(|zone| model[zone.value].kind == ZoneKind::Internet)
         };
         let mut routes: Vec<&Route> = model[id].routes.iter().collect();
+        routes.retain(|route| route.leads_to.is_none());
         // The first is the address that the program gives to people: of its first endpoint, and
         // one that everyone can use.
-        routes.retain(|route| route.leads_to.is_none());
         routes.sort_by_key(|route| {
             (route.endpoint, !is_public(route), route.alias, &route.host.value)
         });

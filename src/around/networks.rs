@@ -165,6 +165,7 @@ pub fn networks(
 ) -> ContainerNetworks {
     let mut networks = ContainerNetworks::default();
     let mut drafts = own_networks(model, services);
+    // Two containers on a service's own network meet there already.
     let apart = |meeting: &&Meeting| {
         !drafts.iter().any(|own| own.has(&meeting.from) && own.has(&meeting.to))
     };
@@ -176,8 +177,8 @@ pub fn networks(
             known.add(&container, false, aliases.iter().map(String::as_str));
         }
     }
-    // What an earlier part takes does not depend on a later one: programs are told from which
-    // addresses their proxies come before the other meetings are known.
+    // What an earlier part takes does not depend on a later one: modules get the addresses of their
+    // proxies before the other meetings are known.
     let of_routes = of_routes.into_values();
     drafts.extend(of_routes.map(|draft| Draft { part: Part::Routes, ..draft }));
     drafts.extend(of_others.into_values());
@@ -314,7 +315,7 @@ fn own_networks(model: &Model, services: &[ServiceId]) -> Vec<Draft> {
                 }
             }
         }
-        // One whose programs all use the networks of others is none.
+        // A network is left out if all its programs use the networks of other services.
         let used = |draft: &Draft| draft.members.values().any(|member| member.by_compose);
         drafts.extend(own.into_values().filter(used));
     }
@@ -348,6 +349,8 @@ fn meeting_networks<'m>(
             name,
             part: Part::Others,
             service: None,
+            // Each of the two has its way out by its own service's network. This one only joins
+            // them.
             internal: true,
             subnets: Vec::new(),
             members: BTreeMap::new(),

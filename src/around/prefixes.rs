@@ -25,9 +25,10 @@ pub const LONGEST_6: u8 = 80;
 /// The longest prefix from which IPv4 prefixes may be taken.
 pub const LONGEST_4: u8 = 24;
 
-/// Prefixes for networks of containers, none of them among those that Docker gives away by itself.
-/// The first one that overlaps no network of the lab is used. It is wide because the wider it is,
-/// the rarer do two networks want the same place in it; routes exist only for what is in use.
+/// Prefixes for networks of containers. Docker gives away none of them by itself, except parts of
+/// the last. The first one that overlaps no network of the lab is used. It is wide because the
+/// wider it is, the rarer do two networks want the same place in it; routes exist only for what is
+/// in use.
 const DEFAULTS: &[Ipv4Net] = &[
     Ipv4Net::new_assert(Ipv4Addr::new(10, 208, 0, 0), 12),
     Ipv4Net::new_assert(Ipv4Addr::new(10, 112, 0, 0), 12),
@@ -152,6 +153,8 @@ impl Room {
         let mut order = (wanted..places).chain(0..wanted);
         let start = order.find_map(|place| {
             let start = part.start + place * units;
+            // Networks do not overlap, so of those that begin before the end of this one, the last
+            // ends last.
             let before = self.taken.range(..start + units).next_back();
             before.is_none_or(|(_, end)| *end <= start).then_some(start)
         })?;

@@ -81,6 +81,7 @@ pub fn find(
         (Place::Container(_), Place::Machine) => {
             Some(Way { host: model[machine].address()?.to_string(), port: endpoint.port })
         }
+        // Both are in one network, and share its loopback interface.
         (Place::Container(from), Place::Container(owner)) if from == owner => local(endpoint.port),
         (Place::Container(_), Place::Container(owner)) => {
             Some(Way { host: owner.to_owned(), port: endpoint.port })

@@ -38,6 +38,7 @@ pub fn build(
         let below = format!("{wanted}/");
         stack.files.iter().any(|(name, _)| name.starts_with(&below))
     };
+    // The text of `dockerfile_inline` becomes a file in the folder, so no other build shares it.
     let known = known.filter(|_| inline.is_none());
     let is_new = known.is_none();
     let folder = if let Some(folder) = known {
@@ -109,6 +110,7 @@ fn files(context: &str, around: &Around<'_>) -> Result<Found, String> {
     let ignored: Vec<&str> = ignored
         .lines()
         .map(|line| line.trim().trim_start_matches("./").trim_matches('/'))
+        // Only plain names are understood. A pattern leaves out nothing.
         .filter(|line| !line.is_empty() && !line.contains(['*', '?', '!', '#', '[']))
         .collect();
     let is_ignored = |path: &str| {

@@ -240,6 +240,7 @@ fn without_secrets(
         );
         if known.is_some() {
             skipped.push(*number);
+            // The value is a word of its own, so the flag before it goes too.
             if *start == 0 {
                 skipped.push(number.saturating_sub(1));
             }
@@ -271,6 +272,7 @@ fn without_secrets(
             )
         })
         .collect();
+    // With `exec`, the program itself gets the signals that docker sends.
     lines.push(line(key).arg("sh").arg("-c").arg(format!("exec {}", text.join(" "))));
     (lines, Fate::Changed, "a shell puts its secret in".to_owned())
 }

@@ -49,6 +49,7 @@ pub fn convert(
     body.extend(runtime::health(&service, around));
     body.extend(runtime::dependencies(&service, &neighbours.own, around));
     body.extend(runtime::ending(&service, around));
+    // This reads from `body` which state the data is in.
     databases::database(&service, container, &body, stack, around);
     ports::ports(&service, container, stack, around);
     let mut routed = Vec::new();
@@ -58,6 +59,7 @@ pub fn convert(
     body.extend(variables::labels(&service, &taken, around));
     rest::raw(&service, &mut raws, around);
     rest::others(&service, around);
+    // By now, everything that reads a key has said what becomes of it.
     around.ledger.close(&service);
 
     let main = stack.containers.is_empty();
@@ -155,6 +157,7 @@ fn deploy(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     for (key, at) in deploy.entries() {
         match key {
             "resources" => resources(&at, &mut lines, around),
+            // `running` converts this.
             "restart_policy" if service.get("restart").is_none() => {}
             "replicas" if at.text() == Some("1") => around.ledger.kept(&at, "one container"),
             "replicas" => around.ledger.lost(&at, "a lab runs one container of each kind"),
@@ -179,6 +182,7 @@ fn resources(at: &At<'_>, lines: &mut Vec<Line>, around: &mut Around<'_>) {
     let Some(reservations) = at.get("reservations") else { return };
     for (key, at) in reservations.entries() {
         match key {
+            // `limits` converts this.
             "memory" => {}
             "devices" => lines.extend(gpu::reserved(&at, around)),
             _ => around.ledger.lost(&at, "a lab reserves no processors for a container"),

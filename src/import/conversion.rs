@@ -67,8 +67,9 @@ impl<'i> Conversion<'i> {
             });
             middlewares::learn(labels, &mut lab.middlewares);
         }
-        // Administrators come in by ssh.
+        // Port 22 stays free for the administrators' ssh.
         lab.ports.insert((22, false), "ssh".to_owned());
+        // The proxy of the lab listens at these.
         for port in [80, 443] {
             lab.ports.extend(target.via.iter().map(|via| ((port, false), via.clone())));
         }
@@ -118,7 +119,7 @@ impl<'i> Conversion<'i> {
                 number,
                 lab: &mut self.lab,
             };
-            // The modules of the library run what stays.
+            // The modules of the library are for containers that stay, not for those that end.
             let ends = group.members.iter().any(|(name, _)| {
                 let node = project.service(name);
                 project.manual.contains(name)
@@ -258,6 +259,7 @@ fn common_timezone(projects: &[(Project, Ledger)]) -> String {
             *counts.entry(zone).or_default() += 1;
         }
     }
+    // Among equally common zones, the first by name wins, whatever the order of the files.
     let most = counts.into_iter().max_by_key(|(zone, count)| (*count, Reverse(*zone)));
     most.map_or("Etc/UTC", |(zone, _)| zone).to_owned()
 }
@@ -269,7 +271,8 @@ fn linked(project: &Project, group: &Group, number: usize, renames: &[Rename]) -
     let nodes = group.members.iter().filter_map(|(compose, _)| {
         project.services.iter().find(|(name, _)| name == compose).map(|(_, node)| node)
     });
-    // Whoever has a network of another kind knows its neighbours by no name.
+    // A container with a `network_mode` is on no network of compose, so no name leads to its
+    // neighbours.
     for node in nodes.filter(|node| node.get("network_mode").is_none()) {
         let words = ["command", "entrypoint", "links"]
             .into_iter()

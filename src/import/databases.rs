@@ -50,7 +50,7 @@ pub fn database(
         let name = variable(names).unwrap_or_else(|| user.clone());
         (user, name)
     } else {
-        // Only root may dump what a server holds in any case, and its password is a variable.
+        // Only root can dump everything for certain, and its password is in a variable.
         let Some(name) = variable(names) else {
             let what = format!(
                 "no variable of `{}` says which databases it has: add `database NAME \

@@ -6,6 +6,7 @@ use super::interpolate::{Variables, replace};
 /// file, in its order, with their lines. Other lines are left out.
 pub fn read(text: &str, variables: &mut Variables) -> Vec<(String, String, usize)> {
     let mut found = Vec::new();
+    // Some editors begin a file with a byte order mark.
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     while let Some((number, line)) = lines.next() {
         let line = line.trim_start();
@@ -22,6 +23,7 @@ pub fn read(text: &str, variables: &mut Variables) -> Vec<(String, String, usize
         let value = match value.chars().next() {
             Some(quote @ ('\'' | '"')) => {
                 let mut content = value.get(1..).unwrap_or_default().to_owned();
+                // A value in quotes may go over several lines.
                 while end_of(&content, quote).is_none() {
                     let Some((_, more)) = lines.next() else { break };
                     content.push('\n');
@@ -73,6 +75,7 @@ fn unescaped(value: &str, variables: &Variables) -> String {
         .replace("\\n", "\n")
         .replace("\\r", "\r")
         .replace("\\\"", "\"")
+        // `$$` is a plain `$` to `filled`.
         .replace("\\$", "$$")
         .replace("\\\\", "\\");
     filled(&value, variables)

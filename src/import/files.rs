@@ -46,6 +46,7 @@ pub fn join(folder: &str, path: &str) -> String {
         match part {
             "" | "." => {}
             ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            // The folder above the root is the root.
             ".." if whole.starts_with('/') => {}
             part => parts.push(part),
         }

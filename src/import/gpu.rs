@@ -64,6 +64,7 @@ fn device(item: &At<'_>, short: bool, around: &mut Around<'_>) -> Option<Line> {
     let mut node = line("gpu").arg("nvidia");
     let count = item.get("count");
     match count.as_ref().and_then(At::text) {
+        // To docker, -1 is all of them.
         None | Some("all" | "-1") => {}
         Some(text) => {
             let Some(count) = text.parse::<i64>().ok().filter(|count| (1..=64).contains(count))

@@ -30,6 +30,8 @@ pub fn groups(project: &Project, modules: &mut Names, services: &mut Names) -> V
         for (other, (other_name, other_node)) in project.services.iter().enumerate() {
             if number != other && belong(node, other_name, other_node) {
                 let (one, two) = (root(&roots, number), root(&roots, other));
+                // The first of a group in the file is its root, so the groups keep the order of the
+                // file.
                 if let Some(entry) = roots.get_mut(one.max(two)) {
                     *entry = one.min(two);
                 }
@@ -98,6 +100,7 @@ fn main_of(members: &[&(String, Node)], owners: &[&str], project: &str) -> Optio
     if members.len() == 1 {
         return Some(0);
     }
+    // Others join the network of the first container of a service, so an owner must be first.
     let owner = members.iter().position(|(name, _)| owners.contains(&name.as_str()));
     let called = members.iter().position(|(name, _)| named(name) == named(project));
     let front: Vec<usize> = members

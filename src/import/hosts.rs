@@ -26,10 +26,12 @@ pub fn with_hosts(
     ]
     .iter()
     .any(|word| upper.contains(word));
+    // `made` names containers of this module in braces. `plain` is the text if there are none.
     let mut made = braced(value);
     let mut plain = value.to_owned();
     let (mut renamed, mut filled) = (Vec::new(), false);
     for rename in renames.iter().filter(|rename| rename.from != rename.to) {
+        // A single word counts as a host only if the variable's name suggests one.
         let whole = named && value == rename.from;
         let new = if rename.stack == stack {
             format!("{{container.{}}}", rename.container)
@@ -74,7 +76,7 @@ fn occurrences(text: &str, host: &str, in_url: bool) -> Vec<usize> {
             let port = after
                 .strip_prefix(':')
                 .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
-            // Before an `@` is the user.
+            // What comes before an `@` is the user, not the host.
             let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
             let first = before.ends_with("//") && !authority.contains('@');
             first || before.ends_with('@') || (port && !in_url)

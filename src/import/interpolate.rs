@@ -155,6 +155,7 @@ fn closing(text: &str) -> Option<usize> {
     let mut before = ' ';
     for (at, character) in text.char_indices() {
         match character {
+            // Only `${` opens another one. Any other `{` is text.
             '{' if before == '$' => depth += 1,
             '}' if depth == 0 => return Some(at),
             '}' => depth -= 1,

@@ -181,7 +181,7 @@ pub fn document(nodes: Vec<Line>) -> String {
 /// Makes an entry of text. The crate writes a few characters plainly that KDL does not allow.
 fn text(value: &str) -> KdlEntry {
     let word = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    // As people write it: only words without quotes.
+    // Plain words go without quotes, as people write them.
     let quoted = !value.chars().all(word);
     let odd =
         |c: char| is_forbidden(c) || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{b}');

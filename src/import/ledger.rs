@@ -122,7 +122,7 @@ impl Ledger {
         self.remarks.insert((place, what.into()));
     }
 
-    /// Calls everything lost that nobody spoke for.
+    /// Records as lost everything that no code has spoken for.
     pub fn close(&mut self, at: &At<'_>) {
         if self.spoken.contains(&at.path) {
             return;

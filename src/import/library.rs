@@ -7,7 +7,7 @@ use crate::decl::{Block, Value};
 use crate::resolve::options::{OptionSpec, option_specs};
 use crate::source::Spanned;
 
-/// A module of the library, as far as containers of compose are compared with it.
+/// A module of the library, with what containers of compose are compared with.
 #[derive(Debug)]
 pub struct Module<'s> {
     /// Its name.
@@ -246,7 +246,7 @@ fn mount<'s>(block: &'s Block<'s>, at: &str) -> Option<&'s Value<'s>> {
     })
 }
 
-/// Returns the names under which an image is also known: registries hold copies.
+/// Returns whether two names mean the same image. Registries hold copies of each other's images.
 fn same_image(one: &str, two: &str) -> bool {
     let plain = |name: &str| {
         let name = name.strip_prefix("docker.io/library/").unwrap_or(name);
@@ -267,6 +267,7 @@ pub fn find<'m, 's>(
         let mut found = Vec::new();
         for image in images {
             let read = words::image(image);
+            // A database can't read data of another major version.
             let at = left.iter().position(|container| {
                 same_image(&container.image.0, &read.repository)
                     && (!words::is_backing(image)
@@ -274,7 +275,7 @@ pub fn find<'m, 's>(
             })?;
             found.push(left.remove(at));
         }
-        // What else a module runs must be there, or be up to the lab.
+        // The module would run its other containers too, unless it can leave them out.
         left.iter().all(|container| container.conditional).then_some((module, found))
     })
 }

@@ -78,7 +78,8 @@ pub fn lead(node: &mut Node, folder: &str) {
     }
 }
 
-/// A home folder is unknown, and stays as it is written.
+/// Returns where a path leads from a folder. One in a home folder stays as it is written, because
+/// that folder is not known.
 fn led(folder: &str, path: &str) -> String {
     if path.starts_with('~') { path.to_owned() } else { join(folder, path) }
 }
@@ -161,6 +162,7 @@ fn join_values(key: &str, earlier: Node, mut later: Node) -> Node {
 fn identity(key: &str, node: &Node) -> String {
     let whole = written(node);
     match key {
+        // Compose lets a later mount replace one with the same place in the container.
         "volumes" => node.get("target").map_or_else(
             || {
                 let mut parts = whole.split(':');

@@ -46,6 +46,7 @@ pub fn apply(
     way: &mut Way,
 ) {
     let mut left: Vec<String> = named(names);
+    // They are taken from the end, and the first must come first.
     left.reverse();
     let mut seen = 0;
     while let Some(name) = left.pop() {
@@ -63,6 +64,7 @@ pub fn apply(
             way.change(&chain.label, "the middlewares that it names");
             let mut more = named(&chain.value);
             more.reverse();
+            // A chain may lead back to itself.
             if seen < LONGEST {
                 left.extend(more);
             }
@@ -319,7 +321,7 @@ fn rate(settings: &[(&str, &Setting)], way: &mut Way) {
     if let Some(burst) = number("burst") {
         node = node.prop_number("burst", burst);
     } else {
-        // Traefik's own.
+        // Traefik's default. A route without `burst` would take the whole rate.
         node = node.prop_number("burst", 1);
     }
     if let Some(period) = get("period") {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// The most characters of a name that leaves room for what is put before and after it.
 const SHORT: usize = 30;
 
-/// The most characters of a name that stands alone, with room for a number.
+/// The most characters of a name that gets nothing but a number.
 const LONG: usize = 36;
 
 /// Names that are taken.
@@ -60,6 +60,7 @@ pub fn cut(text: &str, longest: usize) -> String {
         }
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) {
+        // Names in a lab begin with a letter.
         name.insert_str(0, "x-");
     }
     name.truncate(longest);

@@ -25,7 +25,7 @@ pub fn variable(
     around: &mut Around<'_>,
 ) -> Option<(Line, String)> {
     let parts = password_in_url(value).or_else(|| known_secret(value, around))?;
-    // A variable in the place of a secret hides nothing.
+    // `$X` replaces the secret here, because a variable is never taken for one.
     let rest = format!("{}$X{}", parts.before, parts.after);
     if value.contains(PLACE) || around.secrets.hides(&rest) {
         return None;

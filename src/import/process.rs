@@ -16,7 +16,7 @@ const TEXTS: &[(&str, &str, Type)] = &[
     ("runtime", "runtime", Type::Word),
 ];
 
-/// The keys that are numbers, with the limits of each.
+/// The keys that are numbers, each with the limits that the kernel sets.
 const NUMBERS: &[(&str, &str, i64, i64)] =
     &[("pids_limit", "pids", 1, 4_194_304), ("cpu_shares", "cpu-shares", 2, 262_144)];
 

@@ -125,6 +125,7 @@ impl<'a> Loader<'a> {
         for name in names {
             match self.files.read(name) {
                 Ok(text) => drop(dotenv::read(&text, &mut self.variables)),
+                // Compose needs no `.env`.
                 Err(_) if *name == usual => {}
                 Err(problem) => {
                     let file = self.number(name);
@@ -296,11 +297,13 @@ impl<'a> Loader<'a> {
                     None => node,
                 });
             }
+            // The variables of an included file are for that file alone.
             self.variables = outer;
             let what = "what it names is read as part of the project";
             self.ledger.note(item.place, "include", Fate::Changed, what);
             whole = match (whole, one) {
                 (Some(whole), Some(mut one)) => {
+                    // The name of an included file is not the name of this project.
                     drop(one.take("name"));
                     Some(merge(whole, one))
                 }

@@ -84,6 +84,7 @@ fn raw_value(start: Line, at: &At<'_>, kind: &Raw) -> Option<Line> {
         }
         Raw::Map => {
             let Value::Map(entries) = &at.node.value else { return None };
+            // A `raw` names its container or unit by these two, so they can't be entries of a map.
             let own = |name: &str| matches!(name, "container" | "unit");
             let all = entries.iter().all(|(name, node)| {
                 plain(name) && !own(name) && node.scalar().is_some_and(|text| !text.contains('\0'))

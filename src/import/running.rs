@@ -150,5 +150,6 @@ fn logging(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
             around.ledger.lost(&other, "compose has no such key");
         }
     }
+    // These are the options that every container of a lab gets.
     (!(same && number == 2)).then_some(node)
 }

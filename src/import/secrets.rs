@@ -37,6 +37,7 @@ impl Secrets {
     /// Learns that a variable has a value, before anything is written.
     pub fn learn(&mut self, name: &str, value: &str) {
         if is_secret(name, value) {
+            // A URL is not a secret as a whole. Only its password is.
             if !value.contains("://") && !is_variable(value) {
                 self.variables.entry(value.to_owned()).or_insert_with(|| name.to_owned());
             }
@@ -90,6 +91,7 @@ impl Secrets {
         }
         let name = self.taken.take_long(wanted);
         self.needed.push(Needed { name: name.clone(), place, doc: doc.to_owned() });
+        // Two secrets whose values are not known need not be the same.
         if !value.is_empty() {
             self.names.insert(value.to_owned(), name.clone());
         }
@@ -99,6 +101,7 @@ impl Secrets {
 
 /// Returns whether a value is too peculiar to be anything but a secret.
 fn is_strong(value: &str) -> bool {
+    // A short word of small letters may also be the name of something.
     let plain = value.chars().all(|c| c.is_ascii_lowercase() || "-_.".contains(c));
     value.len() >= 12 || (value.len() >= 6 && !plain)
 }

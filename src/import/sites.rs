@@ -38,6 +38,7 @@ pub fn caddy(
         match words[..] {
             [""] => way.hosts = hosts(value, way, name),
             ["reverse_proxy"] => {
+                // caddy-docker-proxy fills in `{{upstreams https 8080}}`.
                 let inner = value.trim().trim_start_matches("{{").trim_end_matches("}}");
                 let words: Vec<&str> = inner.split_whitespace().collect();
                 way.https = words.contains(&"https");
@@ -102,6 +103,8 @@ fn hosts(value: &str, way: &mut Way, label: &str) -> Vec<String> {
 fn set(way: &mut Way, label: &str, field: &str, value: &str, program: Option<ProxyProgram>) {
     let (name, value) = match field.strip_prefix('-') {
         Some(name) => (name, ""),
+        // Caddy's `+` adds a value, `?` sets a missing one, and `>` waits until the answer is
+        // written.
         None => (field.trim_start_matches(['+', '?', '>']), value),
     };
     match header("response-header", name, value, program) {

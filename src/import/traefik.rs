@@ -156,6 +156,7 @@ impl Services {
         let wanted = wanted.map(|name| name.split('@').next().unwrap_or(name));
         let named =
             |(service, _): &&(String, u16)| service.eq_ignore_ascii_case(wanted.unwrap_or(router));
+        // Traefik takes the only service of a container for a router that names none.
         let only = match self.ports.as_slice() {
             [only] => Some(only),
             _ => None,
@@ -209,6 +210,7 @@ impl Rule {
         read.paths.sort();
         read.paths.dedup();
         read.hosts.dedup();
+        // A route without a host would be for every host of the proxy.
         (!read.hosts.is_empty()).then_some(read)
     }
 }
@@ -218,6 +220,7 @@ fn bare(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     match inner {
+        // No rule has this sign in it. Only the parentheses are tested.
         Some(inner) if split(inner, "\0").is_some() => bare(inner),
         _ => text,
     }

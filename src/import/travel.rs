@@ -8,7 +8,7 @@ use super::stack::{Around, Stack};
 const LARGEST: usize = 64 << 10;
 
 /// Takes a file that a container only reads into the module. Returns its name there, or nothing if
-/// it stays on the machine: it can't be read, has a secret in it, or is no text.
+/// it stays on the machine: it can't be read, has a secret in it, or is not text.
 pub fn file(
     source: &str,
     at: &str,
@@ -32,6 +32,7 @@ pub fn text_file(
     around: &Around<'_>,
 ) -> Option<String> {
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+    // A bundle holds text only, and no secret.
     if text.len() > LARGEST || text.contains(control) || around.secrets.hides(text) {
         return None;
     }

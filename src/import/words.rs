@@ -160,10 +160,12 @@ pub fn image(text: &str) -> Image {
         None => (text, false),
     };
     let (path, tag) = match name.rsplit_once(':') {
+        // After the port of a registry comes a `/`, and after a tag none.
         Some((path, tag)) if !tag.contains('/') => (path, Some(tag.to_owned())),
         _ => (name, None),
     };
     let first = path.split('/').next().unwrap_or_default();
+    // Docker takes a first part for a registry only if it looks like a host.
     let has_registry = path.contains('/') && (first.contains(['.', ':']) || first == "localhost");
     let repository = match (has_registry, path.contains('/')) {
         (true, _) => path.replace("index.docker.io/", "docker.io/"),

@@ -73,7 +73,7 @@ pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Optio
         .prop("version", "1.0.0")
         .child(line("domain").arg("example.org"))
         .child(line("timezone").arg(timezone));
-    // What a new proxy does not run without.
+    // A new proxy does not run without these.
     let mut secret = None;
     match target.program.filter(|_| proxy.is_some()) {
         Some(ProxyProgram::Traefik) => head.add(line("email").arg("me@example.org")),
@@ -99,6 +99,7 @@ pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Optio
             .child(
                 line("hardware")
                     .arg("unknown")
+                    // No container may use more processors than the machine has.
                     .prop_number("cores", cores.max(4))
                     .prop_typed("memory", "size", "16GiB"),
             )

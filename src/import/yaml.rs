@@ -227,6 +227,7 @@ impl Reader {
                 let Some((node, made)) = self.anchors.get(&anchor).cloned() else {
                     return Err(self.fault(place, "an alias is inside the node that it repeats"));
                 };
+                // A finding points at the alias, where the value is used.
                 self.add(Node { place, ..node }, 0, made)
             }
             _ => Ok(None),
@@ -257,12 +258,12 @@ impl Reader {
         if self.made > MOST {
             return Err(self.fault(node.place, "its aliases make it too large"));
         }
-        // An alias may be deep inside, and bring its own depth.
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), made));
         }
         let (depth, file) = (self.open.len(), self.file);
         let Some(open) = self.open.last_mut() else { return Ok(Some(node)) };
+        // The parser counts the depth of what is written. An alias brings further levels with it.
         if depth + height(&node) > DEEPEST {
             return Err(self.fault(node.place, "its aliases nest it too deeply"));
         }
@@ -323,6 +324,7 @@ fn height(node: &Node) -> usize {
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Node {
     let plain = style == ScalarStyle::Plain && tag.and_then(Tag::core_suffix) != Some("str");
+    // In quotes, or with the tag `!!str`, `null` is text.
     let value = if plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
         Value::Null
     } else {

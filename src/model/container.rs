@@ -120,7 +120,7 @@ pub enum FirstStart {
     /// A line for the container's shell makes it known to the program, which reads it from its
     /// standard input.
     Command(String),
-    /// A person must do something, and is told what.
+    /// A person must do something, which this text says.
     Person(String),
     /// Nothing: it only counts should the program start for the first time again.
     Nothing,

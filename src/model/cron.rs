@@ -44,6 +44,7 @@ impl Cron {
             let (first, last) = match range.split_once('-') {
                 Some((first, last)) => (number(first)?, number(last)?),
                 None if range == "*" => (low, high),
+                // `5/10` goes on from 5 to the end.
                 None if part.contains('/') => (number(range)?, high),
                 None => (number(range)?, number(range)?),
             };
@@ -116,6 +117,7 @@ impl Cron {
     /// Reads a time of systemd, such as `Sun *-*-* 05:30:00` without its zone, if cron has the
     /// same one.
     pub fn of_calendar(text: &str) -> Option<Self> {
+        // A week of systemd begins on Monday.
         let whole = match text {
             "minutely" => Some("* * * * *"),
             "hourly" => Some("0 * * * *"),
@@ -170,6 +172,7 @@ impl Cron {
         };
         let (minute, hour, day, month) = (list(next()), list(next()), list(next()), list(next()));
         let weekdays = next().map_or_else(String::new, |values| {
+            // Cron has two numbers for Sunday, 0 and 7.
             let mut days: Vec<u8> = values.iter().map(|day| day % 7).collect();
             days.sort_unstable();
             days.dedup();

@@ -130,6 +130,8 @@ impl Endpoint {
     /// Returns the address at which programs of the machine itself connect to it.
     pub fn own_address(&self) -> IpAddr {
         let loopback = || self.addresses.iter().find(|address| address.is_loopback());
+        // What is published at one address alone does not answer at the others, not even on
+        // loopback.
         let address = loopback().or_else(|| self.addresses.first());
         address.copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }

@@ -6,6 +6,7 @@ use super::Engine;
 pub fn repository_and_tag(image: &str) -> (&str, &str) {
     let name = image.split('@').next().unwrap_or(image);
     let (path, tag) = match name.rsplit_once(':') {
+        // A `:` before a `/` begins the port of a registry.
         Some((path, tag)) if !tag.contains('/') => (path, tag),
         _ => (name, ""),
     };
@@ -18,7 +19,9 @@ pub fn repository_and_tag(image: &str) -> (&str, &str) {
 
 /// Returns whether a reference names a version or a digest, so that it always means the same image.
 pub fn is_pinned(image: &str) -> bool {
+    // The part after the last `/` has no port of a registry, so its `:` begins the tag.
     let name = image.rsplit('/').next().unwrap_or(image);
+    // A tag without a digit, such as `latest`, names no version.
     image.contains('@')
         || name
             .split_once(':')

@@ -19,7 +19,7 @@ impl Ports {
         Self { first: port, last: port }
     }
 
-    /// Returns a port and a number of further ones after it, as far as there are so many.
+    /// Returns a port and a number of further ones after it, up to the last port there is.
     pub const fn row(first: u16, more: u16) -> Self {
         Self { first, last: first.saturating_add(more) }
     }

@@ -24,6 +24,7 @@ pub enum TextPart {
 
 /// Divides text at the secrets that are marked in it. Their names are `Err`.
 pub fn divided(text: &str) -> impl Iterator<Item = Result<&str, &str>> {
+    // A mark is on both sides of a name, so every second part is one.
     let parts = text.split(SECRET_MARK).enumerate();
     parts
         .map(|(number, part)| if number.is_multiple_of(2) { Ok(part) } else { Err(part) })

@@ -137,7 +137,7 @@ pub struct ServiceNetwork {
     pub subnets: Vec<Spanned<IpNet>>,
 }
 
-/// What surrounds a service, so far as its program must be told.
+/// What a program must know of what surrounds its service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Around {
     /// The ways in for people. The first is the one that the program gives to them.

@@ -17,6 +17,7 @@ impl std::iter::Sum for Size {
 }
 
 impl Size {
+    // The order matters to `parse`, since every unit ends in `B`.
     const UNITS: &[(&'static str, u64)] = &[
         ("TiB", 1 << 40),
         ("GiB", 1 << 30),
@@ -70,6 +71,7 @@ impl Size {
         if self.0 < 1024 {
             return format!("{} B", self.0);
         }
+        // Ten times a size may not fit into 64 bits.
         let mut tenths = u128::from(self.0) * 10 / 1024;
         let mut unit = 0;
         while tenths >= 10_240 && unit + 1 < UNITS.len() {

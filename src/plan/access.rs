@@ -17,7 +17,7 @@ use crate::model::{
     ZoneKind,
 };
 
-/// The beginning of the name of a source that is no zone.
+/// The beginning of the name of a source that is not a zone.
 pub const CONTAINERS_OF: &str = "containers of ";
 
 /// A port of a machine that one source may connect to, for one or more reasons.
@@ -176,6 +176,7 @@ impl Plan<'_> {
             masquerade: false,
             way_back: self.way_back(network),
         };
+        // A network is listed even if its clients may reach nothing.
         for gateway in planned.services.iter().filter_map(|id| self.model[*id].gateway.as_ref()) {
             clients.entry(gateway.network).or_insert_with(|| empty(gateway.network)).masquerade |=
                 gateway.masquerade;
@@ -224,6 +225,7 @@ impl Plan<'_> {
             }
         }
         forwards.sort();
+        // A router forwards a port to one address only.
         forwards.dedup_by_key(|forward| (forward.router, forward.transport, forward.ports));
         forwards
     }
@@ -295,6 +297,7 @@ impl Plan<'_> {
                 machine.addresses.iter().map(move |address| (id, address.address))
             })
             .filter(|(id, address)| {
+                // A route of one family says nothing about a machine's address of the other.
                 prefixes.iter().any(|prefix| {
                     prefix.addr().is_ipv4() == address.is_ipv4() && knows(*id, prefix)
                 })

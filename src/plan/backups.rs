@@ -129,6 +129,7 @@ fn backup(
     let machine = service.machine;
     let repository =
         service.backup.as_ref().map(|backup| backup.repository.value.as_str()).unwrap_or_default();
+    // A repository that is not a path is on no disk of this machine.
     let repository_store =
         repository.starts_with('/').then(|| Store::at(model, machine, repository).0);
     let mut sources = Vec::new();
@@ -143,6 +144,7 @@ fn backup(
             left_out.map(|(.., below)| format!("{}{below}", folder.path)).collect();
         exclude.sort();
         exclude.dedup();
+        // A backup must not contain its own repository.
         if exclude.contains(&folder.path) || is_below(repository, &folder.path) {
             continue;
         }
@@ -166,6 +168,7 @@ fn backup(
     }
     let local = kept.get(&Store::Local(machine)).map(Vec::as_slice).unwrap_or_default();
     sources.extend(appdata(model, machine, repository, local));
+    // A disk has no class of its own. So a state on it that has one is a source by itself.
     for (owner, state, _) in local {
         if let StateBackup::Class(class) = &state.backup
             && *class != BackupClass::Never
@@ -302,6 +305,8 @@ fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpP
                 service: id,
                 database: index,
                 machine: service.machine,
+                // The class of a folder is about its files. Where they are never saved, a dump is
+                // still made every day.
                 class: class
                     .filter(|class| *class != BackupClass::Never)
                     .unwrap_or(BackupClass::Daily),
@@ -324,6 +329,7 @@ const fn is_left_out(backup: &StateBackup) -> bool {
 pub fn server(repository: &str) -> Option<(&str, Option<&str>)> {
     let (kind, rest) = repository.split_once(':')?;
     let (login, folder) = match (kind, rest.split_once("//")) {
+        // The path in such a URL is below a folder of the server that only the server knows.
         ("rest", Some((_, url))) => (url.split('/').next()?, None),
         ("sftp", Some(("", url))) => {
             let (login, folder) = url.split_once('/')?;

@@ -66,6 +66,8 @@ pub fn bring_up(plan: &Plan<'_>) -> Vec<Turn> {
             let mut needs = turn.needs.iter().filter(|(_, need)| need.is_strict() || !strict);
             needs.all(|(other, _)| *other.of(&ready))
         };
+        // In a circle, a machine goes first whose only open needs are names or a repository: it can
+        // be set up without them.
         let next = waiting
             .iter()
             .position(|turn| met(turn, false))
@@ -109,7 +111,7 @@ fn needs(plan: &Plan<'_>, id: MachineId, owners: &Owners) -> Vec<(MachineId, Nee
     let interfaces = &plan.machine(id).interfaces;
     let gateways = interfaces.iter().flat_map(|interface| &interface.gateways);
     for router in gateways.filter_map(|gateway| owners.get(gateway)) {
-        // A host that is behind its own guest makes the guest first.
+        // A host whose gateway is its own guest must make the guest first.
         if plan.machine(id).router_guest != Some(*router) {
             needs.push((*router, Need::Gateway));
         }
@@ -132,6 +134,7 @@ fn needs(plan: &Plan<'_>, id: MachineId, owners: &Owners) -> Vec<(MachineId, Nee
         });
         needs.extend(machine.map(|machine| (machine, Need::Repository)));
     }
+    // A machine may be its own gateway or name server, or hold its own repository.
     needs.retain(|(other, _)| *other != id);
     needs.sort_unstable();
     needs.dedup();

@@ -66,6 +66,7 @@ fn tasks(model: &Model, id: ServiceId, service: &Service) -> Vec<(Task, Span)> {
     }
     for unit in &service.units {
         let name = unit.name.clone();
+        // A unit without sections comes with a package.
         let ours = !unit.sections.is_empty();
         tasks.push((if ours { Task::Unit(name) } else { Task::Start(name) }, unit.span));
     }

@@ -33,6 +33,7 @@ pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
     let (least, count) = (disks.iter().min().copied()?, disks.len() as u64);
     let raw = match pool.layout {
         PoolLayout::Stripe => disks.iter().sum(),
+        // Except in a stripe, ZFS uses as much of each disk as the smallest one has.
         PoolLayout::Mirror => least,
         PoolLayout::Raidz => least.saturating_mul(count.saturating_sub(1)),
         PoolLayout::Raidz2 => least.saturating_mul(count.saturating_sub(2)),

@@ -84,9 +84,11 @@ fn changes(zone: &TimeZone) -> Vec<Change> {
     for transition in zone.following(start) {
         let (at, after): (Timestamp, Offset) = (transition.timestamp(), transition.offset());
         let (old, new) = (before.to_datetime(at), after.to_datetime(at));
+        // The list has no end for a zone that changes its clocks every year.
         if old.year() >= YEARS.end {
             break;
         }
+        // Some transitions change only the abbreviation of the zone.
         if old != new {
             let skipped = new > old;
             changes.push(Change { from: old.min(new), to: old.max(new), skipped });

@@ -70,7 +70,7 @@ impl Plan<'_> {
     /// Returns what listens on each machine, by [`MachineId`].
     fn listening(&self) -> Vec<Listening> {
         let mut listening = vec![Listening::new(); self.model.machines.len()];
-        // Of several ports in a row, the first one stands for all.
+        // Of several ports in a row, only the first is tried.
         for (machine, row, transport, id) in self.listeners() {
             if transport == Transport::Tcp
                 && let Some(ports) = listening.get_mut(machine.0 as usize)
@@ -133,6 +133,7 @@ impl Plan<'_> {
     /// Says whether labwright keeps anybody out of a machine.
     fn keeps_out(&self, machine: MachineId) -> bool {
         let this = &self.model[machine];
+        // Proxmox filters what its guests get, except for an appliance, which filters it itself.
         self.guard(machine) != Guard::Nothing
             || this.guest.is_some() && this.kind != MachineKind::Appliance
     }

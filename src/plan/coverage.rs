@@ -111,6 +111,7 @@ pub fn coverage<'m>(
             let class = class_at(model, service.machine, &state.path);
             let saved = match &state.backup {
                 StateBackup::Dump => {
+                    // A database that names no state may be in any of them.
                     dumped.contains(&(id, Some(&state.name))) || dumped.contains(&(id, None))
                 }
                 // A backup of a machine's own disk covers a folder of it. A backup of anything else

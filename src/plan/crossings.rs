@@ -7,7 +7,7 @@ use super::flows::{Flow, FlowSource};
 use super::store::Store;
 use crate::model::{MachineId, Model, ServiceId, ZoneKind};
 
-/// A share through which a machine gets at data of services in other zones.
+/// A share through which a machine reaches data of services in other zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crossing {
     /// The machine.

@@ -43,6 +43,7 @@ pub(super) fn jobs(
     for (machine, entry) in model.machines() {
         let services: &Vec<ServiceId> = machine.of(services);
         let saves_itself = services.iter().any(|id| model[*id].backup.is_some());
+        // A backup of the machine itself also makes the dumps there.
         if saves_itself || !entry.kind.is_managed() {
             continue;
         }
@@ -58,6 +59,7 @@ pub(super) fn jobs(
         // What lies where no backup looks is dumped to where one does.
         let states = services.iter().flat_map(|id| &model[*id].states);
         let other = states.filter_map(|state| saved_place(model, machine, &state.path, backups));
+        // The first by path, so that the order of the services does not matter.
         let Some(other) = other.min_by(|a, b| a.root.cmp(&b.root)) else { continue };
         for database in elsewhere {
             other.clone().add(machine, &mut jobs, database);
@@ -124,6 +126,7 @@ fn saved_place(
     backups.iter().find_map(|backup| {
         let there = model[backup.service].machine;
         let mut sources = backup.sources.iter();
+        // Only a source that is the whole place surely has the folder of the dumps in it.
         let source = sources
             .find(|source| Store::at(model, there, &source.path) == (store, String::new()))?;
         Some(SavedPlace {
@@ -163,6 +166,7 @@ pub(super) fn settle(model: &Model, backups: &mut [BackupPlan], jobs: &mut [Dump
             for (_, below, is_file) in inside {
                 let rest = below.get(root.trim_end_matches('/').len()..).unwrap_or_default();
                 let file = format!("{}{rest}", source.path.trim_end_matches('/'));
+                // SQLite keeps writes that are not yet part of the database in files next to it.
                 let endings: &[&str] =
                     if *is_file { &["", "-wal", "-shm", "-journal"] } else { &[""] };
                 source.exclude.extend(endings.iter().map(|end| format!("{file}{end}")));

@@ -41,6 +41,8 @@ pub fn exports(model: &Model) -> Vec<Vec<ExportPlan>> {
                 folder: folder.to_owned(),
                 clients: Vec::new(),
             });
+            // The server knows a client by its address alone, and a mount may come from any that it
+            // has.
             export.clients.extend(client.addresses.iter().map(|address| Client {
                 machine,
                 address: address.address,

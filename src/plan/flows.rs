@@ -180,6 +180,7 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
         for route in &service.routes {
             let endpoint = EndpointId { service: id, index: route.endpoint };
             if let Some(proxy) = &model[route.via].proxy {
+                // The proxy itself leads visitors from http to https, so both are open to them.
                 for listener in [proxy.http, proxy.https].into_iter().flatten() {
                     for zone in &route.from {
                         builder.let_zone(
@@ -340,6 +341,7 @@ impl Builder<'_> {
         flows.push(Flow {
             to: self.model[id.service].machine,
             ports: if on_host { endpoint.ports() } else { endpoint.host_ports() },
+            // A program on the machine's own network chooses its addresses itself.
             at: if on_host { Vec::new() } else { outside.copied().collect() },
             transport: endpoint.protocol.transport(),
             from,

@@ -54,6 +54,7 @@ pub fn gateways(model: &Model, flows: &[Flow], machines: &mut [MachinePlan]) {
         let Some(gateway) = &service.gateway else { continue };
         let network = &model[gateway.network];
         let home = service.machine;
+        // What leads to the machine itself is not forwarded. Its own openings let it in.
         let mut forwards = Vec::new();
         for flow in flows
             .iter()

@@ -78,6 +78,7 @@ pub fn guest<'m>(
         plan.devices.extend(needed.iter().map(|device| device.path).filter(|path| *path == TUN));
     } else {
         for device in &guest.passthrough {
+            // Of the host's device nodes, only a whole disk can become a disk of a VM.
             let disk = device.path.as_deref().filter(|path| path.starts_with("/dev/disk/"));
             match (device.pci.as_deref(), disk) {
                 (Some(address), _) => plan.pci.push((address, device)),
@@ -91,6 +92,7 @@ pub fn guest<'m>(
 
 fn name_servers(model: &Model, machine: &Machine) -> Vec<IpAddr> {
     let mut servers = Vec::new();
+    // The order stays, because the first server is asked first.
     for server in machine.addresses.iter().flat_map(|address| &model[address.network].dns) {
         if !servers.contains(server) {
             servers.push(*server);

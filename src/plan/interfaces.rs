@@ -40,6 +40,7 @@ pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     for interface in &mut interfaces {
         for gateway in &model[interface.network].gateways {
             let of_family = |address: &&&Address| address.address.is_ipv6() == gateway.is_ipv6();
+            // On the gateway itself, the route would lead back to the machine.
             let reached = interface
                 .addresses
                 .iter()

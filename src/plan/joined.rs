@@ -140,6 +140,8 @@ fn secrets<'p>(
                 owner: service.name.clone(),
                 span: service.span,
             };
+            // A secret of root that is called like the owner would be a file in the place of this
+            // folder.
             let folder = (owner != "root").then(|| joined("file", parent, folder));
             [
                 joined("secret", secret_key(&secret.name, owner), copy.clone()),
@@ -154,6 +156,7 @@ fn secrets<'p>(
 /// Returns the name of a secret in the compose file. Programs that run as different users read
 /// different copies of a secret.
 pub fn secret_key(name: &str, owner: &str) -> String {
+    // Compose allows no colon in the name of a secret.
     if owner == "root" { name.to_owned() } else { format!("{name}-of-{}", owner.replace(':', "-")) }
 }
 
@@ -194,6 +197,7 @@ fn boards(model: &Model) -> impl Iterator<Item = Joined> + '_ {
         owner: board.name.clone(),
         span: board.span,
     });
+    // Dashboards become files only where a Grafana reads them.
     let read = model.services.iter().any(|service| service.has(Role::Grafana));
     of_modules.chain(of_lab).filter(move |_| read)
 }

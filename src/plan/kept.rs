@@ -17,7 +17,7 @@ pub struct Kept<'m> {
     pub states: Vec<(&'m State, KeptIn)>,
 }
 
-/// The place of a state, as far as a snapshot of it can be taken.
+/// The place of a state, and whether a snapshot of it can be taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeptIn {
     /// A ZFS dataset of the machine itself: `tank/appdata`.
@@ -68,6 +68,7 @@ fn writers(service: &Service) -> Vec<&str> {
         containers.iter().filter(|one| keeps(one)).map(|one| one.name.as_str()).collect();
     loop {
         let known = found.len();
+        // Each round finds the containers that wait for those of the round before.
         let depends = |container: &&Container| {
             let mut on = container.depends_on.iter();
             on.any(|dependency| found.contains(dependency.container.as_str()))

@@ -12,7 +12,7 @@ use crate::model::{Model, Service, ServiceId};
 pub struct KernelSettings<'m> {
     /// The values, by name.
     pub values: BTreeMap<&'m str, &'m str>,
-    /// Whether it forwards IPv6. It must then be told to listen to the routers of its own networks,
+    /// Whether it forwards IPv6. It must then be set to listen to the routers of its own networks,
     /// because a machine that forwards takes itself for a router and ignores them.
     pub forwards_v6: bool,
     /// The services that need a setting.

@@ -129,6 +129,8 @@ pub fn plan(model: &Model) -> Plan<'_> {
         .zip(exports::exports(model))
         .map(|((((((id, machine), services), published), meets), routes), exports)| {
             let mounts = mounts::mounts(model, id);
+            // The networks that routes need stay apart: `around` placed them before the other
+            // meetings were known.
             let meetings = meets.iter().map(|meet| meet.meeting.clone());
             let others = meetings.filter(|meeting| !routes.contains(meeting)).collect();
             let requirements = requirements::requirements(model, id, all);
@@ -171,6 +173,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     gateways::gateways(model, &connections.flows, &mut machines);
     let mut backups = backups::backups(model, &services);
     let mut dump_jobs = dumps::jobs(model, &services, &backups);
+    // Only now is it known which databases are dumped, and so which files a backup leaves out.
     dumps::settle(model, &mut backups, &mut dump_jobs);
     let mut plan = Plan {
         scrapes: scrapes::scrapes(model, &services),
@@ -190,6 +193,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     plan.divide();
     plan.derive_access();
     plan.derive_connections();
+    // This reads the scrapes, backups and routes from the plan.
     let prometheus = model.services().filter(|(_, service)| service.has(Role::Prometheus));
     plan.measured = prometheus.map(|(id, _)| (id, Measured::of(&plan, id))).collect();
     plan

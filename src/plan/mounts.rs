@@ -72,6 +72,7 @@ pub fn mappings(model: &Model, host: MachineId) -> Vec<Mapping> {
         for share in guest.shares.iter().filter(|share| share.via == ShareTransport::Virtiofs) {
             if let ShareSource::Dataset(dataset) = &share.source {
                 let folder = model.dataset(dataset).mountpoint.clone();
+                // Guests that mount the same dataset share its mapping.
                 folders.insert(virtiofs_tag(model, dataset), folder);
             }
         }
@@ -103,6 +104,7 @@ pub fn points(machine: &Machine) -> Vec<String> {
     let shares = machine
         .shares
         .iter()
+        // Nothing is mounted for a local share: the folder is in a dataset of the machine itself.
         .filter(|share| share.via != ShareTransport::Local)
         .map(|share| share.at.clone());
     let datasets = machine
@@ -148,6 +150,7 @@ fn mount(model: &Model, machine: MachineId, share: &Share) -> Option<Mount> {
 /// Returns `address:/folder` with the server's address.
 fn exported(model: &Model, machine: MachineId, server: MachineId, folder: &str) -> Option<String> {
     let address = server_address(model, machine, server)?;
+    // Without the brackets, the first colon of the address would end the name of the server.
     Some(if address.is_ipv6() {
         format!("[{address}]:{folder}")
     } else {
@@ -163,6 +166,7 @@ fn server_address(model: &Model, machine: MachineId, server: MachineId) -> Optio
         .iter()
         .find(|address| networks.contains(&address.network))
         .map(|address| address.address);
+    // Without a common network, routers lead to the server's first address.
     shared.or_else(|| model[server].address())
 }
 
@@ -182,6 +186,7 @@ fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
         "{:08x}",
         Sha256::digest(&path).iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte))
     );
+    // With a hyphen and eight digits, 27 letters make the 36 bytes.
     let readable: String = tag
         .chars()
         .take(27)

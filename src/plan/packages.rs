@@ -65,6 +65,7 @@ pub fn packages<'m>(
         FirewallBackend::None => &[],
     });
     if services().flat_map(|service| &service.databases).any(|one| one.engine == Engine::Sqlite) {
+        // The machine dumps SQLite itself, with this program.
         packages.insert("sqlite3");
     }
     if mounts.iter().any(|mount| mount.via == ShareTransport::Nfs) {
@@ -80,7 +81,7 @@ pub fn packages<'m>(
     let containers = services().any(|service| !service.containers.is_empty());
     let mut all = services().flat_map(|service| &service.containers);
     if all.any(|container| container.build.is_some()) {
-        // It understands what Dockerfiles of today say; the builder in docker itself does not.
+        // Docker's own old builder does not understand what newer Dockerfiles say.
         packages.insert(match machine.os {
             Some(Os::Debian12) => "docker-buildx-plugin",
             _ => "docker-buildx",

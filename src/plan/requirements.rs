@@ -153,6 +153,7 @@ fn devices<'m>(
     }
     let host = machine.guest.as_ref().map(|guest| model[guest.host].name.as_str());
     let source = |path: &str| match (machine.kind, host, drivers(machine)) {
+        // An LXC runs on its host's kernel, so drivers in its own packages would do nothing.
         (MachineKind::Lxc, Some(host), _) => DeviceSource::Host(host),
         (_, _, Some(packages)) if path.starts_with(GPU) => DeviceSource::Driver(packages),
         (MachineKind::Vm, Some(host), _) => DeviceSource::Host(host),
@@ -204,6 +205,7 @@ fn guests<'m>(model: &'m Model, host: MachineId, services: &Services) -> GuestRe
                 needs.roms.extend(device.rom.as_deref().map(|rom| (rom, name)));
             }
         }
+        // The host fetches an image with a URL itself.
         let volume = guest.image.as_deref().filter(|image| !image.starts_with("https://"));
         needs.volumes.extend(volume.map(|volume| (volume, guest.id, name)));
         for interface in &interfaces(model, id) {

@@ -48,6 +48,7 @@ pub fn secrets(model: &Model, machine: MachineId, services: &[ServiceId]) -> Vec
         }
         // All programs that run as this owner read one file, so it gets the widest mode that any of
         // them asks for.
+        // Modes have four octal digits, so their texts compare like their numbers.
         if *mode > entry.mode {
             entry.mode.clone_from(mode);
         }

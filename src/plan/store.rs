@@ -29,6 +29,7 @@ impl Store {
         let below = |folder: &str| {
             path.get(folder.trim_end_matches('/').len()..).unwrap_or_default().to_owned()
         };
+        // What is mounted hides what the machine itself has at that path.
         if let Some(share) = share_of(model, machine, path) {
             return (Self::from(&share.source), below(&share.at));
         }
@@ -100,6 +101,7 @@ impl Store {
 pub fn class_at(model: &Model, machine: MachineId, path: &str) -> Option<BackupClass> {
     match Store::at(model, machine, path).0 {
         Store::Local(_) => {
+            // Of a machine's disk, only the folder of its services has a class.
             let class = model[machine].appdata_backup.as_ref().map(|class| class.value);
             class.filter(|_| is_below(path, &model[machine].appdata))
         }

@@ -34,6 +34,7 @@ pub fn addresses(model: &Model) -> Vec<ZoneAddresses> {
         let hosts: Vec<IpNet> =
             machine.addresses.iter().map(|address| IpNet::from(address.address)).collect();
         machine.own_zone.of_mut(&mut zones).include.extend(&hosts);
+        // A machine that names no zone stays in that of its network.
         if !machine.names_zone {
             continue;
         }

@@ -60,6 +60,7 @@ pub fn build(
 /// another image and the one before stays.
 pub fn image(container: &str, build: &Build, sources: &Sources) -> String {
     let mut summary = Vec::new();
+    // Each part is hashed by itself, so that no text can move from one into the next unnoticed.
     let mut add = |part: &str| {
         summary.extend(sha256_hex(part.as_bytes()).into_bytes());
         summary.push(b'\n');
@@ -107,6 +108,8 @@ fn bases(file: FileId, text: &str, given: &[(String, String)]) -> Vec<Spanned<St
                 let mut words = words.iter().filter(|word| !word.starts_with("--"));
                 let Some(image) = words.next() else { continue };
                 let image = filled(image, &arguments);
+                // `scratch` is the empty image, and never pulled. Docker ignores the case of a
+                // stage's name.
                 if image != "scratch" && !stages.contains(&image.to_ascii_lowercase()) {
                     found.push(Spanned::new(image, place()));
                 }
@@ -118,6 +121,7 @@ fn bases(file: FileId, text: &str, given: &[(String, String)]) -> Vec<Spanned<St
                 let from = words.iter().find_map(|word| word.strip_prefix("--from="));
                 let Some(image) = from else { continue };
                 let image = filled(image, &arguments);
+                // Docker also takes the number of a stage here.
                 let is_stage = stages.contains(&image.to_ascii_lowercase())
                     || image.bytes().all(|byte| byte.is_ascii_digit());
                 if !is_stage {

@@ -38,6 +38,7 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
 
 /// Returns whether a key of a service takes several values, so that a single one is a list too.
 pub fn is_list(key: &str) -> bool {
+    // Compose splits a text in these two into words, as a shell does.
     takes(property(key), "array", DEEPEST) && !matches!(key, "command" | "entrypoint")
 }
 
@@ -93,6 +94,7 @@ fn takes(schema: &Value, kind: &str, depth: u8) -> bool {
 
 fn fits(schema: &Value, value: &Value, depth: u8) -> bool {
     let schema = resolved(schema);
+    // What is too deep to be judged is left to compose.
     let Some(deeper) = depth.checked_sub(1) else { return true };
     if let Some(forms) = forms(schema)
         && !forms.iter().any(|form| fits(form, value, deeper))

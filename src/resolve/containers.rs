@@ -64,6 +64,7 @@ pub fn container(
     let mut container = Container {
         name,
         own_name: block.key().to_owned(),
+        // A finding about the image points at the option, if the service sets it.
         image: Spanned::new(
             image.value,
             service
@@ -135,6 +136,7 @@ pub fn container(
         container.resources = limits_of(limits);
     }
     for env in block.all("env") {
+        // A variable whose value is nothing is not set.
         let Some(value) = env.argument(1) else { continue };
         let (name, text) = (env.key().to_owned(), plain(value));
         if text.contains(SECRET_MARK) {
@@ -203,6 +205,7 @@ fn mount(
     } else {
         MountKind::Path
     };
+    // Docker has one list of volumes for all services, so the name begins with the service's.
     let source = source
         .strip_prefix("volume:")
         .map_or_else(|| source.clone(), |name| format!("{}-{name}", service.name));

@@ -186,6 +186,7 @@ pub fn endpoints(
             Some("udp") => Protocol::Udp,
             Some("http") => Protocol::Http,
             Some("https") => Protocol::Https,
+            // Metrics and paths exist in HTTP alone.
             None if flag("scrape") || block.property("path").is_some() => Protocol::Http,
             _ => Protocol::Tcp,
         };
@@ -247,6 +248,7 @@ fn addresses_of(given: Option<&Spanned<Value<'_>>>) -> Vec<IpAddr> {
 /// Says which ports fit, beginning with the first one that was given.
 fn ports_help(endpoint: &str, given: Option<Ports>, wanted: Ports) -> String {
     let first = given.map_or(wanted.first, |given| given.first);
+    // The row must not go past the last port there is.
     let first = first.min(u16::MAX - wanted.more());
     match wanted.more() {
         0 => format!("write `port {endpoint} {first}`"),

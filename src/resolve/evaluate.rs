@@ -80,6 +80,7 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
         ValueKind::Bool => Data::Bool(value.is_true()),
         ValueKind::Number => match i64::try_from(value.clone()) {
             Ok(number) => Data::Integer(number),
+            // `Data` has no fractions. `read` makes a number of the text where a field wants one.
             Err(_) => Data::Text(value.to_string()),
         },
         ValueKind::Seq | ValueKind::Iterable => {
@@ -93,6 +94,7 @@ fn from_jinja(value: &Jinja) -> Result<Data, String> {
 fn size(data: &Data) -> usize {
     match data {
         Data::Text(text) => text.len(),
+        // An item takes memory besides its text.
         Data::List(items) => items.iter().map(|item| 32 + size(item)).sum(),
         Data::Record(fields) => fields.values().map(|field| 32 + size(field)).sum(),
         Data::Secret(_) | Data::Integer(_) | Data::Bool(_) | Data::None => 0,
@@ -261,6 +263,7 @@ impl Evaluator<'_, '_> {
         out: &mut Vec<Block<'b>>,
         diagnostics: &mut Diagnostics,
     ) {
+        // The node that went over the limit has reported it.
         if self.made.is_full() {
             return;
         }
@@ -288,6 +291,7 @@ impl Evaluator<'_, '_> {
                     else {
                         return;
                     };
+                    // A node of words alone, such as `command`, takes the items as further words.
                     if index == 0 && !fields.is_empty() {
                         self.repeated(block, items, out, diagnostics);
                         return;
@@ -369,6 +373,7 @@ impl Evaluator<'_, '_> {
     ) -> Option<Spanned<Value<'b>>> {
         let value = match data {
             Data::Text(text) if field.secrets && text.contains(SECRET_MARK) => {
+                // The marks stay in the value, but its type checks the text without them.
                 let plain = Data::Text(text.replace(SECRET_MARK, ""));
                 read(&plain, field.ty).map(|_| Value::Text(Cow::Owned(text.clone())))
             }

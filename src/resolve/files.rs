@@ -94,7 +94,7 @@ pub fn folder(
         }
         found.push(ServiceFile {
             name: format!("{name}/{}", rest.strip_suffix(".j2").unwrap_or(rest)),
-            // What the program reads there is its own affair.
+            // labwright does not know the format that the program reads.
             kind: Kind::Text,
             template: TemplateId { file: id, name: file.path.clone() },
             target: ServiceFileTarget::Config,

@@ -55,6 +55,8 @@ pub fn guest(
         disks,
         passthrough: passthrough(block, &model[host], diagnostics),
         image: string(block.value("image")),
+        // The installer of Proxmox makes these two storages, unless it puts the host on ZFS or
+        // Btrfs.
         storage: string(storage.and_then(|storage| storage.argument(0)))
             .unwrap_or_else(|| "local-lvm".to_owned()),
         snippets: string(storage.and_then(|storage| storage.property("snippets")))
@@ -73,6 +75,7 @@ pub fn guest(
             .child("boot")
             .and_then(|boot| boot.property("wait"))
             .and_then(Spanned::duration),
+        // Docker needs both in an unprivileged container.
         features: words("features")
             .unwrap_or_else(|| vec!["keyctl".to_owned(), "nesting".to_owned()]),
         unprivileged: block.value("privileged").and_then(Spanned::bool) != Some(true),

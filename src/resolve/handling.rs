@@ -83,8 +83,10 @@ pub fn decides_itself(program: ProxyProgram, kind: &str, name: &str) -> bool {
 /// another way.
 pub fn meaning_in(program: ProxyProgram, text: &str) -> Option<&'static str> {
     match program {
+        // nginx fills in variables, and has no way to escape a `$`.
         ProxyProgram::NginxProxyManager => text.contains('$').then_some("`$`"),
         ProxyProgram::Caddy => text.contains(['{', '}', '`']).then_some("braces and back quotes"),
+        // Traefik reads its files as templates of Go.
         ProxyProgram::Traefik => text.contains("{{").then_some("`{{`"),
     }
 }

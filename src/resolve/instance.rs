@@ -94,6 +94,7 @@ pub fn draft<'s>(
         diagnostics,
     );
     let mut states: Vec<State> = concrete.iter().filter_map(state).collect();
+    // The service may move a state, and other parts must see the new path.
     for node in block.all("state") {
         keep_elsewhere(node, &mut states, name, diagnostics);
     }
@@ -111,6 +112,7 @@ pub fn draft<'s>(
     let evaluator = Evaluator { expressions, scope: &scope, made: &made, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
     evaluate::settle(&mut concrete, module.block.schema.children);
+    // Assertions may name states and ports, so they come last.
     assertions(module.block, block, &faulty, &evaluator, diagnostics);
 
     let endpoints = endpoints(block, &concrete, module_name, name, model, diagnostics);

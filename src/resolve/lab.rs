@@ -29,6 +29,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
             .collect(),
         accepts: lab.accepts.iter().map(accept).collect(),
     };
+    // A network needs the id of its zone, and a router that of its network.
     model.networks =
         lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
     model.routers = lab

@@ -71,7 +71,7 @@ impl<'s> Linker<'s> {
         linker
     }
 
-    /// Finds out what surrounds each service. `model` gets the services back.
+    /// Finds out what surrounds each service. `model` holds the services only meanwhile.
     pub fn around(&mut self, model: &mut Model) -> Vec<Around> {
         model.services = std::mem::take(&mut self.services);
         let around = around(model);
@@ -119,6 +119,7 @@ impl<'s> Linker<'s> {
         let list: Vec<&str> = names.keys().map(String::as_str).collect();
         let linked: Vec<Target> = services.iter().map(linkable).collect();
         for (service, rest) in services.iter_mut().zip(rests) {
+            // The findings keep the order of the services, whichever thread made them.
             diagnostics.append(rest.found);
             service.needs = needs(&rest.concrete, service, &roles, &list, diagnostics);
             service.links = links(rest.block, service, &linked, &list, diagnostics);

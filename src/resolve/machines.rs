@@ -24,6 +24,7 @@ pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) 
     let machines: Vec<Machine> =
         lab.machines.iter().map(|block| machine(block, model, diagnostics)).collect();
     model.machines = machines;
+    // Guests and shares refer to machines by id, so all machines must be there first.
     for (index, block) in lab.machines.iter().enumerate() {
         let guest = guest(block, index, model, diagnostics);
         let shares = shares(block, index, guest.as_ref(), model, diagnostics);
@@ -54,6 +55,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
     let own_zone = zone_named(block.key(), &model.zones);
     let named = block.value("zone").and_then(|name| {
         let id = zone_named(name.text().unwrap_or_default(), &model.zones);
+        // A name of another kind is reported where the zones are collected.
         matches!(model[id].kind, ZoneKind::Named | ZoneKind::Network(_)).then_some(id)
     });
     let zone_id = named
@@ -175,6 +177,7 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         };
         let (id, network) = (NetworkId::at(network), &model[NetworkId::at(network)]);
         let Some(address) = value.address() else { continue };
+        // That the network has no prefix is reported there.
         if network.prefixes.is_empty() {
             continue;
         }

@@ -176,6 +176,8 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
             || prefixes.iter().any(|prefix| prefix.contains(&gateway))
             || is_link_local(gateway)
         {
+            // IPv6 routers often announce only their link-local address, which is in no prefix of a
+            // lab.
             gateways.push(gateway);
         } else {
             bad(
@@ -207,7 +209,7 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
     }
 }
 
-/// Returns why a prefix is no network between machines, if so.
+/// Returns why a prefix can't be a network between machines, if it can't.
 fn own_of_machines(prefix: IpNet) -> Option<&'static str> {
     let within = |text: &str| text.parse::<IpNet>().is_ok_and(|kept| kept.contains(&prefix));
     if within("127.0.0.0/8") || within("::1/128") {

@@ -68,6 +68,7 @@ pub fn fill(
         }
     }
     check_networks(service, concrete, report, diagnostics);
+    // Files and folders name containers, which must all be there first.
     for part in concrete {
         match part.schema.name {
             "file" => service.files.extend(file(part, service, sources, report, diagnostics)),
@@ -96,12 +97,14 @@ pub fn fill(
     for database in &mut service.databases {
         let image =
             service.containers.iter().find(|one| database.container.as_ref() == Some(&one.name));
-        // The image knows. What the module says counts where the tag does not.
+        // The tag of the image decides. Where it names no version, the module's `major` counts, and
+        // else the whole reference, so that another image counts as another version.
         let Some(image) = image.map(|container| container.image.value.as_str()) else { continue };
         let major = database_major(database.engine, image);
         database.major = major.or_else(|| database.major.take()).or_else(|| Some(image.to_owned()));
     }
     resources(service, block, diagnostics);
+    // `raw` comes last, because it may change what the module has made.
     super::raw::fill(service, block, diagnostics);
     network_services
 }

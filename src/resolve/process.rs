@@ -97,6 +97,7 @@ fn ulimit(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -
         report(node.span, message, diagnostics);
         return None;
     };
+    // -1 is no limit, so it is above every number.
     if hard != -1 && (soft == -1 || soft > hard) {
         let message = format!("the soft limit `{}` is above the hard one", node.key());
         report(node.span, message, diagnostics);

@@ -10,7 +10,8 @@ use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::model::{Container, Data, Environment, NetworkMode, Service, Unit};
 use crate::source::Spanned;
 
-/// The keys that would change what runs behind the back of the lab, each with what to write.
+/// The keys that would change what runs without the lab knowing of it, each with what to do
+/// instead.
 const MODELLED: &[(&str, &str)] = &[
     ("build", "remove it: a container names an image, or a folder to build one from with `build`"),
     ("container_name", "remove it: a container is called after its service"),
@@ -86,6 +87,7 @@ pub fn of_container(container: &mut Container, block: &Block<'_>, diagnostics: &
 /// Returns the values of a node: children and properties become a record, several arguments a
 /// list. Children called `-` are the items of a list.
 pub(super) fn value(node: &Block<'_>) -> Data {
+    // The first argument of a `raw` is its key.
     let skipped = usize::from(node.schema.name == "raw");
     let values: Vec<Data> =
         node.arguments.iter().skip(skipped).map(|value| value.value.to_data()).collect();
@@ -143,6 +145,7 @@ pub(super) fn has_fault(node: &Block<'_>) -> bool {
 
 /// Returns the value of a `raw` node, if compose takes it and the lab allows it.
 fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Data> {
+    // Compose accepts any key that begins with `x-`, and ignores it.
     if !key.starts_with("x-") && !compose_schema::keys().any(|known| known == key) {
         diagnostics.push(
             Diagnostic::new(
@@ -247,6 +250,7 @@ fn network(
             return;
         }
     };
+    // On the machine's own network, Docker translates no ports.
     for endpoint in &mut service.endpoints {
         if mode == NetworkMode::Host && endpoint.container.as_deref() == Some(container) {
             endpoint.host_port = endpoint.port;

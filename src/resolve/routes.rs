@@ -80,6 +80,8 @@ pub fn routes(
 ) -> Vec<Route> {
     let mut routes = Vec::new();
     for node in block.all("route") {
+        // All names are looked up before the first `continue`, so that all that are wrong are
+        // reported.
         let from = zones(node.property("from"), model, diagnostics);
         let target = node.property("to").and_then(|name| endpoint(name, service, diagnostics));
         let mut named = |property: &str, kind: &Gate<'_>| {
@@ -146,6 +148,7 @@ pub fn routes(
         let Some(program) = gates.program(via) else { continue };
         let handling = handling(node, program, model, diagnostics);
         let paths = paths(node, endpoint, service, diagnostics);
+        // A redirected name keeps out the same visitors. All else happens at the name it leads to.
         let only_guarded = Handling { allow: handling.allow.clone(), ..Handling::default() };
         let mut add = |host, path: &Path, alias, leads_to: Option<String>| {
             let handling = if leads_to.is_some() { &only_guarded } else { &handling };
@@ -218,6 +221,7 @@ fn paths(
         let strip = block.property("strip").and_then(Spanned::bool) == Some(true);
         let Some(endpoint) = own.unwrap_or(Some(of_route)) else { continue };
         let path = text.trim_end_matches('/').to_owned();
+        // There is nothing to strip of the path `/`.
         paths.push(Path { strip: strip && !path.is_empty(), prefix: path, endpoint });
     }
     if node.child("path").is_none() {

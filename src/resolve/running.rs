@@ -32,6 +32,7 @@ pub fn runs(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics
 /// Reads what docker does when a container ends, as compose writes it.
 pub fn restart(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -> String {
     let Some(node) = block.child("restart") else {
+        // Docker would start a container again that has done its work.
         let ends = ["once", "manual", "every"].iter().any(|name| block.child(name).is_some());
         return if ends { "no" } else { "unless-stopped" }.to_owned();
     };
@@ -116,6 +117,8 @@ pub fn units(container: &Container, service: &Service, model: &Model) -> Vec<Uni
                             "OnCalendar",
                             &format!("{} {}", times.calendar(), model.lab.timezone),
                         ),
+                        // A run that falls into a time when the machine is off happens at its next
+                        // start.
                         setting("Persistent", "yes"),
                     ],
                 ),

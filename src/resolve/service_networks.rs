@@ -34,6 +34,7 @@ pub fn container_network(
         subnets.push(Spanned::new(subnet.trunc(), item.span));
     }
     subnets.sort_by_key(|subnet| subnet.value);
+    // IPv4 sorts before IPv6, and `around` takes the first prefix for the IPv4 one.
     if let Some(first) = subnets.first().filter(|first| !first.value.addr().is_ipv4()) {
         let message = format!("network `{}` has no IPv4 prefix", block.key());
         report(first.span, message, diagnostics);

@@ -41,6 +41,8 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
 
     let maker = Maker { modules: &modules, names: &names, sources };
     let shared: &Model = model;
+    // What surrounds a service follows from routes, which are known only once all services are
+    // made.
     let alone = Around::default();
     let drafts: Vec<_> =
         lab.services.par_iter().map(|block| maker.make(block, shared, &alone)).collect();
@@ -88,6 +90,7 @@ impl<'s> Maker<'_, 's> {
     ) -> Option<Draft<'s>> {
         let Self { modules, names, sources } = self;
         let name = block.property("module").or_else(|| block.argument(0))?;
+        // Both names are looked up before either can end this, so that both are reported.
         let module = module(block, name, modules.blocks, diagnostics);
         let machine = super::names::find(
             "machine",
@@ -133,6 +136,7 @@ impl<'s> Maker<'_, 's> {
             .iter()
             .zip(&around)
             .enumerate()
+            // A service with nothing around it was made right the first time.
             .filter(|(_, (block, around))| **around != Around::default() && asks(block))
             .collect();
         let shared: &Model = model;

@@ -14,6 +14,7 @@ use crate::source::Spanned;
 /// host, root of an unprivileged container is another uid, and inside the container, the host's
 /// root is nobody.
 pub fn give_to_containers(model: &mut Model) {
+    // Proxmox maps the ids inside of such a container to those from 100000 on.
     const ROOT_INSIDE: &str = "100000:100000";
     let unprivileged = model
         .machines
@@ -142,6 +143,7 @@ fn share_source(
 ) -> Option<(ShareSource, bool)> {
     let (first, second) = name.text().unwrap_or_default().split_once('.').unwrap_or_default();
     let home = guest.map_or(MachineId::at(index), |guest| guest.host);
+    // Pools of two hosts may have the same name. Then the pool of the machine's own host is meant.
     let others = model.machines().filter(|(id, _)| *id != home).map(|(id, _)| id);
     for machine in std::iter::once(home).chain(others) {
         let mut pools = model[machine].pools.iter().enumerate();

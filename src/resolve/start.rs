@@ -43,11 +43,13 @@ pub fn with_secrets(
         None
     };
     if let Some(why) = fault {
+        // The words still hold the marks of secrets, which nothing after this stage understands.
         container.entrypoint.clear();
         container.command.clear();
         return refuse(why);
     }
     let mut texts = Vec::new();
+    // With `exec`, the program itself gets the signals that Docker sends.
     let mut line = vec!["exec".to_owned()];
     for word in container.entrypoint.iter().chain(&container.command) {
         if is_secret(word) {

@@ -49,6 +49,7 @@ pub fn adopt(
     containers: &[&Container<'_>],
     around: &mut Around<'_>,
 ) -> Result<Adopted, Misfit> {
+    // A misfit may show late, so nothing is said or written before all containers fit.
     let mut draft = Draft::default();
     let name_of = |container: &Container<'_>| {
         if container.name == module.name {
@@ -83,6 +84,7 @@ pub fn adopt(
         for value in values {
             node = match kind {
                 Some("boolean") => node.flag(value == "true"),
+                // `fits` accepted it as a whole number.
                 Some("integer" | "number" | "port") => node.number(value.parse().unwrap_or(0)),
                 _ => node.arg(value),
             };

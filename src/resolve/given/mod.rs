@@ -61,6 +61,7 @@ impl<'s> Reader<'_, 's> {
         let mut options = BTreeMap::new();
         let mut spans = BTreeMap::new();
         for spec in specs {
+            // An option is at fault if reading it adds an error.
             let told = diagnostics.count(Severity::Error);
             let value = match given.get(spec.name) {
                 Some(blocks) => {

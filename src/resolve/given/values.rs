@@ -82,7 +82,7 @@ impl Reader<'_, '_> {
                 fields.insert(field.name.to_owned(), value);
             }
         }
-        // Arguments fill the fields in the module's order, but only if there is a single field.
+        // A record has named fields only. Their order means nothing, so no argument could fill one.
         if let Some(extra) = block.arguments.first() {
             diagnostics.push(
                 Diagnostic::new(
@@ -154,6 +154,7 @@ impl Reader<'_, '_> {
                 );
                 return None;
             }
+            // Someone may have written the secret itself here, so the finding must not show it.
             if spec.kind == "secret" {
                 let problem = format!("`{}` is not the name of a secret", spec.name);
                 diagnostics.push(
