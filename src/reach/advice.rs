@@ -154,7 +154,7 @@ fn of_share(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     if !mounts || (to.port, to.transport) != (NFS, Transport::Tcp) {
         return None;
     }
-    // What others get from there is what can be had.
+    // Only a folder that some machine mounts already can be suggested.
     let mut shares = plan.model.machines.iter().flat_map(|machine| &machine.shares);
     let source = &shares
         .find(|share| share.via == ShareTransport::Nfs && share.source.machine() == to.machine)?
@@ -237,7 +237,7 @@ fn of_route(plan: &Plan<'_>, origin: &Origin, index: usize, chain: &[Link]) -> O
     let zone = plan.model[origin.zone].name.clone();
     let endpoint = plan.model.endpoint(route.endpoint);
     let wanted = Wanted {
-        // Wherever it is written, be it in a profile, that is the place to change.
+        // The route may be written in a profile, and then that is the place to change.
         inside: route.span,
         node: format!(
             "route \"{}\" to={} via={} from={zone}",

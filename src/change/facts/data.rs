@@ -150,6 +150,7 @@ fn backups(plan: &Plan<'_>, facts: &mut Collector<'_>) {
 fn without_password(repository: &str) -> String {
     let Some((scheme, rest)) = repository.split_once("://") else { return repository.to_owned() };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    // The password may contain an `@`. The last one ends it.
     match authority.rsplit_once('@') {
         Some((_, host)) => format!("{scheme}://…@{host}/{path}"),
         None => repository.to_owned(),

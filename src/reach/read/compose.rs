@@ -139,7 +139,9 @@ fn unquoted(text: &str) -> &str {
 
 /// Reads `[ADDRESS:]PORT:INSIDE[/PROTO]`.
 fn port(file: File<'_>, line: usize, container: &str, text: &str) -> Result<Port, Unreadable> {
+    // Compose publishes over tcp unless another protocol is written.
     let (ports, transport) = text.split_once('/').unwrap_or((text, "tcp"));
+    // An IPv6 address has colons of its own, so the ports are counted from the end.
     let (address, ports) = match ports.rmatch_indices(':').nth(1) {
         Some((at, _)) => (ports.get(..at), ports.get(at + 1..).unwrap_or_default()),
         None => (None, ports),

@@ -118,6 +118,7 @@ impl Machine {
                 (_, Kind::Json) if path.ends_with("/routes.json") => {
                     machine.routes.extend(npm::read(text()?)?);
                 }
+                // No other file decides about connections.
                 _ => {}
             }
         }

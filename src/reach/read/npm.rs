@@ -58,6 +58,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
             }
         };
         for name in &host.payload.domain_names {
+            // The JSON reader keeps no line numbers, so the name is looked up in the text.
             let quoted = format!("\"{name}\"");
             let mut lines = (2..).zip(file.text.lines().zip(file.text.lines().skip(1)));
             let line = lines.find(|(_, (before, line))| {
@@ -123,6 +124,8 @@ fn places(file: File<'_>, text: &str) -> Result<Vec<Place>, Unreadable> {
             }
             ["try_files", _, "@labwright_other_name"] => {
                 if let Some(place) = &mut open {
+                    // The redirect is in a named location further down, so its target is filled in
+                    // there.
                     "@".clone_into(&mut place.upstream);
                 }
             }
