@@ -70,6 +70,7 @@ pub fn names_secret(name: &str) -> bool {
     let words = words(name);
     let Some(last) = words.last().map(String::as_str) else { return false };
     let has = |word: &str| words.iter().any(|own| own == word);
+    // The URL of a webhook is the secret itself, so this comes before `ABOUT`, which has `URL`.
     if has("WEBHOOK") || has("DSN") {
         return true;
     }

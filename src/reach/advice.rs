@@ -104,6 +104,7 @@ pub(super) fn advice(
 fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     let machine = &plan.model[to.machine];
     let zone = plan.model[origin.zone].name.clone();
+    // The zones of `ssh` manage a Proxmox host, and may use its web interface and consoles too.
     let manages = machine.kind == MachineKind::Proxmox
         && to.transport == Transport::Tcp
         && [8006, 3128].contains(&to.port);

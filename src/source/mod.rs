@@ -139,6 +139,8 @@ impl Sources {
         self.files
             .iter()
             .enumerate()
+            // `load` refuses folders with so many names long before the index has more than 32
+            // bits.
             .map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), &**file))
     }
 

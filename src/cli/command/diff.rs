@@ -185,6 +185,7 @@ fn read_release(state: &Path) -> Result<Input, Unread> {
         let bytes = read(&machine.archive).map_err(unsound)?;
         archives.insert(name.clone(), read_archive(&machine.archive, &bytes).map_err(unsound)?);
     }
+    // Releases of older versions do not have this list.
     let services = read(&format!("review/{SERVICES}")).unwrap_or_default();
     release::read(&index, &services, &archives).map(Input::Release).map_err(unsound)
 }
