@@ -238,8 +238,8 @@ impl<'e> Finder<'e> {
                 let applied = if removed { Choice::default() } else { self.all() };
                 let choice = Choice { without: Some(part), ..applied };
                 let verdict = self.build(&choice).and_then(|verdicts| verdicts.get(key).copied());
-                // Without a line of what is new the change is gone; without the very line of what
-                // is removed it is there.
+                // Without the decisive line of something new, the change is gone. Without that of
+                // something removed, the change is there.
                 if verdict == Some(if removed { Verdict::Is } else { Verdict::Was }) {
                     decisive.push(part);
                 }
@@ -284,6 +284,7 @@ impl<'e> Finder<'e> {
     }
 
     fn verdicts(&self, choice: &Choice) -> Option<Vec<Verdict>> {
+        // Some edits alone make no lab, such as a link without the service that it leads to.
         let facts = State::build(&self.edits.apply(choice), self.renames).ok()?.facts;
         let verdict = |key: &Key| {
             let value = facts.get(key);

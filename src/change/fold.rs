@@ -143,9 +143,11 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
                 && matches!(own.family, Family::StoreSaved | Family::Snapshots | Family::Limit)
         }
         Family::Export if same_way => {
+            // `facts/data.rs` gives the backup of an export this name.
             own.family == Family::StoreSaved && own.name == format!("export {}", above.name)
         }
         Family::Host if same_way => {
+            // What is probed is a URL, which ends in the host name.
             own.family == Family::Scrape && own.name == "probe" && own.part.ends_with(&above.name)
         }
         Family::BackupRun => own.family == Family::Unit && of_service(&own.name),
@@ -246,7 +248,7 @@ fn attach(files: Vec<Draft>, entries: &mut [Draft]) -> Vec<Draft> {
         for entry in entries.iter_mut().filter(explains) {
             explained.extend(entry.cause.edits());
             found = true;
-            // Those about the same machine, where there are some, say it best.
+            // If there are entries about the same machine, they explain the files best.
             if !here || entry.key.machine == draft.key.machine {
                 entry.files.extend(draft.files.iter().cloned());
             }

@@ -1,5 +1,5 @@
-//! What a person reads of a comparison, as one line an entry; entries that say the same of several
-//! things share one.
+//! What a person reads of a comparison: one line for each entry. Entries that say the same of
+//! several things share a line.
 
 use super::cause::Cause;
 use super::class::Class;
@@ -107,6 +107,7 @@ fn listed(subjects: &[&str]) -> String {
     let head = first.get(..start).unwrap_or_default().iter().map(|word| format!("{word} "));
     let tail = first.get(first.len() - end..).unwrap_or_default();
     let tail = tail.iter().map(|word| format!(" {word}")).collect::<String>();
+    // A joined entry lists its clients with commas already.
     let comma = if named.iter().any(|name| name.contains(',')) { "; " } else { ", " };
     format!("{}{}{more}{tail}", head.collect::<String>(), named.join(comma))
 }

@@ -16,7 +16,7 @@ pub struct Said {
     pub was: Option<String>,
     /// What it is.
     pub is: Option<String>,
-    /// What the change means, where was and is don't say it.
+    /// What the change means, if the old and the new value don't show it.
     pub effect: &'static str,
 }
 

@@ -16,7 +16,7 @@ pub struct Look {
 /// The column that what an entry says begins in.
 const INDENT: usize = 13;
 
-/// Writes a comparison: a line an entry, worst first, and one that says which machines change.
+/// Writes a comparison: one line for each entry, worst first, and one about the machines.
 pub fn write(comparison: &Comparison, look: Look) -> String {
     let lines = lines::lines(comparison);
     let common = common(&lines);

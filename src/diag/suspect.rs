@@ -54,7 +54,7 @@ pub fn is_secret(name: &str, value: &str) -> bool {
         || (last == "USERS" && value.contains(':'))
 }
 
-/// The words of names whose values are secrets, wherever they stand.
+/// The words that mark the value of a name as a secret, anywhere in the name.
 #[rustfmt::skip] // A table is read line by line.
 const WORDS: &[&str] = &[
     "PASS", "PSK", "JWT", "SALT", "PEPPER", "HTPASSWD", "CLAIM", "LICENSE", "LICENCE", "COOKIE",

@@ -57,7 +57,7 @@ pub enum Addition {
 /// A change of one place of a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// What is replaced; an empty place is where something is put in.
+    /// The place of the text that is replaced. If it is empty, the new text is inserted there.
     pub span: Span,
     /// The text there afterwards.
     pub text: String,

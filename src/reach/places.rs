@@ -305,6 +305,7 @@ pub(super) fn hypervisor(plan: &Plan<'_>, machine: MachineId) -> Option<(Machine
         _ if this.kind == MachineKind::Proxmox => {
             Some((machine, super::read::proxmox::HOST.to_owned()))
         }
+        // An appliance filters its traffic itself, so its host has no rules for it.
         Some(guest) if this.kind != MachineKind::Appliance => {
             Some((guest.host, guest.id.to_string()))
         }

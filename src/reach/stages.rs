@@ -105,6 +105,7 @@ impl<'f> Way<'f, '_> {
             let opening = because::opening(
                 plan,
                 to,
+                // The default prefix is `0.0.0.0/0` too.
                 &CidrSet::new(&["0.0.0.0/0".parse::<IpNet>().unwrap_or_default()], &own),
                 None,
             );

@@ -152,6 +152,7 @@ fn of_family(set: &CidrSet, v6: bool) -> CidrSet {
 impl<'f, 'p> Way<'f, 'p> {
     fn new(files: &'f Files<'p>, origin: &Origin, to: &[IpAddr]) -> Self {
         let streams = to.iter().map(|to| {
+            // Nobody connects from an address of one family to one of the other.
             let from = of_family(&origin.addresses, to.is_ipv6());
             Stream { to: *to, began: from.clone(), seen: from, disguised: false }
         });

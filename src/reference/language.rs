@@ -77,6 +77,7 @@ impl Entry {
     fn anchor(&self) -> String {
         self.title()
             .chars()
+            // Forges leave commas out of anchors, and write blanks as hyphens.
             .filter(|character| *character != ',')
             .map(|character| if character == ' ' { '-' } else { character })
             .collect()

@@ -125,6 +125,7 @@ impl Sources {
                 *file = Arc::new(SourceFile { path: path.clone(), text, layer: *layer });
             }
         }
+        // The lines of another text begin elsewhere, so they are counted again.
         let lines = files.iter().map(|_| OnceLock::new()).collect();
         Self { files, lines }
     }

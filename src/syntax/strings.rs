@@ -104,6 +104,8 @@ fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<
         cursor.at = last_line;
         skip_blanks(cursor);
         let indent = cursor.since(last_line);
+        // Escaped blanks may come before the closing quotes, but they are not part of the
+        // indentation.
         while hashes == 0 && cursor.at < close && is_blank_escape(cursor) {
             skip_escape(cursor);
         }

@@ -102,6 +102,7 @@ impl<'s> Reader<'s> {
         }
         self.cursor.skip_word();
         match numbers::parse(self.cursor.since(start)) {
+            // In `80/tcp`, the number ends at the slash, but the word goes on.
             Ok(_) if self.word_goes_on() => self.unquoted(start),
             Ok(number) => Ok(Spanned::new(number, self.span(start, self.cursor.at))),
             Err(numbers::NotNumber::TooLarge) if !self.word_goes_on() => {

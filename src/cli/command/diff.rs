@@ -158,6 +158,7 @@ impl Diff {
     fn exit(&self, comparison: &Comparison) -> Exit {
         let named = |class| self.fail_on.contains(&class);
         let fails = comparison.entries.iter().any(|entry| named(entry.class))
+            // Cosmetic edits change nothing, so they have no entry.
             || (named(Class::Cosmetic) && !comparison.idle.is_empty());
         if fails || (self.exit_code && comparison.differs()) { Exit::Findings } else { Exit::Fine }
     }

@@ -66,6 +66,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
             }
             ["redir", to, "301"] => {
                 if let Some(route) = routes.last_mut() {
+                    // The redirect keeps the path, so only the name says where it leads.
                     to.trim_end_matches("{uri}").clone_into(&mut route.upstream);
                 }
             }

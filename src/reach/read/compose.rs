@@ -1,7 +1,7 @@
 //! Reads which ports `compose.yaml` publishes, and the networks that its containers are on.
 //!
-//! The file is written by labwright's own serializer: two blanks a level, one value a line, text in
-//! single quotes. That is all that is read here.
+//! labwright's own serializer writes the file, with two blanks for each level, one value on a line
+//! and text in single quotes. Nothing else is understood here.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

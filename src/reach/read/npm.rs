@@ -111,6 +111,7 @@ fn places(file: File<'_>, text: &str) -> Result<Vec<Place>, Unreadable> {
                 let own = path.is_empty() || line.contains("^~");
                 open = own.then(|| Place { path, allow: everything(), upstream: String::new() });
             }
+            // A place with a path has a `^~` location too, so exact locations are not read.
             ["location", ..] => open = None,
             [directive @ ("allow" | "deny"), address] => clients
                 .push(Client { address: address.to_owned(), directive: directive.to_owned() }),

@@ -1,4 +1,5 @@
-//! Reads the firewall of a Proxmox host and its guests: `cluster.fw` and one file a guest.
+//! Reads the firewall of a Proxmox host and its guests: `cluster.fw` and one file for each
+//! guest.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,6 +1,7 @@
 //! Reads the routes of Traefik's dynamic configuration.
 //!
-//! labwright's own template writes it, two blanks a level, and no more of YAML is read here.
+//! labwright's own template writes it with two blanks for each level. No other YAML is understood
+//! here.
 
 use std::collections::BTreeMap;
 
