@@ -25,11 +25,11 @@ pub enum Cause {
     Together(Vec<usize>),
     /// Each of these edits by itself.
     Each(Vec<usize>),
-    /// These edits together; which of them, was not looked for to the end.
+    /// Some of these edits together. There were no builds left to find out which.
     Among(Vec<usize>),
-    /// What is known of releases, whose sources are not there.
+    /// What two releases tell about it, without their sources.
     Release(String),
-    /// Nothing that is known.
+    /// The cause is not known.
     Unknown,
 }
 
@@ -75,6 +75,8 @@ impl<'e> Finder<'e> {
     ) -> Self {
         let machines = is.machines().max(was.machines()).max(1);
         let left = (MACHINES / machines).clamp(BUILDS.0, BUILDS.1);
+        // Each atom takes two builds in `singles`, so half of the builds are left to narrow down
+        // sets.
         let atoms = atoms(edits, left / 4);
         Self { edits, renames, was, is, keys, atoms, built: BTreeMap::new(), left }
     }
@@ -92,6 +94,7 @@ impl<'e> Finder<'e> {
 
     /// Finds the cause of every fact, in the order of the keys.
     pub fn causes(&mut self) -> Vec<Cause> {
+        // With a single atom there is nothing to tell apart, so no build is needed.
         if let [atom] = self.atoms.as_slice() {
             let cause = whole(atom.clone());
             return vec![cause; self.keys.len()];
@@ -135,11 +138,13 @@ impl<'e> Finder<'e> {
                 return if alone.len() == 1 { whole(edits) } else { Cause::Each(edits) };
             }
         }
+        // Facts often share a cause, and to confirm a known set takes fewer builds than a search.
         for set in known.clone() {
             if self.is_minimal(key, &set) {
                 return Cause::Together(self.edits_of(set));
             }
         }
+        // These are often the whole cause, so the search begins with them.
         let needed: BTreeSet<usize> = all
             .iter()
             .copied()
@@ -157,6 +162,7 @@ impl<'e> Finder<'e> {
             return Cause::Unknown;
         };
         let minimal = self.minimize(key, start);
+        // Without builds left, `brings` always says no, so the set may still be too large.
         if self.left == 0 {
             return Cause::Among(self.edits_of(minimal));
         }
@@ -198,6 +204,7 @@ impl<'e> Finder<'e> {
                     set = fewer;
                 }
             }
+            // `div_ceil` of 1 is 1 again, so the round of single atoms must end the loop.
             size = if size == 1 { 0 } else { size.div_ceil(2) };
         }
         set
@@ -231,12 +238,13 @@ impl<'e> Finder<'e> {
                 let applied = if removed { Choice::default() } else { self.all() };
                 let choice = Choice { without: Some(part), ..applied };
                 let verdict = self.build(&choice).and_then(|verdicts| verdicts.get(key).copied());
-                // Without a line of what is new the change is gone; without the very line of what
-                // is removed it is there.
+                // Without the decisive line of something new, the change is gone. Without that of
+                // something removed, the change is there.
                 if verdict == Some(if removed { Verdict::Is } else { Verdict::Was }) {
                     decisive.push(part);
                 }
             }
+            // If several lines are decisive, no single one is the place. The block around them is.
             let [part] = decisive.as_slice() else { break };
             found = Some(*part);
             inside = Some(part.1);
@@ -276,6 +284,7 @@ impl<'e> Finder<'e> {
     }
 
     fn verdicts(&self, choice: &Choice) -> Option<Vec<Verdict>> {
+        // Some edits alone make no lab, such as a link without the service that it leads to.
         let facts = State::build(&self.edits.apply(choice), self.renames).ok()?.facts;
         let verdict = |key: &Key| {
             let value = facts.get(key);

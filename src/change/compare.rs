@@ -19,7 +19,7 @@ use crate::source::Sources;
 pub enum Input {
     /// The sources of a lab.
     Sources(Sources),
-    /// A release, whose sources are not there.
+    /// A release, which comes without sources.
     Release(release::Release),
 }
 
@@ -134,6 +134,7 @@ pub fn sources(was: &Sources, is: &Sources) -> Result<Comparison, Fault> {
     // Where the order of nodes counts in a way that edits don't know, whole declarations do.
     let coarse = Edits::find(was, is, &documents, true);
     let mut finder = Finder::new(&coarse, &renames, &old, &new, keys.clone());
+    // There is nothing coarser than this, so what it can't explain is reported as unexplained.
     finder.is_complete();
     Ok(explained(finder, &coarse, keys, &old, &new))
 }
@@ -174,6 +175,7 @@ fn draft(key: Key, cause: Cause, places: Vec<Place>, old: &State, new: &State) -
 /// Lists the files of a group that differ.
 fn differing(key: &Key, old: &State, new: &State) -> BTreeSet<FileName> {
     let of_group = |state: &'_ State| -> Vec<FileName> {
+        // The empty path sorts before every other path of the machine.
         let first = (key.machine.clone(), String::new());
         let own =
             state.groups.range(first..).take_while(|((machine, _), _)| *machine == key.machine);

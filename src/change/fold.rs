@@ -56,6 +56,7 @@ pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
     }
     let mut parents = parents.into_iter();
     facts.retain(|_| parents.next().flatten().is_none());
+    // Ports come first: an entry of several clients no longer says which of them had which port.
     let facts = ports(facts);
     let mut facts = alike(facts);
     let left = attach(files, &mut facts);
@@ -66,6 +67,7 @@ pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
 /// Follows folds to the fact that the entry shows.
 fn root(parents: &[Option<usize>], index: usize) -> Option<usize> {
     let mut at = parents.get(index).copied().flatten()?;
+    // The bound ends the walk even if two rules of `follows` lead to each other.
     for _ in 0..parents.len() {
         match parents.get(at).copied().flatten() {
             Some(above) => at = above,
@@ -88,6 +90,7 @@ fn parent(drafts: &[Draft], index: usize) -> Option<usize> {
 fn follows(child: &Draft, parent: &Draft) -> bool {
     let (own, above) = (&child.key, &parent.key);
     let same_way = child.same_way(parent) && parent.one_sided();
+    // `web-db` belongs to the service `web`, and `webdav` does not.
     let of_service = |name: &str| {
         name.strip_prefix(above.name.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
@@ -140,9 +143,11 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
                 && matches!(own.family, Family::StoreSaved | Family::Snapshots | Family::Limit)
         }
         Family::Export if same_way => {
+            // `facts/data.rs` gives the backup of an export this name.
             own.family == Family::StoreSaved && own.name == format!("export {}", above.name)
         }
         Family::Host if same_way => {
+            // What is probed is a URL, which ends in the host name.
             own.family == Family::Scrape && own.name == "probe" && own.part.ends_with(&above.name)
         }
         Family::BackupRun => own.family == Family::Unit && of_service(&own.name),
@@ -179,6 +184,8 @@ fn ports(drafts: Vec<Draft>) -> Vec<Draft> {
             draft.said.subject = format!("{name} to {answers} on {machine}");
             draft.said.was = Some(before.key.part.clone());
             draft.said.is = Some(draft.key.part.clone());
+            // The same clients reach the same endpoint, so this ranks after ports that are really
+            // opened.
             draft.said.rank = 3;
         }
     }
@@ -204,6 +211,7 @@ fn alike(drafts: Vec<Draft>) -> Vec<Draft> {
         let key = (draft.key.family, format!("{rest}{way}"), draft.cause.clone(), rest.clone());
         match groups.get_mut(&key) {
             Some(known) => {
+                // The joined entry is as bad as the worst of its parts.
                 known.said.rank = known.said.rank.min(draft.said.rank);
                 let before = known.said.subject.len() - rest.len();
                 let who = known.said.subject.get(..before).unwrap_or_default();
@@ -224,11 +232,11 @@ fn alike(drafts: Vec<Draft>) -> Vec<Draft> {
     kept
 }
 
-/// Gives files to the entries that explain them, and returns those that none does, told once a
-/// cause.
+/// Gives files to the entries that explain them. Returns the others, as one entry for each cause.
 fn attach(files: Vec<Draft>, entries: &mut [Draft]) -> Vec<Draft> {
     let mut left: BTreeMap<Cause, Vec<Draft>> = BTreeMap::new();
     for draft in files {
+        // Unknown causes are equal to each other, but that does not relate what they are causes of.
         let explains = |entry: &&mut Draft| {
             !matches!(entry.cause, Cause::Unknown) && related(&entry.cause, &draft.cause)
         };
@@ -240,11 +248,13 @@ fn attach(files: Vec<Draft>, entries: &mut [Draft]) -> Vec<Draft> {
         for entry in entries.iter_mut().filter(explains) {
             explained.extend(entry.cause.edits());
             found = true;
-            // Those about the same machine, where there are some, say it best.
+            // If there are entries about the same machine, they explain the files best.
             if !here || entry.key.machine == draft.key.machine {
                 entry.files.extend(draft.files.iter().cloned());
             }
         }
+        // If the entries account for only some of the edits, the files still need an entry for the
+        // rest.
         let all = draft.cause.edits().iter().all(|edit| explained.contains(edit));
         if !found || !all {
             left.entry(draft.cause.clone()).or_default().push(draft);

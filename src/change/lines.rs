@@ -1,5 +1,5 @@
-//! What a person reads of a comparison, as one line an entry; entries that say the same of several
-//! things share one.
+//! What a person reads of a comparison: one line for each entry. Entries that say the same of
+//! several things share a line.
 
 use super::cause::Cause;
 use super::class::Class;
@@ -26,8 +26,8 @@ const ONE_CAUSE: usize = 4;
 /// How many things one line names.
 const NAMED: usize = 4;
 
-/// Writes every entry, several in one line where they say the same; those of one single cause in as
-/// few lines as one looks at, the worst of each class in full.
+/// Writes every entry. Those that say the same share a line. If a single small edit is the cause of
+/// all, each class gets one line with its worst entry.
 pub fn lines(comparison: &Comparison) -> Vec<Line> {
     let lines = joined(&comparison.entries);
     // A declaration with a block does many things, and each is worth a line.
@@ -47,6 +47,8 @@ pub fn lines(comparison: &Comparison) -> Vec<Line> {
         return lines;
     }
     for (line, full) in short.iter_mut().filter_map(|line| {
+        // The first line of a class is the one that is shown. It may already represent several
+        // entries.
         let full = lines.iter().find(|full| full.class == line.class)?.entries;
         (line.entries > full).then_some((line, full))
     }) {
@@ -105,6 +107,7 @@ fn listed(subjects: &[&str]) -> String {
     let head = first.get(..start).unwrap_or_default().iter().map(|word| format!("{word} "));
     let tail = first.get(first.len() - end..).unwrap_or_default();
     let tail = tail.iter().map(|word| format!(" {word}")).collect::<String>();
+    // A joined entry lists its clients with commas already.
     let comma = if named.iter().any(|name| name.contains(',')) { "; " } else { ", " };
     format!("{}{}{more}{tail}", head.collect::<String>(), named.join(comma))
 }

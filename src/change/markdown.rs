@@ -96,6 +96,7 @@ fn escape(text: &str) -> String {
                 out.push('\\');
                 out.push(character);
             }
+            // `:tada:` would become an emoji, and `https:` a link.
             ':' => out.push_str("&#58;"),
             other => out.push(other),
         }

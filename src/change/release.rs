@@ -64,6 +64,7 @@ pub fn read(
             release.origins.entry((machine.clone(), group)).or_default().extend(file.origin);
         }
         for fact in manifest.one_way {
+            // The compose emitter writes this key as `postgres-major SERVICE/DATABASE`.
             if let Some((engine, database)) = fact.key.split_once("-major ") {
                 let (service, name) = database.split_once('/').unwrap_or((database, ""));
                 let value = format!("{engine} {}", fact.value);

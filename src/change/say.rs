@@ -12,11 +12,11 @@ pub struct Said {
     pub rank: u8,
     /// What it is about: `config of jellyfin`.
     pub subject: String,
-    /// What it was, in words; nothing where words would be a digest.
+    /// What it was, in words, or nothing if the value is a digest.
     pub was: Option<String>,
     /// What it is.
     pub is: Option<String>,
-    /// What the change means, where was and is don't say it.
+    /// What the change means, if the old and the new value don't show it.
     pub effect: &'static str,
 }
 
@@ -146,6 +146,7 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         }
         Family::BackupSource => {
             let weaker =
+                // `facts/data.rs` writes the folders that a backup leaves out after this word.
                 strength(is) < strength(was) || is.is_some_and(|is| is.contains(" without "));
             or_absent(both(format!("{part} in {name}"), Class::Data, worse(weaker)), "not saved")
         }
@@ -184,6 +185,8 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             or_absent(said, "does not see it")
         }
         Family::RunsAs => {
+            // If the container is new or gone as a whole, its user is not a change of what it may
+            // do.
             let class = if gained || lost { Class::Restarts } else { Class::Privileges };
             let root = matches!(is, Some("0" | "root" | "0:0"));
             or_absent(both(format!("{} runs as", on(name)), class, worse(root)), "nobody")
@@ -253,6 +256,7 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             }
         }
         Family::Room => {
+            // `facts/machines.rs` ends the value with these words.
             let over = is.is_some_and(|is| is.ends_with("more than there is"));
             or_absent(both(format!("{name} of {machine}"), Class::Capacity, worse(over)), "unknown")
         }
@@ -271,6 +275,7 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let said =
                 both(format!("alert {name} {part}").trim_end().to_owned(), Class::Monitoring, 0);
             let plain = |value: Option<&str>| {
+                // `facts/monitoring.rs` writes the digest of the expression last.
                 let value = value.and_then(|value| value.split_once(", expression "));
                 value.map(|(plain, _)| plain.to_owned())
             };
@@ -399,6 +404,7 @@ fn widens(was: &str, is: &str) -> bool {
     let covered =
         |nets: &[ipnet::IpNet], net: &ipnet::IpNet| nets.iter().any(|own| own.contains(net));
     !new.iter().all(|net| covered(&old, net))
+        // An exclusion may go together with the addresses that it was cut out of.
         || !old_without.iter().all(|net| covered(&new_without, net) || !overlaps(&new, net))
 }
 
@@ -410,6 +416,7 @@ fn overlaps(nets: &[ipnet::IpNet], net: &ipnet::IpNet) -> bool {
 fn is_downgrade(was: &str, is: &str) -> bool {
     let numbers = |image: &str| -> Option<(String, Vec<u64>)> {
         let plain = image.split_once('@').map_or(image, |(plain, _)| plain);
+        // In `host:5000/name`, the colon is before a port, and there is no tag.
         let (name, tag) = plain.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
         let numbers = tag.split(|character: char| !character.is_ascii_digit());
         Some((name.to_owned(), numbers.filter_map(|digits| digits.parse().ok()).collect()))

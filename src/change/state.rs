@@ -75,6 +75,7 @@ impl State {
         let hashed: Vec<(&str, &[u8], String)> =
             files.map(|(path, bytes)| (path, bytes, sha256_hex(bytes))).collect();
         let said = hashed.iter().map(|(path, bytes, digest)| File { path, bytes, digest });
+        // Facts have the new name, so that a machine that was renamed is compared with itself.
         let new_name = facts.machine(machine).to_owned();
         facts::files::collect(&new_name, said, facts);
         for (path, _, digest) in hashed {

@@ -16,17 +16,19 @@ pub struct Look {
 /// The column that what an entry says begins in.
 const INDENT: usize = 13;
 
-/// Writes a comparison: a line an entry, worst first, and one that says which machines change.
+/// Writes a comparison: one line for each entry, worst first, and one about the machines.
 pub fn write(comparison: &Comparison, look: Look) -> String {
     let lines = lines::lines(comparison);
     let common = common(&lines);
     let mut out = String::new();
     for line in &lines {
         let because = if common.is_some() { String::new() } else { format!(" ({})", line.because) };
+        // `Console::detect` gives no width below 40, so the subtraction can't underflow.
         let text = wrap(&format!("{}{because}", line.text), look.width - INDENT, "");
         let tag = line.class.tag();
         let colored = if look.color { paint(line, tag) } else { tag.to_owned() };
         for (number, row) in text.lines().enumerate() {
+            // The escapes of a colour take no columns, so the plain tag is measured.
             let blank = " ".repeat(INDENT - if number == 0 { tag.len() } else { 0 });
             let tag = if number == 0 { &colored } else { "" };
             out.push_str(&format!("{tag}{blank}{row}\n"));

@@ -19,8 +19,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let machine = &plan.model[service.machine];
         let Some(cores) = machine.cores else { continue };
         for container in &service.containers {
-            let limits = [&container.resources, &service.resources];
-            let Some(cpus) = limits.iter().find_map(|limits| limits.millicpus) else { continue };
+            let Some(cpus) = container.resources.millicpus else { continue };
             // Limits are in thousandths of a processor.
             if cpus.value <= cores.saturating_mul(1000) {
                 continue;

@@ -25,7 +25,12 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
     }
     for states in stores.values_mut() {
-        states.sort_by(|a, b| (&a.0, &a.1.name, &a.2.name).cmp(&(&b.0, &b.1.name, &b.2.name)));
+        // By the parts of a path: `-` sorts before `/`, and would come between a folder and what is
+        // in it.
+        states.sort_by(|a, b| {
+            let by_parts = a.0.split('/').cmp(b.0.split('/'));
+            by_parts.then_with(|| (&a.1.name, &a.2.name).cmp(&(&b.1.name, &b.2.name)))
+        });
         let mut outer: Option<&(String, &Service, &State)> = None;
         for inner in states.iter() {
             let Some((_, owner, held)) =

@@ -44,11 +44,7 @@ static NEEDS: &[Need] = &[
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
-            let Some(limit) =
-                container.resources.memory.as_ref().or(service.resources.memory.as_ref())
-            else {
-                continue;
-            };
+            let Some(limit) = &container.resources.memory else { continue };
             if limit.value < LEAST {
                 let message = format!(
                     "`{}` may use only {}, and Docker refuses less than {LEAST}",

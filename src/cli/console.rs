@@ -34,6 +34,7 @@ impl Console {
         let (results, messages) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let terminal = || {
             terminal_size::terminal_size()
+                // Without this, the size could be that of a terminal on the standard input.
                 .filter(|_| results || messages)
                 .map(|(width, _)| usize::from(width.0))
         };

@@ -62,13 +62,18 @@ pub fn read_lab(folder: &Path, revision: &str) -> Result<Sources, String> {
 
 /// Lists what is below the folder at a revision, by path from there.
 fn tree(folder: &Path, revision: &str) -> Result<BTreeMap<String, Entry>, String> {
+    // This follows a tag to its commit, and refuses a file or a tree.
     let commit = format!("{revision}^{{commit}}");
+    // `--end-of-options` keeps git from taking a revision such as `--all` for an option.
     let commit = git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
         .map_err(|problem| match problem.as_str() {
+            // With `--quiet`, git says nothing of an unknown revision. Other problems have words.
             "" => format!("`{revision}` is not a revision of the repository"),
             _ => problem,
         })?;
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+    // Run in the lab's folder, git lists only what is below it, by paths from there.
+    // Without `-z`, it would quote unusual names.
     let listed = git(folder, &["ls-tree", "-r", "-z", &commit])?;
     let mut tree = BTreeMap::new();
     for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
@@ -169,6 +174,7 @@ fn blob(rest: &mut &[u8]) -> Result<Vec<u8>, String> {
     }
     let behind = behind.get(1..).ok_or_else(broken)?;
     let (bytes, after) = behind.split_at_checked(size).ok_or_else(broken)?;
+    // git writes a newline after each object, which is not part of it.
     *rest = after.get(1..).ok_or_else(broken)?;
     Ok(bytes.to_vec())
 }

@@ -67,5 +67,6 @@ impl Drop for Progress {
 /// Returns whether a line is due at `now` when the last one was shown at `shown` (0 if none was).
 /// Both are in milliseconds from the start.
 pub fn is_due(now: u64, shown: u64) -> bool {
+    // Another thread may have shown a line after this one read the clock.
     now >= PATIENCE && (shown == 0 || now - shown.min(now) >= REFRESH)
 }

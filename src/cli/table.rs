@@ -98,6 +98,7 @@ fn broken(cell: &str, width: usize) -> Vec<String> {
         let last = |wanted: &str, end: usize| {
             rest[..end].iter().rposition(|character| wanted.contains(*character))
         };
+        // A blank just after the last column is dropped, so the line may end there.
         let blank = last(" ", width + 1).filter(|at| *at > 0);
         let behind = || {
             [",/", ":-", "."].into_iter().find_map(|wanted| last(wanted, width)).map(|at| at + 1)

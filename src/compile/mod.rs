@@ -51,6 +51,7 @@ impl Memory {
 
     /// Returns the bundles, sorted by name.
     pub fn bundles(self) -> Vec<Bundle> {
+        // A `push` happens or does not, so the list is whole even if a thread panicked.
         let mut bundles = self.bundles.into_inner().unwrap_or_else(PoisonError::into_inner);
         bundles.sort_by(|a, b| a.name.cmp(&b.name));
         bundles

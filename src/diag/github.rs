@@ -49,6 +49,7 @@ pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>) -> String {
 
 /// Escapes what would end the message. The runner decodes it again.
 fn data(text: &str) -> String {
+    // The percent sign comes first, or it would escape the other escapes.
     super::printable::lines(&text.replace('\r', "\n")).replace('%', "%25").replace('\n', "%0A")
 }
 

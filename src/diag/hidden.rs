@@ -15,6 +15,7 @@ pub fn names_secret(name: &str) -> bool {
         return suspect::names_secret(name);
     }
     let name = name.to_lowercase().replace('-', "_");
+    // The value of `password_file` is a path.
     WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_file")
 }
 
@@ -61,6 +62,7 @@ pub fn hidden(line: &str) -> Vec<Range<usize>> {
         let Some(before) = before.filter(names) else { continue };
         let between = line.get(before.range.end..word.range.start).unwrap_or_default();
         let joined = ["", "=", ","].contains(&between.trim());
+        // In `token role=x`, the word after `token` is the name of a property and not a value.
         let property = line.get(word.range.end..).is_some_and(|rest| rest.starts_with('='));
         let value = !word.text.starts_with('(') && is_value(inside);
         if joined && value && !(property && between.trim().is_empty()) {

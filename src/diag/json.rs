@@ -93,6 +93,7 @@ impl Formatter for Escaping {
                 continue;
             };
             writer.write_all(&piece.as_bytes()[..piece.len() - hostile.len_utf8()])?;
+            // An escape of JSON holds 16 bits, so some characters need two.
             for unit in hostile.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
             }

@@ -55,6 +55,7 @@ fn result(diagnostic: &Diagnostic, rules: &[&Code], places: &Places<'_>) -> Valu
     result.insert("ruleId".into(), diagnostic.code.name.into());
     result.insert(
         "ruleIndex".into(),
+        // The rules include the codes of all findings, so this one is among them.
         rules.binary_search_by_key(&diagnostic.code.name, |code| code.name).unwrap_or(0).into(),
     );
     result.insert("level".into(), level(diagnostic.severity()).into());

@@ -54,7 +54,7 @@ pub fn is_secret(name: &str, value: &str) -> bool {
         || (last == "USERS" && value.contains(':'))
 }
 
-/// The words of names whose values are secrets, wherever they stand.
+/// The words that mark the value of a name as a secret, anywhere in the name.
 #[rustfmt::skip] // A table is read line by line.
 const WORDS: &[&str] = &[
     "PASS", "PSK", "JWT", "SALT", "PEPPER", "HTPASSWD", "CLAIM", "LICENSE", "LICENCE", "COOKIE",
@@ -70,6 +70,7 @@ pub fn names_secret(name: &str) -> bool {
     let words = words(name);
     let Some(last) = words.last().map(String::as_str) else { return false };
     let has = |word: &str| words.iter().any(|own| own == word);
+    // The URL of a webhook is the secret itself, so this comes before `ABOUT`, which has `URL`.
     if has("WEBHOOK") || has("DSN") {
         return true;
     }

@@ -63,6 +63,7 @@ fn arranged(diagnostics: &Diagnostics) -> Vec<(&Diagnostic, Vec<&Diagnostic>)> {
             .filter(|(first, _)| is_frequent(first))
             .map(|(first, others)| (*first, others.to_vec())),
     );
+    // The sort is stable, so findings of one severity stay in the order of their places.
     arranged.sort_by_key(|(found, others)| (found.severity(), others.len()));
     arranged
 }

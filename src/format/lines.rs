@@ -99,8 +99,10 @@ impl Grammar {
         match self {
             // Between back quotes, Caddy takes every sign as it is.
             Self::Caddy if text.contains('`') => fault("a back quote"),
+            // Placeholders are replaced in back quotes too.
             Self::Caddy if !raw && text.contains(['{', '}']) => fault("a brace"),
             Self::Caddy => Ok(format!("`{text}`")),
+            // nginx replaces variables in quotes too, and has no escape for `$`.
             Self::Nginx if !raw && text.contains('$') => fault("`$`"),
             Self::Nginx => Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
             _ => fault("any value"),

@@ -102,6 +102,7 @@ impl Escape {
 static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    // Only unusual delimiters can make it fail, and none are set.
     syntax.build().unwrap_or_default()
 });
 
@@ -334,6 +335,7 @@ fn line_text(escape: Escape, value: &Value) -> Result<String, Error> {
     };
     let fault = |why| Error::new(ErrorKind::InvalidOperation, why);
     match value.kind() {
+        // What separates words in a plain file is not known.
         ValueKind::Seq | ValueKind::Iterable if grammar != Grammar::Plain => {
             let words = value.try_iter()?.map(|item| grammar.word(&item.to_string()));
             Ok(words.collect::<Result<Vec<_>, _>>().map_err(fault)?.join(" "))

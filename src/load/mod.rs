@@ -167,6 +167,7 @@ fn list(folder: &Path, links: Links, faults: &mut Faults) -> BTreeMap<String, Se
             break;
         }
         below.sort_unstable();
+        // `waiting` is a stack, so the reverse order visits folders in the order of their names.
         for entry in below.into_iter().rev() {
             let below = (folder, real.as_deref(), name.as_str());
             sort_in(below, &entry, &mut found, &mut waiting, faults);
@@ -210,6 +211,7 @@ fn sort_in(
     let text = entry.to_string_lossy();
     let name =
         if parent.is_empty() { text.clone().into_owned() } else { format!("{parent}/{text}") };
+    // This comes before the disk is asked, so nothing that is left out can be at fault.
     if is_left_out(&name) {
         return;
     }
@@ -252,6 +254,7 @@ fn sort_in(
             let modified =
                 metadata.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
                     Ok(since) => since,
+                    // Only a change of the time matters, so a time before 1970 may lose its sign.
                     Err(before) => before.duration(),
                 });
             found.insert(name, Seen { path, size: metadata.len(), modified });
@@ -283,6 +286,7 @@ fn leads_out(path: &Path, real: &Path) -> bool {
 fn check_names(found: &BTreeMap<String, Seen>, faults: &mut Faults) {
     let mut folded = BTreeMap::new();
     for name in found.keys() {
+        // The file systems of macOS and Windows take such names for the same file.
         if let Some(other) = folded.insert(name.to_lowercase(), name) {
             let message = format!("`{other}` and `{name}` differ only by case");
             faults.lab(&codes::SOURCE_NAMES_COLLIDE, message, "rename one of them");

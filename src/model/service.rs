@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::{
     Backup, Container, Data, Database, Device, Duration, Endpoint, EndpointId, Handling, MachineId,
-    NetworkId, Package, Resources, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl,
-    TemplateId, Unit, ZoneId,
+    NetworkId, Package, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit,
+    ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -86,8 +86,6 @@ pub struct Service {
     pub routes: Vec<Route>,
     /// What surrounds it.
     pub around: Around,
-    /// Limits for all its containers together.
-    pub resources: Resources,
     /// The module's alerts.
     pub alerts: Vec<Alert>,
     /// The module's dashboards.

@@ -342,7 +342,11 @@ pub fn server(repository: &str) -> Option<(&str, Option<&str>)> {
         _ => return None,
     };
     let server = login.rsplit_once('@').map_or(login, |(_, server)| server);
-    Some((server.split_once(':').map_or(server, |(name, _)| name), folder))
+    let name = match server.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => server.split_once(':').map_or(server, |(name, _)| name),
+    };
+    Some((name, folder))
 }
 
 #[cfg(test)]
@@ -352,6 +356,7 @@ mod tests {
     #[test]
     fn the_server_of_a_repository_is_read() {
         assert_eq!(server("rest:http://a:b@192.168.1.20:8000/lab"), Some(("192.168.1.20", None)));
+        assert_eq!(server("rest:http://a:b@[fd00::20]:8000/lab"), Some(("fd00::20", None)));
         assert_eq!(server("sftp:me@nas:/srv/a"), Some(("nas", Some("/srv/a"))));
         assert_eq!(server("sftp:nas:here"), Some(("nas", None)));
         assert_eq!(server("sftp://me@nas:22//srv/a"), Some(("nas", Some("/srv/a"))));

@@ -28,7 +28,8 @@ pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
         .disks
         .iter()
         .filter_map(|index| machine.disks.get(*index as usize))
-        .map(|disk| disk.size.0)
+        // A pool with a size takes that much of each of its disks.
+        .map(|disk| pool.size.unwrap_or(disk.size).0)
         .collect();
     let (least, count) = (disks.iter().min().copied()?, disks.len() as u64);
     let raw = match pool.layout {
@@ -38,7 +39,7 @@ pub fn pool_size(machine: &Machine, pool: &Pool) -> Option<Size> {
         PoolLayout::Raidz => least.saturating_mul(count.saturating_sub(1)),
         PoolLayout::Raidz2 => least.saturating_mul(count.saturating_sub(2)),
     };
-    Some(pool.size.unwrap_or(Size(raw)))
+    Some(Size(raw))
 }
 
 /// Lists the datasets whose quotas add up. The quota of a nested dataset is a part of its parent's.

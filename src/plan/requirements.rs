@@ -130,9 +130,7 @@ fn disks<'m>(machine: &'m Machine, pool: &'m Pool) -> impl Iterator<Item = (&'m 
 }
 
 fn limits_memory(service: &Service) -> bool {
-    let limited = |container: &crate::model::Container| {
-        container.resources.memory.is_some() || service.resources.memory.is_some()
-    };
+    let limited = |container: &crate::model::Container| container.resources.memory.is_some();
     service.containers.iter().any(limited)
 }
 

@@ -57,7 +57,7 @@ pub enum Addition {
 /// A change of one place of a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// What is replaced; an empty place is where something is put in.
+    /// The place of the text that is replaced. If it is empty, the new text is inserted there.
     pub span: Span,
     /// The text there afterwards.
     pub text: String,
@@ -104,6 +104,7 @@ pub(super) fn advice(
 fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     let machine = &plan.model[to.machine];
     let zone = plan.model[origin.zone].name.clone();
+    // The zones of `ssh` manage a Proxmox host, and may use its web interface and consoles too.
     let manages = machine.kind == MachineKind::Proxmox
         && to.transport == Transport::Tcp
         && [8006, 3128].contains(&to.port);
@@ -154,7 +155,7 @@ fn of_share(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
     if !mounts || (to.port, to.transport) != (NFS, Transport::Tcp) {
         return None;
     }
-    // What others get from there is what can be had.
+    // Only a folder that some machine mounts already can be suggested.
     let mut shares = plan.model.machines.iter().flat_map(|machine| &machine.shares);
     let source = &shares
         .find(|share| share.via == ShareTransport::Nfs && share.source.machine() == to.machine)?
@@ -237,7 +238,7 @@ fn of_route(plan: &Plan<'_>, origin: &Origin, index: usize, chain: &[Link]) -> O
     let zone = plan.model[origin.zone].name.clone();
     let endpoint = plan.model.endpoint(route.endpoint);
     let wanted = Wanted {
-        // Wherever it is written, be it in a profile, that is the place to change.
+        // The route may be written in a profile, and then that is the place to change.
         inside: route.span,
         node: format!(
             "route \"{}\" to={} via={} from={zone}",

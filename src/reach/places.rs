@@ -305,6 +305,7 @@ pub(super) fn hypervisor(plan: &Plan<'_>, machine: MachineId) -> Option<(Machine
         _ if this.kind == MachineKind::Proxmox => {
             Some((machine, super::read::proxmox::HOST.to_owned()))
         }
+        // An appliance filters its traffic itself, so its host has no rules for it.
         Some(guest) if this.kind != MachineKind::Appliance => {
             Some((guest.host, guest.id.to_string()))
         }
@@ -327,6 +328,7 @@ pub(super) fn destinations(files: &Files<'_>, text: &str) -> Result<Vec<Destinat
     }
     if let Some(zone) = model.zones.iter().position(|zone| zone.name == word).map(ZoneId::at) {
         return match model[zone].kind {
+            // A machine is a zone of its own, so the names of machines end up here too.
             ZoneKind::Machine(machine) => of_machine(files, machine, port),
             ZoneKind::Internet => elsewhere(somewhere(plan), word, port),
             ZoneKind::Network(_) | ZoneKind::Named => {
@@ -442,6 +444,7 @@ fn somewhere(plan: &Plan<'_>) -> Vec<IpAddr> {
         let mut parsed = candidates.iter().filter_map(|text| text.parse::<IpAddr>().ok());
         parsed.find(|address| internet.contains(*address))
     };
+    // The last of each list is a public resolver, for a lab that uses all the other prefixes.
     let v4 = find(["203.0.113.1", "198.51.100.1", "192.0.2.1", "9.9.9.9"]);
     let v6 = find(["2001:db8:ffff::1", "2001:db8::1", "3fff::1", "2620:fe::fe"]);
     v4.into_iter().chain(v6).collect()

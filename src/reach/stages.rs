@@ -28,6 +28,7 @@ impl<'f> Way<'f, '_> {
             let network = &plan.model[clients.network];
             let inside = CidrSet::new(&network.prefixes, &[]);
             let concerned = self.streams.iter().any(|at| !at.seen.intersection(&inside).is_empty());
+            // What goes to the gateway itself is not forwarded. The gateway's own firewall decides.
             if Some(gateway) == target || !concerned || self.is_over() {
                 continue;
             }
@@ -46,6 +47,7 @@ impl<'f> Way<'f, '_> {
                 |to, from| {
                     let concerned = from.intersection(&inside);
                     let mut passed = forwarded(read, &concerned, to, transport, port, &own);
+                    // Addresses outside the network do not come through the gateway.
                     let rest = from.difference(&concerned);
                     passed.push(Passed { from: rest, quote: None, seen_as: None });
                     Ok(passed)
@@ -103,6 +105,7 @@ impl<'f> Way<'f, '_> {
             let opening = because::opening(
                 plan,
                 to,
+                // The default prefix is `0.0.0.0/0` too.
                 &CidrSet::new(&["0.0.0.0/0".parse::<IpNet>().unwrap_or_default()], &own),
                 None,
             );
@@ -119,6 +122,8 @@ impl<'f> Way<'f, '_> {
                         let quote = Some((Some(forward.line.clone()), text));
                         passed.push(Passed { from: from.clone(), quote, seen_as: None });
                     } else {
+                        // Without a forward, the router still routes what comes from the lab's own
+                        // networks.
                         let from = from.intersection(&inside);
                         passed.push(Passed { from, quote: None, seen_as: None });
                     }
@@ -159,6 +164,7 @@ impl<'f> Way<'f, '_> {
             self.add(name, LinkKind::Hypervisor, says, because::about(plan, to));
             return Ok(());
         }
+        // Proxmox filters only the guests that have a file of rules.
         if !rules.guards(&file) {
             return Ok(());
         }
@@ -194,6 +200,8 @@ impl<'f> Way<'f, '_> {
             return Ok(());
         }
         let Some(nft) = &read.nftables else {
+            // A Proxmox host has no other firewall than the one that `through_hypervisor` has
+            // looked at.
             let on_host = places::hypervisor(plan, to.machine);
             if on_host.is_none_or(|(host, _)| host != to.machine) {
                 let says = "labwright writes no firewall for this machine".to_owned();
@@ -211,6 +219,7 @@ impl<'f> Way<'f, '_> {
             let port = ports.iter().find(|port| port.takes(address))?;
             read.compose.as_ref()?.network_of(&port.container)
         };
+        // Docker rewrites the destination before ufw's chains, so ufw never sees published ports.
         let name = if read.ufw.is_some() && !published { "ufw" } else { "nftables" };
         let filter = Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
         self.filter(

@@ -28,6 +28,7 @@ pub(super) fn enter(
             })
             .collect::<Vec<_>>()
     };
+    // What Docker rewrites is forwarded to the container and never reaches the input hook.
     if connection.onto.is_some() {
         return nft_passed("forward");
     }
@@ -83,6 +84,7 @@ pub(super) fn forwarded(
 }
 
 fn line(path: &str, number: usize) -> Option<Line> {
+    // Line 0 means the policy of a chain, which is not a line to quote.
     (number > 0).then(|| Line { file: path.to_owned(), number })
 }
 

@@ -127,7 +127,7 @@ fn route(
         return Ok(way.end());
     }
     let (verdict, mut chain) = way.end();
-    // Who is sent on to another name asks for that one next.
+    // A client that is redirected to another name asks for that one next.
     if route.leads_to.is_some() {
         return Ok((verdict, chain));
     }
@@ -152,6 +152,7 @@ fn of_family(set: &CidrSet, v6: bool) -> CidrSet {
 impl<'f, 'p> Way<'f, 'p> {
     fn new(files: &'f Files<'p>, origin: &Origin, to: &[IpAddr]) -> Self {
         let streams = to.iter().map(|to| {
+            // Nobody connects from an address of one family to one of the other.
             let from = of_family(&origin.addresses, to.is_ipv6());
             Stream { to: *to, began: from.clone(), seen: from, disguised: false }
         });
@@ -210,6 +211,7 @@ impl<'f, 'p> Way<'f, 'p> {
                     rules.push(Quote { machine, line, text });
                 }
                 let disguised = stream.disguised || passed.seen_as.is_some();
+                // Disguised connections share one address, so a filter can't tell where they began.
                 let began = if stream.disguised { stream.began.clone() } else { through.clone() };
                 let now = passed.seen_as.map_or_else(
                     || through.clone(),
@@ -253,6 +255,8 @@ impl<'f, 'p> Way<'f, 'p> {
             self.refuse(&machine.name, LinkKind::Network, says, vec![machine.span]);
             return Ok(());
         }
+        // This is the order in which packets meet the filters. The first that refuses ends the
+        // chain.
         self.through_gateways(Some(to.machine), to.transport, to.port)?;
         if self.is_over() {
             return Ok(());
@@ -335,6 +339,7 @@ impl<'f, 'p> Way<'f, 'p> {
             // machine.
         }
         let networks = &plan.machine(to.machine).networks;
+        // An internal network leads nowhere but to its members.
         let own = networks.own(container).filter(|network| !network.internal);
         let subnets: Vec<IpNet> = own.flat_map(ContainerNetwork::subnets).collect();
         let containers = CidrSet::new(&subnets, &[]);

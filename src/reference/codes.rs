@@ -15,6 +15,7 @@ pub fn page(code: &Code) -> String {
     let mut page = format!("{head}\n");
     let mut paragraph = String::new();
     let mut in_code = false;
+    // The empty line ends the last paragraph.
     for line in code.explain.lines().chain([""]) {
         let begins_item = line.starts_with("- ") || line.starts_with('|') || line.starts_with('#');
         if line.starts_with("```") || (!in_code && (line.is_empty() || begins_item)) {

@@ -47,6 +47,7 @@ fn entries() -> Vec<Entry> {
 }
 
 fn add(child: &Child, parent: Option<&'static str>, entries: &mut Vec<Entry>) {
+    // Different nodes may have the same name, so a node is known by its address.
     if let Some(known) = entries.iter_mut().find(|entry| std::ptr::eq(entry.node, child.node)) {
         known.top |= parent.is_none();
         known.parents.extend(parent.filter(|parent| !known.parents.contains(parent)));
@@ -76,6 +77,7 @@ impl Entry {
     fn anchor(&self) -> String {
         self.title()
             .chars()
+            // Forges leave commas out of anchors, and write blanks as hyphens.
             .filter(|character| *character != ',')
             .map(|character| if character == ' ' { '-' } else { character })
             .collect()

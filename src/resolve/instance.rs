@@ -13,8 +13,8 @@ use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Around, Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Resources, Role, Service,
-    State, StateBackup,
+    Around, Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Role, Service, State,
+    StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -169,7 +169,6 @@ pub fn draft<'s>(
         exposes: Vec::new(),
         routes: Vec::new(),
         around: around.clone(),
-        resources: Resources::default(),
         alerts: concrete
             .iter()
             .filter(|block| block.schema.name == "alert")

@@ -161,8 +161,17 @@ impl<'s> Maker<'_, 's> {
 }
 
 /// The names by which a module's values ask what surrounds its service.
-const ASKS: [&str; 6] =
-    ["service.url", "service.host", "service.scheme", "service.proxies", "service['", "service[\""];
+const ASKS: [&str; 9] = [
+    "service.url",
+    "service.host",
+    "service.scheme",
+    "service.proxies",
+    "service['",
+    "service[\"",
+    "page.",
+    "page['",
+    "page[\"",
+];
 
 /// Returns whether a module asks what surrounds its service.
 fn asks(block: &Block<'_>) -> bool {

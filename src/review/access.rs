@@ -392,6 +392,7 @@ pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> 
         place: sources.place(route.span),
     };
     let mut names: Vec<Name<'p>> = plan.routes.iter().map(view).collect();
+    // The names that the internet sees come first, as a reader must not miss them.
     names.sort_by(|one, other| (!one.public, &one.host).cmp(&(!other.public, &other.host)));
     names
 }

@@ -88,6 +88,7 @@ struct BackupRow<'p> {
 pub(super) fn page<'p>(plan: &'p Plan<'p>, index: &'p ReleaseIndex) -> Page<'p> {
     let model = plan.model;
     let machines = || model.machines();
+    // A guest has no hardware of its own.
     let hardware = machines().filter(|(_, machine)| machine.guest.is_none());
     let forward = |id: MachineId, machine: &'p Machine| {
         plan.forwards_to(id).into_iter().map(move |forward| ForwardRow {

@@ -110,7 +110,7 @@ pub fn review(
 }
 
 /// Lists each service with its module, the module's version and the machine. Bundles don't say it,
-/// and whoever compares two releases wants to know.
+/// but a comparison of two releases shows it.
 fn services(plan: &Plan<'_>) -> String {
     let services = plan.model.services.iter().map(|service| {
         let machine = &plan.model[service.machine].name;

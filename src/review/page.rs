@@ -348,6 +348,7 @@ fn container_privileges(container: &Container) -> Vec<String> {
     say(container.process.gpu.is_some(), "GPUs of NVIDIA");
     privileges
         .extend(container.cap_add.iter().map(|capability| format!("capability {capability}")));
+    // `seccomp=unconfined` and `label=disable` switch a protection off. Others don't.
     let lifted = |option: &&String| option.contains("unconfined") || option.contains("disable");
     privileges.extend(container.security_options.iter().filter(lifted).cloned());
     privileges.extend(container.devices.iter().map(|device| format!("device {}", device.path)));

@@ -104,6 +104,7 @@ fn unfold(user_data: &[u8], labctl: Option<&[u8]>) -> (Vec<u8>, Vec<(String, Vec
         if let Some(quoted) = trimmed.strip_prefix("- path: ") {
             quoted.trim_matches('\'').clone_into(&mut path);
         }
+        // The emitter writes the path of a file before its content.
         let Some(bytes) = trimmed.strip_prefix("content: ").and_then(unpack) else {
             text.push_str(line);
             continue;

@@ -125,6 +125,7 @@ impl Sources {
                 *file = Arc::new(SourceFile { path: path.clone(), text, layer: *layer });
             }
         }
+        // The lines of another text begin elsewhere, so they are counted again.
         let lines = files.iter().map(|_| OnceLock::new()).collect();
         Self { files, lines }
     }
@@ -139,6 +140,8 @@ impl Sources {
         self.files
             .iter()
             .enumerate()
+            // `load` refuses folders with so many names long before the index has more than 32
+            // bits.
             .map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), &**file))
     }
 

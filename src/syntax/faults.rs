@@ -88,6 +88,7 @@ impl Fault {
         // A finding never repeats what may be the value of a secret.
         let line =
             text.get(..self.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        // A line may be very long, so only what is near counts.
         let from = text.floor_char_boundary(line.max(self.start.saturating_sub(200)));
         let near = text.get(from..self.end).unwrap_or_default();
         let secret = hidden(near).iter().any(|range| range.end + from > self.start);

@@ -102,6 +102,7 @@ impl<'s> Reader<'s> {
         let Some(block) = self.blocks.pop() else {
             return self.fault(Kind::StrayBrace, at, at + 1);
         };
+        // The indentation of a brace tells something only if nothing comes before it on the line.
         let first_on_line = self.cursor.line_token == at;
         if first_on_line && at - self.cursor.line_start < block.indent && self.early_close.is_none()
         {
@@ -126,6 +127,7 @@ impl<'s> Reader<'s> {
             return self.give_up();
         }
         if owner.had_children && !discarded {
+            // The block is still opened, so that its closing brace is not reported as a stray one.
             self.fault(Kind::SecondBlock, open, open + 1);
         }
         self.cursor.at += 1;

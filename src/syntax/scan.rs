@@ -114,6 +114,7 @@ impl<'s> Cursor<'s> {
     pub fn skip_to_newline(&mut self) {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
+            // No newline begins inside another character, so this may move byte by byte.
             if MAY_BEGIN_NEWLINE[byte as usize] && newline_length(&bytes[self.at..]) > 0 {
                 break;
             }
@@ -144,6 +145,7 @@ impl<'s> Cursor<'s> {
                 length => {
                     self.at += length;
                     self.line_start = self.at;
+                    // The first token of the new line is not known before the blanks are skipped.
                     self.line_token = usize::MAX;
                 }
             }
@@ -200,6 +202,7 @@ impl<'s> Cursor<'s> {
                     self.at += 2;
                 }
                 (b'*', Some(b'/')) => {
+                    // The text begins with `/*`, so the depth is at least 1 here.
                     depth -= 1;
                     self.at += 2;
                     if depth == 0 {
@@ -223,6 +226,7 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
         // looked at closely.
         at += bytes[at..].iter().position(|byte| MAY_BE_FORBIDDEN[*byte as usize])?;
         let character = text.get(at..).and_then(|rest| rest.chars().next())?;
+        // This is the list of KDL's specification.
         if matches!(character,
             '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}' | '\u{200e}' | '\u{200f}'
             | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

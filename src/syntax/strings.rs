@@ -24,10 +24,13 @@ pub(super) fn quoted<'s>(cursor: &mut Cursor<'s>) -> Result<Text<'s>, Fault> {
         match cursor.byte() {
             Some(b'"') => break,
             Some(b'\\') => {
+                // While `text` is empty, adding to it borrows, so a string without escapes is not
+                // copied.
                 text += cursor.since(piece);
                 match escape(cursor) {
                     Ok(Some(character)) => text.to_mut().push(character),
                     Ok(None) => {}
+                    // Reading goes on, so that the cursor ends after the string and not inside it.
                     Err(bad) => fault = fault.or(Some(bad)),
                 }
                 piece = cursor.at;
@@ -101,6 +104,8 @@ fn multiline<'s>(cursor: &mut Cursor<'s>, open: usize, hashes: usize) -> Result<
         cursor.at = last_line;
         skip_blanks(cursor);
         let indent = cursor.since(last_line);
+        // Escaped blanks may come before the closing quotes, but they are not part of the
+        // indentation.
         while hashes == 0 && cursor.at < close && is_blank_escape(cursor) {
             skip_escape(cursor);
         }
@@ -195,6 +200,7 @@ fn unicode_escape(cursor: &mut Cursor<'_>) -> Result<char, Fault> {
     let braced = cursor.byte() == Some(b'{');
     cursor.at += usize::from(braced);
     let digits = cursor.at;
+    // KDL allows at most six digits.
     while cursor.at - digits < 6 && cursor.byte().is_some_and(|byte| byte.is_ascii_hexdigit()) {
         cursor.at += 1;
     }

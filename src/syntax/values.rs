@@ -16,6 +16,7 @@ impl<'s> Reader<'s> {
     pub(super) fn entry(&mut self) -> Result<(Option<Spanned<Text<'s>>>, Entry<'s>), Failed> {
         let annotation = self.annotation()?;
         let value = self.scalar()?;
+        // The name of a property is a string without an annotation.
         if !matches!(value.value, Scalar::Text(_)) || annotation.is_some() {
             return Ok((None, Entry { annotation, value }));
         }
@@ -101,6 +102,7 @@ impl<'s> Reader<'s> {
         }
         self.cursor.skip_word();
         match numbers::parse(self.cursor.since(start)) {
+            // In `80/tcp`, the number ends at the slash, but the word goes on.
             Ok(_) if self.word_goes_on() => self.unquoted(start),
             Ok(number) => Ok(Spanned::new(number, self.span(start, self.cursor.at))),
             Err(numbers::NotNumber::TooLarge) if !self.word_goes_on() => {
@@ -160,6 +162,7 @@ impl<'s> Reader<'s> {
             self.interpolation(start);
             return Err(Failed);
         }
+        // `https://…` would otherwise be the word `https:` and a comment.
         if word.ends_with(':') && self.cursor.looking_at("//")
             || word.is_empty()
             || word.starts_with(is_quote)
@@ -181,6 +184,7 @@ impl<'s> Reader<'s> {
     /// have.
     fn word_goes_on(&self) -> bool {
         match self.cursor.byte() {
+            // A comment may follow a word without a blank.
             Some(b'/') => !matches!(self.cursor.byte_ahead(1), Some(b'/' | b'*')),
             Some(b'\\') => self.cursor.byte_ahead(1).is_some_and(scan::is_word),
             Some(b'"' | b'#' | b'(' | b'[' | b']') => true,

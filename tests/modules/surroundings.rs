@@ -121,6 +121,23 @@ fn a_module_without_a_route_trusts_no_proxy() {
     }
 }
 
+/// It asks for nothing else that a route decides.
+#[test]
+fn a_module_of_the_lab_that_asks_for_its_page_alone_follows_its_route() {
+    let module = r#"module own version="1.0.0" {
+    container own {
+        image "docker.io/library/busybox:1.37"
+        health none="a test"
+        env PAGE (ref)page.web
+    }
+    provides web container=own port=80 protocol=http
+}
+"#;
+    let (_unpacked, compose) = bundle(&format!("{module}{}", app("own", "", "web", "edge")));
+    let part = part(&compose, "app-own");
+    assert!(part.contains("PAGE: 'https://app.example.org'"), "{part}");
+}
+
 #[test]
 fn a_program_without_a_route_is_opened_at_its_machine() {
     for (module, options, told) in [

@@ -36,7 +36,7 @@ impl<'s> Matcher<'s> {
         self.list
     }
 
-    /// Matches the top nodes of all files, whichever file they stand in: moving a node to another
+    /// Matches the top nodes of all files, in whichever file they are: moving a node to another
     /// file is not an edit. Returns the pieces of each file.
     pub(super) fn top(
         &mut self,
@@ -82,6 +82,7 @@ impl<'s> Matcher<'s> {
         let mut edits = BTreeMap::new();
         for (index, moved) in new.iter().enumerate() {
             let Some((kind, from, to)) = moved_words(moved) else { continue };
+            // The old state has this `moved` too, so an earlier change made the rename.
             if pairs.values().any(|taken| *taken == index) {
                 continue;
             }
@@ -142,10 +143,12 @@ impl<'s> Matcher<'s> {
             }
             names
         };
+        // Edits of properties find them by name, which does not work if a name occurs twice.
         let twice = |node: &Node<'_>| {
             let mut seen = BTreeSet::new();
             !node.properties.iter().all(|entry| seen.insert(&*entry.name.value))
         };
+        // The order of addresses counts, and edits of single nodes can't express a new order.
         let order = out_of_order(&was.children, &is.children);
         if self.coarse || twice(was) || twice(is) || order {
             // Written as one node with the children of one of the states.
@@ -209,6 +212,8 @@ impl<'s> Matcher<'s> {
                 pieces.push(Piece::Only { side: Side::Is, edit, node });
                 continue;
             };
+            // A node that is gone keeps its place before what came after it, as the order may
+            // count.
             while let Some((at, node)) = next.filter(|(at, _)| at < other) {
                 let _ = at;
                 let edit = self.only(Side::Was, node);
@@ -333,6 +338,7 @@ fn pair(was: &[&Node<'_>], is: &[&Node<'_>], top: bool) -> BTreeMap<usize, usize
     // `memory "4GiB"`: the first argument is not a name, and the node occurs once.
     for (name, (old, new)) in unpaired {
         if let ([old], [new]) = (old.as_slice(), new.as_slice())
+            // At the top, another first argument names another thing. Only these two occur once.
             && (!top || matches!(name, "lab" | "edition"))
         {
             pairs.insert(*old, *new);
@@ -341,7 +347,7 @@ fn pair(was: &[&Node<'_>], is: &[&Node<'_>], top: bool) -> BTreeMap<usize, usize
     pairs
 }
 
-/// Says whether nodes of one name that both blocks have stand in another order.
+/// Says whether nodes of one name that both blocks have are in another order.
 fn out_of_order(was: &[Node<'_>], is: &[Node<'_>]) -> bool {
     let (old, new): (Vec<_>, Vec<_>) = (was.iter().collect(), is.iter().collect());
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();

@@ -110,7 +110,7 @@ enum FilePieces<'s> {
     Same,
     /// Its nodes.
     Nodes(Vec<Piece<'s>>),
-    /// It is no KDL, and replaced as a whole.
+    /// It is not KDL, and is replaced as a whole.
     Whole(usize),
 }
 
@@ -152,6 +152,7 @@ fn differing<'s>(of: &'s Sources, other: &Sources) -> Vec<(FileId, Document<'s>)
 }
 
 fn is_edited(file: &SourceFile) -> bool {
+    // The standard library is part of this program, so it is the same in both states.
     file.layer != Layer::Builtin
 }
 

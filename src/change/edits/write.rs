@@ -19,6 +19,7 @@ impl Edits<'_> {
             match piece {
                 Piece::Same(node) => self.node(out, Side::Was, node, choice),
                 Piece::Only { side, edit, node } => {
+                    // A new node is there once its edit is applied, and an old one until then.
                     if (*side == Side::Is) == choice.applied.contains(edit) {
                         self.node(out, *side, node, choice);
                     }
@@ -32,6 +33,8 @@ impl Edits<'_> {
                         let entries = node.properties.iter();
                         entries.map(|entry| (&*entry.name.value, entry)).collect::<BTreeMap<_, _>>()
                     });
+                    // The sources may mix properties and arguments. Only the order of the arguments
+                    // counts.
                     for (name, edit) in properties {
                         let side = side_of(*edit, choice);
                         let entries = if side == Side::Is { &both[1] } else { &both[0] };
@@ -95,6 +98,7 @@ fn block(out: &mut String, children: impl FnOnce(&mut String)) {
     out.push_str(" {\n");
     let opened = out.len();
     children(out);
+    // The parser does not tell an empty block from none, so an empty one can be left out.
     if out.len() == opened {
         out.truncate(before);
     } else {

@@ -165,6 +165,7 @@ fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
 fn short_key(key: &str) -> String {
     let mut words = key.split_whitespace();
     let (kind, body) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    // All keys of one type begin alike, because the type is encoded there. Their ends differ.
     let tail: String = body.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
     format!("the key {kind} …{tail}")
 }

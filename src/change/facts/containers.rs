@@ -73,6 +73,7 @@ fn privileges(machine: &str, name: &str, container: &Container, facts: &mut Coll
         say(true, &format!("the capability {capability}"));
     }
     for option in &container.security_options {
+        // `seccomp=unconfined` and `label=disable` switch a protection off. Others don't.
         let lifted = option.contains("unconfined") || option.contains("disable");
         say(lifted, &format!("the option {option}"));
     }

@@ -31,6 +31,7 @@ pub(in crate::change) fn collect<'f>(
         if path == CONTAINERS {
             containers(machine, bytes, facts);
         }
+        // `units.tsv` lists the units and is not one itself.
         if let Some(unit) = path.strip_prefix("systemd/").filter(|unit| *unit != "units.tsv") {
             facts.add(Family::Unit, machine, unit, "", digest);
         }

@@ -199,6 +199,7 @@ impl<'r> Collector<'r> {
 
     /// Returns the name that a machine has in the new state.
     pub(super) fn machine<'n>(&'n self, name: &'n str) -> &'n str {
+        // `moved` names the kind, which a fact does not know. No two machines have the same name.
         ["vm", "lxc", "host"].iter().find_map(|kind| self.renamed(kind, name)).unwrap_or(name)
     }
 
@@ -212,7 +213,7 @@ impl<'r> Collector<'r> {
     }
 }
 
-/// Lists every fact of a lab, but for those of its bundles.
+/// Lists every fact of a lab except those of its bundles.
 pub(super) fn facts<'r>(
     plan: &Plan<'_>,
     findings: &Diagnostics,

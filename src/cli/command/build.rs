@@ -97,6 +97,7 @@ impl Build {
         let Compiled { mut findings, release } = compile(&sources, |plan| {
             let lab = &plan.model.lab;
             let folder = folder(&lab.name, &lab.version);
+            // The release would be a source of the next build.
             if would_be_read(&self.lab.lab, &folder) {
                 let help = "name a folder outside `modules/`";
                 return Err(OutputError::refused(&folder, "the lab is read there", help));

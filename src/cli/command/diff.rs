@@ -158,6 +158,7 @@ impl Diff {
     fn exit(&self, comparison: &Comparison) -> Exit {
         let named = |class| self.fail_on.contains(&class);
         let fails = comparison.entries.iter().any(|entry| named(entry.class))
+            // Cosmetic edits change nothing, so they have no entry.
             || (named(Class::Cosmetic) && !comparison.idle.is_empty());
         if fails || (self.exit_code && comparison.differs()) { Exit::Findings } else { Exit::Fine }
     }
@@ -185,6 +186,7 @@ fn read_release(state: &Path) -> Result<Input, Unread> {
         let bytes = read(&machine.archive).map_err(unsound)?;
         archives.insert(name.clone(), read_archive(&machine.archive, &bytes).map_err(unsound)?);
     }
+    // Releases of older versions do not have this list.
     let services = read(&format!("review/{SERVICES}")).unwrap_or_default();
     release::read(&index, &services, &archives).map(Input::Release).map_err(unsound)
 }

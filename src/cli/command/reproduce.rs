@@ -95,6 +95,7 @@ fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> io:
 
 /// Lists the differences between two builds.
 fn between(one: &Release<Discard>, other: &Release<Discard>) -> Vec<String> {
+    // The index has the hash of every bundle, so only the files for reviewers can still differ.
     if one.json == other.json {
         let names =
             one.review.iter().filter(|(name, bytes)| other.review.get(*name) != Some(bytes));

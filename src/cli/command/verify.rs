@@ -101,6 +101,7 @@ impl Verify {
         let verified = Verified {
             release: self.release.display().to_string(),
             sound: problems.is_empty(),
+            // With signers, a missing or wrong signature is a problem.
             signed: signers.is_some() && problems.is_empty(),
             rebuilt: self.lab.is_some() && problems.is_empty(),
             lab: index.map(|index| index.lab.clone()),

@@ -177,6 +177,7 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
     let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
     let mut writes: Vec<String> =
         writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
+    writes.sort();
     writes.dedup();
     Some(View {
         service: service.name.clone(),

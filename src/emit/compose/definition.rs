@@ -162,10 +162,8 @@ pub(super) fn define<'p>(
     config: Option<&str>,
 ) -> Definition<'p> {
     let plain = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>();
-    // The service's limit holds for all its containers together, so each of them has at most that
-    // much.
-    let memory = container.resources.memory.as_ref().or(service.resources.memory.as_ref());
-    let millicpus = container.resources.millicpus.or(service.resources.millicpus);
+    let memory = container.resources.memory.as_ref();
+    let millicpus = container.resources.millicpus;
     Definition {
         image: literal(&container.image.value),
         container_name: &container.name,

@@ -35,6 +35,7 @@ fn error(problem: impl Into<String>) -> Error {
 /// Takes bytes from the budget. The templates of labwright itself, which have no limit of fuel,
 /// have no budget either.
 pub fn spend(state: &mut State<'_, '_>, bytes: u64) -> Result<(), Error> {
+    // Fuel counts steps, but a single step can make gigabytes. So bytes have a limit of their own.
     let Some(fuel) = state.env().fuel() else { return Ok(()) };
     let left = state.get_or_insert_extension_with(|| Left(fuel.saturating_mul(4)));
     left.0 = left.0.checked_sub(bytes).ok_or_else(|| error("it makes or goes through too much"))?;

@@ -71,6 +71,7 @@ impl<'s> Compiled<'s> {
         if text.len() > LARGEST_TEMPLATE {
             return Err(Fault::new("a template has at most 256 KiB", 0..0));
         }
+        // The parser is recursive, so code that is too deep must be refused before it runs.
         tokens::check(text, false)?;
         let parsed = machinery::parse(text, name, SYNTAX.clone())
             .map_err(|error| Fault::of(&error, text))?;

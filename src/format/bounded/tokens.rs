@@ -30,6 +30,7 @@ pub(super) fn check(text: &str, is_expression: bool) -> Result<(), Fault> {
     }
     let (mut in_tag, mut branches) = (0, 0);
     for token in machinery::tokenize(text, is_expression, SYNTAX.clone()) {
+        // The parser finds this fault too, and says what it is.
         let Ok((token, span)) = token else { return Ok(()) };
         match token {
             Token::VariableStart | Token::BlockStart | Token::TemplateData(_) => in_tag = 0,

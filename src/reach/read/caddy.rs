@@ -3,7 +3,7 @@
 use super::{File, ProxyRoute, Unreadable, everything, set_of};
 use crate::plan::CidrSet;
 
-/// The path of what is no route.
+/// The path that marks a `handle` block which is not a route.
 const PAGES: &str = "@pages";
 
 /// Reads the file.
@@ -28,7 +28,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                 path.clone_into(&mut next);
             }
             ["handle", .., "{"] => {
-                // The pages of the service that knows the users are no way to another one.
+                // The pages of the authentication service do not lead to another service.
                 if words.get(1).is_some_and(|matcher| matcher.starts_with("@pages")) {
                     PAGES.clone_into(&mut next);
                 }
@@ -66,6 +66,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
             }
             ["redir", to, "301"] => {
                 if let Some(route) = routes.last_mut() {
+                    // The redirect keeps the path, so only the name says where it leads.
                     to.trim_end_matches("{uri}").clone_into(&mut route.upstream);
                 }
             }

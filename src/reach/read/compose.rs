@@ -1,7 +1,7 @@
 //! Reads which ports `compose.yaml` publishes, and the networks that its containers are on.
 //!
-//! The file is written by labwright's own serializer: two blanks a level, one value a line, text in
-//! single quotes. That is all that is read here.
+//! labwright's own serializer writes the file, with two blanks for each level, one value on a line
+//! and text in single quotes. Nothing else is understood here.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -139,7 +139,9 @@ fn unquoted(text: &str) -> &str {
 
 /// Reads `[ADDRESS:]PORT:INSIDE[/PROTO]`.
 fn port(file: File<'_>, line: usize, container: &str, text: &str) -> Result<Port, Unreadable> {
+    // Compose publishes over tcp unless another protocol is written.
     let (ports, transport) = text.split_once('/').unwrap_or((text, "tcp"));
+    // An IPv6 address has colons of its own, so the ports are counted from the end.
     let (address, ports) = match ports.rmatch_indices(':').nth(1) {
         Some((at, _)) => (ports.get(..at), ports.get(at + 1..).unwrap_or_default()),
         None => (None, ports),

@@ -1,4 +1,4 @@
-//! Reads the files of a bundle back that decide about connections, one reader a file.
+//! Reads back the files of a bundle that decide about connections, with one reader for each file.
 //!
 //! A reader knows the words that labwright writes and refuses all others. An answer never rests on
 //! a rule that was skipped.
@@ -118,6 +118,7 @@ impl Machine {
                 (_, Kind::Json) if path.ends_with("/routes.json") => {
                     machine.routes.extend(npm::read(text()?)?);
                 }
+                // No other file decides about connections.
                 _ => {}
             }
         }

@@ -20,6 +20,7 @@ impl Networks {
                     networks.members.entry(name.to_owned()).or_default();
                 }
                 ["member", name, container, _aliases, "compose" | "labctl", "run" | "restart"] => {
+                    // The table lists each network before its members.
                     let members = networks.members.get_mut(name);
                     let members = members
                         .ok_or_else(|| file.fault(line, format!("there is no network `{name}`")))?;

@@ -139,6 +139,8 @@ impl Rules {
                     open.add(file, line, text, &words)?;
                 }
             }
+            // The closing braces of elements, sets and the table look alike, so a chain ends the
+            // last set.
             if matches!(words[..], ["chain", ..]) {
                 set = None;
             }
@@ -173,7 +175,7 @@ impl Rules {
     }
 
     /// Sends connections from `from`, addresses of one family, through the chain at a hook; lists
-    /// what came through by which rule. A line of 0 stands for the policy of the chain.
+    /// what came through by which rule. Line 0 means the policy of the chain.
     pub fn send(&self, hook: &str, from: &CidrSet, connection: Connection<'_>) -> Vec<Passed> {
         let start = self.chains.values().find(|chain| chain.hook.as_deref() == Some(hook));
         let mut passed = Vec::new();
@@ -352,6 +354,7 @@ fn test<'w, 't>(
             let end = end.ok_or_else(|| file.fault(line, "a list without an end"))?;
             rest.get(end + 1..).unwrap_or_default()
         }
+        // This occurs only in rules about icmpv6, which never match tcp or udp.
         ["ip6", "hoplimit", _, rest @ ..] => rest,
         ["meta", "l4proto", transport, "ct", "original", "proto-dst", port, rest @ ..] => {
             tests.push(Test::Transport(file.transport(line, transport)?));

@@ -58,6 +58,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
             }
         };
         for name in &host.payload.domain_names {
+            // The JSON reader keeps no line numbers, so the name is looked up in the text.
             let quoted = format!("\"{name}\"");
             let mut lines = (2..).zip(file.text.lines().zip(file.text.lines().skip(1)));
             let line = lines.find(|(_, (before, line))| {
@@ -110,6 +111,7 @@ fn places(file: File<'_>, text: &str) -> Result<Vec<Place>, Unreadable> {
                 let own = path.is_empty() || line.contains("^~");
                 open = own.then(|| Place { path, allow: everything(), upstream: String::new() });
             }
+            // A place with a path has a `^~` location too, so exact locations are not read.
             ["location", ..] => open = None,
             [directive @ ("allow" | "deny"), address] => clients
                 .push(Client { address: address.to_owned(), directive: directive.to_owned() }),
@@ -123,6 +125,8 @@ fn places(file: File<'_>, text: &str) -> Result<Vec<Place>, Unreadable> {
             }
             ["try_files", _, "@labwright_other_name"] => {
                 if let Some(place) = &mut open {
+                    // The redirect is in a named location further down, so its target is filled in
+                    // there.
                     "@".clone_into(&mut place.upstream);
                 }
             }

@@ -1,4 +1,5 @@
-//! Reads the firewall of a Proxmox host and its guests: `cluster.fw` and one file a guest.
+//! Reads the firewall of a Proxmox host and its guests: `cluster.fw` and one file for each
+//! guest.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -98,6 +99,7 @@ impl Rules {
                 },
             }
         }
+        // All rules accept, so the answers are right only if everything else is dropped.
         let wanted = [("enable", "1"), ("policy_in", "DROP"), ("policy_out", "ACCEPT")];
         for (key, value) in wanted {
             if options.get(key) != Some(&value) {
@@ -153,6 +155,7 @@ impl Rules {
                 pass(&mut left, set, None, "IPSET management");
             }
         }
+        // All rules accept, so their order decides only which of them is quoted.
         for rule in self.files.get(file).into_iter().flatten() {
             let for_it = match &rule.destination {
                 None => true,

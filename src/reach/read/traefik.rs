@@ -1,6 +1,7 @@
 //! Reads the routes of Traefik's dynamic configuration.
 //!
-//! labwright's own template writes it, two blanks a level, and no more of YAML is read here.
+//! labwright's own template writes it with two blanks for each level. No other YAML is understood
+//! here.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
     let mut lists: BTreeMap<String, CidrSet> = BTreeMap::new();
     let mut servers: BTreeMap<String, String> = BTreeMap::new();
     for (line, text) in file.statements() {
+        // `statements` trims the lines, but the indentation says to what a key belongs.
         let raw = file.text.lines().nth(line - 1).unwrap_or_default();
         let indent = raw.len() - raw.trim_start().len();
         path.retain(|(depth, _)| *depth < indent);

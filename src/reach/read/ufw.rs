@@ -44,6 +44,7 @@ impl Rules {
                 _ => {}
             }
         }
+        // The script sets the policy only if it is another one, hence the `||`.
         if inside || !file.text.contains("|| ufw default deny incoming\n") {
             return Err(file.fault(0, "does not deny what no rule lets in"));
         }
@@ -64,6 +65,7 @@ impl Rules {
                 && rule.ports.contains(port)
                 && rule.interface.as_deref().is_none_or(|wanted| interface == Some(wanted))
         };
+        // `ufw.sh` prepends refusals, so ufw meets them before what our rules allow.
         let denied = self.0.iter().filter(about).filter(|rule| !rule.allows);
         let mut left = from.clone();
         for rule in denied {

@@ -120,6 +120,7 @@ impl Scene {
                 self.add(Place::Service(from.clone()), Kind::Backup, to, None);
             }
         }
+        // State that is saved by a dump has its line from the dumps above.
         let states = plan.states.iter().filter(|state| {
             state.coverage == Coverage::Saved && state.state.backup != StateBackup::Dump
         });

@@ -46,6 +46,7 @@ impl Scene {
             if joined.count > 1 {
                 joined.note = format!("{} machines", joined.count);
             }
+            // A group of new and of old machines is neither new nor gone.
             if joined.mark != node.mark {
                 joined.mark = Mark::Same;
             }

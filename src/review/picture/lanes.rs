@@ -71,6 +71,7 @@ pub fn tracks(spans: &[(i32, i32)]) -> (Vec<i32>, i32) {
     let mut ends: Vec<i32> = Vec::new();
     let mut found: Vec<(usize, i32)> = Vec::new();
     for (start, end, index) in order {
+        // Lines on one track need a gap, or they would look like a single line.
         let free = ends.iter().position(|used| *used + 6 < start).unwrap_or(ends.len());
         if let Some(used) = ends.get_mut(free) {
             *used = end;

@@ -419,6 +419,7 @@ impl<'s> Block<'s> {
         // The text of a box over both columns must stay clear of the lanes.
         let end = if self.side == Side::Both { column } else { right };
         let room = end - x - 2 * PAD;
+        // The names of machines are bold, and so up to a tenth wider.
         let note_fits = width(self.name) * 11 / 10 + 10 + width(&self.note) <= room;
         Placed {
             class: self.class,

@@ -146,6 +146,7 @@ fn lane_view(placed: &PlacedLane<'_>) -> LaneView {
     for (end_x, y) in &placed.ends {
         let short = if placed.lane.gathers { 0 } else { back(*end_x) };
         let _ = write!(path, "M{x} {y}H{}", end_x + short);
+        // With round caps, SVG draws a line of no length as a dot.
         let _ = write!(dots, "M{x} {y}h0");
         if !placed.lane.gathers {
             heads += &head(*end_x, *y);

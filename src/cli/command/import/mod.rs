@@ -128,6 +128,7 @@ impl Compose {
                     break;
                 }
                 wrong.retain(|service| adopted.contains(service));
+                // An error that names none of the services may come from any of them.
                 target.own.extend(if wrong.is_empty() { adopted } else { wrong });
                 imported = import(&requests, &disk, &target, &modules);
                 result = Outcome::of(&imported, &disk);

@@ -208,6 +208,7 @@ fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>) {
     }
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // A link may lead back to a folder that is searched already.
         let below = !name.starts_with('.') && name != "node_modules" && !path.is_symlink();
         if below && path.is_dir() && depth < DEEPEST {
             search(&path, depth + 1, found);

@@ -100,6 +100,7 @@ pub fn list(answers: &AnswersView, console: &Console) -> String {
             sources.dedup();
             sources.join(", ")
         });
+        // `reach/stages.rs` says this of a machine whose firewall labwright does not write.
         if connection.chain.iter().any(|link| link.says.contains("writes no firewall")) {
             unfiltered.push(connection.to.as_str());
         }
