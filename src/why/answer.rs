@@ -21,6 +21,8 @@ const DEPENDENT: usize = 6;
 pub struct Explainer<'s> {
     bench: Workbench<'s>,
     candidates: Candidates,
+    /// The modules that the lab uses.
+    modules: BTreeSet<String>,
 }
 
 impl<'s> Explainer<'s> {
@@ -29,6 +31,7 @@ impl<'s> Explainer<'s> {
         Self {
             bench: Workbench::new(sources, modules),
             candidates: Candidates::of(sources, |module| modules.contains(module)),
+            modules: modules.clone(),
         }
     }
 
@@ -47,13 +50,18 @@ impl<'s> Explainer<'s> {
         let search = Search::new(&self.bench, target);
         let mut idle = shrink::idle(&search, &self.candidates);
         let busy = self.busy_modules(&idle);
-        let bench = Workbench::new(self.bench.sources(), &busy);
-        let small = search.within(&bench, &idle.edits);
+        let sources = self.bench.sources();
+        let smaller = self.bench.edited(&idle.edits);
+        let bench = Workbench::within(sources, &smaller, idle.edits.clone(), &busy);
+        let small = search.within(&bench);
         // A module may read what another one brings.
         let is_whole = small.is_same(&BTreeSet::new()).is_ok_and(|same| same);
-        let quick = if is_whole { small } else { search.within(&self.bench, &idle.edits) };
-        shrink::more_idle(&quick, &self.candidates, |name| busy.contains(name), &mut idle);
-        let quick = quick.within(quick.bench, &idle.edits);
+        let modules = if is_whole { &busy } else { &self.modules };
+        let start = if is_whole { &small } else { &search };
+        shrink::more_idle(start, &self.candidates, |name| busy.contains(name), &mut idle);
+        let smallest = self.bench.edited(&idle.edits);
+        let bench = Workbench::within(sources, &smallest, idle.edits.clone(), modules);
+        let quick = search.within(&bench);
         let is_possible = |candidate: &Candidate| {
             let top = self.candidates.tops.get(candidate.top);
             let unused = top.is_some_and(|top| match top.kind.as_str() {

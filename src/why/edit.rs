@@ -57,18 +57,36 @@ pub fn apply(sources: &Sources, edits: &[Edit]) -> (Sources, Vec<FileId>) {
 #[derive(Debug)]
 pub struct Workbench<'s> {
     sources: &'s Sources,
+    /// The edits that every version has.
+    base: BTreeSet<Edit>,
     decoded: Decoded<'s>,
 }
 
 impl<'s> Workbench<'s> {
     /// Decodes a lab. `modules` are those that its services use.
     pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
-        Self { sources, decoded: Decoded::new(sources, |module| modules.contains(module)) }
+        Self::within(sources, sources, BTreeSet::new(), modules)
+    }
+
+    /// Decodes `edited`: a lab with the edits `base`. Places stay those of the lab itself.
+    pub fn within(
+        sources: &'s Sources,
+        edited: &'s Sources,
+        base: BTreeSet<Edit>,
+        modules: &BTreeSet<String>,
+    ) -> Self {
+        let decoded = Decoded::new(edited, |module| modules.contains(module));
+        Self { sources, base, decoded }
     }
 
     /// Returns the sources without edits.
     pub fn sources(&self) -> &'s Sources {
         self.sources
+    }
+
+    /// Returns the sources with edits.
+    pub fn edited(&self, edits: &BTreeSet<Edit>) -> Sources {
+        apply(self.sources, &edits.iter().cloned().collect::<Vec<_>>()).0
     }
 
     /// Lists the blocks of every file.
@@ -78,7 +96,10 @@ impl<'s> Workbench<'s> {
 
     /// Resolves the lab with `edits`, or returns its findings if it has an error then.
     pub fn trial(&self, edits: &[Edit]) -> Result<Trial, Diagnostics> {
-        let (sources, files) = apply(self.sources, edits);
+        let more: Vec<&Edit> = edits.iter().filter(|edit| !self.base.contains(edit)).collect();
+        let files: Vec<FileId> = more.iter().map(|edit| edit.span.file).collect();
+        let all: Vec<Edit> = more.into_iter().chain(&self.base).cloned().collect();
+        let (sources, _) = apply(self.sources, &all);
         let mut analyzed = self.decoded.analyze(&sources, &files);
         if analyzed.has_errors() {
             return Err(analyzed.check(&sources).diagnostics);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::{Edit, Trial, Workbench};
+use super::edit::{Edit, Workbench};
 use super::lines::gone;
 use super::question::Wrong;
 use crate::artifact::Artifacts;
@@ -101,8 +101,6 @@ pub struct Search<'q> {
     /// The file and its lines.
     pub target: &'q Target,
     emitters: Vec<&'static Emitter>,
-    /// What is left out in every trial.
-    without: BTreeSet<Edit>,
 }
 
 impl<'q> Search<'q> {
@@ -134,31 +132,22 @@ impl<'q> Search<'q> {
             },
             |single| vec![single],
         );
-        Self { bench, target, emitters, without: BTreeSet::new() }
+        Self { bench, target, emitters }
     }
 
     /// Asks the same of a lab in which some nodes are left out.
-    pub fn within<'b>(&self, bench: &'b Workbench<'b>, without: &BTreeSet<Edit>) -> Search<'b>
+    pub fn within<'b>(&self, bench: &'b Workbench<'b>) -> Search<'b>
     where
         'q: 'b,
     {
-        let emitters = self.emitters.clone();
-        Search { bench, target: self.target, emitters, without: without.clone() }
-    }
-
-    fn trial(&self, edits: &[Edit]) -> Result<Trial, Diagnostics> {
-        if self.without.is_empty() {
-            return self.bench.trial(edits);
-        }
-        let more = self.without.iter().filter(|edit| !edits.contains(edit));
-        self.bench.trial(&edits.iter().chain(more).cloned().collect::<Vec<_>>())
+        Search { bench, target: self.target, emitters: self.emitters.clone() }
     }
 
     /// Returns whether the wanted lines are the same with `edits`, or the findings if the lab has
     /// an error then.
     pub fn is_same(&self, edits: &BTreeSet<Edit>) -> Result<bool, Diagnostics> {
         let edits: Vec<Edit> = edits.iter().cloned().collect();
-        let trial = self.trial(&edits)?;
+        let trial = self.bench.trial(&edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
         let same = self.target.effect(artifacts.as_ref()).lines.is_empty();
         if same {
@@ -190,7 +179,7 @@ impl<'q> Search<'q> {
     /// Builds the lab with `edits` and returns what becomes of the target, or the findings if the
     /// lab has an error then. A rule may be broken where there is no effect.
     pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Diagnostics> {
-        let trial = self.trial(edits)?;
+        let trial = self.bench.trial(edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
         let effect = self.target.effect(artifacts.as_ref());
         if !effect.lines.is_empty() {
@@ -201,7 +190,7 @@ impl<'q> Search<'q> {
 
     /// Returns the target's file with `edits`; nothing if it is gone or the lab has an error.
     pub fn file(&self, edits: &[Edit]) -> Option<Vec<u8>> {
-        let trial = self.trial(edits).ok()?;
+        let trial = self.bench.trial(edits).ok()?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters).ok()??;
         let file = snapshot::file(&artifacts, &self.target.path);
         trial.check().ok()?;
