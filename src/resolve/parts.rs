@@ -100,9 +100,9 @@ pub fn fill(
     for database in &mut service.databases {
         let image =
             service.containers.iter().find(|one| database.container.as_ref() == Some(&one.name));
-        // The tag of the image decides, also of one that `raw` names. Where it names no version, the
-        // module's `major` counts, and else the whole reference, so that another image counts as
-        // another version.
+        // The tag of the image decides, also of one that `raw` names. Where it names no version,
+        // the module's `major` counts, and else the whole reference, so that another image counts
+        // as another version.
         let Some(image) = image.map(|container| container.image.value.as_str()) else { continue };
         let major = database_major(database.engine, image);
         database.major = major.or_else(|| database.major.take()).or_else(|| Some(image.to_owned()));

@@ -12,6 +12,10 @@ use crate::source::Layer;
 /// The number of lines before a wanted one whose words are looked at.
 const BEFORE: usize = 60;
 
+/// The kinds of top nodes that stay: no lab is without the first two, and the others are so small
+/// that to try whether they can go costs more than to try what is in them.
+const KEPT: [&str; 5] = ["edition", "lab", "secret", "admin", "accept"];
+
 /// How often what errors name is taken for near.
 const NEEDED: usize = 4;
 
@@ -147,11 +151,11 @@ impl Shrink<'_> {
         tops
     }
 
-    /// Returns whether a node is the lab's own, and no lab is without one.
+    /// Returns whether a node is the lab's own, and may go.
     fn is_own(&self, whole: usize) -> bool {
         let Some(whole) = self.candidates.wholes.get(whole) else { return false };
         let layer = self.search.bench.sources().file(whole.span.file).layer;
-        layer == Layer::Lab && !["edition", "lab"].contains(&whole.kind.as_str())
+        layer == Layer::Lab && !KEPT.contains(&whole.kind.as_str())
     }
 
     /// Lists those of some top nodes that errors name.
