@@ -71,14 +71,22 @@ fn filled(value: &str, variables: &Variables) -> String {
 }
 
 fn unescaped(value: &str, variables: &Variables) -> String {
-    let value = value
-        .replace("\\n", "\n")
-        .replace("\\r", "\r")
-        .replace("\\\"", "\"")
-        // `$$` is a plain `$` to `filled`.
-        .replace("\\$", "$$")
-        .replace("\\\\", "\\");
-    filled(&value, variables)
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value.chars();
+    // In one pass: in `C:\\new`, the second backslash is the value's own, and begins nothing.
+    while let Some(character) = rest.next() {
+        let escaped = if character == '\\' { rest.next() } else { None };
+        match (character, escaped) {
+            ('\\', Some('n')) => text.push('\n'),
+            ('\\', Some('r')) => text.push('\r'),
+            ('\\', Some('t')) => text.push('\t'),
+            ('\\', Some(own @ ('"' | '\\'))) => text.push(own),
+            // `$$` is a plain `$` to `filled`.
+            ('\\', Some('$')) => text.push_str("$$"),
+            (character, escaped) => text.extend([Some(character), escaped].into_iter().flatten()),
+        }
+    }
+    filled(&text, variables)
 }
 
 #[cfg(test)]
@@ -89,7 +97,7 @@ mod tests {
     #[test]
     fn reads_what_people_write() {
         let text = "# note\nA=1\nexport B = two # why\nC='$A'\nD=\"${A}-x\"\nE=a#b\nF=\n\
-                    G=\"one\ntwo\"\nnot a line\nH=${A}${B}\n";
+                    G=\"one\ntwo\"\nnot a line\nH=${A}${B}\nI=\"C:\\\\new\"\n";
         let mut variables = Variables::default();
         let found = read(text, &mut variables);
         let shown: Vec<String> =
@@ -104,7 +112,8 @@ mod tests {
                 "6 E=a#b",
                 "7 F=",
                 "8 G=one\ntwo",
-                "11 H=1two"
+                "11 H=1two",
+                "12 I=C:\\new"
             ]
         );
     }

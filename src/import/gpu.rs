@@ -21,12 +21,14 @@ pub fn gpus(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
         return Some(line("gpu").arg("nvidia"));
     }
     let items = at.items();
-    let mut made = items.iter().map(|item| device(item, true, around)).collect::<Vec<_>>();
-    if made.is_empty() {
+    let Some((first, others)) = items.split_first() else {
         around.ledger.lost(&at, "it names no GPU");
         return None;
+    };
+    for other in others {
+        around.ledger.lost(other, "a container reserves GPUs once");
     }
-    made.swap_remove(0)
+    device(first, true, around)
 }
 
 /// Converts the devices that `deploy` reserves.

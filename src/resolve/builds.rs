@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::files::is_file_name;
+use super::files::files_below;
 use super::read::{Report, plain, text};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
@@ -18,24 +18,7 @@ pub fn build(
     diagnostics: &mut Diagnostics,
 ) -> Option<Build> {
     let from = block.argument(0)?.string()?;
-    let home = sources.file(block.span.file);
-    let own = home.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let folder = format!("{own}/{}/", from.trim_end_matches('/'));
-    let mut files: Vec<(String, FileId)> = Vec::new();
-    for (id, file) in sources.files() {
-        let rest = file.path.strip_prefix(&folder).filter(|_| file.layer == home.layer);
-        let Some(rest) = rest else { continue };
-        if !is_file_name(rest) {
-            let message = format!(
-                "`{}` can't travel: the name of a file has letters, digits, `.`, `_` and `-`",
-                file.path
-            );
-            report(block.span, message, diagnostics);
-            continue;
-        }
-        files.push((rest.to_owned(), id));
-    }
-    files.sort();
+    let (folder, files) = files_below(&from, block, sources, report, diagnostics);
     let dockerfile = text(block, "dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
     let Some((_, id)) = files.iter().find(|(name, _)| *name == dockerfile) else {
         report(block.span, format!("there is no file `{folder}{dockerfile}`"), diagnostics);

@@ -57,13 +57,43 @@ fn kind_by_name(name: &str) -> Kind {
     }
 }
 
-pub fn is_file_name(name: &str) -> bool {
+fn is_file_name(name: &str) -> bool {
     let valid = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
     name.split('/').all(valid)
+}
+
+/// Lists the files below a folder next to the module's own file, by their paths in it. Also returns
+/// the folder's path.
+pub fn files_below(
+    from: &str,
+    block: &Block<'_>,
+    sources: &Sources,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (String, Vec<(String, FileId)>) {
+    let home = sources.file(block.span.file);
+    let own = home.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = format!("{own}/{}/", from.trim_end_matches('/'));
+    let mut files = Vec::new();
+    for (id, file) in sources.files() {
+        let rest = file.path.strip_prefix(&folder).filter(|_| file.layer == home.layer);
+        let Some(rest) = rest else { continue };
+        if is_file_name(rest) {
+            files.push((rest.to_owned(), id));
+            continue;
+        }
+        let message = format!(
+            "`{}` can't travel: the name of a file has letters, digits, `.`, `_` and `-`",
+            file.path
+        );
+        report(block.span, message, diagnostics);
+    }
+    files.sort();
+    (folder, files)
 }
 
 /// Reads a folder of a module: its files, and the mount by which a container sees them.
@@ -75,28 +105,16 @@ pub fn folder(
     diagnostics: &mut Diagnostics,
 ) {
     let (Some(from), Some(at)) = (text(block, "from"), text(block, "at")) else { return };
-    let home = sources.file(block.span.file);
-    let own = home.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let folder = format!("{own}/{}/", from.trim_end_matches('/'));
+    let (folder, files) = files_below(&from, block, sources, report, diagnostics);
     let name = block.key();
     let owner = text(block, "owner").unwrap_or_else(|| "root".to_owned());
     let mut found = Vec::new();
-    for (id, file) in sources.files() {
-        let rest = file.path.strip_prefix(&folder).filter(|_| file.layer == home.layer);
-        let Some(rest) = rest else { continue };
-        if !is_file_name(rest) {
-            let message = format!(
-                "`{}` can't travel: the name of a file has letters, digits, `.`, `_` and `-`",
-                file.path
-            );
-            report(block.span, message, diagnostics);
-            continue;
-        }
+    for (rest, id) in files {
         found.push(ServiceFile {
-            name: format!("{name}/{}", rest.strip_suffix(".j2").unwrap_or(rest)),
+            name: format!("{name}/{}", rest.strip_suffix(".j2").unwrap_or(&rest)),
             // labwright does not know the format that the program reads.
             kind: Kind::Text,
-            template: TemplateId { file: id, name: file.path.clone() },
+            template: TemplateId { file: id, name: sources.file(id).path.clone() },
             target: ServiceFileTarget::Config,
             on_change: OnChange::Container,
             owner: owner.clone(),
