@@ -21,12 +21,7 @@ use labwright::disk::interrupt::Interrupt;
 use labwright::disk::output::ReleaseWriter;
 use labwright::source::Sources;
 use measure::{Spent, Volume};
-use mimalloc::MiMalloc;
 use rayon::prelude::*;
-
-/// The allocator of the program, so that its stages and the floor are measured with the same one.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The most machines whose files are in memory at once.
 const MOST_AT_ONCE: usize = 1_000;
