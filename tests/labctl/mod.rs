@@ -7,6 +7,7 @@
 
 mod adopting;
 mod applying;
+mod calling;
 mod confirming;
 mod data;
 mod power_cuts;
