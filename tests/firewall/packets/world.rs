@@ -32,7 +32,8 @@ pub struct World<'p> {
 }
 
 impl<'p> World<'p> {
-    /// Starts all of it, with the emitted firewalls loaded. Returns nothing where that can't be asked.
+    /// Starts all of it and loads the emitted firewalls. Returns nothing where the real programs
+    /// are not there.
     pub fn new(plan: &'p Plan<'p>, docker: Docker) -> Option<Self> {
         let ids: Vec<MachineId> = plan.model.machines().map(|(id, _)| id).collect();
         let files: Vec<_> = ids.iter().map(|machine| unpack(plan, *machine)).collect();
