@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::Exit;
-use super::super::console::Console;
-use super::super::human;
-use super::super::progress::Progress;
-use super::super::table::Table;
 use super::lab::{Format, Lab};
 use super::{json, reproduce};
 use crate::bundle::Bundle;
 use crate::bundle::release::{self, Packed, ReleaseIndex};
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::human;
+use crate::cli::progress::Progress;
+use crate::cli::table::Table;
 use crate::compile::{Compiled, Release, Sink, Stop, compile};
 use crate::diag::{Accepted, Diagnostic, Diagnostics, Severity, summary, wrap};
 use crate::disk::interrupt::Interrupt;

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::json;
 use super::lab::Format;
 use crate::bundle::release::{self, INDEX, SUMS};
 use crate::bundle::signature;
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::compile::{Compiled, Discard, Release, compile};
 use crate::diag::Diagnostics;
 use crate::digest::sha256_hex;

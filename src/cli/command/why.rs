@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::lab::{FollowLinks, Format as Findings, Lab};
 use super::{Format, json};
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::compile;
 use crate::why::answer::Explainer;
 use crate::why::find::Target;

@@ -5,10 +5,10 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
-use super::super::Exit;
-use super::super::console::Console;
 use super::lab::{FollowLinks, Format as Findings, Lab};
 use super::{Format, json};
+use crate::cli::Exit;
+use crate::cli::console::Console;
 use crate::compile;
 use crate::diag::{one_line, suggest};
 use crate::reach::view::AnswersView;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::super::console::Console;
-use super::super::super::table::Table;
+use crate::cli::console::Console;
+use crate::cli::table::Table;
 use crate::diag::{one_line, wrap};
 use crate::reach::view::{AnswersView, BecauseView, ConnectionView, LinkView};
 
