@@ -85,11 +85,15 @@ impl Prefixes {
 }
 
 /// Finds a unique local prefix for the networks of a lab's containers, made from its name.
+///
+/// It is the second of its `/48`: in the first, older releases had one network for all containers
+/// of a machine. Docker refuses networks that overlap, and a machine must be able to go back to
+/// such a release.
 fn default6(model: &Model) -> Option<Ipv6Net> {
     (0..8).find_map(|attempt| {
         let hash = sha256_hex(format!("{} {attempt}", model.lab.name).as_bytes());
         let group = |from: usize, to: usize| hash.get(from..to);
-        let text = format!("fd{}:{}:{}::/48", group(0, 2)?, group(2, 6)?, group(6, 10)?);
+        let text = format!("fd{}:{}:{}:1::/64", group(0, 2)?, group(2, 6)?, group(6, 10)?);
         let prefix = text.parse::<Ipv6Net>().ok()?;
         (!is_taken(model, IpNet::V6(prefix))).then_some(prefix)
     })

@@ -269,7 +269,9 @@ fn a_first_firewall_that_nobody_confirms_is_taken_away() {
         let calls = machine.calls();
         assert!(
             calls.contains(
-                "docker rm --force 0123\nnft delete table inet labwright\nufw --force disable\n"
+                "docker stop 0123\ndocker ps --all --quiet --filter \
+                 label=labwright.lab=home\ndocker rm --force 0123\nnft delete table inet \
+                 labwright\nufw --force disable\n"
             ),
             "at once, and what it guarded before it: {calls}"
         );

@@ -49,8 +49,8 @@ const STUBS: [(&str, &str); 6] = [
          \"$LABWRIGHT_ROOT/live/stopped\" ;; *' ps '*) echo jellyfin ;;
         'stop '*) : >\"$LABWRIGHT_ROOT/live/stopped\" ;;
         'ps --format '*) [ -e \"$LABWRIGHT_ROOT/live/stopped\" ] || echo jellyfin ;;
-        'ps --all --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || echo 0123 ;; rm*) \
-        rm \"$LABWRIGHT_ROOT/live/compose\" ;;
+        'ps --all --quiet '* | 'ps --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || \
+        echo 0123 ;; rm*) rm \"$LABWRIGHT_ROOT/live/compose\" ;;
         'ps --all --format '*) cat \"$LABWRIGHT_ROOT/strangers\" 2>/dev/null || : ;; esac",
     ),
     (

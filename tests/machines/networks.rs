@@ -43,7 +43,19 @@ service two module=app on=box { port web 8002; }
 service three module=app on=box { port web 8003; link one; }
 ";
 
-/// What a machine of a release runs that had one network for all containers.
+/// A module with a network at a place of its own choice.
+const PLACED: &str = r#"
+edition 1
+module placed version="1.0" {
+    summary "A program on a network with fixed addresses"
+    container-network NETWORK subnet="10.77.5.0/24"
+    container placed { image "x/app:1.0"; on-network NETWORK address="10.77.5.10"; }
+    provides web container=placed port=8000 protocol=http
+}
+"#;
+
+/// What a machine of a release runs that had one network for all containers, with that release's
+/// prefixes.
 const BEFORE: &str = r"
 name: home
 services:
@@ -53,7 +65,7 @@ networks:
   default:
     driver_opts: {com.docker.network.bridge.name: labwright0}
     enable_ipv6: true
-    ipam: {config: [{subnet: 172.30.0.0/24}, {subnet: 'fd12:3456:789a::/64'}]}
+    ipam: {config: [{subnet: 172.30.0.0/24}, {subnet: 'fdb2:cff6:6341::/64'}]}
 ";
 
 /// Connects from a container to a name or an address.
@@ -209,6 +221,28 @@ fn containers_meet_only_where_the_lab_says() {
     machine.sh("until [ \"$(docker ps --quiet | wc -l)\" = 6 ]; do sleep 0.2; done");
     check(&machine);
 
-    apply(&machine, &lab("1.4", "\n"));
+    // A network comes where another one was.
+    let placed = |version: &str, network: &str| {
+        write(&[
+            ("lab.kdl", &LAB.replace("VERSION", version)),
+            ("services.kdl", &format!("{SERVICES}service placed module=placed on=box\n")),
+            ("modules/app/module.kdl", MODULE),
+            ("modules/placed/module.kdl", &PLACED.replace("NETWORK", network)),
+        ])
+    };
+    let before = running(&machine);
+    apply(&machine, &placed("1.4", "old"));
+    apply(&machine, &placed("1.5", "new"));
+    assert!(addresses(&machine, "placed").contains(&"10.77.5.10".to_owned()));
+    assert_eq!(running(&machine), before, "nobody else was started anew");
+
+    // The place of the older release's network is still free, so a machine can go back to it.
+    machine.sh("docker compose -f /root/before.yaml up -d --remove-orphans");
+    assert!(connects(&machine, "two", "one", 8000, '6'), "the network that there was");
+    apply(&machine, &lab("1.6", SERVICES));
+    assert_eq!(networks(&machine), wanted);
+    check(&machine);
+
+    apply(&machine, &lab("1.7", "\n"));
     assert_eq!(networks(&machine), [""; 0]);
 }

@@ -35,6 +35,7 @@ activate() {
         [ "$INTERRUPTED" = 0 ] || { WHY='it was interrupted'; return 1; }
     done <"$WORK/steps"
     [ "$handed" = 1 ] || hand_over "$1" "$2" "$3" || return 1
+    leave_networks "$1" "$2"
     point steps-done
 }
 
@@ -42,9 +43,19 @@ activate() {
 # would be open to everybody.
 remove_containers() {
     [ -f "$1/payload/compose/containers.tsv" ] && has docker || return 0
-    { docker ps --all --quiet --filter "label=labwright.lab=$LAB" | xargs -r docker rm --force; } >>"$OUTPUT" 2>&1 ||
-        warn "cannot remove the containers of $(described "$P_NEW")"
+    {
+        docker ps --quiet --filter "label=labwright.lab=$LAB" | xargs -r docker stop
+        docker ps --all --quiet --filter "label=labwright.lab=$LAB" | xargs -r docker rm --force
+    } >>"$OUTPUT" 2>&1 || warn "cannot remove the containers of $(described "$P_NEW")"
     point containers-removed
+}
+
+# Removes the networks of generation folder $2 that an older bundle $1 knows nothing of: its containers are on one for all.
+leave_networks() {
+    [ -f "$2/payload/compose/networks.sh" ] && [ ! -f "$1/payload/compose/networks.sh" ] && has docker || return 0
+    for label in com.docker.compose.project labwright.lab; do
+        docker network prune --force --filter "label=$label=$LAB" >>"$OUTPUT" 2>&1 || :
+    done
 }
 
 # Stops what generation $2 ran and $1 does not, where the unit is a package's: take_file_away stops those whose file goes.

@@ -40,7 +40,7 @@ obstacles() {
     if [ -f "$1/payload/compose/containers.tsv" ] && has docker; then
         docker ps --all --format '{{.Label "com.docker.compose.project"}} {{.Names}}' 2>/dev/null | awk -v lab="$LAB" '
             side == "want" { want[$1] = 1; next }
-            ($NF in want) && !(NF == 2 && $1 == lab) { print "the container `" $NF "` is there, not by labctl: `docker rm --force " $NF "` makes room, what it mounts stays" }
+            ($NF in want) && !(NF == 2 && $1 == lab) { print "the container `" $NF "` is there, not by labctl: `docker stop " $NF " && docker rm " $NF "` makes room, what it mounts stays" }
             ' side=want "$1/payload/compose/containers.tsv" side=there -
     fi
     # The bundle's own check knows what else compose needs, such as files that a step writes.
