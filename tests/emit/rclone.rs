@@ -124,3 +124,24 @@ fn a_machine_that_is_not_managed_keeps_to_the_schedule_and_is_measured() {
     );
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
+
+#[test]
+fn the_image_copies_with_its_own_version_and_busybox() {
+    let payload = payload(&lab("unmanaged {"), &[], "box");
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(&payload.path().join("copy/sync.sh"), "/sync.sh").sh(
+        r#"
+        mkdir -p /run/secrets /var/lib/node_exporter/textfile "/srv/back ups" "/srv/it's" /busybox
+        printf '[there]\ntype = local\n' >/run/secrets/rclone-config
+        echo x >"/srv/back ups/x"; echo y >"/srv/it's/y"
+        busybox --install -s /busybox
+        export PATH=/opt/wheels/bin:/busybox
+        rclone version | grep -q 'rclone v1[.]75[.]1'
+        sh /sync.sh
+        diff -r /srv /elsewhere/srv
+        grep -q '^labwright_sync_last_run_success{sync="copy"} 1' \
+            /var/lib/node_exporter/textfile/labwright-sync-copy.prom"#,
+        &[],
+    );
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}

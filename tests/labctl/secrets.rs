@@ -40,6 +40,12 @@ fn a_missing_secret_is_named_and_can_be_set() {
             1,
             "no copy is left beside it"
         );
+        // `echo` ends the line, which is no part of a password; a key of several lines stays whole.
+        for (given, kept) in [("hunter3\n", "hunter3"), ("two\nlines\n", "two\nlines\n")] {
+            answer_to(&mut machine.command(&set), given).exits(0);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+        }
+        answer_to(&mut machine.command(&set), "\n").exits(3).says("standard input was empty");
         machine.labctl(&["secrets", file]).exits(0).says("ok        db-password");
         machine.apply(&bundle).exits(0);
 

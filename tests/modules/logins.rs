@@ -1,6 +1,7 @@
 //! Runs the proxies in front of a stand-in for each service that authenticates users: strangers are
 //! kept out, and nobody says who they are but the service.
 
+use super::visitors::START_TRAEFIK;
 use super::{ECHO, PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
@@ -12,6 +13,7 @@ struct Login {
     port: u16,
     /// The path that says no to strangers. Any other path shows its pages to everybody.
     caddy: &'static str,
+    traefik: &'static str,
     nginx: &'static str,
     /// The header that names the user.
     header: &'static str,
@@ -25,6 +27,7 @@ const LOGINS: [Login; 4] = [
         options: "secret-key (secret)a; database-password (secret)b",
         port: 9000,
         caddy: "/outpost.goauthentik.io/auth/caddy",
+        traefik: "/outpost.goauthentik.io/auth/traefik",
         nginx: "/outpost.goauthentik.io/auth/nginx",
         header: "X-authentik-username",
         sent: "http://guarded.example.org/outpost.goauthentik.io/start?\
@@ -36,6 +39,7 @@ const LOGINS: [Login; 4] = [
                   session-key (secret)b; storage-key (secret)c; reset-key (secret)d",
         port: 9091,
         caddy: "/api/authz/forward-auth",
+        traefik: "/api/authz/forward-auth",
         nginx: "/api/authz/auth-request",
         header: "Remote-User",
         sent: "https://login.example.org/",
@@ -45,6 +49,7 @@ const LOGINS: [Login; 4] = [
         options: "host \"auth.example.org\"; users (secret)a",
         port: 3000,
         caddy: "/api/auth/caddy",
+        traefik: "/api/auth/traefik",
         nginx: "/api/auth/nginx",
         header: "Remote-User",
         sent: "https://login.example.org/",
@@ -55,6 +60,7 @@ const LOGINS: [Login; 4] = [
                   cookie-key (secret)b",
         port: 4180,
         caddy: "/",
+        traefik: "/",
         nginx: "/oauth2/auth",
         header: "X-Auth-Request-User",
         sent: "http://guarded.example.org/oauth2/start?rd=http://guarded.example.org/a?b=c",
@@ -120,7 +126,7 @@ print("ready", flush=True)
 /// lines.
 fn ask(login: &Login, path: &str, payload: &std::path::Path, start: &str) -> Option<String> {
     std::fs::write(payload.join("login.py"), PROGRAMS).expect("a program");
-    let scheme = if start.starts_with("caddy") { "https" } else { "http" };
+    let scheme = if start.starts_with("nginx") { "http" } else { "https" };
     let port = if scheme == "https" { "443" } else { "80" };
     let answer = Room::new()?.show(payload, "/payload").sh(
         &format!(
@@ -141,7 +147,8 @@ fn ask(login: &Login, path: &str, payload: &std::path::Path, start: &str) -> Opt
                 : >/tmp/said
             }}
             tries=200
-            until ask >/tmp/first; do
+            # Until it knows its routes, Traefik knows none.
+            until ask >/tmp/first && ! grep -q ^404 /tmp/first; do
                 tries=$((tries - 1))
                 [ $tries -gt 0 ]
                 sleep 0.1
@@ -158,6 +165,14 @@ fn ask(login: &Login, path: &str, payload: &std::path::Path, start: &str) -> Opt
     Some(said)
 }
 
+/// Compares the answers with those of a proxy that hands on what the service says to strangers.
+fn judge(login: &Login, said: &str) {
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    let refused = lines.iter().take(2).all(|line| line.starts_with("401"));
+    assert!(refused, "{}: {said}", login.module);
+    assert_eq!(lines.get(2..), Some(&["200 ada", "200 ada"][..]), "{}", login.module);
+}
+
 #[test]
 fn caddy_lets_in_whom_the_login_knows() {
     for login in &LOGINS {
@@ -166,10 +181,17 @@ fn caddy_lets_in_whom_the_login_knows() {
             "caddy start --config /payload/proxy/Caddyfile --adapter caddyfile >/tmp/log 2>&1";
         let payload = unpacked.path().join("payload");
         let Some(said) = ask(login, login.caddy, &payload, start) else { return };
-        let lines: Vec<&str> = said.lines().map(str::trim).collect();
-        let refused = lines.iter().take(2).all(|line| line.starts_with("401"));
-        assert!(refused, "{}: {said}", login.module);
-        assert_eq!(lines.get(2..), Some(&["200 ada", "200 ada"][..]), "{}", login.module);
+        judge(login, &said);
+    }
+}
+
+#[test]
+fn traefik_lets_in_whom_the_login_knows() {
+    for login in &LOGINS {
+        let unpacked = bundle_of(&lab(login, "module=traefik { certificates internal; }"));
+        let payload = unpacked.path().join("payload");
+        let Some(said) = ask(login, login.traefik, &payload, START_TRAEFIK) else { return };
+        judge(login, &said);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks the standard library: every module describes itself, and its example becomes files that
 //! their readers accept.
 
+mod containers;
 mod first_start;
 mod handling;
 mod logins;

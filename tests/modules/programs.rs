@@ -27,6 +27,26 @@ words = ["sh", "-c", test[1]] if test[0] == "CMD-SHELL" else test[1:]
 sys.exit(subprocess.run(words, stdout=subprocess.DEVNULL).returncode)
 END
     }
+    # sealed CONTAINER COMMAND...: runs it with no more to write to than the container has.
+    sealed() {
+        mkdir -p /box
+        : >/tmp/places
+        python3 - "$1" >/tmp/seal <<'END'
+import sys, yaml
+service = yaml.safe_load(open("/payload/compose/compose.yaml"))["services"][sys.argv[1]]
+if service.get("read_only"):
+    print("mount -o remount,ro,bind /box")
+for place in service.get("tmpfs") or []:
+    place = place.split(":")[0]
+    print(f"mkdir -p {place}", file=open("/tmp/places", "a"))
+    print(f"mount -t tmpfs -o mode=1777 tmpfs /box{place}")
+END
+        . /tmp/places
+        mount --rbind / /box
+        . /tmp/seal
+        shift
+        chroot /box "$@"
+    }
     # soon COMMAND...: within half a minute, it succeeds.
     soon() {
         tries=0
@@ -40,7 +60,7 @@ END
 "#;
 
 /// Runs a script on a machine with the payload of a lab of these services.
-fn with(services: &str, script: &str) {
+pub fn with(services: &str, script: &str) {
     let Some(room) = Room::new() else { return };
     let bundle = bundle_of(&format!("{PRELUDE}{services}\n"));
     let room = room.show(&bundle.path().join("payload"), "/payload");
@@ -77,8 +97,8 @@ fn mosquitto_lets_in_whom_it_knows_and_keeps_what_is_retained() {
     );
 }
 
-/// The image's start passes these two variables on, and its first configuration takes the licence
-/// and every domain (linuxserver/docker-qbittorrent).
+/// The image's start passes these two variables on, and leaves a configuration as it is
+/// (linuxserver/docker-qbittorrent).
 #[test]
 fn qbittorrent_answers_at_the_port_that_people_open() {
     with(
@@ -87,16 +107,21 @@ fn qbittorrent_answers_at_the_port_that_people_open() {
         environment qbittorrent >/tmp/environment
         . /tmp/environment
         [ "$WEBUI_PORT" = 8090 ]
-        mkdir -p /config/qBittorrent/config
-        printf '[LegalNotice]\nAccepted=true\n[Preferences]\nWebUI\\ServerDomains=*\n' \
-            >/config/qBittorrent/config/qBittorrent.conf
-        HOME=/config qbittorrent-nox --profile=/config --webui-port="$WEBUI_PORT" \
-            --torrenting-port="$TORRENTING_PORT" >/tmp/log 2>&1 &
+        sh /payload/activate.d/*downloads*
+        ln -s /srv/appdata/qbittorrent/config /config
+        HOME=/config XDG_CONFIG_HOME=/config XDG_DATA_HOME=/config qbittorrent-nox \
+            --webui-port="$WEBUI_PORT" --torrenting-port="$TORRENTING_PORT" >/tmp/log 2>&1 &
         soon healthy qbittorrent
         [ "$(status --header 'Host: box.example.org:8090' http://127.0.0.1:8090/)" = 200 ]
         # So the port inside must be the one outside.
         [ "$(status --header 'Host: box.example.org:8080' http://127.0.0.1:8090/)" = 401 ]
         soon grep -qi ":$(printf %04X "$TORRENTING_PORT") .* 0A " /proc/net/tcp
+        # What it downloads is where the other programs look for it.
+        page=http://127.0.0.1:8090/api/v2
+        password=$(sed -n 's/.*temporary password.*: //p' /tmp/log)
+        curl -s -o /dev/null -c /tmp/cookie -d "username=admin&password=$password" $page/auth/login
+        curl -s -b /tmp/cookie $page/app/preferences |
+            jq -e '.save_path == "/data/downloads/complete" and .temp_path_enabled'
         "#,
     );
 }

@@ -103,7 +103,7 @@ fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
             until grep -q ready /tmp/echo; do sleep 0.05; done
             {start}
             tries=200
-            until curl -sk -o /dev/null --resolve open.example.org:{port}:192.168.1.2 \
+            until curl -skf -o /dev/null --resolve open.example.org:{port}:192.168.1.2 \
                 {scheme}://open.example.org/; do
                 tries=$((tries - 1))
                 [ $tries -gt 0 ]
@@ -254,5 +254,21 @@ fn caddy_judges_the_address_of_the_connection() {
     let payload = unpacked.path().join("payload");
     let start = "caddy start --config /payload/proxy/Caddyfile --adapter caddyfile >/tmp/log 2>&1";
     let Some(said) = visit(&payload, start, true) else { return };
+    judge(&said);
+}
+
+/// Starts Traefik where its container would find its files, with a certificate of its own
+/// authority.
+pub const START_TRAEFIK: &str = "mkdir -p /etc/traefik /srv/appdata/proxy/certificates
+    sh /payload/proxy/certificates.sh >/tmp/log 2>&1
+    ln -s /srv/appdata/proxy/certificates /certificates
+    ln -s /payload/proxy/dynamic /payload/proxy/traefik.yaml /etc/traefik/
+    traefik >/tmp/log 2>&1 &";
+
+#[test]
+fn traefik_judges_the_address_of_the_connection() {
+    let unpacked = bundle_of(&lab("module=traefik { certificates internal; }"));
+    let payload = unpacked.path().join("payload");
+    let Some(said) = visit(&payload, START_TRAEFIK, true) else { return };
     judge(&said);
 }

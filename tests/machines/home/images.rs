@@ -71,14 +71,9 @@ pub fn replace(machine: &Machine, references: &[String]) {
                 ),
             ),
             "valkey" => {
-                let entry = "[\"/usr/bin/redis-server\", \"--save\", \"\", \"--dir\", \"/data\", \
+                let entry = "[\"/usr/bin/valkey-server\", \"--save\", \"\", \"--dir\", \"/data\", \
                              \"--protected-mode\", \"no\"]";
-                image(
-                    machine,
-                    reference,
-                    entry,
-                    "/usr/bin/redis-server /usr/bin/redis-cli=/usr/bin/valkey-cli",
-                );
+                image(machine, reference, entry, "/usr/bin/valkey-server /usr/bin/valkey-cli");
             }
             _ => listeners(machine, reference),
         }

@@ -59,6 +59,14 @@ verb_secrets() {
     [ ! -s "$WORK/missing" ]
 }
 
+# Cuts off the end of a value's only line, which `echo` adds, and which many programs take for a part of a password.
+# Files of several lines, such as a private key, stay as they are.
+without_line_end() {
+    if [ "$(wc -l <"$1")" -eq 1 ] && [ -z "$(tail -c 1 "$1")" ]; then
+        head -c "$(($(wc -c <"$1") - 1))" "$1" >"$1.cut" && mv -f "$1.cut" "$1"
+    fi
+}
+
 # Writes a secret to every file that has it: programs of several users read one each. Its value comes by standard
 # input alone: arguments are seen by every process.
 verb_secrets_set() {
@@ -86,7 +94,7 @@ verb_secrets_set() {
         elif [ -t 0 ]; then
             (umask 077 && rm -f "$fresh" && printf %s "$value" >"$fresh")
         else
-            (umask 077 && rm -f "$fresh" && cat >"$fresh")
+            (umask 077 && rm -f "$fresh" && cat >"$fresh" && without_line_end "$fresh")
         fi || { rm -f "$fresh"; refuse "cannot write to ${path%/*}"; }
         [ -s "$fresh" ] || { rm -f "$fresh"; refuse "standard input was empty"; }
         chmod "$mode" "$fresh" && if is_root; then chown "$owner" "$fresh"; fi && flush && mv -fT "$fresh" "$file" ||

@@ -1,0 +1,203 @@
+//! Runs programs as their containers run: with their variables, their commands, and no more places
+//! to write to than they have.
+
+use super::programs::with;
+
+/// A host of Proxmox, with the answers of its API to whoever shows the token.
+const PROXMOX: &str = r#"
+import http.server, json, ssl
+from urllib.parse import urlsplit
+
+ANSWERS = {
+    "version": {"version": "9.0.3", "release": "9.0", "repoid": "1"},
+    "cluster/status": [{"type": "node", "id": "node/pve", "name": "pve", "online": 1, "local": 1,
+        "nodeid": 0, "level": "", "ip": "127.0.0.1"}],
+    "cluster/resources": [
+        {"id": "node/pve", "type": "node", "node": "pve", "status": "online", "cpu": 0.1,
+         "maxcpu": 4, "mem": 1, "maxmem": 2, "disk": 1, "maxdisk": 2, "uptime": 9},
+        {"id": "qemu/100", "type": "qemu", "vmid": 100, "name": "box", "node": "pve",
+         "status": "running", "template": 0, "cpu": 0.5, "maxcpu": 2, "mem": 1024, "maxmem": 2048,
+         "disk": 0, "maxdisk": 10, "uptime": 60, "netin": 1, "netout": 1, "diskread": 1,
+         "diskwrite": 1}],
+    "nodes": [{"node": "pve", "status": "online", "id": "node/pve", "type": "node", "level": ""}],
+    "nodes/pve/qemu": [{"vmid": 100, "name": "box", "status": "running"}],
+    "nodes/pve/qemu/100/config": {"onboot": 1},
+    "nodes/pve/subscription": {"status": "notfound"},
+}
+
+class Api(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        known = self.headers["Authorization"] == "PVEAPIToken=prometheus@pve!prometheus=right"
+        path = urlsplit(self.path).path.removeprefix("/api2/json/").strip("/")
+        said = json.dumps({"data": ANSWERS.get(path, [])}).encode()
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+    def log_message(self, *words): pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 8006), Api)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/tmp/pve.crt", "/tmp/pve.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn pve_exporter_measures_a_host_that_knows_its_token() {
+    with(
+        "secret pve-token
+        service pve-exporter on=box { token (secret)pve-token; expose web to=lan; }",
+        &format!(
+            r#"
+            environment pve-exporter >/tmp/environment
+            . /tmp/environment
+            export PVE_TOKEN_VALUE=right PYTHONPATH=/opt/wheels
+            openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=pve -days 2 \
+                -keyout /tmp/pve.key -out /tmp/pve.crt 2>/dev/null
+            cat >/tmp/pve.py <<'END'
+{PROXMOX}
+END
+            python3 /tmp/pve.py >/tmp/pve 2>&1 &
+            sealed pve-exporter python3 -m pve_exporter >/tmp/log 2>&1 &
+            soon healthy pve-exporter || {{ cat /tmp/log; exit 1; }}
+            curl -s 'http://127.0.0.1:9221/pve?target=127.0.0.1&cluster=1&node=1' >/tmp/said
+            for line in 'pve_up{{id="node/pve"}} 1.0' 'pve_up{{id="qemu/100"}} 1.0' \
+                'pve_onboot_status{{id="qemu/100",node="pve",type="qemu"}} 1.0'; do
+                grep -qxF "$line" /tmp/said ||
+                    {{ echo "no $line"; cat /tmp/said /tmp/log; exit 1; }}
+            done
+            "#
+        ),
+    );
+}
+
+#[test]
+fn snmp_exporter_measures_a_device_by_the_community_that_its_module_names() {
+    // Debian's exporter comes without a configuration. This is the part of the image's own that the
+    // module's description leans on: `if_mib`, and a community by default.
+    with(
+        "service snmp-exporter on=box",
+        r#"
+        printf 'agentaddress udp:127.0.0.1:161\nrocommunity public 127.0.0.1\n' >/tmp/snmpd.conf
+        snmpd -f -C -c /tmp/snmpd.conf -Lf /tmp/snmpd &
+        cat >/tmp/snmp.yml <<'END'
+auths:
+  public_v2: {community: public, version: 2, security_level: noAuthNoPriv}
+modules:
+  if_mib:
+    walk: [1.3.6.1.2.1.2.2.1.2, 1.3.6.1.2.1.2.2.1.8]
+    metrics:
+      - name: ifOperStatus
+        oid: 1.3.6.1.2.1.2.2.1.8
+        type: gauge
+        indexes: [{labelname: ifIndex, type: gauge}]
+        lookups:
+          - labels: [ifIndex]
+            labelname: ifDescr
+            oid: 1.3.6.1.2.1.2.2.1.2
+            type: DisplayString
+END
+        sealed snmp-exporter prometheus-snmp-exporter --config.file=/tmp/snmp.yml >/tmp/log 2>&1 &
+        soon healthy snmp-exporter
+        measures() {
+            curl -s 'http://127.0.0.1:9116/snmp?target=127.0.0.1&module=if_mib' >/tmp/said
+            grep -q '^ifOperStatus{.*ifDescr="lo"' /tmp/said
+        }
+        soon measures || { cat /tmp/said /tmp/log; exit 1; }
+        "#,
+    );
+}
+
+/// What the image's start makes of the variables is that of linuxserver/docker-transmission at
+/// 9e6226f.
+#[test]
+fn transmission_lets_in_whom_it_knows_and_downloads_to_where_others_look() {
+    with(
+        "secret transmission-password
+        service proxy module=caddy on=box
+        service transmission on=box {
+            data \"/srv/data\"
+            password (secret)transmission-password
+            listen-port 50123
+            route \"torrents.example.org\" to=web via=proxy from=lan
+        }",
+        r#"
+        environment transmission >/tmp/environment
+        . /tmp/environment
+        sh /payload/activate.d/*downloads*
+        ln -s /srv/appdata/transmission/config /config
+        mkdir -p /data/downloads
+        jq --arg user "$USER" --arg hosts "$HOST_WHITELIST" --argjson port "$PEERPORT" '. + {
+            "rpc-authentication-required": true, "rpc-username": $user, "rpc-password": "right",
+            "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": true,
+            "rpc-host-whitelist": $hosts, "peer-port": $port}' /config/settings.json >/tmp/settings
+        cp /tmp/settings /config/settings.json
+        transmission-daemon -g /config -f >/tmp/log 2>&1 &
+        soon ncat -z 127.0.0.1 9091
+        page=http://127.0.0.1:9091/transmission/rpc
+        # It wants the session's number first, from those that it knows.
+        [ "$(status -u admin:right $page)" = 409 ]
+        [ "$(status -u admin:wrong $page)" = 401 ]
+        [ "$(status $page)" = 401 ]
+        [ "$(status -u admin:right --header 'Host: torrents.example.org' $page)" = 409 ]
+        # Where it wants a password, it answers to every name, so also to the machine's own.
+        [ "$(status -u admin:right --header 'Host: box.example.org' $page)" = 409 ]
+        number=$(curl -s -u admin:right -D - -o /dev/null $page |
+            sed -n 's/\r$//; s/^X-Transmission-Session-Id: //p')
+        curl -s -u admin:right -H "X-Transmission-Session-Id: $number" \
+            -d '{"method": "session-get"}' $page >/tmp/said
+        jq -e '.arguments | .["download-dir"] == "/data/downloads/complete" and
+            .["incomplete-dir"] == "/data/downloads/incomplete" and
+            .["peer-port"] == 50123' /tmp/said
+        "#,
+    );
+}
+
+#[test]
+fn a_valkey_inside_a_service_runs_with_what_its_container_may_write() {
+    with(
+        "secret one
+        service searxng on=box { secret-key (secret)one; }",
+        r#"
+        sealed searxng-valkey setpriv --reuid 999 --regid 999 --clear-groups \
+            sh -c 'cd /data && exec valkey-server' >/tmp/log 2>&1 &
+        soon healthy searxng-valkey || { cat /tmp/log; exit 1; }
+        # It writes its file, which only its own folder takes.
+        [ "$(valkey-cli save)" = OK ]
+        "#,
+    );
+}
+
+#[test]
+fn a_valkey_with_a_password_refuses_who_does_not_show_it() {
+    with(
+        r#"secret cache
+        module cache version="1.0" {
+            summary "A cache with a password"
+            container cache {
+                image "docker.io/valkey/valkey:8.1-bookworm"
+                secret cache at="/run/secrets/cache"
+                command "sh" "-c" "valkey-server --requirepass \"$(cat /run/secrets/cache)\""
+                health "CMD-SHELL" \
+                    "REDISCLI_AUTH=$(cat /run/secrets/cache) valkey-cli ping | grep -q PONG"
+            }
+            provides cache container=cache port=6379
+        }
+        service cache on=box"#,
+        r#"
+        mkdir -p /run/secrets
+        printf %s "it's \$HOME" >/run/secrets/cache
+        python3 - >/tmp/command <<'END'
+import shlex, yaml
+words = yaml.safe_load(open("/payload/compose/compose.yaml"))["services"]["cache"]["command"]
+print("exec", shlex.join(word.replace("$$", "$") for word in words))
+END
+        sh /tmp/command >/tmp/log 2>&1 &
+        soon healthy cache || { cat /tmp/log; exit 1; }
+        valkey-cli ping | grep -q NOAUTH
+        valkey-cli -a wrong ping 2>&1 | grep -q NOAUTH
+        "#,
+    );
+}
