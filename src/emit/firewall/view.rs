@@ -298,13 +298,17 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
                 }
             }
             FlowSource::Containers(service) => {
-                rules.extend(plan.own_networks(service).map(|network| UfwRule {
-                    verdict: "allow",
-                    transport: opening.transport.name(),
-                    port: word(opening.ports),
-                    interface: network.interface.clone(),
-                    source: "0.0.0.0/0".to_owned(),
-                }));
+                for network in plan.own_networks(service) {
+                    // The interface says who it is. ufw keeps the rules of each family apart.
+                    let families = ["0.0.0.0/0"].into_iter().chain(network.subnet6.map(|_| "::/0"));
+                    rules.extend(families.map(|everybody| UfwRule {
+                        verdict: "allow",
+                        transport: opening.transport.name(),
+                        port: word(opening.ports),
+                        interface: network.interface.clone(),
+                        source: everybody.to_owned(),
+                    }));
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use labwright::plan::Arrival::Published;
 use labwright::plan::{ContainerNetwork, FlowSource, Plan};
 
 use super::UNDECLARED;
-use super::allowed::each;
+use super::allowed::{address, each};
 use super::network::{Spy, Switch};
 use crate::firewall::wire::Net;
 
@@ -29,6 +29,7 @@ pub struct Dock {
     pub published: BTreeSet<u16>,
     pub container: Net,
     pub address: IpAddr,
+    pub address6: IpAddr,
     /// Whether IPv6 is rewritten too. If not, Docker's proxy listens on the machine for the
     /// container.
     pub rewrites_v6: bool,
@@ -117,7 +118,8 @@ impl Dock {
             "nft -f - <<'EOF'\ntable inet docker \
              {{\nchain pre {{\ntype nat hook prerouting priority dstnat;\n{}{v6}}}\n\
              chain post {{\ntype nat hook postrouting priority srcnat;\n\
-             ip saddr {} oifname != \"{device}\" masquerade\n}}\n}}\nEOF",
+             ip saddr {} oifname != \"{device}\" masquerade\n\
+             ip6 saddr fd99::/64 oifname != \"{device}\" masquerade\n}}\n}}\nEOF",
             rewrite("ip", &inside.to_string()),
             bridge.subnet
         ));
@@ -131,6 +133,7 @@ impl Dock {
             published,
             container,
             address: inside,
+            address6: address("fd99::2"),
             rewrites_v6,
             spy: switch.spy(bridge.subnet, via),
         }

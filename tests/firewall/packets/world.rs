@@ -271,25 +271,31 @@ impl<'p> World<'p> {
     fn add_containers(&self, to: MachineId, probes: &mut Vec<Probe>) {
         let plan = self.plan;
         for (machine, dock) in &self.docks {
-            let from = (&dock.container, dock.address);
-            if *machine != to {
-                // Other machines see the container as its machine.
-                let Some(own) =
-                    plan.model[*machine].addresses.iter().find(|own| own.address.is_ipv4())
-                else {
+            for address in [dock.address, dock.address6] {
+                let from = (&dock.container, address);
+                if *machine != to {
+                    // Other machines see the container as its machine.
+                    let mut own = plan.model[*machine].addresses.iter();
+                    let Some(own) = own.find(|own| own.address.is_ipv4() == address.is_ipv4())
+                    else {
+                        continue;
+                    };
+                    probes.extend(self.try_ports("container", from, to, |transport, port| {
+                        allowed(plan, own.address, to, transport, port)
+                    }));
                     continue;
-                };
-                probes.extend(self.try_ports("container", from, to, |transport, port| {
-                    allowed(plan, own.address, to, transport, port)
-                }));
-                continue;
+                }
+                let own =
+                    self.try_ports("container on its machine", from, to, |transport, port| {
+                        allowed(plan, address, to, transport, port)
+                            || to_containers(plan, to, transport, port)
+                    });
+                // Docker does not rewrite what a container sends to its own machine's published
+                // ports. Where it rewrites nothing, its proxy listens on the machine.
+                let by_proxy = address.is_ipv6() && !dock.rewrites_v6;
+                let asked = |probe: &Probe| by_proxy || !dock.published.contains(&probe.port);
+                probes.extend(own.into_iter().filter(asked));
             }
-            let own = self.try_ports("container on its machine", from, to, |transport, port| {
-                allowed(plan, dock.address, to, transport, port)
-                    || to_containers(plan, to, transport, port)
-            });
-            // Docker does not rewrite what a container sends to its own machine's published ports.
-            probes.extend(own.into_iter().filter(|probe| !dock.published.contains(&probe.port)));
         }
     }
 }
