@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::store::Store;
-use crate::model::{Container, MachineId, Model, MountKind, Service, ServiceId, State};
+use crate::model::{
+    Container, MachineId, Model, MountKind, Service, ServiceId, State, StateBackup,
+};
 
 /// What a service keeps, as it matters when one of its images changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(super) fn kept<'m>(
             .iter()
             .filter(|state| state.is_kept())
             .map(|state| (state, place(model, machine, state)))
+            // Of a database there is the dump, which is worth more than a copy of its files.
+            .filter(|(state, place)| state.backup != StateBackup::Dump || *place != KeptIn::Folder)
             .collect(),
     });
     kept.filter(|kept| !kept.writers.is_empty()).collect()

@@ -313,6 +313,24 @@ fn gc_removes_dumps_with_their_generation() {
     });
 }
 
+/// Where there is no ZFS, only databases are saved. That is said while there is still time to make
+/// a backup.
+#[test]
+fn a_plan_names_the_files_of_which_nobody_makes_a_copy() {
+    under_each_shell(|machine| {
+        let in_folders = |version| {
+            let mut payload = release(version);
+            payload.set(
+                "kept/places.tsv",
+                "jellyfin\tfolder\t-\t/srv/one\njellyfin\tfolder\t-\t/srv/two\n",
+            );
+            machine.bundle(&payload)
+        };
+        machine.apply(&in_folders(1)).exits(0);
+        machine.plan(&in_folders(2)).says("no copy is made of").says("/srv/one, /srv/two");
+    });
+}
+
 #[test]
 fn a_dataset_of_the_machine_gets_a_snapshot_that_goes_with_its_generation() {
     under_each_shell(|machine| {

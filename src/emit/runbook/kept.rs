@@ -16,6 +16,8 @@ pub(super) struct KeptView<'p> {
     snapshots: Vec<&'p str>,
     /// Datasets of hosts, whose snapshots a person takes.
     elsewhere: Vec<String>,
+    /// Folders of which nobody takes a snapshot.
+    uncopied: BTreeSet<&'p str>,
     /// Why an older version reads what a newer one wrote.
     reversible: Option<&'p str>,
 }
@@ -36,7 +38,9 @@ fn view<'p>(context: &Context<'p>, kept: &'p Kept<'_>) -> KeptView<'p> {
         KeptIn::DatasetOf(dataset, machine) => Some(format!("{dataset} of {machine}")),
         _ => None,
     });
+    let uncopied = kept.states.iter().filter(|(_, place)| *place == KeptIn::Folder);
     KeptView {
+        uncopied: uncopied.map(|(state, _)| state.path.as_str()).collect(),
         service: &service.name,
         dumps: service.databases.iter().map(dump_name).collect(),
         snapshots: snapshots.collect(),

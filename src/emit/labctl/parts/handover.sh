@@ -175,8 +175,9 @@ data_rows() {
         saved=$(databases_of "$keeper" "$service" | cut -f1 | sed 's/^/database /')
         saved=$(printf '%s\n' "$saved" "$(places_of "$keeper" "$service" dataset | sed 's/^/dataset /')" | sed '/^$/d' | tr '\n' ',' | sed -e 's/,$//' -e 's/,/, /g')
         left=$(places_of "$keeper" "$service" elsewhere | tr '\n' ',' | sed -e 's/,$//' -e 's/,/, /g')
+        uncopied=$(places_of "$keeper" "$service" folder | tr '\n' ',' | sed -e 's/,$//' -e 's/,/, /g')
         dump=$(awk -F'\t' -v service="$service" '$1 == service { print $2 }' "$WORK/back")
-        printf 'R\tdata\top=%s\tservice=%s\tcontainer=%s\twas=%s\tis=%s\tsaved=%s\tleft=%s\tdump=%s\n' \
-            "$way" "$service" "$container" "$was" "$is" "$saved" "$left" "$dump"
+        printf 'R\tdata\top=%s\tservice=%s\tcontainer=%s\twas=%s\tis=%s\tsaved=%s\tleft=%s\tuncopied=%s\tdump=%s\n' \
+            "$way" "$service" "$container" "$was" "$is" "$saved" "$left" "$uncopied" "$dump"
     done <"$WORK/data"
 }

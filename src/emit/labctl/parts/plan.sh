@@ -132,6 +132,7 @@ render_plan() {
             text = "~ " column("container") ": " was " -> " is "; "
             text = text (column("saved") == "" ? "nothing of it can be saved first" : "saved first: " column("saved"))
             if (column("left") != "") text = text "; a snapshot of " column("left") " is yours to take"
+            if (column("uncopied") != "") text = text "; no copy is made of the files in " column("uncopied")
             if (column("dump") != "") text = text "; a dump of what that image left is there"
             add(wrapped(text))
         }
