@@ -59,7 +59,7 @@ impl Prefixes {
         });
         let free = |prefix: &&Ipv4Net| !is_taken(model, IpNet::V4(**prefix));
         let default4 = || DEFAULTS.iter().find(free).or(DEFAULTS.first()).copied();
-        let has_6 = machine.addresses.iter().any(|own| own.address.is_ipv6());
+        let has_6 = machine.has_ipv6();
         Self {
             v4: given4.or_else(default4).unwrap_or_default(),
             v6: given6.or_else(|| default6(model)).filter(|_| has_6),

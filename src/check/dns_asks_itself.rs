@@ -18,7 +18,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     for (_, service) in model.services().filter(|(_, service)| service.has(Role::Dns)) {
         let machine = &model[service.machine];
-        let networks = || machine.addresses.iter().map(|address| &model[address.network]);
+        let networks = || machine.networks().map(|network| &model[network]);
         let own = |server| machine.addresses.iter().any(|address| address.address == server);
         let mut servers = networks().flat_map(|network| &network.dns).peekable();
         if !machine.kind.is_managed()

@@ -6,6 +6,7 @@ pub mod accept;
 mod acme_out_of_reach;
 mod acme_private_domain;
 mod address_twice;
+mod address_unknown;
 mod admin_exposed;
 mod alert_expression_broken;
 mod alerts_reach_nobody;
@@ -95,6 +96,7 @@ pub static RULES: &[&Rule] = &[
     &acme_out_of_reach::RULE,
     &acme_private_domain::RULE,
     &address_twice::RULE,
+    &address_unknown::RULE,
     &admin_exposed::RULE,
     &alert_expression_broken::RULE,
     &alerts_reach_nobody::RULE,

@@ -125,7 +125,7 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             let prefix = ipnet::IpNet::new(address, length).ok()?.trunc();
             Some(format!("add the prefix length: `\"{prefix}\"`"))
         }
-        Type::Address => {
+        Type::Address | Type::Lease => {
             let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
             Some(format!("write `\"{address}\"`: the prefix length is the network's"))
         }

@@ -85,6 +85,8 @@ pub enum Type {
     Cron,
     /// An IPv4 or IPv6 address.
     Address,
+    /// An address, or `dhcp` for one that somebody else gives.
+    Lease,
     /// A prefix such as `192.168.1.0/24`, with host bits of zero.
     Cidr,
     /// An absolute path without `..`.
@@ -175,6 +177,7 @@ impl Type {
             Self::Duration => "a duration such as `(duration)\"30d\"`".into(),
             Self::Cron => "a schedule such as `(cron)\"30 4 * * *\"`".into(),
             Self::Address => "an address such as `\"192.168.1.10\"`".into(),
+            Self::Lease => "an address such as `\"192.168.1.10\"`, or `dhcp`".into(),
             Self::Cidr => "a prefix such as `\"192.168.1.0/24\"`".into(),
             Self::Path => "an absolute path such as `\"/mnt/media\"`".into(),
             Self::Image => "an image such as `\"docker.io/library/redis:8.2\"`".into(),
@@ -205,7 +208,7 @@ impl Type {
             Self::Cron => "cron",
             Self::Secret => "secret",
             Self::Expression => "expr",
-            Self::Address => "address",
+            Self::Address | Self::Lease => "address",
             Self::Cidr => "cidr",
             Self::Path => "path",
             Self::Image => "image",
@@ -291,6 +294,8 @@ impl Type {
             Self::Duration => Duration::parse(&text).map(Value::Duration),
             Self::Cron => Cron::parse(&text).map(Value::Cron),
             Self::Address => text.parse::<IpAddr>().ok().map(Value::Address),
+            Self::Lease if text == "dhcp" => Some(Value::Text(text)),
+            Self::Lease => text.parse::<IpAddr>().ok().map(Value::Address),
             Self::Cidr => text.parse::<IpNet>().ok().map(Value::Cidr),
             Self::Path => keep(grammar::is_path(&text), text),
             Self::Image => keep(is_image(&text), text),

@@ -1,6 +1,6 @@
 //! The state of services, and how it is saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cron, SecretId};
 use crate::source::{Span, Spanned};
@@ -150,6 +150,10 @@ pub struct Backup {
     pub keep: Vec<(String, u32)>,
     /// Patterns of what is left out everywhere, as restic reads them.
     pub exclude: Vec<String>,
+    /// Its classes, or all of them if there are none.
+    pub classes: BTreeSet<BackupClass>,
+    /// The tags of its snapshots, beside their class.
+    pub tags: Vec<String>,
     /// When the repository is checked.
     pub check: Option<Cron>,
     /// The place of its declaration.

@@ -123,6 +123,10 @@ pub struct Machine {
     pub guest: Option<Guest>,
     /// Its addresses. Others use the first one.
     pub addresses: Vec<Address>,
+    /// The network in which it asks for its address, if it does. It has no other address then.
+    pub lease: Option<Lease>,
+    /// Whether its declaration names an address, be it a wrong one that is left out.
+    pub names_address: bool,
     /// Its zone.
     pub zone: ZoneId,
     /// The zone that is this machine alone.
@@ -168,9 +172,28 @@ impl Machine {
         if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
     }
 
-    /// Returns whether the machine has an IPv6 address.
+    /// Returns whether the machine has an IPv6 address, be it one that nobody knows.
     pub fn has_ipv6(&self) -> bool {
         self.addresses.iter().any(|own| own.address.is_ipv6())
+            || self.lease.as_ref().is_some_and(|lease| lease.v6)
+    }
+
+    /// Returns whether it has an address that the lab can't know, or none although it needs none.
+    pub fn address_is_unknown(&self) -> bool {
+        self.lease.is_some() || !(self.names_address || self.kind.is_managed())
+    }
+
+    /// Returns what a person types to reach it: its address, or a word in place of one that it
+    /// asks for.
+    pub fn typed_address(&self) -> Option<String> {
+        let asked = || self.lease.as_ref().map(|_| "ADDRESS".to_owned());
+        self.address().map(|address| address.to_string()).or_else(asked)
+    }
+
+    /// Lists the networks that it is in, by its addresses.
+    pub fn networks(&self) -> impl Iterator<Item = NetworkId> {
+        let asked = self.lease.iter().map(|lease| lease.network);
+        self.addresses.iter().map(|own| own.network).chain(asked)
     }
 
     /// Lists the folders that other machines change too, of which its kernel learns nothing.
@@ -276,6 +299,23 @@ pub struct Address {
     /// The interface, on bare metal.
     pub nic: Option<String>,
     /// The bridge: on a host the one that it makes, on a guest the one that it is connected to.
+    pub bridge: Option<String>,
+    /// The place of its declaration.
+    pub span: Span,
+}
+
+/// An address that a machine asks for by DHCP, so that the lab does not know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The network.
+    pub network: NetworkId,
+    /// Whether the network has IPv4.
+    pub v4: bool,
+    /// Whether the network has IPv6.
+    pub v6: bool,
+    /// The interface, on bare metal.
+    pub nic: Option<String>,
+    /// The bridge, as of an [`Address`].
     pub bridge: Option<String>,
     /// The place of its declaration.
     pub span: Span,

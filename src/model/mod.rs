@@ -36,7 +36,7 @@ pub use endpoint::{Credentials, Endpoint, EndpointId, Protocol, Transport};
 pub use handling::{Handling, HeaderChange, RateLimit, RawHandling, Redirect};
 pub use lab::{Accept, Admin, LabInfo, Secret};
 pub use machine::{
-    Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Machine, MachineKind, Os,
+    Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Lease, Machine, MachineKind, Os,
     Passthrough, SshAccess,
 };
 pub use network::{HostName, Network, Router, Zone, ZoneKind};

@@ -195,8 +195,16 @@ fn backup(
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources.dedup_by(|a, b| a.path == b.path);
-    let dumps = dumps(service, model, neighbours);
-    let minute = own_minute(&model[machine].name);
+    let mut dumps = dumps(service, model, neighbours);
+    if let Some(backup) = service.backup.as_ref().filter(|backup| !backup.classes.is_empty()) {
+        sources.retain(|source| backup.classes.contains(&source.class));
+        dumps.retain(|dump| backup.classes.contains(&dump.class));
+    }
+    // Further targets of a machine have their turn later, so that its databases are dumped and its
+    // disks read for one at a time.
+    let before = neighbours.iter().filter(|other| **other < id && model[**other].backup.is_some());
+    let later = u8::try_from(before.count()).unwrap_or_default().wrapping_mul(20);
+    let minute = own_minute(&model[machine].name).wrapping_add(later) % 60;
     let schedule = schedule(
         service,
         minute,

@@ -1,5 +1,6 @@
 //! Plans what a hypervisor gives its guests: the root disk, devices, folders and name servers.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::mounts::Mount;
@@ -76,6 +77,10 @@ pub fn guest<'m>(
         }
         // Its services can't make the device themselves: the host must give it.
         plan.devices.extend(needed.iter().map(|device| device.path).filter(|path| *path == TUN));
+        // A device may have several names, and be needed by a service too. Proxmox refuses to start
+        // a container that is given a path twice.
+        let mut given = BTreeSet::new();
+        plan.devices.retain(|path| given.insert(*path));
     } else {
         for device in &guest.passthrough {
             // Of the host's device nodes, only a whole disk can become a disk of a VM.
@@ -93,7 +98,7 @@ pub fn guest<'m>(
 fn name_servers(model: &Model, machine: &Machine) -> Vec<IpAddr> {
     let mut servers = Vec::new();
     // The order stays, because the first server is asked first.
-    for server in machine.addresses.iter().flat_map(|address| &model[address.network].dns) {
+    for server in machine.networks().flat_map(|network| &model[network].dns) {
         if !servers.contains(server) {
             servers.push(*server);
         }

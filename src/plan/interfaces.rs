@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::model::{Address, Machine, MachineId, Model, NetworkId};
+use crate::model::{Address, Lease, Machine, MachineId, Model, NetworkId};
 
 /// The bridge that the installation of Proxmox makes.
 const USUAL_BRIDGE: &str = "vmbr0";
@@ -16,6 +16,8 @@ pub struct Interface<'m> {
     pub network: NetworkId,
     /// Its addresses.
     pub addresses: Vec<&'m Address>,
+    /// What it asks for by DHCP, which gives it a gateway too.
+    pub lease: Option<&'m Lease>,
     /// The machine's default gateways on this interface, at most one IPv4 and one IPv6.
     pub gateways: Vec<IpAddr>,
 }
@@ -32,10 +34,17 @@ pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
             None => interfaces.push(Interface {
                 network: address.network,
                 addresses: vec![address],
+                lease: None,
                 gateways: Vec::new(),
             }),
         }
     }
+    interfaces.extend(model[machine].lease.as_ref().map(|lease| Interface {
+        network: lease.network,
+        addresses: Vec::new(),
+        lease: Some(lease),
+        gateways: Vec::new(),
+    }));
     let mut has_gateway = BTreeSet::new();
     for interface in &mut interfaces {
         for gateway in &model[interface.network].gateways {
@@ -71,17 +80,28 @@ pub fn first_bridge(host: &Machine) -> &str {
 }
 
 impl<'m> Interface<'m> {
+    /// Returns the name of the interface, where its owner gave one.
+    pub fn nic(&self) -> Option<&'m str> {
+        let first = || self.addresses.first().and_then(|address| address.nic.as_deref());
+        self.lease.map_or_else(first, |lease| lease.nic.as_deref())
+    }
+
+    /// Returns the bridge that its owner named.
+    pub fn named_bridge(&self) -> Option<&'m str> {
+        let named = || self.addresses.iter().find_map(|address| address.bridge.as_deref());
+        self.lease.map_or_else(named, |lease| lease.bridge.as_deref())
+    }
+
     /// Returns the host's bridge for a guest's interface: the one that it names, or the host's own
     /// in that network, or the host's first one.
     pub fn bridge(&self, host: &'m Machine) -> &'m str {
-        let named = self.addresses.iter().find_map(|address| address.bridge.as_deref());
         let bridges = || {
             host.addresses
                 .iter()
                 .filter_map(|address| Some((address.network, address.bridge.as_deref()?)))
         };
         let of_network = || bridges().find(|(network, _)| *network == self.network);
-        named
+        self.named_bridge()
             .or_else(|| of_network().or_else(|| bridges().next()).map(|(_, bridge)| bridge))
             .unwrap_or(USUAL_BRIDGE)
     }

@@ -13,6 +13,8 @@ codes::define! {
     pub BAD_MODULE = "bad-module", Error, "a module's definition can't be made concrete";
     pub ADDRESS_OUTSIDE_NETWORK = "address-outside-network", Error,
         "an address that no machine of its network can have";
+    pub DHCP_OUT_OF_PLACE = "dhcp-out-of-place", Error,
+        "a machine asks for its address by DHCP where it must be known";
     pub BAD_NETWORK = "bad-network", Error, "a network whose prefix, gateway or tag can't be right";
     pub SHARE_WITHOUT_TRANSPORT = "share-without-transport", Error,
         "a share does not say how it reaches the machine";

@@ -356,7 +356,17 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
     let schedule =
         [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
     let keep = ["last", "hourly", "daily", "weekly", "monthly", "yearly"];
+    let texts = |name: &str| {
+        service.option(name).items().iter().filter_map(Data::as_text).map(str::to_owned)
+    };
+    let wanted: Vec<String> = texts("classes").collect();
     Some(Backup {
+        classes: schedule
+            .iter()
+            .filter(|class| wanted.iter().any(|name| name == class.name()))
+            .copied()
+            .collect(),
+        tags: texts("tags").collect(),
         repository: Spanned::new(text("repository")?.to_owned(), span("repository")),
         password: crate::model::SecretId::at(secret.or(service.incomplete.then_some(0))?),
         host_key: service.option("sftp-host-key").as_text().map(str::to_owned),
@@ -378,13 +388,7 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
                 ))
             })
             .collect(),
-        exclude: service
-            .option("exclude")
-            .items()
-            .iter()
-            .filter_map(Data::as_text)
-            .map(str::to_owned)
-            .collect(),
+        exclude: texts("exclude").collect(),
         check: service.option("check").as_text().and_then(Cron::parse),
         span: service.span,
     })

@@ -14,10 +14,10 @@ use crate::decl::Block;
 use crate::decl::layer::Lab;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Address, Arch, FirewallBackend, Gpu, Hardware, Machine, MachineId, MachineKind, Model,
-    NetworkId, Os, SshAccess, ZoneKind,
+    Address, Arch, FirewallBackend, Gpu, Hardware, Lease, Machine, MachineId, MachineKind, Model,
+    NetworkId, Os, SshAccess, ZoneId, ZoneKind,
 };
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 /// Resolves every machine into `model`.
 pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) {
@@ -52,6 +52,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         _ => MachineKind::Proxmox,
     };
     let addresses = addresses(block, model, diagnostics);
+    let lease = lease(block, model, diagnostics);
     let own_zone = zone_named(block.key(), &model.zones);
     let named = block.value("zone").and_then(|name| {
         let id = zone_named(name.text().unwrap_or_default(), &model.zones);
@@ -60,7 +61,11 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
     });
     let zone_id = named
         .or_else(|| addresses.first().map(|address| model[address.network].zone))
+        .or_else(|| lease.as_ref().map(|lease| model[lease.network].zone))
         .unwrap_or(own_zone);
+    if let Some(lease) = &lease {
+        beside_lease(block, kind, zone_id, lease, model, diagnostics);
+    }
     let hardware = block.child("hardware");
     let memory =
         block.value("memory").or_else(|| hardware.and_then(|hardware| hardware.property("memory")));
@@ -145,6 +150,8 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         devices: block.all("device").map(device).collect(),
         exports: block.all("export").filter_map(export).collect(),
         addresses,
+        names_address: block.child("address").is_some(),
+        lease,
         disks,
         shares: Vec::new(),
         container_prefixes: block
@@ -225,6 +232,63 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         });
     }
     addresses
+}
+
+/// Resolves the network in which a machine asks for its address.
+fn lease(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> Option<Lease> {
+    let asks = |node: &&Block<'_>| node.argument(1).and_then(Spanned::text) == Some("dhcp");
+    let node = block.all("address").find(asks)?;
+    let networks = &model.networks;
+    let found =
+        names::find("network", node.argument(0)?, networks, |network| &network.name, diagnostics);
+    let network = NetworkId::at(found?);
+    let has = |v4: bool| model[network].prefixes.iter().any(|one| one.addr().is_ipv4() == v4);
+    Some(Lease {
+        network,
+        v4: has(true),
+        v6: has(false),
+        nic: string(node.property("nic")),
+        bridge: string(node.property("bridge")),
+        span: node.argument(1).map_or(node.span, |value| value.span),
+    })
+}
+
+/// Reports what a machine says that does not go together with an address that nobody knows.
+fn beside_lease(
+    block: &Block<'_>,
+    kind: MachineKind,
+    zone: ZoneId,
+    lease: &Lease,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) {
+    let (name, network) = (block.key(), &model[lease.network]);
+    let write = format!("write its address: `address {} \"…\"`", network.name);
+    let mut report = |span, says: String, label: Option<(Span, &str)>, help: &str| {
+        let mut found = Diagnostic::new(&codes::DHCP_OUT_OF_PLACE, span, says).help(help);
+        if let Some((span, says)) = label {
+            found = found.label(span, says);
+        }
+        diagnostics.push(found.on(name.to_owned()));
+    };
+    if kind == MachineKind::Proxmox {
+        let says = format!("the Proxmox host `{name}` asks for its address by DHCP");
+        report(lease.span, says, None, &write);
+    }
+    let others = block.all("address").filter_map(|node| node.argument(1));
+    if let Some(other) = others.into_iter().find(|value| value.span != lease.span) {
+        let says = format!("`{name}` asks for its address by DHCP, and has another one");
+        let label = Some((other.span, "the other"));
+        report(lease.span, says, label, &write);
+    } else if zone != network.zone {
+        let says = format!(
+            "`{name}` is in zone `{}`, but nobody knows which address of `{}` is its own",
+            model[zone].name, network.name
+        );
+        let label = block.child("zone").map(|node| (node.span, "the zone"));
+        let help = format!("{write}, or remove the `zone`");
+        report(lease.span, says, label, &help);
+    }
 }
 
 fn ssh(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<SshAccess> {

@@ -239,6 +239,7 @@ pub(super) fn machine_view(plan: &Plan<'_>, id: MachineId, machine: &Machine) ->
             .addresses
             .iter()
             .map(|address| format!("{}/{}", address.address, address.prefix))
+            .chain(machine.lease.iter().map(|_| "dhcp".to_owned()))
             .collect(),
         cores: machine.cores,
         memory: machine.memory.as_ref().map(|memory| memory.0),

@@ -391,6 +391,7 @@ fn shown(entry: &Entry<'_>, field: &Field) -> String {
                 | Type::Duration
                 | Type::Cron
                 | Type::Address
+                | Type::Lease
                 | Type::Cidr
                 | Type::Path
                 | Type::Image

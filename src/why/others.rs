@@ -73,7 +73,7 @@ pub fn any_value(ty: Type) -> Vec<String> {
         Type::Size => &["(size)\"3GiB\""],
         Type::Duration => &["(duration)\"77s\""],
         Type::Cron => &["(cron)\"7 7 * * *\""],
-        Type::Address => &["\"192.0.2.77\""],
+        Type::Address | Type::Lease => &["\"192.0.2.77\""],
         Type::Path => &["\"/other\""],
         Type::Image => &["\"docker.io/library/other:7.7\""],
         Type::Url => &["\"https://other.example.org\""],
@@ -131,7 +131,7 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &[String]) -> Ve
         }
         Type::Size | Type::Duration => numbers(text),
         Type::Cron => vec!["7 7 * * *".to_owned(), "8 8 1 * *".to_owned()],
-        Type::Address | Type::Cidr => addresses(text),
+        Type::Address | Type::Lease | Type::Cidr => addresses(text),
         Type::Image => images(text),
         Type::Host | Type::Mail => vec![format!("other.{text}"), format!("x{text}")],
         Type::Mode => vec!["0604".to_owned(), "0700".to_owned()],

@@ -25,5 +25,6 @@ mod repositories;
 mod runbook;
 mod shared_repository;
 mod storage;
+mod targets;
 mod templates;
 mod units;

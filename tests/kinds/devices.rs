@@ -165,6 +165,51 @@ fn a_host_says_what_its_guests_need_of_it_before_anything_is_changed() {
     assert!(fine, "{said}");
 }
 
+/// The command line that the kernel starts with is written by a person, with the line for the boot
+/// loader that this host has. Run by that person, it changes one word.
+#[test]
+fn the_line_that_turns_the_iommu_on_is_that_of_the_boot_loader() {
+    const GRUB: &str = "BOOT_IMAGE=/boot/vmlinuz-6.8.12-pve root=/dev/mapper/pve-root ro quiet";
+    const ZFS: &str =
+        r"initrd=\EFI\proxmox\6.8.12-pve\initrd.img root=ZFS=rpool/ROOT/pve-1 boot=zfs";
+    let pve = payload(&vm("ubuntu-24.04", "intel"), "pve");
+    let asked = |cpu: &str, line: &str| {
+        let script = format!(
+            "rmdir /sys/kernel/iommu_groups/0
+            mkdir -p /sys/bus/pci/devices/0000:00:02.0 /etc/kernel /etc/default
+            printf 'vendor_id : {cpu}\n' >/tmp/cpu; mount --bind /tmp/cpu /proc/cpuinfo
+            printf '%s\n' '{line}' >/tmp/line; mount --bind /tmp/line /proc/cmdline
+            printf 'root=ZFS=rpool/ROOT/pve-1 boot=zfs\n' >/etc/kernel/cmdline
+            printf 'GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n' >/etc/default/grub
+            for tool in update-grub proxmox-boot-tool; do
+                printf '#!/bin/sh\n' >/usr/local/bin/$tool; chmod +x /usr/local/bin/$tool
+            done
+            {REFUSES} | tee /tmp/said
+            eval \"$(sed -n 's/.*for the kernel: \\(.*\\); then restart.*/\\1/p' /tmp/said)\"
+            cat /etc/kernel/cmdline /etc/default/grub"
+        );
+        on_proxmox(&pve, &script).map(|(_, said)| said)
+    };
+    let Some(said) = asked("GenuineIntel", GRUB) else { return };
+    assert!(said.contains("turn VT-d or AMD-Vi on in the firmware, and for the kernel"), "{said}");
+    let grub = |words: &str| format!("GRUB_CMDLINE_LINUX_DEFAULT=\"{words}\"\n");
+    let end = format!("boot=zfs\n{}", grub("intel_iommu=on quiet"));
+    assert!(said.ends_with(&end), "{said}");
+    let said = asked("GenuineIntel", ZFS).expect("a room");
+    let end = format!("boot=zfs intel_iommu=on\n{}", grub("quiet"));
+    assert!(said.ends_with(&end), "{said}");
+    // Others need no word of the kernel's.
+    for (cpu, line) in
+        [("AuthenticAMD", GRUB.to_owned()), ("GenuineIntel", format!("{GRUB} intel_iommu=on"))]
+    {
+        let said = asked(cpu, &line).expect("a room");
+        assert!(said.contains("turn VT-d or AMD-Vi on in the firmware; then restart"), "{said}");
+        assert!(said.ends_with(&format!("boot=zfs\n{}", grub("quiet"))), "{said}");
+    }
+    let said = asked("AuthenticAMD", &format!("{GRUB} amd_iommu=off")).expect("a room");
+    assert!(said.contains("take what turns it off (iommu=off) out"), "{said}");
+}
+
 #[test]
 fn limits_of_memory_that_the_kernel_ignores_are_reported() {
     let pi =

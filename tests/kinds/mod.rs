@@ -3,6 +3,7 @@
 
 mod bring_up;
 mod devices;
+mod dhcp;
 mod exporter;
 mod host;
 mod network;

@@ -50,6 +50,9 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             let network = &model[address.network].name;
             facts.add(Family::Address, &name, network, "", address.address.to_string());
         }
+        if let Some(lease) = &machine.lease {
+            facts.add(Family::Address, &name, &model[lease.network].name, "", "by DHCP");
+        }
         if let Some(view) = view::capacity(plan, id, machine) {
             if let Some(memory) = &view.memory {
                 room(facts, &name, "memory", memory);

@@ -123,7 +123,8 @@ impl Decoder<'_> {
         // `address "192.168.1.10"` contains an address, and the argument before it is missing.
         let last = match node.arguments.last().map(|entry| &entry.value.value) {
             Some(value @ Scalar::Text(text))
-                if matches!(field.ty, Type::Address) && field.ty.read(value).is_some() =>
+                if matches!(field.ty, Type::Address | Type::Lease)
+                    && field.ty.read(value).is_some() =>
             {
                 Some(text)
             }

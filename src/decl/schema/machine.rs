@@ -221,7 +221,12 @@ static ADDRESS: NodeSchema = NodeSchema::new(
 )
 .arguments(&[
     required("network", Type::Entity("network"), "The network."),
-    required("address", Type::Address, "The address in it."),
+    required(
+        "address",
+        Type::Lease,
+        "The address in it, or `dhcp` for a machine that nothing of the lab connects to by \
+         address.",
+    ),
 ])
 .properties(&[
     optional("nic", Type::Interface, "The network interface, on bare metal."),

@@ -17,6 +17,8 @@ pub struct View {
     pub repository: Repository,
     pub classes: Vec<&'static str>,
     pub keep: Vec<Keep>,
+    /// The tags of each snapshot, beside its class.
+    pub tags: Vec<String>,
     /// The dumps, by class.
     pub dumps: Vec<ClassDumps>,
     pub has_dumps: bool,
@@ -189,6 +191,7 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
             .iter()
             .map(|(age, count)| Keep { age: age.clone(), count: *count })
             .collect(),
+        tags: settings.tags.clone(),
         has_dumps: !dumps.is_empty(),
         databases: dumps.iter().map(|(dump, database)| database_view(dump, database)).collect(),
         dumps: class_dumps(&dumps),

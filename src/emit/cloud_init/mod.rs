@@ -49,10 +49,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
         user_data::write(context),
         origin.clone(),
     );
-    let networks = machine
-        .addresses
-        .iter()
-        .map(|address| format!("network {}", context.model()[address.network].name));
+    let networks =
+        machine.networks().map(|network| format!("network {}", context.model()[network].name));
     let origin = networks.chain(origin).collect();
     artifacts.add(
         "cloud-init/network-config",

@@ -59,11 +59,10 @@ pub(super) fn write(context: &Context<'_>) -> String {
         NetworkConfig { version: 2, ethernets: BTreeMap::new(), bridges: BTreeMap::new() };
     let interfaces = &context.planned().interfaces;
     for (index, found) in interfaces.iter().enumerate() {
-        let first = found.addresses.first();
         let interface = interface(context, found);
-        let nic = first.and_then(|address| address.nic.as_deref());
-        let bridge = first
-            .and_then(|address| address.bridge.as_deref())
+        let nic = found.nic();
+        let bridge = found
+            .named_bridge()
             // For a guest, `bridge` is the bridge of its host that it is plugged into.
             .filter(|_| machine.kind == MachineKind::Debian);
         match (nic, bridge) {
@@ -114,6 +113,8 @@ fn interface<'p>(context: &Context<'p>, found: &Planned<'p>) -> Interface<'p> {
         search: model.lab.domain.as_deref().into_iter().collect(),
     };
     Interface {
+        dhcp4: found.lease.is_some_and(|lease| lease.v4),
+        dhcp6: found.lease.is_some_and(|lease| lease.v6),
         addresses: found
             .addresses
             .iter()

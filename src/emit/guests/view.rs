@@ -301,6 +301,12 @@ fn container_devices(
             net = net.with(ip, &format!("{}/{}", address.address, address.prefix))?;
             net = net.with_some(gw, gateway.map(ToString::to_string).as_deref())?;
         }
+        if let Some(lease) = interface.lease {
+            net = net.with_some("ip", lease.v4.then_some("dhcp"))?;
+            // A client of DHCP for IPv6 would hold up the start where only a router announces
+            // prefixes.
+            net = net.with_some("ip6", lease.v6.then_some("auto"))?;
+        }
         devices.push((
             format!("net{index}"),
             net.with_some("tag", vlan(model, interface.network).as_deref())?.text(),

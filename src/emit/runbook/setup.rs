@@ -63,6 +63,7 @@ pub fn steps<'p>(plan: &'p Plan<'p>, id: MachineId, archive: Archive<'p>) -> Vec
             steps.extend(setting.firmware());
             steps.push(setting.hypervisor());
             steps.push(setting.updates());
+            steps.extend(setting.iommu());
         }
         MachineKind::Debian => steps.push(Step::new(
             "Install its system; the files in cloud-init/ set it up at the first boot, or say \
@@ -182,6 +183,29 @@ impl Setting<'_> {
         step
     }
 
+    /// The bundle only looks: a host with a wrong line does not start any more, and no rollback
+    /// reaches it then.
+    fn iommu(&self) -> Option<Step> {
+        if self.planned.requirements.guests.pci.is_empty() {
+            return None;
+        }
+        let step = Step::new(
+            "With an Intel processor, tell the kernel to turn the IOMMU on, and restart. If ",
+        )
+        .code("grep BOOT_IMAGE= /proc/cmdline")
+        .says(" prints a line, GRUB starts this host: ")
+        .code(
+            "sed -i 's/^GRUB_CMDLINE_LINUX_DEFAULT=\"/&intel_iommu=on /' /etc/default/grub && \
+             update-grub",
+        )
+        .says(". If not: ")
+        .code("sed -i '1s/$/ intel_iommu=on/' /etc/kernel/cmdline && proxmox-boot-tool refresh")
+        .says(". An AMD processor needs only the firmware. ")
+        .code("ls /sys/kernel/iommu_groups")
+        .says(" then shows groups.");
+        Some(step)
+    }
+
     fn partitions(&self) -> Option<Step> {
         let commands = partitions(self.machine);
         let step = Step::new(
@@ -229,9 +253,9 @@ impl Setting<'_> {
             step = step.says(", here called FILE");
         }
         let user = account(self.model, machine);
-        if let Some(address) = machine.address() {
+        if let Some(address) = machine.typed_address() {
             let port = machine.ssh.iter().map(|access| access.port).min().unwrap_or(22);
-            let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+            let host = if address.contains(':') { format!("[{address}]") } else { address.clone() };
             let (scp, ssh) = if port == 22 {
                 (String::new(), String::new())
             } else {

@@ -81,7 +81,8 @@ struct GuestView<'p> {
 
 #[derive(Debug, Serialize)]
 struct AddressView<'p> {
-    address: String,
+    /// The address, or nothing if it is asked for by DHCP.
+    address: Option<String>,
     network: &'p str,
 }
 
@@ -315,7 +316,7 @@ pub const fn is_a(kind: MachineKind) -> &'static str {
 
 fn logins<'p>(model: &'p Model, machine: &Machine) -> Vec<LoginView<'p>> {
     let user = account(model, machine);
-    let Some(address) = machine.address() else { return Vec::new() };
+    let Some(address) = machine.typed_address() else { return Vec::new() };
     let command = |port: u16| {
         if port == 22 {
             format!("ssh {user}@{address}")
@@ -347,10 +348,14 @@ fn web_interface<'p>(context: &Context<'p>) -> Option<WebInterface<'p>> {
 
 fn addresses<'p>(model: &'p Model, machine: &Machine) -> Vec<AddressView<'p>> {
     let view = |address: &crate::model::Address| AddressView {
-        address: format!("{}/{}", address.address, address.prefix),
+        address: Some(format!("{}/{}", address.address, address.prefix)),
         network: &model[address.network].name,
     };
-    machine.addresses.iter().map(view).collect()
+    let asked = machine
+        .lease
+        .iter()
+        .map(|lease| AddressView { address: None, network: &model[lease.network].name });
+    machine.addresses.iter().map(view).chain(asked).collect()
 }
 
 fn service_view(service: &Service) -> ServiceView<'_> {
