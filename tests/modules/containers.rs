@@ -2,6 +2,7 @@
 //! to write to than they have.
 
 use super::programs::with;
+use super::{PRELUDE, bundle_of, each_example, of_module};
 
 /// A host of Proxmox, with the answers of its API to whoever shows the token.
 const PROXMOX: &str = r#"
@@ -200,4 +201,52 @@ END
         valkey-cli -a wrong ping 2>&1 | grep -q NOAUTH
         "#,
     );
+}
+
+/// What the sources of programs ask for, and their documents do not say.
+const ASKED: &[(&str, &str)] = &[
+    // `lib/util/onboarding.ts` of 2.12.1: without it, a page that anybody can fill in comes first.
+    (
+        "zigbee2mqtt on=box {
+            serial \"tcp://192.168.1.30:6638\"
+            broker \"mqtt://192.168.1.2:1883\"
+        }",
+        "Z2M_ONBOARD_NO_SERVER: '1'",
+    ),
+    // kingpin takes an empty variable for none, so only the flag empties the list.
+    ("nut-exporter on=box { server \"192.168.1.1\"; }", "- '--nut.vars_enable='"),
+    // `docker_start.sh` of v1.7.8 ends when rsync can't set the folder's time.
+    ("crowdsec on=box { log \"/var/log/auth.log\"; }", "target: '/etc/crowdsec/acquis.d/lab.yaml'"),
+    // `server/setup-database.js` of 2.5.3: otherwise its first page asks which one.
+    ("uptime-kuma on=box", "UPTIME_KUMA_DB_TYPE: 'sqlite'"),
+];
+
+#[test]
+fn what_the_sources_of_programs_ask_for_is_emitted() {
+    for (service, line) in ASKED {
+        let bundle = bundle_of(&format!("{PRELUDE}service {service}\n"));
+        let path = bundle.path().join("payload/compose/compose.yaml");
+        let compose = std::fs::read_to_string(path).expect("a compose file");
+        assert!(compose.contains(line), "no {line} in\n{compose}");
+    }
+}
+
+#[test]
+fn who_has_no_capabilities_can_read_the_secrets() {
+    each_example(|module, model| {
+        for container in &of_module(model, module).containers {
+            let powerless = container.cap_drop.iter().any(|name| name == "ALL")
+                && !container.cap_add.iter().any(|name| name == "DAC_OVERRIDE");
+            for used in &container.secrets {
+                let in_file = used.value_variable.is_none() && !used.in_text;
+                let user = container.user.as_deref().unwrap_or("0").split(':').next();
+                assert!(
+                    !powerless || !in_file || user == Some(&used.owner),
+                    "{module}: {} runs as {user:?} without capabilities, and reads a file of {}",
+                    container.name,
+                    used.owner
+                );
+            }
+        }
+    });
 }

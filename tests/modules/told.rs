@@ -10,6 +10,7 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
         &[
             "PAPERLESS_URL: 'https://app.example.org'",
             "PAPERLESS_CSRF_TRUSTED_ORIGINS: 'https://app.example.org'",
+            "PAPERLESS_ALLAUTH_TRUSTED_PROXY_COUNT: '1'",
         ],
     ),
     ("vaultwarden", "", "web", &["DOMAIN: 'https://app.example.org'", "IP_HEADER: 'X-Real-IP'"]),
