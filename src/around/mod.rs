@@ -70,7 +70,8 @@ impl Surroundings<'_> {
             route.from.iter().any(|zone| model[zone.value].kind == ZoneKind::Internet)
         };
         let mut routes: Vec<&Route> = model[id].routes.iter().collect();
-        routes.retain(|route| route.leads_to.is_none());
+        // A program can't be opened at a name with a `*` in it.
+        routes.retain(|route| route.leads_to.is_none() && !route.is_wildcard());
         // The first is the address that the program gives to people: of its first endpoint, and
         // one that everyone can use.
         routes.sort_by_key(|route| {

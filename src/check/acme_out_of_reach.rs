@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{EndpointId, Proxy, ServiceId};
+use crate::model::{EndpointId, Proxy, Service, ServiceId};
 use crate::plan::{Certificate, FlowSource, Plan, RoutePlan, is_private};
 
 /// Finds proxies that ask a public authority for certificates at ports that the internet does not
@@ -23,7 +23,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             || service.option("dns-provider").as_text().is_some();
         // Another authority may be inside the lab, and needs no way from the internet.
         let elsewhere = service.option("acme-server").as_text().is_some();
-        if by_dns || elsewhere || is_open(plan, id, proxy) {
+        if by_dns || elsewhere {
+            continue;
+        }
+        wildcards(plan, id, service, diagnostics);
+        if is_open(plan, id, proxy) {
             continue;
         }
         let asks = |route: &&RoutePlan| {
@@ -46,6 +50,24 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 .on(service.name.clone()),
         );
     }
+}
+
+/// Finds names of which an authority wants another proof than an answer at port 80.
+fn wildcards(plan: &Plan<'_>, id: ServiceId, service: &Service, diagnostics: &mut Diagnostics) {
+    let asks = |route: &&RoutePlan| {
+        route.via == id && route.certificate == Certificate::Public && route.above().is_some()
+    };
+    let Some(route) = plan.routes.iter().find(asks) else { return };
+    diagnostics.push(
+        Diagnostic::new(
+            &CODE,
+            route.span,
+            format!("no public authority certifies `{}` without a proof by DNS", route.host),
+        )
+        .label(service.span, "this proxy has others")
+        .help(format!("use the DNS challenge: `dns-provider` in `{}`", service.name))
+        .on(service.name.clone()),
+    );
 }
 
 /// Returns whether the internet reaches a listener of a proxy.

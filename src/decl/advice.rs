@@ -136,7 +136,12 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
         }
         Type::Path => (!text.starts_with('/') && !text.is_empty())
             .then(|| "paths are absolute: they begin with `/`".to_owned()),
-        Type::Host => {
+        Type::Host if text.starts_with("*.") => Some(
+            "give it a name of its own, and the others as a further one: `alias \"*.…\"` in the \
+             route, or `below=#true` of a `name`"
+                .to_owned(),
+        ),
+        Type::Host | Type::Hosts => {
             let bare = text
                 .split_once("://")
                 .map_or(text, |(_, rest)| rest)

@@ -97,6 +97,8 @@ pub enum Type {
     Url,
     /// A DNS name.
     Host,
+    /// A DNS name, or `*.` and a name for all that are directly below it.
+    Hosts,
     /// A mail address.
     Mail,
     /// A file mode, four octal digits as text.
@@ -183,6 +185,11 @@ impl Type {
             Self::Image => "an image such as `\"docker.io/library/redis:8.2\"`".into(),
             Self::Url => "a URL such as `\"https://example.org\"`".into(),
             Self::Host => "a host name such as `\"media.example.org\"`".into(),
+            Self::Hosts => {
+                "a host name such as `\"media.example.org\"`, or `\"*.media.example.org\"` for all \
+                 directly below it"
+                    .into()
+            }
             Self::Mail => "a mail address such as `\"me@example.org\"`".into(),
             Self::Mode => "a file mode such as `\"0640\"`".into(),
             Self::Owner => "a user or group, by name or number".into(),
@@ -213,7 +220,7 @@ impl Type {
             Self::Path => "path",
             Self::Image => "image",
             Self::Url => "url",
-            Self::Host => "host",
+            Self::Host | Self::Hosts => "host",
             Self::Mode => "mode",
             Self::Entity(_) => "ref",
             _ => return None,
@@ -301,6 +308,10 @@ impl Type {
             Self::Image => keep(is_image(&text), text),
             Self::Url => keep(is_url(&text), text),
             Self::Host => keep(is_host(&text), text),
+            Self::Hosts => {
+                let below = text.strip_prefix("*.").map(|name| name.contains('.') && is_host(name));
+                keep(below.unwrap_or_else(|| is_host(&text)), text)
+            }
             Self::Mail => keep(is_mail(&text), text),
             Self::Mode => keep(
                 text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)),

@@ -336,6 +336,13 @@ pub struct Route {
     pub span: Span,
 }
 
+impl Route {
+    /// Returns whether it is for all names directly below one: `*.example.org`.
+    pub fn is_wildcard(&self) -> bool {
+        self.host.value.starts_with("*.")
+    }
+}
+
 /// An alert rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {

@@ -50,6 +50,12 @@ pub struct RoutePlan {
 }
 
 impl RoutePlan {
+    /// Returns the name that the route's names are directly below, if they are: `example.org` for
+    /// `*.example.org`.
+    pub fn above(&self) -> Option<&str> {
+        self.host.strip_prefix("*.")
+    }
+
     /// Returns the host name with the path.
     pub fn name(&self) -> String {
         format!("{}{}", self.host, self.path)

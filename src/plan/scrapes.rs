@@ -42,9 +42,9 @@ impl Plan<'_> {
     }
 
     /// Lists the routes that are probed. What answers at the very path of a route that leads only
-    /// that path is not known.
+    /// that path is not known, and `*` is no name to ask for.
     pub fn probed(&self) -> impl Iterator<Item = &RoutePlan> {
-        self.routes.iter().filter(|route| route.path.is_empty())
+        self.routes.iter().filter(|route| route.path.is_empty() && route.above().is_none())
     }
 
     /// Lists the Alertmanagers that a Prometheus sends its alerts to: the endpoint, and `host:port`

@@ -343,7 +343,14 @@ pub(super) fn destinations(files: &Files<'_>, text: &str) -> Result<Vec<Destinat
     if let Some((id, _)) = model.services().find(|(_, service)| service.name == word) {
         return of_service(plan, id, port);
     }
-    if let Some(index) = plan.routes.iter().position(|route| route.name() == word) {
+    let below = |route: &RoutePlan| {
+        let label = route.above().and_then(|name| word.strip_suffix(name)?.strip_suffix('.'));
+        label.is_some_and(|label| !label.is_empty() && !label.contains('.'))
+            && route.path.is_empty()
+    };
+    let mut routes = plan.routes.iter();
+    let found = routes.position(|route| route.name() == word);
+    if let Some(index) = found.or_else(|| plan.routes.iter().position(below)) {
         return Ok(vec![Destination::Route(index)]);
     }
     let names = model.zones.iter().map(|zone| zone.name.as_str());

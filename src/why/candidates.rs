@@ -396,6 +396,7 @@ fn shown(entry: &Entry<'_>, field: &Field) -> String {
                 | Type::Path
                 | Type::Image
                 | Type::Host
+                | Type::Hosts
                 | Type::Mode
                 | Type::Enum(_)
                 | Type::Entity(_)

@@ -77,7 +77,7 @@ pub fn any_value(ty: Type) -> Vec<String> {
         Type::Path => &["\"/other\""],
         Type::Image => &["\"docker.io/library/other:7.7\""],
         Type::Url => &["\"https://other.example.org\""],
-        Type::Host => &["\"other.example.org\""],
+        Type::Host | Type::Hosts => &["\"other.example.org\""],
         Type::Mode => &["\"0604\""],
         Type::Owner => &["4321"],
         Type::Enum(words) => {
@@ -133,7 +133,7 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &[String]) -> Ve
         Type::Cron => vec!["7 7 * * *".to_owned(), "8 8 1 * *".to_owned()],
         Type::Address | Type::Lease | Type::Cidr => addresses(text),
         Type::Image => images(text),
-        Type::Host | Type::Mail => vec![format!("other.{text}"), format!("x{text}")],
+        Type::Host | Type::Hosts | Type::Mail => vec![format!("other.{text}"), format!("x{text}")],
         Type::Mode => vec!["0604".to_owned(), "0700".to_owned()],
         Type::Owner => vec!["4321".to_owned()],
         Type::Timezone => vec!["Asia/Tokyo".to_owned()],

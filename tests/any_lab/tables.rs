@@ -63,7 +63,7 @@ pub fn numbered(node: &NodeSchema, number: usize) -> String {
         | Type::Interface => {
             format!("x{number}")
         }
-        Type::Host => format!("\"x{number}.example.org\""),
+        Type::Host | Type::Hosts => format!("\"x{number}.example.org\""),
         Type::Address => format!("\"10.1.{}.{low}\"", high % 250),
         Type::Cidr => format!("\"10.{}.{low}.0/24\"", high % 250),
         Type::Path => format!("\"/srv/x{number}\""),

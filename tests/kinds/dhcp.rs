@@ -1,6 +1,9 @@
 //! A machine that asks for its address by DHCP.
 
-use super::{on_proxmox, payload, read};
+use labwright::compile::analyze;
+use labwright::source::{Layer, SourceFile, Sources};
+
+use super::{HOME, on_proxmox, payload, read};
 use crate::consumers;
 
 const GUESTS: &str = r#"
@@ -59,6 +62,31 @@ fn the_network_gives_the_machine_its_address() {
         return;
     };
     assert!(fine, "{said}");
+}
+
+/// Programs that tell people their own address need one.
+#[test]
+fn a_program_that_must_know_its_address_says_so() {
+    let trial = "vm trial id=120 on=pve {
+        os debian-13
+        memory \"2GiB\"
+        disk root size=\"20GiB\"
+        address lan dhcp
+    }";
+    for (service, wanted) in
+        [("homepage", "write `allowed-hosts`"), ("mealie", "write `url`"), ("ntfy", "write `url`")]
+    {
+        let text = format!(
+            "edition 1\nlab home version=\"1\"\n\
+             network lan cidr=\"192.168.1.0/24\"\n{HOME}{trial}\n\
+             service {service} on=trial"
+        );
+        let lab = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let sources = Sources::with_standard_library(vec![lab]);
+        let found = analyze(&sources).check(&sources).diagnostics;
+        let said: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+        assert!(said.iter().any(|one| one.contains(wanted)), "{service}: {said:?}");
+    }
 }
 
 #[test]

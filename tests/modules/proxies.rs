@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{PRELUDE, bundle_of};
+use super::{ECHO, PRELUDE, bundle_of};
 use crate::consumers;
 use crate::trixie::{Room, text};
 
@@ -178,4 +178,52 @@ extend service navidrome {
     let nas = part(&tiles, "- \"nas\":");
     assert!(nas.contains("- \"nas.example.org\":"), "{tiles}");
     assert!(!part(&tiles, "- \"box\":").contains("music"), "{tiles}");
+}
+
+/// All names below one lead to the proxy: in what answers the house's questions, and in what the
+/// proxy listens to.
+#[test]
+fn all_names_below_one_lead_to_the_proxy() {
+    for (proxy, file, said) in [
+        (
+            "module=traefik { certificates acme; challenge dns; dns-provider ovh; dns-credentials \
+             (secret)ovh-token; email \"me@example.org\"; }",
+            "proxy/dynamic/routes.yaml",
+            "HostRegexp(`^[^.]+[.]apps[.]example[.]org$`)",
+        ),
+        (
+            "module=caddy { dns-provider ovh; dns-token (secret)ovh-token; }",
+            "proxy/Caddyfile",
+            "*.apps.example.org {",
+        ),
+        (
+            "module=nginx-proxy-manager { dns-provider ovh; dns-credentials (secret)ovh-token; }",
+            "proxy/routes.json",
+            "*.apps.example.org",
+        ),
+    ] {
+        let lab = format!(
+            "{PRELUDE}
+            secret ovh-token
+            secret dns-admin
+            secret proxy-admin-password
+            service proxy on=box {proxy}
+            service pihole on=box {{ port web 8053; admin-password (secret)dns-admin; }}
+            service echo on=box {{
+                route \"apps.example.org\" to=web via=proxy from=lan {{
+                    alias \"*.apps.example.org\"
+                }}
+            }}
+            {ECHO}"
+        );
+        let unpacked = bundle_of(&lab);
+        let written = read(unpacked.path(), file);
+        assert!(written.contains(said), "{proxy}: {written}");
+        let names = read(unpacked.path(), "pihole/dnsmasq/labwright.conf");
+        assert!(names.contains("/apps.example.org/"), "{proxy}: {names}");
+        if proxy.contains("traefik") {
+            let domains = "domains: [{\"main\":\"*.apps.example.org\"}]";
+            assert!(written.contains(domains), "{written}");
+        }
+    }
 }

@@ -26,7 +26,8 @@ service authentik on=box {{
     database-password (secret)authentik-database
 }}
 service echo on=box {{
-    route "inside.example.org" to=web via=proxy from=lan
+    route "inside.example.org" to=web via=proxy from=lan {{ alias "*.inside.example.org"; }}
+    route "known.inside.example.org" to=web via=proxy from=internet,lan
     route "open.example.org" to=web via=proxy from=internet,lan
     route "guarded.example.org" to=web via=proxy from=lan auth=authentik
 }}
@@ -65,6 +66,16 @@ const VISITORS: [(&str, bool); 7] = [
     ("172.30.0.1", false),
     ("10.8.0.6", false),
     ("104.16.0.9", false),
+];
+
+/// The names that are visited, below `example.org`, and whether they are open to all. One is just a
+/// name below another, and one has a route of its own although it is below that name too.
+const HOSTS: [(&str, bool); 5] = [
+    ("inside", false),
+    ("open", true),
+    ("guarded", false),
+    ("any.inside", false),
+    ("known.inside", true),
 ];
 
 const CLAIMS: [&str; 6] = [
@@ -109,7 +120,7 @@ fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
                 [ $tries -gt 0 ]
                 sleep 0.1
             done
-            for host in inside open guarded; do
+            for host in {hosts}; do
                 for visitor in {visitors}; do
                     case $visitor in *:*) to=[fd00:1::2] ;; *) to=192.168.1.2 ;; esac
                     for claim in 'X-Nothing: 1' {claims}; do
@@ -122,6 +133,7 @@ fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
                     done
                 done
             done"#,
+            hosts = HOSTS.map(|(host, _)| host).join(" "),
             visitors = visitors.join(" ")
         ),
         &[],
@@ -134,12 +146,11 @@ fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
 /// Compares what visitors got with where they come from.
 fn judge(said: &str) {
     let mut lines = said.lines();
-    for host in ["inside", "open", "guarded"] {
+    for (host, open) in HOSTS {
         for (address, at_home) in VISITORS {
             for claim in std::iter::once("no claim").chain(CLAIMS) {
                 let line = lines.next().expect("an answer to every visit");
-                let (status, told) =
-                    if at_home || host == "open" { ("200", address) } else { ("403", "-") };
+                let (status, told) = if at_home || open { ("200", address) } else { ("403", "-") };
                 assert_eq!(line, format!("{host} {address} {status} {told}"), "{claim}\n{said}");
             }
         }

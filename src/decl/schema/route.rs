@@ -33,10 +33,11 @@ pub static ROUTE: NodeSchema = NodeSchema::new(
 
 static ALIAS: NodeSchema = NodeSchema::new(
     "alias",
-    "A further host name of the route.",
+    "A further host name of the route, or all names directly below one. A name that has a route of \
+     its own keeps it. The certificate of a `*.` name is proved by DNS.",
     "alias \"www.example.org\" redirect=#true",
 )
-.arguments(&[required("host", Type::Host, "The host name.")])
+.arguments(&[required("host", Type::Hosts, "The host name.")])
 .properties(&[optional(
     "redirect",
     Type::Bool,

@@ -315,6 +315,8 @@ fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> 
         || host.strip_suffix(domain)?.strip_suffix('.').filter(|label| !label.contains('.'));
     match route.certificate {
         Certificate::PublicByDns if below().is_some() => Some([format!("*.{domain}")]),
+        // The authority proves all names below one by DNS alone.
+        Certificate::Public if route.above().is_some() => None,
         Certificate::PublicByDns | Certificate::Public => Some([host]),
         Certificate::Nobody | Certificate::Proxy => None,
     }

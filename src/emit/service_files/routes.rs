@@ -11,6 +11,8 @@ use crate::plan::{Plan, RoutePlan};
 #[derive(Debug, Serialize)]
 pub(super) struct RouteView<'p> {
     host: &'p str,
+    /// For all names directly below one, that name.
+    above: Option<&'p str>,
     url: String,
     via: &'p str,
     service: &'p str,
@@ -118,6 +120,7 @@ pub(super) fn route_view<'p>(
     let handling = &route.handling;
     RouteView {
         host: &route.host,
+        above: route.above(),
         url: format!("{scheme}://{}", route.host),
         via: &via.name,
         service: &service.name,
@@ -140,7 +143,8 @@ pub(super) fn route_view<'p>(
         },
         public: route.public,
         hidden: &route.hidden,
-        id: format!("{}{}", route.host.replace('.', "_"), route.path),
+        // No name begins with a dot, so this is the id of no other.
+        id: format!("{}{}", route.host.trim_start_matches('*').replace('.', "_"), route.path),
         prefix: &route.path,
         strip: route.strip,
         parted: route.parted,

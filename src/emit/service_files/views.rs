@@ -286,7 +286,12 @@ fn service_view<'p>(model: &'p Model, service: &'p Service) -> ServiceView<'p> {
         folder: service.config_folder(),
         endpoints: endpoints.collect(),
         states: states(service),
-        hosts: service.routes.iter().map(|Route { host, .. }| host.value.as_str()).collect(),
+        hosts: service
+            .routes
+            .iter()
+            .filter(|route| !route.is_wildcard())
+            .map(|Route { host, .. }| host.value.as_str())
+            .collect(),
         url: service.around.doors.first().map(Door::url),
         urls: service.around.doors.iter().map(Door::url).collect(),
         proxies: service.around.proxies.iter().map(ToString::to_string).collect(),

@@ -36,8 +36,10 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
                             .unwrap_or_default()
                             .clone_into(&mut router.path);
                         let whole = !value.contains("PathPrefix(") || !router.path.is_empty();
-                        router.host =
-                            between(value, "Host(`", "`)").filter(|_| whole).map(str::to_owned);
+                        let one = between(value, "Host(`", "`)").map(str::to_owned);
+                        let below = between(value, "HostRegexp(`^[^.]+[.]", "$`)");
+                        let below = below.map(|name| format!("*.{}", name.replace("[.]", ".")));
+                        router.host = one.or(below).filter(|_| whole);
                     }
                     "middlewares" => router.middlewares = texts(value),
                     "service" => value.trim_matches('"').clone_into(&mut router.service),
