@@ -50,6 +50,8 @@ mod name_leads_elsewhere;
 mod name_too_long;
 mod name_without_dns;
 mod networks_overlap;
+mod own_address_unfit;
+mod own_address_unused;
 mod pool_impossible;
 mod port_at_foreign_address;
 mod port_moved;
@@ -140,6 +142,8 @@ pub static RULES: &[&Rule] = &[
     &name_without_dns::RULE,
     &name_too_long::RULE,
     &networks_overlap::RULE,
+    &own_address_unfit::RULE,
+    &own_address_unused::RULE,
     &pool_impossible::RULE,
     &port_at_foreign_address::RULE,
     &port_moved::RULE,

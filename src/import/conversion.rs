@@ -2,20 +2,23 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::container::{self, Neighbours};
 use super::files::Files;
 use super::group::{Group, groups};
 use super::hosts::names_host;
-use super::kdl::line;
+use super::kdl::{document, line};
 use super::ledger::{Entry, Fate, Ledger};
 use super::library::{self, Module};
 use super::names::Names;
 use super::project::Project;
 use super::secrets::Secrets;
+use super::servers::NewNetwork;
+use super::shares::{Shares, Surroundings};
 use super::stack::{self, Around, LabNames, Rename, Stack};
 use super::yaml::Node;
-use super::{Account, Imported, Target, adopt, middlewares, running, top, write};
+use super::{Account, Imported, Target, adopt, middlewares, running, streams, top, write};
 use crate::decl::Block;
 use crate::decl::types::timezones;
 
@@ -30,6 +33,10 @@ pub struct Conversion<'i> {
     modules: Names,
     services: Names,
     file_names: Names,
+    /// The network of a new lab.
+    network: NewNetwork,
+    /// The addresses that services have for themselves.
+    addresses: Vec<IpAddr>,
     imported: Imported,
 }
 
@@ -50,7 +57,16 @@ impl<'i> Conversion<'i> {
         for (project, _) in projects {
             learn(project, &mut secrets);
         }
+        let all: Vec<&Project> = projects.iter().map(|(project, _)| project).collect();
+        let network = NewNetwork::of(&all);
+        let surroundings = target.surroundings.clone().unwrap_or_else(|| Surroundings {
+            word: "host",
+            networks: vec![(target.zone.clone(), network.prefix.into())],
+            names: vec![target.zone.clone(), target.machine.clone()],
+            ..Surroundings::default()
+        });
         let mut lab = LabNames {
+            shares: Shares::new(surroundings),
             zone: target.zone.clone(),
             timezone: target.timezone.clone().unwrap_or_else(|| common_timezone(projects)),
             via: target.via.clone(),
@@ -66,6 +82,7 @@ impl<'i> Conversion<'i> {
                 (name.as_str(), value.scalar().unwrap_or_default(), value.place)
             });
             middlewares::learn(labels, &mut lab.middlewares);
+            streams::learn(service, &mut lab.entry_points);
         }
         // Port 22 stays free for the administrators' ssh.
         lab.ports.insert((22, false), "ssh".to_owned());
@@ -89,6 +106,8 @@ impl<'i> Conversion<'i> {
             modules: reserved(taken_modules),
             services,
             file_names,
+            network,
+            addresses: Vec::new(),
             imported,
         }
     }
@@ -147,6 +166,8 @@ impl<'i> Conversion<'i> {
                 stack.settings.extend(links);
             }
         }
+        let own = stacks.iter().flat_map(|stack| stack.addresses.iter().copied());
+        self.addresses.extend(own);
         top::convert(&project, &mut ledger);
         let own = groups.iter().zip(&stacks).filter(|(_, stack)| stack.library.is_none());
         let containers = own.flat_map(|(group, stack)| {
@@ -168,10 +189,17 @@ impl<'i> Conversion<'i> {
     /// Writes what belongs to no project.
     pub fn finish(self) -> Imported {
         let Self { target, secrets, lab, mut file_names, mut imported, .. } = self;
+        let Self { network, mut addresses, .. } = self;
         if let Some(name) = &target.new_lab {
-            let via = target.via.as_deref();
-            let text = write::lab(name, &lab.timezone, lab.cores, target, via);
+            addresses.extend(lab.shares.addresses());
+            let new = (&network, network.machine(&addresses));
+            let text = write::lab(name, &lab.timezone, lab.cores, target, new);
             imported.files.insert("lab.kdl".to_owned(), text);
+        }
+        let shares = lab.shares.lines(&target.machine);
+        if !shares.is_empty() {
+            let path = format!("{}.kdl", file_names.take("servers"));
+            imported.files.insert(path, document(shares));
         }
         if !secrets.needed.is_empty() {
             let text = write::secrets(&secrets.needed);
@@ -201,6 +229,7 @@ fn use_library(
     match adopt::adopt(group, module, &containers, around) {
         Ok(adopted) => {
             stack.library = Some(adopted.module);
+            stack.addresses = adopted.addresses;
             stack.settings = adopted.settings;
             for (compose, _) in &adopted.containers {
                 let path = format!("services.{compose}");

@@ -1,6 +1,6 @@
 //! Declares the databases of imported containers, so that a backup dumps them.
 
-use super::kdl::{Line, line};
+use super::kdl::{Given, Line, line};
 use super::ledger::At;
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
@@ -31,6 +31,7 @@ pub fn database(
         let names = &["MARIADB_DATABASE", "MYSQL_DATABASE"][..];
         ("mariadb", "/var/lib/mysql", names, &["MARIADB_USER", "MYSQL_USER"][..])
     } else {
+        sqlite(service, body, stack, around);
         return;
     };
     let environment = service.get("environment");
@@ -79,4 +80,50 @@ pub fn database(
             .prop("user", user)
             .prop("state", state),
     );
+}
+
+/// The ends of the names that files of SQLite have.
+const SQLITE: &[&str] = &[".db", ".sqlite", ".sqlite3", ".db3"];
+
+/// Declares the databases of SQLite that the variables or the command of a container name, where
+/// their folder is a state.
+fn sqlite(service: &At<'_>, body: &[Line], stack: &mut Stack, around: &Around<'_>) {
+    let variables = service.get("environment");
+    let variables = variables.iter().flat_map(At::entries).map(|(_, at)| at);
+    let words = ["command", "entrypoint"].into_iter().filter_map(|key| service.get(key));
+    let words = words.flat_map(|at| at.items());
+    let texts: Vec<&str> = variables.chain(words).filter_map(|at| at.text()).collect();
+    let mut files: Vec<String> = Vec::new();
+    for text in texts.into_iter().filter(|text| !around.secrets.hides(text)) {
+        let paths = text.split([' ', '=', '?', ',', ';', '"', '\'']);
+        // A URL such as `sqlite:////data/app.db` has its path after the last of these.
+        let paths = paths.map(|word| word.rsplit_once("//").map_or(word, |(_, path)| path));
+        let paths = paths.map(|word| word.rsplit_once(':').map_or(word, |(_, path)| path));
+        let named = |path: &&str| {
+            let lower = path.to_ascii_lowercase();
+            path.starts_with('/') && SQLITE.iter().any(|end| lower.ends_with(end))
+        };
+        files.extend(paths.filter(named).map(|path| super::files::join("/", path)));
+    }
+    for file in files {
+        let state = body.iter().filter(|line| line.name() == "mount").find_map(|line| {
+            let at = line.text_of("at")?;
+            let below = file.strip_prefix(&at)?.strip_prefix('/')?;
+            Some((line.first()?.strip_prefix("state.")?.to_owned(), below.to_owned()))
+        });
+        let Some((state, below)) = state else { continue };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        let path = format!("{{state.{state}}}/{below}");
+        let known = stack.databases.iter().any(|line| line.first() == Some(path.as_str()));
+        if known || !below.chars().all(plain) {
+            continue;
+        }
+        // A program makes its file when it first starts.
+        stack.databases.push(
+            line("database")
+                .arg(Given::Filled(path))
+                .prop("engine", "sqlite")
+                .prop_flag("optional", true),
+        );
+    }
 }

@@ -116,6 +116,16 @@ impl Line {
         self
     }
 
+    /// Returns whether it has a child of a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter_children().any(|child| child.name().value() == name)
+    }
+
+    /// Returns whether it has no children but those of some names.
+    pub fn has_only(&self, names: &[&str]) -> bool {
+        self.0.iter_children().all(|child| names.contains(&child.name().value()))
+    }
+
     /// Adds a child to a node that is kept.
     pub fn add(&mut self, child: Self) {
         self.0.ensure_children().nodes_mut().push(child.0);
@@ -131,6 +141,11 @@ impl Line {
         }
         self.0.set_format(KdlNodeFormat { leading, ..KdlNodeFormat::default() });
         self
+    }
+
+    /// Adds an argument to a node that is kept.
+    pub fn extend(&mut self, value: &str) {
+        self.0.push(text(value));
     }
 
     /// Returns the node's name.

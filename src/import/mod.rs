@@ -18,6 +18,7 @@ mod hosts;
 mod internal;
 mod interpolate;
 mod kdl;
+mod lan;
 mod ledger;
 mod library;
 mod limits;
@@ -34,8 +35,11 @@ mod routes;
 mod running;
 mod runtime;
 mod secrets;
+mod servers;
+mod shares;
 mod sites;
 mod stack;
+mod streams;
 mod top;
 mod traefik;
 mod travel;
@@ -52,6 +56,7 @@ pub use ledger::{Entry, Fate};
 pub use names::cut;
 pub use project::{NAMES, Request, override_of};
 pub use secrets::Needed;
+pub use shares::{KnownMachine, Surroundings};
 pub use yaml::{Fault, Node, Place, Value, read as read_yaml};
 
 use conversion::Conversion;
@@ -82,6 +87,8 @@ pub struct Target {
     pub moved: Vec<(String, String)>,
     /// The images that the library runs: their names, with the tag.
     pub images: BTreeMap<String, String>,
+    /// What is around the machine of a lab that exists.
+    pub surroundings: Option<Surroundings>,
     /// The services that become modules of their own although the library runs their images.
     pub own: BTreeSet<String>,
 }

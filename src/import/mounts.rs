@@ -1,15 +1,13 @@
 //! Converts volumes: folders that a service keeps become states, others stay paths.
 
-use std::net::IpAddr;
-
 use super::files::{FileKind, file_name, is_path};
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
 use super::names::named;
 use super::project::Project;
 use super::stack::{Around, Stack};
-use super::words;
 use super::yaml::Node;
+use super::{servers, words};
 use crate::decl::types::Type;
 use crate::plan::store::is_below;
 
@@ -76,8 +74,10 @@ const FILE_ENDS: &[&str] = &[
     "template",
     "j2",
     "md",
-    "caddyfile",
 ];
+
+/// The names without an end that files have.
+const FILE_NAMES: &[&str] = &["caddyfile", "dockerfile", "htpasswd", "hosts", "crontab"];
 
 /// Converts `volumes`, `volumes_from`, `tmpfs`, `configs` and the files of `secrets`.
 pub fn mounts(
@@ -300,61 +300,6 @@ fn kind_of(source: &str, project: &Project) -> String {
     kind.map_or_else(|| format!("driver `{}`", driver.unwrap_or("local")), str::to_owned)
 }
 
-/// A folder of a server that a volume of docker mounts.
-struct Server {
-    /// The name or address.
-    host: String,
-    /// The folder.
-    folder: String,
-    smb: bool,
-}
-
-impl Server {
-    /// Says what to write so that the machine mounts it.
-    fn advice(&self, name: &str, path: &str, around: &Around<'_>) -> String {
-        let Self { host, folder, smb } = self;
-        let address = if host.parse::<IpAddr>().is_ok() { host } else { "ADDRESS" };
-        let (via, smb) = if *smb {
-            let named = format!(" smb=\"{}\"", folder.trim_start_matches('/'));
-            ("cifs user=NAME password=(secret)NAME", named)
-        } else {
-            ("nfs", String::new())
-        };
-        format!(
-            "declare the server with `host NAME kind=unmanaged {{ address {} \"{address}\"; \
-             export {name} path=\"{folder}\"{smb}; }}`, and write `share NAME.{name} at=\"{path}\" \
-             via={via}` in the machine",
-            around.lab.zone
-        )
-    }
-}
-
-/// Finds the server of a volume by its options.
-fn server(source: &str, around: &Around<'_>) -> Option<Server> {
-    let options = around.project.top.get("volumes")?.get(source)?.get("driver_opts")?;
-    let text = |key: &str| options.get(key).and_then(Node::scalar);
-    let device = text("device").filter(|device| !around.secrets.hides(device))?;
-    let named = |name: &str| {
-        let mut words = text("o")?.split(',');
-        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
-    };
-    match text("type")? {
-        "nfs" | "nfs4" => {
-            let (host, folder) = device.rsplit_once(':').unwrap_or(("", device));
-            let host = named("addr").or_else(|| Some(host.to_owned()))?;
-            let folder = super::files::join("/", folder);
-            words::accepted(Type::Path, &folder).then_some(Server { host, folder, smb: false })
-        }
-        "cifs" | "smb3" => {
-            let (host, folder) = device.trim_start_matches('/').split_once('/')?;
-            let host = named("addr").or_else(|| named("ip")).unwrap_or_else(|| host.to_owned());
-            let folder = super::files::join("/", folder);
-            words::accepted(Type::Path, &folder).then_some(Server { host, folder, smb: true })
-        }
-        _ => None,
-    }
-}
-
 /// Converts a volume that docker keeps. The lab adopts the folder in which docker keeps it.
 fn volume(
     mount: &Mount,
@@ -369,6 +314,11 @@ fn volume(
         let what = format!("a volume called `{}-{name}`, which nothing backs up", stack.service);
         return (Some(node), Fate::Changed, what);
     }
+    if let Some(path) = servers::mounted(&mount.source, around) {
+        let (node, what) = state(&path, &mount.source, service, stack, around);
+        let what = format!("{what}, where the machine mounts the server's folder");
+        return (Some(finish(node, mount, target)), Fate::Changed, what);
+    }
     let Some(folder) = volume_folder(&mount.source, around.project) else {
         let what = kind_of(&mount.source, around.project);
         let path = format!("/mnt/{}", named(&mount.source));
@@ -376,8 +326,8 @@ fn volume(
         stack.options.push(path_option(&option, target));
         stack.settings.push(line(&option).arg(path.as_str()));
         let node = finish(line("mount").arg(Given::Ref(format!("opt.{option}"))), mount, target);
-        let said = match server(&mount.source, around) {
-            Some(server) => format!("the path `{path}`: {}", server.advice(&option, &path, around)),
+        let said = match servers::advice(&mount.source, &option, &path, around) {
+            Some(advice) => format!("the path `{path}`: {advice}"),
             None => format!("the path `{path}`: mount the {what} volume there"),
         };
         let finding = format!("`{}` needs {said}", mount.source);
@@ -456,8 +406,11 @@ fn is_file(source: &str, around: &Around<'_>) -> bool {
         FileKind::Folder => false,
         FileKind::Missing => {
             let name = file_name(source).to_ascii_lowercase();
-            let end = name.rsplit_once('.').map_or(name.as_str(), |(_, end)| end);
-            FILE_ENDS.contains(&end)
+            match name.rsplit_once('.') {
+                Some((_, end)) => FILE_ENDS.contains(&end),
+                // Folders are called `conf`, `log` and `db`, too.
+                None => FILE_NAMES.contains(&name.as_str()),
+            }
         }
     }
 }

@@ -188,7 +188,8 @@ pub fn loopback(read: &Port) -> Option<String> {
     Some(address.to_string())
 }
 
-fn name_of(port: u16, udp: bool) -> String {
+/// Returns the usual name of an endpoint at a port.
+pub fn name_of(port: u16, udp: bool) -> String {
     let name = match (port, udp) {
         (443 | 8443, false) => "https",
         (22 | 2222, false) => "ssh",

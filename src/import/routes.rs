@@ -5,16 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kdl::{Line, line};
 use super::ledger::{At, Fate};
 use super::stack::{Around, Stack};
+use super::streams::{self, Stream};
 use super::variables::owner_name;
 use super::way::Way;
-use super::{sites, traefik};
+use super::{ports, sites, traefik};
 
 /// The endpoints that a route of a container may lead to.
 pub enum Endpoints<'s> {
     /// Those of a module in the making, which gets further ones.
     Making(&'s mut Stack),
-    /// Those of a module of the library, by name with their ports.
-    Known(Vec<(String, u16)>),
+    /// Those of a module of the library.
+    Known {
+        /// The service.
+        service: String,
+        /// The endpoints by name, each with its port, and whether it is UDP.
+        all: Vec<(String, u16, bool)>,
+    },
 }
 
 /// The beginnings of the labels that are about proxies.
@@ -49,6 +55,12 @@ pub fn routes(
     let program = around.lab.program;
     let mut lost = Vec::new();
     let mut ways = traefik::ways(&labels, &around.lab.middlewares, program, &mut lost);
+    let enabled = !labels.get("traefik.enable").is_some_and(|on| on.eq_ignore_ascii_case("false"));
+    let streams = if enabled {
+        streams::streams(&labels, &around.lab.entry_points, &mut lost)
+    } else {
+        Vec::new()
+    };
     ways.extend(sites::caddy(&labels, service, program));
     ways.extend(sites::swag(&labels, service));
     let mut said: BTreeMap<String, (Fate, String)> = BTreeMap::new();
@@ -58,7 +70,12 @@ pub fn routes(
     for (label, why) in lost {
         said.insert(label, (Fate::Lost, why));
     }
-    let enabled = !labels.get("traefik.enable").is_some_and(|on| on.eq_ignore_ascii_case("false"));
+    for stream in streams {
+        let (fate, what) = open(&stream, container, endpoints, settings, around);
+        for label in &stream.labels {
+            said.entry(label.clone()).or_insert((fate, what.clone()));
+        }
+    }
     for (name, at) in &known {
         if !is_about_proxies(name) {
             continue;
@@ -131,14 +148,18 @@ fn add(
     }
     let what = format!("a route through `{via}`, open to `{zone}`");
     if let Some((first, others)) = hosts.split_first() {
-        let one = |line: &Line| line.name() == "route" && line.first() == Some(first);
+        let one = |line: &&mut Line| line.name() == "route" && line.first() == Some(first);
         let before = match endpoints {
-            Endpoints::Making(stack) => stack.settings.as_slice(),
-            Endpoints::Known(_) => &[],
+            Endpoints::Making(stack) => stack.settings.as_mut_slice(),
+            Endpoints::Known { .. } => &mut [],
         };
-        let known = settings.iter().chain(before).any(one);
-        if known {
-            // A service has one route for a host, which can't be told apart by its paths.
+        let known = settings.iter_mut().chain(before).find(one);
+        let plain = handling.is_empty() && others.is_empty();
+        if let Some(known) = known {
+            if plain && join(known, &endpoint, &paths) {
+                return say(way, what, said, around);
+            }
+            // What a route says of its proxy is said of all of its paths.
             let why = format!("another router of `{first}` leads to this service: join the two");
             around.lab.findings.push((service.node.place, why.clone()));
             for label in &way.labels {
@@ -160,6 +181,37 @@ fn add(
             settings.push(node.children(handling));
         }
     }
+    say(way, what, said, around);
+}
+
+/// Lets a route lead further paths, to another endpoint of its service, if it says nothing else.
+fn join(route: &mut Line, endpoint: &str, paths: &[(String, bool)]) -> bool {
+    if !route.has_only(&["path"]) {
+        return false;
+    }
+    if !route.has("path") {
+        // So far, it led everything.
+        route.add(line("path").arg("/"));
+    }
+    for (path, strip) in paths {
+        let node = line("path").arg(if path.is_empty() { "/" } else { path.as_str() });
+        let node = if route.text_of("to").as_deref() == Some(endpoint) {
+            node
+        } else {
+            node.prop("to", endpoint)
+        };
+        route.add(if *strip { node.prop_flag("strip", true) } else { node });
+    }
+    true
+}
+
+/// Says what became of the labels of a way.
+fn say(
+    mut way: Way,
+    what: String,
+    said: &mut BTreeMap<String, (Fate, String)>,
+    around: &mut Around<'_>,
+) {
     around.lab.findings.append(&mut way.elsewhere);
     for label in way.labels {
         let own = match way.said.remove(&label) {
@@ -171,16 +223,85 @@ fn add(
     }
 }
 
+/// Opens the port of the machine that a router leads on to a container.
+fn open(
+    stream: &Stream,
+    container: &str,
+    endpoints: &mut Endpoints<'_>,
+    settings: &mut Vec<Line>,
+    around: &mut Around<'_>,
+) -> (Fate, String) {
+    let key = (stream.outside, stream.udp);
+    let transport = if stream.udp { "udp" } else { "tcp" };
+    let owner = match endpoints {
+        Endpoints::Making(stack) => stack.service.clone(),
+        Endpoints::Known { service, .. } => service.clone(),
+    };
+    if let Some(other) = around.lab.ports.get(&key).filter(|other| **other != owner) {
+        let why =
+            format!("port {}/{transport} of the machine belongs to `{other}`", stream.outside);
+        return (Fate::Lost, format!("{why}: the service itself would have it without a proxy"));
+    }
+    let name = match endpoints {
+        Endpoints::Known { all, .. } => {
+            let mut all = all.iter();
+            let found = all.find(|(_, port, udp)| (*port, *udp) == (stream.inside, stream.udp));
+            let Some((name, ..)) = found else {
+                return (Fate::Lost, format!("its module has no endpoint at {}", stream.inside));
+            };
+            name.clone()
+        }
+        Endpoints::Making(stack) => stream_endpoint(stream, container, stack),
+    };
+    let zone = around.lab.zone.clone();
+    let before: &[Line] = match endpoints {
+        Endpoints::Making(stack) => &stack.settings,
+        Endpoints::Known { .. } => &[],
+    };
+    let is = |line: &&Line, node: &str| line.name() == node && line.first() == Some(name.as_str());
+    let known = settings.iter().chain(before).any(|line| is(&line, "expose"));
+    if !known {
+        if stream.outside != stream.inside {
+            let port = i64::from(stream.outside);
+            settings.push(line("port").arg(name.as_str()).number(port));
+        }
+        settings.push(line("expose").arg(name.as_str()).prop("to", zone.as_str()));
+        around.lab.ports.insert(key, owner);
+    }
+    (Fate::Changed, format!("endpoint `{name}`, opened to `{zone}` without a proxy"))
+}
+
+/// Returns the endpoint of a module in the making that a router leads to, and makes it if there is
+/// none.
+fn stream_endpoint(stream: &Stream, container: &str, stack: &mut Stack) -> String {
+    let own = |line: &&Line| {
+        line.text_of("container").as_deref() == Some(container)
+            && line.number_of("port") == Some(i128::from(stream.inside))
+            && (line.text_of("protocol").as_deref() == Some("udp")) == stream.udp
+    };
+    if let Some(found) = stack.provides.iter().find(own) {
+        return name_of(found);
+    }
+    let name = stack.endpoint_names.take(&ports::name_of(stream.inside, stream.udp));
+    let node = line("provides")
+        .arg(name.as_str())
+        .prop("container", container)
+        .prop_number("port", i64::from(stream.inside));
+    stack.provides.push(if stream.udp { node.prop("protocol", "udp") } else { node });
+    name
+}
+
 /// Returns the endpoint that a way leads to, and makes it if there is none.
 fn endpoint(way: &Way, container: &str, endpoints: &mut Endpoints<'_>) -> Option<String> {
     let stack = match endpoints {
-        Endpoints::Known(known) => {
+        Endpoints::Known { all, .. } => {
+            let known: Vec<_> = all.iter().filter(|(.., udp)| !udp).collect();
             let found = match (way.port, known.as_slice()) {
-                (Some(port), _) => known.iter().find(|(_, own)| *own == port),
+                (Some(port), _) => known.iter().find(|(_, own, _)| *own == port),
                 (None, [only]) => Some(only),
                 _ => None,
             };
-            return found.map(|(name, _)| name.clone());
+            return found.map(|(name, ..)| name.clone());
         }
         Endpoints::Making(stack) => stack,
     };

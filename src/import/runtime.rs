@@ -1,9 +1,8 @@
 //! Converts how a container runs: its rights, limits, devices, health and neighbours.
 
-use std::net::IpAddr;
-
 use super::internal;
 use super::kdl::{Given, Line, line};
+use super::lan;
 use super::ledger::At;
 use super::names::named;
 use super::process::flags;
@@ -156,21 +155,9 @@ pub fn network(
             );
             around.ledger.changed(&at, what);
         }
-        let driver = around.project.top.get("networks").and_then(|all| all.get(name));
-        let driver = driver.and_then(|network| network.get("driver")?.scalar()).unwrap_or_default();
-        let on_lan = matches!(driver, "macvlan" | "ipvlan");
+        let on_lan = lan::is_lan(around.project, name);
         for (key, at) in at.entries() {
-            let address = at.text().filter(|text| text.parse::<IpAddr>().is_ok());
-            if let (true, "ipv4_address" | "ipv6_address", Some(address)) = (on_lan, key, address) {
-                let zone = &around.lab.zone;
-                let why = format!(
-                    "give the machine this address too, `address {zone} \"{address}\"`, and \
-                     publish the service's ports at it, `port NAME address=\"{address}\"`: that \
-                     needs no {driver}"
-                );
-                let finding = format!("`{}` had {address}: {why}", owner_name(service));
-                around.lab.findings.push((at.node.place, finding));
-                around.ledger.lost(&at, why);
+            if on_lan && matches!(key, "ipv4_address" | "ipv6_address") {
                 continue;
             }
             let why = match key {
@@ -183,6 +170,7 @@ pub fn network(
             around.ledger.lost(&at, why);
         }
     }
+    lan::convert(service, stack, around);
     let at = service.get("network_mode")?;
     let mode = at.text().unwrap_or_default().to_owned();
     match mode.split_once(':').map_or((mode.as_str(), ""), |(mode, name)| (mode, name)) {

@@ -2,6 +2,7 @@
 //! it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::files::Files;
 use super::kdl::{Line, line};
@@ -10,11 +11,24 @@ use super::middlewares::Middlewares;
 use super::names::Names;
 use super::project::Project;
 use super::secrets::Secrets;
+use super::shares::Shares;
+use super::streams::EntryPoints;
 use super::yaml::Place;
 use crate::model::ProxyProgram;
 
 /// The names that a service's own nodes have, so that no option may have them.
-const OWN: &[&str] = &["expose", "route", "port", "resources", "raw", "state", "image"];
+const OWN: &[&str] = &[
+    "expose",
+    "route",
+    "port",
+    "resources",
+    "raw",
+    "state",
+    "image",
+    "link",
+    "own-address",
+    "health-within",
+];
 
 /// What is written above the first state that a service adopts.
 const CHOOSE_A_CLASS: &str = "Choose how often each state is saved: add backup=daily or \
@@ -49,6 +63,8 @@ pub struct Stack {
     pub files: Vec<(String, String)>,
     /// The service's nodes.
     pub settings: Vec<Line>,
+    /// The addresses that the service has for itself.
+    pub addresses: Vec<IpAddr>,
     /// The names of options that are taken.
     pub option_names: Names,
     /// The names of states that are taken.
@@ -178,6 +194,10 @@ pub struct LabNames {
     pub program: Option<ProxyProgram>,
     /// The middlewares that labels of any container define.
     pub middlewares: Middlewares,
+    /// The entry points of Traefik, by name.
+    pub entry_points: EntryPoints,
+    /// The folders of servers that the machine mounts.
+    pub shares: Shares,
     /// The host names that have a route, with their paths.
     pub hosts: BTreeSet<String>,
     /// Folders of the sources, with the folder of the machine that they are in there.

@@ -1,5 +1,6 @@
 //! Says what becomes of the keys at the top of a compose file.
 
+use super::lan;
 use super::ledger::{At, Ledger};
 use super::project::Project;
 
@@ -9,7 +10,7 @@ pub fn convert(project: &Project, ledger: &mut Ledger) {
         let at = At::new(key.as_str(), node);
         match key.as_str() {
             "version" => ledger.kept(&at, "compose itself ignores it"),
-            "networks" => networks(&at, ledger),
+            "networks" => networks(&at, project, ledger),
             "volumes" => volumes(&at, ledger),
             "secrets" => secrets(&at, ledger),
             "configs" => configs(&at, ledger),
@@ -22,8 +23,9 @@ pub fn convert(project: &Project, ledger: &mut Ledger) {
     }
 }
 
-fn networks(at: &At<'_>, ledger: &mut Ledger) {
-    for (_, network) in at.entries() {
+fn networks(at: &At<'_>, project: &Project, ledger: &mut Ledger) {
+    for (name, network) in at.entries() {
+        let on_lan = lan::is_lan(project, name);
         if network.node.entries().is_empty() {
             ledger.changed(&network, "each service has its own; `link` lets services meet");
         }
@@ -32,6 +34,10 @@ fn networks(at: &At<'_>, ledger: &mut Ledger) {
                 let what = "`container-network NAME internal=#true` of each module on it; not for \
                             a container with published ports alone";
                 ledger.changed(&at, what);
+                continue;
+            }
+            if on_lan && matches!(key, "driver" | "driver_opts" | "ipam") {
+                ledger.changed(&at, "`own-address` of a service takes its place");
                 continue;
             }
             let why = match key {

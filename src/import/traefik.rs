@@ -24,10 +24,6 @@ pub fn ways(
     let mut routers: BTreeMap<&str, Vec<(String, &str, &str)>> = BTreeMap::new();
     for (name, value) in labels {
         let lower = name.to_ascii_lowercase();
-        if lower.starts_with("traefik.tcp.") || lower.starts_with("traefik.udp.") {
-            let why = "a route is about web pages: open the endpoint with `expose`";
-            lost.push(((*name).to_owned(), why.to_owned()));
-        }
         let prefix = "traefik.http.routers.";
         if let Some((router, key)) =
             lower.strip_prefix(prefix).and_then(|_| name.get(prefix.len()..)?.split_once('.'))
@@ -288,13 +284,12 @@ mod tests {
             ("traefik.http.routers.b.rule", "HostRegexp(`b.org`)"),
             ("traefik.http.services.one.loadbalancer.server.port", "80"),
             ("traefik.http.services.two.loadbalancer.server.port", "81"),
-            ("traefik.tcp.routers.db.rule", "HostSNI(`*`)"),
         ];
         let mut lost = Vec::new();
         let ways = ways(&labels.into_iter().collect(), &Middlewares::new(), None, &mut lost);
         assert_eq!(ways.len(), 1);
         assert_eq!((ways[0].port, ways[0].hosts.as_slice()), (Some(80), &["a.org".to_owned()][..]));
         let lost: Vec<&str> = lost.iter().map(|(label, _)| label.as_str()).collect();
-        assert_eq!(lost, ["traefik.tcp.routers.db.rule", "traefik.http.routers.b.rule"]);
+        assert_eq!(lost, ["traefik.http.routers.b.rule"]);
     }
 }

@@ -1,9 +1,12 @@
 //! Writes the files of the lab.
 
+use std::net::IpAddr;
+
 use super::Target;
 use super::kdl::{Line, document, line};
 use super::project::Project;
 use super::secrets::Needed;
+use super::servers::NewNetwork;
 use super::stack::Stack;
 use crate::model::ProxyProgram;
 
@@ -64,8 +67,14 @@ pub fn secrets(needed: &[Needed]) -> String {
 }
 
 /// Writes the file of a new lab, with its proxy.
-/// `cores` are the most that a container may use.
-pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Option<&str>) -> String {
+/// `cores` are the most that a container may use; `network` comes with the machine's address.
+pub fn lab(
+    name: &str,
+    timezone: &str,
+    cores: i64,
+    target: &Target,
+    (network, machine): (&NewNetwork, IpAddr),
+) -> String {
     let note = "The addresses below are examples: write those of your network and of the machine, \
                 and who may\nlog in (`admin NAME { ssh-key \"…\"; }`).";
     let mut head = line("lab")
@@ -75,6 +84,7 @@ pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Optio
         .child(line("timezone").arg(timezone));
     // A new proxy does not run without these.
     let mut secret = None;
+    let proxy = target.via.as_deref();
     match target.program.filter(|_| proxy.is_some()) {
         Some(ProxyProgram::Traefik) => head.add(line("email").arg("me@example.org")),
         Some(ProxyProgram::NginxProxyManager) => {
@@ -88,9 +98,9 @@ pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Optio
         head,
         line("network")
             .arg(target.zone.as_str())
-            .prop("cidr", "192.168.1.0/24")
-            .prop("gateway", "192.168.1.1")
-            .prop("dns", "192.168.1.1")
+            .prop("cidr", network.prefix.to_string())
+            .prop("gateway", network.gateway.to_string())
+            .prop("dns", network.gateway.to_string())
             .comment(note),
         line("host")
             .arg(target.machine.as_str())
@@ -103,7 +113,7 @@ pub fn lab(name: &str, timezone: &str, cores: i64, target: &Target, proxy: Optio
                     .prop_number("cores", cores.max(4))
                     .prop_typed("memory", "size", "16GiB"),
             )
-            .child(line("address").arg(target.zone.as_str()).arg("192.168.1.10"))
+            .child(line("address").arg(target.zone.as_str()).arg(machine.to_string()))
             .child(line("ssh").prop("from", target.zone.as_str())),
     ];
     document(own.into_iter().chain(secret).chain(proxy).collect())

@@ -300,6 +300,9 @@ pub struct Address {
     pub nic: Option<String>,
     /// The bridge: on a host the one that it makes, on a guest the one that it is connected to.
     pub bridge: Option<String>,
+    /// Whether a service has it for itself. The bundle adds it to the machine, since services come
+    /// and go long after the first boot.
+    pub of_service: bool,
     /// The place of its declaration.
     pub span: Span,
 }

@@ -1,6 +1,7 @@
 //! A service of the resolved lab: an evaluated module on a machine.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -36,6 +37,8 @@ pub struct Service {
     pub incomplete: bool,
     /// Its roles.
     pub roles: Vec<Role>,
+    /// The addresses that it has for itself.
+    pub own_addresses: Vec<Spanned<IpAddr>>,
     /// The endpoints that it listens on.
     pub endpoints: Vec<Endpoint>,
     /// The folders in which it keeps its state.

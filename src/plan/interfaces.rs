@@ -14,7 +14,7 @@ const USUAL_BRIDGE: &str = "vmbr0";
 pub struct Interface<'m> {
     /// The network it is connected to.
     pub network: NetworkId,
-    /// Its addresses.
+    /// Its addresses, but those that services have for themselves.
     pub addresses: Vec<&'m Address>,
     /// What it asks for by DHCP, which gives it a gateway too.
     pub lease: Option<&'m Lease>,
@@ -28,7 +28,7 @@ pub struct Interface<'m> {
 /// unless the machine is that gateway itself.
 pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
     let mut interfaces: Vec<Interface<'_>> = Vec::new();
-    for address in &model[machine].addresses {
+    for address in model[machine].addresses.iter().filter(|address| !address.of_service) {
         match interfaces.iter_mut().find(|interface| interface.network == address.network) {
             Some(interface) => interface.addresses.push(address),
             None => interfaces.push(Interface {
@@ -61,6 +61,27 @@ pub fn interfaces(model: &Model, machine: MachineId) -> Vec<Interface<'_>> {
         }
     }
     interfaces
+}
+
+/// An address that a service has for itself, and one that the machine has on the same interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The address by which the interface is found.
+    pub beside: IpAddr,
+}
+
+/// Lists the addresses of a machine that its services have for themselves.
+pub fn own_addresses(model: &Model, machine: MachineId) -> Vec<OwnAddress> {
+    let addresses = &model[machine].addresses;
+    let own = addresses.iter().filter(|address| address.of_service);
+    let found = own.filter_map(|own| {
+        let mut others = addresses.iter().filter(|other| !other.of_service);
+        let beside = others.find(|other| other.network == own.network)?.address;
+        Some(OwnAddress { address: own.address, beside })
+    });
+    found.collect()
 }
 
 /// Finds the guest through which a hypervisor reaches other networks, if it is a guest of its own.

@@ -61,7 +61,7 @@ pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, NFS, Published};
 pub use gateways::{Forward, ForwardTarget, StaticRoute};
 pub use guests::{BoundFolder, GuestPlan};
-pub use interfaces::{Interface, first_bridge};
+pub use interfaces::{Interface, OwnAddress, first_bridge};
 pub use kept::{Kept, KeptIn};
 pub use kernel::KernelSettings;
 pub use measured::Measured;
@@ -141,6 +141,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
                     .flatten(),
                 shares: mounts::shares(model, machine),
                 interfaces: interfaces::interfaces(model, id),
+                own_addresses: interfaces::own_addresses(model, id),
                 mount_points: mounts::points(machine),
                 mappings: mounts::mappings(model, id),
                 packages: packages::packages(model, id, services, &mounts, &exports),
@@ -313,6 +314,8 @@ pub struct MachinePlan<'m> {
     pub connections: Vec<Connection>,
     /// Its network interfaces.
     pub interfaces: Vec<Interface<'m>>,
+    /// The addresses that its services have for themselves.
+    pub own_addresses: Vec<OwnAddress>,
     /// The folders that it mounts itself, by mount point.
     pub mounts: Vec<Mount>,
     /// The folders that it has from elsewhere, as it declares them.

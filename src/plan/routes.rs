@@ -1,7 +1,9 @@
 //! The host names, and where they lead.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
+use super::Plan;
 use super::scrapes::is_plain;
 use super::way::{self, Way};
 use crate::around::certificates::{Certificate, Certificates};
@@ -103,6 +105,18 @@ impl RoutePlan {
             add(&format!("raw {}", raw.name), serde_json::json!(raw.value).to_string());
         }
         all
+    }
+}
+
+impl Plan<'_> {
+    /// Returns the address that visitors of a route connect to: that of its proxy's page.
+    pub fn visited(&self, route: &RoutePlan) -> Option<IpAddr> {
+        let service = &self.model[route.via];
+        let listeners = service.proxy.as_ref();
+        let index = listeners.and_then(|proxy| proxy.https.or(proxy.http));
+        let endpoint = index.and_then(|index| service.endpoints.get(index as usize));
+        let own = endpoint.and_then(Endpoint::outer_address);
+        own.or_else(|| self.model[service.machine].address())
     }
 }
 

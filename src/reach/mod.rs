@@ -6,6 +6,7 @@
 //! shows here.
 
 mod advice;
+mod at;
 mod because;
 mod passed;
 mod places;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::at::At;
 use super::{Failure, Files, To, read};
 use crate::diag::nearest;
 use crate::model::{
@@ -75,6 +76,13 @@ pub(super) struct Port {
     pub transport: Transport,
     #[expect(clippy::struct_field_names, reason = "the number of a port is called its port")]
     pub port: u16,
+    pub at: At,
+}
+
+/// Lists the addresses of a port's machine that the question is about.
+pub(super) fn addresses(files: &Files<'_>, to: Port) -> Vec<IpAddr> {
+    let all = files.addresses(to.machine).into_iter();
+    all.filter(|address| to.at.has(files.plan, *address)).collect()
 }
 
 impl Origin {
@@ -157,7 +165,7 @@ pub(super) fn listener(plan: &Plan<'_>, proxy: ServiceId) -> Option<Port> {
     let service = &plan.model[proxy];
     let listeners = service.proxy.as_ref()?;
     let index = listeners.https.or(listeners.http)?;
-    port_of(plan, proxy, service.endpoints.get(index as usize)?)
+    port_of(plan, EndpointId { service: proxy, index })
 }
 
 fn endpoint_name(plan: &Plan<'_>, id: EndpointId) -> String {
@@ -182,13 +190,15 @@ pub(super) fn endpoint_at(plan: &Plan<'_>, to: Port) -> Option<EndpointId> {
     let endpoints = planned.services.iter().flat_map(|id| {
         let endpoints = plan.model[*id].endpoints.iter().zip(0_u32..);
         endpoints
-            .filter(|(endpoint, _)| {
+            .map(|(endpoint, index)| (endpoint, EndpointId { service: *id, index }))
+            .filter(|(endpoint, own)| {
                 let here = ports_of(plan, *id, endpoint);
-                here.is_some_and(|(transport, ports)| {
-                    transport == to.transport && ports.contains(to.port)
-                })
+                to.at.may_be(*own, endpoint)
+                    && here.is_some_and(|(transport, ports)| {
+                        transport == to.transport && ports.contains(to.port)
+                    })
             })
-            .map(|(_, index)| EndpointId { service: *id, index })
+            .map(|(_, own)| own)
     });
     let takes = |id: &EndpointId| match container_of(plan, *id) {
         None => true,
@@ -227,9 +237,12 @@ fn ports_of(
 }
 
 /// Returns the first port of its machine that an endpoint takes; nothing for one on no network.
-pub(super) fn port_of(plan: &Plan<'_>, service: ServiceId, endpoint: &Endpoint) -> Option<Port> {
-    let (transport, ports) = ports_of(plan, service, endpoint)?;
-    Some(Port { machine: plan.model[service].machine, transport, port: ports.first })
+pub(super) fn port_of(plan: &Plan<'_>, id: EndpointId) -> Option<Port> {
+    let (transport, ports) = ports_of(plan, id.service, plan.model.endpoint(id))?;
+    let bound = plan.model.endpoint(id).outer_address().is_some();
+    let at = if bound { At::Endpoint(id) } else { At::All };
+    let machine = plan.model[id.service].machine;
+    Some(Port { machine, transport, port: ports.first, at })
 }
 
 /// Finds the zone that a declaration would name for an address: its machine's own, that of its
@@ -293,7 +306,7 @@ fn ports(files: &Files<'_>, machine: MachineId) -> Result<BTreeSet<Port>, Failur
     }
     // The first and the last of several in a row stand for all.
     let ends = ports.into_iter().flat_map(|(transport, ports)| {
-        [ports.first, ports.last].map(|port| Port { machine, transport, port })
+        [ports.first, ports.last].map(|port| Port { machine, transport, port, at: At::All })
     });
     Ok(ends.collect())
 }
@@ -322,19 +335,19 @@ pub(super) fn destinations(files: &Files<'_>, text: &str) -> Result<Vec<Destinat
         let has = |(_, own): &(&MachineId, &Vec<IpAddr>)| own.contains(&address);
         let other = || files.others.iter().find(has).map(|(machine, _)| *machine);
         return match machine_at(plan, address).or_else(other) {
-            Some(machine) => of_machine(files, machine, port),
+            Some(machine) => of_machine(files, machine, At::Address(address), port),
             None => elsewhere(vec![address], word, port),
         };
     }
     if let Some(zone) = model.zones.iter().position(|zone| zone.name == word).map(ZoneId::at) {
         return match model[zone].kind {
             // A machine is a zone of its own, so the names of machines end up here too.
-            ZoneKind::Machine(machine) => of_machine(files, machine, port),
+            ZoneKind::Machine(machine) => of_machine(files, machine, At::All, port),
             ZoneKind::Internet => elsewhere(somewhere(plan), word, port),
             ZoneKind::Network(_) | ZoneKind::Named => {
                 let mut all = Vec::new();
                 for (machine, _) in model.machines().filter(|(_, this)| this.zone == zone) {
-                    all.extend(of_machine(files, machine, port)?);
+                    all.extend(of_machine(files, machine, At::All, port)?);
                 }
                 Ok(all)
             }
@@ -385,15 +398,17 @@ fn number(port: &str) -> Result<(Transport, u16), Unknown> {
 fn of_machine(
     files: &Files<'_>,
     machine: MachineId,
+    at: At,
     port: Option<&str>,
 ) -> Result<Vec<Destination>, Failure> {
-    match port {
+    let all = match port {
         Some(port) => {
             let (transport, port) = number(port)?;
-            Ok(vec![Destination::Port(Port { machine, transport, port })])
+            BTreeSet::from([Port { machine, transport, port, at }])
         }
-        None => Ok(ports(files, machine)?.into_iter().map(Destination::Port).collect()),
-    }
+        None => ports(files, machine)?,
+    };
+    Ok(all.into_iter().map(|port| Destination::Port(Port { at, ..port })).collect())
 }
 
 /// Lists the ports of a service, and the host names that lead to it where no port is named.
@@ -404,8 +419,8 @@ fn of_service(
 ) -> Result<Vec<Destination>, Failure> {
     let service = &plan.model[id];
     let wanted = port.and_then(|port| number(port).ok());
-    let taken = service.endpoints.iter().filter_map(|endpoint| {
-        let taken = port_of(plan, id, endpoint)?;
+    let taken = service.endpoints.iter().zip(0..).filter_map(|(endpoint, index)| {
+        let taken = port_of(plan, EndpointId { service: id, index })?;
         let named = match (port, wanted) {
             (None, _) => true,
             // A number without a protocol is meant for whatever the service speaks there.

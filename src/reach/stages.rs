@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::at::At;
 use super::because;
 use super::passed::Passed;
 use super::places::{self, Port};
@@ -36,10 +37,11 @@ impl<'f> Way<'f, '_> {
             let own = files.addresses(gateway);
             let filter =
                 Filter { at: &machine.name, kind: LinkKind::Gateway, bundle: &machine.name };
-            let here = Port { machine: gateway, transport, port };
+            let here = Port { machine: gateway, transport, port, at: At::All };
             let service = because::gateway(plan, here, &inside);
             let opened = target.map(|machine| {
-                because::opening(plan, Port { machine, transport, port }, &inside, None)
+                let to = Port { machine, transport, port, at: At::All };
+                because::opening(plan, to, &inside, None)
             });
             let to = target.map_or("there", |to| plan.model[to].name.as_str());
             self.filter(

@@ -50,7 +50,7 @@ pub(super) fn walk(
 ) -> Result<(Verdict, Vec<Link>), Unreadable> {
     match to {
         Destination::Port(port) => {
-            let mut way = Way::new(files, origin, &files.addresses(port.machine));
+            let mut way = Way::new(files, origin, &places::addresses(files, *port));
             way.follow(origin, *port)?;
             Ok(way.end())
         }
@@ -77,7 +77,7 @@ fn route(
     let Some(listener) = places::listener(plan, route.via) else {
         return Ok((Verdict::Closed, Vec::new()));
     };
-    let mut way = Way::new(files, origin, &files.addresses(listener.machine));
+    let mut way = Way::new(files, origin, &places::addresses(files, listener));
     way.follow(origin, listener)?;
     if way.is_over() {
         return Ok(way.end());
@@ -131,13 +131,12 @@ fn route(
     if route.leads_to.is_some() {
         return Ok((verdict, chain));
     }
-    let upstream =
-        places::port_of(plan, route.endpoint.service, plan.model.endpoint(route.endpoint));
+    let upstream = places::port_of(plan, route.endpoint);
     let Some(upstream) = upstream else {
         return Ok((Verdict::Closed, chain));
     };
     let proxy_place = Origin::of_proxy(plan, route.via);
-    let mut onward = Way::new(files, &proxy_place, &files.addresses(upstream.machine));
+    let mut onward = Way::new(files, &proxy_place, &places::addresses(files, upstream));
     onward.follow(&proxy_place, upstream)?;
     let (onward, links) = onward.end();
     chain.extend(links);

@@ -25,6 +25,33 @@ fn given_address<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b S
     nodes.next().and_then(|node| node.property("address"))
 }
 
+/// Lists the addresses that a service has for itself.
+pub fn own_addresses(service: &Block<'_>) -> Vec<Spanned<IpAddr>> {
+    let values = service.child("own-address").map(|node| node.arguments.iter());
+    let read = |value: &Spanned<Value<'_>>| Some(Spanned::new(value.address()?, value.span));
+    values.into_iter().flatten().filter_map(read).collect()
+}
+
+/// Lists the addresses at which an endpoint is published: those that the service sets for it, or
+/// the service's own for a port of a container.
+fn published_at(
+    service: &Block<'_>,
+    endpoint: &Block<'_>,
+    on_machine: &BTreeSet<&str>,
+) -> Vec<IpAddr> {
+    let given = given_address(service, endpoint.key());
+    let container = endpoint.property("container").and_then(Spanned::text);
+    let contained = container.is_some_and(|container| !on_machine.contains(container));
+    let mut addresses: Vec<IpAddr> = match given {
+        Some(given) => given.items().iter().filter_map(Spanned::address).collect(),
+        None if contained => own_addresses(service).iter().map(|own| own.value).collect(),
+        None => Vec::new(),
+    };
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
 /// Reads a port, or several in a row.
 fn read_ports(value: &Spanned<Value<'_>>) -> Option<Ports> {
     value.number().map(Ports::one).or_else(|| Ports::parse(value.text()?))
@@ -104,7 +131,7 @@ pub fn pages(
             continue;
         };
         let door = around.doors.iter().find(|door| door.endpoint == endpoint);
-        let bound = addresses_of(given_address(service, block.key()));
+        let bound = published_at(service, block, &on_machine);
         let bound = bound.into_iter().find(|address| !address.is_loopback());
         let address = bound.or(address);
         let on_machine = || Some(format!("{scheme}://{}", SocketAddr::new(address?, port.first)));
@@ -214,7 +241,7 @@ pub fn endpoints(
             port: port.first,
             host_port: host_port.first,
             more: port.more(),
-            addresses: addresses_of(address),
+            addresses: published_at(service, block, &on_machine),
             protocol,
             path: text("path"),
             scrape: flag("scrape"),
@@ -234,15 +261,6 @@ pub fn endpoints(
         }
     }
     endpoints
-}
-
-/// Reads the addresses at which a service publishes an endpoint.
-fn addresses_of(given: Option<&Spanned<Value<'_>>>) -> Vec<IpAddr> {
-    let given = given.map(Spanned::items).unwrap_or_default();
-    let mut addresses: Vec<IpAddr> = given.iter().filter_map(Spanned::address).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
 }
 
 /// Says which ports fit, beginning with the first one that was given.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ModuleDefinition;
-use super::endpoints::{endpoints, fixed_ports, forward_auth, pages, ports, proxy};
+use super::endpoints::{endpoints, fixed_ports, forward_auth, own_addresses, pages, ports, proxy};
 use super::evaluate::{self, Evaluator, Expressions, Made};
 use super::given::{Given, Reader};
 use super::names::{self, compose_name};
@@ -134,6 +134,7 @@ pub fn draft<'s>(
             .filter_map(role)
             .chain(provided_roles(&endpoints))
             .collect(),
+        own_addresses: own_addresses(block),
         endpoints,
         states,
         databases: Vec::new(),

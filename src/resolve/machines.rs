@@ -1,11 +1,8 @@
 //! Resolves hosts and guests: their kind, their addresses and who may log in.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
 use super::guests::guest;
 use super::networks::{zone, zone_named};
+use super::own_addresses::{is_end, own_addresses};
 use super::read::string;
 use super::shares::{appdata, give_to_containers, shares};
 use super::storage::{backup, device, disks, export, pools};
@@ -24,6 +21,9 @@ pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) 
     let machines: Vec<Machine> =
         lab.machines.iter().map(|block| machine(block, model, diagnostics)).collect();
     model.machines = machines;
+    for service in &lab.services {
+        own_addresses(service, model, diagnostics);
+    }
     // Guests and shares refer to machines by id, so all machines must be there first.
     for (index, block) in lab.machines.iter().enumerate() {
         let guest = guest(block, index, model, diagnostics);
@@ -201,25 +201,7 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
             );
             continue;
         };
-        // A prefix with two addresses or one has neither a network address nor a broadcast address.
-        if let (IpAddr::V4(address), IpNet::V4(prefix)) = (address, prefix)
-            && prefix.prefix_len() < 31
-            && (address == prefix.network() || address == prefix.broadcast())
-        {
-            let what = if address == prefix.network() {
-                "is the network itself"
-            } else {
-                "is the broadcast address"
-            };
-            diagnostics.push(
-                Diagnostic::new(
-                    &codes::ADDRESS_OUTSIDE_NETWORK,
-                    value.span,
-                    format!("{address} {what}, so no machine can have it"),
-                )
-                .label(network.span, format!("the network is {prefix}"))
-                .help("choose an address between the first and the last of the prefix"),
-            );
+        if is_end(address, *prefix, value.span, network, diagnostics) {
             continue;
         }
         addresses.push(Address {
@@ -228,6 +210,7 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
             prefix: prefix.prefix_len(),
             nic: string(node.property("nic")),
             bridge: string(node.property("bridge")),
+            of_service: false,
             span: value.span,
         });
     }

@@ -26,6 +26,7 @@ mod monitoring;
 mod names;
 mod networks;
 pub mod options;
+mod own_addresses;
 mod parts;
 mod process;
 mod raw;

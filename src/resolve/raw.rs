@@ -18,7 +18,11 @@ const MODELLED: &[(&str, &str)] = &[
     ("depends_on", "remove it: a module says by `depends-on` what its container waits for"),
     ("extends", "remove it: a module says itself what its container has"),
     ("links", "remove it: containers reach each other by their names"),
-    ("networks", "remove it: the service says with `link NAME` whom it connects to"),
+    (
+        "networks",
+        "remove it: the service says with `link NAME` whom it connects to, and with `own-address` \
+         which address of the LAN it has",
+    ),
     ("profiles", "remove it: a container that a person starts is `manual` in its module"),
     ("scale", "remove it: a lab runs one container of each kind"),
 ];

@@ -17,6 +17,7 @@ mod measured;
 mod monitoring;
 mod networks;
 mod npm;
+mod own_address;
 pub mod payload;
 mod profiles;
 mod prometheus;

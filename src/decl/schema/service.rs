@@ -30,6 +30,7 @@ static SERVICE_FIELDS: &[Child] = &[
     keyed(&ROUTE),
     many(&LINK),
     keyed(&PORT),
+    once(&OWN_ADDRESS),
     keyed(&STATE),
     once(&HEALTH_WITHIN),
     many(&RESOURCES),
@@ -80,6 +81,14 @@ static PORT: NodeSchema = NodeSchema::new(
      if something connects to it.",
 )
 .list()]);
+static OWN_ADDRESS: NodeSchema = NodeSchema::new(
+    "own-address",
+    "Gives the service addresses that nothing else has, in networks of its machine. The machine \
+     takes them too, and the ports of the service's containers are published there and nowhere \
+     else. `SERVICE.DOMAIN` leads there.",
+    "own-address \"192.168.1.53\"",
+)
+.rest(required("address", Type::Address, "The addresses."));
 static STATE: NodeSchema = NodeSchema::new(
     "state",
     "Says where a state of the module is kept: a folder that is there already, such as one that \

@@ -1,6 +1,7 @@
 //! Emits what a machine's system needs before its services: packages, kernel settings, mounts,
 //! folders, secrets, ssh.
 
+mod addresses;
 pub mod archives;
 mod requirements;
 
@@ -26,6 +27,7 @@ pub const EMITTER: Emitter = Emitter { name: "machine", folders: &["machine"], e
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
+        ("addresses.sh.j2", include_str!("addresses.sh.j2")),
         ("packages.sh.j2", include_str!("packages.sh.j2")),
         ("requirements.sh.j2", include_str!("requirements.sh.j2")),
         ("modules.sh.j2", include_str!("modules.sh.j2")),
@@ -61,6 +63,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         }
         kernel_settings(context, artifacts, diagnostics);
         mount_units(context, artifacts, diagnostics);
+        addresses::emit(context, artifacts, diagnostics);
         ssh(context, artifacts, diagnostics);
         endpoints(context, artifacts, diagnostics);
     }

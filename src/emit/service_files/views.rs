@@ -337,18 +337,23 @@ fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
         let domain = model.lab.domain.as_deref()?;
         Some((format!("{}.{domain}", machine.name), address(id)?))
     });
+    let services = model.services().filter_map(|(_, service)| {
+        let domain = model.lab.domain.as_deref()?;
+        let own = service.own_addresses.first()?.value;
+        Some((format!("{}.{domain}", service.name), own.to_string()))
+    });
     // A route wins over a machine of the same name, because the route is declared explicitly.
     let routes = plan
         .routes
         .iter()
-        .filter_map(|route| Some((route.host.clone(), address(model[route.via].machine)?)));
+        .filter_map(|route| Some((route.host.clone(), plan.visited(route)?.to_string())));
     let given = model.names.iter().flat_map(|name| {
         let below = name.below.then(|| format!("*.{}", name.host));
         let hosts = std::iter::once(name.host.clone()).chain(below);
         hosts.map(|host| (host, name.address.to_string()))
     });
     // In a map, the last entry for a name counts.
-    machines.chain(routes).chain(given).collect()
+    machines.chain(services).chain(routes).chain(given).collect()
 }
 
 fn zone_name(model: &Model, zone: ZoneId) -> &str {

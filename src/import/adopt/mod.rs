@@ -5,9 +5,12 @@
 
 mod places;
 
+use std::net::IpAddr;
+
 use crate::import::group::Group;
 use crate::import::hosts::names_host;
 use crate::import::kdl::{Line, line};
+use crate::import::lan;
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Container, Module, Settings, Variable, fits, option};
 use crate::import::routes;
@@ -23,6 +26,8 @@ pub struct Adopted {
     pub module: String,
     /// The service's nodes.
     pub settings: Vec<Line>,
+    /// The addresses that the service has for itself.
+    pub addresses: Vec<IpAddr>,
     /// The names that its containers have on the machine, by those in the compose file.
     pub containers: Vec<(String, String)>,
 }
@@ -37,6 +42,7 @@ struct Draft {
     findings: Vec<(Place, String)>,
     opened: Vec<(u16, bool)>,
     kept: Vec<String>,
+    addresses: Vec<IpAddr>,
 }
 
 /// Why containers do not become a service of a module.
@@ -64,6 +70,8 @@ pub fn adopt(
         let service = At::new(path.as_str(), node);
         one(&service, module, container, &mut draft, around)?;
     }
+    let zone = around.lab.zone.clone();
+    open_addresses(module, &mut draft, &zone);
     for option in &module.options {
         let secret = draft.secrets.iter().any(|(name, ..)| name == option.name);
         if option.required && !draft.options.contains_key(option.name) && !secret {
@@ -105,20 +113,22 @@ pub fn adopt(
     for ((compose, _), container) in group.members.iter().zip(containers) {
         let Some(node) = around.project.service(compose) else { continue };
         let path = format!("services.{compose}");
-        let mut endpoints = routes::Endpoints::Known(endpoints(module, container));
+        let (service, all) = (group.service.clone(), endpoints(module, container));
+        let mut endpoints = routes::Endpoints::Known { service, all };
         let service = At::new(path.as_str(), node);
         routes::routes(&service, container.name, &mut endpoints, &mut settings, around);
     }
     let names = group.members.iter().zip(containers);
     let containers = names.map(|((compose, _), container)| (compose.clone(), name_of(container)));
-    Ok(Adopted { module: module.name.to_owned(), settings, containers: containers.collect() })
+    let (module, containers) = (module.name.to_owned(), containers.collect());
+    Ok(Adopted { module, settings, addresses: draft.addresses, containers })
 }
 
-/// Lists the endpoints of a container that answer web pages.
-fn endpoints(module: &Module<'_>, container: &Container<'_>) -> Vec<(String, u16)> {
+/// Lists the endpoints of a container, but databases.
+fn endpoints(module: &Module<'_>, container: &Container<'_>) -> Vec<(String, u16, bool)> {
     let own = module.endpoints.iter().filter(|endpoint| endpoint.container == container.name);
-    own.filter(|endpoint| !endpoint.udp && !endpoint.database)
-        .map(|endpoint| (endpoint.name.to_owned(), endpoint.port))
+    own.filter(|endpoint| !endpoint.database)
+        .map(|endpoint| (endpoint.name.to_owned(), endpoint.port, endpoint.udp))
         .collect()
 }
 
@@ -180,6 +190,9 @@ fn one(
             "restart" | "logging" => draft.say(&at, Fate::Changed, "as every container"),
             "container_name" | "healthcheck" | "depends_on" | "networks" | "links" | "expose"
             | "stop_grace_period" => {
+                if key == "networks" {
+                    addresses(service, draft, around);
+                }
                 draft.say(&at, Fate::Changed, format!("as the module `{}` has it", module.name));
             }
             "hostname" | "tty" | "stdin_open" | "oom_score_adj" | "mem_reservation"
@@ -294,6 +307,39 @@ fn one(
         }
     }
     Ok(())
+}
+
+/// Converts the addresses of the LAN that a container has for itself.
+fn addresses(service: &At<'_>, draft: &mut Draft, around: &Around<'_>) {
+    for (at, found) in lan::addresses(service, around) {
+        let families: Vec<bool> = draft.addresses.iter().map(IpAddr::is_ipv4).collect();
+        match found {
+            Ok(address) if families.contains(&address.is_ipv4()) => {
+                draft.say(&at, Fate::Lost, "another container of the service has one already");
+            }
+            Ok(address) => {
+                draft.addresses.push(address);
+                draft.say(&at, Fate::Changed, lan::KEPT);
+            }
+            Err(why) => draft.say(&at, Fate::Lost, why),
+        }
+    }
+}
+
+/// Opens what others reached at an address of the service's own.
+fn open_addresses(module: &Module<'_>, draft: &mut Draft, zone: &str) {
+    if draft.addresses.is_empty() {
+        return;
+    }
+    let own = draft.addresses.iter().map(ToString::to_string);
+    draft.lines.push(own.fold(line("own-address"), Line::arg));
+    // Whoever was in the LAN reached all of its ports.
+    for endpoint in module.endpoints.iter().filter(|endpoint| !endpoint.database) {
+        let opened = |line: &Line| line.name() == "expose" && line.first() == Some(endpoint.name);
+        if !draft.lines.iter().any(opened) {
+            draft.lines.push(line("expose").arg(endpoint.name).prop("to", zone));
+        }
+    }
 }
 
 fn image(at: &At<'_>, container: &Container<'_>, draft: &mut Draft) {

@@ -33,9 +33,13 @@ pub(super) fn volume(
     let folder = if crate::import::files::is_path(source) {
         join("/", &around.lab.on_machine(source))
     } else {
-        crate::import::mounts::volume_folder(source, around.project)
+        let local = crate::import::mounts::volume_folder(source, around.project);
+        local
+            .or_else(|| crate::import::servers::mounted(source, around))
             .ok_or("its volumes are folders of the machine, and this one is not")?
     };
+    // A volume of docker becomes the folder that it is kept in.
+    let fate = if crate::import::files::is_path(source) { Fate::Kept } else { Fate::Changed };
     match container.mount(&target) {
         Some(Value::Reference(path)) => {
             if let Some(place) = path.strip_prefix("state.").and_then(|it| module.places.get(it)) {
@@ -49,7 +53,7 @@ pub(super) fn volume(
                 } else if !values.contains(&folder) {
                     return Err(format!("its option `{place}` would need two values"));
                 }
-                draft.say(at, Fate::Kept, format!("the option `{place}`"));
+                draft.say(at, fate, format!("the option `{place}`"));
                 return Ok(());
             }
             if let Some(state) = path.strip_prefix("state.") {
@@ -65,8 +69,6 @@ pub(super) fn volume(
                     draft.kept.push(folder.clone());
                 }
                 let what = format!("the state `{state}`, kept at `{folder}`");
-                let fate =
-                    if crate::import::files::is_path(source) { Fate::Kept } else { Fate::Changed };
                 draft.say(at, fate, what);
                 return Ok(());
             }
@@ -76,7 +78,7 @@ pub(super) fn volume(
                 return Err(format!("its option `{wanted}` does not accept `{folder}`"));
             };
             draft.options.entry(found.name.to_owned()).or_default().push(folder);
-            draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
+            draft.say(at, fate, format!("the option `{wanted}`"));
             Ok(())
         }
         Some(_) => Err(format!("it mounts something of its own at `{target}`")),
@@ -86,7 +88,7 @@ pub(super) fn volume(
                 && folder == target
             {
                 draft.options.entry((*wanted).to_owned()).or_default().push(folder);
-                draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
+                draft.say(at, fate, format!("the option `{wanted}`"));
                 return Ok(());
             }
             let modes = if modes.is_empty() { String::new() } else { format!(":{modes}") };
@@ -102,7 +104,7 @@ pub(super) fn volume(
                 }
                 _ => "raw compose.volumes".to_owned(),
             };
-            draft.say(at, Fate::Kept, what);
+            draft.say(at, fate, what);
             Ok(())
         }
     }

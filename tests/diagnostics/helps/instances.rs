@@ -74,7 +74,8 @@ const HELPS: &[(&str, &str)] = &[
     ),
     (
         "service jellyfin on=box { FILMS; raw compose.networks \"x\"; }",
-        "remove it: the service says with `link NAME` whom it connects to",
+        "remove it: the service says with `link NAME` whom it connects to, and with `own-address` \
+         which address of the LAN it has",
     ),
     (
         "service jellyfin on=box { FILMS; raw compose.hostnam \"x\"; }",

@@ -51,23 +51,22 @@ pub fn lan_clients(plan: &Plan<'_>) -> Vec<IpAddr> {
     clients.into_iter().collect()
 }
 
+/// A machine, and the address of it that is connected to.
+pub type Goal = (MachineId, IpAddr);
+
 /// Returns whether an address may connect, by the definition of flows and zones alone.
-///
-/// No machine has two addresses of one family here.
 pub fn allowed(
     plan: &Plan<'_>,
     from: IpAddr,
-    to: MachineId,
+    (to, at): Goal,
     transport: Transport,
     port: u16,
 ) -> bool {
-    let mut own = plan.model[to].addresses.iter().map(|own| own.address);
-    let at = own.find(|own| own.is_ipv4() == from.is_ipv4());
     !matches!(plan.guard(to), Guard::Own(_))
         || plan.flows.iter().any(|flow| {
             (flow.to, flow.transport) == (to, transport)
                 && flow.ports.contains(port)
-                && at.is_some_and(|at| flow.is_at(at))
+                && flow.is_at(at)
                 && matches!(flow.from, FlowSource::Zone(zone) if in_zone(plan, zone, from))
         })
 }
@@ -109,11 +108,9 @@ pub fn through(
     plan: &Plan<'_>,
     gateway: MachineId,
     from: IpAddr,
-    to: MachineId,
+    (to, at): Goal,
     transport: Transport,
     port: u16,
 ) -> bool {
-    let own = plan.model[to].addresses.iter().find(|to| to.address.is_ipv4() == from.is_ipv4());
-    own.is_some_and(|own| reaches(plan, gateway, own.address, transport, port))
-        && allowed(plan, from, to, transport, port)
+    reaches(plan, gateway, at, transport, port) && allowed(plan, from, (to, at), transport, port)
 }

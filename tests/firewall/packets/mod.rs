@@ -61,6 +61,11 @@ service media-twice module=door on=media {
     expose tcp to=dmz
 }
 service media-own module=door on=media { port tcp 8091 address="127.0.0.1"; }
+service media-alone module=door on=media {
+    port tcp 8092
+    own-address "192.168.1.110"
+    expose tcp to=lan
+}
 service intranet-bound module=door on=intranet {
     port tcp 8090 address="2001:db8:1::101"
     expose tcp to=lan

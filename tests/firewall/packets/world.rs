@@ -10,7 +10,7 @@ use labwright::model::Transport::{Tcp, Udp};
 use labwright::model::{FirewallBackend, MachineId, Transport};
 use labwright::plan::{Guard, Plan};
 
-use super::allowed::{address, allowed, each, lan_clients, reaches, through, to_containers};
+use super::allowed::{Goal, address, allowed, each, lan_clients, reaches, through, to_containers};
 use super::dock::{Dock, Docker};
 use super::network::{Switch, Tunnel};
 use super::{INTERNET, UNDECLARED};
@@ -207,7 +207,7 @@ impl<'p> World<'p> {
         who: &str,
         (net, from): (&Net, IpAddr),
         to: MachineId,
-        open: impl Fn(Transport, u16) -> bool,
+        open: impl Fn(Goal, Transport, u16) -> bool,
     ) -> Vec<Probe> {
         let net = index(&self.nets(), net);
         let addresses = self.plan.model[to]
@@ -217,15 +217,15 @@ impl<'p> World<'p> {
             .filter(|to| to.is_ipv4() == from.is_ipv4());
         let ports = self.ports.iter().flat_map(|port| [(Tcp, *port), (Udp, *port)]);
         let all = addresses
-            .flat_map(|to| ports.clone().map(move |(transport, port)| (to, transport, port)));
-        all.map(|(to, transport, port)| Probe {
+            .flat_map(|at| ports.clone().map(move |(transport, port)| (at, transport, port)));
+        all.map(|(at, transport, port)| Probe {
             who: who.to_owned(),
             net,
             from,
-            to,
+            to: at,
             transport,
             port,
-            open: open(transport, port),
+            open: open((to, at), transport, port),
         })
         .collect()
     }
@@ -239,14 +239,15 @@ impl<'p> World<'p> {
                 "outside",
                 (&self.outside, from),
                 to,
-                |transport, port| allowed(plan, from, to, transport, port),
+                |goal, transport, port| allowed(plan, from, goal, transport, port),
             ));
         }
         for (net, (_, machine)) in
             self.machines.iter().zip(plan.model.machines()).filter(|(_, (id, _))| *id != to)
         {
             for own in &machine.addresses {
-                let open = |transport, port| allowed(plan, own.address, to, transport, port);
+                let open =
+                    |goal, transport, port| allowed(plan, own.address, goal, transport, port);
                 probes.extend(self.try_ports(&machine.name, (net, own.address), to, open));
             }
         }
@@ -256,11 +257,11 @@ impl<'p> World<'p> {
                     "client",
                     (&tunnel.client, *from),
                     to,
-                    |transport, port| {
+                    |goal, transport, port| {
                         if to == tunnel.gateway {
-                            allowed(plan, *from, to, transport, port)
+                            allowed(plan, *from, goal, transport, port)
                         } else {
-                            through(plan, tunnel.gateway, *from, to, transport, port)
+                            through(plan, tunnel.gateway, *from, goal, transport, port)
                         }
                     },
                 ));
@@ -280,16 +281,23 @@ impl<'p> World<'p> {
                     else {
                         continue;
                     };
-                    probes.extend(self.try_ports("container", from, to, |transport, port| {
-                        allowed(plan, own.address, to, transport, port)
-                    }));
+                    probes.extend(self.try_ports(
+                        "container",
+                        from,
+                        to,
+                        |goal, transport, port| allowed(plan, own.address, goal, transport, port),
+                    ));
                     continue;
                 }
-                let own =
-                    self.try_ports("container on its machine", from, to, |transport, port| {
-                        allowed(plan, address, to, transport, port)
+                let own = self.try_ports(
+                    "container on its machine",
+                    from,
+                    to,
+                    |goal, transport, port| {
+                        allowed(plan, address, goal, transport, port)
                             || to_containers(plan, to, transport, port)
-                    });
+                    },
+                );
                 // Docker does not rewrite what a container sends to its own machine's published
                 // ports. Where it rewrites nothing, its proxy listens on the machine.
                 let by_proxy = address.is_ipv6() && !dock.rewrites_v6;

@@ -16,9 +16,9 @@ use crate::cli::console::Console;
 use crate::compile;
 use crate::diag::Diagnostics;
 use crate::disk::addition;
-use crate::import::{Entry, Fate, Imported, Target, import};
+use crate::import::{Entry, Fate, Imported, KnownMachine, Surroundings, Target, import};
 use crate::load::read_lab;
-use crate::model::{Model, ProxyProgram};
+use crate::model::{Machine, MachineKind, Model, ProxyProgram};
 use crate::reference::modules::describe;
 use crate::source::{Layer, SourceFile, Sources};
 
@@ -184,6 +184,7 @@ impl Compose {
         let mut secrets = Vec::new();
         if let Some(model) = &model {
             (target.machine, target.zone) = self.place(model)?;
+            target.surroundings = surroundings(model, &target.machine);
             target.program = self.proxy(model)?;
             target.timezone = Some(model.lab.timezone.clone());
             secrets.extend(model.secrets.iter().map(|secret| secret.name.clone()));
@@ -257,6 +258,36 @@ impl Compose {
         }
         Ok((machine.name.clone(), zone))
     }
+}
+
+/// Describes what is around a machine of a lab.
+fn surroundings(model: &Model, name: &str) -> Option<Surroundings> {
+    let machine = model.machines.iter().find(|machine| machine.name == name)?;
+    let networks = machine.addresses.iter().flat_map(|address| {
+        let network = &model[address.network];
+        network.prefixes.iter().map(|prefix| (network.name.clone(), *prefix))
+    });
+    let known = |machine: &Machine| KnownMachine {
+        name: machine.name.clone(),
+        addresses: machine.addresses.iter().map(|own| own.address).collect(),
+        exports: machine
+            .exports
+            .iter()
+            .map(|export| (export.name.clone(), export.path.clone()))
+            .collect(),
+        unmanaged: machine.kind == MachineKind::Unmanaged,
+    };
+    Some(Surroundings {
+        word: match machine.kind {
+            MachineKind::Vm | MachineKind::Appliance => "vm",
+            MachineKind::Lxc => "lxc",
+            MachineKind::Proxmox | MachineKind::Debian | MachineKind::Unmanaged => "host",
+        },
+        networks: networks.collect(),
+        machines: model.machines.iter().map(known).collect(),
+        names: model.zones.iter().map(|zone| zone.name.clone()).collect(),
+        mounts: machine.shares.iter().map(|share| share.at.clone()).collect(),
+    })
 }
 
 /// A place in a file.
