@@ -1,5 +1,6 @@
 //! Describes a module for its users: its options, ports, state and metrics.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use super::table;
 use crate::decl::schema::CATEGORIES;
 use crate::decl::{Block, Value};
 use crate::model::Data;
+use crate::resolve::compose_name;
 use crate::resolve::options::{OptionSpec, option_specs};
 use crate::source::Spanned;
 
@@ -36,6 +38,8 @@ pub struct Module {
     pub ports: Vec<Port>,
     /// The folders in which it keeps its state.
     pub state: Vec<State>,
+    /// The names of its containers, which are their names on networks too.
+    pub containers: Vec<String>,
     /// The images that its containers run, if the module names them.
     pub images: Vec<String>,
     /// The packages that it installs.
@@ -108,6 +112,12 @@ pub fn describe(module: &Block<'_>) -> Module {
     let text = |name: &str| module.value(name).and_then(Spanned::string);
     let parts = parts(module, None);
     let of = |kind: &'static str| parts.iter().filter(move |(block, _)| block.schema.name == kind);
+    let mut containers: Vec<String> = of("container")
+        .map(|(container, _)| compose_name(module.key(), "{service.name}", container.key()))
+        .collect();
+    // Two forms of a container exclude each other, and have one name.
+    let mut known = BTreeSet::new();
+    containers.retain(|name| known.insert(name.clone()));
     let mut images: Vec<String> =
         of("container").filter_map(|(container, _)| image(container, module)).collect();
     images.sort();
@@ -128,6 +138,7 @@ pub fn describe(module: &Block<'_>) -> Module {
         state: of("state")
             .map(|(block, _)| state(block, of("database").map(|(database, _)| *database)))
             .collect(),
+        containers,
         images,
         packages: of("package")
             .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
@@ -467,6 +478,7 @@ fn section(module: &Module, page: &mut String) {
         .collect();
     page.push_str(&table(&["state", "what", "folder", "backup"], &rows));
     for (title, list) in [
+        ("Containers", &module.containers),
         ("Images", &module.images),
         ("Packages", &module.packages),
         ("Known as", &module.roles),

@@ -42,6 +42,8 @@ mod storage;
 mod texts;
 mod views;
 
+pub use names::compose_name;
+
 use crate::decl::layer::Lab;
 use crate::diag::Diagnostics;
 use crate::model::Model;

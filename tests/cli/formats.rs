@@ -115,6 +115,16 @@ fn facts_are_json_where_asked() {
     assert_eq!(facts(&["explain", "unknown-name"])["severity"], "error");
     assert!(facts(&["explain"]).as_array().expect("a list").len() > 50);
     assert_eq!(facts(&["modules", "--lab", "tiny", "echo"])["options"][0]["name"], "greeting");
+    // What other containers call them, and `docker logs` too.
+    let names = [
+        "{service.name}",
+        "{service.name}-machine-learning",
+        "{service.name}-valkey",
+        "{service.name}-database",
+    ];
+    let containers = facts(&["modules", "immich"])["containers"].clone();
+    let known = containers.as_array().expect("a list");
+    assert!(names.iter().all(|name| known.iter().any(|one| one == name)), "{containers}");
     assert!(
         facts(&["modules"])
             .as_array()

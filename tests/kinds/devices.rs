@@ -1,7 +1,7 @@
 //! Services get the devices, modules and drivers that they need, or the machine says what is
 //! missing before anything is changed.
 
-use super::{on_proxmox, payload, read, run};
+use super::{found, on_proxmox, payload, read, run};
 use crate::consumers;
 
 const INFRA: &str = r#"
@@ -60,6 +60,31 @@ fn a_linux_container_is_given_the_device_of_vpn_programs() {
     // A guest without such a service is given nothing.
     let pve = payload(&format!("{INFRA}service fail2ban on=infra"), "pve");
     assert!(!read(&pve, "proxmox/guests.sh").contains("/dev/net/tun"));
+}
+
+/// The lab may pass the device through itself, under a name of its own.
+#[test]
+fn a_linux_container_is_given_a_device_once() {
+    let lab = format!(
+        "extend host pve {{ device tunnel path=\"/dev/net/tun\"; }}
+        extend lxc infra {{ passthrough tunnel; }}
+        {INFRA}{}",
+        TUNNELS[0].1
+    );
+    let guests = read(&payload(&lab, "pve"), "proxmox/guests.sh");
+    assert_eq!(guests.matches("/dev/net/tun").count(), 1, "{guests}");
+}
+
+/// Its disks are its host's.
+#[test]
+fn nobody_measures_the_disks_of_a_linux_container() {
+    let said = |machine: &str| {
+        let machines = "host box kind=debian { os debian-13; address lan \"192.168.1.10\"; }";
+        let service = format!("service smartctl-exporter on={machine}");
+        found(&format!("{INFRA}{machines}\n{service}")).join("\n")
+    };
+    assert!(said("infra").contains("a Linux container has no disks: measure those of its host"));
+    assert!(!said("box").contains("has no disks"));
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! A machine that asks for its address by DHCP.
 
-use labwright::compile::analyze;
-use labwright::source::{Layer, SourceFile, Sources};
-
-use super::{HOME, on_proxmox, payload, read};
+use super::{found, on_proxmox, payload, read};
 use crate::consumers;
 
 const GUESTS: &str = r#"
@@ -76,15 +73,7 @@ fn a_program_that_must_know_its_address_says_so() {
     for (service, wanted) in
         [("homepage", "write `allowed-hosts`"), ("mealie", "write `url`"), ("ntfy", "write `url`")]
     {
-        let text = format!(
-            "edition 1\nlab home version=\"1\"\n\
-             network lan cidr=\"192.168.1.0/24\"\n{HOME}{trial}\n\
-             service {service} on=trial"
-        );
-        let lab = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
-        let sources = Sources::with_standard_library(vec![lab]);
-        let found = analyze(&sources).check(&sources).diagnostics;
-        let said: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+        let said = found(&format!("{trial}\nservice {service} on=trial"));
         assert!(said.iter().any(|one| one.contains(wanted)), "{service}: {said:?}");
     }
 }

@@ -9,6 +9,9 @@ mod host;
 mod network;
 mod packages;
 
+use labwright::compile::analyze;
+use labwright::source::{Layer, SourceFile, Sources};
+
 use crate::emit;
 use crate::stubs::Stubs;
 use crate::trixie::{Room, text};
@@ -31,6 +34,17 @@ fn payload(more: &str, machine: &str) -> tempfile::TempDir {
 /// Reads a file of a payload.
 fn read(payload: &tempfile::TempDir, path: &str) -> String {
     std::fs::read_to_string(payload.path().join(path)).unwrap_or_else(|_| panic!("{path}"))
+}
+
+/// Lists what is said about a lab of [`HOME`] with more in it.
+fn found(more: &str) -> Vec<String> {
+    let text = format!(
+        "edition 1\nlab home version=\"1\"\nnetwork lan cidr=\"192.168.1.0/24\"\n{HOME}{more}"
+    );
+    let lab = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+    let sources = Sources::with_standard_library(vec![lab]);
+    let found = analyze(&sources).check(&sources).diagnostics;
+    found.iter().map(|one| one.message.clone()).collect()
 }
 
 /// Runs a script in a payload as root of a throwaway machine. Returns whether it succeeded, and

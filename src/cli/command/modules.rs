@@ -137,6 +137,7 @@ fn page(module: &Module, console: &Console) -> String {
         section(title, if table.is_empty() { String::new() } else { table.layout(width, 2) });
     }
     let lists = [
+        ("Containers", &module.containers),
         ("Images", &module.images),
         ("Packages", &module.packages),
         ("Known as", &module.roles),
