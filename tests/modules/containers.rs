@@ -156,6 +156,35 @@ fn transmission_lets_in_whom_it_knows_and_downloads_to_where_others_look() {
     );
 }
 
+/// The image's start is that of linuxserver/docker-nzbget at v26.2-ls254.
+#[test]
+fn nzbget_lets_in_whom_it_knows() {
+    with(
+        "secret nzbget-password
+        service nzbget on=box {
+            data \"/srv/data\"
+            password (secret)nzbget-password
+            expose web to=lan
+        }",
+        r#"
+        environment nzbget >/tmp/environment
+        . /tmp/environment
+        mkdir -p /config
+        sed -e 's|^MainDir=.*|MainDir=/config|' -e 's|^AuthorizedIP=.*|AuthorizedIP=127.0.0.1|' \
+            -e 's|^WebDir=.*|WebDir=/usr/share/nzbget/webui|' \
+            /usr/share/nzbget/nzbget.conf >/config/nzbget.conf
+        nzbget -s -c /config/nzbget.conf -o OutputMode=log -o ControlUsername=$NZBGET_USER \
+            -o ControlPassword=right >/tmp/log 2>&1 &
+        soon healthy nzbget || { cat /tmp/log; exit 1; }
+        page=http://192.168.1.2:6789/jsonrpc/version
+        ip address add 192.168.1.2/32 dev lo
+        [ "$(status -u nzbget:right $page)" = 200 ]
+        [ "$(status -u nzbget:wrong $page)" = 401 ]
+        [ "$(status $page)" = 401 ]
+        "#,
+    );
+}
+
 #[test]
 fn a_valkey_inside_a_service_runs_with_what_its_container_may_write() {
     with(

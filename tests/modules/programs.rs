@@ -302,6 +302,75 @@ END
     with(&lab, &script);
 }
 
+/// What tells the house's own address, and the provider that keeps the name of it.
+const PROVIDER: &str = r#"
+import http.server, ssl, threading
+
+class Provider(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked = f"{self.headers['Host']} {self.path} {self.headers['Authorization']}"
+        print(asked, flush=True)
+        said = b"good 203.0.113.7" if self.path.startswith("/nic/update") else b"203.0.113.7"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+    def log_message(self, *words): pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 443), Provider)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/tmp/provider.crt", "/tmp/provider.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn ddclient_tells_the_provider_a_new_address_once() {
+    with(
+        "secret dns-password
+        service ddclient on=box { zone-name \"example.org\"; password (secret)dns-password; }",
+        &format!(
+            r#"
+            mkdir -p /etc/labwright/services /etc/labwright/secrets
+            mkdir -p /var/cache/ddclient /run/ddclient
+            cp -r /payload/ddclient /etc/labwright/services/
+            chmod 0600 /etc/labwright/services/ddclient/ddclient.conf
+            printf '%s\n' "it's \$HOME, # \"é\\" >/etc/labwright/secrets/dns-password
+            printf '127.0.0.1 api.ipify.org www.ovh.com\n' >>/etc/hosts
+            openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=provider -days 2 \
+                -addext subjectAltName=DNS:api.ipify.org,DNS:www.ovh.com \
+                -keyout /tmp/provider.key -out /tmp/provider.crt 2>/dev/null
+            cp /tmp/provider.crt /usr/local/share/ca-certificates/
+            update-ca-certificates >/dev/null 2>&1
+            cat >/tmp/provider.py <<'END'
+{PROVIDER}
+END
+            python3 /tmp/provider.py >/tmp/asked 2>&1 &
+            soon ncat -z 127.0.0.1 443
+            updates() {{ grep -c /nic/update /tmp/asked || :; }}
+            is_told() {{ [ "$(updates)" = 1 ]; }}
+            start() {{
+                RUNTIME_DIRECTORY=/run/ddclient sh /etc/labwright/services/ddclient/start.sh \
+                    >/tmp/log 2>&1 &
+                program=$!
+            }}
+            start
+            soon is_told || {{ cat /tmp/log /tmp/asked; exit 1; }}
+            login=$(printf %s "example.org-ddclient:it's \$HOME, # \"é\\" | base64 -w 0)
+            grep '^www.ovh.com /nic/update.*hostname=example.org&.*myip=203.0.113.7' /tmp/asked |
+                grep -qF "Basic $login"
+            kill "$program"; wait "$program" || :
+            # Started anew, it asks for the address, finds it unchanged, and tells nobody.
+            start
+            asks_again() {{ [ "$(grep -c ^api.ipify.org /tmp/asked)" = 2 ]; }}
+            soon asks_again || {{ cat /tmp/log /tmp/asked; exit 1; }}
+            kill "$program"; wait "$program" || :
+            is_told
+            "#
+        ),
+    );
+}
+
 /// Lines as Jellyfin (its documentation of fail2ban) and Seerr (`server/logger.ts` and
 /// `server/routes/auth.ts` at 8726cc1) write them, each with the address that must be banned.
 const REFUSED_LOGINS: &[(&str, &str, &str)] = &[
