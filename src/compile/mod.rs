@@ -223,6 +223,11 @@ impl Analyzed {
         self.diagnostics.has_errors()
     }
 
+    /// Returns the findings so far.
+    pub fn into_diagnostics(self) -> Diagnostics {
+        self.diagnostics
+    }
+
     /// Plans and checks the lab, and takes the findings so far.
     pub fn check(&mut self, sources: &Sources) -> Checked<'_> {
         let mut diagnostics = std::mem::take(&mut self.diagnostics);

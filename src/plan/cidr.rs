@@ -77,6 +77,11 @@ impl CidrSet {
         for everything in ["0.0.0.0/0", "::/0"].iter().filter_map(|all| all.parse::<IpNet>().ok()) {
             let inside: Vec<IpNet> =
                 self.0.iter().filter(|prefix| everything.contains(*prefix)).copied().collect();
+            // A single prefix is the whole list. What is left of everything else does not matter.
+            if inside.len() <= 1 {
+                list.allow.extend(inside);
+                continue;
+            }
             let (part, _) = shortest(everything, &inside);
             list.allow.extend(part.allow);
             list.deny.extend(part.deny);

@@ -48,7 +48,9 @@ impl<'s> Explainer<'s> {
     /// Explains the wanted lines of one file.
     pub fn explain(&self, target: &Target) -> Vec<Line> {
         let search = Search::new(&self.bench, target);
-        let mut idle = shrink::idle(&search, &self.candidates);
+        let mut idle = Idle::default();
+        let tops = shrink::tops(&search, &self.candidates);
+        shrink::leave_out(&search, &self.candidates, &tops, &mut idle);
         let busy = self.busy_modules(&idle);
         let sources = self.bench.sources();
         let smaller = self.bench.edited(&idle.edits);
@@ -58,7 +60,9 @@ impl<'s> Explainer<'s> {
         let is_whole = small.is_same(&BTreeSet::new()).is_ok_and(|same| same);
         let modules = if is_whole { &busy } else { &self.modules };
         let start = if is_whole { &small } else { &search };
-        shrink::more_idle(start, &self.candidates, |name| busy.contains(name), &mut idle);
+        let is_busy = |name: &str| busy.contains(name);
+        let parts = shrink::parts(start, &self.candidates, is_busy, &idle);
+        shrink::leave_out(start, &self.candidates, &parts, &mut idle);
         let smallest = self.bench.edited(&idle.edits);
         let bench = Workbench::within(sources, &smallest, idle.edits.clone(), modules);
         let quick = search.within(&bench);
@@ -172,8 +176,8 @@ impl<'s> Explainer<'s> {
         for _ in 0..DEPENDENT {
             match search.effect(&edits) {
                 Ok(effect) => return Some((edits, effect)),
-                Err(findings) => {
-                    let more = self.candidates.dependents(&self.bench, &findings);
+                Err(faults) => {
+                    let more = self.candidates.dependents(&self.bench, &faults);
                     let more: Vec<Edit> =
                         more.into_iter().filter(|edit| !edits.contains(edit)).collect();
                     if more.is_empty() {

@@ -1,13 +1,13 @@
 //! Everything in a lab's sources that could decide a line: nodes, their values, lines of templates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::defaults;
-use super::edit::{Edit, Workbench};
+use super::edit::{Edit, Fault, Workbench};
 use super::others::{others, quoted};
 use crate::decl::schema::{Child, Field, OPTION_VALUE, Occurs, TOP};
 use crate::decl::types::Type;
-use crate::diag::{Diagnostics, Severity};
+use crate::diag::Diagnostics;
 use crate::source::{FileId, Layer, SourceFile, Sources, Span};
 use crate::syntax::{self, Entry, Node, Scalar};
 
@@ -41,6 +41,15 @@ pub struct Candidate {
     pub edits: Vec<Vec<Edit>>,
 }
 
+impl Candidate {
+    /// Returns whether it is at one of some places.
+    pub fn is_at(&self, spans: &[Span]) -> bool {
+        spans.iter().any(|span| {
+            span.file == self.span.file && span.start < self.end && self.span.start < span.end
+        })
+    }
+}
+
 /// A node at the top of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Top {
@@ -48,10 +57,10 @@ pub struct Top {
     pub kind: String,
     /// The name, or an empty text.
     pub name: String,
-    /// The place.
-    pub span: Span,
     /// The layer of its file.
     pub layer: Layer,
+    /// The node among [`Candidates::wholes`]; nothing for one that every lab has.
+    pub whole: Option<usize>,
 }
 
 /// A node that leaves nothing in its place when it is left out, as a default would be: one that may
@@ -66,10 +75,6 @@ pub struct Whole {
     pub inside: Option<usize>,
     /// The top node that it belongs to, by its index.
     pub top: usize,
-    /// Its kind: `service`.
-    pub kind: String,
-    /// Whether it is at the top of a file.
-    pub is_top: bool,
 }
 
 /// All candidates of a lab.
@@ -115,21 +120,17 @@ impl Candidates {
             }
         }
         let names: Vec<String> = names.into_iter().collect();
-        let written: Vec<(Span, String)> = documents
-            .iter()
-            .filter(|(_, file, _)| file.layer == Layer::Lab)
-            .flat_map(|(_, _, document)| &document.nodes)
-            .flat_map(texts)
-            .collect();
+        let written = Written::of(
+            documents
+                .iter()
+                .filter(|(_, file, _)| file.layer == Layer::Lab)
+                .flat_map(|(_, _, document)| &document.nodes)
+                .flat_map(texts)
+                .collect(),
+        );
         for (_, file, document) in &documents {
             for node in &document.nodes {
-                let top = all.tops.len();
-                all.tops.push(Top {
-                    kind: node.name.value.to_string(),
-                    name: key(node).unwrap_or_default().to_owned(),
-                    span: node.span,
-                    layer: file.layer,
-                });
+                let (top, first) = (all.tops.len(), all.wholes.len());
                 let mut walk = Walk {
                     names: &names,
                     written: &written,
@@ -140,6 +141,13 @@ impl Candidates {
                     wholes: &mut all.wholes,
                 };
                 walk.node(node, TOP, &[], "", file.layer == Layer::Lab, None);
+                let own = all.wholes.get(first).filter(|whole| whole.span == node.span);
+                all.tops.push(Top {
+                    kind: node.name.value.to_string(),
+                    name: key(node).unwrap_or_default().to_owned(),
+                    layer: file.layer,
+                    whole: own.map(|_| first),
+                });
             }
         }
         for (id, file) in sources.files().filter(|(_, file)| !kdl(file) && wanted(file)) {
@@ -155,8 +163,7 @@ impl Candidates {
 
 impl Candidates {
     /// Lists edits that leave out the smallest nodes of the lab that errors point at.
-    pub fn dependents(&self, bench: &Workbench<'_>, findings: &Diagnostics) -> BTreeSet<Edit> {
-        let errors = findings.iter().filter(|found| found.severity() == Severity::Error);
+    pub fn dependents(&self, bench: &Workbench<'_>, faults: &[Fault]) -> BTreeSet<Edit> {
         let node = |span: Span| {
             let nodes = self.list.iter().filter(|candidate| {
                 candidate.part == Part::Presence
@@ -166,8 +173,9 @@ impl Candidates {
             });
             nodes.min_by_key(|candidate| candidate.span.end - candidate.span.start)
         };
-        errors
-            .filter_map(|found| node(found.span?))
+        faults
+            .iter()
+            .filter_map(|fault| node(fault.span?))
             .filter(|node| bench.sources().file(node.span.file).layer == Layer::Lab)
             .map(|node| Edit::leave_out(node.span))
             .collect()
@@ -208,9 +216,32 @@ fn texts(node: &Node<'_>) -> Vec<(Span, String)> {
     own.chain(node.children.iter().flat_map(texts)).collect()
 }
 
+/// The texts of a lab with their places, and where each name is in them.
+struct Written {
+    texts: Vec<(Span, String)>,
+    names: BTreeMap<String, BTreeSet<usize>>,
+}
+
+impl Written {
+    fn of(texts: Vec<(Span, String)>) -> Self {
+        let mut names: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for (index, (_, text)) in texts.iter().enumerate() {
+            for part in text.split([',', '.']).chain(text.split(',')) {
+                names.entry(part.to_owned()).or_default().insert(index);
+            }
+        }
+        Self { texts, names }
+    }
+
+    /// Lists the texts that a name, or a name with a dot, may be in.
+    fn with(&self, name: &str) -> impl Iterator<Item = &(Span, String)> {
+        self.names.get(name).into_iter().flatten().filter_map(|index| self.texts.get(*index))
+    }
+}
+
 struct Walk<'w> {
     names: &'w [String],
-    written: &'w [(Span, String)],
+    written: &'w Written,
     text: &'w str,
     top: usize,
     list: &'w mut Vec<Candidate>,
@@ -239,14 +270,7 @@ impl Walk<'_> {
         let is_long = !declares || parent.is_empty() || !node.children.is_empty();
         if is_long && child.is_some_and(|child| child.occurs != Occurs::Once) {
             whole = Some(self.wholes.len());
-            self.wholes.push(Whole {
-                span: node.span,
-                end: end(node),
-                inside,
-                top: self.top,
-                kind: node.name.value.to_string(),
-                is_top: parent.is_empty(),
-            });
+            self.wholes.push(Whole { span: node.span, end: end(node), inside, top: self.top });
         }
         let body = if schema.name == "extend" {
             let kind = key(node).unwrap_or_default();
@@ -347,7 +371,7 @@ impl Walk<'_> {
     fn renamed(&self, name: &str) -> Vec<Edit> {
         let other = format!("{name}x");
         let mut edits = Vec::new();
-        for (span, text) in self.written {
+        for (span, text) in self.written.with(name) {
             let items: Vec<&str> = text.split(',').collect();
             let new: Vec<String> = items.iter().map(|item| renamed(item, name, &other)).collect();
             let new = new.join(",");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::artifact::Artifacts;
 use crate::compile::{self, Analyzed, Checked, Decoded};
 use crate::decl::Block;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Severity};
 use crate::emit::Emitter;
 use crate::plan::plan;
 use crate::source::{FileId, Sources, Span};
@@ -53,6 +53,47 @@ pub fn apply(sources: &Sources, edits: &[Edit]) -> (Sources, Vec<FileId>) {
     (sources.with_texts(texts), files)
 }
 
+/// An error that a lab has with some edits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong.
+    pub message: String,
+    /// The place, as it is in the lab without the edits.
+    pub span: Option<Span>,
+}
+
+/// Lists the errors among findings about a lab with `edits`.
+fn faults(findings: &Diagnostics, edits: &[Edit]) -> Vec<Fault> {
+    let errors = findings.iter().filter(|found| found.severity() == Severity::Error);
+    errors
+        .map(|found| Fault {
+            message: found.message.clone(),
+            span: found.span.map(|span| unedited(span, edits)),
+        })
+        .collect()
+}
+
+/// Finds the place without `edits`, which are sorted, that is at `span` with them.
+fn unedited(span: Span, edits: &[Edit]) -> Span {
+    let place = |at: u32| {
+        // The place, and how far the edits before it have moved it.
+        let (mut was, mut end) = (at, 0);
+        for edit in edits.iter().filter(|edit| edit.span.file == span.file) {
+            if edit.span.start < end {
+                continue;
+            }
+            let text = u32::try_from(edit.text.len()).unwrap_or_default();
+            if edit.span.start + text > was {
+                return was.min(edit.span.start.max(edit.span.end));
+            }
+            was = was + (edit.span.end - edit.span.start) - text;
+            end = edit.span.end;
+        }
+        was
+    };
+    Span { start: place(span.start), end: place(span.end), ..span }
+}
+
 /// A lab that is built many times, each time with other edits.
 #[derive(Debug)]
 pub struct Workbench<'s> {
@@ -94,17 +135,18 @@ impl<'s> Workbench<'s> {
         self.decoded.blocks()
     }
 
-    /// Resolves the lab with `edits`, or returns its findings if it has an error then.
-    pub fn trial(&self, edits: &[Edit]) -> Result<Trial, Diagnostics> {
+    /// Resolves the lab with `edits`, or returns what is wrong with it then.
+    pub fn trial(&self, edits: &[Edit]) -> Result<Trial, Vec<Fault>> {
         let more: Vec<&Edit> = edits.iter().filter(|edit| !self.base.contains(edit)).collect();
         let files: Vec<FileId> = more.iter().map(|edit| edit.span.file).collect();
-        let all: Vec<Edit> = more.into_iter().chain(&self.base).cloned().collect();
-        let (sources, _) = apply(self.sources, &all);
-        let mut analyzed = self.decoded.analyze(&sources, &files);
+        let mut edits: Vec<Edit> = more.into_iter().chain(&self.base).cloned().collect();
+        edits.sort();
+        let (sources, _) = apply(self.sources, &edits);
+        let analyzed = self.decoded.analyze(&sources, &files);
         if analyzed.has_errors() {
-            return Err(analyzed.check(&sources).diagnostics);
+            return Err(faults(&analyzed.into_diagnostics(), &edits));
         }
-        Ok(Trial { sources, analyzed })
+        Ok(Trial { sources, analyzed, edits })
     }
 
     /// Builds the whole lab with `edits`; nothing if it has an error then.
@@ -132,6 +174,8 @@ pub struct State {
 pub struct Trial {
     sources: Sources,
     analyzed: Analyzed,
+    /// The edits, sorted.
+    edits: Vec<Edit>,
 }
 
 impl Trial {
@@ -140,16 +184,45 @@ impl Trial {
         &self,
         machine: &str,
         emitters: &[&'static Emitter],
-    ) -> Result<Option<Artifacts>, Diagnostics> {
+    ) -> Result<Option<Artifacts>, Vec<Fault>> {
         let Some(model) = &self.analyzed.model else { return Ok(None) };
         let plan = plan(model);
         let emitters = emitters.iter().copied();
-        compile::artifacts_of(&plan, &self.sources, machine, emitters).transpose()
+        let emitted = compile::artifacts_of(&plan, &self.sources, machine, emitters).transpose();
+        emitted.map_err(|findings| faults(&findings, &self.edits))
     }
 
-    /// Returns the findings if the lab has an error.
-    pub fn check(mut self) -> Result<(), Diagnostics> {
+    /// Returns what is wrong if the lab has an error.
+    pub fn check(mut self) -> Result<(), Vec<Fault>> {
         let checked = self.analyzed.check(&self.sources);
-        if checked.plan.is_some() { Ok(()) } else { Err(checked.diagnostics) }
+        let is_sound = checked.plan.is_some();
+        if is_sound { Ok(()) } else { Err(faults(&checked.diagnostics, &self.edits)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Edit, apply, unedited};
+    use crate::source::{FileId, Layer, SourceFile, Sources, Span};
+
+    #[test]
+    fn a_place_is_found_again_without_the_edits_before_it() {
+        let text = "one two three four";
+        let file = SourceFile { path: "lab.kdl".into(), text: text.into(), layer: Layer::Lab };
+        let sources = Sources::new(vec![file]);
+        let at = |word: &str| {
+            let start = u32::try_from(text.find(word).expect("the word")).expect("small");
+            Span::new(FileId(0), start, start + u32::try_from(word.len()).expect("small"))
+        };
+        let edits = vec![
+            Edit::leave_out(at("one")),
+            Edit { span: at("two"), text: "twenty-two".to_owned() },
+        ];
+        let edited = apply(&sources, &edits).0.file(FileId(0)).text.clone();
+        for word in ["one", "three", "four"] {
+            let start = u32::try_from(edited.find(word).expect("the word")).expect("small");
+            let end = start + u32::try_from(word.len()).expect("small");
+            assert_eq!(unedited(Span::new(FileId(0), start, end), &edits), at(word), "{word}");
+        }
     }
 }

@@ -5,13 +5,23 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::{Edit, Workbench};
+use super::edit::{Edit, Fault, Workbench};
 use super::lines::gone;
 use super::question::Wrong;
 use crate::artifact::Artifacts;
-use crate::diag::{Diagnostics, one_line};
+use crate::diag::one_line;
 use crate::emit::{self, Emitter};
 use crate::review::snapshot;
+use crate::source::Span;
+
+/// How many other values show what a value does.
+const VALUES: usize = 2;
+
+/// How many values are tried at once.
+const GROUP: usize = 24;
+
+/// A candidate with its index.
+type Indexed<'c> = (usize, &'c Candidate);
 
 /// A file whose lines are asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,9 +153,9 @@ impl<'q> Search<'q> {
         Search { bench, target: self.target, emitters: self.emitters.clone() }
     }
 
-    /// Returns whether the wanted lines are the same with `edits`, or the findings if the lab has
-    /// an error then.
-    pub fn is_same(&self, edits: &BTreeSet<Edit>) -> Result<bool, Diagnostics> {
+    /// Returns whether the wanted lines are the same with `edits`, or what is wrong with the lab
+    /// then.
+    pub fn is_same(&self, edits: &BTreeSet<Edit>) -> Result<bool, Vec<Fault>> {
         let edits: Vec<Edit> = edits.iter().cloned().collect();
         let trial = self.bench.trial(&edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
@@ -176,9 +186,9 @@ impl<'q> Search<'q> {
             .collect()
     }
 
-    /// Builds the lab with `edits` and returns what becomes of the target, or the findings if the
-    /// lab has an error then. A rule may be broken where there is no effect.
-    pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Diagnostics> {
+    /// Builds the lab with `edits` and returns what becomes of the target, or what is wrong with
+    /// the lab then. A rule may be broken where there is no effect.
+    pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Vec<Fault>> {
         let trial = self.bench.trial(edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
         let effect = self.target.effect(artifacts.as_ref());
@@ -203,15 +213,62 @@ impl<'q> Search<'q> {
         candidates: &Candidates,
         is_possible: impl Fn(&Candidate) -> bool + Sync,
     ) -> Vec<Cause> {
-        let indexed: Vec<(usize, &Candidate)> = candidates.list.iter().enumerate().collect();
-        indexed
-            .into_par_iter()
+        let indexed = candidates.list.iter().enumerate();
+        let (values, others): (Vec<_>, Vec<_>) = indexed
             .filter(|(_, candidate)| is_possible(candidate))
+            .partition(|(_, candidate)| candidate.part == Part::Value);
+        let values: Vec<Indexed<'_>> =
+            values.par_chunks(GROUP).flat_map_iter(|group| self.touching(group)).collect();
+        let mut open: Vec<Indexed<'_>> = others;
+        open.extend(values);
+        open.sort_by_key(|(index, _)| *index);
+        open.into_par_iter()
             .filter_map(|(index, candidate)| {
                 let proofs = self.proofs(candidate);
                 (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
             })
             .collect()
+    }
+
+    /// Lists those of some values that may touch a wanted line: without those that leave all of
+    /// them as they are when all have other values at once.
+    fn touching<'c>(&self, group: &[Indexed<'c>]) -> Vec<Indexed<'c>> {
+        // A new name is written in many places, and two of those in one place would be one edit.
+        let is_small = |(_, value): &Indexed<'_>| {
+            value.edits.iter().take(VALUES).all(|edits| edits.len() == 1)
+        };
+        let (mut group, mut open): (Vec<Indexed<'c>>, Vec<Indexed<'c>>) =
+            group.iter().copied().partition(is_small);
+        let mut round = 0;
+        while round < VALUES && group.len() > 1 {
+            let values = group.iter().filter_map(|(_, value)| value.edits.get(round));
+            let edits: Vec<Edit> = values.flatten().cloned().collect();
+            let wrong: Vec<Indexed<'c>> = match self.effect(&edits) {
+                Ok(effect) if effect.lines.is_empty() => {
+                    round += 1;
+                    continue;
+                }
+                Ok(_) => Vec::new(),
+                Err(faults) => {
+                    let spans: Vec<Span> = faults.iter().filter_map(|fault| fault.span).collect();
+                    let is_at = |(_, value): &&Indexed<'_>| value.is_at(&spans);
+                    group.iter().filter(is_at).copied().collect()
+                }
+            };
+            if wrong.is_empty() {
+                let (first, second) = group.split_at(group.len() / 2);
+                open.extend(self.touching(first));
+                open.extend(self.touching(second));
+                return open;
+            }
+            // Of values that errors are at, each is tried by itself.
+            group.retain(|(index, _)| wrong.iter().all(|(other, _)| other != index));
+            open.extend(wrong);
+        }
+        if round < VALUES {
+            open.extend(group);
+        }
+        open
     }
 
     /// Tries the edits of a candidate until one of them touches a line, or all of them where
@@ -222,7 +279,7 @@ impl<'q> Search<'q> {
         for edits in &candidate.edits {
             // Two values that are possible show what a value does; with another name, everything
             // does.
-            if built >= 2 && candidate.part == Part::Value {
+            if built >= VALUES && candidate.part == Part::Value {
                 break;
             }
             let Ok(effect) = self.effect(edits) else { continue };

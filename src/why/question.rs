@@ -87,8 +87,20 @@ fn find(rest: &str, artifacts: &Artifacts, paths: &[String]) -> Option<String> {
         if let Some(install) = installed {
             return Some(install.source.clone());
         }
+        // What a step copies, such as the rules for Proxmox, keeps its name and its folder's.
+        let mut copied =
+            paths.iter().filter(|path| tail(path).is_some_and(|end| tail(&written) == Some(end)));
+        if let (Some(path), None) = (copied.next(), copied.next()) {
+            return Some(path.clone());
+        }
     }
     None
+}
+
+/// Returns the last folder and the name of a path.
+fn tail(path: &str) -> Option<&str> {
+    let (folder, _) = path.rsplit_once('/')?;
+    path.get(folder.rfind('/').map_or(0, |at| at + 1)..)
 }
 
 fn no_file(machine: &str, rest: &str, paths: &[String]) -> Wrong {

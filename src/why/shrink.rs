@@ -3,18 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use super::candidates::{Candidate, Candidates};
-use super::edit::Edit;
+use super::candidates::{Candidate, Candidates, Top};
+use super::edit::{Edit, Fault};
 use super::find::Search;
-use crate::diag::{Diagnostics, Severity};
 use crate::source::Layer;
 
 /// The number of lines before a wanted one whose words are looked at.
 const BEFORE: usize = 60;
 
-/// The kinds of top nodes that stay: no lab is without the first two, and the others are so small
-/// that to try whether they can go costs more than to try what is in them.
-const KEPT: [&str; 5] = ["edition", "lab", "secret", "admin", "accept"];
+/// The kinds of top nodes that stay, since no lab is without them.
+const KEPT: [&str; 2] = ["edition", "lab"];
+
+/// The kinds of top nodes that can all go at once when nothing that refers to them is left.
+const SMALL: [&str; 3] = ["secret", "admin", "accept"];
 
 /// How often what errors name is taken for near.
 const NEEDED: usize = 4;
@@ -43,23 +44,23 @@ impl Idle {
 
     /// Returns whether nothing of a top node matters.
     pub fn has_top(&self, candidates: &Candidates, top: usize) -> bool {
-        let mut wholes = self.wholes.iter().filter_map(|whole| candidates.wholes.get(*whole));
-        wholes.any(|whole| whole.is_top && whole.top == top)
+        let whole = candidates.tops.get(top).and_then(|top| top.whole);
+        whole.is_some_and(|whole| self.wholes.contains(&whole))
     }
 }
 
-/// Finds the nodes without all of which the wanted lines are the same.
-pub fn idle(search: &Search<'_>, candidates: &Candidates) -> Idle {
+/// Lists the larger top nodes of the lab: those that are far from the wanted lines, and the others.
+///
+/// Most of a lab is far from a line, and a few trials are often enough to be rid of it.
+pub fn tops(search: &Search<'_>, candidates: &Candidates) -> Vec<Vec<usize>> {
     let shrink = Shrink { search, candidates };
     let near = near(search, candidates);
     let (mut near, mut far): (Vec<usize>, Vec<usize>) =
-        shrink.own_tops().into_iter().partition(|whole| near.contains(whole));
-    let mut idle = Idle::default();
-    // Most of a lab is far from a line: a few trials are often enough to be rid of it.
+        shrink.own(|kind| !SMALL.contains(&kind)).into_iter().partition(|top| near.contains(top));
     for _ in 0..NEEDED {
         let needed = match search.is_same(&shrink.edits(&far)) {
             Ok(_) => break,
-            Err(findings) => shrink.named(&findings, &far),
+            Err(faults) => shrink.named(&faults, &far),
         };
         if needed.is_empty() {
             break;
@@ -67,32 +68,35 @@ pub fn idle(search: &Search<'_>, candidates: &Candidates) -> Idle {
         far.retain(|whole| !needed.contains(whole));
         near.extend(needed);
     }
-    shrink.leave_out(&far, &mut idle);
-    shrink.leave_out(&near, &mut idle);
-    idle
+    vec![far, near]
 }
 
-/// Finds the parts of modules and of the lab's larger nodes without all of which the wanted lines
-/// are the same, in a lab without `idle`.
-pub fn more_idle(
+/// Lists what is left in a lab without `idle`: the smaller top nodes, and the parts of modules and
+/// of the larger ones.
+pub fn parts(
     search: &Search<'_>,
     candidates: &Candidates,
     is_busy: impl Fn(&str) -> bool,
+    idle: &Idle,
+) -> Vec<Vec<usize>> {
+    let shrink = Shrink { search, candidates };
+    let modules = candidates.tops.iter().filter(|top| top.kind == "module" && is_busy(&top.name));
+    let modules = modules.filter_map(|top| top.whole);
+    let large = modules.chain(shrink.own(|kind| !SMALL.contains(&kind)));
+    let inside = large.filter(|top| !idle.wholes.contains(top)).map(|top| shrink.inside(top));
+    std::iter::once(shrink.own(|kind| SMALL.contains(&kind))).chain(inside).collect()
+}
+
+/// Leaves out the nodes of each list, if the wanted lines are the same without them.
+pub fn leave_out(
+    search: &Search<'_>,
+    candidates: &Candidates,
+    lists: &[Vec<usize>],
     idle: &mut Idle,
 ) {
     let shrink = Shrink { search, candidates };
-    let is_module = |whole: usize| {
-        let top = candidates.wholes.get(whole).and_then(|whole| candidates.tops.get(whole.top));
-        top.is_some_and(|top| top.kind == "module" && is_busy(&top.name))
-    };
-    let tops: Vec<usize> = (0..candidates.wholes.len())
-        .filter(|whole| candidates.wholes.get(*whole).is_some_and(|whole| whole.is_top))
-        .filter(|whole| !idle.wholes.contains(whole))
-        .filter(|whole| is_module(*whole) || shrink.is_own(*whole))
-        .collect();
-    for top in tops {
-        let inside = shrink.inside(top);
-        shrink.leave_out(&inside, idle);
+    for list in lists {
+        shrink.leave_out(list, idle);
     }
 }
 
@@ -117,13 +121,11 @@ fn near(search: &Search<'_>, candidates: &Candidates) -> BTreeSet<usize> {
         if !known.insert(word.clone()) {
             continue;
         }
-        for (index, whole) in candidates.wholes.iter().enumerate() {
-            let Some(top) = candidates.tops.get(whole.top).filter(|_| whole.is_top) else {
+        for top in candidates.tops.iter().filter(|top| top.name == word) {
+            let Some(index) = top.whole.filter(|_| top.layer == Layer::Lab) else { continue };
+            let Some(whole) = candidates.wholes.get(index).filter(|_| found.insert(index)) else {
                 continue;
             };
-            if top.name != word || top.layer != Layer::Lab || !found.insert(index) {
-                continue;
-            }
             let text = &sources.file(whole.span.file).text;
             let own = text.get(whole.span.start as usize..whole.end as usize).unwrap_or_default();
             open.extend(words(own));
@@ -138,30 +140,20 @@ struct Shrink<'s> {
 }
 
 impl Shrink<'_> {
-    /// Lists the top nodes of the lab. Most others can go only when no service refers to them.
-    fn own_tops(&self) -> Vec<usize> {
-        let mut tops: Vec<usize> = (0..self.candidates.wholes.len())
-            .filter(|whole| self.candidates.wholes.get(*whole).is_some_and(|whole| whole.is_top))
-            .filter(|whole| self.is_own(*whole))
-            .collect();
-        tops.sort_by_key(|whole| {
-            let whole = self.candidates.wholes.get(*whole);
-            whole.is_some_and(|whole| whole.kind != "service")
-        });
-        tops
-    }
-
-    /// Returns whether a node is the lab's own, and may go.
-    fn is_own(&self, whole: usize) -> bool {
-        let Some(whole) = self.candidates.wholes.get(whole) else { return false };
-        let layer = self.search.bench.sources().file(whole.span.file).layer;
-        layer == Layer::Lab && !KEPT.contains(&whole.kind.as_str())
+    /// Lists the top nodes of the lab of some kinds, services first: most others can go only when
+    /// no service refers to them.
+    fn own(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        let is_own = |top: &&Top| {
+            top.layer == Layer::Lab && !KEPT.contains(&top.kind.as_str()) && is_wanted(&top.kind)
+        };
+        let mut tops: Vec<&Top> = self.candidates.tops.iter().filter(is_own).collect();
+        tops.sort_by_key(|top| top.kind != "service");
+        tops.into_iter().filter_map(|top| top.whole).collect()
     }
 
     /// Lists those of some top nodes that errors name.
-    fn named(&self, findings: &Diagnostics, tops: &[usize]) -> Vec<usize> {
-        let errors = findings.iter().filter(|found| found.severity() == Severity::Error);
-        let messages = errors.map(|found| found.message.as_str());
+    fn named(&self, faults: &[Fault], tops: &[usize]) -> Vec<usize> {
+        let messages = faults.iter().map(|fault| fault.message.as_str());
         let words: BTreeSet<&str> = messages.flat_map(|message| message.split('`')).collect();
         let is_named = |whole: &&usize| {
             let top = self.candidates.wholes.get(**whole).map(|whole| whole.top);
@@ -195,13 +187,9 @@ impl Shrink<'_> {
         }
         if let [alone] = chunk {
             let inside = self.inside(*alone);
-            // Inside a service, most nodes are short, and are tried one by one anyway.
-            let is_large = self
-                .candidates
-                .wholes
-                .get(*alone)
-                .is_some_and(|whole| !whole.is_top || whole.kind == "profile");
-            if is_large {
+            // The parts of top nodes have a list of their own, but for the entities of a profile.
+            let top = self.candidates.tops.iter().find(|top| top.whole == Some(*alone));
+            if top.is_none_or(|top| top.kind == "profile") {
                 self.leave_out(&inside, idle);
             }
         } else {
@@ -219,9 +207,9 @@ impl Shrink<'_> {
         for _ in 0..DEPENDENT {
             match self.search.is_same(&edits) {
                 Ok(same) => return same.then_some(edits),
-                Err(findings) => {
+                Err(faults) => {
                     let before = edits.len();
-                    edits.extend(self.candidates.dependents(self.search.bench, &findings));
+                    edits.extend(self.candidates.dependents(self.search.bench, &faults));
                     if edits.len() == before {
                         return None;
                     }

@@ -255,6 +255,7 @@ fn a_path_is_found_however_it_is_written() {
         assert_eq!(asked(text), question, "{text}");
     }
     assert_eq!(asked("intranet/labctl").path, "labctl");
+    assert_eq!(asked("pve/etc/pve/firewall/101.fw:9").path, "proxmox/firewall/101.fw");
     let help = |text: &str| read(text, &machines).expect_err("no such file").help;
     assert_eq!(help("intrnet/compose/compose.yaml"), "did you mean `intranet`?");
     assert_eq!(
