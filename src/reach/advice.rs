@@ -74,8 +74,15 @@ pub(super) fn advice(
     to: &Destination,
     chain: &[Link],
 ) -> Option<Advice> {
-    // No declaration gives a machine an address, or takes one off.
-    if origin.container.is_none() && chain.last().is_none_or(|link| link.kind == LinkKind::Network)
+    let leaves = match to {
+        Destination::Port(port) => origin.machine != Some(port.machine),
+        Destination::Elsewhere(..) => true,
+        Destination::Route(_) => false,
+    };
+    // No declaration gives a machine an address, or takes one off. What is on internal networks
+    // alone is there on purpose.
+    if (origin.container.is_none() || leaves)
+        && chain.last().is_none_or(|link| link.kind == LinkKind::Network)
     {
         return None;
     }

@@ -10,7 +10,8 @@ use super::places::{self, Destination, Origin, Port};
 use super::read::nftables;
 use super::tables::{enter, verdict};
 use super::{Files, Link, LinkKind, Quote, Unreadable, Verdict};
-use crate::model::{ServiceId, Transport};
+use crate::around::networks::owner;
+use crate::model::Transport;
 use crate::plan::{CidrSet, ContainerNetwork, Plan};
 use crate::source::Span;
 
@@ -254,6 +255,10 @@ impl<'f, 'p> Way<'f, 'p> {
             self.refuse(&machine.name, LinkKind::Network, says, vec![machine.span]);
             return Ok(());
         }
+        self.leave(origin)?;
+        if self.is_over() {
+            return Ok(());
+        }
         // This is the order in which packets meet the filters. The first that refuses ends the
         // chain.
         self.through_gateways(Some(to.machine), to.transport, to.port)?;
@@ -275,6 +280,22 @@ impl<'f, 'p> Way<'f, 'p> {
         Ok(())
     }
 
+    /// Ends the connections of a container if nothing leads out of the networks that it is on.
+    fn leave(&mut self, origin: &Origin) -> Result<(), Unreadable> {
+        let (Some(id), Some(container)) = (origin.machine, &origin.container) else {
+            return Ok(());
+        };
+        let compose = self.files.of(id)?.compose.as_ref();
+        if compose.is_some_and(|compose| compose.network_of(container).is_none()) {
+            let machine = &self.plan.model[id];
+            let says = format!("nothing leads out of the networks of {container}");
+            let own = owner(self.plan.model, &self.plan.machine(id).services, container);
+            let because = own.map(|id| self.plan.model[id].span).into_iter().collect();
+            self.refuse(&machine.name, LinkKind::Network, says, because);
+        }
+        Ok(())
+    }
+
     /// Follows connections to an address that no machine has: nothing but a gateway filters them.
     fn outward(
         &mut self,
@@ -285,6 +306,10 @@ impl<'f, 'p> Way<'f, 'p> {
         if self.streams.is_empty() {
             let says = format!("{} has no address of that kind", origin.word);
             self.refuse(&origin.word, LinkKind::Network, says, Vec::new());
+            return Ok(());
+        }
+        self.leave(origin)?;
+        if self.is_over() {
             return Ok(());
         }
         self.through_gateways(None, transport, port)?;
@@ -342,9 +367,7 @@ impl<'f, 'p> Way<'f, 'p> {
         let own = networks.own(container).filter(|network| !network.internal);
         let subnets: Vec<IpNet> = own.flat_map(ContainerNetwork::subnets).collect();
         let containers = CidrSet::new(&subnets, &[]);
-        let owner = plan.machine(to.machine).services.iter().copied().find(|id: &ServiceId| {
-            plan.model[*id].containers.iter().any(|own| own.name == *container)
-        });
+        let owner = owner(plan.model, &plan.machine(to.machine).services, container);
         let network = read.compose.as_ref().and_then(|compose| compose.network_of(container));
         // They come from their own addresses, over the families that their network has.
         let v6 = network.is_some_and(|network| network.v6);
@@ -370,7 +393,15 @@ impl<'f, 'p> Way<'f, 'p> {
                     },
                 )?;
             }
-            None => self.through_hypervisor(to, Some(&containers))?,
+            None => {
+                // What stays within a guest never comes to the firewall of its host.
+                if machine.guest.is_none() {
+                    self.through_hypervisor(to, Some(&containers))?;
+                }
+                if !self.is_over() {
+                    self.through_machine(to)?;
+                }
+            }
         }
         if !self.is_over() {
             self.arrive(to, false)?;

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use labwright::reach::{Files, LinkKind, Verdict};
+
+use super::{with_plan, written};
 use crate::cli::Run;
 
 const HOME: &str = "modules/labs/media-server-home";
@@ -86,6 +89,87 @@ fn unknown_words_are_wrong_use_and_a_name_like_them_is_told() {
     }
     assert_eq!(reach(&[]).code, 2);
     assert_eq!(reach(&["--matrix", "lan"]).code, 2);
+}
+
+/// Every host name of nginx-proxy-manager is found at its line, the further ones too.
+#[test]
+fn a_further_name_of_a_route_has_its_line() {
+    let lab = "edition 1\nlab small version=\"1\" { timezone \"UTC\"; }\n\
+        network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"\n\
+        secret npm-admin-password\n\
+        host box kind=debian { os debian-13; address lan \"192.168.1.10\"; appdata \"/srv\"; }\n\
+        service npm module=nginx-proxy-manager on=box\n\
+        service it-tools on=box { route \"a.example.org\" to=web via=npm from=lan {\n\
+        alias \"b.example.org\"; alias \"c.example.org\"; }; }\n";
+    let sources = written(lab);
+    with_plan(&sources, |plan| {
+        for name in ["a.example.org", "b.example.org", "c.example.org"] {
+            let answers = Files::new(plan, &sources).reach("lan", name).expect("an answer");
+            let links = answers.iter().flat_map(|answer| &answer.chain);
+            let rules: Vec<_> = links
+                .filter(|link| link.kind == LinkKind::Route)
+                .flat_map(|link| &link.rules)
+                .collect();
+            assert!(!rules.is_empty(), "{name}: {answers:?}");
+            assert!(rules.iter().all(|rule| rule.line.number > 0), "{name}: {rules:?}");
+        }
+    });
+}
+
+/// What stays within a guest does not pass the firewall of its host.
+#[test]
+fn a_container_reaches_its_own_machine_if_that_has_no_firewall() {
+    let lab = |firewall: &str| {
+        written(&format!(
+            "edition 1\nlab small version=\"1\" {{ timezone \"UTC\"; }}\n\
+            network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"\n\
+            host pve kind=proxmox version=\"8.4\" {{\n\
+            address lan \"192.168.1.2\" nic=eno1 bridge=vmbr0; }}\n\
+            vm box id=101 on=pve {{ os debian-13; cores 1; memory (size)\"1GiB\"\n\
+            address lan \"192.168.1.10\"\n\
+            disk root size=(size)\"8GiB\"; appdata \"/srv\"; firewall {firewall}; }}\n\
+            service it-tools on=box {{ expose web to=lan; }}\nservice node-exporter on=box\n"
+        ))
+    };
+    for (firewall, open) in [("none", true), ("nftables", false)] {
+        let sources = lab(firewall);
+        with_plan(&sources, |plan| {
+            let answers =
+                Files::new(plan, &sources).reach("it-tools", "box:9100").expect("answers");
+            let is_open = answers.iter().all(|answer| answer.verdict != Verdict::Closed);
+            assert_eq!(is_open, open, "{firewall}: {answers:?}");
+            let links = answers.iter().flat_map(|answer| &answer.chain);
+            assert!(links.clone().all(|link| link.kind != LinkKind::Hypervisor), "{answers:?}");
+        });
+    }
+}
+
+/// A container on internal networks alone gets to nobody but those on them.
+#[test]
+fn nothing_leads_out_of_an_internal_network() {
+    let module = |internal: &str| {
+        format!(
+            "module tool version=\"1.0.0\" {{ summary \"x\"\ncontainer-network inside {internal}\n\
+            container tool {{ image \"docker.io/library/busybox:1.37.0\"; on-network inside\n\
+            health none=\"x\"; }}; }}\n"
+        )
+    };
+    let lab = "edition 1\nlab small version=\"1\" { timezone \"UTC\"; }\n\
+        network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"\n\
+        host box kind=debian { os debian-13; address lan \"192.168.1.10\"; ssh from=lan; }\n\
+        host nas kind=debian { os debian-13; address lan \"192.168.1.11\"; ssh from=lan; }\n\
+        service tool on=box\n";
+    for (internal, open) in [("", true), ("internal=#true", false)] {
+        let sources = written(&format!("{lab}{}", module(internal)));
+        with_plan(&sources, |plan| {
+            for to in ["internet", "nas:22"] {
+                let answers = Files::new(plan, &sources).reach("tool", to).expect("an answer");
+                let is_open = answers.iter().all(|answer| answer.verdict == Verdict::Open);
+                assert_eq!(is_open, open, "{internal} {to}: {answers:?}");
+                assert!(answers.iter().all(|answer| answer.advice.is_none()), "{answers:?}");
+            }
+        });
+    }
 }
 
 /// Text that would steer a terminal or a page does not get there, and no typed password does.

@@ -58,13 +58,7 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
             }
         };
         for name in &host.payload.domain_names {
-            // The JSON reader keeps no line numbers, so the name is looked up in the text.
-            let quoted = format!("\"{name}\"");
-            let mut lines = (2..).zip(file.text.lines().zip(file.text.lines().skip(1)));
-            let line = lines.find(|(_, (before, line))| {
-                before.contains("\"domain_names\"") && line.trim() == quoted
-            });
-            let line = file.at(line.map_or(0, |(line, _)| line));
+            let line = file.at(line_of(file.text, name));
             let places = places(file, &host.payload.advanced_config)?;
             if !places.is_empty() {
                 let whole = |place: Place| ProxyRoute {
@@ -87,6 +81,22 @@ pub fn read(file: File<'_>) -> Result<Vec<ProxyRoute>, Unreadable> {
         }
     }
     Ok(read)
+}
+
+/// Finds the line of a host name. The JSON reader keeps no line numbers, so the text is searched
+/// for it.
+fn line_of(text: &str, name: &str) -> usize {
+    let quoted = format!("\"{name}\"");
+    let mut is_inside = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        match line.trim().trim_end_matches(',') {
+            key if key.starts_with("\"domain_names\"") => is_inside = true,
+            "]" => is_inside = false,
+            entry if is_inside && entry == quoted => return number,
+            _ => {}
+        }
+    }
+    0
 }
 
 /// A path of a host whose whole server labwright writes.
