@@ -217,7 +217,7 @@ impl<'e> Finder<'e> {
         for edit in cause.edits() {
             let inside = (cause.edits().len() == 1).then(|| self.inside(key, *edit)).flatten();
             let own = self.edits.list.get(*edit).and_then(Edit::place);
-            places.extend(inside.or(own));
+            places.extend(inside.or(own).filter(|place| !places.contains(place)));
         }
         places
     }
@@ -225,7 +225,14 @@ impl<'e> Finder<'e> {
     /// Returns the lines of a cause's edits themselves.
     pub fn own_places(&self, cause: &Cause) -> Vec<Place> {
         let edits = cause.edits().iter().filter_map(|edit| self.edits.list.get(*edit));
-        edits.filter_map(Edit::place).collect()
+        let mut places: Vec<Place> = Vec::new();
+        for place in edits.filter_map(Edit::place) {
+            // Several properties of one node are on one line.
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
     }
 
     fn inside(&mut self, key: usize, edit: usize) -> Option<Place> {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
+use super::class::Class;
 use super::edits::Place;
 use super::facts::{Family, Key};
 use super::say::Said;
@@ -123,7 +124,12 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
             | Family::Limit
             | Family::RunsAs
             | Family::Hardening
+            | Family::OnNetwork
+            | Family::Runs
             | Family::Unit => of_service(&own.name),
+            Family::ContainerNetwork => own.name == above.name,
+            // What a new one may do is worth a line.
+            Family::Privilege | Family::Mount => parent.is.is_none() && of_service(&own.name),
             Family::Alert => own.part == above.name,
             Family::Keep | Family::BackupRun => own.name == above.name,
             _ => false,
@@ -132,7 +138,12 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
             own.name == above.name
                 && matches!(
                     own.family,
-                    Family::Image | Family::Limit | Family::RunsAs | Family::Hardening
+                    Family::Image
+                        | Family::Limit
+                        | Family::RunsAs
+                        | Family::Hardening
+                        | Family::OnNetwork
+                        | Family::Runs
                 )
         }
         Family::State if same_way => {
@@ -145,6 +156,16 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
         Family::Export if same_way => {
             // `facts/data.rs` gives the backup of an export this name.
             own.family == Family::StoreSaved && own.name == format!("export {}", above.name)
+        }
+        Family::Host
+            if same_way
+                && matches!(
+                    own.family,
+                    Family::RouteAuth | Family::RouteHidden | Family::RouteHandling
+                ) =>
+        {
+            // What guards a name that is gone lets nobody in any more.
+            own.name == above.name
         }
         Family::Host if same_way => {
             // What is probed is a URL, which ends in the host name.
@@ -187,10 +208,35 @@ fn ports(drafts: Vec<Draft>) -> Vec<Draft> {
             // The same clients reach the same endpoint, so this ranks after ports that are really
             // opened.
             draft.said.rank = 3;
+            // The same port at fewer addresses lets in less.
+            if is_part(&draft.key.part, &before.key.part) {
+                draft.said.class = Class::AccessClosed;
+            }
         }
     }
     kept.extend(gone.into_values().flatten());
     kept
+}
+
+/// Says whether a port is one or some of another: at some addresses alone, or a shorter row.
+fn is_part(port: &str, of: &str) -> bool {
+    let parts = |port: &str| {
+        let (ports, at) = port.split_once(" at ").unwrap_or((port, ""));
+        let (ports, transport) = ports.split_once('/')?;
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        let row: (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+        let at: Vec<String> = at.split(" at ").map(str::to_owned).collect();
+        Some((row, transport.to_owned(), at))
+    };
+    let (Some((row, transport, at)), Some((all, other, everywhere))) = (parts(port), parts(of))
+    else {
+        return false;
+    };
+    let is_everywhere = everywhere.iter().all(String::is_empty);
+    transport == other
+        && all.0 <= row.0
+        && row.1 <= all.1
+        && (is_everywhere || at.iter().all(|at| everywhere.contains(at)))
 }
 
 /// Joins entries that differ in who comes from where alone.

@@ -18,4 +18,5 @@ pub mod markdown;
 pub mod release;
 mod say;
 pub mod state;
+mod tags;
 pub mod text;

@@ -2,6 +2,8 @@
 
 use super::class::Class;
 use super::facts::{Family, Key, ONE_WAY};
+use super::tags::is_downgrade;
+use crate::plan::may_hold_secret;
 
 /// What is said of a fact that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,27 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let guards = matches!(part.as_str(), "addresses" | "login" | "rate limit");
             // Other addresses and other users are others who get in.
             let class = if guards { opened(!gained) } else { Class::Names };
-            or_absent(both(format!("{part} of {name}"), class, 2), "none")
+            let said = both(format!("{part} of {name}"), class, 2);
+            // `facts/access.rs` keeps digests of these.
+            match (gained, lost) {
+                _ if !may_hold_secret(part) => or_absent(said, "none"),
+                (true, _) => effect(said, "is new"),
+                (_, true) => effect(said, "is gone"),
+                _ => effect(said, "has another value"),
+            }
+        }
+        Family::ContainerNetwork => {
+            let leads = |value: Option<&str>| value == Some("leads out");
+            let class = match (leads(was), leads(is)) {
+                _ if gained || lost => Class::Restarts,
+                (false, true) => Class::AccessOpened,
+                _ => Class::AccessClosed,
+            };
+            or_absent(both(format!("network {part} of {}", on(name)), class, 3), "none")
+        }
+        Family::OnNetwork => {
+            let said = both(format!("{} is on its network {part}", on(name)), opened(!lost), 3);
+            words(said, "no", "yes")
         }
         Family::Zone => {
             let widened = !gained && (lost || widens(was.unwrap_or(""), is.unwrap_or("")));
@@ -164,8 +186,11 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         Family::Database => {
             let said = both(format!("database {part} of {name}"), Class::Data, worse(!gained));
             let said = or_absent(said, "none");
-            // Data written for one major version is not read by another.
-            if gained || lost { said } else { Said { effect: "one way", ..said } }
+            // Data written for one major version is not read by another. A file and a folder have
+            // no version here: they are copied as they are.
+            let is_versioned = |value: Option<&str>| value.is_some_and(|value| value.contains(' '));
+            let one_way = is_versioned(was) && is_versioned(is);
+            if one_way { Said { effect: "one way", ..said } } else { said }
         }
         Family::GuestDisk => {
             let smaller = size(is) < size(was);
@@ -220,6 +245,10 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         Family::Service => or_absent(both(format!("service {name}"), Class::Restarts, 1), "none"),
         Family::Module => {
             or_absent(both(format!("module {part} of {name}"), Class::Restarts, 5), "none")
+        }
+        Family::Runs => {
+            let said = both(format!("when {} runs", on(name)), Class::Restarts, 2);
+            or_absent(said, "always")
         }
         Family::Container => {
             let said = both(format!("container {}", on(name)), Class::Restarts, 2);
@@ -410,21 +439,4 @@ fn widens(was: &str, is: &str) -> bool {
 
 fn overlaps(nets: &[ipnet::IpNet], net: &ipnet::IpNet) -> bool {
     nets.iter().any(|own| own.contains(net) || net.contains(own))
-}
-
-/// Says whether an image goes back to an older version: the numbers of its tag, one by one.
-fn is_downgrade(was: &str, is: &str) -> bool {
-    let numbers = |image: &str| -> Option<(String, Vec<u64>)> {
-        let plain = image.split_once('@').map_or(image, |(plain, _)| plain);
-        // In `host:5000/name`, the colon is before a port, and there is no tag.
-        let (name, tag) = plain.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
-        let numbers = tag.split(|character: char| !character.is_ascii_digit());
-        Some((name.to_owned(), numbers.filter_map(|digits| digits.parse().ok()).collect()))
-    };
-    match (numbers(was), numbers(is)) {
-        (Some((old_name, old)), Some((new_name, new))) => {
-            old_name == new_name && !new.is_empty() && !old.is_empty() && new < old
-        }
-        _ => false,
-    }
 }

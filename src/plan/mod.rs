@@ -71,7 +71,7 @@ pub use requirements::{
     DeviceSource, GuestRequirements, NeededDevice, NeededStorage, Requirements, TUN, drivers,
 };
 pub use root_disk::RootDisk;
-pub use routes::{RouteAuth, RoutePlan};
+pub use routes::{RouteAuth, RoutePlan, may_hold_secret};
 pub use scrapes::{PROBES, Scrape};
 pub use secrets::{MachineSecret, secret_path};
 pub use zones::ZoneAddresses;

@@ -120,6 +120,12 @@ impl Plan<'_> {
     }
 }
 
+/// Returns whether what a proxy does by this name may have a secret in it: what it tells the
+/// service, and what is written in the proxy's own words. Reviewers are not shown such values.
+pub fn may_hold_secret(what: &str) -> bool {
+    what.starts_with("request header ") || what.starts_with("raw ")
+}
+
 /// The service that authenticates the users of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteAuth {

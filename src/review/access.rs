@@ -7,10 +7,11 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::view::{MeetView, meets};
 use crate::model::{
     EndpointId, FirewallBackend, Machine, MachineId, Model, Ports, Transport, ZoneId, ZoneKind,
 };
-use crate::plan::{Flow, FlowSource, ForwardTarget, Guard, Plan};
+use crate::plan::{Flow, FlowSource, ForwardTarget, Guard, Plan, may_hold_secret};
 use crate::source::Sources;
 
 /// The ports of every machine, with the zones that may connect to them.
@@ -20,19 +21,9 @@ pub(super) struct Access<'p> {
     zones: Vec<Column<'p>>,
     machines: Vec<MachinePorts<'p>>,
     /// The containers of different services that meet.
-    meets: Vec<Met<'p>>,
+    meets: Vec<MeetView>,
     /// The places that clients of networks behind machines reach.
     behind: Vec<Behind<'p>>,
-}
-
-/// A connection between containers of two services on one machine.
-#[derive(Serialize)]
-struct Met<'p> {
-    machine: &'p str,
-    from: &'p str,
-    to: String,
-    reason: &'static str,
-    place: String,
 }
 
 #[derive(Serialize)]
@@ -146,7 +137,7 @@ pub(super) fn access<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Access<'p> {
     });
     Access {
         machines: machines.collect(),
-        meets: model.machines().flat_map(|(id, _)| meets(plan, id, sources)).collect(),
+        meets: meets(plan, sources),
         behind: model.machines().flat_map(|(id, _)| behind(plan, id, &owners)).collect(),
         zones: columns
             .into_iter()
@@ -160,17 +151,6 @@ type Found<'p> = (Vec<EndpointId>, Vec<&'p Flow>);
 
 /// The endpoints that listen on each port of a machine.
 type Listeners = BTreeMap<(Ports, Transport), Vec<EndpointId>>;
-
-fn meets<'p>(plan: &'p Plan<'_>, machine: MachineId, sources: &Sources) -> Vec<Met<'p>> {
-    let meets = plan.machine(machine).meets.iter().map(|meet| Met {
-        machine: &plan.model[machine].name,
-        from: &plan.model[meet.by].name,
-        to: plan.met(meet),
-        reason: meet.reason.name(),
-        place: sources.place(meet.span),
-    });
-    meets.collect()
-}
 
 /// Lists the zones that may connect to something, the internet first. Zones of a single machine are
 /// left out.
@@ -375,6 +355,11 @@ pub(super) fn internet<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Interne
     ports.into_iter().map(view).collect()
 }
 
+fn handled((what, how): &(String, String)) -> String {
+    let how = if may_hold_secret(what) { "set" } else { how };
+    format!("{what}: {how}")
+}
+
 /// Lists the host names.
 pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> {
     let model = plan.model;
@@ -388,7 +373,7 @@ pub(super) fn names<'p>(plan: &'p Plan<'_>, sources: &Sources) -> Vec<Name<'p>> 
         from: route.from.iter().map(|zone| model[*zone].name.as_str()).collect(),
         public: route.public,
         auth: route.auth.as_ref().map(|auth| model[auth.endpoint.service].name.as_str()),
-        handled: route.handled(model).iter().map(|(what, how)| format!("{what}: {how}")).collect(),
+        handled: route.handled(model).iter().map(handled).collect(),
         place: sources.place(route.span),
     };
     let mut names: Vec<Name<'p>> = plan.routes.iter().map(view).collect();

@@ -26,6 +26,7 @@ pub struct LabView {
     pub services: Vec<ServiceView>,
     pub ports: Vec<PortView>,
     pub flows: Vec<Flow>,
+    pub meets: Vec<MeetView>,
     pub routes: Vec<Route>,
     pub scrapes: Vec<Scrape>,
     pub capacity: Vec<CapacityView>,
@@ -104,6 +105,17 @@ pub struct PortView {
     pub proto: &'static str,
     pub service: String,
     pub endpoint: String,
+}
+
+/// A connection between containers of two services on one machine, on a network for the two of
+/// them.
+#[derive(Serialize)]
+pub struct MeetView {
+    pub machine: String,
+    pub from: String,
+    pub to: String,
+    pub reason: &'static str,
+    pub source: String,
 }
 
 /// What a machine has and what is promised of it, in bytes.
@@ -211,6 +223,7 @@ pub fn view(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> LabV
         services: model.services.iter().map(|service| service_view(plan, service)).collect(),
         ports: ports(plan),
         flows,
+        meets: meets(plan, sources),
         routes: facts.routes,
         scrapes: facts.scrapes,
         capacity: model
@@ -293,6 +306,21 @@ fn ports(plan: &Plan<'_>) -> Vec<PortView> {
     ports.sort();
     ports.dedup();
     ports
+}
+
+/// Lists the containers of different services that meet, machine by machine.
+pub(super) fn meets(plan: &Plan<'_>, sources: &Sources) -> Vec<MeetView> {
+    let model = plan.model;
+    let meets = model.machines().flat_map(|(id, machine)| {
+        plan.machine(id).meets.iter().map(|meet| MeetView {
+            machine: machine.name.clone(),
+            from: model[meet.by].name.clone(),
+            to: plan.met(meet),
+            reason: meet.reason.name(),
+            source: sources.place(meet.span),
+        })
+    });
+    meets.collect()
 }
 
 /// Returns what a machine has and promises, or nothing if it promises nothing.

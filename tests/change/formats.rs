@@ -205,8 +205,18 @@ fn no_value_that_may_be_a_secret_is_shown() {
         "/mnt/backups/restic-repo",
         &format!("rest:https://ada:{secret}@example.org/x"),
     );
+    edit(
+        &mut is,
+        "services.kdl",
+        "from=internet,lan,tunnel\n",
+        &format!(
+            "from=internet,lan,tunnel {{ request-header X-Way-In \"{secret}\"; \
+             raw nginx.add_header X-Way-Out \"{secret}\"; }}\n"
+        ),
+    );
     let comparison = compare(&was, &is);
-    assert!(!comparison.entries.is_empty());
+    let told = text::write(&comparison, LOOK);
+    assert!(told.contains("request header X-Way-In of media.elmzn.be is new"), "{told}");
     for shown in [
         text::write(&comparison, LOOK),
         markdown::write(&comparison),

@@ -2,6 +2,7 @@
 
 mod formats;
 mod git;
+mod newer;
 mod planted;
 mod random;
 mod releases;

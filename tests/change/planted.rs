@@ -9,20 +9,27 @@ const SINGLE: &str = "media-server-single";
 const BLACKBOX: &str = "blackbox";
 const AUTOMATION: &str = "media-automation";
 
+/// File, old text and new text; an empty old text adds to the end of the file.
+pub type Edit = (&'static str, &'static str, &'static str);
+
 /// A change of a shipped lab.
-struct Planted {
-    lab: &'static str,
-    /// File, old text and new text; an empty old text adds to the end of the file.
-    edits: &'static [(&'static str, &'static str, &'static str)],
+pub struct Planted {
+    pub lab: &'static str,
+    /// What is so before and after the change.
+    pub given: &'static [Edit],
+    pub edits: &'static [Edit],
     /// The class of the first entry.
-    worst: &'static str,
-    /// What must be said, each at the line that holds a text: of the new state, or of the old one
-    /// behind `was`.
-    says: &'static [(&'static str, &'static str)],
+    pub worst: &'static str,
+    /// What must be said, each at the line that holds a text: of the new state, of the old one
+    /// behind `was`, or at the file itself behind `file`.
+    pub says: &'static [(&'static str, &'static str)],
 }
 
-fn planted(case: &Planted) {
-    let was = shipped(case.lab);
+pub fn planted(case: &Planted) {
+    let mut was = shipped(case.lab);
+    for (path, from, to) in case.given {
+        edit(&mut was, path, from, to);
+    }
     let mut is = was.clone();
     for (path, from, to) in case.edits {
         edit(&mut is, path, from, to);
@@ -49,6 +56,9 @@ fn planted(case: &Planted) {
         let places: Vec<String> = at
             .split(" & ")
             .map(|at| {
+                if let Some(path) = at.strip_prefix("file ") {
+                    return path.to_owned();
+                }
                 let found = files.iter().find_map(|file| {
                     let number = file.text.lines().position(|line| line.contains(at))?;
                     Some(format!("{}:{}", file.path, number + 1))
@@ -71,6 +81,7 @@ macro_rules! planted {
             fn $name() {
                 planted(&Planted {
                     lab: $lab,
+                    given: &[],
                     edits: &[$(($path, $from, $to)),+],
                     worst: $worst,
                     says: &[$(($says, $at)),+],

@@ -1,6 +1,7 @@
 //! Compares releases whose sources are not there.
 
 use labwright::change::compare::{Input, compare};
+use labwright::change::facts::Family;
 use labwright::change::release;
 use labwright::source::{Layer, SourceFile, Sources};
 
@@ -45,4 +46,23 @@ fn the_version_of_a_module_is_named() {
     let found = lines(&old, &built("1.1", "1.36"));
     assert!(found.iter().any(|line| line.contains(named)), "{found:#?}");
     assert_eq!(lines(&old, &built("1.0", "1.36")), Vec::<String>::new());
+}
+
+#[test]
+fn another_compiler_is_named_as_the_cause() {
+    let Input::Release(mut old) = built("1.0", "1.36") else { panic!("a release") };
+    "labwright 0.0.9".clone_into(&mut old.state.compiler);
+    let Input::Release(mut new) = built("1.0", "1.36") else { panic!("a release") };
+    let compiler = new.state.compiler.clone();
+    // What another compiler writes otherwise is another digest of a file.
+    for (key, digest) in &mut new.state.facts {
+        if key.family == Family::Files && key.name == "firewall" {
+            "other".clone_into(digest);
+        }
+    }
+    let comparison = compare(&Input::Release(old), &Input::Release(new));
+    let comparison = comparison.unwrap_or_else(|_| panic!("they are compared"));
+    let found: Vec<String> = comparison.entries.iter().map(line).collect();
+    let named = format!("(labwright 0.0.9 -> {compiler})");
+    assert!(!found.is_empty() && found.iter().all(|line| line.ends_with(&named)), "{found:#?}");
 }

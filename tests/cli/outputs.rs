@@ -68,6 +68,19 @@ fn show() {
 }
 
 #[test]
+fn show_lists_the_containers_that_meet() {
+    let home = case("../../modules/labs/media-server-home");
+    let text = labwright(&home, &["show"]).out;
+    assert!(text.contains("\nContainers that meet\n"), "{text}");
+    let shown = labwright(&home, &["show", "--format", "json"]).json();
+    let meets = shown["meets"].as_array().expect("a list").clone();
+    let found = meets.iter().find(|meet| meet["from"] == "grafana").expect("a meeting");
+    assert_eq!((&found["to"], &found["machine"]), (&"prometheus.web".into(), &"intranet".into()));
+    let source = found["source"].as_str().expect("a place");
+    assert!(found["reason"] == "need" && source.starts_with("services.kdl:"), "{found}");
+}
+
+#[test]
 fn show_fits_a_terminal_for_every_lab() {
     for lab in std::fs::read_dir(case("../../modules/labs")).expect("the labs") {
         let lab = lab.expect("an entry").path();

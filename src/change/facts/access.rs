@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Collector, Family};
+use crate::digest::sha256_hex;
 use crate::model::{FirewallBackend, MachineId, Ports, ZoneId, ZoneKind};
-use crate::plan::{CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan};
+use crate::plan::{CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan, may_hold_secret};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
@@ -58,6 +59,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             facts.add(Family::RouteHidden, "", &name, path, "hidden");
         }
         for (what, how) in route.handled(model) {
+            let how = if may_hold_secret(&what) { sha256_hex(how.as_bytes()) } else { how };
             facts.add(Family::RouteHandling, "", &name, &what, how);
         }
     }

@@ -1,7 +1,7 @@
 //! Services and their containers: what runs, with which rights, from which image.
 
 use super::{Collector, Family};
-use crate::model::{Container, MountKind, NetworkMode, Service};
+use crate::model::{Container, MountKind, NetworkMode, Runs, Service};
 use crate::plan::Plan;
 
 /// The part of an image whose change can't be undone, since it may migrate what its service keeps.
@@ -16,11 +16,24 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         let name = facts.service(&service.name).to_owned();
         facts.add(Family::Service, "", &name, "", format!("{} on {machine}", service.module));
         facts.add(Family::Module, "", &name, &service.module, &service.module_version);
+        for network in &service.networks {
+            let network_name = network.name.as_deref().unwrap_or("default");
+            let leads = if network.internal { "nothing leads out of it" } else { "leads out" };
+            facts.add(Family::ContainerNetwork, &machine, &name, network_name, leads);
+        }
         for raw in &service.raw {
             facts.add(Family::Raw, "", &name, &raw.value, "set");
         }
         for container in &service.containers {
             let (machine, name) = (&machine, canonical(service, container, facts));
+            networks(machine, &name, container, facts);
+            if let Some(word) = container.runs.word() {
+                let word = match &container.runs {
+                    Runs::Every(times) => format!("{word} {}", times.as_str()),
+                    _ => word.to_owned(),
+                };
+                facts.add(Family::Runs, machine, &name, "", word);
+            }
             privileges(machine, &name, container, facts);
             hardening(machine, &name, container, facts);
             let writes = kept.is_some_and(|kept| kept.writers.contains(&container.name.as_str()));
@@ -38,12 +51,12 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     for (id, machine) in model.machines() {
         let name = facts.machine(&machine.name).to_owned();
         for held in &plan.machine(id).secrets {
-            let readers: Vec<&str> =
-                held.services.iter().map(|id| facts.service(&model[*id].name)).collect();
-            let readers = match readers.as_slice() {
-                [] => "nobody".to_owned(),
-                readers => readers.join(" and "),
-            };
+            let services =
+                held.services.iter().map(|id| facts.service(&model[*id].name).to_owned());
+            let shares = held.shares.iter().map(|at| format!("the mount of {at}"));
+            let readers: Vec<String> = services.chain(shares).collect();
+            let readers =
+                if readers.is_empty() { "nobody".to_owned() } else { readers.join(" and ") };
             let value = format!("read by {readers} (owner {}, {})", held.owner, held.mode);
             facts.add(Family::Secret, &name, &model[held.secret].name, "", value);
         }
@@ -56,6 +69,14 @@ fn canonical(service: &Service, container: &Container, facts: &Collector<'_>) ->
     match container.name.strip_prefix(&service.name) {
         Some(rest) => format!("{new}{rest}"),
         None => container.name.clone(),
+    }
+}
+
+/// Says which of the networks of its service a container is on. Nobody needs to be told of the one
+/// that all containers are on which name none.
+fn networks(machine: &str, name: &str, container: &Container, facts: &mut Collector<'_>) {
+    for network in container.on.iter().filter_map(|on| on.network.as_deref()) {
+        facts.add(Family::OnNetwork, machine, name, network, "yes");
     }
 }
 

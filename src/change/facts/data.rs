@@ -23,7 +23,7 @@ fn states(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             Coverage::LeftOut => "left out".to_owned(),
             Coverage::Lost => "not saved".to_owned(),
         };
-        let store = kept.store.name(model);
+        let store = facts.store(&kept.store, model);
         let place = format!("{} on {machine}, {store}", kept.state.path);
         facts.add(Family::State, "", &name, &kept.state.name, place);
         facts.add(Family::Saved, "", &name, &kept.state.name, how);
@@ -31,8 +31,12 @@ fn states(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     for service in &model.services {
         let name = facts.service(&service.name).to_owned();
         for database in &service.databases {
-            let major = database.major.as_deref().unwrap_or("of an unknown version");
-            let engine = format!("{} {major}", database.engine.name());
+            let engine = database.engine.name().to_owned();
+            let engine = match &database.major {
+                _ if database.engine.is_on_disk() => engine,
+                Some(major) => format!("{engine} {major}"),
+                None => format!("{engine} of an unknown version"),
+            };
             facts.add(Family::Database, "", &name, &database.name, engine);
         }
     }
@@ -76,9 +80,11 @@ fn storage(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             }
         }
         for share in &machine.shares {
-            let source = Store::from(&share.source).name(model);
+            let source = facts.store(&Store::from(&share.source), model);
             let how = if share.read_only { ", read-only" } else { "" };
-            let value = format!("{source} by {}{how}", share.via.name());
+            let user = share.login.as_ref().map(|login| format!(" as {}", login.user));
+            let value =
+                format!("{source} by {}{}{how}", share.via.name(), user.unwrap_or_default());
             facts.add(Family::Share, &name, &share.at, "", value);
         }
         if let Some(guest) = &machine.guest {

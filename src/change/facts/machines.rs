@@ -46,6 +46,12 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 facts.add(Family::Shape, &name, "start", "", "by hand");
             }
         }
+        let prefixes = machine.container_prefixes.iter();
+        let prefixes: Vec<String> = prefixes.map(|prefix| prefix.value.to_string()).collect();
+        if !prefixes.is_empty() {
+            let what = "networks of containers";
+            facts.add(Family::Shape, &name, what, "", prefixes.join(" "));
+        }
         for address in &machine.addresses {
             let network = &model[address.network].name;
             facts.add(Family::Address, &name, network, "", address.address.to_string());

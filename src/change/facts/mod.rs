@@ -16,7 +16,9 @@ mod names;
 use std::collections::BTreeMap;
 
 use crate::diag::{Accepted, Diagnostics};
+use crate::model::Model;
 use crate::plan::Plan;
+use crate::plan::store::Store;
 
 pub use containers::ONE_WAY;
 pub use files::group_of;
@@ -38,6 +40,10 @@ pub enum Family {
     RouteHandling,
     /// The addresses of a zone.
     Zone,
+    /// Whether anything leads out of a network of containers.
+    ContainerNetwork,
+    /// A container is on a network of its service.
+    OnNetwork,
     /// What the clients of a network reach through a machine.
     Forward,
     /// A key that lets a person in.
@@ -104,6 +110,8 @@ pub enum Family {
     Unit,
     /// The image of a container.
     Image,
+    /// When a container runs that does not stay.
+    Runs,
     /// How much of a machine's memory, disk or pool is promised.
     Room,
     /// What a container or a dataset may use.
@@ -206,6 +214,30 @@ impl<'r> Collector<'r> {
     /// Returns the name that a service has in the new state.
     pub(super) fn service<'n>(&'n self, name: &'n str) -> &'n str {
         self.renamed("service", name).unwrap_or(name)
+    }
+
+    /// Returns the name that a thing of any kind has in the new state.
+    pub(super) fn any<'n>(&'n self, name: &'n str) -> &'n str {
+        let new = self.renames.iter().find(|((_, old), _)| old == name);
+        new.map_or(name, |(_, new)| new.as_str())
+    }
+
+    /// Writes words about the lab with the names that things have in the new state.
+    pub(super) fn words(&self, text: &str) -> String {
+        self.renames.iter().fold(text.to_owned(), |text, ((_, old), new)| {
+            text.replace(&format!("`{old}`"), &format!("`{new}`"))
+        })
+    }
+
+    /// Names where something is kept, as the new state does.
+    pub(super) fn store(&self, store: &Store, model: &Model) -> String {
+        match store {
+            Store::Dataset(_) => store.name(model),
+            Store::Export(machine, _) | Store::Local(machine) => {
+                let machine = self.machine(&model[*machine].name);
+                format!("{} of {machine}", store.name_at_home(model))
+            }
+        }
     }
 
     fn renamed(&self, kind: &str, name: &str) -> Option<&str> {

@@ -27,7 +27,8 @@ pub(super) fn collect(
         facts.add(Family::Host, "", &route.name(), "", value);
     }
     for name in &model.names {
-        facts.add(Family::Host, "", &name.host, "", name.address.to_string());
+        let below = if name.below { ", with all names below it" } else { "" };
+        facts.add(Family::Host, "", &name.host, "", format!("{}{below}", name.address));
     }
     let list = |list: &[IpAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     for network in &model.networks {
@@ -61,10 +62,12 @@ pub(super) fn collect(
     for finding in findings {
         let on = finding.subject.as_deref().unwrap_or_default();
         // The words may quote what somebody wrote; they are kept as a digest.
-        let words = sha256_hex(finding.message.as_bytes());
-        facts.add(Family::Finding, "", finding.code.name, on, words);
+        let words = sha256_hex(facts.words(&finding.message).as_bytes());
+        let on = facts.any(on).to_owned();
+        facts.add(Family::Finding, "", finding.code.name, &on, words);
     }
     for accepted in accepted {
-        facts.add(Family::Accepted, "", &accepted.code, &accepted.on, &accepted.reason);
+        let on = facts.any(&accepted.on).to_owned();
+        facts.add(Family::Accepted, "", &accepted.code, &on, &accepted.reason);
     }
 }

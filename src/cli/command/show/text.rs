@@ -21,6 +21,7 @@ pub fn write(lab: &LabView, console: &Console) -> String {
         ("Images", images(lab)),
         ("Ports", ports(lab)),
         ("Flows", flows(lab)),
+        ("Containers that meet", meets(lab)),
         ("Routes", routes(lab)),
         ("Capacity", capacity(&lab.capacity)),
         ("Backups", backups(lab)),
@@ -128,6 +129,15 @@ fn flows(lab: &LabView) -> Table {
             flow.proto.clone(),
             reason,
         ]);
+    }
+    table
+}
+
+fn meets(lab: &LabView) -> Table {
+    let mut table = Table::new(["from", "to", "on", "because of"]);
+    for meet in &lab.meets {
+        let reason = format!("{} ({})", meet.reason, meet.source);
+        table.row([meet.from.clone(), meet.to.clone(), meet.machine.clone(), reason]);
     }
     table
 }
