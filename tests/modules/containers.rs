@@ -248,6 +248,8 @@ const ASKED: &[(&str, &str)] = &[
     ("crowdsec on=box { log \"/var/log/auth.log\"; }", "target: '/etc/crowdsec/acquis.d/lab.yaml'"),
     // `server/setup-database.js` of 2.5.3: otherwise its first page asks which one.
     ("uptime-kuma on=box", "UPTIME_KUMA_DB_TYPE: 'sqlite'"),
+    // Version 26.9.0 has its script for it in another folder than the versions before.
+    ("actual on=box", "fetch('http://127.0.0.1:5006/health')"),
 ];
 
 #[test]

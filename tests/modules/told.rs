@@ -138,7 +138,7 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
             "N8N_HOST: 'app.example.org'",
             "N8N_PROXY_HOPS: '1'",
             "N8N_SECURE_COOKIE: 'true'",
-            "WEBHOOK_URL: 'https://app.example.org/'",
+            "N8N_WEBHOOK_URL: 'https://app.example.org/'",
         ],
     ),
     ("ntfy", "", "web", &["NTFY_BASE_URL: 'https://app.example.org'", "NTFY_BEHIND_PROXY: 'true'"]),
