@@ -48,8 +48,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
     for (machine, guest) in guests {
         for device in &guest.passthrough {
+            // A host may have several names for one device.
+            let what = device.pci.as_ref().or(device.path.as_ref()).unwrap_or(&device.name);
             let (first, span) =
-                *taken.entry((guest.host, device.name.as_str())).or_insert((machine, device.span));
+                *taken.entry((guest.host, what.as_str())).or_insert((machine, device.span));
             // An LXC uses a device through its host's kernel, so several can have it. A VM takes it
             // for itself.
             let shared = first.kind == MachineKind::Lxc && machine.kind == MachineKind::Lxc;
@@ -58,10 +60,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     Diagnostic::new(
                         &CODE,
                         device.span,
-                        format!(
-                            "`{}` is passed to `{}` and to `{}`",
-                            device.name, first.name, machine.name
-                        ),
+                        if first.name == machine.name {
+                            format!("`{}` is passed to `{}` twice", device.name, machine.name)
+                        } else {
+                            format!(
+                                "`{}` is passed to `{}` and to `{}`",
+                                device.name, first.name, machine.name
+                            )
+                        },
                     )
                     .label(span, format!("passed to `{}` here", first.name))
                     .help("pass it to only one of them")

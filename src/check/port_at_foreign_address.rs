@@ -34,7 +34,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 );
                 continue;
             }
-            let own = |address| machine.addresses.iter().any(|own| own.address == address);
+            // An address that the service wants for itself and can't have is already reported.
+            let own = |address| {
+                machine.addresses.iter().any(|own| own.address == address)
+                    || service.own_addresses.iter().any(|own| own.value == address)
+            };
             let mut foreign = endpoint.addresses.iter().filter(|address| !address.is_loopback());
             if let Some(address) = foreign.find(|address| !own(**address)) {
                 let message = format!("`{}` does not have the address {address}", machine.name);

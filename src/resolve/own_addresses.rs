@@ -21,6 +21,20 @@ pub fn own_addresses(service: &Block<'_>, model: &mut Model, diagnostics: &mut D
     for value in &node.arguments {
         let Some(address) = value.address() else { continue };
         let machine = &model[id];
+        if let Some(lease) = &machine.lease {
+            let network = &model[lease.network].name;
+            let message = format!(
+                "`{}` asks for its address by DHCP, and can't have {address} beside it",
+                machine.name
+            );
+            diagnostics.push(
+                Diagnostic::new(&codes::DHCP_OUT_OF_PLACE, lease.span, message)
+                    .label(value.span, format!("`{}` has this one for itself", service.key()))
+                    .help(format!("write its address: `address {network} \"…\"`"))
+                    .on(machine.name.clone()),
+            );
+            continue;
+        }
         let networks: BTreeSet<NetworkId> =
             machine.addresses.iter().map(|own| own.network).collect();
         let place = networks.iter().find_map(|network| {
