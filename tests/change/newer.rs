@@ -40,6 +40,16 @@ module tool version="1.0.0" {
     ("services.kdl", "", "service tool on=intranet {\n    expose web to=lan // tool\n}\n"),
 ];
 
+/// A further VM.
+const GAMES: &str = r#"vm games id=102 on=pve {
+    os debian-13
+    cores 1
+    memory (size)"1GiB"
+    disk root size=(size)"8GiB"
+    address lan "192.168.1.120"
+}
+"#;
+
 /// The end of the first route of the home lab.
 const FROM: &str = "from=internet,lan,tunnel\n";
 
@@ -259,4 +269,15 @@ newer! {
          ("lab.kdl", "", "moved vm extranet to=outside\n")],
         "restarts",
         [("name of machine outside: extranet -> outside", "vm outside")];
+    an_address_that_a_machine_asks_for: HOME,
+        [("machines.kdl", "", GAMES)],
+        [("machines.kdl", r#"address lan "192.168.1.120""#, "address lan dhcp")],
+        "restarts",
+        [("games in lan: 192.168.1.120 -> by DHCP", "address lan dhcp")];
+    an_address_of_a_service: BLACKBOX, [],
+        [("control-tower.kdl", "    expose dns to=lan,tailnet\n",
+          "    own-address \"192.168.10.53\"\n    expose dns to=lan,tailnet\n")],
+        "access-closed",
+        [("control-tower in lan: 192.168.10.2 -> 192.168.10.2, 192.168.10.53", "own-address"),
+         ("adguard-home.dns on control-tower: 53/udp -> 53/udp at 192.168.10.53", "own-address")];
 }

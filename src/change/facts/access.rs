@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Collector, Family};
 use crate::digest::sha256_hex;
-use crate::model::{FirewallBackend, MachineId, Ports, ZoneId, ZoneKind};
+use crate::model::{FirewallBackend, Lease, MachineId, Ports, ZoneId, ZoneKind};
 use crate::plan::{CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan, may_hold_secret};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
@@ -135,7 +135,10 @@ fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let shared: Vec<ZoneId> = open.keys().copied().filter(of_many).collect();
     for (id, machine) in model.machines() {
         let is_in = |zone: &ZoneId| {
+            // A machine that asks for its address gets one of its network's.
+            let asks = |lease: &Lease| model[*zone].kind == ZoneKind::Network(lease.network);
             machine.addresses.iter().any(|own| plan.zone(*zone).contains(own.address))
+                || machine.lease.as_ref().is_some_and(asks)
         };
         let zones = shared.iter().copied().filter(is_in).chain([machine.own_zone]);
         // Of each zone, the first few are enough to know the first few of all. In a large lab, a
