@@ -17,6 +17,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use mutate::Random;
@@ -24,6 +25,28 @@ use targets::{TARGETS, Target};
 
 /// The longest that one input may take. What is built without optimization is slow.
 const LONGEST: Duration = Duration::from_secs(20);
+
+/// When the current input was fed, while one is.
+static FED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Notes that an input is fed now, or that it is answered.
+fn note(fed: Option<Instant>) {
+    if let Ok(mut since) = FED.lock() {
+        *since = fed;
+    }
+}
+
+/// Ends the program when an input is never answered.
+fn watch() {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let since = FED.lock().ok().and_then(|since| *since);
+        if since.is_some_and(|since| since.elapsed() > 3 * LONGEST) {
+            eprintln!("an input takes over a minute; it is the newest in target/fuzz");
+            std::process::exit(1);
+        }
+    }
+}
 
 /// The largest input, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -44,6 +67,7 @@ fn main() -> ExitCode {
         eprintln!("there is no target `{unknown}`; there are: {}", known.join(", "));
         return ExitCode::from(2);
     }
+    std::thread::spawn(watch);
     let chosen = TARGETS.iter().filter(|it| names.is_empty() || names.iter().any(|n| n == it.name));
     for target in chosen {
         if let Err(why) = run(target, Duration::from_secs(seconds), seed) {
@@ -74,7 +98,9 @@ fn run(target: &Target, time: Duration, seed: u64) -> Result<(), String> {
     let feed = |input: &[u8]| {
         fs::write(&current, input).map_err(|error| error.to_string())?;
         let started = Instant::now();
+        note(Some(started));
         let answer = catch_unwind(AssertUnwindSafe(|| (target.feed)(input)));
+        note(None);
         let what = || format!("; the input is in {}", current.display());
         let answer = answer.map_err(|_| format!("it panicked{}", what()))?;
         if started.elapsed() > LONGEST {

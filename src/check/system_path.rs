@@ -40,6 +40,33 @@ const CLOSED: &[(&str, &str)] = &[
     ("/var/lib/systemd", "holds the state of systemd"),
 ];
 
+/// The folders that no folder of the lab may be, or lie in, while modules may install files there.
+const SHARED: &[(&str, &str)] = &[
+    ("/etc/alternatives", "says which of several programs is meant"),
+    ("/etc/apt", "says where packages come from"),
+    ("/etc/ca-certificates", "says whom the machine trusts"),
+    ("/etc/cron.d", "holds schedules of the system"),
+    ("/etc/default", "holds settings of the system's programs"),
+    ("/etc/fail2ban", "holds the settings of fail2ban"),
+    ("/etc/kernel", "holds what is done with a new kernel"),
+    ("/etc/modprobe.d", "holds settings of the kernel's modules"),
+    ("/etc/modules-load.d", "lists the kernel's modules"),
+    ("/etc/network", "holds the machine's addresses"),
+    ("/etc/profile.d", "is read whenever somebody logs in"),
+    ("/etc/security", "decides who may do what"),
+    ("/etc/ssl", "says whom the machine trusts"),
+    ("/etc/sysctl.d", "holds settings of the kernel"),
+    ("/etc/udev", "names the machine's devices"),
+    ("/etc/ufw", "holds the firewall"),
+    ("/etc/zfs", "lists the pools"),
+    ("/usr/libexec", "holds the system's programs"),
+    ("/usr/share", "holds what the system's programs read"),
+    ("/var/lib/cloud", "holds what cloud-init has done"),
+    ("/var/lib/dbus", "holds the machine's identity"),
+    ("/var/lib/pve-cluster", "holds the configuration of Proxmox"),
+    ("/var/spool/cron", "holds schedules of users"),
+];
+
 /// The folders that no folder of the lab may be, while others may lie in them.
 const KEPT: &[(&str, &str)] = &[
     ("/home", "holds the admins' keys"),
@@ -72,9 +99,11 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/shadow", "holds the passwords of the users"),
     ("/etc/sudoers", "decides who may become root"),
     ("/etc/sudoers.d", "decides who may become root"),
-    ("/home", "holds the admins' keys"),
-    ("/root", "is the home of root"),
 ];
+
+/// The homes, in which no file of a module is. A service may keep a folder there.
+const HOMES: &[(&str, &str)] =
+    &[("/home", "holds the admins' keys"), ("/root", "is the home of root")];
 
 /// The folders below closed ones that modules may install files into.
 const OPEN: &[&str] = &["/etc/labwright", "/etc/ssh/sshd_config.d", "/usr/local/lib/labwright"];
@@ -82,7 +111,9 @@ const OPEN: &[&str] = &["/etc/labwright", "/etc/ssh/sshd_config.d", "/usr/local/
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
         let mut look = |path: &str, what: String, span: Span| {
-            if let Some(why) = needed(path) {
+            // What is mounted in a folder of settings hides those that a program has there.
+            let settings = || is_below(path, "/etc").then(|| SETTINGS.to_owned());
+            if let Some(why) = needed(path).or_else(settings) {
                 diagnostics
                     .push(finding(&machine.name, path, &what, &why, span).on(machine.name.clone()));
             }
@@ -138,6 +169,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
+const SETTINGS: &str = "`/etc` holds the settings of the system's programs";
+
 fn finding(machine: &str, path: &str, what: &str, why: &str, span: Span) -> Diagnostic {
     Diagnostic::new(&CODE, span, format!("{what} can't be at `{path}` on `{machine}`: {why}"))
         .help("choose a folder of its own, such as one below `/srv` or `/mnt`")
@@ -158,8 +191,9 @@ pub fn needed(path: &str) -> Option<String> {
     let below = |folder: &str| path == folder || is_below(path, folder);
     let above = |folder: &str| path == "/" || path == folder || is_below(folder, path);
     let of = |(folder, why): &(&str, &str)| format!("`{folder}` {why}");
-    let inside = CLOSED.iter().find(|(folder, _)| below(folder));
-    let outside = CLOSED.iter().chain(KEPT).find(|(folder, _)| above(folder));
+    let all = || CLOSED.iter().chain(SHARED).chain(FILES);
+    let inside = all().find(|(folder, _)| below(folder));
+    let outside = all().chain(KEPT).find(|(folder, _)| above(folder));
     inside.or(outside).map(of)
 }
 
@@ -173,8 +207,13 @@ fn kept_from_files(path: &str) -> Option<String> {
     {
         return None;
     }
-    let kept = FILES.iter().find(|(kept, _)| path == *kept || is_below(path, kept));
-    kept.map(|(kept, why)| format!("`{kept}` {why}")).or_else(|| needed(path))
+    let inside = |folder: &str| path == folder || is_below(path, folder);
+    let closed = FILES.iter().chain(HOMES).chain(CLOSED).find(|(folder, _)| inside(folder));
+    // A file in the place of a folder hides what is in it.
+    let folders = || CLOSED.iter().chain(SHARED).chain(KEPT);
+    let kept =
+        closed.or_else(|| folders().find(|(folder, _)| path == *folder || is_below(folder, path)));
+    kept.map(|(kept, why)| format!("`{kept}` {why}"))
 }
 
 #[cfg(test)]
@@ -206,6 +245,8 @@ mod tests {
             "/etc/systemd/journald.conf.d/x.conf",
             "/etc/apt/sources.list.d/x.sources",
             "/etc/ssh/sshd_config.d/x.conf",
+            "/usr/share/keyrings/x.gpg",
+            "/etc/default/x",
         ];
         for path in free {
             assert_eq!(kept_from_files(path), None, "{path}");
@@ -229,6 +270,13 @@ mod tests {
             "/root",
             "/usr/local",
             "/boot/efi",
+            "/usr/share/x",
+            "/etc/sudoers.d",
+            "/etc/ssl/certs",
+            "/etc/apt/apt.conf.d/x",
+            "/etc/passwd",
+            "/var/lib/pve-cluster",
+            "/var/spool",
         ];
         for path in kept {
             assert!(needed(path).is_some(), "{path}");

@@ -15,6 +15,12 @@ use crate::source::{SourceFile, Sources};
 /// The most bytes that a source may have; the same as in a folder.
 const LARGEST: usize = 16 * 1024 * 1024;
 
+/// The most files that a lab may have; the same as in a folder.
+const MOST: usize = 50_000;
+
+/// The most bytes that the target of a link may have, as for the kernel.
+const LONGEST_LINK: usize = 4096;
+
 /// How many links are followed one after another.
 const LINKS: usize = 40;
 
@@ -22,6 +28,7 @@ const LINKS: usize = 40;
 struct Entry {
     mode: String,
     object: String,
+    size: usize,
 }
 
 /// Reads the lab in `folder` as it is at a revision, and joins it with the standard library.
@@ -47,6 +54,14 @@ pub fn read_lab(folder: &Path, revision: &str) -> Result<Sources, String> {
     if !wanted.contains_key("lab.kdl") {
         let folder = folder.display();
         return Err(format!("`{folder}` has no `lab.kdl` at `{revision}`"));
+    }
+    if wanted.len() > MOST {
+        return Err(format!("the lab has more than {MOST} files at `{revision}`"));
+    }
+    // Before anything is read, so that a large file takes no memory.
+    if let Some((path, entry)) = wanted.iter().find(|(_, entry)| entry.size > LARGEST) {
+        let size = entry.size;
+        return Err(format!("`{path}` has {size} bytes, the most is {LARGEST}"));
     }
     let objects: Vec<&str> = wanted.values().map(|entry| entry.object.as_str()).collect();
     let mut files = Vec::with_capacity(wanted.len());
@@ -74,14 +89,16 @@ fn tree(folder: &Path, revision: &str) -> Result<BTreeMap<String, Entry>, String
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
     // Run in the lab's folder, git lists only what is below it, by paths from there.
     // Without `-z`, it would quote unusual names.
-    let listed = git(folder, &["ls-tree", "-r", "-z", &commit])?;
+    let listed = git(folder, &["ls-tree", "-r", "-z", "--long", &commit])?;
     let mut tree = BTreeMap::new();
     for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
         let line = String::from_utf8_lossy(line);
         let (head, path) = line.split_once('\t').ok_or("git lists a tree in an unknown way")?;
-        let mut words = head.split(' ');
+        let mut words = head.split_ascii_whitespace();
         if let (Some(mode), Some(_), Some(object)) = (words.next(), words.next(), words.next()) {
-            let entry = Entry { mode: mode.to_owned(), object: object.to_owned() };
+            // A submodule has no size.
+            let size = words.next().and_then(|size| size.parse().ok()).unwrap_or_default();
+            let entry = Entry { mode: mode.to_owned(), object: object.to_owned(), size };
             tree.insert(path.to_owned(), entry);
         }
     }
@@ -96,7 +113,8 @@ fn follow<'t>(
     left: usize,
 ) -> Result<Vec<(String, &'t Entry)>, String> {
     let lost = || format!("the link `{link}` leads out of the lab at that revision");
-    let entry = tree.get(link).filter(|_| left > 0).ok_or_else(lost)?;
+    let fits = |entry: &&Entry| left > 0 && entry.size <= LONGEST_LINK;
+    let entry = tree.get(link).filter(fits).ok_or_else(lost)?;
     let target = read(folder, &[entry.object.as_str()])?.pop().unwrap_or_default();
     let target = String::from_utf8_lossy(&target).into_owned();
     let to = join(link, &target).ok_or_else(lost)?;
@@ -169,9 +187,6 @@ fn blob(rest: &mut &[u8]) -> Result<Vec<u8>, String> {
     }
     let size: usize =
         head.rsplit(' ').next().and_then(|size| size.parse().ok()).ok_or_else(broken)?;
-    if size > LARGEST {
-        return Err(format!("a file has {size} bytes, the most is {LARGEST}"));
-    }
     let behind = behind.get(1..).ok_or_else(broken)?;
     let (bytes, after) = behind.split_at_checked(size).ok_or_else(broken)?;
     // git writes a newline after each object, which is not part of it.

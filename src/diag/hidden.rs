@@ -1,9 +1,11 @@
 //! Finds text that may be the value of a secret, typed in by mistake: what follows a word such as
 //! `password`.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::suspect;
+use crate::source::Sources;
 
 /// The words of names that have a secret as their value.
 const WORDS: [&str; 8] =
@@ -19,6 +21,54 @@ pub fn names_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_file")
 }
 
+/// The names of the language whose value is a secret and that do not say so.
+const FIELDS: [&str; 2] = ["login", "preshared-key"];
+
+/// Names that are too common to say that their value is a secret, though an option with the name
+/// may take one.
+const COMMON: [&str; 3] = ["config", "user", "users"];
+
+/// The names that have a secret as their value in a lab: those of the language, and the options of
+/// modules that say so by their type.
+#[derive(Debug)]
+pub struct Names<'s>(BTreeSet<&'s str>);
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self(FIELDS.into())
+    }
+}
+
+impl<'s> Names<'s> {
+    /// Finds the names in the text of all files. The files need not be valid: a mistake in one must
+    /// not show what is secret in it.
+    pub fn of(sources: &'s Sources) -> Self {
+        let mut names = Self::default();
+        for (_, file) in sources.files() {
+            for (at, _) in file.text.match_indices("type=") {
+                let after = file.text.get(at + "type=".len()..).unwrap_or_default();
+                if after.trim_start_matches('"').starts_with("secret") {
+                    names.0.extend(option_before(file.text.get(..at).unwrap_or_default()));
+                }
+            }
+        }
+        names
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+/// Returns the name of the option or field whose node the text ends in.
+fn option_before(text: &str) -> Option<&str> {
+    let start = text.rfind(['\n', ';', '{']).map_or(0, |at| at + 1);
+    let mut words = text.get(start..)?.split_whitespace();
+    words.find(|word| ["option", "field"].contains(word))?;
+    let name = words.next()?.trim_matches('"');
+    (!COMMON.contains(&name)).then_some(name)
+}
+
 /// Returns whether text is written as variables are: in capitals.
 fn is_variable(name: &str) -> bool {
     name.len() > 2 && !name.contains(|c: char| c.is_ascii_lowercase())
@@ -32,14 +82,31 @@ struct Word<'l> {
 
 /// Lists the ranges of a line of KDL that may hold the value of a secret. What an annotation such
 /// as `(secret)` marks is a name, and a path says only where one is.
-pub fn hidden(line: &str) -> Vec<Range<usize>> {
+pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
     let words = words(line);
     let mut list = Vec::new();
     // The last value that belongs to a name.
     let mut named = None;
+    // The first word of the node, and whether the block of a secret is open.
+    let (mut node, mut inside_block) = (None, false);
     for (index, word) in words.iter().enumerate() {
         let inside = word.text.trim_matches(['"', '#']);
-        if suspect::has_password_in_url(inside) {
+        let before = index.checked_sub(1).and_then(|before| words.get(before));
+        let between = line
+            .get(before.map_or(0, |before| before.range.end)..word.range.start)
+            .unwrap_or_default();
+        if between.contains('{') {
+            let of = |name: &str| name == "secrets" || names_its_value(name, names);
+            inside_block |= node.is_some_and(of);
+        }
+        inside_block &= !between.contains('}');
+        if before.is_none() || between.contains([';', '{', '}']) {
+            node = Some(inside);
+        }
+        if suspect::is_surely_secret(inside)
+            || (inside_block && word.text.starts_with(['"', '#']))
+            || (after_secret(before) && between.trim().is_empty() && !is_name(word.text))
+        {
             list.push(word.range.clone());
             continue;
         }
@@ -55,16 +122,17 @@ pub fn hidden(line: &str) -> Vec<Range<usize>> {
             list.push(end - value.len()..end);
             continue;
         }
-        let before = index.checked_sub(1).and_then(|before| words.get(before));
         // Further values of a node belong to the first.
-        let names =
-            |before: &&Word<'_>| names_its_value(before.text) || named == Some(&before.range);
-        let Some(before) = before.filter(names) else { continue };
-        let between = line.get(before.range.end..word.range.start).unwrap_or_default();
+        let has_value = |before: &&Word<'_>| {
+            names_its_value(before.text, names) || named == Some(&before.range)
+        };
+        if before.is_none_or(|before| !has_value(&before)) {
+            continue;
+        }
         let joined = ["", "=", ","].contains(&between.trim());
         // In `token role=x`, the word after `token` is the name of a property and not a value.
         let property = line.get(word.range.end..).is_some_and(|rest| rest.starts_with('='));
-        let value = !word.text.starts_with('(') && is_value(inside);
+        let value = !is_marked(word.text) && is_value(inside);
         if joined && value && !(property && between.trim().is_empty()) {
             list.push(word.range.clone());
             named = Some(&word.range);
@@ -73,9 +141,43 @@ pub fn hidden(line: &str) -> Vec<Range<usize>> {
     list
 }
 
-fn names_its_value(word: &str) -> bool {
-    let name = word.trim_matches(['"', '#']);
-    names_secret(name)
+/// Returns whether the value of a name that ends a line, if it has none there, may begin the next.
+pub fn awaits_value(line: &str, names: &Names<'_>) -> bool {
+    let words = words(line);
+    let mut last = words.iter().rev();
+    let (last, before) = (last.next(), last.next());
+    last.is_some_and(|last| {
+        line.trim_end().len() == last.range.end
+            && (names_its_value(last.text, names) || after_secret(before))
+    })
+}
+
+/// Returns whether the word before is a node that takes the name of a secret.
+fn after_secret(before: Option<&Word<'_>>) -> bool {
+    before.is_some_and(|before| ["secret", "uses-secret"].contains(&before.text))
+}
+
+/// Returns whether a word, as it is written, is the name of a secret rather than a secret.
+fn is_name(word: &str) -> bool {
+    let word = word.strip_prefix("(secret)").unwrap_or(word);
+    if word.starts_with('(') {
+        return true;
+    }
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    word.starts_with(|first: char| first.is_ascii_lowercase()) && word.bytes().all(plain)
+}
+
+/// Returns whether a word is marked as something else than a value that is written as it is.
+fn is_marked(word: &str) -> bool {
+    let marks = ["(ref)", "(f)", "(expr)"];
+    let name = |word: &str| word.trim_matches(['"', '#']).to_owned();
+    marks.iter().any(|mark| word.starts_with(mark))
+        || word.strip_prefix("(secret)").is_some_and(|rest| is_name(&name(rest)))
+}
+
+fn names_its_value(word: &str, names: &Names<'_>) -> bool {
+    let name = word.trim_end_matches(':').trim_matches(['"', '#']);
+    (names_secret(name) || names.has(name))
         && !name.contains([' ', '(', '='])
         && !["secret", "uses-secret", "file-variable", "value-variable"].contains(&name)
 }
@@ -136,11 +238,11 @@ fn closing(open: char) -> Option<&'static [char]> {
 
 #[cfg(test)]
 mod tests {
-    use super::hidden;
+    use super::{Names, hidden};
 
     fn shown(line: &str) -> String {
         let mut text = line.to_owned();
-        for range in hidden(line).into_iter().rev() {
+        for range in hidden(line, &Names::default()).into_iter().rev() {
             text.replace_range(range, "***");
         }
         text
@@ -160,6 +262,14 @@ mod tests {
             ("env SESSION_KEY \"hunter2\"", "env SESSION_KEY ***"),
             ("env URL \"pg://u:hunter2@d\" x", "env URL *** x"),
             ("token 1234", "token ***"),
+            ("password: \"hunter2\"", "password: ***"),
+            ("password (text)\"hunter2\"", "password ***"),
+            ("password (secret)\"Hunter 2\"", "password ***"),
+            ("password { value \"hunter2\"; }; x \"y\"", "password { value ***; }; x \"y\""),
+            ("secrets { x \"hunter2\"; }", "secrets { x ***; }"),
+            ("secret \"hunter2\"", "secret ***"),
+            ("login ada \"hunter2\"", "login *** ***"),
+            ("x Authorization \"Bearer hunter2two\"", "x Authorization ***"),
             ("password \"a\",\"b c\" d; x y", "password ***,*** ***; x y"),
             ("raw compose.environment \"A_TOKEN=abc\"", "raw compose.environment \"A_TOKEN=***\""),
         ];

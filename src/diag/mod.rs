@@ -152,7 +152,7 @@ impl Diagnostic {
 }
 
 /// The findings of one or more stages, none of which stops at the first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
 }
@@ -207,6 +207,10 @@ impl Diagnostics {
         self.list.dedup_by(|a, b| {
             a.span == b.span && a.code.name == b.code.name && a.message == b.message
         });
+    }
+
+    fn iter_mut(&mut self) -> std::slice::IterMut<'_, Diagnostic> {
+        self.list.iter_mut()
     }
 
     /// Lists the findings.

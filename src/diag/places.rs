@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use super::hidden::hidden;
+use super::hidden::{Names, awaits_value, hidden};
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 
@@ -13,6 +14,8 @@ pub(super) struct Places<'s> {
     prefix: String,
     /// The places whose text is not shown.
     concealed: Vec<Span>,
+    /// The names whose values are secrets, once they are asked for.
+    names: OnceLock<Names<'s>>,
 }
 
 /// A place as people count it: lines and columns from 1, columns in characters.
@@ -29,7 +32,7 @@ impl<'s> Places<'s> {
         let prefix = prefix.trim_end_matches('/');
         let prefix =
             if prefix.is_empty() || prefix == "." { String::new() } else { format!("{prefix}/") };
-        Self { sources, prefix, concealed }
+        Self { sources, prefix, concealed, names: OnceLock::new() }
     }
 
     /// Returns the path of `file` as the reader can open it. `std:` marks the standard library.
@@ -102,7 +105,41 @@ impl<'s> Places<'s> {
         let own = bytes.end.saturating_sub(start);
         let rest = near.get(own..).and_then(|rest| rest.find('\n'));
         let near = near.get(..rest.map_or(near.len(), |rest| own + rest)).unwrap_or(near);
-        hidden(near).into_iter().map(|range| range.start + start..range.end + start).collect()
+        let names = self.names.get_or_init(|| Names::of(self.sources));
+        let mut found = hidden(near, names);
+        // A value on a line of its own, as nobody reads it, still is what somebody typed.
+        let begins = near.trim_start();
+        if begins.starts_with(['"', '#', '\'', '\u{201c}', '\u{201e}'])
+            && start == line
+            && awaits_value(self.line_before(file, line), names)
+        {
+            found.push(near.len() - begins.len()..near.len());
+        }
+        found.into_iter().map(|range| range.start + start..range.end + start).collect()
+    }
+
+    /// Returns the line before the one that begins at a byte.
+    fn line_before(&self, file: FileId, start: usize) -> &'s str {
+        let text = self.text(file).get(..start.saturating_sub(1)).unwrap_or_default();
+        text.rsplit_once('\n').map_or(text, |(_, line)| line)
+    }
+
+    /// Lists the texts that are not shown at a span and near it.
+    pub fn hidden_at(&self, span: Span) -> Vec<&'s str> {
+        const MOST: usize = 1000;
+        let start = span.start as usize;
+        let end = (span.end as usize).min(start + MOST).min(self.text(span.file).len());
+        let bytes = start..end.max(start);
+        let near = |found: &&Span| {
+            found.file == span.file
+                && (found.start as usize) < bytes.end
+                && bytes.start < found.end as usize
+        };
+        let concealed = self.concealed.iter().filter(near);
+        let concealed = concealed.map(|found| found.start as usize..found.end as usize);
+        let texts = concealed.chain(self.typed_in(span.file, &bytes));
+        let text = |range: Range<usize>| self.text(span.file).get(range);
+        texts.filter_map(text).collect()
     }
 
     /// Returns the text of `file`.

@@ -14,6 +14,7 @@ pub fn render(
 ) -> String {
     let concealed = diagnostics.iter().flat_map(|found| found.concealed.iter().copied()).collect();
     let places = Places::new(sources, style.prefix, concealed);
+    let diagnostics = &without_secrets(diagnostics, &places);
     match format {
         Format::Text => text::render(diagnostics, &places, style),
         Format::Json => json::render(diagnostics, &places),
@@ -21,6 +22,36 @@ pub fn render(
         Format::Github => github::render(diagnostics, &places),
     }
 }
+
+/// Replaces what is not shown at the place of a finding in its words, which quote it.
+fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostics {
+    let mut told = diagnostics.clone();
+    for found in told.iter_mut() {
+        let spans = found.span.into_iter().chain(found.labels.iter().map(|label| label.span));
+        let secrets: Vec<String> = spans
+            .flat_map(|span| places.hidden_at(span))
+            .map(|text| text.trim_matches(QUOTES).to_owned())
+            .filter(|text| text.chars().count() > 2)
+            .collect();
+        let labels = found.labels.iter_mut().map(|label| &mut label.message);
+        let texts = [&mut found.message, &mut found.caption].into_iter().chain(&mut found.help);
+        for text in texts.chain(labels) {
+            for secret in &secrets {
+                for (open, close) in [('`', '`'), ('"', '"')] {
+                    let quoted = format!("{open}{secret}{close}");
+                    if text.contains(&quoted) {
+                        *text = text.replace(&quoted, &format!("{open}***{close}"));
+                    }
+                }
+            }
+        }
+    }
+    told
+}
+
+/// What stands around a text, and is no part of it.
+const QUOTES: [char; 9] =
+    ['"', '#', '\'', ' ', '\u{201c}', '\u{201d}', '\u{201e}', '\u{ab}', '\u{bb}'];
 
 /// Counts the findings in words: `2 errors, 1 warning`.
 pub fn summary(diagnostics: &Diagnostics) -> String {

@@ -126,14 +126,20 @@ const HASHES: &[&str] = &[
 
 /// Returns whether text looks like a secret or contains one.
 pub fn has_secret_shape(text: &str) -> bool {
-    if text.contains("PRIVATE KEY-----") || HASHES.iter().any(|mark| text.contains(mark)) {
-        return true;
-    }
-    if has_password_in_url(text) || has_secret_parameter(text) {
+    if is_surely_secret(text) {
         return true;
     }
     let breaks = |c: char| c.is_whitespace() || "\"',;=:&?()[]{}<>|@".contains(c);
     text.split(breaks).any(is_token)
+}
+
+/// Returns whether text has a secret in it, whatever its name is: a private key, a hashed password,
+/// a password in a URL or as a parameter.
+pub fn is_surely_secret(text: &str) -> bool {
+    text.contains("PRIVATE KEY-----")
+        || HASHES.iter().any(|mark| text.contains(mark))
+        || has_password_in_url(text)
+        || has_secret_parameter(text)
 }
 
 /// Returns whether a URL in the text has a password: `scheme://user:password@host`.
@@ -156,6 +162,18 @@ pub fn has_password_in_url(text: &str) -> bool {
         rest = after;
     }
     false
+}
+
+/// Takes the user and the password out of an address such as `rest:https://user:word@host/`.
+pub fn without_password(repository: &str) -> String {
+    let Some((scheme, rest)) = repository.split_once("://") else { return repository.to_owned() };
+    match rest.rsplit_once('@') {
+        // A password may have a `/` in it, so the first one does not end what must be left out.
+        Some((user, host)) if user.contains(':') || !user.contains('/') => {
+            format!("{scheme}://…@{host}")
+        }
+        _ => repository.to_owned(),
+    }
 }
 
 /// Returns whether something has a secret as a parameter: `?token=…`, `password=…`, `Bearer …`.
@@ -247,7 +265,7 @@ fn is_token(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_secret_shape, is_secret};
+    use super::{has_secret_shape, is_secret, without_password};
 
     #[test]
     fn knows_secrets_by_name_and_shape() {
@@ -290,5 +308,18 @@ mod tests {
         assert!(!has_secret_shape("curl -f http://localhost:8080/health || exit 1"));
         assert!(!has_secret_shape("mysqladmin ping -p$MYSQL_ROOT_PASSWORD"));
         assert!(!has_secret_shape("redis://cache:6379/0"));
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (written, shown) in [
+            ("rest:https://ada:word@host/b", "rest:https://…@host/b"),
+            ("rest:https://ada:wo/rd@host/b", "rest:https://…@host/b"),
+            ("sftp://ada@host/b", "sftp://…@host/b"),
+            ("https://host/b@c", "https://host/b@c"),
+            ("/mnt/a@b", "/mnt/a@b"),
+        ] {
+            assert_eq!(without_password(written), shown, "{written}");
+        }
     }
 }

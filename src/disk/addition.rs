@@ -6,11 +6,21 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::interrupt::{Interrupt, Undo};
 use super::staging::OutputError;
 
-/// Writes files below `folder`. If one of them is there already, or can't be written, nothing is.
-pub fn write(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), OutputError> {
+/// The files and folders that were made so far. Another thread may remove them at any time.
+type Made = Arc<Mutex<Vec<PathBuf>>>;
+
+/// Writes files below `folder`. If one of them is there already, or can't be written, or a signal
+/// stops it, nothing is.
+pub fn write(
+    folder: &Path,
+    files: &BTreeMap<String, String>,
+    interrupt: &Interrupt,
+) -> Result<(), OutputError> {
     for name in files.keys() {
         let path = folder.join(name);
         // A link that leads nowhere is there, too.
@@ -19,30 +29,39 @@ pub fn write(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), Outp
             return Err(OutputError::refused(&path, "it is there already", help));
         }
     }
-    let mut made: Vec<PathBuf> = Vec::new();
-    for (name, text) in files {
+    let made = Made::default();
+    let undo = made.clone();
+    interrupt.begin(|| Ok(((), Box::new(move || remove(&undo)) as Undo)))?;
+    let added = files.iter().try_for_each(|(name, text)| {
+        OutputError::unless_asked(interrupt)?;
         let path = folder.join(name);
-        if let Err(error) = add(&path, text, &mut made) {
-            // Files were made after their folders, and only an empty folder can be removed.
-            for path in made.iter().rev() {
-                let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
-            }
-            return Err(OutputError::disk(&path, &error));
-        }
-    }
-    Ok(())
+        add(&path, text, &made).map_err(|error| OutputError::disk(&path, &error))
+    });
+    let added = added.and_then(|()| OutputError::unless_asked(interrupt));
+    interrupt.finish(|| added.inspect_err(|_| remove(&made)))
 }
 
-fn add(path: &Path, text: &str, made: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Removes what was made. Files were made after their folders, and only an empty folder can be
+/// removed.
+fn remove(made: &Made) {
+    for path in made.lock().unwrap_or_else(PoisonError::into_inner).iter().rev() {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+    }
+}
+
+fn add(path: &Path, text: &str, made: &Made) -> io::Result<()> {
+    let made = |path: &Path| {
+        made.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    };
     let above: Vec<&Path> = path.ancestors().skip(1).collect();
     for folder in above.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
         if !folder.exists() {
             fs::create_dir(folder)?;
-            made.push(folder.to_owned());
+            made(folder);
         }
     }
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    made.push(path.to_owned());
+    made(path);
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

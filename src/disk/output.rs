@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::folder;
 use super::interrupt::Interrupt;
 use super::staging::{OutputError, Staging};
-use super::{codes, folder};
 use crate::bundle::Bundle;
 use crate::bundle::release::{self, INDEX, Packed, SUMS};
 use crate::bundle::verify::read_sums;
@@ -65,23 +65,15 @@ impl ReleaseWriter {
         // Check again right before the step, because another program may have put something there
         // since the build began.
         check_replaceable(&self.target)?;
-        self.check_interrupt()?;
+        OutputError::unless_asked(&self.interrupt)?;
         self.interrupt.finish(|| self.staging.commit())
     }
 
     fn add(&self, path: &str, bytes: &[u8], sha256: String) -> Result<(), OutputError> {
-        self.check_interrupt()?;
+        OutputError::unless_asked(&self.interrupt)?;
         self.staging.write(path, bytes)?;
         self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), sha256);
         Ok(())
-    }
-
-    fn check_interrupt(&self) -> Result<(), OutputError> {
-        if !self.interrupt.asked() {
-            return Ok(());
-        }
-        let (problem, help) = ("interrupted".to_owned(), "what was there is unchanged".to_owned());
-        Err(OutputError { code: &codes::BUILD_INTERRUPTED, problem, help })
     }
 }
 

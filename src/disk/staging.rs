@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::codes;
-use super::interrupt::Undo;
+use super::interrupt::{Interrupt, Undo};
 use crate::diag::Code;
 
 /// A failure to write, with advice.
@@ -44,6 +44,15 @@ impl OutputError {
             problem: format!("won't write to `{}`: {why}", path.display()),
             help: help.to_owned(),
         }
+    }
+
+    /// Fails once the program was asked to stop.
+    pub(super) fn unless_asked(interrupt: &Interrupt) -> Result<(), Self> {
+        if !interrupt.asked() {
+            return Ok(());
+        }
+        let (problem, help) = ("interrupted".to_owned(), "what was there is unchanged".to_owned());
+        Err(Self { code: &codes::BUILD_INTERRUPTED, problem, help })
     }
 
     /// Makes the error that the disk refused to write `path`.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::folder;
+use super::interrupt::Interrupt;
 use super::staging::{OutputError, Staging};
 
 /// The differences between a tree and the folder that should hold it, each sorted.
@@ -48,14 +49,19 @@ pub fn compare(
 }
 
 /// Replaces a folder by a tree in one step. The folder must be empty or missing, or its `page` must
-/// be the tree's own.
+/// be the tree's own. When a signal stops it, the folder is unchanged.
 pub fn replace(
     target: &Path,
     tree: &BTreeMap<String, Vec<u8>>,
     page: &str,
+    interrupt: &Interrupt,
 ) -> Result<(), OutputError> {
-    // This comes first, because it moves a folder back that an interrupted run has moved aside.
-    let staging = Staging::new(target)?;
+    let staging = interrupt.begin(|| {
+        // This comes first, because it moves a folder back that an interrupted run has moved aside.
+        let staging = Staging::new(target)?;
+        let undo = staging.undo();
+        Ok((staging, undo))
+    })?;
     let empty = match folder::is_empty(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
         empty => empty.map_err(|error| unreadable(target, &error))?,
@@ -68,8 +74,12 @@ pub fn replace(
             "move the folder away, or name another one with `--out`",
         ));
     }
-    tree.iter().try_for_each(|(path, bytes)| staging.write(path, bytes))?;
-    staging.commit()
+    for (path, bytes) in tree {
+        OutputError::unless_asked(interrupt)?;
+        staging.write(path, bytes)?;
+    }
+    OutputError::unless_asked(interrupt)?;
+    interrupt.finish(|| staging.commit())
 }
 
 fn unreadable(target: &Path, error: &io::Error) -> OutputError {

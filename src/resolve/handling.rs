@@ -45,9 +45,10 @@ pub fn handling(
         allow: allowed(node),
         login: node.child("login").and_then(|block| {
             let report = |span, message, diagnostics: &mut Diagnostics| {
-                let help = "declare it: `secret NAME`";
-                diagnostics
-                    .push(Diagnostic::new(&codes::UNDECLARED_SECRET, span, message).help(help));
+                let help = "declare `secret NAME` and write `(secret)NAME` here: a lab never \
+                            holds the value itself";
+                let found = Diagnostic::new(&codes::UNDECLARED_SECRET, span, message).help(help);
+                diagnostics.push(found.conceal(span));
             };
             let used = read::secret(block, model, &report, reader.diagnostics)?;
             Some(used.secret)

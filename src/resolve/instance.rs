@@ -93,6 +93,8 @@ pub fn draft<'s>(
         &mut concrete,
         diagnostics,
     );
+    // A state under a condition may override one outside of it, and every part must see the same.
+    evaluate::settle(&mut concrete, module.block.schema.children);
     let mut states: Vec<State> = concrete.iter().filter_map(state).collect();
     // The service may move a state, and other parts must see the new path.
     for node in block.all("state") {
@@ -105,6 +107,7 @@ pub fn draft<'s>(
         &mut concrete,
         diagnostics,
     );
+    evaluate::settle(&mut concrete, module.block.schema.children);
     let [ports, outer] = ports(block, &concrete, &module.others);
     let address = model[machine].address();
     let pages = pages(block, &concrete, &module.others, address, around);

@@ -84,10 +84,14 @@ pub fn compose_name(module: &str, service: &str, container: &str) -> String {
     if container == module { service.to_owned() } else { format!("{service}-{container}") }
 }
 
+/// Returns the secret whose name is like `name`.
+pub fn near_secret<'m>(name: &str, model: &'m Model) -> Option<&'m str> {
+    nearest(name, model.secrets.iter().map(|secret| secret.name.as_str()))
+}
+
 /// Reports that the lab declares no secret of a name.
 pub fn undeclared(name: &str, span: Span, model: &Model) -> Diagnostic {
-    let near = nearest(name, model.secrets.iter().map(|secret| secret.name.as_str()));
-    match near {
+    match near_secret(name, model) {
         Some(near) => {
             Diagnostic::new(&codes::UNDECLARED_SECRET, span, format!("there is no secret `{name}`"))
                 .help(format!("did you mean `{near}`?"))

@@ -1,5 +1,6 @@
 //! Reads nodes in ways that all parts of a module share.
 
+use super::names;
 use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
 use crate::model::{Data, FirstStart, Model, SecretId, SecretUse, Sysctl};
@@ -41,11 +42,13 @@ pub fn secret(
         .secrets
         .binary_search_by(|secret| secret.name.as_str().cmp(name.secret().unwrap_or_default()))
     else {
-        report(
-            name.span,
-            format!("there is no secret `{}`", name.secret().unwrap_or_default()),
-            diagnostics,
+        let near = names::near_secret(name.secret().unwrap_or_default(), model);
+        let message = near.map_or_else(
+            // It may be the secret itself, typed in by mistake.
+            || "no secret of this name is declared".to_owned(),
+            |near| format!("there is no secret of this name; did you mean `{near}`?"),
         );
+        report(name.span, message, diagnostics);
         return None;
     };
     Some(SecretUse {

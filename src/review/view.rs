@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::bundle::facts::facts;
 use crate::bundle::release::{Flow, Route, Scrape};
 use crate::diag::Accepted;
+use crate::diag::suspect::without_password;
 use crate::model::{Machine, MachineId, Service, StateBackup};
 use crate::plan::store::Store;
 use crate::plan::{BackupPlan, Plan, capacity};
@@ -368,7 +369,10 @@ pub(super) fn backup_view(plan: &Plan<'_>, backup: &BackupPlan) -> BackupView {
     BackupView {
         service: service.name.clone(),
         machine: model[service.machine].name.clone(),
-        repository: service.backup.as_ref().map(|backup| backup.repository.value.clone()),
+        repository: service
+            .backup
+            .as_ref()
+            .map(|backup| without_password(&backup.repository.value)),
         schedule: backup
             .schedule
             .iter()

@@ -2,7 +2,7 @@
 
 use super::wording::{is_quote, list, quote, shorten, what_is};
 use super::{DEEPEST, codes, numbers};
-use crate::diag::hidden::hidden;
+use crate::diag::hidden::{Names, hidden};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
@@ -91,7 +91,8 @@ impl Fault {
         // A line may be very long, so only what is near counts.
         let from = text.floor_char_boundary(line.max(self.start.saturating_sub(200)));
         let near = text.get(from..self.end).unwrap_or_default();
-        let secret = hidden(near).iter().any(|range| range.end + from > self.start);
+        let secret =
+            hidden(near, &Names::default()).iter().any(|range| range.end + from > self.start);
         let written = if secret { "…" } else { written };
         let words = words(self.kind, written);
         let mut diagnostic =

@@ -117,6 +117,11 @@ fn what_can_not_be_read_is_said() {
     assert!(!lab.join("x").exists());
     let run = labwright(folder.path(), &["diff", "git:HEAD", "git:HEAD"]);
     assert!(run.err.contains("has no `lab.kdl` at `HEAD`"), "{}", run.err);
+    put(&lab, "modules/large.txt", &vec![b'x'; (16 << 20) + 1]);
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "--quiet", "--message=large"]);
+    let run = labwright(&lab, &["diff", "git:HEAD", "git:HEAD~1"]);
+    assert!(run.err.contains("`modules/large.txt` has 16777217 bytes"), "{}", run.err);
     put(&lab, "lab.kdl", b"edition 1\nlab attic {\n");
     let run = labwright(&lab, &["diff"]);
     assert_eq!((run.code, run.out.as_str()), (1, ""));

@@ -78,18 +78,21 @@ enum When {
     Twice,
 }
 
-/// Starts a build, sends it `signal`, and returns how it ended.
-fn interrupted(folder: &Path, signal: Signal, when: When) -> Run {
-    let mut build = program(folder);
-    build.env("RAYON_NUM_THREADS", "1").args(["build", "tiny", "--out", "out/release"]);
-    let mut child = build.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+/// The command that the tests interrupt most.
+const BUILD: &[&str] = &["build", "tiny", "--out", "out/release"];
+
+/// Starts a command that writes below `out`, sends it `signal`, and returns how it ended.
+fn interrupted(folder: &Path, arguments: &[&str], signal: Signal, when: When) -> Run {
+    let mut command = program(folder);
+    command.env("RAYON_NUM_THREADS", "1").args(arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let out = folder.join("out");
     let status = format!("/proc/{}/status", child.id());
     let is_time = || match when {
         When::Early => listens(&status, signal),
+        // The release of an earlier build may be there.
         When::Writing | When::Twice => {
-            out.is_dir()
-                && names(&out).iter().any(|name| name.starts_with(".labwright-staging-release"))
+            out.is_dir() && names(&out).iter().any(|name| name != "release")
         }
     };
     while !is_time() {
@@ -132,7 +135,7 @@ fn a_build_that_is_told_to_stop_leaves_the_old_release() {
     let moments = [When::Early, When::Writing, When::Twice];
     let signals = [Signal::HUP, Signal::INT, Signal::TERM];
     for (when, signal) in moments.iter().flat_map(|when| signals.map(|signal| (*when, signal))) {
-        let run = interrupted(folder.path(), signal, when);
+        let run = interrupted(folder.path(), BUILD, signal, when);
         assert_eq!((run.code, run.out.as_str()), (3, ""), "{when:?} {signal:?}: {run:?}");
         assert!(run.err.starts_with("error") && run.err.contains("interrupted"), "{run:?}");
         if when == When::Writing {
@@ -148,9 +151,38 @@ fn a_build_that_is_told_to_stop_leaves_the_old_release() {
     );
     let before = files(&release);
     for signal in signals {
-        assert_eq!(interrupted(folder.path(), signal, When::Twice).code, 3, "{signal:?}");
+        let run = interrupted(folder.path(), BUILD, signal, When::Twice);
+        assert_eq!(run.code, 3, "{signal:?}");
         assert_eq!(files(&release), before);
         assert_eq!(names(&folder.path().join("out")), ["release"]);
+    }
+}
+
+/// Makes a folder with many compose projects.
+fn many_projects(folder: &Path) {
+    for number in 0..150 {
+        let text = format!("services:\n  web{number}:\n    image: nginx:1.27.{number}\n");
+        put(folder, &format!("stacks/p{number}/compose.yaml"), text.as_bytes());
+    }
+}
+
+#[test]
+fn every_command_that_writes_leaves_nothing_half_done() {
+    let folder = slow_lab();
+    many_projects(folder.path());
+    let commands = [
+        &["snapshot", "tiny", "--out", "out/tree"][..],
+        &["import", "compose", "stacks", "--into", "out/lab"],
+    ];
+    let signals = [Signal::HUP, Signal::INT, Signal::TERM];
+    for (arguments, signal) in commands.iter().flat_map(|it| signals.map(|signal| (*it, signal))) {
+        for when in [When::Early, When::Writing] {
+            let run = interrupted(folder.path(), arguments, signal, when);
+            assert_eq!((run.code, run.out.as_str()), (3, ""), "{when:?} {signal:?}: {run:?}");
+            assert!(run.err.contains("interrupted"), "{run:?}");
+            let left = folder.path().join("out").exists();
+            assert!(!left, "{arguments:?} {when:?} {signal:?}: something is left");
+        }
     }
 }
 
@@ -192,6 +224,9 @@ fn nothing_is_written_where_the_lab_is_read() {
         assert_eq!(run.code, 3, "{out:?}: {run:?}");
         assert!(run.err.contains("name a folder outside `modules/`"), "{out:?}: {run:?}");
     }
+    let run = labwright(folder.path(), &["snapshot", "tiny", "--out", "tiny/modules/tree"]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.err.contains("name a folder outside `modules/`"), "{run:?}");
     assert_eq!(names(&lab.join("modules")), ["echo", "m"]);
     for out in ["tiny/modules/.release", "tiny/outputs/release", "tiny/release", "modules/release"]
     {

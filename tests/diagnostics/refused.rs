@@ -14,6 +14,8 @@ const PREAMBLE: &str = include_str!("preamble.kdl");
 const LINES: &[(&str, &str)] = &[
     (r#"extend host box { share pve.x at="/" via=nfs; }"#, "system-path"),
     (r#"extend host box { share pve.x at="/etc" via=nfs; }"#, "system-path"),
+    (r#"extend host box { share pve.x at="/etc/x" via=nfs; }"#, "system-path"),
+    (r#"extend host box { share pve.x at="/usr/share/x" via=nfs; }"#, "system-path"),
     (r#"extend host box { share pve.x at="/srv/x" via=nfs; }"#, ""),
     (r#"service jellyfin on=box { library "/a, /b"; }"#, "wrong-option"),
     (r#"service jellyfin on=box { library "/a,/b"; }"#, "wrong-option"),
@@ -106,6 +108,9 @@ const IN_MODULES: &[(&str, &str)] = &[
     (r#"file "x" from="t.j2" install="/etc/x.conf" restart="ssh.service""#, ""),
     (r#"state data path="/" backup=never reason="none""#, "system-path"),
     (r#"state data path="/var/lib/docker" backup=never reason="none""#, "system-path"),
+    (r#"state data path="/etc/sudoers.d" backup=never reason="none""#, "system-path"),
+    (r#"state data path="/etc/passwd" backup=never reason="none""#, "system-path"),
+    (r#"state data path="/etc/wireguard" backup=never reason="none""#, ""),
     (r#"state data path="/srv/x" backup=never reason="none""#, ""),
     (r#"container c { image "x/c:1"; env "A=B" "x"; }"#, "wrong-type"),
     (r#"container c { image "x/c:1"; env "A\nB" "x"; }"#, "wrong-type"),

@@ -1,6 +1,7 @@
 //! What is kept, where, and what saves it.
 
 use super::{Collector, Family};
+use crate::diag::suspect::without_password;
 use crate::model::{Dataset, Pool, PoolLayout};
 use crate::plan::store::Store;
 use crate::plan::{Coverage, Plan};
@@ -149,35 +150,5 @@ fn backups(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         }
         let check = backup.check.as_ref().map_or("never", |cron| cron.as_str());
         facts.add(Family::BackupRun, "", &name, "check", check);
-    }
-}
-
-/// Takes the user and the password out of an address such as `rest:https://user:word@host/`.
-fn without_password(repository: &str) -> String {
-    let Some((scheme, rest)) = repository.split_once("://") else { return repository.to_owned() };
-    match rest.rsplit_once('@') {
-        // A password may have a `/` in it, so the first one does not end what must be left out.
-        Some((user, host)) if user.contains(':') || !user.contains('/') => {
-            format!("{scheme}://…@{host}")
-        }
-        _ => repository.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn an_address_is_shown_without_its_password() {
-        for (written, shown) in [
-            ("rest:https://ada:word@host/b", "rest:https://…@host/b"),
-            ("rest:https://ada:wo/rd@host/b", "rest:https://…@host/b"),
-            ("sftp://ada@host/b", "sftp://…@host/b"),
-            ("https://host/b@c", "https://host/b@c"),
-            ("/mnt/a@b", "/mnt/a@b"),
-        ] {
-            assert_eq!(without_password(written), shown, "{written}");
-        }
     }
 }

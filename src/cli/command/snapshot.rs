@@ -11,8 +11,10 @@ use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::compile;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::disk::interrupt::Interrupt;
 use crate::disk::staging::OutputError;
 use crate::disk::tree::{self, Differences};
+use crate::load::would_be_read;
 use crate::review::snapshot::{PAGE, snapshot};
 use crate::source::Sources;
 
@@ -43,7 +45,7 @@ struct Compared<'a> {
 }
 
 impl Snapshot {
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
+    pub fn run(self, console: &Console, interrupt: &Interrupt) -> io::Result<Exit> {
         let format = if self.format == Format::Json { Findings::Json } else { Findings::Text };
         let sources = match self.lab.read() {
             Ok(sources) => sources,
@@ -72,8 +74,12 @@ impl Snapshot {
         };
         let folder = self.out.clone().unwrap_or_else(|| self.lab.lab.join("snapshots"));
         let differences = tree::compare(&folder, &files).and_then(|differences| {
+            if would_be_read(&self.lab.lab, &folder) {
+                let help = "name a folder outside `modules/`";
+                return Err(OutputError::refused(&folder, "the lab is read there", help));
+            }
             if !self.check && !differences.is_empty() {
-                tree::replace(&folder, &files, PAGE)?;
+                tree::replace(&folder, &files, PAGE, interrupt)?;
             }
             Ok(differences)
         });

@@ -16,6 +16,7 @@ use crate::cli::console::Console;
 use crate::compile;
 use crate::diag::Diagnostics;
 use crate::disk::addition;
+use crate::disk::interrupt::Interrupt;
 use crate::import::{Entry, Fate, Imported, KnownMachine, Surroundings, Target, import};
 use crate::load::read_lab;
 use crate::model::{Machine, MachineKind, Model, ProxyProgram};
@@ -72,9 +73,9 @@ struct Compose {
 }
 
 impl Import {
-    pub fn run(self, console: &Console) -> io::Result<Exit> {
+    pub fn run(self, console: &Console, interrupt: &Interrupt) -> io::Result<Exit> {
         let From::Compose(compose) = self.from;
-        compose.run(console)
+        compose.run(console, interrupt)
     }
 }
 
@@ -82,8 +83,8 @@ impl Import {
 struct Refusal(Exit, String, String);
 
 impl Compose {
-    fn run(self, console: &Console) -> io::Result<Exit> {
-        match self.result(console) {
+    fn run(self, console: &Console, interrupt: &Interrupt) -> io::Result<Exit> {
+        match self.result(console, interrupt) {
             Ok((text, exit)) => {
                 Console::result(&text)?;
                 Ok(exit)
@@ -95,7 +96,7 @@ impl Compose {
         }
     }
 
-    fn result(&self, console: &Console) -> Result<(String, Exit), Refusal> {
+    fn result(&self, console: &Console, interrupt: &Interrupt) -> Result<(String, Exit), Refusal> {
         let mut disk = Disk::default();
         let mut requests = disk.requests(&self.files).map_err(|problem| {
             Refusal(Exit::Outside, problem, "name compose files, or folders with such files".into())
@@ -135,7 +136,7 @@ impl Compose {
                 wrong = result.check(before.as_ref(), &imported);
             }
             if let Some(folder) = &self.into {
-                addition::write(folder, &imported.files)
+                addition::write(folder, &imported.files, interrupt)
                     .map_err(|error| Refusal(Exit::Outside, error.problem, error.help))?;
                 result.written = Some(folder.display().to_string());
             }
