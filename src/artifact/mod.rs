@@ -3,6 +3,7 @@
 mod step;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::kind::Kind;
 use crate::model::UnitAction;
@@ -182,6 +183,10 @@ impl Artifacts {
         self.units.push(UnitUse { unit: unit.to_owned(), action, inputs });
     }
 
+    fn origin_of(&self, path: &str) -> Vec<Origin> {
+        self.files.get(path).map_or_else(Vec::new, |file| file.origin.clone())
+    }
+
     /// Lists the files that share a path, in the bundle or on the machine.
     pub fn clashes(&self) -> Vec<Clash> {
         let mut clashes = self.clashes.clone();
@@ -191,15 +196,33 @@ impl Artifacts {
             // clash.
             let first = *taken.entry(&install.destination).or_insert(install);
             if first.source != install.source {
-                let origin = |install: &Install| {
-                    self.files
-                        .get(&install.source)
-                        .map_or_else(Vec::new, |file| file.origin.clone())
-                };
-                let origins = [origin(first), origin(install)];
+                let origins = [self.origin_of(&first.source), self.origin_of(&install.source)];
                 clashes.push(Clash { path: install.destination.clone(), origins });
             }
         }
+        // A file can't be the folder of another one.
+        for install in &self.installs {
+            let above = Path::new(&install.destination).ancestors().skip(1);
+            let folder = above.filter_map(|path| taken.get(path.to_str()?)).next();
+            // Files whose paths in the bundle clash in the same way are found there.
+            let alike =
+                |folder: &&&Install| !Path::new(&install.source).starts_with(&folder.source);
+            if let Some(folder) = folder.filter(alike) {
+                let origins = [self.origin_of(&folder.source), self.origin_of(&install.source)];
+                clashes.push(Clash { path: folder.destination.clone(), origins });
+            }
+        }
+        for path in self.files.keys() {
+            let above = Path::new(path).ancestors().skip(1);
+            let folder =
+                above.filter_map(Path::to_str).find(|above| self.files.contains_key(*above));
+            if let Some(folder) = folder {
+                let origins = [self.origin_of(folder), self.origin_of(path)];
+                clashes.push(Clash { path: folder.to_owned(), origins });
+            }
+        }
+        clashes.sort();
+        clashes.dedup();
         clashes
     }
 

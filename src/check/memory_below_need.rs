@@ -58,6 +58,25 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 );
                 continue;
             }
+            let process = &container.process;
+            let swap = process.memory_swap.filter(|swap| *swap < limit.value);
+            let reserved = process.memory_reservation.filter(|kept| *kept > limit.value);
+            let beside = swap
+                .map(|swap| format!("{swap} of memory and swap together is less"))
+                .or_else(|| reserved.map(|kept| format!("the {kept} that it keeps are more")));
+            if let Some(beside) = beside {
+                let message = format!(
+                    "`{}` may use {}, and {beside}, which Docker refuses",
+                    container.name, limit.value
+                );
+                diagnostics.push(
+                    Diagnostic::new(&CODE, limit.span, message)
+                        .label(service.span, "the service")
+                        .help("change one of the two")
+                        .on(service.name.clone()),
+                );
+                continue;
+            }
             let name = container.repository();
             let Some(need) =
                 NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory)

@@ -62,6 +62,7 @@ mod route_to_itself;
 mod route_twice;
 mod schedule_at_clock_change;
 mod scrape_without_exporter;
+mod settings_disagree;
 mod share_across_zones;
 mod share_transport_unsupported;
 mod state_without_backup;
@@ -154,6 +155,7 @@ pub static RULES: &[&Rule] = &[
     &route_twice::RULE,
     &schedule_at_clock_change::RULE,
     &scrape_without_exporter::RULE,
+    &settings_disagree::RULE,
     &share_across_zones::RULE,
     &share_transport_unsupported::RULE,
     &state_without_backup::RULE,

@@ -1,10 +1,12 @@
 //! Finds one mount point that is used twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::{Container, SecretUse, Service, ServiceFileTarget};
 use crate::plan::Plan;
+use crate::source::Span;
 
 /// Finds mount points of a machine or container at which two things are mounted.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -31,25 +33,58 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
     for service in &plan.model.services {
         for container in &service.containers {
-            let mut taken = BTreeMap::new();
-            for mount in &container.mounts {
-                if let Some(first) = taken
-                    .insert(mount.at.as_str(), mount)
-                    .filter(|first| first.source != mount.source)
-                {
-                    diagnostics.push(
-                        Diagnostic::new(
-                            &CODE,
-                            service.span,
-                            format!("`{}` has two mounts at `{}`", container.name, mount.at),
-                        )
-                        .label(first.span, format!("`{}`", first.source))
-                        .label(mount.span, format!("`{}`", mount.source))
-                        .help("mount one of them elsewhere")
-                        .on(service.name.clone()),
-                    );
-                }
+            let mut taken: BTreeMap<String, (String, Span)> = BTreeMap::new();
+            for (at, source, span) in places(plan, service, container) {
+                let Some((first, first_span)) = taken.insert(at.clone(), (source.clone(), span))
+                else {
+                    continue;
+                };
+                diagnostics.push(
+                    Diagnostic::new(
+                        &CODE,
+                        service.span,
+                        format!("`{}` has two mounts at `{at}`", container.name),
+                    )
+                    .label(first_span, first)
+                    .label(span, source)
+                    .help("mount one of them elsewhere, or leave it out")
+                    .on(service.name.clone()),
+                );
             }
         }
     }
+}
+
+/// Lists the places in a container at which something of the machine is, with what is there.
+fn places(
+    plan: &Plan<'_>,
+    service: &Service,
+    container: &Container,
+) -> Vec<(String, String, Span)> {
+    let mounts = container
+        .mounts
+        .iter()
+        .map(|mount| (mount.at.clone(), format!("`{}`", mount.source), mount.span));
+    let files = service.files.iter().filter_map(|file| match &file.target {
+        ServiceFileTarget::Container { container: to, at } if *to == container.name => {
+            Some((at.clone(), format!("the file `{}`", file.name), file.span))
+        }
+        _ => None,
+    });
+    let memory = container
+        .tmpfs
+        .iter()
+        .map(|at| (at.clone(), "a folder in memory".to_owned(), container.span));
+    // What is read as a variable is no file.
+    let is_file = |used: &&SecretUse| used.value_variable.is_none() && !used.in_text;
+    // One secret may be that of two options. It is one file then.
+    let mut seen = BTreeSet::new();
+    let mut used: Vec<&SecretUse> = container.secrets.iter().filter(is_file).collect();
+    used.retain(|used| seen.insert((used.secret, used.at.as_ref(), used.owner.as_str())));
+    let secrets = used.into_iter().map(|used| {
+        let name = &plan.model[used.secret].name;
+        let at = used.at.clone().unwrap_or_else(|| format!("/run/secrets/{name}"));
+        (at, format!("the secret `{name}`"), used.span)
+    });
+    mounts.chain(files).chain(memory).chain(secrets).collect()
 }

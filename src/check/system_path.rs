@@ -18,6 +18,7 @@ const CLOSED: &[(&str, &str)] = &[
     ("/bin", "holds the system's programs"),
     ("/boot", "holds what the machine starts from"),
     ("/dev", "holds the machine's devices"),
+    ("/efi", "holds what the machine starts from"),
     ("/etc/labwright", "holds secrets and configuration that bundles install"),
     ("/etc/pve", "is Proxmox's own file system"),
     ("/etc/ssh", "holds the keys and settings of sshd"),
@@ -59,6 +60,8 @@ const SHARED: &[(&str, &str)] = &[
     ("/etc/udev", "names the machine's devices"),
     ("/etc/ufw", "holds the firewall"),
     ("/etc/zfs", "lists the pools"),
+    ("/usr/local/bin", "holds labctl and programs of the system"),
+    ("/usr/local/sbin", "holds programs of the system"),
     ("/usr/libexec", "holds the system's programs"),
     ("/usr/share", "holds what the system's programs read"),
     ("/var/lib/cloud", "holds what cloud-init has done"),
@@ -87,6 +90,10 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/fstab", "lists the disks that the machine needs"),
     ("/etc/group", "lists the groups"),
     ("/etc/gshadow", "lists the groups"),
+    ("/etc/labwright/env", "holds variables with secrets"),
+    ("/etc/labwright/firewall", "holds the firewall"),
+    ("/etc/labwright/secrets", "holds the secrets of all services"),
+    ("/etc/labwright/trust", "says whose bundles the machine takes"),
     ("/etc/hostname", "holds the machine's name"),
     ("/etc/hosts", "holds the machine's name"),
     ("/etc/ld.so.preload", "is loaded into every program"),
@@ -128,6 +135,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 look(&dataset.mountpoint, format!("dataset `{}`", dataset.name), dataset.span);
             }
         }
+        // What an unmanaged machine exports is its own business.
+        for export in machine.exports.iter().filter(|_| machine.kind.is_managed()) {
+            look(&export.path, format!("export `{}`", export.name), export.span);
+        }
     }
     for service in &plan.model.services {
         let machine = &plan.model[service.machine].name;
@@ -137,6 +148,16 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 diagnostics.push(
                     finding(machine, &state.path, &what, &why, service.span)
                         .label(state.span, "the module declares it here")
+                        .on(service.name.clone()),
+                );
+            }
+        }
+        for database in service.databases.iter().filter(|one| one.engine.is_on_disk()) {
+            if let Some(why) = needed(&database.database) {
+                let what = format!("a database of `{}`", service.name);
+                diagnostics.push(
+                    finding(machine, &database.database, &what, &why, service.span)
+                        .label(database.span, "the module declares it here")
                         .on(service.name.clone()),
                 );
             }
@@ -202,12 +223,12 @@ fn kept_from_files(path: &str) -> Option<String> {
     // A drop-in adds to a file of systemd, and replaces none.
     let drop_in =
         path.rsplit_once('/').is_some_and(|(folder, _)| folder.rsplit('.').next() == Some("d"));
-    if OPEN.iter().any(|folder| is_below(path, folder))
-        || (drop_in && is_below(path, "/etc/systemd"))
-    {
+    let inside = |folder: &str| path == folder || is_below(path, folder);
+    let open = OPEN.iter().any(|folder| is_below(path, folder))
+        && !FILES.iter().any(|(folder, _)| inside(folder));
+    if open || (drop_in && is_below(path, "/etc/systemd")) {
         return None;
     }
-    let inside = |folder: &str| path == folder || is_below(path, folder);
     let closed = FILES.iter().chain(HOMES).chain(CLOSED).find(|(folder, _)| inside(folder));
     // A file in the place of a folder hides what is in it.
     let folders = || CLOSED.iter().chain(SHARED).chain(KEPT);
@@ -231,6 +252,8 @@ mod tests {
             "/etc/systemd/system/x.service",
             "/etc/ssh/sshd_config",
             "/etc",
+            "/etc/labwright/trust",
+            "/etc/labwright/secrets/x",
         ];
         for path in kept {
             assert!(kept_from_files(path).is_some(), "{path}");

@@ -121,7 +121,9 @@ fn emit_files<'e, E>(
 ) -> Result<Artifacts, Failure<E>> {
     let mut found = Diagnostics::default();
     let artifacts = emit::emit_by(emitters, context, &mut found);
-    if let Err(error) = bundle::check(&identity(context), &artifacts) {
+    // Files with one path are reported, and can't be packed either.
+    let apart = artifacts.clashes().is_empty();
+    if apart && let Err(error) = bundle::check(&identity(context), &artifacts) {
         found.append(unpackable(context, &error));
     }
     if found.has_errors() { Err(Failure::Findings(found)) } else { Ok(artifacts) }

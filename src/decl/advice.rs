@@ -52,6 +52,13 @@ pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
     })
 }
 
+/// Says how to write an address where a prefix says who is trusted: it becomes no larger one.
+pub fn alone(ty: Type, scalar: &Scalar<'_>) -> Option<String> {
+    let (Type::Cidr, Scalar::Text(text)) = (ty, scalar) else { return None };
+    let alone = ipnet::IpNet::from(text.parse::<std::net::IpAddr>().ok()?);
+    Some(format!("write `\"{alone}\"` for this address alone"))
+}
+
 fn instead_of_text(ty: Type, text: &str) -> Option<String> {
     let mean = |near: &str| format!("did you mean `{near}`?");
     match ty {

@@ -1,6 +1,8 @@
 //! Defines the words that are safe to give to programs that run as root: none of them becomes an
 //! option, a second word or another line.
 
+use std::net::IpAddr;
+
 /// Returns whether text is free of characters that control a terminal, turn the direction of text
 /// or can't be seen. Line breaks and tabs are allowed.
 pub fn is_text(text: &str) -> bool {
@@ -112,11 +114,27 @@ pub fn is_path(text: &str) -> bool {
     text.starts_with('/')
         && text.len() <= 1024
         && is_line(text)
-        && !text.split('/').any(|part| part == ".." || part == ".")
+        && !text.split('/').any(|part| part == ".." || part == "." || part.len() > 255)
         && !text.contains("//")
         // A part like these is most likely in a list that was written as one value.
         && !text.split('/').any(|part| part.ends_with([' ', ',']) || part.starts_with(' '))
         && (text.len() == 1 || !text.ends_with('/'))
+}
+
+/// Returns whether text is a name with an address, as a line of a hosts file has them.
+pub fn is_host_line(text: &str) -> bool {
+    // Compose takes both signs.
+    let at = text.find(['=', ':']);
+    let Some((name, address)) = at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)))
+    else {
+        return false;
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let address = address.trim_matches(['[', ']']);
+    !name.is_empty()
+        && !name.starts_with(['-', '.'])
+        && name.bytes().all(plain)
+        && (address == "host-gateway" || address.parse::<IpAddr>().is_ok())
 }
 
 /// Returns whether text is the path of a device, which a colon would end.

@@ -22,6 +22,10 @@ pub enum Type {
     Variable,
     /// A key without blanks and `=`, such as that of a label.
     Key,
+    /// A name and its address, as a line of a hosts file.
+    HostLine,
+    /// A SHA-256 in hexadecimal.
+    Sha256,
     /// The name of a Debian package.
     Package,
     /// The name of a systemd unit, with its suffix.
@@ -132,6 +136,12 @@ impl Type {
                 "the name of a variable such as `TZ` (letters, digits and `_.-`)".into()
             }
             Self::Key => "a key such as `diun.enable`, without blanks and `=`".into(),
+            Self::HostLine => {
+                "a name and an address such as `\"nas:192.168.1.5\"`, or `host-gateway` for the \
+                 machine"
+                    .into()
+            }
+            Self::Sha256 => "a SHA-256: 64 digits and letters from `a` to `f`".into(),
             Self::Package => "the name of a Debian package such as `restic`".into(),
             Self::Unit => "a unit with its suffix, such as `\"fail2ban.service\"`".into(),
             Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
@@ -275,6 +285,12 @@ impl Type {
             Self::Setting => keep(grammar::is_setting(&text), text),
             Self::Variable => keep(grammar::is_variable(&text), text),
             Self::Key => keep(grammar::is_key(&text), text),
+            Self::HostLine => keep(grammar::is_host_line(&text), text),
+            Self::Sha256 => keep(
+                text.len() == 64
+                    && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+                text,
+            ),
             Self::Package => keep(grammar::is_package(&text), text),
             Self::Unit => keep(grammar::is_unit(&text), text),
             Self::Sysctl => keep(grammar::is_sysctl(&text), text),

@@ -160,7 +160,7 @@ fn after_secret(before: Option<&Word<'_>>) -> bool {
 /// Returns whether a word, as it is written, is the name of a secret rather than a secret.
 fn is_name(word: &str) -> bool {
     let word = word.strip_prefix("(secret)").unwrap_or(word);
-    if word.starts_with('(') {
+    if word.starts_with('(') || suspect::is_variable(word) {
         return true;
     }
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -113,7 +113,11 @@ impl<'s> Places<'s> {
             && start == line
             && awaits_value(self.line_before(file, line), names)
         {
-            found.push(near.len() - begins.len()..near.len());
+            let closes = |(_, quote): &(usize, char)| "\"'\u{201c}\u{201d}".contains(*quote);
+            let end = begins.char_indices().skip(1).find(closes);
+            let length = end.map_or(begins.len(), |(at, quote)| at + quote.len_utf8());
+            let start = near.len() - begins.len();
+            found.push(start..start + length);
         }
         found.into_iter().map(|range| range.start + start..range.end + start).collect()
     }

@@ -18,9 +18,18 @@ impl Cron {
                 .iter()
                 .zip(Self::RANGES)
                 .all(|(field, range)| Self::field(field, range).is_some());
+        let cron = Self(fields.join(" "));
+        // The days that a month has at most. On the 30th of February, nothing ever runs.
+        let longest = |month: &u8| match month {
+            2 => 29,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        let first = if valid { cron.values(2).into_iter().min().unwrap_or(1) } else { 1 };
+        let occurs = !valid || cron.values(3).iter().map(longest).any(|last| first <= last);
         // If both days are restricted, cron runs when either one matches, but systemd requires
         // both. So such a schedule has no equivalent in systemd.
-        (valid && (fields[2] == "*" || fields[4] == "*")).then(|| Self(fields.join(" ")))
+        (valid && occurs && (fields[2] == "*" || fields[4] == "*")).then_some(cron)
     }
 
     /// Returns the values of one field, or nothing for every value.

@@ -102,6 +102,9 @@ impl Duration {
     const UNITS: &[(char, u64)] =
         &[('y', 31_536_000), ('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
+    /// The longest time. Docker counts nanoseconds in 63 bits, which is less than 300 years.
+    const MOST: u64 = 100 * 31_536_000;
+
     /// Reads `30d`, `1h30m`, `90s`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut total = 0_u64;
@@ -120,7 +123,7 @@ impl Duration {
             total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*factor)?)?;
             number.clear();
         }
-        (number.is_empty() && !text.is_empty()).then_some(Self(total))
+        (number.is_empty() && !text.is_empty() && total <= Self::MOST).then_some(Self(total))
     }
 }
 

@@ -2,7 +2,10 @@
 //! names can join to the same one: `m` and `web-data`, or `m-web` and `data`.
 
 use super::{MachinePlan, Plan, secret_path};
-use crate::model::{Database, Disk, Engine, MachineId, Model, MountKind, Pool, Role, SecretUse};
+use crate::model::{
+    Database, Disk, Engine, FirstStart, Machine, MachineId, Model, MountKind, Pool, Role,
+    SecretUse, Service,
+};
 use crate::source::Span;
 
 /// A joined name, which must be unique in its place.
@@ -27,6 +30,8 @@ pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
     let mut names = Vec::new();
     for (id, machine) in plan.model.machines() {
         names.extend(machine.pools.iter().flat_map(|pool| partitions(plan.model, id, pool)));
+        names.extend(exports(machine));
+        names.extend(first_starts(plan.model, id, plan.machine(id)));
         names.extend(dumps(plan.model, id, plan.machine(id)));
         names.extend(volumes(plan.model, id, plan.machine(id)));
         names.extend(secrets(plan.model, id, plan.machine(id)));
@@ -34,6 +39,71 @@ pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
     names.extend(jobs(plan));
     names.extend(boards(plan.model));
     names
+}
+
+/// Lists the names that a host's exports have for SMB.
+fn exports(machine: &Machine) -> impl Iterator<Item = Joined> + '_ {
+    machine.exports.iter().map(|export| Joined {
+        kind: "SMB share",
+        place: machine.name.clone(),
+        name: export.smb.as_ref().unwrap_or(&export.name).to_ascii_lowercase(),
+        what: format!("export `{}`", export.name),
+        owner: machine.name.clone(),
+        span: machine.span,
+    })
+}
+
+/// Lists the names under which a machine notes the values that count at a first start alone.
+fn first_starts<'p>(
+    model: &'p Model,
+    machine: MachineId,
+    planned: &'p MachinePlan,
+) -> impl Iterator<Item = Joined> + 'p {
+    let joined = move |service: &Service, key: String, what: String| Joined {
+        kind: "note of a first start",
+        place: model[machine].name.clone(),
+        name: key,
+        what,
+        owner: service.name.clone(),
+        span: service.span,
+    };
+    let services = planned.services.iter().map(|id| &model[*id]);
+    services.flat_map(move |service| {
+        let of_containers = service.containers.iter().flat_map(move |container| {
+            let secrets = container.secrets.iter().filter(|used| used.first_start.is_some());
+            let secrets = secrets.map(move |used| {
+                let name = &model[used.secret].name;
+                let what = format!("secret `{name}` for `{}` of `{}`", used.owner, container.name);
+                joined(service, secret_note(&container.name, used, name), what)
+            });
+            let has_start = |start: &Option<FirstStart>| start.is_some();
+            let variables =
+                container.environment.iter().filter(move |one| has_start(&one.first_start));
+            let variables = variables.map(move |one| {
+                let what = format!("variable `{}` of `{}`", one.name, container.name);
+                joined(service, note(&container.name, &one.name), what)
+            });
+            secrets.chain(variables)
+        });
+        let own = service.secrets.iter().filter(|used| used.first_start.is_some());
+        let own = own.map(move |used| {
+            let name = &model[used.secret].name;
+            let what = format!("secret `{name}` of `{}` itself", service.name);
+            joined(service, secret_note(&service.name, used, name), what)
+        });
+        of_containers.chain(own)
+    })
+}
+
+/// Returns the name under which a value that counts at the first start alone is noted.
+pub fn note(of: &str, name: &str) -> String {
+    format!("{of}/{name}")
+}
+
+/// Returns the name under which a secret that counts at the first start alone is noted.
+pub fn secret_note(of: &str, used: &SecretUse, name: &str) -> String {
+    let variable = used.file_variable.as_deref().or(used.value_variable.as_deref());
+    note(of, variable.unwrap_or(name))
 }
 
 fn dumps<'p>(

@@ -41,6 +41,8 @@ pub fn handling(
     let mut redirects: Vec<Redirect> =
         node.all("redirect").filter_map(|block| reader.redirect(block)).collect();
     redirects.sort();
+    let host = node.argument(0).and_then(Spanned::text).unwrap_or_default();
+    reader.circles(node, host, &redirects);
     Handling {
         allow: allowed(node),
         login: node.child("login").and_then(|block| {
@@ -159,6 +161,35 @@ impl Reader<'_> {
         }
         let permanent = block.property("permanent").and_then(Spanned::bool) == Some(true);
         self.takes(&target, to.span).then_some(Redirect { path, to: target, permanent })
+    }
+
+    /// Reports redirects that lead back to where they begin.
+    fn circles(&mut self, node: &Block<'_>, host: &str, redirects: &[Redirect]) {
+        let own = |to: &str| {
+            let rest = to.strip_prefix("https://").or_else(|| to.strip_prefix("http://"));
+            let path = rest.map_or(Some(to), |rest| rest.strip_prefix(host))?;
+            let path = if path.is_empty() { "/" } else { path };
+            path.starts_with('/').then(|| path.to_owned())
+        };
+        let next: BTreeMap<&str, String> =
+            redirects.iter().filter_map(|one| Some((&*one.path, own(&one.to)?))).collect();
+        // The walk on which each path was met first. Whoever meets a path of the same walk again
+        // has gone in a circle.
+        let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+        for (walk, block) in node.all("redirect").enumerate() {
+            let mut at = block.argument(0).and_then(Spanned::text);
+            while let Some((path, to)) = at.and_then(|path| next.get_key_value(path)) {
+                match met.insert(path, walk) {
+                    None => at = Some(to),
+                    Some(first) if first == walk => {
+                        let message = format!("`{path}` is sent on until it comes back");
+                        self.report(block.span, message, "name another path");
+                        break;
+                    }
+                    Some(_) => break,
+                }
+            }
+        }
     }
 
     /// Returns whether the proxy takes a text as it is.

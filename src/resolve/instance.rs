@@ -188,6 +188,7 @@ pub fn draft<'s>(
     };
     fixed_ports(block, &service, module.block, sources, diagnostics);
     known_containers(module, &concrete, &report, diagnostics);
+    known_endpoints(module, &concrete, &report, diagnostics);
     let reading = parts::Reading { model, sources, report: &report };
     let network_services = parts::fill(&mut service, block, &concrete, reading, diagnostics);
     service.proxy = concrete
@@ -227,6 +228,46 @@ fn known_containers(
             format!("it has {}", module.containers.join(", "))
         });
         report(name.span, format!("there is no container `{text}`; {help}"), diagnostics);
+    }
+}
+
+/// Reports proxies and logins that name an endpoint which the module does not have. A conditional
+/// endpoint counts even when it is left out.
+fn known_endpoints(
+    module: &ModuleDefinition<'_>,
+    concrete: &[Block<'_>],
+    report: &dyn Fn(Span, String, &mut Diagnostics),
+    diagnostics: &mut Diagnostics,
+) {
+    fn names<'b>(blocks: &'b [Block<'_>], found: &mut Vec<&'b str>) {
+        for block in blocks {
+            match block.schema.name {
+                "when" => names(&block.children, found),
+                _ => found.push(block.key()),
+            }
+        }
+    }
+    let mut known = Vec::new();
+    names(&module.endpoints, &mut known);
+    // The name of an endpoint may be a value of the service.
+    if known.contains(&"") {
+        return;
+    }
+    for part in concrete {
+        let named = match part.schema.name {
+            "proxy" => [part.property("http"), part.property("https")],
+            "forward-auth" => [part.argument(0), None],
+            _ => continue,
+        };
+        for name in named.into_iter().flatten() {
+            let Some(text) = name.text().filter(|text| !known.contains(text)) else { continue };
+            let help =
+                crate::diag::suggest(text, known.iter().copied(), || match known.join(", ") {
+                    list if list.is_empty() => "it has none".to_owned(),
+                    list => format!("it has {list}"),
+                });
+            report(name.span, format!("there is no endpoint `{text}`; {help}"), diagnostics);
+        }
     }
 }
 

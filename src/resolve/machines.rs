@@ -1,7 +1,7 @@
 //! Resolves hosts and guests: their kind, their addresses and who may log in.
 
 use super::guests::guest;
-use super::networks::{zone, zone_named};
+use super::networks::{own_of_machines, zone, zone_named};
 use super::own_addresses::{is_end, own_addresses};
 use super::read::string;
 use super::shares::{appdata, give_to_containers, shares};
@@ -147,7 +147,10 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
                 span: gpu.key_span(),
             })
             .collect(),
-        devices: block.all("device").map(device).collect(),
+        devices: {
+            device_names(block, diagnostics);
+            block.all("device").map(device).collect()
+        },
         exports: block.all("export").filter_map(export).collect(),
         addresses,
         names_address: block.child("address").is_some(),
@@ -160,6 +163,18 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
             .into_iter()
             .flatten()
             .filter_map(|prefix| Some(Spanned::new(prefix.cidr()?, prefix.span)))
+            .filter(|prefix| {
+                let why = own_of_machines(prefix.value);
+                if let Some(why) = why {
+                    let message =
+                        format!("containers can't have addresses of {}: {why}", prefix.value);
+                    diagnostics.push(
+                        Diagnostic::new(&codes::BAD_NETWORK, prefix.span, message)
+                            .help("name a private prefix, such as `\"10.99.0.0/16\"`"),
+                    );
+                }
+                why.is_none()
+            })
             .collect(),
         appdata: String::new(),
         appdata_backup: block.child("appdata").and_then(backup),
@@ -287,4 +302,18 @@ fn ssh(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<S
     list.sort_by_key(|access| (access.from, access.port, access.span));
     list.dedup_by_key(|access| (access.from, access.port));
     list
+}
+
+/// Reports a GPU and a device of a host with one name, of which `passthrough` could mean either.
+fn device_names(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    for device in block.all("device").filter(|device| !device.key().is_empty()) {
+        if let Some(gpu) = block.all("gpu").find(|gpu| gpu.key() == device.key()) {
+            let message = format!("there is already a gpu `{}`", device.key());
+            diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::DUPLICATE_NAME, device.key_span(), message)
+                    .label(gpu.key_span(), "the gpu")
+                    .help("rename one of the two"),
+            );
+        }
+    }
 }

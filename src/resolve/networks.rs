@@ -210,7 +210,7 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
 }
 
 /// Returns why a prefix can't be a network between machines, if it can't.
-fn own_of_machines(prefix: IpNet) -> Option<&'static str> {
+pub fn own_of_machines(prefix: IpNet) -> Option<&'static str> {
     let within = |text: &str| text.parse::<IpNet>().is_ok_and(|kept| kept.contains(&prefix));
     if within("127.0.0.0/8") || within("::1/128") {
         Some("each machine has these addresses for itself")

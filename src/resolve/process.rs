@@ -36,7 +36,10 @@ pub fn process(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnost
             .flat_map(|node| &node.arguments)
             .filter_map(|value| value.address().map(|address| address.to_string()))
             .collect(),
-        gpu: block.all("gpu").find(|node| node.key() == "nvidia").map(gpus),
+        gpu: {
+            block.all("gpu").for_each(|node| check_gpu(node, report, diagnostics));
+            block.all("gpu").find(|node| node.key() == "nvidia").map(gpus)
+        },
     }
 }
 
@@ -85,6 +88,20 @@ fn gpus(node: &Block<'_>) -> Gpus {
         count: node.property("count").and_then(Spanned::number),
         ids: list("ids"),
         capabilities: list("capabilities"),
+    }
+}
+
+/// Reports what is said of a GPU and has no effect.
+fn check_gpu(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    let has = |name: &str| node.property(name).is_some();
+    let kind = node.key();
+    let nvidia = kind == "nvidia";
+    if nvidia && has("count") && has("ids") {
+        report(node.span, "`count` and `ids` exclude each other".to_owned(), diagnostics);
+    }
+    let without: &[&str] = if nvidia { &["device"] } else { &["count", "ids"] };
+    for name in without.iter().filter(|name| has(name)) {
+        report(node.span, format!("`gpu {kind}` has no `{name}`"), diagnostics);
     }
 }
 

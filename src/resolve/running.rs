@@ -37,6 +37,11 @@ pub fn restart(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnost
         return if ends { "no" } else { "unless-stopped" }.to_owned();
     };
     let policy = node.argument(0).map(plain).unwrap_or_default();
+    let ends = ["once", "manual", "every"].into_iter().find(|name| block.child(name).is_some());
+    if let (Some(ends), "always" | "unless-stopped") = (ends, policy.as_str()) {
+        let message = format!("`restart {policy}` would never let it end, and it is `{ends}`");
+        report(node.span, message, diagnostics);
+    }
     match node.property("retries") {
         Some(retries) if policy == "on-failure" => format!("on-failure:{}", plain(retries)),
         Some(retries) => {

@@ -1,7 +1,11 @@
 //! Reads the networks that a module declares for its containers.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
+use super::networks::own_of_machines;
 use super::read::{Report, flag};
 use crate::decl::Block;
 use crate::diag::{Diagnostics, suggest};
@@ -29,6 +33,14 @@ pub fn container_network(
         if subnets.iter().any(same) {
             let message = format!("network `{}` has two prefixes of one family", block.key());
             report(item.span, message, diagnostics);
+            continue;
+        }
+        if let Some(why) = own_of_machines(subnet) {
+            report(
+                item.span,
+                format!("containers can't have addresses of {subnet}: {why}"),
+                diagnostics,
+            );
             continue;
         }
         subnets.push(Spanned::new(subnet.trunc(), item.span));
@@ -63,8 +75,10 @@ pub fn check_networks(
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) {
-    let containers = concrete.iter().filter(|part| part.schema.name == "container");
-    for node in containers.flat_map(|container| container.all("on-network")) {
+    let containers = || concrete.iter().filter(|part| part.schema.name == "container");
+    names_on_networks(containers(), report, diagnostics);
+    let (mut taken, nodes) = (BTreeMap::new(), containers().flat_map(|one| one.all("on-network")));
+    for node in nodes {
         let on = on_network(node);
         let network = service.networks.iter().find(|network| network.name == on.network);
         if network.is_none() && on.network.is_some() {
@@ -87,6 +101,59 @@ pub fn check_networks(
                     node.key()
                 );
                 report(node.span, message, diagnostics);
+                continue;
+            }
+            let own = subnets.iter().find(|subnet| subnet.value.contains(address));
+            if own.is_some_and(|subnet| is_dockers(&subnet.value, *address)) {
+                let message = format!("{address} is the network's own address, or Docker's in it");
+                report(node.span, message, diagnostics);
+            }
+            if taken.insert((on.network.clone(), *address), node.span).is_some() {
+                report(node.span, format!("two containers have {address}"), diagnostics);
+            }
+        }
+    }
+}
+
+/// Returns whether no container can have an address of a prefix: it is the network's own, or the
+/// first one, which Docker takes for the machine.
+fn is_dockers(prefix: &IpNet, address: IpAddr) -> bool {
+    let first = match prefix.network() {
+        IpAddr::V4(network) => IpAddr::V4(u32::from(network).saturating_add(1).into()),
+        IpAddr::V6(network) => IpAddr::V6(u128::from(network).saturating_add(1).into()),
+    };
+    let last = address.is_ipv4() && address == prefix.broadcast();
+    last || address == prefix.network() || address == first
+}
+
+/// Reports containers of a service that one name would lead to, and networks of a container that
+/// has none.
+fn names_on_networks<'b>(
+    containers: impl Iterator<Item = &'b Block<'b>> + Clone,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    // Each container is known by its own name wherever it is.
+    let own: BTreeSet<&str> = containers.clone().map(Block::key).collect();
+    let mut taken: BTreeMap<(Option<String>, String), &str> = BTreeMap::new();
+    for container in containers {
+        let mode = container.value("network").and_then(Spanned::text);
+        for node in container.all("on-network") {
+            if let Some(mode) = mode.filter(|mode| *mode != "bridge") {
+                let message = format!("with `network {mode}`, it is on no network of the service");
+                report(node.span, message, diagnostics);
+                continue;
+            }
+            let on = on_network(node);
+            for alias in &on.aliases {
+                let key = (on.network.clone(), alias.clone());
+                let other = *taken.entry(key).or_insert_with(|| container.key());
+                let other = if own.contains(alias.as_str()) { alias.as_str() } else { other };
+                if other != container.key() {
+                    let message =
+                        format!("`{alias}` would lead to `{other}` and to `{}`", container.key());
+                    report(node.span, message, diagnostics);
+                }
             }
         }
     }

@@ -158,6 +158,18 @@ fn words(kind: Kind, written: &str) -> Words {
             )
         }
         Kind::Unquoted => {
+            // `name:"value"`, as other languages write it.
+            let pair = written.split_once(':').filter(|(name, value)| {
+                value.starts_with('"') && value.ends_with('"') && value.len() > 2 && is_word(name)
+            });
+            if let Some((name, value)) = pair {
+                return say(
+                    &codes::UNQUOTED_TEXT,
+                    &format!("`{name}` and its value have a colon between them"),
+                    "",
+                    &format!("write `{name}={value}`"),
+                );
+            }
             let what = what_is(written);
             say(
                 &codes::UNQUOTED_TEXT,
@@ -167,7 +179,11 @@ fn words(kind: Kind, written: &str) -> Words {
             )
         }
         Kind::WrongQuotes => {
-            let kind = if written.starts_with('\'') { "single" } else { "typographic" };
+            let kind = match written.chars().next() {
+                Some('\'') => "single",
+                Some('`') => "back",
+                _ => "typographic",
+            };
             let text = written.strip_prefix(is_quote).unwrap_or(written);
             let text = text.strip_suffix(|end| is_quote(end) || end == '"');
             say(
@@ -415,4 +431,9 @@ fn words(kind: Kind, written: &str) -> Words {
             "fix the first ones; they often cause the others",
         ),
     }
+}
+
+fn is_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(plain)
 }

@@ -60,7 +60,8 @@ pub(super) fn shorten(text: &str) -> String {
 
 /// Returns whether a character is a quote that means nothing in KDL.
 pub(super) fn is_quote(character: char) -> bool {
-    character == '\'' || matches!(character, '\u{2018}'..='\u{201f}' | '«' | '»' | '‹' | '›')
+    matches!(character, '\'' | '`')
+        || matches!(character, '\u{2018}'..='\u{201f}' | '«' | '»' | '‹' | '›')
 }
 
 /// Writes values that commas separate as KDL has them: in one text, or one after another.

@@ -32,7 +32,6 @@ const HOSTILE: &[&str] = &[
 /// The places whose example takes no other text, with the reason.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("accept code", "it is one of the codes"),
-    ("admin ssh-key key", "it is a key"),
     ("module container raw key", "it is one of the keys of compose"),
     ("module container build dockerfile", "it is a file of the module"),
     ("module container build folder", "it is a folder of the module"),
@@ -45,8 +44,15 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("service route raw key", "it names a directive of the proxy"),
 ];
 
+/// The field whose text is a key and a comment, which may be any text.
+const KEY: &str = "admin ssh-key key";
+
+const BEFORE_COMMENT: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ";
+
 /// The labs for fields whose example takes no other text. `VALUE` is the field.
 const LABS: &[(&str, &str)] = &[
+    (KEY, "admin ada { ssh-key VALUE; }\nGUEST { REST; }\nvm truck id=201 on=pve { MORE; }"),
     ("host share at", "host box { SYSTEM; share nas.data at=VALUE via=nfs; }"),
     ("lxc appdata path", "GUEST { REST; appdata VALUE backup=never; }"),
     ("lxc share at", "GUEST { REST; share tank.films at=VALUE via=mount-point; }"),
@@ -71,6 +77,11 @@ fn lab_with(declared: &str, value: &str) -> String {
             "REST",
             "os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"; address lan \
              \"192.168.1.20\"",
+        ),
+        (
+            "MORE",
+            "os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"; address lan \
+             \"192.168.1.21\"",
         ),
         (
             "MODULE",
@@ -187,6 +198,7 @@ fn attempt(place: &Place, field: &Field, index: Option<usize>) -> Option<Tried> 
     let info = place.around.last().map(|around| format!("in={}", around.name));
     let name = format!("{} {}", place.name(), field.name);
     let lab = LABS.iter().find(|(field, _)| *field == name);
+    let before = if name == KEY { BEFORE_COMMENT } else { before };
     let build = |text: &str| {
         let value = quoted(&format!("{before}{text}{after}"));
         if let Some((_, declared)) = lab {

@@ -159,6 +159,129 @@ fn work_grows_with_whole_machines_and_services() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A lab with many of something, each of which the compiler follows to the end.
+type Many = (&'static str, fn(usize) -> Vec<SourceFile>);
+
+const MANY: &[Many] = &[
+    ("middlewares of a route", |count| {
+        let nodes = many(count, |it| {
+            let next = it + 1;
+            format!(
+                "redirect \"/r{it}\" to=\"/r{next}\"; request-header X-A{it} v\n\
+                 response-header X-B{it} v"
+            )
+        });
+        in_lab(&format!("{PROXY}{ROUTE} {{ {nodes} }}; }}"), "")
+    }),
+    ("paths of a route", |count| {
+        let nodes = many(count, |it| format!("path \"/p{it}\""));
+        in_lab(&format!("{PROXY}{ROUTE} {{ {nodes} }}; }}"), "")
+    }),
+    ("routes", |count| {
+        let routes =
+            many(count, |it| format!("route \"h{it}.example.org\" to=web via=caddy from=lan"));
+        in_lab(&format!("{PROXY}{routes}; }}"), "")
+    }),
+    ("containers that are built and run at times", |count| {
+        let containers = many(count, |it| {
+            format!(
+                "container c{it} {{ build site; health none=\"x\"; gpu dri; every \"0 4 * * *\"\n\
+                 on-network default alias=\"n{it}\"; mount \"/srv/x\" at=\"/x\"\n\
+                 env A 1 first-start=nothing; }}"
+            )
+        });
+        let mut files = in_lab("service m on=box", &containers);
+        files.push(SourceFile {
+            path: "modules/m/site/Dockerfile".to_owned(),
+            text: "FROM docker.io/library/busybox:1.37\n".to_owned(),
+            layer: Layer::Site,
+        });
+        files
+    }),
+    ("files of a folder", |count| {
+        let folder = format!("{CONTAINER}\nfolder conf from=\"conf\" at=\"/conf\"");
+        let mut files = in_lab("service m on=box", &folder);
+        files.extend((0..count).map(|it| SourceFile {
+            path: format!("modules/m/conf/{it}.conf"),
+            text: "x\n".to_owned(),
+            layer: Layer::Site,
+        }));
+        files
+    }),
+    ("links", |count| {
+        let services = many(count, |it| {
+            let (next, port) = (it ^ 1, 9000 + it);
+            format!("service s{it} module=m on=box {{ link s{next}; port web {port}; }}")
+        });
+        in_lab(&services, &format!("{CONTAINER}\nprovides web container=m port=80"))
+    }),
+    ("shares by SMB", |count| {
+        let exports =
+            many(count, |it| format!("export e{it} path=\"/v/{it}\" smb=E{it} backup=never"));
+        let shares = many(count, |it| {
+            format!("share nas.e{it} at=\"/mnt/{it}\" via=cifs user=u password=(secret)pw")
+        });
+        let nas = format!("host nas kind=unmanaged {{ address lan \"192.168.0.5\"; {exports} }}");
+        in_lab(&format!("secret pw\n{nas}\nextend host box {{ {shares} }}"), "")
+    }),
+];
+
+const PROXY: &str = "service caddy on=box { certificates internal; }\n\
+                     service uptime-kuma on=box { ";
+
+const ROUTE: &str = "route \"x.example.org\" to=web via=caddy from=lan";
+
+const CONTAINER: &str =
+    "container m { image \"docker.io/library/busybox:1.37\"; health none=\"x\"; }";
+
+fn many(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn in_lab(nodes: &str, module: &str) -> Vec<SourceFile> {
+    let host = "host box kind=debian { os debian-13; address lan \"192.168.0.9\"\n\
+                appdata \"/srv/a\" backup=never; }";
+    let file = |path: &str, text, layer| SourceFile { path: path.to_owned(), text, layer };
+    let mut files = vec![file("lab.kdl", format!("{WIDE}{host}\n{nodes}\n"), Layer::Lab)];
+    if !module.is_empty() {
+        let text = format!("edition 1\nmodule m version=\"1\" {{\nsummary \"x\"\n{module}\n}}\n");
+        files.push(file("modules/m/module.kdl", text, Layer::Site));
+    }
+    files
+}
+
+#[test]
+fn work_grows_with_parts_that_are_followed_to_the_end() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let wrong: Vec<String> = pool.install(|| {
+        let work = |make: fn(usize) -> Vec<SourceFile>, count| {
+            let sources = Sources::with_standard_library(make(count));
+            let start = seconds();
+            let release = labwright::compile(&sources, Discard::open).release;
+            let took = seconds() - start;
+            (took, release.is_ok())
+        };
+        let growth = MANY.iter().map(|(name, make)| {
+            // `s1` links with `s0`, so the number of services is even.
+            let (few, times) = (60, 8);
+            let (_, built) = work(*make, few);
+            assert!(built, "{name} are not built");
+            let nothing = work(*make, 2).0;
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let ratio = |_: usize| {
+                let own = |count| (work(*make, count).0 - nothing).max(1e-6);
+                own(few * times) / own(few) / times as f64
+            };
+            let least = (0..4).map(ratio).fold(f64::INFINITY, f64::min);
+            println!("{name}: {least:.2}");
+            (*name, least)
+        });
+        let wrong = growth.filter(|(_, ratio)| *ratio >= MOST);
+        wrong.map(|(name, ratio)| format!("{name}: {ratio:.1} times too much")).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn work_grows_with_the_machines() {
     grows_with_the_lab(|outer| MACHINES.contains(&outer));

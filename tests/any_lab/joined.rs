@@ -179,3 +179,39 @@ fn names_that_meet_are_refused_and_others_are_not() {
     assert!(met.contains("joined-name-twice") && met.contains("`m-a-b`"), "{met}");
     assert_eq!(said(&[service("m", "web-data"), service("web", "data")]), "");
 }
+
+#[test]
+fn a_node_under_a_condition_takes_the_place_of_another() {
+    let module = r#"module m version="1" {
+    summary "x"
+    container m {
+        image "docker.io/library/postgres:17.2"
+        health none="x"
+        mount (ref)state.data at="/data"
+        env PORT (ref)port.web
+        env OUTER (ref)outer.web
+    }
+    state data path="/srv/one" backup=never reason="x"
+    provides web container=m port=80 protocol=http
+    when (expr)"true" {
+        state data path="/srv/two" backup=never reason="x"
+        provides web container=m port=81 protocol=http
+    }
+}
+"#;
+    let lab = boxed("") + "service m on=box { expose web to=lan; }\n";
+    let files = vec![
+        file("modules/m/module.kdl", format!("edition 1\n{module}"), Layer::Site),
+        file("lab.kdl", lab, Layer::Lab),
+    ];
+    let (name, archive) = build(files).expect("it is built").remove(0);
+    let contents = read_archive(&name, &archive).expect("our own archive can be read");
+    for (path, bytes) in &contents.files {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!text.contains("/srv/one"), "{path}: {text}");
+    }
+    let compose = String::from_utf8_lossy(&contents.files["payload/compose/compose.yaml"]);
+    for line in ["source: '/srv/two'", "PORT: '81'", "OUTER: '81'", "0.0.0.0:81:81/tcp"] {
+        assert!(compose.contains(line), "{line}: {compose}");
+    }
+}

@@ -122,6 +122,8 @@ fn what_can_not_be_read_is_said() {
     git(folder.path(), &["commit", "--quiet", "--message=large"]);
     let run = labwright(&lab, &["diff", "git:HEAD", "git:HEAD~1"]);
     assert!(run.err.contains("`modules/large.txt` has 16777217 bytes"), "{}", run.err);
+    git(folder.path(), &["rm", "--quiet", "home/lab/modules/large.txt"]);
+    git(folder.path(), &["commit", "--quiet", "--message=small again"]);
     put(&lab, "lab.kdl", b"edition 1\nlab attic {\n");
     let run = labwright(&lab, &["diff"]);
     assert_eq!((run.code, run.out.as_str()), (1, ""));

@@ -59,7 +59,32 @@ service uptime-kuma on=box { route "192.168.1.10" to=web via=caddy from=lan; }"#
     (r#"repository "-r/x""#, "assertion-failed"),
     (r#"repository "--help""#, "assertion-failed"),
     (r#"repository "/mnt/-x""#, ""),
+    (r#"repository "sftp:a@-oProxyCommand=x:/b""#, "assertion-failed"),
+    (r#"extend host pve { gpu g pci="0000:00:02.0"
+device g pci="0000:00:03.0"; }"#, "duplicate-name"),
+    (GPU_TWICE, "device-twice"),
+    (r#"host shares kind=unmanaged { address lan "192.168.1.31"
+export a path="/a" smb=S backup=never
+export b path="/b" smb=s backup=never; }"#, "joined-name-twice"),
+    (r#"service uptime-kuma on=box { health-within "292277026596y"; }"#, "wrong-type"),
+    (r#"service uptime-kuma on=box { health-within "100y"; }"#, ""),
+    (r#"extend host box { container-networks "127.0.0.0/16"; }"#, "bad-network"),
+    (r#"extend host box { container-networks "10.99.0.0/16"; }"#, ""),
+    (r#"dashboard d id=1860 sha256="zz""#, "wrong-type"),
+    (r#"service uptime-kuma on=box { route "u.example.org" to=web via=caddy from=internet {
+redirect "/a" to="https://u.example.org/a"; }; }
+service caddy on=box { expose http to=internet; }"#, "route-beyond-proxy"),
+    (r#"service uptime-kuma on=box { route "u.example.org" to=web via=caddy from=internet {
+redirect "/a" to="https://v.example.org/a"; }; }
+service caddy on=box { expose http to=internet; }"#, ""),
+    (r#"extend host box { export all path="/etc/ssh" backup=never; }"#, "system-path"),
 ];
+
+const GPU_TWICE: &str = r#"extend host pve { gpu g pci="0000:00:02.0"
+device h pci="0000:00:02.0"; }
+extend vm media { passthrough g; }
+vm other id=102 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+address lan "192.168.1.102"; passthrough h; }"#;
 
 const STICK_TWICE: &str = r#"module m { container m { image "x/m:1"; device "/dev/ttyUSB0"; }; }
 service m on=box
@@ -119,6 +144,109 @@ const IN_MODULES: &[(&str, &str)] = &[
     (r#"container c { image "x/c:1"; cap-add "NET_ADMIN\n"; }"#, "wrong-type"),
     (r#"container c { image "x/c:1"; extra-host "a:1.2.3.4\nb:1.2.3.4"; }"#, "wrong-type"),
     (r#"container c { image "x/c:1"; mount "/srv/x" at="/"; }"#, "system-path"),
+    (r#"container c { image "x/c:1"; extra-host "a"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; extra-host "a b:1.2.3.4"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; extra-host "a:b"; }"#, "wrong-type"),
+    (
+        r#"container c { image "x/c:1"; extra-host "a:1.2.3.4" "b:fd00::1" "c:host-gateway"; }"#,
+        "unexpected-argument",
+    ),
+    (r#"container c { image "x/c:1"; extra-host "a:1.2.3.4"; extra-host "b:fd00::1"; }"#, ""),
+    (r#"container c { image "x/c:1"; extra-host "c=host-gateway"; }"#, ""),
+    (r#"container c { image "x/c:1"; every "0 0 30 2 *"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; every "0 0 31 4,6 *"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; every "0 0 29 2 *"; }"#, ""),
+    (r#"container c { image "x/c:1"; once; restart always; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; once; restart on-failure; }"#, ""),
+    (r#"container c { image "x/c:1"; gpu nvidia count=1 ids="0"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; gpu dri count=1; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; network host; on-network default; }"#, "bad-module"),
+    (
+        r#"container c { image "x/c:1"; on-network default alias=d; }
+container d { image "x/c:1"; }"#,
+        "bad-module",
+    ),
+    (
+        r#"container c { image "x/c:1"; on-network default alias=e; }
+container d { image "x/c:1"; on-network default alias=e; }"#,
+        "bad-module",
+    ),
+    (
+        r#"container-network n subnet="10.77.5.0/24"
+container c { image "x/c:1"; on-network n address="10.77.5.1"; }"#,
+        "bad-module",
+    ),
+    (
+        r#"container-network n subnet="10.77.5.0/24"
+container c { image "x/c:1"; on-network n address="10.77.5.255"; }"#,
+        "bad-module",
+    ),
+    (
+        r#"container-network n subnet="10.77.5.0/24"
+container c { image "x/c:1"; on-network n address="10.77.5.9"; }
+container d { image "x/c:1"; on-network n address="10.77.5.9"; }"#,
+        "bad-module",
+    ),
+    (
+        r#"container-network n subnet="10.77.5.0/24"
+container c { image "x/c:1"; on-network n address="10.77.5.9"; }
+container d { image "x/c:1"; on-network n address="10.77.5.10"; }"#,
+        "",
+    ),
+    (
+        r#"container-network n subnet="127.5.0.0/24"
+container c { image "x/c:1"; on-network n; }"#,
+        "bad-module",
+    ),
+    (r#"container c { image "x/c:1"; mount "/srv/x" at="/x"; tmpfs "/x"; }"#, "mount-twice"),
+    (
+        r#"container c { image "x/c:1"; mount "/srv/x" at="/x"; mount "/srv/x" at="/x"; }"#,
+        "mount-twice",
+    ),
+    (
+        r#"container c { image "x/c:1"; secret restic-password at="/x"; tmpfs "/x"; }"#,
+        "mount-twice",
+    ),
+    (
+        r#"container c { image "x/c:1"; secret restic-password value-variable=X; env X 1; }"#,
+        "settings-disagree",
+    ),
+    (r#"container c { image "x/c:1"; secret restic-password value-variable=X; env Y 1; }"#, ""),
+    (
+        r#"container c { image "x/c:1"
+secret restic-password value-variable=X first-start=nothing; }
+uses-secret restic-password value-variable=X first-start=nothing"#,
+        "",
+    ),
+    (
+        r#"container thing { image "x/c:1"
+secret restic-password value-variable=X first-start=nothing; }
+uses-secret restic-password value-variable=X first-start=nothing"#,
+        "joined-name-twice",
+    ),
+    (
+        r#"container c { image "x/c:1"; }
+proxy caddy http=nothing"#,
+        "bad-module",
+    ),
+    (
+        r#"container c { image "x/c:1"; }
+provides web container=c port=80 protocol=http
+forward-auth wen caddy="/a""#,
+        "bad-module",
+    ),
+    (
+        r#"file "x" from="t.j2" install="/opt/x"
+file "y" from="t.j2" install="/opt/x/y""#,
+        "file-written-twice",
+    ),
+    (
+        r#"file "x" from="t.j2" at="/x"; file "x/y" from="t.j2" at="/y"
+container c { image "x/c:1"; }"#,
+        "file-written-twice",
+    ),
+    (r#"file "x" from="t.j2" install="/etc/labwright/trust""#, "system-path"),
+    (r#"database "/etc" engine=folder"#, "system-path"),
     (r#"container c { image "x/c:1"; user "-x"; }"#, "wrong-type"),
     (r#"container c { image "x/c:1"; summary "a\u{202e}b"; }"#, "unknown-node"),
     (r#"sysctl "a\nb" 1"#, "wrong-type"),

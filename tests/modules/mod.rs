@@ -230,10 +230,21 @@ fn every_example_becomes_files_that_their_readers_accept() {
     let ask = |(name, lab): &(String, String)| {
         let unpacked = bundle_of(lab);
         keep(unpacked.path(), |path| !NOT_OF_MODULES.iter().any(|folder| path.starts_with(folder)));
-        consumers::bundle(unpacked.path()).err().map(|words| format!("{name}: {words}"))
+        let refusal = consumers::bundle(unpacked.path()).err();
+        refusal.or_else(|| broken_toml(unpacked.path())).map(|words| format!("{name}: {words}"))
     };
     let refused: Vec<String> = labs.par_iter().filter_map(ask).collect();
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// Returns what is wrong with a file of TOML, which has no kind of its own.
+fn broken_toml(unpacked: &Path) -> Option<String> {
+    let python = "import glob, tomllib\nfor name in glob.glob('/in/payload/**/*.toml', \
+                  recursive=True):\n    tomllib.load(open(name, 'rb'))";
+    let script = format!("python3 - <<'END'\n{python}\nEND");
+    let answer = crate::trixie::Room::new()?.show(unpacked, "/in").sh(&script, &[]);
+    let said = String::from_utf8_lossy(&answer.stderr).into_owned();
+    (!answer.status.success()).then_some(said)
 }
 
 /// The files in the bundle of any machine, which other tests check.

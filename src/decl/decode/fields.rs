@@ -9,7 +9,7 @@ use super::values::ends_with_comma;
 use crate::decl::schema::{Field, NodeSchema, OPTION_VALUE};
 use crate::decl::types::Type;
 use crate::decl::{Priority, Property, Rank, Value, codes};
-use crate::diag::{Diagnostic, suggest};
+use crate::diag::{Diagnostic, nearest, suggest};
 use crate::source::{Span, Spanned};
 use crate::syntax::{Node, Scalar};
 
@@ -206,7 +206,10 @@ impl Decoder<'_> {
                         format!("`{}` has no property `{name}`", node.name),
                     )
                     .help(help);
-                    self.diagnostics.push(if schema.name == "secret" {
+                    let secrets = schema.properties.iter().filter(|field| field.ty == Type::Secret);
+                    // What is almost the name of a secret has almost a secret as its value.
+                    let secret = nearest(name, secrets.map(|field| field.name)).is_some();
+                    self.diagnostics.push(if schema.name == "secret" || secret {
                         finding.conceal(entry.entry.value.span)
                     } else {
                         finding

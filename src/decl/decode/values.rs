@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Decoder;
-use crate::decl::advice::{advice, article, describe};
+use crate::decl::advice::{advice, alone, article, describe};
 use crate::decl::schema::Field;
 use crate::decl::types::Type;
 use crate::decl::{Value, codes};
@@ -118,7 +118,8 @@ impl Decoder<'_> {
 
     fn wrong(&mut self, field: &Field, what: &str, scalar: &Scalar<'_>, span: Span) {
         let named = what.split('`').nth(1).unwrap_or_default();
-        let secret = names_secret(named) && !["secret", "uses-secret"].contains(&named);
+        let declared = what == "the name of `secret`";
+        let secret = names_secret(named) && !["secret", "uses-secret"].contains(&named) || declared;
         // The value of such a field may be the secret itself, so nothing repeats it.
         if secret && matches!(scalar, Scalar::Text(_)) {
             let message = format!("{what} can't be this value");
@@ -159,6 +160,8 @@ impl Decoder<'_> {
                 _ => None,
             };
             let scalar = item.as_ref().unwrap_or(scalar);
+            // The prefix of a network is more than one address.
+            let of_rest = || alone(field.ty, scalar).filter(|_| !field.name.starts_with("cidr"));
             match scalar {
                 Scalar::Text(text) if text.trim().is_empty() => {
                     let help = if field.ty == Type::Text {
@@ -175,7 +178,7 @@ impl Decoder<'_> {
                     format!("{what} can't be {}", describe(scalar)),
                 )
                 .caption(format!("not {}", article(field.ty)))
-                .help(advice(field.ty, scalar, written)),
+                .help(of_rest().unwrap_or_else(|| advice(field.ty, scalar, written))),
             }
         };
         self.diagnostics.push(finding);

@@ -237,7 +237,7 @@ static EXTRA_HOST: NodeSchema = NodeSchema::new(
     "A line of the container's hosts file.",
     "extra-host \"host.docker.internal:host-gateway\"",
 )
-.arguments(&[required("line", Type::Line, "`NAME:ADDRESS`.")])
+.arguments(&[required("line", Type::HostLine, "`NAME:ADDRESS`.")])
 .dynamic();
 static NETWORK: NodeSchema = NodeSchema::new(
     "network",

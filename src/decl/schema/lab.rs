@@ -188,7 +188,7 @@ static DASHBOARD: NodeSchema = NodeSchema::new(
         Type::Between(1, i64::MAX),
         "The revision. Default: the newest one at the first download.",
     ),
-    optional("sha256", Type::Text, "The SHA-256 of that revision, in hexadecimal."),
+    optional("sha256", Type::Sha256, "The SHA-256 of that revision, in hexadecimal."),
     optional(
         "from",
         Type::Text,

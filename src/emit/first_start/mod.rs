@@ -13,6 +13,7 @@ use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
 use crate::model::{Container, FirstStart, SecretUse, Service};
+use crate::plan::joined::{note, secret_note};
 use crate::plan::secret_path;
 
 /// The emitter of values that count at the first start alone.
@@ -96,7 +97,7 @@ fn values<'p>(context: &Context<'p>, service: &'p Service) -> Vec<Given<'p>> {
         for variable in &container.environment {
             let Some(first_start) = &variable.first_start else { continue };
             values.push(Given {
-                key: format!("{}/{}", container.name, variable.name),
+                key: note(&container.name, &variable.name),
                 way: way(first_start),
                 of: &container.name,
                 file: String::new(),
@@ -120,7 +121,7 @@ fn secret<'p>(
     let name = context.model()[used.secret].name.as_str();
     let variable = used.file_variable.as_deref().or(used.value_variable.as_deref());
     Some(Given {
-        key: format!("{of}/{}", variable.unwrap_or(name)),
+        key: secret_note(of, used, name),
         way: way(first_start),
         of,
         file: secret_path(name, &used.owner),

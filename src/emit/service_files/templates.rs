@@ -46,8 +46,15 @@ impl Templates {
         }
         Compiled::template(&template.name, text)
             .and_then(|compiled| {
+                let escape = escape(kind, name);
+                // Between such quotes, the value would not be where it is quoted.
+                if let Some(fault) = bounded::value_in_quotes(text)
+                    && matches!(escape, Escape::Shell | Escape::Json)
+                {
+                    return Err(fault);
+                }
                 let view = view(bounded::mentions(text, "lab"));
-                compiled.render(&self.environment, escape(kind, name), view)
+                compiled.render(&self.environment, escape, view)
             })
             .map_err(|fault| Fault::of(fault, template.file))
     }

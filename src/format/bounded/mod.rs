@@ -125,6 +125,12 @@ impl<'s> Compiled<'s> {
     }
 }
 
+/// Finds a value in a template that stands between quotes of its own, as in `"{{ x }}"`.
+pub fn value_in_quotes(text: &str) -> Option<Fault> {
+    let problem = "a value brings its own quotes: remove those around it";
+    tokens::in_quotes(text).map(|place| Fault::new(problem, place))
+}
+
 /// Returns whether a template may use a name.
 pub fn mentions(text: &str, name: &str) -> bool {
     machinery::tokenize(text, false, SYNTAX.clone())

@@ -138,14 +138,16 @@ impl<'s> Reader<'_, 's> {
                 }
             })
         };
-        diagnostics.push(
-            Diagnostic::new(
-                &codes::UNKNOWN_OPTION,
-                block.span,
-                format!("module `{module}` has no option `{}`", block.name),
-            )
-            .help(help),
-        );
+        let message = format!("module `{module}` has no option `{}`", block.name);
+        let mut found = Diagnostic::new(&codes::UNKNOWN_OPTION, block.span, message).help(help);
+        // What is almost the name of a secret has almost a secret as its value.
+        let near = nearest(&block.name, specs.iter().map(|spec| spec.name));
+        if specs.iter().any(|spec| spec.kind == "secret" && Some(spec.name) == near) {
+            for value in &block.arguments {
+                found = found.conceal(value.span);
+            }
+        }
+        diagnostics.push(found);
     }
 
     fn given(

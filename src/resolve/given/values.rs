@@ -1,10 +1,9 @@
 //! Reads a value of an option, a record or a name.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::Reader;
-use crate::decl::advice::{advice, describe};
+use crate::decl::advice::{advice, alone, describe};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
 use crate::diag::hidden::names_secret;
@@ -84,14 +83,12 @@ impl Reader<'_, '_> {
         }
         // A record has named fields only. Their order means nothing, so no argument could fill one.
         if let Some(extra) = block.arguments.first() {
-            diagnostics.push(
-                Diagnostic::new(
-                    &crate::decl::codes::UNEXPECTED_ARGUMENT,
-                    extra.span,
-                    format!("`{}` takes properties", spec.name),
-                )
-                .help(format!("write {}", spec.describe())),
-            );
+            let message = format!("`{}` takes properties", spec.name);
+            let code = &crate::decl::codes::UNEXPECTED_ARGUMENT;
+            let found = Diagnostic::new(code, extra.span, message)
+                .help(format!("write {}", spec.describe()));
+            let secret = spec.fields.iter().any(|field| field.kind == "secret");
+            diagnostics.push(if secret { found.conceal(extra.span) } else { found });
         }
         for field in &spec.fields {
             if !fields.contains_key(field.name) {
@@ -181,14 +178,6 @@ impl Reader<'_, '_> {
                 Data::Bool(value) => Scalar::Bool(*value),
                 _ => Scalar::Null,
             };
-            // A prefix says who is trusted, so an address becomes no larger one.
-            let alone = match (ty, &scalar) {
-                (Type::Cidr, Scalar::Text(text)) => text.parse::<IpAddr>().ok(),
-                _ => None,
-            };
-            let help = alone.map(|address| {
-                format!("write `\"{}\"` for this address alone", ipnet::IpNet::from(address))
-            });
             diagnostics.push(
                 Diagnostic::new(
                     &codes::WRONG_OPTION,
@@ -196,7 +185,10 @@ impl Reader<'_, '_> {
                     format!("`{}` can't be {}", spec.name, describe(&scalar)),
                 )
                 .label(spec.span, "the option")
-                .help(help.unwrap_or_else(|| advice(ty, &scalar, self.sources.text(value.span)))),
+                .help(
+                    alone(ty, &scalar)
+                        .unwrap_or_else(|| advice(ty, &scalar, self.sources.text(value.span))),
+                ),
             );
             return None;
         };

@@ -24,6 +24,14 @@ const HELPS: &[(&str, &str)] = &[
     ("service jellyfin on=box { library “/mnt/media”; }", "write `\"/mnt/media\"`"),
     ("service jellyfin on=box { library „/mnt/my media“; }", "write `\"/mnt/my media\"`"),
     ("service jellyfin on=box { library '/mnt/media'; }", "write `\"/mnt/media\"`"),
+    ("service jellyfin on=box { library `/mnt/media`; }", "write `\"/mnt/media\"`"),
+    ("network x cidr=\"10.0.0.0/24\" dns:\"1.1.1.1\"", "write `dns=\"1.1.1.1\"`"),
+    (
+        "service proxy module=caddy on=box { certificates internal; }\n\
+         service jellyfin on=box { FILMS; route \"x.example.org\" to=web via=proxy from=lan { \
+         allow \"192.168.1.5\"; }; }",
+        "write `\"192.168.1.5/32\"` for this address alone",
+    ),
     ("service jellyfin on=box { library “/a; }", "write text in double quotes: `\"…\"`"),
     (
         "service jellyfin on=box { library \"/a\", \"/b\"; }",
