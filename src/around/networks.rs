@@ -22,6 +22,8 @@ pub struct ContainerNetworks {
     pub list: Vec<ContainerNetwork>,
     /// The names of those for which the machine's prefix has no room.
     pub left_out: Vec<String>,
+    /// The places in `list` of the networks that each container is on.
+    of: BTreeMap<String, Vec<usize>>,
 }
 
 /// A network of containers on one machine.
@@ -53,7 +55,7 @@ impl ContainerNetwork {
 
     /// Returns whether a container is on it.
     pub fn has(&self, container: &str) -> bool {
-        self.members.iter().any(|member| member.container == container)
+        self.members.binary_search_by(|member| member.container.as_str().cmp(container)).is_ok()
     }
 }
 
@@ -90,12 +92,18 @@ pub struct Meeting {
 impl ContainerNetworks {
     /// Finds the network on which two containers meet.
     pub fn between(&self, one: &str, other: &str) -> Option<&ContainerNetwork> {
-        self.list.iter().find(|network| network.has(one) && network.has(other))
+        self.on(one).find(|network| network.has(other))
     }
 
     /// Lists the services' own networks that a container is on.
     pub fn own<'n>(&'n self, container: &'n str) -> impl Iterator<Item = &'n ContainerNetwork> {
-        self.list.iter().filter(move |network| network.service.is_some() && network.has(container))
+        self.on(container).filter(|network| network.service.is_some())
+    }
+
+    /// Lists the networks that a container is on.
+    fn on(&self, container: &str) -> impl Iterator<Item = &ContainerNetwork> {
+        let places = self.of.get(container).into_iter().flatten();
+        places.filter_map(|place| self.list.get(*place))
     }
 
     /// Returns whether they have IPv6.
@@ -166,8 +174,15 @@ pub fn networks(
     let mut networks = ContainerNetworks::default();
     let mut drafts = own_networks(model, services);
     // Two containers on a service's own network meet there already.
+    let mut of: BTreeMap<&str, Vec<&Draft>> = BTreeMap::new();
+    for draft in &drafts {
+        for container in draft.members.keys() {
+            of.entry(container).or_default().push(draft);
+        }
+    }
     let apart = |meeting: &&Meeting| {
-        !drafts.iter().any(|own| own.has(&meeting.from) && own.has(&meeting.to))
+        let own = of.get(meeting.from.as_str());
+        !own.is_some_and(|own| own.iter().any(|own| own.has(&meeting.to)))
     };
     let mut of_routes = meeting_networks(model, routes.iter().filter(apart));
     let mut of_others = meeting_networks(model, others.iter().filter(apart));
@@ -212,6 +227,11 @@ pub fn networks(
     }
     networks.list.sort_by(|a, b| a.name.cmp(&b.name));
     networks.left_out.sort();
+    for (place, network) in networks.list.iter().enumerate() {
+        for member in &network.members {
+            networks.of.entry(member.container.clone()).or_default().push(place);
+        }
+    }
     networks
 }
 

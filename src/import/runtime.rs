@@ -65,7 +65,7 @@ fn extra_hosts(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     let mut add = |name: &str, address: &str, at: &At<'_>, around: &mut Around<'_>| {
         let address = address.trim_start_matches('[').trim_end_matches(']');
         let host = format!("{name}:{address}");
-        if name.is_empty() || address.is_empty() || !words::accepted(Type::Line, &host) {
+        if name.is_empty() || address.is_empty() || !words::accepted(Type::HostLine, &host) {
             around.ledger.lost(at, "it is not `NAME:ADDRESS`");
             return;
         }
