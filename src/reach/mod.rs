@@ -224,7 +224,11 @@ impl<'p> Files<'p> {
     }
 
     fn addresses(&self, machine: MachineId) -> Vec<IpAddr> {
-        let own = self.plan.model[machine].addresses.iter().map(|own| own.address);
+        let model = &self.plan.model;
+        let own = model[machine].addresses.iter().map(|own| own.address);
+        // One stands for the addresses that a machine may be given.
+        let asked = model[machine].lease.iter().flat_map(|lease| &model[lease.network].prefixes);
+        let own = own.chain(asked.filter_map(|prefix| prefix.hosts().next_back()));
         own.chain(self.others.get(&machine).into_iter().flatten().copied()).collect()
     }
 

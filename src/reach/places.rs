@@ -101,17 +101,17 @@ impl Origin {
             return Ok(made(addresses, zone_of(plan, address), machine, None));
         }
         if let Some(zone) = model.zones.iter().position(|zone| zone.name == word).map(ZoneId::at) {
-            let machine = match model[zone].kind {
-                ZoneKind::Machine(machine) => Some(machine),
-                _ => None,
-            };
-            return Ok(made(plan.zone(zone).set(), zone, machine, None));
+            if let ZoneKind::Machine(machine) = model[zone].kind {
+                let (addresses, zone) = begins_at(plan, machine);
+                return Ok(made(addresses, zone, Some(machine), None));
+            }
+            return Ok(made(plan.zone(zone).set(), zone, None, None));
         }
         if let Some((id, service)) = model.services().find(|(_, service)| service.name == word) {
             let container = service.containers.first();
             let container = container.and_then(|container| place_of(plan, id, &container.name));
-            let zone = model[service.machine].own_zone;
-            return Ok(made(plan.zone(zone).set(), zone, Some(service.machine), container));
+            let (addresses, zone) = begins_at(plan, service.machine);
+            return Ok(made(addresses, zone, Some(service.machine), container));
         }
         let zones = model.zones.iter().map(|zone| zone.name.as_str());
         let names = zones.chain(model.services.iter().map(|service| service.name.as_str()));
@@ -121,16 +121,25 @@ impl Origin {
     /// Makes the place of a proxy that connects to what it leads to.
     pub(super) fn of_proxy(plan: &Plan<'_>, proxy: ServiceId) -> Self {
         let service = &plan.model[proxy];
-        let zone = plan.model[service.machine].own_zone;
+        let (addresses, zone) = begins_at(plan, service.machine);
         let container = service.proxy.as_ref().and_then(|proxy| proxy.container.as_deref());
         Self {
             word: service.name.clone(),
-            addresses: plan.zone(zone).set(),
+            addresses,
             zone,
             machine: Some(service.machine),
             container: container.and_then(|name| place_of(plan, proxy, name)),
         }
     }
+}
+
+/// Returns the addresses from which a machine may connect, and the zone that a declaration would
+/// name. One that asks for its address has any of its network.
+fn begins_at(plan: &Plan<'_>, machine: MachineId) -> (CidrSet, ZoneId) {
+    let this = &plan.model[machine];
+    let asks = this.lease.as_ref().map(|lease| plan.model[lease.network].zone);
+    let zone = asks.unwrap_or(this.own_zone);
+    (plan.zone(zone).set(), zone)
 }
 
 impl Destination {

@@ -204,3 +204,38 @@ fn hostile_text_is_inert() {
         }
     }
 }
+
+/// A machine that asks for its address is somewhere in its network: what the network reaches there
+/// is open, and it reaches what the whole network does.
+#[test]
+fn a_machine_whose_address_nobody_knows_is_somewhere_in_its_network() {
+    let sources = written(
+        "edition 1
+        lab home version=\"1\"
+        network lan cidr=\"192.168.1.0/24\"
+        network guests cidr=\"192.168.2.0/24\"
+        router isp on=lan address=\"192.168.1.1\"
+        host box kind=debian {
+            os debian-13
+            address lan \"192.168.1.10\"
+            ssh from=lan
+        }
+        host shed kind=debian { os debian-13; address lan dhcp nic=eno1; ssh from=lan; }
+        service it-tools on=shed { expose web to=lan; }
+        service hidden module=it-tools on=box { port web 8080; expose web to=guests; }",
+    );
+    with_plan(&sources, |plan| {
+        let files = Files::new(plan, &sources);
+        for (from, to, verdict) in [
+            ("lan", "it-tools:web", Verdict::Open),
+            ("guests", "it-tools:web", Verdict::Closed),
+            ("internet", "it-tools:web", Verdict::Closed),
+            ("shed", "box:22", Verdict::Open),
+            ("it-tools", "box:22", Verdict::Open),
+            ("shed", "hidden:web", Verdict::Closed),
+        ] {
+            let answers = files.reach(from, to).expect("an answer");
+            assert_eq!(answers[0].verdict, verdict, "{from} {to}: {:?}", answers[0].chain);
+        }
+    });
+}
