@@ -127,11 +127,10 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
             | Family::OnNetwork
             | Family::Runs
             | Family::Unit => of_service(&own.name),
-            Family::ContainerNetwork => own.name == above.name,
             // What a new one may do is worth a line.
             Family::Privilege | Family::Mount => parent.is.is_none() && of_service(&own.name),
             Family::Alert => own.part == above.name,
-            Family::Keep | Family::BackupRun => own.name == above.name,
+            Family::ContainerNetwork | Family::Keep | Family::BackupRun => own.name == above.name,
             _ => false,
         },
         Family::Container if same_way && own.machine == above.machine => {

@@ -157,7 +157,7 @@ fn add(
         let plain = handling.is_empty() && others.is_empty();
         if let Some(known) = known {
             if plain && join(known, &endpoint, &paths) {
-                return say(way, what, said, around);
+                return say(way, &what, said, around);
             }
             // What a route says of its proxy is said of all of its paths.
             let why = format!("another router of `{first}` leads to this service: join the two");
@@ -181,7 +181,7 @@ fn add(
             settings.push(node.children(handling));
         }
     }
-    say(way, what, said, around);
+    say(way, &what, said, around);
 }
 
 /// Lets a route lead further paths, to another endpoint of its service, if it says nothing else.
@@ -208,7 +208,7 @@ fn join(route: &mut Line, endpoint: &str, paths: &[(String, bool)]) -> bool {
 /// Says what became of the labels of a way.
 fn say(
     mut way: Way,
-    what: String,
+    what: &str,
     said: &mut BTreeMap<String, (Fate, String)>,
     around: &mut Around<'_>,
 ) {
@@ -217,7 +217,7 @@ fn say(
         let own = match way.said.remove(&label) {
             Some(own) => own,
             None if is_middleware(&label) => continue,
-            None => (Fate::Changed, what.clone()),
+            None => (Fate::Changed, what.to_owned()),
         };
         said.entry(label).or_insert(own);
     }

@@ -75,11 +75,11 @@ pub fn mounted(source: &str, around: &mut Around<'_>) -> Option<String> {
     if volume.smb && (user.is_none() || !words::accepted(Type::Word, &smb)) {
         return None;
     }
-    let name = volume.smb.then_some(smb.as_str());
-    let Export { server, export, at } =
-        around.lab.shares.export(address, &volume.folder, name, source)?;
+    let smb_name = volume.smb.then_some(smb.as_str());
+    let Export { server, name, at } =
+        around.lab.shares.export(address, &volume.folder, smb_name, source)?;
     let mut share = line("share")
-        .arg(format!("{server}.{export}"))
+        .arg(format!("{server}.{name}"))
         .prop("at", at.as_str())
         .prop("via", if volume.smb { "cifs" } else { "nfs" });
     if volume.read_only {

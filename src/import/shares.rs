@@ -41,8 +41,8 @@ pub struct KnownMachine {
 pub struct Export {
     /// The server's name.
     pub server: String,
-    /// The export's name.
-    pub export: String,
+    /// The export's name there.
+    pub name: String,
     /// The mount point.
     pub at: String,
 }
@@ -58,7 +58,7 @@ pub struct Shares {
     /// The servers that the lab does not have yet.
     new: Vec<KnownMachine>,
     /// The shares of the machine.
-    shares: Vec<Line>,
+    mounted: Vec<Line>,
     /// What is mounted already: the server, the folder, and where.
     known: Vec<(IpAddr, String, String)>,
 }
@@ -93,7 +93,7 @@ impl Shares {
 
     /// Adds a share of the machine.
     pub fn add(&mut self, share: Line) {
-        self.shares.push(share);
+        self.mounted.push(share);
     }
 
     /// Finds the export of a folder, or declares it and its server. `smb` is its name for SMB, and
@@ -107,7 +107,7 @@ impl Shares {
     ) -> Option<Export> {
         let (server, known) = self.server(address, folder)?;
         let at = format!("/mnt/{}", self.mounts.take(wanted));
-        let export = known.unwrap_or_else(|| {
+        let name = known.unwrap_or_else(|| {
             let own = self.exports.entry(server.clone()).or_default();
             let mut names = Names::default();
             own.iter().filter_map(Line::first).for_each(|name| names.reserve(name));
@@ -117,7 +117,7 @@ impl Shares {
             name
         });
         self.known.push((address, folder.to_owned(), at.clone()));
-        Some(Export { server, export, at })
+        Some(Export { server, name, at })
     }
 
     /// Returns the name of a server, and whether it may get an export of that folder.
@@ -144,7 +144,7 @@ impl Shares {
     /// Makes the nodes of all shares.
     /// `machine` is the one that mounts them.
     pub fn lines(self, machine: &str) -> Vec<Line> {
-        let Self { around, mut exports, new, shares, .. } = self;
+        let Self { around, mut exports, new, mounted, .. } = self;
         let mut lines = Vec::new();
         for server in &new {
             let mut node = line("host").arg(server.name.as_str()).prop("kind", "unmanaged");
@@ -160,8 +160,8 @@ impl Shares {
         for (name, own) in exports {
             lines.push(line("extend").arg("host").arg(name.as_str()).children(own));
         }
-        if !shares.is_empty() {
-            lines.push(line("extend").arg(around.word).arg(machine).children(shares));
+        if !mounted.is_empty() {
+            lines.push(line("extend").arg(around.word).arg(machine).children(mounted));
         }
         lines
     }

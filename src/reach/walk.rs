@@ -377,30 +377,27 @@ impl<'f, 'p> Way<'f, 'p> {
             stream.disguised = true;
         }
         let from = network.map(|network| network.interface.as_str());
-        match &read.nftables {
-            Some(nft) => {
-                let name = if read.ufw.is_some() { "ufw" } else { "nftables" };
-                let filter =
-                    Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
-                self.filter(
-                    &filter,
-                    |address, seen| {
-                        let connection = nftables::Connection::new(address, to.transport, to.port);
-                        Ok(enter(read, nft, seen, nftables::Connection { from, ..connection }))
-                    },
-                    |from, passes| {
-                        verdict(name, plan, to, because::opening(plan, to, from, owner), passes)
-                    },
-                )?;
+        if let Some(nft) = &read.nftables {
+            let name = if read.ufw.is_some() { "ufw" } else { "nftables" };
+            let filter =
+                Filter { at: &machine.name, kind: LinkKind::Firewall, bundle: &machine.name };
+            self.filter(
+                &filter,
+                |address, seen| {
+                    let connection = nftables::Connection::new(address, to.transport, to.port);
+                    Ok(enter(read, nft, seen, nftables::Connection { from, ..connection }))
+                },
+                |from, passes| {
+                    verdict(name, plan, to, because::opening(plan, to, from, owner), passes)
+                },
+            )?;
+        } else {
+            // What stays within a guest never comes to the firewall of its host.
+            if machine.guest.is_none() {
+                self.through_hypervisor(to, Some(&containers))?;
             }
-            None => {
-                // What stays within a guest never comes to the firewall of its host.
-                if machine.guest.is_none() {
-                    self.through_hypervisor(to, Some(&containers))?;
-                }
-                if !self.is_over() {
-                    self.through_machine(to)?;
-                }
+            if !self.is_over() {
+                self.through_machine(to)?;
             }
         }
         if !self.is_over() {

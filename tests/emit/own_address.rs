@@ -68,7 +68,7 @@ fn ports_names_and_rules_are_at_the_address() {
 }
 
 /// Plays the script next to what a person has set up, with a service that goes and a reboot.
-const LIFE: &str = r#"
+const LIFE: &str = r"
 set -eu
 ip link add eth0 type veth peer name far
 ip link set eth0 up
@@ -92,7 +92,7 @@ show
 ip address del 192.168.1.2/24 dev eth0
 sh /payload/one.sh apply && exit 1
 echo refused
-"#;
+";
 
 #[test]
 fn the_machine_gets_the_addresses_and_loses_them_again() {
