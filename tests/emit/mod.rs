@@ -13,6 +13,7 @@ mod guests;
 mod kept;
 pub mod lab;
 mod machine;
+mod majors;
 mod measured;
 mod monitoring;
 mod networks;
