@@ -5,6 +5,7 @@ use super::kdl::{Line, line};
 use super::ledger::At;
 use super::stack::{Around, Stack};
 use super::words;
+use crate::bundle::names::LONGEST;
 use crate::decl::types::Type;
 
 /// The most files of a folder, and the most bytes of them together.
@@ -63,6 +64,12 @@ pub fn build(
             .extend(files.into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)));
         folder
     };
+    if let Some(path) = too_long(&folder, container, stack, around) {
+        if is_new {
+            stack.forget(&folder, &context);
+        }
+        return Err(format!("the path of its file `{path}` is too long for a bundle"));
+    }
     let mut node = line("build").arg(folder.as_str());
     let dockerfile = text("dockerfile").filter(|_| inline.is_none());
     let dockerfile = join("", &dockerfile.unwrap_or_else(|| "Dockerfile".to_owned()));
@@ -96,6 +103,18 @@ pub fn build(
     }
     around.ledger.changed(at, format!("build, of the folder `{folder}` of the module"));
     Ok(node)
+}
+
+/// Finds a file of a folder whose path in the bundle would be longer than a bundle's may be.
+fn too_long(folder: &str, container: &str, stack: &Stack, around: &Around<'_>) -> Option<String> {
+    let (service, container) = (stack.service.as_str(), stack.container_name(container));
+    let below = format!("{folder}/");
+    let mut paths = stack.files.iter().filter_map(|(name, _)| name.strip_prefix(&below));
+    let length = |path: &str| {
+        let own = format!("/payload/{service}/build/{container}/{path}");
+        around.lab.bundle + own.len()
+    };
+    paths.find(|path| length(path) > LONGEST).map(str::to_owned)
 }
 
 /// Files, each with its path and text, and the names of those that are left out.

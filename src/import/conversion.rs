@@ -65,7 +65,11 @@ impl<'i> Conversion<'i> {
             names: vec![target.zone.clone(), target.machine.clone()],
             ..Surroundings::default()
         });
+        let name = surroundings.lab.clone().or_else(|| target.new_lab.clone());
+        let name = name.unwrap_or_default();
         let mut lab = LabNames {
+            // Two hyphens, and twelve digits of its content's digest.
+            bundle: name.len() + target.machine.len() + 14,
             shares: Shares::new(surroundings),
             zone: target.zone.clone(),
             timezone: target.timezone.clone().unwrap_or_else(|| common_timezone(projects)),

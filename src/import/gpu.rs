@@ -16,8 +16,8 @@ pub const ACCELERATORS: &[(&str, &str)] =
 /// Converts `gpus`, which is short for what `deploy` says.
 pub fn gpus(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
     let at = service.get("gpus")?;
+    around.ledger.changed(&at, "gpu, which compose gets in the long form, by `deploy`");
     if at.text() == Some("all") {
-        around.ledger.kept(&at, "gpu nvidia");
         return Some(line("gpu").arg("nvidia"));
     }
     let items = at.items();

@@ -82,9 +82,11 @@ impl Text<'_> {
             } else {
                 let name = name_at(after);
                 if name.is_empty() {
-                    return Err("a `$` begins no variable; compose wants `$$`".to_owned());
+                    // As compose does, in `^x$` and `$(id)`.
+                    made.push('$');
+                } else {
+                    made.push_str(&self.value(name));
                 }
-                made.push_str(&self.value(name));
                 rest = after.get(name.len()..).unwrap_or_default();
             }
             if made.len() > LONGEST {
@@ -184,7 +186,7 @@ mod tests {
             ("${NONE:?}", "the variable `NONE` must have a value"),
             ("${EMPTY?}", ""),
             ("${A", "a `${` has no `}`"),
-            ("5 $", "a `$` begins no variable; compose wants `$$`"),
+            ("5 $ 3|^x$|$(id)|$1|a$-b", "5 $ 3|^x$|$(id)|$1|a$-b"),
         ] {
             assert_eq!(made(text), wanted, "{text}");
         }

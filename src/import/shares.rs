@@ -11,6 +11,8 @@ use super::names::Names;
 /// What is around the machine that services are imported for.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
+    /// The name of the lab, if it is there already.
+    pub lab: Option<String>,
     /// The word that declares the machine.
     pub word: &'static str,
     /// The networks that it is in, with a prefix of each.

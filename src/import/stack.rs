@@ -182,6 +182,8 @@ pub struct Around<'a> {
 /// What stacks of one lab must not take from each other, and what they agree on.
 #[derive(Debug, Default)]
 pub struct LabNames {
+    /// The length of the name of the machine's bundle.
+    pub bundle: usize,
     /// The most processors that a container may use.
     pub cores: i64,
     /// The zone that published ports are opened to.

@@ -41,7 +41,15 @@ fn plain(service: &Value, names: &BTreeMap<String, String>) -> Map<String, Value
     }
     // What docker-compose adds by itself, and one container, which is what there is without it.
     if let Some(Value::Object(deploy)) = plain.get_mut("deploy") {
-        deploy.retain(|key, value| key != "placement" && !(key == "replicas" && *value == 1));
+        let says_nothing = |key: &str, value: &Value| {
+            key == "placement" || key == "replicas" && *value == 1 || *value == json!({})
+        };
+        deploy.retain(|key, value| !says_nothing(key, value));
+    }
+    // Without a registry, Docker asks its own.
+    if let Some(Value::String(image)) = plain.get_mut("image") {
+        let short = image.strip_prefix("docker.io/").unwrap_or(image);
+        *image = short.strip_prefix("library/").unwrap_or(short).to_owned();
     }
     // One number is both limits.
     for limit in plain.get_mut("ulimits").and_then(Value::as_object_mut).into_iter().flatten() {
@@ -82,6 +90,7 @@ fn parts(key: &str, value: &Value) -> BTreeMap<String, Value> {
                     && source.len() > 1
                 {
                     source.truncate(source.trim_end_matches('/').len());
+                    *source = source.replace("//", "/");
                 }
             }
             (text(&item["target"]).to_owned(), item)
@@ -282,6 +291,7 @@ fn moved(key: &str, said: &impl Fn(&str, &str) -> bool) -> bool {
         "secrets" | "env_file" => said("environment", "") || said("env_file", ""),
         "volumes" => said("configs", ""),
         "tmpfs" => said("volumes", ""),
+        "deploy" => said("gpus", ""),
         _ => false,
     }
 }

@@ -279,6 +279,7 @@ fn surroundings(model: &Model, name: &str) -> Option<Surroundings> {
         unmanaged: machine.kind == MachineKind::Unmanaged,
     };
     Some(Surroundings {
+        lab: Some(model.lab.name.clone()),
         word: match machine.kind {
             MachineKind::Vm | MachineKind::Appliance => "vm",
             MachineKind::Lxc => "lxc",
