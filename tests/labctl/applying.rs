@@ -439,3 +439,23 @@ fn old_generations_go_but_never_one_that_is_needed() {
         machine.labctl(&["rollback", "ffffff"]).exits(3).says("there is no generation");
     });
 }
+
+#[test]
+fn images_that_the_machine_built_go_with_the_generations_that_have_them() {
+    under_each_shell(|machine| {
+        let image = |version: u32| format!("labwright.local/site:1-{version}");
+        let mut payload = Payload::sample();
+        for version in 1..=3 {
+            payload.version = version;
+            payload.set("compose/containers.tsv", &format!("jellyfin\t{}\tx\n", image(version)));
+            machine.apply(&machine.bundle(&payload)).exits(0);
+        }
+        let all: Vec<String> = (1..=3).map(image).collect();
+        std::fs::write(machine.path("built"), all.join("\n") + "\n").unwrap();
+        machine.calls();
+        machine.labctl(&["gc", "--keep", "0"]).exits(0).says(&format!("the image {}", image(1)));
+        let calls = machine.calls();
+        let removed = |version| calls.contains(&format!("docker image rm {}", image(version)));
+        assert_eq!([1, 2, 3].map(removed), [true, false, false], "{calls}");
+    });
+}

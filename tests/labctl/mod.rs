@@ -51,6 +51,7 @@ const STUBS: [(&str, &str); 6] = [
         'ps --format '*) [ -e \"$LABWRIGHT_ROOT/live/stopped\" ] || echo jellyfin ;;
         'ps --all --quiet '* | 'ps --quiet '*) [ ! -e \"$LABWRIGHT_ROOT/live/compose\" ] || \
         echo 0123 ;; rm*) rm \"$LABWRIGHT_ROOT/live/compose\" ;;
+        'image ls '*) cat \"$LABWRIGHT_ROOT/built\" 2>/dev/null || : ;;
         'ps --all --format '*) cat \"$LABWRIGHT_ROOT/strangers\" 2>/dev/null || : ;; esac",
     ),
     (

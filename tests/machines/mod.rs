@@ -2,6 +2,7 @@
 //! probes that find out what answers in which zone. `tests/README.md` shows how a test uses them.
 
 mod backup;
+mod building;
 mod data;
 mod home;
 mod interrupted;

@@ -28,8 +28,27 @@ verb_gc() {
         id=${folder%/} id=${id##*/}
         [ ! -d "$folder" ] || [ -d "$STATE/gen/$id" ] || forget_dumps "$id"
     done
+    forget_images
     if [ -f "$STATE/log" ] && [ "$(wc -l <"$STATE/log")" -gt 20000 ]; then
         tail -n 10000 "$STATE/log" >"$STATE/.log.new" && mv -f "$STATE/.log.new" "$STATE/log"
     fi
     ends 0 "done"
+}
+
+# Removes the images that this machine built and that no generation which is left has. Others come from a registry, and are Docker's
+# to prune.
+forget_images() {
+    has docker || return 0
+    for tree in "$STATE"/gen/*/; do
+        [ ! -f "$tree/payload/compose/containers.tsv" ] || cut -f2 "$tree/payload/compose/containers.tsv"
+    done >"$WORK/images-in-use"
+    docker image ls --filter "label=labwright.built=$LAB" --format '{{.Repository}}:{{.Tag}}' 2>/dev/null >"$WORK/images-built" || return 0
+    while read -r image; do
+        if grep -qxF -e "$image" "$WORK/images-in-use"; then continue; fi
+        # One that a container still has stays.
+        if docker image rm "$image" >>"$OUTPUT" 2>&1 </dev/null; then
+            record "removed the image $image"
+            say "removed the image $image"
+        fi
+    done <"$WORK/images-built"
 }
