@@ -103,13 +103,6 @@ pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         if before.is_none() || between.contains([';', '{', '}']) {
             node = Some(inside);
         }
-        if suspect::is_surely_secret(inside)
-            || (inside_block && word.text.starts_with(['"', '#']))
-            || (after_secret(before) && between.trim().is_empty() && !is_name(word.text))
-        {
-            list.push(word.range.clone());
-            continue;
-        }
         // `"DB_PASSWORD=hunter2"` holds both.
         if let Some((name, value)) = inside.split_once('=')
             && word.text.starts_with(['"', '#'])
@@ -120,6 +113,13 @@ pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             let end =
                 word.range.end - (word.text.len() - word.text.trim_end_matches(['"', '#']).len());
             list.push(end - value.len()..end);
+            continue;
+        }
+        if suspect::is_surely_secret(inside)
+            || (inside_block && word.text.starts_with(['"', '#']))
+            || (after_secret(before) && between.trim().is_empty() && !is_name(word.text))
+        {
+            list.push(word.range.clone());
             continue;
         }
         // Further values of a node belong to the first.
@@ -159,7 +159,7 @@ fn after_secret(before: Option<&Word<'_>>) -> bool {
 
 /// Returns whether a word, as it is written, is the name of a secret rather than a secret.
 fn is_name(word: &str) -> bool {
-    let word = word.strip_prefix("(secret)").unwrap_or(word);
+    let word = word.strip_prefix("(secret)").map_or(word, |name| name.trim_matches(['"', '#']));
     if word.starts_with('(') || suspect::is_variable(word) {
         return true;
     }
@@ -170,9 +170,8 @@ fn is_name(word: &str) -> bool {
 /// Returns whether a word is marked as something else than a value that is written as it is.
 fn is_marked(word: &str) -> bool {
     let marks = ["(ref)", "(f)", "(expr)"];
-    let name = |word: &str| word.trim_matches(['"', '#']).to_owned();
     marks.iter().any(|mark| word.starts_with(mark))
-        || word.strip_prefix("(secret)").is_some_and(|rest| is_name(&name(rest)))
+        || (word.starts_with("(secret)") && is_name(word))
 }
 
 fn names_its_value(word: &str, names: &Names<'_>) -> bool {
@@ -198,6 +197,7 @@ fn words(line: &str) -> Vec<Word<'_>> {
         let mut end = start + first.len_utf8();
         let mut closing = closing(first);
         while let Some(&(at, next)) = characters.peek() {
+            let was_open = closing.is_some();
             match closing {
                 Some(_) => {}
                 None if next.is_whitespace() || matches!(next, '=' | ',' | ';' | '{' | '}') => {
@@ -208,7 +208,9 @@ fn words(line: &str) -> Vec<Word<'_>> {
             }
             characters.next();
             end = at + next.len_utf8();
-            if closing.is_some_and(|closing| closing.contains(&next)) && end > start + 2 {
+            // What opens a quote does not close it.
+            if was_open && closing.is_some_and(|closing| closing.contains(&next)) && end > start + 2
+            {
                 break;
             }
         }
