@@ -266,12 +266,8 @@ fn work_grows_with_parts_that_are_followed_to_the_end() {
             let (few, times) = (60, 8);
             let (_, built) = work(*make, few);
             assert!(built, "{name} are not built");
-            let nothing = work(*make, 2).0;
             #[expect(clippy::cast_precision_loss, reason = "a small number")]
-            let ratio = |_: usize| {
-                let own = |count| (work(*make, count).0 - nothing).max(1e-6);
-                own(few * times) / own(few) / times as f64
-            };
+            let ratio = |_: usize| work(*make, few * times).0 / work(*make, few).0 / times as f64;
             let least = (0..4).map(ratio).fold(f64::INFINITY, f64::min);
             println!("{name}: {least:.2}");
             (*name, least)

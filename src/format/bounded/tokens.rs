@@ -40,7 +40,10 @@ pub(super) fn in_quotes(text: &str) -> Option<std::ops::Range<usize>> {
                 // A quote that closes is the end of another word.
                 let is_open = |quote: char| line.matches(quote).count() % 2 == 1;
                 let single = data.ends_with('\'') && is_open('\'');
-                open = is_open('"').then_some('"').or(single.then_some('\''));
+                // A command in quotes has words with quotes of their own: `"$(cat {{ x }})"`.
+                let command = line.rsplit('"').next().is_some_and(|text| text.contains("$("));
+                let double = is_open('"') && !command;
+                open = double.then_some('"').or(single.then_some('\''));
             }
             Token::VariableStart => place = open.map(|_| range(span)),
             _ => {}
@@ -106,6 +109,7 @@ mod tests {
             "# it's {{ x }}, isn't it",
             "echo \"a\n{{ x }} \"",
             "a: {{ x }}",
+            "printf '%s' \"$(cat {{ x }})\"",
             "{% raw %}'{{ x }}'{% endraw %}",
             "echo \"a\" {{ x }} \"b\"",
         ] {
