@@ -23,6 +23,10 @@ pub struct Line {
 /// How many lines the change of one thing takes at the most, not counting the last.
 const ONE_CAUSE: usize = 4;
 
+/// How many places one line names that act together. Nobody reads more in a line, and in a comment
+/// they would take the room of what is worse.
+const TOGETHER: usize = 12;
+
 /// How many things one line names.
 const NAMED: usize = 4;
 
@@ -136,20 +140,21 @@ fn with(entry: &Entry, subject: &str, effect: &str) -> String {
 pub fn because(entry: &Entry) -> String {
     let places: Vec<String> = entry.places.iter().map(place).collect();
     match &entry.cause {
-        Cause::Together(_) => places.join(" with "),
-        Cause::Each(_) => places.join(" and "),
-        Cause::Among(_) => format!("among {}", some(&places)),
+        Cause::Together(_) => some(&places, TOGETHER, " with "),
+        Cause::Each(_) => some(&places, TOGETHER, " and "),
+        Cause::Among(_) => format!("among {}", some(&places, NAMED, ", ")),
         Cause::Release(what) => one_line(what).into_owned(),
         Cause::Unknown => "unexplained".to_owned(),
     }
 }
 
-fn some(places: &[String]) -> String {
-    match places.split_at_checked(NAMED) {
+/// Joins places, of which `most` are named.
+fn some(places: &[String], most: usize, word: &str) -> String {
+    match places.split_at_checked(most) {
         Some((named, rest)) if !rest.is_empty() => {
-            format!("{} and {} more", named.join(", "), rest.len())
+            format!("{} and {} more", named.join(word), rest.len())
         }
-        _ => places.join(", "),
+        _ => places.join(word),
     }
 }
 
