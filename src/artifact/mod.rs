@@ -202,8 +202,8 @@ impl Artifacts {
         }
         // A file can't be the folder of another one.
         for install in &self.installs {
-            let above = Path::new(&install.destination).ancestors().skip(1);
-            let folder = above.filter_map(|path| taken.get(path.to_str()?)).next();
+            let mut above = Path::new(&install.destination).ancestors().skip(1);
+            let folder = above.find_map(|path| taken.get(path.to_str()?));
             // Files whose paths in the bundle clash in the same way are found there.
             let alike =
                 |folder: &&&Install| !Path::new(&install.source).starts_with(&folder.source);

@@ -209,7 +209,7 @@ impl Diagnostics {
         });
     }
 
-    fn iter_mut(&mut self) -> std::slice::IterMut<'_, Diagnostic> {
+    fn each(&mut self) -> std::slice::IterMut<'_, Diagnostic> {
         self.list.iter_mut()
     }
 

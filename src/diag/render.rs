@@ -26,7 +26,7 @@ pub fn render(
 /// Replaces what is not shown at the place of a finding in its words, which quote it.
 fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostics {
     let mut told = diagnostics.clone();
-    for found in told.iter_mut() {
+    for found in told.each() {
         let spans = found.span.into_iter().chain(found.labels.iter().map(|label| label.span));
         let secrets: Vec<String> = spans
             .flat_map(|span| places.hidden_at(span))

@@ -66,15 +66,15 @@ service m on=box"#,
     ),
     r#"service restic on=box { repository "rest:https://u:hunter2@h/b"; }"#,
     // The type of an option says that it is a secret, whatever its name is.
-    r#"service m module=keys on=box { pw=(secret)Hunter2; }"#,
+    r"service m module=keys on=box { pw=(secret)Hunter2; }",
     r#"service m module=keys on=box { pw "x" { value "hunter2"; }; }"#,
     r#"service m module=keys on=box { pw "hunter2" # a comment }"#,
-    r#"service m module=keys on=box { pw “hunter2”; }"#,
+    r"service m module=keys on=box { pw “hunter2”; }",
     "service m module=keys on=box { pw\n \"hunter2\"\n}",
     r#"service m module=keys on=box { pw (text)"hunter2"; }"#,
     r#"service m module=keys on=box { pw: "hunter2"; }"#,
     r#"service m module=keys on=box { pw = "hunter2"; }"#,
-    r#"service m module=keys on=box { key b=hunter2/x; }"#,
+    r"service m module=keys on=box { key b=hunter2/x; }",
     r#"service jellyfin on=box { library "/a"; route "a.example.org" to=web via=caddy from=lan {
 login "hunter2"; }; }
 service caddy on=box"#,
