@@ -1,8 +1,9 @@
 //! Turns spans into places for people: path, line and column.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::hidden::{Names, awaits_value, hidden};
 use super::printable;
@@ -12,10 +13,38 @@ use crate::source::{FileId, Layer, Sources, Span};
 pub(super) struct Places<'s> {
     sources: &'s Sources,
     prefix: String,
-    /// The places whose text is not shown.
-    concealed: Vec<Span>,
+    /// The places whose text is not shown, sorted.
+    concealed: Vec<Concealed>,
     /// The names whose values are secrets, once they are asked for.
     names: OnceLock<Names<'s>>,
+    /// What may be secrets in a run of a file, for each run that was asked for: many findings of
+    /// one line ask for the same.
+    typed: Mutex<Typed>,
+}
+
+/// What may be secrets, by the file and the run of its text that was read.
+type Typed = BTreeMap<(FileId, usize, usize), Vec<Range<usize>>>;
+
+/// A place whose text is not shown.
+#[derive(Debug, Clone, Copy)]
+struct Concealed {
+    span: Span,
+    /// The end of the place that ends last, of this one and those before it in the file.
+    last_end: u32,
+}
+
+/// Sorts places, so that those around a text are found without a look at all of them.
+fn sorted(mut spans: Vec<Span>) -> Vec<Concealed> {
+    spans.sort_by_key(|span| (span.file, span.start));
+    let mut before: Option<Concealed> = None;
+    let with_end = |span: Span| {
+        let above = before.filter(|before| before.span.file == span.file);
+        let last_end = above.map_or(span.end, |above| above.last_end.max(span.end));
+        let place = Concealed { span, last_end };
+        before = Some(place);
+        place
+    };
+    spans.into_iter().map(with_end).collect()
 }
 
 /// A place as people count it: lines and columns from 1, columns in characters.
@@ -32,7 +61,13 @@ impl<'s> Places<'s> {
         let prefix = prefix.trim_end_matches('/');
         let prefix =
             if prefix.is_empty() || prefix == "." { String::new() } else { format!("{prefix}/") };
-        Self { sources, prefix, concealed, names: OnceLock::new() }
+        Self {
+            sources,
+            prefix,
+            concealed: sorted(concealed),
+            names: OnceLock::new(),
+            typed: Mutex::default(),
+        }
     }
 
     /// Returns the path of `file` as the reader can open it. `std:` marks the standard library.
@@ -74,14 +109,7 @@ impl<'s> Places<'s> {
     /// Returns a run of a file's text as it may be shown, each concealed character as `*`.
     pub fn shown(&self, file: FileId, bytes: Range<usize>) -> Cow<'s, str> {
         let text = self.text(file).get(bytes.clone()).unwrap_or_default();
-        let hides = |span: &&Span| {
-            span.file == file
-                && (span.start as usize) < bytes.end
-                && bytes.start < span.end as usize
-        };
-        let concealed = self.concealed.iter().filter(hides);
-        let mut concealed: Vec<Range<usize>> =
-            concealed.map(|span| span.start as usize..span.end as usize).collect();
+        let mut concealed: Vec<Range<usize>> = self.concealed_in(file, &bytes).collect();
         concealed.extend(self.typed_in(file, &bytes));
         if concealed.is_empty() {
             return Cow::Borrowed(text);
@@ -91,6 +119,27 @@ impl<'s> Places<'s> {
         Cow::Owned(text.char_indices().map(shown).collect())
     }
 
+    /// Lists the concealed places that a run of a file's text overlaps.
+    fn concealed_in(
+        &self,
+        file: FileId,
+        bytes: &Range<usize>,
+    ) -> impl Iterator<Item = Range<usize>> + use<> {
+        let begins_before =
+            |found: &Concealed| (found.span.file, found.span.start as usize) < (file, bytes.end);
+        let up_to = self.concealed.partition_point(begins_before);
+        let mut found = Vec::new();
+        for place in self.concealed.get(..up_to).unwrap_or_default().iter().rev() {
+            if place.span.file != file || place.last_end as usize <= bytes.start {
+                break;
+            }
+            if bytes.start < place.span.end as usize {
+                found.push(place.span.start as usize..place.span.end as usize);
+            }
+        }
+        found.into_iter()
+    }
+
     /// Lists what may be the value of a secret in a run of a file's text. Of a very long line, only
     /// what is near counts.
     fn typed_in(&self, file: FileId, bytes: &Range<usize>) -> Vec<Range<usize>> {
@@ -98,13 +147,20 @@ impl<'s> Places<'s> {
         let text = self.text(file);
         let at = u32::try_from(bytes.start).unwrap_or(u32::MAX);
         let line = self.bytes_of_line(file, self.line(file, at)).start;
-        let start = text.floor_char_boundary(line.max(bytes.start.saturating_sub(NEAR)));
-        let end = text.ceil_char_boundary(bytes.end.saturating_add(NEAR).min(text.len()));
+        // Runs that are near each other are read as one.
+        let first = bytes.start.saturating_sub(NEAR) / NEAR * NEAR;
+        let start = text.floor_char_boundary(line.max(first));
+        let last = bytes.end.saturating_add(NEAR).next_multiple_of(NEAR);
+        let end = text.ceil_char_boundary(last.min(text.len()));
         let near = text.get(start..end).unwrap_or_default();
         // What follows the run counts up to the end of its line only.
         let own = bytes.end.saturating_sub(start);
         let rest = near.get(own..).and_then(|rest| rest.find('\n'));
         let near = near.get(..rest.map_or(near.len(), |rest| own + rest)).unwrap_or(near);
+        let run = (file, start, start + near.len());
+        if let Some(known) = self.known().get(&run) {
+            return known.clone();
+        }
         let names = self.names.get_or_init(|| Names::of(self.sources));
         let mut found = hidden(near, names);
         // A value on a line of its own, as nobody reads it, still is what somebody typed.
@@ -119,7 +175,16 @@ impl<'s> Places<'s> {
             let start = near.len() - begins.len();
             found.push(start..start + length);
         }
-        found.into_iter().map(|range| range.start + start..range.end + start).collect()
+        for range in &mut found {
+            *range = range.start + start..range.end + start;
+        }
+        self.known().insert(run, found.clone());
+        found
+    }
+
+    fn known(&self) -> MutexGuard<'_, Typed> {
+        // Nothing that holds the lock can panic half way.
+        self.typed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the line before the one that begins at a byte.
@@ -134,13 +199,7 @@ impl<'s> Places<'s> {
         let start = span.start as usize;
         let end = (span.end as usize).min(start + MOST).min(self.text(span.file).len());
         let bytes = start..end.max(start);
-        let near = |found: &&Span| {
-            found.file == span.file
-                && (found.start as usize) < bytes.end
-                && bytes.start < found.end as usize
-        };
-        let concealed = self.concealed.iter().filter(near);
-        let concealed = concealed.map(|found| found.start as usize..found.end as usize);
+        let concealed = self.concealed_in(span.file, &bytes);
         let texts = concealed.chain(self.typed_in(span.file, &bytes));
         let text = |range: Range<usize>| self.text(span.file).get(range);
         texts.filter_map(text).collect()

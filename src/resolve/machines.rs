@@ -1,5 +1,7 @@
 //! Resolves hosts and guests: their kind, their addresses and who may log in.
 
+use std::collections::BTreeMap;
+
 use super::guests::guest;
 use super::networks::{own_of_machines, zone, zone_named};
 use super::own_addresses::{is_end, own_addresses};
@@ -306,8 +308,9 @@ fn ssh(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<S
 
 /// Reports a GPU and a device of a host with one name, of which `passthrough` could mean either.
 fn device_names(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    let gpus: BTreeMap<_, _> = block.all("gpu").map(|gpu| (gpu.key(), gpu)).collect();
     for device in block.all("device").filter(|device| !device.key().is_empty()) {
-        if let Some(gpu) = block.all("gpu").find(|gpu| gpu.key() == device.key()) {
+        if let Some(gpu) = gpus.get(device.key()) {
             let message = format!("there is already a gpu `{}`", device.key());
             diagnostics.push(
                 Diagnostic::new(&crate::decl::codes::DUPLICATE_NAME, device.key_span(), message)
