@@ -76,7 +76,7 @@ fn the_tables_name_who_what_and_why() {
     assert_eq!(
         lab::text(&artifacts, "firewall/flows.tsv"),
         "containers of asker\ttcp\t9100\tneed measured.tcp\t10.210.160.112/28,\
-         fdea:8031:6501::540e:0/112\t-\n\
+         fdea:8031:6501:1::540e:0/112\t-\n\
          internet\ttcp\t443\texpose web.tcp\t0.0.0.0/0,::/0\t\
          10.8.0.0/24,192.168.1.0/24,2001:db8:1::/64,fd00:8::/64\n\
          internet\tudp\t1194\texpose road.road\t0.0.0.0/0,::/0\t\
