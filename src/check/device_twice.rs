@@ -38,15 +38,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
     }
     sticks(plan, diagnostics);
-    let mut guests: Vec<_> = plan
-        .model
-        .machines
-        .iter()
-        .filter_map(|machine| Some((machine, machine.guest.as_ref()?)))
-        .collect();
-    guests.sort_by_key(|(_, guest)| guest.span);
     let mut taken = BTreeMap::new();
-    for (machine, guest) in guests {
+    for (machine, guest) in plan.model.all_guests() {
         for device in &guest.passthrough {
             // A host may have several names for one device.
             let what = device.pci.as_ref().or(device.path.as_ref()).unwrap_or(&device.name);

@@ -14,14 +14,7 @@ static CODE: Code =
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
-    let mut guests: Vec<_> = plan
-        .model
-        .machines
-        .iter()
-        .filter_map(|machine| Some((machine, machine.guest.as_ref()?)))
-        .collect();
-    guests.sort_by_key(|(_, guest)| guest.span);
-    for (machine, guest) in guests {
+    for (machine, guest) in plan.model.all_guests() {
         let cluster = plan.model[guest.host].cluster.as_deref().ok_or(guest.host);
         if let Some((first, span)) = taken.get(&(cluster, guest.id)) {
             diagnostics.push(

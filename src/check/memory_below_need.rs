@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::Size;
+use crate::model::{Container, Size};
 use crate::plan::Plan;
 
 /// Finds containers whose limit is below what their program needs to start.
@@ -42,63 +42,38 @@ static NEEDS: &[Need] = &[
 ];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
-    for service in &plan.model.services {
-        for container in &service.containers {
-            let Some(limit) = &container.resources.memory else { continue };
-            if limit.value < LEAST {
-                let message = format!(
-                    "`{}` may use only {}, and Docker refuses less than {LEAST}",
-                    container.name, limit.value
-                );
-                diagnostics.push(
-                    Diagnostic::new(&CODE, limit.span, message)
-                        .label(service.span, "the service")
-                        .help("raise the limit")
-                        .on(service.name.clone()),
-                );
-                continue;
-            }
-            let process = &container.process;
-            let swap = process.memory_swap.filter(|swap| *swap < limit.value);
-            let reserved = process.memory_reservation.filter(|kept| *kept > limit.value);
-            let beside = swap
-                .map(|swap| format!("{swap} of memory and swap together is less"))
-                .or_else(|| reserved.map(|kept| format!("the {kept} that it keeps are more")));
-            if let Some(beside) = beside {
-                let message = format!(
-                    "`{}` may use {}, and {beside}, which Docker refuses",
-                    container.name, limit.value
-                );
-                diagnostics.push(
-                    Diagnostic::new(&CODE, limit.span, message)
-                        .label(service.span, "the service")
-                        .help("change one of the two")
-                        .on(service.name.clone()),
-                );
-                continue;
-            }
-            let name = container.repository();
-            let Some(need) =
-                NEEDS.iter().find(|need| need.repository == name && limit.value < need.memory)
-            else {
-                continue;
-            };
-            diagnostics.push(
-                Diagnostic::new(
-                    &CODE,
-                    limit.span,
-                    format!(
-                        "`{}` needs {} to start, but may use only {}",
-                        container.name, need.memory, limit.value
-                    ),
-                )
+    for (service, container) in plan.model.containers() {
+        let Some(limit) = &container.resources.memory else { continue };
+        let Some((what, help)) = unfit(container, limit.value) else { continue };
+        let message = format!("`{}` {what}", container.name);
+        diagnostics.push(
+            Diagnostic::new(&CODE, limit.span, message)
                 .label(service.span, "the service")
-                .help(format!(
-                    "raise the limit, or use a program that needs less; see {}",
-                    need.source
-                ))
+                .help(help)
                 .on(service.name.clone()),
-            );
-        }
+        );
     }
+}
+
+/// Returns what is wrong with a limit, and what to do.
+fn unfit(container: &Container, limit: Size) -> Option<(String, String)> {
+    if limit < LEAST {
+        let what = format!("may use only {limit}, and Docker refuses less than {LEAST}");
+        return Some((what, "raise the limit".to_owned()));
+    }
+    let process = &container.process;
+    let swap = process.memory_swap.filter(|swap| *swap < limit);
+    let reserved = process.memory_reservation.filter(|kept| *kept > limit);
+    let beside = swap
+        .map(|swap| format!("{swap} of memory and swap together is less"))
+        .or_else(|| reserved.map(|kept| format!("the {kept} that it keeps are more")));
+    if let Some(beside) = beside {
+        let what = format!("may use {limit}, and {beside}, which Docker refuses");
+        return Some((what, "change one of the two".to_owned()));
+    }
+    let name = container.repository();
+    let need = NEEDS.iter().find(|need| need.repository == name && limit < need.memory)?;
+    let what = format!("needs {} to start, but may use only {limit}", need.memory);
+    let help = format!("raise the limit, or use a program that needs less; see {}", need.source);
+    Some((what, help))
 }

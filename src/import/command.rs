@@ -1,5 +1,7 @@
 //! Converts the command line of a container. A secret in it comes from a variable.
 
+use std::ops::Range;
+
 use super::hosts::with_hosts;
 use super::kdl::{Given, Line, braced, line};
 use super::ledger::{At, Fate};
@@ -7,6 +9,7 @@ use super::secrets::{is_secret, is_variable};
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words;
+use super::yaml::Place;
 
 /// The images that run the command line that they are given as it is.
 const PLAIN_ENTRY: &[&str] = &[
@@ -33,7 +36,8 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
     let entry = service.get("entrypoint").and_then(|at| words_of(&at).ok()).unwrap_or_default();
     let started = has_entry && !entry.is_empty() && is_divided(&hidden(&entry, around));
     let command = service.get("command").and_then(|at| words_of(&at).ok()).unwrap_or_default();
-    let secrets = [hidden(&entry, around), hidden(&command, around)].concat();
+    let mut secrets = hidden(&entry, around);
+    secrets.extend(hidden(&command, around));
     let by_shell = started && !secrets.is_empty() && is_divided(&secrets);
     for key in ["entrypoint", "command"] {
         let Some(at) = service.get(key) else { continue };
@@ -56,8 +60,10 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
             around.ledger.lost(&at, "no program can have such an argument");
             continue;
         }
-        match hidden(&words, around) {
-            hidden if hidden.is_empty() => {
+        let hidden = hidden(&words, around);
+        let secretive = Secretive { service, key, words: &words, hidden: &hidden };
+        match hidden.as_slice() {
+            [] => {
                 let mut renamed = Vec::new();
                 let given = words.iter().map(|word| {
                     let (given, new) = with_hosts("", word, around.number, around.renames);
@@ -73,14 +79,14 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
                     around.ledger.changed(&at, format!("{key}, with {}", renamed.join(" and ")));
                 }
             }
-            hidden if started && is_divided(&hidden) => {
-                lines.extend(spread(key, filled(service, key, &words, &hidden, stack, around)));
+            hidden if started && is_divided(hidden) => {
+                lines.extend(spread(key, secretive.filled(stack, around)));
                 let what = format!("{key}, in which a shell puts the secret");
                 around.ledger.changed(&at, what);
             }
-            hidden => {
+            _ => {
                 let plain = has_entry || PLAIN_ENTRY.contains(&words::image(&image).short());
-                let made = without_secrets(service, key, &words, &hidden, plain, stack, around);
+                let made = secretive.without_secrets(plain, stack, around);
                 lines.extend(made.0);
                 around.ledger.say(&at, made.1, made.2);
             }
@@ -101,7 +107,7 @@ fn words_of(at: &At<'_>) -> Result<Vec<String>, &'static str> {
 
 /// Returns whether it is known where each secret begins and ends.
 fn is_divided(hidden: &[Hidden]) -> bool {
-    hidden.iter().all(|(.., name)| name != "command")
+    hidden.iter().all(|hidden| hidden.name != WHOLE)
 }
 
 /// Writes a command line: short ones on one line, long ones with a word on each.
@@ -112,8 +118,18 @@ fn spread(key: &str, words: Vec<Given>) -> Vec<Line> {
     words.into_iter().map(|word| line(key).arg(word)).collect()
 }
 
-/// A secret in a command line: the word that it is in, and where it begins and ends there.
-type Hidden = (usize, usize, usize, String);
+/// The name of a secret that may be anywhere in its word.
+const WHOLE: &str = "command";
+
+/// A secret in a command line.
+struct Hidden {
+    /// The number of the word that it is in.
+    number: usize,
+    /// Where it is in the word, in bytes.
+    place: Range<usize>,
+    /// What it is for, by its flag.
+    name: String,
+}
 
 /// Finds the secrets of a command line.
 fn hidden(words: &[String], around: &Around<'_>) -> Vec<Hidden> {
@@ -122,18 +138,21 @@ fn hidden(words: &[String], around: &Around<'_>) -> Vec<Hidden> {
         let flag = word.starts_with('-');
         if flag && let Some((name, value)) = word.split_once('=') {
             if !is_variable(value) && (is_secret(name, value) || around.secrets.hides(value)) {
-                found.push((number, name.len() + 1, word.len(), flag_name(name)));
+                let place = name.len() + 1..word.len();
+                found.push(Hidden { number, place, name: flag_name(name) });
                 continue;
             }
         } else if number > 0 && !flag && !is_variable(word) {
             let before = words.get(number - 1).map(String::as_str).unwrap_or_default();
             if before.starts_with('-') && !before.contains('=') && is_secret(before, word) {
-                found.push((number, 0, word.len(), flag_name(before)));
+                let name = flag_name(before);
+                found.push(Hidden { number, place: 0..word.len(), name });
                 continue;
             }
         }
         if around.secrets.hides(word) || has_flag_with_secret(word) {
-            found.push((number, 0, word.len(), "command".to_owned()));
+            let name = WHOLE.to_owned();
+            found.push(Hidden { number, place: 0..word.len(), name });
         }
     }
     found
@@ -161,120 +180,138 @@ fn has_flag_with_secret(word: &str) -> bool {
         })
 }
 
-/// Writes the words of a command line with the secrets of the lab in them.
-fn filled(
-    service: &At<'_>,
-    key: &str,
-    words: &[String],
-    hidden: &[Hidden],
-    stack: &mut Stack,
-    around: &mut Around<'_>,
-) -> Vec<Given> {
-    let owner = owner_name(service).to_owned();
-    let place = service.get(key).map_or(service.node.place, |at| at.node.place);
-    let mut given: Vec<Given> = words.iter().cloned().map(Given::Text).collect();
-    for (number, start, end, name) in hidden {
-        let (Some(word), Some(slot)) = (words.get(*number), given.get_mut(*number)) else {
-            continue;
-        };
-        let value = word.get(*start..*end).unwrap_or_default();
-        let wanted = format!("{}-{name}", stack.service);
-        let secret =
-            around.secrets.declare(value, &wanted, place, &format!("`--{name}` of `{owner}`"));
-        let option = stack.secret_option(&secret, name, &format!("The value of `--{name}`."));
-        *slot = match word.get(..*start).unwrap_or_default() {
-            "" => Given::Ref(format!("opt.{option}")),
-            before => Given::Filled(format!("{}{{opt.{option}}}", braced(before))),
-        };
+/// A command line with secrets in it.
+struct Secretive<'c> {
+    /// The service in its compose file.
+    service: &'c At<'c>,
+    /// The key that has the command line: `command` or `entrypoint`.
+    key: &'c str,
+    /// The words of the command line.
+    words: &'c [String],
+    /// The secrets in them.
+    hidden: &'c [Hidden],
+}
+
+impl Secretive<'_> {
+    fn place(&self) -> Place {
+        self.service.get(self.key).map_or(self.service.node.place, |at| at.node.place)
     }
-    given
+
+    /// Declares a secret, and returns the option of the module that has it.
+    fn option(
+        &self,
+        word: &str,
+        hidden: &Hidden,
+        stack: &mut Stack,
+        around: &mut Around<'_>,
+    ) -> String {
+        let name = &hidden.name;
+        let value = word.get(hidden.place.clone()).unwrap_or_default();
+        let wanted = format!("{}-{name}", stack.service);
+        let doc = format!("`--{name}` of `{}`", owner_name(self.service));
+        let secret = around.secrets.declare(value, &wanted, self.place(), &doc);
+        stack.secret_option(&secret, name, &format!("The value of `--{name}`."))
+    }
+
+    /// Writes the words of a command line with the secrets of the lab in them.
+    fn filled(&self, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Given> {
+        let mut given: Vec<Given> = self.words.iter().cloned().map(Given::Text).collect();
+        for hidden in self.hidden {
+            let number = hidden.number;
+            let (Some(word), Some(slot)) = (self.words.get(number), given.get_mut(number)) else {
+                continue;
+            };
+            let option = self.option(word, hidden, stack, around);
+            *slot = match word.get(..hidden.place.start).unwrap_or_default() {
+                "" => Given::Ref(format!("opt.{option}")),
+                before => Given::Filled(format!("{}{{opt.{option}}}", braced(before))),
+            };
+        }
+        given
+    }
+
+    /// Writes a command line whose secrets come from variables, if its program starts in a shell.
+    fn without_secrets(
+        &self,
+        plain: bool,
+        stack: &mut Stack,
+        around: &mut Around<'_>,
+    ) -> (Vec<Line>, Fate, String) {
+        let Self { service, key, words, hidden } = *self;
+        let mut lines = Vec::new();
+        let mut shell = Vec::new();
+        let whole = !is_divided(hidden);
+        let image =
+            service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
+        let short = words::image(&image).short().to_owned();
+        let mut skipped = Vec::new();
+        for hidden in hidden.iter().filter(|_| !whole) {
+            let Hidden { number, place, name } = hidden;
+            let Some(word) = words.get(*number) else { continue };
+            let known = FLAGS
+                .iter()
+                .find(|(image, flag, _)| *image == short && flag.trim_start_matches('-') == name);
+            if !plain && known.is_none() {
+                continue;
+            }
+            let variable = known.map_or_else(
+                || {
+                    super::names::named(&format!("labwright-{name}"))
+                        .to_ascii_uppercase()
+                        .replace('-', "_")
+                },
+                |(_, _, variable)| (*variable).to_owned(),
+            );
+            let option = self.option(word, hidden, stack, around);
+            lines.push(
+                line("secret")
+                    .arg(Given::Ref(format!("opt.{option}")))
+                    .prop("value-variable", variable.as_str()),
+            );
+            if known.is_some() {
+                skipped.push(*number);
+                // The value is a word of its own, so the flag before it goes too.
+                if place.start == 0 {
+                    skipped.push(number.saturating_sub(1));
+                }
+            }
+            shell.push((*number, place.start, variable));
+        }
+        if !skipped.is_empty() && skipped.len() >= hidden.len() {
+            let rest = words.iter().enumerate().filter(|(number, _)| !skipped.contains(number));
+            let rest = rest.map(|(_, word)| Given::Text(word.clone())).collect();
+            lines.extend(spread(key, rest));
+            return (lines, Fate::Changed, "its secret is a variable".to_owned());
+        }
+        if whole || !plain || key == "entrypoint" {
+            let what = "it has a secret in it, which no file may hold: give the program the secret as \
+                        a file or variable, and write the command by hand";
+            let owner = owner_name(service);
+            let missing = format!("the {key} of `{owner}` is missing: {what}");
+            around.lab.findings.push((self.place(), missing));
+            return (lines, Fate::Lost, what.to_owned());
+        }
+        let text: Vec<String> = words
+            .iter()
+            .enumerate()
+            .map(|(number, word)| {
+                let found = shell.iter().find(|(at, _, _)| *at == number);
+                found.map_or_else(
+                    || crate::format::shell_word(word),
+                    |(_, start, variable)| {
+                        format!("{}\"${variable}\"", word.get(..*start).unwrap_or_default())
+                    },
+                )
+            })
+            .collect();
+        // With `exec`, the program itself gets the signals that docker sends.
+        lines.push(line(key).arg("sh").arg("-c").arg(format!("exec {}", text.join(" "))));
+        (lines, Fate::Changed, "a shell puts its secret in".to_owned())
+    }
 }
 
 fn flag_name(flag: &str) -> String {
     flag.trim_start_matches('-').to_owned()
-}
-
-/// Writes a command line whose secrets come from variables, if its program starts in a shell.
-fn without_secrets(
-    service: &At<'_>,
-    key: &str,
-    words: &[String],
-    hidden: &[Hidden],
-    plain: bool,
-    stack: &mut Stack,
-    around: &mut Around<'_>,
-) -> (Vec<Line>, Fate, String) {
-    let owner = owner_name(service);
-    let place = service.get(key).map_or(service.node.place, |at| at.node.place);
-    let mut lines = Vec::new();
-    let mut shell = Vec::new();
-    let whole = hidden.iter().any(|(_, _, _, name)| name == "command");
-    let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
-    let short = words::image(&image).short().to_owned();
-    let mut skipped = Vec::new();
-    for (number, start, end, name) in hidden.iter().filter(|_| !whole) {
-        let Some(word) = words.get(*number) else { continue };
-        let value = word.get(*start..*end).unwrap_or_default();
-        let known = FLAGS
-            .iter()
-            .find(|(image, flag, _)| *image == short && flag.trim_start_matches('-') == name);
-        if !plain && known.is_none() {
-            continue;
-        }
-        let variable = known.map_or_else(
-            || {
-                super::names::named(&format!("labwright-{name}"))
-                    .to_ascii_uppercase()
-                    .replace('-', "_")
-            },
-            |(_, _, variable)| (*variable).to_owned(),
-        );
-        let wanted = format!("{}-{name}", stack.service);
-        let doc = format!("`--{name}` of `{owner}`");
-        let secret = around.secrets.declare(value, &wanted, place, &doc);
-        let option = stack.secret_option(&secret, name, &format!("The value of `--{name}`."));
-        lines.push(
-            line("secret")
-                .arg(Given::Ref(format!("opt.{option}")))
-                .prop("value-variable", variable.as_str()),
-        );
-        if known.is_some() {
-            skipped.push(*number);
-            // The value is a word of its own, so the flag before it goes too.
-            if *start == 0 {
-                skipped.push(number.saturating_sub(1));
-            }
-        }
-        shell.push((*number, *start, variable));
-    }
-    if !skipped.is_empty() && skipped.len() >= hidden.len() {
-        let rest = words.iter().enumerate().filter(|(number, _)| !skipped.contains(number));
-        let rest = rest.map(|(_, word)| Given::Text(word.clone())).collect();
-        lines.extend(spread(key, rest));
-        return (lines, Fate::Changed, "its secret is a variable".to_owned());
-    }
-    if whole || !plain || key == "entrypoint" {
-        let what = "it has a secret in it, which no file may hold: give the program the secret as \
-                    a file or variable, and write the command by hand";
-        around.lab.findings.push((place, format!("the {key} of `{owner}` is missing: {what}")));
-        return (lines, Fate::Lost, what.to_owned());
-    }
-    let text: Vec<String> = words
-        .iter()
-        .enumerate()
-        .map(|(number, word)| {
-            let found = shell.iter().find(|(at, _, _)| *at == number);
-            found.map_or_else(
-                || crate::format::shell_word(word),
-                |(_, start, variable)| {
-                    format!("{}\"${variable}\"", word.get(..*start).unwrap_or_default())
-                },
-            )
-        })
-        .collect();
-    // With `exec`, the program itself gets the signals that docker sends.
-    lines.push(line(key).arg("sh").arg("-c").arg(format!("exec {}", text.join(" "))));
-    (lines, Fate::Changed, "a shell puts its secret in".to_owned())
 }
 
 /// Splits a command line as a shell does, or says why that can't be done.

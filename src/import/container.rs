@@ -53,8 +53,9 @@ pub fn convert(
     databases::database(&service, container, &body, stack, around);
     ports::ports(&service, container, stack, around);
     let mut routed = Vec::new();
-    let mut endpoints = routes::Endpoints::Making(stack);
-    let taken = routes::routes(&service, container, &mut endpoints, &mut routed, around);
+    let endpoints = routes::Endpoints::Making(stack);
+    let target = routes::Target { service: &service, container, endpoints, settings: &mut routed };
+    let taken = routes::routes(target, around);
     stack.settings.extend(routed);
     body.extend(variables::labels(&service, &taken, around));
     rest::raw(&service, &mut raws, around);

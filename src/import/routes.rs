@@ -37,15 +37,21 @@ fn is_middleware(label: &str) -> bool {
     label.to_ascii_lowercase().starts_with("traefik.http.middlewares.")
 }
 
-/// Converts the labels of a container. Returns those that are accounted for, and the service's
-/// nodes.
-pub fn routes(
-    service: &At<'_>,
-    container: &str,
-    endpoints: &mut Endpoints<'_>,
-    settings: &mut Vec<Line>,
-    around: &mut Around<'_>,
-) -> BTreeSet<String> {
+/// A container that routes lead to.
+pub struct Target<'t, 's> {
+    /// Its service in the compose file.
+    pub service: &'t At<'t>,
+    /// Its name in the module.
+    pub container: &'t str,
+    /// The endpoints that a route may lead to.
+    pub endpoints: Endpoints<'s>,
+    /// The nodes of the lab's service, which get the routes.
+    pub settings: &'t mut Vec<Line>,
+}
+
+/// Converts the labels of a container. Returns those that are accounted for.
+pub fn routes(mut target: Target<'_, '_>, around: &mut Around<'_>) -> BTreeSet<String> {
+    let service = target.service;
     let mut taken = BTreeSet::new();
     let Some(via) = around.lab.via.clone() else { return taken };
     let all = service.get("labels");
@@ -65,13 +71,13 @@ pub fn routes(
     ways.extend(sites::swag(&labels, service));
     let mut said: BTreeMap<String, (Fate, String)> = BTreeMap::new();
     for way in ways {
-        add(way, service, container, &via, endpoints, settings, &mut said, around);
+        add(way, &mut target, &via, &mut said, around);
     }
     for (label, why) in lost {
         said.insert(label, (Fate::Lost, why));
     }
     for stream in streams {
-        let (fate, what) = open(&stream, container, endpoints, settings, around);
+        let (fate, what) = open(&stream, &mut target, around);
         for label in &stream.labels {
             said.entry(label.clone()).or_insert((fate, what.clone()));
         }
@@ -95,17 +101,15 @@ pub fn routes(
     taken
 }
 
-#[expect(clippy::too_many_arguments, reason = "they are what surrounds one route")]
+/// Adds a route, and says what became of the labels that ask for it.
 fn add(
     mut way: Way,
-    service: &At<'_>,
-    container: &str,
+    target: &mut Target<'_, '_>,
     via: &str,
-    endpoints: &mut Endpoints<'_>,
-    settings: &mut Vec<Line>,
     said: &mut BTreeMap<String, (Fate, String)>,
     around: &mut Around<'_>,
 ) {
+    let Target { service, container, endpoints, settings } = target;
     let Some(endpoint) = endpoint(&way, container, endpoints) else {
         let what = format!(
             "`{}` does not say at which port it is reached: add a `provides` and a `route`",
@@ -224,13 +228,8 @@ fn say(
 }
 
 /// Opens the port of the machine that a router leads on to a container.
-fn open(
-    stream: &Stream,
-    container: &str,
-    endpoints: &mut Endpoints<'_>,
-    settings: &mut Vec<Line>,
-    around: &mut Around<'_>,
-) -> (Fate, String) {
+fn open(stream: &Stream, target: &mut Target<'_, '_>, around: &mut Around<'_>) -> (Fate, String) {
+    let Target { container, endpoints, settings, .. } = target;
     let key = (stream.outside, stream.udp);
     let transport = if stream.udp { "udp" } else { "tcp" };
     let owner = match endpoints {

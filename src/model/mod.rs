@@ -134,6 +134,17 @@ impl Model {
         self.machines.iter().enumerate().map(|(index, machine)| (MachineId::at(index), machine))
     }
 
+    /// Lists guests in the order of their declarations.
+    pub fn all_guests(&self) -> Vec<(&Machine, &Guest)> {
+        let mut guests: Vec<_> = self
+            .machines
+            .iter()
+            .filter_map(|machine| Some((machine, machine.guest.as_ref()?)))
+            .collect();
+        guests.sort_by_key(|(_, guest)| guest.span);
+        guests
+    }
+
     /// Lists services with their ids.
     pub fn services(&self) -> impl Iterator<Item = (ServiceId, &Service)> {
         self.services.iter().enumerate().map(|(index, service)| (ServiceId::at(index), service))

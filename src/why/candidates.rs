@@ -140,7 +140,8 @@ impl Candidates {
                     defaults: &mut all.defaults,
                     wholes: &mut all.wholes,
                 };
-                walk.node(node, TOP, &[], "", file.layer == Layer::Lab, None);
+                let declares = file.layer == Layer::Lab;
+                walk.node(node, TOP, &[], Within { path: "", declares, whole: None });
                 let own = all.wholes.get(first).filter(|whole| whole.span == node.span);
                 all.tops.push(Top {
                     kind: node.name.value.to_string(),
@@ -252,16 +253,26 @@ struct Walk<'w> {
 static ANY: Field =
     Field { name: "value", ty: Type::Any, list: false, required: false, secrets: false, doc: "" };
 
+/// What a node is in.
+#[derive(Clone, Copy)]
+struct Within<'w> {
+    /// The names of the nodes around it, or an empty text at the top of a file.
+    path: &'w str,
+    /// Whether the file declares things of a lab, as one of a module does not.
+    declares: bool,
+    /// The innermost of [`Candidates::wholes`] around it, by its index.
+    whole: Option<usize>,
+}
+
 impl Walk<'_> {
     fn node(
         &mut self,
         node: &Node<'_>,
         known: &'static [Child],
         more: &[&'static [Child]],
-        parent: &str,
-        declares: bool,
-        inside: Option<usize>,
+        within: Within<'_>,
     ) {
+        let Within { path: parent, declares, whole: inside } = within;
         let mut children = known.iter().chain(more.iter().flat_map(|group| group.iter()));
         let child = children.find(|child| child.node.name == node.name.value);
         let schema = child.map_or(&OPTION_VALUE, |child| child.node);
@@ -329,7 +340,7 @@ impl Walk<'_> {
             });
         }
         for child in &node.children {
-            self.node(child, &[], body.children, &path, declares, whole);
+            self.node(child, &[], body.children, Within { path: &path, declares, whole });
         }
     }
 

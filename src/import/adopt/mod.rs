@@ -114,9 +114,10 @@ pub fn adopt(
         let Some(node) = around.project.service(compose) else { continue };
         let path = format!("services.{compose}");
         let (service, all) = (group.service.clone(), endpoints(module, container));
-        let mut endpoints = routes::Endpoints::Known { service, all };
-        let service = At::new(path.as_str(), node);
-        routes::routes(&service, container.name, &mut endpoints, &mut settings, around);
+        let endpoints = routes::Endpoints::Known { service, all };
+        let service = &At::new(path.as_str(), node);
+        let (container, settings) = (container.name, &mut settings);
+        routes::routes(routes::Target { service, container, endpoints, settings }, around);
     }
     let names = group.members.iter().zip(containers);
     let containers = names.map(|((compose, _), container)| (compose.clone(), name_of(container)));
@@ -163,9 +164,8 @@ fn one(
                         draft.say(&at, Fate::Lost, "its value is in no file");
                         continue;
                     };
-                    if let Some(text) =
-                        variable(name, &value, &at, module, container, draft, around)?
-                    {
+                    let setting = Setting { name, value: &value, at: &at };
+                    if let Some(text) = variable(&setting, module, container, draft, around)? {
                         line = line.arg(text);
                         any = true;
                     }
@@ -356,16 +356,22 @@ fn image(at: &At<'_>, container: &Container<'_>, draft: &mut Draft) {
     }
 }
 
+/// A variable that a compose file sets.
+struct Setting<'s> {
+    name: &'s str,
+    value: &'s str,
+    at: &'s At<'s>,
+}
+
 /// Converts a variable. Returns what `raw` must set.
 fn variable(
-    name: &str,
-    value: &str,
-    at: &At<'_>,
+    setting: &Setting<'_>,
     module: &Module<'_>,
     container: &Container<'_>,
     draft: &mut Draft,
     around: &Around<'_>,
 ) -> Result<Option<String>, Misfit> {
+    let Setting { name, value, at } = *setting;
     let secret = is_secret(name, value) || around.secrets.hides(value);
     match container.variable(name) {
         Variable::Secret(option) => {
