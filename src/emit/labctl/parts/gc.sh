@@ -14,7 +14,7 @@ verb_gc() {
         if [ "$marks" != - ]; then continue; fi
         kept=$((kept + 1))
         if [ "$kept" -gt "$KEEP" ]; then
-            # Renamed first: a cut leaves no generation that is there by half.
+            # Renamed first: a cut never leaves half a generation.
             mv "$STATE/gen/$id" "$STATE/gen/.gone" && rm -rf "$STATE/gen/.gone"
             forget_dumps "$id"
             record "removed $version ($id)"

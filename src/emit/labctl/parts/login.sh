@@ -56,7 +56,7 @@ ssh_path() {
             for (i = 1; i <= n; i++) { g = (p[i] ~ /\./) ? four(p[i]) : group(p[i]); if (g == "") return "bad"; s = s g }
             return s
         }
-        # An address as 32 or 128 binary digits; "" when it is none.
+        # An address as 32 or 128 binary digits; "" for anything else.
         function bits(a,    at, head, tail) {
             a = tolower(a); sub(/%.*/, "", a); sub(/^::ffff:/, "", a)
             if (a ~ /^[0-9.]+$/) return four(a)

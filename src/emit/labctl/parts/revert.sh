@@ -18,7 +18,7 @@ revert() {
         record "reverted to $(described "$P_OLD")"
         [ -n "$P_OLD" ] || say "there was no generation before: files are as they were, its containers are gone;"
         [ -n "$P_OLD" ] || say "packages and whatever else its steps brought stay"
-        # Said, not judged: what is back may have been ill before, which is why it was to be replaced.
+        # Reported, and fails nothing: what is back may have been unwell before, and replaced for that reason.
         [ -z "$P_OLD" ] || healthy "$(generation "$P_OLD")" once || warn "it is back, but $WHY"
         say "reverted: $(described "$P_OLD") is current"
         save_output
