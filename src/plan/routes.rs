@@ -110,13 +110,18 @@ impl RoutePlan {
 
 impl Plan<'_> {
     /// Returns the address that visitors of a route connect to: that of its proxy's page.
-    pub fn visited(&self, route: &RoutePlan) -> Option<IpAddr> {
+    pub fn visited(&self, route: &RoutePlan) -> Vec<IpAddr> {
         let service = &self.model[route.via];
         let listeners = service.proxy.as_ref();
         let index = listeners.and_then(|proxy| proxy.https.or(proxy.http));
         let endpoint = index.and_then(|index| service.endpoints.get(index as usize));
-        let own = endpoint.and_then(Endpoint::outer_address);
-        own.or_else(|| self.model[service.machine].address())
+        let own = endpoint.map(|endpoint| endpoint.addresses.iter()).into_iter().flatten();
+        let own: Vec<IpAddr> = own.copied().filter(|address| !address.is_loopback()).collect();
+        if own.is_empty() {
+            self.model[service.machine].address().into_iter().collect()
+        } else {
+            own
+        }
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn enter(
             vec![Passed { from: from.clone(), quote: None, seen_as: None }]
         };
     };
-    let passed = ufw.send(from, connection.transport, connection.port, connection.from);
+    let port = (connection.transport, connection.port);
+    let passed = ufw.send(from, connection.to, port, connection.from);
     let quoted = |(number, text)| Some((line("firewall/ufw.sh", number), text));
     passed
         .into_iter()

@@ -60,7 +60,11 @@ fn ports_names_and_rules_are_at_the_address() {
     let rules = compiled.text("box", "firewall/nftables.nft");
     assert!(rules.contains("proto-dst 80 ct original ip daddr 192.168.1.53 ip saddr @zone-lan-4"));
     let names = compiled.text("far", "names/dnsmasq/labwright.conf");
-    for name in ["thing.example.org,192.168.1.53", "other.example.org,192.168.1.80"] {
+    for name in [
+        "thing.example.org,192.168.1.53",
+        "thing.example.org,fd00:1::53",
+        "other.example.org,192.168.1.80",
+    ] {
         assert!(names.contains(name), "{name}\n{names}");
     }
     let cloud = compiled.text("box", "cloud-init/network-config");

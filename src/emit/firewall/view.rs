@@ -276,7 +276,12 @@ struct UfwRule {
     port: String,
     interface: String,
     source: String,
+    /// The one address that it is about, if it is about one.
+    destination: Option<IpAddr>,
 }
+
+/// The zones that a port is open to, at some addresses of the machine alone or at all.
+type OpenAt = BTreeMap<Option<IpAddr>, Vec<ZoneId>>;
 
 /// Describes the machine's ufw rules. The sources of each port are merged into as few prefixes as
 /// possible.
@@ -285,16 +290,16 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
     let mut rules = Vec::new();
     // ufw writes several ports in a row with a colon.
     let word = |ports: Ports| ports.to_string().replace('-', ":");
-    let mut ports: BTreeMap<(Transport, Ports), [Vec<ZoneId>; 2]> = BTreeMap::new();
+    let mut ports: BTreeMap<(Transport, Ports), OpenAt> = BTreeMap::new();
     for opening in openings {
         match opening.from {
             FlowSource::Zone(zone) => {
-                let families = ports.entry((opening.transport, opening.ports)).or_default();
-                for (zones, v4) in families.iter_mut().zip([true, false]) {
-                    let here = opening.at.iter().any(|address| address.is_ipv4() == v4);
-                    if here || opening.at.is_empty() {
-                        zones.push(zone);
-                    }
+                let open = ports.entry((opening.transport, opening.ports)).or_default();
+                if opening.at.is_empty() {
+                    open.entry(None).or_default().push(zone);
+                }
+                for address in &opening.at {
+                    open.entry(Some(*address)).or_default().push(zone);
                 }
             }
             FlowSource::Containers(service) => {
@@ -307,32 +312,49 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
                         port: word(opening.ports),
                         interface: network.interface.clone(),
                         source: everybody.to_owned(),
+                        destination: None,
                     }));
                 }
             }
         }
     }
-    for ((transport, row), [v4, v6]) in ports {
-        let rule = |verdict: &'static str, prefix: &IpNet| UfwRule {
-            verdict,
-            transport: transport.name(),
-            port: word(row),
-            interface: "-".to_owned(),
-            source: host_or_prefix(*prefix),
-        };
-        let mut add = |zones: &[ZoneId], of_family: fn(&&IpNet) -> bool| {
+    for ((transport, row), open) in ports {
+        let mut add = |zones: &[ZoneId], at: Option<IpAddr>, of_family: &dyn Fn(&IpNet) -> bool| {
+            let rule = |verdict: &'static str, prefix: &IpNet| UfwRule {
+                verdict,
+                transport: transport.name(),
+                port: word(row),
+                interface: "-".to_owned(),
+                source: host_or_prefix(*prefix),
+                destination: at,
+            };
             let list = plan.joined(zones).access_list();
+            let own = |prefix: &&IpNet| of_family(prefix);
             // ufw applies the first rule that matches, so a refusal comes before what it is cut out
             // of.
-            let deny = list.deny.iter().filter(of_family).map(|prefix| rule("deny", prefix));
-            let allow = list.allow.iter().filter(of_family).map(|prefix| rule("allow", prefix));
+            let deny = list.deny.iter().filter(own).map(|prefix| rule("deny", prefix));
+            let allow = list.allow.iter().filter(own).map(|prefix| rule("allow", prefix));
             rules.extend(deny.chain(allow));
         };
+        if !open.contains_key(&None) {
+            for (at, zones) in &open {
+                let v4 = at.is_none_or(|address| address.is_ipv4());
+                add(zones, *at, &|prefix| prefix.addr().is_ipv4() == v4);
+            }
+            continue;
+        }
+        // A refusal at one address would come before what is let in at all, so these rules name
+        // none.
+        let [v4, v6] = [true, false].map(|v4| {
+            let here = |at: &Option<IpAddr>| at.is_none_or(|address| address.is_ipv4() == v4);
+            let zones = open.iter().filter(|(at, _)| here(at)).flat_map(|(_, zones)| zones);
+            zones.copied().collect::<Vec<ZoneId>>()
+        });
         if v4 == v6 {
-            add(&v4, |_| true);
+            add(&v4, None, &|_| true);
         } else {
-            add(&v4, |prefix| prefix.addr().is_ipv4());
-            add(&v6, |prefix| prefix.addr().is_ipv6());
+            add(&v4, None, &|prefix| prefix.addr().is_ipv4());
+            add(&v6, None, &|prefix| prefix.addr().is_ipv6());
         }
     }
     UfwView { rules }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::routes::{RouteView, route_view};
 use crate::emit::Context;
 use crate::model::{
-    Door, EndpointId, Machine, MachineId, Model, Network, Protocol, Route, Service, ServiceId,
-    State, ZoneId, ZoneKind, marked_secret,
+    Door, EndpointId, Machine, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId,
+    ZoneKind, marked_secret,
 };
 use crate::plan::{Plan, Scrape, secret_path, way};
 
@@ -28,6 +28,7 @@ struct LabView<'p> {
     routes: Vec<RouteView<'p>>,
     scrapes: Vec<ScrapeView<'p>>,
     names: BTreeMap<String, String>,
+    addresses: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,6 +141,8 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
             plan.joined(&route.from).prefixes().iter().map(ToString::to_string).collect()
         });
     }
+    let addresses = addresses(plan);
+    let first = |(name, all): (&String, &Vec<String>)| Some((name.clone(), all.first()?.clone()));
     view(LabView {
         name: &info.name,
         version: &info.version,
@@ -151,7 +154,8 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
         networks: model.networks.iter().map(network_view).collect(),
         routes: plan.routes.iter().map(|route| route_view(plan, route, &prefixes)).collect(),
         scrapes: plan.scrapes.iter().map(|scrape| scrape_view(model, scrape)).collect(),
-        names: names(plan),
+        names: addresses.iter().filter_map(first).collect(),
+        addresses,
     })
 }
 
@@ -328,32 +332,31 @@ fn scrape_view<'p>(model: &'p Model, scrape: &'p Scrape) -> ScrapeView<'p> {
     }
 }
 
-/// Returns the address for each host name inside the lab: of a route's proxy, of a machine itself,
-/// or as declared by hand.
-fn names(plan: &Plan<'_>) -> BTreeMap<String, String> {
+/// Returns the addresses for each host name inside the lab: of a route's proxy, of a machine or a
+/// service itself, or as declared by hand.
+fn addresses(plan: &Plan<'_>) -> BTreeMap<String, Vec<String>> {
     let model = plan.model;
-    let address = |machine: MachineId| model[machine].address().map(|address| address.to_string());
-    let machines = model.machines().filter_map(|(id, machine)| {
-        let domain = model.lab.domain.as_deref()?;
-        Some((format!("{}.{domain}", machine.name), address(id)?))
+    let domain = model.lab.domain.as_deref();
+    let machines = model.machines().filter_map(|(_, machine)| {
+        Some((format!("{}.{}", machine.name, domain?), vec![machine.address()?]))
     });
-    let services = model.services().filter_map(|(_, service)| {
-        let domain = model.lab.domain.as_deref()?;
-        let own = service.own_addresses.first()?.value;
-        Some((format!("{}.{domain}", service.name), own.to_string()))
+    let own = model.services().filter(|(_, service)| !service.own_addresses.is_empty());
+    let services = own.filter_map(|(_, service)| {
+        let all = service.own_addresses.iter().map(|own| own.value).collect();
+        Some((format!("{}.{}", service.name, domain?), all))
     });
     // A route wins over a machine of the same name, because the route is declared explicitly.
-    let routes = plan
-        .routes
-        .iter()
-        .filter_map(|route| Some((route.host.clone(), plan.visited(route)?.to_string())));
+    let routes = plan.routes.iter().map(|route| (route.host.clone(), plan.visited(route)));
     let given = model.names.iter().flat_map(|name| {
         let below = name.below.then(|| format!("*.{}", name.host));
         let hosts = std::iter::once(name.host.clone()).chain(below);
-        hosts.map(|host| (host, name.address.to_string()))
+        hosts.map(|host| (host, vec![name.address]))
     });
+    let all = machines.chain(services).chain(routes).chain(given);
     // In a map, the last entry for a name counts.
-    machines.chain(services).chain(routes).chain(given).collect()
+    all.filter(|(_, addresses)| !addresses.is_empty())
+        .map(|(name, addresses)| (name, addresses.iter().map(ToString::to_string).collect()))
+        .collect()
 }
 
 fn zone_name(model: &Model, zone: ZoneId) -> &str {

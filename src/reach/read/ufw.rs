@@ -1,5 +1,7 @@
 //! Reads the rules that `ufw.sh` makes ufw hold.
 
+use std::net::IpAddr;
+
 use super::{File, Unreadable, set_of};
 use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
@@ -18,6 +20,7 @@ struct Rule {
     ports: Ports,
     interface: Option<String>,
     source: CidrSet,
+    to: Option<IpAddr>,
 }
 
 /// A rule that let some addresses in.
@@ -56,13 +59,14 @@ impl Rules {
     pub fn send(
         &self,
         from: &CidrSet,
-        transport: Transport,
-        port: u16,
+        to: IpAddr,
+        (transport, port): (Transport, u16),
         interface: Option<&str>,
     ) -> Vec<Passed> {
         let about = |rule: &&Rule| {
             rule.transport == transport
                 && rule.ports.contains(port)
+                && rule.to.is_none_or(|address| address == to)
                 && rule.interface.as_deref().is_none_or(|wanted| interface == Some(wanted))
         };
         // `ufw.sh` prepends refusals, so ufw meets them before what our rules allow.
@@ -90,8 +94,21 @@ impl Rules {
 
 fn read(file: File<'_>, line: usize, text: &str) -> Result<Rule, Unreadable> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let [verdict, transport, port, interface, source] = words[..] else {
-        return Err(file.fault(line, "is not a rule of five words"));
+    let (rule, to) = match words[..] {
+        [verdict, transport, port, interface, source] => {
+            ([verdict, transport, port, interface, source], None)
+        }
+        [verdict, transport, port, interface, source, to] => {
+            ([verdict, transport, port, interface, source], Some(to))
+        }
+        _ => return Err(file.fault(line, "is not a rule of five or six words")),
+    };
+    let [verdict, transport, port, interface, source] = rule;
+    let to = match to {
+        Some(word) => Some(
+            word.parse().map_err(|_| file.fault(line, format!("`{word}` is not an address")))?,
+        ),
+        None => None,
     };
     let allows = match verdict {
         "allow" => true,
@@ -106,5 +123,6 @@ fn read(file: File<'_>, line: usize, text: &str) -> Result<Rule, Unreadable> {
         ports: file.ports(line, port)?,
         interface: (interface != "-").then(|| interface.to_owned()),
         source: set_of(file.prefix(line, source)?),
+        to,
     })
 }
