@@ -12,6 +12,8 @@ pub struct ServiceFile {
     pub kind: Kind,
     /// The template: its text.
     pub template: TemplateId,
+    /// The words of the text that name what to connect to: a URL, or a host with its port.
+    pub addresses: Vec<String>,
     /// The place that it is installed to.
     pub target: ServiceFileTarget,
     /// What happens when it changes.

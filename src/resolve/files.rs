@@ -1,5 +1,7 @@
 //! Reads the files and scripts of a module, and finds their templates.
 
+use std::collections::BTreeSet;
+
 use super::names::compose_name;
 use super::read::{Report, text};
 use crate::decl::Block;
@@ -10,6 +12,25 @@ use crate::model::{
     TemplateId,
 };
 use crate::source::{FileId, Sources, Spanned};
+
+/// Lists the words of a text that may name what to connect to: a URL, or a host with its port.
+/// Comments don't count.
+fn addresses_in(text: &str) -> Vec<String> {
+    let is_comment = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with(['#', ';']) || line.starts_with("//")
+    };
+    let divides = |c: char| c.is_whitespace() || "\"'`,;<>()[]{}=|".contains(c);
+    let is_address = |word: &&str| {
+        let mut pairs = word.as_bytes().windows(2);
+        let ends = |next: u8| next == b'/' || next.is_ascii_digit();
+        word.contains('@') || pairs.any(|pair| matches!(pair, [b':', next] if ends(*next)))
+    };
+    let lines = text.lines().filter(|line| !is_comment(line));
+    let words: BTreeSet<&str> =
+        lines.flat_map(|line| line.split(divides)).filter(is_address).collect();
+    words.into_iter().map(str::to_owned).collect()
+}
 
 pub fn template(
     block: &Block<'_>,
@@ -115,6 +136,7 @@ pub fn folder(
             // labwright does not know the format that the program reads.
             kind: Kind::Text,
             template: TemplateId { file: id, name: sources.file(id).path.clone() },
+            addresses: addresses_in(&sources.file(id).text),
             target: ServiceFileTarget::Config,
             on_change: OnChange::Container,
             owner: owner.clone(),
@@ -182,9 +204,11 @@ pub fn file(
         _ if matches!(target, ServiceFileTarget::Machine(_)) => OnChange::Nothing,
         _ => OnChange::Container,
     };
+    let template = template(block, sources, report, diagnostics)?;
     Some(ServiceFile {
         kind: text(block, "kind").as_deref().and_then(kind_of).unwrap_or(ending),
-        template: template(block, sources, report, diagnostics)?,
+        addresses: addresses_in(&sources.file(template.file).text),
+        template,
         target,
         on_change,
         owner: text(block, "owner").unwrap_or_else(|| "root".to_owned()),
