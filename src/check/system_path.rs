@@ -197,11 +197,11 @@ fn finding(machine: &str, path: &str, what: &str, why: &str, span: Span) -> Diag
         .help("choose a folder of its own, such as one below `/srv` or `/mnt`")
 }
 
-/// Returns whether a path is the folder of a volume that docker made, which a service may keep.
+/// Returns whether a path is the folder of a volume that docker made, which a service may keep, or
+/// is in it.
 fn is_volume(path: &str) -> bool {
-    let name = path.strip_prefix("/var/lib/docker/volumes/");
-    name.and_then(|name| name.strip_suffix("/_data"))
-        .is_some_and(|name| !name.is_empty() && !name.contains('/'))
+    let mut parts = path.strip_prefix("/var/lib/docker/volumes/").unwrap_or_default().split('/');
+    parts.next().is_some_and(|name| !name.is_empty()) && parts.next() == Some("_data")
 }
 
 /// Returns why a machine needs a path itself, if it does.
@@ -308,6 +308,7 @@ mod tests {
             "/srv",
             "/mnt/media",
             "/var/lib/docker/volumes/cloud_data/_data",
+            "/var/lib/docker/volumes/cloud_data/_data/cloud.db",
             "/media",
             "/opt/x",
             "/data",
