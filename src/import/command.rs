@@ -105,6 +105,16 @@ fn words_of(at: &At<'_>) -> Result<Vec<String>, &'static str> {
     }
 }
 
+/// Returns the words of a command line that has no secret in it.
+pub fn open_words(at: &At<'_>, around: &Around<'_>) -> Result<Vec<String>, String> {
+    let words = words_of(at)?;
+    if hidden(&words, around).is_empty() {
+        Ok(words)
+    } else {
+        Err("its command line has a secret in it".to_owned())
+    }
+}
+
 /// Returns whether it is known where each secret begins and ends.
 fn is_divided(hidden: &[Hidden]) -> bool {
     hidden.iter().all(|hidden| hidden.name != WHOLE)
@@ -144,8 +154,11 @@ fn hidden(words: &[String], around: &Around<'_>) -> Vec<Hidden> {
             }
         } else if number > 0 && !flag && !is_variable(word) {
             let before = words.get(number - 1).map(String::as_str).unwrap_or_default();
+            // After `sh -c` comes a program. Where a secret in it begins and ends is not known.
+            let short = before.len() <= 4 && !before.starts_with("--");
+            let is_program = short && before.contains('c') && word.contains(' ');
             if before.starts_with('-') && !before.contains('=') && is_secret(before, word) {
-                let name = flag_name(before);
+                let name = if is_program { WHOLE.to_owned() } else { flag_name(before) };
                 found.push(Hidden { number, place: 0..word.len(), name });
                 continue;
             }

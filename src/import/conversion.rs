@@ -9,7 +9,7 @@ use super::files::Files;
 use super::group::{Group, groups};
 use super::hosts::names_host;
 use super::kdl::{document, line};
-use super::ledger::{Entry, Fate, Ledger};
+use super::ledger::{At, Entry, Fate, Ledger};
 use super::library::{self, Module};
 use super::names::Names;
 use super::project::Project;
@@ -117,7 +117,16 @@ impl<'i> Conversion<'i> {
     }
 
     /// Converts a project.
-    pub fn add(&mut self, project: Project, mut ledger: Ledger) {
+    pub fn add(&mut self, mut project: Project, mut ledger: Ledger) {
+        project.services.retain(|(name, node)| {
+            let has = |key: &str| node.get(key).is_some();
+            let provided = has("provider") && !has("image") && !has("build");
+            for (_, at) in At::new(format!("services.{name}"), node).entries().filter(|_| provided)
+            {
+                ledger.lost(&at, "a plug-in of compose is the service, and a lab runs none");
+            }
+            !provided
+        });
         let groups = groups(&project, &mut self.modules, &mut self.services);
         let mut stacks: Vec<Stack> = groups
             .iter()
@@ -148,8 +157,9 @@ impl<'i> Conversion<'i> {
                 project.manual.contains(name)
                     || node.is_some_and(|node| running::is_job(&project, name, node))
             });
-            let may_adopt = !ends && !self.target.own.contains(&group.service);
-            let names = may_adopt.then(|| use_library(group, &self.library, stack, &mut around));
+            let own = self.target.own.get(&group.service).map(String::as_str);
+            let library = (self.library.as_slice(), own);
+            let names = (!ends).then(|| use_library(group, library, stack, &mut around));
             if let Some(names) = names.flatten() {
                 let members = group.members.iter().map(|(name, _)| name.clone());
                 adopted_services.push((group.service.clone(), members.collect()));
@@ -219,9 +229,11 @@ impl<'i> Conversion<'i> {
 
 /// Makes a group a service of the library's module that runs its images, if there is one and it
 /// fits. Returns the names of its containers, in the compose file and on the machine.
+///
+/// `own` says why it can't be one, if that is known.
 fn use_library(
     group: &Group,
-    library: &[Module<'_>],
+    (library, own): (&[Module<'_>], Option<&str>),
     stack: &mut Stack,
     around: &mut Around<'_>,
 ) -> Option<Vec<(String, String)>> {
@@ -229,8 +241,13 @@ fn use_library(
     let image = |(name, _): &(String, String)| project.service(name)?.get("image")?.scalar();
     let images: Vec<&str> =
         group.members.iter().map(|member| image(member).unwrap_or_default()).collect();
-    let (module, containers) = library::find(&images, library)?;
-    match adopt::adopt(group, module, &containers, around) {
+    let fit = library::find(&images, library)?;
+    let name = fit.module.name;
+    let adopted = match own {
+        Some(why) => Err(why.to_owned()),
+        None => adopt::adopt(group, &fit, around),
+    };
+    match adopted {
         Ok(adopted) => {
             stack.library = Some(adopted.module);
             stack.addresses = adopted.addresses;
@@ -251,9 +268,8 @@ fn use_library(
             let first = group.members.first().and_then(|(name, _)| project.service(name));
             let place = first.map(|node| node.place).unwrap_or_default();
             let what = format!(
-                "the library's module `{}` runs this image, but {why}; so it becomes a module of \
-                 its own",
-                module.name
+                "the library's module `{name}` runs this image, but {why}; so it becomes a module of \
+                 its own"
             );
             around.ledger.remark(place, what);
             None

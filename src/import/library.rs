@@ -22,6 +22,20 @@ pub struct Module<'s> {
     pub endpoints: Vec<Endpoint<'s>>,
     /// Whether it configures itself from other services of the lab.
     pub derived: bool,
+    /// The form of a module that has several, such as one for each database: the option that
+    /// decides, and its word. None for the word that is the default.
+    form: Option<(&'s str, &'s str)>,
+}
+
+/// A module that runs certain images.
+#[derive(Debug)]
+pub struct Fit<'m, 's> {
+    /// The module.
+    pub module: &'m Module<'s>,
+    /// The container of each image.
+    pub containers: Vec<&'m Container<'s>>,
+    /// The options that make the module run these containers and no others, with their values.
+    pub options: Vec<(&'s str, &'s str)>,
 }
 
 /// A container of a module.
@@ -35,10 +49,24 @@ pub struct Container<'s> {
     pub image: (String, Option<String>),
     /// The option that names the image.
     pub image_option: Option<&'s str>,
-    /// Whether it is there only under a condition.
-    pub conditional: bool,
+    /// What decides whether it is there.
+    presence: Presence<'s>,
     /// Whether it holds a database, with the user and name that its data was made with.
     pub database: bool,
+    choice: Choice<'s>,
+}
+
+/// An option that decides between forms of a module, and its word.
+type Choice<'s> = Option<(&'s str, &'s str)>;
+
+/// What decides whether a container is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence<'s> {
+    Always,
+    /// This option, which is true or false.
+    Option(&'s str),
+    /// Another condition.
+    Other,
 }
 
 /// A port of a module.
@@ -58,69 +86,152 @@ pub struct Endpoint<'s> {
     pub database: bool,
 }
 
-/// Describes the modules that run containers.
+/// Describes the modules that run containers, each form of a module by itself.
 pub fn modules<'s>(blocks: &'s [Block<'s>]) -> Vec<Module<'s>> {
     let mut modules: Vec<Module<'s>> = blocks
         .iter()
         .filter(|block| block.child("discontinued").is_none())
-        .map(module)
+        .flat_map(|block| choices(block).into_iter().map(|choice| module(block, choice)))
         .filter(|module| !module.containers.is_empty())
         .collect();
     modules.sort_by(|a, b| a.name.cmp(b.name));
     modules
 }
 
-fn module<'s>(block: &'s Block<'s>) -> Module<'s> {
+/// Lists the forms of a module: the words of the option that decides which containers it has. The
+/// default comes first.
+fn choices<'s>(block: &'s Block<'s>) -> Vec<Choice<'s>> {
+    let has_container = |block: &Block<'_>| block.all("container").next().is_some();
+    let tests = block.all("when").filter(|when| has_container(when)).filter_map(test);
+    let Some(decides) = tests.filter(|test| test.word.is_some()).map(|test| test.option).next()
+    else {
+        return vec![None];
+    };
     let options = option_specs(block);
+    let Some(option) = options.iter().find(|option| option.name == decides) else {
+        return vec![None];
+    };
+    let default = default_of(option);
+    let mut words: Vec<&'s str> = option.words.clone();
+    words.sort_by_key(|word| Some(*word) != default);
+    words.into_iter().map(|word| Some((option.name, word))).collect()
+}
+
+fn default_of<'s>(option: &OptionSpec<'s>) -> Option<&'s str> {
+    option.default?.argument(0)?.text()
+}
+
+fn module<'s>(block: &'s Block<'s>, choice: Choice<'s>) -> Module<'s> {
+    let options = option_specs(block);
+    let is_default = |(name, word): &(&str, &str)| {
+        options.iter().any(|option| option.name == *name && default_of(option) == Some(word))
+    };
     let mut found = Module {
         name: block.key(),
         containers: Vec::new(),
         places: BTreeMap::new(),
         endpoints: Vec::new(),
         derived: block.child("proxy").is_some() || block.child("role").is_some(),
+        form: choice.filter(|choice| !is_default(choice)),
         options,
     };
-    walk(block, false, &mut found);
-    let databases: Vec<&str> = block
-        .children
-        .iter()
-        .filter(|child| child.schema.name == "database")
-        .filter_map(|database| database.property("container")?.text())
-        .collect();
+    let mut databases = Vec::new();
+    walk(block, (Presence::Always, choice), &mut found, &mut databases);
     for container in &mut found.containers {
         container.database = databases.contains(&container.name);
     }
     found
 }
 
-fn walk<'s>(block: &'s Block<'s>, conditional: bool, found: &mut Module<'s>) {
+fn walk<'s>(
+    block: &'s Block<'s>,
+    (presence, choice): (Presence<'s>, Choice<'s>),
+    found: &mut Module<'s>,
+    databases: &mut Vec<&'s str>,
+) {
     for child in &block.children {
         match child.schema.name {
             "container" => {
                 if let Some((image, image_option)) = image(child, &found.options) {
                     let image = words::image(&image);
+                    // One under a condition takes the place of another with its name.
+                    found.containers.retain(|other| other.name != child.key());
                     found.containers.push(Container {
                         name: child.key(),
                         block: child,
                         image: (image.repository, image.tag),
                         image_option,
-                        conditional,
+                        presence,
                         database: false,
+                        choice,
                     });
                 }
             }
-            "provides" => found.endpoints.extend(endpoint(child, &found.options)),
-            "state" => {
-                if let Some(Value::Reference(path)) = child.property("path").map(|it| &it.value)
-                    && let Some(option) = path.strip_prefix("opt.")
-                {
-                    found.places.insert(child.key(), option);
+            "database" => databases.extend(child.property("container").and_then(Spanned::text)),
+            "provides" => {
+                if let Some(endpoint) = endpoint(child, &found.options) {
+                    found.endpoints.retain(|other| other.name != endpoint.name);
+                    found.endpoints.push(endpoint);
                 }
             }
-            "when" => walk(child, true, found),
+            "state" => {
+                let option = match child.property("path").map(|it| &it.value) {
+                    Some(Value::Reference(path)) => path.strip_prefix("opt."),
+                    _ => None,
+                };
+                found.places.remove(child.key());
+                found.places.extend(option.map(|option| (child.key(), option)));
+            }
+            "when" => match holds(child, choice) {
+                Some(false) => {}
+                Some(true) => walk(child, (presence, choice), found, databases),
+                None => {
+                    let option = test(child).filter(|test| test.word.is_none());
+                    let inner = option.map_or(Presence::Other, |it| Presence::Option(it.option));
+                    walk(child, (inner, choice), found, databases);
+                }
+            },
             _ => {}
         }
     }
+}
+
+/// A condition about one option.
+#[derive(Debug)]
+struct Test<'s> {
+    option: &'s str,
+    /// The word that it is compared with, if it is.
+    word: Option<&'s str>,
+    /// Whether it must be that word.
+    equal: bool,
+}
+
+/// Reads the condition of a `when`, if it is about one option alone.
+fn test<'s>(when: &'s Block<'s>) -> Option<Test<'s>> {
+    let (Value::Text(text) | Value::Expression(text)) = &when.argument(0)?.value else {
+        return None;
+    };
+    let (option, word, equal) = match (text.split_once(" == "), text.split_once(" != ")) {
+        (Some((option, word)), None) => (option, Some(word), true),
+        (None, Some((option, word))) => (option, Some(word), false),
+        (None, None) => (text.as_ref(), None, true),
+        _ => return None,
+    };
+    let quoted = |text: &'s str| text.strip_prefix("opt['")?.strip_suffix("']");
+    let option = option.strip_prefix("opt.").or_else(|| quoted(option))?;
+    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    let word = match word {
+        Some(word) => Some(word.strip_prefix('\'')?.strip_suffix('\'')?),
+        None => None,
+    };
+    (is_name(option) && word.is_none_or(is_name)).then_some(Test { option, word, equal })
+}
+
+/// Returns whether a `when` counts in a form of its module, if that form decides it.
+fn holds(when: &Block<'_>, choice: Choice<'_>) -> Option<bool> {
+    let (test, (option, word)) = (test(when)?, choice?);
+    let wanted = test.word.filter(|_| test.option == option)?;
+    Some((wanted == word) == test.equal)
 }
 
 fn image<'s>(
@@ -170,6 +281,8 @@ fn endpoint<'s>(block: &'s Block<'s>, options: &[OptionSpec<'s>]) -> Option<Endp
 pub enum Variable<'s> {
     /// It sets it to this text.
     Fixed(&'s str),
+    /// It sets it to this number.
+    Number(i64),
     /// An option sets it.
     Option(&'s str),
     /// It sets it to something that follows from the lab.
@@ -183,12 +296,24 @@ pub enum Variable<'s> {
 impl<'s> Container<'s> {
     /// Returns what the module does with a variable of the container.
     pub fn variable(&self, name: &str) -> Variable<'s> {
-        variable(self.block, name).unwrap_or(Variable::Unset)
+        let found = variable(self.block, name, self.choice);
+        // The image reads MySQL's names of its variables too.
+        let other = || {
+            let name =
+                name.strip_prefix("MYSQL_").filter(|_| self.image.0.ends_with("/mariadb"))?;
+            variable(self.block, &format!("MARIADB_{name}"), self.choice)
+        };
+        found.or_else(other).unwrap_or(Variable::Unset)
+    }
+
+    /// Returns whether it keeps nothing: a cache whose folder is in memory.
+    pub fn is_cache(&self) -> bool {
+        is_redis(&self.image.0) && self.block.all("tmpfs").any(|tmpfs| tmpfs.key() == "/data")
     }
 
     /// Returns what the module mounts at a path: `state.NAME`, `opt.NAME` or something else.
     pub fn mount(&self, at: &str) -> Option<&'s Value<'s>> {
-        mount(self.block, at)
+        mount(self.block, at, self.choice)
     }
 
     /// Returns the options whose paths are mounted where they are.
@@ -204,11 +329,12 @@ impl<'s> Container<'s> {
     }
 }
 
-fn variable<'s>(block: &'s Block<'s>, name: &str) -> Option<Variable<'s>> {
+fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Option<Variable<'s>> {
     for child in &block.children {
         let found = match child.schema.name {
             "env" if child.key() == name => Some(match &child.argument(1)?.value {
                 Value::Text(text) => Variable::Fixed(text),
+                Value::Integer(number) => Variable::Number(*number),
                 Value::Reference(path) => {
                     path.strip_prefix("opt.").map_or(Variable::Derived, Variable::Option)
                 }
@@ -217,8 +343,11 @@ fn variable<'s>(block: &'s Block<'s>, name: &str) -> Option<Variable<'s>> {
             "secret" => {
                 let variable = |key: &str| child.property(key).and_then(Spanned::text);
                 let file = variable("file-variable");
-                let stem = file.and_then(|file| file.strip_suffix("_FILE"));
-                let stem = stem.or_else(|| file.and_then(|file| file.strip_suffix("_SECRETFILE")));
+                let stem = file.map(|file| {
+                    let ends = ["__FILE", "_FILE", "_SECRETFILE"];
+                    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
+                    stem.or_else(|| file.strip_prefix("FILE__")).unwrap_or(file)
+                });
                 let own = variable("value-variable") == Some(name) || stem == Some(name);
                 let option = match &child.argument(0)?.value {
                     Value::Reference(path) => path.strip_prefix("opt."),
@@ -226,7 +355,7 @@ fn variable<'s>(block: &'s Block<'s>, name: &str) -> Option<Variable<'s>> {
                 };
                 option.filter(|_| own).map(Variable::Secret)
             }
-            "when" => variable(child, name),
+            "when" if holds(child, choice) != Some(false) => variable(child, name, choice),
             _ => None,
         };
         if found.is_some() {
@@ -236,12 +365,12 @@ fn variable<'s>(block: &'s Block<'s>, name: &str) -> Option<Variable<'s>> {
     None
 }
 
-fn mount<'s>(block: &'s Block<'s>, at: &str) -> Option<&'s Value<'s>> {
+fn mount<'s>(block: &'s Block<'s>, at: &str, choice: Choice<'_>) -> Option<&'s Value<'s>> {
     block.children.iter().find_map(|child| match child.schema.name {
         "mount" if child.property("at").and_then(Spanned::text) == Some(at) => {
             child.argument(0).map(|source| &source.value)
         }
-        "when" => mount(child, at),
+        "when" if holds(child, choice) != Some(false) => mount(child, at, choice),
         _ => None,
     })
 }
@@ -257,27 +386,53 @@ fn same_image(one: &str, two: &str) -> bool {
     plain(one) == plain(two)
 }
 
+/// Returns whether an image is Redis, or Valkey, which speaks to the same programs.
+fn is_redis(repository: &str) -> bool {
+    matches!(repository.rsplit('/').next(), Some("redis" | "valkey"))
+}
+
 /// Returns the module that runs these images, with the container for each.
-pub fn find<'m, 's>(
-    images: &[&str],
-    modules: &'m [Module<'s>],
-) -> Option<(&'m Module<'s>, Vec<&'m Container<'s>>)> {
-    modules.iter().filter(|module| !module.derived).find_map(|module| {
-        let mut left: Vec<&Container<'s>> = module.containers.iter().collect();
-        let mut found = Vec::new();
-        for image in images {
-            let read = words::image(image);
+pub fn find<'m, 's>(images: &[&str], modules: &'m [Module<'s>]) -> Option<Fit<'m, 's>> {
+    modules.iter().filter(|module| !module.derived).find_map(|module| fit(images, module))
+}
+
+fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {
+    let mut left: Vec<&Container<'s>> = module.containers.iter().collect();
+    let mut containers = Vec::new();
+    for image in images {
+        let read = words::image(image);
+        let at = left.iter().position(|container| {
+            if container.is_cache() && is_redis(&read.repository) {
+                return true;
+            }
             // A database can't read data of another major version.
-            let at = left.iter().position(|container| {
-                same_image(&container.image.0, &read.repository)
-                    && (!words::is_backing(image)
-                        || major(container.image.1.as_deref()) == major(read.tag.as_deref()))
-            })?;
-            found.push(left.remove(at));
+            same_image(&container.image.0, &read.repository)
+                && (!words::is_backing(image)
+                    || major(container.image.1.as_deref()) == major(read.tag.as_deref()))
+        })?;
+        containers.push(left.remove(at));
+    }
+    // The module would run its other containers too, unless it can leave them out.
+    let all = containers.iter().map(|container| (*container, true));
+    let mut options: Vec<(&str, &str)> = module.form.into_iter().collect();
+    for (container, wanted) in all.chain(left.into_iter().map(|container| (container, false))) {
+        match container.presence {
+            Presence::Always if wanted => {}
+            Presence::Always => return None,
+            Presence::Other => {}
+            Presence::Option(name) => {
+                let word = if wanted { "true" } else { "false" };
+                let option = module.options.iter().find(|option| option.name == name)?;
+                let default = option.default.and_then(|default| default.argument(0));
+                if default.and_then(Spanned::bool) != Some(wanted)
+                    && !options.contains(&(name, word))
+                {
+                    options.push((name, word));
+                }
+            }
         }
-        // The module would run its other containers too, unless it can leave them out.
-        left.iter().all(|container| container.conditional).then_some((module, found))
-    })
+    }
+    Some(Fit { module, containers, options })
 }
 
 /// Returns the number that a tag begins with.

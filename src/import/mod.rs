@@ -89,8 +89,9 @@ pub struct Target {
     pub images: BTreeMap<String, String>,
     /// What is around the machine of a lab that exists.
     pub surroundings: Option<Surroundings>,
-    /// The services that become modules of their own although the library runs their images.
-    pub own: BTreeSet<String>,
+    /// The services that become modules of their own although the library runs their images, with
+    /// the reason.
+    pub own: BTreeMap<String, String>,
 }
 
 /// The result of an import.

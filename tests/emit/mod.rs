@@ -4,6 +4,7 @@
 mod alertmanager;
 pub mod backup;
 mod built;
+mod choices;
 mod cluster;
 mod containers;
 mod databases;

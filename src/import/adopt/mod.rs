@@ -4,6 +4,7 @@
 //! Where that is impossible, nothing is converted, and the containers become a module of their own.
 
 mod places;
+mod rest;
 
 use std::net::IpAddr;
 
@@ -12,7 +13,7 @@ use crate::import::hosts::names_host;
 use crate::import::kdl::{Line, line};
 use crate::import::lan;
 use crate::import::ledger::{At, Fate};
-use crate::import::library::{Container, Module, Settings, Variable, fits, option};
+use crate::import::library::{Container, Fit, Module, Settings, Variable, fits, option};
 use crate::import::routes;
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
@@ -49,14 +50,14 @@ struct Draft {
 type Misfit = String;
 
 /// Tries to convert a group. `Err` says why a module that runs the images does not fit.
-pub fn adopt(
-    group: &Group,
-    module: &Module<'_>,
-    containers: &[&Container<'_>],
-    around: &mut Around<'_>,
-) -> Result<Adopted, Misfit> {
+pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Result<Adopted, Misfit> {
+    let (module, containers) = (fit.module, &fit.containers);
     // A misfit may show late, so nothing is said or written before all containers fit.
     let mut draft = Draft::default();
+    let choices = fit.options.iter();
+    draft
+        .options
+        .extend(choices.map(|(name, word)| ((*name).to_owned(), vec![(*word).to_owned()])));
     let name_of = |container: &Container<'_>| {
         if container.name == module.name {
             group.service.clone()
@@ -292,6 +293,7 @@ fn one(
                 draft.lines.push(node);
                 draft.say(&at, Fate::Kept, "resources");
             }
+            "command" => places::command(&at, container, &raw, draft, around)?,
             "network_mode" => places::network(&at, module, container, draft, around)?,
             key if key.starts_with("x-") => draft.say(&at, Fate::Lost, "compose itself ignores it"),
             "privileged" | "read_only" | "init" if at.node.truth() == Some(false) => {
@@ -303,7 +305,7 @@ fn one(
             "shm_size" if container.block.child("shm-size").is_some() => {
                 draft.say(&at, Fate::Changed, "the module's");
             }
-            key => return Err(format!("it has no option for `{key}`")),
+            key => rest::convert(key, &at, container, &raw, draft, around)?,
         }
     }
     Ok(())
@@ -345,7 +347,13 @@ fn open_addresses(module: &Module<'_>, draft: &mut Draft, zone: &str) {
 fn image(at: &At<'_>, container: &Container<'_>, draft: &mut Draft) {
     let text = at.text().unwrap_or_default();
     let read = words::image(text);
-    if read.tag == container.image.1 && !read.digest {
+    let same = read.short() == words::image(&container.image.0).short();
+    if !same {
+        let (own, tag) = (&container.image.0, container.image.1.as_deref().unwrap_or_default());
+        let what =
+            format!("`{own}:{tag}`, which the same programs speak to, and which keeps nothing");
+        draft.say(at, Fate::Changed, what);
+    } else if read.tag == container.image.1 && !read.digest {
         draft.say(at, Fate::Kept, "the module's");
     } else if let (Some(option), false) = (container.image_option, read.is_unpinned()) {
         draft.options.entry(option.to_owned()).or_default().push(text.to_owned());
@@ -394,6 +402,9 @@ fn variable(
             draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
         }
         Variable::Fixed(fixed) if fixed == value => draft.say(at, Fate::Kept, "the module's"),
+        Variable::Number(fixed) if value.parse() == Ok(fixed) => {
+            draft.say(at, Fate::Kept, "the module's");
+        }
         Variable::Derived if name == "TZ" && value == around.lab.timezone => {
             draft.say(at, Fate::Kept, "the lab's time zone");
         }

@@ -2,6 +2,7 @@
 
 use super::{Draft, Misfit};
 use crate::decl::Value;
+use crate::import::command::open_words;
 use crate::import::files::join;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
@@ -82,6 +83,14 @@ pub(super) fn volume(
             Ok(())
         }
         Some(_) => Err(format!("it mounts something of its own at `{target}`")),
+        None if container.is_cache() => {
+            draft.say(
+                at,
+                Fate::Lost,
+                "the module's cache is in memory, and empty after each start",
+            );
+            Ok(())
+        }
         None => {
             let same = container.same_path_options();
             if let Some(wanted) = same.first()
@@ -176,6 +185,55 @@ pub(super) fn port(
         let fate = if ports::open_to_all(&read) { Fate::Kept } else { Fate::Changed };
         draft.say(at, fate, format!("endpoint `{name}`, opened to `{zone}`"));
     }
+}
+
+/// Converts a command line: of a server, whose options these are, and of a container for which the
+/// module has none.
+pub(super) fn command(
+    at: &At<'_>,
+    container: &Container<'_>,
+    raw: &dyn Fn(&str) -> Line,
+    draft: &mut Draft,
+    around: &Around<'_>,
+) -> Result<(), Misfit> {
+    if at.node.is_null() {
+        draft.say(at, Fate::Kept, "the image's own");
+        return Ok(());
+    }
+    let words = open_words(at, around)?;
+    if words.is_empty() || words.iter().any(|word| word.contains('\0')) {
+        return Err("it has no option for this `command`".to_owned());
+    }
+    let own: Vec<&str> = container
+        .block
+        .all("command")
+        .flat_map(|line| line.arguments.iter().filter_map(|word| word.text()))
+        .collect();
+    if words == own {
+        draft.say(at, Fate::Kept, "the module's");
+    } else if container.is_cache() {
+        draft.say(at, Fate::Lost, "the module's cache keeps nothing, so it has no such options");
+    } else if own.is_empty()
+        || container.database && own.iter().all(|word| words.contains(&(*word).to_owned()))
+    {
+        // The options of a server have no order, and the module has some of them.
+        let more: Vec<&String> =
+            words.iter().filter(|word| !own.contains(&word.as_str())).collect();
+        let command = raw("command");
+        // One value would be text, which compose divides at blanks.
+        draft.lines.push(match more.as_slice() {
+            [word] => command.child(line("-").arg(word.as_str())),
+            words => words.iter().fold(command, |line, word| line.arg(word.as_str())),
+        });
+        if own.is_empty() {
+            draft.say(at, Fate::Kept, "raw compose.command");
+        } else {
+            draft.say(at, Fate::Changed, "raw compose.command, after the module's own words");
+        }
+    } else {
+        return Err("it has no option for `command`".to_owned());
+    }
+    Ok(())
 }
 
 pub(super) fn network(

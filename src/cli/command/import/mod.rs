@@ -128,9 +128,13 @@ impl Compose {
                 if result.errors.is_empty() || adopted.is_empty() {
                     break;
                 }
-                wrong.retain(|service| adopted.contains(service));
+                wrong.retain(|service, _| adopted.contains(service));
                 // An error that names none of the services may come from any of them.
-                target.own.extend(if wrong.is_empty() { adopted } else { wrong });
+                if wrong.is_empty() {
+                    let why = result.errors.first().cloned().unwrap_or_default();
+                    wrong = adopted.into_iter().map(|service| (service, why.clone())).collect();
+                }
+                target.own.extend(wrong);
                 imported = import(&requests, &disk, &target, &modules);
                 result = Outcome::of(&imported, &disk);
                 wrong = result.check(before.as_ref(), &imported);
@@ -401,8 +405,8 @@ impl Outcome {
         }
     }
 
-    /// Checks the lab that results. Returns the services that errors are about.
-    fn check(&mut self, before: Option<&Sources>, imported: &Imported) -> BTreeSet<String> {
+    /// Checks the lab that results. Returns the services that errors are about, with what is wrong.
+    fn check(&mut self, before: Option<&Sources>, imported: &Imported) -> BTreeMap<String, String> {
         let own = before
             .into_iter()
             .flat_map(Sources::files)
@@ -416,17 +420,19 @@ impl Outcome {
         }
         let sources = Sources::with_standard_library(files.into_values().collect());
         let (findings, _) = compile::check(&sources);
-        let mut wrong = BTreeSet::new();
+        let mut wrong = BTreeMap::new();
         for found in &findings {
             *self.check.entry(found.code.name.to_owned()).or_default() += 1;
             if found.severity() == crate::diag::Severity::Error {
                 self.errors.push(found.message.clone());
-                let names = imported.projects.iter().flat_map(|account| &account.library);
-                wrong.extend(
-                    names
-                        .map(|(service, _)| service.clone())
-                        .filter(|service| found.message.contains(&format!("`{service}`"))),
-                );
+                for (service, _) in imported.projects.iter().flat_map(|account| &account.library) {
+                    let named = format!("`{service}`");
+                    if found.message.contains(&named) {
+                        let why =
+                            found.message.trim_start_matches(&format!("{named}: ")).to_owned();
+                        wrong.entry(service.clone()).or_insert(why);
+                    }
+                }
             }
         }
         wrong

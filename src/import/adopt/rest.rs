@@ -1,0 +1,81 @@
+//! Converts keys of a container that `raw` can say for a module of the library.
+
+use super::{Draft, Misfit};
+use crate::import::kdl::{Line, line};
+use crate::import::ledger::{At, Fate};
+use crate::import::library::Container;
+use crate::import::stack::Around;
+use crate::import::yaml::Node;
+
+/// The keys, each with the node by which a module says it itself.
+const KEYS: &[(&str, &str)] = &[
+    ("cap_drop", "cap-drop"),
+    ("cpus", "limits"),
+    ("cpuset", "limits"),
+    ("dns_opt", "dns"),
+    ("dns_search", "dns"),
+    ("extra_hosts", "extra-host"),
+    ("group_add", "group"),
+    ("init", "init"),
+    ("memswap_limit", "limits"),
+    ("pids_limit", "pids"),
+    ("read_only", "read-only"),
+    ("shm_size", "shm-size"),
+    ("sysctls", "sysctl"),
+    ("tmpfs", "tmpfs"),
+    ("ulimits", "ulimit"),
+];
+
+/// Converts a key that has no code of its own, or says that the module can't have it.
+pub(super) fn convert(
+    key: &str,
+    at: &At<'_>,
+    container: &Container<'_>,
+    raw: &dyn Fn(&str) -> Line,
+    draft: &mut Draft,
+    around: &Around<'_>,
+) -> Result<(), Misfit> {
+    let misfit = || format!("it has no option for `{key}`");
+    let (_, own) = KEYS.iter().find(|(known, _)| *known == key).ok_or_else(misfit)?;
+    let given: Vec<&str> = at.node.items().iter().filter_map(Node::scalar).collect();
+    let nodes = container.block.all(own);
+    let words: Vec<&str> =
+        nodes.flat_map(|node| node.arguments.iter().filter_map(|word| word.text())).collect();
+    if !given.is_empty() && given == words {
+        draft.say(at, Fate::Kept, "the module's");
+        return Ok(());
+    }
+    // What both say would be there twice, or the one would hide the other.
+    if container.block.child(own).is_some() || hides(at.node, around) {
+        return Err(misfit());
+    }
+    draft.lines.push(filled(raw(key), at.node).ok_or_else(misfit)?);
+    draft.say(at, Fate::Kept, format!("raw compose.{key}"));
+    Ok(())
+}
+
+fn hides(node: &Node, around: &Around<'_>) -> bool {
+    node.scalar().is_some_and(|text| around.secrets.hides(text))
+        || node.items().iter().any(|item| hides(item, around))
+        || node.entries().iter().any(|(_, value)| hides(value, around))
+}
+
+/// Writes a value of YAML into a node.
+fn filled(node: Line, value: &Node) -> Option<Line> {
+    if let Some(text) = value.scalar() {
+        return Some(match (text, text.parse::<i64>()) {
+            ("true" | "false", _) => node.flag(text == "true"),
+            (_, Ok(number)) => node.number(number),
+            _ => node.arg(text),
+        });
+    }
+    if !value.items().is_empty() {
+        let items = value.items().iter();
+        let items = items.map(|item| Some(line("-").arg(item.scalar()?)));
+        return Some(node.children(items.collect::<Option<Vec<_>>>()?));
+    }
+    let entries = value.entries().iter().filter(|(name, _)| !name.is_empty());
+    let entries: Vec<Line> =
+        entries.map(|(name, value)| filled(line(name), value)).collect::<Option<_>>()?;
+    (!entries.is_empty()).then(|| node.children(entries))
+}
