@@ -5,6 +5,7 @@
 //! complete it. What a fragment declares itself is removed from the prelude.
 
 mod ci;
+mod emitted;
 mod pages;
 mod reviewing;
 mod rooms;
