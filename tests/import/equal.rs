@@ -195,6 +195,8 @@ fn compare(source: &Path) -> Vec<String> {
         let original = original.replace("\"/in/", &format!("\"{here}/"));
         let original: Value = serde_json::from_str(&original).expect("JSON");
         let keys = project["keys"].as_array().expect("keys");
+        problems
+            .extend(above(&original, &made, called, keys).iter().map(|it| format!("{name}: {it}")));
         for (compose, container) in &names {
             let before = plain(&original["services"][compose], &names);
             let after = plain(&made["services"][container], &BTreeMap::new());
@@ -255,6 +257,34 @@ fn compare(source: &Path) -> Vec<String> {
                         problems
                             .push(format!("{name}: {compose}.{key}{part}: {old:?} became {new:?}"));
                     }
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// Compares what the containers share: networks, volumes, configurations and secrets. Returns what
+/// the lab has not, though nothing says that it is changed or lost.
+fn above(original: &Value, made: &Value, project: &str, keys: &[Value]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for section in ["networks", "volumes", "configs", "secrets"] {
+        let entries = original[section].as_object().into_iter().flatten();
+        for (name, entry) in entries {
+            for (key, value) in entry.as_object().into_iter().flatten() {
+                // What docker-compose writes where the file says nothing.
+                let implied = *value == json!({})
+                    || key == "name" && *value == format!("{project}_{name}")
+                    || key == "name" && entry["external"] == true && *value == name.as_str();
+                let path = format!("{section}.{name}.{key}");
+                let said = keys.iter().any(|entry| {
+                    let own = text(&entry["key"]);
+                    let about = own.starts_with(&path)
+                        || path.strip_prefix(own).is_some_and(|rest| rest.starts_with('.'));
+                    about && entry["fate"] != "kept"
+                });
+                if !implied && !said && made[section][name][key] != *value {
+                    problems.push(format!("{path}: {value} is gone"));
                 }
             }
         }
