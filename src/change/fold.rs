@@ -103,6 +103,10 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
     if own.family == Family::BackupSource && class(&child.was) == class(&child.is) {
         return matches!(above.family, Family::State | Family::Service | Family::Saved);
     }
+    // Where a folder is saved no longer, what was kept in it says more.
+    if own.family == Family::BackupSource && child.is.is_none() && above.family == Family::Saved {
+        return parent.is.as_deref() == Some("not saved");
+    }
     match above.family {
         Family::Machine if same_way && own.machine == above.machine => matches!(
             own.family,
@@ -125,12 +129,17 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
             | Family::RunsAs
             | Family::Hardening
             | Family::OnNetwork
+            | Family::Through
             | Family::Runs
             | Family::Unit => of_service(&own.name),
             // What a new one may do is worth a line.
             Family::Privilege | Family::Mount => parent.is.is_none() && of_service(&own.name),
             Family::Alert => own.part == above.name,
-            Family::ContainerNetwork | Family::Keep | Family::BackupRun => own.name == above.name,
+            Family::ContainerNetwork
+            | Family::Keep
+            | Family::BackupRun
+            | Family::Retention
+            | Family::Receiver => own.name == above.name,
             _ => false,
         },
         Family::Container if same_way && own.machine == above.machine => {
@@ -142,6 +151,7 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
                         | Family::RunsAs
                         | Family::Hardening
                         | Family::OnNetwork
+                        | Family::Through
                         | Family::Runs
                 )
         }
@@ -150,7 +160,15 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
         }
         Family::Dataset if same_way => {
             own.name == above.name
-                && matches!(own.family, Family::StoreSaved | Family::Snapshots | Family::Limit)
+                && matches!(
+                    own.family,
+                    Family::StoreSaved | Family::Snapshots | Family::Limit | Family::Layout
+                )
+        }
+        Family::Pool if same_way => {
+            // `facts/machines.rs` gives the room of a pool this name.
+            let room = format!("pool {}", above.name);
+            own.family == Family::Room && own.machine == above.machine && own.name == room
         }
         Family::Export if same_way => {
             // `facts/data.rs` gives the backup of an export this name.

@@ -129,10 +129,22 @@ pub fn said(entry: &Entry) -> String {
 }
 
 fn with(entry: &Entry, subject: &str, effect: &str) -> String {
-    match (&entry.was, &entry.is) {
+    let short = |value: &Option<String>| value.as_deref().map(short);
+    match (short(&entry.was), short(&entry.is)) {
         (Some(was), Some(is)) if effect.is_empty() => format!("{subject}: {was} -> {is}"),
         (Some(was), Some(is)) => format!("{subject}: {was} -> {is}, {effect}"),
         _ => format!("{subject} {effect}"),
+    }
+}
+
+/// Shortens the digest of an image, which no line of a terminal has room for.
+fn short(value: &str) -> String {
+    const SHOWN: usize = 12;
+    match value.split_once("@sha256:") {
+        Some((image, digest)) if digest.len() > SHOWN => {
+            format!("{image}@sha256:{}…", digest.get(..SHOWN).unwrap_or_default())
+        }
+        _ => value.to_owned(),
     }
 }
 

@@ -20,3 +20,4 @@ mod say;
 pub mod state;
 mod tags;
 pub mod text;
+mod weigh;

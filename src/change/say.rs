@@ -3,6 +3,7 @@
 use super::class::Class;
 use super::facts::{Family, Key, ONE_WAY};
 use super::tags::is_downgrade;
+use super::weigh::{alarm, number, saved, seconds, size, strength, widens};
 use crate::plan::may_hold_secret;
 
 /// What is said of a fact that changed.
@@ -95,6 +96,10 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let said = both(format!("{} is on its network {part}", on(name)), opened(!lost), 3);
             words(said, "no", "yes")
         }
+        Family::Through => {
+            let said = both(format!("the network of {}", on(name)), opened(!gained), 3);
+            or_absent(said, "its own")
+        }
         Family::Zone => {
             let widened = !gained && (lost || widens(was.unwrap_or(""), is.unwrap_or("")));
             // A zone by itself opens nothing; what may come from it does.
@@ -170,7 +175,9 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let weaker =
                 // `facts/data.rs` writes the folders that a backup leaves out after this word.
                 strength(is) < strength(was) || is.is_some_and(|is| is.contains(" without "));
-            or_absent(both(format!("{part} in {name}"), Class::Data, worse(weaker)), "not saved")
+            let said = both(format!("{part} in {name}"), Class::Data, worse(weaker));
+            let words = |value: Option<&str>, other| value.map(|value| saved(value, other));
+            or_absent(Said { was: words(was, is), is: words(is, was), ..said }, "not saved")
         }
         Family::Keep => {
             let fewer = number(is) < number(was);
@@ -178,6 +185,15 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
                 both(format!("{part} backups kept by {name}"), Class::Data, worse(fewer)),
                 "none",
             )
+        }
+        Family::Retention => {
+            let sooner = match part.as_str() {
+                "retention-size" => size(is) < size(was) || was.is_none(),
+                _ => seconds(is) < seconds(was) || was.is_none(),
+            };
+            let what = if part == "retention-size" { "how much" } else { "how long" };
+            let said = both(format!("{what} {name} keeps"), Class::Data, worse(sooner));
+            or_absent(said, "no limit")
         }
         Family::Dump => {
             let weaker = strength(is) < strength(was);
@@ -230,7 +246,15 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             words(said, "no", "yes")
         }
         Family::Machine => {
-            or_absent(both(format!("machine {machine}"), Class::Restarts, 0), "none")
+            let said = or_absent(both(format!("machine {machine}"), Class::Restarts, 0), "none");
+            // `facts/machines.rs` writes where a guest is after this word.
+            let guest = |value: Option<&str>| value.is_some_and(|value| value.contains(" on "));
+            if guest(was) && guest(is) {
+                let effect = "made anew: what is on its disks stays with the old one";
+                Said { class: Class::Data, effect, ..said }
+            } else {
+                said
+            }
         }
         Family::System => {
             or_absent(both(format!("system of {machine}"), Class::Restarts, 1), "none")
@@ -292,6 +316,10 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         Family::Limit => {
             or_absent(both(format!("{part} of {}", on(name)), Class::Capacity, 2), "no limit")
         }
+        Family::Layout => {
+            let said = both(format!("{part} of {}", on(name)), Class::Capacity, 3);
+            Said { effect: "for what is written from then on", ..or_absent(said, "not said") }
+        }
         Family::Scrape => {
             let what = if name == "probe" {
                 format!("probe of {part}")
@@ -314,6 +342,14 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             }
             let rank = worse(lost || alarm(is.as_deref()) < alarm(was.as_deref()));
             or_absent(Said { rank, was, is, ..said }, "none")
+        }
+        Family::Receiver => {
+            let said = both(format!("alerts of {name} by {part}"), Class::Monitoring, worse(lost));
+            // `facts/monitoring.rs` keeps digests: who knows an address can read along.
+            match (gained, lost) {
+                (false, false) => effect(said, "have another receiver"),
+                _ => words(said, "sent to nobody", "sent"),
+            }
         }
         Family::Dashboard => {
             or_absent(both(format!("dashboard {name}"), Class::Monitoring, worse(lost) + 1), "none")
@@ -376,6 +412,8 @@ fn class_of_files(group: &str) -> Class {
     match group {
         "prometheus" | "grafana" | "loki" | "alloy" | "alertmanager" => Class::Monitoring,
         "backup" => Class::Data,
+        // People read it, and no program does.
+        "RUNBOOK.md" => Class::Names,
         _ => Class::Restarts,
     }
 }
@@ -384,59 +422,4 @@ fn class_of_files(group: &str) -> Class {
 fn or_absent(said: Said, absent: &str) -> Said {
     let word = |value: Option<String>| Some(value.unwrap_or_else(|| absent.to_owned()));
     Said { was: word(said.was), is: word(said.is), ..said }
-}
-
-/// Says how well something is saved; the more often, the more.
-fn strength(how: Option<&str>) -> u8 {
-    let word = how.and_then(|how| how.split_whitespace().next());
-    match word {
-        Some("hourly") => 5,
-        Some("daily") => 4,
-        // A dump runs as often as what holds it; it saves more than nothing.
-        Some("by" | "weekly") => 3,
-        Some("monthly") => 2,
-        _ => 0,
-    }
-}
-
-/// Says how loud an alert is: `critical after 5m`.
-fn alarm(value: Option<&str>) -> u8 {
-    match value.and_then(|value| value.split_whitespace().next()) {
-        Some("critical") => 3,
-        Some("warning") => 2,
-        Some(_) => 1,
-        None => 0,
-    }
-}
-
-fn number(value: Option<&str>) -> u64 {
-    value.and_then(|value| value.parse().ok()).unwrap_or(0)
-}
-
-fn size(value: Option<&str>) -> u64 {
-    let word = value.and_then(|value| value.split_whitespace().next());
-    word.and_then(crate::model::Size::parse).map_or(0, |size| size.0)
-}
-
-/// Says whether a zone has addresses that it did not have.
-fn widens(was: &str, is: &str) -> bool {
-    let parts = |text: &str| {
-        let (include, exclude) = text.split_once(" without ").unwrap_or((text, ""));
-        let list = |text: &str| {
-            text.split_whitespace()
-                .filter_map(|word| word.parse().ok())
-                .collect::<Vec<ipnet::IpNet>>()
-        };
-        (list(include), list(exclude))
-    };
-    let ((old, old_without), (new, new_without)) = (parts(was), parts(is));
-    let covered =
-        |nets: &[ipnet::IpNet], net: &ipnet::IpNet| nets.iter().any(|own| own.contains(net));
-    !new.iter().all(|net| covered(&old, net))
-        // An exclusion may go together with the addresses that it was cut out of.
-        || !old_without.iter().all(|net| covered(&new_without, net) || !overlaps(&new, net))
-}
-
-fn overlaps(nets: &[ipnet::IpNet], net: &ipnet::IpNet) -> bool {
-    nets.iter().any(|own| own.contains(net) || net.contains(own))
 }

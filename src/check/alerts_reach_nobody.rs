@@ -13,7 +13,7 @@ static CODE: Code =
     codes::code!("alerts-reach-nobody", Warning, "alerts fire that nobody receives");
 
 /// The options of an Alertmanager that name a receiver.
-const RECEIVERS: &[&str] = &[
+pub const RECEIVERS: &[&str] = &[
     "discord",
     "email",
     "gotify",

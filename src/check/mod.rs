@@ -84,6 +84,8 @@ use crate::model::{Container, Service};
 use crate::plan::Plan;
 use crate::resolve::codes::{ASSERTION_FAILED, UNMET_NEED};
 
+pub use alerts_reach_nobody::RECEIVERS;
+
 /// A rule: the code that it raises and the function that finds it.
 #[derive(Debug)]
 pub struct Rule {

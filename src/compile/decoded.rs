@@ -1,5 +1,7 @@
 //! The decoded files of a lab, kept to analyze many versions of it that differ in little.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::decoding::{folder, is_kdl};
@@ -15,11 +17,11 @@ pub struct Decoded<'s> {
     files: Vec<DecodedFile<'s>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct DecodedFile<'s> {
     id: FileId,
     /// The blocks, or nothing when the file has a syntax error.
-    blocks: Option<Vec<Block<'s>>>,
+    blocks: Option<Arc<Vec<Block<'s>>>>,
     findings: Diagnostics,
 }
 
@@ -34,9 +36,34 @@ impl<'s> Decoded<'s> {
         Self { files: files.into_par_iter().map(|(id, file)| decode_file(id, file)).collect() }
     }
 
+    /// Decodes `edited`: the sources that were decoded, but for the text of `files`, and with no
+    /// built-in module that `is_used` does not name.
+    pub fn within<'e>(
+        &self,
+        edited: &'e Sources,
+        files: &[FileId],
+        is_used: impl Fn(&str) -> bool,
+    ) -> Decoded<'e>
+    where
+        's: 'e,
+    {
+        let is_wanted = |decoded: &&DecodedFile<'s>| {
+            let file = edited.file(decoded.id);
+            file.layer != Layer::Builtin || is_used(folder(file))
+        };
+        let decode = |decoded: &DecodedFile<'s>| {
+            if files.contains(&decoded.id) {
+                decode_file(decoded.id, edited.file(decoded.id))
+            } else {
+                decoded.clone()
+            }
+        };
+        Decoded { files: self.files.iter().filter(is_wanted).map(decode).collect() }
+    }
+
     /// Lists the blocks of every file.
     pub fn blocks(&self) -> impl Iterator<Item = &Block<'s>> {
-        self.files.iter().flat_map(|file| file.blocks.iter().flatten())
+        self.files.iter().filter_map(|file| file.blocks.as_deref()).flatten()
     }
 
     /// Layers and resolves `edited`: the sources that were decoded, but for the text of `files`.
@@ -48,11 +75,11 @@ impl<'s> Decoded<'s> {
                 let file = decode_file(decoded.id, edited.file(decoded.id));
                 diagnostics.append(file.findings);
                 match file.blocks {
-                    Some(more) => blocks.extend(more),
+                    Some(more) => blocks.extend(Arc::unwrap_or_clone(more)),
                     None => unread.push(file.id),
                 }
             } else {
-                blocks.extend(decoded.blocks.iter().flatten().cloned());
+                blocks.extend(decoded.blocks.iter().flat_map(|blocks| blocks.iter().cloned()));
             }
         }
         analyze_blocks(blocks, unread, edited, diagnostics)
@@ -64,5 +91,5 @@ fn decode_file(id: FileId, file: &SourceFile) -> DecodedFile<'_> {
     let document = syntax::parse(&file.text, id, &mut findings);
     let blocks = document
         .map(|document| decode::nodes(document.nodes, "file", &[schema::TOP], file, &mut findings));
-    DecodedFile { id, blocks, findings }
+    DecodedFile { id, blocks: blocks.map(Arc::new), findings }
 }

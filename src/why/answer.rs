@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::candidates::{Candidate, Candidates, Part};
+use super::causes::{Cause, causes, confirmed};
 use super::edit::{Edit, Workbench};
-use super::find::{Cause, Effect, Search, Target};
+use super::find::{Effect, Search, Target};
 use super::lost;
 use super::reason::{Line, Reason, Role};
 use super::shrink::{self, Idle};
@@ -49,13 +50,15 @@ impl<'s> Explainer<'s> {
     pub fn explain(&self, target: &Target) -> Vec<Line> {
         let search = Search::new(&self.bench, target);
         let mut idle = Idle::default();
-        let tops = shrink::tops(&search, &self.candidates);
-        shrink::leave_out(&search, &self.candidates, &tops, &mut idle);
-        let busy = self.busy_modules(&idle);
-        let sources = self.bench.sources();
+        let near = shrink::tops(&search, &self.candidates, &mut idle);
         let smaller = self.bench.edited(&idle.edits);
-        let bench = Workbench::within(sources, &smaller, idle.edits.clone(), &busy);
-        let small = search.within(&bench);
+        let bench = self.bench.within(&smaller, idle.edits.clone(), &self.modules);
+        let small = search.within(&bench, BTreeSet::new());
+        shrink::leave_out(&small, &self.candidates, &[near], &mut idle);
+        let busy = self.busy_modules(&idle);
+        let smaller = self.bench.edited(&idle.edits);
+        let bench = self.bench.within(&smaller, idle.edits.clone(), &busy);
+        let small = search.within(&bench, BTreeSet::new());
         // A module may read what another one brings.
         let is_whole = small.is_same(&BTreeSet::new()).is_ok_and(|same| same);
         let modules = if is_whole { &busy } else { &self.modules };
@@ -64,8 +67,8 @@ impl<'s> Explainer<'s> {
         let parts = shrink::parts(start, &self.candidates, is_busy, &idle);
         shrink::leave_out(start, &self.candidates, &parts, &mut idle);
         let smallest = self.bench.edited(&idle.edits);
-        let bench = Workbench::within(sources, &smallest, idle.edits.clone(), modules);
-        let quick = search.within(&bench);
+        let bench = self.bench.within(&smallest, idle.edits.clone(), modules);
+        let quick = search.within(&bench, self.absent(&idle));
         let is_possible = |candidate: &Candidate| {
             let top = self.candidates.tops.get(candidate.top);
             let unused = top.is_some_and(|top| match top.kind.as_str() {
@@ -75,8 +78,8 @@ impl<'s> Explainer<'s> {
             });
             !unused && !idle.contains(&self.candidates, candidate)
         };
-        let found = quick.causes(&self.candidates, is_possible);
-        let found = search.confirmed(found, &self.candidates);
+        let found = causes(&quick, &self.candidates, is_possible);
+        let found = confirmed(&search, found, &self.candidates);
         let found = self.with_dependents(&search, found, &idle);
         let mut lines = self.lines(target, &found);
         self.add_defaults([&quick, &search], &found, &mut lines);
@@ -143,6 +146,13 @@ impl<'s> Explainer<'s> {
                 line.reasons.insert(before.unwrap_or(line.reasons.len()), reason);
             }
         }
+    }
+
+    /// Lists the names of the top nodes of which nothing matters.
+    fn absent(&self, idle: &Idle) -> BTreeSet<String> {
+        let tops = self.candidates.tops.iter().enumerate();
+        let absent = tops.filter(|(index, _)| idle.has_top(&self.candidates, *index));
+        absent.map(|(_, top)| top.name.clone()).collect()
     }
 
     /// Lists the modules that matter: those of services and the like that do.
@@ -271,7 +281,7 @@ impl<'s> Explainer<'s> {
             hits.retain(machine);
         }
         let mut named: BTreeMap<(FileOf, u32, String), Reason> = BTreeMap::new();
-        for Hit { candidate, edits, .. } in &hits {
+        for Hit { candidate, edits, whole } in &hits {
             let below = |other: &Candidate| {
                 other.span.file == candidate.span.file
                     && (other.part != Part::Presence || other.span != candidate.span)
@@ -284,6 +294,8 @@ impl<'s> Explainer<'s> {
                 continue;
             }
             let role = match candidate.part {
+                // With another name of its machine, the file is gone and says nothing else.
+                _ if *whole => Role::Needs,
                 Part::Value => Role::Decides,
                 Part::Text => Role::Template,
                 Part::Presence => Role::Needs,

@@ -2,53 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use super::candidate::{Candidate, Part};
 use super::defaults;
 use super::edit::{Edit, Fault, Workbench};
 use super::others::{others, quoted};
+use super::template::text_lines;
 use crate::decl::schema::{Child, Field, OPTION_VALUE, Occurs, TOP};
 use crate::decl::types::Type;
 use crate::diag::Diagnostics;
-use crate::source::{FileId, Layer, SourceFile, Sources, Span};
+use crate::source::{Layer, SourceFile, Sources, Span};
 use crate::syntax::{self, Entry, Node, Scalar};
-
-/// What a candidate is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// A value: an argument or a property, with another one in its place.
-    Value,
-    /// A node, a property or a further argument that is left out.
-    Presence,
-    /// A line of a template or of another file that is no KDL.
-    Text,
-}
-
-/// A part of the sources, with edits that change it.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// What it is.
-    pub part: Part,
-    /// The place.
-    pub span: Span,
-    /// The end of the whole part; of a node, the end of the last thing in its block.
-    pub end: u32,
-    /// The names of the nodes from the top of the file on: `vm intranet / memory`.
-    pub path: String,
-    /// The value as it may be shown; nothing if it may be a secret.
-    pub shown: String,
-    /// The top node that it belongs to, by its index among all top nodes of the lab.
-    pub top: usize,
-    /// The edits, each of which changes the part in another way.
-    pub edits: Vec<Vec<Edit>>,
-}
-
-impl Candidate {
-    /// Returns whether it is at one of some places.
-    pub fn is_at(&self, spans: &[Span]) -> bool {
-        spans.iter().any(|span| {
-            span.file == self.span.file && span.start < self.end && self.span.start < span.end
-        })
-    }
-}
 
 /// A node at the top of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,6 +213,17 @@ struct Walk<'w> {
     wholes: &'w mut Vec<Whole>,
 }
 
+/// What a value is for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// The name of an entity, by which the lab refers to it.
+    Top,
+    /// The name of a part.
+    Inner,
+    /// No name.
+    No,
+}
+
 static ANY: Field =
     Field { name: "value", ty: Type::Any, list: false, required: false, secrets: false, doc: "" };
 
@@ -307,12 +281,17 @@ impl Walk<'_> {
             path: path.clone(),
             shown: String::new(),
             top: self.top,
+            is_name: false,
             edits: vec![vec![Edit::leave_out(node.span)]],
         });
         for (index, entry) in node.arguments.iter().enumerate() {
             let field = schema.arguments.get(index).copied().or(schema.rest).unwrap_or(ANY);
-            let is_key = index == 0 && named && declares && parent.is_empty();
-            self.entry(entry, &field, &path, is_key);
+            let key = match index {
+                0 if named && declares && parent.is_empty() => Key::Top,
+                0 if matches!(field.ty, Type::Name | Type::Endpoint) => Key::Inner,
+                _ => Key::No,
+            };
+            self.entry(entry, &field, &path, key);
             if node.arguments.len() > 1 && index >= schema.arguments.len() {
                 let start = annotated(entry).start;
                 self.presence(Span { start, ..entry.value.span }, &path);
@@ -322,7 +301,7 @@ impl Walk<'_> {
             let name = property.name.value.as_ref();
             let field = body.properties.iter().find(|field| field.name == name).unwrap_or(&ANY);
             let path = format!("{path} {name}=");
-            self.entry(&property.entry, field, &path, false);
+            self.entry(&property.entry, field, &path, Key::No);
             if !field.required {
                 let span = Span { end: property.entry.value.span.end, ..property.name.span };
                 self.presence(span, &path);
@@ -336,6 +315,7 @@ impl Walk<'_> {
                 path: format!("{path}{}", omitted.name),
                 shown: format!("(default: {})", omitted.default),
                 top: self.top,
+                is_name: false,
                 edits: omitted.edits,
             });
         }
@@ -352,20 +332,22 @@ impl Walk<'_> {
             path: path.to_owned(),
             shown: String::new(),
             top: self.top,
+            is_name: false,
             edits: vec![vec![Edit::leave_out(span)]],
         });
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, field: &Field, path: &str, is_key: bool) {
+    fn entry(&mut self, entry: &Entry<'_>, field: &Field, path: &str, key: Key) {
         let span = annotated(entry);
         let mut edits: Vec<Vec<Edit>> = others(entry, field.ty, field.list, self.names)
             .into_iter()
             .map(|text| vec![Edit { span, text }])
             .collect();
-        if let Scalar::Text(text) = &entry.value.value
-            && is_key
-        {
-            edits.push(self.renamed(text));
+        match &entry.value.value {
+            // With a new name in one place alone, what refers to it is wrong.
+            Scalar::Text(text) if key == Key::Top => edits.insert(0, self.renamed(text)),
+            _ if key == Key::Inner => edits.truncate(1),
+            _ => {}
         }
         self.list.push(Candidate {
             part: Part::Value,
@@ -374,6 +356,7 @@ impl Walk<'_> {
             path: path.to_owned(),
             shown: shown(entry, field),
             top: self.top,
+            is_name: key != Key::No,
             edits,
         });
     }
@@ -449,54 +432,4 @@ fn shown(entry: &Entry<'_>, field: &Field) -> String {
         Scalar::Bool(value) => format!("#{value}"),
         Scalar::Null => "#null".to_owned(),
     }
-}
-
-/// Makes a candidate of every line of a file that is no KDL.
-fn text_lines(id: FileId, file: &SourceFile, top: usize) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    for line in file.text.split_inclusive('\n') {
-        let end = start + line.len();
-        let span = |start: usize, end: usize| {
-            let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-            Span::new(id, at(start), at(end))
-        };
-        let whole = span(start, end);
-        let mut edits = vec![vec![Edit { span: whole, text: String::new() }]];
-        for at in [outside(line), line.find("}}").map(|_| 0)].into_iter().flatten() {
-            edits.push(vec![Edit { span: span(start + at, start + at), text: "x".to_owned() }]);
-        }
-        if !line.trim().is_empty() {
-            found.push(Candidate {
-                part: Part::Text,
-                span: span(start, start + line.trim_end().len()),
-                end: whole.end,
-                path: file.path.clone(),
-                shown: String::new(),
-                top,
-                edits,
-            });
-        }
-        start = end;
-    }
-    found
-}
-
-/// Finds a place in a line of a template where a letter may be added: after a letter or digit that
-/// is not part of an expression.
-fn outside(line: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut before = ' ';
-    for (at, character) in line.char_indices() {
-        if depth == 0 && before.is_ascii_alphanumeric() {
-            return Some(at);
-        }
-        match (before, character) {
-            ('{', '{' | '%' | '#') => depth += 1,
-            ('}' | '%' | '#', '}') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        before = character;
-    }
-    None
 }

@@ -29,6 +29,16 @@ impl Edit {
 /// Returns the sources with `edits`, and the files that they are in. An edit that overlaps the one
 /// before it is not made.
 pub fn apply(sources: &Sources, edits: &[Edit]) -> (Sources, Vec<FileId>) {
+    let texts = texts(sources, edits);
+    let files = texts.iter().map(|(file, _)| *file).collect();
+    (sources.with_texts(texts), files)
+}
+
+/// Returns the texts of the files that `edits` are in.
+fn texts<'e>(
+    sources: &Sources,
+    edits: impl IntoIterator<Item = &'e Edit>,
+) -> Vec<(FileId, String)> {
     let mut by_file: BTreeMap<FileId, Vec<&Edit>> = BTreeMap::new();
     for edit in edits {
         by_file.entry(edit.span.file).or_default().push(edit);
@@ -49,8 +59,7 @@ pub fn apply(sources: &Sources, edits: &[Edit]) -> (Sources, Vec<FileId>) {
         edited.push_str(text.get(at..).unwrap_or_default());
         texts.push((file, edited));
     }
-    let files = texts.iter().map(|(file, _)| *file).collect();
-    (sources.with_texts(texts), files)
+    texts
 }
 
 /// An error that a lab has with some edits.
@@ -60,6 +69,8 @@ pub struct Fault {
     pub message: String,
     /// The place, as it is in the lab without the edits.
     pub span: Option<Span>,
+    /// The other places that it has to do with.
+    pub labels: Vec<Span>,
 }
 
 /// Lists the errors among findings about a lab with `edits`.
@@ -69,6 +80,7 @@ fn faults(findings: &Diagnostics, edits: &[Edit]) -> Vec<Fault> {
         .map(|found| Fault {
             message: found.message.clone(),
             span: found.span.map(|span| unedited(span, edits)),
+            labels: found.labels.iter().map(|label| unedited(label.span, edits)).collect(),
         })
         .collect()
 }
@@ -98,6 +110,8 @@ fn unedited(span: Span, edits: &[Edit]) -> Span {
 #[derive(Debug)]
 pub struct Workbench<'s> {
     sources: &'s Sources,
+    /// The sources with the edits that every version has.
+    edited: &'s Sources,
     /// The edits that every version has.
     base: BTreeSet<Edit>,
     decoded: Decoded<'s>,
@@ -106,18 +120,25 @@ pub struct Workbench<'s> {
 impl<'s> Workbench<'s> {
     /// Decodes a lab. `modules` are those that its services use.
     pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
-        Self::within(sources, sources, BTreeSet::new(), modules)
+        let decoded = Decoded::new(sources, |module| modules.contains(module));
+        Self { sources, edited: sources, base: BTreeSet::new(), decoded }
     }
 
-    /// Decodes `edited`: a lab with the edits `base`. Places stay those of the lab itself.
-    pub fn within(
-        sources: &'s Sources,
-        edited: &'s Sources,
+    /// Takes the lab over with the edits `base`, which make `edited` of it. Places stay those of
+    /// the lab itself.
+    pub fn within<'e>(
+        &self,
+        edited: &'e Sources,
         base: BTreeSet<Edit>,
         modules: &BTreeSet<String>,
-    ) -> Self {
-        let decoded = Decoded::new(edited, |module| modules.contains(module));
-        Self { sources, base, decoded }
+    ) -> Workbench<'e>
+    where
+        's: 'e,
+    {
+        let files: BTreeSet<FileId> = base.iter().map(|edit| edit.span.file).collect();
+        let files: Vec<FileId> = files.into_iter().collect();
+        let decoded = self.decoded.within(edited, &files, |module| modules.contains(module));
+        Workbench { sources: self.sources, edited, base, decoded }
     }
 
     /// Returns the sources without edits.
@@ -138,10 +159,12 @@ impl<'s> Workbench<'s> {
     /// Resolves the lab with `edits`, or returns what is wrong with it then.
     pub fn trial(&self, edits: &[Edit]) -> Result<Trial, Vec<Fault>> {
         let more: Vec<&Edit> = edits.iter().filter(|edit| !self.base.contains(edit)).collect();
-        let files: Vec<FileId> = more.iter().map(|edit| edit.span.file).collect();
+        let files: BTreeSet<FileId> = more.iter().map(|edit| edit.span.file).collect();
         let mut edits: Vec<Edit> = more.into_iter().chain(&self.base).cloned().collect();
         edits.sort();
-        let (sources, _) = apply(self.sources, &edits);
+        let touched = edits.iter().filter(|edit| files.contains(&edit.span.file));
+        let sources = self.edited.with_texts(texts(self.sources, touched));
+        let files: Vec<FileId> = files.into_iter().collect();
         let analyzed = self.decoded.analyze(&sources, &files);
         if analyzed.has_errors() {
             return Err(faults(&analyzed.into_diagnostics(), &edits));

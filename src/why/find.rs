@@ -1,10 +1,7 @@
-//! Which candidates change which lines, found by building the lab with each of them changed.
+//! What becomes of lines when the lab is built with other sources.
 
 use std::collections::BTreeSet;
 
-use rayon::prelude::*;
-
-use super::candidates::{Candidate, Candidates, Part};
 use super::edit::{Edit, Fault, Workbench};
 use super::lines::gone;
 use super::question::Wrong;
@@ -12,16 +9,6 @@ use crate::artifact::Artifacts;
 use crate::diag::one_line;
 use crate::emit::{self, Emitter};
 use crate::review::snapshot;
-use crate::source::Span;
-
-/// How many other values show what a value does.
-const VALUES: usize = 2;
-
-/// How many values are tried at once.
-const GROUP: usize = 24;
-
-/// A candidate with its index.
-type Indexed<'c> = (usize, &'c Candidate);
 
 /// A file whose lines are asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,15 +30,6 @@ pub struct Effect {
     pub lines: BTreeSet<usize>,
     /// Whether the whole file is gone.
     pub whole: bool,
-}
-
-/// A candidate that decides a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    /// The candidate, by index.
-    pub candidate: usize,
-    /// The edits that prove it, each with its effect.
-    pub proofs: Vec<(Vec<Edit>, Effect)>,
 }
 
 impl Target {
@@ -111,6 +89,8 @@ pub struct Search<'q> {
     /// The file and its lines.
     pub target: &'q Target,
     emitters: Vec<&'static Emitter>,
+    /// The names of what the lab is without.
+    absent: BTreeSet<String>,
 }
 
 impl<'q> Search<'q> {
@@ -122,35 +102,33 @@ impl<'q> Search<'q> {
         let mut likely = all.clone();
         likely.sort_by_key(|emitter| !emitter.folders.contains(&folder));
         let trial = bench.trial(&[]);
+        // An emitter may read what those before it have made.
+        let in_order = |emitters: &[&'static Emitter]| -> Vec<&'static Emitter> {
+            let is_one = |emitter: &&Emitter| emitters.iter().any(|one| one.name == emitter.name);
+            all.iter().copied().filter(is_one).collect()
+        };
         let is_enough = |emitters: &[&'static Emitter]| {
+            let emitters = in_order(emitters);
             let emitted =
-                trial.as_ref().ok().and_then(|lab| lab.emit(&target.machine, emitters).ok());
+                trial.as_ref().ok().and_then(|lab| lab.emit(&target.machine, &emitters).ok());
             emitted.is_some_and(|emitted| target.effect(emitted.as_ref()).lines.is_empty())
         };
-        let single = likely.iter().copied().find(|emitter| is_enough(&[*emitter]));
-        let emitters = single.map_or_else(
-            || {
-                let mut needed = all.clone();
-                for emitter in &all {
-                    let is_other = |other: &&Emitter| other.name != emitter.name;
-                    let fewer: Vec<_> = needed.iter().copied().filter(is_other).collect();
-                    if is_enough(&fewer) {
-                        needed = fewer;
-                    }
-                }
-                needed
-            },
-            |single| vec![single],
-        );
-        Self { bench, target, emitters }
+        let emitters = in_order(&fewest(&is_enough, &[], &likely));
+        Self { bench, target, emitters, absent: BTreeSet::new() }
     }
 
-    /// Asks the same of a lab in which some nodes are left out.
-    pub fn within<'b>(&self, bench: &'b Workbench<'b>) -> Search<'b>
+    /// Asks the same of a lab in which some nodes are left out, those named `absent` among them.
+    pub fn within<'b>(&self, bench: &'b Workbench<'b>, absent: BTreeSet<String>) -> Search<'b>
     where
         'q: 'b,
     {
-        Search { bench, target: self.target, emitters: self.emitters.clone() }
+        Search { bench, target: self.target, emitters: self.emitters.clone(), absent }
+    }
+
+    /// Returns whether an edit writes nothing but a name that the lab does not have.
+    pub fn is_absent(&self, edit: &Edit) -> bool {
+        let name = edit.text.split_once('"').and_then(|(_, rest)| rest.strip_suffix('"'));
+        name.is_some_and(|name| self.absent.contains(name))
     }
 
     /// Returns whether the wanted lines are the same with `edits`, or what is wrong with the lab
@@ -164,26 +142,6 @@ impl<'q> Search<'q> {
             trial.check()?;
         }
         Ok(same)
-    }
-
-    /// Keeps of causes that another lab has those that this one has too.
-    pub fn confirmed(&self, causes: Vec<Cause>, candidates: &Candidates) -> Vec<Cause> {
-        causes
-            .into_par_iter()
-            .filter_map(|Cause { candidate, proofs }| {
-                let mut proofs: Vec<(Vec<Edit>, Effect)> = proofs
-                    .into_iter()
-                    .filter_map(|(edits, _)| {
-                        let effect = self.effect(&edits).ok()?;
-                        (!effect.lines.is_empty()).then_some((edits, effect))
-                    })
-                    .collect();
-                if proofs.is_empty() {
-                    proofs = self.proofs(candidates.list.get(candidate)?);
-                }
-                (!proofs.is_empty()).then_some(Cause { candidate, proofs })
-            })
-            .collect()
     }
 
     /// Builds the lab with `edits` and returns what becomes of the target, or what is wrong with
@@ -206,91 +164,26 @@ impl<'q> Search<'q> {
         trial.check().ok()?;
         file
     }
+}
 
-    /// Finds the causes of the wanted lines among the candidates that `is_possible` accepts.
-    pub fn causes(
-        &self,
-        candidates: &Candidates,
-        is_possible: impl Fn(&Candidate) -> bool + Sync,
-    ) -> Vec<Cause> {
-        let indexed = candidates.list.iter().enumerate();
-        let (values, others): (Vec<_>, Vec<_>) = indexed
-            .filter(|(_, candidate)| is_possible(candidate))
-            .partition(|(_, candidate)| candidate.part == Part::Value);
-        let values: Vec<Indexed<'_>> =
-            values.par_chunks(GROUP).flat_map_iter(|group| self.touching(group)).collect();
-        let mut open: Vec<Indexed<'_>> = others;
-        open.extend(values);
-        open.sort_by_key(|(index, _)| *index);
-        open.into_par_iter()
-            .filter_map(|(index, candidate)| {
-                let proofs = self.proofs(candidate);
-                (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
-            })
-            .collect()
+/// Finds the fewest of `open` that are enough along with `kept`, in a few trials where that is one.
+fn fewest(
+    is_enough: &impl Fn(&[&'static Emitter]) -> bool,
+    kept: &[&'static Emitter],
+    open: &[&'static Emitter],
+) -> Vec<&'static Emitter> {
+    if open.len() < 2 {
+        return open.to_vec();
     }
-
-    /// Lists those of some values that may touch a wanted line: without those that leave all of
-    /// them as they are when all have other values at once.
-    fn touching<'c>(&self, group: &[Indexed<'c>]) -> Vec<Indexed<'c>> {
-        // A new name is written in many places, and two of those in one place would be one edit.
-        let is_small = |(_, value): &Indexed<'_>| {
-            value.edits.iter().take(VALUES).all(|edits| edits.len() == 1)
-        };
-        let (mut group, mut open): (Vec<Indexed<'c>>, Vec<Indexed<'c>>) =
-            group.iter().copied().partition(is_small);
-        let mut round = 0;
-        while round < VALUES && group.len() > 1 {
-            let values = group.iter().filter_map(|(_, value)| value.edits.get(round));
-            let edits: Vec<Edit> = values.flatten().cloned().collect();
-            let wrong: Vec<Indexed<'c>> = match self.effect(&edits) {
-                Ok(effect) if effect.lines.is_empty() => {
-                    round += 1;
-                    continue;
-                }
-                Ok(_) => Vec::new(),
-                Err(faults) => {
-                    let spans: Vec<Span> = faults.iter().filter_map(|fault| fault.span).collect();
-                    let is_at = |(_, value): &&Indexed<'_>| value.is_at(&spans);
-                    group.iter().filter(is_at).copied().collect()
-                }
-            };
-            if wrong.is_empty() {
-                let (first, second) = group.split_at(group.len() / 2);
-                open.extend(self.touching(first));
-                open.extend(self.touching(second));
-                return open;
-            }
-            // Of values that errors are at, each is tried by itself.
-            group.retain(|(index, _)| wrong.iter().all(|(other, _)| other != index));
-            open.extend(wrong);
-        }
-        if round < VALUES {
-            open.extend(group);
-        }
-        open
+    let (first, second) = open.split_at(open.len() / 2);
+    let with = |more: &[&'static Emitter]| [kept, more].concat();
+    if is_enough(&with(first)) {
+        return fewest(is_enough, kept, first);
     }
-
-    /// Tries the edits of a candidate until one of them touches a line, or all of them where
-    /// several lines are asked about.
-    fn proofs(&self, candidate: &Candidate) -> Vec<(Vec<Edit>, Effect)> {
-        let mut proofs = Vec::new();
-        let mut built = 0;
-        for edits in &candidate.edits {
-            // Two values that are possible show what a value does; with another name, everything
-            // does.
-            if built >= VALUES && candidate.part == Part::Value {
-                break;
-            }
-            let Ok(effect) = self.effect(edits) else { continue };
-            built += 1;
-            if !effect.lines.is_empty() {
-                proofs.push((edits.clone(), effect));
-                if self.target.wanted.len() == 1 {
-                    break;
-                }
-            }
-        }
-        proofs
+    if is_enough(&with(second)) {
+        return fewest(is_enough, kept, second);
     }
+    let from_second = fewest(is_enough, &with(first), second);
+    let from_first = fewest(is_enough, &with(&from_second), first);
+    [from_first, from_second].concat()
 }

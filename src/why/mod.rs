@@ -5,7 +5,9 @@
 //! it. What is found is true by construction, whatever an emitter does.
 
 pub mod answer;
+pub mod candidate;
 pub mod candidates;
+mod causes;
 mod defaults;
 pub mod edit;
 pub mod find;
@@ -17,5 +19,6 @@ mod place;
 pub mod question;
 pub mod reason;
 mod shrink;
+mod template;
 pub mod text;
 pub mod unused;

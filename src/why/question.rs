@@ -87,6 +87,15 @@ fn find(rest: &str, artifacts: &Artifacts, paths: &[String]) -> Option<String> {
         if let Some(install) = installed {
             return Some(install.source.clone());
         }
+        // A Proxmox host keeps what its guests start with under such a name, see `emit/guests`.
+        let name = written.rsplit('/').next().unwrap_or_default();
+        let snippet = name.strip_prefix("labwright-").and_then(|name| name.strip_suffix(".yaml"));
+        if let Some((id, what)) = snippet.and_then(|name| name.split_once('-')) {
+            let path = format!("proxmox/cloud-init/{id}/{what}");
+            if paths.contains(&path) {
+                return Some(path);
+            }
+        }
         // What a step copies, such as the rules for Proxmox, keeps its name and its folder's.
         let mut copied =
             paths.iter().filter(|path| tail(path).is_some_and(|end| tail(&written) == Some(end)));

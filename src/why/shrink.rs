@@ -2,8 +2,9 @@
 //! takes a fraction of the time.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
-use super::candidates::{Candidate, Candidates, Top};
+use super::candidates::{Candidate, Candidates, Top, Whole};
 use super::edit::{Edit, Fault};
 use super::find::Search;
 use crate::source::Layer;
@@ -18,7 +19,7 @@ const KEPT: [&str; 2] = ["edition", "lab"];
 const SMALL: [&str; 3] = ["secret", "admin", "accept"];
 
 /// How often what errors name is taken for near.
-const NEEDED: usize = 4;
+const NEEDED: usize = 8;
 
 /// How often what refers to a left out node is left out too.
 const DEPENDENT: usize = 4;
@@ -49,26 +50,48 @@ impl Idle {
     }
 }
 
-/// Lists the larger top nodes of the lab: those that are far from the wanted lines, and the others.
+/// Leaves out the larger top nodes of the lab that are far from the wanted lines, and lists the
+/// others.
 ///
-/// Most of a lab is far from a line, and a few trials are often enough to be rid of it.
-pub fn tops(search: &Search<'_>, candidates: &Candidates) -> Vec<Vec<usize>> {
-    let shrink = Shrink { search, candidates };
-    let near = near(search, candidates);
-    let (mut near, mut far): (Vec<usize>, Vec<usize>) =
-        shrink.own(|kind| !SMALL.contains(&kind)).into_iter().partition(|top| near.contains(top));
-    for _ in 0..NEEDED {
-        let needed = match search.is_same(&shrink.edits(&far)) {
-            Ok(_) => break,
-            Err(faults) => shrink.named(&faults, &far),
-        };
-        if needed.is_empty() {
-            break;
+/// Most of a lab is far from a line. So the smallest lab is tried first, with what the line itself
+/// names, and grows until the line is in it.
+pub fn tops(search: &Search<'_>, candidates: &Candidates, idle: &mut Idle) -> Vec<usize> {
+    let shrink = Shrink { search, candidates, needed: Mutex::default() };
+    let all = shrink.own(|kind| !SMALL.contains(&kind));
+    let mut near: BTreeSet<usize> = BTreeSet::new();
+    for level in levels(search, candidates) {
+        let before = near.len();
+        near.extend(level);
+        if near.len() == before && before > 0 {
+            continue;
         }
-        far.retain(|whole| !needed.contains(whole));
-        near.extend(needed);
+        let mut more: BTreeSet<Edit> = BTreeSet::new();
+        for _ in 0..NEEDED {
+            let far: Vec<usize> = all.iter().copied().filter(|top| !near.contains(top)).collect();
+            let edits: BTreeSet<Edit> =
+                shrink.edits(&far).into_iter().chain(more.clone()).collect();
+            let faults = match search.is_same(&edits) {
+                Ok(true) => {
+                    idle.edits = edits;
+                    idle.wholes.extend(far);
+                    return all.into_iter().filter(|top| near.contains(top)).collect();
+                }
+                Ok(false) => break,
+                Err(faults) => faults,
+            };
+            // What is small, such as a finding that is accepted, goes with what it names.
+            let (small, large): (Vec<Fault>, Vec<Fault>) =
+                faults.into_iter().partition(|fault| shrink.is_small(fault));
+            let needed = shrink.named(&large, &far);
+            let (names, edits) = (near.len(), more.len());
+            near.extend(needed);
+            more.extend(candidates.dependents(search.bench, &small));
+            if (near.len(), more.len()) == (names, edits) {
+                break;
+            }
+        }
     }
-    vec![far, near]
+    all
 }
 
 /// Lists what is left in a lab without `idle`: the smaller top nodes, and the parts of modules and
@@ -79,7 +102,7 @@ pub fn parts(
     is_busy: impl Fn(&str) -> bool,
     idle: &Idle,
 ) -> Vec<Vec<usize>> {
-    let shrink = Shrink { search, candidates };
+    let shrink = Shrink { search, candidates, needed: Mutex::default() };
     let modules = candidates.tops.iter().filter(|top| top.kind == "module" && is_busy(&top.name));
     let modules = modules.filter_map(|top| top.whole);
     let large = modules.chain(shrink.own(|kind| !SMALL.contains(&kind)));
@@ -94,14 +117,15 @@ pub fn leave_out(
     lists: &[Vec<usize>],
     idle: &mut Idle,
 ) {
-    let shrink = Shrink { search, candidates };
+    let shrink = Shrink { search, candidates, needed: Mutex::default() };
     for list in lists {
         shrink.leave_out(list, idle);
     }
 }
 
-/// Lists the top nodes that the lines before the wanted ones name, and those that these name.
-fn near(search: &Search<'_>, candidates: &Candidates) -> BTreeSet<usize> {
+/// Lists the top nodes in the order in which they are near to the wanted lines: those that the
+/// lines name, those that the lines before them name, and time after time those that these name.
+fn levels(search: &Search<'_>, candidates: &Candidates) -> Vec<BTreeSet<usize>> {
     let sources = search.bench.sources();
     let words = |text: &str| -> BTreeSet<String> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -110,33 +134,45 @@ fn near(search: &Search<'_>, candidates: &Candidates) -> BTreeSet<usize> {
             .map(str::to_owned)
             .collect()
     };
-    let first = search.target.wanted.first().copied().unwrap_or_default().saturating_sub(BEFORE);
+    let first = search.target.wanted.first().copied().unwrap_or_default();
     let last = search.target.wanted.last().copied().unwrap_or_default();
-    let lines = search.target.text.lines().skip(first).take(last + 1 - first);
-    let mut open = lines.flat_map(words).collect::<BTreeSet<String>>();
+    let lines = |from: usize| {
+        let lines = search.target.text.lines().skip(from).take(last + 1 - from);
+        lines.flat_map(words).collect::<BTreeSet<String>>()
+    };
+    let mut open = lines(first);
+    open.extend(words(&search.target.path));
     open.insert(search.target.machine.clone());
-    let mut known = BTreeSet::new();
-    let mut found = BTreeSet::new();
-    while let Some(word) = open.pop_first() {
-        if !known.insert(word.clone()) {
-            continue;
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut levels = Vec::new();
+    let mut before = Some(lines(first.saturating_sub(BEFORE)));
+    while !open.is_empty() || before.is_some() {
+        let mut level = BTreeSet::new();
+        let mut next = before.take().unwrap_or_default();
+        for word in std::mem::take(&mut open).into_iter().filter(|word| known.insert(word.clone()))
+        {
+            for top in candidates.tops.iter().filter(|top| top.name == word) {
+                let Some(index) = top.whole.filter(|_| top.layer == Layer::Lab) else { continue };
+                let Some(whole) = candidates.wholes.get(index).filter(|_| level.insert(index))
+                else {
+                    continue;
+                };
+                let text = &sources.file(whole.span.file).text;
+                let own = text.get(whole.span.start as usize..whole.end as usize);
+                next.extend(words(own.unwrap_or_default()));
+            }
         }
-        for top in candidates.tops.iter().filter(|top| top.name == word) {
-            let Some(index) = top.whole.filter(|_| top.layer == Layer::Lab) else { continue };
-            let Some(whole) = candidates.wholes.get(index).filter(|_| found.insert(index)) else {
-                continue;
-            };
-            let text = &sources.file(whole.span.file).text;
-            let own = text.get(whole.span.start as usize..whole.end as usize).unwrap_or_default();
-            open.extend(words(own));
-        }
+        levels.push(level);
+        open = next.difference(&known).cloned().collect();
     }
-    found
+    levels
 }
 
 struct Shrink<'s> {
     search: &'s Search<'s>,
     candidates: &'s Candidates,
+    /// Nodes without which the wanted lines are others, by the edits that leave them out.
+    needed: Mutex<BTreeSet<Edit>>,
 }
 
 impl Shrink<'_> {
@@ -163,6 +199,24 @@ impl Shrink<'_> {
         tops.iter().filter(is_named).copied().collect()
     }
 
+    /// Returns whether an error is in a node that may go with what it names.
+    fn is_small(&self, fault: &Fault) -> bool {
+        let Some(span) = fault.span else { return false };
+        let inside = |whole: &Whole| {
+            whole.span.file == span.file && whole.span.start <= span.start && span.start < whole.end
+        };
+        let top = |whole: &Whole| self.candidates.tops.get(whole.top);
+        let mut small =
+            self.candidates.tops.iter().filter(|top| SMALL.contains(&top.kind.as_str()));
+        let is_in_small = small.any(|top| {
+            let whole = top.whole.and_then(|whole| self.candidates.wholes.get(whole));
+            whole.is_some_and(inside)
+        });
+        let mut around = self.candidates.wholes.iter().filter(|whole| inside(whole));
+        let is_in_lab = around.all(|whole| top(whole).is_some_and(|top| top.kind == "lab"));
+        is_in_small || is_in_lab
+    }
+
     /// Returns the edits that leave out nodes.
     fn edits(&self, wholes: &[usize]) -> BTreeSet<Edit> {
         let wholes = wholes.iter().filter_map(|whole| self.candidates.wholes.get(*whole));
@@ -185,6 +239,11 @@ impl Shrink<'_> {
             idle.wholes.extend(chunk);
             return;
         }
+        self.split(chunk, idle);
+    }
+
+    /// Leaves out what can be of the nodes of `chunk`, which can't go together.
+    fn split(&self, chunk: &[usize], idle: &mut Idle) {
         if let [alone] = chunk {
             let inside = self.inside(*alone);
             // The parts of top nodes have a list of their own, but for the entities of a profile.
@@ -192,21 +251,59 @@ impl Shrink<'_> {
             if top.is_none_or(|top| top.kind == "profile") {
                 self.leave_out(&inside, idle);
             }
-        } else {
-            let (first, second) = chunk.split_at(chunk.len() / 2);
-            self.leave_out(first, idle);
-            self.leave_out(second, idle);
+            return;
         }
+        let (first, second) = chunk.split_at(chunk.len() / 2);
+        let (of_first, of_second) =
+            rayon::join(|| self.without(first, &idle.edits), || self.without(second, &idle.edits));
+        let mut take = |edits: BTreeSet<Edit>, nodes: &[usize]| {
+            idle.edits = edits;
+            idle.wholes.extend(nodes);
+        };
+        // Where one half can go, the other one can't go with it.
+        match (of_first, of_second) {
+            (Some(edits), _) => {
+                take(edits, first);
+                self.split(second, idle);
+            }
+            (None, Some(edits)) => {
+                take(edits, second);
+                self.split(first, idle);
+            }
+            (None, None) => {
+                self.split(first, idle);
+                self.split(second, idle);
+            }
+        }
+    }
+
+    /// Returns whether some of `edits` are known to change the wanted lines.
+    fn is_needed(&self, edits: &BTreeSet<Edit>) -> bool {
+        let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        !needed.is_disjoint(edits)
+    }
+
+    fn need(&self, edits: BTreeSet<Edit>) {
+        self.needed.lock().unwrap_or_else(PoisonError::into_inner).extend(edits);
     }
 
     /// Returns the edits that leave out `chunk` and what can't be there without it, if the wanted
     /// lines are the same then.
     fn without(&self, chunk: &[usize], idle: &BTreeSet<Edit>) -> Option<BTreeSet<Edit>> {
-        let mut edits = self.edits(chunk);
-        edits.extend(idle.iter().cloned());
-        for _ in 0..DEPENDENT {
+        let own = self.edits(chunk);
+        let mut edits: BTreeSet<Edit> = own.union(idle).cloned().collect();
+        for round in 0..DEPENDENT {
+            if self.is_needed(&edits) {
+                return None;
+            }
             match self.search.is_same(&edits) {
-                Ok(same) => return same.then_some(edits),
+                Ok(true) => return Some(edits),
+                Ok(false) => {
+                    if round == 0 && chunk.len() == 1 {
+                        self.need(own);
+                    }
+                    return None;
+                }
                 Err(faults) => {
                     let before = edits.len();
                     edits.extend(self.candidates.dependents(self.search.bench, &faults));

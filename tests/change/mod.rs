@@ -3,9 +3,13 @@
 mod formats;
 mod git;
 mod newer;
-mod planted;
 mod random;
 mod releases;
+
+#[macro_use]
+mod planted;
+
+mod usual;
 
 use std::path::Path;
 

@@ -41,14 +41,57 @@ for (const entry of performance.getEntriesByType('resource')) faults.push('asks 
 document.title = 'measured ' + boxes.length + ' boxes: ' + faults.join('; ');
 ";
 
+/// Measures the page as it is printed: what is folded is shown, but for the lists of files that a
+/// cell has room for only on a screen; nothing is wider than the sheet, no cell is cut off, and no
+/// row is torn apart where it fits on a sheet.
+const PRINTED: &str = r"
+const faults = [];
+const width = document.documentElement.clientWidth;
+const text = element => element.textContent.trim().slice(0, 30);
+for (const folded of document.querySelectorAll(':not(td) > details > :not(summary)'))
+    if (!folded.checkVisibility()) faults.push('folded: ' + text(folded));
+const shown = [...document.querySelectorAll('body *')]
+    .filter(element => !element.closest('.hidden, svg *') && element.getClientRects().length > 0);
+for (const element of shown) {
+    const box = element.getBoundingClientRect();
+    if (box.right > width + 1 || box.left < -1) faults.push('beyond the sheet: ' + text(element));
+    if (element.matches('th, td') && element.scrollWidth > element.clientWidth + 1)
+        faults.push('cut off: ' + text(element));
+    if (element.matches('tr') && getComputedStyle(element).breakInside !== 'avoid')
+        faults.push('torn apart: ' + text(element));
+    if (element.matches('.scroll') && getComputedStyle(element).overflowX !== 'visible')
+        faults.push('scrolls: ' + text(element));
+}
+for (const head of document.querySelectorAll('thead'))
+    if (getComputedStyle(head).display !== 'table-header-group')
+        faults.push('no head on the next sheet: ' + text(head));
+document.title = 'measured ' + shown.length + ' boxes: ' + faults.slice(0, 5).join('; ');
+";
+
+/// The width of a sheet of A4 between its margins, in pixels of 96 an inch.
+const SHEET: u32 = 703;
+
+/// Returns what [`PRINTED`] writes about a page. What holds for printers holds for the screen then,
+/// and the other way round.
+fn printed(page: &str) -> String {
+    let page = page.replace("@media print", "@media all");
+    let page = page.replace("(min-width: 56.01rem), print", "(min-width: 56.01rem), all");
+    let page = page.replace("@media screen and (max-width", "@media print and (max-width");
+    measured_by(PRINTED, &page, SHEET)
+}
+
 /// Returns what [`MEASURE`] writes about a page, in a window of this width.
 fn measured(page: &str, width: u32) -> String {
+    measured_by(MEASURE, page, width)
+}
+
+fn measured_by(script: &str, page: &str, width: u32) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("report.html");
     // The page itself allows no script.
     let open = page.replace("http-equiv=\"Content-Security-Policy\"", "name=\"left-out\"");
     assert_ne!(open, page, "the page has a policy");
-    let page = open.replace("</body>", &format!("<script>{MEASURE}</script></body>"));
+    let page = open.replace("</body>", &format!("<script>{script}</script></body>"));
     std::fs::write(&file, page).expect("the page");
     let out = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
@@ -86,4 +129,26 @@ fn a_browser_draws_the_picture_without_overlaps() {
     // The measuring itself finds a text that is too long.
     let broken = home.replace(">grafana<", &format!(">{}<", "grafana".repeat(30)));
     assert!(measured(&broken, 1280).contains("leaves"));
+}
+
+#[test]
+fn a_printed_page_shows_all_and_cuts_nothing_off() {
+    if !Path::new("/usr/bin/chromium").exists() {
+        return left_out("chromium is not installed");
+    }
+    let (was, is) =
+        (lab("modules/labs/media-server-home"), lab("modules/labs/media-server-single"));
+    let diff = html::write(&compare::sources(&was, &is).expect("two labs")).expect("a page");
+    let home = reviewed(&was).remove("report.html").expect("a report");
+    let blackbox = reviewed(&lab("modules/labs/blackbox")).remove("report.html").expect("a report");
+    for page in [&home, &blackbox, &diff] {
+        let title = printed(page);
+        assert!(title.starts_with("measured ") && title.ends_with(" boxes: "), "{title}");
+    }
+    // The measuring itself finds what is folded, and what is too wide.
+    let broken = home.replace("> details::details-content", "> details::no-content");
+    let broken = broken.replace("overflow-wrap: anywhere", "overflow-wrap: normal");
+    let broken = broken.replace(">grafana<", &format!(">{}<", "grafana".repeat(30)));
+    let title = printed(&broken);
+    assert!(title.contains("folded: ") && title.contains("beyond the sheet"), "{title}");
 }

@@ -65,6 +65,34 @@ fn a_finding_that_nobody_accepted_is_shown() {
     }
 }
 
+/// What a proxy tells a service, and its own words, may be a token.
+#[test]
+fn no_value_that_a_proxy_keeps_to_itself_is_shown() {
+    const SECRET: &str = "hunter2-hunter2";
+    let labs =
+        [("media-server-home", "from=internet,lan,tunnel"), ("blackbox", "from=lan,tailnet")];
+    for (name, from) in labs {
+        let routes = format!(
+            "{from} {{ request-header X-Way-In \"{SECRET}\"; raw nginx.set $way \"{SECRET}\"; \
+             response-header X-Way-Out \"shown-to-all\"; }}\n"
+        );
+        let mut files: Vec<SourceFile> = lab(&format!("modules/labs/{name}"))
+            .files()
+            .map(|(_, file)| file.clone())
+            .filter(|file| file.layer != Layer::Builtin)
+            .collect();
+        let services = files.iter_mut().find(|file| file.path == "services.kdl").expect("a file");
+        services.text = services.text.replacen(&format!("{from}\n"), &routes, 1);
+        assert!(services.text.contains(SECRET));
+        let files = reviewed(&Sources::with_standard_library(files));
+        let shown: Vec<&String> = files.values().filter(|text| text.contains("X-Way-In")).collect();
+        assert!(!shown.is_empty(), "{name}: the header itself is shown");
+        for (file, text) in &files {
+            assert!(!text.contains(SECRET), "{name} {file}");
+        }
+    }
+}
+
 #[test]
 fn every_page_is_well_formed() {
     let labs = ["blackbox", "media-automation", "media-server-home", "media-server-single"]

@@ -16,7 +16,7 @@ use labwright::why::answer::Explainer;
 use labwright::why::edit::{Edit, apply};
 use labwright::why::find::Target;
 use labwright::why::question::read;
-use labwright::why::reason::{Line, Reason};
+use labwright::why::reason::{Line, Reason, Role};
 use labwright::why::unused::unused;
 
 const LABS: [&str; 4] =
@@ -240,6 +240,14 @@ fn what_an_emitter_fixes_says_why() {
     assert!(line.fixed.is_some_and(|fixed| fixed.why.contains("disks don't fill")), "{line:?}");
 }
 
+/// With another name of the machine, all of its files are gone. That decides no line.
+#[test]
+fn a_line_that_is_the_same_in_every_lab_is_not_decided_by_a_name() {
+    let line = explained(&lab("media-server-home"), "intranet/labctl", "# labctl");
+    assert!(line.fixed.is_some(), "{line:?}");
+    assert!(line.reasons.iter().all(|reason| reason.role == Role::Needs), "{line:?}");
+}
+
 #[test]
 fn a_path_is_found_however_it_is_written() {
     let (machines, ..) = build(&lab("media-server-home"));
@@ -255,6 +263,14 @@ fn a_path_is_found_however_it_is_written() {
         assert_eq!(asked(text), question, "{text}");
     }
     assert_eq!(asked("intranet/labctl").path, "labctl");
+    let user_data = asked("pve/proxmox/cloud-init/101/user-data:9");
+    for text in [
+        "pve/var/lib/vz/snippets/labwright-101-user-data.yaml:9",
+        "media-server-home-pve-0123456789ab/payload/proxmox/cloud-init/101/user-data:9",
+        "snapshots/pve/proxmox/cloud-init/101/user-data:9",
+    ] {
+        assert_eq!(asked(text), user_data, "{text}");
+    }
     assert_eq!(asked("pve/etc/pve/firewall/101.fw:9").path, "proxmox/firewall/101.fw");
     let help = |text: &str| read(text, &machines).expect_err("no such file").help;
     assert_eq!(help("intrnet/compose/compose.yaml"), "did you mean `intranet`?");

@@ -75,6 +75,15 @@ fn canonical(service: &Service, container: &Container, facts: &Collector<'_>) ->
 /// Says which of the networks of its service a container is on. Nobody needs to be told of the one
 /// that all containers are on which name none.
 fn networks(machine: &str, name: &str, container: &Container, facts: &mut Collector<'_>) {
+    match &container.network {
+        NetworkMode::Container(other) => {
+            let that = format!("that of {}", facts.service(other));
+            facts.add(Family::Through, machine, name, "", that);
+        }
+        NetworkMode::None => facts.add(Family::Through, machine, name, "", "none"),
+        // The network of the machine is a privilege.
+        NetworkMode::Bridge | NetworkMode::Host => {}
+    }
     for network in container.on.iter().filter_map(|on| on.network.as_deref()) {
         facts.add(Family::OnNetwork, machine, name, network, "yes");
     }

@@ -71,6 +71,10 @@ fn storage(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 if let Some(size) = &dataset.reservation {
                     facts.add(Family::Limit, &name, &path, "reservation", size.to_string());
                 }
+                if let Some(size) = &dataset.recordsize {
+                    facts.add(Family::Layout, &name, &path, "record size", size.to_string());
+                }
+                facts.add(Family::Layout, &name, &path, "compression", &dataset.compression);
             }
         }
         for export in &machine.exports {

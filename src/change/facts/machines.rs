@@ -1,7 +1,7 @@
 //! Machines: what they are, how large, and how much of them is promised.
 
 use super::{Collector, Family};
-use crate::model::{MachineKind, Size};
+use crate::model::{Guest, MachineKind, Size};
 use crate::plan::Plan;
 use crate::review::view::{self, Amount};
 
@@ -42,9 +42,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             if is_container && !guest.unprivileged {
                 facts.add(Family::Passthrough, &name, "root of the host", "", "yes");
             }
-            if !guest.on_boot {
-                facts.add(Family::Shape, &name, "start", "", "by hand");
-            }
+            facts.add(Family::Shape, &name, "start", "", start(guest));
         }
         let prefixes = machine.container_prefixes.iter();
         let prefixes: Vec<String> = prefixes.map(|prefix| prefix.value.to_string()).collect();
@@ -70,6 +68,18 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 room(facts, &name, &format!("pool {}", pool.pool.name), &pool.pool.amount);
             }
         }
+    }
+}
+
+/// Says when a guest starts.
+fn start(guest: &Guest) -> String {
+    let order = guest.boot_order.map(|order| format!(", as number {order}"));
+    let wait = guest.boot_wait.map(|wait| format!(", {wait} before the next"));
+    match guest.on_boot {
+        true => {
+            format!("with its host{}{}", order.unwrap_or_default(), wait.unwrap_or_default())
+        }
+        false => "by hand".to_owned(),
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Family {
     ContainerNetwork,
     /// A container is on a network of its service.
     OnNetwork,
+    /// The container whose network another one has.
+    Through,
     /// What the clients of a network reach through a machine.
     Forward,
     /// A key that lets a person in.
@@ -74,6 +76,8 @@ pub enum Family {
     BackupSource,
     /// How many backups are kept.
     Keep,
+    /// How long measurements or logs are kept.
+    Retention,
     /// A database that is dumped.
     Dump,
     /// The engine and the major version of a database.
@@ -116,10 +120,14 @@ pub enum Family {
     Room,
     /// What a container or a dataset may use.
     Limit,
+    /// How a dataset is written.
+    Layout,
     /// A target that is measured.
     Scrape,
     /// An alert.
     Alert,
+    /// A way in which alerts reach people.
+    Receiver,
     /// A dashboard.
     Dashboard,
     /// Where the logs of a machine go.

@@ -1,8 +1,9 @@
 //! What is measured, and what raises an alarm.
 
 use super::{Collector, Family};
+use crate::check::RECEIVERS;
 use crate::digest::sha256_hex;
-use crate::model::{Alert, Data, Role};
+use crate::model::{Alert, Data, Role, Service};
 use crate::plan::{PROBES, Plan};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
@@ -24,6 +25,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         for alert in &service.alerts {
             alert_fact(facts, &name, alert);
         }
+        keeping(service, facts);
     }
     let own = model.dashboards.iter();
     let dashboards = own.chain(model.services.iter().flat_map(|service| &service.dashboards));
@@ -48,6 +50,35 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         let machine = facts.machine(&model[service.machine].name).to_owned();
         let name = facts.service(&service.name).to_owned();
         facts.add(Family::Logs, &machine, "", "", format!("collected by {name}"));
+    }
+}
+
+/// The option of an Alertmanager that tells somebody outside that alerts find their way.
+const HEARTBEAT: &str = "heartbeat";
+
+/// Adds what ends with a service that stores or forwards: how long it keeps things, and whom it
+/// tells.
+fn keeping(service: &Service, facts: &mut Collector<'_>) {
+    let name = facts.service(&service.name).to_owned();
+    if service.has(Role::Prometheus) || service.has(Role::Loki) {
+        for option in ["retention", "retention-size"] {
+            if let Some(value) = service.option(option).as_text() {
+                facts.add(Family::Retention, "", &name, option, value);
+            }
+        }
+    }
+    if service.has(Role::Alertmanager) {
+        for option in RECEIVERS.iter().copied().chain([HEARTBEAT]) {
+            let receivers: Vec<String> = match service.option(option) {
+                Data::None => Vec::new(),
+                Data::List(list) => list.iter().map(|one| format!("{one:?}")).collect(),
+                one => vec![format!("{one:?}")],
+            };
+            if !receivers.is_empty() {
+                let words = sha256_hex(receivers.concat().as_bytes());
+                facts.add(Family::Receiver, "", &name, option, words);
+            }
+        }
     }
 }
 
