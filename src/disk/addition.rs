@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::interrupt::{Interrupt, Undo};
 use super::staging::OutputError;
+use crate::load::LabsAbove;
 
 /// The files and folders that were made so far. Another thread may remove them at any time.
 type Made = Arc<Mutex<Vec<PathBuf>>>;
@@ -21,7 +22,9 @@ pub fn write(
     files: &BTreeMap<String, String>,
     interrupt: &Interrupt,
 ) -> Result<(), OutputError> {
+    let labs = LabsAbove::of(folder);
     for name in files.keys() {
+        OutputError::unless_read(&labs, folder, name)?;
         let path = folder.join(name);
         // A link that leads nowhere is there, too.
         if path.symlink_metadata().is_ok() {

@@ -77,8 +77,16 @@ impl ReleaseWriter {
     }
 }
 
-/// Refuses a target that contains anything that a build did not write.
+/// Refuses a target that contains anything that a build did not write. While another build puts its
+/// release there, a look at the folder sees parts of two, so one look is not enough to refuse it.
 fn check_replaceable(target: &Path) -> Result<(), OutputError> {
+    const LOOKS: usize = 3;
+    let mut looks = (0..LOOKS).map(|_| look_at(target));
+    let first = looks.next().unwrap_or(Ok(()));
+    first.or_else(|refused| looks.find(Result::is_ok).unwrap_or(Err(refused)))
+}
+
+fn look_at(target: &Path) -> Result<(), OutputError> {
     let refused = |why: &str, help: &str| Err(OutputError::refused(target, why, help));
     match target.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound && target.is_symlink() => {

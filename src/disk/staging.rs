@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::codes;
 use super::interrupt::{Interrupt, Undo};
 use crate::diag::Code;
+use crate::load::LabsAbove;
 
 /// A failure to write, with advice.
 #[derive(Debug)]
@@ -53,6 +54,13 @@ impl OutputError {
         }
         let (problem, help) = ("interrupted".to_owned(), "what was there is unchanged".to_owned());
         Err(Self { code: &codes::BUILD_INTERRUPTED, problem, help })
+    }
+
+    /// Fails if a lab would read a file as one of its own, by the file's path below `target`.
+    pub(super) fn unless_read(labs: &LabsAbove, target: &Path, name: &str) -> Result<(), Self> {
+        let Some(lab) = labs.reader(name) else { return Ok(()) };
+        let why = format!("the lab in `{}` would read it", lab.display());
+        Err(Self::refused(target, &why, "name a folder outside of that lab"))
     }
 
     /// Makes the error that the disk refused to write `path`.
@@ -98,6 +106,8 @@ pub struct Staging {
     _lock: File,
     /// The folders above the target that did not exist before.
     made: Vec<PathBuf>,
+    /// The labs that the target lies in.
+    labs: LabsAbove,
 }
 
 const NEW: &str = "new";
@@ -116,6 +126,9 @@ impl Staging {
                 "name a folder, such as `--out release`",
             ));
         };
+        let labs = LabsAbove::of(&target);
+        // Any file stands for those that are written later, so that nothing is made in vain.
+        OutputError::unless_read(&labs, &target, "file")?;
         let parent = parent_of(&target);
         let mut made = Vec::new();
         make_folders(parent, &mut made).map_err(|error| OutputError::disk(parent, &error))?;
@@ -135,7 +148,7 @@ impl Staging {
             Ok((folder, lock))
         };
         match start() {
-            Ok((folder, lock)) => Ok(Self { target, folder, _lock: lock, made }),
+            Ok((folder, lock)) => Ok(Self { target, folder, _lock: lock, made, labs }),
             Err(error) => {
                 remove_empty(&made);
                 Err(OutputError::disk(&target, &error))
@@ -156,6 +169,7 @@ impl Staging {
 
     /// Writes a new file, and makes the folders above it.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        OutputError::unless_read(&self.labs, &self.target, path)?;
         let new = self.folder.path().join(NEW);
         let write = || -> io::Result<()> {
             let mut folder = new.clone();

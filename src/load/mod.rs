@@ -111,6 +111,31 @@ pub fn would_be_read(lab: &Path, folder: &Path) -> bool {
     of_lab("", String::new()).or_else(|| of_lab("modules", "modules/".to_owned())).is_some()
 }
 
+/// The labs that a folder lies in. What is written to it may become a part of them.
+#[derive(Debug, Default)]
+pub struct LabsAbove(Vec<(PathBuf, String)>);
+
+impl LabsAbove {
+    /// Looks for the labs above a folder, which need not exist. A lab in the folder itself does not
+    /// count.
+    pub fn of(folder: &Path) -> Self {
+        let folder = real_path(folder);
+        let above = folder.ancestors().skip(1).filter(|above| above.join(ROOT_FILE).is_file());
+        let labs = above.filter_map(|lab| {
+            let below = folder.strip_prefix(lab).ok()?;
+            // What has no name in UTF-8 is refused as a source.
+            Some((lab.to_owned(), below.to_string_lossy().into_owned()))
+        });
+        Self(labs.collect())
+    }
+
+    /// Returns the lab that would read a file, by its path below the folder.
+    pub fn reader(&self, name: &str) -> Option<&Path> {
+        let reads = |below: &str| layer_of(&format!("{below}/{name}")).is_some();
+        self.0.iter().find(|(_, below)| reads(below)).map(|(lab, _)| lab.as_path())
+    }
+}
+
 /// Follows the links of a path as far as it exists.
 fn real_path(path: &Path) -> PathBuf {
     for above in path.ancestors() {

@@ -236,3 +236,50 @@ fn nothing_is_written_where_the_lab_is_read() {
         }
     }
 }
+
+/// What is written below a lab may become a part of it, whoever writes it.
+#[test]
+fn nothing_is_written_where_another_lab_is_read() {
+    let folder = copy("tiny");
+    std::fs::create_dir_all(folder.path().join("other/modules/m")).expect("a folder");
+    super::put(folder.path(), "other/lab.kdl", b"edition 1\nlab other version=\"1\"\n");
+    super::put(folder.path(), "compose.yaml", b"services: {web: {image: 'nginx:1.29'}}\n");
+    let import = ["import", "compose", "compose.yaml", "--into"];
+    let commands: [(&[&str], &[&str]); 3] = [
+        (&["build", "tiny", "--out"], &["other/modules/x", "other/modules/m/deep/x"]),
+        (&["snapshot", "tiny", "--out"], &["other/modules/x"]),
+        (&import, &["other/modules/x", "other/x", "other/deep/er/x"]),
+    ];
+    let tree = || -> Vec<String> {
+        let found = walk(&folder.path().join("other"));
+        found.into_iter().map(|path| path.display().to_string()).collect()
+    };
+    let before = tree();
+    for (command, outs) in commands {
+        for out in outs {
+            let run = labwright(folder.path(), &[command, &[*out][..]].concat());
+            assert_eq!(run.code, 3, "{command:?} {out}: {run:?}");
+            assert!(run.err.contains("would read it"), "{command:?} {out}: {run:?}");
+            assert_eq!(tree(), before, "{command:?} {out}");
+        }
+    }
+    for (command, out) in [
+        (&["build", "tiny", "--out"][..], "other/release"),
+        (&["snapshot", "tiny", "--out"], "other/tree"),
+        (&import, "other/outputs/home"),
+    ] {
+        let run = labwright(folder.path(), &[command, &[out]].concat());
+        assert_eq!(run.code, 0, "{command:?} {out}: {run:?}");
+    }
+}
+
+/// Lists everything below a folder.
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut found: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let below: Vec<_> =
+        found.iter().filter(|path| path.is_dir()).flat_map(|path| walk(path)).collect();
+    found.extend(below);
+    found.sort();
+    found
+}
