@@ -6,15 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::agree::{FLOWS, Open, lets_in};
 use super::manifest::sorted;
 use super::release::{INDEX, Machine, ReleaseIndex, Route, Scrape, Secret};
 use super::{ImageEntry, SecretEntry, ids};
 use crate::model::MachineKind;
 use crate::model::Ports;
 use crate::plan::CONTAINERS_OF;
-
-/// The table in which a machine's bundle lists what may connect to it.
-pub const FLOWS: &str = "payload/firewall/flows.tsv";
 
 /// The table in which a machine's bundle lists what it reaches of the other machines.
 pub const CONNECTIONS: &str = "payload/reach/connections.tsv";
@@ -49,6 +47,12 @@ pub struct Summary {
     pub own: Own,
     /// The addresses of other machines, as the machine knows them.
     pub addresses: BTreeSet<(String, String)>,
+    /// The ports of other machines that the machine reaches or must not reach, as it knows them.
+    pub tried: Vec<Tried>,
+    /// The endpoints that something may connect to, by their ports.
+    pub endpoints: BTreeSet<(String, String)>,
+    /// Who may connect to the machine.
+    pub open: Open,
     /// What Prometheus on the machine scrapes.
     pub scrapes: Vec<Scrape>,
 }
@@ -134,6 +138,26 @@ pub fn addresses(table: &[u8]) -> BTreeSet<(String, String)> {
         Some((cells.nth(3)?.to_owned(), line.split('\t').nth(1)?.to_owned()))
     });
     cells.collect()
+}
+
+/// A connection that a machine tries: to a port of a machine, for an endpoint, and whether it is
+/// open.
+pub type Tried = (String, u16, String, bool);
+
+/// Reads the connections that the machine tries. The first word of each says whether it is open.
+pub fn tried(table: &[u8]) -> Result<Vec<Tried>, String> {
+    let text = String::from_utf8_lossy(table);
+    let read = |line: &str| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let ["open" | "closed", _, port, machine, what] = cells[..] else { return None };
+        let open = line.starts_with("open");
+        Some((machine.to_owned(), port.parse().ok()?, what.to_owned(), open))
+    };
+    let rows = text.lines().map(|line| {
+        read(line)
+            .ok_or_else(|| format!("`{}` is not a line of `{CONNECTIONS}`", line.escape_debug()))
+    });
+    rows.collect()
 }
 
 /// Reads the jobs and targets from the configuration of Prometheus, as labwright writes it.
@@ -244,6 +268,21 @@ fn check_lists(
     };
     let addresses = sound.values().all(|bundle| bundle.addresses.iter().all(known));
     differs("addresses", addresses);
+    // What one machine is told to reach, the other one opens.
+    let by_machine: BTreeMap<&str, &Summary> =
+        sound.values().map(|bundle| (bundle.machine.as_str(), bundle)).collect();
+    for bundle in sound.values() {
+        let agrees = |(to, port, what, open): &Tried| {
+            by_machine.get(to.as_str()).is_none_or(|target| {
+                let named = target.endpoints.contains(&(port.to_string(), what.clone()));
+                named && lets_in(&target.open, *port, &bundle.own.addresses) == *open
+            })
+        };
+        if let Some((to, port, ..)) = bundle.tried.iter().find(|tried| !agrees(tried)) {
+            let (machine, table) = (&bundle.machine, CONNECTIONS);
+            problems.push(format!("`{table}` of `{machine}` is wrong about port {port} of `{to}`"));
+        }
+    }
 }
 
 /// Checks the facts about a machine that no bundle repeats, as far as they can be wrong by

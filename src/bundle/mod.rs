@@ -3,6 +3,7 @@
 //!
 //! Pure: bytes in, bytes out. Knows what a bundle is (`docs/bundle.md`), not what its files mean.
 
+mod agree;
 mod archive;
 pub mod codes;
 pub mod constant;

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::derived::{self, CONNECTIONS, FLOWS, OWN, SCRAPES, Summary};
+use super::agree::{self, FLOWS};
+use super::derived::{self, CONNECTIONS, OWN, SCRAPES, Summary};
 use super::manifest::{self, FileEntry, Manifest};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, ReleaseIndex, SUMS};
@@ -309,6 +310,7 @@ fn check_signature(
 
 fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
     let VerifiedBundle { lab, machine, version, content_id, manifest, files } = bundle;
+    agree::check(&manifest, &files)?;
     let Manifest { images, secrets, .. } = manifest;
     let file = |path: &str| files.get(path).map_or(&[][..], Vec::as_slice);
     let flows = derived::connections(&machine, file(FLOWS))?;
@@ -325,6 +327,9 @@ fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
         own,
         proxies: derived::proxies(file(FLOWS)),
         addresses: derived::addresses(file(CONNECTIONS)),
+        tried: derived::tried(file(CONNECTIONS))?,
+        endpoints: agree::endpoints_of(&String::from_utf8_lossy(file(FLOWS))),
+        open: agree::flows_of(&String::from_utf8_lossy(file(FLOWS)))?,
         scrapes: derived::scrapes(file(SCRAPES)),
     })
 }

@@ -10,6 +10,7 @@ use labwright::bundle::verify::verify_release;
 use labwright::compile::Memory;
 use labwright::digest::sha256_hex;
 use labwright::load::read_lab;
+use labwright::source::Sources;
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -26,11 +27,17 @@ const UNCOVERED: &[(&str, &str)] = &[
     ("inputs[].sha256", "as above"),
 ];
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
-fn built() -> Files {
+/// Reads the lab whose release is forged.
+pub fn sources() -> Sources {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs/media-server-home");
-    let sources = read_lab(&folder).expect("the lab can be read");
+    read_lab(&folder).expect("the lab can be read")
+}
+
+/// Builds the release.
+pub fn built() -> Files {
+    let sources = sources();
     let release = labwright::compile(&sources, Memory::open).release.expect("the lab is built");
     let mut files: Files =
         release.review.into_iter().map(|(name, bytes)| (format!("review/{name}"), bytes)).collect();
@@ -40,7 +47,8 @@ fn built() -> Files {
     with_sums(files)
 }
 
-fn with_sums(mut files: Files) -> Files {
+/// Makes the list of hashes right again.
+pub fn with_sums(mut files: Files) -> Files {
     files.remove(SUMS);
     let hashes = files.iter().map(|(name, bytes)| (name.clone(), sha256_hex(bytes))).collect();
     let sums = release::sums(&hashes);
@@ -48,7 +56,8 @@ fn with_sums(mut files: Files) -> Files {
     files
 }
 
-fn verify(files: &Files) -> Vec<String> {
+/// Lists the problems of a release.
+pub fn verify(files: &Files) -> Vec<String> {
     let names: BTreeSet<String> = files.keys().cloned().collect();
     verify_release(&names, None, |name| {
         files.get(name).cloned().ok_or_else(|| "it is missing".to_owned())
@@ -95,7 +104,7 @@ fn walk(value: &Value, way: &Way, found: &mut Vec<(Way, Value)>) {
 }
 
 /// Returns text with its last letter or digit replaced by another of the same kind.
-fn varied(text: &str) -> String {
+pub fn varied(text: &str) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     if let Some(last) = letters.iter_mut().rev().find(|letter| letter.is_ascii_alphanumeric()) {
         *last = match last {

@@ -3,6 +3,7 @@
 mod disk;
 mod folder;
 mod forged;
+mod forged_files;
 mod hostile;
 mod pack;
 mod readers;

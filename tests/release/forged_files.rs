@@ -1,0 +1,151 @@
+//! Changes each file of each bundle of a real release, and makes every hash right again, as a
+//! forger would: `verify` refuses what contradicts another file, and the list names all others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use labwright::artifact::Artifacts;
+use labwright::bundle::release::{INDEX, Packed, ReleaseIndex};
+use labwright::bundle::{Identity, Packer, ids};
+use labwright::compile;
+use rayon::prelude::*;
+
+use super::forged::{Files, built, sources, varied, verify, with_sums};
+
+/// The files that say what a machine does, or tell people of it. Nothing in a release contradicts
+/// another one: only `--signers` and `--lab` cover them. A name ends at its `*`.
+const ALONE: &[(&str, &str)] = &[
+    ("RUNBOOK.md", "it is for people"),
+    ("activate.d/*", "a step of labctl"),
+    ("backup/*", "what a backup does"),
+    ("check.d/*", "a check of labctl"),
+    ("cloud-init/*", "what a machine begins with"),
+    ("compose/compose.yaml", "what containers run; names, images and networks are compared"),
+    ("compose/containers.tsv", "digests of what a container is made from"),
+    ("compose/networks.sh", "what makes networks"),
+    ("compose/networks.tsv", "networks that labctl makes"),
+    ("databases/*", "what dumps a database"),
+    ("ddclient/*", "the configuration of a service"),
+    ("fail2ban/*", "the configuration of a service"),
+    ("firewall/forward.sh", "what Docker's own filters let through"),
+    ("firewall/nftables.nft", "the firewall; its ports are compared"),
+    ("firewall/ufw.sh", "the firewall; its rules are compared"),
+    ("first-start/*", "what carries new values to programs"),
+    ("grafana/*", "the configuration of a service"),
+    ("health.d/*", "a check of labctl"),
+    ("kept/databases.tsv", "what labctl saves; the dumps are compared"),
+    ("kept/places.tsv", "where services keep their state"),
+    ("kept/writers.tsv", "whether an older version reads it; the containers are compared"),
+    ("labctl", "it is the same in every release, and a machine has its own"),
+    ("machine/*", "the settings of the system"),
+    ("npm/*", "the configuration of a service"),
+    ("openvpn/*", "the configuration of a service"),
+    ("plan.d/*", "a preview of labctl"),
+    ("prometheus/*", "the configuration of a service; what is scraped is compared"),
+    ("proxmox/*", "what makes guests, pools and the firewall of a hypervisor"),
+    ("systemd/*", "a unit; the table of units is compared with what is installed"),
+];
+
+const LINES: &[(&str, &str, &str)] = &[
+    ("firewall/flows.tsv", "containers of", "they come by their own bridge"),
+    ("firewall/flows.tsv", "expose npm.http", "another line lets the same addresses in"),
+    ("firewall/flows.tsv", "tunnel\ttcp\t22", "a hypervisor's firewall is that of its cluster"),
+];
+
+fn release() -> (Files, BTreeMap<String, Artifacts>) {
+    let sources = sources();
+    let mut analyzed = compile::analyze(&sources);
+    let checked = analyzed.check(&sources);
+    let plan = checked.plan.as_ref().expect("a lab without errors");
+    (built(), compile::artifacts(plan, &sources).expect("its files"))
+}
+
+/// Writes the release with other files of one machine.
+fn forged(
+    files: &Files,
+    index: &ReleaseIndex,
+    machine: &str,
+    artifacts: &Artifacts,
+) -> Option<Files> {
+    let identity = Identity {
+        lab: index.lab.clone(),
+        machine: machine.to_owned(),
+        version: index.version.clone(),
+    };
+    let bundle = Packer::new().pack(&identity, artifacts).ok()?;
+    let (mut files, mut index) = (files.clone(), index.clone());
+    let entry = index.machines.get_mut(machine)?;
+    files.remove(&entry.archive);
+    let packed = Packed::from(&bundle);
+    entry.archive.clone_from(&packed.archive);
+    entry.content_id.clone_from(&packed.content_id);
+    entry.sha256.clone_from(&packed.sha256);
+    let ids = index.machines.iter().map(|(name, own)| (name.as_str(), own.content_id.as_str()));
+    index.content_id = ids::release_content_id(ids);
+    files.insert(packed.archive, bundle.archive);
+    files.insert(INDEX.to_owned(), index.to_json().ok()?);
+    Some(with_sums(files))
+}
+
+/// Lists the lines of a file that say something, each with its number.
+fn lines(text: &str) -> Vec<usize> {
+    let says = |line: &str| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('#')
+    };
+    let all: Vec<usize> =
+        text.lines().enumerate().filter(|(_, line)| says(line)).map(|(at, _)| at).collect();
+    // Of a long file, the first, some between and the last.
+    let step = all.len().div_ceil(6).max(1);
+    all.iter().step_by(step).chain(all.last()).copied().collect()
+}
+
+#[test]
+fn each_file_of_a_bundle_is_held_against_the_others() {
+    let (files, machines) = release();
+    assert_eq!(verify(&files), Vec::<String>::new());
+    let index: ReleaseIndex = serde_json::from_slice(&files[INDEX]).expect("an index");
+    let is_alone = |path: &str| {
+        ALONE.iter().any(|(name, _)| match name.strip_suffix('*') {
+            Some(start) => path.starts_with(start),
+            None => path == *name,
+        })
+    };
+    let mut tries = Vec::new();
+    for (machine, artifacts) in &machines {
+        for (path, artifact) in &artifacts.files {
+            let text = String::from_utf8_lossy(&artifact.bytes).into_owned();
+            let at = if path.ends_with(".tsv") {
+                (0..text.lines().count()).collect()
+            } else {
+                lines(&text)
+            };
+            tries.extend(at.into_iter().map(|at| (machine, path, text.clone(), at)));
+        }
+    }
+    let unnoticed: BTreeSet<(String, String)> = tries
+        .par_iter()
+        .filter_map(|(machine, path, text, at)| {
+            let changed: String = text
+                .lines()
+                .enumerate()
+                .map(|(line, text)| if line == *at { varied(text) } else { text.to_owned() } + "\n")
+                .collect();
+            let mut artifacts = machines[*machine].clone();
+            artifacts.files.get_mut(*path)?.bytes = changed.into_bytes();
+            let files = forged(&files, &index, machine, &artifacts)?;
+            let line = text.lines().nth(*at).unwrap_or_default();
+            verify(&files).is_empty().then(|| ((*path).clone(), line.to_owned()))
+        })
+        .collect();
+    let allowed = |(path, line): &&(String, String)| {
+        is_alone(path) || LINES.iter().any(|(of, part, _)| path == of && line.contains(part))
+    };
+    let wrong: Vec<_> = unnoticed.iter().filter(|found| !allowed(found)).collect();
+    assert!(wrong.is_empty(), "{} are not noticed: {wrong:#?}", wrong.len());
+    // A file that something contradicts leaves the list.
+    for (name, _) in ALONE {
+        let start = name.trim_end_matches('*');
+        let any = |(path, _): &(String, String)| path.starts_with(start);
+        assert!(unnoticed.iter().any(any), "`{name}` is covered");
+    }
+}
