@@ -1,7 +1,7 @@
 //! Finds out how a program reaches an endpoint: by name on a network of containers, on the machine
 //! itself, or at another machine's address.
 
-use crate::model::{EndpointId, MachineId, Model, NetworkMode, ServiceId};
+use crate::model::{Container, EndpointId, MachineId, Model, NetworkMode, ServiceId};
 
 /// The address that a program connects to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,10 +98,9 @@ pub fn place<'m>(
 ) -> Place<'m> {
     let Some(mut name) = container else { return Place::Machine };
     // Containers that use each other's networks in a circle have no network. No chain is longer
-    // than the list of containers.
-    let containers = || services.iter().flat_map(|service| &model[*service].containers);
-    for _ in 0..=containers().count() {
-        let Some(container) = containers().find(|container| container.name == name) else {
+    // than the list of services, since only the first container of one lends its network.
+    for _ in 0..=services.len() + 1 {
+        let Some(container) = container_called(model, services, name) else {
             return Place::Container(name);
         };
         match &container.network {
@@ -112,4 +111,19 @@ pub fn place<'m>(
         }
     }
     Place::Nowhere
+}
+
+/// Finds a container by its name, which is that of its service, or begins with it and a hyphen.
+fn container_called<'m>(
+    model: &'m Model,
+    services: &[ServiceId],
+    name: &str,
+) -> Option<&'m Container> {
+    let ends = name.match_indices('-').map(|(at, _)| at).chain([name.len()]);
+    ends.filter_map(|end| name.get(..end)).find_map(|beginning| {
+        let known = model.services.binary_search_by(|known| known.name.as_str().cmp(beginning));
+        let service = ServiceId::at(known.ok()?);
+        services.binary_search(&service).ok()?;
+        model[service].containers.called(name)
+    })
 }

@@ -19,6 +19,7 @@ type Taken = BTreeMap<(MachineId, Transport, u16), Vec<(Ports, EndpointId)>>;
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     let mut taken = Taken::new();
+    let used = used(plan);
     // Ports of one row begin no further before a port than this.
     let mut longest = 0;
     for (machine, ports, transport, endpoint) in plan.listeners() {
@@ -30,7 +31,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }) {
             let (service, name) = (&model[endpoint.service], &model.endpoint(endpoint).name);
             let message = format!("port {}/tcp of `{}` is used twice", ssh.port, host.name);
-            let help = format!("give the service another port: {}", free(plan, machine, endpoint));
+            let help =
+                format!("give the service another port: {}", free(plan, &used, machine, endpoint));
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, message)
                     .caption(format!("by `{name}` of `{}`", service.name))
@@ -57,7 +59,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 )
                 .caption(format!("by `{}` of `{}`", b.name, other.name))
                 .label(one.span, format!("and by `{}` of `{}`", a.name, one.name))
-                .help(format!("give one of them another port: {}", free(plan, machine, endpoint)))
+                .help(format!(
+                    "give one of them another port: {}",
+                    free(plan, &used, machine, endpoint)
+                ))
                 .on(other.name.clone()),
             );
         }
@@ -75,18 +80,51 @@ fn are_same(plan: &Plan<'_>, first: EndpointId, second: EndpointId) -> bool {
     of_both || !a.shares_an_address(b)
 }
 
+/// The ports of each machine that are taken, as rows with a free port between two of them.
+type Used = BTreeMap<MachineId, Vec<Ports>>;
+
+fn used(plan: &Plan<'_>) -> Used {
+    let mut used = Used::new();
+    for (machine, ports, ..) in plan.listeners() {
+        used.entry(machine).or_default().push(ports);
+    }
+    for rows in used.values_mut() {
+        rows.sort_unstable();
+        rows.dedup_by(|next, row| {
+            let joins = next.first <= row.last.saturating_add(1);
+            if joins {
+                row.last = row.last.max(next.last);
+            }
+            joins
+        });
+    }
+    used
+}
+
 /// Names the next ports of a machine that are free for an endpoint.
-fn free(plan: &Plan<'_>, machine: MachineId, id: EndpointId) -> String {
+fn free(plan: &Plan<'_>, used: &Used, machine: MachineId, id: EndpointId) -> String {
     let endpoint = plan.model.endpoint(id);
     let wanted = endpoint.host_ports();
-    let used: Vec<Ports> =
-        plan.listeners().filter(|(at, ..)| *at == machine).map(|(_, ports, ..)| ports).collect();
-    let rows =
-        (wanted.first..=u16::MAX - wanted.more()).map(|port| Ports::row(port, wanted.more()));
-    let is_free = |row: &Ports| !used.iter().any(|used| used.overlaps(*row));
-    let row = rows.into_iter().find(is_free).unwrap_or(wanted);
+    let rows = used.get(&machine).map_or(&[][..], Vec::as_slice);
+    let mut row = wanted;
+    let from = rows.partition_point(|used| used.last < wanted.first);
+    for used in rows.get(from..).unwrap_or_default() {
+        if !used.overlaps(row) {
+            break;
+        }
+        let next = used.last.checked_add(1).map(|next| Ports::row(next, wanted.more()));
+        // A row that reaches the last port there is may be shorter than the one that is wanted.
+        match next.filter(|next| next.more() == wanted.more()) {
+            Some(next) => row = next,
+            None => return advice(&endpoint.name, wanted),
+        }
+    }
+    advice(&endpoint.name, row)
+}
+
+fn advice(endpoint: &str, row: Ports) -> String {
     match row.more() {
-        0 => format!("`port {} {row}`", endpoint.name),
-        _ => format!("`port {} \"{row}\"`", endpoint.name),
+        0 => format!("`port {endpoint} {row}`"),
+        _ => format!("`port {endpoint} \"{row}\"`"),
     }
 }

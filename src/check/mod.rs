@@ -35,6 +35,7 @@ mod families_disjoint;
 mod folder_moved;
 mod gpu_undeclared;
 mod guest_id_twice;
+mod guest_too_small;
 mod host_port_twice;
 mod image_of_another_program;
 mod image_retired;
@@ -130,6 +131,7 @@ pub static RULES: &[&Rule] = &[
     &folder_moved::RULE,
     &gpu_undeclared::RULE,
     &guest_id_twice::RULE,
+    &guest_too_small::RULE,
     &host_port_twice::RULE,
     &image_of_another_program::RULE,
     &image_retired::RULE,

@@ -74,7 +74,12 @@ fn places(
     let memory = container
         .tmpfs
         .iter()
-        .map(|at| (at.clone(), "a folder in memory".to_owned(), container.span));
+        .map(|at| at.split_once(':').map_or(at.as_str(), |(at, _)| at))
+        .map(|at| (at.to_owned(), "a folder in memory".to_owned(), container.span));
+    let devices = container.devices.iter().map(|device| {
+        let at = device.at.as_ref().unwrap_or(&device.path);
+        (at.clone(), format!("the device `{}`", device.path), device.span)
+    });
     // What is read as a variable is no file.
     let is_file = |used: &&SecretUse| used.value_variable.is_none() && !used.in_text;
     // One secret may be that of two options. It is one file then.
@@ -86,5 +91,9 @@ fn places(
         let at = used.at.clone().unwrap_or_else(|| format!("/run/secrets/{name}"));
         (at, format!("the secret `{name}`"), used.span)
     });
-    mounts.chain(files).chain(memory).chain(secrets).collect()
+    // Two nodes may ask for one device, such as that of a GPU.
+    let mut given = BTreeSet::new();
+    let devices = devices.filter(|(at, source, _)| given.insert((at.clone(), source.clone())));
+    let devices: Vec<_> = devices.collect();
+    mounts.chain(files).chain(memory).chain(secrets).chain(devices).collect()
 }

@@ -2,9 +2,9 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::ServiceFileTarget;
-use crate::plan::Plan;
+use crate::model::{ServiceFileTarget, Unit};
 use crate::plan::store::is_below;
+use crate::plan::{Plan, mount_name};
 use crate::source::Span;
 
 /// Finds folders and files of the lab at, above or below those of the system.
@@ -39,6 +39,8 @@ const CLOSED: &[(&str, &str)] = &[
     ("/var/lib/dpkg", "holds the state of installed packages"),
     ("/var/lib/labwright", "holds the generations of labctl"),
     ("/var/lib/systemd", "holds the state of systemd"),
+    ("/var/lock", "leads to `/run`, which is emptied at each start"),
+    ("/var/run", "leads to `/run`, which is emptied at each start"),
 ];
 
 /// The folders that no folder of the lab may be, or lie in, while modules may install files there.
@@ -60,6 +62,7 @@ const SHARED: &[(&str, &str)] = &[
     ("/etc/udev", "names the machine's devices"),
     ("/etc/ufw", "holds the firewall"),
     ("/etc/zfs", "lists the pools"),
+    ("/tmp", "is emptied at each start"),
     ("/usr/local/bin", "holds labctl and programs of the system"),
     ("/usr/local/sbin", "holds programs of the system"),
     ("/usr/libexec", "holds the system's programs"),
@@ -74,7 +77,6 @@ const SHARED: &[(&str, &str)] = &[
 const KEPT: &[(&str, &str)] = &[
     ("/home", "holds the admins' keys"),
     ("/root", "is the home of root"),
-    ("/tmp", "is emptied at each start"),
     ("/usr/local", "holds the system's programs"),
     ("/var/cache", "holds what programs keep between runs"),
     ("/var/log", "holds the system's logs"),
@@ -86,7 +88,12 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/apt/apt.conf.d", "holds the settings of apt"),
     ("/etc/apt/sources.list", "says where packages come from"),
     ("/etc/cloud", "holds the settings of cloud-init"),
+    ("/etc/bash.bashrc", "is read whenever somebody logs in"),
+    ("/etc/crontab", "holds schedules of the system"),
+    ("/etc/default/grub", "says how the machine starts"),
+    ("/etc/default/ufw", "holds the firewall"),
     ("/etc/docker", "holds the settings of Docker, which the bundle writes"),
+    ("/etc/environment", "is read whenever somebody logs in"),
     ("/etc/fstab", "lists the disks that the machine needs"),
     ("/etc/group", "lists the groups"),
     ("/etc/gshadow", "lists the groups"),
@@ -96,16 +103,54 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/labwright/trust", "says whose bundles the machine takes"),
     ("/etc/hostname", "holds the machine's name"),
     ("/etc/hosts", "holds the machine's name"),
+    ("/etc/ld.so.conf", "says where programs find their libraries"),
     ("/etc/ld.so.preload", "is loaded into every program"),
+    ("/etc/localtime", "is the machine's time zone"),
+    ("/etc/login.defs", "says how accounts are made"),
     ("/etc/machine-id", "is the machine's identity"),
     ("/etc/netplan", "holds the machine's addresses"),
+    ("/etc/nftables.conf", "holds the system's own firewall"),
     ("/etc/nsswitch.conf", "says where users and names are looked up"),
     ("/etc/pam.d", "decides who may log in"),
     ("/etc/passwd", "lists the users"),
+    ("/etc/profile", "is read whenever somebody logs in"),
     ("/etc/resolv.conf", "names the resolvers"),
     ("/etc/shadow", "holds the passwords of the users"),
     ("/etc/sudoers", "decides who may become root"),
+    ("/etc/subgid", "lists the groups that users may use"),
+    ("/etc/subuid", "lists the users that users may use"),
     ("/etc/sudoers.d", "decides who may become root"),
+    ("/etc/sysctl.conf", "holds settings of the kernel"),
+    ("/etc/sysctl.d/60-labwright.conf", "holds settings of the kernel, which the bundle writes"),
+    ("/etc/timezone", "is the machine's time zone"),
+    ("/etc/ufw", "holds the firewall"),
+];
+
+/// The units of the system that no unit of a module replaces, each without its suffix, with what
+/// it does.
+const UNITS: &[(&str, &str)] = &[
+    ("apparmor", "confines programs"),
+    ("console-getty", "lets people log in"),
+    ("containerd", "runs containers"),
+    ("cron", "starts programs at their times"),
+    ("dbus", "lets the system's programs talk to each other"),
+    ("docker", "runs containers"),
+    ("networking", "sets up the network"),
+    ("nfs-server", "serves exports"),
+    ("nftables", "loads the system's own firewall"),
+    ("ssh", "lets admins log in"),
+    ("sshd", "lets admins log in"),
+    ("ufw", "loads the firewall"),
+];
+
+/// The beginnings of names of such units.
+const FAMILIES: &[(&str, &str)] = &[
+    ("cloud-", "sets the machine up"),
+    ("getty@", "lets people log in"),
+    ("pve", "belongs to Proxmox"),
+    ("serial-getty@", "lets people log in"),
+    ("systemd-", "belongs to systemd"),
+    ("zfs-", "mounts the pools"),
 ];
 
 /// The homes, in which no file of a module is. A service may keep a folder there.
@@ -173,6 +218,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 );
             }
         }
+        for unit in service.units.iter().filter(|unit| !unit.sections.is_empty()) {
+            if let Some((why, help)) = replaces(unit).or_else(|| mounts_over(unit)) {
+                let message = format!("unit `{}` of `{}` {why}", unit.name, service.name);
+                diagnostics.push(
+                    Diagnostic::new(&CODE, service.span, message)
+                        .label(unit.span, "the module declares it here")
+                        .help(help)
+                        .on(service.name.clone()),
+                );
+            }
+        }
         for container in &service.containers {
             for mount in container.mounts.iter().filter(|mount| mount.at == "/") {
                 let message = format!(
@@ -195,6 +251,38 @@ const SETTINGS: &str = "`/etc` holds the settings of the system's programs";
 fn finding(machine: &str, path: &str, what: &str, why: &str, span: Span) -> Diagnostic {
     Diagnostic::new(&CODE, span, format!("{what} can't be at `{path}` on `{machine}`: {why}"))
         .help("choose a folder of its own, such as one below `/srv` or `/mnt`")
+}
+
+/// Says which unit of the system a unit of a module would replace, and what to write.
+fn replaces(unit: &Unit) -> Option<(String, String)> {
+    let (name, kind) = unit.name.rsplit_once('.')?;
+    let own = UNITS.iter().find(|(own, _)| *own == name);
+    let family = || FAMILIES.iter().find(|(start, _)| name.starts_with(start));
+    // A target is a point on the way of the machine's start, and all of Debian's have these names.
+    let target = || (kind == "target").then_some(&("", "is a point of the machine's start"));
+    let (_, why) = own.or_else(family).or_else(target)?;
+    let help = "give the unit a name of its own, or leave its sections out to start the system's";
+    Some((format!("would replace that of the system, which {why}"), help.to_owned()))
+}
+
+/// Says why a unit that mounts something can't be there, and what to write.
+fn mounts_over(unit: &Unit) -> Option<(String, String)> {
+    if !unit.name.ends_with(".mount") {
+        return None;
+    }
+    let lines = unit.sections.iter().filter(|(section, _)| section == "Mount");
+    let mut lines = lines.flat_map(|(_, lines)| lines);
+    let (_, values) = lines.find(|(key, _)| key == "Where")?;
+    let path = values.concat();
+    if let Some(why) = needed(&path) {
+        let help = "mount it in a folder of its own, such as one below `/srv` or `/mnt`";
+        return Some((format!("can't mount at `{path}`: {why}"), help.to_owned()));
+    }
+    let wanted = mount_name(&path);
+    (wanted != unit.name).then(|| {
+        let why = format!("does not start: systemd wants the name `{wanted}` for `{path}`");
+        (why, format!("call it `{wanted}`"))
+    })
 }
 
 /// Returns whether a path is the folder of a volume that docker made, which a service may keep, or
@@ -254,6 +342,8 @@ mod tests {
             "/etc",
             "/etc/labwright/trust",
             "/etc/labwright/secrets/x",
+            "/etc/default/ufw",
+            "/etc/nftables.conf",
         ];
         for path in kept {
             assert!(kept_from_files(path).is_some(), "{path}");
@@ -300,6 +390,8 @@ mod tests {
             "/etc/passwd",
             "/var/lib/pve-cluster",
             "/var/spool",
+            "/var/run/x",
+            "/tmp/x",
         ];
         for path in kept {
             assert!(needed(path).is_some(), "{path}");

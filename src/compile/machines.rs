@@ -131,8 +131,13 @@ fn emit_files<'e, E>(
 
 fn unpackable(context: &Context<'_>, error: &BundleError) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let help = "shorten the name of the lab, the machine or the service";
-    let finding = Diagnostic::new(&UNPACKABLE, context.this().span, error.to_string());
+    let text = error.to_string();
+    let help = if text.contains("the limit is") {
+        "shorten the name of the lab, the machine or the service"
+    } else {
+        "change what the message names: a service of this machine, or its module, brings it"
+    };
+    let finding = Diagnostic::new(&UNPACKABLE, context.this().span, text);
     found.push(finding.help(help).on(&error.whose));
     found
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::types::{Type, is_name};
 use crate::diag::nearest;
+use crate::diag::render::QUOTED;
 use crate::syntax::Scalar;
 
 /// Returns the name of a type's values, without an example.
@@ -14,8 +15,8 @@ pub fn article(ty: Type) -> String {
 /// Describes a scalar.
 pub fn describe(scalar: &Scalar<'_>) -> String {
     match scalar {
-        Scalar::Text(text) if text.chars().count() > 60 => {
-            format!("`{}…`", text.chars().take(60).collect::<String>())
+        Scalar::Text(text) if text.chars().count() > QUOTED => {
+            format!("`{}…`", text.chars().take(QUOTED).collect::<String>())
         }
         Scalar::Text(text) => format!("`{text}`"),
         Scalar::Integer(number) => format!("the number {number}"),
@@ -32,7 +33,9 @@ pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
         Scalar::Integer(number) => match ty {
             Type::Size => Some(format!("say the unit: `\"{number}GiB\"`")),
             Type::Duration => Some(format!("say the unit: `\"{number}d\"`")),
-            Type::Mode => Some("put it in quotes: KDL reads `0755` as the number 755".to_owned()),
+            Type::Mode | Type::FileMode => {
+                Some("put it in quotes: KDL reads `0755` as the number 755".to_owned())
+            }
             Type::Bool if (0..=1).contains(number) => Some(format!("write `#{}`", *number == 1)),
             _ => None,
         },
@@ -136,13 +139,20 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             let address = text.split_once('/')?.0.parse::<std::net::IpAddr>().ok()?;
             Some(format!("write `\"{address}\"`: the prefix length is the network's"))
         }
+        Type::FileMode
+            if text.len() == 4 && text.starts_with(|first| ('1'..='7').contains(&first)) =>
+        {
+            let plain = text.get(1..).unwrap_or_default();
+            Some(format!("write `\"0{plain}\"`: a file runs as whoever starts it"))
+        }
         Type::Path if text.contains(", ") || text.contains(",/") => {
             let paths: Vec<String> =
                 text.split(',').map(|path| format!("`\"{}\"`", path.trim())).collect();
             Some(format!("write each folder by itself: {}", paths.join(" ")))
         }
-        Type::Path => (!text.starts_with('/') && !text.is_empty())
-            .then(|| "paths are absolute: they begin with `/`".to_owned()),
+        Type::Path | Type::Inside | Type::Tmpfs | Type::Installed => (!text.starts_with('/')
+            && !text.is_empty())
+        .then(|| "paths are absolute: they begin with `/`".to_owned()),
         Type::Host if text.starts_with("*.") => Some(
             "give it a name of its own, and the others as a further one: `alias \"*.…\"` in the \
              route, or `below=#true` of a `name`"

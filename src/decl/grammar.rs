@@ -42,6 +42,8 @@ pub fn is_package(text: &str) -> bool {
     text.len() >= 2
         && all(text, 100, valid)
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        // `apt-get install x-` removes the package `x`.
+        && !text.ends_with('-')
 }
 
 /// Returns whether text is the name of a systemd unit, with its suffix.
@@ -71,9 +73,92 @@ pub fn is_sysctl(text: &str) -> bool {
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
+/// Returns whether a kernel setting is one that a container has for itself. With any other, it does
+/// not start. Source: `libcontainer/configs/validate` of <https://github.com/opencontainers/runc>.
+pub fn is_sysctl_of_container(text: &str, host_network: bool) -> bool {
+    const OWN: &[&str] = &[
+        "kernel.domainname",
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shm_rmid_forced",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+    ];
+    // The name may be written with slashes; then a dot is a part of a word.
+    let slashes = text.find(['.', '/']).is_some_and(|at| text.get(at..=at) == Some("/"));
+    let name = if slashes { text.replace('/', ".") } else { text.to_owned() };
+    (name.starts_with("net.") && !host_network)
+        || name.starts_with("fs.mqueue.")
+        || OWN.contains(&name.as_str())
+}
+
+/// The capabilities of Linux, without `CAP_`, and `ALL`. Docker refuses a container with another
+/// one. Source: capabilities(7).
+#[rustfmt::skip] // A table is read line by line.
+const CAPABILITIES: &[&str] = &[
+    "ALL", "AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF",
+    "CHECKPOINT_RESTORE", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID",
+    "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE",
+    "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "PERFMON", "SETFCAP",
+    "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE",
+    "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "SYSLOG",
+    "WAKE_ALARM",
+];
+
 /// Returns whether text is the name of a capability.
 pub fn is_capability(text: &str) -> bool {
-    all(text, 40, |byte| byte.is_ascii_uppercase() || byte == b'_')
+    CAPABILITIES.contains(&text)
+}
+
+/// The signals of Linux, without `SIG`. Source: signal(7).
+#[rustfmt::skip] // A table is read line by line.
+const SIGNALS: &[&str] = &[
+    "ABRT", "ALRM", "BUS", "CHLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE",
+    "POLL", "PROF", "PWR", "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP", "SYS", "TERM",
+    "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+];
+
+/// Returns whether text is a signal, by its name or number.
+pub fn is_signal(text: &str) -> bool {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    // The signals for programs' own use are counted from both ends: `RTMIN+3`, `RTMAX-1`.
+    let counted = ["RTMIN+", "RTMAX-"].iter().find_map(|from| name.strip_prefix(from));
+    let number = |text: &str, most| text.parse::<u8>().is_ok_and(|n| (1..=most).contains(&n));
+    SIGNALS.contains(&name) || counted.is_some_and(|count| number(count, 15)) || number(text, 64)
+}
+
+/// Returns whether text is a path in a container at which docker and the kernel let something be:
+/// `:` would end it, and `/proc` is the kernel's.
+pub fn is_inside(text: &str) -> bool {
+    is_path(text)
+        && text != "/"
+        && !text.contains(':')
+        && text != "/proc"
+        && !text.starts_with("/proc/")
+}
+
+/// Returns whether text is a folder in memory as docker takes it: a path, and options that change
+/// no more than the folder.
+pub fn is_tmpfs(text: &str) -> bool {
+    let (path, options) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
+    let is_option = |option: &str| match option.split_once('=') {
+        Some(("mode", mode)) => all(mode, 4, |byte| matches!(byte, b'0'..=b'7')),
+        Some(("size", size)) => {
+            all(size, 20, |byte| byte.is_ascii_digit() || b"kmg%".contains(&byte))
+        }
+        Some(("uid" | "gid" | "nr_inodes", number)) => number.parse::<u32>().is_ok(),
+        Some(_) => false,
+        None => ["ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev"].contains(&option),
+    };
+    is_inside(path) && options.is_none_or(|options| options.split(',').all(is_option))
+}
+
+/// Returns whether text is an absolute path that labctl installs a file at.
+pub fn is_installed(text: &str) -> bool {
+    is_path(text) && text.bytes().all(alphanumeric_or(b"/._@:+-"))
 }
 
 /// Returns whether text is the path of a page, with a query at most, that means the same to every
@@ -105,8 +190,14 @@ pub fn is_header(text: &str) -> bool {
 /// Returns whether text is a user or a group.
 pub fn is_owner(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    // Docker takes no number above these.
+    let number = text.parse::<u64>().is_ok_and(|number| number > 2_147_483_647);
     // `useradd` accepts at most 32 characters.
-    !text.is_empty() && text.len() <= 32 && !text.starts_with('-') && text.bytes().all(valid)
+    !text.is_empty()
+        && text.len() <= 32
+        && !text.starts_with('-')
+        && text.bytes().all(valid)
+        && !number
 }
 
 /// Returns whether text is an absolute path without detours.
@@ -211,13 +302,17 @@ mod tests {
         holds(
             is_package,
             &["restic", "g++", "libc6-dev"],
-            &["-oDPkg::Pre-Invoke::=touch", "A", "x"],
+            &["-oDPkg::Pre-Invoke::=touch", "A", "x", "openssh-server-"],
         );
         holds(is_unit, &["a.service", "wg-quick@wg0.service", r"mnt-a\x2db.mount"], &["a", "a.sh"]);
         holds(is_variable, &["TZ", "_x", "A.b-c"], &["A=B", "1A", "$A"]);
         holds(is_key, &["diun.enable", "a.domains[0].main"], &["a=b", "a'b", "$x"]);
         holds(is_sysctl, &["net.ipv4.ip_forward", "net/ipv4/conf/eth0.1"], &["a=b", ".x"]);
-        holds(is_capability, &["NET_ADMIN", "ALL"], &["net_admin", "CAP,X"]);
+        holds(is_capability, &["NET_ADMIN", "ALL"], &["net_admin", "CAP,X", "NET_ADMN"]);
+        holds(is_signal, &["SIGINT", "TERM", "9", "RTMIN+3"], &["FOO", "0", "65", "int", "RTMIN+"]);
+        holds(is_inside, &["/data", "/process"], &["/", "/proc", "/proc/sys", "/x:ro", "x"]);
+        holds(is_tmpfs, &["/x", "/x:size=64m,mode=1777"], &["/x:", "/x:bind", "/:ro", "/x:a=b"]);
+        holds(is_installed, &["/etc/x@a.conf", "/opt/a:b"], &["/opt/$(id)", "/opt/x/", "x"]);
         holds(is_web_path, &["/auth/x", "/o/start?rd="], &["auth", "/a b", "/a;", "/a\n", "/{"]);
         holds(is_web_page, &["/", "/a.b/c/"], &["a", "/a?b", "/a//b", "/../a", "/a/.", "/a*"]);
         holds(is_web_folder, &["/", "/a/b"], &["/a/", "/a b", "//", "/a/..", ""]);
@@ -229,7 +324,7 @@ mod tests {
             &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="],
             &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D=", "x="],
         );
-        holds(is_account, &["1000", "1000:1000", "www-data"], &["a:b:c", ":", "a:"]);
+        holds(is_account, &["1000", "1000:1000", "www-data"], &["a:b:c", ":", "a:", "4294967295"]);
         holds(is_interface, &["eth0", "vmbr0.10"], &["sixteen-letters-", "a/b", ".."]);
         let long = "x".repeat(51);
         holds(

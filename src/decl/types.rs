@@ -34,6 +34,8 @@ pub enum Type {
     Sysctl,
     /// The name of a capability, without `CAP_`.
     Capability,
+    /// A signal, by its name or number.
+    Signal,
     /// The path of a page, with a query at most.
     WebPath,
     /// The path of a page, without a query.
@@ -95,6 +97,12 @@ pub enum Type {
     Cidr,
     /// An absolute path without `..`.
     Path,
+    /// A path in a container at which something may be mounted.
+    Inside,
+    /// A path in a container for a folder in memory, with its options after a colon.
+    Tmpfs,
+    /// A path of the machine that a file is installed at.
+    Installed,
     /// A container image reference.
     Image,
     /// An http or https URL.
@@ -105,8 +113,10 @@ pub enum Type {
     Hosts,
     /// A mail address.
     Mail,
-    /// A file mode, four octal digits as text.
+    /// A mode of a folder, four octal digits as text.
     Mode,
+    /// A mode of a file, which gives nobody more than reading, writing and running.
+    FileMode,
     /// A user or group: a name or a number.
     Owner,
     /// One of the words.
@@ -146,6 +156,7 @@ impl Type {
             Self::Unit => "a unit with its suffix, such as `\"fail2ban.service\"`".into(),
             Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
             Self::Capability => "a capability such as `NET_ADMIN`".into(),
+            Self::Signal => "a signal such as `SIGINT`".into(),
             Self::WebPath => "the path of a page such as `\"/auth/check\"`".into(),
             Self::WebPage => "the path of a page such as `\"/start/page.html\"`".into(),
             Self::WebFolder => {
@@ -192,6 +203,15 @@ impl Type {
             Self::Lease => "an address such as `\"192.168.1.10\"`, or `dhcp`".into(),
             Self::Cidr => "a prefix such as `\"192.168.1.0/24\"`".into(),
             Self::Path => "an absolute path such as `\"/mnt/media\"`".into(),
+            Self::Inside => {
+                "a path inside such as `\"/data\"`, not in `/proc` and without `:`".into()
+            }
+            Self::Tmpfs => {
+                "a path inside such as `\"/tmp\"`, and after it options such as `:size=64m`".into()
+            }
+            Self::Installed => {
+                "an absolute path such as `\"/etc/x.conf\"`, of letters, digits and `._@:+-`".into()
+            }
             Self::Image => "an image such as `\"docker.io/library/redis:8.2\"`".into(),
             Self::Url => "a URL such as `\"https://example.org\"`".into(),
             Self::Host => "a host name such as `\"media.example.org\"`".into(),
@@ -201,7 +221,8 @@ impl Type {
                     .into()
             }
             Self::Mail => "a mail address such as `\"me@example.org\"`".into(),
-            Self::Mode => "a file mode such as `\"0640\"`".into(),
+            Self::Mode => "a mode such as `\"0750\"`".into(),
+            Self::FileMode => "a file mode such as `\"0640\"`".into(),
             Self::Owner => "a user or group, by name or number".into(),
             Self::Enum(words) => format!(
                 "one of {}",
@@ -231,7 +252,7 @@ impl Type {
             Self::Image => "image",
             Self::Url => "url",
             Self::Host | Self::Hosts => "host",
-            Self::Mode => "mode",
+            Self::Mode | Self::FileMode => "mode",
             Self::Entity(_) => "ref",
             _ => return None,
         })
@@ -295,6 +316,7 @@ impl Type {
             Self::Unit => keep(grammar::is_unit(&text), text),
             Self::Sysctl => keep(grammar::is_sysctl(&text), text),
             Self::Capability => keep(grammar::is_capability(&text), text),
+            Self::Signal => keep(grammar::is_signal(&text), text),
             Self::WebPath => keep(grammar::is_web_path(&text), text),
             Self::WebPage => keep(grammar::is_web_page(&text), text),
             Self::WebFolder => keep(grammar::is_web_folder(&text), text),
@@ -320,6 +342,9 @@ impl Type {
             Self::Address | Self::Lease => text.parse::<IpAddr>().ok().map(Value::Address),
             Self::Cidr => text.parse::<IpNet>().ok().map(Value::Cidr),
             Self::Path => keep(grammar::is_path(&text), text),
+            Self::Inside => keep(grammar::is_inside(&text), text),
+            Self::Tmpfs => keep(grammar::is_tmpfs(&text), text),
+            Self::Installed => keep(grammar::is_installed(&text), text),
             Self::Image => keep(is_image(&text), text),
             Self::Url => keep(is_url(&text), text),
             Self::Host => keep(is_host(&text), text),
@@ -328,8 +353,10 @@ impl Type {
                 keep(below.unwrap_or_else(|| is_host(&text)), text)
             }
             Self::Mail => keep(is_mail(&text), text),
-            Self::Mode => keep(
-                text.len() == 4 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)),
+            Self::Mode | Self::FileMode => keep(
+                text.len() == 4
+                    && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte))
+                    && (self == Self::Mode || text.starts_with('0')),
                 text,
             ),
             Self::Owner => keep(grammar::is_owner(&text), text),

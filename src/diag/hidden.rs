@@ -80,9 +80,64 @@ struct Word<'l> {
     range: Range<usize>,
 }
 
-/// Lists the ranges of a line of KDL that may hold the value of a secret. What an annotation such
-/// as `(secret)` marks is a name, and a path says only where one is.
+/// Lists the ranges of a line of KDL that may hold the value of a secret, in order: those where a
+/// secret belongs, and words that were made by chance, wherever they are.
 pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
+    let mut list = typed(line, names);
+    let meets =
+        |one: &Range<usize>, other: &Range<usize>| one.start < other.end && other.start < one.end;
+    for word in suspect::made_by_chance(line) {
+        let before = line.get(..word.start).unwrap_or_default().trim_end_matches(['"', '=']);
+        let public = before.ends_with("public-key");
+        if !public && !list.iter().any(|known| meets(known, &word)) {
+            list.push(word);
+        }
+    }
+    list.sort_by_key(|range| range.start);
+    list
+}
+
+/// Hides the words of a text that were made by chance.
+pub fn without_chance(text: &str) -> Option<String> {
+    let found = suspect::made_by_chance(text);
+    let mut shown = (!found.is_empty()).then(|| text.to_owned())?;
+    for range in found.into_iter().rev() {
+        shown.replace_range(range, "***");
+    }
+    Some(shown)
+}
+
+/// Returns whether a word is one of the language or of a module, rather than a secret.
+pub fn is_plain_word(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+/// Returns whether a word is what people call a variable.
+fn is_name_of_variable(word: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let mixed = word.bytes().any(|byte| byte.is_ascii_lowercase())
+        && word.bytes().any(|byte| byte.is_ascii_digit());
+    word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && word.bytes().all(plain)
+        && !mixed
+}
+
+/// Returns whether a word, as it is written, stands where the name of a variable belongs and is
+/// none.
+fn is_no_variable(word: &str, before: Option<&Word<'_>>, between: &str) -> bool {
+    let between = between.trim();
+    let place = before.is_some_and(|before| match before.text {
+        "env" => between.is_empty(),
+        "file-variable" | "value-variable" => between == "=",
+        _ => false,
+    });
+    let marked = ["(ref)", "(f)", "(expr)"].iter().any(|mark| word.starts_with(mark));
+    place && !marked && !is_name_of_variable(word.trim_matches(['"', '#']))
+}
+
+/// Lists the ranges of a line that are where a secret belongs. What an annotation such as
+/// `(secret)` marks is a name, and a path says only where one is.
+fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
     let words = words(line);
     let mut list = Vec::new();
     // The last value that belongs to a name.
@@ -96,7 +151,8 @@ pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             .get(before.map_or(0, |before| before.range.end)..word.range.start)
             .unwrap_or_default();
         if between.contains('{') {
-            let of = |name: &str| name == "secrets" || names_its_value(name, names);
+            let of =
+                |name: &str| ["secret", "secrets"].contains(&name) || names_its_value(name, names);
             inside_block |= node.is_some_and(of);
         }
         inside_block &= !between.contains('}');
@@ -118,6 +174,7 @@ pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         if suspect::is_surely_secret(inside)
             || (inside_block && word.text.starts_with(['"', '#']))
             || (after_secret(before) && between.trim().is_empty() && !is_name(word.text))
+            || is_no_variable(word.text, before, between)
         {
             list.push(word.range.clone());
             continue;
@@ -133,7 +190,8 @@ pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         // In `token role=x`, the word after `token` is the name of a property and not a value.
         let property = line.get(word.range.end..).is_some_and(|rest| rest.starts_with('='));
         let value = !is_marked(word.text) && is_value(inside);
-        if joined && value && !(property && between.trim().is_empty()) {
+        let named_here = property && between.trim().is_empty() && is_plain_word(inside);
+        if joined && value && !named_here {
             list.push(word.range.clone());
             named = Some(&word.range);
         }
@@ -271,6 +329,12 @@ mod tests {
             ("secrets { x \"hunter2\"; }", "secrets { x ***; }"),
             ("secret \"hunter2\"", "secret ***"),
             ("login ada \"hunter2\"", "login *** ***"),
+            ("token Hunter2=\"x\"", "token ***=***"),
+            ("env \"hunter 2\" x", "env *** x"),
+            ("env (secret)hunter2 x", "env *** x"),
+            ("secret pw file-variable=\"hunter2!\"", "secret pw file-variable=***"),
+            ("secret pw { doc \"hunter2\"; }", "secret pw { doc ***; }"),
+            ("expose \"Xk29vQ7pLm4Z\" // Xk29vQ7pLm4Z", "expose \"***\" // ***"),
             ("x Authorization \"Bearer hunter2two\"", "x Authorization ***"),
             ("password \"a\",\"b c\" d; x y", "password ***,*** ***; x y"),
             ("raw compose.environment \"A_TOKEN=abc\"", "raw compose.environment \"A_TOKEN=***\""),

@@ -168,6 +168,16 @@ impl Diagnostics {
         self.list.append(&mut other.list);
     }
 
+    /// Returns the number of findings so far, by which [`Self::since`] lists later ones.
+    pub fn mark(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Lists the findings that were added after a mark.
+    pub fn since(&mut self, mark: usize) -> impl Iterator<Item = &mut Diagnostic> {
+        self.list.iter_mut().skip(mark)
+    }
+
     /// Returns whether an error prevents the build.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)

@@ -1,5 +1,6 @@
 //! Writes findings for a person, a program or a code forge.
 
+use super::hidden::without_chance;
 use super::places::Places;
 use super::style::{Format, Style};
 use super::{Diagnostics, Severity, github, json, sarif, text};
@@ -32,22 +33,42 @@ fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostic
             .flat_map(|span| places.hidden_at(span))
             .map(|text| text.trim_matches(QUOTES).to_owned())
             .filter(|text| text.chars().count() > 2)
+            .flat_map(as_told)
             .collect();
         let labels = found.labels.iter_mut().map(|label| &mut label.message);
         let texts = [&mut found.message, &mut found.caption].into_iter().chain(&mut found.help);
         for text in texts.chain(labels) {
             for secret in &secrets {
-                for (open, close) in [('`', '`'), ('"', '"')] {
+                for (open, close) in [("`", "`"), ("\"", "\""), ("`(", ")`")] {
                     let quoted = format!("{open}{secret}{close}");
                     if text.contains(&quoted) {
                         *text = text.replace(&quoted, &format!("{open}***{close}"));
                     }
                 }
             }
+            // Wherever it was typed, nobody but a program thought of such a word.
+            if let Some(shown) = without_chance(text) {
+                *text = shown;
+            }
         }
     }
     told
 }
+
+/// Lists the ways in which the words of a finding quote a text of the source: as it is written,
+/// without its escapes, and cut off.
+fn as_told(written: String) -> Vec<String> {
+    let read = written.replace("\\\"", "\"").replace("\\n", "\n").replace("\\\\", "\\");
+    let cut = |text: &String| {
+        (text.chars().count() > QUOTED)
+            .then(|| text.chars().take(QUOTED).chain(['…']).collect::<String>())
+    };
+    let cut: Vec<String> = [&written, &read].into_iter().filter_map(cut).collect();
+    [vec![written, read], cut].concat()
+}
+
+/// The number of characters of a value that findings quote at most.
+pub const QUOTED: usize = 60;
 
 /// What stands around a text, and is no part of it.
 const QUOTES: [char; 9] =

@@ -1,5 +1,7 @@
 //! Knows values that are secrets, by the names that they have and by their shape.
 
+use std::ops::Range;
+
 /// Splits the name of a variable into its words, in capitals.
 pub fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -129,8 +131,66 @@ pub fn has_secret_shape(text: &str) -> bool {
     if is_surely_secret(text) {
         return true;
     }
-    let breaks = |c: char| c.is_whitespace() || "\"',;=:&?()[]{}<>|@".contains(c);
     text.split(breaks).any(is_token)
+}
+
+fn breaks(character: char) -> bool {
+    character.is_whitespace() || "\"',;=:&?()[]{}<>|@`…".contains(character)
+}
+
+/// Lists the words of a text that were made by chance, such as tokens, keys and passwords of a
+/// password manager. What is public by its nature is left out: paths, digests of images, and keys
+/// of ssh as `authorized_keys` has them.
+pub fn made_by_chance(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for word in text.split(breaks) {
+        let before = text.get(..start).unwrap_or_default();
+        let public =
+            word.starts_with("/dev/") || word.starts_with("AAAA") || before.ends_with("sha256:");
+        if word.starts_with('/') {
+            // The parts of a path are names. That of a volume of Docker is in hexadecimal.
+            let mut at = start;
+            for part in word.split('/') {
+                let hex = part.bytes().all(|byte| byte.is_ascii_hexdigit());
+                if !public && !hex && (is_token(part) || is_password(part)) {
+                    found.push(at..at + part.len());
+                }
+                at += part.len() + 1;
+            }
+        } else if !public && (is_token(word) || is_password(word)) {
+            found.push(start..start + word.len());
+        }
+        let end = text.get(start + word.len()..).and_then(|rest| rest.chars().next());
+        start += word.len() + end.map_or(0, char::len_utf8);
+    }
+    found
+}
+
+/// Returns whether a short word is one that nobody would think of: letters of both kinds and digits
+/// take turns all the time.
+fn is_password(word: &str) -> bool {
+    const MOST: usize = 100;
+    let has = |kind: fn(&char) -> bool| word.chars().any(|letter| kind(&letter));
+    (10..=MOST).contains(&word.len())
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_uppercase)
+        && has(char::is_ascii_digit)
+        && turns(word) * 2 >= word.len()
+}
+
+/// Counts the neighbours in a word that are of different kinds.
+fn turns(word: &str) -> usize {
+    let kind = |byte: u8| match byte {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let pairs = word.as_bytes().windows(2).filter(
+        |pair| matches!(pair, [a, b] if kind(*a) != kind(*b) && kind(*a) != 3 && kind(*b) != 3),
+    );
+    pairs.count()
 }
 
 /// Returns whether text has a secret in it, whatever its name is: a private key, a hashed password,
@@ -250,22 +310,37 @@ fn is_token(word: &str) -> bool {
         return false;
     }
     // Words in capitals, paths and names with hyphens do not change their case all the time.
-    let pairs = word.as_bytes().windows(2).filter(|pair| {
-        let kind = |byte: u8| match byte {
-            b'a'..=b'z' => 0,
-            b'A'..=b'Z' => 1,
-            b'0'..=b'9' => 2,
-            _ => 3,
-        };
-        matches!(pair, [a, b] if kind(*a) != kind(*b) && kind(*a) != 3 && kind(*b) != 3)
-    });
     let all = word.chars().any(|c| c.is_ascii_lowercase()) && mixed(word);
-    all && pairs.count() * 4 >= word.len()
+    all && turns(word) * 4 >= word.len()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{has_secret_shape, is_secret, without_password};
+    use super::{has_secret_shape, is_secret, made_by_chance, without_password};
+
+    #[test]
+    fn a_word_that_was_made_by_chance_is_found_and_what_is_public_is_not() {
+        let token = "hunter2-Xk29vQ7pLm4Z";
+        for text in [
+            token,
+            "é (`Xk29vQ7pLm4Z`)",
+            "a=Xk29vQ7pLm4Z;",
+            "/srv/Xk29vQ7pLm4Z/x",
+            "ghp_abcdefghijklmnop1234",
+        ] {
+            assert_eq!(made_by_chance(text).len(), 1, "{text}");
+        }
+        for text in [
+            "/dev/disk/by-id/nvme-Samsung_SSD_980_S649NX0T12345a",
+            "docker.io/library/busybox:1.37@sha256:0123456789abcdef0123456789abcdef",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExample",
+            "the option `dns-credentials` of `nginx-proxy-manager2`",
+            "Content-Security-Policy PostgreSQL17 IPv6 SHA256SUMS media.example.org",
+            "2001:db8::1 52:54:00:AB:cd:ef 0000:00:02.0 x86_64-linux-gnu",
+        ] {
+            assert!(made_by_chance(text).is_empty(), "{text}: {:?}", made_by_chance(text));
+        }
+    }
 
     #[test]
     fn knows_secrets_by_name_and_shape() {

@@ -94,25 +94,6 @@ fn line(value: &str) -> Result<String, String> {
     Ok(value.replace('%', "%%"))
 }
 
-/// Returns the name of the unit that mounts at `path`, as `systemd-escape --path --suffix=mount`
-/// does.
-pub fn mount_name(path: &str) -> String {
-    let mut name = String::new();
-    for (index, byte) in path.trim_matches('/').bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if index == 0 => name.push_str("\\x2e"),
-            b'_' | b'.' | b':' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                name.push(char::from(byte));
-            }
-            _ => {
-                let _ = write!(name, "\\x{byte:02x}");
-            }
-        }
-    }
-    name + ".mount"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

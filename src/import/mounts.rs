@@ -117,12 +117,12 @@ pub fn mounts(
         around.ledger.lost(&from, "mount each folder by itself");
     }
     for at in service.get("tmpfs").iter().flat_map(At::items) {
-        match at.text().filter(|path| is_target(path)) {
+        match at.text().filter(|path| words::accepted(Type::Tmpfs, path)) {
             Some(path) => {
                 lines.push(line("tmpfs").arg(path));
                 around.ledger.kept(&at, "tmpfs");
             }
-            None => around.ledger.lost(&at, "it is not an absolute path"),
+            None => around.ledger.lost(&at, "it is not a path with options that a lab accepts"),
         }
     }
     lines
@@ -215,7 +215,7 @@ fn long(at: &At<'_>, around: &mut Around<'_>) -> Mount {
 }
 
 fn is_target(path: &str) -> bool {
-    words::accepted(Type::Path, path)
+    words::accepted(Type::Inside, path)
 }
 
 fn mount(
@@ -227,7 +227,11 @@ fn mount(
 ) -> (Option<Line>, Fate, String) {
     let target = super::files::join("/", &mount.target);
     if !mount.target.starts_with('/') || !is_target(&target) {
-        return (None, Fate::Lost, "its place in the container is not an absolute path".to_owned());
+        return (
+            None,
+            Fate::Lost,
+            "its place in the container is not one that docker takes".to_owned(),
+        );
     }
     if around.secrets.hides(&mount.source) || around.secrets.hides(&target) {
         return (None, Fate::Lost, "a secret is part of the path".to_owned());
@@ -353,7 +357,7 @@ fn bind(
     around: &mut Around<'_>,
 ) -> (Option<Line>, Fate, String) {
     let path = super::files::join("/", &around.lab.on_machine(&mount.source));
-    if !is_target(&path) {
+    if !words::accepted(Type::Path, &path) {
         return (None, Fate::Lost, "its path on the machine is not an absolute path".to_owned());
     }
     let home = mount.source.starts_with('~');

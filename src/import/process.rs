@@ -4,13 +4,14 @@ use super::kdl::{Line, line};
 use super::ledger::At;
 use super::stack::Around;
 use super::words;
+use crate::decl::schema::ULIMITS;
 use crate::decl::types::Type;
 
 /// The keys with one value, with the node of each and the type of its value.
 const TEXTS: &[(&str, &str, Type)] = &[
     ("hostname", "hostname", Type::Host),
     ("working_dir", "working-dir", Type::Path),
-    ("stop_signal", "stop-signal", Type::Word),
+    ("stop_signal", "stop-signal", Type::Signal),
     ("pull_policy", "pull-policy", Type::Enum(&["always", "missing", "never"])),
     ("platform", "platform", Type::Word),
     ("runtime", "runtime", Type::Word),
@@ -108,7 +109,7 @@ fn ulimit(name: &str, at: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
         }
         _ => None,
     };
-    let made = made.filter(|_| words::accepted(Type::Word, name));
+    let made = made.filter(|_| words::accepted(Type::Enum(ULIMITS), name));
     if made.is_some() {
         around.ledger.kept(at, "ulimit");
     } else {

@@ -10,6 +10,7 @@ use super::running::is_job;
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words;
+use crate::decl::grammar;
 use crate::decl::types::Type;
 
 /// Converts what a container may do.
@@ -46,13 +47,16 @@ pub fn rights(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
         lines.push(line("host-pid").flag(true));
         around.ledger.kept(&at, "host-pid");
     }
+    let host = service.get("network_mode").is_some_and(|at| at.text() == Some("host"));
     for (name, at) in service.get("sysctls").iter().flat_map(At::entries) {
+        let own =
+            words::accepted(Type::Sysctl, name) && grammar::is_sysctl_of_container(name, host);
         match at.text() {
-            Some(value) if words::accepted(Type::Sysctl, name) => {
+            Some(value) if own => {
                 lines.push(line("sysctl").arg(name).arg(value));
                 around.ledger.kept(&at, "sysctl");
             }
-            _ => around.ledger.lost(&at, "it is not a setting that a lab accepts"),
+            _ => around.ledger.lost(&at, "it is not a setting that a container has for itself"),
         }
     }
     lines.extend(extra_hosts(service, around));

@@ -1,7 +1,8 @@
-//! Containers of a service.
+//! ContainerList of a service.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 
 use super::image::{is_pinned, repository_and_tag};
 use super::{
@@ -308,4 +309,65 @@ pub struct Resources {
     pub memory: Option<Spanned<Size>>,
     /// Processors, in thousandths of one.
     pub millicpus: Option<Spanned<u32>>,
+}
+
+/// The containers of a service, in the order of its module, which also finds them by their names.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerList {
+    list: Vec<Container>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl ContainerList {
+    /// Finds a container by its name on the machine.
+    pub fn called(&self, name: &str) -> Option<&Container> {
+        self.list.get(*self.by_name.get(name)?)
+    }
+
+    /// Finds a container by its name on the machine, to change it.
+    pub fn called_mut(&mut self, name: &str) -> Option<&mut Container> {
+        self.list.get_mut(*self.by_name.get(name)?)
+    }
+}
+
+impl Extend<Container> for ContainerList {
+    fn extend<T: IntoIterator<Item = Container>>(&mut self, containers: T) {
+        for container in containers {
+            self.by_name.entry(container.name.clone()).or_insert(self.list.len());
+            self.list.push(container);
+        }
+    }
+}
+
+impl Deref for ContainerList {
+    type Target = [Container];
+
+    fn deref(&self) -> &[Container] {
+        &self.list
+    }
+}
+
+// Nothing changes the name of a container that is in the list.
+impl DerefMut for ContainerList {
+    fn deref_mut(&mut self) -> &mut [Container] {
+        &mut self.list
+    }
+}
+
+impl<'c> IntoIterator for &'c ContainerList {
+    type Item = &'c Container;
+    type IntoIter = std::slice::Iter<'c, Container>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl<'c> IntoIterator for &'c mut ContainerList {
+    type Item = &'c mut Container;
+    type IntoIter = std::slice::IterMut<'c, Container>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter_mut()
+    }
 }

@@ -28,8 +28,8 @@ mod value;
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
 pub use build::Build;
 pub use container::{
-    Accelerator, Container, Dependency, Device, Environment, FirstStart, Health, HealthProbe,
-    Mount, MountKind, NetworkMode, OnNetwork, Resources, SecretUse,
+    Accelerator, Container, ContainerList, Dependency, Device, Environment, FirstStart, Health,
+    HealthProbe, Mount, MountKind, NetworkMode, OnNetwork, Resources, SecretUse,
 };
 pub use cron::Cron;
 pub use endpoint::{Credentials, Endpoint, EndpointId, Protocol, Transport};

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
-    Backup, Container, Data, Database, Device, Duration, Endpoint, EndpointId, Handling, MachineId,
-    NetworkId, Package, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl, TemplateId, Unit,
-    ZoneId,
+    Backup, ContainerList, Data, Database, Device, Duration, Endpoint, EndpointId, Handling,
+    MachineId, NetworkId, Package, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl,
+    TemplateId, Unit, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -50,7 +50,7 @@ pub struct Service {
     /// The time that it may take to become healthy after a change, if it has one of its own.
     pub health_within: Option<Duration>,
     /// Its containers.
-    pub containers: Vec<Container>,
+    pub containers: ContainerList,
     /// The networks of its containers that its module declares.
     pub networks: Vec<ServiceNetwork>,
     /// Files made from templates of its module.

@@ -29,7 +29,7 @@ mod measured;
 mod mounts;
 mod packages;
 mod requirements;
-mod root_disk;
+pub mod root_disk;
 mod routes;
 mod scrapes;
 mod secrets;
@@ -65,7 +65,7 @@ pub use interfaces::{Interface, OwnAddress, first_bridge};
 pub use kept::{Kept, KeptIn};
 pub use kernel::KernelSettings;
 pub use measured::Measured;
-pub use mounts::{Login, Mapping, Mount, SharedFolder};
+pub use mounts::{Login, Mapping, Mount, SharedFolder, mount_name};
 pub use packages::{Archive, Packages};
 pub use requirements::{
     DeviceSource, GuestRequirements, NeededDevice, NeededStorage, Requirements, TUN, drivers,

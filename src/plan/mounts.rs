@@ -1,6 +1,7 @@
 //! Derives the folders that a machine mounts from elsewhere.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -193,4 +194,23 @@ fn virtiofs_tag(model: &Model, dataset: &DatasetRef) -> String {
         .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
         .collect();
     format!("{readable}-{digest}")
+}
+
+/// Returns the name of the unit that mounts at `path`, as `systemd-escape --path --suffix=mount`
+/// does.
+pub fn mount_name(path: &str) -> String {
+    let mut name = String::new();
+    for (index, byte) in path.trim_matches('/').bytes().enumerate() {
+        match byte {
+            b'/' => name.push('-'),
+            b'.' if index == 0 => name.push_str("\\x2e"),
+            b'_' | b'.' | b':' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                name.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(name, "\\x{byte:02x}");
+            }
+        }
+    }
+    name + ".mount"
 }

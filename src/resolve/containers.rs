@@ -8,7 +8,7 @@ use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words}
 use super::service_networks::on_network;
 use super::texts::{secret_text, uses_of};
 use super::{builds, codes, running, start};
-use crate::decl::{Block, Value};
+use crate::decl::{Block, Value, grammar};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
     Build, Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
@@ -103,7 +103,11 @@ pub fn container(
         privileged: is("privileged"),
         security_options: all("security-option"),
         groups: all("group"),
-        sysctls: block.all("sysctl").filter_map(sysctl).collect(),
+        sysctls: block
+            .all("sysctl")
+            .inspect(|node| check_sysctl(node, block, report, diagnostics))
+            .filter_map(sysctl)
+            .collect(),
         extra_hosts: all("extra-host"),
         shm_size: block.value("shm-size").and_then(Spanned::size),
         init: is("init"),
@@ -209,6 +213,19 @@ fn mount(
     let source = source
         .strip_prefix("volume:")
         .map_or_else(|| source.clone(), |name| format!("{}-{name}", service.name));
+    if kind == MountKind::Volume && !is_volume(block.argument(0)?.text().unwrap_or_default()) {
+        let message =
+            format!("`{source}` is not the name of a volume: letters, digits, `.`, `_`, `-`");
+        report(block.span, message, diagnostics);
+        return None;
+    }
+    // The files that lxcfs makes are the exception: they are meant for this place.
+    let hides = is_below_proc(&at) && !is_below_proc(&source) && !source.contains("/lxcfs/");
+    if hides || at.contains(':') {
+        let why = if hides { "is the kernel's own" } else { "has a `:`, which ends it for docker" };
+        report(block.span, format!("nothing can be mounted at `{at}`, which {why}"), diagnostics);
+        return None;
+    }
     let valid = |path: &str| {
         path.starts_with('/')
             && !path.chars().any(char::is_control)
@@ -230,6 +247,40 @@ fn mount(
         propagation: text(block, "propagation"),
         span: block.argument(0)?.span,
     })
+}
+
+/// Reports a kernel setting that is not the container's own, so that the container would not start.
+fn check_sysctl(
+    node: &Block<'_>,
+    container: &Block<'_>,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let name = node.key();
+    let host = container.value("network").and_then(Spanned::text) == Some("host");
+    if grammar::is_sysctl_of_container(name, host) {
+        return;
+    }
+    let why = if host && name.starts_with("net") {
+        "on the machine's own network, it is the machine's"
+    } else {
+        "it is the machine's: write `sysctl` in the module, beside the container"
+    };
+    report(node.span, format!("a container can't have the setting `{name}`: {why}"), diagnostics);
+}
+
+/// Returns whether text is `volume:` and a name that docker takes for that of a volume.
+fn is_volume(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    text.strip_prefix("volume:").is_some_and(|name| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.len() <= 100
+            && name.bytes().all(plain)
+    })
+}
+
+fn is_below_proc(path: &str) -> bool {
+    path == "/proc" || path.starts_with("/proc/")
 }
 
 fn health(
@@ -296,13 +347,13 @@ pub fn target<'c>(
     let name = wanted
         .and_then(Spanned::text)
         .map(|name| compose_name(&service.module, &service.name, name));
-    let names: Vec<String> =
-        service.containers.iter().map(|container| container.name.clone()).collect();
-    let found = service
-        .containers
-        .iter_mut()
-        .find(|container| name.as_ref().is_none_or(|name| *name == container.name));
-    if found.is_none() {
+    let known = match &name {
+        Some(name) => service.containers.called(name).is_some(),
+        None => !service.containers.is_empty(),
+    };
+    if !known {
+        let names: Vec<&str> =
+            service.containers.iter().map(|container| container.name.as_str()).collect();
         let written = wanted.and_then(Spanned::text).unwrap_or_default();
         // A module calls its containers by shorter names than compose does.
         let prefix = format!("{}-", service.name);
@@ -330,7 +381,10 @@ pub fn target<'c>(
             .help(help),
         );
     }
-    found
+    match name {
+        Some(name) => service.containers.called_mut(&name),
+        None => service.containers.first_mut(),
+    }
 }
 
 pub fn resources(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) {

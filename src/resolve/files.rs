@@ -154,8 +154,10 @@ pub fn folder(
         .property("container")
         .and_then(Spanned::text)
         .map(|container| compose_name(&service.module, &service.name, container));
-    let mut containers = service.containers.iter_mut();
-    let sees = containers.find(|one| wanted.as_ref().is_none_or(|wanted| *wanted == one.name));
+    let sees = match &wanted {
+        Some(wanted) => service.containers.called_mut(wanted),
+        None => service.containers.first_mut(),
+    };
     let Some(container) = sees else {
         report(block.span, "no container could see the folder".to_owned(), diagnostics);
         return;

@@ -218,7 +218,7 @@ impl Reader<'_> {
             self.report(key.span, message, format!("begin it with `{prefix}`"));
             return None;
         };
-        if raw::has_fault(block) {
+        if raw::has_fault(block) || raw::holds_secret(block, self.diagnostics) {
             return None;
         }
         let value = raw::value(block);

@@ -13,8 +13,8 @@ use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Around, Backup, BackupClass, Cron, Data, Endpoint, MachineId, Model, Role, Service, State,
-    StateBackup,
+    Around, Backup, BackupClass, ContainerList, Cron, Data, Endpoint, MachineId, Model, Role,
+    Service, State, StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
@@ -154,7 +154,7 @@ pub fn draft<'s>(
                     .and_then(|part| part.argument(0))
             })
             .and_then(Spanned::duration),
-        containers: Vec::new(),
+        containers: ContainerList::default(),
         networks: Vec::new(),
         files: Vec::new(),
         packages: Vec::new(),
@@ -189,6 +189,7 @@ pub fn draft<'s>(
     fixed_ports(block, &service, module.block, sources, diagnostics);
     known_containers(module, &concrete, &report, diagnostics);
     known_endpoints(module, &concrete, &report, diagnostics);
+    reached_endpoints(&concrete, &report, diagnostics);
     let reading = parts::Reading { model, sources, report: &report };
     let network_services = parts::fill(&mut service, block, &concrete, reading, diagnostics);
     service.proxy = concrete
@@ -228,6 +229,28 @@ fn known_containers(
             format!("it has {}", module.containers.join(", "))
         });
         report(name.span, format!("there is no container `{text}`; {help}"), diagnostics);
+    }
+}
+
+/// Reports endpoints of containers without a network, which nothing reaches.
+fn reached_endpoints(
+    concrete: &[Block<'_>],
+    report: &dyn Fn(Span, String, &mut Diagnostics),
+    diagnostics: &mut Diagnostics,
+) {
+    let mode = |part: &Block<'_>| part.value("network").and_then(Spanned::text) == Some("none");
+    let alone: BTreeSet<&str> = concrete
+        .iter()
+        .filter(|part| part.schema.name == "container" && mode(part))
+        .map(Block::key)
+        .collect();
+    for part in concrete.iter().filter(|part| part.schema.name == "provides") {
+        let of = part.property("container").and_then(Spanned::text);
+        if let Some(name) = of.filter(|name| alone.contains(name)) {
+            let what = part.key();
+            let message = format!("nothing reaches `{what}`: container `{name}` has no network");
+            report(part.span, message, diagnostics);
+        }
     }
 }
 

@@ -53,11 +53,13 @@ fn info(lab: &Lab<'_>) -> LabInfo {
     }
 }
 
-/// The accounts of Debian's base system. Source: the files of its package `base-passwd`.
+/// The accounts of Debian's base system. Source: the files of its package `base-passwd`, and its
+/// cloud image.
 #[rustfmt::skip] // A table is read line by line.
 const ACCOUNTS: &[&str] = &[
     "backup", "bin", "daemon", "games", "irc", "list", "lp", "mail", "man", "messagebus", "news",
-    "nobody", "proxy", "root", "sshd", "sync", "sys", "uucp", "www-data",
+    "nobody", "polkitd", "proxy", "root", "sshd", "sync", "sys", "systemd-network",
+    "systemd-resolve", "systemd-timesync", "uucp", "uuidd", "www-data",
 ];
 
 fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {

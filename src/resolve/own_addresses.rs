@@ -61,6 +61,15 @@ pub fn own_addresses(service: &Block<'_>, model: &mut Model, diagnostics: &mut D
         if is_end(address, prefix, value.span, &model[network], diagnostics) {
             continue;
         }
+        if model[network].gateways.contains(&address) {
+            let message = format!("{address} is the gateway of `{}`", model[network].name);
+            diagnostics.push(
+                Diagnostic::new(&codes::ADDRESS_OUTSIDE_NETWORK, value.span, message)
+                    .label(model[network].span, "its machines ask this one for the way out")
+                    .help("choose an address that nothing has"),
+            );
+            continue;
+        }
         id.of_mut(&mut model.machines).addresses.push(Address {
             network,
             address,

@@ -98,8 +98,7 @@ pub fn fill(
     // `raw` comes last, because it may change what the module has made.
     super::raw::fill(service, block, diagnostics);
     for database in &mut service.databases {
-        let image =
-            service.containers.iter().find(|one| database.container.as_ref() == Some(&one.name));
+        let image = database.container.as_deref().and_then(|name| service.containers.called(name));
         // The tag of the image decides, also of one that `raw` names. Where it names no version,
         // the module's `major` counts, and else the whole reference, so that another image counts
         // as another version.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::containers::target;
 use super::{codes, compose_schema, names};
-use crate::decl::Block;
 use crate::decl::types::Type;
+use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
-use crate::model::{Container, Data, Environment, NetworkMode, Service, Unit};
-use crate::source::Spanned;
+use crate::model::{Container, Data, Environment, NetworkMode, SECRET_IS_NO_TEXT, Service, Unit};
+use crate::source::{Span, Spanned};
 
 /// The keys that would change what runs without the lab knowing of it, each with what to do
 /// instead.
@@ -32,6 +32,9 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
     for node in block.all("raw") {
         let key = node.key();
         service.raw.push(Spanned::new(key.to_owned(), node.span));
+        if holds_secret(node, diagnostics) {
+            continue;
+        }
         if let Some(key) = key.strip_prefix("compose.") {
             compose(service, node, key, diagnostics);
         } else if let Some((section, name)) =
@@ -63,6 +66,9 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
 /// Adds the `raw` nodes of a container in a module.
 pub fn of_container(container: &mut Container, block: &Block<'_>, diagnostics: &mut Diagnostics) {
     for node in block.all("raw") {
+        if holds_secret(node, diagnostics) {
+            continue;
+        }
         let Some(key) = node.key().strip_prefix("compose.") else {
             let message = format!("`{}` is not a key of a container", node.key());
             diagnostics.push(
@@ -141,6 +147,25 @@ fn variables(node: &Block<'_>) -> impl Iterator<Item = Environment> {
         })
     });
     lines.chain(named).chain(below)
+}
+
+/// Reports a secret in what is written as it is: nothing of it would arrive.
+pub(super) fn holds_secret(node: &Block<'_>, diagnostics: &mut Diagnostics) -> bool {
+    fn find(node: &Block<'_>) -> Option<Span> {
+        let properties = node.properties.iter().map(|property| &property.value);
+        let mut values = node.arguments.iter().chain(properties);
+        let own = values.find(|value| matches!(value.value, Value::Secret(_)));
+        own.map(|value| value.span).or_else(|| node.children.iter().find_map(find))
+    }
+    let found = find(node);
+    if let Some(span) = found {
+        let message = format!("`{}` can't hold a secret", node.key());
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_ANNOTATION, span, message)
+                .help(SECRET_IS_NO_TEXT),
+        );
+    }
+    found.is_some()
 }
 
 pub(super) fn has_fault(node: &Block<'_>) -> bool {

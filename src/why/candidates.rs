@@ -412,10 +412,15 @@ fn shown(entry: &Entry<'_>, field: &Field) -> String {
                 | Type::Lease
                 | Type::Cidr
                 | Type::Path
+                | Type::Inside
+                | Type::Tmpfs
+                | Type::Installed
                 | Type::Image
                 | Type::Host
                 | Type::Hosts
                 | Type::Mode
+                | Type::FileMode
+                | Type::Signal
                 | Type::Enum(_)
                 | Type::Entity(_)
                 | Type::Endpoint

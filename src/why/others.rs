@@ -74,11 +74,13 @@ pub fn any_value(ty: Type) -> Vec<String> {
         Type::Duration => &["(duration)\"77s\""],
         Type::Cron => &["(cron)\"7 7 * * *\""],
         Type::Address | Type::Lease => &["\"192.0.2.77\""],
-        Type::Path => &["\"/other\""],
+        Type::Path | Type::Inside | Type::Tmpfs => &["\"/other\""],
         Type::Image => &["\"docker.io/library/other:7.7\""],
         Type::Url => &["\"https://other.example.org\""],
         Type::Host | Type::Hosts => &["\"other.example.org\""],
-        Type::Mode => &["\"0604\""],
+        Type::Mode | Type::FileMode => &["\"0604\""],
+        Type::Signal => &["SIGWINCH"],
+        Type::Installed => &["\"/opt/other\""],
         Type::Owner => &["4321"],
         Type::Enum(words) => {
             return words.iter().map(|word| quoted(word)).collect();

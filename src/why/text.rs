@@ -3,12 +3,15 @@
 use super::place::place;
 use super::reason::{Line, Reason, Role};
 use super::unused::Unused;
-use crate::diag::hidden::names_secret;
+use crate::diag::hidden::{names_secret, without_chance};
 use crate::diag::{one_line, wrap};
 use crate::source::Sources;
 
 /// The words of a line that is not shown, because it may hold a secret.
 const HIDDEN: &str = "(not shown)";
+
+/// The label with the digest by which compose sees that a container has changed.
+const DIGEST: &str = "labwright.config:";
 
 /// Writes the answer about one line, or about several with those that have the same answer in one
 /// paragraph.
@@ -118,7 +121,9 @@ pub fn shown(text: &str) -> String {
         None if names_secret && text.split_whitespace().count() > 1 => HIDDEN.to_owned(),
         _ => text.to_owned(),
     };
-    one_line(&text).into_owned()
+    // A digest of what a container is made from tells nothing of it.
+    let shown = without_chance(&text).filter(|_| !text.contains(DIGEST));
+    one_line(&shown.unwrap_or(text)).into_owned()
 }
 
 /// Returns whether a value only says where a secret is, or whether there is one.

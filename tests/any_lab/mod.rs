@@ -11,6 +11,7 @@ mod mutated;
 mod read_back;
 mod secrets;
 mod tables;
+mod typed;
 
 use std::ops::Range;
 use std::path::Path;

@@ -91,6 +91,9 @@ fn no_sink_takes_the_name_of_a_secret_for_its_value() {
         (file.clone(), "{{ 'x' ~ opt.pw ~ 'y' }}\n", "pw (secret)door-code"),
         (container("env WORD (ref)opt.word"), "", "word (secret)door-code"),
         (container(""), "", "raw compose.hostname (secret)door-code"),
+        (container(""), "", "raw compose.labels { a (secret)door-code; }"),
+        (container(""), "", "raw compose.environment A=(secret)door-code"),
+        (container("raw compose.annotations { a { b (secret)door-code; }; }"), "", ""),
     ];
     for (module, template, service) in sinks {
         let errors = errors(&lab(&module, template, service));

@@ -78,6 +78,17 @@ service caddy on=box { expose http to=internet; }"#, "route-beyond-proxy"),
 redirect "/a" to="https://v.example.org/a"; }; }
 service caddy on=box { expose http to=internet; }"#, ""),
     (r#"extend host box { export all path="/etc/ssh" backup=never; }"#, "system-path"),
+    ("admin systemd-network", "wrong-type"),
+    ("admin dora", ""),
+    (r#"service uptime-kuma on=box { own-address "192.168.1.1"; }"#, "address-outside-network"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "8MiB"; disk root size="8GiB"
+address lan "192.168.1.200"; }"#, "guest-too-small"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB" least="2GiB"; disk root size="8GiB"
+address lan "192.168.1.200"; }"#, "guest-too-small"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="1GiB"
+address lan "192.168.1.200"; }"#, "guest-too-small"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB" least="512MiB"; disk root size="8GiB"
+address lan "192.168.1.200"; }"#, ""),
 ];
 
 const GPU_TWICE: &str = r#"extend host pve { gpu g pci="0000:00:02.0"
@@ -259,6 +270,56 @@ container c { image "x/c:1"; }"#,
     (r#"database "a b" engine=mariadb user="x""#, "wrong-type"),
     (r#"database "/srv/x.db" engine=mariadb user="x""#, "bad-module"),
     (r"database x engine=sqlite", "bad-module"),
+    (r#"package "openssh-server-""#, "wrong-type"),
+    (r#"unit "ssh.service" { section Service { set ExecStart "/bin/true"; }; }"#, "system-path"),
+    (
+        r#"unit "systemd-networkd.service" { section Service { set ExecStart "/bin/true"; }; }"#,
+        "system-path",
+    ),
+    (r#"unit "multi-user.target" { section Unit { set Description "x"; }; }"#, "system-path"),
+    (r#"unit "ssh.service""#, ""),
+    (
+        r#"unit "etc.mount" { section Mount { set What "/dev/x"; set Where "/etc"; }; }"#,
+        "system-path",
+    ),
+    (
+        r#"unit "srv-x.mount" { section Mount { set What "/dev/x"; set Where "/srv/y"; }; }"#,
+        "system-path",
+    ),
+    (r#"unit "srv-x.mount" { section Mount { set What "/dev/x"; set Where "/srv/x"; }; }"#, ""),
+    (r#"state data path="/tmp/x" backup=never reason="none""#, "system-path"),
+    (r#"state data path="/var/run/x" backup=never reason="none""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/default/ufw""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/nftables.conf""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/localtime""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/opt/$(id)""#, "wrong-type"),
+    (r#"file "x" from="t.j2" install="/opt/x" mode="4755""#, "wrong-type"),
+    (r#"container c { image "x/c:1"; cap-add NET_ADMN; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; stop-signal FOO; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; stop-signal SIGQUIT; }"#, ""),
+    (r#"container c { image "x/c:1"; ulimit nofle soft=1 hard=2; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; user "4294967295"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; tmpfs "/"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; tmpfs "/x:bind"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; tmpfs "/x:size=64m,mode=1777"; }"#, ""),
+    (r#"container c { image "x/c:1"; mount "volume:a/b" at="/x"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; mount "/srv/a" at="/x:ro"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; mount "/srv/a" at="/proc/sys"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; secret restic-password at="/proc/x"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; secret restic-password mode="4755"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; sysctl vm.swappiness 1; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; network host; sysctl net.ipv4.ip_forward 1; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; sysctl net.ipv4.ip_forward 1; sysctl kernel.shmmax 1; }"#, ""),
+    (
+        r#"container c { image "x/c:1"; device "/dev/a" at="/dev/x"
+device "/dev/b" at="/dev/x"; }"#,
+        "mount-twice",
+    ),
+    (
+        r#"container c { image "x/c:1"; network none; }
+provides web container=c port=80"#,
+        "bad-module",
+    ),
     (r#"doc "a\u{202e}b""#, "wrong-type"),
     (r#"doc "a\u{1b}[31mb""#, "wrong-type"),
 ];

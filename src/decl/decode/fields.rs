@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Decoder;
 use super::values::ends_with_comma;
+use super::{Decoder, end_of};
 use crate::decl::schema::{Field, NodeSchema, OPTION_VALUE};
 use crate::decl::types::Type;
 use crate::decl::{Priority, Property, Rank, Value, codes};
+use crate::diag::hidden::is_plain_word;
 use crate::diag::{Diagnostic, nearest, suggest};
 use crate::source::{Span, Spanned};
 use crate::syntax::{Node, Scalar};
@@ -224,6 +225,51 @@ impl Decoder<'_> {
         properties.sort_by(|a, b| a.name.cmp(&b.name));
         properties
     }
+}
+
+/// Returns whether a secret, or its name, belongs to a node.
+pub(super) fn may_hold_secret(schema: &NodeSchema) -> bool {
+    let holds = |field: &Field| field.ty == Type::Secret || field.secrets;
+    schema.name == "secret"
+        || schema.arguments.iter().chain(&schema.rest).chain(schema.properties).any(holds)
+}
+
+/// Lists what is written in a node and may be a secret, typed in by mistake: text of any kind, and
+/// what does not fit its place.
+pub(super) fn typed(
+    node: &Node<'_>,
+    schema: &NodeSchema,
+    arguments: &[Spanned<Value<'_>>],
+    properties: &[Property<'_>],
+) -> Vec<Span> {
+    let is_free = |field: &Field| matches!(field.ty, Type::Text | Type::Any | Type::Given);
+    let mut spans = Vec::new();
+    let entries = node.arguments.iter().chain(node.properties.iter().map(|own| &own.entry));
+    let marks = entries.filter_map(|entry| entry.annotation.as_ref());
+    spans.extend(marks.filter(|mark| !is_plain_word(&mark.value)).map(|mark| mark.span));
+    if schema.children.is_empty() && !schema.options {
+        spans.extend(
+            node.children.iter().map(|child| Span { end: end_of(child), ..child.name.span }),
+        );
+    }
+    for (index, entry) in node.arguments.iter().enumerate() {
+        let field = schema.arguments.get(index).or(schema.rest.as_ref());
+        let read = arguments.get(index).is_some_and(|value| !value.is_faulty());
+        if !read || field.is_none_or(is_free) {
+            spans.push(entry.value.span);
+        }
+    }
+    for entry in &node.properties {
+        let known = properties.iter().find(|known| known.name_span == entry.name.span);
+        let field = schema.properties.iter().find(|field| field.name == entry.name.value);
+        if known.is_none_or(|known| known.value.is_faulty()) || field.is_none_or(is_free) {
+            spans.push(entry.entry.value.span);
+        }
+        if field.is_none() && !is_plain_word(&entry.name.value) {
+            spans.push(entry.name.span);
+        }
+    }
+    spans
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -18,13 +18,16 @@ pub fn nodes<'s>(
     file: &SourceFile,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Block<'s>> {
-    let mut decoder = Decoder { text: &file.text, layer: file.layer, diagnostics };
+    let mut decoder =
+        Decoder { text: &file.text, layer: file.layer, in_secret: false, diagnostics };
     decoder.children(nodes, parent, children, false, Priority::Normal)
 }
 
 struct Decoder<'d> {
     text: &'d str,
     layer: Layer,
+    /// Whether the node is in the block of a secret.
+    in_secret: bool,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -118,6 +121,7 @@ impl Decoder<'_> {
         schema: &'static NodeSchema,
         inherited: Priority,
     ) -> Block<'s> {
+        let mark = self.diagnostics.mark();
         let priority = self.priority(&node, inherited);
         let rank = Rank { priority, own: true, layer: self.layer };
         let option = std::ptr::eq(schema, &raw const OPTION_VALUE);
@@ -145,6 +149,17 @@ impl Decoder<'_> {
             schema
         };
         let properties = self.properties(&node, body, rank);
+        if self.in_secret || fields::may_hold_secret(body) {
+            let typed = fields::typed(&node, body, &arguments, &properties);
+            // What one finding conceals, no other one shows. Each has them all where they are few,
+            // since a finding may be dropped.
+            const FEW: usize = 10;
+            for (index, found) in self.diagnostics.since(mark).enumerate() {
+                if index == 0 || typed.len() < FEW {
+                    found.concealed.extend(&typed);
+                }
+            }
+        }
         let name = node.name.value.clone();
         let title = match arguments.first().and_then(|argument| argument.text()) {
             Some(key) if !option => format!("`{name} {key}`"),
@@ -153,7 +168,12 @@ impl Decoder<'_> {
         let children = if body.children.is_empty() && !body.options {
             Vec::new()
         } else {
-            self.children(node.children, &title, body.children, body.options, priority)
+            let around = self.in_secret;
+            self.in_secret |= schema.name == "secret";
+            let children =
+                self.children(node.children, &title, body.children, body.options, priority);
+            self.in_secret = around;
+            children
         };
         Block { schema, name, arguments, properties, children, rank, span: node.span }
     }

@@ -147,7 +147,7 @@ static SECRET: NodeSchema = NodeSchema::new(
 .properties(&[
     optional(
         "at",
-        Type::Path,
+        Type::Inside,
         "The path inside the container. Default: `/run/secrets/` and the secret's name.",
     ),
     optional("file-variable", Type::Variable, "The environment variable that names the file."),
@@ -162,7 +162,7 @@ static SECRET: NodeSchema = NodeSchema::new(
         "The owner that the file must have on the machine, so that the program can read it. \
          Default: `root`.",
     ),
-    optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+    optional("mode", Type::FileMode, "Its mode. Default: `0400`."),
     optional(
         "first-start",
         Type::Enum(&["postgres", "mariadb", "command", "person", "nothing"]),
@@ -192,7 +192,11 @@ static MOUNT: NodeSchema = NodeSchema::new(
 ])
 .dynamic();
 static TMPFS: NodeSchema = NodeSchema::new("tmpfs", "A folder in memory.", "tmpfs \"/tmp\"")
-    .arguments(&[required("path", Type::Path, "The path inside.")])
+    .arguments(&[required(
+        "path",
+        Type::Tmpfs,
+        "The path inside; after a colon, its `size`, `mode` and the like, as docker writes them.",
+    )])
     .dynamic();
 static DEVICE: NodeSchema = NodeSchema::new(
     "device",

@@ -18,6 +18,7 @@ pub use container::CONTAINER;
 pub use lab::TOP;
 pub use machine::MACHINE_FIELDS;
 pub use module::{CATEGORIES, MODULE};
+pub use process::ULIMITS;
 pub use service::OPTION_VALUE;
 
 /// The schema of a node.

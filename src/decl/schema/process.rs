@@ -44,7 +44,7 @@ static STOP_SIGNAL: NodeSchema = NodeSchema::new(
     "The signal that stops it. Default: the image's.",
     "stop-signal SIGINT",
 )
-.arguments(&[required("signal", Type::Word, "The signal, by its name.")])
+.arguments(&[required("signal", Type::Signal, "The signal.")])
 .dynamic();
 static PULL_POLICY: NodeSchema = NodeSchema::new(
     "pull-policy",
@@ -67,13 +67,32 @@ static PIDS: NodeSchema =
     NodeSchema::new("pids", "The most processes that it may have.", "pids 200")
         .arguments(&[required("number", Type::Between(1, 4_194_304), "How many.")])
         .dynamic();
+/// The limits that docker knows. Source:
+/// <https://github.com/docker/go-units/blob/master/ulimit.go>.
+pub const ULIMITS: &[&str] = &[
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
 static ULIMIT: NodeSchema = NodeSchema::new(
     "ulimit",
     "A limit of each of its processes: one number for both limits, or each by its name.",
     "ulimit nofile soft=1024 hard=65536",
 )
 .arguments(&[
-    required("name", Type::Word, "The limit: `nofile`, `nproc`, `memlock`."),
+    required("name", Type::Enum(ULIMITS), "The limit."),
     optional("limit", Type::Between(-1, i64::MAX), "Both limits; -1 means no limit."),
 ])
 .properties(&[

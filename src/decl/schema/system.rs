@@ -37,14 +37,14 @@ pub(super) static FILE: NodeSchema = NodeSchema::new(
         "The kind of file, which decides how values are escaped. Default: by its extension.",
     ),
     required("from", Type::Text, "The template, in the module's folder."),
-    optional("at", Type::Path, "Where the container sees it."),
+    optional("at", Type::Inside, "Where the container sees it."),
     optional("container", Type::Name, "The container. Default: the module's first."),
-    optional("install", Type::Path, "The path that it is installed at on the machine."),
+    optional("install", Type::Installed, "The path that it is installed at on the machine."),
     optional("restart", Type::Unit, "The unit that is restarted when it changes."),
     optional("reload", Type::Unit, "The unit that is reloaded when it changes."),
     optional("owner", Type::Owner, "Its owner on the machine. Default: `root`."),
     optional("group", Type::Owner, "Its group on the machine. Default: `root`."),
-    optional("mode", Type::Mode, "Its mode on the machine. Default: `0644`."),
+    optional("mode", Type::FileMode, "Its mode on the machine. Default: `0644`."),
 ])
 .dynamic();
 pub(super) static FOLDER: NodeSchema = NodeSchema::new(
@@ -56,11 +56,11 @@ pub(super) static FOLDER: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     required("from", Type::Line, "The folder, below the module's."),
-    required("at", Type::Path, "Where the container sees it."),
+    required("at", Type::Inside, "Where the container sees it."),
     optional("container", Type::Name, "The container. Default: the module's first."),
     optional("owner", Type::Owner, "The owner of its files on the machine. Default: `root`."),
     optional("group", Type::Owner, "Their group. Default: like the owner."),
-    optional("mode", Type::Mode, "Their mode. Default: `0644`."),
+    optional("mode", Type::FileMode, "Their mode. Default: `0644`."),
 ])
 .dynamic();
 pub(super) static SCRIPT: NodeSchema = NodeSchema::new(
@@ -135,7 +135,7 @@ pub(super) static USES_SECRET: NodeSchema = NodeSchema::new(
         Type::Variable,
         "The environment variable in which a backup's scripts pass the value.",
     ),
-    optional("mode", Type::Mode, "Its mode. Default: `0400`."),
+    optional("mode", Type::FileMode, "Its mode. Default: `0400`."),
     optional(
         "first-start",
         Type::Enum(&["person", "nothing"]),

@@ -6,15 +6,14 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::unit_file::mount_name;
 use super::{Context, Emitter};
 use crate::artifact::{Artifact, Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::format::Templates;
 use crate::kind::Kind;
 use crate::model::{Database, Engine, MachineKind, UnitAction};
-use crate::plan::DumpJob;
 use crate::plan::joined::{dump_file, dump_name};
+use crate::plan::{DumpJob, mount_name};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[

@@ -20,7 +20,7 @@ use crate::model::{
     MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
 };
 use crate::plan::store::{is_below, share_of};
-use crate::plan::{Login, Mount};
+use crate::plan::{Login, Mount, mount_name};
 
 /// The emitter of a machine's system.
 pub const EMITTER: Emitter = Emitter { name: "machine", folders: &["machine"], emit };
@@ -239,7 +239,7 @@ fn mount_units(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &m
         );
     };
     for (index, mount) in context.planned().mounts.iter().enumerate() {
-        let unit = unit_file::mount_name(&mount.at);
+        let unit = mount_name(&mount.at);
         let (file, kind) = if unit.contains('\\') {
             (format!("systemd/mount-{index}"), Kind::Ini)
         } else {

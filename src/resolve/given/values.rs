@@ -6,7 +6,7 @@ use super::Reader;
 use crate::decl::advice::{advice, alone, describe};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
-use crate::diag::hidden::names_secret;
+use crate::diag::hidden::{is_plain_word, names_secret};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{Data, ZoneKind};
 use crate::resolve::options::OptionSpec;
@@ -67,14 +67,19 @@ impl Reader<'_, '_> {
             let Some(field) = spec.fields.iter().find(|field| field.name == property.name) else {
                 let names = spec.fields.iter().map(|field| field.name);
                 let help = suggest(&property.name, names, || format!("write {}", spec.describe()));
-                diagnostics.push(
-                    Diagnostic::new(
-                        &crate::decl::codes::UNKNOWN_PROPERTY,
-                        property.name_span,
-                        format!("`{}` has no property `{}`", spec.name, property.name),
-                    )
-                    .help(help),
-                );
+                let mut found = Diagnostic::new(
+                    &crate::decl::codes::UNKNOWN_PROPERTY,
+                    property.name_span,
+                    format!("`{}` has no property `{}`", spec.name, property.name),
+                )
+                .help(help);
+                if spec.fields.iter().any(|field| field.kind == "secret") {
+                    found = found.conceal(property.value.span);
+                    if !is_plain_word(&property.name) {
+                        found = found.conceal(property.name_span);
+                    }
+                }
+                diagnostics.push(found);
                 continue;
             };
             if let Some(value) = self.value(field, &property.value, diagnostics) {

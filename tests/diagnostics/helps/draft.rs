@@ -200,3 +200,8 @@ fn a_first_draft_without_a_finding_is_reached_by_following_each() {
     assert_eq!(compiled.findings.count(Severity::Warning), 0);
     assert_eq!(compiled.release.expect("a release").sink.bundles().len(), 7);
 }
+
+/// Lists the codes whose helps are followed here.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    BY_HAND.iter().map(|(code, ..)| *code)
+}

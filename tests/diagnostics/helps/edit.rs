@@ -30,6 +30,11 @@ fn is_whole(text: &str) -> bool {
         && !text.split(|one: char| !one.is_ascii_alphanumeric()).any(shouts)
 }
 
+/// Returns whether a help line quotes text that somebody could write as it stands.
+pub fn quotes_an_edit(help: &str) -> bool {
+    quoted(help).into_iter().any(|text| is_whole(text) && text.contains([' ', '=', '"']))
+}
+
 fn step(help: &str) -> Option<Step> {
     let after = |words: &str| {
         let (before, rest) = help.split_once(words)?;

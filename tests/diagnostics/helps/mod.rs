@@ -166,3 +166,47 @@ fn the_help_for_mistakes_in_the_labs_helps() {
     assert!(right.values().all(|flows| flows.len() > 5), "the labs allow connections");
     all_followed(&labs, &right, 50);
 }
+
+/// The codes whose help quotes something of the language and names no edit, with the reason.
+const NO_EDIT: &[(&str, &str)] = &[
+    ("bad-annotation", "it shows how an annotation is written"),
+    ("database-without-dump", "only the module's author knows how to dump it"),
+    ("missing-option", "only the owner knows the value"),
+    ("multiline-string", "the text's own blanks are wrong"),
+    ("number-out-of-range", "nobody knows what the number stands for"),
+    ("stray-character", "it shows how values are separated"),
+    ("typed-secret", "only the module's author knows how the program reads it"),
+    ("unclosed-string", "nobody knows where the text ends"),
+    ("wrong-kind", "only the owner knows another host"),
+];
+
+/// Each help that quotes something to write is followed: by itself, or by hand in `prose` and
+/// `draft`.
+#[test]
+fn a_help_that_names_an_edit_is_followed_somewhere() {
+    let folder = case("diagnostics");
+    let (mut named, mut followed) = (BTreeMap::new(), BTreeSet::new());
+    followed.extend(prose::codes().chain(draft::codes()));
+    for code in names(&folder).into_iter().filter(|code| code != "too-many-syntax-errors") {
+        let Some(lab) = own_files(&folder.join(&code)) else { continue };
+        let (sources, found) = checked(&lab);
+        let place = |span: Span| {
+            let file = sources.file(span.file);
+            lab.iter().position(|own| (own.layer, &own.path) == (file.layer, &file.path))
+        };
+        for finding in &found {
+            let help = finding.help.as_deref().unwrap_or_default();
+            if edit::follow(&lab, finding, place).is_some() {
+                followed.insert(finding.code.name);
+            } else if edit::quotes_an_edit(help) {
+                named.insert(finding.code.name, help.to_owned());
+            }
+        }
+    }
+    named.retain(|code, _| !followed.contains(code));
+    let known: BTreeSet<&str> = NO_EDIT.iter().map(|(code, _)| *code).collect();
+    let new: Vec<_> = named.iter().filter(|(code, _)| !known.contains(*code)).collect();
+    assert!(new.is_empty(), "{} are followed nowhere: {new:#?}", new.len());
+    let stale: Vec<_> = known.iter().filter(|code| !named.contains_key(*code)).collect();
+    assert!(stale.is_empty(), "{stale:?} are followed");
+}

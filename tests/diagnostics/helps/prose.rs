@@ -145,6 +145,12 @@ secret pw
 service adguard-home on=box { admin-password (secret)pw; expose dns to=lan; }"#,
     ),
     (
+        "passthrough-without-device",
+        r#"    address lan "192.168.1.2" nic=eno1 bridge=vmbr0"#,
+        r#"    address lan "192.168.1.2" nic=eno1 bridge=vmbr0
+    gpu igpu pci="0000:00:02.0""#,
+    ),
+    (
         "pool-impossible",
         "pool alone disk=a layout=mirror",
         "pool alone disk=a",
@@ -170,6 +176,11 @@ service adguard-home on=box { admin-password (secret)pw; expose dns to=lan; }"#,
     route "www.example.org""#,
         r#"port http 8081
     route "blog.example.org""#,
+    ),
+    (
+        "schedule-at-clock-change",
+        r#"daily="30 2 * * *""#,
+        r#"daily="30 3 * * *""#,
     ),
     (
         "state-without-backup",
@@ -218,4 +229,9 @@ fn what_a_help_says_in_words_helps() {
         let new: Vec<_> = after.iter().filter(|one| !known.contains(one)).collect();
         assert!(new.is_empty(), "{code} with {to:?}: {new:?}");
     }
+}
+
+/// Lists the codes whose helps are followed here.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    DONE.iter().map(|(code, ..)| *code)
 }
