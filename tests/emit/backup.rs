@@ -108,7 +108,7 @@ fn what_is_lost_comes_back() {
         "$B/backup.sh" daily # finds the repository
         # The last one:
         [ "$(restic snapshots --json --tag daily | grep -o '"short_id"' | wc -l)" = 1 ]
-        ! restic ls latest --tag daily | grep -a cache
+        ! restic ls latest --tag daily | grep -a cache || exit 1
         metric last_run_success daily 1; metric dump_success daily 1
 
         cp -a /srv/app /tmp/before
@@ -178,7 +178,7 @@ fn a_database_comes_back_as_it_was_without_what_a_newer_version_added() {
 
         # The file is in no snapshot. A new one has the owner of its folder.
         chown 1000 /srv/app; rm '/srv/app/li te.db'
-        ! restic ls latest | grep -aF 'li te.db' | grep -v dumps
+        ! restic ls latest | grep -aF 'li te.db' | grep -v dumps || exit 1
         LABWRIGHT_CONFIRM=app-li-te.db "$B/restore.sh" database app-li-te.db
         [ "$(stat -c '%u %a' '/srv/app/li te.db')" = '1000 644' ]"#,
     );

@@ -141,12 +141,12 @@ fn a_folder_is_copied_while_its_program_stands_still_and_comes_back_whole() {
         grep -qx new "$data/.labwright-before/new"
         # What was there before is no part of the next dump, nor is a half of a dump loaded.
         sh dump.sh /dumps freshrss-data
-        ! tar -tf /dumps/freshrss-data.tar | grep labwright
+        ! tar -tf /dumps/freshrss-data.tar | grep labwright || exit 1
         head -c 20000 /dumps/freshrss-data.tar >/dumps/half
-        ! sh load.sh freshrss-data /dumps/half 2>/said
+        ! sh load.sh freshrss-data /dumps/half 2>/said || exit 1
         grep -q 'is not whole' /said
         [ "$(entries "$data")" = "$saved" ]
-        ! grep -q pause /calls
+        ! grep -q pause /calls || exit 1
         "#,
     );
 }
@@ -156,10 +156,46 @@ fn a_program_goes_on_when_its_dump_fails() {
     beside_the_writer(
         r#"
         mkdir /dumps; mount -t tmpfs -o size=64k tmpfs /dumps
-        ! sh dump.sh /dumps freshrss-data
+        ! sh dump.sh /dumps freshrss-data || exit 1
         [ "$(cat /state)" = 'true false' ]
         [ -z "$(ls -A /dumps)" ]
         kill -KILL "$writer"
+        "#,
+    );
+}
+
+/// A timer's dump, one before a new image, and one by hand may meet.
+#[test]
+fn a_dump_or_a_load_waits_until_another_one_is_done() {
+    beside_the_writer(
+        r#"
+        for round in 1 2 3; do
+            rm -f /calls
+            sh dump.sh /one freshrss-data & one=$!
+            sh dump.sh /two freshrss-data
+            wait $one
+            # Neither lets the program go on while the other one copies.
+            [ "$(grep -v inspect /calls | tr '\n' ' ')" = \
+                'pause freshrss unpause freshrss pause freshrss unpause freshrss ' ]
+            for dump in /one /two; do
+                rm -rf /copy; mkdir /copy; tar -xf $dump/freshrss-data.tar -C /copy
+                [ "$(sqlite3 /copy/users/ada/db.sqlite 'PRAGMA integrity_check')" = ok ]
+            done
+        done
+
+        # A third one is told why it waits.
+        rm /calls
+        flock /run/lock/labwright-databases sh -c ': >/held; until [ -e /go ]; do sleep 0.1; done' &
+        until [ -e /held ]; do sleep 0.1; done
+        sh dump.sh /one freshrss-data 2>/said & one=$!
+        sh load.sh freshrss-data /two/freshrss-data.tar 2>/said-too & two=$!
+        until grep -q 'waiting for it' /said && grep -q 'waiting for it' /said-too; do
+            sleep 0.1
+        done
+        [ ! -e /calls ]
+        kill -KILL "$writer"; echo 'false false' >/state
+        : >/go
+        wait $one; wait $two
         "#,
     );
 }

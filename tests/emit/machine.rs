@@ -168,7 +168,7 @@ fn mounts_become_units_and_go_with_them() {
         grep -qxF "start $escaped" /calls && grep -qxF 'start mnt-media.mount' /calls
         rm /calls
         sh activate.d/20-mounts.sh
-        ! grep -q daemon-reload /calls
+        ! grep -q daemon-reload /calls || exit 1
 
         cd /bare
         sh activate.d/20-mounts.sh
@@ -259,7 +259,7 @@ fn a_share_by_smb_has_its_password_in_no_text() {
         sed -n 's/^ExecStart=[^ ]* -c "\(.*\)"$/\1/p' "$unit" |
             sed 's/192.168.1.3/127.0.0.1/; s/sleep 5/sleep 0.1/' >/tmp/waits
         grep -q 127.0.0.1/445 /tmp/waits
-        ! timeout 1 bash /tmp/waits
+        ! timeout 1 bash /tmp/waits || exit 1
         python3 -c 'import socket,time
 s=socket.create_server(("127.0.0.1", 445)); print(1, flush=True); time.sleep(20)' >/tmp/up &
         until [ -s /tmp/up ]; do sleep 0.1; done
