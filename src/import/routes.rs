@@ -146,7 +146,21 @@ fn add(
             !around.lab.hosts.contains(&format!("{host}{path}"))
         })
     };
-    let hosts: Vec<String> = way.hosts.iter().filter(|host| free(host, around)).cloned().collect();
+    let mut hosts: Vec<String> =
+        way.hosts.iter().filter(|host| free(host, around)).cloned().collect();
+    // A route has a name of its own. All names below one are further ones.
+    hosts.sort_by_key(|host| host.starts_with("*."));
+    if let Some(below) = hosts.first().filter(|host| host.starts_with("*.")) {
+        let why = format!(
+            "a route needs a name of its own: write `alias \"{below}\"` into one of `{}`",
+            owner_name(service)
+        );
+        around.lab.findings.push((service.node.place, why.clone()));
+        for label in &way.labels {
+            way.said.entry(label.clone()).or_insert((Fate::Lost, why.clone()));
+        }
+        return say(way, "", said, around);
+    }
     for (host, (path, _)) in hosts.iter().flat_map(|host| paths.iter().map(move |it| (host, it))) {
         around.lab.hosts.insert(format!("{host}{}", path.trim_end_matches('/')));
     }

@@ -91,7 +91,7 @@ fn hosts(value: &str, way: &mut Way, label: &str) -> Vec<String> {
     for name in names {
         let host = name.split_once("://").map_or(name, |(_, host)| host);
         let host = host.split(':').next().unwrap_or(host).to_ascii_lowercase();
-        if words::accepted(Type::Host, &host) {
+        if words::accepted(Type::Hosts, &host) {
             hosts.push(host);
         } else {
             way.lose(label, format!("`{name}` is not the name of one host"));
@@ -162,7 +162,7 @@ pub fn swag(labels: &BTreeMap<&str, &str>, service: &At<'_>) -> Vec<Way> {
             hosts: hosts
                 .split(',')
                 .map(|host| host.trim().to_ascii_lowercase())
-                .filter(|host| words::accepted(Type::Host, host))
+                .filter(|host| words::accepted(Type::Hosts, host))
                 .collect(),
             port: variable("VIRTUAL_PORT").and_then(|port| port.parse().ok()),
             https: variable("VIRTUAL_PROTO").is_some_and(|proto| proto == "https"),

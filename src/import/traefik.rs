@@ -42,13 +42,15 @@ pub fn ways(
             }
             continue;
         };
-        let Some(read) = Rule::read(rule) else {
-            let why = "a route leads hosts and paths, and no other rule";
-            for (key, name, _) in &keys {
-                let why = if key == "rule" { why } else { "its router's rule can't be said" };
-                lost.push(((*name).to_owned(), why.to_owned()));
+        let read = match Rule::read(rule) {
+            Ok(read) => read,
+            Err(why) => {
+                for (key, name, _) in &keys {
+                    let why = if key == "rule" { why } else { "its router's rule can't be said" };
+                    lost.push(((*name).to_owned(), why.to_owned()));
+                }
+                continue;
             }
-            continue;
         };
         let mut way = Way {
             hosts: read.hosts,
@@ -64,6 +66,10 @@ pub fn ways(
         }
         if read.exact {
             way.change(label("rule").unwrap_or_default(), "a route, with all below its path");
+        }
+        if read.pattern {
+            let what = "a route for names as they are written, or for all directly below one";
+            way.change(label("rule").unwrap_or_default(), what);
         }
         for entry in get("entrypoints").unwrap_or_default().split(',').map(str::trim) {
             if !entry.is_empty() && !USUAL.contains(&entry.to_ascii_lowercase().as_str()) {
@@ -169,35 +175,46 @@ struct Rule {
     paths: Vec<String>,
     /// Whether it is about paths and not about what is below them.
     exact: bool,
+    /// Whether it has an expression for names.
+    pattern: bool,
 }
 
+const OTHER_RULE: &str = "a route leads hosts and paths, and no other rule";
+const OTHER_PATTERN: &str =
+    "a route leads a name or all names directly below one, and no other expression";
+
 impl Rule {
-    fn read(rule: &str) -> Option<Self> {
+    /// Reads a rule, or returns why no route can say it.
+    fn read(rule: &str) -> Result<Self, &'static str> {
         let mut read = Self::default();
-        for part in split(rule, "&&")? {
+        for part in split(rule, "&&").ok_or(OTHER_RULE)? {
             let mut of_hosts = None;
-            for matcher in split(bare(part), "||")? {
-                let (name, rest) = bare(matcher).split_once('(')?;
-                let is_host = match name.trim() {
-                    "Host" => true,
+            for matcher in split(bare(part), "||").ok_or(OTHER_RULE)? {
+                let (name, rest) = bare(matcher).split_once('(').ok_or(OTHER_RULE)?;
+                let name = name.trim();
+                let is_host = match name {
+                    "Host" | "HostRegexp" => true,
                     "PathPrefix" | "Path" => false,
-                    _ => return None,
+                    _ => return Err(OTHER_RULE),
                 };
                 // One part is about hosts or about paths, and each of the two is said once.
                 if *of_hosts.get_or_insert(is_host) != is_host {
-                    return None;
+                    return Err(OTHER_RULE);
                 }
-                read.exact |= name.trim() == "Path";
-                for value in rest.trim().strip_suffix(')')?.split(',') {
+                read.exact |= name == "Path";
+                read.pattern |= name == "HostRegexp";
+                for value in rest.trim().strip_suffix(')').ok_or(OTHER_RULE)?.split(',') {
                     let value = value.trim().trim_matches(['`', '"', '\'']);
-                    if is_host {
+                    if name == "HostRegexp" {
+                        read.hosts.push(of_pattern(value).ok_or(OTHER_PATTERN)?);
+                    } else if is_host {
                         let host = value.to_ascii_lowercase();
-                        words::accepted(Type::Host, &host).then_some(())?;
+                        words::accepted(Type::Host, &host).then_some(()).ok_or(OTHER_RULE)?;
                         read.hosts.push(host);
                     } else {
                         let path =
                             if value.len() > 1 { value.trim_end_matches('/') } else { value };
-                        words::accepted(Type::WebFolder, path).then_some(())?;
+                        words::accepted(Type::WebFolder, path).then_some(()).ok_or(OTHER_RULE)?;
                         read.paths.push(path.to_owned());
                     }
                 }
@@ -207,8 +224,37 @@ impl Rule {
         read.paths.dedup();
         read.hosts.dedup();
         // A route without a host would be for every host of the proxy.
-        (!read.hosts.is_empty()).then_some(read)
+        if read.hosts.is_empty() { Err(OTHER_RULE) } else { Ok(read) }
     }
+}
+
+/// Reads an expression for one name or for all names directly below one, as `*.NAME`. Version 2 of
+/// Traefik writes such a part as `{name:expression}`, and version 3 as it is.
+fn of_pattern(pattern: &str) -> Option<String> {
+    let text = pattern.strip_prefix('^').unwrap_or(pattern);
+    let text = text.strip_suffix('$').unwrap_or(text);
+    let below = [".+", ".*", r"\w+", r"[\w-]+"].iter().find_map(|any| text.strip_prefix(any));
+    let below = below.or_else(|| {
+        let (_, rest) = text.strip_prefix('{')?.split_once('}')?;
+        Some(rest)
+    });
+    let below = below.or_else(|| {
+        let (_, rest) = text.strip_prefix('[')?.split_once(']')?;
+        rest.strip_prefix(['+', '*'])
+    });
+    let below = below.or_else(|| {
+        let (inside, rest) = text.strip_prefix('(')?.split_once(')')?;
+        let inside = inside.strip_prefix("?:").unwrap_or(inside);
+        let plain = matches!(inside, ".+" | ".*" | r"[^.]+" | r"[^\.]+" | "[a-z0-9-]+");
+        plain.then_some(rest)
+    });
+    let literal = |text: &str| text.replace(r"\.", ".").replace("[.]", ".").replace(r"\-", "-");
+    let host = match below {
+        Some(rest) => format!("*{}", literal(rest)),
+        None => literal(text),
+    };
+    let host = host.to_ascii_lowercase();
+    words::accepted(Type::Hosts, &host).then_some(host)
 }
 
 /// Takes the parentheses around a whole text off.
@@ -247,7 +293,7 @@ mod tests {
     use crate::import::middlewares::Middlewares;
 
     fn read(rule: &str) -> Option<(String, String)> {
-        Rule::read(rule).map(|rule| (rule.hosts.join(" "), rule.paths.join(" ")))
+        Rule::read(rule).ok().map(|rule| (rule.hosts.join(" "), rule.paths.join(" ")))
     }
 
     #[test]
@@ -265,6 +311,14 @@ mod tests {
             ("Host(`a.org`) && !PathPrefix(`/x`)", None),
             ("Host(`a.org`) && Headers(`X`, `y`)", None),
             ("PathPrefix(`/x`)", None),
+            ("HostRegexp(`^[^.]+\\.a\\.org$`)", Some(("*.a.org", ""))),
+            ("HostRegexp(`^(.+)[.]A.org$`)", Some(("*.a.org", ""))),
+            ("HostRegexp(`{sub:[a-z]+}.a.org`) && PathPrefix(`/x`)", Some(("*.a.org", "/x"))),
+            ("Host(`a.org`) || HostRegexp(`[a-z0-9-]+\\.a\\.org`)", Some(("a.org *.a.org", ""))),
+            ("HostRegexp(`^a\\.org$`)", Some(("a.org", ""))),
+            ("HostRegexp(`^(a|b)\\.org$`)", None),
+            ("HostRegexp(`^[^.]+\\.[a-z]+\\.org$`)", None),
+            ("HostRegexp(`.+\\.org`)", None),
             ("HostRegexp(`.*`)", None),
             ("Host(`a.org`", None),
             ("))((", None),
@@ -281,7 +335,7 @@ mod tests {
             ("traefik.enable", "true"),
             ("traefik.http.routers.a.rule", "Host(`a.org`)"),
             ("traefik.http.routers.a.service", "one"),
-            ("traefik.http.routers.b.rule", "HostRegexp(`b.org`)"),
+            ("traefik.http.routers.b.rule", "HostRegexp(`(b|c).org`)"),
             ("traefik.http.services.one.loadbalancer.server.port", "80"),
             ("traefik.http.services.two.loadbalancer.server.port", "81"),
         ];

@@ -183,14 +183,35 @@ fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
     environment: {VIRTUAL_HOST: old.example.org, VIRTUAL_PORT: "9000"}
   part:
     image: ghcr.io/example/part:2.0.1
-    labels: ["traefik.http.routers.part.rule=HostRegexp(`x.example.org`)"]
+    labels: ["traefik.http.routers.part.rule=HostRegexp(`^(x|y).example.org$`)"]
+  below:
+    image: ghcr.io/example/below:2.0.1
+    labels:
+      - "traefik.http.routers.below.rule=Host(`b.example.org`)
+        || HostRegexp(`^[^.]+\\.b\\.example\\.org$$`)"
+      - traefik.http.services.below.loadbalancer.server.port=80
+  any:
+    image: ghcr.io/example/any:2.0.1
+    labels:
+      - "traefik.http.routers.any.rule=HostRegexp(`{name:[a-z]+}.any.example.org`)"
+      - traefik.http.services.any.loadbalancer.server.port=80
+  wide:
+    image: ghcr.io/example/wide:2.0.1
+    labels:
+      caddy: "*.wide.example.org, wide.example.org"
+      caddy.reverse_proxy: "{{upstreams 8080}}"
 "#;
     let source = folder.path().join("compose.yaml");
     fs::write(&source, compose).expect("a file");
     let (folder, run) = import(&source, &["--into", "home", "--via", "caddy"]);
     assert_eq!(run.code, 0, "{}", run.all());
     assert!(run.out.contains("the middleware `login@file` is in no label"), "{}", run.out);
-    assert!(run.out.contains("a route leads hosts and paths, and no other rule"), "{}", run.out);
+    for said in [
+        "a route leads a name or all names directly below one, and no other expression",
+        "a route needs a name of its own: write `alias \"*.any.example.org\"` into one of `any`",
+    ] {
+        assert!(run.out.contains(said), "{said}: {}", run.out);
+    }
     let lab = folder.path().join("home");
     let entries = fs::read_dir(&lab).expect("the lab").map(|entry| entry.expect("a file").path());
     let files = entries.filter(|path| path.extension().is_some_and(|end| end == "kdl"));
@@ -201,6 +222,10 @@ fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
         "alias \"who.example.org\"",
         "route \"app.example.org\" to=web via=caddy from=lan",
         "route \"old.example.org\" to=web via=caddy from=lan",
+        "route \"b.example.org\" to=web via=caddy from=lan {",
+        "alias \"*.b.example.org\"",
+        "route \"wide.example.org\" to=web via=caddy from=lan {",
+        "alias \"*.wide.example.org\"",
         "service caddy on=box",
     ] {
         assert!(services.contains(line), "{line}\n{services}");
