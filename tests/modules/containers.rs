@@ -156,6 +156,38 @@ fn transmission_lets_in_whom_it_knows_and_downloads_to_where_others_look() {
     );
 }
 
+/// The image starts it as its user, with the words of the command (`ENTRYPOINT ["ntfy"]`).
+#[test]
+fn ntfy_lets_in_whom_it_knows_and_keeps_its_databases_where_they_are_saved() {
+    with(
+        "service proxy module=caddy on=box
+        service ntfy on=box { route \"ntfy.example.org\" to=web via=proxy from=lan; }",
+        r#"
+        environment ntfy >/tmp/environment
+        . /tmp/environment
+        mkdir -p /var/lib/ntfy
+        chown 1000:1000 /var/lib/ntfy
+        as_user() { setpriv --reuid 1000 --regid 1000 --clear-groups "$@"; }
+        as_user ntfy serve >/tmp/log 2>&1 &
+        soon healthy ntfy || { cat /tmp/log; exit 1; }
+        page=http://127.0.0.1:8080
+        [ "$(status -d hello $page/alerts)" = 403 ]
+        NTFY_PASSWORD=right as_user ntfy user add ada
+        as_user ntfy access ada alerts rw
+        [ "$(status -u ada:wrong -d hello $page/alerts)" = 401 ]
+        [ "$(status -u ada:right -d hello $page/alerts)" = 200 ]
+        [ "$(status -u ada:right -d hello $page/others)" = 403 ]
+        curl -s -u ada:right "$page/alerts/json?poll=1" | grep -q '"message":"hello"'
+        for name in auth cache; do sqlite3 /var/lib/ntfy/$name.db 'PRAGMA integrity_check'; done
+        # What is attached stays in the folder too. Phones are told the address that people open.
+        curl -s -u ada:right -T /tmp/environment -H 'Filename: notes' $page/alerts |
+            grep -q '"url":"https://ntfy.example.org/file/'
+        [ "$(ls /var/lib/ntfy/attachments | wc -l)" = 1 ]
+        curl -s http://127.0.0.1:9090/metrics | grep -q '^ntfy_messages_published_success 2$'
+        "#,
+    );
+}
+
 /// The image's start is that of linuxserver/docker-nzbget at v26.2-ls254.
 #[test]
 fn nzbget_lets_in_whom_it_knows() {

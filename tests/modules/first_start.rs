@@ -166,7 +166,7 @@ fn a_new_password_of_a_postgresql_is_set_in_the_database() {
         enters first-postgres
         [ -z "$(carry plan)" ]
         # The note holds no value, and is root's alone.
-        ! grep -r first- $LABWRIGHT_STATE
+        ! grep -r first- $LABWRIGHT_STATE || exit 1
         [ "$(stat -c %a $LABWRIGHT_STATE/first-start)" = 600 ]
 
         printf '%s\n' "it's \\ \"new\" \$HOME :user" >$S/postgres
@@ -174,7 +174,7 @@ fn a_new_password_of_a_postgresql_is_set_in_the_database() {
         carry check
         carry before | grep -q '^note: postgres knows'
         enters "it's \\ \"new\" \$HOME :user"
-        ! enters first-postgres
+        ! enters first-postgres || exit 1
         [ -z "$(carry plan)" ]
         carry after
 
@@ -182,7 +182,7 @@ fn a_new_password_of_a_postgresql_is_set_in_the_database() {
         echo third >$S/postgres
         echo false >/running
         carry before
-        ! enters third
+        ! enters third || exit 1
         carry after
         enters third"#,
     );
@@ -217,8 +217,8 @@ END
         carry before
         enters app "it's \\ \"new\""
         enters root second-root
-        ! enters app first-user
-        ! enters root first-root
+        ! enters app first-user || exit 1
+        ! enters root first-root || exit 1
         carry after
         [ -z "$(carry plan)" ]"#,
     );

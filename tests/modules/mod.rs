@@ -5,6 +5,7 @@ mod containers;
 mod first_start;
 mod handling;
 mod logins;
+mod own_settings;
 mod probes;
 mod programs;
 mod proxies;

@@ -87,8 +87,8 @@ fn mosquitto_lets_in_whom_it_knows_and_keeps_what_is_retained() {
         start
         as_ada() { "$@" -u ada -P 'pass word'; }
         as_ada mosquitto_pub -t house/door -m open --retain
-        ! mosquitto_pub -t house/door -m forged 2>/dev/null
-        ! mosquitto_pub -u ada -P other -t house/door -m forged 2>/dev/null
+        ! mosquitto_pub -t house/door -m forged 2>/dev/null || exit 1
+        ! mosquitto_pub -u ada -P other -t house/door -m forged 2>/dev/null || exit 1
         [ "$(as_ada mosquitto_sub -t house/door -C 1 -W 10)" = open ]
         kill "$program"; wait "$program" || :
         start
@@ -291,7 +291,7 @@ END
             ip netns exec away wg-quick down client >/dev/null 2>&1
             return "$arrived"
         }
-        ! arrives STRANGER
+        ! arrives STRANGER || exit 1
         arrives PEER
     "#;
     let script = script
