@@ -6,6 +6,7 @@ mod building;
 mod data;
 mod home;
 mod interrupted;
+mod leases;
 mod machine;
 mod moving;
 mod networks;
