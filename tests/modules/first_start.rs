@@ -113,7 +113,12 @@ service portainer on=box { admin-password (secret)admin; expose web to=lan; }
 
 /// Runs a script on a machine with databases, where `docker exec` runs what it is told.
 fn on_machine(script: &str) {
-    let unpacked = bundle_of(LAB);
+    on_machine_of(LAB, script);
+}
+
+/// Does so on the machine of another lab.
+fn on_machine_of(lab: &str, script: &str) {
+    let unpacked = bundle_of(lab);
     let payload = unpacked.path().join("payload");
     let carry = payload.join("first-start/carry.sh");
     shellcheck(&carry).expect("ShellCheck accepts it");
@@ -238,6 +243,68 @@ fn what_only_a_person_can_change_is_refused_until_it_is_done() {
         LABWRIGHT_ALLOW_ONE_WAY=1 carry before
         LABWRIGHT_ALLOW_ONE_WAY=1 carry after
         carry check
+        [ -z "$(carry plan)" ]"#,
+    );
+}
+
+const PAPERLESS: &str = r#"
+edition 1
+lab home version="1.0"
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+host box kind=debian { os debian-13; address lan "192.168.1.2"; appdata "/srv"; ssh from=lan; }
+accept state-without-backup reason="a test"
+secret key
+secret admin
+service paperless-ngx on=box {
+    secret-key (secret)key
+    database-password (secret)key
+    admin-password (secret)admin
+}
+"#;
+
+/// Paperless is a program of Django, whose `manage.py` reads the command. The key and the password
+/// of the database are among the variables that the image's `with-contenv` hands on.
+#[test]
+fn a_new_password_of_paperless_reaches_its_administrator() {
+    on_machine_of(
+        PAPERLESS,
+        r#"
+        mkdir -p /command /contenv /usr/src/paperless/src
+        cd /usr/src/paperless/src
+        cat >manage.py <<'END'
+import os, sys
+from django.conf import settings
+settings.configure(SECRET_KEY=os.environ["PAPERLESS_SECRET_KEY"], USE_TZ=True,
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/users"}},
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"])
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+END
+        cat >/command/with-contenv <<'END'
+#!/bin/sh
+export PAPERLESS_SECRET_KEY=key PAPERLESS_ADMIN_USER=admin
+exec "$@"
+END
+        printf '#!/bin/sh\n[ "$1" = paperless ] || exit 64\nshift\nexec "$@"\n' \
+            >/command/s6-setuidgid
+        chmod 755 /command/*
+        django() { /command/with-contenv python3 manage.py "$@"; }
+        django migrate >/dev/null
+        django shell -c 'from django.contrib.auth.models import User
+User.objects.create_superuser("admin", "", "first-admin")'
+        enters() {
+            PASSWORD=$1 django shell -c 'import os, sys
+from django.contrib.auth import authenticate
+sys.exit(not authenticate(username="admin", password=os.environ["PASSWORD"]))'
+        }
+
+        carry before; carry after
+        enters first-admin
+        printf '%s\n' "it's \\ \"new\" \$HOME" >$S/admin
+        carry before | grep -q '^note: paperless-ngx knows'
+        enters "it's \\ \"new\" \$HOME"
+        ! enters first-admin || exit 1
         [ -z "$(carry plan)" ]"#,
     );
 }
