@@ -240,3 +240,37 @@ fn sabnzbd_answers_to_each_name_of_its_routes() {
     let wanted = [with("nas,"), with("nas,other,"), with(""), with("")].concat();
     assert_eq!(text(&answer.stdout), wanted, "{}", text(&answer.stderr));
 }
+
+#[test]
+fn seerr_takes_the_word_of_its_proxy_from_its_first_start_on() {
+    let (unpacked, compose) = bundle(&app("seerr", "", "web", "edge"));
+    assert!(compose.contains("seerr"), "{compose}");
+    let steps = unpacked.path().join("payload/activate.d");
+    let step = |name: &str| {
+        let found = std::fs::read_dir(&steps).expect("steps").filter_map(Result::ok);
+        let mut names = found.map(|one| one.file_name().to_string_lossy().into_owned());
+        names.find(|file| file.contains(name)).unwrap_or_else(|| panic!("no {name}"))
+    };
+    assert!(step("app-seerr-proxies") > step("compose.sh"), "it runs once Seerr does");
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(&steps, "/steps").sh(
+        r#"set -eu
+        mkdir -p /stubs
+        printf '#!/bin/sh\n[ "$1" != ps ] || echo 1\necho "$1" >>/calls\n' >/stubs/docker
+        chmod +x /stubs/docker
+        export PATH=/stubs:$PATH
+        folder=/srv/appdata/app-seerr/config
+        mkdir -p $folder
+        (
+            sleep 1
+            printf '{\n "network": {\n  "trustProxy": false\n }\n}\n' >$folder/new
+            mv $folder/new $folder/settings.json
+        ) &
+        sh /steps/*-app-seerr-proxies.sh
+        jq -e .network.trustProxy $folder/settings.json >/dev/null
+        sh /steps/*-app-seerr-proxies.sh
+        tr '\n' ' ' </calls"#,
+        &[],
+    );
+    assert_eq!(text(&answer.stdout), "ps stop start ", "{}", text(&answer.stderr));
+}
