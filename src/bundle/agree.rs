@@ -110,8 +110,6 @@ fn containers(compose: &str) -> Vec<(String, String)> {
                 image = Some(unquoted(text));
             } else if let Some(text) = own.strip_prefix("container_name: ") {
                 name = unquoted(text);
-            } else {
-                continue;
             }
         } else if let Some(key) = line.strip_prefix("  ") {
             found.extend(image.take().map(|image| (std::mem::take(&mut name), image)));
@@ -198,7 +196,7 @@ fn units(manifest: &Manifest, table: &str) -> Result<(), String> {
         !is_own || installs.any(|install| install.dst == format!("{INSTALLED}{name}"))
     });
     let timers = manifest.installs.iter().filter_map(|install| install.dst.strip_prefix(INSTALLED));
-    let mut timers = timers.filter(|name| name.ends_with(".timer"));
+    let mut timers = timers.filter(|name| name.strip_suffix(".timer").is_some());
     if starts && timers.all(|name| known.contains(name)) {
         Ok(())
     } else {

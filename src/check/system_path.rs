@@ -267,9 +267,7 @@ fn replaces(unit: &Unit) -> Option<(String, String)> {
 
 /// Says why a unit that mounts something can't be there, and what to write.
 fn mounts_over(unit: &Unit) -> Option<(String, String)> {
-    if !unit.name.ends_with(".mount") {
-        return None;
-    }
+    unit.name.strip_suffix(".mount")?;
     let lines = unit.sections.iter().filter(|(section, _)| section == "Mount");
     let mut lines = lines.flat_map(|(_, lines)| lines);
     let (_, values) = lines.find(|(key, _)| key == "Where")?;

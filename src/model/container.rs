@@ -1,4 +1,4 @@
-//! ContainerList of a service.
+//! Containers of a service.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -75,12 +75,10 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
 fn start(guest: &Guest) -> String {
     let order = guest.boot_order.map(|order| format!(", as number {order}"));
     let wait = guest.boot_wait.map(|wait| format!(", {wait} before the next"));
-    match guest.on_boot {
-        true => {
-            format!("with its host{}{}", order.unwrap_or_default(), wait.unwrap_or_default())
-        }
-        false => "by hand".to_owned(),
+    if !guest.on_boot {
+        return "by hand".to_owned();
     }
+    format!("with its host{}{}", order.unwrap_or_default(), wait.unwrap_or_default())
 }
 
 fn room(facts: &mut Collector<'_>, machine: &str, what: &str, amount: &Amount) {

@@ -10,6 +10,9 @@ use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::source::{Layer, SourceFile, Span};
 use crate::syntax::{Node, Scalar};
 
+/// How many values are few enough to be concealed in every finding of a node.
+const FEW: usize = 10;
+
 /// Decodes nodes of `file` that may be any of `children`.
 pub fn nodes<'s>(
     nodes: Vec<Node<'s>>,
@@ -153,7 +156,6 @@ impl Decoder<'_> {
             let typed = fields::typed(&node, body, &arguments, &properties);
             // What one finding conceals, no other one shows. Each has them all where they are few,
             // since a finding may be dropped.
-            const FEW: usize = 10;
             for (index, found) in self.diagnostics.since(mark).enumerate() {
                 if index == 0 || typed.len() < FEW {
                     found.concealed.extend(&typed);
