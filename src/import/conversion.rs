@@ -173,8 +173,24 @@ impl<'i> Conversion<'i> {
             }
         }
         for (number, group) in groups.iter().enumerate() {
-            let named = linked(&project, group, number, &renames).into_iter();
-            let others = named.filter_map(|other| Some(stacks.get(other)?.service.clone()));
+            let mut named = linked(&project, group, number, &renames);
+            let first = group.members.first().and_then(|(name, _)| project.service(name));
+            let place = first.map(|node| node.place).unwrap_or_default();
+            for (rename, file) in
+                stacks.get(number).map(|it| it.told(number, &renames)).unwrap_or_default()
+            {
+                named.insert(rename.stack);
+                if rename.from != rename.to {
+                    let what = format!(
+                        "`{file}` of `{}` names the host `{}`, which is `{}` in the lab: change it \
+                         there",
+                        group.service, rename.from, rename.to
+                    );
+                    self.lab.findings.push((place, what));
+                }
+            }
+            let others =
+                named.into_iter().filter_map(|other| Some(stacks.get(other)?.service.clone()));
             let links: Vec<_> = others.map(|other| line("link").arg(other.as_str())).collect();
             if let Some(stack) = stacks.get_mut(number) {
                 stack.settings.extend(links);

@@ -103,9 +103,45 @@ pub fn names_host(name: &str, value: &str, host: &str) -> bool {
     !with_hosts(name, value, 1, &[rename]).1.is_empty()
 }
 
+/// Returns whether a file names a container as a host, outside of comments. What follows a colon
+/// may be the tag of an image there, so only a port counts.
+pub fn file_names_host(text: &str, host: &str) -> bool {
+    let is_comment = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with(['#', ';']) || line.starts_with("//")
+    };
+    let names = |line: &str| {
+        occurrences(line, host, false).into_iter().any(|at| {
+            let before = line.get(..at).unwrap_or_default();
+            let after = line.get(at + host.len()..).unwrap_or_default();
+            let rest =
+                after.trim_start_matches(':').trim_start_matches(|c: char| c.is_ascii_digit());
+            let is_tag = rest.starts_with(|c: char| c.is_alphanumeric() || ".-_".contains(c));
+            before.ends_with("//") || before.ends_with('@') || !is_tag
+        })
+    };
+    text.contains(host) && text.lines().any(|line| !is_comment(line) && names(line))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Given, Rename, with_hosts};
+    use super::{Given, Rename, file_names_host, with_hosts};
+
+    #[test]
+    fn finds_hosts_in_files() {
+        for (text, wanted) in [
+            ("targets: ['db:5432']", true),
+            ("proxy_pass http://db/;", true),
+            ("server db:80;", true),
+            ("# http://db", false),
+            ("image: db:16.2", false),
+            ("image: db:16-alpine", false),
+            ("http://db.example.org", false),
+            ("a db is kept", false),
+        ] {
+            assert_eq!(file_names_host(text, "db"), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn renames_hosts_and_nothing_else() {

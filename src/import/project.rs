@@ -50,6 +50,14 @@ impl Project {
     }
 }
 
+/// Returns the name of a project as compose writes it: in small letters, without what it takes for
+/// no part of a name.
+fn normal(name: &str) -> String {
+    let name = name.to_lowercase();
+    let kept = name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c));
+    kept.collect::<String>().trim_start_matches(['_', '-']).to_owned()
+}
+
 /// The reading of one project.
 pub struct Loader<'a> {
     /// Where files come from.
@@ -97,6 +105,10 @@ impl<'a> Loader<'a> {
             self.ledger.note(name.place, "name", Fate::Changed, "a lab has no projects");
         }
         let name = name.and_then(|name| name.scalar().map(str::to_owned));
+        // Docker's names of volumes begin with it, so it is what compose makes of it.
+        let given = self.variables.values.get("COMPOSE_PROJECT_NAME").cloned();
+        let given = given.filter(|name| !name.is_empty()).or(name);
+        let name = normal(given.as_deref().unwrap_or(&request.name));
         let services = root.take("services").unwrap_or_default();
         let services =
             if let Value::Map(services) = services.value { services } else { Vec::new() };
@@ -110,7 +122,7 @@ impl<'a> Loader<'a> {
             .map(|(name, _)| name.clone())
             .collect();
         Project {
-            name: name.unwrap_or_else(|| request.name.clone()),
+            name: if name.is_empty() { request.name.clone() } else { name },
             services,
             manual,
             top: root,

@@ -14,20 +14,26 @@ use super::words::accepted;
 use super::yaml::Place;
 use crate::decl::types::Type;
 
-/// Converts `environment` and `env_file`.
-pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let own = service.get("environment");
-    let names: Vec<&str> = own.iter().flat_map(|own| own.entries().map(|(name, _)| name)).collect();
-    // The last file wins over the others, and the service's own `environment` wins over all files.
-    let mut filed: Vec<(String, String, Place)> = Vec::new();
+/// What files give a container as its environment.
+#[derive(Debug, Default)]
+pub struct Filed<'n> {
+    /// The variables.
+    pub variables: Vec<(String, String, Place)>,
+    /// What becomes of each file.
+    pub said: Vec<(At<'n>, Fate, String)>,
+}
+
+/// Reads the files of `env_file`. The last one wins over the others.
+pub fn filed<'n>(service: &At<'n>, around: &mut Around<'_>) -> Filed<'n> {
+    let mut filed = Filed::default();
     for file in service.get("env_file").iter().flat_map(At::items) {
         let path = file.text().or_else(|| file.get("path").and_then(|path| path.text()));
         let Some(path) = path else { continue };
         let text = match around.files.read(path) {
             Ok(text) => text,
             Err(_) if file.get("required").and_then(|at| at.node.truth()) == Some(false) => {
-                around.ledger.kept(&file, "it is not there, and need not be");
+                let what = "it is not there, and need not be".to_owned();
+                filed.said.push((file, Fate::Kept, what));
                 continue;
             }
             Err(problem) => {
@@ -35,7 +41,7 @@ pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>)
                     "`{}` can't be read ({problem}): add its variables by hand",
                     file_name(path)
                 );
-                around.ledger.lost(&file, what);
+                filed.said.push((file, Fate::Lost, what));
                 continue;
             }
         };
@@ -46,13 +52,26 @@ pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>)
         let mut variables = Variables { values: around.project.variables.values.clone() };
         let found = dotenv::read(&text, &mut variables);
         let what = format!("its {} variables are written as `env` and secrets", found.len());
-        around.ledger.changed(&file, what);
+        filed.said.push((file, Fate::Changed, what));
         for (name, value, line) in found {
-            filed.retain(|(known, _, _)| *known != name);
-            filed.push((name, value, Place { file: number, line }));
+            filed.variables.retain(|(known, _, _)| *known != name);
+            filed.variables.push((name, value, Place { file: number, line }));
         }
     }
-    for (name, value, place) in filed {
+    filed
+}
+
+/// Converts `environment` and `env_file`.
+pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let own = service.get("environment");
+    let names: Vec<&str> = own.iter().flat_map(|own| own.entries().map(|(name, _)| name)).collect();
+    let filed = filed(service, around);
+    for (file, fate, what) in filed.said {
+        around.ledger.say(&file, fate, what);
+    }
+    // The service's own `environment` wins over all files.
+    for (name, value, place) in filed.variables {
         if names.contains(&name.as_str()) {
             continue;
         }

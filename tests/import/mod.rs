@@ -1,5 +1,6 @@
 //! Imports compose files as people do, and holds what comes out against what went in.
 
+mod awkward;
 mod equal;
 mod hostile;
 mod schema;

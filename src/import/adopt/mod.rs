@@ -17,8 +17,9 @@ use crate::import::library::{Container, Fit, Module, Settings, Variable, fits, o
 use crate::import::routes;
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
+use crate::import::variables::filed;
 use crate::import::words;
-use crate::import::yaml::Place;
+use crate::import::yaml::{Node, Place};
 
 /// A service of a module of the library.
 #[derive(Debug)]
@@ -166,6 +167,33 @@ fn one(
                         continue;
                     };
                     let setting = Setting { name, value: &value, at: &at };
+                    if let Some(text) = variable(&setting, module, container, draft, around)? {
+                        line = line.arg(text);
+                        any = true;
+                    }
+                }
+                if any {
+                    draft.lines.push(line);
+                }
+            }
+            "env_file" => {
+                let filed = filed(service, around);
+                for (at, fate, what) in filed.said {
+                    if fate == Fate::Lost {
+                        return Err(what);
+                    }
+                    draft.say(&at, fate, what);
+                }
+                let mut line = raw("environment");
+                let mut any = false;
+                let own = service.get("environment");
+                for (name, value, place) in filed.variables {
+                    if own.as_ref().is_some_and(|own| own.get(&name).is_some()) {
+                        continue;
+                    }
+                    let node = Node::text(place, value.as_str());
+                    let at = At::new(format!("{}.env_file.{name}", service.path), &node);
+                    let setting = Setting { name: &name, value: &value, at: &at };
                     if let Some(text) = variable(&setting, module, container, draft, around)? {
                         line = line.arg(text);
                         any = true;

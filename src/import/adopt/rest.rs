@@ -41,7 +41,9 @@ pub(super) fn convert(
     let nodes = container.block.all(own);
     let words: Vec<&str> =
         nodes.flat_map(|node| node.arguments.iter().filter_map(|word| word.text())).collect();
-    if !given.is_empty() && given == words {
+    let truth =
+        |wanted: &bool| container.block.value(own).and_then(|it| it.bool()) == Some(*wanted);
+    if !given.is_empty() && given == words || at.node.truth().as_ref().is_some_and(truth) {
         draft.say(at, Fate::Kept, "the module's");
         return Ok(());
     }

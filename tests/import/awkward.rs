@@ -1,0 +1,141 @@
+//! Imports compose files that few people write, and that some do.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{import, text};
+use crate::cli::labwright;
+
+/// Imports files into a lab that must build, and returns the facts with all that was written.
+fn built(folder: &str, files: &[(&str, &str)]) -> (Value, String) {
+    let source = tempfile::tempdir().expect("a folder");
+    let source = source.path().join(folder);
+    for (path, content) in files {
+        let path = source.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+    let (made, run) = import(&source, &["--into", "home", "--at", "/opt/x", "--format", "json"]);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let facts = run.json();
+    assert_eq!(facts["errors"], serde_json::json!([]), "{}", run.out);
+    let build = labwright(made.path(), &["build", "home", "--out", "release"]);
+    assert_eq!(build.code, 0, "{}", build.all());
+    let files = facts["files"].as_object().expect("files").values();
+    let written = files.map(|file| text(file).to_owned()).collect();
+    (facts, written)
+}
+
+fn fate<'f>(facts: &'f Value, key: &str) -> &'f str {
+    let keys = facts["projects"][0]["keys"].as_array().expect("keys");
+    let entry = keys.iter().find(|entry| entry["key"] == key);
+    text(&entry.unwrap_or_else(|| panic!("nothing is said of {key}"))["fate"])
+}
+
+#[test]
+fn a_file_that_travels_links_what_it_names() {
+    let compose = "services:\n  prometheus:\n    image: prom/prometheus:v3.0.1\n    volumes: \
+                   [\"./prometheus.yml:/etc/prometheus/prometheus.yml:ro\"]\n  node:\n    image: \
+                   prom/node-exporter:v1.8.2\n    command: [\"--path.rootfs=/host\"]\n  app:\n    \
+                   image: ghcr.io/example/app:1.0\n    depends_on: [db]\n    ports: [\"80:80\"]\n  \
+                   db:\n    image: ghcr.io/example/store:1.0\n";
+    let scrapes = "# http://never:80\nscrape_configs:\n  - job_name: all\n    static_configs:\n      \
+                   - targets: ['node:9100', 'db:9187']\n";
+    let files = [("compose.yaml", compose), ("prometheus.yml", scrapes)];
+    let (facts, written) = built("watch", &files);
+    for wanted in ["link node", "link watch"] {
+        assert!(written.contains(wanted), "{wanted}\n{written}");
+    }
+    let findings = facts["findings"].to_string();
+    assert!(findings.contains("names the host `db`, which is `watch-db` in the lab"), "{findings}");
+    assert!(facts["check"]["container-not-linked"].is_null(), "{}", facts["check"]);
+}
+
+#[test]
+fn volumes_have_the_names_that_docker_gave_them() {
+    let compose = "services: {a: {image: \"ghcr.io/example/a:1\", volumes: [\"v:/v\"]}}\nvolumes: \
+                   {v: }\n";
+    let (_, written) = built("My.Stack", &[("compose.yaml", compose)]);
+    assert!(written.contains("/var/lib/docker/volumes/mystack_v/_data"), "{written}");
+    let files = [("compose.yaml", compose), (".env", "COMPOSE_PROJECT_NAME=other\n")];
+    let (_, written) = built("My.Stack", &files);
+    assert!(written.contains("/var/lib/docker/volumes/other_v/_data"), "{written}");
+}
+
+#[test]
+fn a_service_of_a_plug_in_is_left_out() {
+    let compose = "services:\n  db:\n    provider: {type: cloud, options: {type: mysql}}\n  app:\n    \
+                   image: ghcr.io/example/app:1.0\n    depends_on: [db]\n";
+    let (facts, written) = built("plugged", &[("compose.yaml", compose)]);
+    assert!(!written.contains("container db"), "{written}");
+    assert_eq!(fate(&facts, "services.db.provider"), "lost");
+    assert_eq!(fate(&facts, "services.app.depends_on.db"), "lost");
+}
+
+#[test]
+fn a_secret_in_a_program_of_a_shell_is_missing_and_said() {
+    let compose = "services:\n  app:\n    image: ghcr.io/example/app:1.0\n    entrypoint: [/bin/tini, \
+                   --]\n    command: sh -c \"exec app --token=${TOKEN}\"\n";
+    let env = "TOKEN=\"abc def g7h8i9j0k1l2\"\n";
+    let (facts, written) = built("shell", &[("compose.yaml", compose), (".env", env)]);
+    assert!(!facts.to_string().contains("g7h8i9"), "a secret is written");
+    assert!(!written.contains("command sh"), "{written}");
+    assert_eq!(fate(&facts, "services.app.command"), "lost");
+}
+
+#[test]
+fn a_database_in_a_volume_is_dumped() {
+    let compose = "services:\n  app:\n    image: ghcr.io/example/app:1.0\n    environment: {DB_FILE: \
+                   /data/app.db}\n    volumes: [\"data:/data\"]\nvolumes: {data: }\n";
+    let (_, written) = built("kept", &[("compose.yaml", compose)]);
+    assert!(written.contains("database") && written.contains("engine=sqlite"), "{written}");
+}
+
+#[test]
+fn a_nextcloud_with_mariadb_is_a_service_of_the_library() {
+    let compose = r#"services:
+  db:
+    image: mariadb:11.4
+    command: --transaction-isolation=READ-COMMITTED --log-bin=binlog --binlog-format=ROW
+    restart: always
+    volumes: ["db:/var/lib/mysql"]
+    environment: [MYSQL_ROOT_PASSWORD=r00t-geheim, MYSQL_PASSWORD=pl0p-geheim, MYSQL_DATABASE=nextcloud, MYSQL_USER=nextcloud]
+  redis: {image: "redis:7-alpine", restart: always}
+  app:
+    image: nextcloud:34.0.3-apache
+    ports: ["8080:80"]
+    volumes: ["html:/var/www/html", "/mnt/tank/cloud:/var/www/html/data"]
+    environment: {MYSQL_PASSWORD: pl0p-geheim, MYSQL_DATABASE: nextcloud, MYSQL_USER: nextcloud, MYSQL_HOST: db, REDIS_HOST: redis}
+    depends_on: [db, redis]
+    labels:
+      traefik.enable: "true"
+      traefik.http.routers.cloud.rule: Host(`cloud.example.org`)
+volumes: {db: , html: }
+"#;
+    let source = tempfile::tempdir().expect("a folder");
+    let path = source.path().join("cloud/compose.yaml");
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(&path, compose).expect("a file");
+    let source = source.path().join("cloud");
+    let arguments = ["--into", "home", "--via", "traefik", "--format", "json"];
+    let (made, run) = import(&source, &arguments);
+    assert_eq!(run.code, 0, "{}", run.all());
+    let facts = run.json();
+    let written = text(&facts["files"]["cloud.kdl"]);
+    for line in [
+        "module=nextcloud",
+        "database mariadb",
+        "cron #false",
+        "mariadb-image \"mariadb:11.4\"",
+        "files \"/mnt/tank/cloud\"",
+        "state database path=\"/var/lib/docker/volumes/cloud_db/_data\"",
+        "route \"cloud.example.org\"",
+        "\"--log-bin=binlog\"",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}\n{}", run.out);
+    }
+    assert!(!run.out.contains("geheim"), "a secret is written");
+    let build = labwright(made.path(), &["build", "home", "--out", "release"]);
+    assert_eq!(build.code, 0, "{}", build.all());
+}
