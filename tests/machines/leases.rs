@@ -138,18 +138,18 @@ fn a_machine_gets_its_address_of_a_server_and_stays_as_closed_wherever_it_is() {
         }
         assert_eq!(leased(&machine, 150), first);
 
-        // The network gives other addresses, to a machine that runs and to one that starts.
+        // The network gives other addresses, to a machine that starts and to one that runs.
         serve(&server, 160);
-        machine.sh("networkctl reconfigure eth0");
+        if name == "trial" {
+            machine.reboot();
+            machine
+                .sh("until docker ps --filter health=healthy | grep -q tools; do sleep 0.2; done");
+        } else {
+            machine.sh("networkctl reconfigure eth0");
+        }
         let second = leased(&machine, 160);
         is_guarded(&rig, &machine, &second);
-        serve(&server, 170);
-        machine.reboot();
-        let third = leased(&machine, 170);
-        machine
-            .sh("until docker ps --format '{{.Status}}' | grep -q healthy; do sleep 0.2; done\n\
-             labctl verify");
-        is_guarded(&rig, &machine, &third);
+        machine.sh("labctl verify");
         serve(&server, 150);
     }
 }
