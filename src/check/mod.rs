@@ -80,7 +80,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::model::{Container, Service};
 use crate::plan::Plan;
 use crate::resolve::codes::{ASSERTION_FAILED, UNMET_NEED};
@@ -199,10 +199,25 @@ pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
 /// Runs every rule. No service may have the name of one of `own_folders`, the folders of a payload
 /// that belong to no service.
 pub fn check(plan: &Plan<'_>, own_folders: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
+    run(plan, own_folders, |_| true, diagnostics);
+}
+
+/// Runs the rules that find errors, as [`check`] does, and no others.
+pub fn errors(plan: &Plan<'_>, own_folders: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
+    run(plan, own_folders, |rule| rule.code.severity == Severity::Error, diagnostics);
+}
+
+fn run(
+    plan: &Plan<'_>,
+    own_folders: &BTreeSet<&str>,
+    is_wanted: impl Fn(&Rule) -> bool + Sync,
+    diagnostics: &mut Diagnostics,
+) {
     // Each rule has findings of its own, which are joined in the order of the rules. So their order
     // does not depend on the threads.
     let found: Vec<Diagnostics> = RULES
         .par_iter()
+        .filter(|rule| is_wanted(rule))
         .map(|rule| {
             let mut found = Diagnostics::default();
             (rule.check)(plan, &mut found);

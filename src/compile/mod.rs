@@ -236,13 +236,29 @@ impl Analyzed {
             check::check(plan, &emit::own_folders(), &mut diagnostics);
             check::accept::accept(plan.model, codes::all, &mut diagnostics)
         });
+        self.finish(sources, &mut diagnostics);
+        Checked { plan: plan.filter(|_| !diagnostics.has_errors()), accepted, diagnostics }
+    }
+
+    /// Plans the lab and looks for errors alone; the findings besides them are not all there are.
+    pub fn errors(&mut self, sources: &Sources) -> Diagnostics {
+        let mut diagnostics = std::mem::take(&mut self.diagnostics);
+        if let Some(plan) = self.model.as_ref().map(plan) {
+            check::errors(&plan, &emit::own_folders(), &mut diagnostics);
+            check::accept::accept(plan.model, codes::all, &mut diagnostics);
+        }
+        self.finish(sources, &mut diagnostics);
+        diagnostics
+    }
+
+    /// Drops findings that only follow from others, and sorts the rest.
+    fn finish(&self, sources: &Sources, diagnostics: &mut Diagnostics) {
         if !self.unread.is_empty() {
-            consequences::leave_out_consequences(sources, &self.unread, &mut diagnostics);
+            consequences::leave_out_consequences(sources, &self.unread, diagnostics);
         }
         let model = self.model.as_ref();
-        consequences::leave_out_absences(sources, &self.left_out, model, &mut diagnostics);
+        consequences::leave_out_absences(sources, &self.left_out, model, diagnostics);
         diagnostics.finish();
-        Checked { plan: plan.filter(|_| !diagnostics.has_errors()), accepted, diagnostics }
     }
 }
 

@@ -29,11 +29,11 @@ pub struct Explainer<'s> {
 impl<'s> Explainer<'s> {
     /// Prepares to explain a lab without errors, whose services use `modules`.
     pub fn new(sources: &'s Sources, modules: &BTreeSet<String>) -> Self {
-        Self {
-            bench: Workbench::new(sources, modules),
-            candidates: Candidates::of(sources, |module| modules.contains(module)),
-            modules: modules.clone(),
-        }
+        let (bench, candidates) = rayon::join(
+            || Workbench::new(sources, modules),
+            || Candidates::of(sources, |module| modules.contains(module)),
+        );
+        Self { bench, candidates, modules: modules.clone() }
     }
 
     /// Returns the candidates.

@@ -19,7 +19,7 @@ const VALUES: usize = 2;
 const GROUP: usize = 24;
 
 /// The fewest letters of a text that show whether it may be in a line.
-const TELLING: usize = 3;
+const TELLING: usize = 4;
 
 /// A candidate with its index.
 type Indexed<'c> = (usize, &'c Candidate);

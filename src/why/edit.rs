@@ -217,9 +217,8 @@ impl Trial {
 
     /// Returns what is wrong if the lab has an error.
     pub fn check(mut self) -> Result<(), Vec<Fault>> {
-        let checked = self.analyzed.check(&self.sources);
-        let is_sound = checked.plan.is_some();
-        if is_sound { Ok(()) } else { Err(faults(&checked.diagnostics, &self.edits)) }
+        let found = self.analyzed.errors(&self.sources);
+        if found.has_errors() { Err(faults(&found, &self.edits)) } else { Ok(()) }
     }
 }
 

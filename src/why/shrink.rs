@@ -18,6 +18,9 @@ const KEPT: [&str; 2] = ["edition", "lab"];
 /// The kinds of top nodes that can all go at once when nothing that refers to them is left.
 const SMALL: [&str; 3] = ["secret", "admin", "accept"];
 
+/// The kinds of top nodes that are machines.
+const MACHINES: [&str; 3] = ["host", "vm", "lxc"];
+
 /// How often what errors name is taken for near.
 const NEEDED: usize = 8;
 
@@ -118,6 +121,11 @@ pub fn leave_out(
     idle: &mut Idle,
 ) {
     let shrink = Shrink { search, candidates, needed: Mutex::default() };
+    // Without its machine, a file is gone.
+    let is_machine =
+        |top: &&Top| top.name == search.target.machine && MACHINES.contains(&top.kind.as_str());
+    let machines = candidates.tops.iter().filter(is_machine).filter_map(|top| top.whole);
+    shrink.need(shrink.edits(&machines.collect::<Vec<usize>>()));
     for list in lists {
         shrink.leave_out(list, idle);
     }
@@ -245,6 +253,7 @@ impl Shrink<'_> {
     /// Leaves out what can be of the nodes of `chunk`, which can't go together.
     fn split(&self, chunk: &[usize], idle: &mut Idle) {
         if let [alone] = chunk {
+            self.need(self.edits(chunk));
             let inside = self.inside(*alone);
             // The parts of top nodes have a list of their own, but for the entities of a profile.
             let top = self.candidates.tops.iter().find(|top| top.whole == Some(*alone));
@@ -292,18 +301,13 @@ impl Shrink<'_> {
     fn without(&self, chunk: &[usize], idle: &BTreeSet<Edit>) -> Option<BTreeSet<Edit>> {
         let own = self.edits(chunk);
         let mut edits: BTreeSet<Edit> = own.union(idle).cloned().collect();
-        for round in 0..DEPENDENT {
+        for _ in 0..DEPENDENT {
             if self.is_needed(&edits) {
                 return None;
             }
             match self.search.is_same(&edits) {
                 Ok(true) => return Some(edits),
-                Ok(false) => {
-                    if round == 0 && chunk.len() == 1 {
-                        self.need(own);
-                    }
-                    return None;
-                }
+                Ok(false) => return None,
                 Err(faults) => {
                     let before = edits.len();
                     edits.extend(self.candidates.dependents(self.search.bench, &faults));

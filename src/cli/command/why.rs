@@ -1,14 +1,16 @@
 //! `labwright why`: the declarations that made a line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
 use super::lab::{FollowLinks, Format as Findings, Lab};
 use super::{Format, json};
+use crate::artifact::Artifacts;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::compile;
+use crate::emit;
 use crate::why::answer::Explainer;
 use crate::why::find::Target;
 use crate::why::question::{Question, Wrong, read};
@@ -59,25 +61,26 @@ impl Why {
             })?;
             return Ok(Exit::Fine);
         };
-        let machines = match compile::artifacts(plan, &sources) {
-            Ok(machines) => machines,
-            Err(found) => {
-                lab.report(&found, &sources, format, console);
-                return Ok(Exit::Findings);
-            }
+        // Most questions name the machine, and the others need not be built for it.
+        let named = plan.model.machines.iter().filter(|machine| line.contains(&machine.name));
+        let named: BTreeMap<String, Artifacts> = named
+            .filter_map(|machine| {
+                let emitters = emit::emitters();
+                let emitted = compile::artifacts_of(plan, &sources, &machine.name, emitters)?;
+                Some((machine.name.clone(), emitted.ok()?))
+            })
+            .collect();
+        let asked = match target(line, &named) {
+            Ok(target) => Ok(target),
+            Err(_) => match compile::artifacts(plan, &sources) {
+                Ok(machines) => target(line, &machines),
+                Err(found) => {
+                    lab.report(&found, &sources, format, console);
+                    return Ok(Exit::Findings);
+                }
+            },
         };
-        let target = read(line, &machines).and_then(|question| {
-            let Question { machine, path, line } = question;
-            let target = machines
-                .get(&machine)
-                .and_then(|artifacts| Target::of(&machine, &path, artifacts))
-                .ok_or_else(|| Wrong {
-                    problem: format!("`{machine}/{path}` can't be read"),
-                    help: "name another file".to_owned(),
-                })?;
-            target.at(line)
-        });
-        let target = match target {
+        let target = match asked {
             Ok(target) => target,
             Err(Wrong { problem, help }) => {
                 console.error(&problem, &help);
@@ -93,4 +96,17 @@ impl Why {
         })?;
         Ok(Exit::Fine)
     }
+}
+
+/// Finds the file and the line that a question is about.
+fn target(line: &str, machines: &BTreeMap<String, Artifacts>) -> Result<Target, Wrong> {
+    let Question { machine, path, line } = read(line, machines)?;
+    let target = machines
+        .get(&machine)
+        .and_then(|artifacts| Target::of(&machine, &path, artifacts))
+        .ok_or_else(|| Wrong {
+            problem: format!("`{machine}/{path}` can't be read"),
+            help: "name another file".to_owned(),
+        })?;
+    target.at(line)
 }
