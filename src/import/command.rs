@@ -297,8 +297,8 @@ impl Secretive<'_> {
             return (lines, Fate::Changed, "its secret is a variable".to_owned());
         }
         if whole || !plain || key == "entrypoint" {
-            let what = "it has a secret in it, which no file may hold: give the program the secret as \
-                        a file or variable, and write the command by hand";
+            let what = "it has a secret in it, which no file may hold: give the program the secret \
+                        as a file or variable, and write the command by hand";
             let owner = owner_name(service);
             let missing = format!("the {key} of `{owner}` is missing: {what}");
             around.lab.findings.push((self.place(), missing));

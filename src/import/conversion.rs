@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::container::{self, Neighbours};
 use super::files::Files;
 use super::group::{Group, groups};
-use super::hosts::names_host;
+use super::hosts::{names_host, told};
 use super::kdl::{document, line};
 use super::ledger::{At, Entry, Fate, Ledger};
 use super::library::{self, Module};
@@ -177,7 +177,7 @@ impl<'i> Conversion<'i> {
             let first = group.members.first().and_then(|(name, _)| project.service(name));
             let place = first.map(|node| node.place).unwrap_or_default();
             for (rename, file) in
-                stacks.get(number).map(|it| it.told(number, &renames)).unwrap_or_default()
+                stacks.get(number).map(|it| told(it, number, &renames)).unwrap_or_default()
             {
                 named.insert(rename.stack);
                 if rename.from != rename.to {
@@ -284,8 +284,8 @@ fn use_library(
             let first = group.members.first().and_then(|(name, _)| project.service(name));
             let place = first.map(|node| node.place).unwrap_or_default();
             let what = format!(
-                "the library's module `{name}` runs this image, but {why}; so it becomes a module of \
-                 its own"
+                "the library's module `{name}` runs this image, but {why}; so it becomes a module \
+                 of its own"
             );
             around.ledger.remark(place, what);
             None

@@ -1,7 +1,9 @@
 //! Finds the names of containers in the values of a compose file, and gives them those of the lab.
 
+use std::path::Path;
+
 use super::kdl::{Given, braced};
-use super::stack::Rename;
+use super::stack::{Rename, Stack};
 
 /// Says which hosts in a text have another name in the lab.
 pub fn hosts_in(value: &str, renames: &[Rename], in_url: bool) -> Vec<String> {
@@ -103,9 +105,27 @@ pub fn names_host(name: &str, value: &str, host: &str) -> bool {
     !with_hosts(name, value, 1, &[rename]).1.is_empty()
 }
 
+/// Lists the containers of other services that the files of a service name, each with the file.
+/// What an image is built from is not asked.
+pub fn told<'s>(
+    stack: &'s Stack,
+    number: usize,
+    renames: &'s [Rename],
+) -> Vec<(&'s Rename, &'s str)> {
+    let is_built =
+        |name: &str| stack.built.values().any(|folder| Path::new(name).starts_with(folder));
+    let files = stack.files.iter().filter(|(name, _)| !is_built(name));
+    let others = || renames.iter().filter(|rename| rename.stack != number);
+    files
+        .flat_map(|(name, text)| others().map(move |rename| (rename, name.as_str(), text)))
+        .filter(|(rename, _, text)| file_names_host(text, &rename.from))
+        .map(|(rename, name, _)| (rename, name))
+        .collect()
+}
+
 /// Returns whether a file names a container as a host, outside of comments. What follows a colon
 /// may be the tag of an image there, so only a port counts.
-pub fn file_names_host(text: &str, host: &str) -> bool {
+fn file_names_host(text: &str, host: &str) -> bool {
     let is_comment = |line: &str| {
         let line = line.trim_start();
         line.starts_with(['#', ';']) || line.starts_with("//")

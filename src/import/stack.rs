@@ -3,10 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::files::Files;
-use super::hosts::file_names_host;
 use super::kdl::{Line, line};
 use super::ledger::{Entry, Ledger};
 use super::middlewares::Middlewares;
@@ -94,20 +92,6 @@ impl Stack {
             stack.option_names.reserve(name);
         }
         stack
-    }
-
-    /// Lists the containers of other services that its files name, each with the file. What an image
-    /// is built from is not asked.
-    pub fn told<'s>(&'s self, number: usize, renames: &'s [Rename]) -> Vec<(&'s Rename, &'s str)> {
-        let is_built =
-            |name: &str| self.built.values().any(|folder| Path::new(name).starts_with(folder));
-        let files = self.files.iter().filter(|(name, _)| !is_built(name));
-        let others = || renames.iter().filter(|rename| rename.stack != number);
-        files
-            .flat_map(|(name, text)| others().map(move |rename| (rename, name.as_str(), text)))
-            .filter(|(rename, _, text)| file_names_host(text, &rename.from))
-            .map(|(rename, name, _)| (rename, name))
-            .collect()
     }
 
     /// Leaves out a folder that an image was to be built from.

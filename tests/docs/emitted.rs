@@ -1,5 +1,5 @@
-//! Asks docker-compose what it says to the examples of the language's page: each node of a container
-//! or a module becomes something that it takes.
+//! Asks docker-compose what it says to the examples of the language's page: each node of a
+//! container or a module becomes something that it takes.
 
 use std::collections::BTreeMap;
 

@@ -95,7 +95,8 @@ END
     ask() { MYSQL_PWD=hunter2 mariadb -N "$@"; }
     [ "$(ask -e 'SELECT @@transaction_isolation')" = READ-COMMITTED ]
     ask -e 'CREATE DATABASE nextcloud'
-    ask nextcloud -e "CREATE TABLE oc_share (id int, path text); INSERT INTO oc_share VALUES (1, 'é')"
+    ask nextcloud -e 'CREATE TABLE oc_share (id int, path text)'
+    ask nextcloud -e "INSERT INTO oc_share VALUES (1, 'é')"
     cd /payload/databases
     sh dump.sh /dumps nextcloud
     ask nextcloud -e 'DROP TABLE oc_share; CREATE TABLE oc_new (id int)'

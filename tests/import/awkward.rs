@@ -35,13 +35,16 @@ fn fate<'f>(facts: &'f Value, key: &str) -> &'f str {
 
 #[test]
 fn a_file_that_travels_links_what_it_names() {
-    let compose = "services:\n  prometheus:\n    image: prom/prometheus:v3.0.1\n    volumes: \
-                   [\"./prometheus.yml:/etc/prometheus/prometheus.yml:ro\"]\n  node:\n    image: \
-                   prom/node-exporter:v1.8.2\n    command: [\"--path.rootfs=/host\"]\n  app:\n    \
-                   image: ghcr.io/example/app:1.0\n    depends_on: [db]\n    ports: [\"80:80\"]\n  \
-                   db:\n    image: ghcr.io/example/store:1.0\n";
-    let scrapes = "# http://never:80\nscrape_configs:\n  - job_name: all\n    static_configs:\n      \
-                   - targets: ['node:9100', 'db:9187']\n";
+    let compose = r#"services:
+  prometheus:
+    image: prom/prometheus:v3.0.1
+    volumes: ["./prometheus.yml:/etc/prometheus/prometheus.yml:ro"]
+  node: {image: "prom/node-exporter:v1.8.2", command: ["--path.rootfs=/host"]}
+  app: {image: "ghcr.io/example/app:1.0", depends_on: [db], ports: ["80:80"]}
+  db: {image: "ghcr.io/example/store:1.0"}
+"#;
+    let scrapes = "# http://never:80\nscrape_configs:\n  - job_name: all\n    static_configs:\n\
+                   \x20     - targets: ['node:9100', 'db:9187']\n";
     let files = [("compose.yaml", compose), ("prometheus.yml", scrapes)];
     let (facts, written) = built("watch", &files);
     for wanted in ["link node", "link watch"] {
@@ -65,8 +68,10 @@ fn volumes_have_the_names_that_docker_gave_them() {
 
 #[test]
 fn a_service_of_a_plug_in_is_left_out() {
-    let compose = "services:\n  db:\n    provider: {type: cloud, options: {type: mysql}}\n  app:\n    \
-                   image: ghcr.io/example/app:1.0\n    depends_on: [db]\n";
+    let compose = r#"services:
+  db: {provider: {type: cloud, options: {type: mysql}}}
+  app: {image: "ghcr.io/example/app:1.0", depends_on: [db]}
+"#;
     let (facts, written) = built("plugged", &[("compose.yaml", compose)]);
     assert!(!written.contains("container db"), "{written}");
     assert_eq!(fate(&facts, "services.db.provider"), "lost");
@@ -75,8 +80,12 @@ fn a_service_of_a_plug_in_is_left_out() {
 
 #[test]
 fn a_secret_in_a_program_of_a_shell_is_missing_and_said() {
-    let compose = "services:\n  app:\n    image: ghcr.io/example/app:1.0\n    entrypoint: [/bin/tini, \
-                   --]\n    command: sh -c \"exec app --token=${TOKEN}\"\n";
+    let compose = r#"services:
+  app:
+    image: ghcr.io/example/app:1.0
+    entrypoint: [/bin/tini, --]
+    command: sh -c "exec app --token=${TOKEN}"
+"#;
     let env = "TOKEN=\"abc def g7h8i9j0k1l2\"\n";
     let (facts, written) = built("shell", &[("compose.yaml", compose), (".env", env)]);
     assert!(!facts.to_string().contains("g7h8i9"), "a secret is written");
@@ -86,8 +95,13 @@ fn a_secret_in_a_program_of_a_shell_is_missing_and_said() {
 
 #[test]
 fn a_database_in_a_volume_is_dumped() {
-    let compose = "services:\n  app:\n    image: ghcr.io/example/app:1.0\n    environment: {DB_FILE: \
-                   /data/app.db}\n    volumes: [\"data:/data\"]\nvolumes: {data: }\n";
+    let compose = r#"services:
+  app:
+    image: ghcr.io/example/app:1.0
+    environment: {DB_FILE: /data/app.db}
+    volumes: ["data:/data"]
+volumes: {data: }
+"#;
     let (_, written) = built("kept", &[("compose.yaml", compose)]);
     assert!(written.contains("database") && written.contains("engine=sqlite"), "{written}");
 }
@@ -100,13 +114,22 @@ fn a_nextcloud_with_mariadb_is_a_service_of_the_library() {
     command: --transaction-isolation=READ-COMMITTED --log-bin=binlog --binlog-format=ROW
     restart: always
     volumes: ["db:/var/lib/mysql"]
-    environment: [MYSQL_ROOT_PASSWORD=r00t-geheim, MYSQL_PASSWORD=pl0p-geheim, MYSQL_DATABASE=nextcloud, MYSQL_USER=nextcloud]
+    environment:
+      - MYSQL_ROOT_PASSWORD=r00t-geheim
+      - MYSQL_PASSWORD=pl0p-geheim
+      - MYSQL_DATABASE=nextcloud
+      - MYSQL_USER=nextcloud
   redis: {image: "redis:7-alpine", restart: always}
   app:
     image: nextcloud:34.0.3-apache
     ports: ["8080:80"]
     volumes: ["html:/var/www/html", "/mnt/tank/cloud:/var/www/html/data"]
-    environment: {MYSQL_PASSWORD: pl0p-geheim, MYSQL_DATABASE: nextcloud, MYSQL_USER: nextcloud, MYSQL_HOST: db, REDIS_HOST: redis}
+    environment:
+      MYSQL_PASSWORD: pl0p-geheim
+      MYSQL_DATABASE: nextcloud
+      MYSQL_USER: nextcloud
+      MYSQL_HOST: db
+      REDIS_HOST: redis
     depends_on: [db, redis]
     labels:
       traefik.enable: "true"
