@@ -20,8 +20,11 @@ pub const CONNECTIONS: &str = "payload/reach/connections.tsv";
 /// The table in which a machine's bundle repeats what the index says of the machine.
 pub const OWN: &str = "payload/reach/index.tsv";
 
-/// The configuration of Prometheus in a machine's bundle.
-pub const SCRAPES: &str = "payload/prometheus/prometheus.yml";
+/// The end of the name of a configuration of Prometheus, in the folder of its service.
+const SCRAPES: &str = "/prometheus.yml";
+
+/// That of the service that is called as its module is.
+const USUAL: &str = "payload/prometheus/prometheus.yml";
 
 /// The facts about a bundle that the index repeats.
 pub struct Summary {
@@ -47,14 +50,12 @@ pub struct Summary {
     pub own: Own,
     /// The addresses of other machines, as the machine knows them.
     pub addresses: BTreeSet<(String, String)>,
-    /// The ports of other machines that the machine reaches or must not reach, as it knows them.
-    pub tried: Vec<Tried>,
-    /// The endpoints that something may connect to, by their ports.
-    pub endpoints: BTreeSet<(String, String)>,
+    /// The ports of other machines that the machine reaches, as it knows them.
+    pub reached: Vec<(String, u16)>,
     /// Who may connect to the machine.
     pub open: Open,
-    /// What Prometheus on the machine scrapes.
-    pub scrapes: Vec<Scrape>,
+    /// What each Prometheus on the machine scrapes, by its file.
+    pub scrapes: BTreeMap<String, Vec<Scrape>>,
 }
 
 /// What a bundle says of its machine in the words of the index.
@@ -140,28 +141,32 @@ pub fn addresses(table: &[u8]) -> BTreeSet<(String, String)> {
     cells.collect()
 }
 
-/// A connection that a machine tries: to a port of a machine, for an endpoint, and whether it is
-/// open.
-pub type Tried = (String, u16, String, bool);
-
-/// Reads the connections that the machine tries. The first word of each says whether it is open.
-pub fn tried(table: &[u8]) -> Result<Vec<Tried>, String> {
+/// Reads the ports of other machines that the machine reaches.
+pub fn reached(table: &[u8]) -> Result<Vec<(String, u16)>, String> {
     let text = String::from_utf8_lossy(table);
     let read = |line: &str| {
         let cells: Vec<&str> = line.split('\t').collect();
-        let ["open" | "closed", _, port, machine, what] = cells[..] else { return None };
-        let open = line.starts_with("open");
-        Some((machine.to_owned(), port.parse().ok()?, what.to_owned(), open))
+        let ["open" | "closed", _, port, machine, _] = cells[..] else { return None };
+        Some((machine.to_owned(), port.parse().ok()?, line.starts_with("open")))
     };
-    let rows = text.lines().map(|line| {
-        read(line)
-            .ok_or_else(|| format!("`{}` is not a line of `{CONNECTIONS}`", line.escape_debug()))
-    });
-    rows.collect()
+    let mut reached = Vec::new();
+    for line in text.lines() {
+        let Some((machine, port, open)) = read(line) else {
+            return Err(format!("`{}` is not a line of `{CONNECTIONS}`", line.escape_debug()));
+        };
+        reached.extend(open.then_some((machine, port)));
+    }
+    Ok(reached)
+}
+
+/// Reads what each Prometheus of a machine scrapes.
+pub fn scraped(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<Scrape>> {
+    let configs = files.iter().filter(|(path, _)| path.ends_with(SCRAPES));
+    configs.map(|(path, bytes)| (path.clone(), scrapes(bytes))).collect()
 }
 
 /// Reads the jobs and targets from the configuration of Prometheus, as labwright writes it.
-pub fn scrapes(config: &[u8]) -> Vec<Scrape> {
+fn scrapes(config: &[u8]) -> Vec<Scrape> {
     let text = String::from_utf8_lossy(config);
     let mut scrapes = Vec::new();
     let (mut job, mut in_targets) = (None, false);
@@ -252,8 +257,7 @@ fn check_lists(
     differs("images", images == index.images);
     differs("secrets", secrets == index.secrets);
     differs("flows", allowed == listed);
-    let scraped = sorted(sound.values().flat_map(|bundle| bundle.scrapes.iter().cloned()));
-    differs("scrapes", scraped == index.scrapes);
+    differs("scrapes", are_scraped(index, sound));
     let reached: BTreeSet<&(String, String)> =
         sound.values().flat_map(|bundle| &bundle.proxies).collect();
     let routed: BTreeSet<(String, String)> = index
@@ -272,17 +276,32 @@ fn check_lists(
     let by_machine: BTreeMap<&str, &Summary> =
         sound.values().map(|bundle| (bundle.machine.as_str(), bundle)).collect();
     for bundle in sound.values() {
-        let agrees = |(to, port, what, open): &Tried| {
-            by_machine.get(to.as_str()).is_none_or(|target| {
-                let named = target.endpoints.contains(&(port.to_string(), what.clone()));
-                named && lets_in(&target.open, *port, &bundle.own.addresses) == *open
-            })
+        let opens = |(to, port): &(String, u16)| {
+            let target = by_machine.get(to.as_str());
+            target.is_none_or(|target| lets_in(&target.open, *port, &bundle.own.addresses))
         };
-        if let Some((to, port, ..)) = bundle.tried.iter().find(|tried| !agrees(tried)) {
+        if let Some((to, port)) = bundle.reached.iter().find(|reached| !opens(reached)) {
             let (machine, table) = (&bundle.machine, CONNECTIONS);
             problems.push(format!("`{table}` of `{machine}` is wrong about port {port} of `{to}`"));
         }
     }
+}
+
+/// Returns whether the index lists what the bundles scrape. A module of the lab may bring a file
+/// of that name too, of which the index knows nothing.
+fn are_scraped(index: &ReleaseIndex, sound: &BTreeMap<String, Summary>) -> bool {
+    let listed: BTreeSet<&Scrape> = index.scrapes.iter().collect();
+    let mut found = BTreeSet::new();
+    for (path, scrapes) in sound.values().flat_map(|bundle| &bundle.scrapes) {
+        let known = scrapes.iter().filter(|scrape| listed.contains(scrape)).count();
+        if known < scrapes.len() && (known > 0 || path == USUAL) {
+            return false;
+        }
+        if known > 0 {
+            found.extend(scrapes);
+        }
+    }
+    found == listed
 }
 
 /// Checks the facts about a machine that no bundle repeats, as far as they can be wrong by

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agree::{self, FLOWS};
-use super::derived::{self, CONNECTIONS, OWN, SCRAPES, Summary};
+use super::derived::{self, CONNECTIONS, OWN, Summary};
 use super::manifest::{self, FileEntry, Manifest};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, ReleaseIndex, SUMS};
@@ -327,10 +327,9 @@ fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
         own,
         proxies: derived::proxies(file(FLOWS)),
         addresses: derived::addresses(file(CONNECTIONS)),
-        tried: derived::tried(file(CONNECTIONS))?,
-        endpoints: agree::endpoints_of(&String::from_utf8_lossy(file(FLOWS))),
+        reached: derived::reached(file(CONNECTIONS))?,
         open: agree::flows_of(&String::from_utf8_lossy(file(FLOWS)))?,
-        scrapes: derived::scrapes(file(SCRAPES)),
+        scrapes: derived::scraped(&files),
     })
 }
 

@@ -10,7 +10,7 @@ use labwright::bundle::verify::verify_release;
 use labwright::compile::Memory;
 use labwright::digest::sha256_hex;
 use labwright::load::read_lab;
-use labwright::source::Sources;
+use labwright::source::{Layer, SourceFile, Sources};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -37,8 +37,11 @@ pub fn sources() -> Sources {
 
 /// Builds the release.
 pub fn built() -> Files {
-    let sources = sources();
-    let release = labwright::compile(&sources, Memory::open).release.expect("the lab is built");
+    built_from(&sources())
+}
+
+fn built_from(sources: &Sources) -> Files {
+    let release = labwright::compile(sources, Memory::open).release.expect("the lab is built");
     let mut files: Files =
         release.review.into_iter().map(|(name, bytes)| (format!("review/{name}"), bytes)).collect();
     files.insert(INDEX.to_owned(), release.json);
@@ -205,4 +208,56 @@ fn each_field_of_the_index_is_held_against_the_bundles() {
         .collect();
     let expected: BTreeSet<&str> = UNCOVERED.iter().map(|(name, _)| *name).collect();
     assert_eq!(unnoticed, expected);
+}
+
+/// Labs whose bundles have what others lack: both families, addresses of services, a Prometheus of
+/// another name, images that are built or pinned, ports in a row, timers.
+const SOUND: &[&str] = &[
+    r#"network both cidr="10.1.0.0/24" cidr6="fd00:1::/64"
+host six kind=debian { os debian-13; address both "10.1.0.10"; address both "fd00:1::10"
+ssh from=both; appdata "/srv/a" backup=never; }
+service uptime-kuma on=six { own-address "10.1.0.53"; expose web to=both; }
+service caddy on=six { certificates internal; expose https to=internet; }"#,
+    r#"extend host box { firewall nftables; ssh from=lan; }
+service collector module=prometheus on=box
+service second module=prometheus on=box { port web 9999; }
+service node-exporter on=box"#,
+    r#"service thing on=box { expose web to=lan; expose more to=internet; }
+router r on=lan address="192.168.1.1""#,
+];
+
+const MODULE: &str = r#"module thing version="1" {
+    summary "x"
+    container c { build site; health none="x"; mount "volume:a" at="/a"; every "0 4 * * *"
+        secret restic-password value-variable=X; }
+    container d { image "docker.io/library/busybox:1.37"; health none="x"; }
+    provides web container=d port=80
+    provides more container=d port="50000-50100" protocol=udp
+    unit "a.service" action=install { section Service { set ExecStart "/bin/true"; }; }
+    unit "a.timer" { section Timer { set OnCalendar "daily"; }; }
+}
+"#;
+
+#[test]
+fn a_release_that_nobody_forged_is_sound() {
+    let preamble = include_str!("../diagnostics/preamble.kdl");
+    let file = |path: &str, text: &str, layer| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        layer,
+    };
+    let made = SOUND.iter().map(|nodes| {
+        Sources::with_standard_library(vec![
+            file("lab.kdl", &format!("{preamble}{nodes}\n"), Layer::Lab),
+            file("modules/thing/module.kdl", MODULE, Layer::Site),
+            file("modules/thing/site/Dockerfile", "FROM busybox:1.37\n", Layer::Site),
+        ])
+    });
+    let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/labs");
+    let shipped = crate::cli::names(&labs)
+        .into_iter()
+        .map(|name| read_lab(&labs.join(name)).expect("the lab can be read"));
+    for (index, sources) in made.chain(shipped).enumerate() {
+        assert_eq!(verify(&built_from(&sources)), Vec::<String>::new(), "lab {index}");
+    }
 }
