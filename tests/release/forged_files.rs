@@ -49,6 +49,7 @@ const ALONE: &[(&str, &str)] = &[
 const LINES: &[(&str, &str, &str)] = &[
     ("firewall/flows.tsv", "containers of", "they come by their own bridge"),
     ("firewall/flows.tsv", "expose npm.http", "another line lets the same addresses in"),
+    ("firewall/flows.tsv", "expose openvpn.tunnel", "it lists more than the rules let in"),
     ("firewall/flows.tsv", "tunnel\ttcp\t22", "a hypervisor's firewall is that of its cluster"),
 ];
 
