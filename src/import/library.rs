@@ -313,7 +313,13 @@ impl<'s> Container<'s> {
 
     /// Returns what the module mounts at a path: `state.NAME`, `opt.NAME` or something else.
     pub fn mount(&self, at: &str) -> Option<&'s Value<'s>> {
-        mount(self.block, at, self.choice)
+        mount(self.block, at, self.choice)?.argument(0).map(|source| &source.value)
+    }
+
+    /// Returns whether the module mounts something at a path that the container can't change.
+    pub fn mounts_read_only(&self, at: &str) -> bool {
+        let mount = mount(self.block, at, self.choice);
+        mount.and_then(|it| it.property("read-only")).and_then(Spanned::bool) == Some(true)
     }
 
     /// Returns the options whose paths are mounted where they are.
@@ -365,11 +371,9 @@ fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Option<
     None
 }
 
-fn mount<'s>(block: &'s Block<'s>, at: &str, choice: Choice<'_>) -> Option<&'s Value<'s>> {
+fn mount<'s>(block: &'s Block<'s>, at: &str, choice: Choice<'_>) -> Option<&'s Block<'s>> {
     block.children.iter().find_map(|child| match child.schema.name {
-        "mount" if child.property("at").and_then(Spanned::text) == Some(at) => {
-            child.argument(0).map(|source| &source.value)
-        }
+        "mount" if child.property("at").and_then(Spanned::text) == Some(at) => Some(child),
         "when" if holds(child, choice) != Some(false) => mount(child, at, choice),
         _ => None,
     })

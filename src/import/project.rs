@@ -134,6 +134,8 @@ impl<'a> Loader<'a> {
         let usual = join(folder, ".env");
         let own = [usual.clone()];
         let names = if named.is_empty() { &own[..] } else { named };
+        // As `~`: compose is run by root, or by somebody who may do all that root may.
+        self.variables.values.entry("HOME".to_owned()).or_insert_with(|| "/root".to_owned());
         for name in names {
             match self.files.read(name) {
                 Ok(text) => drop(dotenv::read(&text, &mut self.variables)),

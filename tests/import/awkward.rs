@@ -162,3 +162,17 @@ volumes: {db: , html: }
     let build = labwright(made.path(), &["build", "home", "--out", "release"]);
     assert_eq!(build.code, 0, "{}", build.all());
 }
+
+#[test]
+fn what_a_module_mounts_otherwise_is_said_and_home_is_that_of_root() {
+    let compose = r#"services:
+  music:
+    image: deluan/navidrome:0.64.0
+    ports: ["4533:4533"]
+    volumes: ["/mnt/music:/music", "${HOME}/navidrome:/data"]
+"#;
+    let (facts, written) = built("music", &[("compose.yaml", compose)]);
+    assert!(written.contains("state data path=\"/root/navidrome\""), "{written}");
+    assert!(written.contains("service music on=box module=navidrome"), "{written}");
+    assert_eq!(fate(&facts, "services.music.volumes[0]"), "changed");
+}

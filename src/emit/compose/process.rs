@@ -56,6 +56,9 @@ struct Resources<'p> {
 #[derive(Debug, Serialize)]
 struct Reservations<'p> {
     devices: [Gpu<'p>; 1],
+    /// Compose refuses a `mem_reservation` beside reservations that do not say the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,7 +79,7 @@ enum Which {
     Ids(Vec<String>),
 }
 
-fn gpu(gpus: &Gpus) -> Deploy<'_> {
+fn gpu(gpus: &Gpus, memory: Option<String>) -> Deploy<'_> {
     let which = match (gpus.ids.as_slice(), gpus.count) {
         ([], None) => Which::All("all"),
         ([], Some(count)) => Which::Count(count),
@@ -84,7 +87,7 @@ fn gpu(gpus: &Gpus) -> Deploy<'_> {
     };
     let capabilities = std::iter::once("gpu").chain(gpus.capabilities.iter().map(String::as_str));
     let gpu = Gpu { driver: "nvidia", which, capabilities: capabilities.collect() };
-    Deploy { resources: Resources { reservations: Reservations { devices: [gpu] } } }
+    Deploy { resources: Resources { reservations: Reservations { devices: [gpu], memory } } }
 }
 
 #[derive(Debug, Serialize)]
@@ -118,7 +121,10 @@ impl<'p> Keys<'p> {
             memswap_limit: process.memory_swap.map(size),
             mem_reservation: process.memory_reservation.map(size),
             dns: process.dns.iter().map(String::as_str).collect(),
-            deploy: process.gpu.as_ref().map(gpu),
+            deploy: process
+                .gpu
+                .as_ref()
+                .map(|gpus| gpu(gpus, process.memory_reservation.map(size))),
         }
     }
 }

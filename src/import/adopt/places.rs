@@ -41,7 +41,15 @@ pub(super) fn volume(
     };
     // A volume of docker becomes the folder that it is kept in.
     let fate = if crate::import::files::is_path(source) { Fate::Kept } else { Fate::Changed };
-    match container.mount(&target) {
+    let asked = modes.split(',').any(|mode| mode == "ro");
+    let mount = container.mount(&target);
+    let (fate, note) = match (container.mounts_read_only(&target), asked) {
+        _ if mount.is_none() => (fate, ""),
+        (true, false) => (Fate::Changed, ", which the module mounts to be read alone"),
+        (false, true) => (Fate::Changed, ", which the module's container may write"),
+        _ => (fate, ""),
+    };
+    match mount {
         Some(Value::Reference(path)) => {
             if let Some(place) = path.strip_prefix("state.").and_then(|it| module.places.get(it)) {
                 let found = option(&format!("opt.{place}"), &module.options);
@@ -54,7 +62,7 @@ pub(super) fn volume(
                 } else if !values.contains(&folder) {
                     return Err(format!("its option `{place}` would need two values"));
                 }
-                draft.say(at, fate, format!("the option `{place}`"));
+                draft.say(at, fate, format!("the option `{place}`{note}"));
                 return Ok(());
             }
             if let Some(state) = path.strip_prefix("state.") {
@@ -69,7 +77,7 @@ pub(super) fn volume(
                     draft.lines.push(line("state").arg(state).prop("path", folder.as_str()));
                     draft.kept.push(folder.clone());
                 }
-                let what = format!("the state `{state}`, kept at `{folder}`");
+                let what = format!("the state `{state}`, kept at `{folder}`{note}");
                 draft.say(at, fate, what);
                 return Ok(());
             }
@@ -79,7 +87,7 @@ pub(super) fn volume(
                 return Err(format!("its option `{wanted}` does not accept `{folder}`"));
             };
             draft.options.entry(found.name.to_owned()).or_default().push(folder);
-            draft.say(at, fate, format!("the option `{wanted}`"));
+            draft.say(at, fate, format!("the option `{wanted}`{note}"));
             Ok(())
         }
         Some(_) => Err(format!("it mounts something of its own at `{target}`")),
