@@ -38,9 +38,12 @@ pub fn check(manifest: &Manifest, files: &Files) -> Result<(), String> {
     let read = |path: &str| text(path).unwrap_or_default().into_owned();
     let compose = read(COMPOSE);
     if files.contains_key(COMPOSE) {
-        let containers = containers(&compose);
+        let containers = containers(&compose)
+            .ok_or_else(|| format!("`{COMPOSE}` is not written as labwright writes it"))?;
         images(manifest, &containers)?;
-        same(CONTAINERS, COMPOSE, &rows::<2>(&read(CONTAINERS)), &listed(&containers))?;
+        if let Some(table) = text(CONTAINERS) {
+            same(CONTAINERS, COMPOSE, &rows::<2>(&table), &listed(&containers))?;
+        }
         secrets(manifest, &compose)?;
         let known = containers.iter().map(|(name, _)| name.as_str()).collect();
         within(WRITERS, COMPOSE, &read(WRITERS), 1, &known)?;
@@ -78,7 +81,7 @@ fn same(
     rows: &BTreeSet<Vec<String>>,
     expected: &BTreeSet<Vec<String>>,
 ) -> Result<(), String> {
-    if rows.is_empty() || rows == expected { Ok(()) } else { Err(differ(table, of)) }
+    if rows == expected { Ok(()) } else { Err(differ(table, of)) }
 }
 
 /// Fails if a cell of a table is not one of those that another file has.
@@ -98,26 +101,26 @@ fn unquoted(text: &str) -> String {
     text.trim().trim_matches(['\'', '"']).replace("''", "'")
 }
 
-/// Lists the containers of a compose file with their images, as labwright writes it.
-fn containers(compose: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let (mut services, mut name, mut image) = (false, String::new(), None);
+/// Lists the containers of a compose file with their images, if all of them are as labwright writes
+/// them.
+fn containers(compose: &str) -> Option<Vec<(String, String)>> {
+    let mut found: Vec<(String, Option<String>)> = Vec::new();
+    let mut services = false;
     for line in compose.lines() {
         if !line.starts_with(' ') {
             services = line == "services:";
         } else if let Some(own) = line.strip_prefix("    ").filter(|_| services) {
+            let (name, image) = found.last_mut()?;
             if let Some(text) = own.strip_prefix("image: ") {
-                image = Some(unquoted(text));
+                *image = Some(unquoted(text));
             } else if let Some(text) = own.strip_prefix("container_name: ") {
-                name = unquoted(text);
+                *name = unquoted(text);
             }
-        } else if let Some(key) = line.strip_prefix("  ") {
-            found.extend(image.take().map(|image| (std::mem::take(&mut name), image)));
-            name = unquoted(key.trim_end_matches(':'));
+        } else if let Some(key) = line.strip_prefix("  ").filter(|_| services) {
+            found.push((unquoted(key.strip_suffix(':')?), None));
         }
     }
-    found.extend(image.map(|image| (name, image)));
-    found
+    found.into_iter().map(|(name, image)| Some((name, image?))).collect()
 }
 
 fn listed(containers: &[(String, String)]) -> BTreeSet<Vec<String>> {

@@ -151,3 +151,25 @@ fn each_file_of_a_bundle_is_held_against_the_others() {
         assert!(unnoticed.iter().any(any), "`{name}` is covered");
     }
 }
+
+#[test]
+fn no_container_hides_from_the_table_of_images() {
+    let (files, machines) = release();
+    let index: ReleaseIndex = serde_json::from_slice(&files[INDEX]).expect("an index");
+    let (machine, artifacts) = machines
+        .iter()
+        .find(|(_, own)| own.files.contains_key("compose/compose.yaml"))
+        .expect("a machine with containers");
+    let forge = |path: &str, change: &dyn Fn(&str) -> String| {
+        let mut artifacts = artifacts.clone();
+        let file = artifacts.files.get_mut(path).expect("the file is there");
+        file.bytes = change(&String::from_utf8_lossy(&file.bytes)).into_bytes();
+        verify(&forged(&files, &index, machine, &artifacts).expect("it packs"))
+    };
+    assert!(!forge("compose/containers.tsv", &|_| String::new()).is_empty(), "an empty table");
+    for hidden in ["{image: evil}", "{image: evil} # :", "\n    'image': evil"] {
+        let service = format!("services:\n  hidden: {hidden}\n");
+        let found = forge("compose/compose.yaml", &|text| text.replace("services:\n", &service));
+        assert!(!found.is_empty(), "`{hidden}` is not noticed");
+    }
+}
