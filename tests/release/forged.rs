@@ -218,10 +218,10 @@ host six kind=debian { os debian-13; address both "10.1.0.10"; address both "fd0
 ssh from=both; appdata "/srv/a" backup=never; }
 service uptime-kuma on=six { own-address "10.1.0.53"; expose web to=both; }
 service caddy on=six { certificates internal; expose https to=internet; }"#,
-    r#"extend host box { firewall nftables; ssh from=lan; }
+    r"extend host box { firewall nftables; ssh from=lan; }
 service collector module=prometheus on=box
 service second module=prometheus on=box { port web 9999; }
-service node-exporter on=box"#,
+service node-exporter on=box",
     r#"service thing on=box { expose web to=lan; expose more to=internet; }
 router r on=lan address="192.168.1.1""#,
 ];

@@ -6,6 +6,7 @@ use crate::import::ledger::{At, Fate};
 use crate::import::library::Container;
 use crate::import::stack::Around;
 use crate::import::yaml::Node;
+use crate::source::Spanned;
 
 /// The keys, each with the node by which a module says it itself.
 const KEYS: &[(&str, &str)] = &[
@@ -41,8 +42,8 @@ pub(super) fn convert(
     let nodes = container.block.all(own);
     let words: Vec<&str> =
         nodes.flat_map(|node| node.arguments.iter().filter_map(|word| word.text())).collect();
-    let truth =
-        |wanted: &bool| container.block.value(own).and_then(|it| it.bool()) == Some(*wanted);
+    let said = container.block.value(own).and_then(Spanned::bool);
+    let truth = |wanted: &bool| said == Some(*wanted);
     if !given.is_empty() && given == words || at.node.truth().as_ref().is_some_and(truth) {
         draft.say(at, Fate::Kept, "the module's");
         return Ok(());
