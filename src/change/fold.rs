@@ -136,6 +136,7 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
             Family::Privilege | Family::Mount => parent.is.is_none() && of_service(&own.name),
             Family::Alert => own.part == above.name,
             Family::ContainerNetwork
+            | Family::Copied
             | Family::Keep
             | Family::BackupRun
             | Family::Retention
@@ -187,6 +188,10 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
         Family::Host if same_way => {
             // What is probed is a URL, which ends in the host name.
             own.family == Family::Scrape && own.name == "probe" && own.part.ends_with(&above.name)
+        }
+        // It sees the folder to copy it.
+        Family::Copied if same_way => {
+            own.family == Family::Mount && own.name == above.name && own.part == above.part
         }
         Family::BackupRun => own.family == Family::Unit && of_service(&own.name),
         Family::Repository if same_way => {

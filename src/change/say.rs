@@ -179,6 +179,10 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let words = |value: Option<&str>, other| value.map(|value| saved(value, other));
             or_absent(Said { was: words(was, is), is: words(is, was), ..said }, "not saved")
         }
+        Family::Copied => {
+            let said = both(format!("where {name} copies {part}"), Class::Data, worse(!gained));
+            or_absent(said, "nowhere")
+        }
         Family::Keep => {
             let fewer = number(is) < number(was);
             or_absent(

@@ -169,7 +169,8 @@ impl Door {
     }
 }
 
-/// A role in which the language itself knows a service. Each one has an emitter that serves it.
+/// A role in which the language itself knows a service: an emitter serves it, or a diff speaks of
+/// what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Collects metrics of every scrape endpoint. It gets `prometheus.yml` and rules.
@@ -184,6 +185,8 @@ pub enum Role {
     LogCollector,
     /// Backs up with restic.
     Restic,
+    /// Copies the folders in its option `folder` to the place in its option `remote`.
+    Copy,
     /// Bans addresses. It gets jails.
     Fail2ban,
     /// Answers DNS for the lab's names.

@@ -401,6 +401,7 @@ fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
         "grafana" => Role::Grafana,
         "log-collector" => Role::LogCollector,
         "restic" => Role::Restic,
+        "copy" => Role::Copy,
         "fail2ban" => Role::Fail2ban,
         "dns" => Role::Dns,
         "node-exporter" => Role::NodeExporter,

@@ -6,6 +6,9 @@ use crate::artifact::Artifacts;
 use crate::diag::{nearest, one_line};
 use crate::review::snapshot;
 
+/// Where a machine's bundle has its user-data.
+const USER_DATA: &str = "cloud-init/user-data";
+
 /// A file of a machine, and a line of it if one is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -55,6 +58,11 @@ pub fn read(text: &str, machines: &BTreeMap<String, Artifacts>) -> Result<Questi
         if let Some(path) = find(&rest, artifacts, &paths) {
             return Ok(Question { machine: machine.clone(), path, line });
         }
+        // All of such a file is one line.
+        if let Some(at) = first_boot(&rest, artifacts) {
+            let path = USER_DATA.to_owned();
+            return Ok(Question { machine: machine.clone(), path, line: Some(at) });
+        }
         closest.get_or_insert((machine, rest, paths));
     }
     if asked.ends_with("labctl.sh")
@@ -87,6 +95,10 @@ fn find(rest: &str, artifacts: &Artifacts, paths: &[String]) -> Option<String> {
         if let Some(install) = installed {
             return Some(install.source.clone());
         }
+        let packed = format!("{USER_DATA}.d/{written}");
+        if paths.contains(&packed) {
+            return Some(packed);
+        }
         // A Proxmox host keeps what its guests start with under such a name, see `emit/guests`.
         let name = written.rsplit('/').next().unwrap_or_default();
         let snippet = name.strip_prefix("labwright-").and_then(|name| name.strip_suffix(".yaml"));
@@ -104,6 +116,18 @@ fn find(rest: &str, artifacts: &Artifacts, paths: &[String]) -> Option<String> {
         }
     }
     None
+}
+
+/// Returns the line of the user-data that holds a file which cloud-init writes at the first boot.
+fn first_boot(rest: &str, artifacts: &Artifacts) -> Option<usize> {
+    let text = snapshot::file(artifacts, USER_DATA)?;
+    let text = String::from_utf8_lossy(&text);
+    let rest = rest.trim_start_matches('/');
+    let mut lines = text.lines().map(str::trim).zip(1..).skip_while(|(line, _)| {
+        let path = line.strip_prefix("- path: ").map(|path| path.trim_matches('\''));
+        path.is_none_or(|path| path.trim_start_matches('/') != rest)
+    });
+    lines.find(|(line, _)| line.starts_with("content: ")).map(|(_, at)| at)
 }
 
 /// Returns the last folder and the name of a path.

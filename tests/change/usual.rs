@@ -135,6 +135,10 @@ planted! {
         [("machines.kdl", "GMKtec NucBox M6", "GMKtec NucBox M7")],
         "names",
         [("RUNBOOK.md of pve is different", "GMKtec NucBox M7")];
+    a_folder_that_is_no_longer_copied: BLACKBOX,
+        [("services.kdl", " \"/volume1/photos\"\n    remote", "\n    remote")],
+        "data",
+        [("where rclone copies /volume1/photos: b2:blackbox-backups -> nowhere", "folder")];
     the_digest_of_an_image: BLACKBOX,
         [("services.kdl", "    library \"/mnt/media\"\n    transcode vaapi\n",
           "    library \"/mnt/media\"\n    transcode vaapi\n    image \

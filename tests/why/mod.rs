@@ -267,6 +267,12 @@ fn a_path_is_found_however_it_is_written() {
         assert_eq!(asked(text), user_data, "{text}");
     }
     assert_eq!(asked("pve/etc/pve/firewall/101.fw:9").path, "proxmox/firewall/101.fw");
+    let inline = asked("intranet/etc/apt/sources.list.d/firmware.sources");
+    assert_eq!(inline.path, "cloud-init/user-data");
+    let text = snapshot::file(&machines["intranet"], &inline.path).expect("it is there");
+    let text = String::from_utf8(text).expect("text");
+    let at = inline.line.expect("its line") - 1;
+    assert!(text.lines().nth(at).is_some_and(|line| line.contains("non-free-firmware")), "{at}");
     let help = |text: &str| read(text, &machines).expect_err("no such file").help;
     assert_eq!(help("intrnet/compose/compose.yaml"), "did you mean `intranet`?");
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::{Collector, Family};
 use crate::diag::suspect::without_password;
-use crate::model::{Dataset, Pool, PoolLayout};
+use crate::model::{Data, Dataset, Pool, PoolLayout, Role};
 use crate::plan::store::Store;
 use crate::plan::{Coverage, Plan};
 
@@ -10,6 +10,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     states(plan, facts);
     storage(plan, facts);
     backups(plan, facts);
+    copies(plan, facts);
 }
 
 fn states(plan: &Plan<'_>, facts: &mut Collector<'_>) {
@@ -154,5 +155,17 @@ fn backups(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         }
         let check = backup.check.as_ref().map_or("never", |cron| cron.as_str());
         facts.add(Family::BackupRun, "", &name, "check", check);
+    }
+}
+
+fn copies(plan: &Plan<'_>, facts: &mut Collector<'_>) {
+    let services = plan.model.services.iter().filter(|service| service.has(Role::Copy));
+    for service in services {
+        let name = facts.service(&service.name).to_owned();
+        let option = |name: &str| service.options.get(name).map_or(&[][..], Data::items);
+        let remote = option("remote").first().and_then(Data::as_text).unwrap_or_default();
+        for folder in option("folder").iter().filter_map(Data::as_text) {
+            facts.add(Family::Copied, "", &name, folder, without_password(remote));
+        }
     }
 }

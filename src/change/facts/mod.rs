@@ -74,6 +74,8 @@ pub enum Family {
     BackupRun,
     /// A folder in a backup.
     BackupSource,
+    /// A folder that is copied elsewhere.
+    Copied,
     /// How many backups are kept.
     Keep,
     /// How long measurements or logs are kept.

@@ -68,6 +68,7 @@ pub const ROLES: &[&str] = &[
     "grafana",
     "log-collector",
     "restic",
+    "copy",
     "fail2ban",
     "dns",
     "node-exporter",
