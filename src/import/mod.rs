@@ -54,7 +54,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use files::{FileKind, Files, file_name, folder_of, join};
 pub use ledger::{Entry, Fate};
 pub use names::cut;
-pub use project::{NAMES, Request, override_of};
+pub use project::{NAMES, Request, named_files, override_of};
 pub use secrets::Needed;
 pub use shares::{KnownMachine, Surroundings};
 pub use yaml::{Fault, Node, Place, Value, read as read_yaml};

@@ -28,6 +28,13 @@ pub struct Request {
     pub searched: bool,
 }
 
+impl Request {
+    /// Returns whether a file is one of the project's.
+    pub fn has(&self, file: &str) -> bool {
+        self.files.iter().any(|own| own == file)
+    }
+}
+
 /// A project, read.
 #[derive(Debug, Default)]
 pub struct Project {
@@ -400,6 +407,16 @@ fn is_selected(service: &Node, selected: &[&str]) -> bool {
 /// The names that compose itself looks for in a folder, the best first.
 pub const NAMES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+/// Lists the compose files that a `.env` names in the place of those that compose looks for.
+pub fn named_files(env: &str) -> Vec<String> {
+    let mut variables = Variables::default();
+    dotenv::read(env, &mut variables);
+    let given = |name: &str| variables.values.get(name).filter(|value| !value.is_empty());
+    let separator = given("COMPOSE_PATH_SEPARATOR").map_or(":", String::as_str);
+    let files = given("COMPOSE_FILE").into_iter().flat_map(|files| files.split(separator));
+    files.filter(|file| !file.is_empty()).map(str::to_owned).collect()
+}
 
 /// Returns the file that compose adds to a file of that name.
 pub fn override_of(path: &str, files: &dyn Files) -> Option<String> {

@@ -176,3 +176,22 @@ fn what_a_module_mounts_otherwise_is_said_and_home_is_that_of_root() {
     assert!(written.contains("service music on=box module=navidrome"), "{written}");
     assert_eq!(fate(&facts, "services.music.volumes[0]"), "changed");
 }
+
+#[test]
+fn a_folder_whose_env_names_its_files_is_one_project_of_them() {
+    let service = |tag: &str| format!("services:\n  app:\n    image: ghcr.io/example/app:{tag}\n");
+    let env = "COMPOSE_PATH_SEPARATOR=,\nCOMPOSE_FILE=base.yaml,parts/more.yaml\nTAG=1.2\n";
+    let files = [
+        (".env", env.to_owned()),
+        ("base.yaml", service("1.0.0")),
+        ("parts/more.yaml", service("${TAG}.3")),
+        // Compose looks at neither of these.
+        ("compose.yaml", service("7.0.0")),
+        ("compose.override.yaml", service("8.0.0")),
+    ];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let (facts, written) = built("stack", &files);
+    assert_eq!(facts["projects"].as_array().map(Vec::len), Some(1), "{facts}");
+    assert!(written.contains("\"ghcr.io/example/app:1.2.3\""), "{written}");
+    assert_eq!(written.matches("ghcr.io/").count(), 1, "{written}");
+}

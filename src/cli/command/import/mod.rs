@@ -106,7 +106,9 @@ impl Compose {
             return Err(Refusal(Exit::Use, "there is no compose file".into(), names.into()));
         }
         for request in &mut requests {
-            request.env = self.env.iter().map(|path| Disk::known(path)).collect();
+            if !self.env.is_empty() {
+                request.env = self.env.iter().map(|path| Disk::known(path)).collect();
+            }
             request.profiles.clone_from(&self.profile);
         }
         let before = self.lab()?;

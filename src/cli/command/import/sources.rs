@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::import::{FileKind, Files, NAMES, Request, file_name, folder_of, override_of};
+use crate::import::{
+    FileKind, Files, NAMES, Request, file_name, folder_of, join, named_files, override_of,
+};
 
 /// The largest file that is read.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -77,6 +79,7 @@ impl Disk {
     /// Returns the projects that files and folders contain.
     pub(super) fn requests(&mut self, paths: &[PathBuf]) -> Result<Vec<Request>, String> {
         let mut requests: Vec<Request> = Vec::new();
+        let mut named = Vec::new();
         for path in paths {
             let real = path
                 .canonicalize()
@@ -84,7 +87,8 @@ impl Disk {
             let mut found = BTreeSet::new();
             if real.is_dir() {
                 self.name(&real, path);
-                search(&real, 0, &mut found);
+                search(&real, 0, &mut found, &mut named);
+                found.retain(|file| !named.iter().any(|request: &Request| request.has(file)));
             } else {
                 let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
                 self.name(&folder(&real), &folder(path));
@@ -101,6 +105,7 @@ impl Disk {
             };
             request.files.extend(overrides);
         }
+        requests.extend(named);
         Ok(requests)
     }
 
@@ -184,14 +189,25 @@ impl Disk {
     }
 }
 
-/// Finds the compose files below a folder. Where none has a usual name, every YAML file with
-/// services is one.
-fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>) {
+/// Finds the compose files below a folder, and the projects whose files a `.env` names. Where no
+/// file has a usual name, every YAML file with services is one.
+fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>, named: &mut Vec<Request>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     let usual = NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    if let Some(path) = usual {
+    let own = folder.to_string_lossy();
+    let env = join(&own, ".env");
+    let files = named_files(&Disk::default().read(&env).unwrap_or_default());
+    if !files.is_empty() {
+        named.push(Request {
+            files: files.iter().map(|file| join(&own, file)).collect(),
+            name: file_name(&own).to_owned(),
+            env: vec![env],
+            searched: true,
+            ..Request::default()
+        });
+    } else if let Some(path) = usual {
         found.insert(path.to_string_lossy().into_owned());
     } else {
         let yaml = paths.iter().filter(|path| {
@@ -211,7 +227,7 @@ fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>) {
         // A link may lead back to a folder that is searched already.
         let below = !name.starts_with('.') && name != "node_modules" && !path.is_symlink();
         if below && path.is_dir() && depth < DEEPEST {
-            search(&path, depth + 1, found);
+            search(&path, depth + 1, found, named);
         }
     }
 }
