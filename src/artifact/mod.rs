@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::kind::Kind;
-use crate::model::UnitAction;
+use crate::model::{Engine, UnitAction};
 
 pub use step::{Phase, Slot};
 
@@ -85,6 +85,38 @@ pub struct OneWay {
     pub value: String,
     /// The effect of a change, for a person.
     pub what: String,
+}
+
+impl OneWay {
+    /// Describes a dataset, which is named after its pool.
+    pub fn dataset(name: &str, mountpoint: &str) -> Self {
+        Self {
+            key: format!("dataset {name}"),
+            value: mountpoint.to_owned(),
+            what: format!(
+                "the lab forgets dataset {name}; its data stays until somebody destroys it"
+            ),
+        }
+    }
+
+    /// Describes a guest by its number, the word of its kind and its name.
+    pub fn guest(id: &str, kind: &str, name: &str) -> Self {
+        Self {
+            key: format!("guest {id}"),
+            value: kind.to_owned(),
+            what: format!("guest {id} ({name}) is no longer looked after; nothing destroys it"),
+        }
+    }
+
+    /// Describes the major version of a database.
+    pub fn major(engine: Engine, service: &str, database: &str, major: &str) -> Self {
+        let engine = engine.name();
+        Self {
+            key: format!("{engine}-major {service}/{database}"),
+            value: major.to_owned(),
+            what: format!("the data of {database} is written for one major version of {engine}"),
+        }
+    }
 }
 
 /// A systemd unit of the machine, with what is done with it.

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::manifest::Manifest;
+use super::{claims, mode_of};
 use crate::model::Ports;
 use crate::plan::{CONTAINERS_OF, CidrSet};
 
@@ -18,6 +19,7 @@ pub const FLOWS: &str = "payload/firewall/flows.tsv";
 
 const COMPOSE: &str = "payload/compose/compose.yaml";
 const CONTAINERS: &str = "payload/compose/containers.tsv";
+const LABCTL: &str = "payload/labctl";
 const NETWORKS: &str = "payload/compose/networks.tsv";
 const UFW: &str = "payload/firewall/ufw.sh";
 const NFTABLES: &str = "payload/firewall/nftables.nft";
@@ -37,18 +39,19 @@ pub fn check(manifest: &Manifest, files: &Files) -> Result<(), String> {
     let text = |path: &str| files.get(path).map(|bytes| String::from_utf8_lossy(bytes));
     let read = |path: &str| text(path).unwrap_or_default().into_owned();
     let compose = read(COMPOSE);
+    let containers = containers(&compose)
+        .ok_or_else(|| format!("`{COMPOSE}` is not written as labwright writes it"))?;
+    claims::check(manifest, files, &containers)?;
     if files.contains_key(COMPOSE) {
-        let containers = containers(&compose)
-            .ok_or_else(|| format!("`{COMPOSE}` is not written as labwright writes it"))?;
         images(manifest, &containers)?;
         if let Some(table) = text(CONTAINERS) {
             same(CONTAINERS, COMPOSE, &rows::<2>(&table), &listed(&containers))?;
         }
-        secrets(manifest, &compose)?;
         let known = containers.iter().map(|(name, _)| name.as_str()).collect();
         within(WRITERS, COMPOSE, &read(WRITERS), 1, &known)?;
         networks(&read(NETWORKS), &compose, &known)?;
     }
+    secrets(manifest, files)?;
     databases(&read(DATABASES), &read(LIST))?;
     if let Some(table) = text(UNITS) {
         units(manifest, &table)?;
@@ -138,17 +141,29 @@ fn images(manifest: &Manifest, containers: &[(String, String)]) -> Result<(), St
     if run == listed && pinned { Ok(()) } else { Err(differ("manifest.json", COMPOSE)) }
 }
 
-/// Fails if a container reads a secret that the machine need not have.
-fn secrets(manifest: &Manifest, compose: &str) -> Result<(), String> {
+/// Fails if a container, a script or a unit reads a secret that the machine need not have.
+fn secrets(manifest: &Manifest, files: &Files) -> Result<(), String> {
     let required: BTreeSet<&str> =
         manifest.secrets.iter().map(|secret| secret.path.as_str()).collect();
-    let read = compose.lines().filter_map(|line| line.trim_start().strip_prefix("file: "));
-    let mut read = read.map(unquoted).filter(|path| path.starts_with(SECRETS));
-    if read.all(|path| required.contains(path.as_str())) {
-        Ok(())
-    } else {
-        Err(differ("payload/secrets.required", COMPOSE))
+    let is_read = |path: &str| {
+        let runs = path.starts_with("payload/systemd/") || mode_of(path) == 0o755;
+        path == COMPOSE || (runs && path != LABCTL)
+    };
+    for (path, bytes) in files.iter().filter(|(path, _)| is_read(path)) {
+        let text = String::from_utf8_lossy(bytes);
+        for (at, _) in text.match_indices(SECRETS) {
+            let rest = text.get(at..).unwrap_or_default();
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+            let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+            let (named, after) = rest.split_at(end);
+            // The folder itself, that of a user, or one that a variable names.
+            let is_folder = named.ends_with('/') || after.starts_with(['$', ':', '*']);
+            if !is_folder && !required.contains(named.trim_end_matches('.')) {
+                return Err(differ("payload/secrets.required", path));
+            }
+        }
     }
+    Ok(())
 }
 
 fn networks(table: &str, compose: &str, known: &BTreeSet<&str>) -> Result<(), String> {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::agree::{FLOWS, Open, lets_in};
 use super::manifest::sorted;
 use super::release::{INDEX, Machine, ReleaseIndex, Route, Scrape, Secret};
+use super::review::Named;
 use super::{ImageEntry, SecretEntry, ids};
 use crate::model::MachineKind;
 use crate::model::Ports;
@@ -42,6 +43,8 @@ pub struct Summary {
     pub images: Vec<ImageEntry>,
     /// The secret files that the machine must have.
     pub secrets: Vec<SecretEntry>,
+    /// What its manifest names.
+    pub named: Named,
     /// The connections to the machine.
     pub flows: BTreeSet<Connection>,
     /// The proxies that zones reach on the machine, each with the zone.
@@ -225,6 +228,44 @@ pub fn check(
     // The lists are the sums of all bundles, so they can be compared only if every bundle was read.
     if problems.is_empty() {
         check_lists(index, sound, problems);
+    }
+    check_sources(index, problems);
+}
+
+/// Checks the form of what only the lab itself can prove: the files that were read, the lines that
+/// allow connections, and what is accepted.
+fn check_sources(index: &ReleaseIndex, problems: &mut Vec<String>) {
+    let is_digest = |text: &str| {
+        text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_below = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    let files: BTreeSet<&str> = index.inputs.iter().map(|input| input.path.as_str()).collect();
+    let is_place = |place: &str| {
+        place.rsplit_once(':').is_some_and(|(file, line)| {
+            files.contains(file) && line.parse().is_ok_and(|line: u32| line > 0)
+        })
+    };
+    let is_code = |code: &str| {
+        !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    let mut wrong = |what: &str, text: &str| {
+        problems.push(format!("the {what} `{}` of `{INDEX}` is not one", text.escape_debug()));
+    };
+    if !is_digest(&index.input_id) {
+        wrong("`inputId`", &index.input_id);
+    }
+    for input in &index.inputs {
+        if !is_below(&input.path) || !is_digest(&input.sha256) {
+            wrong("file that was read,", &input.path);
+        }
+    }
+    for flow in index.flows.iter().filter(|flow| !is_place(&flow.source)) {
+        wrong("`source`", &flow.source);
+    }
+    for accepted in &index.accepted {
+        if !is_code(&accepted.code) || accepted.reason.trim().is_empty() {
+            wrong("accepted finding", &accepted.code);
+        }
     }
 }
 

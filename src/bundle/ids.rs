@@ -14,8 +14,9 @@ pub const EDITIONS: [u32; 1] = [1];
 /// Returns whether `text` names a version of this compiler, older or newer.
 pub fn is_compiler(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+-".contains(&byte);
-    text.strip_prefix("labwright ")
-        .is_some_and(|version| !version.is_empty() && version.bytes().all(is_plain))
+    text.strip_prefix("labwright ").is_some_and(|version| {
+        version.starts_with(|first: char| first.is_ascii_digit()) && version.bytes().all(is_plain)
+    })
 }
 
 /// Returns the id of a release's content: the SHA-256 of one line `<machine> <content id>` for each

@@ -5,6 +5,7 @@
 
 mod agree;
 mod archive;
+mod claims;
 pub mod codes;
 pub mod constant;
 mod deflate;
@@ -15,6 +16,7 @@ mod manifest;
 pub mod names;
 pub mod read;
 pub mod release;
+mod review;
 pub mod signature;
 mod tables;
 pub mod verify;

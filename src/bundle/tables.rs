@@ -85,6 +85,13 @@ fn check_installs(
             _ => {}
         }
     }
+    // A file can't be the folder of another one.
+    for (path, install) in &seen {
+        let mut above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        if let Some(folder) = above.find_map(|above| seen.get(&above.to_owned())) {
+            return Err(format!("`{}` would be in `{}`, which is a file", install.dst, folder.dst));
+        }
+    }
     Ok(())
 }
 

@@ -6,13 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::agree::{self, FLOWS};
 use super::derived::{self, CONNECTIONS, OWN, Summary};
-use super::manifest::{self, FileEntry, Manifest};
+use super::manifest::{self, Manifest};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, ReleaseIndex, SUMS};
 use super::signature::{self, AllowedSigners};
-use super::{FIXED, FORMAT, ids, mode_of, names, tables};
+use super::{FORMAT, claims, ids, mode_of, names, review, tables};
 use crate::digest;
-use crate::kind::Kind;
 
 /// The contents of a sound bundle, as its `BUNDLE` and `manifest.json` describe it.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +54,14 @@ pub fn verify_bundle(file_name: &str, archive: &[u8]) -> Result<VerifiedBundle, 
     let manifest_text = text("manifest.json")?;
     if digest::sha256_hex(manifest_text.as_bytes()) != manifest_sha256 {
         return Err("`manifest.json` has another hash than `BUNDLE` says".to_owned());
+    }
+    let value =
+        serde_json::from_str(manifest_text).map_err(|error| format!("`manifest.json`: {error}"))?;
+    if let Some(text) = unprintable(&value) {
+        return Err(format!(
+            "`manifest.json` holds `{}`, which no lab can say",
+            text.escape_debug()
+        ));
     }
     let manifest: Manifest =
         serde_json::from_str(manifest_text).map_err(|error| format!("`manifest.json`: {error}"))?;
@@ -165,8 +172,8 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
         let holds = file.sha256 == digest::sha256_hex(bytes)
             && file.size == bytes.len() as u64
             && file.mode == format!("{:04o}", mode_of(path))
-            && is_kind_of(&file.kind, path)
-            && has_origin(file);
+            && claims::is_kind_of(&file.kind, path)
+            && claims::has_origin(file);
         if !holds {
             return Err(format!("`manifest.json` is wrong about `{path}`"));
         }
@@ -179,30 +186,6 @@ fn check_manifest(manifest: &Manifest, payload: &BTreeMap<&str, &Vec<u8>>) -> Re
         }
     }
     Ok(())
-}
-
-/// Returns whether a file with this path can be of this kind. Only the kinds that a machine depends
-/// on follow from the path.
-fn is_kind_of(kind: &str, path: &str) -> bool {
-    let Some(kind) = Kind::ALL.into_iter().find(|known| known.name() == kind) else { return false };
-    match mode_of(path) {
-        0o755 => kind == Kind::Shell,
-        _ if tables::is_table(path) => kind == Kind::Table,
-        _ => true,
-    }
-}
-
-/// Returns whether the manifest says what a file was made from.
-fn has_origin(file: &FileEntry) -> bool {
-    if tables::is_table(&file.path) {
-        file.origin == [FIXED]
-    } else {
-        !file.origin.is_empty()
-            && file
-                .origin
-                .iter()
-                .all(|origin| !origin.is_empty() && !origin.contains(char::is_control))
-    }
 }
 
 const NOT_AS_WRITTEN: &str = "is not as labwright writes it: keys and lists are sorted, nothing is \
@@ -254,13 +237,13 @@ pub fn verify_release(
     if let Some(signers) = signers {
         problems.extend(check_signature(signers, SUMS, &sums_bytes, names, &mut read).err());
     }
-    let mut sound = BTreeMap::new();
+    let (mut sound, mut read_by_people) = (BTreeMap::new(), BTreeMap::new());
     for name in names.iter().filter(|name| *name != SUMS && !is_signature(name)) {
         let Some(expected) = sums.get(name.as_str()) else {
             problems.push(format!("`{name}` is not in `{SUMS}`"));
             continue;
         };
-        if !(name == INDEX || name.starts_with("review/") || archives.contains(name)) {
+        if !(name == INDEX || review::is_file(name) || archives.contains(name)) {
             problems.push(format!("`{name}` does not belong to this release"));
             continue;
         }
@@ -283,10 +266,15 @@ pub fn verify_release(
                     }
                 }
             },
-            Ok(_) => {}
+            Ok(bytes) => drop(read_by_people.insert(name.clone(), bytes)),
         }
     }
     derived::check(&index, &sound, names, &mut problems);
+    // The files for reviewers sum up all bundles.
+    if problems.is_empty() {
+        let named: Vec<_> = sound.into_values().map(|bundle| bundle.named).collect();
+        review::check(&index, &read_by_people, &named, &mut problems);
+    }
     if problems.is_empty() && index.in_order().to_json().ok() != Some(index_bytes) {
         problems.push(format!("`{INDEX}` {NOT_AS_WRITTEN}"));
     }
@@ -311,6 +299,7 @@ fn check_signature(
 fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
     let VerifiedBundle { lab, machine, version, content_id, manifest, files } = bundle;
     agree::check(&manifest, &files)?;
+    let named = review::Named::of(&machine, &manifest);
     let Manifest { images, secrets, .. } = manifest;
     let file = |path: &str| files.get(path).map_or(&[][..], Vec::as_slice);
     let flows = derived::connections(&machine, file(FLOWS))?;
@@ -323,6 +312,7 @@ fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
         sha256,
         images,
         secrets,
+        named,
         flows,
         own,
         proxies: derived::proxies(file(FLOWS)),
@@ -352,7 +342,7 @@ fn read_index(bytes: &[u8]) -> Result<ReleaseIndex, String> {
 /// Finds a text with a character that controls a terminal.
 fn unprintable(value: &serde_json::Value) -> Option<&str> {
     use serde_json::Value;
-    let is_hostile = |text: &&str| text.contains(|c: char| c.is_control() && c != '\n');
+    let is_hostile = |text: &&str| text.contains('\t') || !claims::is_plain(text);
     match value {
         Value::String(text) => Some(text.as_str()).filter(is_hostile),
         Value::Array(values) => values.iter().find_map(unprintable),

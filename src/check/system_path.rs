@@ -305,7 +305,7 @@ pub fn needed(path: &str) -> Option<String> {
 }
 
 /// Returns why no file of a module may be at a path, if so.
-fn kept_from_files(path: &str) -> Option<String> {
+pub fn kept_from_files(path: &str) -> Option<String> {
     // A drop-in adds to a file of systemd, and replaces none.
     let drop_in =
         path.rsplit_once('/').is_some_and(|(folder, _)| folder.rsplit('.').next() == Some("d"));

@@ -28,6 +28,7 @@ use labwright::syntax;
 use rayon::prelude::*;
 
 use crate::consumers;
+use crate::release::forged::{built_from, verify};
 
 /// A module whose program a test replaces by one that says what it is sent.
 const ECHO: &str = r#"
@@ -236,6 +237,28 @@ fn every_example_becomes_files_that_their_readers_accept() {
     };
     let refused: Vec<String> = labs.par_iter().filter_map(ask).collect();
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[test]
+fn every_example_makes_a_release_that_verify_calls_sound() {
+    let mut labs = Vec::new();
+    each_module(|name, module| {
+        if !is_discontinued(module) {
+            labs.push((name.to_owned(), lab_of(module)));
+        }
+    });
+    let wrong: Vec<String> = labs
+        .par_iter()
+        .filter_map(|(name, lab)| {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::write(folder.path().join("lab.kdl"), lab).expect("the lab");
+            let sources =
+                read_lab(folder.path()).unwrap_or_else(|_| panic!("{name}: its lab can be read"));
+            let problems = verify(&built_from(&sources));
+            (!problems.is_empty()).then(|| format!("{name}: {problems:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Returns what is wrong with a file of TOML, which has no kind of its own.

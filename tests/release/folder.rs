@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use labwright::artifact::{ImageUse, RequiredSecret};
 use labwright::bundle::Packer;
 use labwright::bundle::ids::Input;
 use labwright::bundle::release::{
@@ -16,6 +15,7 @@ use labwright::disk::interrupt::Interrupt;
 use labwright::disk::output::ReleaseWriter;
 use labwright::disk::staging::OutputError;
 use labwright::kind::Kind;
+use labwright::plan::secret_path;
 
 use super::{artifacts, identity};
 
@@ -24,7 +24,7 @@ const FLOWS: &str = "lan\ttcp\t443\texpose proxy.https\t192.168.1.0/24\t-\n\
                      lan\ttcp\t80\troute npm.http\t192.168.1.0/24\t-\n\
                      lan\ttcp\t8096\texpose jellyfin.web\t192.168.1.0/24\t-\n";
 
-const MACHINES: [&str; 2] = ["intranet", "extranet"];
+pub const MACHINES: [&str; 2] = ["intranet", "extranet"];
 
 pub fn facts() -> ReleaseFacts {
     let flow = |to: &str, port, reason: &str| Flow {
@@ -34,7 +34,7 @@ pub fn facts() -> ReleaseFacts {
         port,
         proto: "tcp".to_owned(),
         reason: reason.to_owned(),
-        source: "service jellyfin".to_owned(),
+        source: "lab.kdl:1".to_owned(),
     };
     let machine =
         |address: &str| MachineFacts { addresses: vec![address.to_owned()], kind: "vm".to_owned() };
@@ -82,6 +82,14 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
     let mut bundles: BTreeMap<String, Packed> = BTreeMap::new();
     for machine in MACHINES {
         let mut artifacts = artifacts();
+        // What no lab makes is refused.
+        artifacts.files.remove("empty.txt");
+        artifacts.one_way.clear();
+        if machine == "extranet" {
+            artifacts.files.remove("compose/compose.yaml");
+            artifacts.images.clear();
+        }
+        artifacts.secrets[0].path = secret_path("grafana-password", "472");
         artifacts.add("firewall/flows.tsv", Kind::Table, FLOWS, vec!["zone lan".to_owned()]);
         artifacts.add(
             "reach/connections.tsv",
@@ -109,9 +117,8 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
         let bundle = packer.pack(&identity(machine), &artifacts).expect("it packs");
         bundles.insert(machine.to_owned(), writer.add_bundle(&bundle)?);
     }
-    writer
-        .add_review(&BTreeMap::from([("report.html".to_owned(), b"<!doctype html>\n".to_vec())]))?;
     let index = ReleaseIndex::new(facts(), bundles).expect("the same machines");
+    writer.add_review(&super::forged_review::of(&index))?;
     writer.finish(&index.to_json().expect("json"))
 }
 
@@ -130,10 +137,13 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-1a3bf8d5e632.tar.gz
-    home-intranet-fa56f2dd6a2d.tar.gz
+    home-extranet-d386018c3343.tar.gz
+    home-intranet-722f2b814e7c.tar.gz
     release.json
+    review/bring-up.html
     review/report.html
+    review/services.tsv
+    review/summary.md
     "#);
     insta::assert_snapshot!(std::fs::read_to_string(target.join("release.json")).expect("the \
         index"), @r#"
@@ -146,7 +156,7 @@ fn a_release_is_what_the_contract_says() {
         }
       ],
       "compiler": "labwright 0.0.9",
-      "contentId": "9ba160043e48b770e02570060be3e1db2919813712a55cc1ab8eeadd42aa852b",
+      "contentId": "0100c33d34c228253219bc5516086b43f12d9d42a9e6545507f38ab2cf7b6b5d",
       "edition": 1,
       "flows": [
         {
@@ -154,7 +164,7 @@ fn a_release_is_what_the_contract_says() {
           "port": 80,
           "proto": "tcp",
           "reason": "route",
-          "source": "service jellyfin",
+          "source": "lab.kdl:1",
           "to": "extranet"
         },
         {
@@ -162,7 +172,7 @@ fn a_release_is_what_the_contract_says() {
           "port": 443,
           "proto": "tcp",
           "reason": "expose",
-          "source": "service jellyfin",
+          "source": "lab.kdl:1",
           "to": "extranet"
         },
         {
@@ -170,7 +180,7 @@ fn a_release_is_what_the_contract_says() {
           "port": 8096,
           "proto": "tcp",
           "reason": "expose",
-          "source": "service jellyfin",
+          "source": "lab.kdl:1",
           "to": "extranet"
         },
         {
@@ -178,7 +188,7 @@ fn a_release_is_what_the_contract_says() {
           "port": 80,
           "proto": "tcp",
           "reason": "route",
-          "source": "service jellyfin",
+          "source": "lab.kdl:1",
           "to": "intranet"
         },
         {
@@ -186,7 +196,7 @@ fn a_release_is_what_the_contract_says() {
           "port": 443,
           "proto": "tcp",
           "reason": "expose",
-          "source": "service jellyfin",
+          "source": "lab.kdl:1",
           "to": "intranet"
         },
         {
@@ -194,7 +204,7 @@ fn a_release_is_what_the_contract_says() {
           "port": 8096,
           "proto": "tcp",
           "reason": "expose",
-          "source": "service jellyfin",
+          "source": "lab.kdl:1",
           "to": "intranet"
         }
       ],
@@ -219,19 +229,19 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-1a3bf8d5e632.tar.gz",
-          "contentId": "1a3bf8d5e63287d6cb22d52521f28c3d99c04f35ae741306b48b5dcf4b2bbcb4",
+          "archive": "home-extranet-d386018c3343.tar.gz",
+          "contentId": "d386018c33438e1b6b06a67603552e2142d1ece8ce029a2592d28905f1f970e6",
           "kind": "vm",
-          "sha256": "a754843f367ac91cf87d02b8065b883547730408b8dd3b14df18aa4accdfa21b"
+          "sha256": "15851578661ecb53f7f3fdb0330aacf8e5780d3acacc76cc2a17b0e4035aa033"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-fa56f2dd6a2d.tar.gz",
-          "contentId": "fa56f2dd6a2da9b3431216f21d90a7d8365637219e7bca7569a911681613ab68",
+          "archive": "home-intranet-722f2b814e7c.tar.gz",
+          "contentId": "722f2b814e7c633fd1f42e36fd010b6a73456e4cdd59b06dd8874339d3ee14c2",
           "kind": "vm",
-          "sha256": "9fb0859bdc5889b3f5cce7f67ef4830489464f75300950979755191f7149c808"
+          "sha256": "0920afd91330daebf3ab0b86ea5179e6fa65e04153ed3b9cdd03cbbd6bc1c90f"
         }
       },
       "routes": [
@@ -257,14 +267,14 @@ fn a_release_is_what_the_contract_says() {
           "mode": "0400",
           "name": "grafana-password",
           "owner": "472",
-          "path": "/etc/labwright/secrets/grafana-password"
+          "path": "/etc/labwright/secrets/472/grafana-password"
         },
         {
           "machine": "intranet",
           "mode": "0400",
           "name": "grafana-password",
           "owner": "472",
-          "path": "/etc/labwright/secrets/grafana-password"
+          "path": "/etc/labwright/secrets/472/grafana-password"
         }
       ],
       "version": "2025.11.3"
@@ -277,98 +287,6 @@ fn a_release_is_what_the_contract_says() {
         .output()
         .expect("sha256sum");
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
-}
-
-#[test]
-fn the_lists_of_the_index_are_sorted_by_what_names_their_elements_first() {
-    let mut facts = facts();
-    let flow = |from: &str, to: &str, port| Flow {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        port,
-        ..facts.flows[0].clone()
-    };
-    let flows = vec![
-        flow("lan", "b", 22),
-        flow("lan", "a", 443),
-        flow("lan", "a", 80),
-        flow("dmz", "z", 1),
-        flow("lan", "a", 80),
-    ];
-    let route = |host: &str, from: &str| Route {
-        host: host.to_owned(),
-        from: vec![from.to_owned()],
-        ..facts.routes[0].clone()
-    };
-    let routes = vec![route("b.example", "internet"), route("a.example", "lan")];
-    facts.flows = flows;
-    facts.routes = routes;
-    let mut artifacts = artifacts();
-    for (name, path) in [("b", "/1"), ("a", "/2")] {
-        let first = artifacts.secrets[0].clone();
-        artifacts.secrets.push(RequiredSecret {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            ..first
-        });
-    }
-    for (reference, digest) in [("b:1", None), ("a:1", Some("sha256:00".to_owned()))] {
-        artifacts.images.push(ImageUse {
-            reference: reference.to_owned(),
-            digest,
-            service: "x".to_owned(),
-        });
-    }
-    let packed = |name: &&str| {
-        (
-            (*name).to_owned(),
-            Packed::from(&Packer::new().pack(&identity(name), &artifacts).expect("it packs")),
-        )
-    };
-    let index =
-        ReleaseIndex::new(facts, MACHINES.iter().map(packed).collect()).expect("the same machines");
-    let flows: Vec<(&str, &str, u16)> =
-        index.flows.iter().map(|flow| (flow.from.as_str(), flow.to.as_str(), flow.port)).collect();
-    assert_eq!(flows, [("dmz", "z", 1), ("lan", "a", 80), ("lan", "a", 443), ("lan", "b", 22)]);
-    assert_eq!(
-        index.routes.iter().map(|route| route.host.as_str()).collect::<Vec<_>>(),
-        ["a.example", "b.example"]
-    );
-    assert_eq!(
-        index.images.iter().map(|image| image.reference.as_str()).collect::<Vec<_>>(),
-        ["a:1", "b:1", "jellyfin/jellyfin:10.11.11"]
-    );
-    let secrets: Vec<(&str, &str)> = index
-        .secrets
-        .iter()
-        .map(|secret| (secret.name.as_str(), secret.machine.as_str()))
-        .collect();
-    let each = |name| MACHINES.map(|machine| (name, machine)).into_iter().rev();
-    assert_eq!(
-        secrets,
-        each("a").chain(each("b")).chain(each("grafana-password")).collect::<Vec<_>>()
-    );
-}
-
-#[test]
-fn the_index_is_sorted_by_key_and_needs_every_machine() {
-    let packed = |name: &str| {
-        let bundle = Packer::new().pack(&identity(name), &artifacts()).expect("it packs");
-        (name.to_owned(), Packed::from(&bundle))
-    };
-    let index = ReleaseIndex::new(facts(), MACHINES.iter().map(|name| packed(name)).collect())
-        .expect("the same machines");
-    let text = String::from_utf8(index.to_json().expect("json")).expect("text");
-    let value: serde_json::Value = serde_json::from_str(&text).expect("json");
-    assert_eq!(format!("{}\n", serde_json::to_string_pretty(&value).expect("json")), text);
-    assert_eq!(index.folder(), "home-2025.11.3");
-
-    let missing = ReleaseIndex::new(facts(), BTreeMap::from([packed("intranet")]))
-        .expect_err("one is missing");
-    assert_eq!(missing.to_string(), "the bundle of `extranet`: it was not built");
-    let stray = ReleaseIndex::new(facts(), ["intranet", "extranet", "nas"].map(packed).into())
-        .expect_err("one too many");
-    assert_eq!(stray.to_string(), "the bundle of `nas`: the lab has no such machine");
 }
 
 /// Writes a release, lets `change` damage it, and returns the problems that verify finds.

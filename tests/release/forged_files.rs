@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use labwright::artifact::Artifacts;
-use labwright::bundle::release::{INDEX, Packed, ReleaseIndex};
+use labwright::bundle::release::{INDEX, Packed, ReleaseIndex, Secret};
 use labwright::bundle::{Identity, Packer, ids};
 use labwright::compile;
 use rayon::prelude::*;
@@ -53,7 +53,7 @@ const LINES: &[(&str, &str, &str)] = &[
     ("firewall/flows.tsv", "tunnel\ttcp\t22", "a hypervisor's firewall is that of its cluster"),
 ];
 
-fn release() -> (Files, BTreeMap<String, Artifacts>) {
+pub fn release() -> (Files, BTreeMap<String, Artifacts>) {
     let sources = sources();
     let mut analyzed = compile::analyze(&sources);
     let checked = analyzed.check(&sources);
@@ -61,12 +61,12 @@ fn release() -> (Files, BTreeMap<String, Artifacts>) {
     (built(), compile::artifacts(plan, &sources).expect("its files"))
 }
 
-/// Writes the release with other files of one machine.
-fn forged(
+/// Writes the release with other files of one machine, with all that is listed of them.
+pub fn forged(
     files: &Files,
     index: &ReleaseIndex,
     machine: &str,
-    artifacts: &Artifacts,
+    [former, artifacts]: [&Artifacts; 2],
 ) -> Option<Files> {
     let identity = Identity {
         lab: index.lab.clone(),
@@ -81,9 +81,24 @@ fn forged(
     entry.archive.clone_from(&packed.archive);
     entry.content_id.clone_from(&packed.content_id);
     entry.sha256.clone_from(&packed.sha256);
+    index.images.retain(|image| {
+        !former
+            .images
+            .iter()
+            .any(|own| (&own.reference, &own.service) == (&image.reference, &image.service))
+    });
+    index.images.extend(packed.images);
+    index.secrets.retain(|secret| secret.machine != machine);
+    index.secrets.extend(packed.secrets.into_iter().map(|secret| Secret::on(machine, secret)));
+    let mut index = index.in_order();
     let ids = index.machines.iter().map(|(name, own)| (name.as_str(), own.content_id.as_str()));
-    index.content_id = ids::release_content_id(ids);
+    let former = std::mem::replace(&mut index.content_id, ids::release_content_id(ids));
     files.insert(packed.archive, bundle.archive);
+    // The files for reviewers name the content.
+    for (name, bytes) in files.iter_mut().filter(|(name, _)| name.starts_with("review/")) {
+        let text = String::from_utf8(bytes.clone()).unwrap_or_else(|_| panic!("{name} is text"));
+        *bytes = text.replace(&former, &index.content_id).into_bytes();
+    }
     files.insert(INDEX.to_owned(), index.to_json().ok()?);
     Some(with_sums(files))
 }
@@ -134,7 +149,7 @@ fn each_file_of_a_bundle_is_held_against_the_others() {
                 .collect();
             let mut artifacts = machines[*machine].clone();
             artifacts.files.get_mut(*path)?.bytes = changed.into_bytes();
-            let files = forged(&files, &index, machine, &artifacts)?;
+            let files = forged(&files, &index, machine, [&machines[*machine], &artifacts])?;
             let line = text.lines().nth(*at).unwrap_or_default();
             verify(&files).is_empty().then(|| ((*path).clone(), line.to_owned()))
         })
@@ -164,7 +179,8 @@ fn no_container_hides_from_the_table_of_images() {
         let mut artifacts = artifacts.clone();
         let file = artifacts.files.get_mut(path).expect("the file is there");
         file.bytes = change(&String::from_utf8_lossy(&file.bytes)).into_bytes();
-        verify(&forged(&files, &index, machine, &artifacts).expect("it packs"))
+        let both = [&machines[machine], &artifacts];
+        verify(&forged(&files, &index, machine, both).expect("it packs"))
     };
     assert!(!forge("compose/containers.tsv", &|_| String::new()).is_empty(), "an empty table");
     for hidden in ["{image: evil}", "{image: evil} # :", "\n    'image': evil"] {

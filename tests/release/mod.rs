@@ -2,9 +2,12 @@
 
 mod disk;
 mod folder;
-mod forged;
+pub mod forged;
 mod forged_files;
+mod forged_lists;
+mod forged_review;
 mod hostile;
+mod index;
 mod pack;
 mod readers;
 mod signed;

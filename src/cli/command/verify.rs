@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::lab::{FollowLinks, Format as Findings, Lab};
 use super::{Format, json, reproduce};
+use crate::bundle::ids;
 use crate::bundle::release::{INDEX, ReleaseIndex};
 use crate::bundle::signature::AllowedSigners;
 use crate::bundle::verify::verify_release;
@@ -45,6 +46,8 @@ struct Verified {
     lab: Option<String>,
     version: Option<String>,
     content_id: Option<String>,
+    #[serde(skip)]
+    compiler: Option<String>,
     machines: Vec<String>,
     problems: Vec<String>,
 }
@@ -107,6 +110,7 @@ impl Verify {
             lab: index.map(|index| index.lab.clone()),
             version: index.map(|index| index.version.clone()),
             content_id: index.map(|index| index.content_id.clone()),
+            compiler: index.map(|index| index.compiler.clone()),
             machines: index
                 .map(|index| index.machines.keys().cloned().collect())
                 .unwrap_or_default(),
@@ -136,7 +140,7 @@ impl Verified {
                 "{title} is complete: {machines}, every file matches `SHA256SUMS`\n\n\
                  content   {content}\n"
             );
-            return text + self.trust();
+            return text + &self.trust();
         }
         let lines: String =
             self.problems.iter().map(|problem| format!("  {}\n", one_line(problem))).collect();
@@ -145,24 +149,40 @@ impl Verified {
 }
 
 impl Verified {
-    /// Says what is known about who made the release.
-    fn trust(&self) -> &'static str {
+    /// Says what is known about who made the release, and what is taken on trust.
+    fn trust(&self) -> String {
+        let mut text = String::new();
         match (self.signed, self.rebuilt) {
-            (false, false) => {
+            (false, false) => text.push_str(
                 "origin    unknown: anybody can write a complete release; `--signers` asks for \
-                 signatures, `--lab` builds it again\n"
-            }
-            (true, false) => {
-                "signed    by allowed keys: what every machine receives, the index and the review\n"
-            }
-            (false, true) => "rebuilt   from the lab: every byte is the same\n",
-            (true, true) => {
-                "signed    by allowed keys: what every machine receives, the index and the review\n\
-                 rebuilt   from the lab: every byte is the same\n"
-            }
+                 signatures, `--lab` builds it again\n",
+            ),
+            (true, _) => text.push_str(
+                "signed    by allowed keys: what every machine receives, the index and the \
+                 review\n",
+            ),
+            (false, true) => {}
         }
+        if self.rebuilt {
+            text.push_str("rebuilt   from the lab: every byte is the same\n");
+        } else if !self.signed {
+            text.push_str(UNPROVED);
+        }
+        if let Some(other) = self.compiler.as_deref().filter(|own| *own != ids::COMPILER) {
+            // The index has no other characters there.
+            text += &format!(
+                "compiler  {other}, not {}: the `inputId` can't be compared\n",
+                ids::COMPILER
+            );
+        }
+        text
     }
 }
+
+/// What nothing in a release contradicts.
+const UNPROVED: &str = "unproved  what the machines run and install, what the review and the \
+                        runbooks say,\n          which findings are accepted, and which lines of \
+                        the lab allow a connection\n";
 
 #[expect(
     clippy::disallowed_methods,

@@ -180,15 +180,8 @@ fn image(service: &Service, container: &Container) -> ImageUse {
 
 fn database_versions(service: &Service) -> impl Iterator<Item = OneWay> + '_ {
     service.databases.iter().filter_map(|database| {
-        Some(OneWay {
-            key: format!("{}-major {}/{}", database.engine.name(), service.name, database.name),
-            value: database.major.clone()?,
-            what: format!(
-                "the data of {} is written for one major version of {}",
-                database.name,
-                database.engine.name()
-            ),
-        })
+        let major = database.major.as_deref()?;
+        Some(OneWay::major(database.engine, &service.name, &database.name, major))
     })
 }
 

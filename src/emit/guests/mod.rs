@@ -50,14 +50,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         if machine.kind != MachineKind::Appliance {
             copy_cloud_init(context, *id, guest.id, artifacts);
         }
-        artifacts.one_way.push(OneWay {
-            key: format!("guest {}", guest.id),
-            value: machine.kind.name().to_owned(),
-            what: format!(
-                "guest {} ({}) is no longer looked after; nothing destroys it",
-                guest.id, machine.name
-            ),
-        });
+        let fact = OneWay::guest(&guest.id.to_string(), machine.kind.name(), &machine.name);
+        artifacts.one_way.push(fact);
     }
     let inputs = [SCRIPT, "proxmox/cloud-init/"];
     artifacts.step(

@@ -104,14 +104,8 @@ fn pools(
     artifacts.step(Slot::STORAGE, "storage", &[&path], &format!("exec sh {path}\n"), origin);
     for pool in &machine.pools {
         for dataset in &pool.datasets {
-            artifacts.one_way.push(OneWay {
-                key: format!("dataset {}/{}", pool.name, dataset.name),
-                value: dataset.mountpoint.clone(),
-                what: format!(
-                    "the lab forgets dataset {}/{}; its data stays until somebody destroys it",
-                    pool.name, dataset.name
-                ),
-            });
+            let name = format!("{}/{}", pool.name, dataset.name);
+            artifacts.one_way.push(OneWay::dataset(&name, &dataset.mountpoint));
         }
     }
 }
