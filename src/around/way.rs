@@ -63,7 +63,8 @@ pub fn find(
             .map(|address| address.address)
             .find(|address| known(address.is_ipv6()));
         // Where it is published at some addresses alone, the others lead nowhere.
-        let outside = endpoint.addresses.iter().copied().filter(|address| !address.is_loopback());
+        let answers = model.answers_at(to);
+        let outside = answers.into_iter().filter(|address| !address.is_loopback());
         let bound = outside.min_by_key(|address| !known(address.is_ipv6()));
         return Some(Way {
             host: bound.or(shared).or(model[target].address())?.to_string(),

@@ -88,6 +88,8 @@ pub struct Endpoint {
     /// The addresses of the machine at which a container's port is published. Without any, it is
     /// published at all of them where something connects to it.
     pub addresses: Vec<IpAddr>,
+    /// Whether its program listens on IPv6 too.
+    pub ipv6: bool,
     /// The protocol.
     pub protocol: Protocol,
     /// The path, for probes, scrapes and links.

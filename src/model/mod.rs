@@ -25,6 +25,8 @@ mod storage;
 mod system;
 mod value;
 
+use std::net::IpAddr;
+
 pub use backup::{Backup, BackupClass, Database, Engine, State, StateBackup};
 pub use build::Build;
 pub use container::{
@@ -160,6 +162,21 @@ impl Model {
     /// Returns an endpoint.
     pub fn endpoint(&self, id: EndpointId) -> &Endpoint {
         &self[id.service].endpoints[id.index as usize]
+    }
+
+    /// Returns the addresses of its machine at which an endpoint answers, where it does so at some
+    /// alone: those at which it is published, or those of the family that its program knows.
+    pub fn answers_at(&self, id: EndpointId) -> Vec<IpAddr> {
+        let endpoint = self.endpoint(id);
+        let machine = &self[self[id.service].machine].addresses;
+        let known = |address: &IpAddr| endpoint.ipv6 || address.is_ipv4();
+        if !endpoint.addresses.is_empty()
+            || endpoint.container.is_none()
+            || machine.iter().all(|own| known(&own.address))
+        {
+            return endpoint.addresses.clone();
+        }
+        machine.iter().map(|own| own.address).filter(known).collect()
     }
 
     /// Returns a folder that a machine exports, by index in [`Machine::exports`].

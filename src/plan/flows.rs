@@ -116,6 +116,8 @@ pub struct Published {
     pub transport: Transport,
     /// The addresses of the machine to which they are limited, if they are.
     pub at: Vec<IpAddr>,
+    /// Whether they are published over IPv6 too, where no address is named.
+    pub ipv6: bool,
     /// The container with the port in its `ports:`. For a container inside another one's network,
     /// it is that other one.
     pub container: String,
@@ -320,6 +322,7 @@ impl Builder<'_> {
                     host_ports: endpoint.host_ports(),
                     transport: endpoint.protocol.transport(),
                     at: endpoint.addresses.clone(),
+                    ipv6: endpoint.ipv6,
                     container: owner.to_owned(),
                     container_ports: endpoint.ports(),
                     endpoint: id,
@@ -336,7 +339,8 @@ impl Builder<'_> {
         let on_host = arrival == Arrival::Host;
         // Nothing from elsewhere reaches what is published on the loopback interface alone.
         let shut = !on_host && endpoint.is_local();
-        let outside = endpoint.addresses.iter().filter(|address| !address.is_loopback());
+        let at = self.model.answers_at(id);
+        let outside = at.iter().filter(|address| !address.is_loopback());
         let flows = if shut { &mut self.shut } else { &mut self.flows };
         flows.push(Flow {
             to: self.model[id.service].machine,

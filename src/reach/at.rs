@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Endpoint, EndpointId};
+use crate::model::EndpointId;
 use crate::plan::Plan;
 
 /// The addresses of a machine that a question is about.
@@ -23,18 +23,19 @@ impl At {
             Self::All => true,
             Self::Address(own) => own == address,
             Self::Endpoint(id) => {
-                let own = &plan.model.endpoint(id).addresses;
+                let own = plan.model.answers_at(id);
                 own.iter().all(IpAddr::is_loopback) || own.contains(&address)
             }
         }
     }
 
     /// Returns whether an endpoint may answer there.
-    pub(super) fn may_be(self, id: EndpointId, endpoint: &Endpoint) -> bool {
+    pub(super) fn may_be(self, plan: &Plan<'_>, id: EndpointId) -> bool {
         match self {
             Self::All => true,
             Self::Address(own) => {
-                endpoint.addresses.is_empty() || endpoint.addresses.contains(&own)
+                let answers = plan.model.answers_at(id);
+                answers.is_empty() || answers.contains(&own)
             }
             Self::Endpoint(own) => own == id,
         }

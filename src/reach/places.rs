@@ -202,7 +202,7 @@ pub(super) fn endpoint_at(plan: &Plan<'_>, to: Port) -> Option<EndpointId> {
             .map(|(endpoint, index)| (endpoint, EndpointId { service: *id, index }))
             .filter(|(endpoint, own)| {
                 let here = ports_of(plan, *id, endpoint);
-                to.at.may_be(*own, endpoint)
+                to.at.may_be(plan, *own)
                     && here.is_some_and(|(transport, ports)| {
                         transport == to.transport && ports.contains(to.port)
                     })

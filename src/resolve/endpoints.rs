@@ -44,12 +44,21 @@ fn published_at(
     let contained = container.is_some_and(|container| !on_machine.contains(container));
     let mut addresses: Vec<IpAddr> = match given {
         Some(given) => given.items().iter().filter_map(Spanned::address).collect(),
-        None if contained => own_addresses(service).iter().map(|own| own.value).collect(),
+        None if contained => {
+            let ipv6 = knows_ipv6(endpoint);
+            let own = own_addresses(service).into_iter().map(|own| own.value);
+            own.filter(|address| ipv6 || address.is_ipv4()).collect()
+        }
         None => Vec::new(),
     };
     addresses.sort_unstable();
     addresses.dedup();
     addresses
+}
+
+/// Returns whether the program of an endpoint listens on IPv6 too.
+fn knows_ipv6(endpoint: &Block<'_>) -> bool {
+    endpoint.property("ipv6").and_then(Spanned::bool) != Some(false)
 }
 
 /// Reads a port, or several in a row.
@@ -153,8 +162,9 @@ pub fn fixed_ports(
     for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port)
     {
         let Some(given) = given_port(block, &endpoint.name) else { continue };
+        let name = &endpoint.name;
         let names =
-            [format!("port.{}", endpoint.name), format!("endpoints.{}.port", endpoint.name)];
+            [format!("port.{name}"), format!("port['{name}']"), format!("endpoints.{name}.port")];
         let provided = find_endpoint(module, &endpoint.name);
         let usual = provided.and_then(|provided| provided.property("port")).and_then(read_ports);
         if usual == Some(endpoint.ports()) || names_any(module, &names, sources) {
@@ -242,6 +252,7 @@ pub fn endpoints(
             host_port: host_port.first,
             more: port.more(),
             addresses: published_at(service, block, &on_machine),
+            ipv6: knows_ipv6(block),
             protocol,
             path: text("path"),
             scrape: flag("scrape"),

@@ -137,6 +137,7 @@ fn transmission_lets_in_whom_it_knows_and_downloads_to_where_others_look() {
         cp /tmp/settings /config/settings.json
         transmission-daemon -g /config -f >/tmp/log 2>&1 &
         soon ncat -z 127.0.0.1 9091
+        soon ncat -z ::1 9091
         page=http://127.0.0.1:9091/transmission/rpc
         # It wants the session's number first, from those that it knows.
         [ "$(status -u admin:right $page)" = 409 ]

@@ -4,6 +4,7 @@
 mod containers;
 mod first_start;
 mod handling;
+mod listens;
 mod logins;
 mod own_settings;
 mod probes;

@@ -42,13 +42,13 @@ service edge module=nginx-proxy-manager on=far {{ dns-provider ovh; dns-credenti
     (unpacked, compose)
 }
 
-fn read(unpacked: &Path, path: &str) -> String {
+pub(super) fn read(unpacked: &Path, path: &str) -> String {
     std::fs::read_to_string(unpacked.join("payload").join(path))
         .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Returns a container's part of the compose file.
-fn part<'t>(compose: &'t str, container: &str) -> &'t str {
+pub(super) fn part<'t>(compose: &'t str, container: &str) -> &'t str {
     let head = format!("\n  {container}:\n");
     let start = compose.find(&head).unwrap_or_else(|| panic!("no {container} in\n{compose}"));
     let rest = &compose[start + head.len()..];
@@ -203,6 +203,24 @@ fn the_port_of_qbittorrent_its_variable_and_its_check_are_one() {
         assert!(own.contains("127.0.0.1:8090/"), "the check asks the same port\n{own}");
         let publisher = if before.is_empty() { own } else { part(&compose, "gluetun") };
         assert!(publisher.contains("8090:8090/tcp"), "{publisher}");
+    }
+}
+
+/// What a program tells its peers is what they find open.
+#[test]
+fn peers_are_told_the_port_that_is_open_to_them() {
+    for (module, options, variable) in [
+        ("qbittorrent", "", "TORRENTING_PORT"),
+        ("transmission", "password (secret)one", "PEERPORT"),
+    ] {
+        let (_unpacked, compose) = bundle(&format!(
+            "service app module={module} on=box {{ data \"/srv/data\"; {options}\n\
+             port peers 50555; port peers-udp 50555\nexpose peers to=internet\n\
+             expose peers-udp to=internet; }}"
+        ));
+        let own = part(&compose, "app");
+        assert!(own.contains(&format!("{variable}: '50555'")), "{own}");
+        assert!(own.contains("50555:50555/tcp") && own.contains("50555:50555/udp"), "{own}");
     }
 }
 

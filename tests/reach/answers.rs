@@ -172,6 +172,39 @@ fn nothing_leads_out_of_an_internal_network() {
     }
 }
 
+/// A port that is published over IPv4 alone is open to nobody over IPv6.
+#[test]
+fn a_program_without_ipv6_is_reached_over_ipv4() {
+    let sources = written(
+        "edition 1\nlab small version=\"1\" { timezone \"UTC\"; }\n\
+        network lan cidr=\"192.168.1.0/24\" cidr6=\"fd00:1::/64\" gateway=\"192.168.1.1\"\n\
+        host box kind=debian { os debian-13; ssh from=lan\n\
+        address lan \"192.168.1.10\"; address lan \"fd00:1::10\"; }\n\
+        secret one\nmodule own version=\"1\" { summary \"x\"\n\
+        container own { image \"docker.io/library/busybox:1.37.0\"; health none=\"x\"; }\n\
+        provides web container=own port=80 protocol=http ipv6=#false; }\n\
+        service own on=box { expose web to=lan; }\n\
+        service both module=memos on=box { expose web to=lan; }\n",
+    );
+    with_plan(&sources, |plan| {
+        let files = Files::new(plan, &sources);
+        let over_ipv6 = |to: &str| {
+            let answers = files.reach("lan", to).expect("answers");
+            answers.iter().any(|answer| match &answer.verdict {
+                Verdict::Open => true,
+                Verdict::Partly(open) => {
+                    open.prefixes().iter().any(|prefix| prefix.addr().is_ipv6())
+                }
+                Verdict::Closed => false,
+            })
+        };
+        assert!(over_ipv6("both"));
+        assert!(!over_ipv6("box:80"));
+        let answers = files.reach("lan", "own").expect("answers");
+        assert!(answers.iter().all(|answer| answer.verdict != Verdict::Closed), "{answers:?}");
+    });
+}
+
 /// Text that would steer a terminal or a page does not get there, and no typed password does.
 #[test]
 fn hostile_text_is_inert() {

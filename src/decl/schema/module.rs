@@ -366,6 +366,7 @@ static PROVIDES: NodeSchema = NodeSchema::new(
         "Whether the program listens on the port that a lab gives it on the machine, as programs \
          must that check the port in requests. Default: `#false`.",
     ),
+    optional("ipv6", Type::Bool, "Whether it listens on IPv6 too. Default: `#true`."),
     optional(
         "admin",
         Type::Bool,

@@ -374,7 +374,6 @@ fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
     // Over a family that the containers' network lacks, Docker would hand visitors over as if they
     // came from the machine itself, past every list of addresses.
     let v6 = context.planned().networks.v6();
-    let family = if v6 { "" } else { "0.0.0.0:" };
     let mut ports = Vec::new();
     for one in published {
         let rest = format!("{}:{}/{}", one.host_ports, one.container_ports, one.transport.name());
@@ -384,6 +383,7 @@ fn ports(context: &Context<'_>, container: &Container) -> Vec<String> {
         });
         ports.extend(places.map(|place| format!("{place}{rest}")));
         if one.at.is_empty() {
+            let family = if v6 && one.ipv6 { "" } else { "0.0.0.0:" };
             ports.push(format!("{family}{rest}"));
         }
     }
