@@ -166,7 +166,9 @@ fn explained(
 fn draft(key: Key, cause: Cause, places: Vec<Place>, old: &State, new: &State) -> Draft {
     let value = |facts: &Facts| facts.get(&key).cloned();
     let (was, is) = (value(&old.facts), value(&new.facts));
-    let said = say(&key, was.as_deref(), is.as_deref());
+    let migrates = Key { family: Family::OneWay, ..key.clone() };
+    let one_way = new.facts.contains_key(&migrates);
+    let said = say(&key, was.as_deref(), is.as_deref(), one_way);
     let files =
         if key.family == Family::Files { differing(&key, old, new) } else { BTreeSet::new() };
     Draft { key, was, is, cause, places, said, files }
@@ -188,14 +190,16 @@ fn differing(key: &Key, old: &State, new: &State) -> BTreeSet<FileName> {
 fn changed(was: &Facts, is: &Facts) -> Vec<Key> {
     let keys: BTreeSet<&Key> = was.keys().chain(is.keys()).collect();
     let differs = |key: &&Key| match (was.get(*key), is.get(*key)) {
-        // Which of several programs answers on an open port is said by other facts, and what a
-        // machine that stays may connect to is said by the ports.
-        (Some(_), Some(_))
-            if matches!(key.family, Family::Flow | Family::RouteAccess | Family::Outgoing) =>
-        {
-            false
+        // Which of several programs answers on an open port is said by other facts.
+        (Some(_), Some(_)) if matches!(key.family, Family::Flow | Family::RouteAccess) => false,
+        // What a machine that stays where it is may connect to is said by the ports.
+        (Some(old), Some(new)) if key.family == Family::Outgoing => {
+            let inside = Key { family: Family::Inside, ..(*key).clone() };
+            old != new && was.get(&inside) != is.get(&inside)
         }
-        (was, is) => was != is,
+        // A new file and one that is gone are said by what they belong to.
+        (None, _) | (_, None) if key.family == Family::Mode => false,
+        (was, is) => !matches!(key.family, Family::OneWay | Family::Inside) && was != is,
     };
     keys.into_iter().filter(differs).cloned().collect()
 }

@@ -107,6 +107,27 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
     if own.family == Family::BackupSource && child.is.is_none() && above.family == Family::Saved {
         return parent.is.as_deref() == Some("not saved");
     }
+    // What is installed for something new follows it, and so does what nothing needs any more.
+    if own.family == Family::Installed && child.one_sided() {
+        return matches!(
+            above.family,
+            Family::Service
+                | Family::Machine
+                | Family::Share
+                | Family::Export
+                | Family::Guard
+                | Family::System
+                | Family::Passthrough
+                | Family::Pool
+        ) && (above.machine.is_empty() || above.machine == own.machine);
+    }
+    // A folder that becomes what its service keeps is still in the container, and the other way
+    // round.
+    if own.family == Family::Mount && above.family == Family::State {
+        let place = format!("{} on ", own.part);
+        let kept = parent.was.as_ref().or(parent.is.as_ref());
+        return of_service(&own.name) && kept.is_some_and(|kept| kept.starts_with(&place));
+    }
     match above.family {
         Family::Machine if same_way && own.machine == above.machine => matches!(
             own.family,
@@ -337,6 +358,11 @@ fn join(mut drafts: Vec<Draft>) -> Option<Draft> {
     let mut drafts = drafts.into_iter();
     let mut first = drafts.next()?;
     let mut others = 0;
+    if let Some((machine, path)) = first.files.first() {
+        // A folder is a file's name only where it is that of a service.
+        first.said.subject = format!("{path} of {machine}");
+        others = first.files.len() - 1;
+    }
     for draft in drafts {
         others += draft.files.len();
         first.files.extend(draft.files);

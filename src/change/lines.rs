@@ -5,6 +5,7 @@ use super::cause::Cause;
 use super::class::Class;
 use super::compare::{Comparison, Entry};
 use super::edits::{Edit, Place};
+use super::facts::Family;
 use crate::diag::one_line;
 
 /// One line.
@@ -33,41 +34,59 @@ const NAMED: usize = 4;
 /// Writes every entry. Those that say the same share a line. If a single small edit is the cause of
 /// all, each class gets one line with its worst entry.
 pub fn lines(comparison: &Comparison) -> Vec<Line> {
-    let lines = joined(&comparison.entries);
-    // A declaration with a block does many things, and each is worth a line.
-    let one = matches!(comparison.edits.as_slice(), [edit] if edit.small);
-    if !one || lines.len() <= ONE_CAUSE {
+    let lines = joined(&comparison.entries, NAMED);
+    if !is_one(comparison) || lines.len() <= ONE_CAUSE {
         return lines;
     }
+    let short = one_a_class(&lines);
+    // A change that touches this much is worth reading in full.
+    if short.len() > ONE_CAUSE { lines } else { short }
+}
+
+/// Writes every entry, whatever the number of lines.
+pub fn all(comparison: &Comparison) -> Vec<Line> {
+    joined(&comparison.entries, usize::MAX)
+}
+
+/// Says whether all comes from one small edit, such as that of an attribute. A declaration with a
+/// block does many things, and each is worth a line.
+pub fn is_one(comparison: &Comparison) -> bool {
+    matches!(comparison.edits.as_slice(), [edit] if edit.small)
+}
+
+/// Writes the worst entry of each class, and how many more there are.
+pub fn worst(comparison: &Comparison) -> Vec<Line> {
+    one_a_class(&joined(&comparison.entries, 1))
+}
+
+fn one_a_class(lines: &[Line]) -> Vec<Line> {
     let mut short: Vec<Line> = Vec::new();
-    for line in &lines {
+    for line in lines {
         match short.last_mut().filter(|last| last.class == line.class) {
             Some(last) => last.entries += line.entries,
             None => short.push(line.clone()),
         }
     }
-    // A change that touches this much is worth reading in full.
-    if short.len() > ONE_CAUSE {
-        return lines;
-    }
-    for (line, full) in short.iter_mut().filter_map(|line| {
+    for line in &mut short {
         // The first line of a class is the one that is shown. It may already represent several
         // entries.
-        let full = lines.iter().find(|full| full.class == line.class)?.entries;
-        (line.entries > full).then_some((line, full))
-    }) {
-        line.text = format!("{}, and {} more", line.text, line.entries - full);
+        let first = lines.iter().find(|first| first.class == line.class);
+        let shown = first.map_or(0, |first| first.entries);
+        if line.entries > shown {
+            line.text = format!("{}, and {} more", line.text, line.entries - shown);
+        }
     }
     short
 }
 
 /// Joins entries of one class and cause that say the same of several things.
-fn joined(entries: &[Entry]) -> Vec<Line> {
+fn joined(entries: &[Entry], named: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut rest: Vec<&Entry> = entries.iter().collect();
     while let Some(first) = rest.first().copied() {
         let same = |entry: &&Entry| {
             entry.class == first.class
+                && entry.key.family == first.key.family
                 && entry.places == first.places
                 && entry.cause == first.cause
                 && (&entry.was, &entry.is, entry.effect) == (&first.was, &first.is, first.effect)
@@ -75,7 +94,7 @@ fn joined(entries: &[Entry]) -> Vec<Line> {
         let (group, others): (Vec<&Entry>, Vec<&Entry>) = rest.into_iter().partition(same);
         rest = others;
         let subjects: Vec<&str> = group.iter().map(|entry| entry.subject.as_str()).collect();
-        let subject = listed(&subjects);
+        let subject = listed(&subjects, named);
         let effect = if group.len() > 1 { plural(first.effect) } else { first.effect.to_owned() };
         lines.push(Line {
             class: first.class,
@@ -88,7 +107,7 @@ fn joined(entries: &[Entry]) -> Vec<Line> {
 }
 
 /// Lists subjects; what they begin and end with alike is said once.
-fn listed(subjects: &[&str]) -> String {
+fn listed(subjects: &[&str], most_named: usize) -> String {
     let words: Vec<Vec<&str>> =
         subjects.iter().map(|subject| subject.split(' ').collect()).collect();
     let shortest = words.iter().map(Vec::len).min().unwrap_or_default();
@@ -103,8 +122,8 @@ fn listed(subjects: &[&str]) -> String {
     let same_end = |at: &usize| words.iter().all(|list| back(list, *at) == back(first, *at));
     let end = (0..most - start).take_while(same_end).count();
     let own = |list: &Vec<&str>| list.get(start..list.len() - end).unwrap_or_default().join(" ");
-    let named: Vec<String> = words.iter().take(NAMED).map(own).collect();
-    let more = match words.len().saturating_sub(NAMED) {
+    let named: Vec<String> = words.iter().take(most_named).map(own).collect();
+    let more = match words.len().saturating_sub(most_named) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -130,11 +149,26 @@ pub fn said(entry: &Entry) -> String {
 
 fn with(entry: &Entry, subject: &str, effect: &str) -> String {
     let short = |value: &Option<String>| value.as_deref().map(short);
-    match (short(&entry.was), short(&entry.is)) {
+    let is = match (&entry.was, &entry.is) {
+        (Some(was), Some(is)) if entry.key.family == Family::Image => Some(other_tag(was, is)),
+        _ => entry.is.clone(),
+    };
+    match (short(&entry.was), short(&is)) {
         (Some(was), Some(is)) if effect.is_empty() => format!("{subject}: {was} -> {is}"),
         (Some(was), Some(is)) => format!("{subject}: {was} -> {is}, {effect}"),
         _ => format!("{subject} {effect}"),
     }
+}
+
+/// Leaves the name of an image out where another one has it already.
+fn other_tag(was: &str, is: &str) -> String {
+    let name = |image: &str| {
+        let tagged = image.split('@').next().unwrap_or_default();
+        let name = tagged.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        name.map(|(name, _)| format!("{name}:"))
+    };
+    let tag = name(was).filter(|old| name(is).as_ref() == Some(old));
+    tag.and_then(|name| is.strip_prefix(&name)).unwrap_or(is).to_owned()
 }
 
 /// Shortens the digest of an image, which no line of a terminal has room for.
@@ -150,7 +184,7 @@ fn short(value: &str) -> String {
 
 /// Names what an entry comes from.
 pub fn because(entry: &Entry) -> String {
-    let places: Vec<String> = entry.places.iter().map(place).collect();
+    let places = places(&entry.places);
     match &entry.cause {
         Cause::Together(_) => some(&places, TOGETHER, " with "),
         Cause::Each(_) => some(&places, TOGETHER, " and "),
@@ -158,6 +192,34 @@ pub fn because(entry: &Entry) -> String {
         Cause::Release(what) => one_line(what).into_owned(),
         Cause::Unknown => "unexplained".to_owned(),
     }
+}
+
+/// The most places of one file that are written each by itself.
+const BY_ITSELF: usize = 3;
+
+/// Writes places. The lines of one file stand behind its name together where there are many:
+/// `services.kdl:11,14,20,24`.
+fn places(places: &[Place]) -> Vec<String> {
+    let same_file =
+        |a: &Place, b: &Place| (a.gone, &a.path) == (b.gone, &b.path) && b.line.is_some();
+    let mut written = Vec::new();
+    let mut rest: Vec<&Place> = places.iter().collect();
+    while let Some(first) = rest.first().copied() {
+        let (mut own, others): (Vec<&Place>, Vec<&Place>) =
+            rest.iter().partition(|other| same_file(first, other));
+        if first.line.is_none() || own.len() <= BY_ITSELF {
+            written.push(place(first));
+            rest.remove(0);
+            continue;
+        }
+        own.sort_by_key(|place| place.line);
+        let lines: Vec<String> =
+            own.iter().filter_map(|own| own.line).map(|l| l.to_string()).collect();
+        let whole = Place { line: None, ..first.clone() };
+        written.push(format!("{}:{}", place(&whole), some(&lines, TOGETHER, ",")));
+        rest = others;
+    }
+    written
 }
 
 /// Joins places, of which `most` are named.

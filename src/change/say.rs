@@ -1,7 +1,9 @@
 //! One line for a person about each fact that changed, and the class it belongs to.
 
+use std::collections::BTreeSet;
+
 use super::class::Class;
-use super::facts::{Family, Key, ONE_WAY};
+use super::facts::{Family, Key};
 use super::tags::is_downgrade;
 use super::weigh::{alarm, number, saved, seconds, size, strength, widens};
 use crate::plan::may_hold_secret;
@@ -23,8 +25,9 @@ pub struct Said {
     pub effect: &'static str,
 }
 
-/// Says what the change of one fact means.
-pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
+/// Says what the change of one fact means. An image that is `one_way` may migrate what its service
+/// keeps.
+pub fn say(key: &Key, was: Option<&str>, is: Option<&str>, one_way: bool) -> Said {
     let Key { family, machine, name, part } = key;
     let (gained, lost) = (was.is_none(), is.is_none());
     let on = |text: &str| {
@@ -45,6 +48,7 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
     };
     let effect = |said: Said, effect: &'static str| Said { was: None, is: None, effect, ..said };
     let opened = |opens: bool| if opens { Class::AccessOpened } else { Class::AccessClosed };
+    let of = |what: &str| if what.is_empty() { String::new() } else { format!(" of {what}") };
     let worse = |is_worse: bool| u8::from(!is_worse);
     match family {
         Family::Flow => {
@@ -55,8 +59,12 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             words(said, "closed", "open")
         }
         Family::Outgoing => {
-            let said = both(format!("{machine} to other machines"), opened(!lost), 3);
-            or_absent(said, "nothing")
+            let (less, more) = difference(was.unwrap_or_default(), is.unwrap_or_default());
+            // Of many machines only some are named, so what is not known to be less may be more.
+            let opens = gained || !lost && (!more.is_empty() || less.is_empty());
+            let said = both(format!("{machine} to other machines"), opened(opens), 3);
+            let some = |text: String| (!text.is_empty()).then_some(text);
+            or_absent(Said { was: some(less), is: some(more), ..said }, "nothing")
         }
         Family::RouteAccess => {
             let service = is.or(was).unwrap_or_default();
@@ -209,8 +217,8 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             // Data written for one major version is not read by another. A file and a folder have
             // no version here: they are copied as they are.
             let is_versioned = |value: Option<&str>| value.is_some_and(|value| value.contains(' '));
-            let one_way = is_versioned(was) && is_versioned(is);
-            if one_way { Said { effect: "one way", ..said } } else { said }
+            let is_one_way = is_versioned(was) && is_versioned(is);
+            if is_one_way { Said { effect: "one way", ..said } } else { said }
         }
         Family::GuestDisk => {
             let smaller = size(is) < size(was);
@@ -219,7 +227,16 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
         }
         Family::Secret => {
             let said = both(format!("secret {name} on {machine}"), Class::Secrets, worse(!lost));
-            or_absent(said, "not on it")
+            if lost {
+                // `facts/containers.rs` writes the file's owner and mode after this.
+                let readers = was.and_then(|was| was.split(" (owner").next()).map(str::to_owned);
+                return or_absent(Said { was: readers, ..said }, "gone");
+            }
+            if gained {
+                return or_absent(said, "not on it");
+            }
+            let (was, is) = other_readers(was.unwrap_or_default(), is.unwrap_or_default());
+            or_absent(Said { was, is, ..said }, "by others alone")
         }
         Family::Privilege => {
             let said = both(format!("{} has {part}", on(name)), Class::Privileges, worse(!lost));
@@ -240,6 +257,18 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let said = both(format!("{} has {part}", on(name)), Class::Privileges, worse(lost));
             words(said, "no", "yes")
         }
+        Family::Mode => both(format!("owner and mode of {}", on(name)), Class::Privileges, 1),
+        Family::Installed => {
+            let said = both(on(&format!("{part} {name}")), Class::Restarts, 4);
+            let absent = match part.as_str() {
+                "package" => "not asked for",
+                "kernel module" => "not loaded",
+                _ => "not set",
+            };
+            or_absent(said, absent)
+        }
+        // `compare` never asks.
+        Family::OneWay | Family::Inside => both(on(name), Class::Images, 1),
         Family::Passthrough => {
             let said = both(format!("{machine} has {name}"), Class::Privileges, worse(!lost));
             let effect = if part == "vm" { "after its next start" } else { "" };
@@ -298,15 +327,15 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             let said = both(format!("image of {}", on(name)), Class::Images, 1);
             let said = or_absent(said, "none");
             match (was, is) {
-                (Some(was), Some(is)) if is_downgrade(was, is) && part == ONE_WAY => Said {
+                (Some(was), Some(is)) if is_downgrade(was, is) && one_way => Said {
                     class: Class::Data,
-                    effect: "a downgrade, which may not read what the newer version wrote",
+                    effect: "a downgrade, which may not read newer data",
                     ..said
                 },
                 (Some(was), Some(is)) if is_downgrade(was, is) => {
                     Said { rank: 0, effect: "a downgrade", ..said }
                 }
-                (Some(_), Some(_)) if part == ONE_WAY => {
+                (Some(_), Some(_)) if one_way => {
                     Said { effect: "one-way: what it keeps is saved before", ..said }
                 }
                 _ => said,
@@ -333,8 +362,7 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             or_absent(both(what, Class::Monitoring, worse(lost)), "not taken")
         }
         Family::Alert => {
-            let said =
-                both(format!("alert {name} {part}").trim_end().to_owned(), Class::Monitoring, 0);
+            let said = both(format!("alert {name}{}", of(part)), Class::Monitoring, 0);
             let plain = |value: Option<&str>| {
                 // `facts/monitoring.rs` writes the digest of the expression last.
                 let value = value.and_then(|value| value.split_once(", expression "));
@@ -409,6 +437,43 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>) -> Said {
             Said { class: class_of_files(name), ..said }
         }
     }
+}
+
+/// Returns what a machine may no longer connect to, and what it may connect to now:
+/// `pve 22/tcp 8006/tcp, nas 445/tcp`.
+fn difference(was: &str, is: &str) -> (String, String) {
+    let only = |text: &str, other: &str| {
+        let ports = |machine: &str| -> BTreeSet<String> {
+            let others = other.split(", ").filter_map(|part| part.split_once(' '));
+            let own = others.filter(|(name, _)| *name == machine);
+            own.flat_map(|(_, ports)| ports.split(' ').map(str::to_owned)).collect()
+        };
+        let parts = text.split(", ").filter_map(|part| {
+            let (machine, listed) = part.split_once(' ')?;
+            let known = ports(machine);
+            let new: Vec<&str> = listed.split(' ').filter(|port| !known.contains(*port)).collect();
+            (!new.is_empty()).then(|| format!("{machine} {}", new.join(" ")))
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    (only(was, is), only(is, was))
+}
+
+/// The word before those that read a secret; `facts/containers.rs` writes it.
+const READ_BY: &str = "read by ";
+
+/// Returns who read a secret and who reads it now, without those of whom both say the same.
+fn other_readers(was: &str, is: &str) -> (Option<String>, Option<String>) {
+    let parts = |text: &str| -> Vec<String> {
+        let parts = text.strip_prefix(READ_BY).unwrap_or(text).split(", read by ");
+        parts.map(str::to_owned).collect()
+    };
+    let (old, new) = (parts(was), parts(is));
+    let only = |own: &[String], other: &[String]| {
+        let own: Vec<String> = own.iter().filter(|part| !other.contains(part)).cloned().collect();
+        (!own.is_empty()).then(|| format!("{READ_BY}{}", own.join(", ")))
+    };
+    (only(&old, &new), only(&new, &old))
 }
 
 /// Returns the class of files that nothing else of the same cause speaks of.

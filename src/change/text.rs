@@ -11,28 +11,61 @@ pub struct Look {
     pub width: usize,
     /// Whether classes are coloured.
     pub color: bool,
+    /// Whether every effect of a small edit is listed.
+    pub all: bool,
 }
 
 /// The column that what an entry says begins in.
 const INDENT: usize = 13;
 
+/// How many rows of 80 columns the change of one thing takes at the most.
+const OF_ONE_EDIT: usize = 5;
+
 /// Writes a comparison: one line for each entry, worst first, and one about the machines.
 pub fn write(comparison: &Comparison, look: Look) -> String {
-    let lines = lines::lines(comparison);
-    let common = common(&lines);
+    let lines = if look.all { lines::all(comparison) } else { lines::lines(comparison) };
+    let whole = rows(comparison, &lines, None, look);
+    if look.all || !lines::is_one(comparison) || whole.lines().count() <= OF_ONE_EDIT {
+        return whole;
+    }
+    let mut lines = lines::worst(comparison);
+    let mut out = rows(comparison, &lines, None, look);
+    let mut hidden: Vec<Line> = Vec::new();
+    // The worst of all stays, however long it is.
+    while out.lines().count() > OF_ONE_EDIT && lines.len() > 1 {
+        hidden.extend(lines.pop());
+        out = rows(comparison, &lines, Some(&also(&hidden)), look);
+    }
+    out
+}
+
+/// Names the classes that there is no room for.
+fn also(hidden: &[Line]) -> String {
+    let tags: Vec<&str> = hidden.iter().rev().map(|line| line.class.tag()).collect();
+    let count: usize = hidden.iter().map(|line| line.entries).sum();
+    format!("{count} more in {}; `--all` lists them", tags.join(", "))
+}
+
+fn rows(comparison: &Comparison, lines: &[Line], also: Option<&str>, look: Look) -> String {
+    let common = common(lines);
     let mut out = String::new();
-    for line in &lines {
-        let because = if common.is_some() { String::new() } else { format!(" ({})", line.because) };
+    let mut write = |tag: &str, colored: &str, text: &str| {
         // `Console::detect` gives no width below 40, so the subtraction can't underflow.
-        let text = wrap(&format!("{}{because}", line.text), look.width - INDENT, "");
-        let tag = line.class.tag();
-        let colored = if look.color { paint(line, tag) } else { tag.to_owned() };
-        for (number, row) in text.lines().enumerate() {
+        for (number, row) in wrap(text, look.width - INDENT, "").lines().enumerate() {
             // The escapes of a colour take no columns, so the plain tag is measured.
             let blank = " ".repeat(INDENT - if number == 0 { tag.len() } else { 0 });
-            let tag = if number == 0 { &colored } else { "" };
+            let tag = if number == 0 { colored } else { "" };
             out.push_str(&format!("{tag}{blank}{row}\n"));
         }
+    };
+    for line in lines {
+        let because = if common.is_some() { String::new() } else { format!(" ({})", line.because) };
+        let tag = line.class.tag();
+        let colored = if look.color { paint(line, tag) } else { tag.to_owned() };
+        write(tag, &colored, &format!("{}{because}", line.text));
+    }
+    if let Some(also) = also {
+        write("also", "also", also);
     }
     out.push_str(&wrap(&last(comparison, common), look.width, ""));
     out.push('\n');

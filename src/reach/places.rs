@@ -28,7 +28,7 @@ pub struct Unknown {
 
 impl fmt::Display for Unknown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "`{}` is not {} of the lab", self.word, self.expected)
+        write!(out, "`{}` is not {}", self.word, self.expected)
     }
 }
 
@@ -115,7 +115,7 @@ impl Origin {
         }
         let zones = model.zones.iter().map(|zone| zone.name.as_str());
         let names = zones.chain(model.services.iter().map(|service| service.name.as_str()));
-        Err(Unknown::new(word, "a zone, machine, service or address", names))
+        Err(Unknown::new(word, "a zone, machine, service or address of the lab", names))
     }
 
     /// Makes the place of a proxy that connects to what it leads to.
@@ -188,8 +188,13 @@ pub(super) fn what(plan: &Plan<'_>, to: Port) -> Option<String> {
     }
     let flow = plan
         .inbound(to.machine)
-        .find(|flow| flow.transport == to.transport && flow.ports.contains(to.port))?;
-    Some(flow.reason.answers().to_owned())
+        .find(|flow| flow.transport == to.transport && flow.ports.contains(to.port));
+    if let Some(flow) = flow {
+        return Some(flow.reason.answers().to_owned());
+    }
+    let is_host = plan.model[to.machine].kind == MachineKind::Proxmox;
+    (is_host && to.port == 8006 && to.transport == Transport::Tcp)
+        .then(|| "web interface".to_owned())
 }
 
 /// Finds the endpoint that is at a port of a machine: one that takes the port there, or else one of
@@ -379,7 +384,8 @@ pub(super) fn destinations(files: &Files<'_>, text: &str) -> Result<Vec<Destinat
     let names = names.chain(model.services.iter().map(|service| service.name.as_str()));
     let routes: Vec<String> = plan.routes.iter().map(RoutePlan::name).collect();
     let names = names.chain(routes.iter().map(String::as_str));
-    Err(Unknown::new(word, "a zone, machine, service, host name or address", names).into())
+    let expected = "a zone, machine, service, host name or address of the lab";
+    Err(Unknown::new(word, expected, names).into())
 }
 
 /// Parts a word from the port after it. An IPv6 address has colons of its own; with a port it
@@ -401,7 +407,7 @@ fn number(port: &str) -> Result<(Transport, u16), Unknown> {
         _ => None,
     };
     let number = digits.parse::<u16>().ok().filter(|number| *number > 0);
-    transport.zip(number).ok_or_else(|| Unknown::new(port, "a port", []))
+    transport.zip(number).ok_or_else(|| Unknown::new(port, "a port such as `443` or `53/udp`", []))
 }
 
 fn of_machine(
@@ -447,7 +453,12 @@ fn of_service(
     }
     if let (true, Some(port)) = (all.is_empty(), port) {
         let names = service.endpoints.iter().map(|endpoint| endpoint.name.as_str());
-        return Err(Unknown::new(port, "an endpoint of the service", names).into());
+        return Err(Unknown::new(
+            port,
+            "an endpoint of the service, nor a port that it takes on the machine",
+            names,
+        )
+        .into());
     }
     Ok(all.into_iter().collect())
 }

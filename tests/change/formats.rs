@@ -14,7 +14,7 @@ use super::{compare, edit, shipped};
 use crate::cli::{Run, labwright, put};
 use crate::snapshots::assert_snapshot;
 
-const LOOK: text::Look = text::Look { width: 80, color: false };
+pub const LOOK: text::Look = text::Look { width: 80, color: false, all: false };
 
 /// A change with something of most classes.
 fn changed() -> (Vec<SourceFile>, Vec<SourceFile>) {

@@ -9,6 +9,7 @@ mod releases;
 #[macro_use]
 mod planted;
 
+mod further;
 mod usual;
 
 use std::path::Path;

@@ -188,7 +188,7 @@ newer! {
         mount (ref)state.data"#)],
         [(MODULE, r#"first-start=person advice="type it in""#, "first-start=nothing")],
         "restarts",
-        [("first-start of intranet is different", "first-start=nothing")];
+        [("first-start/carry.sh of intranet is different", "first-start=nothing")];
     a_folder_that_is_no_longer_copied: HOME, [TOOL[0], TOOL[1], TOOL[2],
          (MODULE, "    folder conf",
           r#"    database (f)"{state.data}/db" engine=folder container=tool

@@ -1,7 +1,10 @@
 //! Planted changes: each must come out in the right class, worst first, with the true line.
 
 use labwright::change::class::Class;
+use labwright::change::text;
 
+use super::formats::LOOK;
+use super::random::true_causes;
 use super::{compare, edit, line, shipped};
 
 const HOME: &str = "media-server-home";
@@ -48,6 +51,11 @@ pub fn planted(case: &Planted) {
         .windows(2)
         .all(|pair| (pair[0].class, pair[0].rank) <= (pair[1].class, pair[1].rank));
     assert!(sorted, "{shown}");
+    let rows = text::write(&comparison, LOOK);
+    if matches!(comparison.edits.as_slice(), [edit] if edit.small) {
+        assert!(rows.lines().count() <= 5, "{rows}");
+    }
+    true_causes(&comparison, &was, &is);
     for (text, at) in case.says {
         let (files, at) = match at.strip_prefix("was ") {
             Some(at) => (&was, at),
@@ -312,8 +320,7 @@ planted! {
                                                     \"docker.io/jellyfin/jellyfin:10.10.7\"\n")],
         "data",
         [("image of jellyfin on intranet: docker.io/jellyfin/jellyfin:10.11.11 -> \
-           docker.io/jellyfin/jellyfin:10.10.7, a downgrade, which may not read what the newer \
-           version wrote", "jellyfin:10.10.7"),
+           10.10.7, a downgrade, which may not read newer data", "jellyfin:10.10.7"),
          ("container jellyfin on intranet is created anew", "jellyfin:10.10.7")];
     a_limit_lowered: BLACKBOX,
         [("services.kdl", "resources memory=(size)\"6GiB\"", "resources memory=(size)\"2GiB\"")],

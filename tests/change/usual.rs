@@ -71,7 +71,7 @@ planted! {
         [("where restic-nas saves to: sftp:backup@192.168.1.20:/restic -> nowhere",
           "was service restic-nas"),
          ("dump of immich of immich by restic-nas: daily -> none", "was service restic-nas"),
-         ("secret backup-ssh-key on services: read by restic-nas (owner root, 0400) -> not on it",
+         ("secret backup-ssh-key on services: read by restic-nas -> gone",
           "was sftp-key")];
     another_place_of_a_pool: SINGLE,
         [("machines.kdl", "mountpoint=\"/mnt/tank\"", "mountpoint=\"/mnt/pool\"")],
@@ -146,7 +146,7 @@ planted! {
            0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"\n")],
         "restarts",
         [("docker.io/jellyfin/jellyfin:10.11.11 -> \
-           docker.io/jellyfin/jellyfin:10.11.11@sha256:0123456789ab…, one-way",
+           10.11.11@sha256:0123456789ab…, one-way",
           "10.11.11@sha256")];
     more_memory_than_there_is: BLACKBOX,
         [("variants.kdl", "extend vm media { memory (size)\"14GiB\"; }",
@@ -193,13 +193,14 @@ planted! {
 /// What a backup leaves out is many files of databases, and only what differs is worth a word.
 #[test]
 fn what_a_backup_leaves_out_takes_no_room() {
+    use super::formats::LOOK;
     use super::{compare, edit, shipped};
     use labwright::change::text;
     let was = shipped("blackbox");
     let mut is = was.clone();
     let media = "    appdata \"/srv/appdata\" backup=daily\n    ssh from=lan\n}\n\nvm downloads";
     edit(&mut is, "machines.kdl", media, &media.replace(" backup=daily", ""));
-    let shown = text::write(&compare(&was, &is), text::Look { width: 80, color: false });
+    let shown = text::write(&compare(&was, &is), LOOK);
     assert!(shown.contains("backup of config of jellyfin, seerr: daily"), "{shown}");
     assert!(shown.lines().count() <= 5, "{shown}");
 }

@@ -140,7 +140,12 @@ fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             machine.addresses.iter().any(|own| plan.zone(*zone).contains(own.address))
                 || machine.lease.as_ref().is_some_and(asks)
         };
-        let zones = shared.iter().copied().filter(is_in).chain([machine.own_zone]);
+        let name = facts.machine(&machine.name).to_owned();
+        let inside: Vec<ZoneId> = shared.iter().copied().filter(is_in).collect();
+        for zone in &inside {
+            facts.add(Family::Inside, &name, "", "", &model[*zone].name);
+        }
+        let zones = inside.into_iter().chain([machine.own_zone]);
         // Of each zone, the first few are enough to know the first few of all. In a large lab, a
         // zone reaches every machine.
         let mut reached: BTreeMap<MachineId, Listed<'_>> = BTreeMap::new();
@@ -160,7 +165,6 @@ fn outgoing(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             value.push("more machines".to_owned());
         }
         if !value.is_empty() {
-            let name = facts.machine(&machine.name).to_owned();
             facts.add(Family::Outgoing, &name, "", "", value.join(", "));
         }
     }

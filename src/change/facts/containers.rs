@@ -4,9 +4,6 @@ use super::{Collector, Family};
 use crate::model::{Container, MountKind, NetworkMode, Runs, Service};
 use crate::plan::Plan;
 
-/// The part of an image whose change can't be undone, since it may migrate what its service keeps.
-pub const ONE_WAY: &str = "one-way";
-
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
     for (id, service) in model.services() {
@@ -37,8 +34,10 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             privileges(machine, &name, container, facts);
             hardening(machine, &name, container, facts);
             let writes = kept.is_some_and(|kept| kept.writers.contains(&container.name.as_str()));
-            let way = if writes && service.reversible.is_none() { ONE_WAY } else { "" };
-            facts.add(Family::Image, machine, &name, way, &container.image.value);
+            if writes && service.reversible.is_none() {
+                facts.add(Family::OneWay, machine, &name, "", "yes");
+            }
+            facts.add(Family::Image, machine, &name, "", &container.image.value);
             if let Some(memory) = &container.resources.memory {
                 facts.add(Family::Limit, machine, &name, "memory", memory.value.to_string());
             }

@@ -9,6 +9,9 @@ use crate::digest::sha256_hex;
 /// The table that names the containers of a machine, with what decides whether they are recreated.
 const CONTAINERS: &str = "compose/containers.tsv";
 
+/// The table of what is installed where, with owner, group and mode.
+const INSTALL: &str = "install.tsv";
+
 /// A file of a bundle.
 #[derive(Debug, Clone, Copy)]
 pub struct File<'f> {
@@ -31,6 +34,9 @@ pub(in crate::change) fn collect<'f>(
         if path == CONTAINERS {
             containers(machine, bytes, facts);
         }
+        if path == INSTALL {
+            modes(machine, bytes, facts);
+        }
         // `units.tsv` lists the units and is not one itself.
         if let Some(unit) = path.strip_prefix("systemd/").filter(|unit| *unit != "units.tsv") {
             facts.add(Family::Unit, machine, unit, "", digest);
@@ -50,6 +56,14 @@ fn containers(machine: &str, table: &[u8], facts: &mut Collector<'_>) {
             (columns.next(), columns.next(), columns.next())
         {
             facts.add(Family::Container, machine, name, "", digest);
+        }
+    }
+}
+
+fn modes(machine: &str, table: &[u8], facts: &mut Collector<'_>) {
+    for line in String::from_utf8_lossy(table).lines() {
+        if let [_, path, owner, group, mode] = line.split('\t').collect::<Vec<_>>()[..] {
+            facts.add(Family::Mode, machine, path, "", format!("{owner}:{group} {mode}"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Machines: what they are, how large, and how much of them is promised.
 
 use super::{Collector, Family};
-use crate::model::{Guest, MachineKind, Size};
+use crate::model::{Guest, Machine, MachineId, MachineKind, Size};
 use crate::plan::Plan;
 use crate::review::view::{self, Amount};
 
@@ -43,7 +43,23 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 facts.add(Family::Passthrough, &name, "root of the host", "", "yes");
             }
             facts.add(Family::Shape, &name, "start", "", start(guest));
+            if machine.kind == MachineKind::Vm {
+                let firmware = if guest.uefi { "UEFI" } else { "BIOS" };
+                facts.add(Family::Shape, &name, "firmware", kind, firmware);
+            }
+            if let Some(image) = &guest.image {
+                facts.add(Family::Shape, &name, "image", "", image);
+            }
+            if let Some(least) = &guest.least_memory {
+                facts.add(Family::Shape, &name, "least memory", kind, least.to_string());
+            }
+            for interface in &plan.machine(id).interfaces {
+                let bridge = interface.bridge(&model[guest.host]);
+                facts.add(Family::Shape, &name, "bridge", "", bridge);
+            }
         }
+        devices(machine, &name, facts);
+        installed(plan, id, &name, facts);
         let prefixes = machine.container_prefixes.iter();
         let prefixes: Vec<String> = prefixes.map(|prefix| prefix.value.to_string()).collect();
         if !prefixes.is_empty() {
@@ -68,6 +84,38 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 room(facts, &name, &format!("pool {}", pool.pool.name), &pool.pool.amount);
             }
         }
+    }
+}
+
+/// Adds where a host's GPUs and other devices are.
+fn devices(machine: &Machine, name: &str, facts: &mut Collector<'_>) {
+    for gpu in &machine.gpus {
+        let rom = gpu.rom.as_ref().map(|rom| format!("with the ROM {rom}"));
+        let parts: Vec<String> = gpu.pci.iter().cloned().chain(rom).collect();
+        if !parts.is_empty() {
+            let what = format!("gpu {}", gpu.name);
+            facts.add(Family::Shape, name, &what, "", parts.join(" "));
+        }
+    }
+    for device in &machine.devices {
+        if let Some(place) = device.path.as_ref().or(device.pci.as_ref()) {
+            facts.add(Family::Shape, name, &format!("device {}", device.name), "", place);
+        }
+    }
+}
+
+/// Adds what a machine's services need of its system.
+fn installed(plan: &Plan<'_>, id: MachineId, name: &str, facts: &mut Collector<'_>) {
+    let planned = plan.machine(id);
+    let packages = planned.packages.packages.iter().chain(planned.packages.docker);
+    for package in packages {
+        facts.add(Family::Installed, name, package, "package", "installed");
+    }
+    for module in &planned.requirements.kernel_modules {
+        facts.add(Family::Installed, name, module, "kernel module", "loaded");
+    }
+    for (setting, value) in &planned.kernel.values {
+        facts.add(Family::Installed, name, setting, "kernel setting", *value);
     }
 }
 

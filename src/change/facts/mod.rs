@@ -20,7 +20,6 @@ use crate::model::Model;
 use crate::plan::Plan;
 use crate::plan::store::Store;
 
-pub use containers::ONE_WAY;
 pub use files::group_of;
 
 /// What a fact is about.
@@ -30,6 +29,8 @@ pub enum Family {
     Flow,
     /// What a machine may connect to.
     Outgoing,
+    /// The zones that a machine is in. They are never an entry by themselves.
+    Inside,
     /// A zone may use a host name of a proxy.
     RouteAccess,
     /// Who authenticates the users of a host name.
@@ -96,6 +97,8 @@ pub enum Family {
     RunsAs,
     /// A limit on what a container may do.
     Hardening,
+    /// Who may read and write a file on a machine.
+    Mode,
     /// A device of a host inside a guest, or a feature of a Linux container.
     Passthrough,
     /// A key that `raw` sets.
@@ -104,8 +107,10 @@ pub enum Family {
     Machine,
     /// The operating system of a machine.
     System,
-    /// The processors and the memory of a machine.
+    /// The processors, the memory and the other parts of a machine.
     Shape,
+    /// A package, a kernel module or a setting of the kernel that a machine has.
+    Installed,
     /// A service, its module and its machine.
     Service,
     /// The version of a service's module.
@@ -116,6 +121,9 @@ pub enum Family {
     Unit,
     /// The image of a container.
     Image,
+    /// The image of a container may migrate what its service keeps, which nothing undoes. It is
+    /// never an entry by itself.
+    OneWay,
     /// When a container runs that does not stay.
     Runs,
     /// How much of a machine's memory, disk or pool is promised.

@@ -46,6 +46,9 @@ pub struct Diff {
     /// Who reads the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Lists every effect of a small edit too; without it, its text takes at most five lines
+    #[arg(long)]
+    all: bool,
     /// Ends with 1 when anything differs on a machine, in access or in findings
     #[arg(long)]
     exit_code: bool,
@@ -146,7 +149,11 @@ impl Diff {
     fn write(&self, comparison: &Comparison, console: &Console) -> io::Result<String> {
         match self.format {
             Format::Text => {
-                let look = text::Look { width: console.width, color: console.color_results };
+                let look = text::Look {
+                    width: console.width,
+                    color: console.color_results,
+                    all: self.all,
+                };
                 Ok(text::write(comparison, look))
             }
             Format::Json => json::write(comparison).map_err(io::Error::other),

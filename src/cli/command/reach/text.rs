@@ -1,6 +1,6 @@
 //! Who may connect to what, for a person at a terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::cli::console::Console;
@@ -62,8 +62,10 @@ fn write_link(link: &LinkView, console: &Console, text: &mut String) {
         let rule = format!("      {} {}:{}: {}", rule.machine, rule.file, rule.line, rule.text);
         let _ = writeln!(text, "{}", wrap(&one_line(&rule), console.width, "        "));
     }
-    for because in &link.because {
-        let because = format!("      {}", declaration(because));
+    // One declaration may let in several who come here.
+    let mut said = BTreeSet::new();
+    for because in link.because.iter().map(declaration).filter(|text| said.insert(text.clone())) {
+        let because = format!("      {because}");
         let _ = writeln!(text, "{}", wrap(&because, console.width, "        "));
     }
 }
@@ -125,7 +127,8 @@ pub fn list(answers: &AnswersView, console: &Console) -> String {
     };
     if refused > 0 {
         let ports = if refused == 1 { "port" } else { "ports" };
-        let more = format!("{refused} more {ports} that the lab knows of: refused.");
+        let more = if table.is_empty() { "" } else { " more" };
+        let more = format!("{refused}{more} {ports} that the lab knows of: refused.");
         let _ = writeln!(text, "\n{}", wrap(&more, console.width, ""));
     }
     for folder in &answers.folders {
