@@ -8,6 +8,7 @@ mod exporter;
 mod host;
 mod network;
 mod packages;
+mod reported;
 
 use labwright::compile::analyze;
 use labwright::source::{Layer, SourceFile, Sources};

@@ -15,7 +15,7 @@ mod told;
 mod visitors;
 mod wrong_options;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +24,7 @@ use labwright::decl::{Block, decode, schema};
 use labwright::diag::{Diagnostics, Severity};
 use labwright::load::read_lab;
 use labwright::model::{Database, Model, Service, StateBackup};
+use labwright::reference::modules::describe;
 use labwright::source::{FileId, Layer, SourceFile, Spanned};
 use labwright::syntax;
 use rayon::prelude::*;
@@ -219,6 +220,25 @@ fn every_state_that_is_not_backed_up_says_why() {
                 );
             }
         }
+    });
+}
+
+/// Others name a container in their settings, so its name is told before anything is built.
+#[test]
+fn a_container_is_called_as_its_module_says() {
+    let mut told = BTreeMap::new();
+    each_module(|name, module| {
+        told.insert(name.to_owned(), describe(module).containers);
+    });
+    each_example(|name, model| {
+        let service = of_module(model, name);
+        let told: Vec<String> =
+            told[name].iter().map(|told| told.replace("{service.name}", &service.name)).collect();
+        for container in &service.containers {
+            assert!(told.contains(&container.name), "{name}: {} of {told:?}", container.name);
+        }
+        let first = service.containers.first().map(|container| container.name.as_str());
+        assert!(first.is_none_or(|first| first == service.name), "{name}: {first:?}");
     });
 }
 

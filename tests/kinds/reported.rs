@@ -1,0 +1,75 @@
+//! Plays what people wrote for real homelabs and got nothing of.
+
+use super::{found, payload, read};
+use crate::trixie::Room;
+
+/// Shares that a NAS of somebody else exports.
+const NAS: &str = r#"
+host nas kind=unmanaged {
+    address lan "192.168.1.9"
+    export backups path="/export/backups" backup=never
+    export isos path="/export/isos" backup=never
+}
+"#;
+
+#[test]
+fn a_share_is_mounted_on_a_hypervisor_too() {
+    let lab = format!(
+        "{NAS}extend host pve {{\n\
+         share nas.backups at=\"/mnt/pve/nas\" via=nfs\n\
+         share nas.isos at=\"/mnt/pve/isos\" via=cifs user=me password=(secret)key read-only=#true\n\
+         }}"
+    );
+    let payload = payload(&lab, "pve");
+    for (unit, lines) in [
+        ("nas", ["What=192.168.1.9:/export/backups", "Where=/mnt/pve/nas", "Type=nfs"]),
+        ("isos", ["What=//192.168.1.9/isos", "Where=/mnt/pve/isos", "Type=cifs"]),
+    ] {
+        let text = read(&payload, &format!("systemd/mnt-pve-{unit}.mount"));
+        for line in lines {
+            assert!(text.contains(&format!("{line}\n")), "no {line} in\n{text}");
+        }
+    }
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(payload.path(), "/payload").sh(
+        "mkdir -p /stand-ins
+        printf '#!/bin/sh\\necho \"$*\" >>/tmp/calls\\n' >/stand-ins/systemctl
+        chmod +x /stand-ins/systemctl
+        cd /payload
+        PATH=/stand-ins:$PATH sh activate.d/20-mounts.sh || :
+        cat /tmp/calls",
+        &[],
+    );
+    let calls = crate::trixie::text(&answer.stdout);
+    for unit in ["nas", "isos"] {
+        assert!(calls.contains(&format!("mnt-pve-{unit}.mount")), "{calls}");
+    }
+}
+
+/// The role of its endpoint is all that a module says.
+#[test]
+fn who_provides_a_role_is_found_by_those_that_need_it() {
+    let lab = |role: &str, port: u16, service: &str| {
+        format!(
+            "host box kind=debian {{ os debian-13; address lan \"192.168.1.10\"\n\
+             appdata \"/srv\"; }}\nmodule own version=\"1\" {{ summary \"x\"\n\
+             container own {{ image \"docker.io/library/busybox:1.37\"; health none=\"x\"; }}\n\
+             provides web container=own port={port} protocol=http role={role}; }}\n\
+             service own on=box\n{service}"
+        )
+    };
+    let alerts = payload(&lab("alertmanager", 9093, "service prometheus on=box"), "box");
+    let written = read(&alerts, "prometheus/prometheus.yml");
+    assert!(written.contains("alertmanagers:"), "{written}");
+    assert!(written.contains("- 'own:9093'"), "{written}");
+    let logs = payload(&lab("loki", 3100, "service alloy on=box"), "box");
+    let written = read(&logs, "alloy/config.alloy");
+    assert!(written.contains("http://own:3100/loki/api/v1/push"), "{written}");
+    let both = lab("alertmanager", 9093, "service grafana on=box { admin-password (secret)key; }");
+    let sources = payload(&both, "box");
+    let written = read(&sources, "grafana/datasources/labwright.yaml");
+    assert!(written.contains("http://own:9093"), "{written}");
+    // Without it, that nobody hears of an alert is said.
+    let silent = found(&lab("chat", 9093, "service prometheus on=box"));
+    assert!(silent.iter().any(|one| one.contains("alert")), "{silent:?}");
+}
