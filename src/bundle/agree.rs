@@ -9,9 +9,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::claims::words;
 use super::manifest::Manifest;
 use super::{claims, mode_of};
-use crate::model::Ports;
+use crate::artifact::Slot;
+use crate::model::{Ports, UnitAction};
 use crate::plan::{CONTAINERS_OF, CidrSet};
 
 /// The table in which a machine's bundle lists what may connect to it.
@@ -53,9 +55,7 @@ pub fn check(manifest: &Manifest, files: &Files) -> Result<(), String> {
     }
     secrets(manifest, files)?;
     databases(&read(DATABASES), &read(LIST))?;
-    if let Some(table) = text(UNITS) {
-        units(manifest, &table)?;
-    }
+    units(manifest, &read(UNITS), &started(files))?;
     if let Some(flows) = text(FLOWS) {
         let flows = flows_of(&flows)?;
         if let Some(rules) = text(UFW) {
@@ -201,8 +201,26 @@ fn databases(table: &str, list: &str) -> Result<(), String> {
     if table.lines().all(is_dumped) { Ok(()) } else { Err(differ(DATABASES, LIST)) }
 }
 
-/// Fails if a unit is installed that the table of units does not know.
-fn units(manifest: &Manifest, table: &str) -> Result<(), String> {
+/// Lists what the steps for units do, as the table of units says it.
+fn started(files: &Files) -> BTreeSet<String> {
+    let folder = format!("payload/{}", Slot::UNITS.path(""));
+    let folder = folder.trim_end_matches(".sh");
+    let steps = files.iter().filter(|(path, _)| path.starts_with(folder));
+    let rows = steps.filter_map(|(_, bytes)| {
+        let text = String::from_utf8_lossy(bytes);
+        let after =
+            |command| text.lines().find_map(|line| words(line.strip_prefix(command)?).pop());
+        let unit = after("systemctl enable --quiet ")?;
+        let starts = after("systemctl restart ").is_some_and(|started| started == unit);
+        let action = if starts { UnitAction::EnableStart } else { UnitAction::Enable };
+        Some(format!("{unit}\t{}", action.name()))
+    });
+    rows.collect()
+}
+
+/// Fails if the table of units says something else than the steps do, or does not know a unit that
+/// is installed.
+fn units(manifest: &Manifest, table: &str, started: &BTreeSet<String>) -> Result<(), String> {
     const INSTALLED: &str = "/etc/systemd/system/";
     let known: BTreeSet<&str> = table.lines().filter_map(|line| line.split('\t').next()).collect();
     let starts = table.lines().all(|line| {
@@ -215,7 +233,8 @@ fn units(manifest: &Manifest, table: &str) -> Result<(), String> {
     });
     let timers = manifest.installs.iter().filter_map(|install| install.dst.strip_prefix(INSTALLED));
     let mut timers = timers.filter(|name| name.strip_suffix(".timer").is_some());
-    if starts && timers.all(|name| known.contains(name)) {
+    let as_steps = table.lines().map(str::to_owned).collect::<BTreeSet<_>>() == *started;
+    if starts && as_steps && timers.all(|name| known.contains(name)) {
         Ok(())
     } else {
         Err(differ(UNITS, "manifest.json"))

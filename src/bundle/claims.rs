@@ -323,7 +323,7 @@ impl Server {
 }
 
 /// Splits a line of sh into words as labwright quotes them.
-fn words(line: &str) -> Vec<String> {
+pub fn words(line: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), None::<String>);
     let (mut quoted, mut letters) = (false, line.chars());
     while let Some(letter) = letters.next() {

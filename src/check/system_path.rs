@@ -304,6 +304,11 @@ pub fn needed(path: &str) -> Option<String> {
     inside.or(outside).map(of)
 }
 
+/// Lists the places of files, and the folders of files, that no file of a module replaces.
+pub fn closed_to_files() -> impl Iterator<Item = &'static str> {
+    FILES.iter().chain(HOMES).chain(CLOSED).map(|(path, _)| *path)
+}
+
 /// Returns why no file of a module may be at a path, if so.
 pub fn kept_from_files(path: &str) -> Option<String> {
     // A drop-in adds to a file of systemd, and replaces none.

@@ -2,6 +2,9 @@
 //! written outside the staging folder before that.
 
 use super::{Machine, Payload, run, state, under_each_shell};
+use labwright::check::system_path::closed_to_files;
+use labwright::emit::labctl::SCRIPT;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -200,6 +203,78 @@ fn a_bundle_that_installs_where_it_must_not_is_refused() {
             machine.apply(&bundle).exits(3).says(why);
             assert!(!machine.path("etc").exists() && !machine.path("evil").exists());
         }
+    });
+}
+
+/// The places below which bundles install some files, of which labctl knows the names.
+const PARTLY: &[&str] = &[
+    "/etc/labwright",
+    "/etc/labwright/firewall",
+    "/etc/ssh",
+    "/etc/sysctl.d/60-labwright.conf",
+    "/etc/systemd",
+    "/usr/local/lib/labwright",
+];
+
+#[test]
+fn labctl_and_the_compiler_keep_the_same_places() {
+    let (_, rest) = SCRIPT.split_once("NEVER_INSTALLED='").expect("the list");
+    let (list, _) = rest.split_once('\'').expect("its end");
+    let own: BTreeSet<&str> = list.split_whitespace().collect();
+    let expected: BTreeSet<&str> =
+        closed_to_files().filter(|path| !PARTLY.contains(path)).collect();
+    assert_eq!(own, expected);
+}
+
+#[test]
+fn a_bundle_installs_nothing_over_what_a_machine_needs() {
+    let places = [
+        "/etc/passwd",
+        "/etc/passwd/x",
+        "/etc",
+        "/usr",
+        "/root/.ssh/authorized_keys",
+        "/home/ada/x",
+        "/dev/sda",
+        "/var/lib/labwright/home/gen/x",
+        "/etc/labwright/secrets/x",
+        "/etc/labwright/trust/allowed_signers",
+        "/etc/ssh/sshd_config",
+        "/etc/systemd/system/multi-user.target.wants/x.service",
+        "/etc/systemd/system.conf",
+        "/etc/app.conf/x",
+        "/etc//x",
+    ];
+    under_each_shell(|machine| {
+        for place in places {
+            let mut payload = Payload::sample();
+            let row = |to: &str| format!("etc/app.conf\t{to}\troot\troot\t0644\n");
+            payload.set("install.tsv", &(row("/etc/app.conf") + &row(place)));
+            let bundle = machine.bundle(&payload);
+            machine.plan(&bundle).exits(3).says("install.tsv");
+            assert_refused(&machine, &bundle, "install.tsv");
+        }
+    });
+}
+
+#[test]
+fn a_bundle_whose_tables_hide_what_they_say_is_refused() {
+    under_each_shell(|machine| {
+        let files = ["firewall/flows.tsv", "one-way.tsv", "systemd/units.tsv", "RUNBOOK.md"];
+        for (file, hidden) in files.into_iter().flat_map(|file| {
+            ["\u{1b}[2J", "\u{202e}", "\u{200b}", "\u{2066}", "\u{85}", "\r"].map(|it| (file, it))
+        }) {
+            let mut payload = Payload::sample();
+            payload.set(file, &format!("a\tb{hidden}\tc\n"));
+            let bundle = machine.bundle(&payload);
+            let said = machine.plan(&bundle).exits(3).says("does not show");
+            let repeats = said.out.contains(hidden) || said.err.contains(hidden);
+            assert!(!repeats, "{file}: {hidden:?}");
+        }
+        let mut payload = Payload::sample();
+        payload.set("RUNBOOK.md", "# Größe, 東京 and 👨\u{200d}👩\n");
+        let bundle = machine.bundle(&payload);
+        machine.plan(&bundle).exits(2);
     });
 }
 

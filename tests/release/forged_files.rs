@@ -43,7 +43,7 @@ const ALONE: &[(&str, &str)] = &[
     ("prometheus/*", "the configuration of a service; what is scraped is compared"),
     ("proxmox/*", "what makes guests, pools and the firewall of a hypervisor"),
     ("reach/connections.tsv", "what labctl tries; what is open is compared with the other machine"),
-    ("systemd/*", "a unit; the table of units is compared with what is installed"),
+    ("systemd/*", "a unit; the table of units is compared with the steps and what is installed"),
 ];
 
 const LINES: &[(&str, &str, &str)] = &[

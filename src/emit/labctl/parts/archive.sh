@@ -113,6 +113,8 @@ unpack() {
     id=$(printf '%.12s' "$content")
     [ "$folder" = "$(value_of "$UNPACKED" lab)-$(value_of "$UNPACKED" machine)-$id" ] ||
         refuse "the root folder \`$folder\` of $archive does not agree with its BUNDLE"
+    why=$(sound_tables "$UNPACKED")
+    [ -z "$why" ] || refuse "$why"
     check_signature "$archive" "$UNPACKED"
 }
 
@@ -144,4 +146,55 @@ closed_world() {
         echo "$(sed -n 's/: FAILED.*//p' "$WORK/sums" | head -n 3 | tr '\n' ' ')is not what SHA256SUMS says"
         return 1
     }
+}
+
+# The places of files that a machine needs itself: no bundle installs anything there or below. The compiler refuses them too.
+NEVER_INSTALLED='
+/bin /boot /dev /efi /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/sources.list /etc/bash.bashrc /etc/cloud /etc/crontab
+/etc/default/grub /etc/default/ufw /etc/docker /etc/environment /etc/fstab /etc/group /etc/gshadow /etc/hostname /etc/hosts
+/etc/labwright/env /etc/labwright/secrets /etc/labwright/trust /etc/ld.so.conf /etc/ld.so.preload /etc/localtime
+/etc/login.defs /etc/machine-id /etc/netplan /etc/nftables.conf /etc/nsswitch.conf /etc/pam.d /etc/passwd /etc/profile
+/etc/pve /etc/resolv.conf /etc/shadow /etc/subgid /etc/subuid /etc/sudoers /etc/sudoers.d /etc/sysctl.conf /etc/timezone
+/etc/ufw /home /lib /lib64 /proc /root /run /sbin /sys /usr/bin /usr/lib /usr/sbin /var/lib/apt /var/lib/containerd
+/var/lib/docker /var/lib/dpkg /var/lib/labwright /var/lib/systemd /var/lock /var/run'
+
+# Prints every line of install.tsv that no labwright writes. Needs the files of the bundle as side=sums.
+INSTALL_READER='
+function never(p,    i) {
+    for (i = 1; i <= count; i++) if (p == kept[i] || index(p, kept[i] "/") == 1 || index(kept[i], p "/") == 1) return 1
+    if (p ~ /^\/etc\/ssh\// && p !~ /^\/etc\/ssh\/sshd_config\.d\//) return 1
+    return p ~ /^\/etc\/systemd\// && p !~ /^\/etc\/systemd\/system\/[^\/]+$/ && p !~ /\.d\/[^\/]+$/
+}
+BEGIN { count = split(never_installed, kept, " ") }
+side == "sums" { there[substr($0, 75)] = 1; next }
+NF != 5 || $1 ~ /(^|\/)\.\.?(\/|$)|^\// || $2 !~ /^\/[A-Za-z0-9._\/@:+-]+$/ || $2 ~ /(^|\/)\.\.?(\/|$)|\/$|\/\// || $5 !~ /^0[0-7][0-7][0-7]$/ ||
+$3 !~ /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/ || $4 !~ /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/ {
+    print "install.tsv has a line that is not allowed: " $1 " -> " $2; next }
+!($1 in there) { print "install.tsv names " $1 ", which is not in the bundle" }
+seen[$2]++ { print "install.tsv installs " $2 " twice" }
+never($2) { print "install.tsv installs " $2 ", where the machine has what it needs itself" }
+{ places[$2] = 1 }
+END {
+    for (p in places) {
+        above = p
+        while (sub(/\/[^\/]*$/, "", above) && above != "") if (above in places) print "install.tsv installs " p " in " above ", which is a file"
+    }
+}'
+
+# Prints every reason why the tables of the bundle in $1 are not such as labwright writes.
+sound_tables() {
+    for file in "$1"/payload/*.tsv "$1"/payload/*/*.tsv "$1/payload/secrets.required" "$1/payload/RUNBOOK.md"; do
+        [ -f "$file" ] || continue
+        # A terminal would obey a control character, and show text after one that turns it in another order.
+        if [ -n "$(LC_ALL=C tr -d '\011\012\040-\176\200-\377' <"$file" | od -An -tx1 | head -n 1)" ] ||
+            od -An -v -tx1 <"$file" | tr -d '\n' | grep -q -e ' c2 [89]' -e ' e2 80 8[bef]' -e ' e2 80 a[89a-e]' -e ' e2 81 a[06-9]' -e ' d8 9c' -e ' ef bb bf'; then
+            echo "${file#"$1"/payload/} holds characters that a terminal does not show"
+        fi
+    done
+    touch "$WORK/no.table"
+    sums=$1/SHA256SUMS installs=$WORK/no.table secrets=$WORK/no.table
+    [ ! -f "$1/payload/install.tsv" ] || installs=$1/payload/install.tsv
+    [ ! -f "$1/payload/secrets.required" ] || secrets=$1/payload/secrets.required
+    awk -F'\t' -v never_installed="$(printf %s "$NEVER_INSTALLED" | tr '\n' ' ')" "$INSTALL_READER" side=sums "$sums" side=want "$installs"
+    awk -F'\t' "$SECRETS_READER" "$secrets"
 }
