@@ -40,6 +40,7 @@ mod shares;
 mod start;
 mod storage;
 mod texts;
+mod units;
 mod views;
 
 pub use names::compose_name;

@@ -5,10 +5,11 @@ use super::files::{file, folder, script, template};
 use super::names::compose_name;
 use super::read::{Report, secret, sysctl, text, words};
 use super::service_networks::{check_networks, container_network};
+use super::units;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::image::database_major;
-use crate::model::{Dashboard, Database, Engine, Model, Package, Service, Unit, UnitAction};
+use crate::model::{Dashboard, Database, Engine, Model, Package, Service};
 use crate::source::{Sources, Spanned};
 
 /// What reading the parts of a service needs.
@@ -59,7 +60,7 @@ pub fn fill(
             "package" => {
                 service.packages.extend(words(part).map(|name| Package { name, span: part.span }));
             }
-            "unit" => service.units.push(unit(part)),
+            "unit" => service.units.push(units::unit(part, report, diagnostics)),
             "sysctl" => service.sysctls.extend(sysctl(part)),
             "kernel-module" => service.kernel_modules.extend(words(part)),
             "uses-device" => service.devices.extend(device(part)),
@@ -97,6 +98,7 @@ pub fn fill(
     resources(service, block, diagnostics);
     // `raw` comes last, because it may change what the module has made.
     super::raw::fill(service, block, diagnostics);
+    units::check(service, report, diagnostics);
     for database in &mut service.databases {
         let image = database.container.as_deref().and_then(|name| service.containers.called(name));
         // The tag of the image decides, also of one that `raw` names. Where it names no version,
@@ -154,23 +156,4 @@ fn containing(service: &Service, file: &str) -> Option<String> {
     };
     let states = service.states.iter().filter(|state| below(&state.path));
     states.max_by_key(|state| state.path.len()).map(|state| state.name.clone())
-}
-
-fn unit(block: &Block<'_>) -> Unit {
-    let lines = |section: &Block<'_>| {
-        section.all("set").map(|set| (set.key().to_owned(), words(set).skip(1).collect())).collect()
-    };
-    Unit {
-        name: block.key().to_owned(),
-        action: match text(block, "action").as_deref() {
-            Some("enable") => UnitAction::Enable,
-            Some("install") => UnitAction::Install,
-            _ => UnitAction::EnableStart,
-        },
-        sections: block
-            .all("section")
-            .map(|section| (section.key().to_owned(), lines(section)))
-            .collect(),
-        span: block.span,
-    }
 }

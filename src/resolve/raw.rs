@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::containers::target;
+use super::units::refused;
 use super::{codes, compose_schema, names};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value};
@@ -45,7 +46,15 @@ pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnost
             let text = |value: &Data| {
                 value.as_text().map_or_else(|| serde_json::json!(value).to_string(), str::to_owned)
             };
-            let line = (name.to_owned(), value.items().iter().map(text).collect());
+            let words: Vec<String> = value.items().iter().map(text).collect();
+            if let Some(problem) = refused(section, name, &words) {
+                diagnostics.push(
+                    Diagnostic::new(&crate::decl::codes::WRONG_TYPE, node.span, problem)
+                        .help("systemd.directives(7) lists all settings"),
+                );
+                continue;
+            }
+            let line = (name.to_owned(), words);
             match unit.sections.iter_mut().find(|(known, _)| known == section) {
                 Some((_, lines)) => lines.push(line),
                 None => unit.sections.push((section.to_owned(), vec![line])),

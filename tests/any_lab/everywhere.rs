@@ -65,6 +65,11 @@ const LABS: &[(&str, &str)] = &[
         "module container mount source",
         "MODULE { summary \"x\"; CONTAINER mount VALUE at=\"/y\"; }; }",
     ),
+    (
+        "module unit section set value",
+        "MODULE { summary \"x\"; unit \"x.service\" { section Unit { set Description VALUE; }; \
+         section Service { set ExecStart \"/bin/true\"; }; }; }",
+    ),
 ];
 
 /// Writes one of these labs.

@@ -7,6 +7,7 @@ mod helps;
 pub mod mistakes;
 mod pages;
 mod refused;
+mod units;
 
 use std::fmt::Write as _;
 

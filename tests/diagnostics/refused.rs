@@ -325,7 +325,7 @@ provides web container=c port=80"#,
 ];
 
 /// Returns the errors of a lab, each with the line that it points at.
-fn errors(text: &str, module: &str) -> Vec<(&'static str, String)> {
+pub fn errors(text: &str, module: &str) -> Vec<(&'static str, String)> {
     let file = |path: &str, text: &str, layer| SourceFile {
         path: path.to_owned(),
         text: text.to_owned(),

@@ -1,0 +1,168 @@
+//! Reads the units of a module, and finds what systemd would ignore or refuse in them.
+
+mod settings;
+mod times;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::read::{Report, plain, text};
+use crate::decl::Block;
+use crate::diag::Diagnostics;
+use crate::model::{Service, Unit, UnitAction};
+
+pub use settings::refused;
+
+/// Reads a unit.
+pub fn unit(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -> Unit {
+    let mut sections = Vec::new();
+    for section in block.all("section") {
+        let name = section.key();
+        let mut lines = Vec::new();
+        for set in section.all("set") {
+            let words: Vec<String> = set.arguments.iter().skip(1).map(plain).collect();
+            if let Some(problem) = refused(name, set.key(), &words) {
+                report(set.span, problem, diagnostics);
+            }
+            lines.push((set.key().to_owned(), words));
+        }
+        sections.push((name.to_owned(), lines));
+    }
+    Unit {
+        name: block.key().to_owned(),
+        action: match text(block, "action").as_deref() {
+            Some("enable") => UnitAction::Enable,
+            Some("install") => UnitAction::Install,
+            _ => UnitAction::EnableStart,
+        },
+        sections,
+        span: block.span,
+    }
+}
+
+/// The suffixes of units that have a section of their own, with its name.
+const OWN_SECTION: &[(&str, &str)] = &[
+    ("service", "Service"),
+    ("timer", "Timer"),
+    ("mount", "Mount"),
+    ("path", "Path"),
+    ("socket", "Socket"),
+];
+
+/// Reports units of a service that systemd would refuse as a whole.
+pub fn check(service: &Service, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    for unit in service.units.iter().filter(|unit| !unit.sections.is_empty()) {
+        if let Some(problem) = problem(unit, service) {
+            report(unit.span, format!("the unit `{}` {problem}", unit.name), diagnostics);
+        }
+    }
+    let waits = waits(service);
+    let circle = waits.keys().find(|name| reaches(name, name, &waits));
+    if let Some(unit) = circle.and_then(|name| service.units.iter().find(|one| one.name == **name)) {
+        let message = format!("the unit `{}` waits for itself, by `After` and `Before`", unit.name);
+        report(unit.span, message, diagnostics);
+    }
+}
+
+/// Lists the values of a setting in a section.
+fn values<'u>(unit: &'u Unit, section: &str, name: &str) -> Vec<&'u str> {
+    let sections = unit.sections.iter().filter(|(known, _)| known == section);
+    let lines = sections.flat_map(|(_, lines)| lines).filter(|(known, _)| known == name);
+    lines.filter_map(|(_, words)| words.first()).map(String::as_str).collect()
+}
+
+fn problem(unit: &Unit, service: &Service) -> Option<String> {
+    let (stem, suffix) = unit.name.rsplit_once('.')?;
+    let own = OWN_SECTION.iter().find(|(of, _)| *of == suffix).map(|(_, section)| *section);
+    let foreign = unit.sections.iter().find(|(name, _)| {
+        !["Unit", "Install"].contains(&name.as_str())
+            && !name.starts_with("X-")
+            && Some(name.as_str()) != own
+    });
+    if let Some((name, _)) = foreign {
+        return Some(format!("has no section [{name}]: that is for other units"));
+    }
+    let own = own?;
+    let has = |name: &str| !values(unit, own, name).is_empty();
+    let begins = |with: &[&str]| {
+        let sections = unit.sections.iter().filter(|(known, _)| known == own);
+        let mut lines = sections.flat_map(|(_, lines)| lines);
+        lines.any(|(name, _)| with.iter().any(|with| name.starts_with(with)))
+    };
+    let starts_nothing = || {
+        let started = values(unit, own, "Unit").into_iter().chain(values(unit, own, "Service"));
+        let named = started.last().is_some();
+        let template = stem.trim_end_matches('@');
+        let expected = [format!("{stem}.service"), format!("{template}@.service")];
+        !named && !service.units.iter().any(|one| expected.contains(&one.name))
+    };
+    match suffix {
+        "service" => service_problem(unit),
+        "timer" if !begins(&["On"]) => Some("has no time: set `OnCalendar` or `OnBootSec`".into()),
+        "path" if !begins(&["Path", "DirectoryNotEmpty"]) => {
+            Some("watches no path: set `PathChanged` or another one".into())
+        }
+        "socket" if !begins(&["Listen"]) => Some("listens nowhere: set `ListenStream`".into()),
+        "mount" if !has("What") => Some("mounts nothing: set `What`".into()),
+        "timer" | "path" | "socket" if starts_nothing() => Some(format!(
+            "starts `{stem}.service`, which the module does not have: add that unit, or name \
+             another one by `Unit`"
+        )),
+        _ => None,
+    }
+}
+
+fn service_problem(unit: &Unit) -> Option<String> {
+    let all = |name: &str| values(unit, "Service", name);
+    let last = |name: &str| all(name).last().copied();
+    let kind = last("Type").unwrap_or("simple");
+    let starts = all("ExecStart").into_iter().filter(|command| !command.is_empty()).count();
+    let keeps = last("RemainAfterExit").is_some_and(|value| ["yes", "true", "1", "on"].contains(&value));
+    if starts == 0 && last("ExecStop").is_none() && last("SuccessAction").is_none() {
+        return Some("starts nothing: set `ExecStart`".to_owned());
+    }
+    if starts == 0 && !keeps && kind != "oneshot" {
+        return Some("starts nothing: set `ExecStart`, or `RemainAfterExit yes`".to_owned());
+    }
+    if starts > 1 && kind != "oneshot" {
+        return Some("has more than one `ExecStart`: only `Type oneshot` allows that".to_owned());
+    }
+    if kind == "oneshot"
+        && let Some(restart @ ("always" | "on-success")) = last("Restart")
+    {
+        return Some(format!("can't be `Type oneshot` with `Restart {restart}`"));
+    }
+    if kind == "dbus" && last("BusName").is_none() {
+        return Some("is of `Type dbus` and needs `BusName`".to_owned());
+    }
+    None
+}
+
+/// Lists which units of a service wait for which other ones.
+fn waits(service: &Service) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for unit in &service.units {
+        let named = |name: &str| {
+            values(unit, "Unit", name).into_iter().flat_map(str::split_whitespace)
+        };
+        waits.entry(&unit.name).or_default().extend(named("After"));
+        for other in named("Before") {
+            waits.entry(other).or_default().insert(&unit.name);
+        }
+    }
+    waits
+}
+
+/// Returns whether a unit waits for another one, directly or not.
+fn reaches(from: &str, to: &str, waits: &BTreeMap<&str, BTreeSet<&str>>) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<&str> = waits.get(from).into_iter().flatten().copied().collect();
+    while let Some(name) = next.pop() {
+        if name == to {
+            return true;
+        }
+        if seen.insert(name) {
+            next.extend(waits.get(name).into_iter().flatten());
+        }
+    }
+    false
+}

@@ -1,0 +1,182 @@
+//! Knows how systemd writes times. Source: systemd.time(7).
+
+use crate::decl::types::timezones;
+
+/// The units of a span, each with all its names.
+const UNITS: &[&str] = &[
+    "usec", "us", "µs", "μs", "msec", "ms", "seconds", "second", "sec", "s", "minutes", "minute",
+    "min", "m", "hours", "hour", "hr", "h", "days", "day", "d", "weeks", "week", "w", "months",
+    "month", "M", "years", "year", "y",
+];
+
+/// Returns whether text is a span of time such as `5min 20s`. A number alone is of seconds.
+pub fn is_span(text: &str) -> bool {
+    let text = text.trim();
+    if text == "infinity" {
+        return true;
+    }
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|one: char| !one.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let after = match after.strip_prefix('.') {
+            Some(after) => after.trim_start_matches(|one: char| one.is_ascii_digit()),
+            None => after,
+        };
+        if number.is_empty() || number.len() > 15 {
+            return false;
+        }
+        let after = after.trim_start();
+        let end = after.find(|one: char| !one.is_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        if !unit.is_empty() && !UNITS.contains(&unit) {
+            return false;
+        }
+        rest = after.trim_start();
+    }
+    !text.is_empty()
+}
+
+/// The names of whole expressions.
+const NAMED: &[&str] = &[
+    "minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "semi-annually",
+    "biannually", "bi-annually", "yearly", "annually", "anually",
+];
+
+const WEEKDAYS: &[&str] = &[
+    "monday", "mon", "tuesday", "tue", "wednesday", "wed", "thursday", "thu", "friday", "fri",
+    "saturday", "sat", "sunday", "sun",
+];
+
+/// Returns whether text is a calendar expression such as `Mon *-*-* 04:00:00 Europe/Brussels`.
+pub fn is_calendar(text: &str) -> bool {
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    if words.last().is_some_and(|last| *last == "UTC" || timezones().any(|zone| zone == *last)) {
+        words.pop();
+    }
+    if let [word] = words[..] {
+        if NAMED.contains(&word.to_ascii_lowercase().as_str()) {
+            return true;
+        }
+        if let Some(seconds) = word.strip_prefix('@') {
+            return is_number(seconds);
+        }
+    }
+    let mut words = words.as_slice();
+    if let [first, rest @ ..] = words
+        && first.starts_with(|one: char| one.is_ascii_alphabetic())
+    {
+        if !are_weekdays(first) {
+            return false;
+        }
+        if rest.is_empty() {
+            return true;
+        }
+        words = rest;
+    }
+    match words {
+        [date, time] => is_date(date) && is_time(time),
+        [one] => is_date(one) || is_time(one),
+        _ => false,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn are_weekdays(text: &str) -> bool {
+    let is_day = |day: &str| WEEKDAYS.contains(&day.to_ascii_lowercase().as_str());
+    text.trim_end_matches(',').split(',').all(|part| match part.split_once("..") {
+        Some((first, last)) => is_day(first) && is_day(last),
+        None => match part.split_once('-') {
+            Some((first, last)) => is_day(first) && is_day(last),
+            None => is_day(part),
+        },
+    })
+}
+
+fn is_date(text: &str) -> bool {
+    // `~` counts days from the end of the month.
+    let from_end = text.matches('~').count();
+    let parts: Vec<&str> = text.split(['-', '~']).collect();
+    let right = from_end == 0 || (from_end == 1 && text.rfind('~') > text.rfind('-'));
+    right
+        && match parts[..] {
+            [month, day] => is_list(month, 1, 12, false) && is_list(day, 1, 31, false),
+            [year, month, day] => {
+                is_list(year, 1970, 2199, false)
+                    && is_list(month, 1, 12, false)
+                    && is_list(day, 1, 31, false)
+            }
+            _ => false,
+        }
+}
+
+fn is_time(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts[..] {
+        [hour, minute] => is_list(hour, 0, 23, false) && is_list(minute, 0, 59, false),
+        [hour, minute, second] => {
+            is_list(hour, 0, 23, false)
+                && is_list(minute, 0, 59, false)
+                && is_list(second, 0, 60, true)
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether text is `*`, a number, a range or several of them, each with a step at most.
+fn is_list(text: &str, least: u32, most: u32, fraction: bool) -> bool {
+    let number = |text: &str| {
+        let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+        let right = is_number(whole) && is_number(rest) && (fraction || !text.contains('.'));
+        right.then(|| whole.parse::<u32>().ok()).flatten()
+    };
+    let value = |text: &str| number(text).filter(|value| (least..=most).contains(value));
+    text.split(',').all(|part| {
+        let (base, step) = part.split_once('/').map_or((part, None), |(a, b)| (a, Some(b)));
+        let base = match base.split_once("..") {
+            Some((first, last)) => match (value(first), value(last)) {
+                (Some(first), Some(last)) => first <= last,
+                _ => false,
+            },
+            None => base == "*" || value(base).is_some(),
+        };
+        base && step.is_none_or(|step| number(step).is_some_and(|step| step > 0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_calendar, is_span};
+
+    #[test]
+    fn spans_are_read() {
+        for right in ["5", "1.5h", "5min 20s", "2 h", "1y 12month", "infinity", "100ms", "3days5h"] {
+            assert!(is_span(right), "{right}");
+        }
+        for wrong in ["", "x", "5 bananas", "5m x", "-5", "1x", "5,5"] {
+            assert!(!is_span(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn calendars_are_read() {
+        for right in [
+            "daily", "Weekly", "*-*-* 04:00:00", "Mon *-*-* 02:30:00 Europe/Brussels", "Mon..Fri",
+            "Mon,Wed,Fri 18:00", "*-*-1,15", "05-03", "*:0/15", "2026-12-24", "@1700000000",
+            "*-02~03", "Sat *-*~7..1/1 04:00 UTC", "00..08/2:30:15.5",
+        ] {
+            let odd = right.contains("7..1");
+            assert_eq!(is_calendar(right), !odd, "{right}");
+        }
+        for wrong in [
+            "", "bogus", "*-*-* 25:00:00", "*-13-* 03:00:00", "12:61", "Mno *-*-*", "fortnightly",
+            "30 4 * * *", "*-*-32", "3", "daily 04:00", "04:00 Europe/Nowhere", "1:2:3:4",
+            "*-*-* 04:00:00 Mon", "0/0:00",
+        ] {
+            assert!(!is_calendar(wrong), "{wrong}");
+        }
+    }
+}
