@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
+use crate::decl::proxmox_words::pci_slot;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::MachineKind;
 use crate::plan::Plan;
@@ -17,9 +18,24 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
         let mut disks: Vec<_> = machine.disks.iter().collect();
         disks.sort_by_key(|disk| disk.span);
-        let mut taken = BTreeMap::new();
+        let (mut taken, mut parts) = (BTreeMap::new(), BTreeMap::new());
         for disk in disks {
+            // A partition is a part of its disk.
+            let whole =
+                disk.device.rsplit_once("-part").map_or(disk.device.as_str(), |(whole, part)| {
+                    if part.bytes().all(|byte| byte.is_ascii_digit()) {
+                        whole
+                    } else {
+                        &disk.device
+                    }
+                });
+            let beside = taken.get(whole).copied().filter(|_| whole != disk.device);
+            if whole != disk.device {
+                parts.entry(whole).or_insert(disk);
+            }
+            let below = parts.get(disk.device.as_str()).copied();
             let first = *taken.entry(disk.device.as_str()).or_insert(disk);
+            let first = beside.or(below).unwrap_or(first);
             if first.span != disk.span {
                 diagnostics.push(
                     Diagnostic::new(
@@ -38,13 +54,21 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
     }
     sticks(plan, diagnostics);
-    let mut taken = BTreeMap::new();
+    let mut taken: BTreeMap<_, BTreeMap<Option<&str>, _>> = BTreeMap::new();
     for (machine, guest) in plan.model.all_guests() {
         for device in &guest.passthrough {
             // A host may have several names for one device.
             let what = device.pci.as_ref().or(device.path.as_ref()).unwrap_or(&device.name);
-            let (first, span) =
-                *taken.entry((guest.host, what.as_str())).or_insert((machine, device.span));
+            let (slot, function) =
+                device.pci.as_ref().map_or((what.as_str(), None), |pci| pci_slot(pci));
+            let uses: &mut BTreeMap<_, _> = taken.entry((guest.host, slot)).or_default();
+            // Without a function, it is the device with all of them.
+            let known = match function {
+                Some(_) => uses.get(&function).or_else(|| uses.get(&None)),
+                None => uses.values().next(),
+            };
+            let (first, span) = known.copied().unwrap_or((machine, device.span));
+            uses.entry(function).or_insert((machine, device.span));
             // An LXC uses a device through its host's kernel, so several can have it. A VM takes it
             // for itself.
             let shared = first.kind == MachineKind::Lxc && machine.kind == MachineKind::Lxc;

@@ -43,11 +43,22 @@ static NEEDS: &[Need] = &[
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for (service, container) in plan.model.containers() {
-        let Some(limit) = &container.resources.memory else { continue };
-        let Some((what, help)) = unfit(container, limit.value) else { continue };
+        let limit = container.resources.memory.as_ref();
+        let span = limit.map_or(container.span, |limit| limit.span);
+        let found = match limit {
+            Some(limit) => unfit(container, limit.value),
+            None => container.process.memory_swap.map(|swap| {
+                let what = format!(
+                    "may use {swap} of memory and swap together, which Docker refuses without a \
+                     limit of memory"
+                );
+                (what, "add `memory=` to its limits, or leave `memory-swap=` out".to_owned())
+            }),
+        };
+        let Some((what, help)) = found else { continue };
         let message = format!("`{}` {what}", container.name);
         diagnostics.push(
-            Diagnostic::new(&CODE, limit.span, message)
+            Diagnostic::new(&CODE, span, message)
                 .label(service.span, "the service")
                 .help(help)
                 .on(service.name.clone()),

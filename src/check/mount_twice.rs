@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{Container, SecretUse, Service, ServiceFileTarget};
+use crate::model::{Container, Machine, SecretUse, Service, ServiceFileTarget};
 use crate::plan::Plan;
 use crate::source::Span;
 
@@ -15,6 +15,7 @@ static CODE: Code = codes::code!("mount-twice", Error, "two things are mounted a
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
+        pools(machine, diagnostics);
         let mut taken = BTreeMap::new();
         for share in &machine.shares {
             if let Some(first) = taken.insert(share.at.as_str(), share.span) {
@@ -51,6 +52,27 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     .on(service.name.clone()),
                 );
             }
+        }
+    }
+}
+
+/// Finds pools and datasets of a host that are mounted at one place.
+fn pools(machine: &Machine, diagnostics: &mut Diagnostics) {
+    let mut taken = BTreeMap::new();
+    for pool in &machine.pools {
+        let datasets = pool.datasets.iter();
+        let datasets = datasets.map(|one| (one.mountpoint.as_str(), &one.name, one.span));
+        let pool = (pool.mountpoint.as_str(), &pool.name, pool.span);
+        for (at, name, span) in std::iter::once(pool).chain(datasets) {
+            let Some((other, first)) = taken.insert(at, (name, span)) else { continue };
+            let message =
+                format!("`{other}` and `{name}` of `{}` are both mounted at `{at}`", machine.name);
+            diagnostics.push(
+                Diagnostic::new(&CODE, span, message)
+                    .label(first, "the first")
+                    .help("give one of them another `mountpoint=`")
+                    .on(machine.name.clone()),
+            );
         }
     }
 }

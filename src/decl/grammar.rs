@@ -147,13 +147,21 @@ pub fn is_tmpfs(text: &str) -> bool {
     let is_option = |option: &str| match option.split_once('=') {
         Some(("mode", mode)) => all(mode, 4, |byte| matches!(byte, b'0'..=b'7')),
         Some(("size", size)) => {
-            all(size, 20, |byte| byte.is_ascii_digit() || b"kmg%".contains(&byte))
+            let number = size.strip_suffix(['k', 'm', 'g', 'K', 'M', 'G', '%']).unwrap_or(size);
+            number.parse::<u64>().is_ok_and(|number| number > 0)
         }
         Some(("uid" | "gid" | "nr_inodes", number)) => number.parse::<u32>().is_ok(),
         Some(_) => false,
         None => ["ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev"].contains(&option),
     };
-    is_inside(path) && options.is_none_or(|options| options.split(',').all(is_option))
+    let opposed = |options: &str| {
+        let has = |word: &str| options.split(',').any(|option| option == word);
+        ["ro rw", "exec noexec", "suid nosuid", "dev nodev"]
+            .iter()
+            .any(|pair| pair.split(' ').all(has))
+    };
+    is_inside(path)
+        && options.is_none_or(|options| options.split(',').all(is_option) && !opposed(options))
 }
 
 /// Returns whether text is an absolute path that labctl installs a file at.
@@ -237,9 +245,21 @@ fn is_device_path(text: &str) -> bool {
     is_path(text) && text.starts_with("/dev/")
 }
 
-/// Returns whether text is the path of a disk that stays the same after a restart.
+/// Returns whether text is the path of a disk that stays the same after a restart. Those by UUID
+/// and label are of a file system on it, and gone when the disk is used for a pool.
 pub fn is_disk(text: &str) -> bool {
-    is_device_path(text) && text.starts_with("/dev/disk/by-")
+    let kept = ["id", "path", "partuuid", "partlabel", "vdev", "diskseq"];
+    let name =
+        |kind: &str| text.strip_prefix("/dev/disk/by-")?.strip_prefix(kind)?.strip_prefix('/');
+    is_device_path(text) && kept.iter().any(|kind| name(kind).is_some_and(|name| !name.is_empty()))
+}
+
+/// Returns whether text can be the name of a share for SMB. Samba has some itself.
+pub fn is_share_name(text: &str) -> bool {
+    const OWN: &[&str] = &["global", "homes", "printers", "print", "ipc", "admin"];
+    all(text, 80, alphanumeric_or(b"._-"))
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !OWN.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Returns whether text is a public key of `WireGuard`: 32 bytes in Base64.
@@ -311,14 +331,23 @@ mod tests {
         holds(is_capability, &["NET_ADMIN", "ALL"], &["net_admin", "CAP,X", "NET_ADMN"]);
         holds(is_signal, &["SIGINT", "TERM", "9", "RTMIN+3"], &["FOO", "0", "65", "int", "RTMIN+"]);
         holds(is_inside, &["/data", "/process"], &["/", "/proc", "/proc/sys", "/x:ro", "x"]);
-        holds(is_tmpfs, &["/x", "/x:size=64m,mode=1777"], &["/x:", "/x:bind", "/:ro", "/x:a=b"]);
+        holds(
+            is_tmpfs,
+            &["/x", "/x:size=64m,mode=1777"],
+            &["/x:", "/x:bind", "/:ro", "/x:a=b", "/x:size=5k5", "/x:ro,rw"],
+        );
         holds(is_installed, &["/etc/x@a.conf", "/opt/a:b"], &["/opt/$(id)", "/opt/x/", "x"]);
         holds(is_web_path, &["/auth/x", "/o/start?rd="], &["auth", "/a b", "/a;", "/a\n", "/{"]);
         holds(is_web_page, &["/", "/a.b/c/"], &["a", "/a?b", "/a//b", "/../a", "/a/.", "/a*"]);
         holds(is_web_folder, &["/", "/a/b"], &["/a/", "/a b", "//", "/a/..", ""]);
         holds(is_header, &["Remote-User", "X-A"], &["Remote User", "A:b", "-A", "a_b", ""]);
         holds(is_device, &["/dev/dri/renderD128"], &["/a:b", "/dev/a:b", "/dev/../etc", "dri"]);
-        holds(is_disk, &["/dev/disk/by-id/nvme-A", "/dev/disk/by-path/pci-0000:00"], &["/dev/sda"]);
+        holds(is_share_name, &["media", "A.b_c"], &["homes", "a/b", "IPC$", "Global", ".x"]);
+        holds(
+            is_disk,
+            &["/dev/disk/by-id/nvme-A", "/dev/disk/by-path/pci-0000:00"],
+            &["/dev/sda", "/dev/disk/by-uuid/x"],
+        );
         holds(
             is_wireguard_key,
             &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="],

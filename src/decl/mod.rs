@@ -5,14 +5,19 @@
 //! reference in `docs/` all read it. `layer` merges the declarations of each entity from several
 //! places. Nothing here knows what the entities mean.
 
+mod addresses;
 pub mod advice;
 pub mod codes;
 pub mod decode;
+pub mod docker_words;
 pub mod grammar;
 pub mod layer;
 mod merge;
 mod profiles;
+pub mod proxmox_words;
 pub mod schema;
+pub mod ssh_key;
+pub mod sysctl;
 pub mod types;
 
 use std::borrow::Cow;

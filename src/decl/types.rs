@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Value, grammar};
+use super::addresses::{is_host, is_image, is_mail, is_url};
+use super::{Value, docker_words, grammar, proxmox_words};
 use crate::model::{Cron, Duration, Ports, Size};
 use crate::syntax::Scalar;
 
@@ -36,6 +37,18 @@ pub enum Type {
     Capability,
     /// A signal, by its name or number.
     Signal,
+    /// The platform of an image.
+    Platform,
+    /// An option of a container's confinement.
+    Confinement,
+    /// The PCI address of a device.
+    Pci,
+    /// The name of a storage of Proxmox.
+    Storage,
+    /// A volume in a storage of Proxmox.
+    Volume,
+    /// The name of a share for SMB.
+    ShareName,
     /// The path of a page, with a query at most.
     WebPath,
     /// The path of a page, without a query.
@@ -157,6 +170,17 @@ impl Type {
             Self::Sysctl => "a kernel setting such as `\"net.ipv4.ip_forward\"`".into(),
             Self::Capability => "a capability such as `NET_ADMIN`".into(),
             Self::Signal => "a signal such as `SIGINT`".into(),
+            Self::Platform => "a platform such as `\"linux/arm64\"`".into(),
+            Self::Confinement => "an option of docker such as `\"no-new-privileges:true\"` or \
+                 `\"seccomp=unconfined\"`"
+                .into(),
+            Self::Pci => "a PCI address such as `\"0000:00:02.0\"`".into(),
+            Self::Storage => "the name of a storage such as `local-lvm`".into(),
+            Self::Volume => "a volume such as `\"local:import/debian-13.qcow2\"`".into(),
+            Self::ShareName => {
+                "the name of a share: letters, digits and `._-`, and none that Samba has itself"
+                    .into()
+            }
             Self::WebPath => "the path of a page such as `\"/auth/check\"`".into(),
             Self::WebPage => "the path of a page such as `\"/start/page.html\"`".into(),
             Self::WebFolder => {
@@ -317,6 +341,12 @@ impl Type {
             Self::Sysctl => keep(grammar::is_sysctl(&text), text),
             Self::Capability => keep(grammar::is_capability(&text), text),
             Self::Signal => keep(grammar::is_signal(&text), text),
+            Self::Platform => keep(docker_words::is_platform(&text), text),
+            Self::Confinement => keep(docker_words::is_confinement(&text), text),
+            Self::Pci => keep(proxmox_words::is_pci(&text), text),
+            Self::Storage => keep(proxmox_words::is_storage(&text), text),
+            Self::Volume => keep(proxmox_words::is_volume(&text), text),
+            Self::ShareName => keep(grammar::is_share_name(&text), text),
             Self::WebPath => keep(grammar::is_web_path(&text), text),
             Self::WebPage => keep(grammar::is_web_page(&text), text),
             Self::WebFolder => keep(grammar::is_web_folder(&text), text),
@@ -409,78 +439,4 @@ fn is_timezone(text: &str) -> bool {
 fn is_word(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte);
     !text.is_empty() && text.len() <= 200 && text.bytes().all(valid) && !text.starts_with('-')
-}
-
-/// Returns whether text is a reference that Docker takes: a host, a path in small letters, a tag
-/// and a digest. Source: <https://github.com/distribution/reference>.
-fn is_image(text: &str) -> bool {
-    let (rest, digest) = text.split_once('@').map_or((text, None), |(a, b)| (a, Some(b)));
-    let (name, tag) = match rest.rsplit_once(':') {
-        // With a slash after it, the colon is that of a port.
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (rest, None),
-    };
-    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let is_digest = |digest: &str| {
-        let hash = digest.strip_prefix("sha256:").unwrap_or_default();
-        hash.len() == 64 && hash.bytes().all(hex)
-    };
-    let is_tag = |tag: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        (1..=128).contains(&tag.len()) && tag.bytes().all(plain) && !tag.starts_with(['.', '-'])
-    };
-    let is_part = |part: &str| {
-        let small = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let plain = |byte: u8| small(byte) || b"_.-".contains(&byte);
-        let end = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-        part.bytes().all(plain) && part.starts_with(end) && part.ends_with(end)
-    };
-    let (host, path) = match name.split_once('/') {
-        // Docker takes the first part for a host only if it looks like one. Otherwise it is a part
-        // of the path.
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => {
-            (Some(host), path)
-        }
-        _ => (None, name),
-    };
-    let is_host = |host: &str| {
-        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
-            && !host.starts_with(['-', '.', ':'])
-    };
-    text.len() <= 255
-        && host.is_none_or(is_host)
-        && path.split('/').all(is_part)
-        && tag.is_none_or(is_tag)
-        && digest.is_none_or(is_digest)
-}
-
-fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty()
-            && rest.chars().all(|c| c.is_ascii_graphic() && !"\"'<>\\`{}|^".contains(c))
-    })
-}
-
-fn is_host(text: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
-}
-
-/// Returns whether text is an ordinary mail address, without comments, quoted parts, or characters
-/// that mean something in a configuration file.
-fn is_mail(text: &str) -> bool {
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_=~".contains(&byte);
-    text.len() <= 254
-        && text.split_once('@').is_some_and(|(user, host)| {
-            !user.is_empty() && user.bytes().all(valid) && is_host(host)
-        })
 }

@@ -13,7 +13,7 @@ const TEXTS: &[(&str, &str, Type)] = &[
     ("working_dir", "working-dir", Type::Path),
     ("stop_signal", "stop-signal", Type::Signal),
     ("pull_policy", "pull-policy", Type::Enum(&["always", "missing", "never"])),
-    ("platform", "platform", Type::Word),
+    ("platform", "platform", Type::Platform),
     ("runtime", "runtime", Type::Word),
 ];
 

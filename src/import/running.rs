@@ -8,6 +8,7 @@ use super::stack::Around;
 use super::variables::owner_name;
 use super::words;
 use super::yaml::Node;
+use crate::decl::docker_words;
 use crate::decl::types::Type;
 
 /// Words in the names and commands of containers that end by themselves.
@@ -119,8 +120,8 @@ fn logging(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
     let at = service.get("logging")?;
     let driver = at.get("driver");
     let name = driver.as_ref().and_then(At::text).unwrap_or("json-file");
-    if !words::accepted(Type::Word, name) {
-        around.ledger.lost(&at, "it is not the name of a driver");
+    if !words::accepted(Type::Word, name) || docker_words::driver_fault(name).is_some() {
+        around.ledger.lost(&at, "docker has no such driver");
         return None;
     }
     let mut node = line("logging").arg(name);
@@ -129,7 +130,9 @@ fn logging(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
     let mut number = 0;
     for (key, option) in options.iter().flat_map(At::entries) {
         let value = option.text().unwrap_or_default();
-        let plain = words::accepted(Type::Key, key) && words::accepted(Type::Any, value);
+        let plain = words::accepted(Type::Key, key)
+            && words::accepted(Type::Any, value)
+            && docker_words::log_option_fault(name, key, value).is_none();
         if !plain || around.secrets.hides(value) || is_secret(key, value) {
             around.ledger.lost(&option, "no option of a driver can hold it");
             same = false;

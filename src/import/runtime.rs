@@ -19,7 +19,7 @@ pub fn rights(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
     let lists = [
         ("cap_add", "cap-add", Type::Capability),
         ("cap_drop", "cap-drop", Type::Capability),
-        ("security_opt", "security-option", Type::Line),
+        ("security_opt", "security-option", Type::Confinement),
         ("group_add", "group", Type::Owner),
     ];
     for (key, node, ty) in lists {

@@ -1,13 +1,13 @@
 //! Reads the containers of a module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::compose_name;
 use super::process::{accelerators, process};
 use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
 use super::service_networks::on_network;
 use super::texts::{secret_text, uses_of};
-use super::{builds, codes, running, start};
+use super::{builds, codes, container_faults, running, start};
 use crate::decl::{Block, Value, grammar};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
@@ -59,7 +59,15 @@ pub fn container(
 ) -> Option<Container> {
     let name = compose_name(&service.module, &service.name, block.key());
     let (image, build) = image(block, &name, sources, report, diagnostics)?;
+    container_faults::check(block, service, report, diagnostics);
     let all = |name: &'static str| block.all(name).flat_map(words).collect::<Vec<_>>();
+    // Compose refuses a list with an item twice, which several conditions may add.
+    let each = |name: &'static str| {
+        let mut seen = BTreeSet::new();
+        let mut list = all(name);
+        list.retain(|word| seen.insert(word.clone()));
+        list
+    };
     let is = |name: &str| block.value(name).and_then(Spanned::bool).unwrap_or(false);
     let mut container = Container {
         name,
@@ -98,17 +106,20 @@ pub fn container(
         },
         on: block.all("on-network").map(on_network).collect(),
         host_pid: is("host-pid"),
-        cap_add: all("cap-add"),
-        cap_drop: all("cap-drop"),
+        cap_add: each("cap-add"),
+        cap_drop: each("cap-drop"),
         privileged: is("privileged"),
-        security_options: all("security-option"),
-        groups: all("group"),
+        security_options: each("security-option"),
+        groups: each("group"),
         sysctls: block
             .all("sysctl")
-            .inspect(|node| check_sysctl(node, block, report, diagnostics))
+            .inspect(|node| {
+                container_faults::sysctl_value(node, report, diagnostics);
+                check_sysctl(node, block, report, diagnostics);
+            })
             .filter_map(sysctl)
             .collect(),
-        extra_hosts: all("extra-host"),
+        extra_hosts: each("extra-host"),
         shm_size: block.value("shm-size").and_then(Spanned::size),
         init: is("init"),
         read_only: is("read-only"),

@@ -32,6 +32,8 @@ pub fn guest(
         return None;
     }
     let id = block.property("id")?;
+    without_effect(block, diagnostics);
+    image(block, diagnostics);
     let disk = |node: &Block<'_>| {
         Some(GuestDisk {
             name: node.key().to_owned(),
@@ -81,6 +83,55 @@ pub fn guest(
         unprivileged: block.value("privileged").and_then(Spanned::bool) != Some(true),
         span: id.span,
     })
+}
+
+/// Reports what has no effect on a guest.
+fn without_effect(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    let mut report = |span, message: String, help: &'static str| {
+        diagnostics
+            .push(Diagnostic::new(&crate::decl::codes::UNKNOWN_NODE, span, message).help(help));
+    };
+    let boot = block.child("boot");
+    if let Some(boot) = boot
+        && boot.property("wait").is_some()
+        && boot.property("order").is_none()
+    {
+        let message = "`wait` is without effect: only guests with an order wait for each other";
+        report(boot.span, message.to_owned(), "add `order=`, the guest's place");
+    }
+    for node in block.all("address").filter(|node| node.property("nic").is_some()) {
+        let message = "`nic` is without effect: a guest's interface is made for it";
+        report(
+            node.span,
+            message.to_owned(),
+            "name the bridge that it joins, as in `bridge=vmbr0`",
+        );
+    }
+}
+
+/// Reports an image that this kind of guest can't be made from.
+fn image(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    let Some(image) = block.value("image") else { return };
+    let text = image.text().unwrap_or_default();
+    let folder = text.split_once(':').and_then(|(_, volume)| volume.split_once('/'));
+    let folder = folder.map_or("", |(folder, _)| folder);
+    let lxc = block.schema.name == "lxc";
+    let wrong = if lxc {
+        ["import", "iso"].contains(&folder) || text.contains("://")
+    } else {
+        folder == "vztmpl"
+    };
+    if wrong {
+        let help = if lxc {
+            "name a template, such as `local:vztmpl/debian-13-standard_13.1-2_amd64.tar.zst`"
+        } else {
+            "name an image or a disc, such as `local:import/debian-13.qcow2`"
+        };
+        let message =
+            format!("{} can't be made from `{text}`", if lxc { "an LXC" } else { "a VM" });
+        diagnostics
+            .push(Diagnostic::new(&crate::decl::codes::WRONG_TYPE, image.span, message).help(help));
+    }
 }
 
 fn passthrough(

@@ -1,5 +1,7 @@
 //! Checks the former names in the lab: `moved` and `removed`.
 
+use std::collections::BTreeMap;
+
 use super::{codes, names};
 use crate::decl::Block;
 use crate::decl::layer::Lab;
@@ -28,10 +30,22 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
             .help(format!("remove the `{}`, or this line", node.key())),
         );
     }
+    let mut taken = BTreeMap::new();
     for node in &lab.moved {
         let Some((to, name)) = node.property("to").and_then(|to| Some((to, to.text()?))) else {
             continue;
         };
+        if let Some(first) = taken.insert((node.key(), name), node.span) {
+            diagnostics.push(
+                Diagnostic::new(
+                    &crate::decl::codes::CONFLICTING_VALUES,
+                    node.span,
+                    format!("two have become {} `{name}`, which keeps the data of one", node.key()),
+                )
+                .label(first, "the first")
+                .help("remove one of the two lines"),
+            );
+        }
         if !of_kind(lab, node.key()).any(|block| block.key() == name) {
             names::unknown(
                 &codes::UNKNOWN_NAME,

@@ -1,10 +1,10 @@
 //! Resolves the lab's own facts: its name, admins, secrets and accepted findings.
 
 use super::monitoring::{alert, dashboard};
-use super::networks::{host_name, network, router, zones};
+use super::networks::{host_name, network, router, vlans, zones};
 use super::read::string;
-use crate::decl::Block;
 use crate::decl::layer::Lab;
+use crate::decl::{Block, ssh_key};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Accept, Admin, LabInfo, Model, Secret};
 use crate::source::Sources;
@@ -20,7 +20,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
         machines: Vec::new(),
         services: Vec::new(),
         secrets: lab.secrets.iter().map(secret).collect(),
-        names: lab.names.iter().filter_map(host_name).collect(),
+        names: lab.names.iter().filter_map(|block| host_name(block, diagnostics)).collect(),
         alerts: lab.alerts.iter().map(alert).collect(),
         dashboards: lab
             .dashboards
@@ -32,6 +32,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
     // A network needs the id of its zone, and a router that of its network.
     model.networks =
         lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
+    vlans(&model.networks, diagnostics);
     model.routers = lab
         .routers
         .iter()
@@ -74,25 +75,12 @@ fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
     for key in block.all("ssh-key").filter_map(|key| key.argument(0)).filter(|key| !key.is_faulty())
     {
         let text = key.text().unwrap_or_default();
-        let mut words = text.split(' ');
-        let known = words.next().is_some_and(|kind| {
-            kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-")
-        });
-        let body = words.next().is_some_and(|body| {
-            body.len() > 40
-                && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
-        });
-        if known && body && !text.chars().any(char::is_control) {
-            ssh_keys.push(text.to_owned());
-        } else {
-            diagnostics.push(
-                Diagnostic::new(
-                    &crate::decl::codes::WRONG_TYPE,
-                    key.span,
-                    "this is not an ssh public key",
-                )
-                .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
-            );
+        match ssh_key::fault(text) {
+            None => ssh_keys.push(text.to_owned()),
+            Some(fault) => diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::WRONG_TYPE, key.span, fault)
+                    .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
+            ),
         }
     }
     Admin { name: block.key().to_owned(), ssh_keys, span: block.key_span() }

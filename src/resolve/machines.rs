@@ -185,7 +185,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
 }
 
 fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> Vec<Address> {
-    let mut addresses = Vec::new();
+    let (mut addresses, mut bridges) = (Vec::new(), BTreeMap::new());
     for node in block.all("address") {
         let (Some(network_name), Some(value)) = (node.argument(0), node.argument(1)) else {
             continue;
@@ -221,6 +221,7 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         if is_end(address, *prefix, value.span, network, diagnostics) {
             continue;
         }
+        interfaces(node, &mut bridges, diagnostics);
         addresses.push(Address {
             network: id,
             address,
@@ -232,6 +233,44 @@ fn addresses(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) ->
         });
     }
     addresses
+}
+
+/// Reports interfaces that can't carry a network: a bridge in itself, an interface in two bridges,
+/// and the one on which a machine talks to itself.
+fn interfaces<'b>(
+    node: &'b Block<'_>,
+    bridges: &mut BTreeMap<&'b str, (&'b str, Span)>,
+    diagnostics: &mut Diagnostics,
+) {
+    let (Some(nic), bridge) = (node.property("nic"), node.property("bridge")) else { return };
+    let name = nic.text().unwrap_or_default();
+    let mut report = |message: String, help: &str, label: Option<Span>| {
+        let mut found =
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, nic.span, message).help(help);
+        if let Some(span) = label {
+            found = found.label(span, "the other bridge");
+        }
+        diagnostics.push(found);
+    };
+    if name == "lo" {
+        let message = "`lo` leads to no network".to_owned();
+        report(message, "name the interface of the cable, as `ip link` lists it", None);
+    }
+    let Some(bridge) = bridge else { return };
+    let own = bridge.text().unwrap_or_default();
+    if own == name {
+        let message = format!("the bridge `{own}` can't be its own interface");
+        report(message, "name the bridge otherwise, such as `vmbr0`", None);
+    }
+    let (first, span) = *bridges.entry(name).or_insert((own, bridge.span));
+    if first != own {
+        let message = format!("`{name}` can't be in the bridges `{first}` and `{own}`");
+        report(
+            message,
+            "name another interface, or one of its VLANs, or the same bridge",
+            Some(span),
+        );
+    }
 }
 
 /// Resolves the network in which a machine asks for its address.

@@ -9,6 +9,7 @@
 mod builds;
 pub mod codes;
 mod compose_schema;
+mod container_faults;
 mod containers;
 mod definition;
 mod endpoints;

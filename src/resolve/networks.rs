@@ -12,10 +12,30 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{HostName, MachineId, Network, NetworkId, Router, Zone, ZoneId, ZoneKind};
 use crate::source::{Span, Spanned};
 
-pub fn host_name(block: &Block<'_>) -> Option<HostName> {
+pub fn host_name(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Option<HostName> {
+    let written = block.property("address")?;
+    let address = written.address()?;
+    if address.is_unspecified() || address.is_multicast() {
+        let message = format!("no name can lead to {address}");
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, written.span, message)
+                .help("name the address of one machine"),
+        );
+    }
+    let host = block.argument(0)?;
+    if host.text().is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
+        diagnostics.push(
+            Diagnostic::new(
+                &crate::decl::codes::WRONG_TYPE,
+                host.span,
+                "an address is no host name, and no server is asked for it",
+            )
+            .help("write a host name such as `\"printer.example.org\"`"),
+        );
+    }
     Some(HostName {
-        host: block.argument(0)?.string()?,
-        address: block.property("address")?.address()?,
+        host: host.string()?,
+        address,
         below: block.property("below").and_then(Spanned::bool).unwrap_or(false),
         span: block.span,
     })
@@ -209,6 +229,34 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
     }
 }
 
+/// Reports networks that share a tag. A switch does not keep them apart. One inside the other is
+/// meant to be a part of it, and those of two families are one network.
+pub fn vlans(networks: &[Network], diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<(u16, bool), &Network> = BTreeMap::new();
+    let mut networks: Vec<&Network> = networks.iter().collect();
+    networks.sort_by_key(|network| network.span);
+    for network in networks {
+        let Some(vlan) = network.vlan else { continue };
+        for prefix in &network.prefixes {
+            let key = (vlan, prefix.addr().is_ipv4());
+            let first = *taken.entry(key).or_insert(network);
+            let within = |one: &IpNet| one.contains(prefix) || prefix.contains(one);
+            if first.span != network.span && !first.prefixes.iter().any(within) {
+                let message = format!(
+                    "`{}` and `{}` both have the tag {vlan}, so no switch keeps them apart",
+                    first.name, network.name
+                );
+                diagnostics.push(
+                    Diagnostic::new(&codes::BAD_NETWORK, network.span, message)
+                        .label(first.span, "the first")
+                        .help("give one of them another `vlan=`"),
+                );
+                break;
+            }
+        }
+    }
+}
+
 /// Returns why a prefix can't be a network between machines, if it can't.
 pub fn own_of_machines(prefix: IpNet) -> Option<&'static str> {
     let within = |text: &str| text.parse::<IpNet>().is_ok_and(|kept| kept.contains(&prefix));
@@ -216,6 +264,8 @@ pub fn own_of_machines(prefix: IpNet) -> Option<&'static str> {
         Some("each machine has these addresses for itself")
     } else if within("169.254.0.0/16") || within("fe80::/10") {
         Some("machines give themselves these addresses")
+    } else if prefix.prefix_len() == 0 {
+        Some("it is every address that there is")
     } else if within("224.0.0.0/3") || within("ff00::/8") || within("0.0.0.0/8") {
         Some("no machine has such an address")
     } else {

@@ -1,5 +1,6 @@
 //! Reads the evaluated parts of a module into a service: containers, files, units, databases.
 
+use super::container_faults;
 use super::containers::{container, device, resources};
 use super::files::{file, folder, script, template};
 use super::names::compose_name;
@@ -61,7 +62,10 @@ pub fn fill(
                 service.packages.extend(words(part).map(|name| Package { name, span: part.span }));
             }
             "unit" => service.units.push(units::unit(part, report, diagnostics)),
-            "sysctl" => service.sysctls.extend(sysctl(part)),
+            "sysctl" => {
+                container_faults::sysctl_value(part, report, diagnostics);
+                service.sysctls.extend(sysctl(part));
+            }
             "kernel-module" => service.kernel_modules.extend(words(part)),
             "uses-device" => service.devices.extend(device(part)),
             "uses-secret" => service.secrets.extend(secret(part, model, report, diagnostics)),

@@ -66,6 +66,19 @@ const LABS: &[(&str, &str)] = &[
         "MODULE { summary \"x\"; CONTAINER mount VALUE at=\"/y\"; }; }",
     ),
     (
+        "module container logging set name",
+        "MODULE { summary \"x\"; CONTAINER logging loki { set VALUE \"x\"; }; }; }",
+    ),
+    (
+        "module container logging set value",
+        "MODULE { summary \"x\"; CONTAINER logging loki { set x VALUE; }; }; }",
+    ),
+    (
+        "module container sysctl value",
+        "MODULE { summary \"x\"; CONTAINER sysctl kernel.domainname VALUE; }; }",
+    ),
+    ("module sysctl value", "MODULE { summary \"x\"; sysctl kernel.core_pattern VALUE; }"),
+    (
         "module unit section set value",
         "MODULE { summary \"x\"; unit \"x.service\" { section Unit { set Description VALUE; }; \
          section Service { set ExecStart \"/bin/true\"; }; }; }",

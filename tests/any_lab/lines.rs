@@ -164,7 +164,8 @@ fn a_kernel_setting_is_one_line() {
     let odd =
         ["4096 131072 6291456", "|/usr/lib/systemd/systemd-coredump %P %u", "a=b # c; d", "-1"];
     // What is written is sorted by name.
-    let names = ["kernel.core_pattern", "kernel.domainname", "kernel.panic", "net.ipv4.tcp_rmem"];
+    let names =
+        ["kernel.core_pattern", "kernel.domainname", "kernel.hostname", "net.ipv4.tcp_rmem"];
     let lines = || names.iter().zip(odd);
     let module: String =
         lines().map(|(name, value)| format!("    sysctl {name} \"{value}\"\n")).collect();

@@ -89,7 +89,90 @@ address lan "192.168.1.200"; }"#, "guest-too-small"),
 address lan "192.168.1.200"; }"#, "guest-too-small"),
     (r#"vm x id=200 on=pve { os debian-13; memory "1GiB" least="512MiB"; disk root size="8GiB"
 address lan "192.168.1.200"; }"#, ""),
+    (SLOT_TWICE, "device-twice"),
+    (r#"admin bob {
+ssh-key "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}"#, "wrong-type"),
+    (r#"admin bob {
+ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampl ada"
+}"#, "wrong-type"),
+    (r#"admin bob {
+ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa"
+}"#, ""),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; bios ovmf;
+address lan "192.168.1.200"; }"#, ""),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; features nesting;
+address lan "192.168.1.200"; }"#, "unknown-node"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; privileged #true;
+address lan "192.168.1.200"; }"#, "unknown-node"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+boot #true wait="30s";
+address lan "192.168.1.200"; }"#, "unknown-node"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+boot #true order=1 wait="30s";
+address lan "192.168.1.200"; }"#, ""),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; 
+address lan "192.168.1.200" nic=eth0; }"#, "unknown-node"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+image "debian.qcow2";
+address lan "192.168.1.200"; }"#, "wrong-type"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+image "local:vztmpl/debian.tar.zst";
+address lan "192.168.1.200"; }"#, "wrong-type"),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+image "local:iso/debian.iso";
+address lan "192.168.1.200"; }"#, ""),
+    (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; storage "no/such";
+address lan "192.168.1.200"; }"#, "wrong-type"),
+    (r#"lxc x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; bios ovmf;
+address lan "192.168.1.200"; }"#, "unknown-node"),
+    (r#"lxc x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+image "local:import/debian.qcow2";
+address lan "192.168.1.200"; }"#, "wrong-type"),
+    (r#"lxc x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+image "local:vztmpl/debian.tar.zst"; features nesting;
+address lan "192.168.1.200"; }"#, ""),
+    (r#"extend host pve { gpu g pci="zz"; }"#, "wrong-type"),
+    (r#"extend host pve { gpu g pci="0000:00:02.9"; }"#, "wrong-type"),
+    (r#"extend host pve { device h path="/etc/passwd"; }"#, "wrong-type"),
+    (r#"extend host pve { disk b device="/dev/disk/by-uuid/b" size="1TB"; }"#, "wrong-type"),
+    (r#"extend host pve { disk b device="/dev/disk/by-id/nvme-A-part1" size="1TB"
+}"#, "device-twice"),
+    (r#"extend host pve { disk b device="/dev/disk/by-id/nvme-B-part1" size="1TB"
+disk c device="/dev/disk/by-id/nvme-B-part2" size="1TB"; }"#, ""),
+    (r#"extend host pve { disk b device="/dev/disk/by-id/b" size="1TB"
+pool two disk=b mountpoint="/tank"; }"#, "mount-twice"),
+    (r#"extend host pve { disk b device="/dev/disk/by-id/b" size="1TB"; pool two disk=b {
+dataset a mountpoint="/data" backup=never; dataset c mountpoint="/data" backup=never; }
+}"#, "mount-twice"),
+    (r#"extend host pve { export a path="/tank/y" smb="a/b" backup=never; }"#, "wrong-type"),
+    (r#"extend host pve { export a path="/tank/y" smb=homes backup=never; }"#, "wrong-type"),
+    (r#"host p kind=proxmox version="8.4" {
+address lan "192.168.1.3" nic=eno1 bridge=eno1; }"#, "wrong-type"),
+    (r#"host p kind=proxmox version="8.4" {
+address lan "192.168.1.3" nic=lo bridge=vmbr0; }"#, "wrong-type"),
+    (r#"network own cidr="10.1.0.0/24"
+host p kind=proxmox version="8.4" { address lan "192.168.1.3" nic=eno1 bridge=vmbr0
+address own "10.1.0.2" nic=eno1 bridge=vmbr1; }"#, "wrong-type"),
+    (r#"network own cidr="10.1.0.0/24"
+host p kind=proxmox version="8.4" { address lan "192.168.1.3" nic=eno1 bridge=vmbr0
+address own "10.1.0.2" nic=eno2 bridge=vmbr1; }"#, ""),
+    (r#"network own cidr="10.1.0.0/24" vlan=10
+network more cidr="10.2.0.0/24" vlan=10"#, "bad-network"),
+    (r#"network own cidr="10.1.0.0/24" vlan=10
+network more cidr="fd01::/64" vlan=10"#, ""),
+    (r#"network own cidr="::/0""#, "bad-network"),
+    (r#"name "x.example.org" address="0.0.0.0""#, "wrong-type"),
+    (r#"name "1.2.3.4" address="192.168.1.99""#, "wrong-type"),
+    (r"moved service a to=restic
+moved service b to=restic", "conflicting-values"),
 ];
+
+const SLOT_TWICE: &str = r#"extend host pve { gpu g pci="0000:00:02.0"
+device h pci="00:02"; }
+extend vm media { passthrough g; }
+vm other id=102 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
+address lan "192.168.1.102"; passthrough h; }"#;
 
 const GPU_TWICE: &str = r#"extend host pve { gpu g pci="0000:00:02.0"
 device h pci="0000:00:02.0"; }
@@ -127,6 +210,7 @@ const PEERS: &[(&str, &str)] = &[
     (r#"peer public-key="TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=" address="10.9.0.3""#, ""),
 ];
 
+#[rustfmt::skip] // A table is read line by line.
 /// What a module of the lab's own may not say.
 const IN_MODULES: &[(&str, &str)] = &[
     (r#"package "-oDPkg::Pre-Invoke::=touch /x""#, "wrong-type"),
@@ -308,8 +392,10 @@ container c { image "x/c:1"; }"#,
     (r#"container c { image "x/c:1"; secret restic-password at="/proc/x"; }"#, "wrong-type"),
     (r#"container c { image "x/c:1"; secret restic-password mode="4755"; }"#, "wrong-type"),
     (r#"container c { image "x/c:1"; sysctl vm.swappiness 1; }"#, "bad-module"),
-    (r#"container c { image "x/c:1"; network host; sysctl net.ipv4.ip_forward 1; }"#, "bad-module"),
-    (r#"container c { image "x/c:1"; sysctl net.ipv4.ip_forward 1; sysctl kernel.shmmax 1; }"#, ""),
+    (r#"container c { image "x/c:1"; network host; sysctl net.ipv4.ip_forward 1
+}"#, "bad-module"),
+    (r#"container c { image "x/c:1"; sysctl net.ipv4.ip_forward 1; sysctl kernel.shmmax 1
+}"#, ""),
     (
         r#"container c { image "x/c:1"; device "/dev/a" at="/dev/x"
 device "/dev/b" at="/dev/x"; }"#,
@@ -322,6 +408,44 @@ provides web container=c port=80"#,
     ),
     (r#"doc "a\u{202e}b""#, "wrong-type"),
     (r#"doc "a\u{1b}[31mb""#, "wrong-type"),
+    (r#"container c { image "x/c:1"; health "curl -f http://localhost"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; health "CMD"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; health "CMD-SHELL" "curl -f http://localhost"; }"#, ""),
+    (r#"container c { image "x/c:1"; platform "linux/sparc"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; platform "linux/arm/v7"; }"#, ""),
+    (r#"container c { image "x/c:1"; dns "0.0.0.0"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; dns "224.0.0.1"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; dns "127.0.0.1"; }"#, ""),
+    (r#"container c { image "x/c:1"; security-option "foo"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; security-option "seccomp=unconfined"; }"#, ""),
+    (r#"container c { image "x/c:1"; logging bogus; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; logging json-file { set "max-size" "lots"; }
+}"#, "bad-module"),
+    (r#"container c { image "x/c:1"; logging none { set "max-size" "1m"; }; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; logging syslog { set "syslog-address" "192.168.1.5"; }
+}"#, "bad-module"),
+    (r#"container c { image "x/c:1"; logging "grafana/loki-docker-driver:3.0" {
+set "loki-url" "http://x"; }; }"#, ""),
+    (r#"container c { image "x/c:1"; ulimit nofile 5 soft=1 hard=6; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; cap-add NET_ADMIN; cap-drop NET_ADMIN; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; cap-add NET_ADMIN; cap-drop ALL; }"#, ""),
+    (r#"container c { image "x/c:1"; tmpfs "/x:size=5k5"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; tmpfs "/x:ro,rw"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; group "5"; group "5"; }"#, ""),
+    (r#"container c { image "x/c:1"; sysctl net.ipv4.ip_forward "yes please"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; health http=web; }
+provides web container=c port=53 protocol=udp"#, "bad-module"),
+    (r#"container c { image "x/c:1"; health http=web path="no-slash"; }
+provides web container=c port=80 protocol=http"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; health http=web path="/a?b=c"; }
+provides web container=c port=80 protocol=http"#, ""),
+    (r#"container c { image "x/c:1"; health http=web; }
+container d { image "x/d:1"; }
+provides web container=d port=80 protocol=http"#, "bad-module"),
+    (r#"sysctl net.ipv4.ip_forward "yes""#, "bad-module"),
+    (r"sysctl vm.swappiness 900", "bad-module"),
+    (r"sysctl bogus.setting 1", "bad-module"),
+    (r#"sysctl kernel.core_pattern "|/usr/bin/x""#, ""),
 ];
 
 /// Returns the errors of a lab, each with the line that it points at.

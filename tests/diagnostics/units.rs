@@ -164,7 +164,8 @@ fn units_are_refused_where_systemd_refuses_them() {
         table.iter().map(move |(section, line)| ("t.service", service(section, line), right))
     };
     let whole = WHOLE.iter().map(|(name, unit, right)| (*name, (*unit).to_owned(), *right));
-    let all: Vec<_> = of(WRONG, false).chain(of(SILENT, false)).chain(of(RIGHT, true)).chain(whole).collect();
+    let all: Vec<_> =
+        of(WRONG, false).chain(of(SILENT, false)).chain(of(RIGHT, true)).chain(whole).collect();
     let lab = format!("{PREAMBLE}service thing on=box\n");
     let wrong: String = all
         .par_iter()

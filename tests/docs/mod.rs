@@ -107,6 +107,12 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "}",
     ),
     (
+        "lxc",
+        "lxc guest id=151 on=pve {\nos debian-13\nmemory \"1GiB\"\ndisk root \
+         size=\"8GiB\"\naddress lan \"192.168.1.98\"",
+        "}",
+    ),
+    (
         "pool",
         "host lonely kind=debian {\nos debian-13\naddress lan \"192.168.1.99\"\ndisk hdd \
          device=\"/dev/disk/by-id/ata-B\" size=\"1TB\"\npool tank disk=hdd {",

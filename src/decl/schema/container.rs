@@ -219,7 +219,7 @@ static SECURITY_OPTION: NodeSchema = NodeSchema::new(
     "An option of the container's confinement.",
     "security-option \"no-new-privileges:true\"",
 )
-.arguments(&[required("option", Type::Line, "The option.")])
+.arguments(&[required("option", Type::Confinement, "The option.")])
 .dynamic();
 static GROUP: NodeSchema = NodeSchema::new(
     "group",
@@ -322,7 +322,7 @@ static HEALTH: NodeSchema = NodeSchema::new(
 .rest(optional("word", Type::Text, "A word of the command that is run inside."))
 .properties(&[
     optional("http", Type::Name, "The endpoint to request over HTTP."),
-    optional("path", Type::Line, "The path to request. Default: `/`."),
+    optional("path", Type::WebPath, "The path to request. Default: `/`."),
     optional("image", Type::Bool, "Whether the image brings its own check."),
     optional("none", Type::Text, "Why its health can't be checked."),
     optional("interval", Type::Duration, "How often it is checked. Default: `30s`."),

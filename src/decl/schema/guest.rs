@@ -13,16 +13,10 @@ static GUEST_PROPERTIES: &[Field] = &[
     ),
 ];
 
-static GUEST_FIELDS: &[Child] = &[
-    keyed(&DISK),
-    keyed(&PASSTHROUGH),
-    once(&IMAGE),
-    once(&STORAGE),
-    once(&BOOT),
-    once(&BIOS),
-    once(&FEATURES),
-    once(&PRIVILEGED),
-];
+static GUEST_FIELDS: &[Child] =
+    &[keyed(&DISK), keyed(&PASSTHROUGH), once(&IMAGE), once(&STORAGE), once(&BOOT)];
+static VM_FIELDS: &[Child] = &[once(&BIOS)];
+static LXC_FIELDS: &[Child] = &[once(&FEATURES), once(&PRIVILEGED)];
 
 /// A virtual machine.
 pub static VM: NodeSchema = NodeSchema::new(
@@ -33,7 +27,7 @@ pub static VM: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .properties(GUEST_PROPERTIES)
-.children(&[GUEST_FIELDS, MACHINE_FIELDS]);
+.children(&[GUEST_FIELDS, VM_FIELDS, MACHINE_FIELDS]);
 
 /// A Linux container.
 pub static LXC: NodeSchema = NodeSchema::new(
@@ -44,7 +38,7 @@ pub static LXC: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .properties(GUEST_PROPERTIES)
-.children(&[GUEST_FIELDS, MACHINE_FIELDS]);
+.children(&[GUEST_FIELDS, LXC_FIELDS, MACHINE_FIELDS]);
 
 static DISK: NodeSchema = NodeSchema::new(
     "disk",
@@ -54,7 +48,7 @@ static DISK: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     required("size", Type::Size, "Its size."),
-    optional("storage", Type::Word, "The host's storage for it. Default: the guest's."),
+    optional("storage", Type::Storage, "The host's storage for it. Default: the guest's."),
 ]);
 static PASSTHROUGH: NodeSchema = NodeSchema::new(
     "passthrough",
@@ -67,13 +61,17 @@ static IMAGE: NodeSchema = NodeSchema::new(
     "The image or template that it is made from. Default: the one of its system.",
     "image \"local:import/debian-13.qcow2\"",
 )
-.arguments(&[required("image", Type::Word, "A volume of the host.")]);
+.arguments(&[required("image", Type::Volume, "A volume of the host.")]);
 static STORAGE: NodeSchema =
     NodeSchema::new("storage", "The host's storages.", "storage local-lvm snippets=local")
-        .arguments(&[required("disks", Type::Word, "The storage for disks. Default: `local-lvm`.")])
+        .arguments(&[required(
+            "disks",
+            Type::Storage,
+            "The storage for disks. Default: `local-lvm`.",
+        )])
         .properties(&[optional(
             "snippets",
-            Type::Word,
+            Type::Storage,
             "The storage that may hold snippets. Default: `local`.",
         )]);
 static BOOT: NodeSchema =

@@ -85,7 +85,7 @@ static GPU: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .properties(&[
-    optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it."),
+    optional("pci", Type::Pci, "Its PCI address, as `lspci -D` prints it."),
     optional(
         "rom",
         Type::Word,
@@ -100,8 +100,8 @@ static DEVICE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .properties(&[
-    optional("path", Type::Path, "Its stable device node."),
-    optional("pci", Type::Word, "Its PCI address, as `lspci -D` prints it."),
+    optional("path", Type::Device, "Its stable device node."),
+    optional("pci", Type::Pci, "Its PCI address, as `lspci -D` prints it."),
 ]);
 static DISK: NodeSchema = NodeSchema::new(
     "disk",
@@ -186,7 +186,7 @@ static EXPORT: NodeSchema = NodeSchema::new(
 .arguments(&[NAME])
 .properties(&[
     required("path", Type::Path, "The folder on the host."),
-    optional("smb", Type::Word, "Its name for SMB. Default: the name in the lab."),
+    optional("smb", Type::ShareName, "Its name for SMB. Default: the name in the lab."),
     optional("size", Type::Size, "Its size."),
     optional(
         "backup",

@@ -57,7 +57,7 @@ static PLATFORM: NodeSchema = NodeSchema::new(
     "The platform of the image, if it is not the machine's.",
     "platform \"linux/amd64\"",
 )
-.arguments(&[required("platform", Type::Word, "The system and the processor.")])
+.arguments(&[required("platform", Type::Platform, "The system and the processor.")])
 .dynamic();
 static RUNTIME: NodeSchema =
     NodeSchema::new("runtime", "The runtime of docker that starts it.", "runtime nvidia")

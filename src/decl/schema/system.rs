@@ -104,7 +104,7 @@ static SECTION: NodeSchema = NodeSchema::new(
 )])
 .children(&[&[many(&SET)]]);
 static SET: NodeSchema =
-    NodeSchema::new("set", "A line of the section.", "set Restart \"on-failure\"")
+    NodeSchema::new("set", "A line of the section.", "set ExecStart \"/usr/bin/tool\" \"--quiet\"")
         .arguments(&[required("key", Type::Variable, "The key.")])
         .rest(required(
             "value",

@@ -20,7 +20,8 @@ pub fn unit(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics
         let mut lines = Vec::new();
         for set in section.all("set") {
             let words: Vec<String> = set.arguments.iter().skip(1).map(plain).collect();
-            if let Some(problem) = refused(name, set.key(), &words) {
+            let faulty = section.has_faulty_value() || set.has_faulty_value();
+            if let Some(problem) = refused(name, set.key(), &words).filter(|_| !faulty) {
                 report(set.span, problem, diagnostics);
             }
             lines.push((set.key().to_owned(), words));
@@ -57,7 +58,8 @@ pub fn check(service: &Service, report: Report<'_>, diagnostics: &mut Diagnostic
     }
     let waits = waits(service);
     let circle = waits.keys().find(|name| reaches(name, name, &waits));
-    if let Some(unit) = circle.and_then(|name| service.units.iter().find(|one| one.name == **name)) {
+    if let Some(unit) = circle.and_then(|name| service.units.iter().find(|one| one.name == **name))
+    {
         let message = format!("the unit `{}` waits for itself, by `After` and `Before`", unit.name);
         report(unit.span, message, diagnostics);
     }
@@ -90,7 +92,8 @@ fn problem(unit: &Unit, service: &Service) -> Option<String> {
     };
     let starts_nothing = || {
         let started = values(unit, own, "Unit").into_iter().chain(values(unit, own, "Service"));
-        let named = started.last().is_some();
+        // A package may bring the unit.
+        let named = started.last().is_some() || !service.packages.is_empty();
         let template = stem.trim_end_matches('@');
         let expected = [format!("{stem}.service"), format!("{template}@.service")];
         !named && !service.units.iter().any(|one| expected.contains(&one.name))
@@ -116,7 +119,8 @@ fn service_problem(unit: &Unit) -> Option<String> {
     let last = |name: &str| all(name).last().copied();
     let kind = last("Type").unwrap_or("simple");
     let starts = all("ExecStart").into_iter().filter(|command| !command.is_empty()).count();
-    let keeps = last("RemainAfterExit").is_some_and(|value| ["yes", "true", "1", "on"].contains(&value));
+    let keeps =
+        last("RemainAfterExit").is_some_and(|value| ["yes", "true", "1", "on"].contains(&value));
     if starts == 0 && last("ExecStop").is_none() && last("SuccessAction").is_none() {
         return Some("starts nothing: set `ExecStart`".to_owned());
     }
@@ -141,9 +145,8 @@ fn service_problem(unit: &Unit) -> Option<String> {
 fn waits(service: &Service) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for unit in &service.units {
-        let named = |name: &str| {
-            values(unit, "Unit", name).into_iter().flat_map(str::split_whitespace)
-        };
+        let named =
+            |name: &str| values(unit, "Unit", name).into_iter().flat_map(str::split_whitespace);
         waits.entry(&unit.name).or_default().extend(named("After"));
         for other in named("Before") {
             waits.entry(other).or_default().insert(&unit.name);

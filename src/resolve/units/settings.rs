@@ -29,7 +29,9 @@ const PROCESS: &str = "Process";
 fn of_section(section: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let shared = ["Service", "Socket", "Mount"].contains(&section).then_some(PROCESS);
     let sections = std::iter::once(section.to_owned()).chain(shared.map(str::to_owned));
-    sections.flat_map(|name| SETTINGS.get(name.as_str()).into_iter().flatten()).map(|(a, b)| (*a, *b))
+    sections
+        .flat_map(|name| SETTINGS.get(name.as_str()).into_iter().flatten())
+        .map(|(a, b)| (*a, *b))
 }
 
 /// Returns what is wrong with a setting, if systemd would ignore it or refuse the unit.
@@ -77,22 +79,26 @@ fn is_form(form: &str, value: &str) -> bool {
         "integer" => value.parse::<i64>().is_ok(),
         "size" => is_size(value),
         "percent" => value.strip_suffix('%').is_some_and(|number| number.parse::<f64>().is_ok()),
-        "limit" => value.splitn(2, ':').all(|one| one == "infinity" || is_size(one) || is_span(one)),
+        "limit" => {
+            value.splitn(2, ':').all(|one| one == "infinity" || is_size(one) || is_span(one))
+        }
         "signal" => grammar::is_signal(value),
         "mode" => {
-            (1..=5).contains(&value.len())
-                && value.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
+            (1..=5).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
         }
         "account" => grammar::is_owner(value),
         "interface" => grammar::is_interface(value),
         "assignments" => value.split_once('=').is_some_and(|(name, _)| grammar::is_variable(name)),
         "capabilities" => value.trim_start_matches('~').split_whitespace().all(|one| {
-            one.strip_prefix("CAP_").is_some_and(|name| name != "ALL" && grammar::is_capability(name))
+            one.strip_prefix("CAP_")
+                .is_some_and(|name| name != "ALL" && grammar::is_capability(name))
         }),
         "listen" => is_socket(value),
         "action" => ACTIONS.contains(&value),
         "job" => JOBS.contains(&value),
-        "stream" => ["file:/", "append:/", "truncate:/", "fd:"].iter().any(|how| value.starts_with(how)),
+        "stream" => {
+            ["file:/", "append:/", "truncate:/", "fd:"].iter().any(|how| value.starts_with(how))
+        }
         _ => match form.split_once("..") {
             Some((least, most)) => {
                 let (least, most) = (least.parse::<i64>(), most.parse::<i64>());
@@ -150,7 +156,8 @@ fn describe_form(form: &str) -> String {
     }
 }
 
-const BOOLEANS: &[&str] = &["1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"];
+const BOOLEANS: &[&str] =
+    &["1", "yes", "y", "true", "t", "on", "0", "no", "n", "false", "f", "off"];
 
 #[rustfmt::skip] // A table is read line by line.
 const ACTIONS: &[&str] = &[
@@ -184,7 +191,8 @@ fn is_socket(text: &str) -> bool {
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
     let with_port = |text: &str| {
         text.rsplit_once(':').is_some_and(|(host, port)| {
-            let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+            let host =
+                host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
             is_port(port) && host.parse::<std::net::IpAddr>().is_ok()
         })
     };

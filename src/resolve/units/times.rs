@@ -39,13 +39,36 @@ pub fn is_span(text: &str) -> bool {
 
 /// The names of whole expressions.
 const NAMED: &[&str] = &[
-    "minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "semi-annually",
-    "biannually", "bi-annually", "yearly", "annually", "anually",
+    "minutely",
+    "hourly",
+    "daily",
+    "weekly",
+    "monthly",
+    "quarterly",
+    "semiannually",
+    "semi-annually",
+    "biannually",
+    "bi-annually",
+    "yearly",
+    "annually",
+    "anually",
 ];
 
 const WEEKDAYS: &[&str] = &[
-    "monday", "mon", "tuesday", "tue", "wednesday", "wed", "thursday", "thu", "friday", "fri",
-    "saturday", "sat", "sunday", "sun",
+    "monday",
+    "mon",
+    "tuesday",
+    "tue",
+    "wednesday",
+    "wed",
+    "thursday",
+    "thu",
+    "friday",
+    "fri",
+    "saturday",
+    "sat",
+    "sunday",
+    "sun",
 ];
 
 /// Returns whether text is a calendar expression such as `Mon *-*-* 04:00:00 Europe/Brussels`.
@@ -153,7 +176,8 @@ mod tests {
 
     #[test]
     fn spans_are_read() {
-        for right in ["5", "1.5h", "5min 20s", "2 h", "1y 12month", "infinity", "100ms", "3days5h"] {
+        for right in ["5", "1.5h", "5min 20s", "2 h", "1y 12month", "infinity", "100ms", "3days5h"]
+        {
             assert!(is_span(right), "{right}");
         }
         for wrong in ["", "x", "5 bananas", "5m x", "-5", "1x", "5,5"] {
@@ -164,17 +188,40 @@ mod tests {
     #[test]
     fn calendars_are_read() {
         for right in [
-            "daily", "Weekly", "*-*-* 04:00:00", "Mon *-*-* 02:30:00 Europe/Brussels", "Mon..Fri",
-            "Mon,Wed,Fri 18:00", "*-*-1,15", "05-03", "*:0/15", "2026-12-24", "@1700000000",
-            "*-02~03", "Sat *-*~7..1/1 04:00 UTC", "00..08/2:30:15.5",
+            "daily",
+            "Weekly",
+            "*-*-* 04:00:00",
+            "Mon *-*-* 02:30:00 Europe/Brussels",
+            "Mon..Fri",
+            "Mon,Wed,Fri 18:00",
+            "*-*-1,15",
+            "05-03",
+            "*:0/15",
+            "2026-12-24",
+            "@1700000000",
+            "*-02~03",
+            "Sat *-*~7..1/1 04:00 UTC",
+            "00..08/2:30:15.5",
         ] {
             let odd = right.contains("7..1");
             assert_eq!(is_calendar(right), !odd, "{right}");
         }
         for wrong in [
-            "", "bogus", "*-*-* 25:00:00", "*-13-* 03:00:00", "12:61", "Mno *-*-*", "fortnightly",
-            "30 4 * * *", "*-*-32", "3", "daily 04:00", "04:00 Europe/Nowhere", "1:2:3:4",
-            "*-*-* 04:00:00 Mon", "0/0:00",
+            "",
+            "bogus",
+            "*-*-* 25:00:00",
+            "*-13-* 03:00:00",
+            "12:61",
+            "Mno *-*-*",
+            "fortnightly",
+            "30 4 * * *",
+            "*-*-32",
+            "3",
+            "daily 04:00",
+            "04:00 Europe/Nowhere",
+            "1:2:3:4",
+            "*-*-* 04:00:00 Mon",
+            "0/0:00",
         ] {
             assert!(!is_calendar(wrong), "{wrong}");
         }

@@ -1,0 +1,141 @@
+//! Finds what docker refuses in a container, or what it could never do as it is written.
+
+use std::net::IpAddr;
+
+use super::read::{Report, plain};
+use crate::decl::{Block, docker_words, sysctl};
+use crate::diag::Diagnostics;
+use crate::model::{Protocol, Service};
+use crate::source::Spanned;
+
+/// Reports the faults of a container.
+pub fn check(
+    block: &Block<'_>,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    capabilities(block, report, diagnostics);
+    logging(block, report, diagnostics);
+    servers(block, report, diagnostics);
+    shared_network(block, report, diagnostics);
+    for node in block.all("ulimit") {
+        if node.argument(1).is_some()
+            && let (Some(_), Some(hard)) = (node.property("soft"), node.property("hard"))
+        {
+            let message = "with `soft` and `hard`, the number before them has no effect";
+            report(hard.span, message.to_owned(), diagnostics);
+        }
+    }
+    if let Some(node) = block.child("health") {
+        health(node, block.key(), service, report, diagnostics);
+    }
+}
+
+/// Reports capabilities that are added and dropped.
+fn capabilities(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    let dropped: Vec<String> =
+        block.all("cap-drop").flat_map(|node| node.arguments.iter().map(plain)).collect();
+    for added in block.all("cap-add").flat_map(|node| &node.arguments) {
+        let name = plain(added);
+        if dropped.contains(&name) {
+            report(added.span, format!("`{name}` is added and dropped"), diagnostics);
+        }
+    }
+}
+
+fn is_faulty(node: &Block<'_>) -> bool {
+    node.has_faulty_value() || node.all("set").any(Block::has_faulty_value)
+}
+
+fn logging(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    let Some(node) = block.child("logging").filter(|node| !is_faulty(node)) else { return };
+    let driver = node.argument(0).map(plain).unwrap_or_default();
+    if let Some(fault) = docker_words::driver_fault(&driver) {
+        report(node.span, fault, diagnostics);
+        return;
+    }
+    for set in node.all("set") {
+        let value = set.argument(1).map(plain).unwrap_or_default();
+        if let Some(fault) = docker_words::log_option_fault(&driver, set.key(), &value) {
+            report(set.span, fault, diagnostics);
+        }
+    }
+}
+
+/// Reports name servers that no container reaches.
+fn servers(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    for server in block.all("dns").flat_map(|node| &node.arguments) {
+        let Some(address) = server.address() else { continue };
+        if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
+            report(server.span, format!("nothing at {address} knows names"), diagnostics);
+        }
+    }
+}
+
+fn is_broadcast(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(address) if address.is_broadcast())
+}
+
+/// Reports what belongs to the network of another container, where this one shares it. Source:
+/// `validateNetMode` in <https://github.com/docker/cli>.
+fn shared_network(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    if block.value("network").and_then(Spanned::text) != Some("service") {
+        return;
+    }
+    for name in ["hostname", "dns", "extra-host"] {
+        if let Some(node) = block.child(name) {
+            let message =
+                format!("`{name}` is that of the service whose network the container shares");
+            report(node.span, message, diagnostics);
+        }
+    }
+}
+
+/// Reports health checks that can't succeed.
+fn health(
+    node: &Block<'_>,
+    container: &str,
+    service: &Service,
+    report: Report<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let words: Vec<String> = node.arguments.iter().map(plain).collect();
+    match &words[..] {
+        [word] if word == "CMD" || word == "CMD-SHELL" => {
+            report(node.span, format!("`health {word}` has no command"), diagnostics);
+        }
+        [word] if word.trim().contains(' ') => {
+            let message = "no program has this name: write each word by itself, or `CMD-SHELL` \
+                           and a line for a shell";
+            report(node.span, message.to_owned(), diagnostics);
+        }
+        [word, ..] if word.is_empty() => {
+            report(node.span, "`health` names no program".to_owned(), diagnostics);
+        }
+        _ => {}
+    }
+    let Some(name) = node.property("http") else { return };
+    let endpoint =
+        service.endpoints.iter().find(|endpoint| Some(endpoint.name.as_str()) == name.text());
+    let Some(endpoint) = endpoint else { return };
+    let own = super::compose_name(&service.module, &service.name, container);
+    if endpoint.protocol == Protocol::Udp {
+        let message = format!("`{}` is reached over UDP, and HTTP is not", endpoint.name);
+        report(name.span, message, diagnostics);
+    } else if endpoint.container.as_ref().is_some_and(|of| *of != own) {
+        let message = format!("`{}` is an endpoint of another container", endpoint.name);
+        report(name.span, message, diagnostics);
+    }
+}
+
+/// Reports a kernel setting that the kernel does not have, or a value that it can't read.
+pub fn sysctl_value(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    if node.has_faulty_value() {
+        return;
+    }
+    let (name, value) = (node.key(), node.argument(1).map(plain).unwrap_or_default());
+    if let Some(fault) = sysctl::fault(name, &value) {
+        report(node.span, fault, diagnostics);
+    }
+}
