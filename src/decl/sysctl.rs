@@ -38,7 +38,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
     if free {
         return None;
     }
-    let numbers: Option<Vec<i64>> = value.split_whitespace().map(|one| number(one)).collect();
+    let numbers: Option<Vec<i64>> = value.split_whitespace().map(number).collect();
     let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else {
         return Some(format!("the kernel reads a number as `{name}`, and not `{value}`"));
     };

@@ -202,12 +202,11 @@ fn the_table_of_settings_has_those_of_systemd() {
         let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut section = String::new();
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-            match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-                Some(name) => name.clone_into(&mut section),
-                None => {
-                    let names = split(line).into_iter().map(str::to_owned);
-                    sections.entry(section.clone()).or_default().extend(names);
-                }
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                name.clone_into(&mut section);
+            } else {
+                let names = split(line).into_iter().map(str::to_owned);
+                sections.entry(section.clone()).or_default().extend(names);
             }
         }
         sections

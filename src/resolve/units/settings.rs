@@ -70,7 +70,7 @@ fn is_form(form: &str, value: &str) -> bool {
         "span" => is_span(value),
         "calendar" => is_calendar(value),
         "unit" => is_unit(value),
-        "slice" => is_unit(value) && value.ends_with(".slice"),
+        "slice" => is_unit(value) && value.strip_suffix(".slice").is_some(),
         "units" => each(&is_unit),
         "path" | "file" => is_path(value),
         "paths" => each(&is_path),
