@@ -27,6 +27,9 @@ const PLAIN_ENTRY: &[&str] = &[
 /// The flags that programs also accept as a variable.
 const FLAGS: &[(&str, &str, &str)] = &[("cloudflared", "--token", "TUNNEL_TOKEN")];
 
+/// The flags that change nothing in a container: the image sets what they say.
+const NEEDLESS: &[(&str, &str)] = &[("cloudflared", "--no-autoupdate")];
+
 /// Converts `entrypoint` and `command`.
 pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -105,11 +108,32 @@ fn words_of(at: &At<'_>) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// Returns the words of a command line that has no secret in it.
-pub fn open_words(at: &At<'_>, around: &Around<'_>) -> Result<Vec<String>, String> {
-    let words = words_of(at)?;
+/// The words of a command line, and the variables that are set in the place of flags.
+type OpenWords = (Vec<String>, Vec<(&'static str, String)>);
+
+/// Returns the words of a command line that has no secret in it but in flags for which the program
+/// also has a variable, and those variables with their values.
+pub fn open_words(at: &At<'_>, image: &str, around: &Around<'_>) -> Result<OpenWords, String> {
+    let (mut words, mut variables) = (Vec::new(), Vec::new());
+    let mut given = words_of(at)?.into_iter();
+    while let Some(word) = given.next() {
+        if NEEDLESS.contains(&(image, word.as_str())) {
+            continue;
+        }
+        let (flag, value) = word
+            .split_once('=')
+            .map_or((word.as_str(), None), |(flag, value)| (flag, Some(value.to_owned())));
+        let known = FLAGS.iter().find(|(of, known, _)| (*of, *known) == (image, flag));
+        match known {
+            Some((_, _, variable)) => match value.or_else(|| given.next()) {
+                Some(value) => variables.push((*variable, value)),
+                None => words.push(word),
+            },
+            None => words.push(word),
+        }
+    }
     if hidden(&words, around).is_empty() {
-        Ok(words)
+        Ok((words, variables))
     } else {
         Err("its command line has a secret in it".to_owned())
     }

@@ -34,7 +34,8 @@ pub fn convert(
     let mut body = vec![image(&service, name, container, stack, around)];
     body.extend(command::command_line(&service, stack, around));
     body.extend(user(&service, around));
-    body.extend(variables::environment(&service, stack, around));
+    let environment = variables::environment(&service, &body, stack, around);
+    body.extend(environment);
     body.extend(runtime::secret_files(&service, container, stack, around));
     body.extend(mounts::mounts(&service, container, stack, around));
     body.extend(runtime::devices(&service, &mut raws, around));

@@ -17,8 +17,8 @@ use super::secrets::Secrets;
 use super::servers::NewNetwork;
 use super::shares::{Shares, Surroundings};
 use super::stack::{self, Around, LabNames, Rename, Stack};
-use super::yaml::Node;
-use super::{Account, Imported, Target, adopt, middlewares, running, streams, top, write};
+use super::yaml::{Node, Place};
+use super::{Account, Imported, Target, adopt, middlewares, routes, running, streams, top, write};
 use crate::decl::Block;
 use crate::decl::types::timezones;
 
@@ -95,6 +95,10 @@ impl<'i> Conversion<'i> {
             lab.ports.extend(target.via.iter().map(|via| ((port, false), via.clone())));
         }
         let mut services = reserved(taken_services);
+        // A service has a folder of its name in the bundle, next to these.
+        for folder in crate::emit::own_folders() {
+            services.reserve(folder);
+        }
         // A new lab gets a proxy of this name.
         if let (Some(via), Some(_)) = (&target.via, &target.new_lab) {
             services.reserve(via);
@@ -127,6 +131,9 @@ impl<'i> Conversion<'i> {
             }
             !provided
         });
+        if self.lab.via.is_none() {
+            self.lab.findings.extend(proxied(&project, &self.lab.findings));
+        }
         let groups = groups(&project, &mut self.modules, &mut self.services);
         let mut stacks: Vec<Stack> = groups
             .iter()
@@ -287,10 +294,26 @@ fn use_library(
                 "the library's module `{name}` runs this image, but {why}; so it becomes a module \
                  of its own"
             );
+            stack.comment.clone_from(&what);
             around.ledger.remark(place, what);
             None
         }
     }
+}
+
+/// Says that a proxy no longer reaches what it finds by labels, once.
+fn proxied(project: &Project, said: &[(Place, String)]) -> Option<(Place, String)> {
+    let what = "labels for a proxy stay labels, but each service has a network of its own, on \
+                which the proxy is not: import with `--via`, so that they become routes, or write \
+                `link` for each into the service of the proxy";
+    let labels = |(_, service): &(String, Node)| {
+        let labels = service.get("labels").map(Node::entries).unwrap_or_default().iter();
+        labels.map(|(name, value)| (name.clone(), value.place)).collect::<Vec<_>>()
+    };
+    let mut labels = project.services.iter().flat_map(labels);
+    let (_, place) =
+        labels.find(|(name, _)| routes::is_about_proxies(name) && name != "traefik.enable")?;
+    (!said.iter().any(|(_, known)| known == what)).then(|| (place, what.to_owned()))
 }
 
 fn reserved(names: &[String]) -> Names {

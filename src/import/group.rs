@@ -38,16 +38,22 @@ pub fn groups(project: &Project, modules: &mut Names, services: &mut Names) -> V
             }
         }
     }
-    let mut together: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for number in 0..names.len() {
-        together.entry(root(&roots, number)).or_default().push(number);
+    let mut together: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
+    for (number, (_, node)) in project.services.iter().enumerate() {
+        let group = root(&roots, number);
+        // Others may have brought it together with the one whose network it uses.
+        let owner = joins(node).and_then(|owner| names.iter().position(|name| *name == owner));
+        let apart = owner.is_some_and(|owner| root(&roots, owner) == group);
+        let key = if apart { (number, true) } else { (group, false) };
+        together.entry(key).or_default().push(number);
     }
+    let several = together.len() > 1;
     together
         .into_values()
         .map(|members| {
             let mut members: Vec<&(String, Node)> =
                 members.into_iter().filter_map(|number| project.services.get(number)).collect();
-            let main = main_of(&members, &owners, &project.name);
+            let main = main_of(&members, &owners, &project.name, several);
             if let Some(at) = main {
                 let first = members.remove(at);
                 members.insert(0, first);
@@ -96,7 +102,12 @@ fn belong(node: &Node, other_name: &str, other: &Node) -> bool {
 }
 
 /// Returns which of the containers people mean when they speak of all of them.
-fn main_of(members: &[&(String, Node)], owners: &[&str], project: &str) -> Option<usize> {
+fn main_of(
+    members: &[&(String, Node)],
+    owners: &[&str],
+    project: &str,
+    several: bool,
+) -> Option<usize> {
     if members.len() == 1 {
         return Some(0);
     }
@@ -114,10 +125,15 @@ fn main_of(members: &[&(String, Node)], owners: &[&str], project: &str) -> Optio
         })
         .map(|(number, _)| number)
         .collect();
-    owner.or(called).or(match front.as_slice() {
-        [only] => Some(*only),
-        _ => None,
-    })
+    // The name of the project would say nothing of one service among several.
+    let own = members.iter().position(|(_, node)| !is_backing(image(node)));
+    owner
+        .or(called)
+        .or(match front.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        })
+        .or_else(|| own.filter(|_| several))
 }
 
 fn name(

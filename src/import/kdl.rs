@@ -94,6 +94,15 @@ impl Line {
         self
     }
 
+    /// Adds the words of a list: as arguments, or each on a line of its own where they are long.
+    pub fn listed(self, words: Vec<String>) -> Self {
+        let long = words.len() > 1 && words.iter().map(|word| word.len() + 3).sum::<usize>() > 70;
+        if !long {
+            return words.into_iter().fold(self, Self::arg);
+        }
+        self.children(words.into_iter().map(|word| line("-").arg(word)))
+    }
+
     /// Returns the text of a property.
     pub fn text_of(&self, name: &str) -> Option<String> {
         self.0.get(name)?.as_string().map(str::to_owned)

@@ -306,6 +306,11 @@ impl<'s> Container<'s> {
         found.or_else(other).unwrap_or(Variable::Unset)
     }
 
+    /// Returns whether the program keeps the value that a secret had at its first start.
+    pub fn keeps_secret(&self, option: &str) -> bool {
+        keeps_secret(self.block, option, self.choice)
+    }
+
     /// Returns whether it keeps nothing: a cache whose folder is in memory.
     pub fn is_cache(&self) -> bool {
         is_redis(&self.image.0) && self.block.all("tmpfs").any(|tmpfs| tmpfs.key() == "/data")
@@ -371,6 +376,20 @@ fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Option<
     None
 }
 
+fn keeps_secret(block: &Block<'_>, option: &str, choice: Choice<'_>) -> bool {
+    block.children.iter().any(|child| match child.schema.name {
+        "secret" => {
+            let source = child.argument(0).map(|source| &source.value);
+            let own = matches!(source, Some(Value::Reference(path))
+                if path.strip_prefix("opt.") == Some(option));
+            let first = child.property("first-start").and_then(Spanned::text);
+            own && first.is_some_and(|first| first != "nothing")
+        }
+        "when" if holds(child, choice) != Some(false) => keeps_secret(child, option, choice),
+        _ => false,
+    })
+}
+
 fn mount<'s>(block: &'s Block<'s>, at: &str, choice: Choice<'_>) -> Option<&'s Block<'s>> {
     block.children.iter().find_map(|child| match child.schema.name {
         "mount" if child.property("at").and_then(Spanned::text) == Some(at) => Some(child),
@@ -410,9 +429,11 @@ fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {
                 return true;
             }
             // A database can't read data of another major version.
+            let (own, wanted) = (major(container.image.1.as_deref()), major(read.tag.as_deref()));
+            // PostgreSQL's place for its data follows the image that the option names.
+            let follows = read.short() == "postgres" && container.image_option.is_some();
             same_image(&container.image.0, &read.repository)
-                && (!words::is_backing(image)
-                    || major(container.image.1.as_deref()) == major(read.tag.as_deref()))
+                && (!words::is_backing(image) || own == wanted || follows && wanted.is_some())
         })?;
         containers.push(left.remove(at));
     }
@@ -455,6 +476,20 @@ pub fn fits(option: &OptionSpec<'_>, text: &str) -> bool {
         "integer" | "number" | "port" => text.parse::<u16>().is_ok(),
         "secret" | "network" | "zone" | "machine" | "service" | "record" => false,
         _ => option.ty().read_text(text.into()).is_some(),
+    }
+}
+
+/// Returns whether an option has these values without being set: a word or a number.
+pub fn is_default(option: &OptionSpec<'_>, values: &[String]) -> bool {
+    let ([value], Some(default)) = (values, option.default.and_then(|node| node.argument(0)))
+    else {
+        return false;
+    };
+    match option.kind {
+        "enum" => default.text() == Some(value),
+        "boolean" => default.bool().is_some_and(|own| value.parse() == Ok(own)),
+        "integer" | "port" => default.number::<i64>().is_some_and(|own| value.parse() == Ok(own)),
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Converts volumes: folders that a service keeps become states, others stay paths.
 
-use super::files::{FileKind, file_name, is_path};
+use super::files::{FileKind, file_name, is_path, join};
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
 use super::names::named;
@@ -87,13 +87,17 @@ pub fn mounts(
     around: &mut Around<'_>,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    for at in service.get("volumes").iter().flat_map(At::items) {
+    let (standing, hidden) = standing(service);
+    for at in hidden {
+        around.ledger.lost(&at, HIDDEN);
+    }
+    for at in standing {
         let read = match at.text() {
             Some(text) => short(text),
             None => long(&at, around),
         };
         if read.kind == "bind" && read.read_only && own(&read.source, around) {
-            let target = super::files::join("/", &read.target);
+            let target = join("/", &read.target);
             let name = if is_target(&target) && read.target.starts_with('/') {
                 super::travel::file(&read.source, &target, container, stack, around)
             } else {
@@ -126,6 +130,27 @@ pub fn mounts(
         }
     }
     lines
+}
+
+/// Why a mount is not there.
+pub const HIDDEN: &str = "a later one has the same place in the container, and compose takes that";
+
+/// Returns the mounts of a service, and apart from them those that compose leaves out for a later
+/// one at the same place.
+pub fn standing<'n>(service: &At<'n>) -> (Vec<At<'n>>, Vec<At<'n>>) {
+    let all: Vec<At<'n>> = service.get("volumes").iter().flat_map(At::items).collect();
+    let places: Vec<String> = all
+        .iter()
+        .map(|at| {
+            let long = || at.get("target").and_then(|at| at.text()).unwrap_or_default().to_owned();
+            join("/", &at.text().map_or_else(long, |text| short(text).target))
+        })
+        .collect();
+    let mut later = places
+        .iter()
+        .enumerate()
+        .map(|(number, place)| places.iter().skip(number + 1).any(|other| other == place));
+    all.into_iter().partition(|_| later.next() != Some(true))
 }
 
 /// Returns whether a path is next to the compose file, rather than elsewhere on the machine.
@@ -225,7 +250,7 @@ fn mount(
     stack: &mut Stack,
     around: &mut Around<'_>,
 ) -> (Option<Line>, Fate, String) {
-    let target = super::files::join("/", &mount.target);
+    let target = join("/", &mount.target);
     if !mount.target.starts_with('/') || !is_target(&target) {
         return (
             None,
@@ -277,9 +302,7 @@ pub fn volume_folder(source: &str, project: &Project) -> Option<String> {
     };
     let (driver, kind) = (text("driver").unwrap_or("local"), option("type").unwrap_or_default());
     match (driver, kind, option("device")) {
-        ("local", "none" | "", Some(device)) if device.starts_with('/') => {
-            Some(super::files::join("/", device))
-        }
+        ("local", "none" | "", Some(device)) if device.starts_with('/') => Some(join("/", device)),
         ("local", "", None) => {
             let external = defined.and_then(|volume| volume.get("external"));
             let external_name = external.and_then(|node| node.get("name")?.scalar());
@@ -356,7 +379,7 @@ fn bind(
     stack: &mut Stack,
     around: &mut Around<'_>,
 ) -> (Option<Line>, Fate, String) {
-    let path = super::files::join("/", &around.lab.on_machine(&mount.source));
+    let path = join("/", &around.lab.on_machine(&mount.source));
     if !words::accepted(Type::Path, &path) {
         return (None, Fate::Lost, "its path on the machine is not an absolute path".to_owned());
     }

@@ -9,6 +9,7 @@ use super::streams::{self, Stream};
 use super::variables::owner_name;
 use super::way::Way;
 use super::{ports, sites, traefik};
+use crate::resolve::is_served;
 
 /// The endpoints that a route of a container may lead to.
 pub enum Endpoints<'s> {
@@ -110,6 +111,16 @@ fn add(
     around: &mut Around<'_>,
 ) {
     let Target { service, container, endpoints, settings } = target;
+    if let Some(host) = way.hosts.iter().find(|host| !is_served(host)) {
+        let why = format!("`{host}` is no name that a proxy can serve");
+        for label in &way.labels {
+            way.said.entry(label.clone()).or_insert((Fate::Lost, why.clone()));
+        }
+        way.hosts.retain(|host| is_served(host));
+        if way.hosts.is_empty() {
+            return say(way, "", said, around);
+        }
+    }
     let Some(endpoint) = endpoint(&way, container, endpoints) else {
         let what = format!(
             "`{}` does not say at which port it is reached: add a `provides` and a `route`",

@@ -86,16 +86,24 @@ fn restart(
     around: &mut Around<'_>,
 ) -> bool {
     let (word, retries) = policy.split_once(':').unwrap_or((policy, ""));
+    let name = at.path.split('.').nth(1).unwrap_or_default();
     match word {
-        "unless-stopped" if ends => lines.push(line("restart").arg(word)),
+        "always" | "unless-stopped" if ends => {
+            let what = if around.project.manual.contains(name) {
+                "a container that a person starts is not started again when it ends"
+            } else {
+                "others wait for its end, so it is not started again"
+            };
+            around.ledger.changed(at, what);
+            return false;
+        }
         "unless-stopped" => {}
         "no" | "false" | "" if ends => {}
         "no" | "false" => {
             lines.push(line("restart").arg("no"));
             let finding = format!(
-                "`{}` is not started again when it ends: if it ends by itself, write `once` in \
-                 place of `restart no`",
-                at.path.split('.').nth(1).unwrap_or_default()
+                "`{name}` is not started again when it ends: if it ends by itself, write `once` in \
+                 place of `restart no`"
             );
             around.lab.findings.push((at.node.place, finding));
         }

@@ -31,7 +31,7 @@ const OWN: &[&str] = &[
 ];
 
 /// What is written above the first state that a service adopts.
-const CHOOSE_A_CLASS: &str = "Choose how often each state is saved: add backup=daily or \
+pub const CHOOSE_A_CLASS: &str = "Choose how often each state is saved: add backup=daily or \
                                   another class, or backup=never with a reason=.";
 
 /// A module and its service, in the making.

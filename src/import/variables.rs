@@ -61,8 +61,18 @@ pub fn filed<'n>(service: &At<'n>, around: &mut Around<'_>) -> Filed<'n> {
     filed
 }
 
-/// Converts `environment` and `env_file`.
-pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) -> Vec<Line> {
+/// Converts `environment` and `env_file`. `command` are the nodes of the command line, in which a
+/// variable may stand for a secret.
+pub fn environment(
+    service: &At<'_>,
+    command: &[Line],
+    stack: &mut Stack,
+    around: &mut Around<'_>,
+) -> Vec<Line> {
+    let of_command = |name: &str| {
+        command.iter().any(|line| line.text_of("value-variable").as_deref() == Some(name))
+    };
+    let what_of_command = "the variable has what the command line says, which wins over it";
     let mut lines = Vec::new();
     let own = service.get("environment");
     let names: Vec<&str> = own.iter().flat_map(|own| own.entries().map(|(name, _)| name)).collect();
@@ -76,6 +86,10 @@ pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>)
             continue;
         }
         let path = format!("{}.env_file.{name}", service.path);
+        if of_command(&name) {
+            around.ledger.note(place, &path, Fate::Changed, what_of_command);
+            continue;
+        }
         let (node, fate, what) = variable(service, &name, &value, place, stack, around);
         lines.extend(node);
         around.ledger.note(place, &path, fate, &what);
@@ -86,6 +100,10 @@ pub fn environment(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>)
             around.ledger.lost(&at, "its value is in no file");
             continue;
         };
+        if of_command(name) {
+            around.ledger.changed(&at, what_of_command);
+            continue;
+        }
         let (node, fate, what) = variable(service, name, &value, at.node.place, stack, around);
         lines.extend(node);
         around.ledger.say(&at, fate, what);

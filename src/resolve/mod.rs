@@ -45,6 +45,7 @@ mod units;
 mod views;
 
 pub use names::compose_name;
+pub use routes::is_served;
 
 use crate::decl::layer::Lab;
 use crate::diag::Diagnostics;

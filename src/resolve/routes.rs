@@ -190,7 +190,7 @@ pub fn routes(
 /// Returns a host name, if a proxy can serve it.
 fn served(host: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Spanned<String>> {
     let name = host.string()?;
-    if name == "localhost" || name.parse::<std::net::IpAddr>().is_ok() {
+    if !is_served(&name) {
         let message = format!("`{name}` is no name that a proxy can serve");
         diagnostics.push(
             Diagnostic::new(&crate::decl::codes::WRONG_TYPE, host.span, message)
@@ -198,6 +198,11 @@ fn served(host: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Sp
         );
     }
     Some(Spanned::new(name, host.span))
+}
+
+/// Returns whether a proxy can serve a host name.
+pub fn is_served(name: &str) -> bool {
+    name != "localhost" && name.parse::<std::net::IpAddr>().is_err()
 }
 
 /// A path that a route leads.

@@ -22,13 +22,22 @@ const BOX: &str = r#"
 "#;
 
 /// The modules with a choice, what else they require, and the databases besides MariaDB.
-const MODULES: [(&str, &str, &[&str]); 8] = [
+const MODULES: [(&str, &str, &[&str]); 12] = [
+    (
+        "authelia",
+        "domain \"example.org\"; host \"a.example.org\"; users (secret)key; \
+         session-key (secret)key; storage-key (secret)key; reset-key (secret)key",
+        &["sqlite", "postgres"],
+    ),
     ("firefly-iii", "url \"https://a.example.org\"; app-key (secret)key", &["postgres"]),
     ("forgejo", "host \"a.example.org\"", &["sqlite", "postgres"]),
     ("gitea", "host \"a.example.org\"", &["sqlite", "postgres"]),
     ("healthchecks", "url \"https://a.example.org\"; secret-key (secret)key", &["postgres"]),
     ("nextcloud", "host \"a.example.org\"; admin-password (secret)key", &["postgres"]),
     ("paperless-ngx", "secret-key (secret)key; admin-password (secret)key", &["postgres"]),
+    ("photoprism", "originals \"/srv/photos\"; admin-password (secret)key", &["sqlite"]),
+    ("romm", "library \"/srv/roms\"; auth-key (secret)key", &["postgres"]),
+    ("speedtest-tracker", "app-key (secret)key", &["sqlite", "postgres"]),
     ("vikunja", "url \"https://a.example.org\"; secret-key (secret)key", &["sqlite", "postgres"]),
     ("wiki-js", "", &["postgres"]),
 ];

@@ -8,7 +8,7 @@ use super::{import, text};
 use crate::cli::labwright;
 
 /// Imports files into a lab that must build, and returns the facts with all that was written.
-fn built(folder: &str, files: &[(&str, &str)]) -> (Value, String) {
+pub(super) fn built(folder: &str, files: &[(&str, &str)]) -> (Value, String) {
     let source = tempfile::tempdir().expect("a folder");
     let source = source.path().join(folder);
     for (path, content) in files {
@@ -27,7 +27,7 @@ fn built(folder: &str, files: &[(&str, &str)]) -> (Value, String) {
     (facts, written)
 }
 
-fn fate<'f>(facts: &'f Value, key: &str) -> &'f str {
+pub(super) fn fate<'f>(facts: &'f Value, key: &str) -> &'f str {
     let keys = facts["projects"][0]["keys"].as_array().expect("keys");
     let entry = keys.iter().find(|entry| entry["key"] == key);
     text(&entry.unwrap_or_else(|| panic!("nothing is said of {key}"))["fate"])

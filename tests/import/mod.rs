@@ -3,6 +3,7 @@
 mod awkward;
 mod equal;
 mod hostile;
+mod library;
 mod schema;
 mod secrets;
 mod ways;

@@ -59,6 +59,24 @@ fn routers_of_one_host_become_one_route_with_paths() {
 }
 
 #[test]
+fn hosts_that_no_proxy_can_serve_are_lost() {
+    let compose = r#"services:
+  app:
+    image: ghcr.io/example/app:1
+    environment: {VIRTUAL_HOST: localhost}
+    labels:
+      traefik.http.routers.app.rule: Host(`localhost`)
+      traefik.http.routers.both.rule: Host(`localhost`) || Host(`app.example.org`)
+      traefik.http.services.app.loadbalancer.server.port: "80"
+"#;
+    let (written, facts) = imported(compose, &["--via", "traefik"]);
+    assert!(written.contains("route \"app.example.org\""), "{written}");
+    assert!(!written.contains("route localhost"), "{written}");
+    let lost = lost(&facts).join("\n");
+    assert!(lost.contains("`localhost` is no name that a proxy can serve"), "{lost}");
+}
+
+#[test]
 fn routers_of_tcp_and_udp_become_open_ports() {
     let compose = r"services:
   edge:

@@ -13,7 +13,10 @@ use crate::import::hosts::names_host;
 use crate::import::kdl::{Line, line};
 use crate::import::lan;
 use crate::import::ledger::{At, Fate};
-use crate::import::library::{Container, Fit, Module, Settings, Variable, fits, option};
+use crate::import::library::{
+    Container, Fit, Module, Settings, Variable, fits, is_default, option,
+};
+use crate::import::mounts::{HIDDEN, standing};
 use crate::import::routes;
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
@@ -47,6 +50,42 @@ struct Draft {
     addresses: Vec<IpAddr>,
 }
 
+/// A container of compose on its way to become one of a module.
+struct Becoming<'b, 's, 'a> {
+    /// The module.
+    module: &'b Module<'s>,
+    /// The module's container.
+    container: &'b Container<'s>,
+    /// What was found out so far.
+    draft: &'b mut Draft,
+    around: &'b mut Around<'a>,
+}
+
+impl Becoming<'_, '_, '_> {
+    /// Starts a node that sets a key of compose.
+    fn raw(&self, key: &str) -> Line {
+        self.of_container(line("raw").arg(format!("compose.{key}")))
+    }
+
+    /// Makes a node of the service one about the container.
+    fn of_container(&self, node: Line) -> Line {
+        let name = self.container.name;
+        let first = self.module.containers.first().is_some_and(|first| first.name == name);
+        if first { node } else { node.prop("container", name) }
+    }
+
+    /// Sets a list of compose, if it has anything in it.
+    fn list(&mut self, key: &str, words: Vec<String>) {
+        if !words.is_empty() {
+            self.draft.lines.push(self.raw(key).listed(words));
+        }
+    }
+
+    fn say(&mut self, at: &At<'_>, fate: Fate, what: impl Into<String>) {
+        self.draft.say(at, fate, what);
+    }
+}
+
 /// Why containers do not become a service of a module.
 type Misfit = String;
 
@@ -70,15 +109,26 @@ pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Resul
         let Some(node) = around.project.service(compose) else { continue };
         let path = format!("services.{compose}");
         let service = At::new(path.as_str(), node);
-        one(&service, module, container, &mut draft, around)?;
+        one(&service, &mut Becoming { module, container, draft: &mut draft, around })?;
     }
     let zone = around.lab.zone.clone();
     open_addresses(module, &mut draft, &zone);
     for option in &module.options {
         let secret = draft.secrets.iter().any(|(name, ..)| name == option.name);
-        if option.required && !draft.options.contains_key(option.name) && !secret {
-            return Err(format!("its option `{}` has no value here", option.name));
+        if !option.required || draft.options.contains_key(option.name) || secret {
+            continue;
         }
+        // A person can give the machine a secret that no file has, unless the program keeps one.
+        let (name, first) = (option.name, group.members.first());
+        let kept = containers.iter().any(|container| container.keeps_secret(name));
+        let node = first.and_then(|(compose, _)| around.project.service(compose));
+        let Some(node) = node.filter(|_| option.kind == "secret" && !kept) else {
+            return Err(format!("its option `{name}` has no value here"));
+        };
+        let doc = format!("`{name}` of `{}`, of which no file has a value", group.service);
+        let finding = format!("give the machine {doc}: {}", option.doc);
+        draft.findings.push((node.place, finding));
+        draft.secrets.push((name.to_owned(), String::new(), node.place, doc));
     }
     let mut settings = Vec::new();
     for (name, value, place, doc) in draft.secrets {
@@ -89,7 +139,11 @@ pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Resul
         }
     }
     for (name, values) in draft.options {
-        let kind = option(&format!("opt.{name}"), &module.options).map(|option| option.kind);
+        let known = option(&format!("opt.{name}"), &module.options);
+        if known.is_some_and(|option| is_default(option, &values)) {
+            continue;
+        }
+        let kind = known.map(|option| option.kind);
         let mut node = line(&name);
         for value in values {
             node = match kind {
@@ -142,50 +196,34 @@ impl Draft {
 }
 
 /// Converts one container.
-fn one(
-    service: &At<'_>,
-    module: &Module<'_>,
-    container: &Container<'_>,
-    draft: &mut Draft,
-    around: &mut Around<'_>,
-) -> Result<(), Misfit> {
-    let first = module.containers.first().is_some_and(|first| first.name == container.name);
-    let raw = |key: &str| {
-        let node = line("raw").arg(format!("compose.{key}"));
-        if first { node } else { node.prop("container", container.name) }
-    };
+fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    let (module, container) = (becoming.module, becoming.container);
     for (key, at) in service.entries() {
         match key {
-            "image" => image(&at, container, draft),
+            "image" => image(&at, container, becoming.draft),
             "environment" => {
-                let mut line = raw("environment");
-                let mut any = false;
+                let mut words = Vec::new();
                 for (name, at) in at.entries() {
-                    let given = around.project.variables.values.get(name).map(String::as_str);
+                    let given =
+                        becoming.around.project.variables.values.get(name).map(String::as_str);
                     let Some(value) = at.text().or(given).map(str::to_owned) else {
-                        draft.say(&at, Fate::Lost, "its value is in no file");
+                        becoming.say(&at, Fate::Lost, "its value is in no file");
                         continue;
                     };
                     let setting = Setting { name, value: &value, at: &at };
-                    if let Some(text) = variable(&setting, module, container, draft, around)? {
-                        line = line.arg(text);
-                        any = true;
-                    }
+                    words.extend(variable(&setting, becoming)?);
                 }
-                if any {
-                    draft.lines.push(line);
-                }
+                becoming.list("environment", words);
             }
             "env_file" => {
-                let filed = filed(service, around);
+                let filed = filed(service, becoming.around);
                 for (at, fate, what) in filed.said {
                     if fate == Fate::Lost {
                         return Err(what);
                     }
-                    draft.say(&at, fate, what);
+                    becoming.say(&at, fate, what);
                 }
-                let mut line = raw("environment");
-                let mut any = false;
+                let mut words = Vec::new();
                 let own = service.get("environment");
                 for (name, value, place) in filed.variables {
                     if own.as_ref().is_some_and(|own| own.get(&name).is_some()) {
@@ -194,81 +232,76 @@ fn one(
                     let node = Node::text(place, value.as_str());
                     let at = At::new(format!("{}.env_file.{name}", service.path), &node);
                     let setting = Setting { name: &name, value: &value, at: &at };
-                    if let Some(text) = variable(&setting, module, container, draft, around)? {
-                        line = line.arg(text);
-                        any = true;
-                    }
+                    words.extend(variable(&setting, becoming)?);
                 }
-                if any {
-                    draft.lines.push(line);
-                }
+                becoming.list("environment", words);
             }
             "volumes" => {
-                for at in at.items() {
-                    places::volume(&at, module, container, &raw, draft, around)?;
+                let (standing, hidden) = standing(service);
+                for at in hidden {
+                    becoming.say(&at, Fate::Lost, HIDDEN);
+                }
+                for at in standing {
+                    places::volume(&at, becoming)?;
                 }
             }
             "ports" => {
                 for at in at.items() {
-                    places::port(&at, module, container, draft, around);
+                    places::port(&at, becoming);
                 }
             }
             "restart" if at.text() == Some("unless-stopped") => {
-                draft.say(&at, Fate::Kept, "the restart of every container");
+                becoming.say(&at, Fate::Kept, "the restart of every container");
             }
-            "restart" | "logging" => draft.say(&at, Fate::Changed, "as every container"),
+            "restart" | "logging" => becoming.say(&at, Fate::Changed, "as every container"),
             "container_name" | "healthcheck" | "depends_on" | "networks" | "links" | "expose"
             | "stop_grace_period" => {
                 if key == "networks" {
-                    addresses(service, draft, around);
+                    addresses(service, becoming.draft, becoming.around);
                 }
-                draft.say(&at, Fate::Changed, format!("as the module `{}` has it", module.name));
+                becoming.say(&at, Fate::Changed, format!("as the module `{}` has it", module.name));
             }
             "hostname" | "tty" | "stdin_open" | "oom_score_adj" | "mem_reservation"
             | "cpu_shares" | "dns" | "working_dir" | "platform" | "pull_policy" | "stop_signal"
             | "runtime" => {
                 let listed = at.node.items().is_empty();
-                let text = at.text().filter(|text| !around.secrets.hides(text));
+                let text = at.text().filter(|text| !becoming.around.secrets.hides(text));
                 match (listed, text) {
                     (true, Some(text))
                         if at.node.truth().is_none() || text.parse::<i64>().is_err() =>
                     {
                         let flag = matches!(key, "tty" | "stdin_open");
-                        let node = raw(key);
-                        draft.lines.push(match (flag, text.parse::<i64>()) {
+                        let node = becoming.raw(key);
+                        becoming.draft.lines.push(match (flag, text.parse::<i64>()) {
                             (true, _) => node.flag(at.node.truth() == Some(true)),
                             (_, Ok(number)) => node.number(number),
                             _ => node.arg(text),
                         });
-                        draft.say(&at, Fate::Kept, format!("raw compose.{key}"));
+                        becoming.say(&at, Fate::Kept, format!("raw compose.{key}"));
                     }
                     _ => return Err(format!("it has no option for `{key}`")),
                 }
             }
             "labels" => {
-                let mut line = raw("labels");
-                let mut any = false;
+                let mut words = Vec::new();
                 for (name, at) in at.entries() {
                     // Routes are made once it is known that the module fits.
-                    if around.lab.via.is_some() && routes::is_about_proxies(name) {
+                    if becoming.around.lab.via.is_some() && routes::is_about_proxies(name) {
                         continue;
                     }
                     let value = at.text().unwrap_or_default();
-                    if around.secrets.hides(value) || is_secret(name, value) {
-                        draft.say(
+                    if becoming.around.secrets.hides(value) || is_secret(name, value) {
+                        becoming.say(
                             &at,
                             Fate::Lost,
                             "it has a secret in it, which no label may hold",
                         );
                     } else {
-                        line = line.arg(format!("{name}={value}"));
-                        any = true;
-                        draft.say(&at, Fate::Kept, "raw compose.labels");
+                        words.push(format!("{name}={value}"));
+                        becoming.say(&at, Fate::Kept, "raw compose.labels");
                     }
                 }
-                if any {
-                    draft.lines.push(line);
-                }
+                becoming.list("labels", words);
             }
             "devices" => {
                 for at in at.items() {
@@ -276,10 +309,10 @@ fn one(
                     let path = text.split(':').next().unwrap_or_default();
                     let own = container.block.all("device").any(|device| device.key() == path);
                     if own {
-                        draft.say(&at, Fate::Kept, "the module's");
+                        becoming.say(&at, Fate::Kept, "the module's");
                     } else {
-                        draft.lines.push(raw("devices").arg(text));
-                        draft.say(&at, Fate::Kept, "raw compose.devices");
+                        becoming.draft.lines.push(becoming.raw("devices").arg(text));
+                        becoming.say(&at, Fate::Kept, "raw compose.devices");
                     }
                 }
             }
@@ -291,10 +324,10 @@ fn one(
                         .all("cap-add")
                         .any(|caps| caps.arguments.iter().any(|own| own.text() == Some(name)));
                     if own {
-                        draft.say(&at, Fate::Kept, "the module's");
+                        becoming.say(&at, Fate::Kept, "the module's");
                     } else {
-                        draft.lines.push(raw("cap_add").arg(name));
-                        draft.say(&at, Fate::Kept, "raw compose.cap_add");
+                        becoming.draft.lines.push(becoming.raw("cap_add").arg(name));
+                        becoming.say(&at, Fate::Kept, "raw compose.cap_add");
                     }
                 }
             }
@@ -304,36 +337,35 @@ fn one(
                     let own =
                         container.block.all("security-option").any(|option| option.key() == text);
                     if !own {
-                        draft.lines.push(raw("security_opt").arg(text));
+                        becoming.draft.lines.push(becoming.raw("security_opt").arg(text));
                     }
-                    draft.say(&at, Fate::Kept, "the confinement");
+                    becoming.say(&at, Fate::Kept, "the confinement");
                 }
             }
             "privileged" if at.node.truth() == Some(true) => {
-                draft.lines.push(raw("privileged").flag(true));
-                draft.say(&at, Fate::Kept, "raw compose.privileged");
+                becoming.draft.lines.push(becoming.raw("privileged").flag(true));
+                becoming.say(&at, Fate::Kept, "raw compose.privileged");
             }
             "mem_limit" => {
                 let size = at.text().and_then(words::size).filter(|it| it.is_multiple_of(1024));
                 let size = size.ok_or("it has no option for this `mem_limit`")?;
                 let node = line("resources").prop_typed("memory", "size", &words::bytes(size));
-                let node = if first { node } else { node.prop("container", container.name) };
-                draft.lines.push(node);
-                draft.say(&at, Fate::Kept, "resources");
+                becoming.draft.lines.push(becoming.of_container(node));
+                becoming.say(&at, Fate::Kept, "resources");
             }
-            "command" => places::command(&at, container, &raw, draft, around)?,
-            "network_mode" => places::network(&at, module, container, draft, around)?,
-            key if key.starts_with("x-") => draft.say(&at, Fate::Lost, "compose itself ignores it"),
+            "command" => places::command(&at, becoming)?,
+            "network_mode" => places::network(&at, becoming)?,
+            key if key.starts_with("x-") => {
+                becoming.say(&at, Fate::Lost, "compose itself ignores it");
+            }
             "privileged" | "read_only" | "init" if at.node.truth() == Some(false) => {
-                draft.say(&at, Fate::Kept, "not set");
+                becoming.say(&at, Fate::Kept, "not set");
             }
-            "user" if container.block.value("user").and_then(|user| user.text()) == at.text() => {
-                draft.say(&at, Fate::Kept, "the module's");
-            }
+            "user" => rest::user(&at, becoming)?,
             "shm_size" if container.block.child("shm-size").is_some() => {
-                draft.say(&at, Fate::Changed, "the module's");
+                becoming.say(&at, Fate::Changed, "the module's");
             }
-            key => rest::convert(key, &at, container, &raw, draft, around)?,
+            key => rest::convert(key, &at, becoming)?,
         }
     }
     Ok(())
@@ -402,12 +434,10 @@ struct Setting<'s> {
 /// Converts a variable. Returns what `raw` must set.
 fn variable(
     setting: &Setting<'_>,
-    module: &Module<'_>,
-    container: &Container<'_>,
-    draft: &mut Draft,
-    around: &Around<'_>,
+    becoming: &mut Becoming<'_, '_, '_>,
 ) -> Result<Option<String>, Misfit> {
     let Setting { name, value, at } = *setting;
+    let Becoming { module, container, draft, around } = becoming;
     let secret = is_secret(name, value) || around.secrets.hides(value);
     match container.variable(name) {
         Variable::Secret(option) => {

@@ -1,26 +1,23 @@
 //! Converts the mounts, ports and network of a container that a module of the library runs.
 
-use super::{Draft, Misfit};
+use super::{Becoming, Misfit};
 use crate::decl::Value;
 use crate::import::command::open_words;
 use crate::import::files::join;
-use crate::import::kdl::{Line, line};
+use crate::import::kdl::line;
 use crate::import::ledger::{At, Fate};
-use crate::import::library::{Container, Module, fits, option};
+use crate::import::library::{Variable, fits, option};
 use crate::import::ports;
-use crate::import::stack::Around;
+use crate::import::stack::CHOOSE_A_CLASS;
 use crate::import::words;
 
 /// Converts a mount: into the place of a state, an option, or what `raw` mounts besides.
-pub(super) fn volume(
-    at: &At<'_>,
-    module: &Module<'_>,
-    container: &Container<'_>,
-    raw: &dyn Fn(&str) -> Line,
-    draft: &mut Draft,
-    around: &mut Around<'_>,
-) -> Result<(), Misfit> {
-    let text = at.text().ok_or("it has no option for the long form of a volume")?;
+pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    let mount_besides = becoming.raw("volumes");
+    let Becoming { module, container, draft, around } = becoming;
+    let long = long(at);
+    let text = at.text().or(long.as_deref());
+    let text = text.ok_or("it has no option for this long form of a volume")?;
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, modes) = match parts.as_slice() {
         [source, target] => (*source, *target, ""),
@@ -74,7 +71,9 @@ pub(super) fn volume(
                 }
                 let shared = draft.kept.contains(&folder);
                 if !shared {
-                    draft.lines.push(line("state").arg(state).prop("path", folder.as_str()));
+                    let node = line("state").arg(state).prop("path", folder.as_str());
+                    let first = draft.kept.is_empty();
+                    draft.lines.push(if first { node.comment(CHOOSE_A_CLASS) } else { node });
                     draft.kept.push(folder.clone());
                 }
                 let what = format!("the state `{state}`, kept at `{folder}`{note}");
@@ -109,7 +108,7 @@ pub(super) fn volume(
                 return Ok(());
             }
             let modes = if modes.is_empty() { String::new() } else { format!(":{modes}") };
-            draft.lines.push(raw("volumes").arg(format!("{folder}:{target}{modes}")));
+            draft.lines.push(mount_besides.arg(format!("{folder}:{target}{modes}")));
             // The folder is also needed where the program looks for what the option names.
             let required = same.iter().find(|name| {
                 option(&format!("opt.{name}"), &module.options).is_some_and(|it| it.required)
@@ -127,14 +126,21 @@ pub(super) fn volume(
     }
 }
 
+/// Returns the short form of a mount in the long one, if it says no more than that.
+fn long(at: &At<'_>) -> Option<String> {
+    let known = ["type", "source", "target", "read_only"];
+    let text = |key: &str| at.get(key)?.text().map(str::to_owned);
+    let plain = at.entries().all(|(key, _)| known.contains(&key))
+        && matches!(text("type").as_deref(), Some("bind" | "volume"));
+    let (source, target) = (text("source")?, text("target")?);
+    let read_only = at.get("read_only").is_some_and(|at| at.node.truth() == Some(true));
+    let mode = if read_only { ":ro" } else { "" };
+    plain.then(|| format!("{source}:{target}{mode}"))
+}
+
 /// Converts a published port into `expose` of the module's endpoint.
-pub(super) fn port(
-    at: &At<'_>,
-    module: &Module<'_>,
-    container: &Container<'_>,
-    draft: &mut Draft,
-    around: &mut Around<'_>,
-) {
+pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
+    let Becoming { module, container, draft, around } = becoming;
     let read = match at.text() {
         Some(text) => words::port(text),
         None => ports::long(at, around),
@@ -195,48 +201,59 @@ pub(super) fn port(
     }
 }
 
-/// Converts a command line: of a server, whose options these are, and of a container for which the
-/// module has none.
-pub(super) fn command(
-    at: &At<'_>,
-    container: &Container<'_>,
-    raw: &dyn Fn(&str) -> Line,
-    draft: &mut Draft,
-    around: &Around<'_>,
-) -> Result<(), Misfit> {
+/// Converts a command line: of a server, whose options these are, of a program to which the module
+/// says more, and of a container for which the module has none.
+pub(super) fn command(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
     if at.node.is_null() {
-        draft.say(at, Fate::Kept, "the image's own");
+        becoming.say(at, Fate::Kept, "the image's own");
         return Ok(());
     }
-    let words = open_words(at, around)?;
+    let container = becoming.container;
+    let image = words::image(&container.image.0);
+    let (words, flags) = open_words(at, image.short(), becoming.around)?;
     if words.is_empty() || words.iter().any(|word| word.contains('\0')) {
         return Err("it has no option for this `command`".to_owned());
+    }
+    for (variable, value) in flags {
+        let Variable::Secret(option) = container.variable(variable) else {
+            return Err(format!("it has no option for `{variable}`"));
+        };
+        let doc = format!("`{variable}` of `{}`", container.name);
+        becoming.draft.secrets.push((option.to_owned(), value, at.node.place, doc));
     }
     let own: Vec<&str> = container
         .block
         .all("command")
         .flat_map(|line| line.arguments.iter().filter_map(|word| word.text()))
         .collect();
+    // In this order, but with others between them.
+    let mut later = own.iter();
+    let is_part = words.iter().all(|word| later.any(|own| own == word));
     if words == own {
-        draft.say(at, Fate::Kept, "the module's");
+        becoming.say(at, Fate::Kept, "the module's");
+    } else if is_part {
+        let what = format!("`{}`, as the module has it", own.join(" "));
+        becoming.say(at, Fate::Changed, what);
     } else if container.is_cache() {
-        draft.say(at, Fate::Lost, "the module's cache keeps nothing, so it has no such options");
+        let what = "the module's cache keeps nothing, so it has no such options";
+        becoming.say(at, Fate::Lost, what);
     } else if own.is_empty()
         || container.database && own.iter().all(|word| words.contains(&(*word).to_owned()))
     {
         // The options of a server have no order, and the module has some of them.
         let more: Vec<&String> =
             words.iter().filter(|word| !own.contains(&word.as_str())).collect();
-        let command = raw("command");
+        let command = becoming.raw("command");
         // One value would be text, which compose divides at blanks.
-        draft.lines.push(match more.as_slice() {
+        becoming.draft.lines.push(match more.as_slice() {
             [word] => command.child(line("-").arg(word.as_str())),
             words => words.iter().fold(command, |line, word| line.arg(word.as_str())),
         });
         if own.is_empty() {
-            draft.say(at, Fate::Kept, "raw compose.command");
+            becoming.say(at, Fate::Kept, "raw compose.command");
         } else {
-            draft.say(at, Fate::Changed, "raw compose.command, after the module's own words");
+            let what = "raw compose.command, after the module's own words";
+            becoming.say(at, Fate::Changed, what);
         }
     } else {
         return Err("it has no option for `command`".to_owned());
@@ -244,17 +261,17 @@ pub(super) fn command(
     Ok(())
 }
 
-pub(super) fn network(
-    at: &At<'_>,
-    module: &Module<'_>,
-    container: &Container<'_>,
-    draft: &mut Draft,
-    around: &Around<'_>,
-) -> Result<(), Misfit> {
+/// Converts `network_mode`.
+pub(super) fn network(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    let Becoming { module, container, draft, around } = becoming;
     let mode = at.text().unwrap_or_default();
     let own = container.block.value("network").and_then(|mode| mode.text());
     if mode == "host" && own == Some("host") {
         draft.say(at, Fate::Kept, "network host");
+        return Ok(());
+    }
+    if matches!(mode, "bridge" | "default") && own.is_none() {
+        draft.say(at, Fate::Changed, "the service's own network");
         return Ok(());
     }
     let wanted = mode.strip_prefix("service:");

@@ -1,9 +1,9 @@
 //! Converts keys of a container that `raw` can say for a module of the library.
 
-use super::{Draft, Misfit};
+use super::{Becoming, Misfit};
+use crate::decl::Value;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
-use crate::import::library::Container;
 use crate::import::stack::Around;
 use crate::import::yaml::Node;
 use crate::source::Spanned;
@@ -31,11 +31,9 @@ const KEYS: &[(&str, &str)] = &[
 pub(super) fn convert(
     key: &str,
     at: &At<'_>,
-    container: &Container<'_>,
-    raw: &dyn Fn(&str) -> Line,
-    draft: &mut Draft,
-    around: &Around<'_>,
+    becoming: &mut Becoming<'_, '_, '_>,
 ) -> Result<(), Misfit> {
+    let container = becoming.container;
     let misfit = || format!("it has no option for `{key}`");
     let (_, own) = KEYS.iter().find(|(known, _)| *known == key).ok_or_else(misfit)?;
     let given: Vec<&str> = at.node.items().iter().filter_map(Node::scalar).collect();
@@ -45,15 +43,39 @@ pub(super) fn convert(
     let said = container.block.value(own).and_then(Spanned::bool);
     let truth = |wanted: &bool| said == Some(*wanted);
     if !given.is_empty() && given == words || at.node.truth().as_ref().is_some_and(truth) {
-        draft.say(at, Fate::Kept, "the module's");
+        becoming.say(at, Fate::Kept, "the module's");
         return Ok(());
     }
     // What both say would be there twice, or the one would hide the other.
-    if container.block.child(own).is_some() || hides(at.node, around) {
+    if container.block.child(own).is_some() || hides(at.node, becoming.around) {
         return Err(misfit());
     }
-    draft.lines.push(filled(raw(key), at.node).ok_or_else(misfit)?);
-    draft.say(at, Fate::Kept, format!("raw compose.{key}"));
+    becoming.draft.lines.push(filled(becoming.raw(key), at.node).ok_or_else(misfit)?);
+    becoming.say(at, Fate::Kept, format!("raw compose.{key}"));
+    Ok(())
+}
+
+/// Converts `user`, into the options of a module that runs its program as whom they say.
+pub(super) fn user(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    let misfit = || "it has no option for `user`".to_owned();
+    let own = becoming.container.block.value("user");
+    if own.is_some() && own.and_then(Spanned::text) == at.text() {
+        becoming.say(at, Fate::Kept, "the module's");
+        return Ok(());
+    }
+    let text = at.text().ok_or_else(misfit)?;
+    let by_options = matches!(own.map(|own| &own.value),
+        Some(Value::Format(format)) if *format == "{opt.uid}:{opt.gid}");
+    let ids = text.split_once(':').filter(|_| by_options).ok_or_else(misfit)?;
+    for (option, id) in [("uid", ids.0), ("gid", ids.1)] {
+        let number = id.parse::<u32>().map_err(|_| misfit())?;
+        let known = becoming.module.options.iter().find(|known| known.name == option);
+        let default = known.and_then(|known| known.default?.argument(0)?.number::<u32>());
+        if default != Some(number) {
+            becoming.draft.options.insert(option.to_owned(), vec![number.to_string()]);
+        }
+    }
+    becoming.say(at, Fate::Kept, "the options `uid` and `gid`");
     Ok(())
 }
 

@@ -1,0 +1,155 @@
+//! Imports what modules of the library run, in the forms that people have, and what such modules
+//! can't say.
+
+use super::awkward::{built, fate};
+
+/// Says that the containers become services of the library, with these lines.
+fn adopted(folder: &str, compose: &str, lines: &[&str]) -> serde_json::Value {
+    let (facts, written) = built(folder, &[("compose.yaml", compose)]);
+    assert!(!written.contains("\nmodule "), "{written}\n{}", facts["projects"]);
+    for line in lines {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert!(!facts.to_string().contains("geheim"), "a secret is written");
+    facts
+}
+
+#[test]
+fn a_tunnel_is_the_library_s_however_its_token_is_given() {
+    for (command, rest) in [
+        ("tunnel --no-autoupdate run --token t0ken-geheim-1", ""),
+        ("tunnel run --token=t0ken-geheim-1", ""),
+        ("tunnel run", "environment: [TUNNEL_TOKEN=t0ken-geheim-1]"),
+    ] {
+        let compose = format!(
+            "services:\n  tunnel:\n    image: cloudflare/cloudflared:2026.8.2\n    \
+             command: {command}\n    {rest}\n"
+        );
+        adopted("edge", &compose, &["module=cloudflared", "token (secret)tunnel-token"]);
+    }
+    // With an address of its own, it is not the module's; the token is still one variable.
+    let compose = "services:\n  tunnel:\n    image: cloudflare/cloudflared:2026.8.2\n    command: \
+                   tunnel --metrics localhost:9 run --token t0ken-geheim-1\n    environment: \
+                   [TUNNEL_TOKEN=t0ken-geheim-1]\n";
+    let (_, written) = built("edge", &[("compose.yaml", compose)]);
+    assert_eq!(written.matches("value-variable=TUNNEL_TOKEN").count(), 1, "{written}");
+}
+
+#[test]
+fn each_database_of_a_program_is_the_library_s() {
+    let romm = r#"services:
+  romm:
+    image: rommapp/romm:5.2.0
+    environment:
+      DB_HOST: romm-db
+      DB_NAME: romm
+      DB_USER: romm-user
+      DB_PASSWD: pl0p-geheim
+      DB_PORT: 5432
+      ROMM_DB_DRIVER: postgresql
+      ROMM_AUTH_SECRET_KEY: k3y-geheim
+    volumes: ["./library:/romm/library", "./assets:/romm/assets"]
+    depends_on: [romm-db]
+  romm-db:
+    image: postgres:16
+    environment: {POSTGRES_USER: romm-user, POSTGRES_DB: romm, POSTGRES_PASSWORD: pl0p-geheim}
+    volumes: ["./db:/var/lib/postgresql/data"]
+"#;
+    let lines = ["database postgres", "database-user romm-user", "postgres-image \"postgres:16\""];
+    adopted("romm", romm, &lines);
+    let photos = r#"services:
+  photos:
+    image: photoprism/photoprism:260601
+    user: "1000:33"
+    environment:
+      PHOTOPRISM_DATABASE_DRIVER: sqlite
+      PHOTOPRISM_ADMIN_PASSWORD: pl0p-geheim
+    volumes:
+      - type: bind
+        source: /mnt/photos
+        target: /photoprism/originals
+      - ./storage:/photoprism/storage
+    network_mode: bridge
+"#;
+    let lines = ["database sqlite", "gid 33", "originals \"/mnt/photos\""];
+    adopted("photos", photos, &lines);
+    for (connection, image, variable, word) in [
+        ("pgsql", "postgres:17", "POSTGRES_", "postgres"),
+        ("mysql", "mariadb:11", "MARIADB_", "mariadb"),
+    ] {
+        let root = if word == "mariadb" { "MARIADB_ROOT_PASSWORD: r00t-geheim, " } else { "" };
+        let name = if word == "mariadb" { "DATABASE" } else { "DB" };
+        let at = if word == "mariadb" { "/var/lib/mysql" } else { "/var/lib/postgresql/data" };
+        let compose = format!(
+            r#"services:
+  speed:
+    image: lscr.io/linuxserver/speedtest-tracker:1.13.11
+    environment: {{DB_CONNECTION: {connection}, DB_HOST: db, DB_DATABASE: speedtest_tracker,
+      DB_USERNAME: speedy, DB_PASSWORD: pl0p-geheim, APP_KEY: "base64:geheim+geheim"}}
+    volumes: ["./config:/config"]
+    depends_on: [db]
+  db:
+    image: {image}
+    environment: {{{root}{variable}{name}: speedtest_tracker, {variable}USER: speedy,
+      {variable}PASSWORD: pl0p-geheim}}
+    volumes: ["./db:{at}"]
+"#
+        );
+        let database = format!("database {word}");
+        adopted("speed", &compose, &[&database, "database-user speedy"]);
+    }
+}
+
+#[test]
+fn a_secret_that_no_file_has_is_asked_for_unless_the_program_has_one() {
+    let compose = "services: {tasks: {image: \"vikunja/vikunja:2.5.0\", environment: \
+                   {VIKUNJA_SERVICE_PUBLICURL: \"https://tasks.example.org/\"}}}\n";
+    let facts = adopted("tasks", compose, &["module=vikunja", "(secret)tasks-secret-key"]);
+    let findings = facts["findings"].to_string();
+    assert!(findings.contains("give the machine `secret-key` of `tasks`"), "{findings}");
+    // This one has made an account with a password already.
+    let compose = "services: {portainer: {image: \"portainer/portainer-ce:2.27.0\"}}\n";
+    let (facts, written) = built("docker", &[("compose.yaml", compose)]);
+    assert!(written.contains("\nmodule own-portainer"), "{written}");
+    let said = facts["projects"][0]["remarks"].to_string();
+    assert!(said.contains("its option `admin-password` has no value here"), "{said}");
+}
+
+#[test]
+fn what_a_person_starts_is_not_started_again_by_docker() {
+    let compose = "services: {tool: {image: \"ghcr.io/example/tool:1\", profiles: [tools], \
+                   restart: always}}\n";
+    let (facts, written) = built("tool", &[("compose.yaml", compose)]);
+    assert!(written.contains("manual") && !written.contains("restart always"), "{written}");
+    assert_eq!(fate(&facts, "services.tool.restart"), "changed");
+}
+
+#[test]
+fn a_container_in_the_network_of_another_is_never_part_of_its_service() {
+    let compose = r#"services:
+  app: {image: "ghcr.io/example/app:1", depends_on: [store]}
+  relay: {image: "ghcr.io/example/relay:1", network_mode: "service:app", depends_on: [store]}
+  store: {image: "ghcr.io/example/store:1"}
+"#;
+    let (_, written) = built("photos", &[("compose.yaml", compose)]);
+    assert!(written.contains("module relay") && written.contains("vpn photos"), "{written}");
+}
+
+#[test]
+fn services_are_not_called_like_folders_of_every_bundle() {
+    let compose = "services: {backup: {image: \"ghcr.io/example/a:1\"}, storage: {image: \
+                   \"ghcr.io/example/b:1\"}}\n";
+    let (_, written) = built("home", &[("compose.yaml", compose)]);
+    for service in ["service home-backup", "service home-storage"] {
+        assert!(written.contains(service), "{service}\n{written}");
+    }
+}
+
+#[test]
+fn the_last_of_several_mounts_at_one_place_is_mounted() {
+    let compose = "services: {app: {image: \"ghcr.io/example/app:1\", volumes: [\"/mnt/a:/data\", \
+                   \"/mnt/b:/data/\"]}}\n";
+    let (facts, written) = built("app", &[("compose.yaml", compose)]);
+    assert!(written.contains("/mnt/b") && !written.contains("\"/mnt/a"), "{written}");
+    assert_eq!(fate(&facts, "services.app.volumes[0]"), "lost");
+}
