@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::MachineKind;
 use crate::plan::Plan;
 
 /// Finds addresses that two machines or routers have.
@@ -14,18 +13,13 @@ static CODE: Code = codes::code!("address-twice", Error, "two machines have the 
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = BTreeMap::new();
-    // A router may be a guest of the lab: an appliance with the router's name is that router.
-    let is_guest = |name: &str| {
-        plan.model
-            .machines
-            .iter()
-            .any(|machine| machine.kind == MachineKind::Appliance && machine.name == name)
-    };
+    // A router may be a machine of the lab: the one with the router's name is that router.
+    let is_machine = |name: &str| plan.model.machines.iter().any(|machine| machine.name == name);
     let routers = plan
         .model
         .routers
         .iter()
-        .filter(|router| !is_guest(&router.name))
+        .filter(|router| !is_machine(&router.name))
         .map(|router| (router.address, router.name.as_str(), router.span));
     let machines = plan.model.machines.iter().flat_map(|machine| {
         machine

@@ -134,3 +134,37 @@ fn what_a_person_copies_is_to_the_letter() {
         assert!(guest.contains(words), "{words} is missing in: {guest}");
     }
 }
+
+/// A person who sets the router up reads its own page, not those of the machines behind it.
+#[test]
+fn a_router_of_the_lab_says_what_it_must_forward() {
+    let lab = |address: &str| {
+        format!(
+            "{LAB}router gate on=lan address=\"{address}\"\n\
+             host gate kind=unmanaged {{ address lan \"192.168.1.1\"; }}\n\
+             extend host box {{ ssh from=internet; }}"
+        )
+    };
+    let runbook = |lab: &str| {
+        let payload = payload(lab, &[("modules/keeper/module.kdl", MODULE)], "gate");
+        std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
+    };
+    let own = runbook(&lab("192.168.1.1"));
+    assert!(own.contains("| 22/tcp | 192.168.1.10, port 22 (box) |"), "{own}");
+    let of_another = runbook(&lab("192.168.1.254"));
+    assert!(!of_another.contains("must forward"), "{of_another}");
+}
+
+/// Nothing is brought back to a machine whose services keep nothing that lasts.
+#[test]
+fn a_machine_without_data_gets_none_back() {
+    let page = |service: &str| {
+        let lab = format!("{LAB}{service}").replace("service keeper on=box", "");
+        let payload = payload(&lab, &[("modules/keeper/module.kdl", MODULE)], "box");
+        std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
+    };
+    let none = page("service node-box module=node-exporter on=box");
+    assert!(!none.contains("comes back from"), "{none}");
+    let some = page("service memos on=box { url \"https://notes.example.org\"; }");
+    assert!(some.contains("comes back from"), "{some}");
+}

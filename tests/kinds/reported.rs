@@ -17,7 +17,8 @@ fn a_share_is_mounted_on_a_hypervisor_too() {
     let lab = format!(
         "{NAS}extend host pve {{\n\
          share nas.backups at=\"/mnt/pve/nas\" via=nfs\n\
-         share nas.isos at=\"/mnt/pve/isos\" via=cifs user=me password=(secret)key read-only=#true\n\
+         share nas.isos at=\"/mnt/pve/isos\" via=cifs user=me \
+         password=(secret)key read-only=#true\n\
          }}"
     );
     let payload = payload(&lab, "pve");

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{Model, Ports, Transport, ZoneId};
-use crate::plan::{Flow, FlowSource};
+use crate::model::{Model, Ports, Router, Transport, ZoneId};
+use crate::plan::{Flow, FlowSource, RouterForward};
 
 #[derive(Debug, Serialize)]
 pub(super) struct FlowView {
@@ -39,6 +39,7 @@ pub(super) struct ForwardView<'p> {
     port: Ports,
     transport: &'static str,
     to: String,
+    machine: &'p str,
 }
 
 /// Lists the ports that are open, with who may connect and why.
@@ -109,18 +110,34 @@ pub(super) fn forwards<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
         return Vec::new();
     }
     let forwards = context.plan.forwards_to(context.machine).into_iter();
-    forwards
-        .map(|forward| {
-            let router = model.router(forward.router);
-            ForwardView {
-                router: &router.name,
-                router_address: router.address.to_string(),
-                port: forward.ports,
-                transport: forward.transport.name(),
-                to: forward.address.to_string(),
-            }
-        })
-        .collect()
+    forwards.map(|forward| view(model, &forward)).collect()
+}
+
+/// Lists what the machine itself must forward, if it is a router of the lab.
+pub(super) fn forwarded<'p>(context: &Context<'p>) -> Vec<ForwardView<'p>> {
+    let model = context.model();
+    let own = &context.this().addresses;
+    let is_own = |router: &Router| own.iter().any(|own| own.address == router.address);
+    if !model.routers.iter().any(is_own) {
+        return Vec::new();
+    }
+    let all = model.machines().flat_map(|(machine, _)| context.plan.forwards_to(machine));
+    let mut forwards: Vec<RouterForward> =
+        all.filter(|forward| is_own(model.router(forward.router))).collect();
+    forwards.sort();
+    forwards.iter().map(|forward| view(model, forward)).collect()
+}
+
+fn view<'p>(model: &'p Model, forward: &RouterForward) -> ForwardView<'p> {
+    let router = model.router(forward.router);
+    ForwardView {
+        router: &router.name,
+        router_address: router.address.to_string(),
+        port: forward.ports,
+        transport: forward.transport.name(),
+        to: forward.address.to_string(),
+        machine: &model[forward.machine].name,
+    }
 }
 
 pub(super) fn zone(model: &Model, zone: ZoneId) -> &str {

@@ -4,7 +4,7 @@ use minijinja::value::Value;
 use serde::Serialize;
 
 use super::access::{
-    FlowView, ForwardView, MeetView, RouteView, flows, forwards, meets, routes, zone,
+    FlowView, ForwardView, MeetView, RouteView, flows, forwarded, forwards, meets, routes, zone,
 };
 use super::by_hand::{ByHandView, by_hand};
 use super::kept::{KeptView, kept};
@@ -43,6 +43,7 @@ pub(super) struct Runbook<'p> {
     meets: Vec<MeetView<'p>>,
     routes: Vec<RouteView<'p>>,
     forwards: Vec<ForwardView<'p>>,
+    forwarded: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
     kept: Vec<KeptView<'p>>,
     mounts: Vec<MountView<'p>>,
@@ -210,7 +211,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         .backups_at(context.machine)
         .map(|backup| backup_view(context, backup))
         .collect();
-    let keeps = !states.is_empty() || !backups.is_empty();
+    let keeps = !context.planned().kept.is_empty() || !backups.is_empty();
     Runbook {
         lab: &model.lab.name,
         machine: &machine.name,
@@ -243,6 +244,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         meets: meets(context),
         routes: routes(context),
         forwards: forwards(context),
+        forwarded: forwarded(context),
         states,
         mounts: mounts(context),
         exports: exports(context),
