@@ -206,11 +206,8 @@ pub(super) fn endpoint_at(plan: &Plan<'_>, to: Port) -> Option<EndpointId> {
         endpoints
             .map(|(endpoint, index)| (endpoint, EndpointId { service: *id, index }))
             .filter(|(endpoint, own)| {
-                let here = ports_of(plan, *id, endpoint);
-                to.at.may_be(plan, *own)
-                    && here.is_some_and(|(transport, ports)| {
-                        transport == to.transport && ports.contains(to.port)
-                    })
+                let here = ports_of(plan, *id, endpoint).filter(|one| one.1.contains(to.port));
+                to.at.may_be(plan, *own) && here.is_some_and(|(own, _)| own == to.transport)
             })
             .map(|(_, own)| own)
     });

@@ -344,7 +344,8 @@ further! {
         "restarts",
         [("cores of media: 6 -> 8, after its next start", "cores 8")];
     an_order_of_starting: HOME, [],
-        [("machines.kdl", "    passthrough igpu\n", "    passthrough igpu\n    boot #true order=2\n")],
+        [("machines.kdl", "    passthrough igpu\n",
+          "    passthrough igpu\n    boot #true order=2\n")],
         "restarts",
         [("start of intranet: with its host -> with its host, as number 2", "boot #true")];
     a_proxy_in_place_of_another: SINGLE, [],
@@ -369,7 +370,8 @@ further! {
         [("lab.kdl", "select immich-on-media productivity-on-lxc", "select immich-on-media")],
         "access-closed",
         [("machine productivity: lxc 210 on pve -> none", "select immich-on-media"),
-         ("documents of paperless-ngx: /srv/appdata/paperless-ngx/media", "select immich-on-media")];
+         ("documents of paperless-ngx: /srv/appdata/paperless-ngx/media",
+          "select immich-on-media")];
     three_things_at_once: HOME, [],
         [("services.kdl", "keep daily=7", "keep daily=5"),
          ("machines.kdl", "memory (size)\"12GiB\"", "memory (size)\"10GiB\""),
