@@ -11,6 +11,8 @@ use super::release;
 use super::say::say;
 use super::state::{FileName, State};
 use crate::diag::Diagnostics;
+use crate::diag::hidden::without_chance;
+use crate::diag::suspect::is_surely_secret;
 use crate::review::picture::Scene;
 use crate::source::Sources;
 
@@ -206,11 +208,16 @@ fn changed(was: &Facts, is: &Facts) -> Vec<Key> {
 
 fn finish(
     drafts: Vec<Draft>,
-    edits: Vec<Edit>,
+    mut edits: Vec<Edit>,
     idle: Vec<usize>,
     old: &State,
     new: &State,
 ) -> Comparison {
+    for edit in &mut edits {
+        if let Some(shown) = without_chance(&edit.node) {
+            edit.node = shown;
+        }
+    }
     let mut entries: Vec<Entry> = fold(drafts).into_iter().map(entry).collect();
     entries.sort_by(|a, b| {
         (a.class, a.rank, &a.machine, &a.subject).cmp(&(b.class, b.rank, &b.machine, &b.subject))
@@ -237,15 +244,23 @@ fn entry(draft: Draft) -> Entry {
         class,
         rank: said.rank,
         machine: key.machine.clone(),
-        subject: said.subject,
-        was: said.was,
-        is: said.is,
+        subject: without_chance(&said.subject).unwrap_or(said.subject),
+        was: said.was.map(without_secret),
+        is: said.is.map(without_secret),
         effect: said.effect,
         cause,
         places,
         files,
         key,
     }
+}
+
+/// Hides what looks like a secret, which somebody may have pasted where none belongs.
+fn without_secret(text: String) -> String {
+    if is_surely_secret(&text) {
+        return "***".to_owned();
+    }
+    without_chance(&text).unwrap_or(text)
 }
 
 fn title(state: &State) -> Title {

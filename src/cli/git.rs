@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::load::layer_of;
@@ -21,6 +21,12 @@ const MOST: usize = 50_000;
 /// The most bytes that the target of a link may have, as for the kernel.
 const LONGEST_LINK: usize = 4096;
 
+/// The file that makes a folder a lab.
+const LAB: &str = "lab.kdl";
+
+/// The most folders that are named of those that have a lab at a revision.
+const NAMED: usize = 3;
+
 /// How many links are followed one after another.
 const LINKS: usize = 40;
 
@@ -33,7 +39,27 @@ struct Entry {
 
 /// Reads the lab in `folder` as it is at a revision, and joins it with the standard library.
 pub fn read_lab(folder: &Path, revision: &str) -> Result<Sources, String> {
-    let tree = tree(folder, revision)?;
+    let (folder, below) = existing(folder);
+    let commit = commit(folder, revision)?;
+    let mut tree = tree(folder, &commit, &below)?;
+    if !tree.contains_key(LAB) {
+        tree = moved(folder, &commit)?.ok_or_else(|| {
+            let named = if below.as_os_str().is_empty() { folder } else { &folder.join(&below) };
+            let others = elsewhere(folder, &commit).unwrap_or_default();
+            let others: Vec<String> =
+                others.iter().take(NAMED).map(|other| format!("`{other}`")).collect();
+            let place = named.display();
+            match others.as_slice() {
+                [] => format!("`{place}` has no `lab.kdl` at `{revision}`"),
+                some => {
+                    let some = some.join(", ");
+                    format!(
+                        "`{place}` has no `lab.kdl` at `{revision}`, but there is one in {some}"
+                    )
+                }
+            }
+        })?;
+    }
     let mut wanted: BTreeMap<String, &Entry> = BTreeMap::new();
     for (path, entry) in &tree {
         // A link to a folder brings in what is below it.
@@ -50,10 +76,6 @@ pub fn read_lab(folder: &Path, revision: &str) -> Result<Sources, String> {
             }
             _ => {}
         }
-    }
-    if !wanted.contains_key("lab.kdl") {
-        let folder = folder.display();
-        return Err(format!("`{folder}` has no `lab.kdl` at `{revision}`"));
     }
     if wanted.len() > MOST {
         return Err(format!("the lab has more than {MOST} files at `{revision}`"));
@@ -75,21 +97,61 @@ pub fn read_lab(folder: &Path, revision: &str) -> Result<Sources, String> {
     Ok(Sources::with_standard_library(files))
 }
 
-/// Lists what is below the folder at a revision, by path from there.
-fn tree(folder: &Path, revision: &str) -> Result<BTreeMap<String, Entry>, String> {
+/// Parts a folder into what of it exists and the rest, since git runs in folders that exist alone.
+fn existing(folder: &Path) -> (&Path, PathBuf) {
+    let found = folder.ancestors().find(|above| above.is_dir());
+    let found = found.unwrap_or_else(|| Path::new("."));
+    let below = folder.strip_prefix(found).unwrap_or(folder).to_owned();
+    (found, below)
+}
+
+/// Lists the lab of a revision that is in another folder now: the only one, in a folder that no
+/// longer has one.
+fn moved(folder: &Path, commit: &str) -> Result<Option<BTreeMap<String, Entry>>, String> {
+    let others = elsewhere(folder, commit)?;
+    let [only] = others.as_slice() else { return Ok(None) };
+    let top = git(folder, &["rev-parse", "--show-toplevel"])?;
+    let top = PathBuf::from(String::from_utf8_lossy(&top).trim_end());
+    if top.join(only).join(LAB).exists() {
+        return Ok(None);
+    }
+    tree(&top, commit, Path::new(only)).map(Some)
+}
+
+/// Lists the folders of the repository that have a `lab.kdl` at a revision.
+fn elsewhere(folder: &Path, commit: &str) -> Result<Vec<String>, String> {
+    let listed = git(folder, &["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])?;
+    let paths = listed.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let folders = paths.filter_map(|path| {
+        let folder = path.strip_suffix(LAB)?;
+        (folder.is_empty() || folder.ends_with('/')).then(|| match folder.trim_end_matches('/') {
+            "" => ".".to_owned(),
+            folder => folder.to_owned(),
+        })
+    });
+    Ok(folders.collect())
+}
+
+/// Finds the commit that a revision names.
+fn commit(folder: &Path, revision: &str) -> Result<String, String> {
     // This follows a tag to its commit, and refuses a file or a tree.
     let commit = format!("{revision}^{{commit}}");
     // `--end-of-options` keeps git from taking a revision such as `--all` for an option.
     let commit = git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
         .map_err(|problem| match problem.as_str() {
             // With `--quiet`, git says nothing of an unknown revision. Other problems have words.
+            "" if revision == "HEAD" => "the repository has no commit yet".to_owned(),
             "" => format!("`{revision}` is not a revision of the repository"),
             _ => problem,
         })?;
-    let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+    Ok(String::from_utf8_lossy(&commit).trim().to_owned())
+}
+
+/// Lists what a commit has below a folder, by path from there. `folder` exists; `below` may not.
+fn tree(folder: &Path, commit: &str, below: &Path) -> Result<BTreeMap<String, Entry>, String> {
     // Run in the lab's folder, git lists only what is below it, by paths from there.
     // Without `-z`, it would quote unusual names.
-    let listed = git(folder, &["ls-tree", "-r", "-z", "--long", &commit])?;
+    let listed = git(folder, &["ls-tree", "-r", "-z", "--long", commit])?;
     let mut tree = BTreeMap::new();
     for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
         let line = String::from_utf8_lossy(line);
@@ -99,7 +161,9 @@ fn tree(folder: &Path, revision: &str) -> Result<BTreeMap<String, Entry>, String
             // A submodule has no size.
             let size = words.next().and_then(|size| size.parse().ok()).unwrap_or_default();
             let entry = Entry { mode: mode.to_owned(), object: object.to_owned(), size };
-            tree.insert(path.to_owned(), entry);
+            if let Ok(path) = Path::new(path).strip_prefix(below) {
+                tree.insert(path.to_string_lossy().into_owned(), entry);
+            }
         }
     }
     Ok(tree)

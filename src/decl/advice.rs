@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::types::{Type, is_name};
+use super::types::{LONGEST_NAME, Type, is_name};
 use crate::diag::nearest;
 use crate::diag::render::QUOTED;
 use crate::syntax::Scalar;
@@ -87,6 +87,9 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
                 name = name.replace("--", "-");
             }
             let name = name.trim_matches('-');
+            if name.len() > LONGEST_NAME {
+                return Some(format!("write a name of {LONGEST_NAME} characters at the most"));
+            }
             (text.is_ascii() && is_name(name)).then(|| {
                 format!("write `{name}`: a name has lower-case letters, digits and hyphens")
             })

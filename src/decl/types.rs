@@ -407,10 +407,13 @@ fn is_reference(text: &str) -> bool {
     !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control)
 }
 
+/// The most characters of a name.
+pub const LONGEST_NAME: usize = 40;
+
 /// Returns whether text is a valid name of an entity.
 pub fn is_name(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text.len() <= 40
+    text.len() <= LONGEST_NAME
         && text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.bytes().all(valid)
         && !text.ends_with('-')

@@ -218,8 +218,18 @@ fn no_value_that_may_be_a_secret_is_shown() {
              raw nginx.add_header X-Way-Out \"{secret}\"; }}\n"
         ),
     );
+    // Nobody looks for a secret here.
+    let made = "hunter2Xy9Kq7Zp4Wm8Rt3";
+    edit(
+        &mut is,
+        "hosts.kdl",
+        "pci=\"0000:00:02.0\"",
+        &format!("pci=\"0000:00:02.0\" rom=\"{made}\""),
+    );
+    edit(&mut is, "services.kdl", "media.elmzn.be\" \"photos", &format!("{made}\" \"photos"));
     let comparison = compare(&was, &is);
     let told = text::write(&comparison, LOOK);
+    assert!(told.contains("with the ROM ***"), "{told}");
     assert!(told.contains("request header X-Way-In of media.elmzn.be is new"), "{told}");
     for shown in [
         text::write(&comparison, LOOK),
@@ -227,7 +237,7 @@ fn no_value_that_may_be_a_secret_is_shown() {
         html::write(&comparison).expect("a page"),
         json::write(&comparison).expect("JSON"),
     ] {
-        assert!(!shown.contains(secret), "{shown}");
+        assert!(!shown.contains(secret) && !shown.contains(made), "{shown}");
     }
 }
 

@@ -102,6 +102,42 @@ fn links_lead_to_files_of_the_same_revision() {
 }
 
 #[test]
+fn a_lab_whose_folder_has_another_name_is_compared_with_itself() {
+    let folder = repository();
+    git(folder.path(), &["mv", "home/lab", "house"]);
+    let house = folder.path().join("house");
+    assert!(labwright(&house, &["diff"]).out.starts_with(OPENED));
+    assert!(labwright(folder.path(), &["diff", "git:HEAD", "house"]).out.starts_with(OPENED));
+    assert!(labwright(folder.path(), &["diff", "--lab", "house"]).out.starts_with(OPENED));
+    git(folder.path(), &["commit", "--all", "--quiet", "--message=moved"]);
+    let revisions = ["diff", "git:HEAD~1", "git:HEAD", "--lab", "house"];
+    assert!(labwright(folder.path(), &revisions).out.starts_with(OPENED));
+    // A folder that is gone can be named too.
+    let gone = ["diff", "git:HEAD~1", "house", "--lab", "home/lab"];
+    assert!(labwright(folder.path(), &gone).out.starts_with(OPENED));
+}
+
+#[test]
+fn another_lab_is_not_taken_for_one_that_is_new() {
+    let folder = repository();
+    put(folder.path(), "other/lab.kdl", LAB.as_bytes());
+    let run = labwright(&folder.path().join("other"), &["diff"]);
+    assert_eq!(run.code, 3);
+    let said = "`.` has no `lab.kdl` at `HEAD`, but there is one in `home/lab`";
+    assert!(run.err.contains(said), "{}", run.err);
+}
+
+#[test]
+fn a_repository_without_a_commit_is_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    git(folder.path(), &["init", "--quiet"]);
+    put(folder.path(), "lab.kdl", LAB.as_bytes());
+    let run = labwright(folder.path(), &["diff"]);
+    assert_eq!(run.code, 3);
+    assert!(run.err.contains("the repository has no commit yet"), "{}", run.err);
+}
+
+#[test]
 fn what_can_not_be_read_is_said() {
     let folder = repository();
     let lab = folder.path().join("home/lab");

@@ -35,9 +35,9 @@ pub struct Diff {
     /// The old state
     #[arg(value_name = "A", default_value = "git:HEAD")]
     was: PathBuf,
-    /// The new state
-    #[arg(value_name = "B", default_value = ".")]
-    is: PathBuf,
+    /// The new state; without it the folder of `--lab`, or this one
+    #[arg(value_name = "B")]
+    is: Option<PathBuf>,
     /// The folder of the lab that `git:REV` is about; without it the folder given, or this one
     #[arg(long, value_name = "DIR")]
     lab: Option<PathBuf>,
@@ -89,7 +89,7 @@ enum Problem {
 
 impl Diff {
     pub fn run(self, console: &Console) -> io::Result<Exit> {
-        let states = [&self.was, &self.is].map(|state| (state, self.read(state)));
+        let states = [self.was.as_path(), self.is()].map(|state| (state, self.read(state)));
         let mut inputs = Vec::new();
         for (state, input) in states {
             match input {
@@ -104,7 +104,7 @@ impl Diff {
         let comparison = match compare(was, is) {
             Ok(comparison) => comparison,
             Err(Fault { new, diagnostics }) => {
-                let (state, input) = if new { (&self.is, is) } else { (&self.was, was) };
+                let (state, input) = if new { (self.is(), is) } else { (self.was.as_path(), was) };
                 let none = Sources::default();
                 let sources = if let Input::Sources(sources) = input { sources } else { &none };
                 report(state, &Problem::Findings(diagnostics), sources, console);
@@ -137,12 +137,16 @@ impl Diff {
         })
     }
 
+    fn is(&self) -> &Path {
+        self.is.as_deref().or(self.lab.as_deref()).unwrap_or_else(|| Path::new("."))
+    }
+
     /// Returns the folder of the lab whose revisions are meant.
     fn repository(&self) -> &Path {
-        let is_lab = |state: &&PathBuf| {
+        let is_lab = |state: &&Path| {
             !state.to_string_lossy().starts_with(REVISION) && folder::read(state, INDEX).is_err()
         };
-        let folder = || [&self.is, &self.was].into_iter().find(is_lab).map(PathBuf::as_path);
+        let folder = || [self.is(), self.was.as_path()].into_iter().find(is_lab);
         self.lab.as_deref().or_else(folder).unwrap_or_else(|| Path::new("."))
     }
 
