@@ -153,13 +153,22 @@ pub fn made_by_chance(text: &str) -> Vec<Range<usize>> {
             let mut at = start;
             for part in word.split('/') {
                 let hex = part.bytes().all(|byte| byte.is_ascii_hexdigit());
-                if !public && !hex && (is_token(part) || is_password(part)) {
+                let shaped = is_token(part) || is_password(part) || is_thought_of(part);
+                if !public && !hex && shaped {
                     found.push(at..at + part.len());
                 }
                 at += part.len() + 1;
             }
-        } else if !public && (is_token(word) || is_password(word)) {
+        } else if !public && (is_token(word) || is_password(word) || is_thought_of(word)) {
             found.push(start..start + word.len());
+        } else if word.contains('/') {
+            let mut at = start;
+            for part in word.split('/') {
+                if is_thought_of(part) {
+                    found.push(at..at + part.len());
+                }
+                at += part.len() + 1;
+            }
         }
         let end = text.get(start + word.len()..).and_then(|rest| rest.chars().next());
         start += word.len() + end.map_or(0, char::len_utf8);
@@ -177,6 +186,23 @@ fn is_password(word: &str) -> bool {
         && has(char::is_ascii_uppercase)
         && has(char::is_ascii_digit)
         && turns(word) * 2 >= word.len()
+}
+
+/// Returns whether a word is as people write passwords, and no name, path, version or address:
+/// letters, digits and a sign that none of these has.
+fn is_thought_of(word: &str) -> bool {
+    const SIGNS: &[u8] = b"!^$%*#~+";
+    const MOST: usize = 64;
+    let has = |kind: fn(&u8) -> bool| word.bytes().any(|letter| kind(&letter));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let loud = word.contains(['!', '^']) && word.starts_with(|one: char| one.is_alphanumeric());
+    (8..=MOST).contains(&word.len())
+        && word.bytes().all(|byte| plain(byte) || SIGNS.contains(&byte))
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+        && (loud || (has(u8::is_ascii_uppercase) && word.bytes().any(|byte| !plain(byte))))
+        // `$` and `%` begin a variable, and `*.` a name of many hosts.
+        && word.starts_with(|one: char| one.is_alphanumeric() || one == '!')
 }
 
 /// Counts the neighbours in a word that are of different kinds.
@@ -327,6 +353,10 @@ mod tests {
             "a=Xk29vQ7pLm4Z;",
             "/srv/Xk29vQ7pLm4Z/x",
             "ghp_abcdefghijklmnop1234",
+            "(ref)hunter2-Sommer!",
+            "Passw0rd#Haus",
+            "modules/thing/hunter2-Sommer!",
+            "x \"sommer2024!\" y",
         ] {
             assert_eq!(made_by_chance(text).len(), 1, "{text}");
         }
@@ -336,6 +366,7 @@ mod tests {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExample",
             "the option `dns-credentials` of `nginx-proxy-manager2`",
             "Content-Security-Policy PostgreSQL17 IPv6 SHA256SUMS media.example.org",
+            "x != 1e9 and $labels.Machine2 or 1.2~rc1+Dfsg1 *.Media2.example.org !/Srv2 g++-12",
             "2001:db8::1 52:54:00:AB:cd:ef 0000:00:02.0 x86_64-linux-gnu",
         ] {
             assert!(made_by_chance(text).is_empty(), "{text}: {:?}", made_by_chance(text));

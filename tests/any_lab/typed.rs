@@ -14,6 +14,9 @@ use super::tables::{Place, head, lab, places};
 /// A password that a program made. Its shape gives it away, so it is shown nowhere.
 const MADE: &str = "hunter2-Xk29vQ7pLm4Z";
 
+/// A password that somebody thought of, with a sign that is in no name.
+const WITH_SIGN: &str = "hunter2-Sommer!";
+
 /// A password that somebody thought of. It is not shown where a secret belongs.
 const THOUGHT_OF: &str = "Hunter2!";
 
@@ -129,6 +132,13 @@ fn a_password_that_a_program_made_is_repeated_nowhere() {
     // Every third try: each node and each kind of mistake is among them.
     let tries: Vec<_> = tries(|node| written(node, MADE)).into_iter().step_by(3).collect();
     let shown = shown(&tries, "Xk29vQ7pLm4Z");
+    assert!(shown.is_empty(), "{} are shown:\n{}", shown.len(), shown.join("\n"));
+}
+
+#[test]
+fn a_password_with_a_sign_that_no_name_has_is_repeated_nowhere() {
+    let tries: Vec<_> = tries(|node| written(node, WITH_SIGN)).into_iter().step_by(3).collect();
+    let shown = shown(&tries, "Sommer");
     assert!(shown.is_empty(), "{} are shown:\n{}", shown.len(), shown.join("\n"));
 }
 

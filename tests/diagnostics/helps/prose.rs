@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{checked, own_files, title};
+use super::{Help, checked, own_files, shape, title};
 use crate::cli::case;
 
 /// A code, text of its case, and what a person writes there who does what the help says.
@@ -231,7 +231,18 @@ fn what_a_help_says_in_words_helps() {
     }
 }
 
-/// Lists the codes whose helps are followed here.
-pub fn codes() -> impl Iterator<Item = &'static str> {
-    DONE.iter().map(|(code, ..)| *code)
+/// Lists the helps that are followed here: those of findings that are gone afterwards.
+pub fn shapes() -> impl Iterator<Item = Help> {
+    DONE.iter().flat_map(|(code, from, to)| {
+        let mut lab = own_files(&case("diagnostics").join(code)).expect("a lab");
+        let before = checked(&lab).1;
+        if let Some(file) = lab.iter_mut().find(|file| file.path == "lab.kdl") {
+            file.text = file.text.replacen(from, to, 1);
+        }
+        let after: BTreeSet<_> = checked(&lab).1.iter().map(title).collect();
+        let gone = before.into_iter().filter(|one| one.code.name == *code);
+        let gone = gone.filter(|one| !after.contains(&title(one)));
+        gone.map(|one| ((*code).to_owned(), shape(one.help.as_deref().unwrap_or_default())))
+            .collect::<Vec<_>>()
+    })
 }
