@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 static CODE: Code = codes::code!(
     "port-at-foreign-address",
     Error,
-    "a port is published at an address that its machine does not have, or that its program chooses"
+    "a port is published at an address that its machine or its program does not have"
 );
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
@@ -48,6 +48,15 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     "it has {} in the lab, and 127.0.0.1 for itself",
                     if known.is_empty() { "none".to_owned() } else { known.join(" and ") }
                 )));
+                continue;
+            }
+            let mut deaf = endpoint.addresses.iter().filter(|address| address.is_ipv6());
+            if let Some(address) = deaf.next().filter(|_| !endpoint.ipv6) {
+                let message = format!(
+                    "`{}` of `{}` listens on IPv4 alone, so nothing answers at {address}",
+                    endpoint.name, service.name
+                );
+                diagnostics.push(found(message).help("name addresses of IPv4 alone"));
             }
         }
     }

@@ -74,3 +74,16 @@ fn who_provides_a_role_is_found_by_those_that_need_it() {
     let silent = found(&lab("chat", 9093, "service prometheus on=box"));
     assert!(silent.iter().any(|one| one.contains("alert")), "{silent:?}");
 }
+
+#[test]
+fn a_program_without_ipv6_is_published_at_no_such_address() {
+    let said = |module: &str| {
+        found(&format!(
+            "host box kind=debian {{ os debian-13; address lan \"192.168.1.10\" }}\n\
+             service app module={module} on=box {{ port web address=\"::1\"; }}"
+        ))
+    };
+    let deaf = "`web` of `app` listens on IPv4 alone, so nothing answers at ::1";
+    assert!(said("tautulli").iter().any(|one| one == deaf), "{:?}", said("tautulli"));
+    assert!(!said("grocy").iter().any(|one| one.contains("IPv4 alone")), "{:?}", said("grocy"));
+}
