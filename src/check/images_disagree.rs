@@ -1,7 +1,10 @@
 //! Finds parts of one program in different versions.
 
+use std::collections::BTreeMap;
+
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::Container;
 use crate::plan::Plan;
 
 /// Finds services whose containers must have one version but don't.
@@ -16,33 +19,30 @@ static TOGETHER: &[(&str, &str)] =
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
-        for (index, first) in service.containers.iter().enumerate() {
-            for second in service.containers.iter().skip(index + 1) {
-                let (one, other) = (first.repository(), second.repository());
-                let (version, other_version) = (first.tag(), second.tag());
-                let together = one == other
-                    || TOGETHER.contains(&(one, other))
-                    || TOGETHER.contains(&(other, one));
-                if !together || release(version) == release(other_version) {
-                    continue;
-                }
-                diagnostics.push(
-                    Diagnostic::new(
-                        &CODE,
-                        service.span,
-                        format!(
-                            "`{}` has parts of version {version} and {other_version}",
-                            service.name
-                        ),
-                    )
+        let mut firsts: BTreeMap<&str, &Container> = BTreeMap::new();
+        for second in &service.containers {
+            let first = *firsts.entry(program(second.repository())).or_insert(second);
+            let (version, other_version) = (first.tag(), second.tag());
+            if release(version) == release(other_version) {
+                continue;
+            }
+            let message =
+                format!("`{}` has parts of version {version} and {other_version}", service.name);
+            diagnostics.push(
+                Diagnostic::new(&CODE, service.span, message)
                     .label(first.span, format!("`{}`", first.name))
                     .label(second.span, format!("`{}`", second.name))
                     .help("give both the same version")
                     .on(service.name.clone()),
-                );
-            }
+            );
         }
     }
+}
+
+/// Returns the repository that a part of a program is released with.
+fn program(repository: &str) -> &str {
+    let whole = TOGETHER.iter().find(|(_, part)| *part == repository);
+    whole.map_or(repository, |(whole, _)| whole)
 }
 
 /// Returns a tag without the variant of the build: `v3.1.0-openvino` is version `v3.1.0`.

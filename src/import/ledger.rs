@@ -22,7 +22,7 @@ pub enum Fate {
 }
 
 /// What becomes of one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// Where it is written.
     pub place: Place,
@@ -38,6 +38,8 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: Vec<Entry>,
+    /// The same entries, to find one that was made before.
+    known: BTreeSet<Entry>,
     remarks: BTreeSet<(Place, String)>,
     spoken: BTreeSet<String>,
 }
@@ -112,7 +114,7 @@ impl Ledger {
     pub fn note(&mut self, place: Place, path: &str, fate: Fate, what: &str) {
         self.spoken.insert(path.to_owned());
         let entry = Entry { place, path: path.to_owned(), fate, what: what.to_owned() };
-        if !self.entries.contains(&entry) {
+        if self.known.insert(entry.clone()) {
             self.entries.push(entry);
         }
     }

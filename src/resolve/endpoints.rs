@@ -14,15 +14,27 @@ use crate::model::{
 };
 use crate::source::{Sources, Spanned};
 
-/// Returns the port that a service sets for an endpoint.
-fn given_port<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
-    service.all("port").find(|node| node.key() == endpoint).and_then(|node| node.argument(1))
-}
+/// The `port` nodes of a service, by the endpoint that each is about. Of two, the first counts.
+struct Given<'b, 's>(BTreeMap<&'b str, &'b Block<'s>>);
 
-/// Returns the addresses that a service sets for an endpoint.
-fn given_address<'b, 's>(service: &'b Block<'s>, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
-    let mut nodes = service.all("port").filter(|node| node.key() == endpoint);
-    nodes.next().and_then(|node| node.property("address"))
+impl<'b, 's> Given<'b, 's> {
+    fn of(service: &'b Block<'s>) -> Self {
+        let mut nodes = BTreeMap::new();
+        for node in service.all("port") {
+            nodes.entry(node.key()).or_insert(node);
+        }
+        Self(nodes)
+    }
+
+    /// Returns the port that the service sets for an endpoint.
+    fn port(&self, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
+        self.0.get(endpoint).and_then(|node| node.argument(1))
+    }
+
+    /// Returns the addresses that the service sets for an endpoint.
+    fn address(&self, endpoint: &str) -> Option<&'b Spanned<Value<'s>>> {
+        self.0.get(endpoint).and_then(|node| node.property("address"))
+    }
 }
 
 /// Lists the addresses that a service has for itself.
@@ -36,10 +48,11 @@ pub fn own_addresses(service: &Block<'_>) -> Vec<Spanned<IpAddr>> {
 /// the service's own for a port of a container.
 fn published_at(
     service: &Block<'_>,
+    given: &Given<'_, '_>,
     endpoint: &Block<'_>,
     on_machine: &BTreeSet<&str>,
 ) -> Vec<IpAddr> {
-    let given = given_address(service, endpoint.key());
+    let given = given.address(endpoint.key());
     let container = endpoint.property("container").and_then(Spanned::text);
     let contained = container.is_some_and(|container| !on_machine.contains(container));
     let mut addresses: Vec<IpAddr> = match given {
@@ -69,13 +82,14 @@ fn read_ports(value: &Spanned<Value<'_>>) -> Option<Ports> {
 /// Returns the ports that an endpoint's program listens on, and those on the machine. Both are the
 /// same on the machine's own network, and for a program that must know the ports on the machine.
 fn ports_of(
-    service: &Block<'_>,
+    given: &Given<'_, '_>,
     endpoint: &Block<'_>,
     on_machine: &BTreeSet<&str>,
 ) -> Option<(Ports, Ports)> {
     let port = endpoint.property("port").and_then(read_ports)?;
     // Another number of ports is reported where the endpoints are read.
-    let host_port = given_port(service, endpoint.key())
+    let host_port = given
+        .port(endpoint.key())
         .and_then(read_ports)
         .filter(|given| given.more() == port.more())
         .unwrap_or(port);
@@ -105,11 +119,11 @@ fn on_machine<'b>(parts: &'b [Block<'_>]) -> BTreeSet<&'b str> {
 /// Lists the port that the program of each endpoint listens on, and its port on the machine, for
 /// use in the module.
 pub fn ports(service: &Block<'_>, concrete: &[Block<'_>], others: &[Block<'_>]) -> [Data; 2] {
-    let on_machine = on_machine(others);
+    let (on_machine, given) = (on_machine(others), Given::of(service));
     let list = |side: fn((Ports, Ports)) -> Ports| {
         let provided = concrete.iter().filter(|block| block.schema.name == "provides");
         let port = |block: &Block<'_>| {
-            let port = side(ports_of(service, block, &on_machine)?);
+            let port = side(ports_of(&given, block, &on_machine)?);
             let port = match port.more() {
                 0 => Data::Integer(i64::from(port.first)),
                 _ => Data::Text(port.to_string()),
@@ -130,17 +144,17 @@ pub fn pages(
     address: Option<IpAddr>,
     around: &Around,
 ) -> Data {
-    let on_machine = on_machine(others);
+    let (on_machine, given) = (on_machine(others), Given::of(service));
     let provided = concrete.iter().filter(|block| block.schema.name == "provides");
     let mut pages = BTreeMap::new();
-    let open = provided.filter_map(|block| Some((block, ports_of(service, block, &on_machine)?)));
+    let open = provided.filter_map(|block| Some((block, ports_of(&given, block, &on_machine)?)));
     for ((block, (_, port)), endpoint) in open.zip(0..) {
         let Some(scheme @ ("http" | "https")) = block.property("protocol").and_then(Spanned::text)
         else {
             continue;
         };
         let door = around.doors.iter().find(|door| door.endpoint == endpoint);
-        let bound = published_at(service, block, &on_machine);
+        let bound = published_at(service, &given, block, &on_machine);
         let bound = bound.into_iter().find(|address| !address.is_loopback());
         let address = bound.or(address);
         let on_machine = || Some(format!("{scheme}://{}", SocketAddr::new(address?, port.first)));
@@ -159,9 +173,10 @@ pub fn fixed_ports(
     sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) {
+    let given = Given::of(block);
     for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.port == endpoint.host_port)
     {
-        let Some(given) = given_port(block, &endpoint.name) else { continue };
+        let Some(given) = given.port(&endpoint.name) else { continue };
         let name = &endpoint.name;
         let names =
             [format!("port.{name}"), format!("port['{name}']"), format!("endpoints.{name}.port")];
@@ -214,9 +229,9 @@ pub fn endpoints(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
-    let on_machine = on_machine(concrete);
+    let (on_machine, nodes) = (on_machine(concrete), Given::of(service));
     for block in concrete.iter().filter(|block| block.schema.name == "provides") {
-        let Some((port, host_port)) = ports_of(service, block, &on_machine) else { continue };
+        let Some((port, host_port)) = ports_of(&nodes, block, &on_machine) else { continue };
         let flag = |name: &str| block.property(name).and_then(Spanned::bool).unwrap_or(false);
         let text = |name: &str| block.property(name).and_then(Spanned::string);
         let protocol = match text("protocol").as_deref() {
@@ -227,7 +242,7 @@ pub fn endpoints(
             None if flag("scrape") || block.property("path").is_some() => Protocol::Http,
             _ => Protocol::Tcp,
         };
-        let given = given_port(service, block.key());
+        let given = nodes.port(block.key());
         if let Some(other) =
             given.filter(|given| read_ports(given).is_some_and(|given| given.more() != port.more()))
         {
@@ -243,7 +258,7 @@ pub fn endpoints(
                     .on(name),
             );
         }
-        let address = given_address(service, block.key());
+        let address = nodes.address(block.key());
         let container = text("container");
         endpoints.push(Endpoint {
             name: block.key().to_owned(),
@@ -251,7 +266,7 @@ pub fn endpoints(
             port: port.first,
             host_port: host_port.first,
             more: port.more(),
-            addresses: published_at(service, block, &on_machine),
+            addresses: published_at(service, &nodes, block, &on_machine),
             ipv6: knows_ipv6(block),
             protocol,
             path: text("path"),

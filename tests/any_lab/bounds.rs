@@ -128,6 +128,51 @@ fn a_template_ends() {
     refused(templates.map(of_template), "template-error");
 }
 
+/// What other template languages of this family have, and further ways to repeat and to recurse.
+#[test]
+fn a_template_ends_whatever_it_repeats() {
+    let big = format!("{{% set x = opt.x %}}{}", twice("{% set x = x ~ x %}", 10));
+    let twice_over = |body: &str| {
+        let open = twice("{% for i in opt.x %}", 2);
+        format!("{big}{open}{body}{}", twice("{% endfor %}", 2))
+    };
+    let mutual = "{% macro f(n) %}{{ g(n) }}{% endmacro %}{% macro g(n) %}{{ f(n) }}{% endmacro %}";
+    let doubling = "{% macro f(n) %}{% if n > 0 %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}\
+                    {% endmacro %}";
+    let templates = [
+        "{% for i in range(1000000000) %}a{% endfor %}".to_owned(),
+        "{{ '%1000000000d' | format(1) }}".to_owned(),
+        "{{ opt.x | list | batch(1000000000, 1) | list }}".to_owned(),
+        "{{ opt.x | list | slice(1000000000) | list }}".to_owned(),
+        "{% set n = namespace(a='x') %}{% for i in opt.x %}{% set n.a = n.a ~ n.a %}{% endfor %}"
+            .to_owned(),
+        format!("{mutual}{{{{ f(1) }}}}"),
+        format!("{doubling}{{{{ f(40) }}}}"),
+        "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}x{% endcall %}".to_owned(),
+        "{% include \"t.conf.j2\" %}".to_owned(),
+        "{% extends \"t.conf.j2\" %}".to_owned(),
+        "{% import \"t.conf.j2\" as x %}".to_owned(),
+        "{{ 2 ** 100000000 }}".to_owned(),
+        "{{ 1 // 0 }}".to_owned(),
+        "{{ opt.x[::0] }}".to_owned(),
+        format!("{big}{{{{ x | replace('', x) }}}}"),
+        format!("{big}{{{{ [x | list] | map('join', x) | list }}}}"),
+        "{{ 'a\\nb' | indent(18446744073709551615) }}".to_owned(),
+        twice_over("{{ x | split('x') | length }}"),
+        twice_over("{{ x | lower | length }}"),
+        twice_over("{{ x | trim | length }}"),
+        twice_over("{{ x[::2] | length }}"),
+        twice_over("{{ 'yy' in x }}"),
+        twice_over("{{ x == x ~ 'a' }}"),
+        twice_over("{{ x | first }}"),
+        twice_over("{{ opt | items | list | length }}"),
+        format!("{{% set d = {{}} %}}{}{{{{ d }}}}", twice("{% set d = {'a': d, 'b': d} %}", 40)),
+        format!("{{% set d = [1] %}}{}{{{{ d }}}}", twice("{% set d = [d] %}", 3000)),
+        "{{ opt.x }}".repeat(15_000),
+    ];
+    refused(templates.map(of_template), "template-error");
+}
+
 /// Code that is nested as deep as an operator can nest it.
 fn deep(times: usize) -> Vec<String> {
     vec![

@@ -2,6 +2,7 @@
 //! never writes a broken file.
 
 mod bounds;
+mod commands;
 mod everywhere;
 mod growth;
 mod hostile;

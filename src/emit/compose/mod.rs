@@ -80,9 +80,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .collect();
     let mut table = String::new();
     let mut entries = BTreeMap::new();
+    let by_name: BTreeMap<&str, &Container> =
+        members.iter().map(|(_, container)| (container.name.as_str(), *container)).collect();
     for ((_, container), mut definition) in members.iter().zip(definitions) {
         definition.depends_on = definition::dependencies(container);
-        let hash = with_dependencies(&container.name, &members, &hashes);
+        let hash = with_dependencies(&container.name, &by_name, &hashes);
         table.extend([&container.name, "\t", &container.image.value, "\t", &hash]);
         if let Some(word) = container.runs.word() {
             table.extend(["\t", word]);
@@ -112,15 +114,15 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
 /// compose recreates it together with any of them.
 fn with_dependencies(
     container: &str,
-    members: &[Member<'_>],
+    members: &BTreeMap<&str, &Container>,
     hashes: &BTreeMap<&str, String>,
 ) -> String {
     let mut known = BTreeSet::from([container]);
     let mut open = vec![container];
     while let Some(name) = open.pop() {
-        let found = members.iter().find(|(_, container)| container.name == name);
+        let found = members.get(name);
         let dependencies =
-            found.map(|(_, container)| definition::dependencies(container)).unwrap_or_default();
+            found.map(|container| definition::dependencies(container)).unwrap_or_default();
         open.extend(dependencies.into_keys().filter(|dependency| known.insert(dependency)));
     }
     if known.len() == 1 {
