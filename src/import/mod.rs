@@ -26,6 +26,7 @@ mod merge;
 mod middlewares;
 mod mounts;
 mod names;
+mod numbers;
 mod partial;
 mod ports;
 mod process;

@@ -141,8 +141,13 @@ impl<'a> Loader<'a> {
         let usual = join(folder, ".env");
         let own = [usual.clone()];
         let names = if named.is_empty() { &own[..] } else { named };
-        // As `~`: compose is run by root, or by somebody who may do all that root may.
-        self.variables.values.entry("HOME".to_owned()).or_insert_with(|| "/root".to_owned());
+        // As `~`: compose is run by root, or by somebody who may do all that root may. It is run
+        // where the project is.
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let shell = [("HOME", "/root"), ("USER", "root"), ("PATH", path), ("PWD", folder)];
+        for (name, value) in shell {
+            self.variables.values.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
         for name in names {
             match self.files.read(name) {
                 Ok(text) => drop(dotenv::read(&text, &mut self.variables)),

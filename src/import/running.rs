@@ -57,7 +57,7 @@ pub fn running(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
         .filter(|_| service.get("restart").is_none());
     if let Some(at) = service.get("restart") {
         let text = at.text().unwrap_or_default();
-        if restart(text, ends, &at, &mut lines, around) {
+        if restart(text, (&name, ends), &at, &mut lines, around) {
             around.ledger.kept(&at, "restart");
         }
     }
@@ -69,7 +69,7 @@ pub fn running(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
             ("on-failure", retries) => format!("on-failure:{retries}"),
             _ => "always".to_owned(),
         };
-        if restart(&policy, ends, at, &mut lines, around) {
+        if restart(&policy, (&name, ends), at, &mut lines, around) {
             around.ledger.changed(at, "restart, without times, which docker does not keep");
         }
     }
@@ -80,13 +80,12 @@ pub fn running(service: &At<'_>, around: &mut Around<'_>) -> Vec<Line> {
 /// Adds what docker does when the container ends. Returns whether it can be said.
 fn restart(
     policy: &str,
-    ends: bool,
+    (name, ends): (&str, bool),
     at: &At<'_>,
     lines: &mut Vec<Line>,
     around: &mut Around<'_>,
 ) -> bool {
     let (word, retries) = policy.split_once(':').unwrap_or((policy, ""));
-    let name = at.path.split('.').nth(1).unwrap_or_default();
     match word {
         "always" | "unless-stopped" if ends => {
             let what = if around.project.manual.contains(name) {

@@ -147,6 +147,9 @@ fn variable(
         let what = format!("the secret `{secret}`, which the machine keeps{hint}");
         return (Some(node), Fate::Changed, what);
     }
+    // Such as `${PWD}`: the folder is another one on the machine.
+    let moved = value.starts_with('/').then(|| around.lab.on_machine(value));
+    let value = moved.as_deref().unwrap_or(value);
     let (given, renamed) = with_hosts(name, value, around.number, around.renames);
     let node = line("env").arg(name).arg(given);
     if renamed.is_empty() {

@@ -146,6 +146,16 @@ fn services_are_not_called_like_folders_of_every_bundle() {
 }
 
 #[test]
+fn the_variables_of_a_shell_are_those_of_root_in_the_folder_of_the_project() {
+    let compose = "services: {app: {image: \"ghcr.io/example/app:1\", volumes: \
+                   [\"${PWD}/data:/data\"], environment: {HERE: \"$PWD/x\", WHO: \"$USER\"}}}\n";
+    let (_, written) = built("app", &[("compose.yaml", compose)]);
+    for line in ["path=\"/opt/x/data\"", "env HERE \"/opt/x/x\"", "env WHO root"] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+}
+
+#[test]
 fn the_last_of_several_mounts_at_one_place_is_mounted() {
     let compose = "services: {app: {image: \"ghcr.io/example/app:1\", volumes: [\"/mnt/a:/data\", \
                    \"/mnt/b:/data/\"]}}\n";
