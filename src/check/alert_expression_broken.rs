@@ -5,7 +5,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::Alert;
 use crate::plan::Plan;
 
-/// Finds expressions that are empty, or whose brackets or quotes don't match.
+/// Finds expressions that are empty, or whose brackets, quotes or operators can't be right.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =
@@ -62,10 +62,69 @@ fn fault(expression: &str) -> Option<String> {
     }
     match open.pop() {
         Some(opened) => Some(format!("never closes `{opened}`")),
-        None if says_something => None,
+        None if says_something => operators(&without_selectors(expression)),
         None => Some("is empty".to_owned()),
     }
 }
+
+/// Returns an expression with a blank in place of its texts, comments and selectors in braces.
+fn without_selectors(expression: &str) -> String {
+    let (mut plain, mut depth) = (String::new(), 0_u32);
+    let mut characters = expression.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' | '\'' | '`' => {
+                skip_text(&mut characters, character);
+                plain.push_str("\"\"");
+            }
+            '#' => {
+                characters.by_ref().find(|character| *character == '\n');
+                plain.push(' ');
+            }
+            '{' => {
+                depth += 1;
+                plain.push('a');
+            }
+            '}' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => plain.push(character),
+            _ => {}
+        }
+    }
+    plain
+}
+
+/// Returns the fault of the operators outside of selectors.
+fn operators(plain: &str) -> Option<String> {
+    let compares = |before: Option<char>, after: Option<char>| {
+        before.is_some_and(|one| "=!<>".contains(one))
+            || after.is_some_and(|one| "=~".contains(one))
+    };
+    let characters: Vec<char> = plain.chars().collect();
+    for (index, character) in characters.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|at| characters.get(at)).copied();
+        match character {
+            '&' | '|' | ';' | '?' | '$' => {
+                return Some(format!("has a `{character}`, which is no operator"));
+            }
+            '=' if !compares(before, characters.get(index + 1).copied()) => {
+                return Some("has a single `=`: compare with `==`".to_owned());
+            }
+            _ => {}
+        }
+    }
+    let word = |word: Option<&str>| word.filter(|word| OPERATORS.contains(word)).map(str::to_owned);
+    let sign = |found: Option<char>, signs: &str| {
+        found.filter(|one| signs.contains(*one)).map(|one| one.to_string())
+    };
+    let text = plain.trim();
+    let last = sign(text.chars().last(), "=<>+-*/%^!,").or(word(text.split_whitespace().last()));
+    let first = sign(text.chars().next(), "=<>*/%^!,").or(word(text.split_whitespace().next()));
+    last.map(|last| format!("ends with `{last}`, and a value must follow"))
+        .or_else(|| first.map(|first| format!("begins with `{first}`, and a value comes before")))
+}
+
+/// The operators that are words.
+const OPERATORS: &[&str] = &["and", "or", "unless", "offset", "bool"];
 
 /// Moves past the end of a text in quotes. Returns whether there is one. A text in backticks has no
 /// escapes.
@@ -92,6 +151,8 @@ mod tests {
             "rate(a{b=\"}(\\\"\"}[5m]) > 1",
             "a{b=~`\\`} # (\n > 1",
             "absent(up{job='x'})",
+            "up{a=\"=\"} >= bool 1 and on(x) -y != 2 or z <= -1",
+            "{__name__=~\"a|b\"} == 0",
         ] {
             assert_eq!(fault(whole), None, "{whole}");
         }
@@ -102,6 +163,11 @@ mod tests {
             ("a{b=\"c} > 1", "has an unmatched \""),
             (" # nothing", "is empty"),
             ("", "is empty"),
+            ("up ==", "ends with `=`, and a value must follow"),
+            ("up > 1 and", "ends with `and`, and a value must follow"),
+            ("== 0", "begins with `=`, and a value comes before"),
+            ("up = 0", "has a single `=`: compare with `==`"),
+            ("up == 0 && x", "has a `&`, which is no operator"),
         ] {
             assert_eq!(fault(broken).as_deref(), Some(words), "{broken}");
         }

@@ -191,7 +191,7 @@ fn is_password(word: &str) -> bool {
 /// Returns whether a word is as people write passwords, and no name, path, version or address:
 /// letters, digits and a sign that none of these has.
 fn is_thought_of(word: &str) -> bool {
-    const SIGNS: &[u8] = b"!^$%*#~+";
+    const SIGNS: &[u8] = b"!^$%*#";
     const MOST: usize = 64;
     let has = |kind: fn(&u8) -> bool| word.bytes().any(|letter| kind(&letter));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
