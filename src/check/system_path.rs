@@ -41,6 +41,10 @@ const CLOSED: &[(&str, &str)] = &[
     ("/var/lib/systemd", "holds the state of systemd"),
     ("/var/lock", "leads to `/run`, which is emptied at each start"),
     ("/var/run", "leads to `/run`, which is emptied at each start"),
+    ("/usr/games", "holds the system's programs"),
+    ("/usr/include", "holds what programs are made with"),
+    ("/usr/lib64", "holds the system's libraries"),
+    ("/usr/src", "holds what programs are made with"),
 ];
 
 /// The folders that no folder of the lab may be, or lie in, while modules may install files there.
@@ -71,6 +75,14 @@ const SHARED: &[(&str, &str)] = &[
     ("/var/lib/dbus", "holds the machine's identity"),
     ("/var/lib/pve-cluster", "holds the configuration of Proxmox"),
     ("/var/spool/cron", "holds schedules of users"),
+    ("/var/tmp", "is emptied after a while"),
+    ("/usr/local/lib/labwright-databases", "holds scripts that bundles install"),
+    ("/var/lib/nfs", "holds the state of NFS"),
+    ("/var/lib/pam", "holds the state of logins"),
+    ("/var/lib/private", "holds the state of services"),
+    ("/var/lib/sudo", "holds the state of sudo"),
+    ("/var/lib/ucf", "holds the state of settings"),
+    ("/var/mail", "holds the users' mail"),
 ];
 
 /// The folders that no folder of the lab may be, while others may lie in them.
@@ -124,6 +136,34 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/sysctl.d/60-labwright.conf", "holds settings of the kernel, which the bundle writes"),
     ("/etc/timezone", "is the machine's time zone"),
     ("/etc/ufw", "holds the firewall"),
+    ("/etc/adduser.conf", "says how accounts are made"),
+    ("/etc/bindresvport.blacklist", "lists ports that are taken"),
+    ("/etc/containerd", "holds the settings of Docker"),
+    ("/etc/debconf.conf", "holds the settings of packages"),
+    ("/etc/debian_version", "says which system it is"),
+    ("/etc/deluser.conf", "says how accounts are removed"),
+    ("/etc/dhcpcd.conf", "holds the machine's addresses"),
+    ("/etc/dpkg", "holds the settings of packages"),
+    ("/etc/ethertypes", "names protocols"),
+    ("/etc/gai.conf", "says where names are looked up"),
+    ("/etc/host.conf", "says where names are looked up"),
+    ("/etc/init.d", "starts the system's programs"),
+    ("/etc/issue", "is shown before somebody logs in"),
+    ("/etc/issue.net", "is shown before somebody logs in"),
+    ("/etc/ld.so.conf.d", "says where programs find their libraries"),
+    ("/etc/logrotate.conf", "says when logs are replaced"),
+    ("/etc/os-release", "says which system it is"),
+    ("/etc/pam.conf", "decides who may log in"),
+    ("/etc/protocols", "names protocols"),
+    ("/etc/rpc", "names protocols"),
+    ("/etc/selinux", "decides who may do what"),
+    ("/etc/services", "names protocols"),
+    ("/etc/shells", "lists the shells"),
+    ("/etc/skel", "is what homes begin with"),
+    ("/etc/sudo.conf", "decides who may become root"),
+    ("/etc/sudo_logsrvd.conf", "decides who may become root"),
+    ("/etc/sv", "starts the system's programs"),
+    ("/etc/terminfo", "describes terminals"),
 ];
 
 /// The units of the system that no unit of a module replaces, each without its suffix, with what

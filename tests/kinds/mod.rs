@@ -9,6 +9,7 @@ mod host;
 mod network;
 mod packages;
 mod reported;
+mod system_paths;
 
 use labwright::compile::analyze;
 use labwright::source::{Layer, SourceFile, Sources};
