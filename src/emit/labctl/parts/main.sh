@@ -44,7 +44,7 @@ main() {
                     [ -z "$NAME" ] || usage_error "rollback takes one generation"
                     NAME=$1
                     ;;
-                secrets) if [ "$1" = set ]; then VERB=secrets-set; else FILE=$1; fi ;;
+                secrets) if [ "$1" = set ]; then VERB="secrets-set"; else FILE=$1; fi ;;
                 secrets-set) if [ -z "$NAME" ]; then NAME=$1; else FILE=$1; fi ;;
                 *) usage_error "$VERB takes no argument" ;;
                 esac
