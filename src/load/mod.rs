@@ -61,13 +61,8 @@ pub fn read_lab_with(folder: &Path, links: Links) -> Result<Sources, Unreadable>
     let mut faults = Faults::default();
     let found = list(folder, links, &mut faults);
     check_names(&found, &mut faults);
-    if faults.is_empty() && !found.contains_key(ROOT_FILE) {
-        let message = format!("`{}` has no `{ROOT_FILE}`", folder.display());
-        faults.lab(
-            &codes::LAB_WITHOUT_LAB_KDL,
-            message,
-            "name the lab's folder, or write a `lab.kdl` in this one",
-        );
+    if faults.is_empty() && !found.contains_key(ROOT_FILE) || !faults.outside && !has_root(folder) {
+        return Err(without_root(folder, &found));
     }
     let files: Vec<SourceFile> =
         found.iter().filter_map(|(name, seen)| read_file(name, seen, &mut faults)).collect();
@@ -85,6 +80,26 @@ pub fn read_lab_with(folder: &Path, links: Links) -> Result<Sources, Unreadable>
         return Err(Unreadable { diagnostics: faults.diagnostics, outside: faults.outside });
     }
     Ok(Sources::with_standard_library(files))
+}
+
+/// Returns whether a folder has what may be meant as a `lab.kdl`, such as a `LAB.KDL`.
+fn has_root(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| name.eq_ignore_ascii_case(ROOT_FILE))
+}
+
+/// Says that a folder is no lab. What is wrong with files below it does not matter then.
+fn without_root(folder: &Path, found: &BTreeMap<String, Seen>) -> Unreadable {
+    let below = found.keys().find_map(|name| name.strip_suffix(ROOT_FILE)?.strip_suffix('/'));
+    let example = below.map_or_else(String::new, |below| format!(", such as `{below}`"));
+    let mut faults = Faults::default();
+    faults.lab(
+        &codes::LAB_WITHOUT_LAB_KDL,
+        format!("`{}` has no `{ROOT_FILE}`", folder.display()),
+        &format!("name the lab's folder{example}, or write a `{ROOT_FILE}` in this one"),
+    );
+    Unreadable { diagnostics: faults.diagnostics, outside: false }
 }
 
 /// Returns the layer of the file `name`, a path below the lab's folder, or nothing if the file does

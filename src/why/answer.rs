@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::along;
 use super::candidates::{Candidate, Candidates, Part};
 use super::causes::{Cause, causes, confirmed};
 use super::edit::{Edit, Workbench};
-use super::find::{Effect, Search, Target};
+use super::find::{Search, Target};
 use super::lost;
 use super::reason::{Line, Reason, Role};
 use super::shrink::{self, Idle};
 use crate::emit::fixed;
 use crate::source::{Sources, Span};
-
-/// The most declarations that are left out together, to try a lab without one of them.
-const DEPENDENT: usize = 6;
 
 /// A lab whose lines can be explained.
 #[derive(Debug)]
@@ -180,26 +178,6 @@ impl<'s> Explainer<'s> {
         modules.map(|top| top.name.clone()).filter(|name| words.contains(name.as_str())).collect()
     }
 
-    /// Builds the lab without a node, and without what can't be there without it.
-    fn without(&self, search: &Search<'_>, span: Span) -> Option<(Vec<Edit>, Effect)> {
-        let mut edits = vec![Edit::leave_out(span)];
-        for _ in 0..DEPENDENT {
-            match search.effect(&edits) {
-                Ok(effect) => return Some((edits, effect)),
-                Err(faults) => {
-                    let more = self.candidates.dependents(&self.bench, &faults);
-                    let more: Vec<Edit> =
-                        more.into_iter().filter(|edit| !edits.contains(edit)).collect();
-                    if more.is_empty() {
-                        return None;
-                    }
-                    edits.extend(more);
-                }
-            }
-        }
-        None
-    }
-
     /// Adds the services that can only be left out with what refers to them.
     fn with_dependents(
         &self,
@@ -225,7 +203,8 @@ impl<'s> Explainer<'s> {
         let more: Vec<Cause> = services
             .into_par_iter()
             .filter_map(|(candidate, span)| {
-                let (edits, effect) = self.without(search, span)?;
+                let (edits, effect) =
+                    along::effect(search, &self.candidates, &[Edit::leave_out(span)])?;
                 let matters = !effect.lines.is_empty();
                 matters.then(|| Cause { candidate, proofs: vec![(edits, effect)] })
             })

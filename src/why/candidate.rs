@@ -36,6 +36,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Returns whether another candidate is in this one.
+    pub fn contains(&self, inner: &Self) -> bool {
+        self.span.file == inner.span.file
+            && self.span.start <= inner.span.start
+            && inner.end <= self.end
+    }
+
     /// Returns whether it is at one of some places.
     pub fn is_at(&self, spans: &[Span]) -> bool {
         spans.iter().any(|span| {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::along;
 use super::candidates::{Candidate, Candidates, Part};
 use super::edit::Edit;
 use super::find::{Effect, Search};
@@ -58,13 +59,13 @@ pub fn causes(
             let lines = files.par_iter().flat_map_iter(|lines| of_file(search, lines));
             lines.chain(of_values(search, &values)).collect::<Vec<_>>()
         },
-        || of_nodes(search, nodes),
+        || of_nodes(search, candidates, nodes),
     );
     open.sort_by_key(|(index, _)| *index);
     let more: Vec<Cause> = open
         .into_par_iter()
         .filter_map(|(index, candidate)| {
-            let proofs = proofs(search, candidate);
+            let proofs = proofs(search, candidates, candidate);
             (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
         })
         .collect();
@@ -78,15 +79,13 @@ pub fn confirmed(search: &Search<'_>, causes: Vec<Cause>, candidates: &Candidate
     causes
         .into_par_iter()
         .filter_map(|Cause { candidate, proofs: known }| {
+            let one = candidates.list.get(candidate)?;
             let mut kept: Vec<(Vec<Edit>, Effect)> = known
                 .into_iter()
-                .filter_map(|(edits, _)| {
-                    let effect = search.effect(&edits).ok()?;
-                    (!effect.lines.is_empty()).then_some((edits, effect))
-                })
+                .filter_map(|(edits, _)| along::own_effect(search, candidates, one, &edits))
                 .collect();
             if kept.is_empty() {
-                kept = proofs(search, candidates.list.get(candidate)?);
+                kept = proofs(search, candidates, one);
             }
             (!kept.is_empty()).then_some(Cause { candidate, proofs: kept })
         })
@@ -95,7 +94,7 @@ pub fn confirmed(search: &Search<'_>, causes: Vec<Cause>, candidates: &Candidate
 
 /// Finds the nodes without which a line is not there. What is in a node that may be left out does
 /// not matter either.
-fn of_nodes(search: &Search<'_>, nodes: Vec<Indexed<'_>>) -> Vec<Cause> {
+fn of_nodes(search: &Search<'_>, candidates: &Candidates, nodes: Vec<Indexed<'_>>) -> Vec<Cause> {
     let mut found = Vec::new();
     let mut level = nodes;
     while !level.is_empty() {
@@ -103,7 +102,7 @@ fn of_nodes(search: &Search<'_>, nodes: Vec<Indexed<'_>>) -> Vec<Cause> {
         let mut around: Option<&Candidate> = None;
         let (mut outer, mut inner): (Vec<Indexed<'_>>, Vec<Indexed<'_>>) = (Vec::new(), Vec::new());
         for node in level {
-            if around.is_some_and(|around| contains(around, node.1)) {
+            if around.is_some_and(|around| around.contains(node.1)) {
                 inner.push(node);
             } else {
                 around = Some(node.1);
@@ -111,7 +110,7 @@ fn of_nodes(search: &Search<'_>, nodes: Vec<Indexed<'_>>) -> Vec<Cause> {
             }
         }
         let tried: Vec<(Indexed<'_>, Tried)> =
-            outer.into_par_iter().map(|node| (node, without(search, node.1))).collect();
+            outer.into_par_iter().map(|node| (node, without(search, candidates, node.1))).collect();
         let mut idle: Vec<&Candidate> = Vec::new();
         for ((index, candidate), tried) in tried {
             match tried {
@@ -122,7 +121,7 @@ fn of_nodes(search: &Search<'_>, nodes: Vec<Indexed<'_>>) -> Vec<Cause> {
                 Tried::Wrong => {}
             }
         }
-        inner.retain(|(_, node)| !idle.iter().any(|outer| contains(outer, node)));
+        inner.retain(|(_, node)| !idle.iter().any(|outer| outer.contains(node)));
         level = inner;
     }
     found
@@ -138,19 +137,14 @@ enum Tried {
     Wrong,
 }
 
-fn without(search: &Search<'_>, candidate: &Candidate) -> Tried {
+fn without(search: &Search<'_>, candidates: &Candidates, candidate: &Candidate) -> Tried {
     let Some(edits) = candidate.edits.first() else { return Tried::Idle };
     match search.effect(edits) {
         Ok(effect) if effect.lines.is_empty() => Tried::Idle,
         Ok(effect) => Tried::Needed((edits.clone(), effect)),
-        Err(_) => Tried::Wrong,
+        Err(_) => along::own_effect(search, candidates, candidate, edits)
+            .map_or(Tried::Wrong, Tried::Needed),
     }
-}
-
-fn contains(outer: &Candidate, inner: &Candidate) -> bool {
-    outer.span.file == inner.span.file
-        && outer.span.start <= inner.span.start
-        && inner.end <= outer.end
 }
 
 /// Lists the lines of a template, or of another file, that may touch a wanted line.
@@ -255,15 +249,22 @@ fn touching<'c>(search: &Search<'_>, group: &[Indexed<'c>], rounds: usize) -> Ve
 
 /// Tries the edits of a candidate until one of them touches a line, or all of them where several
 /// lines are asked about.
-fn proofs(search: &Search<'_>, candidate: &Candidate) -> Vec<(Vec<Edit>, Effect)> {
+fn proofs(
+    search: &Search<'_>,
+    candidates: &Candidates,
+    candidate: &Candidate,
+) -> Vec<(Vec<Edit>, Effect)> {
     let mut proofs = Vec::new();
-    let mut built = 0;
+    let (mut built, mut wrong) = (0, Vec::new());
     for edits in candidate.edits.iter().filter(|edits| !is_absent(search, edits)) {
         // Two values that are possible show what a value does; with another name, everything does.
         if built >= VALUES && candidate.part == Part::Value {
             break;
         }
-        let Ok(effect) = search.effect(edits) else { continue };
+        let Ok(effect) = search.effect(edits) else {
+            wrong.push(edits);
+            continue;
+        };
         built += 1;
         if !effect.lines.is_empty() {
             proofs.push((edits.clone(), effect));
@@ -271,6 +272,12 @@ fn proofs(search: &Search<'_>, candidate: &Candidate) -> Vec<(Vec<Edit>, Effect)
                 break;
             }
         }
+    }
+    if built == 0 && candidate.part == Part::Value {
+        let wrong = wrong.into_iter().take(VALUES);
+        proofs.extend(
+            wrong.filter_map(|edits| along::own_effect(search, candidates, candidate, edits)),
+        );
     }
     proofs
 }

@@ -4,6 +4,7 @@
 //! sources that could decide a line is changed, and the line is a consequence of those that change
 //! it. What is found is true by construction, whatever an emitter does.
 
+pub mod along;
 pub mod answer;
 pub mod candidate;
 pub mod candidates;

@@ -54,6 +54,22 @@ fn errors_end_with_1() {
     assert!(ends(empty.path(), &["check"], 1).out.contains("lab-without-lab-kdl"));
 }
 
+/// Above a lab, what is wrong with files of other folders is no answer.
+#[test]
+fn a_folder_above_labs_names_one_of_them() {
+    let folder = copy("tiny");
+    std::fs::write(folder.path().join("notes.kdl"), b"\xff").expect("a file");
+    let run = ends(folder.path(), &["check"], 1);
+    assert!(run.out.contains("name the lab's folder, such as `tiny`"), "{}", run.out);
+    assert!(!run.out.contains("notes.kdl"), "{}", run.out);
+
+    // A name in other letters is what is wrong with this one.
+    let lab = folder.path().join("tiny");
+    std::fs::rename(lab.join("lab.kdl"), lab.join("LAB.KDL")).expect("another name");
+    let run = ends(&lab, &["check"], 1);
+    assert!(run.out.contains("source-name-not-portable"), "{}", run.out);
+}
+
 #[test]
 fn a_failed_build_writes_nothing() {
     let folder = copy("wrong");

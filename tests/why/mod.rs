@@ -2,6 +2,7 @@
 //! named changes the line.
 
 mod command;
+mod complete;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -109,15 +110,9 @@ fn every_reason_names_a_file_of_ours_and_is_one_sentence() {
     }
 }
 
-/// Asks about lines all over a lab, and checks that each line changes with what is named. With
-/// `LABWRIGHT_WHY_STEP=1` it asks about each of them.
-fn sample(name: &str, step: usize) {
-    let given = std::env::var("LABWRIGHT_WHY_STEP").ok().and_then(|step| step.parse().ok());
-    let step: usize = given.unwrap_or(step);
-    let sources = lab(name);
-    let (machines, modules, _) = build(&sources);
-    let explainer = Explainer::new(&sources, &modules);
-    let lines: Vec<Target> = machines
+/// Lists all lines of all files.
+fn targets(machines: &BTreeMap<String, Artifacts>) -> Vec<Target> {
+    machines
         .iter()
         .flat_map(|(machine, artifacts)| {
             let paths = snapshot::paths(artifacts).expect("paths");
@@ -132,7 +127,18 @@ fn sample(name: &str, step: usize) {
                 })
                 .collect::<Vec<_>>()
         })
-        .collect();
+        .collect()
+}
+
+/// Asks about lines all over a lab, and checks that each line changes with what is named. With
+/// `LABWRIGHT_WHY_STEP=1` it asks about each of them.
+fn sample(name: &str, step: usize) {
+    let given = std::env::var("LABWRIGHT_WHY_STEP").ok().and_then(|step| step.parse().ok());
+    let step: usize = given.unwrap_or(step);
+    let sources = lab(name);
+    let (machines, modules, _) = build(&sources);
+    let explainer = Explainer::new(&sources, &modules);
+    let lines = targets(&machines);
     for target in lines.iter().skip(step / 2).step_by(step) {
         assert_true(&sources, target, &explainer.explain(target));
     }
@@ -226,6 +232,17 @@ fn a_module_of_the_lab_that_loses_is_named() {
         .map(|(span, what)| (sources.file(span.file).layer, what.as_str()))
         .collect();
     assert_eq!(lost, [(Layer::Site, "module prometheus / option retention / default")]);
+}
+
+/// Without the GPU there can be no Jellyfin, but the firmware is there for the GPU alone.
+#[test]
+fn what_something_else_requires_is_named_too() {
+    let sources = lab("media-server-home");
+    let line = explained(&sources, "intranet/cloud-init/user-data", "non-free-firmware");
+    let named = names(&line);
+    assert!(named.contains(&"vm intranet / passthrough igpu"), "{named:?}");
+    assert!(named.contains(&"vm intranet / os debian-13"), "{named:?}");
+    assert!(!named.contains(&"service jellyfin"), "{named:?}");
 }
 
 #[test]

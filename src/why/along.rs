@@ -1,0 +1,66 @@
+//! Edits that a lab allows only along with others: what a service requires can't be left out while
+//! the service is there.
+
+use super::candidates::{Candidate, Candidates};
+use super::edit::Edit;
+use super::find::{Effect, Search};
+
+/// How often what errors point at is left out too.
+const ROUNDS: usize = 6;
+
+/// Builds the lab with `edits`, and without what can't be there then.
+///
+/// Returns all edits with their effect; nothing if the lab has an error however much is left out.
+pub fn effect(
+    search: &Search<'_>,
+    candidates: &Candidates,
+    edits: &[Edit],
+) -> Option<(Vec<Edit>, Effect)> {
+    let mut edits = edits.to_vec();
+    for _ in 0..ROUNDS {
+        match search.effect(&edits) {
+            Ok(effect) => return Some((edits, effect)),
+            Err(faults) => {
+                let more = candidates.dependents(search.bench, &faults);
+                let before = edits.len();
+                for edit in more {
+                    if !edits.contains(&edit) {
+                        edits.push(edit);
+                    }
+                }
+                if edits.len() == before {
+                    return None;
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Finds what one of a candidate's `edits` does by itself, where the lab allows it only along with
+/// others: the lines that the others alone leave as they are.
+///
+/// Returns all edits, with the lines that are the candidate's; nothing if there are none.
+pub fn own_effect(
+    search: &Search<'_>,
+    candidates: &Candidates,
+    candidate: &Candidate,
+    edits: &[Edit],
+) -> Option<(Vec<Edit>, Effect)> {
+    let (all, mut with) = effect(search, candidates, edits)?;
+    let is_own = |edit: &&Edit| candidate.edits.iter().flatten().any(|own| own == *edit);
+    let others: Vec<Edit> = all.iter().filter(|edit| !is_own(edit)).cloned().collect();
+    // A node that is left out with its value says nothing about the value.
+    let is_around = |edit: &Edit| {
+        let at = |other: &&Candidate| Edit::leave_out(other.span) == *edit;
+        candidates.list.iter().filter(at).any(|other| other.contains(candidate))
+    };
+    if with.lines.is_empty() || others.iter().any(is_around) {
+        return None;
+    }
+    if !others.is_empty() {
+        let without = search.effect(&others).ok()?;
+        with.lines.retain(|line| !without.lines.contains(line));
+    }
+    (!with.lines.is_empty()).then_some((all, with))
+}
