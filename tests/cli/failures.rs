@@ -31,14 +31,15 @@ fn what_no_build_wrote_is_not_replaced() {
 
 #[test]
 fn a_full_disk_leaves_the_old_release() {
-    let Some(disk) = SmallDisk::new("512k") else { return };
+    let Some(disk) = SmallDisk::new("1m") else { return };
     let folder = copy("tiny");
     let release = disk.path().join("release");
     let build =
         || labwright(folder.path(), &["build", "tiny", "--out", release.to_str().expect("text")]);
     assert_eq!(build().code, 0);
     let before = files(&release);
-    std::fs::write(disk.path().join("filler"), vec![0; 1024 * 1024]).expect_err("the disk is full");
+    std::fs::write(disk.path().join("filler"), vec![0; 2 * 1024 * 1024])
+        .expect_err("the disk is full");
     let run = build();
     assert_eq!((run.code, run.out.as_str()), (3, ""));
     assert!(

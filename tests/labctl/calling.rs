@@ -103,7 +103,9 @@ fn wrong_use_is_told_apart_from_every_answer() {
             .labctl_with("LABWRIGHT_HEALTH_TIMEOUT", "5m", &["status"])
             .exits(64)
             .says("LABWRIGHT_HEALTH_TIMEOUT");
-        machine.labctl(&["--help"]).exits(0).says("labctl apply FILE");
+        let help = machine.labctl(&["--help"]).exits(0).says("labctl apply FILE");
+        let wide: Vec<&str> = help.out.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{wide:?}");
         machine.labctl(&["--version"]).exits(0).says("labwright.bundle/1");
         machine.labctl(&["status"]).exits(0).says("no generation was ever applied");
         let mut odd = machine.command(&["status"]);

@@ -53,23 +53,23 @@ help() {
     cat <<'HELP'
 labctl: take a labwright bundle into use on this machine, and take it back
 
-  labctl plan FILE        verify FILE and show what it would change; touches nothing
-                          exit 0: nothing, 2: changes, 3: FILE is refused
+  labctl plan FILE        verify FILE and show what it would change; touches
+                          nothing; exit 0: no change, 2: changes, 3: refused
   labctl apply FILE       make it so; exit 0: done, 3: refused, nothing changed,
-                          4: failed and reverted, 5: failed and the revert failed
+                          4: failed and reverted, 5: the revert failed too
       --confirm-within S  seconds for `labctl confirm` from a new login when the
                           firewall or ssh changes (default 120; 0: do not ask)
       --allow-one-way     accept what cannot be undone
       --with-data         going back to an older image: load what it had left
-      --without-data      leave what services keep as it is, also when it cannot be
-                          saved first
+      --without-data      leave what services keep as it is, also when it cannot
+                          be saved first
       --all-steps         run every step, also those whose inputs are the same
   labctl confirm          keep the new generation; from a new login
   labctl rollback [ID]    back to the previous or the named generation, offline
   labctl status           current, previous and pending generation, health
       --reach             ask the connections of `labctl reach` too
-  labctl reach            connect to the other machines of the lab and name each port
-                          that answers otherwise than the release promises;
+  labctl reach            connect to the other machines of the lab and name each
+                          port that answers otherwise than the release promises;
                           exit 0: none, 1: some
   labctl list             the generations on this machine
   labctl verify           compare what is installed with the current generation
@@ -79,7 +79,8 @@ labctl: take a labwright bundle into use on this machine, and take it back
   labctl secrets set NAME [FILE]
                           read the value from standard input and write it
 
-  --json   one JSON object in place of words        --all   do not shorten the plan, the list
+  --json   one JSON object in place of words
+  --all    do not shorten the plan, the list
   --lab L  when this machine holds the state of several labs
 HELP
 }
