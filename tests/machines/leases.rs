@@ -26,8 +26,19 @@ vm walled id=102 on=pve {
     firewall ufw
     ssh from=lan
 }
-service tools module=it-tools on=trial { expose web to=lan; port web 8001; }
-service others module=it-tools on=walled { expose web to=lan; port web 8001; }
+service tools module=page on=trial { expose web to=lan; port web 8001; }
+service others module=page on=walled { expose web to=lan; port web 8001; }
+"#;
+
+const PAGE: &str = r#"
+edition 1
+module page version="1.0.0" {
+    container page {
+        image "docker.io/library/nginx:1.29.1"
+        health http=web
+    }
+    provides web container=page port=80 protocol=http
+}
 "#;
 
 /// Serves addresses with the last numbers from `first` on, for leases of two minutes.
@@ -108,17 +119,13 @@ fn a_machine_gets_its_address_of_a_server_and_stays_as_closed_wherever_it_is() {
     rig.network("internet", "2001:db8:9::/64", "2001:db8:9::1");
     let server = rig.node("server", &["192.168.1.2", "fd00:1::2"]);
     serve(&server, 150);
-    let lab = write(&[("lab.kdl", LAB)]);
+    let lab = write(&[("lab.kdl", LAB), ("modules/page/module.kdl", PAGE)]);
     for (name, own) in [("trial", "192.168.1.101"), ("walled", "192.168.1.102")] {
         let payload = tempfile::tempdir().expect("a folder");
         lab.compiled().unpack(name, payload.path());
         // The address says to which network its card is connected. Nothing gives it to the machine.
         let mut machine = rig.machine(name, &[own], &payload.path().join("cloud-init"));
-        machine.stand_in(
-            "docker.io/corentinth/it-tools:2024.10.22-7ca5933",
-            &[(Proto::Tcp, 80)],
-            &["/bin/sh"],
-        );
+        machine.stand_in("docker.io/library/nginx:1.29.1", &[(Proto::Tcp, 80)], &["/bin/sh"]);
         let first = leased(&machine, 150);
         apply(&machine, &lab, name);
         is_guarded(&rig, &machine, &first);
