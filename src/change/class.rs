@@ -82,7 +82,7 @@ impl Class {
         match self {
             Self::AccessOpened => "Access opened or widened",
             Self::AccessClosed => "Access closed",
-            Self::Data => "Data at risk",
+            Self::Data => "Data and what saves it",
             Self::Secrets => "Secrets",
             Self::Privileges => "Privileges",
             Self::Restarts => "What stops, restarts or is created anew",
