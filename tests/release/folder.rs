@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use labwright::artifact::Slot;
 use labwright::bundle::Packer;
 use labwright::bundle::ids::Input;
 use labwright::bundle::release::{
@@ -90,6 +91,15 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
             artifacts.images.clear();
         }
         artifacts.secrets[0].path = secret_path("grafana-password", "472");
+        let timer = || vec!["service jellyfin".to_owned()];
+        artifacts.add("systemd/units.tsv", Kind::Table, "dump.timer\tenable-start\n", timer());
+        artifacts.step(
+            Slot::UNITS,
+            "dump.timer",
+            &["systemd/dump.timer"],
+            "systemctl enable --quiet dump.timer\nsystemctl restart dump.timer\n",
+            timer(),
+        );
         artifacts.add("firewall/flows.tsv", Kind::Table, FLOWS, vec!["zone lan".to_owned()]);
         artifacts.add(
             "reach/connections.tsv",
@@ -137,8 +147,8 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-d386018c3343.tar.gz
-    home-intranet-722f2b814e7c.tar.gz
+    home-extranet-b7ed110f28c8.tar.gz
+    home-intranet-3797b236469e.tar.gz
     release.json
     review/bring-up.html
     review/report.html
@@ -156,7 +166,7 @@ fn a_release_is_what_the_contract_says() {
         }
       ],
       "compiler": "labwright 0.0.9",
-      "contentId": "0100c33d34c228253219bc5516086b43f12d9d42a9e6545507f38ab2cf7b6b5d",
+      "contentId": "ce7e5f32771b879a1c38a566a5d86d653d00474cefe8e99958f11b20b93131f1",
       "edition": 1,
       "flows": [
         {
@@ -229,19 +239,19 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-d386018c3343.tar.gz",
-          "contentId": "d386018c33438e1b6b06a67603552e2142d1ece8ce029a2592d28905f1f970e6",
+          "archive": "home-extranet-b7ed110f28c8.tar.gz",
+          "contentId": "b7ed110f28c8caceb774d9d8ba8f031e91314323e2de3cab6efa48db65c98cd0",
           "kind": "vm",
-          "sha256": "15851578661ecb53f7f3fdb0330aacf8e5780d3acacc76cc2a17b0e4035aa033"
+          "sha256": "25b9b00e5fcffa5cf0bec6f5a313c70454a722d0dd892b69af7b90df07383109"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-722f2b814e7c.tar.gz",
-          "contentId": "722f2b814e7c633fd1f42e36fd010b6a73456e4cdd59b06dd8874339d3ee14c2",
+          "archive": "home-intranet-3797b236469e.tar.gz",
+          "contentId": "3797b236469e372de591e4259808cb3bbf791b31fcfdc82a14d5085b78357420",
           "kind": "vm",
-          "sha256": "0920afd91330daebf3ab0b86ea5179e6fa65e04153ed3b9cdd03cbbd6bc1c90f"
+          "sha256": "106e13259d6521fb14c042e092d3966ecda92fd8e92f0880cc9cbbcc545bea15"
         }
       },
       "routes": [
