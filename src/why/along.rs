@@ -1,8 +1,10 @@
 //! Edits that a lab allows only along with others: what a service requires can't be left out while
 //! the service is there.
 
-use super::candidates::{Candidate, Candidates};
-use super::edit::Edit;
+use std::collections::BTreeSet;
+
+use super::candidates::{Candidate, Candidates, Part};
+use super::edit::{Edit, Fault};
 use super::find::{Effect, Search};
 
 /// How often what errors point at is left out too.
@@ -16,14 +18,21 @@ pub fn effect(
     candidates: &Candidates,
     edits: &[Edit],
 ) -> Option<(Vec<Edit>, Effect)> {
+    without_faults(search, edits, |faults| candidates.dependents(search.bench, faults))
+}
+
+fn without_faults(
+    search: &Search<'_>,
+    edits: &[Edit],
+    blamed: impl Fn(&[Fault]) -> BTreeSet<Edit>,
+) -> Option<(Vec<Edit>, Effect)> {
     let mut edits = edits.to_vec();
     for _ in 0..ROUNDS {
         match search.effect(&edits) {
             Ok(effect) => return Some((edits, effect)),
             Err(faults) => {
-                let more = candidates.dependents(search.bench, &faults);
                 let before = edits.len();
-                for edit in more {
+                for edit in blamed(&faults) {
                     if !edits.contains(&edit) {
                         edits.push(edit);
                     }
@@ -47,7 +56,12 @@ pub fn own_effect(
     candidate: &Candidate,
     edits: &[Edit],
 ) -> Option<(Vec<Edit>, Effect)> {
-    let (all, mut with) = effect(search, candidates, edits)?;
+    // What a module is without one of its nodes says little; with another value, it is a module.
+    let (all, mut with) = if candidate.part == Part::Value {
+        without_faults(search, edits, |faults| candidates.blamed(faults))?
+    } else {
+        effect(search, candidates, edits)?
+    };
     let is_own = |edit: &&Edit| candidate.edits.iter().flatten().any(|own| own == *edit);
     let others: Vec<Edit> = all.iter().filter(|edit| !is_own(edit)).cloned().collect();
     // A node that is left out with its value says nothing about the value.

@@ -128,6 +128,12 @@ impl Candidates {
 impl Candidates {
     /// Lists edits that leave out the smallest nodes of the lab that errors point at.
     pub fn dependents(&self, bench: &Workbench<'_>, faults: &[Fault]) -> BTreeSet<Edit> {
+        let is_of_lab = |edit: &Edit| bench.sources().file(edit.span.file).layer == Layer::Lab;
+        self.blamed(faults).into_iter().filter(is_of_lab).collect()
+    }
+
+    /// Lists edits that leave out the smallest nodes that errors point at, those of modules too.
+    pub fn blamed(&self, faults: &[Fault]) -> BTreeSet<Edit> {
         let node = |span: Span| {
             let nodes = self.list.iter().filter(|candidate| {
                 candidate.part == Part::Presence
@@ -137,12 +143,8 @@ impl Candidates {
             });
             nodes.min_by_key(|candidate| candidate.span.end - candidate.span.start)
         };
-        faults
-            .iter()
-            .filter_map(|fault| node(fault.span?))
-            .filter(|node| bench.sources().file(node.span.file).layer == Layer::Lab)
-            .map(|node| Edit::leave_out(node.span))
-            .collect()
+        let nodes = faults.iter().filter_map(|fault| node(fault.span?));
+        nodes.map(|node| Edit::leave_out(node.span)).collect()
     }
 }
 

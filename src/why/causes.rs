@@ -273,7 +273,8 @@ fn proofs(
             }
         }
     }
-    if built == 0 && candidate.part == Part::Value {
+    let is_open = proofs.is_empty() || search.target.wanted.len() > 1;
+    if is_open && candidate.part == Part::Value {
         let wrong = wrong.into_iter().take(VALUES);
         proofs.extend(
             wrong.filter_map(|edits| along::own_effect(search, candidates, candidate, edits)),
