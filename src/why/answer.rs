@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::along;
 use super::candidates::{Candidate, Candidates, Part};
-use super::causes::{Cause, causes, confirmed};
+use super::causes::{Cause, beyond, causes, confirmed};
 use super::edit::{Edit, Workbench};
 use super::find::{Search, Target};
 use super::lost;
@@ -77,7 +77,8 @@ impl<'s> Explainer<'s> {
             !unused && !idle.contains(&self.candidates, candidate)
         };
         let found = causes(&quick, &self.candidates, is_possible);
-        let found = confirmed(&search, found, &self.candidates);
+        let mut found = confirmed(&search, found, &self.candidates);
+        found.extend(beyond(&quick, &search, &self.candidates, is_possible));
         let found = self.with_dependents(&search, found, &idle);
         let mut lines = self.lines(target, &found);
         self.add_defaults([&quick, &search], &found, &mut lines);

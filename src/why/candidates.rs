@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use super::candidate::{Candidate, Part};
 use super::defaults;
 use super::edit::{Edit, Fault, Workbench};
-use super::others::{others, quoted};
+use super::others::{Names, others, quoted};
 use super::template::text_lines;
 use crate::decl::schema::{Child, Field, OPTION_VALUE, Occurs, TOP};
 use crate::decl::types::Type;
@@ -76,13 +76,12 @@ impl Candidates {
                 Some((id, file, syntax::parse(&file.text, id, &mut Diagnostics::default())?))
             })
             .collect();
-        let mut names = BTreeSet::new();
+        let mut names = Names::default();
         for (_, file, document) in &documents {
             if file.layer != Layer::Builtin {
                 document.nodes.iter().for_each(|node| collect_names(node, &mut names));
             }
         }
-        let names: Vec<String> = names.into_iter().collect();
         let written = Written::of(
             documents
                 .iter()
@@ -160,12 +159,12 @@ fn key<'n>(node: &'n Node<'_>) -> Option<&'n str> {
     }
 }
 
-fn collect_names(node: &Node<'_>, names: &mut BTreeSet<String>) {
+fn collect_names(node: &Node<'_>, names: &mut Names) {
     if let Some(key) = key(node).filter(|key| crate::decl::types::is_name(key)) {
-        names.insert(key.to_owned());
+        names.add(key, &node.name.value);
         if node.name.value == "pool" {
             for child in node.children.iter().filter_map(self::key) {
-                names.insert(format!("{key}.{child}"));
+                names.add(&format!("{key}.{child}"), "pool");
             }
         }
     }
@@ -206,7 +205,7 @@ impl Written {
 }
 
 struct Walk<'w> {
-    names: &'w [String],
+    names: &'w Names,
     written: &'w Written,
     text: &'w str,
     top: usize,

@@ -74,6 +74,34 @@ pub fn causes(
     found
 }
 
+/// Finds the causes among values that a smaller lab has no other value for: the names of what it is
+/// without.
+pub fn beyond(
+    small: &Search<'_>,
+    whole: &Search<'_>,
+    candidates: &Candidates,
+    is_possible: impl Fn(&Candidate) -> bool,
+) -> Vec<Cause> {
+    let is_beyond = |candidate: &Candidate| {
+        let mut edits = candidate.edits.iter();
+        candidate.part == Part::Value
+            && !candidate.edits.is_empty()
+            && edits.all(|edits| is_absent(small, edits))
+    };
+    let open: Vec<Indexed<'_>> = candidates
+        .list
+        .iter()
+        .enumerate()
+        .filter(|(_, candidate)| is_possible(candidate) && is_beyond(candidate))
+        .collect();
+    open.into_par_iter()
+        .filter_map(|(index, candidate)| {
+            let proofs = proofs(whole, candidates, candidate);
+            (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
+        })
+        .collect()
+}
+
 /// Keeps of causes that another lab has those that this one has too.
 pub fn confirmed(search: &Search<'_>, causes: Vec<Cause>, candidates: &Candidates) -> Vec<Cause> {
     causes

@@ -1,14 +1,53 @@
 //! Other values that could stand in the place of one, of the type that the schema gives it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::decl::types::Type;
 use crate::syntax::{Entry, Scalar};
 
 /// The most values that are tried in one place.
 const MOST: usize = 6;
 
+/// The names of a lab's entities, each with the nodes that begin with it: `vm`, `network`.
+#[derive(Debug, Default)]
+pub struct Names(BTreeMap<String, BTreeSet<String>>);
+
+impl Names {
+    /// Adds the name that a node begins with.
+    pub fn add(&mut self, name: &str, node: &str) {
+        self.0.entry(name.to_owned()).or_default().insert(node.to_owned());
+    }
+
+    /// Lists the names that may stand where `ty` is wanted, those that fit best first.
+    fn fitting(&self, ty: Type) -> Vec<String> {
+        let nodes: &[&'static str] = match ty {
+            Type::Entity("zone") => &["zone", "network", "clients", "host", "vm", "lxc"],
+            Type::Entity("machine") => &["host", "vm", "lxc"],
+            Type::Entity("gpu or device") => &["gpu", "device"],
+            Type::Entity("dataset or export") => &["pool", "export"],
+            Type::Entity(node) => &[node],
+            Type::Secret => &["secret"],
+            _ => return self.0.keys().cloned().collect(),
+        };
+        let of = |node: &'static str| {
+            let named = self.0.iter().filter(move |(_, nodes)| nodes.contains(node));
+            named.map(|(name, _)| name.clone())
+        };
+        let mut found: Vec<String> = Vec::new();
+        // Every lab has this zone.
+        let always = (ty == Type::Entity("zone")).then(|| "internet".to_owned());
+        for name in always.into_iter().chain(nodes.iter().copied().flat_map(of)) {
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        found
+    }
+}
+
 /// Returns other values for `entry` as KDL, with their annotations. `names` lists the names of the
 /// lab's entities.
-pub fn others(entry: &Entry<'_>, ty: Type, list: bool, names: &[String]) -> Vec<String> {
+pub fn others(entry: &Entry<'_>, ty: Type, list: bool, names: &Names) -> Vec<String> {
     let annotation = entry.annotation.as_ref().map(|annotation| annotation.value.as_ref());
     let mut found = match (annotation, &entry.value.value) {
         (Some("ref"), _) if !matches!(ty, Type::Entity(_)) => any_value(ty),
@@ -91,7 +130,7 @@ pub fn any_value(ty: Type) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 
-fn lists(text: &str, ty: Type, names: &[String]) -> Vec<String> {
+fn lists(text: &str, ty: Type, names: &Names) -> Vec<String> {
     let items: Vec<&str> = text.split(',').map(str::trim).collect();
     let without = |left: usize| {
         let kept = items.iter().enumerate().filter(|(index, _)| *index != left);
@@ -116,7 +155,7 @@ fn lists(text: &str, ty: Type, names: &[String]) -> Vec<String> {
     found
 }
 
-fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &[String]) -> Vec<String> {
+fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &Names) -> Vec<String> {
     let by_annotation = match annotation {
         Some("size") => Some(Type::Size),
         Some("duration") => Some(Type::Duration),
@@ -126,7 +165,8 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &[String]) -> Ve
         Some("path") => Some(Type::Path),
         _ => None,
     };
-    match by_annotation.unwrap_or(ty) {
+    let ty = by_annotation.unwrap_or(ty);
+    match ty {
         Type::Any => like(text, names),
         Type::Enum(words) => {
             words.iter().filter(|word| **word != text).map(|word| (*word).to_owned()).collect()
@@ -145,7 +185,7 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &[String]) -> Ve
             found
         }
         Type::Entity(_) | Type::Secret | Type::Endpoint => {
-            names.iter().filter(|name| *name != text).cloned().collect()
+            names.fitting(ty).into_iter().filter(|name| name != text).collect()
         }
         Type::Expression => vec!["1 == 2".to_owned(), "1 == 1".to_owned()],
         _ => edited_texts(text),
@@ -153,7 +193,7 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &[String]) -> Ve
 }
 
 /// Returns texts that look like `text`, whatever it is.
-fn like(text: &str, names: &[String]) -> Vec<String> {
+fn like(text: &str, names: &Names) -> Vec<String> {
     if text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok() {
         return addresses(text);
     }
@@ -169,8 +209,8 @@ fn like(text: &str, names: &[String]) -> Vec<String> {
     }
     // The words of an option that takes one of a few.
     found.extend(["none", "all"].map(str::to_owned));
-    if names.iter().any(|name| name == text) {
-        found.extend(names.iter().filter(|name| *name != text).cloned());
+    if names.0.contains_key(text) {
+        found.extend(names.0.keys().filter(|name| *name != text).cloned());
     }
     found
 }

@@ -245,6 +245,14 @@ fn what_something_else_requires_is_named_too() {
     assert!(!named.contains(&"service jellyfin"), "{named:?}");
 }
 
+/// Most names of a lab are no zones, so those that are come first.
+#[test]
+fn the_zone_that_may_come_in_decides_the_rule() {
+    let sources = lab("media-server-home");
+    let line = explained(&sources, "extranet/firewall/ufw.sh", "allow tcp 22 - 192.168.1.0/24");
+    assert!(names(&line).contains(&"vm extranet / ssh from="), "{:?}", names(&line));
+}
+
 #[test]
 fn what_an_emitter_fixes_says_why() {
     let sources = lab("media-automation");
