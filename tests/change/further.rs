@@ -41,25 +41,7 @@ module tool version="1.0.0" {
 /// The end of the route of Sonarr.
 const SONARR: &str = "route \"sonarr.media.example.org\" to=web via=caddy from=lan\n";
 
-macro_rules! further {
-    ($($name:ident: $lab:expr, $given:expr, [$($edit:expr),+ $(,)?],
-        $worst:expr, [$(($says:expr, $at:expr)),+ $(,)?];)+) => {
-        $(
-            #[test]
-            fn $name() {
-                planted(&Planted {
-                    lab: $lab,
-                    given: &$given,
-                    edits: &[$($edit),+],
-                    worst: $worst,
-                    says: &[$(($says, $at)),+],
-                });
-            }
-        )+
-    };
-}
-
-further! {
+planted_after! {
     a_linux_container_added: BLACKBOX, [],
         [("machines.kdl", "", r#"lxc dns id=220 on=pve {
     os debian-13

@@ -2,7 +2,6 @@
 
 mod formats;
 mod git;
-mod newer;
 mod random;
 mod releases;
 
@@ -10,6 +9,7 @@ mod releases;
 mod planted;
 
 mod further;
+mod newer;
 mod usual;
 
 use std::path::Path;

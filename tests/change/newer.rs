@@ -53,25 +53,7 @@ const GAMES: &str = r#"vm games id=102 on=pve {
 /// The end of the first route of the home lab.
 const FROM: &str = "from=internet,lan,tunnel\n";
 
-macro_rules! newer {
-    ($($name:ident: $lab:expr, $given:expr, [$($edit:expr),+ $(,)?],
-        $worst:expr, [$(($says:expr, $at:expr)),+ $(,)?];)+) => {
-        $(
-            #[test]
-            fn $name() {
-                planted(&Planted {
-                    lab: $lab,
-                    given: &$given,
-                    edits: &[$($edit),+],
-                    worst: $worst,
-                    says: &[$(($says, $at)),+],
-                });
-            }
-        )+
-    };
-}
-
-newer! {
+planted_after! {
     an_allow_list: HOME, [],
         [("services.kdl", FROM, r#"from=internet,lan,tunnel { allow "192.168.1.0/28"; }
 "#)],

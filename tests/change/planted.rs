@@ -81,6 +81,26 @@ pub fn planted(case: &Planted) {
     }
 }
 
+/// Makes tests of changes to a lab that is edited before: their name, the lab, the edits before,
+/// the change, the worst class, and what is said with its place.
+macro_rules! planted_after {
+    ($($name:ident: $lab:expr, $given:expr, [$($edit:expr),+ $(,)?],
+        $worst:expr, [$(($says:expr, $at:expr)),+ $(,)?];)+) => {
+        $(
+            #[test]
+            fn $name() {
+                planted(&Planted {
+                    lab: $lab,
+                    given: &$given,
+                    edits: &[$($edit),+],
+                    worst: $worst,
+                    says: &[$(($says, $at)),+],
+                });
+            }
+        )+
+    };
+}
+
 macro_rules! planted {
     ($($name:ident: $lab:expr, [$(($path:expr, $from:expr, $to:expr)),+ $(,)?],
         $worst:expr, [$(($says:expr, $at:expr)),+ $(,)?];)+) => {
