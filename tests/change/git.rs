@@ -124,7 +124,7 @@ fn another_lab_is_not_taken_for_one_that_is_new() {
     let run = labwright(&folder.path().join("other"), &["diff"]);
     assert_eq!(run.code, 3);
     let said = "`.` has no `lab.kdl` at `HEAD`, but there is one in `home/lab`";
-    assert!(run.err.contains(said), "{}", run.err);
+    assert!(run.says(said), "{}", run.err);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_repository_without_a_commit_is_said() {
     put(folder.path(), "lab.kdl", LAB.as_bytes());
     let run = labwright(folder.path(), &["diff"]);
     assert_eq!(run.code, 3);
-    assert!(run.err.contains("the repository has no commit yet"), "{}", run.err);
+    assert!(run.says("the repository has no commit yet"), "{}", run.err);
 }
 
 #[test]
@@ -143,25 +143,21 @@ fn what_can_not_be_read_is_said() {
     let lab = folder.path().join("home/lab");
     let run = labwright(&lab, &["diff", "git:nowhere"]);
     assert_eq!(run.code, 3);
-    assert!(
-        run.err.contains("can't read `git:nowhere`: `nowhere` is not a revision"),
-        "{}",
-        run.err
-    );
+    assert!(run.says("can't read `git:nowhere`: `nowhere` is not a revision"), "{}", run.err);
     let run = labwright(&lab, &["diff", "git:--output=x"]);
     assert_eq!(run.code, 3, "{}", run.err);
     assert!(!lab.join("x").exists());
     let run = labwright(folder.path(), &["diff", "git:HEAD", "git:HEAD"]);
-    assert!(run.err.contains("has no `lab.kdl` at `HEAD`"), "{}", run.err);
+    assert!(run.says("has no `lab.kdl` at `HEAD`"), "{}", run.err);
     put(&lab, "modules/large.txt", &vec![b'x'; (16 << 20) + 1]);
     git(folder.path(), &["add", "."]);
     git(folder.path(), &["commit", "--quiet", "--message=large"]);
     let run = labwright(&lab, &["diff", "git:HEAD", "git:HEAD~1"]);
-    assert!(run.err.contains("`modules/large.txt` has 16777217 bytes"), "{}", run.err);
+    assert!(run.says("`modules/large.txt` has 16777217 bytes"), "{}", run.err);
     git(folder.path(), &["rm", "--quiet", "home/lab/modules/large.txt"]);
     git(folder.path(), &["commit", "--quiet", "--message=small again"]);
     put(&lab, "lab.kdl", b"edition 1\nlab attic {\n");
     let run = labwright(&lab, &["diff"]);
     assert_eq!((run.code, run.out.as_str()), (1, ""));
-    assert!(run.err.contains("is not closed"), "{}", run.err);
+    assert!(run.says("is not closed"), "{}", run.err);
 }

@@ -60,7 +60,7 @@ fn a_folder_above_labs_names_one_of_them() {
     let folder = copy("tiny");
     std::fs::write(folder.path().join("notes.kdl"), b"\xff").expect("a file");
     let run = ends(folder.path(), &["check"], 1);
-    assert!(run.out.contains("name the lab's folder, such as `tiny`"), "{}", run.out);
+    assert!(run.says("name the lab's folder, such as `tiny`"), "{}", run.out);
     assert!(!run.out.contains("notes.kdl"), "{}", run.out);
 
     // A name in other letters is what is wrong with this one.
@@ -86,7 +86,7 @@ fn differences_end_with_1() {
     let folder = copy("tiny");
     let lab = folder.path().join("tiny");
     let nothing = ends(&lab, &["build", "--check"], 1);
-    assert!(nothing.out.contains("there is nothing there"), "{nothing:?}");
+    assert!(nothing.says("there is nothing there"), "{nothing:?}");
     assert!(!lab.join("outputs").exists(), "a check writes nothing");
 
     ends(&lab, &["build"], 0);
@@ -104,7 +104,7 @@ fn differences_end_with_1() {
             None => fs::remove_file(release.join(name)).expect("it was there"),
         }
         let check = ends(&lab, &["build", "--check"], 1);
-        assert!(check.out.contains(&format!("`{name}`")), "{check:?}");
+        assert!(check.says(&format!("`{name}`")), "{check:?}");
         ends(&lab, &["verify", "outputs/tiny-2026.1"], 1);
         let _ = fs::remove_file(release.join(name));
         for (name, bytes) in &whole {
@@ -116,10 +116,7 @@ fn differences_end_with_1() {
     let services = fs::read_to_string(lab.join("services.kdl")).expect("a file");
     put(&lab, "services.kdl", services.replace("hello", "hullo").as_bytes());
     let changed = ends(&lab, &["build", "--check"], 1);
-    assert!(
-        changed.out.contains("does not belong to it") && changed.out.contains("is missing"),
-        "{changed:?}"
-    );
+    assert!(changed.says("does not belong to it") && changed.says("is missing"), "{changed:?}");
 }
 
 #[test]

@@ -42,11 +42,7 @@ fn a_full_disk_leaves_the_old_release() {
         .expect_err("the disk is full");
     let run = build();
     assert_eq!((run.code, run.out.as_str()), (3, ""));
-    assert!(
-        run.err.contains("no storage space") && run.err.contains("free some space"),
-        "{}",
-        run.err
-    );
+    assert!(run.says("no storage space") && run.says("free some space"), "{}", run.err);
     assert_eq!(files(&release), before);
     assert_eq!(names(disk.path()), ["filler", "release"]);
 }
@@ -223,11 +219,11 @@ fn nothing_is_written_where_the_lab_is_read() {
     ] {
         let run = build(at, lab, out);
         assert_eq!(run.code, 3, "{out:?}: {run:?}");
-        assert!(run.err.contains("name a folder outside `modules/`"), "{out:?}: {run:?}");
+        assert!(run.says("name a folder outside `modules/`"), "{out:?}: {run:?}");
     }
     let run = labwright(folder.path(), &["snapshot", "tiny", "--out", "tiny/modules/tree"]);
     assert_eq!(run.code, 3, "{run:?}");
-    assert!(run.err.contains("name a folder outside `modules/`"), "{run:?}");
+    assert!(run.says("name a folder outside `modules/`"), "{run:?}");
     assert_eq!(names(&lab.join("modules")), ["echo", "m"]);
     for out in ["tiny/modules/.release", "tiny/outputs/release", "tiny/release", "modules/release"]
     {
@@ -260,7 +256,7 @@ fn nothing_is_written_where_another_lab_is_read() {
         for out in outs {
             let run = labwright(folder.path(), &[command, &[*out][..]].concat());
             assert_eq!(run.code, 3, "{command:?} {out}: {run:?}");
-            assert!(run.err.contains("would read it"), "{command:?} {out}: {run:?}");
+            assert!(run.says("would read it"), "{command:?} {out}: {run:?}");
             assert_eq!(tree(), before, "{command:?} {out}");
         }
     }

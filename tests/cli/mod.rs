@@ -53,6 +53,12 @@ impl Run {
         format!("{}{}", self.err, self.out)
     }
 
+    /// Returns whether a person would read these words. Where a line is broken depends on how long
+    /// a path in it is, so a break is a blank.
+    pub fn says(&self, words: &str) -> bool {
+        self.all().split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
+    }
+
     /// Parses the result as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))

@@ -41,12 +41,12 @@ fn build_and_verify() {
     super::put(folder.path(), "tiny/modules/echo/more.txt", b"changed");
     let other = rebuilt("tiny");
     assert_eq!(other.code, 1, "{other:?}");
-    assert!(other.out.contains("`release.json` has different bytes"), "{other:?}");
+    assert!(other.says("`release.json` has different bytes"), "{other:?}");
     assert_snapshot("cli", "verify-other-lab", &steady(&other.out));
     let wrong = rebuilt(case("wrong").to_str().expect("text"));
     assert_eq!(wrong.code, 1, "a lab with errors makes no release");
     assert!(wrong.err.contains("error["), "{wrong:?}");
-    assert!(wrong.out.contains("compared with the lab: it has errors"), "{wrong:?}");
+    assert!(wrong.says("compared with the lab: it has errors"), "{wrong:?}");
     assert_eq!(rebuilt("nowhere").code, 3);
     std::fs::remove_file(folder.path().join("tiny/modules/echo/more.txt")).expect("remove");
     super::put(folder.path(), "tiny/outputs/tiny-2026.1/notes.txt", b"mine");

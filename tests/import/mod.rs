@@ -155,7 +155,7 @@ fn faults_are_reported_with_their_lines_and_nothing_is_written() {
         "c/compose.yaml:2: there is no service `nobody` to extend",
         "d/none.yaml:1: it can't be read",
     ] {
-        assert!(run.out.contains(wanted), "{wanted}: {}", run.out);
+        assert!(run.says(wanted), "{wanted}: {}", run.out);
     }
     assert!(!folder.path().join("home").exists());
     assert_eq!(labwright(folder.path(), &["import", "compose", "nowhere"]).code, 3);
@@ -207,12 +207,12 @@ fn labels_for_proxies_become_routes_of_a_proxy_of_the_lab() {
     fs::write(&source, compose).expect("a file");
     let (folder, run) = import(&source, &["--into", "home", "--via", "caddy"]);
     assert_eq!(run.code, 0, "{}", run.all());
-    assert!(run.out.contains("the middleware `login@file` is in no label"), "{}", run.out);
+    assert!(run.says("the middleware `login@file` is in no label"), "{}", run.out);
     for said in [
         "a route leads a name or all names directly below one, and no other expression",
         "a route needs a name of its own: write `alias \"*.any.example.org\"` into one of `any`",
     ] {
-        assert!(run.out.contains(said), "{said}: {}", run.out);
+        assert!(run.says(said), "{said}: {}", run.out);
     }
     let lab = folder.path().join("home");
     let entries = fs::read_dir(&lab).expect("the lab").map(|entry| entry.expect("a file").path());

@@ -70,7 +70,10 @@ impl Rig {
         let (address, prefix) = cidr.split_once('/').expect("ADDRESS/PREFIX");
         let bridge = format!("br-{name}");
         if self.networks.borrow().iter().all(|network| network.bridge != bridge) {
-            self.ip(&format!("link add {bridge} type bridge"));
+            // Otherwise a bridge takes the lowest MAC address of its ports, a new one as they come
+            // and go, and others on the network send to the old one until they ask again.
+            let mac = own_mac_address(gateway);
+            self.ip(&format!("link add {bridge} address {mac} type bridge"));
             self.ip(&format!("link set {bridge} up"));
         }
         self.ip(&format!("addr add {gateway}/{prefix} dev {bridge}{}", at_once(gateway)));
@@ -328,6 +331,21 @@ pub(super) fn feed(command: &mut Command, input: &[u8]) -> Output {
         scope.spawn(move || pipe.write_all(input));
         child.wait_with_output().expect("its output")
     })
+}
+
+#[test]
+fn a_router_keeps_its_mac_address() {
+    let Some(rig) = Rig::new() else { return };
+    rig.network("lan", "192.168.1.0/24", "192.168.1.1");
+    let link = || rig.ip("-brief link show br-lan").split_whitespace().nth(2).map(str::to_owned);
+    let before = link();
+    for (number, low) in (1..5).rev().enumerate() {
+        let mac = Some(format!("02:00:00:00:00:{low:02x}"));
+        let plug = Plug { addresses: vec!["192.168.1.10".to_owned()], mac };
+        let port = rig.plug(&format!("box{number}"), &plug);
+        rig.ip(&format!("link set {port} address 02:00:00:00:01:{low:02x}"));
+        assert_eq!(link(), before);
+    }
 }
 
 #[test]

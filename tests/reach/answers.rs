@@ -84,7 +84,7 @@ fn unknown_words_are_wrong_use_and_a_name_like_them_is_told() {
     ] {
         let run = home(&arguments);
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.all());
-        assert!(run.err.contains(wanted), "{arguments:?}: {}", run.err);
+        assert!(run.says(wanted), "{arguments:?}: {}", run.err);
         assert!(!run.err.contains('\u{1b}'), "{arguments:?}");
     }
     assert_eq!(reach(&[]).code, 2);
@@ -230,7 +230,7 @@ fn hostile_text_is_inert() {
         let run = ask("(secret)pw", "gotify:web", more);
         assert_eq!(run.code, 0, "{}", run.all());
         let refused = if more.is_empty() { "may not connect" } else { "\"allowed\": false" };
-        assert!(run.out.contains(refused), "{}", run.all());
+        assert!(run.says(refused), "{}", run.all());
         assert_eq!(ask("\"hunter2\"", "gotify:web", more).code, 1);
         for word in ["\u{1b}[31mbox", "b\u{202e}ox", "box:\u{7}", "<script>"] {
             assert_eq!(ask("(secret)pw", word, more).code, 2, "{word:?}");

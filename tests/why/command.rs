@@ -29,8 +29,8 @@ fn a_default_of_the_language_is_named_at_the_node_that_leaves_it_out() {
     let line = at.map_or(0, |at| at + 1);
     let run = labwright(&home, &["why", &format!("extranet/firewall/flows.tsv:{line}")]);
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.out.contains("is a default of the language"), "{}", run.out);
-    assert!(run.out.contains("ssh port= (default: 22)"), "{}", run.out);
+    assert!(run.says("is a default of the language"), "{}", run.out);
+    assert!(run.says("ssh port= (default: 22)"), "{}", run.out);
     let what = format!("extranet/firewall/flows.tsv:{line}");
     let run = labwright(&home, &["why", &what, "--format", "json"]);
     let reasons = run.json()["lines"][0]["reasons"].clone();
@@ -60,7 +60,7 @@ fn a_wrong_question_is_wrong_use_with_advice() {
     ] {
         let run = labwright(&case("tiny"), &["why", what]);
         assert_eq!(run.code, 2, "{run:?}");
-        assert!(run.err.contains(advice), "{what}: {}", run.err);
+        assert!(run.says(advice), "{what}: {}", run.err);
         assert!(!run.err.contains('\u{1b}'), "{run:?}");
     }
     assert_eq!(labwright(&case("tiny"), &["why"]).code, 2);
@@ -78,6 +78,6 @@ fn hostile_text_is_inert_and_a_pasted_secret_is_not_shown() {
         let run = labwright(&lab, &["why", what, "--format", format]);
         assert_eq!(run.code, 0, "{run:?}");
         assert!(!run.out.contains("hunter2") && !run.out.contains('\u{200b}'), "{}", run.out);
-        assert!(run.out.contains("service echo / greeting"), "{}", run.out);
+        assert!(run.says("service echo / greeting"), "{}", run.out);
     }
 }
