@@ -10,8 +10,10 @@ mod address_unknown;
 mod admin_exposed;
 mod alert_expression_broken;
 mod alerts_reach_nobody;
+mod backup_of_itself;
 mod backup_repository_too_small;
 mod backup_same_disk;
+mod bridge_not_of_host;
 mod client_without_password;
 mod container_name_twice;
 mod container_not_linked;
@@ -31,8 +33,10 @@ mod device_not_passed;
 mod device_twice;
 mod disk_overcommit;
 mod dns_asks_itself;
+mod export_twice;
 mod families_disjoint;
 mod folder_moved;
+mod gateway_to_itself;
 mod gpu_undeclared;
 mod guest_id_twice;
 mod guest_too_small;
@@ -106,12 +110,14 @@ pub static RULES: &[&Rule] = &[
     &admin_exposed::RULE,
     &alert_expression_broken::RULE,
     &alerts_reach_nobody::RULE,
+    &backup_of_itself::RULE,
     &backup_repository_too_small::RULE,
     &backup_same_disk::RULE,
     &container_name_twice::RULE,
     &container_not_linked::RULE,
     &container_prefix_unfit::RULE,
     &container_without_runtime::RULE,
+    &bridge_not_of_host::RULE,
     &client_without_password::RULE,
     &cores_overcommit::RULE,
     &cpus_above_machine::RULE,
@@ -127,8 +133,10 @@ pub static RULES: &[&Rule] = &[
     &device_twice::RULE,
     &disk_overcommit::RULE,
     &dns_asks_itself::RULE,
+    &export_twice::RULE,
     &families_disjoint::RULE,
     &folder_moved::RULE,
+    &gateway_to_itself::RULE,
     &gpu_undeclared::RULE,
     &guest_id_twice::RULE,
     &guest_too_small::RULE,

@@ -2,12 +2,13 @@
 //! databases that it dumps first.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::store::{Store, class_at, datasets, is_below};
 use crate::digest::sha256_hex;
 use crate::model::{
-    BackupClass, Cron, Database, DatasetRef, MachineId, Model, Service, ServiceId, Size, State,
-    StateBackup,
+    BackupClass, Cron, Database, DatasetRef, Machine, MachineId, Model, Service, ServiceId, Size,
+    State, StateBackup,
 };
 use crate::source::Span;
 
@@ -355,6 +356,49 @@ pub fn server(repository: &str) -> Option<(&str, Option<&str>)> {
         None => server.split_once(':').map_or(server, |(name, _)| name),
     };
     Some((name, folder))
+}
+
+/// The machine that has an address, by address.
+pub type Owners = BTreeMap<IpAddr, MachineId>;
+
+/// Finds the machine of every address of the lab.
+pub fn owners(model: &Model) -> Owners {
+    let own = |(id, machine): (MachineId, &Machine)| {
+        machine.addresses.iter().map(move |own| (own.address, id)).collect::<Vec<_>>()
+    };
+    model.machines().flat_map(own).collect()
+}
+
+/// Finds the machine of the lab that serves a repository, with the folder there if it is known.
+pub fn holder<'r>(
+    model: &Model,
+    owners: &Owners,
+    repository: &'r str,
+) -> Option<(MachineId, Option<&'r str>)> {
+    let (name, folder) = server(repository)?;
+    let domain = model.lab.domain.as_deref();
+    let short = domain.and_then(|domain| name.strip_suffix(domain)?.strip_suffix('.'));
+    let named = |(_, machine): &(MachineId, &Machine)| {
+        machine.name == name || Some(machine.name.as_str()) == short
+    };
+    let by_name = || model.machines().find(named).map(|(id, _)| id);
+    let by_address = name.parse().ok().and_then(|address: IpAddr| owners.get(&address).copied());
+    Some((by_address.or_else(by_name)?, folder))
+}
+
+/// Finds the place that holds a repository of a machine, and the path below that, if it is in the
+/// lab and known.
+pub fn home(
+    model: &Model,
+    machine: MachineId,
+    repository: &str,
+    owners: &Owners,
+) -> Option<(Store, String)> {
+    if repository.starts_with('/') {
+        return Some(Store::at(model, machine, repository));
+    }
+    let (machine, folder) = holder(model, owners, repository)?;
+    Some(Store::at(model, machine, folder?))
 }
 
 #[cfg(test)]

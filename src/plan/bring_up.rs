@@ -1,11 +1,8 @@
 //! Orders the machines of a lab as they are brought up: each after those that it needs.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use super::Plan;
-use super::backups::server;
-use crate::model::{Machine, MachineId, MachineKind, Model, ShareTransport};
+use super::backups::{Owners, holder, owners};
+use crate::model::{MachineId, MachineKind, Model, ShareTransport};
 
 /// A machine, when it is its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,16 +91,6 @@ fn rank(model: &Model, machine: MachineId) -> (u8, Option<u32>, Option<u32>) {
     (kind, order, guest.map(|guest| guest.id))
 }
 
-/// The machine that has an address, by address.
-type Owners = BTreeMap<IpAddr, MachineId>;
-
-fn owners(model: &Model) -> Owners {
-    let own = |(id, machine): (MachineId, &Machine)| {
-        machine.addresses.iter().map(move |own| (own.address, id)).collect::<Vec<_>>()
-    };
-    model.machines().flat_map(own).collect()
-}
-
 fn needs(plan: &Plan<'_>, id: MachineId, owners: &Owners) -> Vec<(MachineId, Need)> {
     let (model, machine) = (plan.model, &plan.model[id]);
     let mut needs: Vec<(MachineId, Need)> = Vec::new();
@@ -123,16 +110,9 @@ fn needs(plan: &Plan<'_>, id: MachineId, owners: &Owners) -> Vec<(MachineId, Nee
     for backup in plan.backups_at(id) {
         let service = &model[backup.service];
         let repository = service.backup.as_ref().map(|backup| backup.repository.value.as_str());
-        let server = repository.filter(|_| service.machine == id).and_then(server);
-        let machine = server.and_then(|(name, _)| {
-            let named = |(_, machine): &(MachineId, &Machine)| machine.name == name;
-            let by_name = || model.machines().find(named).map(|(id, _)| id);
-            name.parse()
-                .ok()
-                .and_then(|address: IpAddr| owners.get(&address).copied())
-                .or_else(by_name)
-        });
-        needs.extend(machine.map(|machine| (machine, Need::Repository)));
+        let repository = repository.filter(|_| service.machine == id);
+        let server = repository.and_then(|repository| holder(model, owners, repository));
+        needs.extend(server.map(|(machine, _)| (machine, Need::Repository)));
     }
     // A machine may be its own gateway or name server, or hold its own repository.
     needs.retain(|(other, _)| *other != id);
