@@ -24,17 +24,15 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let found = circle.iter().filter_map(|index| plan.backups.get(*index));
         let services: Vec<_> = found.map(|backup| &model[backup.service]).collect();
         let Some((first, rest)) = services.split_first() else { continue };
-        let message = match rest {
-            [] => format!("`{}` saves its own repository", first.name),
-            _ => {
-                let names: Vec<String> =
-                    rest.iter().map(|other| format!("`{}`", other.name)).collect();
-                format!(
-                    "`{}` saves the repository of {}, which saves its own",
-                    first.name,
-                    names.join(", which saves that of ")
-                )
-            }
+        let names: Vec<String> = rest.iter().map(|other| format!("`{}`", other.name)).collect();
+        let message = if names.is_empty() {
+            format!("`{}` saves its own repository", first.name)
+        } else {
+            format!(
+                "`{}` saves the repository of {}, which saves its own",
+                first.name,
+                names.join(", which saves that of ")
+            )
         };
         let mut finding = Diagnostic::new(&CODE, place(first), message)
             .caption("each run saves what the run before has written");

@@ -72,6 +72,7 @@ mod share_across_zones;
 mod share_transport_unsupported;
 mod state_without_backup;
 pub mod system_path;
+mod system_unit;
 mod typed_secret;
 mod unpinned_base;
 mod unpinned_image;
@@ -172,6 +173,7 @@ pub static RULES: &[&Rule] = &[
     &share_transport_unsupported::RULE,
     &state_without_backup::RULE,
     &system_path::RULE,
+    &system_unit::RULE,
     &typed_secret::RULE,
     &unpinned_base::RULE,
     &unpinned_image::RULE,

@@ -295,14 +295,19 @@ fn finding(machine: &str, path: &str, what: &str, why: &str, span: Span) -> Diag
 
 /// Says which unit of the system a unit of a module would replace, and what to write.
 fn replaces(unit: &Unit) -> Option<(String, String)> {
-    let (name, kind) = unit.name.rsplit_once('.')?;
+    let why = of_system(&unit.name)?;
+    let help = "give the unit a name of its own, or leave its sections out to start the system's";
+    Some((format!("would replace that of the system, which {why}"), help.to_owned()))
+}
+
+/// Returns what a unit does for the system, if no module may replace it.
+pub(super) fn of_system(unit: &str) -> Option<&'static str> {
+    let (name, kind) = unit.rsplit_once('.')?;
     let own = UNITS.iter().find(|(own, _)| *own == name);
     let family = || FAMILIES.iter().find(|(start, _)| name.starts_with(start));
     // A target is a point on the way of the machine's start, and all of Debian's have these names.
     let target = || (kind == "target").then_some(&("", "is a point of the machine's start"));
-    let (_, why) = own.or_else(family).or_else(target)?;
-    let help = "give the unit a name of its own, or leave its sections out to start the system's";
-    Some((format!("would replace that of the system, which {why}"), help.to_owned()))
+    own.or_else(family).or_else(target).map(|(_, why)| *why)
 }
 
 /// Says why a unit that mounts something can't be there, and what to write.

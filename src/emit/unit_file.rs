@@ -45,7 +45,7 @@ pub fn value(key: &str, words: &[String]) -> Result<String, String> {
 fn program_path(program: &str) -> Result<&str, String> {
     let path = program.trim_start_matches(['-', '@', ':', '+', '!']);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte);
-    if path.starts_with('/') && path.bytes().all(plain) {
+    if path.starts_with('/') && !path.ends_with('/') && path.bytes().all(plain) {
         Ok(program)
     } else {
         Err(format!(

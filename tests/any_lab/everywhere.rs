@@ -80,8 +80,8 @@ const LABS: &[(&str, &str)] = &[
     ("module sysctl value", "MODULE { summary \"x\"; sysctl kernel.core_pattern VALUE; }"),
     (
         "module unit section set value",
-        "MODULE { summary \"x\"; unit \"x.service\" { section Unit { set Description VALUE; }; \
-         section Service { set ExecStart \"/bin/true\"; }; }; }",
+        "MODULE { summary \"x\"; unit \"x.service\" action=install { section Unit { set \
+         Description VALUE; }; section Service { set ExecStart \"/bin/true\"; }; }; }",
     ),
 ];
 

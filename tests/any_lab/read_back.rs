@@ -94,9 +94,9 @@ fn a_value_in_a_unit_arrives() {
             .map(|(index, value)| quoted(&format!("V{index}={value}")))
             .collect();
         module += &format!(
-            "    unit \"thing-{number}.service\" {{\n        section Unit {{ set Description {}; \
-             }}\n        section Service {{\n            set Type oneshot\n            set \
-             Environment {}\n            set ExecStart \"/usr/bin/printf\" {}\n        }}\n    \
+            "    unit \"thing-{number}.service\" action=install {{\n        section \
+             Unit {{ set Description {}; }}\n        section Service {{\n            set \
+             Type oneshot\n            set Environment {}\n            set ExecStart \"/usr/bin/printf\" {}\n        }}\n    \
              }}\n",
             quoted(described(chunk)),
             variables.join(" "),
@@ -126,8 +126,8 @@ fn a_value_in_a_unit_arrives() {
 fn a_setting_of_a_unit_that_would_be_read_otherwise_is_refused() {
     for value in [" a", "a ", "a\\\\", "a\\nExecStart=/bin/x", "a\\tb"] {
         let unit = format!(
-            "unit \"thing.service\" {{ section Unit {{ set Description \"{value}\"; }}; section \
-             Service {{ set ExecStart \"/bin/true\"; }}; }}"
+            "unit \"thing.service\" action=install {{ section Unit {{ set Description \
+             \"{value}\"; }}; section Service {{ set ExecStart \"/bin/true\"; }}; }}"
         );
         assert!(build(lab(&unit, "")).is_err(), "{value:?} is taken");
     }

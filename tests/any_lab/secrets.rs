@@ -59,7 +59,10 @@ const IMAGE: &str = "image \"docker.io/library/busybox:1.37\"; health none=\"an 
 fn no_sink_takes_the_name_of_a_secret_for_its_value() {
     let container = |inside: &str| format!("container thing {{ {IMAGE}; {inside} }}");
     let unit = |value: &str| {
-        format!("unit \"thing.service\" {{ section Service {{ set ExecStart {value}; }}; }}")
+        format!(
+            "unit \"thing.service\" action=install {{ section Service {{ \
+             set ExecStart {value}; }}; }}"
+        )
     };
     let file = format!("{}; file \"a.txt\" from=\"t.j2\"", container(""));
     let sinks = [

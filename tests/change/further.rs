@@ -29,7 +29,8 @@ module tool version="1.0.0" {
     }
     provides web port=8070 protocol=http container=tool
     file "tool.conf" kind=text from="tool.conf" install="/etc/tool.conf" mode="0644"
-    unit "tool.service" { section Service { set ExecStart "/usr/bin/true"; }; }
+    unit "tool.service" { section Service { set ExecStart "/usr/bin/true"; }
+        section Install { set WantedBy multi-user.target; }; }
 }
 "#,
     ),

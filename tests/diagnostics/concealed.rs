@@ -50,10 +50,10 @@ service m on=box"#,
 container m { image "x/m:1"; env PIN (ref)opt.w; }; }
 service m on=box { w "hunter2"; }"#,
     r#"module m { summary "x"
-unit "m.service" { section Service { set Environment "A_KEY=hunter2"; }; }; }
+unit "m.service" action=install { section Service { set Environment "A_KEY=hunter2"; }; }; }
 service m on=box"#,
     r#"module m { summary "x"
-unit "m.service" { section Service { set Environment "U=pg://u:hunter2@d"; }; }; }
+unit "m.service" action=install { section Service { set Environment "U=pg://u:hunter2@d"; }; }; }
 service m on=box"#,
     // Letters of two bytes fill what is looked at before the mistake, and do not end at its edge.
     concat!(

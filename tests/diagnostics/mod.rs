@@ -8,6 +8,7 @@ pub mod mistakes;
 mod pages;
 mod refused;
 mod units;
+mod unworkable;
 
 use std::fmt::Write as _;
 

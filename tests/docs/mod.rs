@@ -160,10 +160,11 @@ const FRAMES: &[(&str, &str, &str)] = &[
          container=demo port=80\nforward-auth web {",
         "}; }",
     ),
-    ("unit", "module demo version=\"1.0.0\" {\nunit \"tool.service\" {", "}; }"),
+    ("unit", "module demo version=\"1.0.0\" {\nunit \"tool.service\" action=install {", "}; }"),
     (
         "section",
-        "module demo version=\"1.0.0\" {\nunit \"tool.service\" {\nsection Service {",
+        "module demo version=\"1.0.0\" {\nunit \"tool.service\" action=install {\n\
+         section Service {",
         "}; }; }",
     ),
 ];
@@ -230,7 +231,7 @@ profile small on=box
 module demo version="1.0.0" { option library type=path { default "/mnt/media"; }; "#,
     r#"state config path=(f)"{machine.appdata}/demo/config"; "#,
     r#"provides web container=demo port=8080 protocol=http; "#,
-    r#"unit "demo.service" { section Service { set ExecStart "/bin/true"; }; }; "#,
+    r#"unit "demo.service" action=install { section Service { set ExecStart "/bin/true"; }; }; "#,
     r#"container demo { image "docker.io/library/busybox:1.37"; health none="an example"; }; "#,
     r#"container web { image "docker.io/library/busybox:1.37"; health none="an example"; }; }
 service demo on=box

@@ -233,7 +233,8 @@ const MODULE: &str = r#"module thing version="1" {
     provides web container=d port=80
     provides more container=d port="50000-50100" protocol=udp
     unit "a.service" action=install { section Service { set ExecStart "/bin/true"; }; }
-    unit "a.timer" { section Timer { set OnCalendar "daily"; }; }
+    unit "a.timer" { section Timer { set OnCalendar "daily"; }
+        section Install { set WantedBy timers.target; }; }
 }
 "#;
 

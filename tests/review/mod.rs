@@ -196,7 +196,8 @@ const RADIO: &str = r#"
 module radio {
     summary "A radio"
     package icecast2
-    unit "radio.service" { section Service { set ExecStart "/usr/bin/radio"; }; }
+    unit "radio.service" { section Service { set ExecStart "/usr/bin/radio"; }
+        section Install { set WantedBy multi-user.target; }; }
     script tune phase=activate from="t.j2"
     file "radio.conf" from="t.j2" install="/etc/radio.conf"
     sysctl "net.core.rmem_max" 1

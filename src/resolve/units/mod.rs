@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::read::{Report, plain, text};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
-use crate::model::{Service, Unit, UnitAction};
+use crate::model::{OnChange, Service, Unit, UnitAction};
 
 pub use settings::refused;
 
@@ -52,8 +52,19 @@ const OWN_SECTION: &[(&str, &str)] = &[
 /// Reports units of a service that systemd would refuse as a whole.
 pub fn check(service: &Service, report: Report<'_>, diagnostics: &mut Diagnostics) {
     for unit in service.units.iter().filter(|unit| !unit.sections.is_empty()) {
-        if let Some(problem) = problem(unit, service) {
+        if let Some(problem) = problem(unit, service).or_else(|| never_started(unit, service)) {
             report(unit.span, format!("the unit `{}` {problem}", unit.name), diagnostics);
+        }
+    }
+    for file in &service.files {
+        let OnChange::RestartUnit(unit) = &file.on_change else { continue };
+        if !service.units.iter().any(|own| own.name == *unit) {
+            let message = format!(
+                "`{}` restarts `{unit}`, which is no unit of the module: declare the unit, without \
+                 sections if a package brings it",
+                file.name
+            );
+            report(file.span, message, diagnostics);
         }
     }
     let waits = waits(service);
@@ -82,6 +93,11 @@ fn problem(unit: &Unit, service: &Service) -> Option<String> {
     });
     if let Some((name, _)) = foreign {
         return Some(format!("has no section [{name}]: that is for other units"));
+    }
+    if ["swap", "automount"].contains(&suffix) {
+        return Some(
+            "can't be written here, only services, timers, mounts, paths and sockets".into(),
+        );
     }
     let own = own?;
     let has = |name: &str| !values(unit, own, name).is_empty();
@@ -112,6 +128,51 @@ fn problem(unit: &Unit, service: &Service) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// The targets of systemd and of what every machine has, without those that end its work.
+#[rustfmt::skip] // A table is read line by line.
+const TARGETS: &[&str] = &[
+    "basic", "bluetooth", "boot-complete", "cloud-config", "cloud-init", "default",
+    "first-boot-complete", "getty", "getty-pre", "graphical", "local-fs", "local-fs-pre",
+    "machines", "multi-user", "network", "network-online", "network-pre", "nfs-client",
+    "nss-lookup", "nss-user-lookup", "paths", "printer", "remote-cryptsetup", "remote-fs",
+    "remote-fs-pre", "rpcbind", "slices", "smartcard", "sockets", "sound", "ssh-access", "swap",
+    "sysinit", "time-set", "time-sync", "timers", "tpm2", "usb-gadget", "wg-quick", "zfs",
+    "zfs-import", "zfs-volumes",
+];
+
+/// The settings of [Install] that name the units by which one is started.
+const STARTED_BY: &[&str] = &["WantedBy", "RequiredBy", "UpheldBy"];
+
+/// Returns why nothing starts a unit with the machine, although it is to be started.
+fn never_started(unit: &Unit, service: &Service) -> Option<String> {
+    if unit.action == UnitAction::Install {
+        return None;
+    }
+    // An empty value takes back those before it.
+    let of = |name: &&str| {
+        let values = values(unit, "Install", name);
+        let last = values.iter().rposition(|value| value.is_empty()).map_or(0, |empty| empty + 1);
+        values.into_iter().skip(last)
+    };
+    let starters: Vec<&str> =
+        STARTED_BY.iter().flat_map(of).flat_map(str::split_whitespace).collect();
+    if starters.is_empty() {
+        return Some(
+            "is started by nothing after a restart of the machine: say so in a section [Install] \
+             by `WantedBy`, or declare it with `action=install` if another unit starts it"
+                .to_owned(),
+        );
+    }
+    // A package may bring the target.
+    let is_known = |target: &str| {
+        let own = service.units.iter().any(|own| own.name == target);
+        let known = target.strip_suffix(".target").is_none_or(|stem| TARGETS.contains(&stem));
+        own || known || !service.packages.is_empty()
+    };
+    let unknown = starters.iter().find(|target| !is_known(target))?;
+    Some(format!("waits to be started by `{unknown}`, which no machine has"))
 }
 
 fn service_problem(unit: &Unit) -> Option<String> {

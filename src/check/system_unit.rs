@@ -1,0 +1,156 @@
+//! Finds units and files of modules that stop the machine, or what it needs.
+
+use super::Rule;
+use super::system_path::of_system;
+use crate::diag::{Code, Diagnostic, Diagnostics, codes};
+use crate::model::{OnChange, Service, ServiceFileTarget, Unit};
+use crate::plan::Plan;
+use crate::source::Span;
+
+/// Finds what ends the machine's work, and what takes the place of a unit of the system under
+/// another name.
+pub static RULE: Rule = Rule { code: &CODE, check };
+
+static CODE: Code =
+    codes::code!("system-unit", Error, "a module stops the machine, or what the machine needs");
+
+/// The units with which a machine stops, restarts, sleeps or leaves its work, without their suffix
+/// and the `systemd-` before some of them.
+const ENDS: &[&str] = &[
+    "ctrl-alt-del",
+    "emergency",
+    "exit",
+    "factory-reset",
+    "final",
+    "halt",
+    "hibernate",
+    "hybrid-sleep",
+    "initrd-switch-root",
+    "kexec",
+    "poweroff",
+    "reboot",
+    "rescue",
+    "runlevel0",
+    "runlevel1",
+    "runlevel6",
+    "shutdown",
+    "sigpwr",
+    "sleep",
+    "soft-reboot",
+    "suspend",
+    "suspend-then-hibernate",
+    "system-update",
+    "umount",
+];
+
+fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    for service in &plan.model.services {
+        let mut report = |span: Span, message: String, help: &str| {
+            diagnostics.push(
+                Diagnostic::new(&CODE, service.span, message)
+                    .label(span, "the module declares it here")
+                    .help(help)
+                    .on(service.name.clone()),
+            );
+        };
+        for unit in &service.units {
+            if let Some((problem, help)) = problem(unit, service) {
+                report(unit.span, format!("unit `{}` {problem}", unit.name), help);
+            }
+        }
+        for file in &service.files {
+            let changed = match &file.on_change {
+                OnChange::RestartUnit(unit) | OnChange::ReloadUnit(unit) => Some(unit),
+                OnChange::Container | OnChange::Nothing => None,
+            };
+            if let Some(unit) = changed.filter(|unit| ends_work(unit)) {
+                let message = format!(
+                    "a change of `{}` of `{}` starts `{unit}`, which ends the machine's work",
+                    file.name, service.name
+                );
+                report(file.span, message, "name the unit of the program that reads the file");
+            }
+            let ServiceFileTarget::Machine(path) = &file.target else { continue };
+            if let Some((unit, why)) = dropped_in(path) {
+                let message = format!(
+                    "`{}` of `{}` changes `{unit}` of the system, which {why}",
+                    file.name, service.name
+                );
+                report(file.span, message, "leave the units of the system as they are");
+            }
+        }
+    }
+}
+
+/// Says what a unit does to the system, and what to do about it.
+fn problem(unit: &Unit, service: &Service) -> Option<(String, &'static str)> {
+    if ends_work(&unit.name) {
+        let why = format!("of `{}` ends the machine's work when it starts", service.name);
+        return Some((why, "leave the unit out of the module"));
+    }
+    let named = |section: &'static str, names: &'static [&'static str]| {
+        let sections = unit.sections.iter().filter(move |(known, _)| known == section);
+        let lines = sections.flat_map(|(_, lines)| lines);
+        let lines = lines.filter(move |(name, _)| names.contains(&name.as_str()));
+        lines.flat_map(|(_, words)| words).flat_map(|words| words.split_whitespace())
+    };
+    let of = &service.name;
+    let started = &["Wants", "Requires", "BindsTo", "Upholds"];
+    if let Some(other) = named("Unit", started).find(|other| ends_work(other)) {
+        let why = format!("of `{of}` starts `{other}`, which ends the machine's work");
+        return Some((why, "remove that line of the unit"));
+    }
+    let system = |other: &str| of_system(other).map(|why| (other.to_owned(), why));
+    // A unit stops when the machine does, and says so in this way.
+    let mut stopped = named("Unit", &["Conflicts"]).filter(|other| !ends_work(other));
+    if let Some((other, why)) = stopped.find_map(system) {
+        let why = format!("of `{of}` stops `{other}` of the system, which {why}");
+        return Some((why, "remove that line of the unit"));
+    }
+    if let Some((other, why)) = named("Install", &["Alias"]).find_map(system) {
+        let why = format!("of `{of}` takes the place of `{other}` of the system, which {why}");
+        return Some((why, "give it another alias, or none"));
+    }
+    if let Some((other, why)) = named("Install", &["Also"]).find_map(system) {
+        let why = format!("of `{of}` would take `{other}` of the system with it, which {why}");
+        return Some((why, "remove that line of the unit"));
+    }
+    None
+}
+
+/// Returns whether a machine does nothing more of use once a unit has started.
+fn ends_work(unit: &str) -> bool {
+    let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
+    ENDS.contains(&stem.strip_prefix("systemd-").unwrap_or(stem))
+}
+
+/// Returns the unit of the system that a file adds settings to, and what the unit does.
+fn dropped_in(path: &str) -> Option<(&str, &'static str)> {
+    let rest = path.strip_prefix("/etc/systemd/system/")?;
+    let unit = rest.split_once(".d/")?.0;
+    Some((unit, of_system(unit)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dropped_in, ends_work};
+
+    #[test]
+    fn units_that_end_the_work_are_known() {
+        for unit in ["reboot.target", "systemd-poweroff.service", "emergency.service"] {
+            assert!(ends_work(unit), "{unit}");
+        }
+        for unit in ["sleepy.service", "multi-user.target", "systemd-journald.service"] {
+            assert!(!ends_work(unit), "{unit}");
+        }
+    }
+
+    #[test]
+    fn settings_are_added_to_units_of_others_only() {
+        let path = |unit: &str| format!("/etc/systemd/system/{unit}.d/x.conf");
+        assert!(dropped_in(&path("ssh.service")).is_some());
+        assert!(dropped_in(&path("docker.service")).is_some());
+        assert!(dropped_in(&path("nut-server.service")).is_none());
+        assert!(dropped_in("/etc/systemd/journald.conf.d/x.conf").is_none());
+    }
+}
