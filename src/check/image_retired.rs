@@ -58,6 +58,12 @@ const SEERR: (&str, &str, &str) = (
     "https://docs.seerr.dev/migration-guide",
 );
 
+const PORTAINER: (&str, &str, &str) = (
+    "it asks Docker in version 1.41 of its API, and Docker 29.0 to 29.2 answer none below 1.44",
+    "use Portainer 2.33.5 or later of its long-term releases, or 2.36.0 or later",
+    "https://github.com/portainer/portainer/issues/12934",
+);
+
 /// The notices, by repository.
 static ADVISORIES: &[Advisory] = &[
     all_tags(
@@ -104,6 +110,16 @@ static ADVISORIES: &[Advisory] = &[
         "use the module `alloy`",
         "https://grafana.com/docs/loki/latest/send-data/promtail/",
     ),
+    Advisory {
+        repository: "google/cadvisor",
+        tags: |tag| numbers(tag).is_some_and(|version| version < [0, 54, 0]),
+        to_docker: false,
+        since: "2025-11-10",
+        what: "it asks Docker in version 1.41 of its API and looks for images where Docker 29 \
+               keeps none, so it measures no container there",
+        instead: "use `ghcr.io/google/cadvisor:0.54.0` or later, or the module `cadvisor`",
+        source: "https://github.com/google/cadvisor/issues/3749",
+    },
     all_tags("hotio/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     all_tags("hotio/readarr", "2025-06-27", READARR.0, READARR.1, READARR.2),
     Advisory {
@@ -126,6 +142,33 @@ static ADVISORIES: &[Advisory] = &[
         "build the image yourself, or use another store",
         "https://github.com/minio/minio/issues/21647",
     ),
+    Advisory {
+        repository: "portainer/agent",
+        tags: is_old_portainer,
+        to_docker: true,
+        since: "2025-11-10",
+        what: PORTAINER.0,
+        instead: PORTAINER.1,
+        source: PORTAINER.2,
+    },
+    Advisory {
+        repository: "portainer/portainer-ce",
+        tags: is_old_portainer,
+        to_docker: true,
+        since: "2025-11-10",
+        what: PORTAINER.0,
+        instead: PORTAINER.1,
+        source: PORTAINER.2,
+    },
+    Advisory {
+        repository: "portainer/portainer-ee",
+        tags: is_old_portainer,
+        to_docker: true,
+        since: "2025-11-10",
+        what: PORTAINER.0,
+        instead: PORTAINER.1,
+        source: PORTAINER.2,
+    },
     Advisory {
         repository: "postgres",
         tags: |tag| version(tag).is_some_and(|major| major <= 13),
@@ -153,7 +196,7 @@ static ADVISORIES: &[Advisory] = &[
         },
         to_docker: true,
         since: "2025-11-10",
-        what: "it asks Docker in version 1.24 of its API, and Docker 29 answers none below 1.44",
+        what: "it asks Docker in version 1.24 of its API, and Docker 29 answers none below 1.40",
         instead: "use Traefik 3.6.1 or later, or 2.11.31 or later",
         source: "https://github.com/traefik/traefik/issues/12253",
     },
@@ -168,6 +211,12 @@ fn numbers(tag: &str) -> Option<[u32; 3]> {
     // A tag without its last numbers is the newest of those that it leaves open.
     let mut next = || parts.next().map_or(Some(u32::MAX), Result::ok);
     Some([major, next()?, next()?])
+}
+
+/// Returns whether a version of Portainer is from before Docker 29.
+fn is_old_portainer(tag: &str) -> bool {
+    numbers(tag)
+        .is_some_and(|version| version < [2, 33, 5] || ([2, 34, 0]..[2, 36, 0]).contains(&version))
 }
 
 /// Returns whether a container talks to the machine's Docker.
@@ -210,6 +259,21 @@ mod tests {
         let old = |tag| ADVISORIES.iter().any(|one| one.repository == "traefik" && (one.tags)(tag));
         assert!(old("v3.6.0") && old("v3.5") && old("2.11.30") && old("v2.10.7"));
         assert!(!old("v3.6.1") && !old("v3.7") && !old("v3") && !old("v2.11.31") && !old("v2.11"));
+    }
+
+    #[test]
+    fn versions_that_docker_29_refuses_are_old() {
+        let old = |repository: &str, tag: &str| {
+            ADVISORIES.iter().any(|one| one.repository == repository && (one.tags)(tag))
+        };
+        for tag in ["2.33.4", "2.33.4-alpine", "2.21.5", "2.34.0", "2.35.0"] {
+            assert!(old("portainer/portainer-ce", tag), "{tag}");
+        }
+        for tag in ["2.33.5", "2.33", "2.36.0", "2.39.1-alpine", "lts", "latest"] {
+            assert!(!old("portainer/portainer-ce", tag), "{tag}");
+        }
+        assert!(old("google/cadvisor", "v0.53.0") && old("google/cadvisor", "v0.33.0"));
+        assert!(!old("google/cadvisor", "v0.54.0") && !old("google/cadvisor", "0.60.5"));
     }
 
     #[test]

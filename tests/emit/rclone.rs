@@ -145,3 +145,31 @@ fn the_image_copies_with_its_own_version_and_busybox() {
     );
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
+
+/// A copy of a repository that a backup writes to lacks what its newest index names.
+#[test]
+fn a_copy_without_a_time_of_its_own_comes_after_the_backups() {
+    let timers = payload(
+        "host box kind=debian { os debian-13; address lan \"192.168.1.10\"\n\
+         appdata \"/srv/appdata\" backup=daily; export films path=\"/srv/films\" backup=weekly; }\n\
+         secret one\nservice grocy on=box\n\
+         service restic on=box { repository \"/srv/backups\"; password (secret)one; }\n\
+         service copy module=rclone on=box {\n\
+         folder \"/srv/backups\"; remote \"b2:x\"; config (secret)one\n}",
+        &[],
+        "box",
+    );
+    let minutes = |unit: &str| {
+        let path = timers.path().join("systemd").join(unit);
+        let text = std::fs::read_to_string(path).unwrap_or_else(|_| panic!("no {unit}"));
+        let time = text.lines().find_map(|line| line.strip_prefix("OnCalendar=")).expect("a time");
+        let clock = time.split(' ').find(|word| word.contains(':')).expect("a clock");
+        let part = |at| clock.split(':').nth(at).and_then(|one| one.parse::<u32>().ok());
+        part(0).zip(part(1)).map(|(hours, minutes)| hours * 60 + minutes).expect("a number")
+    };
+    let copy = minutes("labwright-copy.timer");
+    for unit in ["restic-daily.timer", "restic-weekly.timer"] {
+        let before = minutes(unit);
+        assert!(before + 60 <= copy, "{unit} at {before}, and the copy at {copy}");
+    }
+}

@@ -6,6 +6,7 @@ mod devices;
 mod dhcp;
 mod exporter;
 mod host;
+mod hypervisor_services;
 mod network;
 mod packages;
 mod reported;

@@ -47,7 +47,7 @@ const BOTH: &[(&str, &str)] = &[
         "bazarr calibre-web docker-socket-proxy garage home-assistant mariadb mosquitto openvpn \
          paperless-ngx pihole postgres pve-exporter qbittorrent sabnzbd searxng wireguard",
     ),
-    ("its source is closed, and people see it listen on both", "emby"),
+    ("its source is closed, and people report that it listens on both", "emby"),
 ];
 
 /// The programs that are told to, with their options, the file and the text that does so.
@@ -89,6 +89,11 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
 const COMPOSE: &str = "compose/compose.yaml";
 
 /// The programs that nothing which their images read makes listen on IPv6.
+///
+/// Plex has a setting for it, which a person turns on in its pages
+/// (<https://support.plex.tv/hc/en-us/articles/200430283-Network>). Trilium listens at `0.0.0.0`
+/// (<https://github.com/TriliumNext/Trilium/issues/3349>) or where it is told to; its image's
+/// health check asks `http://HOST:PORT` with that address, so at `::` it would never be well.
 const FOUR: &str = "flaresolverr frigate it-tools nzbget open-webui plex tautulli trilium wiki-js";
 
 /// An address of the second family for the machine.

@@ -2,6 +2,7 @@
 //! their readers accept.
 
 mod containers;
+mod databases;
 mod first_start;
 mod handling;
 mod listens;
@@ -58,6 +59,7 @@ host box kind=debian {
     address lan "192.168.1.2" nic=eth0
     ssh from=lan
 }
+host pve kind=proxmox version="9.1" { address lan "192.168.1.3" nic=eno1 bridge=vmbr0; }
 "#;
 
 fn library() -> PathBuf {

@@ -46,6 +46,9 @@ struct MachineView<'p> {
     gpu: bool,
     appdata: &'p str,
     ipv6: bool,
+    /// The machine that it is a guest of, and its number there.
+    host: Option<&'p str>,
+    id: Option<u32>,
     /// The ports of its ssh server.
     ssh_ports: Vec<u16>,
     /// The folders that other machines change too.
@@ -246,6 +249,8 @@ fn machine_view<'p>(model: &'p Model, machine: &'p Machine) -> MachineView<'p> {
         gpu: machine.has_gpu(),
         appdata: &machine.appdata,
         ipv6: machine.has_ipv6(),
+        host: machine.guest.as_ref().map(|guest| model[guest.host].name.as_str()),
+        id: machine.guest.as_ref().map(|guest| guest.id),
         ssh_ports: machine
             .ssh
             .iter()
