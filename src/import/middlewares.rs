@@ -10,6 +10,7 @@ use super::yaml::Place;
 use crate::decl::types::Type;
 use crate::model::ProxyProgram;
 use crate::resolve::handling::{decides_itself, meaning_in};
+use crate::resolve::proxy_words::setting as setting_of;
 
 /// The middlewares that labels define: by name, the settings by their names in small letters.
 pub type Middlewares = BTreeMap<String, BTreeMap<String, Setting>>;
@@ -371,6 +372,10 @@ fn raw(kind: &str, settings: &[(&str, &Setting)], way: &mut Way) {
             || !crate::import::words::accepted(Type::Any, &setting.value)
         {
             way.say(setting, Fate::Lost, "Traefik would take it for a template");
+            continue;
+        }
+        if setting_of(kind, key).is_none() {
+            way.say(setting, Fate::Lost, "a route can't say it");
             continue;
         }
         // The words of the label, of which only the first ones are known in small letters.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{codes, raw, read};
+use super::{codes, proxy_words, raw, read};
 use crate::decl::Block;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
@@ -234,6 +234,10 @@ impl Reader<'_> {
                 ProxyProgram::Traefik => "leave out the signs `{{`",
                 _ => "write one directive with arguments, and no block",
             };
+            self.report(block.span, message, help);
+            return None;
+        }
+        if let Some((message, help)) = proxy_words::fault(self.program, name, &value) {
             self.report(block.span, message, help);
             return None;
         }

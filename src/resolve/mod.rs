@@ -30,6 +30,7 @@ pub mod options;
 mod own_addresses;
 mod parts;
 mod process;
+pub mod proxy_words;
 mod raw;
 mod read;
 mod routes;

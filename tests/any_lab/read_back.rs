@@ -94,10 +94,9 @@ fn a_value_in_a_unit_arrives() {
             .map(|(index, value)| quoted(&format!("V{index}={value}")))
             .collect();
         module += &format!(
-            "    unit \"thing-{number}.service\" action=install {{\n        section \
-             Unit {{ set Description {}; }}\n        section Service {{\n            set \
-             Type oneshot\n            set Environment {}\n            set ExecStart \"/usr/bin/printf\" {}\n        }}\n    \
-             }}\n",
+            "unit \"thing-{number}.service\" action=install {{\nsection Unit {{ set Description \
+             {}; }}\nsection Service {{\nset Type oneshot\nset Environment {}\nset ExecStart \
+             \"/usr/bin/printf\" {}\n}}\n}}\n",
             quoted(described(chunk)),
             variables.join(" "),
             words.join(" ")

@@ -74,6 +74,89 @@ unit "t.service""#, ""),
     (r#"file "x" from="t.j2" install="/etc/systemd/system/t.service.d/x.conf""#, ""),
 ];
 
+#[rustfmt::skip] // A table is read line by line.
+/// What a route has in the words of its proxy, each with whether it can be there.
+const RAW: &[(&str, bool)] = &[
+    (r#"raw caddy.header X-A "}""#, false),
+    (r#"raw caddy.header "{""#, false),
+    (r#"raw caddy.header X-A "a } b""#, true),
+    (r#"raw caddy.route "{" respond x "}""#, false),
+    (r#"raw caddy.reverse_proxy "192.168.1.99:80""#, false),
+    (r#"raw caddy.import "/etc/passwd""#, false),
+    (r"raw caddy.invoke x", false),
+    (r"raw caddy.tls internal", false),
+    (r"raw caddy.hedaer X-A b", false),
+    (r"raw caddy.encode gzip", true),
+    (r"raw caddy.rate_limit zone", true),
+    (r#"raw caddy.respond "/x" 404"#, true),
+    (r"raw nginx.proxy_buffering off", true),
+    (r"raw nginx.proxy_buffering maybe", false),
+    (r"raw nginx.proxy_buffering on off", false),
+    (r"raw nginx.proxy_bufering off", false),
+    (r#"raw nginx.proxy_buffers 8 "16k""#, true),
+    (r#"raw nginx.proxy_buffer_size "16k""#, true),
+    (r#"raw nginx.proxy_pass "http://192.168.1.99""#, false),
+    (r"raw nginx.allow all", false),
+    (r"raw nginx.satisfy any", false),
+    (r#"raw nginx.set_real_ip_from "0.0.0.0/0""#, false),
+    (r"raw nginx.return 200 x", false),
+    (r"raw nginx.client_max_body_size 0", false),
+    (r#"raw nginx.include "/etc/passwd""#, false),
+    (r#"raw nginx.location "/x""#, false),
+    (r"raw nginx.proxy_cache zone", false),
+    (r"raw nginx.proxy_set_header Host evil", false),
+    (r"raw nginx.proxy_set_header X-Own b", true),
+    (r"raw nginx.content_by_lua_block x", false),
+    (r#"raw nginx.add_header X-A "a; b } c""#, true),
+    (r"raw traefik.compress #true", true),
+    (r#"raw traefik.compress { excludedContentTypes { - "text/event-stream"; }; }"#, true),
+    (r"raw traefik.compress x y", false),
+    (r"raw traefik.nosuch { x y; }", false),
+    (r"raw traefik.headers { nosuch x; }", false),
+    (r"raw traefik.headers { customRequestHeaders { X-A b; }; stsSeconds 60; }", true),
+    (r"raw traefik.headers { frameDeny maybe; }", false),
+    (r"raw traefik.retry { attempts -1; }", false),
+    (r#"raw traefik.retry { attempts 4; initialInterval "100ms"; }"#, true),
+    (r"raw traefik.retry { attempts 4; initialInterval soon; }", false),
+    (r"raw traefik.ipAllowList { sourceRange { - abc; }; }", false),
+    (r#"raw traefik.ipAllowList { sourceRange { - "10.0.0.0/8"; - "::1"; }; }"#, true),
+    (r"raw traefik.chain { middlewares { - nosuch; }; }", false),
+    (r#"raw traefik.errors { status { - "500"; }; service nosuch; query "/"; }"#, false),
+    (r"raw traefik.plugin { x { y z; }; }", false),
+    (r#"raw traefik.basicAuth { usersFile "/etc/passwd"; }"#, false),
+    (r#"raw traefik.stripPrefix { prefixes "/x"; }"#, true),
+];
+
+#[test]
+fn what_a_proxy_would_refuse_or_what_opens_more_is_no_part_of_a_route() {
+    let mut wrong = String::new();
+    for (line, right) in RAW {
+        let module = ["caddy", "traefik", "nginx-proxy-manager"]
+            .into_iter()
+            .find(|module| module.starts_with(line[4..].split('.').next().unwrap_or_default()))
+            .expect("a proxy");
+        let settings = match module {
+            "nginx-proxy-manager" => "{ admin-password (secret)proxy; expose admin to=lan; }",
+            _ => "{ certificates internal; }",
+        };
+        let lab = format!(
+            "{PREAMBLE}secret proxy\nservice gate module={module} on=box {settings}\nservice \
+             jellyfin on=box {{\nlibrary \"/srv/films\"\nroute \"m.example.org\" to=web via=gate \
+             from=lan {{\n{line}\n}}\n}}\n"
+        );
+        let found = errors(&lab, "");
+        let as_expected = match &found[..] {
+            [] => *right,
+            [(code, at)] => !right && *code == "route-beyond-proxy" && at == line,
+            _ => false,
+        };
+        if !as_expected {
+            let _ = writeln!(wrong, "{line}\n    expected {right}, found {found:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn what_a_machine_cannot_work_with_is_refused() {
     let thing = format!("{PREAMBLE}service thing on=box\n");
