@@ -4,6 +4,7 @@
 pub mod codes;
 pub mod language;
 pub mod modules;
+pub mod search;
 
 /// Writes a Markdown table, unless it has no rows.
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {

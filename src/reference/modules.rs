@@ -26,6 +26,8 @@ pub struct Module {
     pub homepage: Option<String>,
     /// What it is for: a word of [`CATEGORIES`].
     pub category: String,
+    /// Other words by which people look for it.
+    pub keywords: Vec<String>,
     /// More about it.
     pub doc: Option<String>,
     /// Its former names.
@@ -112,6 +114,10 @@ pub fn describe(module: &Block<'_>) -> Module {
     let text = |name: &str| module.value(name).and_then(Spanned::string);
     let parts = parts(module, None);
     let of = |kind: &'static str| parts.iter().filter(move |(block, _)| block.schema.name == kind);
+    let words = |kind| {
+        let arguments = of(kind).flat_map(|(block, _)| &block.arguments);
+        arguments.map(|word| shown(&word.value)).collect::<Vec<String>>()
+    };
     let mut containers: Vec<String> = of("container")
         .map(|(container, _)| compose_name(module.key(), "{service.name}", container.key()))
         .collect();
@@ -128,10 +134,9 @@ pub fn describe(module: &Block<'_>) -> Module {
         summary: text("summary").unwrap_or_default(),
         homepage: text("homepage"),
         category: text("category").unwrap_or_else(|| "tools".to_owned()),
+        keywords: words("keywords"),
         doc: text("doc"),
-        formerly: of("formerly")
-            .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
-            .collect(),
+        formerly: words("formerly"),
         discontinued: module.child("discontinued").map(discontinued),
         options: option_specs(module).iter().map(option).collect(),
         ports: of("provides").map(|(block, when)| port(block, when.clone())).collect(),
@@ -140,12 +145,8 @@ pub fn describe(module: &Block<'_>) -> Module {
             .collect(),
         containers,
         images,
-        packages: of("package")
-            .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
-            .collect(),
-        roles: of("role")
-            .flat_map(|(block, _)| block.arguments.iter().map(|name| shown(&name.value)))
-            .collect(),
+        packages: words("package"),
+        roles: words("role"),
         example: text("example").map(|example| example.trim_matches('\n').to_owned()),
     }
 }
@@ -360,22 +361,6 @@ pub fn by_category(modules: &[Module]) -> Vec<(&'static str, Vec<&Module>)> {
             (*category, modules.iter().filter(|module| module.category == *category).collect())
         })
         .filter(|(_, group): &(_, Vec<_>)| !group.is_empty())
-        .collect()
-}
-
-/// Returns the modules that a word describes: by name, category, summary, text, former name, role
-/// or image.
-pub fn matching<'m>(modules: &'m [Module], word: &str) -> Vec<&'m Module> {
-    let word = word.to_lowercase();
-    let contains = |text: &str| text.to_lowercase().contains(&word);
-    modules
-        .iter()
-        .filter(|module| {
-            let texts = [&module.name, &module.category, &module.summary];
-            let lists = [&module.formerly, &module.roles, &module.images];
-            texts.into_iter().chain(&module.doc).any(|text| contains(text))
-                || lists.into_iter().flatten().any(|text| contains(text))
-        })
         .collect()
 }
 

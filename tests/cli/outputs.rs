@@ -140,6 +140,29 @@ fn modules() {
 }
 
 #[test]
+fn modules_are_found_by_what_people_call_them() {
+    for (words, wanted) in [
+        (&["mqtt"] as &[&str], &["mosquitto", "zigbee2mqtt"] as &[&str]),
+        (&["open", "webui"], &["open-webui"]),
+        (&["wiki.js"], &["wiki-js"]),
+        (&["minio"], &["garage"]),
+        (&["mysql"], &["mariadb"]),
+        (&["cameras"], &["frigate"]),
+        (&["password manager"], &["vaultwarden"]),
+        (&["the", "ai"], &["ollama", "open-webui"]),
+    ] {
+        let arguments: Vec<&str> = ["modules"].iter().chain(words).copied().collect();
+        let run = labwright(&case("."), &arguments);
+        let names: Vec<&str> =
+            run.out.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, wanted, "{words:?}: {}", run.all());
+    }
+    // Registries are no words of an image, and what only a long text says comes last.
+    assert!(!labwright(&case("."), &["modules", "docker"]).out.contains("actual"));
+    assert_eq!(labwright(&case("."), &["modules", "no", "such", "thing"]).code, 2);
+}
+
+#[test]
 fn explain() {
     assert_snapshot("cli", "explain", &labwright(&case("."), &["explain", "output-not-ours"]).out);
 }

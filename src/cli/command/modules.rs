@@ -12,14 +12,15 @@ use crate::cli::table::Table;
 use crate::compile;
 use crate::diag::{Diagnostics, suggest, wrap};
 use crate::load::read_lab_with;
-use crate::reference::modules::{Module, ModuleOption, by_category, describe, matching};
+use crate::reference::modules::{Module, ModuleOption, by_category, describe};
+use crate::reference::search::matching;
 use crate::source::Sources;
 
 /// Lists the modules by what they are for, or shows one: its options, ports and state
 #[derive(Debug, clap::Args)]
 pub struct Modules {
-    /// The module to show; another word lists the modules that it describes
-    name: Option<String>,
+    /// The module to show; other words list the modules that they describe
+    name: Vec<String>,
     /// A lab, to include its own modules
     #[arg(long, value_name = "LAB")]
     lab: Option<PathBuf>,
@@ -49,12 +50,13 @@ impl Modules {
             console.error("the modules have errors", "`labwright check` shows them");
             return Ok(Exit::Findings);
         }
-        let text = match &self.name {
-            None if self.format == Format::Json => json(&modules)?,
-            None => list(&modules, console),
-            Some(name) => {
+        let name = self.name.join(" ");
+        let text = match name.trim() {
+            "" if self.format == Format::Json => json(&modules)?,
+            "" => list(&modules, console),
+            name => {
                 let found = matching(&modules, name);
-                match modules.iter().find(|module| module.name == *name) {
+                match modules.iter().find(|module| module.name == name) {
                     Some(module) if self.format == Format::Json => json(module)?,
                     Some(module) => page(module, console),
                     None if found.is_empty() => {

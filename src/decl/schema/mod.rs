@@ -1,6 +1,7 @@
 //! Defines the language in one table: the nodes, their content, and their meaning.
 
 mod container;
+mod facts;
 mod guest;
 mod lab;
 mod machine;
@@ -15,9 +16,10 @@ mod system;
 use super::types::Type;
 
 pub use container::CONTAINER;
+pub use facts::CATEGORIES;
 pub use lab::TOP;
 pub use machine::MACHINE_FIELDS;
-pub use module::{CATEGORIES, MODULE};
+pub use module::MODULE;
 pub use process::ULIMITS;
 pub use service::OPTION_VALUE;
 

@@ -1,7 +1,8 @@
 //! Defines modules: the definitions of services.
 
 use super::container::{CONTAINER, CONTAINER_NETWORK, SYSCTL};
-use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, HEALTH_WITHIN, SUMMARY};
+use super::facts::MODULE_FACTS;
+use super::shared::{ALERT_PROPERTIES, ALERT_TEXTS, DOC, HEALTH_WITHIN};
 use super::system::{FILE, FOLDER, KERNEL_MODULE, PACKAGE, SCRIPT, UNIT, USES_DEVICE, USES_SECRET};
 use super::{Child, NAME, NodeSchema, keyed, many, once, optional, required};
 use crate::decl::types::Type;
@@ -37,31 +38,6 @@ pub const OPTION_TYPES: &[&str] = &[
     "wireguard-key",
 ];
 
-/// What modules are for, in the order in which lists show them.
-pub const CATEGORIES: &[&str] = &[
-    "media",
-    "books",
-    "photos",
-    "downloads",
-    "documents",
-    "notes",
-    "household",
-    "home-automation",
-    "development",
-    "ai",
-    "tools",
-    "dashboards",
-    "proxy",
-    "login",
-    "dns",
-    "network",
-    "containers",
-    "monitoring",
-    "messages",
-    "backup",
-    "storage",
-];
-
 /// The roles in which the language itself knows services.
 pub const ROLES: &[&str] = &[
     "prometheus",
@@ -88,22 +64,10 @@ pub static MODULE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[NAME])
 .properties(&[optional("version", Type::Text, "Its own version.")])
-.children(&[MODULE_FACTS, MODULE_BODY]);
+.children(&[MODULE_FACTS, MODULE_OPTIONS, MODULE_BODY]);
 
-static MODULE_FACTS: &[Child] = &[
-    once(&SUMMARY),
-    once(&HOMEPAGE),
-    once(&CATEGORY),
-    once(&DOC),
-    once(&EXAMPLE),
-    once(&FORMERLY),
-    many(&UNLIKE),
-    once(&DISCONTINUED),
-    keyed(&OPTION),
-    keyed(&RENAMED),
-    keyed(&RETIRED),
-    many(&ASSERT),
-];
+static MODULE_OPTIONS: &[Child] =
+    &[keyed(&OPTION), keyed(&RENAMED), keyed(&RETIRED), many(&ASSERT)];
 
 static MODULE_BODY: &[Child] = &[
     keyed(&STATE),
@@ -131,50 +95,6 @@ static MODULE_BODY: &[Child] = &[
     keyed(&DASHBOARD),
     many(&WHEN),
 ];
-
-static HOMEPAGE: NodeSchema =
-    NodeSchema::new("homepage", "The project's page.", "homepage \"https://jellyfin.org\"")
-        .arguments(&[required("url", Type::Url, "The page.")]);
-static CATEGORY: NodeSchema = NodeSchema::new(
-    "category",
-    "What it is for; `labwright modules` groups by it. Default: `tools`.",
-    "category media",
-)
-.arguments(&[required("category", Type::Enum(CATEGORIES), "The category.")]);
-static EXAMPLE: NodeSchema = NodeSchema::new(
-    "example",
-    "KDL that shows the module in use. A test compiles it.",
-    "example #\"service x on=box\"#",
-)
-.arguments(&[required(
-    "kdl",
-    Type::Text,
-    "A `service` node; the machine is `box`, the zone `lan`, secrets are declared for it.",
-)]);
-
-static UNLIKE: NodeSchema = NodeSchema::new(
-    "unlike",
-    "Names of other products that people mistake for this one. A service with such a name gets \
-     this module, and a warning that says how they differ.",
-    "unlike echo-enterprise why=\"it is another program, with a licence and a unit of its own\"",
-)
-.rest(required("name", Type::Text, "A name of the other product."))
-.properties(&[required("why", Type::Text, "What the other product is.")]);
-
-static FORMERLY: NodeSchema = NodeSchema::new(
-    "formerly",
-    "Earlier names of the module. A service that still uses one gets this module, and a warning \
-     with the new name.",
-    "formerly jellyseerr overseerr",
-)
-.rest(required("name", Type::Name, "A former name."));
-static DISCONTINUED: NodeSchema = NodeSchema::new(
-    "discontinued",
-    "Says that the program is discontinued, so that no service can use the module.",
-    "discontinued \"its images are gone since June 2025\" help=\"use y instead\"",
-)
-.arguments(&[required("why", Type::Text, "What happened, and when.")])
-.properties(&[optional("help", Type::Text, "What to use instead.")]);
 
 static OPTION: NodeSchema = NodeSchema::new(
     "option",
