@@ -6,6 +6,7 @@ use super::hosts::with_hosts;
 use super::kdl::{Given, Line, braced, line};
 use super::ledger::{At, Fate};
 use super::secrets::{is_secret, is_variable};
+use super::shell;
 use super::stack::{Around, Stack};
 use super::variables::owner_name;
 use super::words;
@@ -55,6 +56,7 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
                 continue;
             }
         };
+        around.lab.findings.extend(cut(&at).map(|what| (at.node.place, what)));
         if words.is_empty() {
             around.ledger.lost(&at, "a lab can't remove what the image says");
             continue;
@@ -101,11 +103,20 @@ pub fn command_line(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>
 /// Reads a command line as words, if its quotes match.
 fn words_of(at: &At<'_>) -> Result<Vec<String>, &'static str> {
     match at.text() {
-        Some(text) => shell_words(text),
+        Some(text) => shell::split(text).map(|read| read.words),
         None => {
             Ok(at.items().iter().map(|item| item.text().unwrap_or_default().to_owned()).collect())
         }
     }
+}
+
+/// Says that compose leaves out the end of a command line, if it does.
+pub fn cut(at: &At<'_>) -> Option<String> {
+    let end = shell::split(at.text()?).ok()?.end?;
+    Some(format!(
+        "compose ends this command line at `{end}`, and so does the lab: quote the word, or write \
+         the line as a list"
+    ))
 }
 
 /// The words of a command line, and the variables that are set in the place of flags.
@@ -349,28 +360,4 @@ impl Secretive<'_> {
 
 fn flag_name(flag: &str) -> String {
     flag.trim_start_matches('-').to_owned()
-}
-
-/// Splits a command line as a shell does, or says why that can't be done.
-pub fn shell_words(text: &str) -> Result<Vec<String>, &'static str> {
-    // To a shell, a word that begins so is a comment with all that follows; to compose it is not.
-    if text.split_whitespace().any(|word| word.starts_with('#')) {
-        return Err("a word of it begins with `#`: write it as a list");
-    }
-    shlex::split(text).ok_or("its quotes do not match")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shell_words;
-
-    #[test]
-    fn splits_command_lines() {
-        let words = |text| shell_words(text).ok().map(|words| words.join("|"));
-        assert_eq!(words("a 'b c' \"d\\\"e\" f\\ g").as_deref(), Some("a|b c|d\"e|f g"));
-        assert_eq!(words("a 'b"), None);
-        assert_eq!(words("a ''").as_deref(), Some("a|"));
-        assert_eq!(words("a #b"), None);
-        assert_eq!(words("a b#c").as_deref(), Some("a|b#c"));
-    }
 }

@@ -134,6 +134,7 @@ impl<'i> Conversion<'i> {
         if self.lab.via.is_none() {
             self.lab.findings.extend(proxied(&project, &self.lab.findings));
         }
+        self.secrets.enter(&project.name);
         let groups = groups(&project, &mut self.modules, &mut self.services);
         let mut stacks: Vec<Stack> = groups
             .iter()

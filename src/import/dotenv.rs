@@ -59,10 +59,10 @@ fn end_of(text: &str, quote: char) -> Option<usize> {
     None
 }
 
+/// Compose takes only what follows a blank for a comment, and no value that begins with `#`.
 fn without_comment(value: &str) -> &str {
-    let end = value.find(" #").or_else(|| value.find("\t#")).unwrap_or(value.len());
-    let value = value.get(..end).unwrap_or_default().trim_end();
-    if value.starts_with('#') { "" } else { value }
+    let end = value.find(" #").unwrap_or(value.len());
+    value.get(..end).unwrap_or_default().trim_end()
 }
 
 /// Replaces variables. A value that compose would refuse is kept as it is.
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn reads_what_people_write() {
         let text = "# note\nA=1\nexport B = two # why\nC='$A'\nD=\"${A}-x\"\nE=a#b\nF=\n\
-                    G=\"one\ntwo\"\nnot a line\nH=${A}${B}\nI=\"C:\\\\new\"\n";
+                    G=\"one\ntwo\"\nnot a line\nH=${A}${B}\nI=\"C:\\\\new\"\nJ= # a\nK=b\t#c\n";
         let mut variables = Variables::default();
         let found = read(text, &mut variables);
         let shown: Vec<String> =
@@ -113,7 +113,9 @@ mod tests {
                 "7 F=",
                 "8 G=one\ntwo",
                 "11 H=1two",
-                "12 I=C:\\new"
+                "12 I=C:\\new",
+                "13 J=# a",
+                "14 K=b\t#c"
             ]
         );
     }

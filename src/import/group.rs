@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::hosts::names_host;
 use super::names::{Names, named};
 use super::project::Project;
-use super::words::{is_backing, is_front};
+use super::words::{is_backing, is_front, is_part_of};
 use super::yaml::Node;
 
 /// Containers that become one module.
@@ -71,7 +71,7 @@ fn root(roots: &[usize], mut number: usize) -> usize {
 }
 
 /// Returns the service whose network a service uses.
-fn joins(node: &Node) -> Option<&str> {
+pub fn joins(node: &Node) -> Option<&str> {
     let mode = node.get("network_mode")?.scalar()?;
     mode.strip_prefix("service:").or_else(|| mode.strip_prefix("container:"))
 }
@@ -92,7 +92,7 @@ fn belong(node: &Node, other_name: &str, other: &Node) -> bool {
         .filter_map(Node::scalar)
         .any(|link| link.split(':').next() == Some(other_name));
     let waits = linked || node.get("depends_on").is_some_and(|all| all.get(other_name).is_some());
-    if waits && !is_front(image(other)) {
+    if waits && !is_front(image(other)) || is_part_of(image(other), image(node)) {
         return true;
     }
     is_backing(image(other))

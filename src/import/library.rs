@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub use super::inside::Variable;
+use super::inside::{Choice, holds, keeps_secret, mount, test, variable};
 use super::words;
 use crate::decl::{Block, Value};
 use crate::resolve::options::{OptionSpec, option_specs};
@@ -55,9 +57,6 @@ pub struct Container<'s> {
     pub database: bool,
     choice: Choice<'s>,
 }
-
-/// An option that decides between forms of a module, and its word.
-type Choice<'s> = Option<(&'s str, &'s str)>;
 
 /// What decides whether a container is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,44 +195,6 @@ fn walk<'s>(
     }
 }
 
-/// A condition about one option.
-#[derive(Debug)]
-struct Test<'s> {
-    option: &'s str,
-    /// The word that it is compared with, if it is.
-    word: Option<&'s str>,
-    /// Whether it must be that word.
-    equal: bool,
-}
-
-/// Reads the condition of a `when`, if it is about one option alone.
-fn test<'s>(when: &'s Block<'s>) -> Option<Test<'s>> {
-    let (Value::Text(text) | Value::Expression(text)) = &when.argument(0)?.value else {
-        return None;
-    };
-    let (option, word, equal) = match (text.split_once(" == "), text.split_once(" != ")) {
-        (Some((option, word)), None) => (option, Some(word), true),
-        (None, Some((option, word))) => (option, Some(word), false),
-        (None, None) => (text.as_ref(), None, true),
-        _ => return None,
-    };
-    let quoted = |text: &'s str| text.strip_prefix("opt['")?.strip_suffix("']");
-    let option = option.strip_prefix("opt.").or_else(|| quoted(option))?;
-    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    let word = match word {
-        Some(word) => Some(word.strip_prefix('\'')?.strip_suffix('\'')?),
-        None => None,
-    };
-    (is_name(option) && word.is_none_or(is_name)).then_some(Test { option, word, equal })
-}
-
-/// Returns whether a `when` counts in a form of its module, if that form decides it.
-fn holds(when: &Block<'_>, choice: Choice<'_>) -> Option<bool> {
-    let (test, (option, word)) = (test(when)?, choice?);
-    let wanted = test.word.filter(|_| test.option == option)?;
-    Some((wanted == word) == test.equal)
-}
-
 fn image<'s>(
     container: &'s Block<'s>,
     options: &[OptionSpec<'s>],
@@ -276,21 +237,13 @@ fn endpoint<'s>(block: &'s Block<'s>, options: &[OptionSpec<'s>]) -> Option<Endp
     })
 }
 
-/// What a module does with a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variable<'s> {
-    /// It sets it to this text.
-    Fixed(&'s str),
-    /// It sets it to this number.
-    Number(i64),
-    /// An option sets it.
-    Option(&'s str),
-    /// It sets it to something that follows from the lab.
-    Derived,
-    /// A secret sets it, or a file that it names.
-    Secret(&'s str),
-    /// It does not set it.
-    Unset,
+impl Module<'_> {
+    /// Returns whether an option sets a variable of some container.
+    pub fn sets(&self, name: &str) -> bool {
+        self.containers.iter().any(|container| {
+            matches!(container.variable(name), Variable::Secret(_) | Variable::Option(_))
+        })
+    }
 }
 
 impl<'s> Container<'s> {
@@ -298,12 +251,14 @@ impl<'s> Container<'s> {
     pub fn variable(&self, name: &str) -> Variable<'s> {
         let found = variable(self.block, name, self.choice);
         // The image reads MySQL's names of its variables too.
-        let other = || {
-            let name =
-                name.strip_prefix("MYSQL_").filter(|_| self.image.0.ends_with("/mariadb"))?;
-            variable(self.block, &format!("MARIADB_{name}"), self.choice)
-        };
+        let other = || variable(self.block, &self.other_name(name)?, self.choice);
         found.or_else(other).unwrap_or(Variable::Unset)
+    }
+
+    /// Returns the name by which the module sets a variable that its image knows by two names.
+    pub fn other_name(&self, name: &str) -> Option<String> {
+        let name = name.strip_prefix("MYSQL_").filter(|_| self.image.0.ends_with("/mariadb"))?;
+        Some(format!("MARIADB_{name}"))
     }
 
     /// Returns whether the program keeps the value that a secret had at its first start.
@@ -317,13 +272,14 @@ impl<'s> Container<'s> {
     }
 
     /// Returns what the module mounts at a path: `state.NAME`, `opt.NAME` or something else.
-    pub fn mount(&self, at: &str) -> Option<&'s Value<'s>> {
-        mount(self.block, at, self.choice)?.argument(0).map(|source| &source.value)
+    /// `image` is the one that runs.
+    pub fn mount(&self, at: &str, image: &str) -> Option<&'s Value<'s>> {
+        mount(self.block, (at, image), self.choice)?.argument(0).map(|source| &source.value)
     }
 
     /// Returns whether the module mounts something at a path that the container can't change.
     pub fn mounts_read_only(&self, at: &str) -> bool {
-        let mount = mount(self.block, at, self.choice);
+        let mount = mount(self.block, (at, ""), self.choice);
         mount.and_then(|it| it.property("read-only")).and_then(Spanned::bool) == Some(true)
     }
 
@@ -338,64 +294,6 @@ impl<'s> Container<'s> {
             })
             .collect()
     }
-}
-
-fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Option<Variable<'s>> {
-    for child in &block.children {
-        let found = match child.schema.name {
-            "env" if child.key() == name => Some(match &child.argument(1)?.value {
-                Value::Text(text) => Variable::Fixed(text),
-                Value::Integer(number) => Variable::Number(*number),
-                Value::Reference(path) => {
-                    path.strip_prefix("opt.").map_or(Variable::Derived, Variable::Option)
-                }
-                _ => Variable::Derived,
-            }),
-            "secret" => {
-                let variable = |key: &str| child.property(key).and_then(Spanned::text);
-                let file = variable("file-variable");
-                let stem = file.map(|file| {
-                    let ends = ["__FILE", "_FILE", "_SECRETFILE"];
-                    let stem = ends.iter().find_map(|end| file.strip_suffix(end));
-                    stem.or_else(|| file.strip_prefix("FILE__")).unwrap_or(file)
-                });
-                let own = variable("value-variable") == Some(name) || stem == Some(name);
-                let option = match &child.argument(0)?.value {
-                    Value::Reference(path) => path.strip_prefix("opt."),
-                    _ => None,
-                };
-                option.filter(|_| own).map(Variable::Secret)
-            }
-            "when" if holds(child, choice) != Some(false) => variable(child, name, choice),
-            _ => None,
-        };
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
-}
-
-fn keeps_secret(block: &Block<'_>, option: &str, choice: Choice<'_>) -> bool {
-    block.children.iter().any(|child| match child.schema.name {
-        "secret" => {
-            let source = child.argument(0).map(|source| &source.value);
-            let own = matches!(source, Some(Value::Reference(path))
-                if path.strip_prefix("opt.") == Some(option));
-            let first = child.property("first-start").and_then(Spanned::text);
-            own && first.is_some_and(|first| first != "nothing")
-        }
-        "when" if holds(child, choice) != Some(false) => keeps_secret(child, option, choice),
-        _ => false,
-    })
-}
-
-fn mount<'s>(block: &'s Block<'s>, at: &str, choice: Choice<'_>) -> Option<&'s Block<'s>> {
-    block.children.iter().find_map(|child| match child.schema.name {
-        "mount" if child.property("at").and_then(Spanned::text) == Some(at) => Some(child),
-        "when" if holds(child, choice) != Some(false) => mount(child, at, choice),
-        _ => None,
-    })
 }
 
 /// Returns whether two names mean the same image. Registries hold copies of each other's images.
@@ -486,7 +384,7 @@ pub fn is_default(option: &OptionSpec<'_>, values: &[String]) -> bool {
         return false;
     };
     match option.kind {
-        "enum" => default.text() == Some(value),
+        "enum" | "text" | "image" => default.text() == Some(value),
         "boolean" => default.bool().is_some_and(|own| value.parse() == Ok(own)),
         "integer" | "port" => default.number::<i64>().is_some_and(|own| value.parse() == Ok(own)),
         _ => false,

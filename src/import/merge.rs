@@ -79,9 +79,14 @@ pub fn lead(node: &mut Node, folder: &str) {
 }
 
 /// Returns where a path leads from a folder. One in a home folder stays as it is written, because
-/// that folder is not known.
+/// that folder is not known. One that leads out of the folder keeps its `..`: what is above the
+/// folder here has other names on the machine.
 fn led(folder: &str, path: &str) -> String {
-    if path.starts_with('~') { path.to_owned() } else { join(folder, path) }
+    if path.starts_with('~') {
+        return path.to_owned();
+    }
+    let own = join(".", path);
+    if own.starts_with("..") { format!("{folder}/{own}") } else { join(folder, path) }
 }
 
 fn items_mut(node: &mut Node) -> &mut [Node] {

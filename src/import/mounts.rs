@@ -427,7 +427,8 @@ fn path_option(name: &str, target: &str) -> Line {
         .child(line("doc").arg(format!("The folder that the container sees as `{target}`.")))
 }
 
-fn is_file(source: &str, around: &Around<'_>) -> bool {
+/// Returns whether a mount is of a file: by what is there, or else by its name.
+pub fn is_file(source: &str, around: &Around<'_>) -> bool {
     match around.files.kind(source) {
         FileKind::File => true,
         FileKind::Folder => false,

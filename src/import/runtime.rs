@@ -270,7 +270,12 @@ pub fn health(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
         node = rest.iter().fold(node, |node, word| node.arg(word.as_str()));
     }
     if let Some(test) = &test {
-        around.ledger.kept(test, "health");
+        if kind == "CMD-SHELL" && rest.len() > 1 {
+            let what = "health, of all its words: docker gives only the first of them to the shell";
+            around.ledger.changed(test, what);
+        } else {
+            around.ledger.kept(test, "health");
+        }
     }
     for (key, name) in
         [("interval", "interval"), ("timeout", "timeout"), ("start_period", "start-period")]

@@ -21,11 +21,15 @@ pub struct Needed {
 /// The secrets of an import. Their values stay in memory.
 #[derive(Debug, Default)]
 pub struct Secrets {
-    names: BTreeMap<String, String>,
+    /// Their names by their values, and by their projects where several may have the same value
+    /// by chance.
+    names: BTreeMap<(String, String), String>,
     /// The variables that are secrets as a whole, by their values.
     variables: BTreeMap<String, String>,
     /// Values that can't be mistaken for a word that something else is called.
     strong: BTreeSet<String>,
+    /// The project that is converted.
+    project: String,
     /// Words that also are names of something: users, databases, services.
     ordinary: BTreeSet<String>,
     /// Every secret, in the order in which it was found.
@@ -50,6 +54,11 @@ impl Secrets {
                 self.ordinary.insert(value.to_owned());
             }
         }
+    }
+
+    /// Begins with a project.
+    pub fn enter(&mut self, project: &str) {
+        project.clone_into(&mut self.project);
     }
 
     /// Keeps a name from being given to a secret.
@@ -84,16 +93,20 @@ impl Secrets {
         found.max_by_key(|secret| secret.len()).cloned()
     }
 
-    /// Declares a secret, and returns its name. The same value again is the same secret.
+    /// Declares a secret, and returns its name. The same value again is the same secret, unless two
+    /// projects have taken it from their examples.
     pub fn declare(&mut self, value: &str, wanted: &str, place: Place, doc: &str) -> String {
-        if let Some(name) = self.names.get(value) {
+        let own = !is_strong(value) || is_example(value);
+        let project = if own { self.project.clone() } else { String::new() };
+        let key = (value.to_owned(), project);
+        if let Some(name) = self.names.get(&key) {
             return name.clone();
         }
         let name = self.taken.take_long(wanted);
         self.needed.push(Needed { name: name.clone(), place, doc: doc.to_owned() });
         // Two secrets whose values are not known need not be the same.
         if !value.is_empty() {
-            self.names.insert(value.to_owned(), name.clone());
+            self.names.insert(key, name.clone());
         }
         name
     }
@@ -104,4 +117,35 @@ fn is_strong(value: &str) -> bool {
     // A short word of small letters may also be the name of something.
     let plain = value.chars().all(|c| c.is_ascii_lowercase() || "-_.".contains(c));
     value.len() >= 12 || (value.len() >= 6 && !plain)
+}
+
+/// Returns whether a value is one that examples have, so that people who copied two of them have
+/// the same value twice.
+fn is_example(value: &str) -> bool {
+    let value: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    let value = value.to_ascii_lowercase();
+    ["changeme", "changethis", "example", "password", "passwd", "secret", "default", "replace"]
+        .iter()
+        .chain(&["admin", "insert", "your", "12345", "supersecure", "test"])
+        .any(|word| value.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Secrets};
+
+    #[test]
+    fn examples_of_two_projects_are_two_secrets() {
+        let mut secrets = Secrets::default();
+        let mut names = |project: &str, value: &str| {
+            secrets.enter(project);
+            secrets.declare(value, &format!("{project}-key"), Place::default(), "")
+        };
+        assert_eq!(names("one", "changeme123!"), "one-key");
+        assert_eq!(names("one", "changeme123!"), "one-key");
+        assert_eq!(names("two", "changeme123!"), "two-key");
+        assert_eq!(names("two", "postgres"), "two-key-2");
+        assert_eq!(names("three", "f1986213-9d72-4c36"), "three-key");
+        assert_eq!(names("four", "f1986213-9d72-4c36"), "three-key");
+    }
 }

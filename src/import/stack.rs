@@ -235,7 +235,18 @@ impl LabNames {
 pub fn comment(entries: &[&Entry], read: &[String], below: &str) -> String {
     let mut said: Vec<String> = Vec::new();
     // What the nodes below show themselves needs no comment.
-    let shown = ["the secret `", "the state `", "env, with", "endpoint `", "a route through `"];
+    let shown = [
+        "the secret `",
+        "the state `",
+        "the option `",
+        "env, with",
+        "endpoint `",
+        "a route through `",
+        // What every service of a module of the library has.
+        "as the module `",
+        "as every container",
+        "the module's",
+    ];
     for entry in entries.iter().filter(|it| !shown.iter().any(|start| it.what.starts_with(start))) {
         let file = read.get(entry.place.file).map(String::as_str).unwrap_or_default();
         let file = super::files::file_name(file);

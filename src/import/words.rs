@@ -201,6 +201,21 @@ const BACKING: &[&str] = &[
     "docker-postgres", "spilo", "vectorchord-postgres", "mysql-server",
 ];
 
+/// The images that do a part of the work of one program, each with that program's.
+const PARTS: &[(&str, &str)] = &[
+    ("immich-machine-learning", "immich-server"),
+    ("guacd", "guacamole"),
+    ("gotenberg", "paperless-ngx"),
+    ("tika", "paperless-ngx"),
+    ("alpine-chrome", "karakeep"),
+    ("karakeep-chrome", "karakeep"),
+];
+
+/// Returns whether an image does a part of the work of another one.
+pub fn is_part_of(image: &str, other: &str) -> bool {
+    PARTS.contains(&(self::image(image).short(), self::image(other).short()))
+}
+
 /// Returns whether an image is a database, a cache or a queue.
 pub fn is_backing(image: &str) -> bool {
     let read = self::image(image);

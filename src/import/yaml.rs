@@ -328,7 +328,9 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> No
     let value = if plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
         Value::Null
     } else {
-        let number = super::numbers::written(text).filter(|_| plain);
+        let number = super::numbers::written(text)
+            .or_else(|| super::moments::written(text))
+            .filter(|_| plain);
         Value::Scalar { text: number.unwrap_or_else(|| text.to_owned()), plain }
     };
     Node { place, value, merging: merging(tag) }

@@ -55,6 +55,7 @@ pub fn compose_config(folder: &Path, files: &[&str], project: &str) -> Result<St
     let Some(room) = crate::trixie::Room::new() else { return Err("no room".to_owned()) };
     let script = r#"
 cd /in
+export USER=root
 mkdir -p /etc/labwright/env
 for file in $(grep -ho '/etc/labwright/env/[^ "]*' ./*.y*ml); do : >"$file"; done
 name=$1 && shift

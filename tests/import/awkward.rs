@@ -195,3 +195,59 @@ fn a_folder_whose_env_names_its_files_is_one_project_of_them() {
     assert!(written.contains("\"ghcr.io/example/app:1.2.3\""), "{written}");
     assert_eq!(written.matches("ghcr.io/").count(), 1, "{written}");
 }
+
+#[test]
+fn paths_out_of_the_folder_are_those_of_the_machine() {
+    // Some people write `/home/NAME` out, on the machine and here.
+    let here = std::env::temp_dir().join("other");
+    let compose = format!(
+        "services: {{app: {{image: \"ghcr.io/example/app:1\", volumes: [\"../shared:/shared\", \
+         \"{}:/other\"], env_file: [../common.env]}}}}\n",
+        here.display()
+    );
+    let files = [("cloud/compose.yaml", compose.as_str()), ("common.env", "COLOUR=blue\n")];
+    let source = tempfile::tempdir().expect("a folder");
+    for (path, content) in files {
+        let path = source.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, content).expect("a file");
+    }
+    for (at, shared) in [("/opt/stacks/cloud", "/opt/stacks/shared"), ("/cloud", "/shared")] {
+        let flags = ["--into", "home", "--at", at, "--format", "json"];
+        let (_made, run) = import(&source.path().join("cloud"), &flags);
+        assert_eq!(run.code, 0, "{}", run.all());
+        let files = run.json()["files"].to_string();
+        for wanted in [&format!("\\\"{shared}\\\""), "COLOUR blue", &here.display().to_string()] {
+            assert!(files.contains(wanted), "{wanted}\n{files}");
+        }
+    }
+}
+
+#[test]
+fn a_command_ends_where_compose_ends_it() {
+    let compose = "services: {app: {image: \"ghcr.io/example/app:1\", command: \"serve \
+                   --to=http://x/?a=b&c=d now\"}, web: {image: \"ghcr.io/example/web:1\", command: \
+                   \"serve # 'a&b'\"}}\n";
+    let (facts, written) = built("cut", &[("compose.yaml", compose)]);
+    assert!(written.contains("command serve \"--to=http://x/?a=b\"\n"), "{written}");
+    assert!(written.contains("command serve \"#\" \"a&b\"\n"), "{written}");
+    let findings = facts["findings"].as_array().expect("findings");
+    let cut: Vec<&Value> =
+        findings.iter().filter(|it| text(&it["message"]).contains("ends this command")).collect();
+    assert_eq!(cut.len(), 1, "{findings:?}");
+}
+
+#[test]
+fn example_passwords_of_two_projects_are_two_secrets() {
+    let compose = |name: &str| {
+        format!(
+            "services: {{{name}: {{image: \"ghcr.io/example/{name}:1\", environment: \
+             {{DB_PASSWORD: changeme123}}}}}}\n"
+        )
+    };
+    let (one, two) = (compose("one"), compose("two"));
+    let files = [("one/compose.yaml", one.as_str()), ("two/compose.yaml", two.as_str())];
+    let (facts, _) = built("all", &files);
+    let secrets = facts["secrets"].as_array().expect("secrets");
+    assert_eq!(secrets.len(), 2, "{secrets:?}");
+}

@@ -55,7 +55,12 @@ fn each_database_of_a_program_is_the_library_s() {
     environment: {POSTGRES_USER: romm-user, POSTGRES_DB: romm, POSTGRES_PASSWORD: pl0p-geheim}
     volumes: ["./db:/var/lib/postgresql/data"]
 "#;
-    let lines = ["database postgres", "database-user romm-user", "postgres-image \"postgres:16\""];
+    let lines = [
+        "database postgres",
+        "database-user romm-user",
+        "postgres-image \"postgres:16\"",
+        "state database path=\"/opt/x/db\"",
+    ];
     adopted("romm", romm, &lines);
     let photos = r#"services:
   photos:
@@ -96,7 +101,8 @@ fn each_database_of_a_program_is_the_library_s() {
 "#
         );
         let database = format!("database {word}");
-        adopted("speed", &compose, &[&database, "database-user speedy"]);
+        let kept = "state database path=\"/opt/x/db\"";
+        adopted("speed", &compose, &[&database, "database-user speedy", kept]);
     }
 }
 
@@ -162,4 +168,127 @@ fn the_last_of_several_mounts_at_one_place_is_mounted() {
     let (facts, written) = built("app", &[("compose.yaml", compose)]);
     assert!(written.contains("/mnt/b") && !written.contains("\"/mnt/a"), "{written}");
     assert_eq!(fate(&facts, "services.app.volumes[0]"), "lost");
+}
+
+#[test]
+fn programs_keep_folders_of_their_own_names() {
+    let compose = |service: &str, image: &str, folders: &str| {
+        format!(
+            "services: {{{service}: {{image: \"lscr.io/linuxserver/{image}\", environment: {{PUID: \
+             1000, PGID: 1000}}, volumes: [\"./config:/config\", {folders}]}}}}\n"
+        )
+    };
+    // All are in one folder, so that a finished download can be linked into the library.
+    let both =
+        compose("sonarr", "sonarr:4.0.19", "\"/mnt/media/tv:/tv\", \"/mnt/media/dl:/downloads\"");
+    let lines = ["data \"/mnt/media\"", "raw \"compose.volumes\" \"/mnt/media/tv:/tv\""];
+    let facts = adopted("series", &both, &lines);
+    let findings = facts["findings"].to_string();
+    assert!(findings.contains("also sees all of `/mnt/media` as `/data`"), "{findings}");
+    let one = compose("radarr", "radarr:6.3.0", "\"/mnt/films:/movies\"");
+    let lines = ["data \"/mnt/films\"", "raw \"compose.volumes\" \"/mnt/films:/movies\""];
+    let facts = adopted("films", &one, &lines);
+    assert!(!facts["findings"].to_string().contains("also sees"), "{}", facts["findings"]);
+    // Nothing but the root is above these, and this folder has the program's own settings in it.
+    for folders in ["\"/tv:/tv\", \"/downloads:/downloads\"", "\"./tv:/tv\", \"./dl:/downloads\""] {
+        let (_, written) =
+            built("series", &[("compose.yaml", &compose("sonarr", "sonarr:4.0.19", folders))]);
+        assert!(written.contains("\nmodule own-sonarr"), "{written}");
+    }
+}
+
+#[test]
+fn limits_of_a_swarm_and_chosen_profiles_are_the_library_s_too() {
+    let compose = r#"services:
+  uptime-kuma:
+    image: louislam/uptime-kuma:2.1.3
+    profiles: [all]
+    volumes: ["./data:/app/data"]
+    deploy:
+      replicas: 1
+      resources:
+        limits: {memory: 512M, cpus: "1.5", pids: 100}
+        reservations: {memory: 64M, cpus: "0.1"}
+  vpn:
+    image: ghcr.io/wg-easy/wg-easy:15.3.0
+    sysctls: [net.ipv4.ip_forward=1, net.ipv4.conf.all.src_valid_mark=1]
+    cap_add: [NET_ADMIN, SYS_MODULE]
+    volumes: ["./wg:/etc/wireguard", "/lib/modules:/lib/modules:ro"]
+    environment: {INIT_HOST: vpn.example.org}
+"#;
+    let env = "COMPOSE_PROFILES=all\n";
+    let (facts, written) = built("watch", &[("compose.yaml", compose), (".env", env)]);
+    for line in [
+        "service uptime-kuma on=box {",
+        "module=wg-easy",
+        "resources memory=(size)\"512MiB\" cpus=1.5",
+        "raw \"compose.pids_limit\" 100",
+        "raw \"compose.mem_reservation\" \"64M\"",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}\n{}", facts["projects"]);
+    }
+    assert_eq!(fate(&facts, "services.uptime-kuma.deploy.resources.limits.cpus"), "changed");
+    assert_eq!(fate(&facts, "services.uptime-kuma.deploy.resources.reservations.cpus"), "lost");
+    assert_eq!(fate(&facts, "services.uptime-kuma.profiles"), "changed");
+}
+
+#[test]
+fn immich_keeps_the_user_and_name_of_its_database() {
+    // As its own documentation has it.
+    let compose = r#"services:
+  immich-server:
+    image: ghcr.io/immich-app/immich-server:${IMMICH_VERSION:-release}
+    volumes: ["${UPLOAD_LOCATION}:/data", "/etc/localtime:/etc/localtime:ro"]
+    env_file: [.env]
+    ports: ["2283:2283"]
+    depends_on: [redis, database]
+    restart: always
+  immich-machine-learning:
+    image: ghcr.io/immich-app/immich-machine-learning:${IMMICH_VERSION:-release}
+    volumes: ["model-cache:/cache"]
+    env_file: [.env]
+    restart: always
+  redis:
+    image: docker.io/valkey/valkey:8-bookworm
+    restart: always
+  database:
+    image: ghcr.io/immich-app/postgres:14-vectorchord0.4.3-pgvectors0.2.0
+    environment:
+      POSTGRES_PASSWORD: ${DB_PASSWORD}
+      POSTGRES_USER: ${DB_USERNAME}
+      POSTGRES_DB: ${DB_DATABASE_NAME}
+      POSTGRES_INITDB_ARGS: "--data-checksums"
+    volumes: ["${DB_DATA_LOCATION}:/var/lib/postgresql/data"]
+    shm_size: 128mb
+    restart: always
+volumes: {model-cache: }
+"#;
+    let env = "UPLOAD_LOCATION=./library\nDB_DATA_LOCATION=./postgres\nIMMICH_VERSION=v3.1.0\n\
+               DB_PASSWORD=pl0p-geheim\nDB_USERNAME=postgres\nDB_DATABASE_NAME=photos\n";
+    let (facts, written) = built("immich-app", &[("compose.yaml", compose), (".env", env)]);
+    assert!(!written.contains("\nmodule "), "{written}\n{}", facts["projects"]);
+    for line in [
+        "database-user postgres",
+        "database-name photos",
+        "uploads \"/opt/x/library\"",
+        "database-folder \"/opt/x/postgres\"",
+        "state models path=\"/var/lib/docker/volumes/immich-app_model-cache/_data\"",
+        "raw \"compose.volumes\" \"/etc/localtime:/etc/localtime:ro\"",
+    ] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    assert!(!written.contains("machine-learning #false"), "{written}");
+    assert!(!facts.to_string().contains("geheim"), "a secret is written");
+}
+
+#[test]
+fn data_of_a_database_at_another_place_is_no_module_s() {
+    // PostgreSQL 18 keeps its data elsewhere, so this folder is none that it reads.
+    let compose = "services: {db: {image: \"postgres:18.1\", environment: {POSTGRES_USER: u, \
+                   POSTGRES_DB: d, POSTGRES_PASSWORD: pl0p-geheim}, volumes: \
+                   [\"./db:/var/lib/postgresql/data\"]}}\n";
+    let (facts, written) = built("base", &[("compose.yaml", compose)]);
+    assert!(written.contains("\nmodule "), "{written}");
+    let said = facts["projects"][0]["remarks"].to_string();
+    assert!(said.contains("is elsewhere than at"), "{said}");
 }

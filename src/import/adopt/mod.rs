@@ -3,7 +3,9 @@
 //! What the module has no option for is set by `raw`, so that the program sees what it saw before.
 //! Where that is impossible, nothing is converted, and the containers become a module of their own.
 
+mod limits;
 mod places;
+mod required;
 mod rest;
 
 use std::net::IpAddr;
@@ -47,6 +49,8 @@ struct Draft {
     findings: Vec<(Place, String)>,
     opened: Vec<(u16, bool)>,
     kept: Vec<String>,
+    /// The folders that containers have besides those of the module, each with its container.
+    besides: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
 }
 
@@ -59,6 +63,8 @@ struct Becoming<'b, 's, 'a> {
     /// What was found out so far.
     draft: &'b mut Draft,
     around: &'b mut Around<'a>,
+    /// The image that it runs in the compose file.
+    image: &'b str,
 }
 
 impl Becoming<'_, '_, '_> {
@@ -109,27 +115,12 @@ pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Resul
         let Some(node) = around.project.service(compose) else { continue };
         let path = format!("services.{compose}");
         let service = At::new(path.as_str(), node);
-        one(&service, &mut Becoming { module, container, draft: &mut draft, around })?;
+        let image = node.get("image").and_then(Node::scalar).unwrap_or_default();
+        one(&service, &mut Becoming { module, container, draft: &mut draft, around, image })?;
     }
     let zone = around.lab.zone.clone();
     open_addresses(module, &mut draft, &zone);
-    for option in &module.options {
-        let secret = draft.secrets.iter().any(|(name, ..)| name == option.name);
-        if !option.required || draft.options.contains_key(option.name) || secret {
-            continue;
-        }
-        // A person can give the machine a secret that no file has, unless the program keeps one.
-        let (name, first) = (option.name, group.members.first());
-        let kept = containers.iter().any(|container| container.keeps_secret(name));
-        let node = first.and_then(|(compose, _)| around.project.service(compose));
-        let Some(node) = node.filter(|_| option.kind == "secret" && !kept) else {
-            return Err(format!("its option `{name}` has no value here"));
-        };
-        let doc = format!("`{name}` of `{}`, of which no file has a value", group.service);
-        let finding = format!("give the machine {doc}: {}", option.doc);
-        draft.findings.push((node.place, finding));
-        draft.secrets.push((name.to_owned(), String::new(), node.place, doc));
-    }
+    required::fill(group, fit, &mut draft, around)?;
     let mut settings = Vec::new();
     for (name, value, place, doc) in draft.secrets {
         let wanted = format!("{}-{name}", group.service);
@@ -346,13 +337,16 @@ fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misf
                 becoming.draft.lines.push(becoming.raw("privileged").flag(true));
                 becoming.say(&at, Fate::Kept, "raw compose.privileged");
             }
-            "mem_limit" => {
-                let size = at.text().and_then(words::size).filter(|it| it.is_multiple_of(1024));
-                let size = size.ok_or("it has no option for this `mem_limit`")?;
-                let node = line("resources").prop_typed("memory", "size", &words::bytes(size));
-                becoming.draft.lines.push(becoming.of_container(node));
-                becoming.say(&at, Fate::Kept, "resources");
+            key if limits::KEYS.contains(&key) => {
+                let first = service.entries().find(|(key, _)| limits::KEYS.contains(key));
+                if first.is_some_and(|(first, _)| first == key) {
+                    limits::convert(service, becoming)?;
+                }
             }
+            "profiles" => {
+                becoming.say(&at, Fate::Changed, "it always runs, since its profile is chosen");
+            }
+            "scale" if at.text() == Some("1") => becoming.say(&at, Fate::Kept, "one container"),
             "command" => places::command(&at, becoming)?,
             "network_mode" => places::network(&at, becoming)?,
             key if key.starts_with("x-") => {
@@ -437,7 +431,7 @@ fn variable(
     becoming: &mut Becoming<'_, '_, '_>,
 ) -> Result<Option<String>, Misfit> {
     let Setting { name, value, at } = *setting;
-    let Becoming { module, container, draft, around } = becoming;
+    let Becoming { module, container, draft, around, .. } = becoming;
     let secret = is_secret(name, value) || around.secrets.hides(value);
     match container.variable(name) {
         Variable::Secret(option) => {
@@ -457,9 +451,17 @@ fn variable(
             } else if !known.iter().any(|known| known == value) {
                 return Err(format!("its option `{wanted}` would need two values"));
             }
-            draft.say(at, Fate::Kept, format!("the option `{wanted}`"));
+            match container.other_name(name) {
+                Some(other) => {
+                    draft.say(at, Fate::Changed, format!("the option `{wanted}`, as `{other}`"));
+                }
+                None => draft.say(at, Fate::Kept, format!("the option `{wanted}`")),
+            }
         }
-        Variable::Fixed(fixed) if fixed == value => draft.say(at, Fate::Kept, "the module's"),
+        Variable::Fixed(fixed) if fixed == value => match container.other_name(name) {
+            Some(other) => draft.say(at, Fate::Changed, format!("the module's `{other}`")),
+            None => draft.say(at, Fate::Kept, "the module's"),
+        },
         Variable::Number(fixed) if value.parse() == Ok(fixed) => {
             draft.say(at, Fate::Kept, "the module's");
         }
@@ -475,6 +477,10 @@ fn variable(
         }
         Variable::Fixed(_) if ["DB", "DATABASE", "USER"].iter().any(|word| name.contains(word)) => {
             return Err(format!("it sets `{name}` otherwise"));
+        }
+        // Several containers often read one file.
+        Variable::Unset if at.path.contains(".env_file.") && module.sets(name) => {
+            draft.say(at, Fate::Lost, "another container of the service reads it");
         }
         _ if secret => return Err(format!("it has no option for `{name}`, which is a secret")),
         _ if value.contains('\0') => return Err(format!("`{name}` is not text")),

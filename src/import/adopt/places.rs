@@ -2,19 +2,20 @@
 
 use super::{Becoming, Misfit};
 use crate::decl::Value;
-use crate::import::command::open_words;
+use crate::import::command::{cut, open_words};
 use crate::import::files::join;
+use crate::import::group::joins;
 use crate::import::kdl::line;
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Variable, fits, option};
 use crate::import::ports;
-use crate::import::stack::CHOOSE_A_CLASS;
+use crate::import::stack::{Around, CHOOSE_A_CLASS};
 use crate::import::words;
 
 /// Converts a mount: into the place of a state, an option, or what `raw` mounts besides.
 pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
     let mount_besides = becoming.raw("volumes");
-    let Becoming { module, container, draft, around } = becoming;
+    let Becoming { module, container, draft, around, image } = becoming;
     let long = long(at);
     let text = at.text().or(long.as_deref());
     let text = text.ok_or("it has no option for this long form of a volume")?;
@@ -39,7 +40,7 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
     // A volume of docker becomes the folder that it is kept in.
     let fate = if crate::import::files::is_path(source) { Fate::Kept } else { Fate::Changed };
     let asked = modes.split(',').any(|mode| mode == "ro");
-    let mount = container.mount(&target);
+    let mount = container.mount(&target, image);
     let (fate, note) = match (container.mounts_read_only(&target), asked) {
         _ if mount.is_none() => (fate, ""),
         (true, false) => (Fate::Changed, ", which the module mounts to be read alone"),
@@ -99,13 +100,21 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
             Ok(())
         }
         None => {
+            // Two folders with the data of a database would be one too many.
+            if container.database && folder_of_data(&target) {
+                return Err(format!("the data of its database is elsewhere than at `{target}`"));
+            }
             let same = container.same_path_options();
             if let Some(wanted) = same.first()
                 && folder == target
+                && !crate::import::mounts::is_system(&folder)
             {
                 draft.options.entry((*wanted).to_owned()).or_default().push(folder);
                 draft.say(at, fate, format!("the option `{wanted}`"));
                 return Ok(());
+            }
+            if !asked && !crate::import::mounts::is_file(source, around) {
+                draft.besides.push((container.name.to_owned(), folder.clone()));
             }
             let modes = if modes.is_empty() { String::new() } else { format!(":{modes}") };
             draft.lines.push(mount_besides.arg(format!("{folder}:{target}{modes}")));
@@ -126,6 +135,13 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
     }
 }
 
+/// Returns whether an image of a database keeps its data at a path.
+fn folder_of_data(target: &str) -> bool {
+    ["/var/lib/postgresql", "/var/lib/mysql", "/var/lib/mariadb", "/data/db"]
+        .iter()
+        .any(|folder| target.strip_prefix(folder).is_some_and(|it| it.is_empty() || it == "/data"))
+}
+
 /// Returns the short form of a mount in the long one, if it says no more than that.
 fn long(at: &At<'_>) -> Option<String> {
     let known = ["type", "source", "target", "read_only"];
@@ -138,9 +154,17 @@ fn long(at: &At<'_>) -> Option<String> {
     plain.then(|| format!("{source}:{target}{mode}"))
 }
 
+/// Lists the services that use the network of the container that publishes a port.
+fn guests(at: &At<'_>, around: &Around<'_>) -> Vec<String> {
+    let owner = at.path.split('.').nth(1);
+    let services = around.project.services.iter();
+    let guests = services.filter(|(_, node)| owner.is_some() && joins(node) == owner);
+    guests.map(|(name, _)| format!("`{name}`")).collect()
+}
+
 /// Converts a published port into `expose` of the module's endpoint.
 pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
-    let Becoming { module, container, draft, around } = becoming;
+    let Becoming { module, container, draft, around, .. } = becoming;
     let read = match at.text() {
         Some(text) => words::port(text),
         None => ports::long(at, around),
@@ -157,7 +181,16 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
     let exact =
         module.endpoints.iter().find(|endpoint| own(endpoint) && endpoint.port == read.inside);
     let Some(endpoint) = exact.or_else(|| module.endpoints.iter().find(own)) else {
-        let what = format!("the module `{}` has no endpoint at {}", module.name, read.inside);
+        let guests = guests(at, around);
+        let what = if guests.is_empty() {
+            format!("the module `{}` has no endpoint at {}", module.name, read.inside)
+        } else {
+            format!(
+                "it is that of a container in this network: write `expose` in the service of the \
+                 one that listens there ({})",
+                guests.join(", ")
+            )
+        };
         draft.findings.push((at.node.place, format!("port {} is not opened: {what}", read.inside)));
         draft.say(at, Fate::Lost, what);
         return;
@@ -214,6 +247,7 @@ pub(super) fn command(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Resul
     if words.is_empty() || words.iter().any(|word| word.contains('\0')) {
         return Err("it has no option for this `command`".to_owned());
     }
+    becoming.draft.findings.extend(cut(at).map(|what| (at.node.place, what)));
     for (variable, value) in flags {
         let Variable::Secret(option) = container.variable(variable) else {
             return Err(format!("it has no option for `{variable}`"));
@@ -263,7 +297,7 @@ pub(super) fn command(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Resul
 
 /// Converts `network_mode`.
 pub(super) fn network(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
-    let Becoming { module, container, draft, around } = becoming;
+    let Becoming { module, container, draft, around, .. } = becoming;
     let mode = at.text().unwrap_or_default();
     let own = container.block.value("network").and_then(|mode| mode.text());
     if mode == "host" && own == Some("host") {

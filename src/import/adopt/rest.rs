@@ -11,7 +11,6 @@ use crate::source::Spanned;
 /// The keys, each with the node by which a module says it itself.
 const KEYS: &[(&str, &str)] = &[
     ("cap_drop", "cap-drop"),
-    ("cpus", "limits"),
     ("cpuset", "limits"),
     ("dns_opt", "dns"),
     ("dns_search", "dns"),
@@ -42,7 +41,17 @@ pub(super) fn convert(
         nodes.flat_map(|node| node.arguments.iter().filter_map(|word| word.text())).collect();
     let said = container.block.value(own).and_then(Spanned::bool);
     let truth = |wanted: &bool| said == Some(*wanted);
-    if !given.is_empty() && given == words || at.node.truth().as_ref().is_some_and(truth) {
+    // A map, such as of kernel settings, with no more than the module says.
+    let entries = at.node.entries();
+    let same = |(name, value): &(String, Node)| {
+        let own = container.block.all(own).find(|node| node.key() == name);
+        own.and_then(|own| own.argument(1)).is_some_and(|own| {
+            own.text() == value.scalar()
+                || own.number::<i64>().map(|own| own.to_string()).as_deref() == value.scalar()
+        })
+    };
+    let same = !entries.is_empty() && entries.iter().all(same);
+    if same || !given.is_empty() && given == words || at.node.truth().as_ref().is_some_and(truth) {
         becoming.say(at, Fate::Kept, "the module's");
         return Ok(());
     }

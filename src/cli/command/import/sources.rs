@@ -169,18 +169,7 @@ impl Disk {
     pub(super) fn moved(&self, at: Option<&str>) -> Vec<(String, String)> {
         let mut moved = Vec::new();
         for (real, _) in &self.named {
-            let (mut here, mut there) = (real.as_str(), at.unwrap_or(real));
-            moved.push((here.to_owned(), there.to_owned()));
-            // A path may lead out of the folder, to one next to it.
-            while at.is_some()
-                && let (Some((here_above, _)), Some((there_above, _))) =
-                    (here.rsplit_once('/'), there.rsplit_once('/'))
-                && !here_above.is_empty()
-                && !there_above.is_empty()
-            {
-                (here, there) = (here_above, there_above);
-                moved.push((here.to_owned(), there.to_owned()));
-            }
+            moved.push((real.clone(), at.unwrap_or(real).to_owned()));
         }
         // The closest folder says most.
         moved.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
