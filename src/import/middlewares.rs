@@ -9,8 +9,8 @@ use super::words;
 use super::yaml::Place;
 use crate::decl::types::Type;
 use crate::model::ProxyProgram;
-use crate::resolve::handling::{decides_itself, meaning_in};
-use crate::resolve::proxy_words::setting as setting_of;
+use crate::resolve::handling::meaning_in;
+use crate::resolve::proxy_words::{decides_itself, setting as setting_of};
 
 /// The middlewares that labels define: by name, the settings by their names in small letters.
 pub type Middlewares = BTreeMap<String, BTreeMap<String, Setting>>;

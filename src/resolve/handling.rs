@@ -10,26 +10,6 @@ use crate::model::{
 };
 use crate::source::{Span, Spanned};
 
-/// Headers that proxies decide themselves: where a request comes from, and how it is sent.
-const OWN_REQUEST_HEADERS: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-length",
-    "forwarded",
-    "host",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-];
-
-/// Headers of answers that say how they are sent.
-const OWN_RESPONSE_HEADERS: &[&str] =
-    &["connection", "content-length", "date", "te", "trailer", "transfer-encoding", "upgrade"];
-
 /// Reads what a route's proxy does on the way. What that proxy can't do is reported.
 pub fn handling(
     node: &Block<'_>,
@@ -70,16 +50,6 @@ fn allowed(node: &Block<'_>) -> Vec<ipnet::IpNet> {
     list.sort();
     list.dedup();
     list
-}
-
-/// Returns whether a proxy decides a header itself. `kind` is `request-header` or
-/// `response-header`.
-pub fn decides_itself(program: ProxyProgram, kind: &str, name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let of_request = kind == "request-header";
-    let own = if of_request { OWN_REQUEST_HEADERS } else { OWN_RESPONSE_HEADERS };
-    let of_nginx = program == ProxyProgram::NginxProxyManager && !of_request && lower == "server";
-    own.contains(&lower.as_str()) || of_nginx
 }
 
 /// Returns the signs of a text that mean something else to a proxy. They can't be written in
@@ -125,7 +95,7 @@ impl Reader<'_> {
         for block in node.all(kind) {
             let Some(name) = block.argument(0).and_then(Spanned::string) else { continue };
             let lower = name.to_ascii_lowercase();
-            if decides_itself(self.program, kind, &name) {
+            if proxy_words::decides_itself(self.program, kind, &name) {
                 let message = format!("{} decides `{name}` itself", self.program.name());
                 self.report(block.span, message, format!("remove the `{kind}` of `{name}`"));
                 continue;

@@ -6,6 +6,26 @@
 use crate::diag::nearest;
 use crate::model::{Data, ProxyProgram};
 
+/// Headers that proxies decide themselves: where a request comes from, and how it is sent.
+const OWN_REQUEST_HEADERS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "forwarded",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Headers of answers that say how they are sent.
+const OWN_RESPONSE_HEADERS: &[&str] =
+    &["connection", "content-length", "date", "te", "trailer", "transfer-encoding", "upgrade"];
+
 /// A fault of a word: what is wrong, and what to do.
 pub type Fault = (String, &'static str);
 
@@ -135,6 +155,16 @@ const CADDY_KNOWN: &[&str] = &[
     "templates", "tracing", "try_files", "uri", "vars",
 ];
 
+/// Returns whether a proxy decides a header itself. `kind` is `request-header` or
+/// `response-header`.
+pub fn decides_itself(program: ProxyProgram, kind: &str, name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let of_request = kind == "request-header";
+    let own = if of_request { OWN_REQUEST_HEADERS } else { OWN_RESPONSE_HEADERS };
+    let of_nginx = program == ProxyProgram::NginxProxyManager && !of_request && lower == "server";
+    own.contains(&lower.as_str()) || of_nginx
+}
+
 /// Returns what is wrong with a word of a proxy in a route.
 pub fn fault(program: ProxyProgram, name: &str, value: &Data) -> Option<Fault> {
     match program {
@@ -186,11 +216,7 @@ fn nginx(name: &str, value: &Data) -> Option<Fault> {
     }
     if name == "proxy_set_header"
         && let Some(header) = words.first().filter(|header| {
-            super::handling::decides_itself(
-                ProxyProgram::NginxProxyManager,
-                "request-header",
-                header,
-            )
+            decides_itself(ProxyProgram::NginxProxyManager, "request-header", header)
         })
     {
         let message = format!("the proxy decides the header `{header}` itself");
