@@ -1,6 +1,8 @@
 //! Copies backups with rclone itself: nothing is deleted at the destination because it is missing
 //! at the source, and what is measured says how the copy ended.
 
+use std::path::Path;
+
 use super::payload::payload;
 use crate::consumers::shellcheck;
 use crate::trixie::{Room, text};
@@ -171,5 +173,41 @@ fn a_copy_without_a_time_of_its_own_comes_after_the_backups() {
     for unit in ["restic-daily.timer", "restic-weekly.timer"] {
         let before = minutes(unit);
         assert!(before + 60 <= copy, "{unit} at {before}, and the copy at {copy}");
+    }
+}
+
+/// An alert about a metric that nobody writes never fires.
+#[test]
+fn the_alerts_of_copies_and_backups_of_guests_name_what_their_scripts_write() {
+    let lab = payload(
+        "host pve kind=proxmox version=\"9.1\" {\n\
+         address lan \"192.168.1.10\" nic=eno1 bridge=vmbr0\n}\n\
+         host box kind=debian { os debian-13; address lan \"192.168.1.11\" }\n\
+         secret one\nservice prometheus on=box\n\
+         service node-box module=node-exporter on=box\n\
+         service node-pve module=node-exporter on=pve\n\
+         service vzdump on=pve { storage local; }\n\
+         service copy module=rclone on=box {\n\
+         folder \"/srv/backups\"; remote \"b2:x\"; config (secret)one\n}",
+        &[],
+        "box",
+    );
+    let rules = std::fs::read_to_string(lab.path().join("prometheus/rules/modules.yml"));
+    let rules = rules.expect("rules");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules/std");
+    for (module, script, prefix, count) in [
+        ("rclone", "sync.sh.j2", "labwright_sync_", 3),
+        ("vzdump", "run.sh.j2", "labwright_vzdump_", 3),
+    ] {
+        let script = std::fs::read_to_string(folder.join(module).join(script)).expect("a script");
+        let named: Vec<&str> = rules
+            .split(prefix)
+            .skip(1)
+            .map(|rest| rest.split('{').next().unwrap_or_default())
+            .collect();
+        assert_eq!(named.len(), count, "{rules}");
+        for metric in named {
+            assert!(script.contains(&format!("gauge {metric} ")), "{module}: {metric}");
+        }
     }
 }

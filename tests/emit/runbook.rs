@@ -168,3 +168,36 @@ fn a_machine_without_data_gets_none_back() {
     let some = page("service memos on=box { url \"https://notes.example.org\"; }");
     assert!(some.contains("comes back from"), "{some}");
 }
+
+/// A proxy that no name leads to is visited by nobody.
+#[test]
+fn a_person_is_told_which_names_must_lead_where() {
+    let lab = |more: &str| {
+        format!(
+            "extend lab home {{ domain \"example.org\"; email \"me@example.org\"; }}\n\
+             router isp on=lan address=\"192.168.1.1\"\n\
+             host box kind=debian {{ os debian-13; address lan \"192.168.1.10\" }}\n\
+             service caddy on=box\n\
+             service grocy on=box {{\n\
+             route \"food.example.org\" to=web via=caddy from=lan\n\
+             route \"shop.example.org\" to=web via=caddy from=internet,lan\n}}\n{more}"
+        )
+    };
+    let runbook = |more: &str| {
+        let payload = payload(&lab(more), &[], "box");
+        std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
+    };
+    let alone = runbook("");
+    for line in [
+        "| food.example.org | grocy | caddy | 192.168.1.10 | lan |",
+        "No machine of this lab answers for these names. Enter them where devices ask for names, \
+         such as in the router.",
+        "On the internet, shop.example.org must lead to the address that the router has there: \
+         enter that at the domain's provider.",
+    ] {
+        assert!(alone.lines().any(|one| one == line), "no {line} in\n{alone}");
+    }
+    let answered = runbook("secret one\nservice pihole on=box { admin-password (secret)one; }");
+    assert!(answered.contains("Whoever asks pihole is led there.\n"), "{answered}");
+    assert!(!answered.contains("No machine of this lab answers"), "{answered}");
+}

@@ -87,3 +87,31 @@ fn a_program_without_ipv6_is_published_at_no_such_address() {
     assert!(said("tautulli").iter().any(|one| one == deaf), "{:?}", said("tautulli"));
     assert!(!said("grocy").iter().any(|one| one.contains("IPv4 alone")), "{:?}", said("grocy"));
 }
+
+/// Nothing of what a module needs is dropped in silence, and what a person installs is there.
+#[test]
+fn what_no_bundle_installs_is_said_and_is_a_step_of_the_runbook() {
+    let lab = "host nas kind=unmanaged { address lan \"192.168.1.9\"; }\n\
+               module own version=\"1\" {\n\
+               summary \"x\"\n\
+               package tool\n\
+               unit \"tool.service\"\n\
+               unit \"own.service\" {\n\
+               section Service { set ExecStart \"/usr/bin/tool\"; }\n\
+               section Install { set WantedBy \"multi-user.target\"; }\n}\n}\n\
+               service own on=nas";
+    let said = found(lab);
+    let needs = "`own` needs the package `tool`, the unit `tool.service`, the unit `own.service`";
+    assert!(said.iter().any(|one| one == needs), "{said:?}");
+    let payload = payload(lab, "nas");
+    let runbook = read(&payload, "RUNBOOK.md");
+    for step in [
+        "- [ ] own: install what Debian calls `tool`",
+        "- [ ] own: install `payload/systemd/own.service` and start it: \
+         `systemctl enable --now own.service`",
+        "- [ ] own: start `tool.service`, now and at boot",
+    ] {
+        assert!(runbook.lines().any(|line| line == step), "no {step} in\n{runbook}");
+    }
+    assert!(read(&payload, "systemd/own.service").contains("ExecStart="));
+}

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::emit::Context;
-use crate::model::{Model, Ports, Router, Transport, ZoneId};
-use crate::plan::{Flow, FlowSource, RouterForward};
+use crate::model::{Model, Ports, Role, Router, Transport, ZoneId};
+use crate::plan::{Flow, FlowSource, RoutePlan, RouterForward};
 
 #[derive(Debug, Serialize)]
 pub(super) struct FlowView {
@@ -24,11 +24,23 @@ pub(super) struct MeetView<'p> {
     reason: &'static str,
 }
 
+/// The host names of a machine, and who answers for them.
 #[derive(Debug, Serialize)]
-pub(super) struct RouteView<'p> {
+pub(super) struct RoutesView<'p> {
+    list: Vec<RouteView<'p>>,
+    /// The services that answer for the names inside the lab.
+    answering: Vec<&'p str>,
+    /// The names that everyone on the internet may visit.
+    public: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteView<'p> {
     host: String,
     service: &'p str,
     via: &'p str,
+    /// The addresses that the name must lead to inside the lab.
+    leads_to: Vec<String>,
     from: Vec<&'p str>,
 }
 
@@ -86,18 +98,25 @@ pub(super) fn meets<'p>(context: &Context<'p>) -> Vec<MeetView<'p>> {
 }
 
 /// Lists the host names that a proxy on this machine serves, or that lead to a service on it.
-pub(super) fn routes<'p>(context: &Context<'p>) -> Vec<RouteView<'p>> {
+pub(super) fn routes<'p>(context: &Context<'p>) -> RoutesView<'p> {
     let model = context.model();
-    context
-        .plan
-        .routes_at(context.machine)
-        .map(|route| RouteView {
-            host: route.name(),
-            service: &model[route.service].name,
-            via: &model[route.via].name,
-            from: route.from.iter().map(|from| zone(model, *from)).collect(),
-        })
-        .collect()
+    let view = |route: &'p RoutePlan| RouteView {
+        host: route.name(),
+        service: &model[route.service].name,
+        via: &model[route.via].name,
+        leads_to: context.plan.visited(route).iter().map(ToString::to_string).collect(),
+        from: route.from.iter().map(|from| zone(model, *from)).collect(),
+    };
+    let answering = model.services().filter(|(_, service)| service.has(Role::Dns));
+    let public = context.plan.routes_at(context.machine).filter(|route| route.public);
+    let mut public: Vec<String> = public.map(RoutePlan::name).collect();
+    public.sort();
+    public.dedup();
+    RoutesView {
+        list: context.plan.routes_at(context.machine).map(view).collect(),
+        answering: answering.map(|(_, service)| service.name.as_str()).collect(),
+        public,
+    }
 }
 
 /// Lists what the routers must forward for the internet to reach this machine.

@@ -4,7 +4,7 @@ use minijinja::value::Value;
 use serde::Serialize;
 
 use super::access::{
-    FlowView, ForwardView, MeetView, RouteView, flows, forwarded, forwards, meets, routes, zone,
+    FlowView, ForwardView, MeetView, RoutesView, flows, forwarded, forwards, meets, routes, zone,
 };
 use super::by_hand::{ByHandView, by_hand};
 use super::kept::{KeptView, kept};
@@ -41,7 +41,7 @@ pub(super) struct Runbook<'p> {
     by_hand: Vec<ByHandView<'p>>,
     flows: Vec<FlowView>,
     meets: Vec<MeetView<'p>>,
-    routes: Vec<RouteView<'p>>,
+    routes: RoutesView<'p>,
     forwards: Vec<ForwardView<'p>>,
     forwarded: Vec<ForwardView<'p>>,
     states: Vec<StateView<'p>>,
