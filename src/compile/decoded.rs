@@ -66,23 +66,28 @@ impl<'s> Decoded<'s> {
         self.files.iter().filter_map(|file| file.blocks.as_deref()).flatten()
     }
 
-    /// Layers and resolves `edited`: the sources that were decoded, but for the text of `files`.
+    /// Layers and resolves `edited`: the sources that were decoded, but for the text of `files`,
+    /// unless that has an error already.
     pub fn analyze(&self, edited: &Sources, files: &[FileId]) -> Analyzed {
         let mut diagnostics = Diagnostics::default();
-        let (mut blocks, mut unread) = (Vec::new(), Vec::new());
-        for decoded in &self.files {
-            if files.contains(&decoded.id) {
-                let file = decode_file(decoded.id, edited.file(decoded.id));
-                diagnostics.append(file.findings);
-                match file.blocks {
-                    Some(more) => blocks.extend(Arc::unwrap_or_clone(more)),
-                    None => unread.push(file.id),
-                }
-            } else {
-                blocks.extend(decoded.blocks.iter().flat_map(|blocks| blocks.iter().cloned()));
+        let touched = self.files.iter().map(|file| {
+            files.contains(&file.id).then(|| decode_file(file.id, edited.file(file.id)))
+        });
+        let mut touched: Vec<Option<DecodedFile<'_>>> = touched.collect();
+        for file in touched.iter_mut().flatten() {
+            diagnostics.append(std::mem::take(&mut file.findings));
+        }
+        if diagnostics.has_errors() {
+            return Analyzed { diagnostics, ..Analyzed::default() };
+        }
+        let mut blocks = Vec::new();
+        for (decoded, touched) in self.files.iter().zip(touched) {
+            match touched.map(|file| file.blocks) {
+                Some(own) => blocks.extend(own.into_iter().flat_map(Arc::unwrap_or_clone)),
+                None => blocks.extend(decoded.blocks.iter().flat_map(|own| own.iter().cloned())),
             }
         }
-        analyze_blocks(blocks, unread, edited, diagnostics)
+        analyze_blocks(blocks, Vec::new(), edited, diagnostics)
     }
 }
 

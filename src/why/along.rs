@@ -18,36 +18,40 @@ pub fn effect(
     candidates: &Candidates,
     edits: &[Edit],
 ) -> Option<(Vec<Edit>, Effect)> {
-    without_faults(search, edits, |faults| candidates.dependents(search.bench, faults))
+    let blamed = |faults: &[Fault]| Some(candidates.dependents(search.bench, faults));
+    without_faults(search, edits, search.effect(edits), blamed)
 }
 
+/// Leaves out what is `blamed` for errors until there are none, where building with `edits` came to
+/// `built`.
 fn without_faults(
     search: &Search<'_>,
     edits: &[Edit],
-    blamed: impl Fn(&[Fault]) -> BTreeSet<Edit>,
+    mut built: Result<Effect, Vec<Fault>>,
+    blamed: impl Fn(&[Fault]) -> Option<BTreeSet<Edit>>,
 ) -> Option<(Vec<Edit>, Effect)> {
     let mut edits = edits.to_vec();
-    for _ in 0..ROUNDS {
-        match search.effect(&edits) {
+    for _ in 1..ROUNDS {
+        let faults = match built {
             Ok(effect) => return Some((edits, effect)),
-            Err(faults) => {
-                let before = edits.len();
-                for edit in blamed(&faults) {
-                    if !edits.contains(&edit) {
-                        edits.push(edit);
-                    }
-                }
-                if edits.len() == before {
-                    return None;
-                }
+            Err(faults) => faults,
+        };
+        let before = edits.len();
+        for edit in blamed(&faults)? {
+            if !edits.contains(&edit) {
+                edits.push(edit);
             }
         }
+        if edits.len() == before {
+            return None;
+        }
+        built = search.effect(&edits);
     }
-    None
+    Some((edits, built.ok()?))
 }
 
 /// Finds what one of a candidate's `edits` does by itself, where the lab allows it only along with
-/// others: the lines that the others alone leave as they are.
+/// others: the lines that the others alone leave as they are. Building with `edits` came to `built`.
 ///
 /// Returns all edits, with the lines that are the candidate's; nothing if there are none.
 pub fn own_effect(
@@ -55,24 +59,27 @@ pub fn own_effect(
     candidates: &Candidates,
     candidate: &Candidate,
     edits: &[Edit],
+    built: Result<Effect, Vec<Fault>>,
 ) -> Option<(Vec<Edit>, Effect)> {
-    // What a module is without one of its nodes says little; with another value, it is a module.
-    let (all, mut with) = if candidate.part == Part::Value {
-        without_faults(search, edits, |faults| candidates.blamed(faults))?
-    } else {
-        effect(search, candidates, edits)?
-    };
-    let is_own = |edit: &&Edit| candidate.edits.iter().flatten().any(|own| own == *edit);
-    let others: Vec<Edit> = all.iter().filter(|edit| !is_own(edit)).cloned().collect();
+    let is_own = |edit: &Edit| candidate.edits.iter().flatten().any(|own| own == edit);
     // A node that is left out with its value says nothing about the value.
     let is_around = |edit: &Edit| {
         let at = |other: &&Candidate| Edit::leave_out(other.span) == *edit;
         candidates.list.iter().filter(at).any(|other| other.contains(candidate))
     };
-    if with.lines.is_empty() || others.iter().any(is_around) {
-        return None;
-    }
-    if !others.is_empty() {
+    let blamed = |faults: &[Fault]| {
+        // What a module is without one of its nodes says little; with another value, it is a module.
+        let blamed = if candidate.part == Part::Value {
+            candidates.blamed(faults)
+        } else {
+            candidates.dependents(search.bench, faults)
+        };
+        let around = blamed.iter().any(|edit| !is_own(edit) && is_around(edit));
+        (!around).then_some(blamed)
+    };
+    let (all, mut with) = without_faults(search, edits, built, blamed)?;
+    let others: Vec<Edit> = all.iter().filter(|edit| !is_own(edit)).cloned().collect();
+    if !with.lines.is_empty() && !others.is_empty() {
         let without = search.effect(&others).ok()?;
         with.lines.retain(|line| !without.lines.contains(line));
     }

@@ -77,8 +77,11 @@ impl<'s> Explainer<'s> {
             !unused && !idle.contains(&self.candidates, candidate)
         };
         let found = causes(&quick, &self.candidates, is_possible);
-        let mut found = confirmed(&search, found, &self.candidates);
-        found.extend(beyond(&quick, &search, &self.candidates, is_possible));
+        let (mut found, beyond) = rayon::join(
+            || confirmed(&search, found, &self.candidates),
+            || beyond(&quick, &search, &self.candidates, is_possible),
+        );
+        found.extend(beyond);
         let found = self.with_dependents(&search, found, &idle);
         let mut lines = self.lines(target, &found);
         self.add_defaults([&quick, &search], &found, &mut lines);

@@ -110,7 +110,9 @@ pub fn confirmed(search: &Search<'_>, causes: Vec<Cause>, candidates: &Candidate
             let one = candidates.list.get(candidate)?;
             let mut kept: Vec<(Vec<Edit>, Effect)> = known
                 .into_iter()
-                .filter_map(|(edits, _)| along::own_effect(search, candidates, one, &edits))
+                .filter_map(|(edits, _)| {
+                    along::own_effect(search, candidates, one, &edits, search.effect(&edits))
+                })
                 .collect();
             if kept.is_empty() {
                 kept = proofs(search, candidates, one);
@@ -170,7 +172,7 @@ fn without(search: &Search<'_>, candidates: &Candidates, candidate: &Candidate) 
     match search.effect(edits) {
         Ok(effect) if effect.lines.is_empty() => Tried::Idle,
         Ok(effect) => Tried::Needed((edits.clone(), effect)),
-        Err(_) => along::own_effect(search, candidates, candidate, edits)
+        wrong => along::own_effect(search, candidates, candidate, edits, wrong)
             .map_or(Tried::Wrong, Tried::Needed),
     }
 }
@@ -289,9 +291,12 @@ fn proofs(
         if built >= VALUES && candidate.part == Part::Value {
             break;
         }
-        let Ok(effect) = search.effect(edits) else {
-            wrong.push(edits);
-            continue;
+        let effect = match search.effect(edits) {
+            Ok(effect) => effect,
+            Err(faults) => {
+                wrong.push((edits, Err(faults)));
+                continue;
+            }
         };
         built += 1;
         if !effect.lines.is_empty() {
@@ -304,9 +309,9 @@ fn proofs(
     let is_open = proofs.is_empty() || search.target.wanted.len() > 1;
     if is_open && candidate.part == Part::Value {
         let wrong = wrong.into_iter().take(VALUES);
-        proofs.extend(
-            wrong.filter_map(|edits| along::own_effect(search, candidates, candidate, edits)),
-        );
+        proofs.extend(wrong.filter_map(|(edits, built)| {
+            along::own_effect(search, candidates, candidate, edits, built)
+        }));
     }
     proofs
 }

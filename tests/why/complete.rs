@@ -28,8 +28,9 @@ fn all_causes<'e>(explainer: &'e Explainer<'_>, target: &Target) -> Vec<&'e Cand
         .filter(|candidate| {
             let edits = candidate.edits.iter().take(VALUES);
             let list = explainer.candidates();
-            let mut effects =
-                edits.filter_map(|edits| along::own_effect(&search, list, candidate, edits));
+            let mut effects = edits.filter_map(|edits| {
+                along::own_effect(&search, list, candidate, edits, search.effect(edits))
+            });
             effects.any(|(_, effect)| !effect.whole)
         })
         .collect()
