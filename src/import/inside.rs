@@ -16,6 +16,8 @@ pub enum Variable<'s> {
     Number(i64),
     /// An option sets it.
     Option(&'s str),
+    /// It sets it to the port of an endpoint, at which the program then listens.
+    Port(&'s str),
     /// It sets it to something that follows from the lab.
     Derived,
     /// A secret sets it, or a file that it names.
@@ -70,9 +72,11 @@ pub fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Opt
             "env" if child.key() == name => Some(match &child.argument(1)?.value {
                 Value::Text(text) => Variable::Fixed(text),
                 Value::Integer(number) => Variable::Number(*number),
-                Value::Reference(path) => {
-                    path.strip_prefix("opt.").map_or(Variable::Derived, Variable::Option)
-                }
+                Value::Reference(path) => match path.split_once('.') {
+                    Some(("opt", name)) => Variable::Option(name),
+                    Some(("port", name)) => Variable::Port(name),
+                    _ => Variable::Derived,
+                },
                 _ => Variable::Derived,
             }),
             "secret" => {

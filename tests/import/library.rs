@@ -292,3 +292,16 @@ fn data_of_a_database_at_another_place_is_no_module_s() {
     let said = facts["projects"][0]["remarks"].to_string();
     assert!(said.contains("is elsewhere than at"), "{said}");
 }
+
+#[test]
+fn a_program_listens_where_its_variable_says() {
+    let compose = "services: {qbit: {image: \"lscr.io/linuxserver/qbittorrent:5.1.4\", ports: \
+                   [\"8081:8081\", \"6881:6881\", \"6881:6881/udp\"], environment: \
+                   {WEBUI_PORT: 8081, PUID: 1000, PGID: 1000}, volumes: [\"./config:/config:Z\", \
+                   \"/mnt/dl:/downloads\"]}}\n";
+    let lines = ["port web 8081", "expose web to=lan", "expose peers to=lan", "expose peers-udp"];
+    let facts = adopted("dl", compose, &lines);
+    let files = facts["files"].to_string();
+    assert!(!files.contains("WEBUI_PORT") && !files.contains("listen-port"), "{files}");
+    assert_eq!(fate(&facts, "services.qbit.volumes[0]"), "changed");
+}

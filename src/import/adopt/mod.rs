@@ -8,6 +8,7 @@ mod places;
 mod required;
 mod rest;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::import::group::Group;
@@ -23,7 +24,6 @@ use crate::import::routes;
 use crate::import::secrets::is_secret;
 use crate::import::stack::Around;
 use crate::import::variables::filed;
-use crate::import::words;
 use crate::import::yaml::{Node, Place};
 
 /// A service of a module of the library.
@@ -51,6 +51,8 @@ struct Draft {
     kept: Vec<String>,
     /// The folders that containers have besides those of the module, each with its container.
     besides: Vec<(String, String)>,
+    /// The ports at which programs listen, by endpoint, where variables say so.
+    ports: BTreeMap<String, u16>,
     addresses: Vec<IpAddr>,
 }
 
@@ -118,6 +120,7 @@ pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Resul
         let image = node.get("image").and_then(Node::scalar).unwrap_or_default();
         one(&service, &mut Becoming { module, container, draft: &mut draft, around, image })?;
     }
+    places::listen(module, &mut draft);
     let zone = around.lab.zone.clone();
     open_addresses(module, &mut draft, &zone);
     required::fill(group, fit, &mut draft, around)?;
@@ -189,9 +192,12 @@ impl Draft {
 /// Converts one container.
 fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
     let (module, container) = (becoming.module, becoming.container);
-    for (key, at) in service.entries() {
+    // Variables say at which port the program listens.
+    let is_early = |key: &str| matches!(key, "environment" | "env_file");
+    let (early, late): (Vec<_>, Vec<_>) = service.entries().partition(|(key, _)| is_early(key));
+    for (key, at) in early.into_iter().chain(late) {
         match key {
-            "image" => image(&at, container, becoming.draft),
+            "image" => rest::image(&at, container, becoming.draft),
             "environment" => {
                 let mut words = Vec::new();
                 for (name, at) in at.entries() {
@@ -398,26 +404,6 @@ fn open_addresses(module: &Module<'_>, draft: &mut Draft, zone: &str) {
     }
 }
 
-fn image(at: &At<'_>, container: &Container<'_>, draft: &mut Draft) {
-    let text = at.text().unwrap_or_default();
-    let read = words::image(text);
-    let same = read.short() == words::image(&container.image.0).short();
-    if !same {
-        let (own, tag) = (&container.image.0, container.image.1.as_deref().unwrap_or_default());
-        let what =
-            format!("`{own}:{tag}`, which the same programs speak to, and which keeps nothing");
-        draft.say(at, Fate::Changed, what);
-    } else if read.tag == container.image.1 && !read.digest {
-        draft.say(at, Fate::Kept, "the module's");
-    } else if let (Some(option), false) = (container.image_option, read.is_unpinned()) {
-        draft.options.entry(option.to_owned()).or_default().push(text.to_owned());
-        draft.say(at, Fate::Kept, format!("the option `{option}`"));
-    } else {
-        let tag = container.image.1.clone().unwrap_or_default();
-        draft.say(at, Fate::Changed, format!("`{tag}`, the version that the library knows"));
-    }
-}
-
 /// A variable that a compose file sets.
 struct Setting<'s> {
     name: &'s str,
@@ -464,6 +450,10 @@ fn variable(
         },
         Variable::Number(fixed) if value.parse() == Ok(fixed) => {
             draft.say(at, Fate::Kept, "the module's");
+        }
+        Variable::Port(endpoint) if value.parse::<u16>().is_ok_and(|port| port > 0) => {
+            draft.ports.extend(value.parse().map(|port| (endpoint.to_owned(), port)));
+            draft.say(at, Fate::Kept, format!("the port of the endpoint `{endpoint}`"));
         }
         Variable::Derived if name == "TZ" && value == around.lab.timezone => {
             draft.say(at, Fate::Kept, "the lab's time zone");

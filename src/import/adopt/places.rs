@@ -1,13 +1,13 @@
 //! Converts the mounts, ports and network of a container that a module of the library runs.
 
-use super::{Becoming, Misfit};
+use super::{Becoming, Draft, Misfit};
 use crate::decl::Value;
 use crate::import::command::{cut, open_words};
 use crate::import::files::join;
 use crate::import::group::joins;
-use crate::import::kdl::line;
+use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
-use crate::import::library::{Variable, fits, option};
+use crate::import::library::{Endpoint, Module, Variable, fits, option};
 use crate::import::ports;
 use crate::import::stack::{Around, CHOOSE_A_CLASS};
 use crate::import::words;
@@ -45,6 +45,9 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
         _ if mount.is_none() => (fate, ""),
         (true, false) => (Fate::Changed, ", which the module mounts to be read alone"),
         (false, true) => (Fate::Changed, ", which the module's container may write"),
+        _ if modes.split(',').any(|mode| mode.eq_ignore_ascii_case("z")) => {
+            (Fate::Changed, ", without a label of SELinux, which the lab's machines do not have")
+        }
         _ => (fate, ""),
     };
     match mount {
@@ -154,6 +157,22 @@ fn long(at: &At<'_>) -> Option<String> {
     plain.then(|| format!("{source}:{target}{mode}"))
 }
 
+/// Returns the port at which the program of an endpoint listens.
+fn port_of(endpoint: &Endpoint<'_>, draft: &Draft) -> u16 {
+    draft.ports.get(endpoint.name).copied().unwrap_or(endpoint.port)
+}
+
+/// Moves endpoints to the ports at which variables let programs listen.
+pub(super) fn listen(module: &Module<'_>, draft: &mut Draft) {
+    for endpoint in &module.endpoints {
+        let port = port_of(endpoint, draft);
+        let own = |line: &Line| line.name() == "port" && line.first() == Some(endpoint.name);
+        if port != endpoint.port && !draft.lines.iter().any(own) {
+            draft.lines.push(line("port").arg(endpoint.name).number(i64::from(port)));
+        }
+    }
+}
+
 /// Lists the services that use the network of the container that publishes a port.
 fn guests(at: &At<'_>, around: &Around<'_>) -> Vec<String> {
     let owner = at.path.split('.').nth(1);
@@ -173,13 +192,13 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
         draft.say(at, Fate::Lost, "the module has no endpoints for a range of ports");
         return;
     };
-    let own = |endpoint: &&crate::import::library::Endpoint<'_>| {
+    let own = |endpoint: &&Endpoint<'_>| {
         endpoint.container == container.name
             && endpoint.udp == read.udp
-            && (endpoint.port == read.inside || endpoint.option.is_some())
+            && (port_of(endpoint, draft) == read.inside || endpoint.option.is_some())
     };
-    let exact =
-        module.endpoints.iter().find(|endpoint| own(endpoint) && endpoint.port == read.inside);
+    let is_there = |endpoint: &&Endpoint<'_>| port_of(endpoint, draft) == read.inside;
+    let exact = module.endpoints.iter().find(|endpoint| own(endpoint) && is_there(endpoint));
     let Some(endpoint) = exact.or_else(|| module.endpoints.iter().find(own)) else {
         let guests = guests(at, around);
         let what = if guests.is_empty() {
@@ -195,7 +214,7 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
         draft.say(at, Fate::Lost, what);
         return;
     };
-    if endpoint.port != read.inside
+    if port_of(endpoint, draft) != read.inside
         && let Some(option) = endpoint.option
     {
         draft.options.entry(option.to_owned()).or_insert_with(|| vec![read.inside.to_string()]);

@@ -1,10 +1,12 @@
 //! Converts keys of a container that `raw` can say for a module of the library.
 
-use super::{Becoming, Misfit};
+use super::{Becoming, Draft, Misfit};
 use crate::decl::Value;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
+use crate::import::library::Container;
 use crate::import::stack::Around;
+use crate::import::words;
 use crate::import::yaml::Node;
 use crate::source::Spanned;
 
@@ -86,6 +88,27 @@ pub(super) fn user(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(
     }
     becoming.say(at, Fate::Kept, "the options `uid` and `gid`");
     Ok(())
+}
+
+/// Converts `image`, into the option that names it.
+pub(super) fn image(at: &At<'_>, container: &Container<'_>, draft: &mut Draft) {
+    let text = at.text().unwrap_or_default();
+    let read = words::image(text);
+    let same = read.short() == words::image(&container.image.0).short();
+    if !same {
+        let (own, tag) = (&container.image.0, container.image.1.as_deref().unwrap_or_default());
+        let what =
+            format!("`{own}:{tag}`, which the same programs speak to, and which keeps nothing");
+        draft.say(at, Fate::Changed, what);
+    } else if read.tag == container.image.1 && !read.digest {
+        draft.say(at, Fate::Kept, "the module's");
+    } else if let (Some(option), false) = (container.image_option, read.is_unpinned()) {
+        draft.options.entry(option.to_owned()).or_default().push(text.to_owned());
+        draft.say(at, Fate::Kept, format!("the option `{option}`"));
+    } else {
+        let tag = container.image.1.clone().unwrap_or_default();
+        draft.say(at, Fate::Changed, format!("`{tag}`, the version that the library knows"));
+    }
 }
 
 fn hides(node: &Node, around: &Around<'_>) -> bool {
