@@ -96,6 +96,16 @@ static ADVISORIES: &[Advisory] = &[
         "https://github.com/containrrr/watchtower",
     ),
     all_tags("fallenbagel/jellyseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
+    Advisory {
+        repository: "google/cadvisor",
+        tags: |tag| numbers(tag).is_some_and(|version| version < [0, 54, 0]),
+        to_docker: false,
+        since: "2025-11-10",
+        what: "it asks Docker in version 1.41 of its API and looks for images where Docker 29 \
+               keeps none, so it measures no container there",
+        instead: "use `ghcr.io/google/cadvisor:0.54.0` or later, or the module `cadvisor`",
+        source: "https://github.com/google/cadvisor/issues/3749",
+    },
     all_tags(
         "grafana/agent",
         "2025-11-01",
@@ -110,16 +120,6 @@ static ADVISORIES: &[Advisory] = &[
         "use the module `alloy`",
         "https://grafana.com/docs/loki/latest/send-data/promtail/",
     ),
-    Advisory {
-        repository: "google/cadvisor",
-        tags: |tag| numbers(tag).is_some_and(|version| version < [0, 54, 0]),
-        to_docker: false,
-        since: "2025-11-10",
-        what: "it asks Docker in version 1.41 of its API and looks for images where Docker 29 \
-               keeps none, so it measures no container there",
-        instead: "use `ghcr.io/google/cadvisor:0.54.0` or later, or the module `cadvisor`",
-        source: "https://github.com/google/cadvisor/issues/3749",
-    },
     all_tags("hotio/overseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     all_tags("hotio/readarr", "2025-06-27", READARR.0, READARR.1, READARR.2),
     Advisory {

@@ -130,6 +130,7 @@ line() {
     line 200 200 GET page 203.0.113.8 '- 401 401 - POST https a \x22/login\x22 [Client 203.0.113.7]'
 } >/access.log
 sed -n '/^\[npm\]/,/^\[/s/^failregex = //p' fail2ban/labwright.local >/regex
+echo "ports $(sed -n '/^\[npm\]/,/^\[/s/^port = //p' fail2ban/labwright.local)"
 fail2ban-regex --out id --datepattern '^\[%d/%b/%Y:%H:%M:%S %z\]\s' /access.log "$(cat /regex)"
 # No journal here: the jail of ssh reads a file instead.
 sed -i 's/^backend = systemd/backend = polling/' /etc/fail2ban/jail.d/labwright.local
@@ -148,5 +149,5 @@ grep -o 'hook prerouting priority mangle' /rules
 fail2ban-client stop >/dev/null
 "#;
     let Some(said) = run(LAB, LAB, script) else { return };
-    assert_eq!(said, "203.0.113.9\nhook prerouting priority mangle\n");
+    assert_eq!(said, "ports 80,443\n203.0.113.9\nhook prerouting priority mangle\n");
 }

@@ -115,3 +115,16 @@ fn what_no_bundle_installs_is_said_and_is_a_step_of_the_runbook() {
     }
     assert!(read(&payload, "systemd/own.service").contains("ExecStart="));
 }
+
+#[test]
+fn a_guest_asks_each_name_server_of_its_network() {
+    let lab = "network iot cidr=\"192.168.7.0/24\" gateway=\"192.168.7.1\" \
+               dns=\"192.168.7.1, 9.9.9.9\"\n\
+               vm things id=107 on=pve {\n\
+               os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"\n\
+               address iot \"192.168.7.10\"\n}";
+    let written = read(&payload(lab, "things"), "cloud-init/network-config");
+    for server in ["- '192.168.7.1'\n", "- '9.9.9.9'\n"] {
+        assert!(written.contains(server), "no {server} in\n{written}");
+    }
+}
