@@ -66,6 +66,19 @@ pub fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
+/// Returns whether text is a host or an address, and a port after a colon. An IPv6 address is in
+/// brackets.
+pub fn is_host_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_port = port.parse::<u16>().is_ok_and(|number| number > 0) && !port.starts_with('+');
+    is_port
+        && match inside {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => is_host(host),
+        }
+}
+
 /// Returns whether text is an ordinary mail address, without comments, quoted parts, or characters
 /// that mean something in a configuration file.
 pub fn is_mail(text: &str) -> bool {

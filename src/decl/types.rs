@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::addresses::{is_host, is_image, is_mail, is_url};
+use super::addresses::{is_host, is_host_port, is_image, is_mail, is_url};
 use super::{Value, docker_words, grammar, proxmox_words};
 use crate::model::{Cron, Duration, Ports, Size};
 use crate::syntax::Scalar;
@@ -124,6 +124,8 @@ pub enum Type {
     Host,
     /// A DNS name, or `*.` and a name for all that are directly below it.
     Hosts,
+    /// A host or an address, and a port after a colon.
+    HostPort,
     /// A mail address.
     Mail,
     /// A mode of a folder, four octal digits as text.
@@ -244,6 +246,7 @@ impl Type {
                  directly below it"
                     .into()
             }
+            Self::HostPort => "a host and a port such as `\"mail.example.org:587\"`".into(),
             Self::Mail => "a mail address such as `\"me@example.org\"`".into(),
             Self::Mode => "a mode such as `\"0750\"`".into(),
             Self::FileMode => "a file mode such as `\"0640\"`".into(),
@@ -382,6 +385,7 @@ impl Type {
                 let below = text.strip_prefix("*.").map(|name| name.contains('.') && is_host(name));
                 keep(below.unwrap_or_else(|| is_host(&text)), text)
             }
+            Self::HostPort => keep(is_host_port(&text), text),
             Self::Mail => keep(is_mail(&text), text),
             Self::Mode | Self::FileMode => keep(
                 text.len() == 4

@@ -77,6 +77,8 @@ impl OptionSpec<'_> {
             "image" => Type::Image,
             "device" => Type::Device,
             "wireguard-key" => Type::WireguardKey,
+            "word" => Type::Word,
+            "host-port" => Type::HostPort,
             "url" => Type::Url,
             "host" => Type::Host,
             "mail" => Type::Mail,

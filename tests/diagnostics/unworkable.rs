@@ -75,6 +75,44 @@ unit "t.service""#, ""),
 ];
 
 #[rustfmt::skip] // A table is read line by line.
+/// Options of the library, each with whether their service can have them.
+const OPTIONS: &[(&str, bool)] = &[
+    (r"service paperless-ngx on=box { OTHERS; ocr-languages deu fra; }", true),
+    (r#"service paperless-ngx on=box { OTHERS; ocr-languages "not a language"; }"#, false),
+    (r#"service paperless-ngx on=box { OTHERS; database-user "-x"; }"#, false),
+    (r#"service homepage on=box { language "nl"; }"#, true),
+    (r#"service homepage on=box { language "$(id)"; }"#, false),
+    (r#"service alertmanager on=box { MAIL; smarthost "mail.example.org:587"; }"#, true),
+    (r#"service alertmanager on=box { MAIL; smarthost "[fd00::5]:25"; }"#, true),
+    (r#"service alertmanager on=box { MAIL; smarthost "mail.example.org"; }"#, false),
+    (r#"service alertmanager on=box { MAIL; smarthost "mail.example.org:99999"; }"#, false),
+    (r#"service alertmanager on=box { MAIL; smarthost "a: {b:25"; }"#, false),
+    (r#"service alertmanager on=box { MAIL; smarthost "m.example.org:25"; email "me"; }"#, false),
+];
+
+#[test]
+fn options_that_mean_nothing_are_refused() {
+    let others = "database-password (secret)a; secret-key (secret)b; admin-password (secret)c";
+    let mut wrong = String::new();
+    for (line, right) in OPTIONS {
+        let mail = if line.contains("email") { "" } else { "email \"me@example.org\"; " };
+        let mail = format!("{mail}sender \"lab@example.org\"");
+        let line = line.replace("OTHERS", others).replace("MAIL", &mail);
+        let lab = format!("{PREAMBLE}secret a\nsecret b\nsecret c\n{line}\n");
+        let found = errors(&lab, "");
+        let as_expected = match &found[..] {
+            [] => *right,
+            [(code, _)] => !right && *code == "wrong-option",
+            _ => false,
+        };
+        if !as_expected {
+            let _ = writeln!(wrong, "{line}\n    expected {right}, found {found:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[rustfmt::skip] // A table is read line by line.
 /// What a route has in the words of its proxy, each with whether it can be there.
 const RAW: &[(&str, bool)] = &[
     (r#"raw caddy.header X-A "}""#, false),

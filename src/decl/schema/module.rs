@@ -36,6 +36,8 @@ pub const OPTION_TYPES: &[&str] = &[
     "record",
     "device",
     "wireguard-key",
+    "word",
+    "host-port",
 ];
 
 /// The roles in which the language itself knows services.
