@@ -51,7 +51,7 @@ fn without_faults(
 }
 
 /// Finds what one of a candidate's `edits` does by itself, where the lab allows it only along with
-/// others: the lines that the others alone leave as they are. Building with `edits` came to `built`.
+/// others: the lines that the others alone leave as they are. A build with `edits` gave `built`.
 ///
 /// Returns all edits, with the lines that are the candidate's; nothing if there are none.
 pub fn own_effect(
@@ -68,7 +68,7 @@ pub fn own_effect(
         candidates.list.iter().filter(at).any(|other| other.contains(candidate))
     };
     let blamed = |faults: &[Fault]| {
-        // What a module is without one of its nodes says little; with another value, it is a module.
+        // A module without one of its nodes says little; with another value, it is a module.
         let blamed = if candidate.part == Part::Value {
             candidates.blamed(faults)
         } else {
