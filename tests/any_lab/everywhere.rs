@@ -42,6 +42,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("module script from", "it is a file of the module"),
     ("service raw key", "it is one of the keys of compose"),
     ("service route raw key", "it names a directive of the proxy"),
+    ("service route raw value", "a middleware has settings, and a directive its own values"),
 ];
 
 /// The field whose text is a key and a comment, which may be any text.
