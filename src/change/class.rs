@@ -7,7 +7,7 @@ pub enum Class {
     AccessOpened,
     /// Somebody may reach less than before.
     AccessClosed,
-    /// What is kept, and what saves it.
+    /// What is kept no longer or elsewhere, and what saves it less.
     Data,
     /// Secrets and who reads them.
     Secrets,
@@ -21,6 +21,8 @@ pub enum Class {
     Capacity,
     /// What is measured and what raises an alarm.
     Monitoring,
+    /// What is kept or saved more than before.
+    Kept,
     /// Host names, addresses and networks.
     Names,
     /// Findings about the lab.
@@ -33,7 +35,7 @@ pub enum Class {
 
 impl Class {
     /// Lists them all, worst first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AccessOpened,
         Self::AccessClosed,
         Self::Data,
@@ -43,6 +45,7 @@ impl Class {
         Self::Images,
         Self::Capacity,
         Self::Monitoring,
+        Self::Kept,
         Self::Names,
         Self::Findings,
         Self::Unexplained,
@@ -61,6 +64,7 @@ impl Class {
             Self::Images => "images",
             Self::Capacity => "capacity",
             Self::Monitoring => "monitoring",
+            Self::Kept => "data-kept",
             Self::Names => "names",
             Self::Findings => "findings",
             Self::Unexplained => "unexplained",
@@ -73,6 +77,7 @@ impl Class {
         match self {
             Self::AccessOpened => "opened",
             Self::AccessClosed => "closed",
+            Self::Kept => "kept",
             other => other.name(),
         }
     }
@@ -82,13 +87,14 @@ impl Class {
         match self {
             Self::AccessOpened => "Access opened or widened",
             Self::AccessClosed => "Access closed",
-            Self::Data => "Data and what saves it",
+            Self::Data => "Data at risk",
             Self::Secrets => "Secrets",
             Self::Privileges => "Privileges",
             Self::Restarts => "What stops, restarts or is created anew",
             Self::Images => "Images",
             Self::Capacity => "Capacity",
             Self::Monitoring => "Monitoring and alerts",
+            Self::Kept => "Data kept or saved more",
             Self::Names => "Names and routes",
             Self::Findings => "Findings",
             Self::Unexplained => "Unexplained",

@@ -50,6 +50,12 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>, one_way: bool) -> Sai
     let opened = |opens: bool| if opens { Class::AccessOpened } else { Class::AccessClosed };
     let of = |what: &str| if what.is_empty() { String::new() } else { format!(" of {what}") };
     let worse = |is_worse: bool| u8::from(!is_worse);
+    let data = |subject: String, is_worse: bool, is_better: bool| {
+        let class = if is_better && !is_worse { Class::Kept } else { Class::Data };
+        both(subject, class, worse(is_worse))
+    };
+    let (weaker, stronger) = (strength(is) < strength(was), strength(is) > strength(was));
+    let (fewer, more) = (number(is) < number(was), number(is) > number(was));
     match family {
         Family::Flow => {
             let internet = u8::from(name != "internet");
@@ -130,73 +136,55 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>, one_way: bool) -> Sai
             };
             or_absent(both(format!("what guards {machine}"), class, 1), "nothing")
         }
-        Family::State => {
-            or_absent(both(format!("{part} of {name}"), Class::Data, worse(lost)), "not kept")
-        }
+        Family::State => or_absent(data(format!("{part} of {name}"), lost, gained), "not kept"),
         Family::Saved => {
-            let weaker = strength(is) < strength(was);
-            let said = both(format!("backup of {part} of {name}"), Class::Data, worse(weaker));
+            let said = data(format!("backup of {part} of {name}"), weaker, stronger);
             or_absent(said, "nothing to save")
         }
         Family::Dataset => {
-            let said = both(format!("dataset {name} on {machine}"), Class::Data, worse(lost));
+            let said = data(format!("dataset {name} on {machine}"), lost, gained);
             or_absent(said, "not declared")
         }
         Family::StoreSaved => {
-            let weaker = strength(is) < strength(was);
-            or_absent(
-                both(format!("backup of {name} on {machine}"), Class::Data, worse(weaker)),
-                "none",
-            )
+            or_absent(data(format!("backup of {name} on {machine}"), weaker, stronger), "none")
         }
         Family::Snapshots => {
-            let fewer = number(is) < number(was);
-            let said = both(format!("{part} snapshots of {name}"), Class::Data, worse(fewer));
+            let said = data(format!("{part} snapshots of {name}"), fewer, more);
             or_absent(said, "none")
         }
-        Family::Pool => or_absent(
-            both(format!("pool {name} on {machine}"), Class::Data, worse(!gained)),
-            "none",
-        ),
-        Family::Share => {
-            or_absent(both(format!("{name} on {machine}"), Class::Data, worse(!gained)), "nothing")
+        Family::Pool => {
+            or_absent(data(format!("pool {name} on {machine}"), !gained, gained), "none")
         }
+        Family::Share => or_absent(data(format!("{name} on {machine}"), !gained, false), "nothing"),
         Family::Export => {
-            let said = both(format!("export {name} of {machine}"), Class::Data, worse(!gained));
+            let said = data(format!("export {name} of {machine}"), !gained, false);
             or_absent(said, "not exported")
         }
         Family::Repository => {
-            let said = both(format!("where {name} saves to"), Class::Data, worse(!gained));
+            let said = data(format!("where {name} saves to"), !gained, gained);
             or_absent(said, "nowhere")
         }
         Family::BackupRun => {
             let what = if part == "check" { "check" } else { "run" };
             let part = if part == "check" { "" } else { part };
-            let said = both(
-                format!("{part} {what} of {name}").trim_start().to_owned(),
-                Class::Data,
-                worse(lost || is == Some("never")),
-            );
+            let stops = lost || is == Some("never");
+            let subject = format!("{part} {what} of {name}").trim_start().to_owned();
+            let said = data(subject, stops, gained || was == Some("never"));
             or_absent(said, "never")
         }
         Family::BackupSource => {
-            let weaker =
-                // `facts/data.rs` writes the folders that a backup leaves out after this word.
-                strength(is) < strength(was) || is.is_some_and(|is| is.contains(" without "));
-            let said = both(format!("{part} in {name}"), Class::Data, worse(weaker));
+            // `facts/data.rs` writes the folders that a backup leaves out after this word.
+            let weaker = weaker || is.is_some_and(|is| is.contains(" without "));
+            let said = data(format!("{part} in {name}"), weaker, stronger);
             let words = |value: Option<&str>, other| value.map(|value| saved(value, other));
             or_absent(Said { was: words(was, is), is: words(is, was), ..said }, "not saved")
         }
         Family::Copied => {
-            let said = both(format!("where {name} copies {part}"), Class::Data, worse(!gained));
+            let said = data(format!("where {name} copies {part}"), !gained, gained);
             or_absent(said, "nowhere")
         }
         Family::Keep => {
-            let fewer = number(is) < number(was);
-            or_absent(
-                both(format!("{part} backups kept by {name}"), Class::Data, worse(fewer)),
-                "none",
-            )
+            or_absent(data(format!("{part} backups kept by {name}"), fewer, more), "none")
         }
         Family::Retention => {
             let sooner = match part.as_str() {
@@ -204,15 +192,14 @@ pub fn say(key: &Key, was: Option<&str>, is: Option<&str>, one_way: bool) -> Sai
                 _ => seconds(is) < seconds(was) || was.is_none(),
             };
             let what = if part == "retention-size" { "how much" } else { "how long" };
-            let said = both(format!("{what} {name} keeps"), Class::Data, worse(sooner));
+            let said = data(format!("{what} {name} keeps"), sooner, !sooner);
             or_absent(said, "no limit")
         }
         Family::Dump => {
-            let weaker = strength(is) < strength(was);
-            or_absent(both(format!("dump of {part} by {name}"), Class::Data, worse(weaker)), "none")
+            or_absent(data(format!("dump of {part} by {name}"), weaker, stronger), "none")
         }
         Family::Database => {
-            let said = both(format!("database {part} of {name}"), Class::Data, worse(!gained));
+            let said = data(format!("database {part} of {name}"), !gained, gained);
             let said = or_absent(said, "none");
             // Data written for one major version is not read by another. A file and a folder have
             // no version here: they are copied as they are.

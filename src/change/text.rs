@@ -92,7 +92,9 @@ fn paint(line: &Line, tag: &str) -> String {
         super::class::Class::AccessOpened
         | super::class::Class::Data
         | super::class::Class::Unexplained => "1;91",
-        super::class::Class::AccessClosed | super::class::Class::Cosmetic => "2",
+        super::class::Class::AccessClosed
+        | super::class::Class::Kept
+        | super::class::Class::Cosmetic => "2",
         _ => "1",
     };
     format!("\x1b[{color}m{tag}\x1b[0m")

@@ -200,7 +200,7 @@ planted_after! {
     a_check_of_a_repository: HOME, [],
         [("services.kdl", "    keep daily=7 weekly=4 monthly=6\n",
           "    keep daily=7 weekly=4 monthly=6\n    check (cron)\"0 5 * * *\"\n")],
-        "data",
+        "data-kept",
         [("check of restic: never -> 0 5 * * *", "check (cron)")];
     another_store_for_what_is_copied: BLACKBOX, [],
         [("services.kdl", "remote \"b2:blackbox-backups\"", "remote \"b2:other\"")],
@@ -285,7 +285,7 @@ planted_after! {
         [("unit tool.service on homelab is restarted", "/usr/bin/false")];
     a_folder_that_counts_as_kept: AUTOMATION, TOOL,
         [(MODULE, "    provides web", "    state data path=\"/srv/tool\"\n    provides web")],
-        "data",
+        "data-kept",
         [("data of tool: not kept -> /srv/tool on homelab", "state data")];
     an_image_of_somebody_else: AUTOMATION, TOOL,
         [(MODULE, "docker.io/library/nginx:1.27.0", "ghcr.io/somebody/nginx:1.27.0")],

@@ -416,7 +416,7 @@ planted! {
     two_things_at_once: HOME,
         [("machines.kdl", "memory (size)\"4GiB\"", "memory (size)\"3GiB\""),
          ("services.kdl", "keep daily=7", "keep daily=9")],
-        "data",
+        "restarts",
         [("daily backups kept by restic: 7 -> 9", "keep daily=9"),
          ("memory of extranet: 4GiB -> 3GiB", "memory (size)\"3GiB\"")];
     two_that_act_only_together: HOME,
