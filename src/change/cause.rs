@@ -60,8 +60,31 @@ pub struct Finder<'e> {
     keys: Vec<Key>,
     /// The edits that are looked at one by one; several where there are too many.
     atoms: Vec<Vec<usize>>,
-    built: BTreeMap<Choice, Option<Vec<Verdict>>>,
+    /// What each build made of every fact; nothing where there was no lab.
+    results: Vec<Option<Vec<Verdict>>>,
+    built: BTreeMap<Choice, usize>,
+    /// The same builds by the atoms that they keep. There are far fewer atoms than edits, and a set
+    /// is asked for by every fact.
+    kept: BTreeMap<BTreeSet<usize>, usize>,
+    /// The builds without one part of something that is new or gone.
+    without: BTreeMap<(Side, Span), Option<usize>>,
     left: usize,
+}
+
+/// The builds that tell what each atom does: with it alone, and with all but it.
+#[derive(Default)]
+struct Singles {
+    alone: Vec<Option<usize>>,
+    without: Vec<Option<usize>>,
+}
+
+/// A set of atoms that is the whole cause of a fact.
+struct Known {
+    atoms: BTreeSet<usize>,
+    /// The build that keeps them alone.
+    whole: Option<usize>,
+    /// Those that keep all but one of them, as far as they were asked for.
+    fewer: Vec<Option<usize>>,
 }
 
 impl<'e> Finder<'e> {
@@ -78,7 +101,19 @@ impl<'e> Finder<'e> {
         // Each atom takes two builds in `singles`, so half of the builds are left to narrow down
         // sets.
         let atoms = atoms(edits, left / 4);
-        Self { edits, renames, was, is, keys, atoms, built: BTreeMap::new(), left }
+        Self {
+            edits,
+            renames,
+            was,
+            is,
+            keys,
+            atoms,
+            results: Vec::new(),
+            built: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            without: BTreeMap::new(),
+            left,
+        }
     }
 
     /// Says whether applying every edit to the old sources comes to the same as the new ones.
@@ -88,8 +123,8 @@ impl<'e> Finder<'e> {
             return !self.edits.list.is_empty() || self.keys.is_empty();
         }
         let all = self.all();
-        self.build(&all)
-            .is_some_and(|verdicts| verdicts.iter().all(|verdict| *verdict == Verdict::Is))
+        let verdicts = self.build(&all).and_then(|build| self.results.get(build)?.as_ref());
+        verdicts.is_some_and(|verdicts| verdicts.iter().all(|verdict| *verdict == Verdict::Is))
     }
 
     /// Finds the cause of every fact, in the order of the keys.
@@ -99,13 +134,13 @@ impl<'e> Finder<'e> {
             let cause = whole(atom.clone());
             return vec![cause; self.keys.len()];
         }
-        self.singles();
-        let mut known: Vec<BTreeSet<usize>> = Vec::new();
-        (0..self.keys.len()).map(|key| self.cause(key, &mut known)).collect()
+        let singles = self.singles();
+        let mut known: Vec<Known> = Vec::new();
+        (0..self.keys.len()).map(|key| self.cause(key, &singles, &mut known)).collect()
     }
 
     /// Builds the lab with each atom alone and with all but each, on any thread.
-    fn singles(&mut self) {
+    fn singles(&mut self) -> Singles {
         let choices: Vec<Choice> = (0..self.atoms.len())
             .flat_map(|atom| {
                 let others = (0..self.atoms.len()).filter(|other| *other != atom);
@@ -121,39 +156,46 @@ impl<'e> Finder<'e> {
                 (choice, verdicts)
             })
             .collect();
-        self.built.extend(verdicts);
+        for (choice, verdicts) in verdicts {
+            self.remember(choice, verdicts);
+        }
+        let all = self.every();
+        let alone = all.iter().map(|atom| self.keep(&BTreeSet::from([*atom]))).collect();
+        let mut rest = all.clone();
+        let without = all.iter().map(|atom| {
+            rest.remove(atom);
+            let build = self.keep(&rest);
+            rest.insert(*atom);
+            build
+        });
+        Singles { alone, without: without.collect() }
     }
 
-    fn cause(&mut self, key: usize, known: &mut Vec<BTreeSet<usize>>) -> Cause {
-        let all: BTreeSet<usize> = (0..self.atoms.len()).collect();
-        let alone: Vec<usize> = (0..self.atoms.len())
-            .filter(|atom| self.brings(key, &BTreeSet::from([*atom])))
-            .collect();
+    fn cause(&mut self, key: usize, singles: &Singles, known: &mut Vec<Known>) -> Cause {
+        let all = self.every();
+        // Those whose build says so, or says the contrary.
+        let of = |finder: &Self, builds: &[Option<usize>], brings: bool| -> BTreeSet<usize> {
+            let builds = builds.iter().enumerate();
+            builds.filter(|(_, build)| finder.says(**build, key) == brings).map(|it| it.0).collect()
+        };
+        let alone = of(self, &singles.alone, true);
         if !alone.is_empty() {
-            let rest: BTreeSet<usize> =
-                all.iter().copied().filter(|atom| !alone.contains(atom)).collect();
+            let rest: BTreeSet<usize> = all.difference(&alone).copied().collect();
             // What is left without them must not bring it about.
             if rest.is_empty() || !self.brings(key, &rest) {
-                let edits = self.edits_of(alone.iter().copied());
-                return if alone.len() == 1 { whole(edits) } else { Cause::Each(edits) };
+                let one = alone.len() == 1;
+                let edits = self.edits_of(alone);
+                return if one { whole(edits) } else { Cause::Each(edits) };
             }
         }
         // Facts often share a cause, and to confirm a known set takes fewer builds than a search.
-        for set in known.clone() {
-            if self.is_minimal(key, &set) {
-                return Cause::Together(self.edits_of(set));
+        for set in &mut *known {
+            if self.says(set.whole, key) && self.is_minimal(key, set) {
+                return Cause::Together(self.edits_of(set.atoms.iter().copied()));
             }
         }
         // These are often the whole cause, so the search begins with them.
-        let needed: BTreeSet<usize> = all
-            .iter()
-            .copied()
-            .filter(|atom| {
-                let mut others = all.clone();
-                others.remove(atom);
-                !self.brings(key, &others)
-            })
-            .collect();
+        let needed = of(self, &singles.without, false);
         let start = if self.brings(key, &needed) {
             needed
         } else if self.brings(key, &all) {
@@ -166,16 +208,21 @@ impl<'e> Finder<'e> {
         if self.left == 0 {
             return Cause::Among(self.edits_of(minimal));
         }
-        known.push(minimal.clone());
-        Cause::Together(self.edits_of(minimal))
+        let cause = Cause::Together(self.edits_of(minimal.iter().copied()));
+        known.push(Known { whole: self.keep(&minimal), atoms: minimal, fewer: Vec::new() });
+        cause
     }
 
     /// Says whether keeping these atoms alone brings the change about.
     fn brings(&mut self, key: usize, atoms: &BTreeSet<usize>) -> bool {
-        let choice = self.choice(atoms.iter().copied());
+        let build = self.keep(atoms);
+        self.says(build, key)
+    }
+
+    /// Says whether a build brings the change about.
+    fn says(&self, build: Option<usize>, key: usize) -> bool {
         let digest = self.keys.get(key).is_some_and(|key| is_digest(key.family));
-        let verdict = self.build(&choice).and_then(|verdicts| verdicts.get(key).copied());
-        match verdict {
+        match build.and_then(|build| self.verdict(build, key)) {
             Some(Verdict::Is) => true,
             // What an entry says of a digest is that it is another one.
             Some(Verdict::Other) => digest,
@@ -183,13 +230,23 @@ impl<'e> Finder<'e> {
         }
     }
 
-    fn is_minimal(&mut self, key: usize, set: &BTreeSet<usize>) -> bool {
-        self.brings(key, set)
-            && set.iter().all(|atom| {
-                let mut fewer = set.clone();
+    fn verdict(&self, build: usize, key: usize) -> Option<Verdict> {
+        self.results.get(build)?.as_ref()?.get(key).copied()
+    }
+
+    /// Says whether a set brings the change about no longer without any one of its atoms.
+    fn is_minimal(&mut self, key: usize, set: &mut Known) -> bool {
+        for (at, atom) in set.atoms.iter().enumerate() {
+            if at == set.fewer.len() {
+                let mut fewer = set.atoms.clone();
                 fewer.remove(atom);
-                !self.brings(key, &fewer)
-            })
+                set.fewer.push(self.keep(&fewer));
+            }
+            if self.says(set.fewer.get(at).copied().flatten(), key) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Takes atoms out, large runs of them first, as long as the rest brings the change about.
@@ -242,9 +299,13 @@ impl<'e> Finder<'e> {
             let parts = self.edits.parts(edit, inside);
             let mut decisive = Vec::new();
             for part in parts {
-                let applied = if removed { Choice::default() } else { self.all() };
-                let choice = Choice { without: Some(part), ..applied };
-                let verdict = self.build(&choice).and_then(|verdicts| verdicts.get(key).copied());
+                let build = self.without.get(&part).copied().unwrap_or_else(|| {
+                    let applied = if removed { Choice::default() } else { self.all() };
+                    let build = self.build(&Choice { without: Some(part), ..applied });
+                    self.without.insert(part, build);
+                    build
+                });
+                let verdict = build.and_then(|build| self.verdict(build, key));
                 // Without the decisive line of something new, the change is gone. Without that of
                 // something removed, the change is there.
                 if verdict == Some(if removed { Verdict::Is } else { Verdict::Was }) {
@@ -274,22 +335,44 @@ impl<'e> Finder<'e> {
         edits
     }
 
-    /// Builds the lab with some edits applied; nothing where it is not a lab without the others.
-    fn build(&mut self, choice: &Choice) -> Option<&Vec<Verdict>> {
-        if !self.built.contains_key(choice) {
-            let trivial = choice.without.is_none()
-                && (choice.applied.is_empty() || choice.applied.len() == self.edits.list.len())
-                && self.edits.list.len() < 2;
-            if self.left == 0 && !trivial {
-                return None;
-            }
-            self.left = self.left.saturating_sub(1);
-            let verdicts = self.verdicts(choice);
-            self.built.insert(choice.clone(), verdicts);
-        }
-        self.built.get(choice).and_then(Option::as_ref)
+    fn every(&self) -> BTreeSet<usize> {
+        (0..self.atoms.len()).collect()
     }
 
+    /// Builds the lab with some atoms alone. Returns the number of the build.
+    fn keep(&mut self, atoms: &BTreeSet<usize>) -> Option<usize> {
+        if let Some(known) = self.kept.get(atoms) {
+            return Some(*known);
+        }
+        let choice = self.choice(atoms.iter().copied());
+        let build = self.build(&choice)?;
+        self.kept.insert(atoms.clone(), build);
+        Some(build)
+    }
+
+    /// Builds the lab with some edits applied. Returns the number of the build; nothing where no
+    /// builds are left.
+    fn build(&mut self, choice: &Choice) -> Option<usize> {
+        if let Some(known) = self.built.get(choice) {
+            return Some(*known);
+        }
+        let trivial = choice.without.is_none()
+            && (choice.applied.is_empty() || choice.applied.len() == self.edits.list.len())
+            && self.edits.list.len() < 2;
+        if self.left == 0 && !trivial {
+            return None;
+        }
+        self.left = self.left.saturating_sub(1);
+        let verdicts = self.verdicts(choice);
+        Some(self.remember(choice.clone(), verdicts))
+    }
+
+    fn remember(&mut self, choice: Choice, verdicts: Option<Vec<Verdict>>) -> usize {
+        self.results.push(verdicts);
+        *self.built.entry(choice).or_insert(self.results.len() - 1)
+    }
+
+    /// Builds the lab with some edits applied; nothing where it is not a lab without the others.
     fn verdicts(&self, choice: &Choice) -> Option<Vec<Verdict>> {
         // Some edits alone make no lab, such as a link without the service that it leads to.
         let facts = State::build(&self.edits.apply(choice), self.renames).ok()?.facts;

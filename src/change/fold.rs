@@ -7,6 +7,7 @@ use super::cause::Cause;
 use super::class::Class;
 use super::edits::Place;
 use super::facts::{Family, Key};
+use super::relation::{Causes, Parents};
 use super::say::Said;
 use super::state::FileName;
 
@@ -34,16 +35,14 @@ impl Draft {
     }
 }
 
-/// Says whether two causes have something to do with each other.
-fn related(a: &Cause, b: &Cause) -> bool {
-    a == b || a.edits().iter().any(|edit| b.edits().contains(edit))
-}
-
 /// Folds what follows from something else into it.
 pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
     let (files, mut facts): (Vec<Draft>, Vec<Draft>) =
         drafts.into_iter().partition(|draft| draft.key.family == Family::Files);
-    let parents: Vec<Option<usize>> = (0..facts.len()).map(|index| parent(&facts, index)).collect();
+    let causes = Causes::of(facts.iter().chain(&files));
+    let mut above = Parents::of(&facts, &causes);
+    let parents: Vec<Option<usize>> =
+        (0..facts.len()).map(|index| above.parent(index, follows)).collect();
     let mut moved: Vec<(usize, BTreeSet<FileName>)> = Vec::new();
     for (index, draft) in facts.iter().enumerate() {
         if let Some(root) = root(&parents, index) {
@@ -58,9 +57,9 @@ pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut parents = parents.into_iter();
     facts.retain(|_| parents.next().flatten().is_none());
     // Ports come first: an entry of several clients no longer says which of them had which port.
-    let facts = ports(facts);
+    let facts = ports(facts, &causes);
     let mut facts = alike(facts);
-    let left = attach(files, &mut facts);
+    let left = attach(files, &mut facts, &causes);
     facts.extend(left);
     facts
 }
@@ -78,17 +77,8 @@ fn root(parents: &[Option<usize>], index: usize) -> Option<usize> {
     Some(at)
 }
 
-/// Finds the fact that another one follows from.
-fn parent(drafts: &[Draft], index: usize) -> Option<usize> {
-    let child = drafts.get(index)?;
-    drafts.iter().enumerate().find_map(|(at, candidate)| {
-        let follows =
-            at != index && related(&candidate.cause, &child.cause) && follows(child, candidate);
-        follows.then_some(at)
-    })
-}
-
-fn follows(child: &Draft, parent: &Draft) -> bool {
+/// Says whether a fact follows from another one, if both have the same cause.
+pub(super) fn follows(child: &Draft, parent: &Draft) -> bool {
     let (own, above) = (&child.key, &parent.key);
     let same_way = child.same_way(parent) && parent.one_sided();
     // `web-db` belongs to the service `web`, and `webdav` does not.
@@ -224,7 +214,7 @@ fn follows(child: &Draft, parent: &Draft) -> bool {
 }
 
 /// Joins a port that is closed and one that is opened for the same clients of the same endpoint.
-fn ports(drafts: Vec<Draft>) -> Vec<Draft> {
+fn ports(drafts: Vec<Draft>, causes: &Causes) -> Vec<Draft> {
     let mut gone: BTreeMap<(String, String, String), Vec<Draft>> = BTreeMap::new();
     let mut kept = Vec::new();
     let name = |draft: &Draft, answers: &Option<String>| {
@@ -242,7 +232,9 @@ fn ports(drafts: Vec<Draft>) -> Vec<Draft> {
             continue;
         }
         let before = gone.get_mut(&name(draft, &draft.is)).and_then(Vec::pop);
-        if let Some(before) = before.filter(|before| related(&before.cause, &draft.cause)) {
+        let number = causes.number(&draft.cause);
+        let related = |before: &Draft| causes.related(causes.number(&before.cause), number);
+        if let Some(before) = before.filter(related) {
             let Key { machine, name, .. } = &draft.key;
             let answers = draft.is.clone().unwrap_or_default();
             draft.said.subject = format!("{name} to {answers} on {machine}");
@@ -284,7 +276,7 @@ fn is_part(port: &str, of: &str) -> bool {
 
 /// Joins entries that differ in who comes from where alone.
 fn alike(drafts: Vec<Draft>) -> Vec<Draft> {
-    let mut groups: BTreeMap<(Family, String, Cause, String), Draft> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<(String, Draft)>> = BTreeMap::new();
     let mut kept = Vec::new();
     for draft in drafts {
         let from = match draft.key.family {
@@ -297,55 +289,85 @@ fn alike(drafts: Vec<Draft>) -> Vec<Draft> {
         };
         let rest = draft.said.subject.strip_prefix(&from).unwrap_or(&draft.said.subject).to_owned();
         let way = format!("{:?}{:?}", draft.said.was, draft.said.is);
-        let key = (draft.key.family, format!("{rest}{way}"), draft.cause.clone(), rest.clone());
-        match groups.get_mut(&key) {
-            Some(known) => {
-                // The joined entry is as bad as the worst of its parts.
-                known.said.rank = known.said.rank.min(draft.said.rank);
-                let before = known.said.subject.len() - rest.len();
-                let who = known.said.subject.get(..before).unwrap_or_default();
-                known.said.subject = format!("{who}, {from}{rest}");
-                known.files.extend(draft.files);
-                for place in draft.places {
-                    if !known.places.contains(&place) {
-                        known.places.push(place);
-                    }
-                }
-            }
-            None => {
-                groups.insert(key, draft);
-            }
-        }
+        let key = (draft.key.family, format!("{rest}{way}"), draft.cause.clone(), rest);
+        groups.entry(key).or_default().push((from, draft));
     }
-    kept.extend(groups.into_values());
+    let joined = groups.into_iter().filter_map(|((.., rest), drafts)| one_of(&rest, drafts));
+    kept.extend(joined);
     kept
 }
 
+/// Makes one entry of several that end in `rest`, each with who comes.
+fn one_of(rest: &str, drafts: Vec<(String, Draft)>) -> Option<Draft> {
+    let mut drafts = drafts.into_iter();
+    let (_, mut first) = drafts.next()?;
+    let who = first.said.subject.strip_suffix(rest).unwrap_or_default();
+    let mut who = vec![who.to_owned()];
+    let mut known: BTreeSet<Place> = first.places.iter().cloned().collect();
+    for (from, draft) in drafts {
+        who.push(from);
+        // The joined entry is as bad as the worst of its parts.
+        first.said.rank = first.said.rank.min(draft.said.rank);
+        first.files.extend(draft.files);
+        let places = draft.places.into_iter().filter(|place| known.insert(place.clone()));
+        first.places.extend(places);
+    }
+    first.said.subject = format!("{}{rest}", who.join(", "));
+    Some(first)
+}
+
+/// The entries that explain the files of one cause.
+struct Explained {
+    by: Vec<usize>,
+    by_machine: BTreeMap<String, Vec<usize>>,
+    /// Whether they account for all edits.
+    whole: bool,
+}
+
+impl Explained {
+    fn of(cause: &Cause, entries: &[Draft], causes: &Causes, numbers: &[usize]) -> Self {
+        let own = causes.number(cause);
+        let (mut by, mut by_machine) = (Vec::new(), BTreeMap::<String, Vec<usize>>::new());
+        let mut edits: BTreeSet<usize> = BTreeSet::new();
+        let mut seen: BTreeMap<usize, bool> = BTreeMap::new();
+        for (at, (entry, number)) in entries.iter().zip(numbers).enumerate() {
+            let is_new = !seen.contains_key(number);
+            let related = seen.entry(*number).or_insert_with(|| causes.related(*number, own));
+            // Unknown causes are equal to each other, but that does not relate what they are causes
+            // of.
+            if !*related || matches!(entry.cause, Cause::Unknown) {
+                continue;
+            }
+            by.push(at);
+            by_machine.entry(entry.key.machine.clone()).or_default().push(at);
+            if is_new {
+                edits.extend(entry.cause.edits());
+            }
+        }
+        let whole = !by.is_empty() && cause.edits().iter().all(|edit| edits.contains(edit));
+        Self { by, by_machine, whole }
+    }
+}
+
 /// Gives files to the entries that explain them. Returns the others, as one entry for each cause.
-fn attach(files: Vec<Draft>, entries: &mut [Draft]) -> Vec<Draft> {
+fn attach(files: Vec<Draft>, entries: &mut [Draft], causes: &Causes) -> Vec<Draft> {
+    let numbers: Vec<usize> = entries.iter().map(|entry| causes.number(&entry.cause)).collect();
     let mut left: BTreeMap<Cause, Vec<Draft>> = BTreeMap::new();
+    let mut known: BTreeMap<usize, Explained> = BTreeMap::new();
     for draft in files {
-        // Unknown causes are equal to each other, but that does not relate what they are causes of.
-        let explains = |entry: &&mut Draft| {
-            !matches!(entry.cause, Cause::Unknown) && related(&entry.cause, &draft.cause)
-        };
-        let mut explained: BTreeSet<usize> = BTreeSet::new();
-        let mut found = false;
-        let here = entries.iter().any(|entry| {
-            entry.key.machine == draft.key.machine && related(&entry.cause, &draft.cause)
-        });
-        for entry in entries.iter_mut().filter(explains) {
-            explained.extend(entry.cause.edits());
-            found = true;
-            // If there are entries about the same machine, they explain the files best.
-            if !here || entry.key.machine == draft.key.machine {
+        let explained = known
+            .entry(causes.number(&draft.cause))
+            .or_insert_with(|| Explained::of(&draft.cause, entries, causes, &numbers));
+        // If there are entries about the same machine, they explain the files best.
+        let here = explained.by_machine.get(&draft.key.machine);
+        for at in here.unwrap_or(&explained.by) {
+            if let Some(entry) = entries.get_mut(*at) {
                 entry.files.extend(draft.files.iter().cloned());
             }
         }
         // If the entries account for only some of the edits, the files still need an entry for the
         // rest.
-        let all = draft.cause.edits().iter().all(|edit| explained.contains(edit));
-        if !found || !all {
+        if !explained.whole {
             left.entry(draft.cause.clone()).or_default().push(draft);
         }
     }

@@ -15,6 +15,7 @@ pub mod html;
 pub mod json;
 pub mod lines;
 pub mod markdown;
+mod relation;
 pub mod release;
 mod say;
 pub mod state;

@@ -168,6 +168,8 @@ pub struct Edits<'s> {
     was: &'s Sources,
     is: &'s Sources,
     files: BTreeMap<(Layer, &'s str), FilePieces<'s>>,
+    /// The nodes that are new or gone, and all below them.
+    nodes: BTreeMap<(Side, Span), &'s Node<'s>>,
 }
 
 /// Says which edits are applied.
@@ -208,7 +210,13 @@ impl<'s> Edits<'s> {
                 *pieces = FilePieces::Whole(matcher.file(path, old.is_some(), new.is_some()));
             }
         }
-        Self { list: matcher.finish(), was, is, files }
+        let mut nodes = BTreeMap::new();
+        for pieces in files.values() {
+            if let FilePieces::Nodes(pieces) = pieces {
+                only(pieces, &mut nodes);
+            }
+        }
+        Self { list: matcher.finish(), was, is, files, nodes }
     }
 
     /// Returns the sources with some of the edits applied.
@@ -240,12 +248,7 @@ impl<'s> Edits<'s> {
         let Some((side, whole)) = self.list.get(edit).and_then(|edit| edit.whole) else {
             return Vec::new();
         };
-        let pieces = self.files.values().filter_map(|pieces| match pieces {
-            FilePieces::Nodes(pieces) => Some(pieces),
-            _ => None,
-        });
-        let found = pieces.flatten().find_map(|piece| only(piece, side, whole));
-        let found = found.and_then(|node| within(node, inside.unwrap_or(whole)));
+        let found = self.nodes.get(&(side, inside.unwrap_or(whole)));
         let children = found.map(|node| node.children.as_slice()).unwrap_or_default();
         children.iter().map(|child| (side, child.span)).collect()
     }
@@ -287,18 +290,20 @@ fn place(sources: &Sources, span: Span) -> Place {
     }
 }
 
-/// Finds the node of one state at `span` among a piece and what is below it.
-fn only<'p, 's>(piece: &'p Piece<'s>, side: Side, span: Span) -> Option<&'p Node<'s>> {
-    match piece {
-        Piece::Same(_) => None,
-        Piece::Only { side: own, node, .. } => (*own == side && node.span == span).then_some(*node),
-        Piece::Both { children, .. } => children.iter().find_map(|child| only(child, side, span)),
+/// Collects the nodes that one of the states has, and all below them.
+fn only<'s>(pieces: &[Piece<'s>], nodes: &mut BTreeMap<(Side, Span), &'s Node<'s>>) {
+    for piece in pieces {
+        match piece {
+            Piece::Same(_) => {}
+            Piece::Only { side, node, .. } => within(*side, node, nodes),
+            Piece::Both { children, .. } => only(children, nodes),
+        }
     }
 }
 
-fn within<'n, 's>(node: &'n Node<'s>, span: Span) -> Option<&'n Node<'s>> {
-    if node.span == span {
-        return Some(node);
+fn within<'s>(side: Side, node: &'s Node<'s>, nodes: &mut BTreeMap<(Side, Span), &'s Node<'s>>) {
+    nodes.insert((side, node.span), node);
+    for child in &node.children {
+        within(side, child, nodes);
     }
-    node.children.iter().find_map(|child| within(child, span))
 }
