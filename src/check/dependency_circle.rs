@@ -1,11 +1,12 @@
 //! Finds containers that wait for each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Service};
 use crate::plan::Plan;
+use crate::resolve::circles::circles;
 
 /// Finds containers of a machine that depend on themselves, directly or through others.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -21,18 +22,16 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 service.containers.iter().map(move |one| (one.name.as_str(), (service, one)))
             })
             .collect();
-        let mut reported = BTreeSet::new();
-        for (name, (service, container)) in &members {
-            let circle = reached(&members, name);
-            // One circle is one finding, at the first of its containers.
-            if !circle.contains(name) || reported.contains(name) {
-                continue;
-            }
-            // A container that is only reached from the circle does not wait for it, and is not
-            // part of it.
-            let others = circle.into_iter().filter(|other| reached(&members, other).contains(name));
-            let names: Vec<&str> = others.collect();
-            reported.extend(names.iter().copied());
+        let numbers: BTreeMap<&str, usize> =
+            members.keys().enumerate().map(|(number, name)| (*name, number)).collect();
+        let next: Vec<Vec<usize>> =
+            members.values().map(|(_, one)| awaited(one, &numbers)).collect();
+        let all: Vec<_> = members.iter().collect();
+        // One circle is one finding, at the first of its containers.
+        for circle in circles(&next) {
+            let circle: Vec<_> = circle.iter().filter_map(|at| all.get(*at)).collect();
+            let Some((name, (service, container))) = circle.first() else { continue };
+            let names: Vec<&str> = circle.iter().map(|(name, _)| **name).collect();
             let message = match names[..] {
                 [_] => format!("`{name}` waits for itself"),
                 _ => format!("these containers wait for each other: {}", names.join(", ")),
@@ -47,20 +46,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Lists the containers that one waits for, also through others, by name.
-fn reached<'m>(
-    members: &BTreeMap<&'m str, (&'m Service, &'m Container)>,
-    name: &str,
-) -> BTreeSet<&'m str> {
-    let mut known = BTreeSet::new();
-    let mut open = vec![name];
-    while let Some(name) = open.pop() {
-        let Some((_, container)) = members.get(name) else { continue };
-        for dependency in &container.depends_on {
-            if known.insert(dependency.container.as_str()) {
-                open.push(&dependency.container);
-            }
-        }
-    }
-    known
+/// Lists the containers that one waits for, by number.
+fn awaited(container: &Container, numbers: &BTreeMap<&str, usize>) -> Vec<usize> {
+    let dependencies = container.depends_on.iter();
+    dependencies.filter_map(|one| numbers.get(one.container.as_str()).copied()).collect()
 }

@@ -1,11 +1,14 @@
 //! Reads `.env` and `env_file`, as compose does.
 
+use std::collections::BTreeMap;
+
 use super::interpolate::{Variables, replace};
 
-/// Adds the variables of a file to `variables`, which its own values may use. Returns those of the
-/// file, in its order, with their lines. Other lines are left out.
-pub fn read(text: &str, variables: &mut Variables) -> Vec<(String, String, usize)> {
+/// Returns the variables of a file, in its order, with their lines. Its values may use `variables`
+/// and those above them. Other lines are left out.
+pub fn read(text: &str, variables: &Variables) -> Vec<(String, String, usize)> {
     let mut found = Vec::new();
+    let mut own: BTreeMap<String, String> = BTreeMap::new();
     // Some editors begin a file with a byte order mark.
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     while let Some((number, line)) = lines.next() {
@@ -22,20 +25,24 @@ pub fn read(text: &str, variables: &mut Variables) -> Vec<(String, String, usize
         let value = value.trim_start();
         let value = match value.chars().next() {
             Some(quote @ ('\'' | '"')) => {
-                let mut content = value.get(1..).unwrap_or_default().to_owned();
+                let mut content = String::new();
+                let mut piece = value.get(1..).unwrap_or_default();
                 // A value in quotes may go over several lines.
-                while end_of(&content, quote).is_none() {
+                loop {
+                    let end = end_of(piece, quote);
+                    content.push_str(piece.get(..end.unwrap_or(piece.len())).unwrap_or_default());
+                    if end.is_some() {
+                        break;
+                    }
                     let Some((_, more)) = lines.next() else { break };
                     content.push('\n');
-                    content.push_str(more);
+                    piece = more;
                 }
-                let end = end_of(&content, quote).unwrap_or(content.len());
-                content.truncate(end);
-                if quote == '"' { unescaped(&content, variables) } else { content }
+                if quote == '"' { unescaped(&content, &own, variables) } else { content }
             }
-            _ => filled(without_comment(value), variables),
+            _ => filled(without_comment(value), &own, variables),
         };
-        variables.values.insert(name.to_owned(), value.clone());
+        own.insert(name.to_owned(), value.clone());
         found.push((name.to_owned(), value, number + 1));
     }
     found
@@ -47,7 +54,7 @@ fn is_name(text: &str) -> bool {
         && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Finds the quote that ends a value.
+/// Finds the quote that ends a value in one of its lines.
 fn end_of(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (at, character) in text.char_indices() {
@@ -66,11 +73,11 @@ fn without_comment(value: &str) -> &str {
 }
 
 /// Replaces variables. A value that compose would refuse is kept as it is.
-fn filled(value: &str, variables: &Variables) -> String {
-    replace(value, variables).unwrap_or_else(|_| value.to_owned())
+fn filled(value: &str, own: &BTreeMap<String, String>, variables: &Variables) -> String {
+    replace(value, own, variables).unwrap_or_else(|_| value.to_owned())
 }
 
-fn unescaped(value: &str, variables: &Variables) -> String {
+fn unescaped(value: &str, own: &BTreeMap<String, String>, variables: &Variables) -> String {
     let mut text = String::with_capacity(value.len());
     let mut rest = value.chars();
     // In one pass: in `C:\\new`, the second backslash is the value's own, and begins nothing.
@@ -86,7 +93,7 @@ fn unescaped(value: &str, variables: &Variables) -> String {
             (character, escaped) => text.extend([Some(character), escaped].into_iter().flatten()),
         }
     }
-    filled(&text, variables)
+    filled(&text, own, variables)
 }
 
 #[cfg(test)]
@@ -98,8 +105,7 @@ mod tests {
     fn reads_what_people_write() {
         let text = "# note\nA=1\nexport B = two # why\nC='$A'\nD=\"${A}-x\"\nE=a#b\nF=\n\
                     G=\"one\ntwo\"\nnot a line\nH=${A}${B}\nI=\"C:\\\\new\"\nJ= # a\nK=b\t#c\n";
-        let mut variables = Variables::default();
-        let found = read(text, &mut variables);
+        let found = read(text, &Variables::default());
         let shown: Vec<String> =
             found.iter().map(|(name, value, line)| format!("{line} {name}={value}")).collect();
         assert_eq!(

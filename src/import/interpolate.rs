@@ -1,5 +1,6 @@
 //! Replaces the variables in a compose file, as compose does.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::yaml::{Fault, Node, Place, Value};
@@ -10,11 +11,30 @@ const DEEPEST: usize = 16;
 /// The longest text that a value may become.
 const LONGEST: usize = 1 << 20;
 
+/// The most text that variables may become in all values of a project.
+const MOST: usize = 4 << 20;
+
+const TOO_MUCH: &str = "variables make more than 4 MiB of text";
+
 /// The variables of a project.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     /// The values, from `.env` and the files that the caller names.
     pub values: BTreeMap<String, String>,
+    /// How much text they became so far.
+    made: Cell<usize>,
+}
+
+impl Variables {
+    /// Counts text that variables became.
+    fn count(&self, text: &str) -> Result<(), String> {
+        self.made.set(self.made.get().saturating_add(text.len()));
+        if self.is_full() { Err(TOO_MUCH.to_owned()) } else { Ok(()) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.made.get() > MOST
+    }
 }
 
 /// What was found on the way.
@@ -24,6 +44,8 @@ pub struct Found {
     pub unset: Vec<(String, Place)>,
     /// What stops compose.
     pub faults: Vec<Fault>,
+    /// Whether variables make too much text.
+    is_full: bool,
 }
 
 /// Replaces the variables in all values of a tree. Keys are left alone.
@@ -31,9 +53,14 @@ pub fn interpolate(node: &mut Node, variables: &Variables, found: &mut Found) {
     let place = node.place;
     match &mut node.value {
         Value::Scalar { text, .. } if text.contains('$') => {
-            match (Text { variables, place, found }).replace(text, 0) {
+            match (Text { variables, own: &BTreeMap::new(), place, found }).whole(text) {
                 Ok(new) => *text = new,
-                Err(problem) => found.faults.push(Fault { place, problem }),
+                // The first value that is too much says so for all others.
+                Err(problem) if problem == TOO_MUCH && found.is_full => {}
+                Err(problem) => {
+                    found.is_full |= problem == TOO_MUCH;
+                    found.faults.push(Fault { place, problem });
+                }
             }
         }
         Value::List(items) => {
@@ -50,19 +77,37 @@ pub fn interpolate(node: &mut Node, variables: &Variables, found: &mut Found) {
     }
 }
 
-/// Replaces the variables in one text, such as a value of `.env`.
-pub fn replace(text: &str, variables: &Variables) -> Result<String, String> {
+/// Replaces the variables in one text, such as a value of `.env`. Those of its own file win.
+pub fn replace(
+    text: &str,
+    own: &BTreeMap<String, String>,
+    variables: &Variables,
+) -> Result<String, String> {
     let mut found = Found::default();
-    Text { variables, place: Place::default(), found: &mut found }.replace(text, 0)
+    Text { variables, own, place: Place::default(), found: &mut found }.whole(text)
 }
 
 struct Text<'a> {
     variables: &'a Variables,
+    own: &'a BTreeMap<String, String>,
     place: Place,
     found: &'a mut Found,
 }
 
 impl Text<'_> {
+    fn whole(&mut self, text: &str) -> Result<String, String> {
+        self.variables.count("")?;
+        let made = self.replace(text, 0)?;
+        if made != text {
+            self.variables.count(&made)?;
+        }
+        Ok(made)
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.own.get(name).or_else(|| self.variables.values.get(name)).cloned()
+    }
+
     fn replace(&mut self, text: &str, depth: usize) -> Result<String, String> {
         if depth > DEEPEST {
             return Err("variables are nested too deeply".to_owned());
@@ -98,7 +143,7 @@ impl Text<'_> {
     }
 
     fn value(&mut self, name: &str) -> String {
-        self.variables.values.get(name).cloned().unwrap_or_else(|| {
+        self.get(name).unwrap_or_else(|| {
             self.found.unset.push((name.to_owned(), self.place));
             String::new()
         })
@@ -111,7 +156,7 @@ impl Text<'_> {
         if name.is_empty() {
             return Err("a `${` names no variable".to_owned());
         }
-        let set = self.variables.values.get(name).cloned();
+        let set = self.get(name);
         let filled = set.clone().filter(|value| !value.is_empty());
         if let Some(other) = rest.strip_prefix(":-") {
             return filled.map_or_else(|| self.replace(other, depth + 1), Ok);
@@ -170,14 +215,38 @@ fn closing(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Variables, replace};
+    use std::collections::BTreeMap;
+
+    use super::{Found, Node, Place, Variables, interpolate, replace};
+
+    /// Sixteen variables that double become half a MiB, which values may use as often as they like.
+    #[test]
+    fn variables_make_no_more_than_a_project_may_hold() {
+        let mut text = "A0=aaaaaaaaaaaaaaaa\n".to_owned();
+        for at in 1..16 {
+            text += &format!("A{at}=${{A{0}}}${{A{0}}}\n", at - 1);
+        }
+        let uses: String = (0..1_000).map(|at| format!("B{at}=$A15\n")).collect();
+        let variables = Variables::default();
+        let found = super::super::dotenv::read(&(text + &uses), &variables);
+        let made: usize = found.iter().map(|(_, value, _)| value.len()).sum();
+        assert!(made < super::MOST + 16 * 1_000, "{made}");
+        let place = Place::default();
+        let mut node = Node::list(place, vec![Node::text(place, "$A15"); 3]);
+        let mut faults = Found::default();
+        interpolate(&mut node, &variables, &mut faults);
+        let faults: Vec<&str> = faults.faults.iter().map(|fault| fault.problem.as_str()).collect();
+        assert_eq!(faults, ["variables make more than 4 MiB of text"]);
+    }
 
     #[test]
     fn replaces_as_compose_does() {
         let values = [("A", "1"), ("EMPTY", "")];
         let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let variables = Variables { values };
-        let made = |text: &str| replace(text, &variables).unwrap_or_else(|problem| problem);
+        let variables = Variables { values, ..Variables::default() };
+        let made = |text: &str| {
+            replace(text, &BTreeMap::new(), &variables).unwrap_or_else(|problem| problem)
+        };
         for (text, wanted) in [
             ("$A ${A} $$A $${A}", "1 1 $A ${A}"),
             ("${EMPTY:-d}|${EMPTY-d}|${NONE-d}", "d||d"),

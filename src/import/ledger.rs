@@ -3,7 +3,7 @@
 //! The code that reads a key says what becomes of it. A key that nothing spoke for at the end is
 //! lost, and reported as lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -40,8 +40,9 @@ pub struct Ledger {
     entries: Vec<Entry>,
     /// The same entries, to find one that was made before.
     known: BTreeSet<Entry>,
+    /// The numbers of the entries of each path.
+    paths: BTreeMap<String, Vec<usize>>,
     remarks: BTreeSet<(Place, String)>,
-    spoken: BTreeSet<String>,
 }
 
 /// A value with its path.
@@ -112,9 +113,9 @@ impl Ledger {
 
     /// Says what becomes of a key that is no longer in the tree.
     pub fn note(&mut self, place: Place, path: &str, fate: Fate, what: &str) {
-        self.spoken.insert(path.to_owned());
         let entry = Entry { place, path: path.to_owned(), fate, what: what.to_owned() };
         if self.known.insert(entry.clone()) {
+            self.paths.entry(path.to_owned()).or_default().push(self.entries.len());
             self.entries.push(entry);
         }
     }
@@ -126,7 +127,7 @@ impl Ledger {
 
     /// Records as lost everything that no code has spoken for.
     pub fn close(&mut self, at: &At<'_>) {
-        if self.spoken.contains(&at.path) {
+        if self.paths.contains_key(&at.path) {
             return;
         }
         match &at.node.value {
@@ -146,14 +147,17 @@ impl Ledger {
         }
     }
 
-    /// Returns the entries below a path so far.
-    pub fn below<'l>(&'l self, path: &'l str) -> impl Iterator<Item = &'l Entry> {
-        self.entries.iter().filter(move |entry| {
-            entry
-                .path
-                .strip_prefix(path)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
+    /// Returns the entries below a path so far, in the order in which they were made.
+    pub fn below(&self, path: &str) -> impl Iterator<Item = &Entry> {
+        let mut numbers: Vec<usize> = self.paths.get(path).into_iter().flatten().copied().collect();
+        for sign in ['.', '['] {
+            let start = format!("{path}{sign}");
+            let below = self.paths.range(start.clone()..);
+            let below = below.take_while(|(path, _)| path.starts_with(&start));
+            numbers.extend(below.flat_map(|(_, numbers)| numbers));
+        }
+        numbers.sort_unstable();
+        numbers.into_iter().filter_map(|number| self.entries.get(number))
     }
 
     /// Takes what was said, sorted by place.

@@ -1,7 +1,8 @@
 //! Reads the compose files of a project into one: variables, several files, `include`, `extends`
 //! and profiles.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dotenv;
 use super::files::{FileKind, Files, file_name, folder_of, join};
@@ -150,7 +151,11 @@ impl<'a> Loader<'a> {
         }
         for name in names {
             match self.files.read(name) {
-                Ok(text) => drop(dotenv::read(&text, &mut self.variables)),
+                Ok(text) => {
+                    let found = dotenv::read(&text, &self.variables);
+                    let found = found.into_iter().map(|(name, value, _)| (name, value));
+                    self.variables.values.extend(found);
+                }
                 // Compose needs no `.env`.
                 Err(_) if *name == usual => {}
                 Err(problem) => {
@@ -299,20 +304,22 @@ impl<'a> Loader<'a> {
             let base = list("project_directory")
                 .first()
                 .map_or_else(|| folder_of(first).to_owned(), |base| join(folder, base));
-            let outer = self.variables.clone();
+            let mut inner: Vec<String> = Vec::new();
             let mut names: Vec<String> =
                 list("env_file").iter().map(|name| join(folder, name)).collect();
             if names.is_empty() {
                 names.push(join(&base, ".env"));
             }
             for name in names {
-                let mut inner = Variables { values: self.variables.values.clone() };
-                if let Ok(text) = self.files.read(&name) {
-                    drop(dotenv::read(&text, &mut inner));
-                }
+                let text = self.files.read(&name).unwrap_or_default();
+                let found = dotenv::read(&text, &self.variables).into_iter();
+                let found: BTreeMap<_, _> = found.map(|(name, value, _)| (name, value)).collect();
                 // What the outer project says wins.
-                for (name, value) in inner.values {
-                    self.variables.values.entry(name).or_insert(value);
+                for (name, value) in found {
+                    if let Entry::Vacant(place) = self.variables.values.entry(name) {
+                        inner.push(place.key().clone());
+                        place.insert(value);
+                    }
                 }
             }
             let mut one: Option<Node> = None;
@@ -324,7 +331,9 @@ impl<'a> Loader<'a> {
                 });
             }
             // The variables of an included file are for that file alone.
-            self.variables = outer;
+            for name in inner {
+                self.variables.values.remove(&name);
+            }
             let what = "what it names is read as part of the project";
             self.ledger.note(item.place, "include", Fate::Changed, what);
             whole = match (whole, one) {
@@ -415,9 +424,11 @@ pub const NAMES: [&str; 4] =
 
 /// Lists the compose files that a `.env` names in the place of those that compose looks for.
 pub fn named_files(env: &str) -> Vec<String> {
-    let mut variables = Variables::default();
-    dotenv::read(env, &mut variables);
-    let given = |name: &str| variables.values.get(name).filter(|value| !value.is_empty());
+    let found = dotenv::read(env, &Variables::default());
+    let given = |name: &str| {
+        let last = found.iter().rev().find(|(own, ..)| own == name);
+        last.map(|(_, value, _)| value).filter(|value| !value.is_empty())
+    };
     let separator = given("COMPOSE_PATH_SEPARATOR").map_or(":", String::as_str);
     let files = given("COMPOSE_FILE").into_iter().flat_map(|files| files.split(separator));
     files.filter(|file| !file.is_empty()).map(str::to_owned).collect()

@@ -1,11 +1,10 @@
 //! Converts the environment and the labels of a container, and the host names in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dotenv;
 use super::files::file_name;
 use super::hosts::{hosts_in, with_hosts};
-use super::interpolate::Variables;
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
 use super::secrets::is_secret;
@@ -26,6 +25,7 @@ pub struct Filed<'n> {
 /// Reads the files of `env_file`. The last one wins over the others.
 pub fn filed<'n>(service: &At<'n>, around: &mut Around<'_>) -> Filed<'n> {
     let mut filed = Filed::default();
+    let (mut all, mut last) = (Vec::new(), BTreeMap::new());
     for file in service.get("env_file").iter().flat_map(At::items) {
         let path = file.text().or_else(|| file.get("path").and_then(|path| path.text()));
         let Some(path) = path else { continue };
@@ -49,15 +49,17 @@ pub fn filed<'n>(service: &At<'n>, around: &mut Around<'_>) -> Filed<'n> {
             around.read.push(path.to_owned());
             around.read.len() - 1
         });
-        let mut variables = Variables { values: around.project.variables.values.clone() };
-        let found = dotenv::read(&text, &mut variables);
+        let found = dotenv::read(&text, &around.project.variables);
         let what = format!("its {} variables are written as `env` and secrets", found.len());
         filed.said.push((file, Fate::Changed, what));
         for (name, value, line) in found {
-            filed.variables.retain(|(known, _, _)| *known != name);
-            filed.variables.push((name, value, Place { file: number, line }));
+            last.insert(name.clone(), all.len());
+            all.push((name, value, Place { file: number, line }));
         }
     }
+    let all = all.into_iter().enumerate();
+    let all = all.filter(|(at, (name, ..))| last.get(name) == Some(at));
+    filed.variables = all.map(|(_, variable)| variable).collect();
     filed
 }
 

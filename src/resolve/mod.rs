@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod builds;
+pub mod circles;
 pub mod codes;
 mod compose_schema;
 mod container_faults;

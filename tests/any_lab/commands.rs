@@ -89,6 +89,45 @@ const CASES: &[Case] = &[
         &["check"],
     ),
     (
+        "variables of a file",
+        1500,
+        |at, count| {
+            write(at, "v.env", &many(count, |it| format!("A{it}=v{it}\n")));
+            compose(at, 1, "", |_| {
+                "  s:\n    image: busybox:1.37\n    env_file: v.env\n".to_owned()
+            });
+        },
+        IMPORT,
+    ),
+    (
+        "lines of a value of .env",
+        20_000,
+        |at, count| {
+            write(at, ".env", &format!("A=\"{}\"\n", "x\n".repeat(count)));
+            compose(at, 1, "", |_| "  s:\n    image: busybox:1.37\n".to_owned());
+        },
+        IMPORT,
+    ),
+    (
+        "containers that wait for each other",
+        150,
+        |at, count| {
+            module(
+                at,
+                &many(count, |it| {
+                    let image = "docker.io/library/busybox:1.37";
+                    let next = (it + 1).min(count - 1);
+                    let waits =
+                        if next == it { String::new() } else { format!("depends-on c{next}") };
+                    format!(
+                        "container c{it} {{ image \"{image}\"; health none=\"x\"; {waits}; }}\n"
+                    )
+                }),
+            );
+        },
+        &["check"],
+    ),
+    (
         "findings that are accepted",
         1000,
         |at, count| {

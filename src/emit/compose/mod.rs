@@ -80,11 +80,13 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .collect();
     let mut table = String::new();
     let mut entries = BTreeMap::new();
-    let by_name: BTreeMap<&str, &Container> =
-        members.iter().map(|(_, container)| (container.name.as_str(), *container)).collect();
+    let awaited: BTreeMap<&str, Vec<&str>> = members
+        .iter()
+        .map(|(_, one)| (one.name.as_str(), definition::dependencies(one).into_keys().collect()))
+        .collect();
     for ((_, container), mut definition) in members.iter().zip(definitions) {
         definition.depends_on = definition::dependencies(container);
-        let hash = with_dependencies(&container.name, &by_name, &hashes);
+        let hash = with_dependencies(&container.name, &awaited, &hashes);
         table.extend([&container.name, "\t", &container.image.value, "\t", &hash]);
         if let Some(word) = container.runs.word() {
             table.extend(["\t", word]);
@@ -114,16 +116,14 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
 /// compose recreates it together with any of them.
 fn with_dependencies(
     container: &str,
-    members: &BTreeMap<&str, &Container>,
+    awaited: &BTreeMap<&str, Vec<&str>>,
     hashes: &BTreeMap<&str, String>,
 ) -> String {
     let mut known = BTreeSet::from([container]);
     let mut open = vec![container];
     while let Some(name) = open.pop() {
-        let found = members.get(name);
-        let dependencies =
-            found.map(|container| definition::dependencies(container)).unwrap_or_default();
-        open.extend(dependencies.into_keys().filter(|dependency| known.insert(dependency)));
+        let dependencies = awaited.get(name).into_iter().flatten().copied();
+        open.extend(dependencies.filter(|dependency| known.insert(dependency)));
     }
     if known.len() == 1 {
         return hashes.get(container).cloned().unwrap_or_default();

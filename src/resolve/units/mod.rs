@@ -5,6 +5,7 @@ mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::circles::circles;
 use super::read::{Report, plain, text};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
@@ -68,7 +69,14 @@ pub fn check(service: &Service, report: Report<'_>, diagnostics: &mut Diagnostic
         }
     }
     let waits = waits(service);
-    let circle = waits.keys().find(|name| reaches(name, name, &waits));
+    let numbers: BTreeMap<&str, usize> =
+        waits.keys().enumerate().map(|(number, name)| (*name, number)).collect();
+    let awaited = |names: &BTreeSet<&str>| -> Vec<usize> {
+        names.iter().filter_map(|name| numbers.get(name).copied()).collect()
+    };
+    let next: Vec<Vec<usize>> = waits.values().map(awaited).collect();
+    let first = circles(&next).first().and_then(|circle| circle.first().copied());
+    let circle = first.and_then(|first| waits.keys().nth(first));
     if let Some(unit) = circle.and_then(|name| service.units.iter().find(|one| one.name == **name))
     {
         let message = format!("the unit `{}` waits for itself, by `After` and `Before`", unit.name);
@@ -214,19 +222,4 @@ fn waits(service: &Service) -> BTreeMap<&str, BTreeSet<&str>> {
         }
     }
     waits
-}
-
-/// Returns whether a unit waits for another one, directly or not.
-fn reaches(from: &str, to: &str, waits: &BTreeMap<&str, BTreeSet<&str>>) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut next: Vec<&str> = waits.get(from).into_iter().flatten().copied().collect();
-    while let Some(name) = next.pop() {
-        if name == to {
-            return true;
-        }
-        if seen.insert(name) {
-            next.extend(waits.get(name).into_iter().flatten());
-        }
-    }
-    false
 }
