@@ -129,13 +129,15 @@ pub struct Room {
     units: u32,
     /// The first unit of each network, with the first one after it.
     taken: BTreeMap<u32, u32>,
+    /// The parts without a place for a network of some units. None becomes free again.
+    full: Vec<(Part, u32)>,
 }
 
 impl Room {
     /// Makes the room of prefixes, with nothing in it.
     pub fn new(prefixes: Prefixes) -> Self {
         let bits = UNIT_LENGTH.saturating_sub(prefixes.v4.prefix_len()).min(29);
-        Self { units: 1 << bits, taken: BTreeMap::new() }
+        Self { units: 1 << bits, taken: BTreeMap::new(), full: Vec::new() }
     }
 
     fn part(&self, part: Part) -> Range<u32> {
@@ -150,7 +152,10 @@ impl Room {
     /// alone, unless one that comes before it wants the same place: then it is the next one that is
     /// free.
     pub fn take(&mut self, part: Part, name: &str, units: u32) -> Option<u32> {
-        let part = self.part(part);
+        if self.full.contains(&(part, units)) {
+            return None;
+        }
+        let (of, part) = (part, self.part(part));
         let places = (part.end - part.start).checked_div(units)?;
         let digest = sha256_hex(name.as_bytes());
         let wanted = u32::from_str_radix(digest.get(..8)?, 16).ok()?.checked_rem(places)?;
@@ -161,7 +166,11 @@ impl Room {
             // ends last.
             let before = self.taken.range(..start + units).next_back();
             before.is_none_or(|(_, end)| *end <= start).then_some(start)
-        })?;
+        });
+        let Some(start) = start else {
+            self.full.push((of, units));
+            return None;
+        };
         self.taken.insert(start, start + units);
         Some(start)
     }

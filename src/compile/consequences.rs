@@ -57,12 +57,17 @@ pub(super) fn leave_out_absences(
     let unknown = diagnostics.iter().any(|found| found.code.name == UNKNOWN_NODE.name);
     let incomplete =
         model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
+    let mut blocks = left_out.to_vec();
+    blocks.sort_unstable();
     let unknown_without_it = |span: Span| {
-        let inside = |block: &Span| {
-            block.file == span.file && (block.start..block.end).contains(&span.start)
-        };
+        // Services do not overlap, so the last that begins before a place is the one around it.
+        let before =
+            blocks.partition_point(|block| (block.file, block.start) <= (span.file, span.start));
+        let around = before.checked_sub(1).and_then(|last| blocks.get(last));
+        let is_inside =
+            around.is_some_and(|block| block.file == span.file && span.start < block.end);
         let names = |block: &Span| sources.text(*block).contains(sources.text(span));
-        left_out.iter().any(inside) || !left_out.iter().any(names)
+        is_inside || !blocks.iter().any(names)
     };
     diagnostics.retain(|found| {
         let is = |code: &Code| found.code.name == code.name;

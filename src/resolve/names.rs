@@ -19,11 +19,16 @@ pub fn find<T>(
     let found = list.binary_search_by(|entry| name_of(entry).cmp(text)).ok();
     // If the name of an entity in the list is invalid, either name may be the wrong one, and the
     // invalid name is already reported.
-    if found.is_none() && list.iter().all(|entry| is_name(name_of(entry))) {
-        unknown(&codes::UNKNOWN_NAME, what, text, name, list.iter().map(name_of), diagnostics);
+    if found.is_none() && list.iter().take(LOOKED_AT).all(|entry| is_name(name_of(entry))) {
+        let names: Vec<&str> = list.iter().take(LOOKED_AT).map(name_of).collect();
+        unknown_of(&codes::UNKNOWN_NAME, what, (text, name), (&names, list.len()), diagnostics);
     }
     found
 }
+
+/// The most entities that are looked at for an unknown name, so that many unknown names take no
+/// longer for many entities.
+const LOOKED_AT: usize = 1_000;
 
 /// The number of names that are listed if none is near.
 const SHOWN: usize = 8;
@@ -37,11 +42,23 @@ pub fn unknown<'n>(
     names: impl Iterator<Item = &'n str>,
     diagnostics: &mut Diagnostics,
 ) {
+    let names: Vec<&str> = names.collect();
+    unknown_of(code, what, (text, name), (&names, names.len()), diagnostics);
+}
+
+/// Reports an unknown name, with the first of the names that there are, and their number.
+fn unknown_of(
+    code: &'static Code,
+    what: &str,
+    (text, name): (&str, &Spanned<Value<'_>>),
+    (names, count): (&[&str], usize),
+    diagnostics: &mut Diagnostics,
+) {
     if name.is_faulty() {
         return;
     }
-    let names: Vec<&str> = names.collect();
-    let help = if what == "zone" { zones(text, &names) } else { others(what, text, &names) };
+    let help =
+        if what == "zone" { zones(text, names, count) } else { others(what, text, names, count) };
     diagnostics
         .push(Diagnostic::new(code, name.span, format!("there is no {what} `{text}`")).help(help));
 }
@@ -49,7 +66,7 @@ pub fn unknown<'n>(
 /// Writes what may have been meant by the unknown name of a zone. Who may connect depends on it, so
 /// a name is suggested only if no other is as near, and if it is not that of another member of a
 /// row.
-fn zones(text: &str, names: &[&str]) -> String {
+fn zones(text: &str, names: &[&str], count: usize) -> String {
     let without_digits = |name: &str| name.replace(|one: char| one.is_ascii_digit(), "");
     match near(text, names.iter().copied())[..] {
         [one] if text.chars().count() > 3 && without_digits(one) != without_digits(text) => {
@@ -58,7 +75,7 @@ fn zones(text: &str, names: &[&str]) -> String {
         _ => {
             let others: Vec<&str> =
                 names.iter().copied().filter(|name| *name != "internet").take(SHOWN).collect();
-            let more = match names.len().saturating_sub(1).saturating_sub(SHOWN) {
+            let more = match count.saturating_sub(1).saturating_sub(SHOWN) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
@@ -67,10 +84,10 @@ fn zones(text: &str, names: &[&str]) -> String {
     }
 }
 
-fn others(what: &str, text: &str, names: &[&str]) -> String {
+fn others(what: &str, text: &str, names: &[&str], count: usize) -> String {
     suggest(text, names.iter().copied(), || match names.split_at_checked(SHOWN) {
         Some((first, more)) if !more.is_empty() => {
-            format!("there are: {} and {} more", first.join(", "), more.len())
+            format!("there are: {} and {} more", first.join(", "), count - SHOWN)
         }
         _ if names.is_empty() && what.contains(" of `") => "there is none: remove it".to_owned(),
         _ if names.is_empty() => format!("the lab has no {what} yet"),

@@ -109,25 +109,6 @@ const CASES: &[Case] = &[
         IMPORT,
     ),
     (
-        "containers that wait for each other",
-        150,
-        |at, count| {
-            module(
-                at,
-                &many(count, |it| {
-                    let image = "docker.io/library/busybox:1.37";
-                    let next = (it + 1).min(count - 1);
-                    let waits =
-                        if next == it { String::new() } else { format!("depends-on c{next}") };
-                    format!(
-                        "container c{it} {{ image \"{image}\"; health none=\"x\"; {waits}; }}\n"
-                    )
-                }),
-            );
-        },
-        &["check"],
-    ),
-    (
         "findings that are accepted",
         1000,
         |at, count| {
