@@ -11,6 +11,7 @@ pub mod compare;
 pub mod edits;
 pub mod facts;
 mod fold;
+mod follows;
 pub mod html;
 pub mod json;
 pub mod lines;

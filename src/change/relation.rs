@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::cause::Cause;
 use super::facts::Family;
-use super::fold::Draft;
+use super::follows::{Draft, follows};
 
 /// The causes of some facts, each once, by number.
 pub(super) struct Causes {
@@ -135,16 +135,11 @@ impl<'d> Parents<'d> {
     }
 
     /// Finds the first fact that another one follows from.
-    pub(super) fn parent(
-        &mut self,
-        index: usize,
-        follows: impl Fn(&Draft, &Draft) -> bool,
-    ) -> Option<usize> {
+    pub(super) fn parent(&mut self, index: usize) -> Option<usize> {
         let child = self.drafts.get(index)?;
         let cause = *self.numbers.get(index)?;
         let wide = WIDE.into_iter().filter(|wide| wide.is_asked(child));
-        let wide: Vec<usize> =
-            wide.filter_map(|wide| self.first(wide, child, cause, &follows)).collect();
+        let wide: Vec<usize> = wide.filter_map(|wide| self.first(wide, child, cause)).collect();
         let candidates = self.candidates(child).chain(wide);
         candidates
             .filter(|at| *at != index)
@@ -161,13 +156,7 @@ impl<'d> Parents<'d> {
         machine.into_iter().chain(named.flatten()).flatten().copied()
     }
 
-    fn first(
-        &mut self,
-        wide: Wide,
-        child: &'d Draft,
-        cause: usize,
-        follows: impl Fn(&Draft, &Draft) -> bool,
-    ) -> Option<usize> {
+    fn first(&mut self, wide: Wide, child: &'d Draft, cause: usize) -> Option<usize> {
         let machine = child.key.machine.as_str();
         if let Some(known) = self.first.get(&(wide, machine, cause)) {
             return *known;
@@ -224,7 +213,7 @@ mod tests {
     use super::{Causes, Parents};
     use crate::change::cause::Cause;
     use crate::change::facts::{Family, Key};
-    use crate::change::fold::{Draft, follows};
+    use crate::change::follows::{Draft, follows};
     use crate::change::say::say;
 
     /// Makes what services that come with their machines bring, one cause for all of it.
@@ -283,7 +272,7 @@ mod tests {
                 (at != index && follows(child, parent)).then_some(at)
             };
             let wanted = drafts.iter().enumerate().find_map(of);
-            assert_eq!(parents.parent(index, follows), wanted, "{:?}", child.key);
+            assert_eq!(parents.parent(index), wanted, "{:?}", child.key);
             found += usize::from(wanted.is_some());
         }
         assert!(found > 30, "{found}");
