@@ -1,4 +1,4 @@
-//! Gives every option of every module values of every type, most of which are wrong: labwright
+//! Gives every option of every module values of many types, most of which are wrong: labwright
 //! builds the lab or says what is wrong, whatever else it leaves out for that.
 
 use labwright::compile;
@@ -75,14 +75,16 @@ fn is_refused(text: String) -> bool {
 
 #[test]
 fn wrong_values_of_options_break_nothing() {
-    let mut labs = Vec::new();
+    let (mut labs, mut given) = (Vec::new(), 0);
     each_module(|name, module| {
         if is_discontinued(module) {
             return;
         }
         let lab = lab_of(module);
+        // Each option is given every other value, and the next one the others.
         for spec in option_specs(module) {
-            let values = VALUES.iter();
+            let values = VALUES.iter().skip(given % 2).step_by(2);
+            given += 1;
             labs.extend(values.map(|value| with_option(&lab, name, spec.name, value)));
         }
     });
