@@ -32,6 +32,17 @@ impl Draft {
     }
 }
 
+/// What a container is and may do, which is new or gone with it.
+const OF_CONTAINER: [Family; 7] = [
+    Family::Image,
+    Family::Limit,
+    Family::RunsAs,
+    Family::Hardening,
+    Family::OnNetwork,
+    Family::Through,
+    Family::Runs,
+];
+
 /// Says whether a fact follows from another one, if both have the same cause.
 pub(super) fn follows(child: &Draft, parent: &Draft) -> bool {
     let (own, above) = (&child.key, &parent.key);
@@ -89,15 +100,8 @@ pub(super) fn follows(child: &Draft, parent: &Draft) -> bool {
             Family::Module | Family::Name | Family::Raw | Family::Database => {
                 own.name == above.name
             }
-            Family::Container
-            | Family::Image
-            | Family::Limit
-            | Family::RunsAs
-            | Family::Hardening
-            | Family::OnNetwork
-            | Family::Through
-            | Family::Runs
-            | Family::Unit => of_service(&own.name),
+            Family::Container | Family::Unit => of_service(&own.name),
+            family if OF_CONTAINER.contains(&family) => of_service(&own.name),
             // What a new one may do is worth a line.
             Family::Privilege | Family::Mount => parent.is.is_none() && of_service(&own.name),
             Family::Alert => own.part == above.name,
@@ -110,17 +114,7 @@ pub(super) fn follows(child: &Draft, parent: &Draft) -> bool {
             _ => false,
         },
         Family::Container if same_way && own.machine == above.machine => {
-            own.name == above.name
-                && matches!(
-                    own.family,
-                    Family::Image
-                        | Family::Limit
-                        | Family::RunsAs
-                        | Family::Hardening
-                        | Family::OnNetwork
-                        | Family::Through
-                        | Family::Runs
-                )
+            own.name == above.name && OF_CONTAINER.contains(&own.family)
         }
         Family::State if same_way => {
             own.family == Family::Saved && own.name == above.name && own.part == above.part

@@ -47,6 +47,12 @@ const fn all_tags(
     Advisory { repository, tags: any, to_docker: false, since, what, instead, source }
 }
 
+const fn old_portainer(repository: &'static str) -> Advisory {
+    let (what, instead, source) = PORTAINER;
+    let (tags, since) = (is_old_portainer, "2025-11-10");
+    Advisory { repository, tags, to_docker: true, since, what, instead, source }
+}
+
 const READARR: (&str, &str, &str) = (
     "Readarr is retired: its metadata is gone, and its images with it",
     "look after books with another program",
@@ -142,33 +148,9 @@ static ADVISORIES: &[Advisory] = &[
         "build the image yourself, or use another store",
         "https://github.com/minio/minio/issues/21647",
     ),
-    Advisory {
-        repository: "portainer/agent",
-        tags: is_old_portainer,
-        to_docker: true,
-        since: "2025-11-10",
-        what: PORTAINER.0,
-        instead: PORTAINER.1,
-        source: PORTAINER.2,
-    },
-    Advisory {
-        repository: "portainer/portainer-ce",
-        tags: is_old_portainer,
-        to_docker: true,
-        since: "2025-11-10",
-        what: PORTAINER.0,
-        instead: PORTAINER.1,
-        source: PORTAINER.2,
-    },
-    Advisory {
-        repository: "portainer/portainer-ee",
-        tags: is_old_portainer,
-        to_docker: true,
-        since: "2025-11-10",
-        what: PORTAINER.0,
-        instead: PORTAINER.1,
-        source: PORTAINER.2,
-    },
+    old_portainer("portainer/agent"),
+    old_portainer("portainer/portainer-ce"),
+    old_portainer("portainer/portainer-ee"),
     Advisory {
         repository: "postgres",
         tags: |tag| version(tag).is_some_and(|major| major <= 13),
