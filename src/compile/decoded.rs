@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::decoding::{folder, is_kdl};
 use super::{Analyzed, analyze_blocks};
-use crate::decl::{Block, decode, schema};
+use crate::decl::{Block, decode, layer, schema};
 use crate::diag::Diagnostics;
+use crate::resolve::{self, Remembered};
 use crate::source::{FileId, Layer, SourceFile, Sources};
 use crate::syntax;
 
@@ -15,6 +15,8 @@ use crate::syntax;
 #[derive(Debug)]
 pub struct Decoded<'s> {
     files: Vec<DecodedFile<'s>>,
+    /// The lab as it was resolved, unless it has an error.
+    remembered: Option<Remembered<'s>>,
 }
 
 #[derive(Debug, Clone)]
@@ -30,10 +32,11 @@ impl<'s> Decoded<'s> {
     /// `is_used` names, in parallel.
     pub fn new(sources: &'s Sources, is_used: impl Fn(&str) -> bool) -> Self {
         let is_wanted = |file: &SourceFile| {
-            is_kdl(file) && (file.layer != Layer::Builtin || is_used(folder(file)))
+            file.is_kdl() && (file.layer != Layer::Builtin || is_used(file.folder()))
         };
         let files: Vec<_> = sources.files().filter(|(_, file)| is_wanted(file)).collect();
-        Self { files: files.into_par_iter().map(|(id, file)| decode_file(id, file)).collect() }
+        let files: Vec<_> = files.into_par_iter().map(|(id, file)| decode_file(id, file)).collect();
+        Self::of(files, sources)
     }
 
     /// Decodes `edited`: the sources that were decoded, but for the text of `files`, and with no
@@ -49,7 +52,7 @@ impl<'s> Decoded<'s> {
     {
         let is_wanted = |decoded: &&DecodedFile<'s>| {
             let file = edited.file(decoded.id);
-            file.layer != Layer::Builtin || is_used(folder(file))
+            file.layer != Layer::Builtin || is_used(file.folder())
         };
         let decode = |decoded: &DecodedFile<'s>| {
             if files.contains(&decoded.id) {
@@ -58,7 +61,8 @@ impl<'s> Decoded<'s> {
                 decoded.clone()
             }
         };
-        Decoded { files: self.files.iter().filter(is_wanted).map(decode).collect() }
+        let files = self.files.iter().filter(is_wanted).map(decode).collect();
+        Decoded::of(files, edited)
     }
 
     /// Lists the blocks of every file.
@@ -87,7 +91,16 @@ impl<'s> Decoded<'s> {
                 None => blocks.extend(decoded.blocks.iter().flat_map(|own| own.iter().cloned())),
             }
         }
-        analyze_blocks(blocks, Vec::new(), edited, diagnostics)
+        analyze_blocks(blocks, Vec::new(), edited, (self.remembered.as_ref(), files), diagnostics)
+    }
+
+    /// Resolves the lab of some files.
+    fn of(files: Vec<DecodedFile<'s>>, sources: &Sources) -> Self {
+        let decoded = Self { files, remembered: None };
+        let mut diagnostics = Diagnostics::default();
+        let lab = layer::layer(decoded.blocks().cloned().collect(), &mut diagnostics);
+        let lab = lab.filter(|_| !diagnostics.has_errors());
+        Self { remembered: lab.map(|lab| resolve::remember(lab, sources)), ..decoded }
     }
 }
 

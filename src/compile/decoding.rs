@@ -15,7 +15,7 @@ pub(super) fn all<'s>(
     sources: &'s Sources,
     diagnostics: &mut Diagnostics,
 ) -> (Vec<Block<'s>>, Vec<FileId>) {
-    decode(sources.files().filter(|(_, file)| is_kdl(file)).collect(), diagnostics)
+    decode(sources.files().filter(|(_, file)| file.is_kdl()).collect(), diagnostics)
 }
 
 /// Decodes the lab's files, and of the standard library what the lab uses. For the lab, the result
@@ -26,16 +26,16 @@ pub(super) fn used<'s>(
 ) -> (Vec<Block<'s>>, Vec<FileId>) {
     let (mut library, own): (Vec<_>, Vec<_>) = sources
         .files()
-        .filter(|(_, file)| is_kdl(file))
+        .filter(|(_, file)| file.is_kdl())
         .partition(|(_, file)| file.layer == Layer::Builtin);
     let (own, unread) = decode(own, diagnostics);
     let (mut used, mut defined) = (BTreeSet::new(), BTreeSet::new());
     add_modules(&own, &mut used, &mut defined);
-    let folders: BTreeSet<&str> = library.iter().map(|(_, file)| folder(file)).collect();
+    let folders: BTreeSet<&str> = library.iter().map(|(_, file)| file.folder()).collect();
     // A name without a folder is one that a module had formerly, or a mistake for which a module is
     // suggested. Only the modules tell.
     if used.iter().all(|name| folders.contains(name) || defined.contains(name)) {
-        library.retain(|(_, file)| used.contains(folder(file)) || defined.contains(folder(file)));
+        library.retain(|(_, file)| used.contains(file.folder()) || defined.contains(file.folder()));
     }
     let (mut blocks, _) = decode(library, diagnostics);
     blocks.extend(own);
@@ -58,11 +58,6 @@ fn add_modules<'b>(
             _ => {}
         }
     }
-}
-
-/// Returns the folder of a file of the standard library, which is the name of its module.
-pub(super) fn folder(file: &SourceFile) -> &str {
-    file.path.split('/').next().unwrap_or_default()
 }
 
 fn decode<'s>(
@@ -89,8 +84,4 @@ fn decode<'s>(
         }
     }
     (blocks, unread)
-}
-
-pub(super) fn is_kdl(file: &SourceFile) -> bool {
-    file.path.rsplit_once('.').is_some_and(|(_, extension)| extension == "kdl")
 }

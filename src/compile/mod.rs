@@ -20,6 +20,7 @@ use crate::decl::{Block, layer};
 use crate::diag::{Accepted, Diagnostic, Diagnostics};
 use crate::model::Model;
 use crate::plan::{Plan, plan};
+use crate::resolve::Remembered;
 use crate::review::review;
 use crate::source::{FileId, Sources, Span};
 use crate::{bundle, check, codes, emit, resolve};
@@ -199,20 +200,25 @@ pub struct Checked<'m> {
 pub fn analyze(sources: &Sources) -> Analyzed {
     let mut diagnostics = Diagnostics::default();
     let (blocks, unread) = decoding::used(sources, &mut diagnostics);
-    analyze_blocks(blocks, unread, sources, diagnostics)
+    analyze_blocks(blocks, unread, sources, (None, &[]), diagnostics)
 }
 
-/// Layers and resolves the blocks of a lab.
+/// Layers and resolves the blocks of a lab. One may be remembered from which it differs in the text
+/// of some files.
 fn analyze_blocks(
     blocks: Vec<Block<'_>>,
     unread: Vec<FileId>,
     sources: &Sources,
+    (remembered, touched): (Option<&Remembered<'_>>, &[FileId]),
     mut diagnostics: Diagnostics,
 ) -> Analyzed {
     let Some(lab) = layer::layer(blocks, &mut diagnostics) else {
         return Analyzed { diagnostics, unread, ..Analyzed::default() };
     };
-    let model = resolve::resolve(&lab, sources, &mut diagnostics);
+    let model = match remembered {
+        Some(past) => resolve::resolve_again(&lab, sources, (past, touched), &mut diagnostics),
+        None => resolve::resolve(&lab, sources, &mut diagnostics),
+    };
     let left_out = consequences::left_out(&lab, &model);
     Analyzed { model: Some(model), diagnostics, unread, left_out }
 }

@@ -46,11 +46,12 @@ pub fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagn
     for (index, own) in base.children.iter().enumerate() {
         twins.find(own, occurs(own), index);
     }
+    let children = base.children.to_mut();
     for child in other.children {
-        let twin = twins.find(&child, occurs(&child), base.children.len());
-        match twin.and_then(|index| base.children.get_mut(index)) {
+        let twin = twins.find(&child, occurs(&child), children.len());
+        match twin.and_then(|index| children.get_mut(index)) {
             Some(twin) => merge(twin, child, diagnostics),
-            None => base.children.push(child),
+            None => children.push(child),
         }
     }
 }

@@ -7,12 +7,14 @@
 
 mod addresses;
 pub mod advice;
+mod children;
 pub mod codes;
 pub mod decode;
 pub mod docker_words;
 pub mod grammar;
 pub mod layer;
 mod merge;
+mod owned;
 mod profiles;
 pub mod proxmox_words;
 pub mod schema;
@@ -29,6 +31,7 @@ use ipnet::IpNet;
 
 use crate::model::{Cron, Data, Duration, Size};
 use crate::source::{Layer, Span, Spanned};
+pub use children::Children;
 pub use merge::strongest;
 use schema::{NodeSchema, Occurs};
 
@@ -150,11 +153,23 @@ pub struct Block<'s> {
     /// The properties, sorted by name.
     pub properties: Vec<Property<'s>>,
     /// The children, in the order written.
-    pub children: Vec<Block<'s>>,
+    pub children: Children<'s>,
     /// The rank of its arguments.
     pub rank: Rank,
     /// Its place.
     pub span: Span,
+}
+
+impl PartialEq for Block<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.schema, other.schema)
+            && self.span == other.span
+            && self.rank == other.rank
+            && self.name == other.name
+            && self.arguments == other.arguments
+            && self.properties == other.properties
+            && self.children == other.children
+    }
 }
 
 impl<'s> Block<'s> {

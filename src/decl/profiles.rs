@@ -76,7 +76,7 @@ pub fn join_profiles<'s>(
     if let Some(first) = twin {
         // Merging adds children that may occur many times, so what both profiles say would come
         // twice.
-        block.children.retain(|child| !first.children.iter().any(|own| alike(own, child)));
+        block.children.to_mut().retain(|child| !first.children.iter().any(|own| alike(own, child)));
         merge(first, block, diagnostics);
     } else {
         list.push(block);
@@ -155,7 +155,7 @@ pub fn apply_profiles<'s>(
                 continue;
             }
             let weaker = |rank: Rank| Rank { own: false, ..rank };
-            let children = settings
+            let children: Vec<Block<'_>> = settings
                 .iter()
                 .map(|child| Block { rank: weaker(child.rank), ..(*child).clone() })
                 .collect();
@@ -164,7 +164,7 @@ pub fn apply_profiles<'s>(
                 name: machine.name.clone(),
                 arguments: machine.arguments.clone(),
                 properties: Vec::new(),
-                children,
+                children: children.into(),
                 rank: machine.rank,
                 span: profile.span,
             };

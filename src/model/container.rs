@@ -11,7 +11,7 @@ use super::{
 use crate::source::{Span, Spanned};
 
 /// A container of a service.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Container {
     /// The name in compose and on every network; unique on its machine.
     pub name: String,
@@ -312,7 +312,7 @@ pub struct Resources {
 }
 
 /// The containers of a service, in the order of its module, which also finds them by their names.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ContainerList {
     list: Vec<Container>,
     by_name: BTreeMap<String, usize>,

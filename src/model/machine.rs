@@ -95,7 +95,7 @@ impl Arch {
 }
 
 /// A host or a guest.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
     /// The name, which is also the host name.
     pub name: String,
@@ -223,7 +223,7 @@ pub struct Hardware {
 }
 
 /// The properties of a guest.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Guest {
     /// The Proxmox host that it runs on.
     pub host: MachineId,

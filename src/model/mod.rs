@@ -101,7 +101,7 @@ id!(/** Identifies a service. */ ServiceId, services, Service);
 id!(/** Identifies a secret. */ SecretId, secrets, Secret);
 
 /// The whole lab.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Its name, version, domain and time zone.
     pub lab: LabInfo,

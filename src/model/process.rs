@@ -3,7 +3,7 @@
 use super::Size;
 
 /// How the processes of a container run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Process {
     /// The host name that they see.
     pub hostname: Option<String>,

@@ -13,7 +13,7 @@ use super::{
 use crate::source::{Span, Spanned};
 
 /// An instance of a module on a machine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Service {
     /// The name, which is unique in the lab.
     pub name: String,

@@ -7,11 +7,12 @@ use super::process::{accelerators, process};
 use super::read::{Report, first_start, flag, plain, secret, sysctl, text, words};
 use super::service_networks::on_network;
 use super::texts::{secret_text, uses_of};
+use super::visible::Visible;
 use super::{builds, codes, container_faults, running, start};
 use crate::decl::{Block, Value, grammar};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{
-    Build, Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Model, Mount,
+    Build, Container, Dependency, Device, Duration, Environment, Health, HealthProbe, Mount,
     MountKind, NetworkMode, Protocol, Resources, SECRET_MARK, Service,
 };
 use crate::source::{Sources, Spanned};
@@ -53,7 +54,7 @@ fn image(
 pub fn container(
     block: &Block<'_>,
     service: &Service,
-    (model, sources): (&Model, &Sources),
+    (lab, sources): (&Visible, &Sources),
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Container> {
@@ -90,7 +91,7 @@ pub fn container(
         texts: Vec::new(),
         secrets: block
             .all("secret")
-            .filter_map(|part| secret(part, model, report, diagnostics))
+            .filter_map(|part| secret(part, &lab.secrets, report, diagnostics))
             .collect(),
         mounts: block
             .all("mount")
@@ -155,7 +156,7 @@ pub fn container(
         let Some(value) = env.argument(1) else { continue };
         let (name, text) = (env.key().to_owned(), plain(value));
         if text.contains(SECRET_MARK) {
-            let text = secret_text(env, name, &text, model);
+            let text = secret_text(env, name, &text, &lab.secrets);
             container.secrets.extend(uses_of(&text, value.span));
             container.texts.push(text);
         } else {
@@ -167,7 +168,9 @@ pub fn container(
             });
         }
     }
-    for (text, span) in start::with_secrets(block, &mut container, model, report, diagnostics) {
+    for (text, span) in
+        start::with_secrets(block, &mut container, &lab.secrets, report, diagnostics)
+    {
         container.secrets.extend(uses_of(&text, span));
         container.texts.push(text);
     }

@@ -1,5 +1,6 @@
 //! Prepares a module's definition, from which services are made.
 
+use super::evaluate::Expressions;
 use super::options::{OptionSpec, option_specs};
 use crate::decl::Block;
 
@@ -7,6 +8,8 @@ use crate::decl::Block;
 pub struct ModuleDefinition<'s> {
     /// The module's node.
     pub block: &'s Block<'s>,
+    /// Its expressions.
+    pub expressions: Expressions<'s>,
     /// Its options.
     pub options: Vec<OptionSpec<'s>>,
     /// The names of its containers, including conditional ones, in the order written.
@@ -32,6 +35,7 @@ impl<'s> ModuleDefinition<'s> {
             .collect();
         Self {
             block,
+            expressions: Expressions::compile(block),
             options: option_specs(block),
             containers,
             states: parts_of(&body, |kind| kind == "state"),
@@ -58,7 +62,7 @@ fn parts_of<'s>(blocks: &[&Block<'s>], wanted: fn(&str) -> bool) -> Vec<Block<'s
             return wanted(block.schema.name).then(|| (*block).clone());
         }
         let children = parts_of(&block.children.iter().collect::<Vec<_>>(), wanted);
-        (!children.is_empty()).then(|| Block { children, ..(*block).clone() })
+        (!children.is_empty()).then(|| Block { children: children.into(), ..(*block).clone() })
     };
     blocks.iter().filter_map(part).collect()
 }

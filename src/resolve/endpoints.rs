@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::names::{self, compose_name};
+use super::visible::Secrets;
 use super::{codes, files};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Around, Credentials, Data, Door, Endpoint, ForwardAuth, Model, Ports, Protocol, Proxy,
-    ProxyProgram, SecretId, Service,
+    Around, Credentials, Data, Door, Endpoint, ForwardAuth, Ports, Protocol, Proxy, ProxyProgram,
+    Service,
 };
 use crate::source::{Sources, Spanned};
 
@@ -225,7 +226,7 @@ pub fn endpoints(
     concrete: &[Block<'_>],
     module: &str,
     name: &str,
-    model: &Model,
+    secrets: &Secrets,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
@@ -271,7 +272,7 @@ pub fn endpoints(
             protocol,
             path: text("path"),
             scrape: flag("scrape"),
-            credentials: credentials(block, model),
+            credentials: credentials(block, secrets),
             role: text("role"),
             database: flag("database"),
             admin: flag("admin"),
@@ -302,15 +303,8 @@ fn ports_help(endpoint: &str, given: Option<Ports>, wanted: Ports) -> String {
 
 /// Reads the credentials that an endpoint requires. Where the option is read, it is checked that
 /// the secret exists.
-fn credentials(block: &Block<'_>, model: &Model) -> Option<Credentials> {
-    let secret = |property: &str| {
-        let name = block.property(property).and_then(Spanned::secret)?;
-        model
-            .secrets
-            .binary_search_by(|secret| secret.name.as_str().cmp(name))
-            .ok()
-            .map(SecretId::at)
-    };
+fn credentials(block: &Block<'_>, secrets: &Secrets) -> Option<Credentials> {
+    let secret = |property: &str| secrets.id(block.property(property).and_then(Spanned::secret)?);
     let user = || block.property("user").and_then(Spanned::string).unwrap_or_default();
     secret("token")
         .map(Credentials::Token)

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use minijinja::Environment;
 use minijinja::value::{Value as Jinja, ValueKind};
@@ -18,20 +19,17 @@ use crate::model::{Data, SECRET_IS_NO_TEXT, SECRET_MARK, marked_secret};
 use crate::source::{Span, Spanned};
 use crate::syntax::Scalar;
 
-/// The expressions of all modules, compiled once.
-pub struct Expressions<'s> {
-    environment: Environment<'static>,
-    compiled: BTreeMap<&'s str, Result<Compiled<'s>, String>>,
-}
+/// What expressions may use besides names.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(expression_environment);
+
+/// The expressions of a module, compiled once.
+pub struct Expressions<'s>(BTreeMap<&'s str, Result<Compiled<'s>, String>>);
 
 impl<'s> Expressions<'s> {
-    /// Compiles every expression below `blocks`.
-    pub fn compile(blocks: impl Iterator<Item = &'s Block<'s>>) -> Self {
-        let environment = expression_environment();
-        let mut expressions = Self { environment, compiled: BTreeMap::new() };
-        for block in blocks {
-            expressions.add(block);
-        }
+    /// Compiles every expression of a module.
+    pub fn compile(module: &'s Block<'s>) -> Self {
+        let mut expressions = Self(BTreeMap::new());
+        expressions.add(module);
         expressions
     }
 
@@ -45,8 +43,8 @@ impl<'s> Expressions<'s> {
                 Value::Text(text) if matches!(block.schema.name, "when" | "assert") => text,
                 _ => continue,
             };
-            if !self.compiled.contains_key(text.as_ref()) {
-                self.compiled.insert(text, Compiled::expression(text).map_err(message));
+            if !self.0.contains_key(text.as_ref()) {
+                self.0.insert(text, Compiled::expression(text).map_err(message));
             }
         }
         for child in &block.children {
@@ -56,9 +54,9 @@ impl<'s> Expressions<'s> {
 
     /// Evaluates an expression.
     pub fn evaluate(&self, text: &str, context: &Scope) -> Result<Data, String> {
-        match self.compiled.get(text) {
+        match self.0.get(text) {
             Some(Ok(expression)) => expression
-                .evaluate(&self.environment, context.jinja().clone())
+                .evaluate(&ENVIRONMENT, context.jinja().clone())
                 .map_err(message)
                 .and_then(|value| from_jinja(&value)),
             Some(Err(error)) => Err(error.clone()),
@@ -314,7 +312,7 @@ impl Evaluator<'_, '_> {
             name,
             arguments,
             properties,
-            children,
+            children: children.into(),
             rank: block.rank,
             span: block.span,
         });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::visible::Secrets;
 use super::{codes, proxy_words, raw, read};
 use crate::decl::Block;
 use crate::diag::{Diagnostic, Diagnostics};
@@ -32,7 +33,7 @@ pub fn handling(
                 let found = Diagnostic::new(&codes::UNDECLARED_SECRET, span, message).help(help);
                 diagnostics.push(found.conceal(span));
             };
-            let used = read::secret(block, model, &report, reader.diagnostics)?;
+            let used = read::secret(block, &Secrets::of(model), &report, reader.diagnostics)?;
             Some(used.secret)
         }),
         rate: node.child("rate-limit").and_then(|block| reader.rate(block)),

@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::ModuleDefinition;
 use super::endpoints::{endpoints, fixed_ports, forward_auth, own_addresses, pages, ports, proxy};
-use super::evaluate::{self, Evaluator, Expressions, Made};
+use super::evaluate::{self, Evaluator, Made};
 use super::given::{Given, Reader};
 use super::names::{self, compose_name};
 use super::scope::Scope;
-use super::views::{lab_view, machine_view, service_view};
+use super::views::service_view;
+use super::visible::{Home, Secrets, Visible};
 use super::{codes, monitoring, parts, storage};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    Around, Backup, BackupClass, ContainerList, Cron, Data, Endpoint, MachineId, Model, Role,
-    Service, State, StateBackup,
+    Around, Backup, BackupClass, ContainerList, Cron, Data, Endpoint, Role, SecretId, Service,
+    State, StateBackup,
 };
 use crate::source::{Layer, Sources, Span, Spanned};
 
 /// A service whose relations to other services are not resolved yet.
+#[derive(Debug)]
 pub struct Draft<'s> {
     /// The service so far.
     pub service: Service,
@@ -32,15 +34,13 @@ pub struct Draft<'s> {
 
 /// The lab that services are made in.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a, 's> {
-    /// The expressions of all modules.
-    pub expressions: &'a Expressions<'s>,
-    /// The names of all services.
-    pub services: &'a [&'a str],
+pub struct Surroundings<'a> {
+    /// The lab.
+    pub lab: &'a Visible,
+    /// The machine.
+    pub home: &'a Home,
     /// The files.
     pub sources: &'a Sources,
-    /// The lab so far.
-    pub model: &'a Model,
     /// What surrounds the service.
     pub around: &'a Around,
 }
@@ -49,24 +49,23 @@ pub struct Surroundings<'a, 's> {
 pub fn draft<'s>(
     block: &'s Block<'s>,
     module: &ModuleDefinition<'s>,
-    machine: MachineId,
-    surroundings: Surroundings<'_, 's>,
+    surroundings: Surroundings<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Draft<'s> {
-    let Surroundings { expressions, services, sources, model, around } = surroundings;
+    let Surroundings { lab, home, sources, around } = surroundings;
+    let expressions = &module.expressions;
     let name = block.key();
     let module_name = module.block.key();
     let containers = module.containers.iter().map(|container| {
         ((*container).to_owned(), Data::Text(compose_name(module_name, name, container)))
     });
     let scope = Scope::new(BTreeMap::from([
-        ("machine", machine_view(model, machine)),
-        ("lab", lab_view(model)),
+        ("machine", home.view.clone()),
+        ("lab", lab.lab.clone()),
         ("service", service_view(name, around)),
         ("container", Data::Record(containers.collect())),
     ]));
-    let reader =
-        Reader { service: block, module: module.block, model, services, scope: &scope, sources };
+    let reader = Reader { service: block, module: module.block, lab, scope: &scope, sources };
     let Given { options, spans: option_spans, faulty } = reader.read(&module.options, diagnostics);
 
     let report = |span: Span, message: String, diagnostics: &mut Diagnostics| {
@@ -109,8 +108,7 @@ pub fn draft<'s>(
     );
     evaluate::settle(&mut concrete, module.block.schema.children);
     let [ports, outer] = ports(block, &concrete, &module.others);
-    let address = model[machine].address();
-    let pages = pages(block, &concrete, &module.others, address, around);
+    let pages = pages(block, &concrete, &module.others, home.address, around);
     let scope = scope.with("port", ports).with("outer", outer).with("page", pages);
     let evaluator = Evaluator { expressions, scope: &scope, made: &made, report: &report };
     evaluator.blocks(&module.others, &mut concrete, diagnostics);
@@ -118,7 +116,7 @@ pub fn draft<'s>(
     // Assertions may name states and ports, so they come last.
     assertions(module.block, block, &faulty, &evaluator, diagnostics);
 
-    let endpoints = endpoints(block, &concrete, module_name, name, model, diagnostics);
+    let endpoints = endpoints(block, &concrete, module_name, name, &lab.secrets, diagnostics);
     let mut service = Service {
         name: name.to_owned(),
         module: module_name.to_owned(),
@@ -129,7 +127,7 @@ pub fn draft<'s>(
             .unwrap_or_default(),
         summary: module.block.value("summary").and_then(Spanned::string).unwrap_or_default(),
         homepage: module.block.value("homepage").and_then(Spanned::string),
-        machine,
+        machine: home.id,
         roles: concrete
             .iter()
             .filter(|block| block.schema.name == "role")
@@ -190,7 +188,7 @@ pub fn draft<'s>(
     known_containers(module, &concrete, &report, diagnostics);
     known_endpoints(module, &concrete, &report, diagnostics);
     reached_endpoints(&concrete, &report, diagnostics);
-    let reading = parts::Reading { model, sources, report: &report };
+    let reading = parts::Reading { lab, sources, report: &report };
     let network_services = parts::fill(&mut service, block, &concrete, reading, diagnostics);
     service.proxy = concrete
         .iter()
@@ -201,7 +199,7 @@ pub fn draft<'s>(
         .find(|block| block.schema.name == "forward-auth")
         .and_then(|block| forward_auth(block, &service));
     if service.has(Role::Restic) {
-        service.backup = backup(&service, model);
+        service.backup = backup(&service, &lab.secrets);
     }
     // Relations to other services are resolved once all services are known. The other parts are in
     // the service by now, and in a large lab they take a lot of memory.
@@ -414,14 +412,14 @@ fn role(word: &Spanned<Value<'_>>) -> Option<Role> {
 
 /// Reads what a service with the role `restic` does from its options: `repository`, `password`,
 /// `keep`, `schedule`, `check`.
-fn backup(service: &Service, model: &Model) -> Option<Backup> {
+fn backup(service: &Service, secrets: &Secrets) -> Option<Backup> {
     let span = |name: &str| service.option_span(name);
     // Even with faulty options, the service counts as a backup, so that what it would save is not
     // reported as lost.
     let text = |name: &str| service.option(name).as_text().or(service.incomplete.then_some(""));
     let password = service.option("password").as_secret();
     let password = password.or(service.incomplete.then_some(""))?;
-    let secret = model.secrets.binary_search_by(|secret| secret.name.as_str().cmp(password)).ok();
+    let secret = secrets.id(password);
     let schedule =
         [BackupClass::Hourly, BackupClass::Daily, BackupClass::Weekly, BackupClass::Monthly];
     let keep = ["last", "hourly", "daily", "weekly", "monthly", "yearly"];
@@ -437,7 +435,7 @@ fn backup(service: &Service, model: &Model) -> Option<Backup> {
             .collect(),
         tags: texts("tags").collect(),
         repository: Spanned::new(text("repository")?.to_owned(), span("repository")),
-        password: crate::model::SecretId::at(secret.or(service.incomplete.then_some(0))?),
+        password: secret.or_else(|| service.incomplete.then(|| SecretId::at(0)))?,
         host_key: service.option("sftp-host-key").as_text().map(str::to_owned),
         schedule: schedule
             .into_iter()

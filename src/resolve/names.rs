@@ -1,10 +1,10 @@
 //! Finds entities by name, and suggests the nearest name if there is none.
 
 use super::codes;
+use super::visible::Secrets;
 use crate::decl::Value;
 use crate::decl::types::is_name;
 use crate::diag::{Code, Diagnostic, Diagnostics, near, nearest, suggest};
-use crate::model::Model;
 use crate::source::{Span, Spanned};
 
 /// Finds `name` in a list sorted by name. Reports a name that is not in it.
@@ -102,13 +102,13 @@ pub fn compose_name(module: &str, service: &str, container: &str) -> String {
 }
 
 /// Returns the secret whose name is like `name`.
-pub fn near_secret<'m>(name: &str, model: &'m Model) -> Option<&'m str> {
-    nearest(name, model.secrets.iter().map(|secret| secret.name.as_str()))
+pub fn near_secret<'m>(name: &str, secrets: &'m Secrets) -> Option<&'m str> {
+    nearest(name, secrets.names())
 }
 
 /// Reports that the lab declares no secret of a name.
-pub fn undeclared(name: &str, span: Span, model: &Model) -> Diagnostic {
-    match near_secret(name, model) {
+pub fn undeclared(name: &str, span: Span, secrets: &Secrets) -> Diagnostic {
+    match near_secret(name, secrets) {
         Some(near) => {
             Diagnostic::new(&codes::UNDECLARED_SECRET, span, format!("there is no secret `{name}`"))
                 .help(format!("did you mean `{near}`?"))

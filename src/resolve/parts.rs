@@ -7,17 +7,18 @@ use super::names::compose_name;
 use super::read::{Report, secret, sysctl, text, words};
 use super::service_networks::{check_networks, container_network};
 use super::units;
+use super::visible::Visible;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::image::database_major;
-use crate::model::{Dashboard, Database, Engine, Model, Package, Service};
+use crate::model::{Dashboard, Database, Engine, Package, Service};
 use crate::source::{Sources, Spanned};
 
 /// What reading the parts of a service needs.
 #[derive(Clone, Copy)]
 pub struct Reading<'r> {
-    /// The lab without its services.
-    pub model: &'r Model,
+    /// The lab.
+    pub lab: &'r Visible,
     /// The files that contain the templates.
     pub sources: &'r Sources,
     /// Reports a fault at the service.
@@ -33,7 +34,7 @@ pub fn fill(
     reading: Reading<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(String, Spanned<String>)> {
-    let Reading { model, sources, report } = reading;
+    let Reading { lab, sources, report } = reading;
     let mut network_services = Vec::new();
     for part in concrete {
         match part.schema.name {
@@ -48,7 +49,7 @@ pub fn fill(
                 }
                 let raws = part.all("raw");
                 service.raw.extend(raws.map(|raw| Spanned::new(raw.key().to_owned(), raw.span)));
-                let made = container(part, service, (model, sources), report, diagnostics);
+                let made = container(part, service, (lab, sources), report, diagnostics);
                 service.containers.extend(made.map(|mut made| {
                     super::raw::of_container(&mut made, part, diagnostics);
                     made
@@ -68,7 +69,9 @@ pub fn fill(
             }
             "kernel-module" => service.kernel_modules.extend(words(part)),
             "uses-device" => service.devices.extend(device(part)),
-            "uses-secret" => service.secrets.extend(secret(part, model, report, diagnostics)),
+            "uses-secret" => {
+                service.secrets.extend(secret(part, &lab.secrets, report, diagnostics))
+            }
             _ => {}
         }
     }
@@ -96,7 +99,7 @@ pub fn fill(
     }
     for index in 0..service.containers.len() {
         let Some(container) = service.containers.get(index) else { continue };
-        let mut units = super::running::units(container, service, model);
+        let mut units = super::running::units(container, service, lab);
         service.units.append(&mut units);
     }
     resources(service, block, diagnostics);

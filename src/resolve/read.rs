@@ -1,9 +1,10 @@
 //! Reads nodes in ways that all parts of a module share.
 
 use super::names;
+use super::visible::Secrets;
 use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
-use crate::model::{Data, FirstStart, Model, SecretId, SecretUse, Sysctl};
+use crate::model::{Data, FirstStart, SecretUse, Sysctl};
 use crate::source::{Span, Spanned};
 
 pub type Report<'r> = &'r dyn Fn(Span, String, &mut Diagnostics);
@@ -33,16 +34,13 @@ pub fn plain(value: &Spanned<Value<'_>>) -> String {
 
 pub fn secret(
     block: &Block<'_>,
-    model: &Model,
+    secrets: &Secrets,
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<SecretUse> {
     let name = block.argument(0)?;
-    let Ok(index) = model
-        .secrets
-        .binary_search_by(|secret| secret.name.as_str().cmp(name.secret().unwrap_or_default()))
-    else {
-        let near = names::near_secret(name.secret().unwrap_or_default(), model);
+    let Some(id) = secrets.id(name.secret().unwrap_or_default()) else {
+        let near = names::near_secret(name.secret().unwrap_or_default(), secrets);
         let message = near.map_or_else(
             // It may be the secret itself, typed in by mistake.
             || "no secret of this name is declared".to_owned(),
@@ -52,7 +50,7 @@ pub fn secret(
         return None;
     };
     Some(SecretUse {
-        secret: SecretId::at(index),
+        secret: id,
         at: text(block, "at"),
         file_variable: text(block, "file-variable"),
         value_variable: text(block, "value-variable"),

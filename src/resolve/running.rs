@@ -1,9 +1,10 @@
 //! Reads when a container runs, and makes the timer of one that runs at times.
 
 use super::read::{Report, flag, plain};
+use super::visible::Visible;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
-use crate::model::{Container, Cron, Logging, Model, Runs, Service, Unit, UnitAction, Until};
+use crate::model::{Container, Cron, Logging, Runs, Service, Unit, UnitAction, Until};
 
 /// A setting of a unit, with its values.
 type Setting = (String, Vec<String>);
@@ -75,11 +76,10 @@ pub fn until(dependency: &Block<'_>) -> Until {
 }
 
 /// Makes the units that run a container at its times.
-pub fn units(container: &Container, service: &Service, model: &Model) -> Vec<Unit> {
+pub fn units(container: &Container, service: &Service, lab: &Visible) -> Vec<Unit> {
     let Runs::Every(times) = &container.runs else { return Vec::new() };
     let name = &container.name;
-    let file =
-        format!("/var/lib/labwright/{}/current/payload/compose/compose.yaml", model.lab.name);
+    let file = format!("/var/lib/labwright/{}/current/payload/compose/compose.yaml", lab.name);
     let setting = |key: &str, value: &str| (key.to_owned(), vec![value.to_owned()]);
     let description = setting("Description", &format!("{name} of {}", service.name));
     // What the container needs runs already. If it does not, this must not start it.
@@ -118,10 +118,7 @@ pub fn units(container: &Container, service: &Service, model: &Model) -> Vec<Uni
                 (
                     "Timer",
                     vec![
-                        setting(
-                            "OnCalendar",
-                            &format!("{} {}", times.calendar(), model.lab.timezone),
-                        ),
+                        setting("OnCalendar", &format!("{} {}", times.calendar(), lab.timezone)),
                         // A run that falls into a time when the machine is off happens at its next
                         // start.
                         setting("Persistent", "yes"),

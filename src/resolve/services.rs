@@ -1,45 +1,37 @@
 //! Resolves services: each is made of its module on its machine, and then the relations between
 //! them are resolved.
 
-use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
 use super::definition::ModuleDefinition;
-use super::evaluate::Expressions;
 use super::instance::{self, Draft, Surroundings};
 use super::link::Linker;
+use super::past::Past;
+use super::visible::{Home, Visible};
 use super::{codes, names};
 use crate::decl::layer::Lab;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Around, MachineId, MachineKind, Model};
-use crate::source::{Layer, Sources, Spanned};
+use crate::source::{Sources, Spanned};
 
-/// Resolves every service into `model`.
-pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics: &mut Diagnostics) {
-    // Of the standard library only the modules in use are prepared, to save time. The lab's own
-    // modules are all prepared, because a fault in one is reported even if it is not used.
-    let used: BTreeSet<&str> = lab
-        .services
-        .iter()
-        .map(|block| block.property("module").and_then(Spanned::text).unwrap_or(block.key()))
-        .collect();
-    let needed = |block: &&Block<'_>| {
-        block.rank.layer != Layer::Builtin
-            || used.contains(block.key())
-            || other_names(block).any(|name| used.contains(name))
-    };
-    let expressions = Expressions::compile(lab.modules.iter().filter(needed));
-    let definitions: Vec<Option<ModuleDefinition<'_>>> = lab
-        .modules
-        .iter()
-        .map(|block| Some(block).filter(needed).map(ModuleDefinition::new))
-        .collect();
-    let modules = Modules { blocks: &lab.modules, definitions, expressions };
+/// Resolves every service into `model`, with what `past` says of services made before.
+pub fn resolve(
+    lab: &Lab<'_>,
+    sources: &Sources,
+    past: Past<'_>,
+    model: &mut Model,
+    diagnostics: &mut Diagnostics,
+) {
     let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
-
-    let maker = Maker { modules: &modules, names: &names, sources };
+    let prepared = lab.modules.iter().map(|_| OnceLock::new()).collect();
+    let modules = Modules { blocks: &lab.modules, prepared };
+    let visible = Visible::of(model, names.iter().map(|name| (*name).to_owned()).collect());
+    let homes: Vec<Home> = model.machines().map(|(id, _)| Home::of(model, id)).collect();
+    let past = past.fitting(&visible);
+    let maker = Maker { modules: &modules, lab: &visible, homes: &homes, sources, past };
     let shared: &Model = model;
     // What surrounds a service follows from routes, which are known only once all services are
     // made.
@@ -65,9 +57,10 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, model: &mut Model, diagnostics:
 /// Makes services of their modules.
 struct Maker<'m, 's> {
     modules: &'m Modules<'s>,
-    /// The names of all services.
-    names: &'m [&'m str],
+    lab: &'m Visible,
+    homes: &'m [Home],
     sources: &'m Sources,
+    past: Past<'m>,
 }
 
 impl<'s> Maker<'_, 's> {
@@ -78,7 +71,14 @@ impl<'s> Maker<'_, 's> {
         around: &Around,
     ) -> (Option<Draft<'s>>, Diagnostics) {
         let mut found = Diagnostics::default();
-        (self.draft(block, model, around, &mut found), found)
+        let draft = self.draft(block, model, around, &mut found);
+        if let (Past::Kept(kept), Some(draft)) = (&self.past, &draft)
+            && found.is_empty()
+        {
+            let home = self.homes.get(draft.service.machine.0 as usize);
+            home.into_iter().for_each(|home| kept.add(draft, home, around));
+        }
+        (draft, found)
     }
 
     fn draft(
@@ -88,7 +88,7 @@ impl<'s> Maker<'_, 's> {
         around: &Around,
         diagnostics: &mut Diagnostics,
     ) -> Option<Draft<'s>> {
-        let Self { modules, names, sources } = self;
+        let Self { modules, lab, homes, sources, past } = self;
         let name = block.property("module").or_else(|| block.argument(0))?;
         // Both names are looked up before either can end this, so that both are reported.
         let module = module(block, name, modules.blocks, diagnostics);
@@ -99,7 +99,7 @@ impl<'s> Maker<'_, 's> {
             |machine| &machine.name,
             diagnostics,
         );
-        let module = modules.definitions.get(module?)?.as_ref()?;
+        let module = module?;
         let machine = MachineId::at(machine?);
         if model[machine].kind == MachineKind::Appliance {
             diagnostics.push(
@@ -113,14 +113,15 @@ impl<'s> Maker<'_, 's> {
             );
             return None;
         }
-        let surroundings = Surroundings {
-            expressions: &modules.expressions,
-            services: names,
-            sources,
-            model,
-            around,
-        };
-        Some(instance::draft(block, module, machine, surroundings, diagnostics))
+        let home = homes.get(machine.0 as usize)?;
+        if let Past::Used(used) = past
+            && let Some(draft) = used.draft(block, modules.blocks.get(module)?, (home, around))
+        {
+            return Some(draft);
+        }
+        let module = modules.prepared(module)?;
+        let surroundings = Surroundings { lab, home, sources, around };
+        Some(instance::draft(block, module, surroundings, diagnostics))
     }
 
     /// Tells the services what surrounds them, which is only known once they are all made. The
@@ -189,11 +190,17 @@ fn asks(block: &Block<'_>) -> bool {
         || block.children.iter().any(asks)
 }
 
-/// The modules. Those that services use are prepared for it.
+/// The modules. One is prepared when the first service of it is made.
 struct Modules<'s> {
     blocks: &'s [Block<'s>],
-    definitions: Vec<Option<ModuleDefinition<'s>>>,
-    expressions: Expressions<'s>,
+    prepared: Vec<OnceLock<ModuleDefinition<'s>>>,
+}
+
+impl<'s> Modules<'s> {
+    fn prepared(&self, index: usize) -> Option<&ModuleDefinition<'s>> {
+        let block = self.blocks.get(index)?;
+        Some(self.prepared.get(index)?.get_or_init(|| ModuleDefinition::new(block)))
+    }
 }
 
 /// Lists the other names that lead to a module: its former names, and those of products that it is

@@ -1,11 +1,12 @@
 //! Resolves folders that a machine gets from another, and where its services store their data.
 
 use super::read::string;
+use super::visible::Secrets;
 use super::{codes, names};
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
-    DatasetRef, Guest, Machine, MachineId, Model, Pool, SecretId, Share, ShareLogin, ShareSource,
+    DatasetRef, Guest, Machine, MachineId, Model, Pool, Share, ShareLogin, ShareSource,
     ShareTransport,
 };
 use crate::source::Spanned;
@@ -121,14 +122,14 @@ fn login(
         );
     }
     let secret = password.secret().unwrap_or_default();
-    let found = model.secrets.binary_search_by(|known| known.name.as_str().cmp(secret));
-    let Ok(found) = found else {
-        diagnostics.push(names::undeclared(secret, password.span, model));
+    let secrets = Secrets::of(model);
+    let Some(found) = secrets.id(secret) else {
+        diagnostics.push(names::undeclared(secret, password.span, &secrets));
         return None;
     };
     Some(ShareLogin {
         user: user.string().unwrap_or_default(),
-        password: SecretId::at(found),
+        password: found,
         owner: owner.and_then(Spanned::string),
     })
 }

@@ -2,10 +2,11 @@
 
 use super::read::Report;
 use super::texts::secret_text;
+use super::visible::Secrets;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::format::shell_word;
-use crate::model::{Container, Model, SECRET_MARK, SecretText};
+use crate::model::{Container, SECRET_MARK, SecretText};
 use crate::source::Span;
 
 /// The shells whose option `-c` makes a program of a word.
@@ -17,7 +18,7 @@ const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
 pub fn with_secrets(
     block: &Block<'_>,
     container: &mut Container,
-    model: &Model,
+    secrets: &Secrets,
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(SecretText, Span)> {
@@ -55,7 +56,7 @@ pub fn with_secrets(
         if is_secret(word) {
             let name = format!("LABWRIGHT_WORD_{}", texts.len());
             line.push(format!("\"${name}\""));
-            texts.push((secret_text(block, name, word, model), span));
+            texts.push((secret_text(block, name, word, secrets), span));
         } else {
             line.push(shell_word(word));
         }

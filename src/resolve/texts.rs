@@ -1,18 +1,15 @@
 //! Reads text with secrets in it.
 
+use super::visible::Secrets;
 use crate::decl::Block;
-use crate::model::{Model, SecretId, SecretText, SecretUse, TextPart, divided};
+use crate::model::{SecretText, SecretUse, TextPart, divided};
 use crate::source::Span;
 
 /// Reads the value of a variable in which secrets are marked.
-pub fn secret_text(env: &Block<'_>, name: String, text: &str, model: &Model) -> SecretText {
+pub fn secret_text(env: &Block<'_>, name: String, text: &str, secrets: &Secrets) -> SecretText {
     let parts = divided(text).filter_map(|part| match part {
         Ok(plain) => Some(TextPart::Plain(plain.to_owned())),
-        Err(name) => {
-            let secrets = &model.secrets;
-            let found = secrets.binary_search_by(|secret| secret.name.as_str().cmp(name));
-            Some(TextPart::Secret(SecretId::at(found.ok()?)))
-        }
+        Err(name) => Some(TextPart::Secret(secrets.id(name)?)),
     });
     let in_url = match super::read::text(env, "encode").as_deref() {
         Some(how) => how == "url",

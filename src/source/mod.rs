@@ -93,6 +93,19 @@ pub struct SourceFile {
     pub layer: Layer,
 }
 
+impl SourceFile {
+    /// Returns whether it holds KDL.
+    pub fn is_kdl(&self) -> bool {
+        self.path.rsplit_once('.').is_some_and(|(_, extension)| extension == "kdl")
+    }
+
+    /// Returns the first part of the path: of a file of the standard library, the name of its
+    /// module.
+    pub fn folder(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default()
+    }
+}
+
 /// Every file that a compilation may read, sorted by layer and path.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {

@@ -62,6 +62,56 @@ fn texts<'e>(
     texts
 }
 
+/// Adds edits of the blanks at the beginnings of lines, so that what comes after `edits`, which are
+/// sorted, stays in its place. Then most of a file is what it was, and need not be resolved again.
+pub fn in_place(sources: &Sources, edits: &[Edit]) -> Vec<Edit> {
+    let mut all = Vec::with_capacity(2 * edits.len());
+    for edits in edits.chunk_by(|one, next| one.span.file == next.span.file) {
+        let Some(first) = edits.first() else { continue };
+        let file = sources.file(first.span.file);
+        // Blanks are part of a text of several lines.
+        if file.is_kdl() && memchr::memmem::find(file.text.as_bytes(), b"\"\"\"").is_none() {
+            add_blanks(&file.text, edits, &mut all);
+        } else {
+            all.extend_from_slice(edits);
+        }
+    }
+    all
+}
+
+/// Adds the edits of one file, with those of blanks between them.
+fn add_blanks(text: &str, edits: &[Edit], all: &mut Vec<Edit>) {
+    let (mut longer, mut at) = (0_usize, 0_usize);
+    let mut shorter = 0_usize;
+    let ends = edits.iter().skip(1).map(|edit| edit.span.start as usize).chain([text.len()]);
+    for (edit, end) in edits.iter().zip(ends) {
+        all.push(edit.clone());
+        // An edit that overlaps the one before it is not made.
+        if (edit.span.start as usize) >= at {
+            at = edit.span.end as usize;
+            longer += edit.text.len();
+            shorter += at - edit.span.start as usize;
+        }
+        while longer != shorter {
+            let Some(rest) = text.get(at..end) else { break };
+            let Some(line) = rest.find('\n') else { break };
+            let start = at + line + 1;
+            let blanks = text.get(start..end).unwrap_or_default();
+            let blanks = blanks.len() - blanks.trim_start_matches(' ').len();
+            let taken = blanks.min(longer.saturating_sub(shorter));
+            let added = shorter.saturating_sub(longer);
+            at = start + taken;
+            shorter += taken;
+            longer += added;
+            if taken + added > 0 {
+                let [start, end] = [start, at].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+                let span = Span { start, end, ..edit.span };
+                all.push(Edit { span, text: " ".repeat(added) });
+            }
+        }
+    }
+}
+
 /// An error that a lab has with some edits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -148,7 +198,8 @@ impl<'s> Workbench<'s> {
 
     /// Returns the sources with edits.
     pub fn edited(&self, edits: &BTreeSet<Edit>) -> Sources {
-        apply(self.sources, &edits.iter().cloned().collect::<Vec<_>>()).0
+        let edits: Vec<Edit> = edits.iter().cloned().collect();
+        apply(self.sources, &in_place(self.sources, &edits)).0
     }
 
     /// Lists the blocks of every file.
@@ -162,6 +213,7 @@ impl<'s> Workbench<'s> {
         let files: BTreeSet<FileId> = more.iter().map(|edit| edit.span.file).collect();
         let mut edits: Vec<Edit> = more.into_iter().chain(&self.base).cloned().collect();
         edits.sort();
+        let edits = in_place(self.sources, &edits);
         let touched = edits.iter().filter(|edit| files.contains(&edit.span.file));
         let sources = self.edited.with_texts(texts(self.sources, touched));
         let files: Vec<FileId> = files.into_iter().collect();
@@ -224,7 +276,7 @@ impl Trial {
 
 #[cfg(test)]
 mod tests {
-    use super::{Edit, apply, unedited};
+    use super::{Edit, apply, in_place, unedited};
     use crate::source::{FileId, Layer, SourceFile, Sources, Span};
 
     #[test]
@@ -245,6 +297,44 @@ mod tests {
             let start = u32::try_from(edited.find(word).expect("the word")).expect("small");
             let end = start + u32::try_from(word.len()).expect("small");
             assert_eq!(unedited(Span::new(FileId(0), start, end), &edits), at(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_comes_after_an_edit_stays_in_its_place() {
+        let text = "host box {\n    os old\n    ip 1\n}\nvm \"a\"; vm \"b\"\n  vm c\n";
+        let sources = |path: &str, text: &str| {
+            let file = SourceFile { path: path.into(), text: text.into(), layer: Layer::Lab };
+            Sources::new(vec![file])
+        };
+        let edit = |word: &str, other: &str| {
+            let start = u32::try_from(text.find(word).expect("the word")).expect("small");
+            let end = start + u32::try_from(word.len()).expect("small");
+            Edit { span: Span::new(FileId(0), start, end), text: other.to_owned() }
+        };
+        let edits = [edit("old", "newer"), edit("\"a\"", "\"abcd\""), edit("\"b\"", "2")];
+        for edits in [&edits[..1], &edits[1..2], &edits[2..], &edits[..2], &edits[1..], &edits] {
+            let lab = sources("lab.kdl", text);
+            let edits = in_place(&lab, edits);
+            let edited = apply(&lab, &edits).0.file(FileId(0)).text.clone();
+            for edit in &edits {
+                assert!(edited.contains(&edit.text), "{edited}");
+            }
+            // The words of the last line have two blanks before them to take.
+            let shift = edited.len().abs_diff(text.len());
+            assert!(shift <= 1, "{shift} in {edited}");
+            let is_moved = edited.find("vm c") != text.find("vm c");
+            assert_eq!(is_moved, shift > 0, "{edited}");
+            let place = u32::try_from(edited.find("vm c").expect("a word")).expect("small");
+            let was = u32::try_from(text.find("vm c").expect("a word")).expect("small");
+            let found = unedited(Span::new(FileId(0), place, place + 4), &edits);
+            assert_eq!(found, Span::new(FileId(0), was, was + 4), "{edited}");
+        }
+        // A text of several lines holds its blanks, and so does what is no KDL.
+        let kept =
+            [("lab.kdl", format!("{text}raw \"\"\"\n  x\n  \"\"\"\n")), ("a.j2", text.to_owned())];
+        for (path, text) in kept {
+            assert_eq!(in_place(&sources(path, &text), &edits[..1]), edits[..1], "{path}");
         }
     }
 }

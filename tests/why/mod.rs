@@ -1,6 +1,7 @@
 //! Asks why lines of emitted files are there, and holds the answers against the lab itself: what is
 //! named changes the line.
 
+mod again;
 mod command;
 mod complete;
 

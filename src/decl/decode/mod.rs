@@ -177,6 +177,7 @@ impl Decoder<'_> {
             self.in_secret = around;
             children
         };
+        let children = children.into();
         Block { schema, name, arguments, properties, children, rank, span: node.span }
     }
 

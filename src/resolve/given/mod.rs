@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::codes;
 use super::options::OptionSpec;
 use super::scope::Scope;
+use super::visible::Visible;
 use crate::decl::decode::home;
 use crate::decl::strongest;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
-use crate::model::{Data, Model};
+use crate::model::Data;
 use crate::source::{Sources, Span, Spanned};
 
 /// A reader of the options of one service.
@@ -20,10 +21,8 @@ pub struct Reader<'r, 's> {
     pub service: &'r Block<'s>,
     /// The module's node.
     pub module: &'r Block<'s>,
-    /// The lab so far, with the names that values may refer to.
-    pub model: &'r Model,
-    /// The names of all services.
-    pub services: &'r [&'r str],
+    /// The lab, with the names that values may refer to.
+    pub lab: &'r Visible,
     /// The names that values may use.
     pub scope: &'r Scope,
     /// The files.

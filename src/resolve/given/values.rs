@@ -8,7 +8,7 @@ use crate::decl::types::Type;
 use crate::decl::{Block, Value};
 use crate::diag::hidden::{is_plain_word, names_secret};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
-use crate::model::{Data, ZoneKind};
+use crate::model::Data;
 use crate::resolve::options::OptionSpec;
 use crate::resolve::{codes, evaluate, names};
 use crate::source::Spanned;
@@ -216,10 +216,8 @@ impl Reader<'_, '_> {
             names::unknown(code, what, &text, value, names, diagnostics);
             false
         };
-        // Every list of the model is sorted by name.
-        let zone =
-            || self.model.zones.binary_search_by(|zone| zone.name.as_str().cmp(text.as_str())).ok();
-        let model = self.model;
+        let lab = self.lab;
+        let is_machine = || lab.is_machine(&text);
         let ok = match spec.kind {
             "enum" if !spec.words.contains(&text.as_str()) => {
                 let help = suggest(&text, spec.words.iter().copied(), || {
@@ -236,55 +234,35 @@ impl Reader<'_, '_> {
                 );
                 false
             }
-            "secret"
-                if model
-                    .secrets
-                    .binary_search_by(|secret| secret.name.as_str().cmp(text.as_str()))
-                    .is_err() =>
-            {
-                diagnostics.push(names::undeclared(&text, value.span, model));
+            "secret" if lab.secrets.id(&text).is_none() => {
+                diagnostics.push(names::undeclared(&text, value.span, &lab.secrets));
                 false
             }
-            "network"
-                if model
-                    .networks
-                    .binary_search_by(|network| network.name.as_str().cmp(text.as_str()))
-                    .is_err() =>
-            {
-                report(
-                    &codes::UNKNOWN_NAME,
-                    "network",
-                    &mut model.networks.iter().map(|network| network.name.as_str()),
-                    diagnostics,
-                )
-            }
-            "zone" if zone().is_none() => report(
+            "network" if !lab.has_network(&text) => report(
                 &codes::UNKNOWN_NAME,
-                "zone",
-                &mut model.zones.iter().map(|zone| zone.name.as_str()),
+                "network",
+                &mut lab.networks.iter().map(String::as_str),
                 diagnostics,
             ),
-            "machine"
-                if zone().is_none_or(|index| {
-                    !matches!(
-                        model.zones.get(index).map(|zone| zone.kind),
-                        Some(ZoneKind::Machine(_))
-                    )
-                }) =>
-            {
-                let machines =
-                    model.zones.iter().filter(|zone| matches!(zone.kind, ZoneKind::Machine(_)));
+            "zone" if is_machine().is_none() => report(
+                &codes::UNKNOWN_NAME,
+                "zone",
+                &mut lab.zones.iter().map(|(name, _)| name.as_str()),
+                diagnostics,
+            ),
+            "machine" if is_machine() != Some(true) => {
+                let machines = lab.zones.iter().filter(|(_, is_machine)| *is_machine);
                 report(
                     &codes::UNKNOWN_NAME,
                     "machine",
-                    &mut machines.map(|zone| zone.name.as_str()),
+                    &mut machines.map(|(name, _)| name.as_str()),
                     diagnostics,
                 )
             }
-            "service" if self.services.binary_search(&text.as_str()).is_err() => report(
+            "service" if !lab.has_service(&text) => report(
                 &codes::UNKNOWN_NAME,
                 "service",
-                &mut self.services.iter().copied(),
+                &mut lab.services.iter().map(String::as_str),
                 diagnostics,
             ),
             _ => true,

@@ -1,0 +1,101 @@
+//! What the making of a service may look at: nothing else of the lab decides what it becomes.
+
+use std::net::IpAddr;
+
+use super::views::{lab_view, machine_view};
+use crate::model::{Data, MachineId, Model, SecretId, ZoneKind};
+
+/// The parts of a lab that its services may look at.
+#[derive(Debug, PartialEq)]
+pub struct Visible {
+    /// The name of the lab.
+    pub name: String,
+    /// Its time zone.
+    pub timezone: String,
+    /// What expressions see of it.
+    pub lab: Data,
+    /// The secrets.
+    pub secrets: Secrets,
+    /// The names of the networks, sorted.
+    pub networks: Vec<String>,
+    /// The names of the zones, sorted, each with whether it is a machine.
+    pub zones: Vec<(String, bool)>,
+    /// The names of all services, sorted.
+    pub services: Vec<String>,
+}
+
+impl Visible {
+    /// Returns what services may look at of a lab, whose services have some names.
+    pub fn of(model: &Model, services: Vec<String>) -> Self {
+        let is_machine = |kind: ZoneKind| matches!(kind, ZoneKind::Machine(_));
+        let zones = model.zones.iter().map(|zone| (zone.name.clone(), is_machine(zone.kind)));
+        Self {
+            name: model.lab.name.clone(),
+            timezone: model.lab.timezone.clone(),
+            lab: lab_view(model),
+            secrets: Secrets::of(model),
+            networks: model.networks.iter().map(|network| network.name.clone()).collect(),
+            zones: zones.collect(),
+            services,
+        }
+    }
+
+    /// Returns whether the lab has a service.
+    pub fn has_service(&self, name: &str) -> bool {
+        has(&self.services, name)
+    }
+
+    /// Returns whether the lab has a network.
+    pub fn has_network(&self, name: &str) -> bool {
+        has(&self.networks, name)
+    }
+
+    /// Returns whether a zone is a machine; nothing if the lab does not have it.
+    pub fn is_machine(&self, zone: &str) -> Option<bool> {
+        let found = self.zones.binary_search_by(|(name, _)| name.as_str().cmp(zone)).ok()?;
+        self.zones.get(found).map(|(_, is_machine)| *is_machine)
+    }
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
+}
+
+/// The names of a lab's secrets, sorted.
+#[derive(Debug, PartialEq)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Returns the names of a lab's secrets.
+    pub fn of(model: &Model) -> Self {
+        Self(model.secrets.iter().map(|secret| secret.name.clone()).collect())
+    }
+
+    /// Finds a secret.
+    pub fn id(&self, name: &str) -> Option<SecretId> {
+        self.0.binary_search_by(|known| known.as_str().cmp(name)).ok().map(SecretId::at)
+    }
+
+    /// Lists the names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// The machine that a service is on, as the service sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Home {
+    /// Its id.
+    pub id: MachineId,
+    /// Its first address.
+    pub address: Option<IpAddr>,
+    /// What expressions see of it.
+    pub view: Data,
+}
+
+impl Home {
+    /// Looks at a machine.
+    pub fn of(model: &Model, id: MachineId) -> Self {
+        Self { id, address: model[id].address(), view: machine_view(model, id) }
+    }
+}
