@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::partly::decode_again;
 use super::{Analyzed, analyze_blocks};
 use crate::decl::{Block, decode, layer, schema};
 use crate::diag::Diagnostics;
@@ -14,6 +15,7 @@ use crate::syntax;
 /// The blocks of every file of a lab.
 #[derive(Debug)]
 pub struct Decoded<'s> {
+    sources: &'s Sources,
     files: Vec<DecodedFile<'s>>,
     /// The lab as it was resolved, unless it has an error.
     remembered: Option<Remembered<'s>>,
@@ -74,9 +76,10 @@ impl<'s> Decoded<'s> {
     /// unless that has an error already.
     pub fn analyze(&self, edited: &Sources, files: &[FileId]) -> Analyzed {
         let mut diagnostics = Diagnostics::default();
-        let touched = self.files.iter().map(|file| {
-            files.contains(&file.id).then(|| decode_file(file.id, edited.file(file.id)))
-        });
+        let touched = self
+            .files
+            .iter()
+            .map(|file| files.contains(&file.id).then(|| self.again(file, edited.file(file.id))));
         let mut touched: Vec<Option<DecodedFile<'_>>> = touched.collect();
         for file in touched.iter_mut().flatten() {
             diagnostics.append(std::mem::take(&mut file.findings));
@@ -94,9 +97,27 @@ impl<'s> Decoded<'s> {
         analyze_blocks(blocks, Vec::new(), edited, (self.remembered.as_ref(), files), diagnostics)
     }
 
+    /// Decodes a file with another text.
+    fn again<'e>(&self, decoded: &DecodedFile<'s>, file: &'e SourceFile) -> DecodedFile<'e>
+    where
+        's: 'e,
+    {
+        let was = &self.sources.file(decoded.id).text;
+        let blocks = decoded.blocks.as_deref().filter(|_| decoded.findings.is_empty());
+        let again = blocks.and_then(|blocks| decode_again(blocks, was, (decoded.id, file)));
+        again.map_or_else(
+            || decode_file(decoded.id, file),
+            |blocks| DecodedFile {
+                id: decoded.id,
+                blocks: Some(Arc::new(blocks)),
+                findings: Diagnostics::default(),
+            },
+        )
+    }
+
     /// Resolves the lab of some files.
-    fn of(files: Vec<DecodedFile<'s>>, sources: &Sources) -> Self {
-        let decoded = Self { files, remembered: None };
+    fn of(files: Vec<DecodedFile<'s>>, sources: &'s Sources) -> Self {
+        let decoded = Self { sources, files, remembered: None };
         let mut diagnostics = Diagnostics::default();
         let lab = layer::layer(decoded.blocks().cloned().collect(), &mut diagnostics);
         let lab = lab.filter(|_| !diagnostics.has_errors());

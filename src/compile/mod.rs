@@ -8,6 +8,7 @@ mod consequences;
 mod decoded;
 mod decoding;
 mod machines;
+mod partly;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -14,6 +14,7 @@ mod values;
 mod wording;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load;
@@ -58,6 +59,12 @@ pub fn parse<'s>(
             None
         }
     }
+}
+
+/// Parses whole nodes of a text that was parsed before. Returns nothing if there is an error in
+/// them.
+pub fn parse_part(text: &str, part: Range<usize>, file: FileId) -> Option<Document<'_>> {
+    reader::read_part(text, part, file).ok()
 }
 
 /// Text that usually borrows from the source.

@@ -5,6 +5,7 @@
 //! reads differently from what their writer can have meant.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::faults::{Fault, Kind};
 use super::scan::{Cursor, Unclosed};
@@ -19,8 +20,27 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Document<'_>, Vec<Fault>>
     if let Some((at, character)) = scan::forbidden(text) {
         return Err(vec![Fault::new(Kind::Forbidden(character), at, at + character.len_utf8())]);
     }
+    document(Cursor::new(text), file)
+}
+
+/// Reads the nodes in a part of `text`, which begins with a node.
+pub(super) fn read_part(
+    text: &str,
+    part: Range<usize>,
+    file: FileId,
+) -> Result<Document<'_>, Vec<Fault>> {
+    let own = text.get(part.clone()).unwrap_or_default();
+    if let Some((at, character)) = scan::forbidden(own) {
+        let at = part.start + at;
+        return Err(vec![Fault::new(Kind::Forbidden(character), at, at + character.len_utf8())]);
+    }
+    let text = text.get(..part.end).unwrap_or_default();
+    document(Cursor { text, at: part.start, line_start: part.start, line_token: part.start }, file)
+}
+
+fn document(cursor: Cursor<'_>, file: FileId) -> Result<Document<'_>, Vec<Fault>> {
     let mut reader = Reader {
-        cursor: Cursor::new(text),
+        cursor,
         file,
         faults: Vec::new(),
         nodes: Vec::new(),

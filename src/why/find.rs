@@ -1,6 +1,7 @@
 //! What becomes of lines when the lab is built with other sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use super::edit::{Edit, Fault, Workbench};
 use super::lines::gone;
@@ -91,6 +92,8 @@ pub struct Search<'q> {
     emitters: Vec<&'static Emitter>,
     /// The names of what the lab is without.
     absent: BTreeSet<String>,
+    /// The effects of edits that were made before: often several searches come to the same.
+    known: Mutex<BTreeMap<Vec<Edit>, Effect>>,
 }
 
 impl<'q> Search<'q> {
@@ -114,7 +117,7 @@ impl<'q> Search<'q> {
             emitted.is_some_and(|emitted| target.effect(emitted.as_ref()).lines.is_empty())
         };
         let emitters = in_order(&fewest(&is_enough, &[], &likely));
-        Self { bench, target, emitters, absent: BTreeSet::new() }
+        Self { bench, target, emitters, absent: BTreeSet::new(), known: Mutex::default() }
     }
 
     /// Asks the same of a lab in which some nodes are left out, those named `absent` among them.
@@ -122,7 +125,8 @@ impl<'q> Search<'q> {
     where
         'q: 'b,
     {
-        Search { bench, target: self.target, emitters: self.emitters.clone(), absent }
+        let emitters = self.emitters.clone();
+        Search { bench, target: self.target, emitters, absent, known: Mutex::default() }
     }
 
     /// Returns whether an edit writes nothing but a name that the lab does not have.
@@ -147,6 +151,18 @@ impl<'q> Search<'q> {
     /// Builds the lab with `edits` and returns what becomes of the target, or what is wrong with
     /// the lab then. A rule may be broken where there is no effect.
     pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Vec<Fault>> {
+        let mut key = edits.to_vec();
+        key.sort();
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(effect) = known().get(&key) {
+            return Ok(effect.clone());
+        }
+        let effect = self.build(edits)?;
+        known().insert(key, effect.clone());
+        Ok(effect)
+    }
+
+    fn build(&self, edits: &[Edit]) -> Result<Effect, Vec<Fault>> {
         let trial = self.bench.trial(edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
         let effect = self.target.effect(artifacts.as_ref());
