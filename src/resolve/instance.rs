@@ -37,6 +37,8 @@ pub struct Draft<'s> {
 pub struct Surroundings<'a> {
     /// The lab.
     pub lab: &'a Visible,
+    /// The names of all services, sorted.
+    pub services: &'a [&'a str],
     /// The machine.
     pub home: &'a Home,
     /// The files.
@@ -52,7 +54,7 @@ pub fn draft<'s>(
     surroundings: Surroundings<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Draft<'s> {
-    let Surroundings { lab, home, sources, around } = surroundings;
+    let Surroundings { lab, services, home, sources, around } = surroundings;
     let expressions = &module.expressions;
     let name = block.key();
     let module_name = module.block.key();
@@ -65,7 +67,8 @@ pub fn draft<'s>(
         ("service", service_view(name, around)),
         ("container", Data::Record(containers.collect())),
     ]));
-    let reader = Reader { service: block, module: module.block, lab, scope: &scope, sources };
+    let reader =
+        Reader { service: block, module: module.block, lab, services, scope: &scope, sources };
     let Given { options, spans: option_spans, faulty } = reader.read(&module.options, diagnostics);
 
     let report = |span: Span, message: String, diagnostics: &mut Diagnostics| {

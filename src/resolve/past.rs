@@ -1,12 +1,14 @@
 //! Services as they were made for a lab, to use them again in labs that differ in little from it.
 //!
-//! What a service becomes follows from its node, its module, the names of all services, the rest of
-//! the lab, and the files that it reads. Where all of that is the same, so is the service.
+//! What a service becomes follows from its node, its module, what it sees of its machine and of the
+//! lab, what surrounds it, and the files that it reads. Where all of that is the same, so is the
+//! service.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::instance::Draft;
+use super::options::option_specs;
 use super::visible::{Home, Visible};
 use crate::decl::Block;
 use crate::decl::layer::Lab;
@@ -66,6 +68,7 @@ impl Used<'_> {
         &self,
         block: &'s Block<'s>,
         module: &Block<'_>,
+        names: &[&str],
         (home, around): (&Home, &Around),
     ) -> Option<Draft<'s>> {
         let Remembered { lab, drafts, .. } = self.remembered;
@@ -81,7 +84,9 @@ impl Used<'_> {
             let is_own = file.layer == Layer::Builtin && file.folder() == module.key();
             (is_own && !file.is_kdl()) || reads(&kept.service, *id)
         };
-        let is_same = find(&lab.services, block)
+        let services = || names.iter().copied().eq(lab.services.iter().map(Block::key));
+        let is_same = (!takes_service(module) || services())
+            && find(&lab.services, block)
             && find(&lab.modules, module)
             && !self.touched.iter().any(is_read);
         is_same.then(|| Draft {
@@ -91,6 +96,11 @@ impl Used<'_> {
             network_services: kept.network_services.clone(),
         })
     }
+}
+
+/// Returns whether a module has an option that takes the name of a service.
+fn takes_service(module: &Block<'_>) -> bool {
+    option_specs(module).iter().any(|option| option.kind == "service")
 }
 
 /// Returns whether a service has a file, whatever it is for.
@@ -143,7 +153,6 @@ impl Kept {
     /// Remembers them along with their lab, which comes to `model`.
     pub fn remembered<'s>(self, lab: Lab<'s>, model: &Model) -> Remembered<'s> {
         let drafts = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let names = lab.services.iter().map(|block| block.key().to_owned()).collect();
-        Remembered { visible: Visible::of(model, names), lab, drafts }
+        Remembered { visible: Visible::of(model), lab, drafts }
     }
 }

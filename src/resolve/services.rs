@@ -28,10 +28,11 @@ pub fn resolve(
     let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
     let prepared = lab.modules.iter().map(|_| OnceLock::new()).collect();
     let modules = Modules { blocks: &lab.modules, prepared };
-    let visible = Visible::of(model, names.iter().map(|name| (*name).to_owned()).collect());
+    let visible = Visible::of(model);
     let homes: Vec<Home> = model.machines().map(|(id, _)| Home::of(model, id)).collect();
     let past = past.fitting(&visible);
-    let maker = Maker { modules: &modules, lab: &visible, homes: &homes, sources, past };
+    let maker =
+        Maker { modules: &modules, lab: &visible, names: &names, homes: &homes, sources, past };
     let shared: &Model = model;
     // What surrounds a service follows from routes, which are known only once all services are
     // made.
@@ -58,6 +59,8 @@ pub fn resolve(
 struct Maker<'m, 's> {
     modules: &'m Modules<'s>,
     lab: &'m Visible,
+    /// The names of all services.
+    names: &'m [&'m str],
     homes: &'m [Home],
     sources: &'m Sources,
     past: Past<'m>,
@@ -88,7 +91,7 @@ impl<'s> Maker<'_, 's> {
         around: &Around,
         diagnostics: &mut Diagnostics,
     ) -> Option<Draft<'s>> {
-        let Self { modules, lab, homes, sources, past } = self;
+        let Self { modules, lab, names, homes, sources, past } = self;
         let name = block.property("module").or_else(|| block.argument(0))?;
         // Both names are looked up before either can end this, so that both are reported.
         let module = module(block, name, modules.blocks, diagnostics);
@@ -115,12 +118,13 @@ impl<'s> Maker<'_, 's> {
         }
         let home = homes.get(machine.0 as usize)?;
         if let Past::Used(used) = past
-            && let Some(draft) = used.draft(block, modules.blocks.get(module)?, (home, around))
+            && let Some(draft) =
+                used.draft(block, modules.blocks.get(module)?, names, (home, around))
         {
             return Some(draft);
         }
         let module = modules.prepared(module)?;
-        let surroundings = Surroundings { lab, home, sources, around };
+        let surroundings = Surroundings { lab, services: names, home, sources, around };
         Some(instance::draft(block, module, surroundings, diagnostics))
     }
 

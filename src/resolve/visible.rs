@@ -20,13 +20,11 @@ pub struct Visible {
     pub networks: Vec<String>,
     /// The names of the zones, sorted, each with whether it is a machine.
     pub zones: Vec<(String, bool)>,
-    /// The names of all services, sorted.
-    pub services: Vec<String>,
 }
 
 impl Visible {
-    /// Returns what services may look at of a lab, whose services have some names.
-    pub fn of(model: &Model, services: Vec<String>) -> Self {
+    /// Returns what services may look at of a lab.
+    pub fn of(model: &Model) -> Self {
         let is_machine = |kind: ZoneKind| matches!(kind, ZoneKind::Machine(_));
         let zones = model.zones.iter().map(|zone| (zone.name.clone(), is_machine(zone.kind)));
         Self {
@@ -36,18 +34,12 @@ impl Visible {
             secrets: Secrets::of(model),
             networks: model.networks.iter().map(|network| network.name.clone()).collect(),
             zones: zones.collect(),
-            services,
         }
-    }
-
-    /// Returns whether the lab has a service.
-    pub fn has_service(&self, name: &str) -> bool {
-        has(&self.services, name)
     }
 
     /// Returns whether the lab has a network.
     pub fn has_network(&self, name: &str) -> bool {
-        has(&self.networks, name)
+        self.networks.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 
     /// Returns whether a zone is a machine; nothing if the lab does not have it.
@@ -55,10 +47,6 @@ impl Visible {
         let found = self.zones.binary_search_by(|(name, _)| name.as_str().cmp(zone)).ok()?;
         self.zones.get(found).map(|(_, is_machine)| *is_machine)
     }
-}
-
-fn has(names: &[String], name: &str) -> bool {
-    names.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
 }
 
 /// The names of a lab's secrets, sorted.

@@ -23,6 +23,8 @@ pub struct Reader<'r, 's> {
     pub module: &'r Block<'s>,
     /// The lab, with the names that values may refer to.
     pub lab: &'r Visible,
+    /// The names of all services, sorted. Only an option that takes one looks at them.
+    pub services: &'r [&'r str],
     /// The names that values may use.
     pub scope: &'r Scope,
     /// The files.

@@ -259,10 +259,10 @@ impl Reader<'_, '_> {
                     diagnostics,
                 )
             }
-            "service" if !lab.has_service(&text) => report(
+            "service" if self.services.binary_search(&text.as_str()).is_err() => report(
                 &codes::UNKNOWN_NAME,
                 "service",
-                &mut lab.services.iter().map(String::as_str),
+                &mut self.services.iter().copied(),
                 diagnostics,
             ),
             _ => true,
