@@ -19,16 +19,13 @@ use crate::model::{
 use crate::source::Span;
 
 pub(crate) use codes::CODES;
-use templates::Templates;
 
 /// The emitter of every [`ServiceFile`] and [`Script`] of the machine's services.
 pub const EMITTER: Emitter = Emitter { name: "service_files", folders: &[], emit };
 
-/// The data that the templates of all machines share: what they run in, and the view of the whole
-/// lab.
+/// The data that the templates of all machines share: the view of the whole lab.
 #[derive(Debug, Default)]
 pub struct Shared {
-    templates: Templates,
     lab: OnceLock<Value>,
 }
 
@@ -60,7 +57,7 @@ pub fn render(
     let view = |uses_lab| {
         views::of_service(context, service, if uses_lab { lab() } else { Value::UNDEFINED })
     };
-    match context.shared.templates.render(template, (kind, name), context.sources, view) {
+    match templates::render(template, (kind, name), context.sources, view) {
         Ok(text) => Some(text),
         Err(fault) => {
             diagnostics.push(codes::template_error(context, service, template, &fault, used_at));

@@ -1,6 +1,7 @@
 //! Renders the templates of modules.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use minijinja::{Environment, Value};
 
@@ -11,10 +12,7 @@ use crate::model::TemplateId;
 use crate::source::{FileId, Sources, Span};
 
 /// What all templates run in.
-#[derive(Debug)]
-pub(super) struct Templates {
-    environment: Environment<'static>,
-}
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(format::template_environment);
 
 /// A fault in a template, with its place.
 #[derive(Debug)]
@@ -23,41 +21,32 @@ pub(super) struct Fault {
     pub(super) place: Span,
 }
 
-impl Default for Templates {
-    fn default() -> Self {
-        Self { environment: format::template_environment() }
+/// Renders a template, or returns any other file unchanged. `view` is called with whether the
+/// template uses the whole lab.
+pub(super) fn render(
+    template: &TemplateId,
+    (kind, name): (Kind, &str),
+    sources: &Sources,
+    view: impl FnOnce(bool) -> Value,
+) -> Result<String, Fault> {
+    let text = &sources.file(template.file).text;
+    // Only a template is rendered. Braces in any other file mean nothing to labwright.
+    if !is_template(&template.name) {
+        return Ok(text.clone());
     }
-}
-
-impl Templates {
-    /// Renders a template, or returns any other file unchanged. `view` is called with whether the
-    /// template uses the whole lab.
-    pub(super) fn render(
-        &self,
-        template: &TemplateId,
-        (kind, name): (Kind, &str),
-        sources: &Sources,
-        view: impl FnOnce(bool) -> Value,
-    ) -> Result<String, Fault> {
-        let text = &sources.file(template.file).text;
-        // Only a template is rendered. Braces in any other file mean nothing to labwright.
-        if !is_template(&template.name) {
-            return Ok(text.clone());
-        }
-        Compiled::template(&template.name, text)
-            .and_then(|compiled| {
-                let escape = escape(kind, name);
-                // Between such quotes, the value would not be where it is quoted.
-                if let Some(fault) = bounded::value_in_quotes(text)
-                    && matches!(escape, Escape::Shell | Escape::Json)
-                {
-                    return Err(fault);
-                }
-                let view = view(bounded::mentions(text, "lab"));
-                compiled.render(&self.environment, escape, view)
-            })
-            .map_err(|fault| Fault::of(fault, template.file))
-    }
+    Compiled::template(&template.name, text)
+        .and_then(|compiled| {
+            let escape = escape(kind, name);
+            // Between such quotes, the value would not be where it is quoted.
+            if let Some(fault) = bounded::value_in_quotes(text)
+                && matches!(escape, Escape::Shell | Escape::Json)
+            {
+                return Err(fault);
+            }
+            let view = view(bounded::mentions(text, "lab"));
+            compiled.render(&ENVIRONMENT, escape, view)
+        })
+        .map_err(|fault| Fault::of(fault, template.file))
 }
 
 /// Returns whether a file is rendered rather than copied.
