@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
+use super::sockets::{Socket, sockets};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{EndpointId, MachineId, MachineKind, Ports, Transport};
 use crate::plan::Plan;
+use crate::source::Span;
 
 /// Finds ports that two endpoints of a machine use.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -68,6 +70,68 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
         longest = longest.max(ports.more());
         taken.entry((machine, transport, ports.first)).or_default().push((ports, endpoint));
+    }
+    check_sockets(plan, diagnostics);
+}
+
+/// Finds ports on which systemd listens for a unit, and something else does too.
+fn check_sockets(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+    let model = plan.model;
+    let sockets = sockets(plan);
+    if sockets.is_empty() {
+        return;
+    }
+    let mut taken: BTreeMap<(MachineId, Transport, u16), Vec<&Socket<'_>>> = BTreeMap::new();
+    for socket in &sockets {
+        let machine = model[socket.service].machine;
+        let host = &model[machine];
+        let of = &model[socket.service];
+        let mut report = |span: Span, by: String| {
+            let name = socket.transport.name();
+            let message = format!("port {}/{name} of `{}` is used twice", socket.port, host.name);
+            diagnostics.push(
+                Diagnostic::new(&CODE, of.span, message)
+                    .label(socket.span, format!("by the unit `{}` of `{}`", socket.unit, of.name))
+                    .label(span, by)
+                    .help("let the unit listen on another port, or give the other one another")
+                    .on(of.name.clone()),
+            );
+        };
+        let ssh = host.ssh.iter().find(|access| access.port == socket.port);
+        if let Some(ssh) = ssh.filter(|_| socket.transport == Transport::Tcp) {
+            report(ssh.span, "and by sshd".to_owned());
+        }
+        let others = taken.entry((machine, socket.transport, socket.port)).or_default();
+        let meets = |other: &&&Socket<'_>| {
+            other.address.is_none() || socket.address.is_none() || other.address == socket.address
+        };
+        if let Some(other) = others.iter().find(meets) {
+            report(other.span, format!("and by the unit `{}`", other.unit));
+        }
+        others.push(socket);
+    }
+    for (machine, ports, transport, id) in plan.listeners() {
+        let endpoint = model.endpoint(id);
+        let from = (machine, transport, ports.first);
+        let near = taken.range(from..=(machine, transport, ports.last)).flat_map(|(_, all)| all);
+        // The endpoint of a program without a container is what its own unit listens for.
+        let is_other = |socket: &&&Socket<'_>| {
+            let apart = socket.address.is_some_and(|address| {
+                !endpoint.addresses.is_empty() && !endpoint.addresses.contains(&address)
+            });
+            !apart && (socket.service != id.service || endpoint.container.is_some())
+        };
+        let Some(socket) = near.into_iter().find(is_other) else { continue };
+        let (of, service) = (&model[socket.service], &model[id.service]);
+        let (name, host) = (transport.name(), &model[machine].name);
+        let message = format!("port {}/{name} of `{host}` is used twice", socket.port);
+        diagnostics.push(
+            Diagnostic::new(&CODE, service.span, message)
+                .caption(format!("by `{}` of `{}`", endpoint.name, service.name))
+                .label(socket.span, format!("and by the unit `{}` of `{}`", socket.unit, of.name))
+                .help("let the unit listen on another port, or give the endpoint another")
+                .on(service.name.clone()),
+        );
     }
 }
 

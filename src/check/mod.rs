@@ -3,11 +3,13 @@
 //! A rule reads the plan and adds findings. It repairs nothing and does not depend on other rules.
 
 pub mod accept;
+mod account_unknown;
 mod acme_out_of_reach;
 mod acme_private_domain;
 mod address_twice;
 mod address_unknown;
 mod admin_exposed;
+mod admin_without_key;
 mod alert_expression_broken;
 mod alerts_reach_nobody;
 mod backup_of_itself;
@@ -70,6 +72,7 @@ mod scrape_without_exporter;
 mod settings_disagree;
 mod share_across_zones;
 mod share_transport_unsupported;
+mod sockets;
 mod state_without_backup;
 pub mod system_path;
 mod system_unit;
@@ -104,11 +107,13 @@ pub struct Rule {
 /// The rules. Their order does not matter.
 #[rustfmt::skip] // One a line: each is added and removed by itself.
 pub static RULES: &[&Rule] = &[
+    &account_unknown::RULE,
     &acme_out_of_reach::RULE,
     &acme_private_domain::RULE,
     &address_twice::RULE,
     &address_unknown::RULE,
     &admin_exposed::RULE,
+    &admin_without_key::RULE,
     &alert_expression_broken::RULE,
     &alerts_reach_nobody::RULE,
     &backup_of_itself::RULE,

@@ -73,6 +73,8 @@ pub enum Type {
     Dataset,
     /// The name of a database, or the path of its file.
     Database,
+    /// The name of a database.
+    DatabaseName,
     /// A name: lower-case letters, digits and hyphens, beginning with a letter, at most 40
     /// characters.
     Name,
@@ -207,6 +209,9 @@ impl Type {
                 "the name of a database (at most 50 letters, digits and `_.-`), or the path of its \
                  file"
                     .into()
+            }
+            Self::DatabaseName => {
+                "the name of a database: at most 50 letters, digits and `_.-`".into()
             }
             Self::Name => "a name (lower-case letters, digits and hyphens)".into(),
             Self::Version => "a version such as `\"2026.1.3\"`".into(),
@@ -362,6 +367,7 @@ impl Type {
             Self::Interface => keep(grammar::is_interface(&text), text),
             Self::Dataset => keep(grammar::is_dataset(&text), text),
             Self::Database => keep(grammar::is_database(&text) || grammar::is_path(&text), text),
+            Self::DatabaseName => keep(grammar::is_database(&text), text),
             Self::Name | Self::Endpoint => keep(is_name(&text), text),
             Self::Version => keep(is_version(&text), text),
             Self::Timezone => keep(is_timezone(&text), text),

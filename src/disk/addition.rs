@@ -8,9 +8,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::above;
 use super::interrupt::{Interrupt, Undo};
 use super::staging::OutputError;
 use crate::load::LabsAbove;
+
+/// Any name in the folder that is written to.
+const SOME: &str = "file";
 
 /// The files and folders that were made so far. Another thread may remove them at any time.
 type Made = Arc<Mutex<Vec<PathBuf>>>;
@@ -22,6 +26,7 @@ pub fn write(
     files: &BTreeMap<String, String>,
     interrupt: &Interrupt,
 ) -> Result<(), OutputError> {
+    above::unless_inside(&folder.join(SOME))?;
     let labs = LabsAbove::of(folder);
     for name in files.keys() {
         OutputError::unless_read(&labs, folder, name)?;

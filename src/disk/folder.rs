@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::bundle::read::LARGEST;
+use crate::bundle::release::INDEX;
 
 /// Lists what is below `folder`, with `/` between the parts of names.
 ///
@@ -58,4 +59,16 @@ pub fn read(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     } else {
         Ok(bytes)
     }
+}
+
+/// Returns whether a folder has the index of a release.
+pub fn is_release(target: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        format: String,
+    }
+    // Nothing else of the index is read, so that a release of another version can be replaced.
+    let index = read(target, INDEX).ok();
+    let index = index.and_then(|index| serde_json::from_slice(&index).ok());
+    index.is_some_and(|Format { format }| format.starts_with("labwright.release/"))
 }

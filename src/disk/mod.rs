@@ -3,6 +3,7 @@
 //! A release is written next to its place and moved there in one step. Nothing is overwritten that
 //! no build wrote.
 
+mod above;
 pub mod addition;
 pub mod codes;
 pub mod folder;

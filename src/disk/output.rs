@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::folder;
 use super::interrupt::Interrupt;
 use super::staging::{OutputError, Staging};
+use super::{above, folder};
 use crate::bundle::Bundle;
 use crate::bundle::release::{self, INDEX, Packed, SUMS};
 use crate::bundle::verify::read_sums;
@@ -28,6 +28,7 @@ impl ReleaseWriter {
     /// Starts a release whose final folder is `target`.
     pub fn new(target: &Path, interrupt: &Interrupt) -> Result<Self, OutputError> {
         let staging = interrupt.begin(|| {
+            above::unless_inside(target)?;
             let staging = Staging::new(target)?;
             // This comes after `Staging::new`, which moves a release back that an interrupted run
             // has moved aside.
@@ -124,13 +125,10 @@ const ANOTHER: &str = "name another folder with `--out`, or move this one away";
 /// Returns the names of the files that the build of the release in `target` wrote, or nothing if it
 /// is not a release.
 fn made_by_a_build(target: &Path) -> Option<BTreeSet<String>> {
-    #[derive(serde::Deserialize)]
-    struct Format {
-        format: String,
+    if !folder::is_release(target) {
+        return None;
     }
-    // Nothing else of the index is read, so that a release of another version can be replaced.
-    let Format { format } = serde_json::from_slice(&folder::read(target, INDEX).ok()?).ok()?;
     let sums = String::from_utf8(folder::read(target, SUMS).ok()?).ok()?;
     let names = read_sums(&sums).ok()?.into_keys().chain([SUMS]).map(str::to_owned).collect();
-    format.starts_with("labwright.release/").then_some(names)
+    Some(names)
 }

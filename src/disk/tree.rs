@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder;
 use super::interrupt::Interrupt;
 use super::staging::{OutputError, Staging};
+use super::{above, folder};
 
 /// The differences between a tree and the folder that should hold it, each sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub fn replace(
     interrupt: &Interrupt,
 ) -> Result<(), OutputError> {
     let staging = interrupt.begin(|| {
+        above::unless_inside(target)?;
         // This comes first, because it moves a folder back that an interrupted run has moved aside.
         let staging = Staging::new(target)?;
         let undo = staging.undo();

@@ -4,6 +4,7 @@
 pub mod bounded;
 pub mod lines;
 pub mod templates;
+pub mod well_formed;
 
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;

@@ -384,7 +384,9 @@ pub fn is_default(option: &OptionSpec<'_>, values: &[String]) -> bool {
         return false;
     };
     match option.kind {
-        "enum" | "text" | "word" | "host-port" | "image" => default.text() == Some(value),
+        "enum" | "text" | "word" | "host-port" | "database-name" | "image" => {
+            default.text() == Some(value)
+        }
         "boolean" => default.bool().is_some_and(|own| value.parse() == Ok(own)),
         "integer" | "port" => default.number::<i64>().is_some_and(|own| value.parse() == Ok(own)),
         _ => false,

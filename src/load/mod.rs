@@ -152,7 +152,7 @@ impl LabsAbove {
 }
 
 /// Follows the links of a path as far as it exists.
-fn real_path(path: &Path) -> PathBuf {
+pub fn real_path(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         let real = if above.as_os_str().is_empty() { Path::new(".") } else { above }.canonicalize();
         if let (Ok(mut real), Ok(below)) = (real, path.strip_prefix(above)) {

@@ -18,6 +18,8 @@ pub struct ServiceFile {
     pub target: ServiceFileTarget,
     /// What happens when it changes.
     pub on_change: OnChange,
+    /// Whether its first line names the program that runs it.
+    pub runs: bool,
     /// The owner on the machine.
     pub owner: String,
     /// The group on the machine.

@@ -32,6 +32,12 @@ fn addresses_in(text: &str) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
+/// Returns whether the first line of what a text becomes may name the program that runs it. A
+/// template may begin with statements, which leave nothing behind.
+fn names_interpreter(text: &str) -> bool {
+    text.starts_with("#!") || (text.starts_with('{') && text.contains("#!"))
+}
+
 pub fn template(
     block: &Block<'_>,
     sources: &Sources,
@@ -137,6 +143,7 @@ pub fn folder(
             kind: Kind::Text,
             template: TemplateId { file: id, name: sources.file(id).path.clone() },
             addresses: addresses_in(&sources.file(id).text),
+            runs: names_interpreter(&sources.file(id).text),
             target: ServiceFileTarget::Config,
             on_change: OnChange::Container,
             owner: owner.clone(),
@@ -210,6 +217,7 @@ pub fn file(
     Some(ServiceFile {
         kind: text(block, "kind").as_deref().and_then(kind_of).unwrap_or(ending),
         addresses: addresses_in(&sources.file(template.file).text),
+        runs: names_interpreter(&sources.file(template.file).text),
         template,
         target,
         on_change,

@@ -1,5 +1,6 @@
 //! Resolves the lab's own facts: its name, admins, secrets and accepted findings.
 
+use super::accounts::is_user;
 use super::monitoring::{alert, dashboard};
 use super::networks::{host_name, network, router, vlans, zones};
 use super::read::string;
@@ -54,17 +55,8 @@ fn info(lab: &Lab<'_>) -> LabInfo {
     }
 }
 
-/// The accounts of Debian's base system. Source: the files of its package `base-passwd`, and its
-/// cloud image.
-#[rustfmt::skip] // A table is read line by line.
-const ACCOUNTS: &[&str] = &[
-    "backup", "bin", "daemon", "games", "irc", "list", "lp", "mail", "man", "messagebus", "news",
-    "nobody", "polkitd", "proxy", "root", "sshd", "sync", "sys", "systemd-network",
-    "systemd-resolve", "systemd-timesync", "uucp", "uuidd", "www-data",
-];
-
 fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
-    if ACCOUNTS.contains(&block.key()) {
+    if is_user(block.key()) {
         let message = format!("`{}` is an account of the system, not of a person", block.key());
         diagnostics.push(
             Diagnostic::new(&crate::decl::codes::WRONG_TYPE, block.key_span(), message)

@@ -6,6 +6,7 @@
 // An earlier fault may have emptied any list.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod accounts;
 mod builds;
 pub mod circles;
 pub mod codes;

@@ -79,6 +79,8 @@ impl OptionSpec<'_> {
             "wireguard-key" => Type::WireguardKey,
             "word" => Type::Word,
             "host-port" => Type::HostPort,
+            "storage" => Type::Storage,
+            "database-name" => Type::DatabaseName,
             "url" => Type::Url,
             "host" => Type::Host,
             "mail" => Type::Mail,

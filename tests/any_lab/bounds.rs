@@ -84,6 +84,7 @@ fn a_template_ends() {
     let long = "{% set x = opt.x %}";
     let doubled = format!("{long}{}", twice("{% set x = x ~ x %}", 28));
     let list = format!("{{% set x = [1] %}}{}", twice("{% set x = [x, x] %}", 28));
+    let flat = format!("{{% set x = [1] %}}{}", twice("{% set x = x + x %}", 13));
     let loops = |body: &str| {
         let open = twice("{% for i in opt.x %}", 5);
         format!("{open}{body}{}", twice("{% endfor %}", 5))
@@ -103,6 +104,9 @@ fn a_template_ends() {
         format!("{list}{{{{ x }}}}"),
         format!("{list}{{{{ x == x }}}}"),
         format!("{list}{{{{ x | sort }}}}"),
+        format!("{flat}{}", loops("{% if x | last %}a{% endif %}")),
+        format!("{flat}{}", loops("{% if x | upper %}a{% endif %}")),
+        format!("{flat}{}", loops("{% if x | lower %}a{% endif %}")),
         format!("{{% set x = {{}} %}}{}", twice("{% set x = {'a': x, 'b': x} %}", 28)),
         format!("{{% set x = [1] %}}{}{{{{ x | join }}}}", twice("{% set x = [x] %}", 5000)),
         format!("{{% set x = [[1]] %}}{}", twice("{% set x = x | groupby(0) %}", 2000)),

@@ -200,6 +200,32 @@ fn a_signal_that_is_ignored_stays_ignored() {
     assert!(folder.path().join("out/release/release.json").is_file());
 }
 
+/// A release in another one, or in a tree of snapshots, would spoil it or be lost with it.
+#[test]
+fn nothing_is_written_into_what_labwright_or_git_keeps() {
+    let folder = copy("tiny");
+    let run = |arguments: &[&str]| labwright(folder.path(), arguments);
+    std::fs::create_dir(folder.path().join(".git")).expect("a folder");
+    std::fs::write(folder.path().join("compose.yaml"), "services: {}\n").expect("a file");
+    assert_eq!(run(&["build", "tiny", "--out", "release"]).code, 0);
+    assert_eq!(run(&["snapshot", "tiny", "--out", "tree"]).code, 0);
+    std::os::unix::fs::symlink("release/review", folder.path().join("link")).expect("a link");
+    for place in ["release/new", "release/review/new/er", "link/new", "tree/box/new", ".git/new"] {
+        for command in [
+            &["build", "tiny", "--out"][..],
+            &["snapshot", "tiny", "--out"],
+            &["import", "compose", "compose.yaml", "--into"],
+        ] {
+            let run = run(&[command, &[place]].concat());
+            assert_eq!(run.code, 3, "{command:?} {place}: {run:?}");
+        }
+    }
+    assert_eq!(run(&["verify", "release"]).code, 0);
+    assert_eq!(run(&["snapshot", "tiny", "--out", "tree", "--check"]).code, 0);
+    assert_eq!(run(&["build", "tiny", "--out", "release"]).code, 0, "a release is replaced");
+    assert_eq!(run(&["build", "tiny", "--out", "new/release"]).code, 0);
+}
+
 /// What is written there would belong to the lab of the next build.
 #[test]
 fn nothing_is_written_where_the_lab_is_read() {

@@ -37,6 +37,7 @@ pool logs disk=c; }"#, ""),
 service uptime-kuma on=box { port web 22; expose web to=lan; }", "host-port-twice"),
     (r"extend host box { ssh from=lan port=2222; }
 service uptime-kuma on=box { port web 22; expose web to=lan; }", ""),
+    (SOCKET_TWICE, "host-port-twice"),
     (r#"service uptime-kuma on=box { image "x/y:1@sha256:zz"; }"#, "wrong-option"),
     (r#"service uptime-kuma on=box { image "x/Y:1"; }"#, "wrong-option"),
     (r#"service uptime-kuma on=box { image "h.example.org:5000/x/y_z:1.2"; }"#, ""),
@@ -179,6 +180,12 @@ device h pci="0000:00:02.0"; }
 extend vm media { passthrough g; }
 vm other id=102 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"
 address lan "192.168.1.102"; passthrough h; }"#;
+
+const SOCKET_TWICE: &str = r#"module m { unit "m.socket" action=install {
+section Socket { set ListenStream 8096; }; }
+unit "m.service" action=install { section Service { set ExecStart "/bin/t"; }; }; }
+service m on=box
+service jellyfin on=box { library "/a"; expose web to=lan; }"#;
 
 const STICK_TWICE: &str = r#"module m { container m { image "x/m:1"; device "/dev/ttyUSB0"; }; }
 service m on=box
@@ -444,6 +451,7 @@ pub fn errors(text: &str, module: &str) -> Vec<(&'static str, String)> {
         file("lab.kdl", text, Layer::Lab),
         file("modules/thing/module.kdl", &module, Layer::Site),
         file("modules/thing/t.j2", "\n", Layer::Site),
+        file("modules/thing/run.sh", "#!/bin/sh\n", Layer::Site),
     ]);
     let line = |span: Span| {
         let line = sources.line(span.file, span.start) as usize;

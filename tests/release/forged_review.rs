@@ -71,6 +71,11 @@ fn a_page_runs_no_script_and_is_of_its_release() {
             page.replace(policy, ""),
             page.replace("default-src 'none'", "default-src *"),
             page.replace("<head>", "<head><script>alert(1)</script>"),
+            page.replace(
+                "</body>",
+                "<META http-equiv=refresh content='0;url=https://example.org'></body>",
+            ),
+            page.replace("</body>", "<link rel=dns-prefetch href=//example.org></body>"),
             format!("<script>alert(1)</script>{page}"),
             page.replace(title, "<title>another lab 1: review</title>"),
         ];

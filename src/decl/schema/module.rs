@@ -38,6 +38,8 @@ pub const OPTION_TYPES: &[&str] = &[
     "wireguard-key",
     "word",
     "host-port",
+    "storage",
+    "database-name",
 ];
 
 /// The roles in which the language itself knows services.

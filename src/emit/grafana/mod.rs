@@ -6,6 +6,7 @@
 
 mod boards;
 mod panels;
+mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -23,12 +24,14 @@ use crate::kind::Kind;
 use crate::model::{Dashboard, EndpointId, Role, Service, ServiceId};
 use crate::plan::joined::board_name;
 use crate::plan::way;
+use crate::source::Span;
 
 /// The emitter of the files of every Grafana on the machine.
 pub const EMITTER: Emitter = Emitter { name: "grafana", folders: &[], emit };
 
 codes::define! {
     DASHBOARD_NOT_JSON = "dashboard-not-json", Error, "a dashboard's file is not JSON";
+    DASHBOARD_REFUSED = "dashboard-refused", Error, "Grafana would refuse a dashboard";
 }
 
 /// The path at which Grafana's container sees the service's configuration folder.
@@ -55,13 +58,14 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         )];
         files.extend(own_boards(context, service, &sources));
         files.extend(brought_boards(context, id, &sources, diagnostics));
+        refusal::twice(&files, diagnostics);
         let fetched = Fetched::all(context, service);
         files.push(File::yaml(
             "dashboards/labwright.yaml",
             &providers(!fetched.is_empty()),
             origin(service),
         ));
-        for File { path, kind, text, origin } in files {
+        for File { path, kind, text, origin, .. } in files {
             let destination = format!("{}/{path}", service.config_folder());
             artifacts.install(
                 &format!("{}/{path}", service.name),
@@ -81,6 +85,17 @@ struct File {
     kind: Kind,
     text: String,
     origin: Vec<Origin>,
+    /// What Grafana knows a dashboard by.
+    named: Named,
+    /// The declaration of a dashboard that is not ours, and its name there.
+    declared: Option<(Span, String)>,
+}
+
+/// What Grafana knows a dashboard by.
+#[derive(Default)]
+struct Named {
+    uid: Option<String>,
+    title: Option<String>,
 }
 
 impl File {
@@ -90,15 +105,20 @@ impl File {
             kind: Kind::GrafanaProvisioning,
             text: format::yaml(value),
             origin,
+            named: Named::default(),
+            declared: None,
         }
     }
 
     fn board(name: &str, board: &Value, origin: Vec<Origin>) -> Self {
+        let text = |key: &str| board.get(key).and_then(Value::as_str).map(str::to_owned);
         Self {
             path: format!("dashboards/labwright/{name}.json"),
             kind: Kind::GrafanaDashboard,
             text: format::json(board),
             origin,
+            named: Named { uid: text("uid"), title: text("title") },
+            declared: None,
         }
     }
 }
@@ -290,7 +310,12 @@ fn brought_boards(
                     format!("service {}", model[service].name),
                     format!("dashboard {}", board.name),
                 ];
-                files.insert(name.clone(), File::board(&name, &value, origin));
+                let file = File::board(&name, &value, origin);
+                if let Some(problem) = refusal::of(&file.named) {
+                    diagnostics.push(refusal::found(board.span, &board.name, problem));
+                }
+                let declared = Some((board.span, board.name.clone()));
+                files.insert(name.clone(), File { declared, ..file });
             }
             Err(error) => {
                 let message = format!("`{}` is not JSON: {error}", template.name);

@@ -79,6 +79,10 @@ fn add_file(
     else {
         return;
     };
+    let about = (file.kind, &*file.name, &file.template);
+    if let Some(found) = codes::malformed(context, id, about, &text, file.span) {
+        diagnostics.push(found);
+    }
     let path = format!("{}/{}", service.name, file.name);
     let destination = match &file.target {
         ServiceFileTarget::Config | ServiceFileTarget::Container { .. } => {
@@ -113,6 +117,10 @@ fn add_script(
         diagnostics,
     );
     let Some(text) = rendered else { return };
+    let about = (Kind::Shell, &*script.name, &script.template);
+    if let Some(found) = codes::malformed(context, id, about, &text, script.span) {
+        diagnostics.push(found);
+    }
     // The step has its own first line. A template has one too, so that editors and shellcheck
     // recognize it.
     let body = text

@@ -237,9 +237,10 @@ fn operation<'s>(it: &Spanned<BinOp<'s>>) -> Result<Expr<'s>, Fault> {
 fn filter<'s>(it: &Spanned<Filter<'s>>) -> Result<Expr<'s>, Fault> {
     let by_filter = it.name == "map" && matches!(it.args.first(), Some(CallArg::Pos(_)));
     let input = match it.name {
-        "sort" | "unique" | "groupby" | "join" => COMPARED,
+        // A list becomes text before its letters change.
+        "sort" | "unique" | "groupby" | "join" | "lower" | "upper" => COMPARED,
         "map" if by_filter => COMPARED,
-        "list" | "map" | "select" | "reject" | "selectattr" | "rejectattr" => LISTED,
+        "list" | "last" | "map" | "select" | "reject" | "selectattr" | "rejectattr" => LISTED,
         "default" => return plain_filter(it),
         _ => INDEXED,
     };

@@ -9,7 +9,7 @@ use super::circles::circles;
 use super::read::{Report, plain, text};
 use crate::decl::Block;
 use crate::diag::Diagnostics;
-use crate::model::{OnChange, Service, Unit, UnitAction};
+use crate::model::{OnChange, Service, ServiceFile, ServiceFileTarget, Unit, UnitAction};
 
 pub use settings::refused;
 
@@ -53,7 +53,11 @@ const OWN_SECTION: &[(&str, &str)] = &[
 /// Reports units of a service that systemd would refuse as a whole.
 pub fn check(service: &Service, report: Report<'_>, diagnostics: &mut Diagnostics) {
     for unit in service.units.iter().filter(|unit| !unit.sections.is_empty()) {
-        if let Some(problem) = problem(unit, service).or_else(|| never_started(unit, service)) {
+        let problem = problem_of_name(&unit.name)
+            .or_else(|| problem(unit, service))
+            .or_else(|| never_started(unit, service))
+            .or_else(|| runs_no_program(unit, service));
+        if let Some(problem) = problem {
             report(unit.span, format!("the unit `{}` {problem}", unit.name), diagnostics);
         }
     }
@@ -89,6 +93,15 @@ fn values<'u>(unit: &'u Unit, section: &str, name: &str) -> Vec<&'u str> {
     let sections = unit.sections.iter().filter(|(known, _)| known == section);
     let lines = sections.flat_map(|(_, lines)| lines).filter(|(known, _)| known == name);
     lines.filter_map(|(_, words)| words.first()).map(String::as_str).collect()
+}
+
+fn problem_of_name(name: &str) -> Option<String> {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (!name.bytes().all(valid)).then(|| {
+        "can't be part of a bundle by this name, which may have letters, digits, `.`, `_` and `-`: \
+         write a unit for each instance"
+            .to_owned()
+    })
 }
 
 fn problem(unit: &Unit, service: &Service) -> Option<String> {
@@ -208,6 +221,42 @@ fn service_problem(unit: &Unit) -> Option<String> {
         return Some("is of `Type dbus` and needs `BusName`".to_owned());
     }
     None
+}
+
+/// The settings that start programs.
+const STARTING: &[&str] = &[
+    "ExecCondition",
+    "ExecStartPre",
+    "ExecStart",
+    "ExecStartPost",
+    "ExecReload",
+    "ExecStop",
+    "ExecStopPost",
+];
+
+/// Returns why a unit can't start a file that the service itself installs.
+fn runs_no_program(unit: &Unit, service: &Service) -> Option<String> {
+    let started = STARTING.iter().flat_map(|name| values(unit, "Service", name));
+    let started = started.map(|path| path.trim_start_matches(['@', '-', ':', '+', '!', '|']));
+    started.into_iter().find_map(|path| {
+        let is_it = |file: &&ServiceFile| {
+            matches!(&file.target, ServiceFileTarget::Machine(own) if own == path)
+        };
+        let file = service.files.iter().find(is_it)?;
+        let may_run = u32::from_str_radix(&file.mode, 8).is_ok_and(|mode| mode & 0o111 != 0);
+        let (name, mode) = (&file.name, &file.mode);
+        if !may_run {
+            return Some(format!(
+                "starts `{path}`, which nobody may run: give `{name}` `mode=\"0755\"` in place of \
+                 `{mode}`"
+            ));
+        }
+        (!file.runs).then(|| {
+            format!(
+                "starts `{path}`, which has no first line such as `#!/bin/sh`: add it to `{name}`"
+            )
+        })
+    })
 }
 
 /// Lists which units of a service wait for which other ones.

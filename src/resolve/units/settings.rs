@@ -57,7 +57,34 @@ pub fn refused(section: &str, name: &str, words: &[String]) -> Option<String> {
 
 /// Returns whether a value has one of the forms that a grammar names.
 fn is(grammar: &str, value: &str) -> bool {
-    grammar.split('|').any(|form| is_form(form, value))
+    let filled = filled(value);
+    grammar
+        .split('|')
+        .any(|form| is_form(form, value) || (SPECIFIED.contains(&form) && is_form(form, &filled)))
+}
+
+/// The forms in which systemd fills in specifiers.
+const SPECIFIED: &[&str] =
+    &["account", "file", "folders", "path", "paths", "slice", "stream", "unit", "units"];
+
+/// Fills in specifiers such as `%i` or, for a path, `%h`.
+fn filled(value: &str) -> String {
+    let mut filled = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('%') {
+        filled.push_str(before);
+        let folder =
+            after.starts_with(['h', 't', 'S', 'C', 'L', 'E', 'T', 'V', 'd', 'D', 'y', 'Y']);
+        let Some(letter) = after.chars().next().filter(char::is_ascii_alphabetic) else {
+            filled.push('%');
+            rest = after;
+            continue;
+        };
+        filled.push_str(if folder { "/x" } else { "x" });
+        rest = after.get(letter.len_utf8()..).unwrap_or_default();
+    }
+    filled.push_str(rest);
+    filled
 }
 
 fn is_form(form: &str, value: &str) -> bool {

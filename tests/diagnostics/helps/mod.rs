@@ -172,6 +172,7 @@ fn the_help_for_mistakes_in_the_labs_helps() {
 const NO_EDIT: &[(&str, &str, &str)] = &[
     ("bad-annotation", "", "it shows how an annotation is written"),
     ("database-without-dump", "", "only the module's author knows how to dump it"),
+    ("file-malformed", "kind=text", "only the owner knows what reads the file"),
     ("missing-option", "", "only the owner knows the value"),
     ("missing-value", "", "only the owner knows the values"),
     ("multiline-string", "", "the text's own blanks are wrong"),

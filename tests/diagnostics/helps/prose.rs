@@ -42,6 +42,13 @@ const DONE: &[(&str, &str, &str)] = &[
         "service pages module=web",
     ),
     (
+        "admin-without-key",
+        "admin bob",
+        r#"admin bob {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa bob"
+}"#,
+    ),
+    (
         "database-on-nfs",
         "service web on=box",
         r#"service web on=box { state store path="/srv/appdata/web/store"; }"#,

@@ -16,6 +16,9 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// How deep compose files are searched for.
 const DEEPEST: usize = 8;
 
+/// The most files and folders that are looked at below a folder.
+const MOST: usize = 500_000;
+
 /// The disk, and how the caller calls what is on it.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
@@ -87,7 +90,15 @@ impl Disk {
             let mut found = BTreeSet::new();
             if real.is_dir() {
                 self.name(&real, path);
-                search(&real, 0, &mut found, &mut named);
+                let mut looked = Looked { depth: 0, left: MOST };
+                search(&real, &mut looked, &mut found, &mut named);
+                if looked.left == 0 {
+                    return Err(format!(
+                        "`{}` has more than {MOST} files and folders: name the folders with the \
+                         compose files",
+                        path.display()
+                    ));
+                }
                 found.retain(|file| !named.iter().any(|request: &Request| request.has(file)));
             } else {
                 let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -178,11 +189,25 @@ impl Disk {
     }
 }
 
+/// How far a search has come.
+struct Looked {
+    depth: usize,
+    /// How many files and folders may still be looked at.
+    left: usize,
+}
+
 /// Finds the compose files below a folder, and the projects whose files a `.env` names. Where no
 /// file has a usual name, every YAML file with services is one.
-fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>, named: &mut Vec<Request>) {
+fn search(
+    folder: &Path,
+    looked: &mut Looked,
+    found: &mut BTreeSet<String>,
+    named: &mut Vec<Request>,
+) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let entries = entries.flatten().take(looked.left);
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    looked.left -= paths.len();
     paths.sort();
     let usual = NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     let own = folder.to_string_lossy();
@@ -215,8 +240,29 @@ fn search(folder: &Path, depth: usize, found: &mut BTreeSet<String>, named: &mut
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // A link may lead back to a folder that is searched already.
         let below = !name.starts_with('.') && name != "node_modules" && !path.is_symlink();
-        if below && path.is_dir() && depth < DEEPEST {
-            search(&path, depth + 1, found, named);
+        if below && path.is_dir() && looked.depth < DEEPEST && looked.left > 0 {
+            looked.depth += 1;
+            search(&path, looked, found, named);
+            looked.depth -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a/b", "c", "d"] {
+            fs::create_dir_all(folder.path().join(name)).expect("a folder");
+            fs::write(folder.path().join(name).join("compose.yaml"), "").expect("a file");
+        }
+        for (most, ends, files) in [(100, false, 3), (7, true, 3), (3, true, 0)] {
+            let (mut looked, mut found) = (Looked { depth: 0, left: most }, BTreeSet::new());
+            search(folder.path(), &mut looked, &mut found, &mut Vec::new());
+            assert_eq!((looked.left == 0, found.len()), (ends, files), "{most}");
         }
     }
 }
