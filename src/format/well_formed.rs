@@ -32,7 +32,7 @@ pub fn malformed(kind: Kind, name: &str, text: &str) -> Option<Malformed> {
         | Kind::Alertmanager
         | Kind::Loki
         | Kind::GrafanaProvisioning => yaml(text),
-        Kind::Traefik if name.ends_with(".yaml") || name.ends_with(".yml") => yaml(text),
+        Kind::Traefik if matches!(name.rsplit('.').next(), Some("yaml" | "yml")) => yaml(text),
         Kind::Shell => shell(text),
         _ => None,
     }
