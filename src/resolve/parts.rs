@@ -70,7 +70,7 @@ pub fn fill(
             "kernel-module" => service.kernel_modules.extend(words(part)),
             "uses-device" => service.devices.extend(device(part)),
             "uses-secret" => {
-                service.secrets.extend(secret(part, &lab.secrets, report, diagnostics))
+                service.secrets.extend(secret(part, &lab.secrets, report, diagnostics));
             }
             _ => {}
         }

@@ -79,7 +79,9 @@ impl<'s> Maker<'_, 's> {
             && found.is_empty()
         {
             let home = self.homes.get(draft.service.machine.0 as usize);
-            home.into_iter().for_each(|home| kept.add(draft, home, around));
+            if let Some(home) = home {
+                kept.add(draft, home, around);
+            }
         }
         (draft, found)
     }
