@@ -25,6 +25,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             for container in &service.containers {
                 for dependency in &container.depends_on {
                     let Some(other) = members.get(dependency.container.as_str()) else { continue };
+                    // Both are started by the same person.
+                    let both = [&container.runs, &other.runs];
+                    if both.iter().all(|runs| matches!(runs, Runs::ByHand)) {
+                        continue;
+                    }
                     let Some((why, help)) = never(other, dependency.until) else { continue };
                     let message = format!("`{}` waits for `{}`, {why}", container.name, other.name);
                     diagnostics.push(

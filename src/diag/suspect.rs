@@ -30,7 +30,8 @@ const ABOUT: &[&str] = &[
     "TYPE", "ALGORITHM", "METHOD", "HEADER", "ISSUER", "COUNT", "SIZE", "AGE", "INTERVAL", "NAME",
     "USER", "USERNAME", "ENDPOINT", "HOST", "PORT", "PROVIDER", "MODE", "FORMAT", "FIELD",
     "ATTRIBUTE", "AUDIENCE", "SCOPE", "SCOPES", "ROTATION", "ALLOWED", "REQUIRED", "EXPIRE",
-    "DURATION", "MINUTES", "SECONDS", "HOURS", "DAYS", "URL", "URI", "DOMAIN", "EMAIL", "STRATEGY",
+    "DURATION", "TIME", "MINUTES", "SECONDS", "HOURS", "DAYS", "URL", "URI", "DOMAIN", "EMAIL",
+    "STRATEGY",
 ];
 
 /// Returns whether a variable with this name and value is a secret.
@@ -43,6 +44,11 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     }
     let word = value.to_ascii_lowercase();
     if matches!(word.as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "none" | "null") {
+        return false;
+    }
+    // The address of a page alone, such as the one at which a program gets its webhooks.
+    let address = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    if address.is_some_and(|rest| !rest.trim_end_matches('/').contains(['/', '@', '?', '$'])) {
         return false;
     }
     // A file that holds the secret.
@@ -73,7 +79,8 @@ pub fn names_secret(name: &str) -> bool {
     let Some(last) = words.last().map(String::as_str) else { return false };
     let has = |word: &str| words.iter().any(|own| own == word);
     // The URL of a webhook is the secret itself, so this comes before `ABOUT`, which has `URL`.
-    if has("WEBHOOK") || has("DSN") {
+    let is_url = matches!(last, "WEBHOOK" | "WEBHOOKS" | "URL" | "URLS" | "URI" | "ENDPOINT");
+    if has("WEBHOOK") && is_url || has("DSN") {
         return true;
     }
     if ABOUT.contains(&last) || has("PUBLIC") || has("PUB") {
@@ -378,6 +385,8 @@ mod tests {
         for (name, value) in [
             ("POSTGRES_PASSWORD", "postgres"),
             ("PASSWORD", "123456"),
+            ("DISCORD_WEBHOOK_URL", "https://chat.example.org/api/webhooks/1/x"),
+            ("X_WEBHOOK", "https://u@chat.example.org"),
             ("DB_PASS", "x"),
             ("DATABASE_URL", "postgres://u:word@db:5432/x"),
             ("REDIS_URL", "redis://:word@cache:6379"),
@@ -397,6 +406,9 @@ mod tests {
             ("POSTGRES_USER", "postgres"),
             ("PASSWORD_LOGIN", "true"),
             ("TOKEN_EXPIRY", "3600"),
+            ("TOKEN_TIME", "48"),
+            ("UN_WEBHOOK_0_TIMEOUT", "10s"),
+            ("WEBHOOK_URL", "https://n8n.example.org/"),
             ("DB_PASSWORD_FILE", "/run/secrets/db"),
             ("DATABASE_URL", "postgres://db:5432/x"),
             ("TZ", "Europe/Brussels"),

@@ -18,9 +18,13 @@ use super::servers::NewNetwork;
 use super::shares::{Shares, Surroundings};
 use super::stack::{self, Around, LabNames, Rename, Stack};
 use super::yaml::{Node, Place};
-use super::{Account, Imported, Target, adopt, middlewares, routes, running, streams, top, write};
+use super::{
+    Account, Imported, Target, adopt, guests, middlewares, routes, running, streams, top, write,
+};
+use crate::around::certificates::is_private;
 use crate::decl::Block;
 use crate::decl::types::timezones;
+use crate::model::ProxyProgram;
 
 /// A conversion of projects into one lab.
 pub struct Conversion<'i> {
@@ -147,6 +151,7 @@ impl<'i> Conversion<'i> {
                 group.members.iter().map(|(compose, _)| (compose.clone(), group.service.clone()))
             })
             .collect();
+        let listeners = guests::listeners(&project, &self.library);
         let (mut adopted, mut adopted_services) = (Vec::new(), Vec::new());
         for (number, (group, stack)) in groups.iter().zip(&mut stacks).enumerate() {
             let mut around = Around {
@@ -156,6 +161,7 @@ impl<'i> Conversion<'i> {
                 read: &mut self.imported.read,
                 project: &project,
                 renames: &renames,
+                listeners: &listeners,
                 number,
                 lab: &mut self.lab,
             };
@@ -226,12 +232,14 @@ impl<'i> Conversion<'i> {
 
     /// Writes what belongs to no project.
     pub fn finish(self) -> Imported {
-        let Self { target, secrets, lab, mut file_names, mut imported, .. } = self;
+        let Self { target, secrets, mut lab, mut file_names, mut imported, .. } = self;
         let Self { network, mut addresses, .. } = self;
         if let Some(name) = &target.new_lab {
             addresses.extend(lab.shares.addresses());
             let new = (&network, network.machine(&addresses));
-            let text = write::lab(name, &lab.timezone, lab.cores, target, new);
+            let own = target.program.is_some_and(|it| it != ProxyProgram::NginxProxyManager);
+            let internal = own && private(&mut lab);
+            let text = write::lab(name, &lab.timezone, (lab.cores, internal), target, new);
             imported.files.insert("lab.kdl".to_owned(), text);
         }
         let shares = lab.shares.lines(&target.machine);
@@ -315,6 +323,23 @@ fn proxied(project: &Project, said: &[(Place, String)]) -> Option<(Place, String
     let (_, place) =
         labels.find(|(name, _)| routes::is_about_proxies(name) && name != "traefik.enable")?;
     (!said.iter().any(|(_, known)| known == what)).then(|| (place, what.to_owned()))
+}
+
+/// Returns whether a new proxy must sign certificates itself, because no public authority signs
+/// private names, and says so.
+fn private(lab: &mut LabNames) -> bool {
+    let name = |route: &str| route.split('/').next().unwrap_or_default().to_owned();
+    let mut hosts = lab.hosts.iter().map(|(route, place)| (name(route), *place));
+    let Some((host, place)) = hosts.find(|(host, _)| is_private(host)) else {
+        return false;
+    };
+    let proxy = lab.via.as_deref().unwrap_or_default();
+    let what = format!(
+        "no public authority signs a certificate for `{host}`, so `{proxy}` signs them itself \
+         (`certificates internal`): make your devices trust it, or use a domain that you own"
+    );
+    lab.findings.push((place, what));
+    true
 }
 
 fn reserved(names: &[String]) -> Names {

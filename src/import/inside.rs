@@ -18,10 +18,16 @@ pub enum Variable<'s> {
     Option(&'s str),
     /// It sets it to the port of an endpoint, at which the program then listens.
     Port(&'s str),
-    /// It sets it to something that follows from the lab.
+    /// It sets it to this text where an option is true, or where it is not.
+    Switch(&'s str, bool, &'s str),
+    /// The words of an option set it, with commas.
+    Listed(&'s str),
+    /// It sets it to something that follows from the lab, or sometimes only.
     Derived,
     /// A secret sets it, or a file that it names.
     Secret(&'s str),
+    /// It sets it to this text, with names in braces, of which one is a secret.
+    Filled(&'s str),
     /// It does not set it.
     Unset,
 }
@@ -48,14 +54,30 @@ pub fn test<'s>(when: &'s Block<'s>) -> Option<Test<'s>> {
         (None, None) => (text.as_ref(), None, true),
         _ => return None,
     };
-    let quoted = |text: &'s str| text.strip_prefix("opt['")?.strip_suffix("']");
-    let option = option.strip_prefix("opt.").or_else(|| quoted(option))?;
-    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    let option = named(option)?;
     let word = match word {
         Some(word) => Some(word.strip_prefix('\'')?.strip_suffix('\'')?),
         None => None,
     };
     (is_name(option) && word.is_none_or(is_name)).then_some(Test { option, word, equal })
+}
+
+/// Returns the option without which a `when` counts, if it is about no other.
+pub fn without<'s>(when: &'s Block<'s>) -> Option<&'s str> {
+    let (Value::Text(text) | Value::Expression(text)) = &when.argument(0)?.value else {
+        return None;
+    };
+    named(text.strip_prefix("not ")?).filter(|name| is_name(name))
+}
+
+/// Returns the option that an expression names.
+fn named(expression: &str) -> Option<&str> {
+    let quoted = || expression.strip_prefix("opt['")?.strip_suffix("']");
+    expression.strip_prefix("opt.").or_else(quoted)
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
 }
 
 /// Returns whether a `when` counts in a form of its module, if that form decides it.
@@ -77,6 +99,11 @@ pub fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Opt
                     Some(("port", name)) => Variable::Port(name),
                     _ => Variable::Derived,
                 },
+                Value::Format(text) if text.contains("password}") => Variable::Filled(text),
+                Value::Expression(text) => {
+                    let listed = || listed(text).map_or(Variable::Derived, Variable::Listed);
+                    file_of(text).map_or_else(listed, Variable::Secret)
+                }
                 _ => Variable::Derived,
             }),
             "secret" => {
@@ -94,7 +121,11 @@ pub fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Opt
                 };
                 option.filter(|_| own).map(Variable::Secret)
             }
-            "when" if holds(child, choice) != Some(false) => variable(child, name, choice),
+            "when" => match holds(child, choice) {
+                Some(false) => None,
+                Some(true) => variable(child, name, choice),
+                None => variable(child, name, choice).map(|found| sometimes(child, found)),
+            },
             _ => None,
         };
         if found.is_some() {
@@ -102,6 +133,45 @@ pub fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Opt
         }
     }
     None
+}
+
+/// Returns what a variable is that a module sets under a condition only.
+fn sometimes<'s>(when: &'s Block<'s>, found: Variable<'s>) -> Variable<'s> {
+    let switch = test(when).filter(|test| test.word.is_none()).map(|test| (test.option, true));
+    let switch = switch.or_else(|| Some((without(when)?, false)));
+    match (found, switch) {
+        (Variable::Fixed(text), Some((option, on))) => Variable::Switch(option, on, text),
+        (Variable::Fixed(_) | Variable::Number(_) | Variable::Switch(..), _) => Variable::Derived,
+        _ => found,
+    }
+}
+
+/// Returns the secret of an expression that makes the program read it from its file.
+fn file_of(expression: &str) -> Option<&str> {
+    let secret = expression.strip_prefix("'file:")?.strip_suffix("']|secret_file")?;
+    Some(secret.split_once("opt['")?.1)
+}
+
+/// Returns the option whose words an expression joins with commas.
+fn listed(expression: &str) -> Option<&str> {
+    let option = expression.strip_suffix(" | join(',')")?.strip_prefix("opt.")?;
+    is_name(option).then_some(option)
+}
+
+/// Reads what the names in the braces of a text stand for in another one. None if it is not made
+/// like that.
+pub fn unfilled<'t>(format: &'t str, text: &'t str) -> Option<Vec<(&'t str, &'t str)>> {
+    let (mut format, mut text) = (format, text);
+    let mut found = Vec::new();
+    while let Some((before, rest)) = format.split_once('{') {
+        let (name, after) = rest.split_once('}')?;
+        text = text.strip_prefix(before)?;
+        let next = after.split('{').next().unwrap_or_default();
+        let end = if next.is_empty() { text.len() } else { text.find(next)? };
+        found.push((name, text.get(..end)?));
+        (format, text) = (after, text.get(end..)?);
+    }
+    (format == text && found.iter().all(|(_, value)| !value.is_empty())).then_some(found)
 }
 
 /// Returns whether a program keeps the value that a secret had at its first start.
@@ -138,4 +208,21 @@ pub fn mount<'s>(
         "when" if holds(child, choice) != Some(false) => mount(child, (at, image), choice),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unfilled;
+
+    #[test]
+    fn reads_what_names_stand_for() {
+        let format = "db://{opt.user}:{opt.password}@{container.db}/{opt.name}";
+        let found = unfilled(format, "db://me:pw@home/x").expect("the same form");
+        let values: Vec<&str> = found.iter().map(|(_, value)| *value).collect();
+        assert_eq!(values, ["me", "pw", "home", "x"]);
+        for other in ["db://me@home/x", "db://me:pw@home/", "url://me:pw@home/x", ""] {
+            assert_eq!(unfilled(format, other), None, "{other}");
+        }
+        assert_eq!(unfilled("plain", "plain"), Some(Vec::new()));
+    }
 }

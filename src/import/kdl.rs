@@ -140,13 +140,16 @@ impl Line {
         self.0.ensure_children().nodes_mut().push(child.0);
     }
 
-    /// Puts a comment above the node, each line of the text on a line of its own.
+    /// Puts a comment above the node, each line of the text on a line of its own. What is too long
+    /// goes on below, further in.
     pub fn comment(mut self, text: &str) -> Self {
         let mut leading = self.0.format().map(|format| format.leading.clone()).unwrap_or_default();
         for line in text.lines() {
             let plain: String =
                 line.chars().map(|c| if is_forbidden(c) { ' ' } else { c }).collect();
-            let _ = writeln!(leading, "// {}", plain.trim_end());
+            for part in wrapped(&plain) {
+                let _ = writeln!(leading, "// {}", part.trim_end());
+            }
         }
         self.0.set_format(KdlNodeFormat { leading, ..KdlNodeFormat::default() });
         self
@@ -181,6 +184,23 @@ impl Line {
         self.0.push(entry);
         self
     }
+}
+
+/// Divides a line of a comment at blanks.
+fn wrapped(line: &str) -> Vec<String> {
+    const WIDTH: usize = 92;
+    let mut parts: Vec<String> = Vec::new();
+    let mut part = String::new();
+    for word in line.split(' ') {
+        if !part.trim().is_empty() && part.chars().count() + 1 + word.chars().count() > WIDTH {
+            parts.push(std::mem::replace(&mut part, "  ".to_owned()));
+        } else if !part.is_empty() {
+            part.push(' ');
+        }
+        part.push_str(word);
+    }
+    parts.push(part);
+    parts
 }
 
 /// Writes nodes as a formatted document that begins with the edition.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-pub use super::inside::Variable;
-use super::inside::{Choice, holds, keeps_secret, mount, test, variable};
+use super::inside::{Choice, holds, keeps_secret, mount, test, variable, without};
+pub use super::inside::{Variable, unfilled};
 use super::words;
 use crate::decl::{Block, Value};
 use crate::resolve::options::{OptionSpec, option_specs};
@@ -64,6 +64,8 @@ enum Presence<'s> {
     Always,
     /// This option, which is true or false.
     Option(&'s str),
+    /// Without this option.
+    Without(&'s str),
     /// Another condition.
     Other,
 }
@@ -83,6 +85,8 @@ pub struct Endpoint<'s> {
     pub udp: bool,
     /// Whether it is a database's.
     pub database: bool,
+    /// The option with which it is there, or is not.
+    pub only: Option<(&'s str, bool)>,
 }
 
 /// Describes the modules that run containers, each form of a module by itself.
@@ -168,7 +172,12 @@ fn walk<'s>(
             }
             "database" => databases.extend(child.property("container").and_then(Spanned::text)),
             "provides" => {
-                if let Some(endpoint) = endpoint(child, &found.options) {
+                if let Some(mut endpoint) = endpoint(child, &found.options) {
+                    endpoint.only = match presence {
+                        Presence::Option(option) => Some((option, true)),
+                        Presence::Without(option) => Some((option, false)),
+                        Presence::Always | Presence::Other => None,
+                    };
                     found.endpoints.retain(|other| other.name != endpoint.name);
                     found.endpoints.push(endpoint);
                 }
@@ -186,7 +195,8 @@ fn walk<'s>(
                 Some(true) => walk(child, (presence, choice), found, databases),
                 None => {
                     let option = test(child).filter(|test| test.word.is_none());
-                    let inner = option.map_or(Presence::Other, |it| Presence::Option(it.option));
+                    let other = without(child).map_or(Presence::Other, Presence::Without);
+                    let inner = option.map_or(other, |it| Presence::Option(it.option));
                     walk(child, (inner, choice), found, databases);
                 }
             },
@@ -234,10 +244,35 @@ fn endpoint<'s>(block: &'s Block<'s>, options: &[OptionSpec<'s>]) -> Option<Endp
         option,
         udp: text("protocol") == Some("udp"),
         database: block.property("database").and_then(Spanned::bool) == Some(true),
+        only: None,
+    })
+}
+
+/// Finds a container that runs an image, with its module.
+pub fn running<'m, 's>(
+    image: &str,
+    modules: &'m [Module<'s>],
+) -> Option<(&'m Module<'s>, &'m Container<'s>)> {
+    let wanted = words::image(image).repository;
+    modules.iter().find_map(|module| {
+        let container = module.containers.iter().find(|it| same_image(&it.image.0, &wanted))?;
+        Some((module, container))
     })
 }
 
 impl Module<'_> {
+    /// Returns whether an option is true by default.
+    pub fn is_on(&self, name: &str) -> bool {
+        let option = self.options.iter().find(|option| option.name == name);
+        let default = option.and_then(|option| option.default?.argument(0)?.bool());
+        default == Some(true)
+    }
+
+    /// Returns whether an option is true or false.
+    pub fn is_switch(&self, name: &str) -> bool {
+        self.options.iter().any(|option| option.name == name && option.kind == "boolean")
+    }
+
     /// Returns whether an option sets a variable of some container.
     pub fn sets(&self, name: &str) -> bool {
         self.containers.iter().any(|container| {
@@ -269,6 +304,13 @@ impl<'s> Container<'s> {
     /// Returns whether it keeps nothing: a cache whose folder is in memory.
     pub fn is_cache(&self) -> bool {
         is_redis(&self.image.0) && self.block.all("tmpfs").any(|tmpfs| tmpfs.key() == "/data")
+    }
+
+    /// Returns whether the module lets its program listen at a port, by a variable.
+    pub fn sets_port(&self, port: u16) -> bool {
+        let named = |env: &Block<'_>| env.key().contains("PORT");
+        let given = |env: &Block<'_>| env.argument(1).and_then(|value| value.number::<i64>());
+        self.block.all("env").any(|env| named(env) && given(env) == Some(i64::from(port)))
     }
 
     /// Returns what the module mounts at a path: `state.NAME`, `opt.NAME` or something else.
@@ -342,7 +384,7 @@ fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {
         match container.presence {
             Presence::Always if wanted => {}
             Presence::Always => return None,
-            Presence::Other => {}
+            Presence::Without(_) | Presence::Other => {}
             Presence::Option(name) => {
                 let word = if wanted { "true" } else { "false" };
                 let option = module.options.iter().find(|option| option.name == name)?;

@@ -14,6 +14,7 @@ mod dotenv;
 mod files;
 mod gpu;
 mod group;
+mod guests;
 mod hosts;
 mod inside;
 mod internal;

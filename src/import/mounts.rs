@@ -19,6 +19,8 @@ struct Mount {
     target: String,
     read_only: bool,
     propagation: Option<String>,
+    /// The folder or file of a volume that is mounted in place of all of it.
+    subpath: Option<String>,
     lost: Vec<&'static str>,
 }
 
@@ -230,7 +232,17 @@ fn long(at: &At<'_>, around: &mut Around<'_>) -> Mount {
                     }
                 }
             }
-            "volume" | "image" | "cluster" | "consistency" => {
+            "volume" => {
+                mount.subpath = options.get("subpath").and_then(|at| at.text()).map(str::to_owned);
+                for (name, at) in options.entries().filter(|(name, _)| *name != "subpath") {
+                    let what = match name {
+                        "nocopy" => "a folder of the machine is never filled from the image",
+                        _ => "a lab has no use for it",
+                    };
+                    around.ledger.lost(&at, what);
+                }
+            }
+            "image" | "cluster" | "consistency" => {
                 around.ledger.lost(&options, "a lab has no use for it");
             }
             _ => {}
@@ -361,6 +373,14 @@ fn volume(
         around.lab.findings.push((service.node.place, finding));
         return (Some(node), Fate::Changed, said);
     };
+    if let Some(part) = &mount.subpath {
+        let path = join(&folder, part);
+        if !is_below(&path, &folder) || !words::accepted(Type::Path, &path) {
+            return (None, Fate::Lost, "the part of the volume is not in it".to_owned());
+        }
+        let what = format!("`{path}`, a part of the volume where docker keeps it today");
+        return (Some(finish(line("mount").arg(path), mount, target)), Fate::Changed, what);
+    }
     let (node, what) = state(&folder, &mount.source, service, stack, around);
     let node = finish(node, mount, target);
     (Some(node), Fate::Changed, format!("{what}, where docker keeps the volume today"))
@@ -470,7 +490,8 @@ fn state(
         state = state.prop_flag("local-disk", true);
     }
     stack.states.push(state);
-    stack.adopt_state(&name, path);
+    let first = around.lab.kept.is_empty();
+    stack.adopt_state(&name, path, first);
     around.lab.kept.insert(path.to_owned(), stack.service.clone());
     stack.folders.insert(path.to_owned(), format!("state.{name}"));
     let node = line("mount").arg(Given::Ref(format!("state.{name}")));

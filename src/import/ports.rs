@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::guests;
 use super::kdl::{Line, line};
 use super::ledger::{At, Fate};
 use super::stack::{Around, Stack};
@@ -21,16 +22,16 @@ pub fn ports(service: &At<'_>, container: &str, stack: &mut Stack, around: &mut 
         let what = "the containers of a machine reach each other's ports without it";
         around.ledger.changed(&expose, what);
     }
-    let Some(list) = service.get("ports") else { return };
     let image = service.get("image").and_then(|image| image.text()).unwrap_or_default().to_owned();
     if around.project.manual.contains(owner_name(service)) {
         let what = "a container that a person starts is no endpoint; `--profile` makes it one";
-        around.ledger.lost(&list, what);
+        service.get("ports").iter().for_each(|list| around.ledger.lost(list, what));
         return;
     }
     let mode = service.get("network_mode").and_then(|mode| mode.text()).unwrap_or_default();
-    for at in list.items() {
-        if mode == "host" || mode == "none" || mode.starts_with("container:") {
+    for at in guests::published(service, around) {
+        let own = at.path.starts_with(&format!("{}.", service.path));
+        if own && (mode == "host" || mode == "none" || mode.starts_with("container:")) {
             let what = format!("compose ignores it with `network_mode: {mode}`");
             around.ledger.lost(&at, what);
             continue;
@@ -45,7 +46,7 @@ pub fn ports(service: &At<'_>, container: &str, stack: &mut Stack, around: &mut 
         };
         let own = (image.as_str(), owner_name(service));
         let (fate, what) = endpoint(own, &read, (container, at.node.place), stack, around);
-        around.ledger.say(&at, fate, what);
+        guests::say(service, &at, fate, what, around);
     }
 }
 

@@ -9,6 +9,8 @@ use super::streams::{self, Stream};
 use super::variables::owner_name;
 use super::way::Way;
 use super::{ports, sites, traefik};
+use crate::around::certificates::is_private;
+use crate::model::ProxyProgram;
 use crate::resolve::is_served;
 
 /// The endpoints that a route of a container may lead to.
@@ -111,8 +113,15 @@ fn add(
     around: &mut Around<'_>,
 ) {
     let Target { service, container, endpoints, settings } = target;
+    // Nginx Proxy Manager has its certificates of public authorities alone.
+    let public = around.lab.program == Some(ProxyProgram::NginxProxyManager);
+    let is_served = |host: &String| is_served(host) && !(public && is_private(host));
     if let Some(host) = way.hosts.iter().find(|host| !is_served(host)) {
-        let why = format!("`{host}` is no name that a proxy can serve");
+        let why = if public && is_private(host) {
+            format!("no public authority signs a certificate for `{host}`")
+        } else {
+            format!("`{host}` is no name that a proxy can serve")
+        };
         for label in &way.labels {
             way.said.entry(label.clone()).or_insert((Fate::Lost, why.clone()));
         }
@@ -154,7 +163,7 @@ fn add(
     let free = |host: &&String, around: &Around<'_>| {
         paths.iter().all(|(path, _)| {
             let path = path.trim_end_matches('/');
-            !around.lab.hosts.contains(&format!("{host}{path}"))
+            !around.lab.hosts.contains_key(&format!("{host}{path}"))
         })
     };
     let mut hosts: Vec<String> =
@@ -173,7 +182,8 @@ fn add(
         return say(way, "", said, around);
     }
     for (host, (path, _)) in hosts.iter().flat_map(|host| paths.iter().map(move |it| (host, it))) {
-        around.lab.hosts.insert(format!("{host}{}", path.trim_end_matches('/')));
+        let key = format!("{host}{}", path.trim_end_matches('/'));
+        around.lab.hosts.insert(key, service.node.place);
     }
     let what = format!("a route through `{via}`, open to `{zone}`");
     if let Some((first, others)) = hosts.split_first() {

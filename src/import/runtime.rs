@@ -1,5 +1,6 @@
 //! Converts how a container runs: its rights, limits, devices, health and neighbours.
 
+use super::group::joins;
 use super::internal;
 use super::kdl::{Given, Line, line};
 use super::lan;
@@ -325,6 +326,10 @@ pub fn dependencies(
         }
         let known = around.project.service(name).is_some();
         let Some((_, container)) = neighbours.iter().find(|(compose, _)| compose == name) else {
+            if joins(service.node) == Some(name) {
+                around.ledger.changed(&at, "it waits for the container whose network it uses");
+                continue;
+            }
             let why = if known {
                 "it is a service of its own, which does not wait for others to start"
             } else {
@@ -333,7 +338,8 @@ pub fn dependencies(
             around.ledger.lost(&at, why);
             continue;
         };
-        if around.project.manual.contains(name) {
+        let by_hand = |name: &str| around.project.manual.contains(name);
+        if by_hand(name) && !by_hand(owner_name(service)) {
             around.ledger.lost(&at, "that one is `manual`, and not started with the others");
             continue;
         }

@@ -112,6 +112,12 @@ impl Secrets {
     }
 }
 
+/// Returns whether a label holds a secret. The names of routers and middlewares say nothing of it.
+pub fn is_secret_label(name: &str, value: &str) -> bool {
+    let traefik = name.starts_with("traefik.").then(|| name.rsplit('.').next().unwrap_or(name));
+    is_secret(traefik.unwrap_or(name), value)
+}
+
 /// Returns whether a value is too peculiar to be anything but a secret.
 fn is_strong(value: &str) -> bool {
     // A short word of small letters may also be the name of something.

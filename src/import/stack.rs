@@ -1,7 +1,7 @@
 //! What is made of containers that belong together: a module of the lab, and the service that runs
 //! it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::files::Files;
@@ -30,7 +30,7 @@ const OWN: &[&str] = &[
     "health-within",
 ];
 
-/// What is written above the first state that a service adopts.
+/// What is written above the first state that an import adopts.
 pub const CHOOSE_A_CLASS: &str = "Choose how often each state is saved: add backup=daily or \
                                   another class, or backup=never with a reason=.";
 
@@ -129,10 +129,10 @@ impl Stack {
         name
     }
 
-    /// Says that the service keeps a state where it is today.
-    pub fn adopt_state(&mut self, name: &str, path: &str) {
+    /// Says that the service keeps a state where it is today. The first of the import says what to
+    /// add to each.
+    pub fn adopt_state(&mut self, name: &str, path: &str, first: bool) {
         let node = line("state").arg(name).prop("path", path);
-        let first = !self.settings.iter().any(|line| line.name() == "state");
         self.settings.push(if first { node.comment(CHOOSE_A_CLASS) } else { node });
     }
 
@@ -159,6 +159,19 @@ pub struct Rename {
     pub to: String,
 }
 
+/// The published ports of containers at which others listen: the name of the one that publishes,
+/// and the number of the port in its list.
+pub type Listeners = BTreeMap<(String, usize), Listener>;
+
+/// A container that listens at a port that another one publishes.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its name in the compose file.
+    pub name: String,
+    /// Whether the module of the library has no such endpoint in the network of another.
+    pub hidden: bool,
+}
+
 /// Everything around a container that is converted.
 pub struct Around<'a> {
     /// What becomes of every key.
@@ -173,6 +186,8 @@ pub struct Around<'a> {
     pub project: &'a Project,
     /// What the containers of the project are called.
     pub renames: &'a [Rename],
+    /// Which containers listen at ports that others publish.
+    pub listeners: &'a Listeners,
     /// The number of the stack.
     pub number: usize,
     /// What the import as a whole knows.
@@ -200,8 +215,8 @@ pub struct LabNames {
     pub entry_points: EntryPoints,
     /// The folders of servers that the machine mounts.
     pub shares: Shares,
-    /// The host names that have a route, with their paths.
-    pub hosts: BTreeSet<String>,
+    /// The host names that have a route, with their paths, and where they are written.
+    pub hosts: BTreeMap<String, Place>,
     /// Folders of the sources, with the folder of the machine that they are in there.
     pub moved: Vec<(String, String)>,
     /// The machine's ports, with what has them.
@@ -234,13 +249,17 @@ impl LabNames {
 /// Says what is changed or lost, as a comment.
 pub fn comment(entries: &[&Entry], read: &[String], below: &str) -> String {
     let mut said: Vec<String> = Vec::new();
+    let mut entries = entries.to_vec();
+    entries.sort_by_key(|entry| entry.place);
     // What the nodes below show themselves needs no comment.
     let shown = [
         "the secret `",
         "the state `",
         "the option `",
+        "the network of the service `",
         "env, with",
         "endpoint `",
+        "an endpoint of `",
         "a route through `",
         // What every service of a module of the library has.
         "as the module `",

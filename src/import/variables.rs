@@ -7,7 +7,7 @@ use super::files::file_name;
 use super::hosts::{hosts_in, with_hosts};
 use super::kdl::{Given, Line, line};
 use super::ledger::{At, Fate};
-use super::secrets::is_secret;
+use super::secrets::{is_secret, is_secret_label};
 use super::stack::{Around, Stack};
 use super::words::accepted;
 use super::yaml::Place;
@@ -192,7 +192,7 @@ pub fn labels(service: &At<'_>, routed: &BTreeSet<String>, around: &mut Around<'
             around.ledger.lost(&at, "docker refuses such a label");
         } else if name.starts_with("com.docker.compose.") || name.starts_with("labwright.") {
             around.ledger.lost(&at, "compose and labwright set such labels themselves");
-        } else if around.secrets.hides(value) || is_secret(name, value) {
+        } else if around.secrets.hides(value) || is_secret_label(name, value) {
             around.ledger.lost(&at, "it has a secret in it, which no label may hold");
         } else {
             lines.push(line("label").arg(name).arg(value));

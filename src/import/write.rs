@@ -67,16 +67,17 @@ pub fn secrets(needed: &[Needed]) -> String {
 }
 
 /// Writes the file of a new lab, with its proxy.
-/// `cores` are the most that a container may use; `network` comes with the machine's address.
+/// `cores` are the most that a container may use; `internal` is whether the proxy signs its
+/// certificates itself; `network` comes with the machine's address.
 pub fn lab(
     name: &str,
     timezone: &str,
-    cores: i64,
+    (cores, internal): (i64, bool),
     target: &Target,
     (network, machine): (&NewNetwork, IpAddr),
 ) -> String {
     let note = "The addresses below are examples: write those of your network and of the machine, \
-                and who may\nlog in (`admin NAME { ssh-key \"…\"; }`).";
+                and who\nmay log in (`admin NAME { ssh-key \"…\"; }`).";
     let mut head = line("lab")
         .arg(name)
         .prop("version", "1.0.0")
@@ -93,7 +94,10 @@ pub fn lab(
         }
         Some(ProxyProgram::Caddy) | None => {}
     }
-    let proxy = proxy.map(|proxy| line("service").arg(proxy).prop("on", target.machine.as_str()));
+    let proxy = proxy.map(|proxy| {
+        let node = line("service").arg(proxy).prop("on", target.machine.as_str());
+        if internal { node.child(line("certificates").arg("internal")) } else { node }
+    });
     let own = [
         head,
         line("network")

@@ -305,3 +305,50 @@ fn a_program_listens_where_its_variable_says() {
     assert!(!files.contains("WEBUI_PORT") && !files.contains("listen-port"), "{files}");
     assert_eq!(fate(&facts, "services.qbit.volumes[0]"), "changed");
 }
+
+#[test]
+fn a_database_keeps_its_user_and_name_in_an_address_and_in_files() {
+    let links = r#"services:
+  linkwarden:
+    image: ghcr.io/linkwarden/linkwarden:v2.16.1
+    environment: {DATABASE_URL: "postgres://me:pl0p-geheim@db:5432/links",
+      NEXTAUTH_URL: "https://links.example.org/api/v1/auth", NEXTAUTH_SECRET: s0me-geheim}
+    volumes: ["./data:/data/data"]
+    depends_on: [db]
+  db:
+    image: postgres:16-alpine
+    environment: {POSTGRES_USER: me, POSTGRES_DB: links, POSTGRES_PASSWORD: pl0p-geheim}
+    volumes: ["./pg:/var/lib/postgresql/data"]
+"#;
+    let lines = ["database-user me", "database-name links", "(secret)links-database-password"];
+    adopted("links", links, &lines);
+    let login = r#"x-login: &login
+  AUTHENTIK_POSTGRESQL__HOST: db
+  AUTHENTIK_POSTGRESQL__USER: ak
+  AUTHENTIK_POSTGRESQL__NAME: logins
+  AUTHENTIK_POSTGRESQL__PASSWORD: pl0p-geheim
+  AUTHENTIK_SECRET_KEY: k3y-geheim
+services:
+  server: {image: "ghcr.io/goauthentik/server:2026.8.3", command: server, environment: *login}
+  worker:
+    image: ghcr.io/goauthentik/server:2026.8.3
+    command: worker
+    environment: {<<: *login}
+    depends_on: [server, db]
+  db:
+    image: postgres:16-alpine
+    environment: {POSTGRES_USER: ak, POSTGRES_DB: logins, POSTGRES_PASSWORD: pl0p-geheim}
+    volumes: ["pg:/var/lib/postgresql/data"]
+volumes: {pg: }
+"#;
+    adopted(
+        "login",
+        login,
+        &["database-user ak", "database-name logins", "(secret)login-secret-key"],
+    );
+    // Another host than the container, or a password in a file of its own, is not the module's.
+    for (from, to) in [("@db:", "@far:"), ("pl0p-geheim@", "pl%20p@")] {
+        let (_, written) = built("links", &[("compose.yaml", &links.replace(from, to))]);
+        assert!(written.contains("\nmodule "), "{written}");
+    }
+}

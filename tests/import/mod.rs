@@ -6,7 +6,9 @@ mod hostile;
 mod library;
 mod schema;
 mod secrets;
+mod tunnels;
 mod ways;
+mod wider;
 
 use std::fs;
 use std::path::{Path, PathBuf};

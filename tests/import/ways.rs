@@ -194,3 +194,46 @@ fn shares_of_a_server_that_the_lab_knows_are_its_exports() {
     }
     assert!(!run.out.contains("hunter2"), "{}", run.out);
 }
+
+#[test]
+fn a_proxy_signs_private_names_itself_and_no_module_of_the_library_is_lost() {
+    let compose = |host: &str| {
+        format!(
+            "services: {{tv: {{image: \"lscr.io/linuxserver/sonarr:4.0.19\", volumes: \
+             [\"./c:/config\", \"/mnt/data:/data\"], labels: \
+             {{\"traefik.http.routers.tv.rule\": \"Host(`{host}`)\"}}}}}}\n"
+        )
+    };
+    for via in ["caddy", "traefik"] {
+        let (written, facts) = imported(&compose("tv.home.lan"), &["--via", via]);
+        assert!(written.contains("module=sonarr") && !written.contains("\nmodule "), "{written}");
+        assert!(written.contains("certificates internal"), "{written}");
+        assert_eq!(facts["errors"], serde_json::json!([]), "{facts}");
+        let (written, _) = imported(&compose("tv.example.org"), &["--via", via]);
+        assert!(!written.contains("certificates internal"), "{written}");
+    }
+    // This proxy is no authority.
+    let (written, facts) = imported(&compose("tv.home.lan"), &["--via", "nginx-proxy-manager"]);
+    assert!(written.contains("module=sonarr") && !written.contains("route"), "{written}");
+    assert!(lost(&facts).join(" ").contains("no public authority signs"), "{facts}");
+}
+
+#[test]
+fn a_folder_for_an_hour_is_taken_for_one_that_stays() {
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+    let source = folder.path().join("tv");
+    fs::create_dir(&source).expect("a folder");
+    let compose = "services: {tv: {image: \"lscr.io/linuxserver/sonarr:4.0.19\", volumes: \
+                   [\"./c:/config\", \"/mnt/data:/data\"]}}\n";
+    fs::write(source.join("compose.yaml"), compose).expect("a file");
+    for (more, path, said) in
+        [(vec![], "/opt/stacks/tv/c", true), (vec!["--at", "/srv/x"], "/srv/x/c", false)]
+    {
+        let (_made, run) = import(&source, &[&["--format", "json"], more.as_slice()].concat());
+        let facts = run.json();
+        let written = facts["files"].to_string();
+        assert!(written.contains(path) && written.contains("module=sonarr"), "{written}");
+        let findings = facts["findings"].to_string();
+        assert_eq!(findings.contains("is taken for"), said, "{findings}");
+    }
+}

@@ -7,21 +7,20 @@ mod limits;
 mod places;
 mod required;
 mod rest;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::import::group::Group;
-use crate::import::hosts::names_host;
+use crate::import::guests;
 use crate::import::kdl::{Line, line};
 use crate::import::lan;
 use crate::import::ledger::{At, Fate};
-use crate::import::library::{
-    Container, Fit, Module, Settings, Variable, fits, is_default, option,
-};
+use crate::import::library::{Container, Fit, Module, Settings, is_default, option};
 use crate::import::mounts::{HIDDEN, standing};
 use crate::import::routes;
-use crate::import::secrets::is_secret;
+use crate::import::secrets::is_secret_label;
 use crate::import::stack::Around;
 use crate::import::variables::filed;
 use crate::import::yaml::{Node, Place};
@@ -207,8 +206,8 @@ fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misf
                         becoming.say(&at, Fate::Lost, "its value is in no file");
                         continue;
                     };
-                    let setting = Setting { name, value: &value, at: &at };
-                    words.extend(variable(&setting, becoming)?);
+                    let setting = variables::Setting { name, value: &value, at: &at };
+                    words.extend(variables::variable(&setting, becoming)?);
                 }
                 becoming.list("environment", words);
             }
@@ -228,8 +227,8 @@ fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misf
                     }
                     let node = Node::text(place, value.as_str());
                     let at = At::new(format!("{}.env_file.{name}", service.path), &node);
-                    let setting = Setting { name: &name, value: &value, at: &at };
-                    words.extend(variable(&setting, becoming)?);
+                    let setting = variables::Setting { name: &name, value: &value, at: &at };
+                    words.extend(variables::variable(&setting, becoming)?);
                 }
                 becoming.list("environment", words);
             }
@@ -242,11 +241,8 @@ fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misf
                     places::volume(&at, becoming)?;
                 }
             }
-            "ports" => {
-                for at in at.items() {
-                    places::port(&at, becoming);
-                }
-            }
+            // Those that others publish for it are below.
+            "ports" => {}
             "restart" if at.text() == Some("unless-stopped") => {
                 becoming.say(&at, Fate::Kept, "the restart of every container");
             }
@@ -287,7 +283,7 @@ fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misf
                         continue;
                     }
                     let value = at.text().unwrap_or_default();
-                    if becoming.around.secrets.hides(value) || is_secret(name, value) {
+                    if becoming.around.secrets.hides(value) || is_secret_label(name, value) {
                         becoming.say(
                             &at,
                             Fate::Lost,
@@ -368,6 +364,14 @@ fn one(service: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misf
             key => rest::convert(key, &at, becoming)?,
         }
     }
+    for at in guests::published(service, becoming.around) {
+        let said = becoming.draft.said.len();
+        places::port(&at, becoming)?;
+        // What another container publishes is in the account of that one.
+        if !at.path.starts_with(&format!("{}.", service.path)) {
+            becoming.draft.said.truncate(said);
+        }
+    }
     Ok(())
 }
 
@@ -402,86 +406,4 @@ fn open_addresses(module: &Module<'_>, draft: &mut Draft, zone: &str) {
             draft.lines.push(line("expose").arg(endpoint.name).prop("to", zone));
         }
     }
-}
-
-/// A variable that a compose file sets.
-struct Setting<'s> {
-    name: &'s str,
-    value: &'s str,
-    at: &'s At<'s>,
-}
-
-/// Converts a variable. Returns what `raw` must set.
-fn variable(
-    setting: &Setting<'_>,
-    becoming: &mut Becoming<'_, '_, '_>,
-) -> Result<Option<String>, Misfit> {
-    let Setting { name, value, at } = *setting;
-    let Becoming { module, container, draft, around, .. } = becoming;
-    let secret = is_secret(name, value) || around.secrets.hides(value);
-    match container.variable(name) {
-        Variable::Secret(option) => {
-            let doc = format!("`{name}` of `{}`", container.name);
-            draft.secrets.push((option.to_owned(), value.to_owned(), at.node.place, doc));
-            draft.say(at, Fate::Changed, format!("the option `{option}`, a secret of the machine"));
-        }
-        Variable::Option(wanted) if !secret => {
-            let found = option(&format!("opt.{wanted}"), &module.options);
-            let found = found.filter(|option| fits(option, value));
-            let Some(option) = found else {
-                return Err(format!("its option `{wanted}` does not accept `{name}`"));
-            };
-            let known = draft.options.entry(option.name.to_owned()).or_default();
-            if known.is_empty() {
-                known.push(value.to_owned());
-            } else if !known.iter().any(|known| known == value) {
-                return Err(format!("its option `{wanted}` would need two values"));
-            }
-            match container.other_name(name) {
-                Some(other) => {
-                    draft.say(at, Fate::Changed, format!("the option `{wanted}`, as `{other}`"));
-                }
-                None => draft.say(at, Fate::Kept, format!("the option `{wanted}`")),
-            }
-        }
-        Variable::Fixed(fixed) if fixed == value => match container.other_name(name) {
-            Some(other) => draft.say(at, Fate::Changed, format!("the module's `{other}`")),
-            None => draft.say(at, Fate::Kept, "the module's"),
-        },
-        Variable::Number(fixed) if value.parse() == Ok(fixed) => {
-            draft.say(at, Fate::Kept, "the module's");
-        }
-        Variable::Port(endpoint) if value.parse::<u16>().is_ok_and(|port| port > 0) => {
-            draft.ports.extend(value.parse().map(|port| (endpoint.to_owned(), port)));
-            draft.say(at, Fate::Kept, format!("the port of the endpoint `{endpoint}`"));
-        }
-        Variable::Derived if name == "TZ" && value == around.lab.timezone => {
-            draft.say(at, Fate::Kept, "the lab's time zone");
-        }
-        Variable::Derived if is_host(name, value, around) => {
-            draft.say(at, Fate::Changed, "the container's name in the lab");
-        }
-        // The data of a database was made with these.
-        Variable::Fixed(_) if container.database => {
-            return Err(format!("it sets `{name}` otherwise, and the data was made with this"));
-        }
-        Variable::Fixed(_) if ["DB", "DATABASE", "USER"].iter().any(|word| name.contains(word)) => {
-            return Err(format!("it sets `{name}` otherwise"));
-        }
-        // Several containers often read one file.
-        Variable::Unset if at.path.contains(".env_file.") && module.sets(name) => {
-            draft.say(at, Fate::Lost, "another container of the service reads it");
-        }
-        _ if secret => return Err(format!("it has no option for `{name}`, which is a secret")),
-        _ if value.contains('\0') => return Err(format!("`{name}` is not text")),
-        _ => {
-            draft.say(at, Fate::Kept, "raw compose.environment");
-            return Ok(Some(format!("{name}={value}")));
-        }
-    }
-    Ok(None)
-}
-
-fn is_host(name: &str, value: &str, around: &Around<'_>) -> bool {
-    around.renames.iter().any(|rename| names_host(name, value, &rename.from))
 }

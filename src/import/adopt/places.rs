@@ -5,6 +5,7 @@ use crate::decl::Value;
 use crate::import::command::{cut, open_words};
 use crate::import::files::join;
 use crate::import::group::joins;
+use crate::import::guests::is_own;
 use crate::import::kdl::{Line, line};
 use crate::import::ledger::{At, Fate};
 use crate::import::library::{Endpoint, Module, Variable, fits, option};
@@ -14,6 +15,9 @@ use crate::import::words;
 
 /// Converts a mount: into the place of a state, an option, or what `raw` mounts besides.
 pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    if at.get("type").is_some_and(|kind| kind.text() == Some("tmpfs")) {
+        return memory(at, becoming);
+    }
     let mount_besides = becoming.raw("volumes");
     let Becoming { module, container, draft, around, image } = becoming;
     let long = long(at);
@@ -76,7 +80,7 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
                 let shared = draft.kept.contains(&folder);
                 if !shared {
                     let node = line("state").arg(state).prop("path", folder.as_str());
-                    let first = draft.kept.is_empty();
+                    let first = draft.kept.is_empty() && around.lab.kept.is_empty();
                     draft.lines.push(if first { node.comment(CHOOSE_A_CLASS) } else { node });
                     draft.kept.push(folder.clone());
                 }
@@ -138,6 +142,31 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
     }
 }
 
+/// Converts a folder in memory, in the long form.
+fn memory(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    let wanted = at.get("target").and_then(|at| at.text()).unwrap_or_default();
+    let target = join("/", wanted);
+    if wanted.is_empty() || becoming.around.secrets.hides(wanted) {
+        return Err("it has no option for a folder in memory without a place".to_owned());
+    }
+    let options = at.get("tmpfs");
+    let given = |key: &str| Some(format!("{key}={}", options.as_ref()?.get(key)?.text()?));
+    let given: Vec<String> = ["size", "mode"].into_iter().filter_map(given).collect();
+    let own = becoming.container.block.all("tmpfs").map(|tmpfs| tmpfs.key());
+    if own.into_iter().any(|own| own.split(':').next() == Some(target.as_str())) {
+        let (fate, what) = match given.as_slice() {
+            [] => (Fate::Kept, "the module's".to_owned()),
+            given => (Fate::Changed, format!("the module's, without `{}`", given.join(","))),
+        };
+        becoming.say(at, fate, what);
+        return Ok(());
+    }
+    let text = if given.is_empty() { target } else { format!("{target}:{}", given.join(",")) };
+    becoming.draft.lines.push(becoming.raw("tmpfs").child(line("-").arg(text)));
+    becoming.say(at, Fate::Changed, "raw compose.tmpfs, in the short form");
+    Ok(())
+}
+
 /// Returns whether an image of a database keeps its data at a path.
 fn folder_of_data(target: &str) -> bool {
     ["/var/lib/postgresql", "/var/lib/mysql", "/var/lib/mariadb", "/data/db"]
@@ -174,15 +203,19 @@ pub(super) fn listen(module: &Module<'_>, draft: &mut Draft) {
 }
 
 /// Lists the services that use the network of the container that publishes a port.
-fn guests(at: &At<'_>, around: &Around<'_>) -> Vec<String> {
+fn guests(at: &At<'_>, port: &words::Port, around: &Around<'_>) -> Vec<String> {
     let owner = at.path.split('.').nth(1);
+    let node = owner.and_then(|owner| around.project.service(owner));
+    if node.is_some_and(|node| is_own(node, port)) {
+        return Vec::new();
+    }
     let services = around.project.services.iter();
     let guests = services.filter(|(_, node)| owner.is_some() && joins(node) == owner);
     guests.map(|(name, _)| format!("`{name}`")).collect()
 }
 
 /// Converts a published port into `expose` of the module's endpoint.
-pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
+pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
     let Becoming { module, container, draft, around, .. } = becoming;
     let read = match at.text() {
         Some(text) => words::port(text),
@@ -190,7 +223,7 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
     };
     let Some(read) = read.filter(|read| read.count == 1) else {
         draft.say(at, Fate::Lost, "the module has no endpoints for a range of ports");
-        return;
+        return Ok(());
     };
     let own = |endpoint: &&Endpoint<'_>| {
         endpoint.container == container.name
@@ -199,8 +232,13 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
     };
     let is_there = |endpoint: &&Endpoint<'_>| port_of(endpoint, draft) == read.inside;
     let exact = module.endpoints.iter().find(|endpoint| own(endpoint) && is_there(endpoint));
-    let Some(endpoint) = exact.or_else(|| module.endpoints.iter().find(own)) else {
-        let guests = guests(at, around);
+    // The module may let its program listen at another port than the image does by itself.
+    let moved = |endpoint: &&Endpoint<'_>| {
+        endpoint.container == container.name && container.sets_port(endpoint.port) && !read.udp
+    };
+    let known = exact.or_else(|| module.endpoints.iter().find(own));
+    let Some(endpoint) = known.or_else(|| module.endpoints.iter().find(moved)) else {
+        let guests = guests(at, &read, around);
         let what = if guests.is_empty() {
             format!("the module `{}` has no endpoint at {}", module.name, read.inside)
         } else {
@@ -212,8 +250,18 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
         };
         draft.findings.push((at.node.place, format!("port {} is not opened: {what}", read.inside)));
         draft.say(at, Fate::Lost, what);
-        return;
+        return Ok(());
     };
+    let has = |option: &str| {
+        let set = draft.options.get(option).and_then(|values| values.first());
+        set.map_or_else(|| module.is_on(option), |value| value != "false")
+    };
+    if let Some((option, with)) = endpoint.only.filter(|(option, with)| has(option) != *with) {
+        let word = if with { "without" } else { "with" };
+        draft.say(at, Fate::Lost, format!("nothing listens there {word} the option `{option}`"));
+        return Ok(());
+    }
+    let inside = if known.is_some() { read.inside } else { endpoint.port };
     if port_of(endpoint, draft) != read.inside
         && let Some(option) = endpoint.option
     {
@@ -222,8 +270,14 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
     let name = endpoint.name;
     let Some(host) = read.host else {
         draft.say(at, Fate::Changed, format!("endpoint `{name}`, opened to nobody"));
-        return;
+        return Ok(());
     };
+    // In the machine's own network, a program has no other port than its own.
+    let mode = container.block.value("network").and_then(|mode| mode.text());
+    let on_host = mode == Some("host");
+    if on_host && host != inside {
+        return Err(format!("it is in the machine's network, where port {host} is not {inside}"));
+    }
     let key = (host, read.udp);
     let taken = around.lab.ports.get(&key).cloned();
     let again = draft.opened.contains(&key);
@@ -234,23 +288,27 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) {
     } else if let Some(address) = ports::loopback(&read) {
         draft.opened.push(key);
         let mut node = line("port").arg(name);
-        if host != read.inside {
+        if host != inside {
             node = node.number(i64::from(host));
         }
         draft.lines.push(node.prop("address", address.as_str()));
-        draft.say(at, Fate::Kept, format!("endpoint `{name}`, for the machine itself"));
+        let fate = if known.is_some() { Fate::Kept } else { Fate::Changed };
+        draft.say(at, fate, format!("endpoint `{name}`, for the machine itself"));
     } else if endpoint.database {
         draft.say(at, Fate::Changed, format!("endpoint `{name}`, opened to nobody"));
     } else {
         draft.opened.push(key);
-        if host != read.inside {
+        if host != inside {
             draft.lines.push(line("port").arg(name).number(i64::from(host)));
         }
         let zone = around.lab.zone.clone();
         draft.lines.push(line("expose").arg(name).prop("to", zone.as_str()));
-        let fate = if ports::open_to_all(&read) { Fate::Kept } else { Fate::Changed };
-        draft.say(at, fate, format!("endpoint `{name}`, opened to `{zone}`"));
+        let same = ports::open_to_all(&read) && known.is_some() && !on_host;
+        let fate = if same { Fate::Kept } else { Fate::Changed };
+        let host = if on_host { ", in the machine's own network" } else { "" };
+        draft.say(at, fate, format!("endpoint `{name}`, opened to `{zone}`{host}"));
     }
+    Ok(())
 }
 
 /// Converts a command line: of a server, whose options these are, of a program to which the module
@@ -327,14 +385,15 @@ pub(super) fn network(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Resul
         draft.say(at, Fate::Changed, "the service's own network");
         return Ok(());
     }
-    let wanted = mode.strip_prefix("service:");
+    let wanted = mode.strip_prefix("service:").or_else(|| mode.strip_prefix("container:"));
     let option =
         module.options.iter().find(|option| option.kind == "service" && option.name == "vpn");
     if let (Some(wanted), Some(option)) = (wanted, option)
         && let Some(rename) = around.renames.iter().find(|rename| rename.from == wanted)
     {
         draft.options.entry(option.name.to_owned()).or_default().push(rename.to.clone());
-        draft.say(at, Fate::Kept, format!("the network of the service `{}`", rename.to));
+        let fate = if mode.starts_with("service:") { Fate::Kept } else { Fate::Changed };
+        draft.say(at, fate, format!("the network of the service `{}`", rename.to));
         return Ok(());
     }
     Err(format!("it has no option for `network_mode: {mode}`"))

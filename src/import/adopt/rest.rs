@@ -28,6 +28,9 @@ const KEYS: &[(&str, &str)] = &[
     ("ulimits", "ulimit"),
 ];
 
+/// The keys whose lists may say more than the module does.
+const LISTS: &[&str] = &["cap_drop", "group_add", "tmpfs"];
+
 /// Converts a key that has no code of its own, or says that the module can't have it.
 pub(super) fn convert(
     key: &str,
@@ -57,12 +60,55 @@ pub(super) fn convert(
         becoming.say(at, Fate::Kept, "the module's");
         return Ok(());
     }
+    if LISTS.contains(&key) && !given.is_empty() && !words.is_empty() {
+        more(key, at, (&given, &words), becoming)?;
+        return Ok(());
+    }
+    // The module's limits are those of memory and processors.
+    let limit = match key {
+        "memswap_limit" => Some("memory-swap"),
+        "cpuset" => Some("cpuset"),
+        _ => None,
+    };
+    let block = container.block.child(own);
+    let both = block.is_some_and(|block| limit.is_none_or(|limit| block.property(limit).is_some()));
     // What both say would be there twice, or the one would hide the other.
-    if container.block.child(own).is_some() || hides(at.node, becoming.around) {
+    if both || hides(at.node, becoming.around) {
         return Err(misfit());
     }
     becoming.draft.lines.push(filled(becoming.raw(key), at.node).ok_or_else(misfit)?);
     becoming.say(at, Fate::Kept, format!("raw compose.{key}"));
+    Ok(())
+}
+
+/// Adds to a list of the module what only the compose file has.
+fn more(
+    key: &str,
+    at: &At<'_>,
+    (given, own): (&[&str], &[&str]),
+    becoming: &mut Becoming<'_, '_, '_>,
+) -> Result<(), Misfit> {
+    // A folder in memory is the same folder, whatever its options.
+    fn place(word: &str) -> &str {
+        word.split(':').next().unwrap_or(word)
+    }
+    let has = |words: &[&str], word: &str| words.iter().any(|other| place(other) == place(word));
+    let added: Vec<&str> = given.iter().copied().filter(|word| !has(own, word)).collect();
+    if hides(at.node, becoming.around) {
+        return Err(format!("it has no option for `{key}`"));
+    }
+    if !added.is_empty() {
+        let items = added.iter().map(|word| line("-").arg(*word));
+        becoming.draft.lines.push(becoming.raw(key).children(items));
+    }
+    let same = own.iter().all(|word| given.contains(word));
+    let fate = if same { Fate::Kept } else { Fate::Changed };
+    let what = if added.is_empty() {
+        "the module's".to_owned()
+    } else {
+        format!("raw compose.{key}, and the module's")
+    };
+    becoming.say(at, fate, what);
     Ok(())
 }
 

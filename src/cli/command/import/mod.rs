@@ -136,10 +136,20 @@ impl Compose {
                     let why = result.errors.first().cloned().unwrap_or_default();
                     wrong = adopted.into_iter().map(|service| (service, why.clone())).collect();
                 }
+                let known = target.own.clone();
                 target.own.extend(wrong);
+                let said = std::mem::take(&mut result.errors);
                 imported = import(&requests, &disk, &target, &modules);
                 result = Outcome::of(&imported, &disk);
                 wrong = result.check(before.as_ref(), &imported);
+                // What stays is no fault of these modules.
+                if said.iter().all(|error| result.errors.contains(error)) {
+                    target.own = known;
+                    imported = import(&requests, &disk, &target, &modules);
+                    result = Outcome::of(&imported, &disk);
+                    result.check(before.as_ref(), &imported);
+                    break;
+                }
             }
             if let Some(folder) = &self.into {
                 addition::write(folder, &imported.files, interrupt)
@@ -362,6 +372,19 @@ impl Outcome {
             file: disk.shown(imported.read.get(place.file).map(String::as_str).unwrap_or_default()),
             line: place.line,
         };
+        let elsewhere = disk.taken_for().into_iter().map(|(file, own)| Remark {
+            place: Location { file, line: 1 },
+            message: format!(
+                "nothing stays in this folder for long, so it is taken for `{own}` of the machine: \
+                 `--at` says where it is there"
+            ),
+        });
+        let unread = disk.unread(&imported.read).into_iter().map(|file| Remark {
+            place: Location { file, line: 1 },
+            message: "it has another name than those that compose looks for, so it was not read: \
+                      name it too, after the file of its project or alone"
+                .to_owned(),
+        });
         let remark = |(place, message): &(crate::import::Place, String)| Remark {
             place: location(*place),
             message: message.clone(),
@@ -399,7 +422,7 @@ impl Outcome {
                     command: format!("labctl secrets set {}", secret.name),
                 })
                 .collect(),
-            findings: imported.findings.iter().map(remark).collect(),
+            findings: imported.findings.iter().map(remark).chain(unread).chain(elsewhere).collect(),
             files: imported.files.clone(),
             written: None,
             check: BTreeMap::new(),

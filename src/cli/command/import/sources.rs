@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "compose files belong to no lab")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,10 @@ const MOST: usize = 500_000;
 pub(super) struct Disk {
     /// Real folders, with the names that the caller gave them.
     named: Vec<(String, String)>,
+    /// The files with services that a search of a folder passed over.
+    passed: BTreeSet<String>,
+    /// Folders that hold nothing for long here, with those that they are taken for on the machine.
+    elsewhere: BTreeMap<String, String>,
 }
 
 impl Files for Disk {
@@ -90,7 +94,7 @@ impl Disk {
             let mut found = BTreeSet::new();
             if real.is_dir() {
                 self.name(&real, path);
-                let mut looked = Looked { depth: 0, left: MOST };
+                let mut looked = Looked { depth: 0, left: MOST, passed: BTreeSet::new() };
                 search(&real, &mut looked, &mut found, &mut named);
                 if looked.left == 0 {
                     return Err(format!(
@@ -99,6 +103,7 @@ impl Disk {
                         path.display()
                     ));
                 }
+                self.passed.append(&mut looked.passed);
                 found.retain(|file| !named.iter().any(|request: &Request| request.has(file)));
             } else {
                 let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -176,11 +181,28 @@ impl Disk {
         path.to_owned()
     }
 
+    /// Lists the folders that are taken for others on the machine.
+    pub(super) fn taken_for(&self) -> Vec<(String, String)> {
+        let all = self.elsewhere.iter();
+        all.map(|(real, own)| (self.shown(real), own.clone())).collect()
+    }
+
+    /// Lists the files with services that nothing read, although they are in a folder that was
+    /// searched.
+    pub(super) fn unread(&self, read: &[String]) -> Vec<String> {
+        let unread = self.passed.iter().filter(|path| !read.contains(path));
+        unread.map(|path| self.shown(path)).collect()
+    }
+
     /// Returns where the folders are on the machine: there as here, unless the caller says where.
-    pub(super) fn moved(&self, at: Option<&str>) -> Vec<(String, String)> {
+    pub(super) fn moved(&mut self, at: Option<&str>) -> Vec<(String, String)> {
         let mut moved = Vec::new();
         for (real, _) in &self.named {
-            moved.push((real.clone(), at.unwrap_or(real).to_owned()));
+            let own = kept_at(real);
+            if at.is_none() && own != *real {
+                self.elsewhere.insert(real.clone(), own.clone());
+            }
+            moved.push((real.clone(), at.map_or(own, str::to_owned)));
         }
         // The closest folder says most.
         moved.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
@@ -194,6 +216,23 @@ struct Looked {
     depth: usize,
     /// How many files and folders may still be looked at.
     left: usize,
+    /// The files with services that it passed over.
+    passed: BTreeSet<String>,
+}
+
+/// Returns where a folder is on a machine, if nobody says where. What is unpacked for an hour here
+/// is no place for data there.
+fn kept_at(real: &str) -> String {
+    for folder in ["/tmp", "/var/tmp"] {
+        match real.strip_prefix(folder) {
+            Some("") => return "/opt/stacks".to_owned(),
+            Some(below) if below.starts_with('/') => {
+                return format!("/opt/stacks/{}", file_name(real));
+            }
+            _ => {}
+        }
+    }
+    real.to_owned()
 }
 
 /// Finds the compose files below a folder, and the projects whose files a `.env` names. Where no
@@ -213,6 +252,15 @@ fn search(
     let own = folder.to_string_lossy();
     let env = join(&own, ".env");
     let files = named_files(&Disk::default().read(&env).unwrap_or_default());
+    let yaml = paths.iter().filter(|path| {
+        let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+        matches!(end, "yml" | "yaml") && path.is_file()
+    });
+    let has_services = |path: &String| {
+        let text = Disk::default().read(path).unwrap_or_default();
+        text.lines().any(|line| line.trim_end() == "services:")
+    };
+    let with_services = yaml.map(|path| path.to_string_lossy().into_owned()).filter(has_services);
     if !files.is_empty() {
         named.push(Request {
             files: files.iter().map(|file| join(&own, file)).collect(),
@@ -223,18 +271,9 @@ fn search(
         });
     } else if let Some(path) = usual {
         found.insert(path.to_string_lossy().into_owned());
+        looked.passed.extend(with_services);
     } else {
-        let yaml = paths.iter().filter(|path| {
-            let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
-            matches!(end, "yml" | "yaml") && path.is_file()
-        });
-        for path in yaml {
-            let path = path.to_string_lossy().into_owned();
-            let text = Disk::default().read(&path).unwrap_or_default();
-            if text.lines().any(|line| line.trim_end() == "services:") {
-                found.insert(path);
-            }
-        }
+        found.extend(with_services);
     }
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -260,7 +299,8 @@ mod tests {
             fs::write(folder.path().join(name).join("compose.yaml"), "").expect("a file");
         }
         for (most, ends, files) in [(100, false, 3), (7, true, 3), (3, true, 0)] {
-            let (mut looked, mut found) = (Looked { depth: 0, left: most }, BTreeSet::new());
+            let (mut looked, mut found) =
+                (Looked { depth: 0, left: most, passed: BTreeSet::new() }, BTreeSet::new());
             search(folder.path(), &mut looked, &mut found, &mut Vec::new());
             assert_eq!((looked.left == 0, found.len()), (ends, files), "{most}");
         }
