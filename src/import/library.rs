@@ -309,7 +309,7 @@ impl<'s> Container<'s> {
     /// Returns whether the module lets its program listen at a port, by a variable.
     pub fn sets_port(&self, port: u16) -> bool {
         let named = |env: &Block<'_>| env.key().contains("PORT");
-        let given = |env: &Block<'_>| env.argument(1).and_then(|value| value.number::<i64>());
+        let given = |env: &Block<'_>| env.argument(1).and_then(Spanned::number::<i64>);
         self.block.all("env").any(|env| named(env) && given(env) == Some(i64::from(port)))
     }
 

@@ -1,7 +1,7 @@
 //! Converts the mounts, ports and network of a container that a module of the library runs.
 
 use super::{Becoming, Draft, Misfit};
-use crate::decl::Value;
+use crate::decl::{Block, Value};
 use crate::import::command::{cut, open_words};
 use crate::import::files::join;
 use crate::import::group::joins;
@@ -152,8 +152,8 @@ fn memory(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit
     let options = at.get("tmpfs");
     let given = |key: &str| Some(format!("{key}={}", options.as_ref()?.get(key)?.text()?));
     let given: Vec<String> = ["size", "mode"].into_iter().filter_map(given).collect();
-    let own = becoming.container.block.all("tmpfs").map(|tmpfs| tmpfs.key());
-    if own.into_iter().any(|own| own.split(':').next() == Some(target.as_str())) {
+    let mut own = becoming.container.block.all("tmpfs").map(Block::key);
+    if own.any(|own| own.split(':').next() == Some(target.as_str())) {
         let (fate, what) = match given.as_slice() {
             [] => (Fate::Kept, "the module's".to_owned()),
             given => (Fate::Changed, format!("the module's, without `{}`", given.join(","))),
