@@ -226,9 +226,10 @@ fn a_folder_for_an_hour_is_taken_for_one_that_stays() {
     let compose = "services: {tv: {image: \"lscr.io/linuxserver/sonarr:4.0.19\", volumes: \
                    [\"./c:/config\", \"/mnt/data:/data\"]}}\n";
     fs::write(source.join("compose.yaml"), compose).expect("a file");
-    for (more, path, said) in
-        [(&[] as &[&str], "/opt/stacks/tv/c", true), (&["--at", "/srv/x"], "/srv/x/c", false)]
-    {
+    for (more, path, said) in [
+        ([].as_slice(), "/opt/stacks/tv/c", true),
+        (["--at", "/srv/x"].as_slice(), "/srv/x/c", false),
+    ] {
         let (_made, run) = import(&source, &[&["--format", "json"], more].concat());
         let facts = run.json();
         let written = facts["files"].to_string();
