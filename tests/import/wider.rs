@@ -4,7 +4,7 @@ use super::awkward::{built, fate};
 
 #[test]
 fn a_part_of_a_volume_is_mounted_and_not_all_of_it() {
-    let compose = r#"services:
+    let compose = r"services:
   web:
     image: ghcr.io/example/web:1
     volumes:
@@ -12,7 +12,7 @@ fn a_part_of_a_volume_is_mounted_and_not_all_of_it() {
       - {type: volume, source: data, target: /srv, volume: {nocopy: true}}
       - {type: volume, source: data, target: /out, volume: {subpath: ../../x}}
 volumes: {data: {}}
-"#;
+";
     let (facts, written) = built("site", &[("compose.yaml", compose)]);
     let folder = "/var/lib/docker/volumes/site_data/_data";
     let line = format!("mount \"{folder}/conf/web.conf\" at=\"/etc/web.conf\"");
