@@ -66,7 +66,7 @@ enum Format {
     Json,
     /// A pull request
     Markdown,
-    /// A browser: one page, closed in itself
+    /// A browser: one page that needs no other file
     Html,
 }
 
