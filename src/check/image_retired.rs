@@ -53,6 +53,18 @@ const fn old_portainer(repository: &'static str) -> Advisory {
     Advisory { repository, tags, to_docker: true, since, what, instead, source }
 }
 
+/// Reports versions of a program whose client of Docker is from before Docker 25.
+const fn old_client(
+    repository: &'static str,
+    tags: fn(&str) -> bool,
+    instead: &'static str,
+    source: &'static str,
+) -> Advisory {
+    let what = "it asks Docker in version 1.43 of its API or below, and Docker 29.0 to 29.2 answer \
+                none below 1.44";
+    Advisory { repository, tags, to_docker: true, since: "2025-11-10", what, instead, source }
+}
+
 const READARR: (&str, &str, &str) = (
     "Readarr is retired: its metadata is gone, and its images with it",
     "look after books with another program",
@@ -72,6 +84,12 @@ const PORTAINER: (&str, &str, &str) = (
 
 /// The notices, by repository.
 static ADVISORIES: &[Advisory] = &[
+    old_client(
+        "amir20/dozzle",
+        |tag| numbers(tag).is_some_and(|version| version < [6, 1, 1]),
+        "use Dozzle 6.1.1 or later, or the module `dozzle`",
+        "https://github.com/amir20/dozzle/issues/4265",
+    ),
     all_tags(
         "bitnami/",
         "2025-08-28",
@@ -100,6 +118,12 @@ static ADVISORIES: &[Advisory] = &[
         "Watchtower is archived and does not work with current versions of Docker",
         "use the module `diun`, which reports new versions and leaves updates to a release",
         "https://github.com/containrrr/watchtower",
+    ),
+    old_client(
+        "crazymax/diun",
+        |tag| numbers(tag).is_some_and(|version| version < [4, 27, 0]),
+        "use Diun 4.27.0 or later, or the module `diun`",
+        "https://github.com/crazy-max/diun/issues/1539",
     ),
     all_tags("fallenbagel/jellyseerr", "2026-02-14", SEERR.0, SEERR.1, SEERR.2),
     Advisory {
@@ -253,6 +277,12 @@ mod tests {
         }
         for tag in ["2.33.5", "2.33", "2.36.0", "2.39.1-alpine", "lts", "latest"] {
             assert!(!old("portainer/portainer-ce", tag), "{tag}");
+        }
+        for (repository, last, first) in
+            [("amir20/dozzle", "v6.1.0", "v6.1.1"), ("crazymax/diun", "4.26.0", "4.27.0")]
+        {
+            assert!(old(repository, last) && !old(repository, first), "{repository}");
+            assert!(!old(repository, "latest"), "{repository}");
         }
         assert!(old("google/cadvisor", "v0.53.0") && old("google/cadvisor", "v0.33.0"));
         assert!(!old("google/cadvisor", "v0.54.0") && !old("google/cadvisor", "0.60.5"));

@@ -56,8 +56,8 @@ pub use storage::{
     ShareSource, ShareTransport, Snapshots,
 };
 pub use system::{
-    OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl, TemplateId,
-    Unit, UnitAction,
+    ByHandStep, OnChange, Package, Script, ScriptPhase, ServiceFile, ServiceFileTarget, Sysctl,
+    TemplateId, Unit, UnitAction,
 };
 pub use value::{Data, Duration, SECRET_IS_NO_TEXT, SECRET_MARK, Size, marked_secret};
 

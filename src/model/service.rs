@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
-    Backup, ContainerList, Data, Database, Device, Duration, Endpoint, EndpointId, Handling,
-    MachineId, NetworkId, Package, Script, SecretUse, ServiceFile, ServiceId, State, Sysctl,
-    TemplateId, Unit, ZoneId,
+    Backup, ByHandStep, ContainerList, Data, Database, Device, Duration, Endpoint, EndpointId,
+    Handling, MachineId, NetworkId, Package, Script, SecretUse, ServiceFile, ServiceId, State,
+    Sysctl, TemplateId, Unit, ZoneId,
 };
 use crate::source::{Span, Spanned};
 
@@ -49,6 +49,8 @@ pub struct Service {
     pub reversible: Option<String>,
     /// The time that it may take to become healthy after a change, if it has one of its own.
     pub health_within: Option<Duration>,
+    /// What a person must do once it runs.
+    pub by_hand: Vec<ByHandStep>,
     /// Its containers.
     pub containers: ContainerList,
     /// The networks of its containers that its module declares.

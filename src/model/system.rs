@@ -68,6 +68,17 @@ pub enum OnChange {
     Nothing,
 }
 
+/// Something that a person must do once a service runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByHandStep {
+    /// What to do.
+    pub what: String,
+    /// The lines that are typed for it, as root on the machine.
+    pub run: Vec<String>,
+    /// How to see that it is done.
+    pub done: Option<String>,
+}
+
 /// A package of the system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {

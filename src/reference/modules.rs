@@ -48,6 +48,9 @@ pub struct Module {
     pub packages: Vec<String>,
     /// Its roles in the language.
     pub roles: Vec<String>,
+    /// What a person must do once it runs.
+    #[serde(rename = "byHand")]
+    pub by_hand: Vec<String>,
     /// An example in KDL.
     pub example: Option<String>,
 }
@@ -147,6 +150,9 @@ pub fn describe(module: &Block<'_>) -> Module {
         images,
         packages: words("package"),
         roles: words("role"),
+        by_hand: of("by-hand")
+            .filter_map(|(step, _)| Some(shown(&step.argument(1)?.value)))
+            .collect(),
         example: text("example").map(|example| example.trim_matches('\n').to_owned()),
     }
 }
@@ -462,6 +468,9 @@ fn section(module: &Module, page: &mut String) {
         })
         .collect();
     page.push_str(&table(&["state", "what", "folder", "backup"], &rows));
+    if !module.by_hand.is_empty() {
+        let _ = writeln!(page, "By hand, once it runs: {}.\n", module.by_hand.join("; "));
+    }
     for (title, list) in [
         ("Containers", &module.containers),
         ("Images", &module.images),

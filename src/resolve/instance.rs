@@ -155,6 +155,7 @@ pub fn draft<'s>(
                     .and_then(|part| part.argument(0))
             })
             .and_then(Spanned::duration),
+        by_hand: Vec::new(),
         containers: ContainerList::default(),
         networks: Vec::new(),
         files: Vec::new(),

@@ -11,7 +11,7 @@ use super::visible::Visible;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::image::database_major;
-use crate::model::{Dashboard, Database, Engine, Package, Service};
+use crate::model::{ByHandStep, Dashboard, Database, Engine, Package, Service};
 use crate::source::{Sources, Spanned};
 
 /// What reading the parts of a service needs.
@@ -63,6 +63,7 @@ pub fn fill(
                 service.packages.extend(words(part).map(|name| Package { name, span: part.span }));
             }
             "unit" => service.units.push(units::unit(part, report, diagnostics)),
+            "by-hand" => service.by_hand.push(by_hand(part)),
             "sysctl" => {
                 container_faults::sysctl_value(part, report, diagnostics);
                 service.sysctls.extend(sysctl(part));
@@ -153,6 +154,14 @@ fn database(
         span: block.span,
         database,
     })
+}
+
+fn by_hand(block: &Block<'_>) -> ByHandStep {
+    ByHandStep {
+        what: block.argument(1).map(super::read::plain).unwrap_or_default(),
+        run: block.all("run").filter_map(|line| line.argument(0)?.string()).collect(),
+        done: text(block, "done"),
+    }
 }
 
 /// Returns the name of the state whose folder a file or folder is in, or is.

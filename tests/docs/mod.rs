@@ -161,6 +161,7 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "}; }",
     ),
     ("unit", "module demo version=\"1.0.0\" {\nunit \"tool.service\" action=install {", "}; }"),
+    ("by-hand", "module demo version=\"1.0.0\" {\nby-hand step \"do it\" {", "}; }"),
     (
         "section",
         "module demo version=\"1.0.0\" {\nunit \"tool.service\" action=install {\n\

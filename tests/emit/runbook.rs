@@ -201,3 +201,47 @@ fn a_person_is_told_which_names_must_lead_where() {
     assert!(answered.contains("Whoever asks pihole is led there.\n"), "{answered}");
     assert!(!answered.contains("No machine of this lab answers"), "{answered}");
 }
+
+const BY_HAND: &str = r##"
+    edition 1
+    module chat version="1.0.0" {
+        summary "Talks"
+        option open type=boolean { default #false; }
+        container chat { image "docker.io/library/busybox:1.37"; health none="a test"; }
+        provides web container=chat port=8080 protocol=http
+        by-hand account "make `ada` <b>b</b> [x](http://evil) an *account*" done="`ada` | logs in" {
+            run (f)"docker exec {container.chat} chat add ada"
+        }
+        when (expr)"opt.open" {
+            by-hand shut "shut `it"
+        }
+    }
+"##;
+
+/// What a person must do comes after what brings data back, and can't be anything but text.
+#[test]
+fn what_a_person_does_once_a_service_runs_is_listed_to_be_ticked_off() {
+    let module = ("modules/chat/module.kdl", BY_HAND);
+    let read = |services: &str| {
+        let payload = payload(
+            &format!("{LAB}{services}"),
+            &[("modules/keeper/module.kdl", MODULE), module],
+            "box",
+        );
+        std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
+    };
+    let runbook = read(&format!("service chat on=box {{ open #true; }}\n{RESTIC}"));
+    for part in [
+        "\n- [ ] chat: make `ada` \\<b\\>b\\</b\\> \\[x\\](http://evil) an \\*account\\* ",
+        " (done when `ada` \\| logs in)\n\n      docker exec chat chat add ada\n\n",
+        "\n- [ ] chat: shut \\`it\n",
+    ] {
+        assert!(runbook.contains(part), "{part} is not in\n{runbook}");
+    }
+    let data = runbook.find("Give the services their data back").expect("a restore");
+    let step = runbook.find("Do what is listed above under").expect("a step");
+    assert!(data < step, "{runbook}");
+    let runbook = read("service chat on=box");
+    assert!(runbook.contains("make `ada`") && !runbook.contains("shut"), "{runbook}");
+    assert!(!read("").contains("by hand once it runs"));
+}

@@ -14,7 +14,7 @@ const FILES: &[(&str, &str)] = &[
     ("authelia", "db.sqlite3"),
     ("bazarr", "db/bazarr.db"),
     ("beszel", "auxiliary.db?, data.db"),
-    ("calibre-web", "app.db, gdrive.db?"),
+    ("calibre-web", "app.db, gdrive.db?, metadata.db"),
     ("crowdsec", "crowdsec.db"),
     ("dockge", "dockge.db"),
     ("duplicati", "Duplicati-server.sqlite"),

@@ -7,6 +7,7 @@ mod first_start;
 mod handling;
 mod listens;
 mod logins;
+mod members;
 mod own_settings;
 mod probes;
 mod programs;
@@ -122,7 +123,7 @@ fn lab_of(module: &Block<'_>) -> String {
 }
 
 /// Compiles the examples of all modules, each in a lab of its own.
-fn each_example(look: impl Fn(&str, &Model)) {
+fn each_example(mut look: impl FnMut(&str, &Model)) {
     each_module(|name, module| {
         if is_discontinued(module) {
             return;

@@ -148,6 +148,8 @@ fn page(module: &Module, console: &Console) -> String {
     for (title, list) in lists {
         section(title, list.iter().map(|item| format!("  {item}\n")).collect());
     }
+    let step = |step: &String| format!("  {}\n", wrap(step, width - 2, "  "));
+    section("By hand, once it runs", module.by_hand.iter().map(step).collect());
     section(
         "Example",
         module

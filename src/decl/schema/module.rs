@@ -95,6 +95,7 @@ static MODULE_BODY: &[Child] = &[
     once(&GATEWAY),
     once(&REVERSIBLE),
     once(&HEALTH_WITHIN),
+    keyed(&BY_HAND),
     keyed(&ALERT),
     keyed(&DASHBOARD),
     many(&WHEN),
@@ -246,6 +247,23 @@ static REVERSIBLE: NodeSchema = NodeSchema::new(
     "reversible \"certificates are files that every version reads\"",
 )
 .arguments(&[required("why", Type::Line, "Why that is so.")]);
+static BY_HAND: NodeSchema = NodeSchema::new(
+    "by-hand",
+    "What a person must do once the service runs, because no bundle can. RUNBOOK.md of the machine \
+     lists it, to be ticked off.",
+    "by-hand routes \"approve its routes in the tailnet\" done=\"another device reaches the lab\"",
+)
+.arguments(&[NAME, required("what", Type::Line, "What to do, after the service's name.")])
+.properties(&[optional("done", Type::Line, "How to see that it is done.")])
+.children(&[&[many(&RUN)]])
+.dynamic();
+static RUN: NodeSchema = NodeSchema::new(
+    "run",
+    "A line to type for it, as root on the machine.",
+    "run \"docker exec ntfy ntfy user add ada\"",
+)
+.arguments(&[required("line", Type::Line, "The line.")])
+.dynamic();
 static WHEN: NodeSchema = NodeSchema::new(
     "when",
     "Counts only when the condition holds.",

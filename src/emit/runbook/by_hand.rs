@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::emit::Context;
+use crate::model::Service;
 use crate::plan::{ByHand, Task};
 
 /// A task, with the words that are copied apart from those that are read.
@@ -30,4 +31,26 @@ fn view<'p>(context: &Context<'p>, one: &'p ByHand) -> ByHandView<'p> {
     };
     let service = one.service.map(|service| context.model()[service].name.as_str());
     ByHandView { service, task, what, other }
+}
+
+/// What a person does once a service runs.
+#[derive(Debug, Serialize)]
+pub(super) struct OnceItRuns<'p> {
+    service: &'p str,
+    what: &'p str,
+    run: &'p [String],
+    done: Option<&'p str>,
+}
+
+/// Lists what a person does once the services run.
+pub(super) fn once_it_runs<'p>(context: &Context<'p>) -> Vec<OnceItRuns<'p>> {
+    let of = |service: &'p Service| {
+        service.by_hand.iter().map(|step| OnceItRuns {
+            service: &service.name,
+            what: &step.what,
+            run: &step.run,
+            done: step.done.as_deref(),
+        })
+    };
+    context.services().flat_map(|(_, service)| of(service)).collect()
 }

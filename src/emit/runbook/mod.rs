@@ -29,6 +29,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     let mut environment = environment();
     environment.add_filter("plain", |text: &str| Value::from_safe_string(plain(text)));
     environment.add_filter("code", |text: &str| Value::from_safe_string(code(text)));
+    environment.add_filter("quoting", |text: &str| Value::from_safe_string(quoting(text)));
     Templates::within(environment, &[("RUNBOOK.md.j2", include_str!("RUNBOOK.md.j2"))])
 });
 
@@ -47,6 +48,18 @@ fn code(text: &str) -> String {
         // Even inside code, a bar ends the cell of a table.
         format!("`{}`", text.replace('|', "\\|"))
     }
+}
+
+/// Writes a sentence, in which what is between back quotes is code.
+fn quoting(text: &str) -> String {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len() % 2 == 0 {
+        return markdown_text(text);
+    }
+    let piece = |(index, text): (usize, &&str)| {
+        if index % 2 == 1 && !text.is_empty() { code(text) } else { markdown_text(text) }
+    };
+    pieces.iter().enumerate().map(piece).collect()
 }
 
 fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {

@@ -83,6 +83,8 @@ pub fn steps<'p>(plan: &'p Plan<'p>, id: MachineId, archive: Archive<'p>) -> Vec
     steps.push(setting.look());
     steps.push(setting.apply());
     steps.extend(setting.router());
+    // A machine's own runbook says it after what brings data back.
+    steps.extend(setting.once_it_runs().filter(|_| archive != Archive::Unnamed));
     steps
 }
 
@@ -308,6 +310,12 @@ impl Setting<'_> {
     fn by_hand(&self) -> Option<Step> {
         (!self.planned.by_hand.is_empty())
             .then(|| Step::new("Do what its RUNBOOK.md lists under \"What is done by hand\"."))
+    }
+
+    fn once_it_runs(&self) -> Option<Step> {
+        let mut services = self.planned.services.iter().map(|id| &self.model[*id]);
+        let step = "Do what its RUNBOOK.md lists under \"What is done by hand once it runs\".";
+        services.any(|service| !service.by_hand.is_empty()).then(|| Step::new(step))
     }
 
     fn secrets(&self) -> Step {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::access::{
     FlowView, ForwardView, MeetView, RoutesView, flows, forwarded, forwards, meets, routes, zone,
 };
-use super::by_hand::{ByHandView, by_hand};
+use super::by_hand::{ByHandView, OnceItRuns, by_hand, once_it_runs};
 use super::kept::{KeptView, kept};
 use super::setup::{Archive, account, steps};
 use super::step::Step;
@@ -39,6 +39,7 @@ pub(super) struct Runbook<'p> {
     web_interface: Option<WebInterface<'p>>,
     services: Vec<ServiceView<'p>>,
     by_hand: Vec<ByHandView<'p>>,
+    once_it_runs: Vec<OnceItRuns<'p>>,
     flows: Vec<FlowView>,
     meets: Vec<MeetView<'p>>,
     routes: RoutesView<'p>,
@@ -239,6 +240,7 @@ pub(super) fn runbook<'p>(context: &Context<'p>) -> Runbook<'p> {
         web_interface: web_interface(context),
         services: context.services().map(|(_, service)| service_view(service)).collect(),
         by_hand: by_hand(context),
+        once_it_runs: once_it_runs(context),
         kept: kept(context),
         flows: flows(context),
         meets: meets(context),
@@ -336,12 +338,8 @@ fn logins<'p>(model: &'p Model, machine: &Machine) -> Vec<LoginView<'p>> {
 fn web_interface<'p>(context: &Context<'p>) -> Option<WebInterface<'p>> {
     let machine = context.this();
     let address = machine.address().filter(|_| machine.kind == MachineKind::Proxmox)?;
-    let from = context
-        .plan
-        .managers(context.machine)
-        .into_iter()
-        .map(|from| zone(context.model(), from))
-        .collect();
+    let managers = context.plan.managers(context.machine).into_iter();
+    let from = managers.map(|from| zone(context.model(), from)).collect();
     Some(WebInterface {
         url: format!("https://{}", std::net::SocketAddr::new(address, 8006)),
         from,
