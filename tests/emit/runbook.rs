@@ -202,7 +202,7 @@ fn a_person_is_told_which_names_must_lead_where() {
     assert!(!answered.contains("No machine of this lab answers"), "{answered}");
 }
 
-const BY_HAND: &str = r##"
+const BY_HAND: &str = r#"
     edition 1
     module chat version="1.0.0" {
         summary "Talks"
@@ -216,7 +216,7 @@ const BY_HAND: &str = r##"
             by-hand shut "shut `it"
         }
     }
-"##;
+"#;
 
 /// What a person must do comes after what brings data back, and can't be anything but text.
 #[test]

@@ -53,11 +53,11 @@ fn code(text: &str) -> String {
 /// Writes a sentence, in which what is between back quotes is code.
 fn quoting(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return markdown_text(text);
     }
     let piece = |(index, text): (usize, &&str)| {
-        if index % 2 == 1 && !text.is_empty() { code(text) } else { markdown_text(text) }
+        if !index.is_multiple_of(2) && !text.is_empty() { code(text) } else { markdown_text(text) }
     };
     pieces.iter().enumerate().map(piece).collect()
 }
