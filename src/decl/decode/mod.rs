@@ -140,7 +140,12 @@ impl Decoder<'_> {
                     format!("`{}` takes no children", node.name),
                 )
                 .label(node.name.span, "the node that the braces belong to")
-                .help("put text that has braces or `$` in it in quotes"),
+                .help(
+                    match node.children.iter().find(|child| is_property(schema, child)) {
+                        Some(child) => as_property(&child.name),
+                        None => "put text that has braces or `$` in it in quotes".to_owned(),
+                    },
+                ),
             );
         }
         let arguments = self.arguments(&node, schema);
@@ -172,13 +177,33 @@ impl Decoder<'_> {
         } else {
             let around = self.in_secret;
             self.in_secret |= schema.name == "secret";
-            let children =
-                self.children(node.children, &title, body.children, body.options, priority);
+            let mut nodes = node.children;
+            if !self.in_secret && !fields::may_hold_secret(body) {
+                nodes.retain(|child| self.is_no_property(child, body, &title));
+            }
+            let children = self.children(nodes, &title, body.children, body.options, priority);
             self.in_secret = around;
             children
         };
         let children = children.into();
         Block { schema, name, arguments, properties, children, rank, span: node.span }
+    }
+
+    /// Reports a child that is a property of its parent, and returns whether it is none.
+    fn is_no_property(&mut self, child: &Node<'_>, body: &NodeSchema, parent: &str) -> bool {
+        let is_child = body
+            .children
+            .iter()
+            .any(|group| group.iter().any(|own| child.name.value == own.node.name));
+        if is_child || body.options || !is_property(body, child) {
+            return true;
+        }
+        let message = format!("`{}` is a property of {parent}", child.name);
+        self.diagnostics.push(
+            Diagnostic::new(&codes::UNKNOWN_NODE, child.name.span, message)
+                .help(as_property(&child.name)),
+        );
+        false
     }
 
     fn priority(&mut self, node: &Node<'_>, inherited: Priority) -> Priority {
@@ -215,6 +240,14 @@ impl Decoder<'_> {
             }
         }
     }
+}
+
+fn is_property(schema: &NodeSchema, child: &Node<'_>) -> bool {
+    schema.properties.iter().any(|field| child.name.value == field.name)
+}
+
+fn as_property(name: &str) -> String {
+    format!("a property stands before the braces: `{name}=…`")
 }
 
 /// Describes where a node of this name is allowed, if anywhere. Most likely a brace is missing or
