@@ -86,9 +86,9 @@ impl<'s> Explainer<'s> {
         let mut lines = self.lines(target, &found);
         self.add_defaults([&quick, &search], &found, &mut lines);
         if let [line] = lines.as_mut_slice() {
-            for reason in &mut line.reasons {
+            line.reasons.par_iter_mut().for_each(|reason| {
                 reason.lost = lost::lost(&search, &self.candidates, reason);
-            }
+            });
         }
         lines
     }

@@ -7,7 +7,7 @@ use labwright::why::edit::{Edit, apply, in_place};
 use super::{LABS, build, lab};
 
 /// One of how many edits of a lab is made.
-const STEP: usize = 97;
+const STEP: usize = 401;
 
 #[test]
 fn a_service_that_is_used_again_is_as_if_it_were_made_anew() {
@@ -39,5 +39,5 @@ fn a_service_that_is_used_again_is_as_if_it_were_made_anew() {
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
-    assert!(resolved > 50, "only {resolved} labs were resolved");
+    assert!(resolved > 15, "only {resolved} labs were resolved");
 }
