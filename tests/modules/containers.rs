@@ -283,6 +283,20 @@ const ASKED: &[(&str, &str)] = &[
     ("uptime-kuma on=box", "UPTIME_KUMA_DB_TYPE: 'sqlite'"),
     // Version 26.9.0 has its script for it in another folder than the versions before.
     ("actual on=box", "fetch('http://127.0.0.1:5006/health')"),
+    // `lifecycle/container/compose.yml` of 2026.2.2.
+    (
+        "authentik on=box { secret-key (secret)one; database-password (secret)one; }\nsecret one",
+        "shm_size: '512m'",
+    ),
+    // Its labels count at every start in its file alone (`internal/app/cmd/daemon.go`).
+    (
+        "gitea-runner on=box { url \"https://a.org\"; registration-token (secret)one; }\n\
+         secret one",
+        "CONFIG_FILE: '/etc/gitea-runner/config.yaml'",
+    ),
+    // Its dashboard learns of devices by mDNS (`esphome/dashboard/core.py` of 2026.6.5).
+    ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "network_mode: 'host'"),
+    ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "- '--port=6053'"),
 ];
 
 #[test]
