@@ -89,7 +89,7 @@ fn mail_goes_to_the_address_as_written() {
 import yaml
 settings = yaml.safe_load(open(\"/payload/alertmanager/alertmanager.yml\"))
 print(settings[\"receivers\"][-1][\"email_configs\"][0][\"to\"], end=\"\")')\" >/tmp/to
-        printf '%s' \"ada+\\\"'{{x}}@example.org\" | cmp - /tmp/to",
+        printf '%s' \"ada+alerts=home@example.org\" | cmp - /tmp/to",
     );
 }
 
