@@ -30,7 +30,7 @@ const MODULE: &str = r#"
 edition 1
 module site version="1.0" {
     summary "A page of the lab's own"
-    container site { build site; health none="it only listens"; }
+    container site { build site; health "/bin/check"; }
     provides web container=site port=8000
 }
 "#;
@@ -72,7 +72,7 @@ fn a_built_image_and_an_address_come_and_go() {
     let payload = tempfile::tempdir().expect("a folder");
     first.compiled().unpack("box", payload.path());
     let mut machine = rig.machine("box", &["192.168.1.101"], &payload.path().join("cloud-init"));
-    machine.stand_in("x/base:1.0", &[(Proto::Tcp, 8000)], &[]);
+    machine.stand_in("x/base:1.0", &[(Proto::Tcp, 8000)], &["/bin/check"]);
     let outside = rig.probe(&["192.168.1.50"]);
     let open = |address: &str| outside.tcp_open(address, 8000);
 

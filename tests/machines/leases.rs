@@ -90,20 +90,31 @@ fn apply(machine: &Machine, lab: &Lab, name: &str) {
     machine.sh(&format!("labctl apply --confirm-within 0 /root/{name}"));
 }
 
+/// A place of the network, and one behind its router.
+const INSIDE: [&str; 2] = ["192.168.1.50", "fd00:1::50"];
+const OUTSIDE: [&str; 2] = ["203.0.113.9", "2001:db8:9::9"];
+
 /// Checks that a machine is as open as the lab says, at the addresses that it has now.
 fn is_guarded(rig: &Rig, machine: &Machine, addresses: &[String; 2]) {
     machine
         .sh("[ -e /run/listens ] || { systemd-run --quiet python3 -m http.server --bind :: 9999; \
          until nc -z ::1 9999; do sleep 0.1; done; : >/run/listens; }");
-    for (address, inside, outside) in [
-        (&addresses[0], "192.168.1.50", "203.0.113.9"),
-        (&addresses[1], "fd00:1::50", "2001:db8:9::9"),
-    ] {
-        let targets = [tcp(address, 22), tcp(address, 8001), tcp(address, 9999)];
-        let wanted = [Answer::Open, Answer::Open, Answer::Silent];
-        assert_eq!(rig.probe(&[inside]).ask(&targets), wanted, "{address} from {inside}");
-        let wanted = [Answer::Silent; 3];
-        assert_eq!(rig.probe(&[outside]).ask(&targets), wanted, "{address} from {outside}");
+    let targets: Vec<_> = addresses
+        .iter()
+        .flat_map(|address| [tcp(address, 22), tcp(address, 8001), tcp(address, 9999)])
+        .collect();
+    // Both at once, since each waits for answers that do not come.
+    let [inside, outside] = std::thread::scope(|scope| {
+        let ask = |from: &[&str]| {
+            let (probe, targets) = (rig.probe(from), &targets);
+            scope.spawn(move || probe.ask(targets))
+        };
+        [ask(&INSIDE), ask(&OUTSIDE)].map(|asking| asking.join().expect("the answers"))
+    });
+    let open = [Answer::Open, Answer::Open, Answer::Silent];
+    assert_eq!(inside, [open, open].concat(), "{addresses:?} from {INSIDE:?}");
+    assert_eq!(outside, [Answer::Silent; 6], "{addresses:?} from {OUTSIDE:?}");
+    for (address, outside) in addresses.iter().zip(OUTSIDE) {
         // The routers on the way may still ask each other for addresses.
         let way_out = || machine.probe().ask(&[tcp(outside, 80)]) == [Answer::Refused];
         let found = (0..20).any(|_| way_out());
@@ -114,53 +125,56 @@ fn is_guarded(rig: &Rig, machine: &Machine, addresses: &[String; 2]) {
 
 #[test]
 fn a_machine_gets_its_address_of_a_server_and_stays_as_closed_wherever_it_is() {
+    // Each on networks of its own, at the same time.
+    std::thread::scope(|scope| {
+        scope.spawn(|| follow("trial", "192.168.1.101"));
+        scope.spawn(|| follow("walled", "192.168.1.102"));
+    });
+}
+
+/// Boots a machine whose address, which nothing gives it, says to which network its card is
+/// connected.
+fn follow(name: &str, own: &str) {
     let Some(rig) = Rig::new() else { return };
+    let (before, after) = (150, 160);
     rig.network("lan", "192.168.1.0/24", "192.168.1.1").network("lan", "fd00:1::/64", "fd00:1::1");
     rig.network("internet", "203.0.113.0/24", "203.0.113.1");
     rig.network("internet", "2001:db8:9::/64", "2001:db8:9::1");
     let server = rig.node("server", &["192.168.1.2", "fd00:1::2"]);
     let lab = write(&[("lab.kdl", LAB), ("modules/page/module.kdl", PAGE)]);
-    // Neighbours remember for a while whose an address was, so the second machine gets none of the
-    // first one's.
-    for (name, own, before, after) in
-        [("trial", "192.168.1.101", 150, 160), ("walled", "192.168.1.102", 170, 180)]
-    {
-        serve(&server, before);
-        let payload = tempfile::tempdir().expect("a folder");
-        lab.compiled().unpack(name, payload.path());
-        // The address says to which network its card is connected. Nothing gives it to the machine.
-        let mut machine = rig.machine(name, &[own], &payload.path().join("cloud-init"));
-        machine.stand_in("docker.io/library/nginx:1.29.1", &[(Proto::Tcp, 80)], &["/bin/sh"]);
-        let first = leased(&machine, before);
-        apply(&machine, &lab, name);
-        is_guarded(&rig, &machine, &first);
+    serve(&server, before);
+    let payload = tempfile::tempdir().expect("a folder");
+    lab.compiled().unpack(name, payload.path());
+    let mut machine = rig.machine(name, &[own], &payload.path().join("cloud-init"));
+    machine.stand_in("docker.io/library/nginx:1.29.1", &[(Proto::Tcp, 80)], &["/bin/sh"]);
+    let first = leased(&machine, before);
+    apply(&machine, &lab, name);
+    is_guarded(&rig, &machine, &first);
 
-        // The lease is extended through the firewall. Where its server is gone, any may answer.
-        for how in ["renew", "reconfigure"] {
-            server.sh(": >/run/dhcp.log");
-            machine.sh(&format!("networkctl {how} eth0"));
-            server.sh(&format!(
-                "for attempt in $(seq 100); do
-                    if grep -q 'DHCPACK.* {} ' /run/dhcp.log; then exit; fi
-                    sleep 0.1
-                done
-                cat /run/dhcp.log; exit 1",
-                first[0]
-            ));
-        }
-        assert_eq!(leased(&machine, before), first);
-
-        // The network gives other addresses, to a machine that starts and to one that runs.
-        serve(&server, after);
-        if name == "trial" {
-            machine.reboot();
-            machine
-                .sh("until docker ps --filter health=healthy | grep -q tools; do sleep 0.2; done");
-        } else {
-            machine.sh("networkctl reconfigure eth0");
-        }
-        let second = leased(&machine, after);
-        is_guarded(&rig, &machine, &second);
-        machine.sh("labctl verify");
+    // The lease is extended through the firewall. Where its server is gone, any may answer.
+    for how in ["renew", "reconfigure"] {
+        server.sh(": >/run/dhcp.log");
+        machine.sh(&format!("networkctl {how} eth0"));
+        server.sh(&format!(
+            "for attempt in $(seq 100); do
+                if grep -q 'DHCPACK.* {} ' /run/dhcp.log; then exit; fi
+                sleep 0.1
+            done
+            cat /run/dhcp.log; exit 1",
+            first[0]
+        ));
     }
+    assert_eq!(leased(&machine, before), first);
+
+    // The network gives other addresses, to a machine that starts and to one that runs.
+    serve(&server, after);
+    if name == "trial" {
+        machine.reboot();
+        machine.sh("until docker ps --filter health=healthy | grep -q tools; do sleep 0.2; done");
+    } else {
+        machine.sh("networkctl reconfigure eth0");
+    }
+    let second = leased(&machine, after);
+    is_guarded(&rig, &machine, &second);
+    machine.sh("labctl verify");
 }

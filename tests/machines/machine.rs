@@ -50,6 +50,9 @@ impl<'rig> Machine<'rig> {
             for type in virtiofs nfs nfs4; do
                 install -m 755 "$rig/mount-share" "$home/root/usr/sbin/mount.$type"
             done
+            # The machine is offline. apt would ask for names that nobody knows for half a minute.
+            printf 'Acquire { Retries "0"; http::Proxy "http://127.0.0.1:9"; }\n' \
+                >"$home/root/etc/apt/apt.conf.d/rig"
             # A GPU with its driver: the firmware is in no archive that this machine knows.
             mkdir -p "$home/root/etc/tmpfiles.d"
             echo 'c /dev/dri/renderD128 0660 root root - 226:128' \
@@ -210,6 +213,8 @@ impl<'rig> Machine<'rig> {
             "--ignore-environment",
             "HOME=/root",
             "LC_ALL=C.UTF-8",
+            // How long labctl waits for answers that do not come.
+            "LABWRIGHT_REACH_WAIT=1",
         ]);
         command
             .arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

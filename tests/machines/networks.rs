@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Machine, Proto, Rig};
 use crate::emit::lab::{Lab, write};
+use crate::trixie::text;
 
 const LAB: &str = r#"
 edition 1
@@ -29,8 +30,12 @@ const MODULE: &str = r#"
 edition 1
 module app version="1.0" {
     summary "A program with a database"
-    container app { image "x/app:1.0"; depends-on db healthy=#false; }
-    container db { image "x/db:1.0"; }
+    container app {
+        image "x/app:1.0"
+        depends-on db healthy=#false
+        health "/bin/check"
+    }
+    container db { image "x/db:1.0"; health "/bin/check"; }
     provides web container=app port=8000 protocol=http
     provides sql container=db port=5432 protocol=tcp database=#true
 }
@@ -49,7 +54,11 @@ edition 1
 module NAME version="1.0" {
     summary "A program on a network with fixed addresses"
     container-network NAME subnet="10.77.5.0/24"
-    container NAME { image "x/app:1.0"; on-network NAME address="10.77.5.10"; }
+    container NAME {
+        image "x/app:1.0"
+        on-network NAME address="10.77.5.10"
+        health "/bin/check"
+    }
     provides web container=NAME port=8000 protocol=http
 }
 "#;
@@ -68,25 +77,53 @@ networks:
     ipam: {config: [{subnet: 172.30.0.0/24}, {subnet: 'fdb2:cff6:6341::/64'}]}
 ";
 
-/// Connects from a container to a name or an address.
+/// Makes connections from containers, all at once, and prints those that could be made. Each
+/// argument is a container, a name or an address, a port and an address family.
 const CONNECT: &str = r#"
-pid=$(docker inspect -f '{{.State.Pid}}' "$1")
-mount --make-rprivate /
-for file in /etc/resolv.conf /etc/hosts; do
-    { cat "/proc/$pid/root$file"; echo 'options timeout:1 attempts:1'; } >"/run/names.$$"
-    mount --bind "/run/names.$$" "$(readlink -f "$file")"
-    rm "/run/names.$$"
-done
-exec nsenter --target "$pid" --net python3 -c '
-import socket, sys
-host, port, family = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-family = socket.AF_INET6 if family == "6" else socket.AF_INET
-for _, _, _, _, address in socket.getaddrinfo(host, port, family, socket.SOCK_STREAM):
-    with socket.socket(family) as one:
-        one.settimeout(0.3)
-        one.connect(address)
-' "$2" "$3" "$4"
+import concurrent.futures, os, socket, subprocess, sys
+
+asked = [way.split(",") for way in sys.argv[1:]]
+containers = sorted({way[0] for way in asked})
+pids = ["docker", "inspect", "-f", "{{.State.Pid}}", *containers]
+pids = subprocess.check_output(pids, text=True).split()
+
+def enter(pid):
+    os.unshare(os.CLONE_NEWNS)
+    subprocess.check_call(["mount", "--make-rprivate", "/"])
+    for file in ["/etc/resolv.conf", "/etc/hosts"]:
+        names = f"/run/names.{pid}"
+        with open(f"/proc/{pid}/root{file}") as theirs, open(names, "w") as ours:
+            ours.write(theirs.read() + "options timeout:1 attempts:1\n")
+        subprocess.check_call(["mount", "--bind", names, os.path.realpath(file)])
+        os.unlink(names)
+    os.setns(os.open(f"/proc/{pid}/ns/net", os.O_RDONLY), os.CLONE_NEWNET)
+
+def connects(way):
+    family = socket.AF_INET6 if way[3] == "6" else socket.AF_INET
+    try:
+        for found in socket.getaddrinfo(way[1], int(way[2]), family, socket.SOCK_STREAM):
+            with socket.socket(family) as one:
+                one.settimeout(1)
+                one.connect(found[4])
+    except OSError:
+        return False
+    return True
+
+for container, pid in zip(containers, pids):
+    if os.fork() == 0:
+        enter(pid)
+        mine = [way for way in asked if way[0] == container]
+        with concurrent.futures.ThreadPoolExecutor(len(mine)) as pool:
+            for way, made in zip(mine, pool.map(connects, mine)):
+                if made:
+                    os.write(1, (",".join(way) + "\n").encode())
+        os._exit(0)
+if any([os.wait()[1] for _ in containers]):
+    sys.exit(1)
 "#;
+
+/// What `SERVICES` run.
+const CONTAINERS: [&str; 6] = ["one", "one-db", "two", "two-db", "three", "three-db"];
 
 fn lab(version: &str, services: &str) -> Lab {
     write(&[
@@ -106,42 +143,54 @@ fn apply(machine: &Machine, lab: &Lab) {
     machine.sh(&format!("labctl apply --confirm-within 0 /root/{name}"));
 }
 
+/// Describes a connection from a container to a name or an address, over a family.
+fn way(from: &str, to: &str, port: u16, family: char) -> String {
+    format!("{from},{to},{port},{family}")
+}
+
+/// Makes connections, and returns those that could be made.
+fn made(machine: &Machine, ways: &[String]) -> Vec<String> {
+    let words = ["python3", "-c", CONNECT].into_iter().chain(ways.iter().map(String::as_str));
+    let answer = machine.exec(&words.collect::<Vec<_>>());
+    assert!(answer.status.success(), "{}", text(&answer.stderr));
+    text(&answer.stdout).lines().map(str::to_owned).collect()
+}
+
 /// Returns whether a container connects to a host, by name or address, over a family.
 fn connects(machine: &Machine, from: &str, to: &str, port: u16, family: char) -> bool {
-    let (port, family) = (port.to_string(), family.to_string());
-    let connect = ["unshare", "--mount", "sh", "-euc", CONNECT, "sh", from, to, &port, &family];
-    machine.exec(&connect).status.success()
+    !made(machine, &[way(from, to, port, family)]).is_empty()
 }
 
-/// Lists the addresses that a container has on its networks.
-fn addresses(machine: &Machine, container: &str) -> Vec<String> {
+/// Lists the addresses that containers have on their networks.
+fn addresses(machine: &Machine, containers: &[&str]) -> Vec<Vec<String>> {
     let all = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}} {{end}}";
-    let found = machine.sh(&format!("docker inspect -f '{all}' {container}"));
-    found.split_whitespace().map(str::to_owned).collect()
+    let found = machine.sh(&format!("docker inspect -f '{all}' {}", containers.join(" ")));
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+    found.lines().map(words).collect()
 }
 
-/// Asks for everything that a container may reach of another one, at any of its addresses.
-fn reaches(machine: &Machine, from: &str, to: &str, port: u16) -> bool {
-    let addresses = addresses(machine, to);
+/// Lists the ways to everything that a container may reach of another one: any of its addresses.
+fn every_way(machine: &Machine, from: &str, to: &str, port: u16) -> Vec<String> {
+    let addresses = addresses(machine, &[to]).concat();
     assert!(addresses.len() >= 2, "{to}: {addresses:?}");
-    addresses.iter().any(|address| {
-        let family = if address.contains(':') { '6' } else { '4' };
-        connects(machine, from, address, port, family)
-    })
+    let family = |address: &str| if address.contains(':') { '6' } else { '4' };
+    addresses.iter().map(|address| way(from, address, port, family(address))).collect()
 }
 
 /// Checks who reaches whom while `SERVICES` run.
 fn check(machine: &Machine) {
+    let (mut open, mut closed) = (Vec::new(), Vec::new());
     for family in ['4', '6'] {
         for service in ["one", "two", "three"] {
-            for name in ["db".to_owned(), format!("{service}-db")] {
-                assert!(connects(machine, service, &name, 5432, family), "{service} → {name}");
+            for name in ["db", &format!("{service}-db")] {
+                open.push(way(service, name, 5432, family));
             }
-            assert!(connects(machine, &format!("{service}-db"), "app", 8000, family), "{service}");
+            open.push(way(&format!("{service}-db"), "app", 8000, family));
         }
-        assert!(connects(machine, "three", "one", 8000, family), "linked");
+        open.push(way("three", "one", 8000, family)); // linked
+        // By name.
         for (from, to) in [("two", "one"), ("one-db", "two"), ("three-db", "one"), ("one", "two")] {
-            assert!(!connects(machine, from, to, 8000, family), "{from} → {to}: no name");
+            closed.push(way(from, to, 8000, family));
         }
     }
     for (from, to, port) in [
@@ -152,18 +201,20 @@ fn check(machine: &Machine) {
         ("three", "two", 8000),
         ("one", "two-db", 5432),
     ] {
-        assert!(!reaches(machine, from, to, port), "{from} → {to}:{port}");
+        closed.extend(every_way(machine, from, to, port));
     }
-    for address in ["192.168.1.101", "fd00:1::101"] {
-        let family = if address.contains(':') { '6' } else { '4' };
-        assert!(!connects(machine, "two", address, 8001, family), "around, by the machine");
-    }
+    // Around, by the machine.
+    closed.extend([way("two", "192.168.1.101", 8001, '4'), way("two", "fd00:1::101", 8001, '6')]);
+    let mut made = made(machine, &[&open[..], &closed].concat());
+    made.sort();
+    open.sort();
+    assert_eq!(made, open);
 }
 
 /// Returns the ids of containers, and when they were started.
 fn running(machine: &Machine) -> String {
     let ids = "{{.Name}} {{.Id}} {{.State.StartedAt}} {{.RestartCount}}";
-    machine.sh(&format!("docker inspect -f '{ids}' one one-db two two-db three three-db"))
+    machine.sh(&format!("docker inspect -f '{ids}' {}", CONTAINERS.join(" ")))
 }
 
 fn networks(machine: &Machine) -> Vec<String> {
@@ -175,8 +226,8 @@ fn machine<'rig>(rig: &'rig Rig, lab: &Lab, payload: &Path) -> Machine<'rig> {
     lab.compiled().unpack("box", payload);
     let addresses = ["192.168.1.101", "fd00:1::101"];
     let machine = rig.machine("box", &addresses, &payload.join("cloud-init"));
-    machine.stand_in("x/app:1.0", &[(Proto::Tcp, 8000)], &[]);
-    machine.stand_in("x/db:1.0", &[(Proto::Tcp, 5432)], &[]);
+    machine.stand_in("x/app:1.0", &[(Proto::Tcp, 8000)], &["/bin/check"]);
+    machine.stand_in("x/db:1.0", &[(Proto::Tcp, 5432)], &["/bin/check"]);
     machine
 }
 
@@ -210,7 +261,7 @@ fn containers_meet_only_where_the_lab_says() {
     assert_eq!(running(&machine), before, "nobody else was started anew");
     check(&machine);
     apply(&machine, &lab("1.2", &format!("{SERVICES}service placed module=new on=box\n")));
-    assert!(addresses(&machine, "placed").contains(&"10.77.5.10".to_owned()));
+    assert!(addresses(&machine, &["placed"])[0].contains(&"10.77.5.10".to_owned()));
     assert_eq!(running(&machine), before);
     let mut others = networks(&machine);
     others.retain(|name| !name.starts_with("home_placed"));
@@ -218,7 +269,7 @@ fn containers_meet_only_where_the_lab_says() {
 
     // A link that goes takes its network with it.
     apply(&machine, &lab("1.3", &SERVICES.replace("link one;", "")));
-    assert!(!reaches(&machine, "three", "one", 8000));
+    assert!(made(&machine, &every_way(&machine, "three", "one", 8000)).is_empty());
     assert_eq!(running(&machine), before);
     machine.sh("labctl rollback --confirm-within 0");
     assert_eq!(running(&machine), before);

@@ -48,13 +48,21 @@ module thing version="1.0" {
     file machine.conf from="word.j2" install="/etc/thing.conf" restart="thing.service"
     file single.conf from="word.j2" at="/single.conf" container=one
     file folder.conf from="word.j2"
-    container one { image "x/one:1.0"; mount (ref)state.data at="/data"; }
-    container two { image "x/two:1.0"; secret token value-variable=TOKEN; }
+    container one {
+        image "x/one:1.0"
+        mount (ref)state.data at="/data"
+        health "/bin/check"
+    }
+    container two {
+        image "x/two:1.0"
+        secret token value-variable=TOKEN
+        health "/bin/check"
+    }
     container three {
         image "x/three:1.0"
         mount (ref)service.config at="/config" read-only=#true
         reload HUP
-        health http=web path="/" interval=(duration)"2s"
+        health http=web path="/"
     }
     provides web container=three port=8080 protocol=http
 }
@@ -112,7 +120,7 @@ fn a_machine_boots_runs_changes_reboots_and_is_emptied() {
     for (image, ports) in
         [("x/one:1.0", &[][..]), ("x/two:1.0", &[]), ("x/three:1.0", &[(Proto::Tcp, 8080)])]
     {
-        machine.stand_in(image, ports, &["/bin/sh"]);
+        machine.stand_in(image, ports, &["/bin/sh", "/bin/check"]);
     }
     machine.sh("mkdir -p /etc/labwright/secrets; umask 077; echo 'se\"cr$t' \
                 >/etc/labwright/secrets/token; chmod 400 /etc/labwright/secrets/token");

@@ -14,7 +14,7 @@ for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$image/$folder"; done
 cp /etc/passwd /etc/group /etc/nsswitch.conf "$image/etc/"
 echo 'service:x:999:999::/:/bin/sh' >>"$image/etc/passwd"
 cp /usr/bin/busybox "$image/usr/bin/"
-for applet in $(busybox --list); do ln -s busybox "$image/usr/bin/$applet" 2>/dev/null || :; done
+busybox --install -s "$image/usr/bin"
 
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     new=$image${1#*=}
@@ -25,6 +25,8 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# = 0 ] || shift
 
+# PostgreSQL's compiler of queries is half of an image, and PostgreSQL goes on without it.
+rm -rf "$image"/usr/lib/postgresql/*/lib/bitcode "$image"/usr/lib/postgresql/*/lib/llvmjit*
 # ldd fails for what is no program, and says so.
 find "$image" -type f \( -perm /111 -o -name '*.so*' \) -exec ldd {} + 2>/dev/null |
     sed -n 's,.*[[:blank:]]\(/[^ ]*\) (0x.*,\1,p' | sort -u | while read -r library; do
