@@ -32,6 +32,7 @@ fn what_works_ends_with_0() {
         &["modules", "--lab", ".", "echo"],
         &["man"],
         &["man", "build"],
+        &["man", "import", "compose"],
         &["--help"],
         &["--version"],
     ] {
@@ -134,6 +135,7 @@ fn wrong_use_ends_with_2() {
         &["modules", "jelyfin"],
         &["completions", "cmd"],
         &["man", "nothing"],
+        &["man", "import", "nothing"],
     ] {
         let run = ends(folder.path(), arguments, 2);
         assert_eq!(run.out, "", "{arguments:?}");

@@ -171,11 +171,35 @@ fn explain() {
 fn man() {
     let page = labwright(&case("."), &["man", "build"]).out;
     assert!(page.starts_with(".ie"), "{page}");
-    for word in
-        ["labwright\\-build", "\\fBlabwright build\\fR", "\\-\\-out", "\\-\\-check", "sarif"]
-    {
+    let version = format!("\"labwright {}\" labwright", env!("CARGO_PKG_VERSION"));
+    for word in [
+        "labwright\\-build",
+        "\\fBlabwright build\\fR",
+        "\\-\\-out",
+        "\\-\\-check",
+        "sarif",
+        "EXIT STATUS",
+        &version,
+    ] {
         assert!(page.contains(word), "{word}: {page}");
     }
+}
+
+/// What a page names can be read.
+#[test]
+fn each_manual_page_that_one_refers_to_is_there() {
+    let mut open = vec![String::from("labwright")];
+    let mut seen = 0;
+    while let Some(name) = open.pop() {
+        let words: Vec<&str> = ["man"].into_iter().chain(name.split('-').skip(1)).collect();
+        let run = labwright(&case("."), &words);
+        assert_eq!(run.code, 0, "{}", run.all());
+        assert!(run.out.contains(&format!(".TH {name} 1 ")), "{}", run.out);
+        let pages = run.out.lines().filter_map(|line| line.strip_suffix("(1)"));
+        open.extend(pages.map(|name| name.replace("\\-", "-")));
+        seen += 1;
+    }
+    assert!(seen > 13, "{seen}");
 }
 
 #[test]

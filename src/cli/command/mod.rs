@@ -25,8 +25,8 @@ use super::Exit;
 use super::console::Console;
 use crate::disk::interrupt::Interrupt;
 
-const EXITS: &str = "Exit status: 0 fine; 1 errors among the findings, or a difference; 2 wrong \
-                     usage; 3 a failure outside labwright, such as a full disk.";
+const EXITS: &str = "0 fine; 1 errors among the findings, or a difference; 2 wrong usage; 3 a \
+                     failure outside labwright, such as a full disk.";
 
 /// Compiles a homelab written in KDL into one release: plain files for every machine.
 #[derive(Debug, Parser)]
@@ -36,7 +36,7 @@ const EXITS: &str = "Exit status: 0 fine; 1 errors among the findings, or a diff
     about,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = EXITS
+    after_help = format!("Exit status: {EXITS}")
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -81,7 +81,7 @@ impl Arguments {
             Command::Modules(command) => command.run(console),
             Command::Import(command) => command.run(console, interrupt),
             Command::Completions(command) => command.run(),
-            Command::Man(command) => command.run(),
+            Command::Man(command) => command.run(console),
         }
     }
 }
