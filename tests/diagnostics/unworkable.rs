@@ -151,6 +151,32 @@ remote "--x:y"; }"#, false),
     (r#"service forgejo-runner on=box { RUNNER; label "docker:host" "a:docker://x/y:1"; }"#, true),
     (r#"service forgejo-runner on=box { RUNNER; label "docker:host, b:host"; }"#, false),
     (r#"service sshd on=box { user "ada bob"; }"#, false),
+    (r"service sshd on=box { tries 6; }", true),
+    (r"service sshd on=box { tries 0; }", false),
+    (r"service fail2ban on=box { max-retry -1; }", false),
+    (r"service forgejo-runner on=box { RUNNER; jobs 0; }", false),
+    (r"service grafana on=box { admin-password (secret)a; dashboard 1860 -1; }", false),
+    (r#"service node-exporter on=box { ignore-sensor "platform_nct6775_656/temp3"; }"#, true),
+    (r#"service node-exporter on=box { ignore-sensor "a|b/c d"; }"#, false),
+    (r#"service copy module=rclone on=box { folder "/srv"; config (secret)a; remote "b2:x/y"
+bandwidth "08:00,512k 12:00,10M"; }"#, true),
+    (r#"service copy module=rclone on=box { folder "/srv"; config (secret)a; remote "b2:x/y"
+bandwidth fast; }"#, false),
+    (r#"service copy module=rclone on=box { folder "/srv"; config (secret)a; remote "b2:x/y"
+bandwidth "-1"; }"#, false),
+    (r#"service copy module=rclone on=box { folder "/srv"; config (secret)a; remote "b2:x/y"
+max-delete -1; }"#, false),
+    (r"service vzdump on=pve { storage nas; keep daily=-1; }", false),
+    (r#"service again module=restic on=box { repository "sftp:ada@other.example.org:/restic"
+password (secret)a; keep daily=7 yearly=0; }"#, true),
+    (r#"service again module=restic on=box { repository "sftp:ada@other.example.org:/restic"
+password (secret)a; keep daily=-1; }"#, false),
+    (r#"service again module=restic on=box { repository "sftp:ada@other.example.org:/restic"
+password (secret)a; keep daily=0; }"#, false),
+    (r#"service measure module=postgres-exporter on=box { address "a.example.org:5432"
+password (secret)a; user "a b"; }"#, false),
+    (r#"service measure module=postgres-exporter on=box { address "a.example.org:5432"
+password (secret)a; user monitor; }"#, true),
 ];
 
 #[test]
