@@ -73,7 +73,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 /// Returns whether a variable has a secret as its value, and not the way to one.
 fn is_typed(name: &str, value: &str) -> bool {
     // Grafana reads `$__file{…}` and `$__env{…}` as the way to a value.
-    let leads = value.starts_with('/') || value.starts_with("file:") || value.starts_with("$__");
+    let leads = value.starts_with('/')
+        || ["file:", "filepath:"].iter().any(|way| value.starts_with(way))
+        || value.starts_with("$__");
     is_secret(name, value) && !leads
 }
 

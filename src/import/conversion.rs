@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::container::{self, Neighbours};
 use super::files::Files;
+use super::fronts;
 use super::group::{Group, groups};
 use super::hosts::{names_host, told};
 use super::kdl::{document, line};
@@ -203,6 +204,12 @@ impl<'i> Conversion<'i> {
                     self.lab.findings.push((place, what));
                 }
             }
+            let behind = fronts::behind(&project, &groups, number);
+            if !behind.is_subset(&named) {
+                let told = fronts::told(&group.service, &behind, &renames);
+                self.lab.findings.push((place, told));
+                named.extend(behind);
+            }
             let others =
                 named.into_iter().filter_map(|other| Some(stacks.get(other)?.service.clone()));
             let links: Vec<_> = others.map(|other| line("link").arg(other.as_str())).collect();
@@ -273,7 +280,19 @@ fn use_library(
     let image = |(name, _): &(String, String)| project.service(name)?.get("image")?.scalar();
     let images: Vec<&str> =
         group.members.iter().map(|member| image(member).unwrap_or_default()).collect();
-    let fit = library::find(&images, library)?;
+    let first = group.members.first().and_then(|(name, _)| project.service(name));
+    let place = first.map(|node| node.place).unwrap_or_default();
+    let Some(fit) = library::find(&images, library) else {
+        if let Some(name) = library::derived(&images, library) {
+            let what = format!(
+                "the library's module `{name}` runs this image with settings that follow the lab; \
+                 those of this file are kept, so it becomes a module of its own"
+            );
+            stack.comment.clone_from(&what);
+            around.ledger.remark(place, what);
+        }
+        return None;
+    };
     let name = fit.module.name;
     let adopted = match own {
         Some(why) => Err(why.to_owned()),
@@ -297,8 +316,6 @@ fn use_library(
             Some(adopted.containers)
         }
         Err(why) => {
-            let first = group.members.first().and_then(|(name, _)| project.service(name));
-            let place = first.map(|node| node.place).unwrap_or_default();
             let what = format!(
                 "the library's module `{name}` runs this image, but {why}; so it becomes a module \
                  of its own"

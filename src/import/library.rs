@@ -338,13 +338,39 @@ impl<'s> Container<'s> {
     }
 }
 
-/// Returns whether two names mean the same image. Registries hold copies of each other's images.
+/// Where registries keep copies of each other's images.
+const HOSTS: &[&str] = &[
+    "docker.io/library/",
+    "public.ecr.aws/docker/library/",
+    "mirror.gcr.io/library/",
+    "docker.io/",
+    "mirror.gcr.io/",
+    "lscr.io/",
+    "ghcr.io/",
+    "quay.io/",
+    "codeberg.org/",
+    "code.forgejo.org/",
+    "data.forgejo.org/",
+    "docker.n8n.io/",
+];
+
+/// Images that a project also publishes under another name, as its own documents say.
+const COPIES: &[(&str, &str)] = &[
+    ("dani-garcia/vaultwarden", "vaultwarden/server"),
+    ("docker.gitea.com/gitea", "gitea/gitea"),
+    ("grafana/grafana-oss", "grafana/grafana"),
+    ("homeassistant/home-assistant", "home-assistant/home-assistant"),
+    ("paperlessngx/paperless-ngx", "paperless-ngx/paperless-ngx"),
+    ("steveiliop56/tinyauth", "tinyauthapp/tinyauth"),
+];
+
+/// Returns whether two names mean the same image.
 fn same_image(one: &str, two: &str) -> bool {
     let plain = |name: &str| {
-        let name = name.strip_prefix("docker.io/library/").unwrap_or(name);
-        let hosts = ["docker.io/", "lscr.io/", "ghcr.io/", "quay.io/"];
-        let host = hosts.iter().find_map(|host| name.strip_prefix(host));
-        host.unwrap_or(name).to_ascii_lowercase()
+        let host = HOSTS.iter().find_map(|host| name.strip_prefix(host));
+        let name = host.unwrap_or(name).to_ascii_lowercase();
+        let copied = COPIES.iter().find(|(copy, _)| *copy == name);
+        copied.map_or(name, |(_, first)| (*first).to_owned())
     };
     plain(one) == plain(two)
 }
@@ -357,6 +383,13 @@ fn is_redis(repository: &str) -> bool {
 /// Returns the module that runs these images, with the container for each.
 pub fn find<'m, 's>(images: &[&str], modules: &'m [Module<'s>]) -> Option<Fit<'m, 's>> {
     modules.iter().filter(|module| !module.derived).find_map(|module| fit(images, module))
+}
+
+/// Returns the module that runs these images and whose configuration follows the lab, so that it
+/// can't take one over.
+pub fn derived<'m>(images: &[&str], modules: &'m [Module<'_>]) -> Option<&'m str> {
+    let mut derived = modules.iter().filter(|module| module.derived);
+    derived.find(|module| fit(images, module).is_some()).map(|module| module.name)
 }
 
 fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {

@@ -12,6 +12,7 @@ mod conversion;
 mod databases;
 mod dotenv;
 mod files;
+mod fronts;
 mod gpu;
 mod group;
 mod guests;

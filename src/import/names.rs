@@ -63,7 +63,11 @@ pub fn cut(text: &str, longest: usize) -> String {
         // Names in a lab begin with a letter.
         name.insert_str(0, "x-");
     }
-    name.truncate(longest);
+    if let Some(shown) = name.get(..=longest) {
+        // It ends with a whole word, unless that makes it too short to say anything.
+        let whole = shown.rfind('-').filter(|at| at * 2 > longest);
+        name.truncate(whole.unwrap_or(longest));
+    }
     let name = name.trim_end_matches('-');
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }

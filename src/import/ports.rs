@@ -91,8 +91,7 @@ fn endpoint(
     let single = read.count == 1;
     let row = read.inside_ports();
     let database = words::is_backing(image);
-    // Docker's own API listens at these two ports.
-    let admin = words::is_admin(image) || inside == 2375 || inside == 2376;
+    let admin = words::is_admin(image, inside);
     let http = single
         && !read.udp
         && !database

@@ -102,7 +102,11 @@ impl Secrets {
         if let Some(name) = self.names.get(&key) {
             return name.clone();
         }
-        let name = self.taken.take_long(wanted);
+        // Programs often begin their variables with their own name.
+        let doubled = wanted.split_once('-').and_then(|(owner, rest)| {
+            rest.strip_prefix(owner)?.starts_with(['_', '-']).then_some(rest)
+        });
+        let name = self.taken.take_long(doubled.unwrap_or(wanted));
         self.needed.push(Needed { name: name.clone(), place, doc: doc.to_owned() });
         // Two secrets whose values are not known need not be the same.
         if !value.is_empty() {

@@ -231,9 +231,13 @@ const ADMIN: &[&str] = &[
     "nginx-proxy-manager", "arcane", "dockhand", "webssh2", "wetty",
 ];
 
-/// Returns whether an image's pages are for administration.
-pub fn is_admin(image: &str) -> bool {
-    ADMIN.contains(&self::image(image).short())
+/// Returns whether what an image serves at a port is for administration.
+pub fn is_admin(image: &str, port: u16) -> bool {
+    let read = self::image(image);
+    // At its other ports are the pages of others.
+    let serves = read.short() == "nginx-proxy-manager" && port != 81;
+    // Docker's own API listens at these two ports.
+    ADMIN.contains(&read.short()) && !serves || port == 2375 || port == 2376
 }
 
 /// The images that serve the pages of others, or act on all containers, and wait for none.
@@ -247,6 +251,19 @@ const FRONT: &[&str] = &[
 /// Returns whether an image serves the pages of others, as a proxy or a dashboard does.
 pub fn is_front(image: &str) -> bool {
     FRONT.contains(&self::image(image).short())
+}
+
+/// The proxies that lead where settings of their own say, which no compose file has.
+const LEADING: &[&str] = &["nginx-proxy-manager", "swag", "cloudflared"];
+
+/// Returns whether an image may have pages: it is no database, and no door to Docker.
+pub fn has_pages(image: &str) -> bool {
+    !is_backing(image) && !self::image(image).short().ends_with("socket-proxy")
+}
+
+/// Returns whether an image is a proxy that leads where settings of its own say.
+pub fn is_leading(image: &str) -> bool {
+    LEADING.contains(&self::image(image).short())
 }
 
 #[cfg(test)]

@@ -31,7 +31,10 @@ pub fn project(
         if stack.library.is_some() {
             continue;
         }
-        let names: Vec<&str> = stack.containers.iter().filter_map(Line::first).collect();
+        // Nobody calls the program `own-…`.
+        let called = |name| if name == stack.module { stack.service.as_str() } else { name };
+        let names: Vec<&str> =
+            stack.containers.iter().filter_map(Line::first).map(called).collect();
         let summary = format!("{}, as its compose file has it", names.join(", "));
         let summary: String = summary.chars().take(120).collect();
         let module = line("module")

@@ -133,6 +133,12 @@ fn nothing_is_overwritten() {
     assert_eq!(run.code, 3, "{}", run.all());
     assert_eq!(fs::read_to_string(&there).expect("it"), "// mine\n");
     assert!(!folder.path().join("home/lab.kdl").exists());
+    // A new lab gets a proxy that there is a module for.
+    let arguments = ["import", "compose", source, "--into", "new", "--via", "npm"];
+    let run = labwright(folder.path(), &arguments);
+    assert_eq!(run.code, 2, "{}", run.all());
+    assert!(run.says("a new lab gets one of these: nginx-proxy-manager, traefik, caddy"));
+    assert!(!folder.path().join("new").exists());
 }
 
 #[test]

@@ -134,3 +134,83 @@ fn a_file_that_a_search_passes_over_is_said() {
     let (facts, _) = built("stack", &[("web.yml", &web), ("more.yml", &more)]);
     assert!(!facts["findings"].to_string().contains("was not read"), "{facts}");
 }
+
+#[test]
+fn an_image_that_a_project_also_publishes_elsewhere_is_the_library_s() {
+    for (image, module, rest) in [
+        ("homeassistant/home-assistant:stable", "home-assistant", "network_mode: host"),
+        (
+            "ghcr.io/dani-garcia/vaultwarden:1.37.3",
+            "vaultwarden",
+            "environment: {DOMAIN: \"https://vault.example.org\"}",
+        ),
+        (
+            "public.ecr.aws/docker/library/mongo:8.0.29",
+            "mongodb",
+            "environment: {MONGO_INITDB_ROOT_USERNAME: root, MONGO_INITDB_ROOT_PASSWORD: geheim}",
+        ),
+    ] {
+        let compose = format!("services:\n  it:\n    image: {image}\n    {rest}\n");
+        let (facts, written) = built("copies", &[("compose.yaml", &compose)]);
+        let told = &facts["projects"][0];
+        assert!(written.contains(&format!("module={module}")), "{image}: {told}\n{written}");
+    }
+    // A program of another name in the same place is another one.
+    let compose = "services:\n  it:\n    image: ghcr.io/someone/home-assistant:1\n";
+    let (facts, written) = built("copies", &[("compose.yaml", compose)]);
+    let library = &facts["projects"][0]["library"];
+    assert_eq!(library, &serde_json::json!({}), "{written}");
+}
+
+#[test]
+fn a_program_whose_settings_follow_the_lab_keeps_its_own_and_it_is_said() {
+    let compose = "services:\n  dns:\n    image: adguard/adguardhome:v0.107.79\n    volumes: \
+                   [./conf:/opt/adguardhome/conf]\n  web:\n    image: nginx:1.29\n";
+    let (facts, written) = built("house", &[("compose.yaml", compose)]);
+    let said = "the library's module `adguard-home` runs this image with settings that follow the";
+    assert!(written.contains(said), "{written}");
+    assert_eq!(facts["projects"][0]["remarks"].as_array().map(Vec::len), Some(1), "{facts}");
+    // Nobody calls the program by the name of its own module.
+    assert!(written.contains("summary \"dns, as its compose file has it\""), "{written}");
+}
+
+#[test]
+fn a_proxy_with_routes_of_its_own_is_linked_to_what_it_leads_to() {
+    let compose = "services:
+  npm:
+    image: jc21/nginx-proxy-manager:2.15.1
+    ports: ['80:80', '443:443', '81:81']
+    networks: [front]
+  notes: {image: ghcr.io/example/notes:1, networks: [front, back]}
+  notes-db: {image: 'postgres:17.11', networks: [back]}
+  other: {image: ghcr.io/example/other:1, networks: [back]}
+networks: {front: {}, back: {}}
+";
+    let (facts, written) = built("edge", &[("compose.yaml", compose)]);
+    let npm = written.split("service npm").nth(1).and_then(|rest| rest.split("\nservice").next());
+    let npm = npm.expect("the proxy");
+    assert!(npm.contains("link notes\n") && !npm.contains("link other"), "{written}");
+    let findings = facts["findings"].to_string();
+    assert!(findings.contains("only the settings of `npm` say where it leads"), "{findings}");
+    // Only what administers it is for administrators.
+    assert_eq!(findings.matches("administers the machine").count(), 1, "{findings}");
+    // A proxy alone leads to nobody here.
+    let (facts, written) = built(
+        "edge",
+        &[("compose.yaml", "services: {npm: {image: 'jc21/nginx-proxy-manager:2.15.1'}}")],
+    );
+    assert!(!written.contains("link "), "{written}");
+    assert!(!facts["findings"].to_string().contains("where it leads"));
+}
+
+#[test]
+fn names_end_with_whole_words_and_say_nothing_twice() {
+    let compose = "services:
+  authelia:
+    image: ghcr.io/example/authelia:1
+    environment: {AUTHELIA_STORAGE_ENCRYPTION_KEY: geheim-qwertyuiop-1234}
+";
+    let (_, written) = built("login", &[("compose.yaml", compose)]);
+    assert!(written.contains("secret authelia-storage-encryption-key {"), "{written}");
+    assert!(written.contains("option authelia-storage-encryption type=secret"), "{written}");
+}

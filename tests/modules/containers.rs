@@ -236,31 +236,33 @@ fn a_valkey_inside_a_service_runs_with_what_its_container_may_write() {
 #[test]
 fn a_valkey_with_a_password_refuses_who_does_not_show_it() {
     with(
-        r#"secret cache
-        module cache version="1.0" {
-            summary "A cache with a password"
-            container cache {
-                image "docker.io/valkey/valkey:8.1-bookworm"
-                secret cache at="/run/secrets/cache"
-                command "sh" "-c" "valkey-server --requirepass \"$(cat /run/secrets/cache)\""
-                health "CMD-SHELL" \
-                    "REDISCLI_AUTH=$(cat /run/secrets/cache) valkey-cli ping | grep -q PONG"
-            }
-            provides cache container=cache port=6379
-        }
-        service cache on=box"#,
+        "secret cache
+        service cache module=valkey on=box { password (secret)cache; }",
         r#"
-        mkdir -p /run/secrets
-        printf %s "it's \$HOME" >/run/secrets/cache
-        python3 - >/tmp/command <<'END'
-import shlex, yaml
-words = yaml.safe_load(open("/payload/compose/compose.yaml"))["services"]["cache"]["command"]
-print("exec", shlex.join(word.replace("$$", "$") for word in words))
+        mkdir -p /run/secrets /data
+        export LABWRIGHT_WORD_0="it's \$HOME"
+        printf %s "$LABWRIGHT_WORD_0" >/run/secrets/password
+        printf '#!/bin/sh\nexec "$@"\n' >/usr/local/bin/docker-entrypoint.sh
+        chmod 0755 /usr/local/bin/docker-entrypoint.sh
+        python3 - >/tmp/start <<'END'
+import yaml
+cache = yaml.safe_load(open("/payload/compose/compose.yaml"))["services"]["cache"]
+print("cd /data &&", cache["entrypoint"][2].replace("$$", "$"))
 END
-        sh /tmp/command >/tmp/log 2>&1 &
+        sh /tmp/start >/tmp/log 2>&1 &
         soon healthy cache || { cat /tmp/log; exit 1; }
         valkey-cli ping | grep -q NOAUTH
         valkey-cli -a wrong ping 2>&1 | grep -q NOAUTH
+        ! grep -rqs requirepass /proc/[0-9]*/cmdline
+        export REDISCLI_AUTH="$LABWRIGHT_WORD_0"
+        [ "$(valkey-cli config get maxmemory | tail -n 1)" = 268435456 ]
+        # What it took is there again after a restart.
+        valkey-cli set kept yes
+        valkey-cli shutdown
+        wait
+        sh /tmp/start >/tmp/log 2>&1 &
+        soon healthy cache || { cat /tmp/log; exit 1; }
+        [ "$(valkey-cli get kept)" = yes ]
         "#,
     );
 }

@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = &[
     ("grocy", "data/grocy.db"),
     ("headscale", "db.sqlite"),
     ("homarr", "db/db.sqlite"),
+    ("heimdall", "www/app.sqlite"),
     ("home-assistant", "home-assistant_v2.db, zigbee.db?"),
     ("homebox", "homebox.db"),
     (
@@ -42,6 +43,7 @@ const FILES: &[(&str, &str)] = &[
     ("kavita", "kavita.db"),
     ("komga", "database.sqlite, tasks.sqlite?"),
     ("lidarr", "lidarr.db, logs.db?"),
+    ("lldap", "users.db"),
     ("mealie", "mealie.db"),
     ("memos", "memos_prod.db"),
     ("n8n", "database.sqlite"),
@@ -67,6 +69,7 @@ const FILES: &[(&str, &str)] = &[
     ("tautulli", "tautulli.db"),
     ("tinyauth", "tinyauth.db"),
     ("trilium", "document.db"),
+    ("twofauth", "database.sqlite"),
     ("uptime-kuma", "kuma.db"),
     ("vaultwarden", "db.sqlite3"),
     ("vikunja", "vikunja.db"),

@@ -25,10 +25,10 @@ const BOTH: &[(&str, &str)] = &[
         "a listener of Go takes both families, also at 0.0.0.0",
         "adguard-home alertmanager alloy authelia authentik beszel beszel-agent blackbox-exporter \
          caddy cadvisor cloudflared crowdsec ddns-updater dozzle exportarr filebrowser forgejo \
-         gitea gluetun gotify grafana headscale homebox loki memos navidrome netbird \
+         gitea gluetun gotify grafana headscale homebox influxdb loki memos navidrome netbird \
          node-exporter ntfy nut-exporter oauth2-proxy ollama photoprism pocket-id portainer \
          postgres-exporter prometheus scrutiny smartctl-exporter snmp-exporter syncthing \
-         tailscale tinyauth traefik vikunja",
+         tailscale tinyauth traefik unpackerr vikunja",
     ),
     (
         "a server of Node.js takes both families, where no host is set or it is `::`",
@@ -37,15 +37,15 @@ const BOTH: &[(&str, &str)] = &[
     ),
     (
         "the image's nginx or Apache has a line for each family, or one for both",
-        "bookstack firefly-iii freshrss grocy homarr nextcloud nginx-proxy-manager romm \
-         speedtest-tracker tandoor",
+        "bookstack cyberchef firefly-iii freshrss grocy heimdall homarr nextcloud \
+         nginx-proxy-manager romm speedtest-tracker tandoor twofauth",
     ),
     ("Java listens on both", "guacamole komga stirling-pdf unifi-network"),
-    ("Kestrel's `*` is both", "duplicati kavita lidarr prowlarr radarr sonarr"),
+    ("Kestrel's `*` is both", "duplicati jackett kavita lidarr prowlarr radarr sonarr"),
     (
         "its own default, or that of its image, is both",
         "bazarr calibre-web docker-socket-proxy garage home-assistant mariadb mosquitto openvpn \
-         paperless-ngx pihole postgres pve-exporter qbittorrent sabnzbd searxng wireguard",
+         paperless-ngx pihole postgres pve-exporter qbittorrent sabnzbd searxng valkey wireguard",
     ),
     ("its source is closed, and people report that it listens on both", "emby"),
 ];
@@ -54,6 +54,7 @@ const BOTH: &[(&str, &str)] = &[
 const TOLD: &[(&str, &str, &str, &str)] = &[
     ("changedetection", "", COMPOSE, "LISTEN_HOST: '::'"),
     ("code-server", "password (secret)one", COMPOSE, "CODE_SERVER_HOST: '::'"),
+    ("dashy", "", COMPOSE, "HOST: '::'"),
     ("esphome", "password (secret)one", COMPOSE, "- '--address='"),
     (
         "healthchecks",
@@ -73,8 +74,21 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
         COMPOSE,
         "HOSTNAME: '::'",
     ),
+    (
+        "jellystat",
+        "session-key (secret)one; database-password (secret)one",
+        COMPOSE,
+        "JS_LISTEN_IP: '::'",
+    ),
+    (
+        "lldap",
+        "admin-password (secret)one; session-key (secret)one; key-seed (secret)one",
+        COMPOSE,
+        "LLDAP_LDAP_HOST: '::'",
+    ),
     ("mealie", "url \"https://a.org\"", COMPOSE, "API_HOST: ''"),
     ("metube", "downloads \"/srv/videos\"", COMPOSE, "HOST: ''"),
+    ("mongodb", "password (secret)one", COMPOSE, "- '--ipv6'"),
     ("node-red", "credential-key (secret)one", COMPOSE, "- 'uiHost=::'"),
     (
         "transmission",
@@ -82,6 +96,7 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
         "activate.d/40-app-downloads.sh",
         "\"rpc-bind-address\": \"::\"",
     ),
+    ("umami", "app-key (secret)one; database-password (secret)one", COMPOSE, "HOSTNAME: '::'"),
     ("vaultwarden", "url \"https://a.org\"", COMPOSE, "ROCKET_ADDRESS: '::'"),
     ("wg-easy", "", COMPOSE, "HOST: '::'"),
 ];

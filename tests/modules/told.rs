@@ -85,6 +85,7 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
     ),
     ("changedetection", "", "web", &["BASE_URL: 'https://app.example.org'", "USE_X_SETTINGS: '1'"]),
     ("freshrss", "", "web", &["TRUSTED_PROXY: '@ @'"]),
+    ("heimdall", "", "web", &["APP_URL: 'https://app.example.org'"]),
     (
         "gitea",
         "",
@@ -127,6 +128,12 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
         "session-key (secret)one; database-password (secret)one",
         "web",
         &["NEXTAUTH_URL: 'https://app.example.org/api/v1/auth'"],
+    ),
+    (
+        "lldap",
+        "admin-password (secret)one; session-key (secret)one; key-seed (secret)one",
+        "web",
+        &["LLDAP_HTTP_URL: 'https://app.example.org'"],
     ),
     ("mealie", "", "web", &["BASE_URL: 'https://app.example.org'"]),
     ("memos", "", "web", &["MEMOS_INSTANCE_URL: 'https://app.example.org'"]),
@@ -191,6 +198,12 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
         &["HOST_WHITELIST: 'app.example.org'"],
     ),
     ("trilium", "", "web", &["TRILIUM_NETWORK_TRUSTEDREVERSEPROXY: '@@'"]),
+    (
+        "twofauth",
+        "app-key (secret)one",
+        "web",
+        &["APP_URL: 'https://app.example.org'", "TRUSTED_PROXIES: '@@'"],
+    ),
     (
         "vikunja",
         "secret-key (secret)one",

@@ -214,10 +214,7 @@ impl Compose {
             target.zone = self.zone.clone().unwrap_or_else(|| "lan".to_owned());
             let name = self.into.as_deref().and_then(Path::file_name).map(Path::new);
             let name = name.map_or_else(|| "home".to_owned(), |name| name.display().to_string());
-            // A new lab gets a proxy of this module.
-            target.program = ProxyProgram::ALL
-                .into_iter()
-                .find(|program| self.via.as_deref() == Some(program.name()));
+            target.program = self.new_proxy()?;
             target.new_lab = Some(crate::import::cut(&name, 16));
         }
         for name in [&target.machine, &target.zone] {
@@ -232,6 +229,17 @@ impl Compose {
         });
         target.taken = [modules, services, secrets, stems.collect()];
         Ok(target)
+    }
+
+    /// Returns the program of the proxy that a new lab gets, whose module has its name.
+    fn new_proxy(&self) -> Result<Option<ProxyProgram>, Refusal> {
+        let Some(via) = &self.via else { return Ok(None) };
+        if let Some(program) = ProxyProgram::ALL.into_iter().find(|it| it.name() == via) {
+            return Ok(Some(program));
+        }
+        let names: Vec<&str> = ProxyProgram::ALL.iter().map(|program| program.name()).collect();
+        let help = format!("a new lab gets one of these: {}", names.join(", "));
+        Err(Refusal(Exit::Use, format!("there is no proxy `{via}`"), help))
     }
 
     /// Returns the program of the proxy. Refuses one that the lab does not have.
