@@ -213,13 +213,15 @@ fn images(machine: &Machine<'_>) {
             $server/bin $server/lib /usr/share/postgresql/17 /usr/share/zoneinfo \
             /usr/bin/setpriv /root/images/postgres.sh=/postgres.sh -- \
             --change "ENV PATH=$server/bin:/usr/sbin:/usr/bin" --change 'STOPSIGNAL SIGINT'
-        for version in 1 2; do
-            entry="[\"/bin/sh\", \"/program.sh\", \"$version\"]"
-            program=/root/images/program.sh=/program.sh
-            sh image.sh "example.org/photos:$version" "$entry" $program \
-                $server/bin/psql=/usr/bin/psql -- --change 'STOPSIGNAL SIGKILL'
-            sh image.sh "example.org/notes:$version" "$entry" $program \
-                /usr/bin/sqlite3 -- --change 'STOPSIGNAL SIGKILL'
+        entry() { echo "[\"/bin/sh\", \"/program.sh\", \"$1\"]"; }
+        program=/root/images/program.sh=/program.sh
+        stop='STOPSIGNAL SIGKILL'
+        sh image.sh example.org/photos:1 "$(entry 1)" $program $server/bin/psql=/usr/bin/psql \
+            -- --change "$stop"
+        sh image.sh example.org/notes:1 "$(entry 1)" $program /usr/bin/sqlite3 -- --change "$stop"
+        for name in photos notes; do
+            printf 'FROM example.org/%s:1\nENTRYPOINT %s\n' $name "$(entry 2)" |
+                docker build --quiet --tag example.org/$name:2 -
         done
         # Stops where the dump of PostgreSQL is loaded, after that of SQLite.
         install -m 755 /dev/stdin /usr/local/bin/docker <<'END'
