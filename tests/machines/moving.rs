@@ -28,6 +28,7 @@ const STACKS: &[(&str, &str)] = &[
     image: example.org/site:1.0
     ports: ["8002:8000"]
     volumes: ["notes:/data"]
+    healthcheck: {test: ["CMD", "/usr/bin/true"]}
     restart: unless-stopped
 volumes:
   notes:
@@ -45,6 +46,7 @@ volumes:
       PGDATABASE: cloud
       PGPASSWORD: ${DB_PASSWORD}
     depends_on: [db]
+    healthcheck: {test: ["CMD", "/usr/bin/true"]}
     restart: unless-stopped
   db:
     image: docker.io/library/postgres:17.6-bookworm
@@ -54,6 +56,7 @@ volumes:
       POSTGRES_PASSWORD: ${DB_PASSWORD}
       POSTGRES_INITDB_ARGS: --no-sync
     volumes: ["db:/var/lib/postgresql/data"]
+    healthcheck: {test: ["CMD", "/usr/bin/true"]}
     restart: unless-stopped
 volumes:
   db:
