@@ -1,6 +1,7 @@
 //! Finds backups that contain themselves, directly or by way of others.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -8,6 +9,7 @@ use crate::model::Service;
 use crate::plan::backups::{Owners, home, owners};
 use crate::plan::store::{Store, is_below};
 use crate::plan::{BackupPlan, BackupSource, Plan};
+use crate::resolve::circles::circles;
 
 /// Finds repositories that are in what they save, or in what saves what they save.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -21,6 +23,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         service.backup.as_ref().map_or(service.span, |backup| backup.repository.span)
     };
     for circle in circles(&saved) {
+        let circle = way_round(&circle, &saved);
         let found = circle.iter().filter_map(|index| plan.backups.get(*index));
         let services: Vec<_> = found.map(|backup| &model[backup.service]).collect();
         let Some((first, rest)) = services.split_first() else { continue };
@@ -74,68 +77,45 @@ fn saved(plan: &Plan<'_>) -> Vec<Vec<usize>> {
     plan.backups.iter().map(of_backup).collect()
 }
 
-/// Finds circles among things that lead to others. Nothing is in two of them.
-fn circles(leads_to: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    /// Whether a thing was come by.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Met {
-        Not,
-        OnTheWay,
-        InACircle,
-        Left,
-    }
-    let mut circles = Vec::new();
-    let mut met = vec![Met::Not; leads_to.len()];
-    for start in 0..leads_to.len() {
-        if met.get(start) != Some(&Met::Not) {
-            continue;
-        }
-        // Each step of the way, with how many of the things that it leads to were tried.
-        let mut way = vec![(start, 0)];
-        while let Some((at, tried)) = way.last_mut() {
-            if let Some(met) = met.get_mut(*at).filter(|met| **met == Met::Not) {
-                *met = Met::OnTheWay;
+/// Finds a shortest way from the first of some things back to it, along those that each leads to.
+/// All of them lead back to it in some way.
+fn way_round(circle: &[usize], leads_to: &[Vec<usize>]) -> Vec<usize> {
+    let Some(first) = circle.first().copied() else { return Vec::new() };
+    let next = |at: usize| leads_to.get(at).map(Vec::as_slice).unwrap_or_default();
+    // From where each was come by first.
+    let mut from: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut open = VecDeque::from([first]);
+    while let Some(at) = open.pop_front() {
+        for to in next(at).iter().copied().filter(|to| circle.contains(to)) {
+            if to == first {
+                let mut way = vec![at];
+                while let Some(before) = way.last().and_then(|last| from.get(last)) {
+                    way.push(*before);
+                }
+                way.reverse();
+                return way;
             }
-            let next = leads_to.get(*at).and_then(|list| list.get(*tried)).copied();
-            *tried += 1;
-            let Some(next) = next else {
-                if let Some(met) = met.get_mut(*at).filter(|met| **met == Met::OnTheWay) {
-                    *met = Met::Left;
-                }
-                way.pop();
-                continue;
-            };
-            match met.get(next) {
-                Some(Met::Not) => way.push((next, 0)),
-                Some(Met::OnTheWay) => {
-                    let circle: Vec<usize> = way
-                        .iter()
-                        .map(|(index, _)| *index)
-                        .skip_while(|index| *index != next)
-                        .collect();
-                    for index in &circle {
-                        if let Some(met) = met.get_mut(*index) {
-                            *met = Met::InACircle;
-                        }
-                    }
-                    circles.push(circle);
-                }
-                Some(Met::InACircle | Met::Left) | None => {}
+            if let Entry::Vacant(free) = from.entry(to) {
+                free.insert(at);
+                open.push_back(to);
             }
         }
     }
-    circles
+    circle.to_vec()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::circles;
+    use super::way_round;
 
     #[test]
-    fn circles_are_found_once() {
-        assert!(circles(&[vec![1, 2], vec![2], vec![]]).is_empty());
-        assert_eq!(circles(&[vec![0]]), [[0]]);
-        assert_eq!(circles(&[vec![1], vec![2], vec![1]]), [[1, 2]]);
-        assert_eq!(circles(&[vec![1], vec![0], vec![3], vec![2, 0]]), [[0, 1], [2, 3]]);
+    fn a_way_round_is_short_and_in_order() {
+        assert_eq!(way_round(&[0], &[vec![0]]), [0]);
+        assert_eq!(way_round(&[1, 2], &[vec![1], vec![2], vec![1]]), [1, 2]);
+        // Both ways lead back; the one along 3 takes one step less.
+        let next = [vec![1, 3], vec![2], vec![3], vec![0]];
+        assert_eq!(way_round(&[0, 1, 2, 3], &next), [0, 3]);
+        let next = [vec![2], vec![0], vec![1]];
+        assert_eq!(way_round(&[0, 1, 2], &next), [0, 2, 1]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Container, Service};
-use crate::plan::Plan;
+use crate::plan::{Plan, kernel};
 use crate::source::Span;
 
 /// Finds kernel settings, folders and variables that get two values. The machine or the container
@@ -28,12 +28,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let services = || machine.services.iter().map(|id| &plan.model[*id]);
         let (mut settings, mut folders) = (BTreeMap::new(), BTreeMap::new());
         for service in services() {
-            for setting in &service.sysctls {
-                let value = setting.value.as_str();
-                let wanted = Wanted { value, service, span: service.span };
-                let first = *settings.entry(setting.name.as_str()).or_insert(wanted);
+            let own = service.sysctls.iter().map(|one| (&*one.name, &*one.value, service.span));
+            // A service that carries a network needs the machine to forward.
+            let needed = service.gateway.iter().flat_map(|gateway| {
+                let needed = kernel::forwarding(plan.model, service);
+                needed.map(|(name, value)| (name, value, gateway.span))
+            });
+            for (name, value, span) in own.chain(needed) {
+                let wanted = Wanted { value, service, span };
+                let first = *settings.entry(name).or_insert(wanted);
                 if first.value != value {
-                    let what = format!("the kernel setting `{}`", setting.name);
+                    let what = format!("the kernel setting `{name}`");
                     let values = (first.value.to_owned(), value.to_owned());
                     diagnostics.push(finding(&what, values, first, wanted));
                 }
@@ -56,6 +61,16 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         for container in &service.containers {
             variables(service, container, diagnostics);
+            let mut settings: BTreeMap<&str, &str> = BTreeMap::new();
+            for setting in &container.sysctls {
+                let first = *settings.entry(&setting.name).or_insert(&setting.value);
+                if first != setting.value {
+                    let what = format!("the setting `{}` of `{}`", setting.name, container.name);
+                    let wanted = Wanted { value: first, service, span: container.span };
+                    let values = (first.to_owned(), setting.value.clone());
+                    diagnostics.push(finding(&what, values, wanted, wanted));
+                }
+            }
         }
     }
 }

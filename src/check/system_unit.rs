@@ -1,7 +1,7 @@
 //! Finds units and files of modules that stop the machine, or what it needs.
 
 use super::Rule;
-use super::system_path::of_system;
+use super::system_path::{needed, of_system};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{OnChange, Service, ServiceFileTarget, Unit};
 use crate::plan::Plan;
@@ -42,6 +42,41 @@ const ENDS: &[&str] = &[
     "system-update",
     "umount",
 ];
+
+/// The settings by which a unit starts others, by their section.
+const STARTING: &[(&str, &[&str])] = &[
+    ("Unit", &["Wants", "Requires", "BindsTo", "Upholds", "OnFailure", "OnSuccess"]),
+    ("Timer", &["Unit"]),
+    ("Path", &["Unit"]),
+    ("Socket", &["Service"]),
+];
+
+/// The settings by which systemd makes folders and gives them to a unit's user, with where they are
+/// and the names that programs of the system have there. Those in `/run` are removed with the unit.
+const MAKING: &[(&str, &str, &[&str])] = &[
+    ("CacheDirectory", "/var/cache", &["apt", "debconf", "ldconfig", "man", "private"]),
+    ("ConfigurationDirectory", "/etc", &[]),
+    ("LogsDirectory", "/var/log", &["apt", "journal", "private"]),
+    ("RuntimeDirectory", "/run", RUNTIME),
+    ("StateDirectory", "/var/lib", &[]),
+];
+
+#[rustfmt::skip] // A table is read line by line.
+const RUNTIME: &[&str] = &[
+    "containerd", "credentials", "cryptsetup", "dbus", "docker", "initctl", "labwright", "lock",
+    "log", "lxc", "mount", "netns", "network", "pve", "rpcbind", "shm", "sshd", "sudo", "systemd",
+    "udev", "user",
+];
+
+/// The settings that say what becomes of the machine when a unit ends.
+const ACTIONS: &[&str] =
+    &["FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction"];
+
+/// The beginnings of actions after which the machine does nothing more.
+const ENDING: &[&str] = &["exit", "halt", "kexec", "poweroff", "reboot", "soft-reboot"];
+
+/// The settings that say what becomes of other units when a unit starts another one.
+const JOB_MODES: &[&str] = &["OnFailureJobMode", "OnSuccessJobMode"];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
@@ -95,14 +130,29 @@ fn problem(unit: &Unit, service: &Service) -> Option<(String, &'static str)> {
         lines.flat_map(|(_, words)| words).flat_map(|words| words.split_whitespace())
     };
     let of = &service.name;
-    let started = &["Wants", "Requires", "BindsTo", "Upholds"];
-    if let Some(other) = named("Unit", started).find(|other| ends_work(other)) {
+    let mut started = STARTING.iter().flat_map(|(section, names)| named(section, names));
+    if let Some(other) = started.find(|other| ends_work(other)) {
         let why = format!("of `{of}` starts `{other}`, which ends the machine's work");
         return Some((why, "remove that line of the unit"));
     }
+    let actions = ["Unit", "Service"].into_iter().flat_map(|section| named(section, ACTIONS));
+    let ends = |action: &&str| ENDING.iter().any(|word| action.starts_with(word));
+    if let Some(action) = actions.into_iter().find(ends) {
+        let why = format!("of `{of}` ends the machine's work, by its action `{action}`");
+        return Some((why, "remove that line of the unit"));
+    }
+    if named("Unit", JOB_MODES).any(|mode| mode == "isolate") {
+        let why = format!("of `{of}` stops all others, by its mode `isolate`");
+        return Some((why, "remove that line of the unit"));
+    }
+    if let Some((name, path, why)) = makes(unit) {
+        let why = format!("of `{of}` would make `{path}` its own, by `{name}`: {why}");
+        return Some((why, "give that folder a name of the service's own"));
+    }
     let system = |other: &str| of_system(other).map(|why| (other.to_owned(), why));
     // A unit stops when the machine does, and says so in this way.
-    let mut stopped = named("Unit", &["Conflicts"]).filter(|other| !ends_work(other));
+    let mut stopped =
+        named("Unit", &["Conflicts", "PropagatesStopTo"]).filter(|other| !ends_work(other));
     if let Some((other, why)) = stopped.find_map(system) {
         let why = format!("of `{of}` stops `{other}` of the system, which {why}");
         return Some((why, "remove that line of the unit"));
@@ -116,6 +166,31 @@ fn problem(unit: &Unit, service: &Service) -> Option<(String, &'static str)> {
         return Some((why, "remove that line of the unit"));
     }
     None
+}
+
+/// Returns a folder of the system that systemd would make for a unit, with the setting that says so
+/// and why the system needs it.
+fn makes(unit: &Unit) -> Option<(&str, String, String)> {
+    let lines = unit.sections.iter().flat_map(|(_, lines)| lines);
+    let mut made = lines.flat_map(|(key, values)| {
+        let made = MAKING.iter().filter(move |(name, ..)| name == key);
+        let words = values.iter().flat_map(|value| value.split_whitespace());
+        // What follows a colon is a link to the folder.
+        let folders = words.flat_map(|word| word.split(':')).filter(|folder| !folder.is_empty());
+        let folders: Vec<&str> = folders.collect();
+        made.flat_map(move |(name, above, taken)| {
+            folders.clone().into_iter().map(move |folder| (*name, *above, *taken, folder))
+        })
+    });
+    made.find_map(|(name, above, taken, folder)| {
+        let path = format!("{above}/{folder}");
+        let first = folder.split('/').next().unwrap_or_default();
+        // All of `/run` is closed to what a machine keeps.
+        let why = needed(&path).filter(|_| above != "/run");
+        let of_others = || format!("`{above}/{first}` belongs to programs of the system");
+        let why = why.or_else(|| taken.contains(&first).then(of_others))?;
+        Some((name, path, why))
+    })
 }
 
 /// Returns whether a machine does nothing more of use once a unit has started.

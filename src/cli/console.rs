@@ -3,6 +3,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::diag::{one_line, plain_lines, styled};
+
 /// The number of columns of text where the width of the terminal is unknown.
 const WIDTH: usize = 80;
 
@@ -68,13 +70,28 @@ impl Console {
 
     /// Prints an error that is not a finding about a lab, with advice.
     pub fn error(&self, problem: &str, help: &str) {
+        // Both may repeat what was typed, and names of files.
+        let (problem, help) = (plain_lines(problem), plain_lines(help));
         let error = if self.color_messages { "\x1b[1;91merror\x1b[0m" } else { "error" };
         let help = if help.is_empty() { String::new() } else { format!("  help: {help}\n") };
         Self::message(&format!("{error}: {problem}\n{help}"));
     }
 
+    /// Prints what is wrong with the arguments, or the help that they ask for.
+    pub fn usage(&self, error: &clap::Error) -> io::Result<()> {
+        let text = error.render();
+        if error.use_stderr() {
+            let styles = self.color_messages;
+            let text = if styles { text.ansi().to_string() } else { text.to_string() };
+            Self::message(&styled(&text));
+            return Ok(());
+        }
+        Self::result(&if self.color_results { text.ansi().to_string() } else { text.to_string() })
+    }
+
     /// Formats the title of a result, in bold on a terminal.
     pub fn title(&self, text: &str) -> String {
-        if self.color_results { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+        let text = one_line(text);
+        if self.color_results { format!("\x1b[1m{text}\x1b[0m") } else { text.into_owned() }
     }
 }

@@ -44,10 +44,16 @@ pub fn run() -> ExitCode {
         return ExitCode::from(Exit::Outside as u8);
     }
     // clap exits with 2 on wrong usage, which is the right code here too.
-    let matches = command::program().term_width(console.width).get_matches();
-    let arguments =
-        command::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let exit = arguments.run(&console, &interrupt).unwrap_or_else(|error| {
+    let matches = command::program().term_width(console.width).try_get_matches();
+    let arguments = matches.and_then(|matches| command::Arguments::from_arg_matches(&matches));
+    let exit = arguments.map_or_else(
+        |error| {
+            let exit = if error.use_stderr() { Exit::Use } else { Exit::Fine };
+            console.usage(&error).map(|()| exit)
+        },
+        |arguments| arguments.run(&console, &interrupt),
+    );
+    let exit = exit.unwrap_or_else(|error| {
         console.error(&error.to_string(), "");
         Exit::Outside
     });

@@ -87,9 +87,7 @@ pub fn is_sysctl_of_container(text: &str, host_network: bool) -> bool {
         "kernel.shmmax",
         "kernel.shmmni",
     ];
-    // The name may be written with slashes; then a dot is a part of a word.
-    let slashes = text.find(['.', '/']).is_some_and(|at| text.get(at..=at) == Some("/"));
-    let name = if slashes { text.replace('/', ".") } else { text.to_owned() };
+    let name = super::sysctl::dotted(text);
     (name.starts_with("net.") && !host_network)
         || name.starts_with("fs.mqueue.")
         || OWN.contains(&name.as_str())

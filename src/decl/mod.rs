@@ -15,6 +15,7 @@ pub mod grammar;
 pub mod layer;
 mod merge;
 mod owned;
+pub mod pattern;
 mod profiles;
 pub mod proxmox_words;
 pub mod schema;

@@ -24,11 +24,24 @@ const LIMITS: &[(&str, i64, i64)] = &[
     ("kernel.dmesg_restrict", 0, 1), ("kernel.randomize_va_space", 0, 2),
 ];
 
+/// Writes the name of a setting with dots between its words. With a slash between the first two,
+/// slashes are what separates words, and dots are part of them.
+pub fn dotted(name: &str) -> String {
+    if name.find(['.', '/']).is_none_or(|at| name.get(at..=at) == Some(".")) {
+        return name.to_owned();
+    }
+    let swapped = |letter| match letter {
+        '/' => '.',
+        '.' => '/',
+        other => other,
+    };
+    name.chars().map(swapped).collect()
+}
+
 /// Returns what is wrong with a setting and its value.
 pub fn fault(name: &str, value: &str) -> Option<String> {
-    // The name may be written with slashes.
-    let slashes = name.find(['.', '/']).is_some_and(|at| name.get(at..=at) == Some("/"));
-    let parts: Vec<&str> = name.split(if slashes { '/' } else { '.' }).collect();
+    let name = dotted(name);
+    let parts: Vec<&str> = name.split('.').collect();
     let (Some(root), Some(last)) = (parts.first(), parts.last()) else { return None };
     if parts.len() < 2 || !ROOTS.contains(root) || parts.iter().any(|part| part.is_empty()) {
         return Some(format!("the kernel has no setting `{name}`"));

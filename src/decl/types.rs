@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::addresses::{is_host, is_host_port, is_image, is_mail, is_url};
-use super::{Value, docker_words, grammar, proxmox_words};
+use super::pattern::Pattern;
+use super::{Value, docker_words, grammar, proxmox_words, ssh_key};
 use crate::model::{Cron, Duration, Ports, Size};
 use crate::syntax::Scalar;
 
@@ -130,6 +131,10 @@ pub enum Type {
     HostPort,
     /// A mail address.
     Mail,
+    /// A pattern of paths, as restic reads it.
+    Pattern,
+    /// A public key of ssh, without options before it.
+    SshKey,
     /// A mode of a folder, four octal digits as text.
     Mode,
     /// A mode of a file, which gives nobody more than reading, writing and running.
@@ -252,6 +257,11 @@ impl Type {
                     .into()
             }
             Self::HostPort => "a host and a port such as `\"mail.example.org:587\"`".into(),
+            Self::Pattern => {
+                "a pattern of paths such as `\"*.tmp\"`, as restic reads it, with `$$` for a `$`"
+                    .into()
+            }
+            Self::SshKey => "the whole of an ssh public key such as `\"ssh-ed25519 AAAA…\"`".into(),
             Self::Mail => "a mail address such as `\"me@example.org\"`".into(),
             Self::Mode => "a mode such as `\"0750\"`".into(),
             Self::FileMode => "a file mode such as `\"0640\"`".into(),
@@ -393,6 +403,8 @@ impl Type {
             }
             Self::HostPort => keep(is_host_port(&text), text),
             Self::Mail => keep(is_mail(&text), text),
+            Self::Pattern => keep(Pattern::parse(&text).is_some(), text),
+            Self::SshKey => keep(ssh_key::fault(&text).is_none(), text),
             Self::Mode | Self::FileMode => keep(
                 text.len() == 4
                     && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte))

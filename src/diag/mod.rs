@@ -17,8 +17,8 @@ pub mod suspect;
 mod text;
 
 pub use accepted::Accepted;
-pub(crate) use printable::one_line;
 pub use printable::wrap;
+pub(crate) use printable::{lines as plain_lines, one_line, styled};
 pub use render::{render, summary};
 pub use style::{Format, Style};
 

@@ -7,10 +7,23 @@ use super::staging::OutputError;
 use crate::load::real_path;
 use crate::review::snapshot::{PAGE, PAGE_TEXT};
 
-/// Refuses a folder inside of a release, of a tree of `snapshot` or of git's own files.
+/// Refuses a folder that replaces what is there, inside of a release, of a tree of `snapshot` or of
+/// git's own files.
 pub(super) fn unless_inside(target: &Path) -> Result<(), OutputError> {
     let real = real_path(target);
-    let owner = real.ancestors().skip(1).find_map(|above| {
+    unless_owned(target, real.parent().into_iter().flat_map(Path::ancestors))
+}
+
+/// Refuses to add files to such a folder, or to one inside of it.
+pub(super) fn unless_in(folder: &Path) -> Result<(), OutputError> {
+    unless_owned(folder, real_path(folder).ancestors())
+}
+
+fn unless_owned<'p>(
+    target: &Path,
+    mut folders: impl Iterator<Item = &'p Path>,
+) -> Result<(), OutputError> {
+    let owner = folders.find_map(|above| {
         let page = || Some(folder::read(above, PAGE).ok()?.as_slice() == PAGE_TEXT.as_bytes());
         let what = if above.file_name().is_some_and(|name| name == ".git") {
             "it belongs to git"

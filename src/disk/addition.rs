@@ -13,9 +13,6 @@ use super::interrupt::{Interrupt, Undo};
 use super::staging::OutputError;
 use crate::load::LabsAbove;
 
-/// Any name in the folder that is written to.
-const SOME: &str = "file";
-
 /// The files and folders that were made so far. Another thread may remove them at any time.
 type Made = Arc<Mutex<Vec<PathBuf>>>;
 
@@ -26,7 +23,7 @@ pub fn write(
     files: &BTreeMap<String, String>,
     interrupt: &Interrupt,
 ) -> Result<(), OutputError> {
-    above::unless_inside(&folder.join(SOME))?;
+    above::unless_in(folder)?;
     let labs = LabsAbove::of(folder);
     for name in files.keys() {
         OutputError::unless_read(&labs, folder, name)?;

@@ -25,17 +25,26 @@ pub fn settings<'m>(model: &'m Model, services: &[ServiceId]) -> KernelSettings<
     let mut settings = KernelSettings::default();
     for id in services {
         let service = &model[*id];
-        let (v4, v6) = families(model, service);
         let own = service.sysctls.iter().map(|one| (one.name.as_str(), one.value.as_str()));
         settings.values.extend(own);
-        settings.values.extend(v4.then_some(("net.ipv4.ip_forward", "1")));
-        settings.values.extend(v6.then_some(("net.ipv6.conf.all.forwarding", "1")));
-        settings.forwards_v6 |= v6;
-        if v4 || v6 || !service.sysctls.is_empty() {
+        let forwarding: Vec<_> = forwarding(model, service).collect();
+        settings.values.extend(forwarding.iter().copied());
+        settings.forwards_v6 |= families(model, service).1;
+        if !forwarding.is_empty() || !service.sysctls.is_empty() {
             settings.services.push(*id);
         }
     }
     settings
+}
+
+/// Lists the settings by which a machine forwards what a service carries.
+pub fn forwarding<'m>(
+    model: &Model,
+    service: &Service,
+) -> impl Iterator<Item = (&'m str, &'m str)> + use<'m> {
+    let (v4, v6) = families(model, service);
+    let v4 = v4.then_some(("net.ipv4.ip_forward", "1"));
+    v4.into_iter().chain(v6.then_some(("net.ipv6.conf.all.forwarding", "1")))
 }
 
 /// Returns whether a service carries a network with IPv4, and with IPv6.

@@ -24,7 +24,7 @@ mod guests;
 mod interfaces;
 pub mod joined;
 mod kept;
-mod kernel;
+pub mod kernel;
 mod measured;
 mod mounts;
 mod packages;

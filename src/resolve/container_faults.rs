@@ -19,6 +19,11 @@ pub fn check(
     logging(block, report, diagnostics);
     servers(block, report, diagnostics);
     shared_network(block, report, diagnostics);
+    for label in block.all("label") {
+        if let Some(why) = kept_label(label.key()) {
+            report(label.span, format!("a module can't set `{}`: {why}", label.key()), diagnostics);
+        }
+    }
     for node in block.all("ulimit") {
         if node.argument(1).is_some()
             && let (Some(_), Some(hard)) = (node.property("soft"), node.property("hard"))
@@ -30,6 +35,15 @@ pub fn check(
     if let Some(node) = block.child("health") {
         health(node, block.key(), service, report, diagnostics);
     }
+}
+
+/// Returns why no module sets a label, if another program sets it.
+pub fn kept_label(name: &str) -> Option<&'static str> {
+    let kept = [
+        ("labwright.", "labwright says by it whose the container is, and when it changes"),
+        ("com.docker.compose.", "compose says by it whose the container is, and when it changes"),
+    ];
+    kept.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| why)
 }
 
 /// Reports capabilities that are added and dropped.
@@ -80,8 +94,20 @@ fn is_broadcast(address: IpAddr) -> bool {
 /// Reports what belongs to the network of another container, where this one shares it. Source:
 /// `validateNetMode` in <https://github.com/docker/cli>.
 fn shared_network(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
-    if block.value("network").and_then(Spanned::text) != Some("service") {
+    let Some(network) = block.child("network").filter(|node| !node.has_faulty_value()) else {
         return;
+    };
+    let service = network.property("service");
+    if network.argument(0).and_then(Spanned::text) != Some("service") {
+        if let Some(service) = service {
+            let message = "only `network service` has a `service` whose network it is";
+            report(service.span, message.to_owned(), diagnostics);
+        }
+        return;
+    }
+    if service.is_none() {
+        let message = "whose network is it? Write `network service service=NAME`".to_owned();
+        report(network.span, message, diagnostics);
     }
     for name in ["hostname", "dns", "extra-host"] {
         if let Some(node) = block.child(name) {

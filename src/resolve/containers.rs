@@ -208,10 +208,10 @@ fn mount(
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Mount> {
-    let source = block.argument(0)?.string()?;
+    let source = plain_path(block.argument(0)?.string()?);
     let at = match text(block, "at")? {
         same if same == "same" => source.clone(),
-        at => at,
+        at => plain_path(at),
     };
     let folder = service.config_folder();
     let kind = if source.starts_with("volume:") {
@@ -261,6 +261,16 @@ fn mount(
         propagation: text(block, "propagation"),
         span: block.argument(0)?.span,
     })
+}
+
+/// Writes an absolute path without what changes nothing in it: `//`, `/./` and `/` at its end.
+fn plain_path(path: String) -> String {
+    if !path.starts_with('/') {
+        return path;
+    }
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let plain: String = parts.flat_map(|part| ["/", part]).collect();
+    if plain.is_empty() { "/".to_owned() } else { plain }
 }
 
 /// Reports a kernel setting that is not the container's own, so that the container would not start.

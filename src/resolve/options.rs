@@ -81,6 +81,8 @@ impl OptionSpec<'_> {
             "host-port" => Type::HostPort,
             "storage" => Type::Storage,
             "database-name" => Type::DatabaseName,
+            "pattern" => Type::Pattern,
+            "ssh-key" => Type::SshKey,
             "url" => Type::Url,
             "host" => Type::Host,
             "mail" => Type::Mail,

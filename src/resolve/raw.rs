@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::container_faults::kept_label;
 use super::containers::target;
 use super::units::refused;
 use super::{codes, compose_schema, names};
@@ -211,6 +212,15 @@ fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Da
     if compose_schema::is_list(key) && !matches!(value, Data::List(_) | Data::Record(_)) {
         value = Data::List(vec![value]);
     }
+    if key == "labels"
+        && let Some((name, why)) = labels(&value).find_map(|name| Some((name, kept_label(name)?)))
+    {
+        let message = format!("`raw` can't set the label `{name}`: {why}");
+        diagnostics.push(
+            Diagnostic::new(&codes::RAW_NOT_ALLOWED, node.span, message).help("remove the label"),
+        );
+        return None;
+    }
     if let Some(wanted) = compose_schema::refused(key, &serde_json::json!(value)) {
         let message = format!("compose does not take this as `{key}`");
         diagnostics.push(
@@ -220,6 +230,17 @@ fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Da
         return None;
     }
     Some(value)
+}
+
+/// Lists the names of labels, which are a record, or a list with `NAME=VALUE`.
+fn labels(value: &Data) -> impl Iterator<Item = &str> {
+    let items = value.items().iter().filter_map(Data::as_text);
+    let items = items.map(|item| item.split_once('=').map_or(item, |(name, _)| name));
+    let record = match value {
+        Data::Record(fields) => Some(fields),
+        _ => None,
+    };
+    items.chain(record.into_iter().flatten().map(|(name, _)| name.as_str()))
 }
 
 fn compose(service: &mut Service, node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) {

@@ -2,6 +2,7 @@
 
 use super::names;
 use super::visible::Secrets;
+use crate::decl::sysctl::dotted;
 use crate::decl::{Block, Value};
 use crate::diag::Diagnostics;
 use crate::model::{Data, FirstStart, SecretUse, Sysctl};
@@ -77,7 +78,7 @@ pub fn first_start(block: &Block<'_>) -> Option<FirstStart> {
 }
 
 pub fn sysctl(block: &Block<'_>) -> Option<Sysctl> {
-    Some(Sysctl { name: block.key().to_owned(), value: plain(block.argument(1)?) })
+    Some(Sysctl { name: dotted(block.key()), value: plain(block.argument(1)?) })
 }
 
 /// Returns a value as text, or nothing if it is missing or not text.

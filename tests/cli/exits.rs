@@ -181,3 +181,26 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
+
+#[test]
+fn what_was_typed_controls_no_terminal() {
+    let folder = copy("tiny");
+    let name = "\u{1b}[31mx\u{202e}\u{9b}y";
+    for arguments in [
+        &[name] as &[&str],
+        &["explain", name],
+        &["modules", name],
+        &["verify", name],
+        &["why", name],
+        &["check", "--format", name],
+        &["import", "compose", name],
+        &["build", "tiny", "--out", name],
+        &["build", "tiny", "--out", name, "--check"],
+        &["verify", name],
+        &["snapshot", "tiny", "--out", name],
+    ] {
+        let run = labwright(folder.path(), arguments);
+        let shown = run.all();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{arguments:?}: {shown:?}");
+    }
+}

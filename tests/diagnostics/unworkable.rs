@@ -92,6 +92,69 @@ unit "u.socket" action=install { section Socket { set ListenDatagram 9000
 set Service t.service; }; }
 unit "t.service" action=install { section Service { set ExecStart "/bin/t"; }; }
 provides t port=9000 protocol=tcp"#, ""),
+    (r#"unit "t.service" action=install { section Unit { set OnFailure poweroff.target; }
+section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Unit { set OnFailure other.service; }
+section Service { set ExecStart "/bin/t"; }; }"#, ""),
+    (r#"unit "t.service" action=install { section Unit { set FailureAction reboot; }
+section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Unit { set JobTimeoutAction "poweroff-force"; }
+section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Unit { set FailureAction none; }
+section Service { set ExecStart "/bin/t"; }; }"#, ""),
+    (r#"unit "t.service" action=install { section Unit { set OnFailureJobMode isolate
+set OnFailure other.service; }
+section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Unit { set PropagatesStopTo docker.service; }
+section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set StartLimitAction reboot; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set StateDirectory labwright; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set StateDirectory thing; }; }"#, ""),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set CacheDirectory "thing apt"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set RuntimeDirectory "thing:docker"; }; }"#,
+        "system-unit"),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set RuntimeDirectory "thing/run"
+set LogsDirectory thing; }; }"#,
+        ""),
+    (r#"unit "t.service" action=install {
+section Service { set ExecStart "/bin/t"; set ConfigurationDirectory "sudoers.d"; }; }"#,
+        "system-unit"),
+    (r#"unit "t.timer" action=install { section Timer { set OnBootSec 60
+set Unit reboot.target; }; }"#, "system-unit"),
+    (r#"container c { image "x/c:1"; mount "/srv/x" at="//"; }"#, "system-path"),
+    (r#"container c { image "x/c:1"; mount "/srv/x" at="/./"; }"#, "system-path"),
+    (r#"container c { image "x/c:1"; mount "/srv/x" at="//proc/x"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; mount "/srv/x" at="/x"; mount "/srv/y" at="/x/"; }"#,
+        "mount-twice"),
+    (r#"container c { image "x/c:1"; mount "/srv/x/" at="/x//y"; }"#, ""),
+    (r#"container c { image "x/c:1"; network service; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; label "labwright.service" other; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; label "com.docker.compose.project" other; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; label "labwright-x" other; }"#, ""),
+    (r#"container c { image "x/c:1"; raw compose.labels { "labwright.config" x; }; }"#,
+        "raw-changes-model"),
+    (r#"container c { image "x/c:1"; raw compose.labels { - "com.docker.compose.project=x"; }; }"#,
+        "raw-changes-model"),
+    (r#"container c { image "x/c:1"; raw compose.labels { x y; }; }"#, ""),
+    (r#"container c { image "x/c:1"; sysctl net.ipv4.ip_forward 1
+sysctl "net/ipv4/ip_forward" 0; }"#,
+        "settings-disagree"),
+    (r#"container c { image "x/c:1"; sysctl net.ipv4.ip_forward 1
+sysctl "net/ipv4/ip_forward" 1; }"#,
+        ""),
+    (r#"sysctl vm.swappiness 1
+sysctl "vm/swappiness" 2"#, "settings-disagree"),
+    (r#"sysctl "vm/swappiness" 900"#, "bad-module"),
+    (r"sysctl net.ipv4.ip_forward 0
+gateway lan", "settings-disagree"),
+    (r"sysctl net.ipv4.ip_forward 1
+gateway lan", ""),
 ];
 
 #[rustfmt::skip] // A table is read line by line.
@@ -140,7 +203,7 @@ remote "--x:y"; }"#, false),
     (r#"service homepage on=box { allowed-hosts "https://a.example.org"; }"#, false),
     (r#"service node-exporter on=box { flag "--collector.systemd"; }"#, true),
     (r#"service node-exporter on=box { flag "collector.systemd"; }"#, false),
-    (r#"service beszel-agent on=box { key "ssh-ed25519 AAAA"; }"#, true),
+    (r#"service beszel-agent on=box { key "KEY"; }"#, true),
     (r#"service beszel-agent on=box { key "AAAA"; }"#, false),
     (r#"service oauth2-proxy on=box { OIDC; email-domain "example.org"; }"#, true),
     (r#"service oauth2-proxy on=box { OIDC; email-domain "@example.org"; }"#, false),
@@ -173,11 +236,20 @@ password (secret)a; keep daily=7 yearly=0; }"#, true),
 password (secret)a; keep daily=-1; }"#, false),
     (r#"service again module=restic on=box { repository "sftp:ada@other.example.org:/restic"
 password (secret)a; keep daily=0; }"#, false),
+    (r#"RESTIC; exclude "[Cc]ache" "$$x"; }"#, true),
+    (r#"RESTIC; exclude "["; }"#, false),
+    (r#"RESTIC; exclude "$HOME/x"; }"#, false),
+    (r##"RESTIC; exclude "# x"; }"##, false),
+    (r#"RESTIC; sftp-host-key "backup.example.org ssh-ed25519 AAAA"; }"#, false),
+    (r#"RESTIC; sftp-host-key "KEY"; }"#, true),
     (r#"service measure module=postgres-exporter on=box { address "a.example.org:5432"
 password (secret)a; user "a b"; }"#, false),
     (r#"service measure module=postgres-exporter on=box { address "a.example.org:5432"
 password (secret)a; user monitor; }"#, true),
 ];
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa";
 
 #[test]
 fn options_that_mean_nothing_are_refused() {
@@ -186,12 +258,15 @@ fn options_that_mean_nothing_are_refused() {
                   token (secret)a";
     let oidc = "issuer \"https://id.example.org\"; client-id lab; client-secret (secret)a; \
                 cookie-key (secret)b";
+    let restic = "service again module=restic on=box { password (secret)a
+repository \"sftp:ada@other.example.org:/restic\"";
     let mut wrong = String::new();
     for (line, right) in OPTIONS {
         let mail = "email \"me@example.org\"; sender \"lab@example.org\"";
         let line = line.replace("OTHERS", others).replace("MAIL", mail);
         let line = line.replace("UPSTREAM", "admin-password (secret)a; upstream");
-        let line = line.replace("RUNNER", runner).replace("OIDC", oidc);
+        let line = line.replace("RUNNER", runner).replace("OIDC", oidc).replace("KEY", KEY);
+        let line = line.replace("RESTIC", restic);
         let lab = format!("{PREAMBLE}secret a\nsecret b\nsecret c\n{line}\n");
         let found = errors(&lab, "");
         let as_expected = match &found[..] {

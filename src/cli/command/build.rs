@@ -17,7 +17,7 @@ use crate::cli::human;
 use crate::cli::progress::Progress;
 use crate::cli::table::Table;
 use crate::compile::{Compiled, Release, Sink, Stop, compile};
-use crate::diag::{Accepted, Diagnostic, Diagnostics, Severity, summary, wrap};
+use crate::diag::{Accepted, Diagnostic, Diagnostics, Severity, one_line, summary, wrap};
 use crate::disk::interrupt::Interrupt;
 use crate::disk::output::ReleaseWriter;
 use crate::disk::staging::OutputError;
@@ -204,7 +204,7 @@ impl Built {
         let mut text = format!(
             "{} in {}\n\n",
             console.title(&format!("{} {}", self.lab, self.version)),
-            self.folder
+            one_line(&self.folder)
         );
         let mut table = Table::new(["machine", "kind", "address", ">files", ">archive"]);
         for (name, machine) in self.machines.iter().take(MOST) {
@@ -225,7 +225,7 @@ impl Built {
         let _ = writeln!(
             text,
             "report    {}",
-            Path::new(&self.folder).join("review").join(REPORT).display()
+            one_line(&Path::new(&self.folder).join("review").join(REPORT).display().to_string())
         );
         let _ = writeln!(text, "findings  {}", summary(findings));
         let subject = |on: &str| if on.is_empty() { String::new() } else { format!(" on {on}") };

@@ -17,7 +17,7 @@ use crate::bundle::signature;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::compile::{Compiled, Discard, Release, compile};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, one_line};
 use crate::digest::sha256_hex;
 use crate::disk::folder;
 use crate::source::Sources;
@@ -75,14 +75,19 @@ impl Comparison<'_> {
         if self.differences.is_empty() {
             return format!(
                 "{title}: two builds and {} are the same\n\ncontent   {}\n",
-                self.folder, self.content_id
+                one_line(&self.folder),
+                self.content_id
             );
         }
-        let lines: String =
-            self.differences.iter().map(|difference| format!("  {difference}\n")).collect();
+        let lines: String = self
+            .differences
+            .iter()
+            .map(|difference| format!("  {}\n", one_line(difference)))
+            .collect();
         format!(
             "{title} is not what {} holds:\n\n{lines}\ncontent   {}\n",
-            self.folder, self.content_id
+            one_line(&self.folder),
+            self.content_id
         )
     }
 }

@@ -40,6 +40,8 @@ pub const OPTION_TYPES: &[&str] = &[
     "host-port",
     "storage",
     "database-name",
+    "pattern",
+    "ssh-key",
 ];
 
 /// The roles in which the language itself knows services.
