@@ -417,13 +417,14 @@ fn bind(
         return (Some(finish(line("mount").arg(path), mount, target)), fate, what.to_owned());
     }
     let looks = ["/appdata/", "/docker/", "/config", "/containers/", "/opt/", "/stacks/"];
-    let keeps = !mount.read_only && (own || home || looks.iter().any(|part| path.contains(part)));
-    if keeps {
-        let wanted = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let wanted =
-            if named(&wanted) == named(&stack.service) { file_name(target) } else { &wanted };
-        let wanted = wanted.to_owned();
-        let (node, what) = state(&path, &wanted, service, stack, around);
+    let image = service.get("image").and_then(|image| image.text()).unwrap_or_default();
+    // Wherever they are on the machine, these hold what a program keeps for itself.
+    let inside = words::is_backing(image) || target == "/config" || is_below(target, "/var/lib");
+    let keeps = own || home || inside || looks.iter().any(|part| path.contains(part));
+    if keeps && !mount.read_only {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let wanted = if named(last) == named(&stack.service) { file_name(target) } else { last };
+        let (node, what) = state(&path, wanted, service, stack, around);
         return (Some(finish(node, mount, target)), fate, what);
     }
     let (option, what) = if let Some(known) = stack.folders.get(&path) {

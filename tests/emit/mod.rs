@@ -11,6 +11,7 @@ mod databases;
 mod edge;
 mod grafana;
 mod guests;
+mod health;
 mod kept;
 pub mod lab;
 mod machine;

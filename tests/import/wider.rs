@@ -214,3 +214,24 @@ fn names_end_with_whole_words_and_say_nothing_twice() {
     assert!(written.contains("secret authelia-storage-encryption-key {"), "{written}");
     assert!(written.contains("option authelia-storage-encryption type=secret"), "{written}");
 }
+
+#[test]
+fn what_a_program_keeps_for_itself_is_a_state_wherever_it_is() {
+    let compose = "services:
+  app:
+    image: ghcr.io/example/app:1
+    environment: {DB_HOST: db}
+    volumes: ['/data/app/own:/var/lib/app', '/data/media:/media']
+    depends_on: [db]
+  db:
+    image: postgres:17.11
+    environment: {POSTGRES_USER: app, POSTGRES_DB: app, POSTGRES_PASSWORD: geheim-qwertyuiop}
+    volumes: ['/data/app/db:/var/lib/postgresql/data']
+";
+    let (_, written) = built("app", &[("compose.yaml", compose)]);
+    for line in ["state own path=\"/data/app/own\"", "database app engine=postgres"] {
+        assert!(written.contains(line), "{line}\n{written}");
+    }
+    // What it shows to others is not its own.
+    assert!(written.contains("media \"/data/media\"") && !written.contains("state media"));
+}
