@@ -219,8 +219,6 @@ remote "--x:y"; }"#, false),
     (r"service fail2ban on=box { max-retry -1; }", false),
     (r"service forgejo-runner on=box { RUNNER; jobs 0; }", false),
     (r"service grafana on=box { admin-password (secret)a; dashboard 1860 -1; }", false),
-    (r#"service node-exporter on=box { ignore-sensor "platform_nct6775_656/temp3"; }"#, true),
-    (r#"service node-exporter on=box { ignore-sensor "a|b/c d"; }"#, false),
     (r#"service copy module=rclone on=box { folder "/srv"; config (secret)a; remote "b2:x/y"
 bandwidth "08:00,512k 12:00,10M"; }"#, true),
     (r#"service copy module=rclone on=box { folder "/srv"; config (secret)a; remote "b2:x/y"
@@ -242,10 +240,6 @@ password (secret)a; keep daily=0; }"#, false),
     (r##"RESTIC; exclude "# x"; }"##, false),
     (r#"RESTIC; sftp-host-key "backup.example.org ssh-ed25519 AAAA"; }"#, false),
     (r#"RESTIC; sftp-host-key "KEY"; }"#, true),
-    (r#"service measure module=postgres-exporter on=box { address "a.example.org:5432"
-password (secret)a; user "a b"; }"#, false),
-    (r#"service measure module=postgres-exporter on=box { address "a.example.org:5432"
-password (secret)a; user monitor; }"#, true),
 ];
 
 const KEY: &str =

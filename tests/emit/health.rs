@@ -17,13 +17,14 @@ edition 1
 module app version="1.0" {
     summary "Two programs, and work that ends"
     container app { image "x/app:1.0"; health none="a stand-in"; }
-    container app-db { image "x/db:1.0"; health "app-ready"; }
-    container app-work { image "x/app:1.0"; once; }
+    container db { image "x/db:1.0"; health "app-ready"; }
+    container work { image "x/app:1.0"; once; }
 }
 "#;
 
 /// A stand-in for Docker that lists what is in a file, and notes each list.
-const DOCKER: &str = "#!/bin/sh\ncase $1 in ps) echo list >>calls; cat states ;; esac\n";
+const DOCKER: &str =
+    "#!/bin/sh\ncase $* in 'ps --all --format'*) echo list >>calls; cat states ;; esac\n";
 
 /// Asks how the containers are that Docker has in some states, and returns the exit status with
 /// what the check says.

@@ -93,8 +93,11 @@ fn a_service_has_its_own_time_to_become_healthy() {
     // A container that starts is waited for as long as its service has time, and no longer.
     let stubs = tempfile::tempdir().expect("a folder");
     let docker = stubs.path().join("docker");
-    std::fs::write(&docker, "#!/bin/sh\necho \"${STATE:-Up 20 seconds (health: starting)}\"\n")
-        .expect("docker");
+    let says = "#!/bin/sh\n\
+        for name in app app-worker app-thumbnails app-database; do\n\
+            echo \"$name ${STATE:-Up 20 seconds (health: starting)}\"\n\
+        done\n";
+    std::fs::write(&docker, says).expect("docker");
     std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .expect("a mode");
     // All containers are on their networks.

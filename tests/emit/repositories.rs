@@ -51,7 +51,8 @@ fn there_and_back(options: &str, server: &str, afterwards: &str) {
 fn by_ssh() {
     there_and_back(
         "repository \"sftp://backup@127.0.0.1:2222//srv/elsewhere/re po\"; sftp-key (secret)key; \
-         sftp-host-key \"ssh-ed25519 AAAAof-another\";",
+         sftp-host-key \"ssh-ed25519 \
+         AAAAC3NzaC1lZDI1NTE5AAAAIEGPuST3N3f0+JHPHsDNFAQqwVkEDCippqabglaXJvg5\";",
         r#"
         mkdir -p /run/sshd /srv/elsewhere
         chown backup /srv/elsewhere; usermod --shell /bin/sh backup

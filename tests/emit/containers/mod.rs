@@ -391,9 +391,9 @@ fn a_user_is_in_the_group_that_its_gpu_has_on_the_machine() {
 
 /// What `docker ps` says of a container that ends by itself, and whether the machine is well then.
 const ENDS: [(&str, bool); 4] = [
-    ("Exited (0) 5 seconds ago", true),
-    ("Exited (1) 5 seconds ago", false),
-    ("Up 3 seconds", false),
+    ("thing Exited (0) 5 seconds ago", true),
+    ("thing Exited (1) 5 seconds ago", false),
+    ("thing Up 3 seconds", false),
     ("", false),
 ];
 
