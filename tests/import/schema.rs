@@ -125,15 +125,9 @@ fn every_key_of_the_schema_is_kept_changed_or_lost() {
     fs::write(folder.path().join("word"), "A=b\n").expect("a file");
     let mut problems = Vec::new();
     let mut asked = 0;
-    let mut ask = |place: &str, key: &str, value: &Value| {
-        let mut file = json!({"services": {"other": {"image": "x:1"}, "any": {"image": "x:1"}}});
-        let path = if place.is_empty() {
-            file[key] = value.clone();
-            key.to_owned()
-        } else {
-            file["services"]["any"][key] = value.clone();
-            format!("{place}.{key}")
-        };
+    // Asks about values, each with the path of its key, of which a file has all.
+    let mut ask = |mut file: Value, values: &[(String, Value)]| {
+        file["services"]["other"] = json!({"image": "x:1"});
         let text = serde_json::to_string(&file).expect("JSON");
         fs::write(folder.path().join("compose.yaml"), &text).expect("a file");
         let run =
@@ -141,36 +135,61 @@ fn every_key_of_the_schema_is_kept_changed_or_lost() {
         // `extends`, `include` and others name what is not there.
         if run.code == 1 && run.json()["faults"].as_array().is_some_and(|faults| !faults.is_empty())
         {
-            assert!(["extends", "include", "services"].contains(&key), "{key}: {}", run.out);
+            let is_known =
+                |(path, _): &(String, Value)| path.ends_with(".extends") || path == "include";
+            assert!(values.iter().all(is_known), "{text}: {}", run.out);
             return;
         }
-        assert_eq!(run.code, 0, "{key} {value}: {}", run.all());
+        assert_eq!(run.code, 0, "{text}: {}", run.all());
         let facts = run.json();
         if facts["errors"] != json!([]) {
-            problems.push(format!("{path} = {value}: the lab has errors: {}", facts["errors"]));
+            problems.push(format!("{text}: the lab has errors: {}", facts["errors"]));
         }
         let keys = facts["projects"][0]["keys"].as_array().expect("keys");
         let said: Vec<String> =
             keys.iter().map(|key| key["key"].as_str().expect("a key").to_owned()).collect();
-        let mut wanted = Vec::new();
-        leaves(value, &path, &mut wanted);
-        for leaf in wanted {
-            asked += 1;
-            if !spoken(&leaf, &said) {
-                problems.push(format!("{leaf} = {value}: nobody speaks of it: {said:?}"));
+        for (path, value) in values {
+            let mut wanted = Vec::new();
+            leaves(value, path, &mut wanted);
+            for leaf in wanted {
+                asked += 1;
+                if !spoken(&leaf, &said) {
+                    problems.push(format!("{leaf} = {value}: nobody speaks of it: {said:?}"));
+                }
             }
         }
     };
+    // One file has a service for each key, with its first value, the next one the second values.
+    let mut files: Vec<(Value, Vec<(String, Value)>)> = Vec::new();
     let service = &schema["definitions"]["service"];
     for (key, property) in service["properties"].as_object().expect("keys") {
-        for value in values(property, &schema, 0) {
-            ask("services.any", key, &value);
+        for (number, value) in values(property, &schema, 0).into_iter().enumerate() {
+            let name = format!("any-{}", key.replace('_', "-"));
+            let path = format!("services.{name}.{key}");
+            if key == "extends" {
+                let mut file = json!({});
+                file["services"][&name] = json!({"image": "x:1", key: value});
+                ask(file, &[(path, value)]);
+                continue;
+            }
+            if files.len() <= number {
+                files.push((json!({}), Vec::new()));
+            }
+            let (file, values) = &mut files[number];
+            file["services"][&name] = json!({"image": "x:1"});
+            file["services"][&name][key] = value.clone();
+            values.push((path, value));
         }
+    }
+    for (file, values) in files {
+        ask(file, &values);
     }
     for (key, property) in schema["properties"].as_object().expect("keys") {
         if key != "services" {
             for value in values(property, &schema, 0) {
-                ask("", key, &value);
+                let mut file = json!({});
+                file[key] = value.clone();
+                ask(file, &[(key.clone(), value)]);
             }
         }
     }
