@@ -59,8 +59,9 @@ static IMAGE: NodeSchema =
 static BUILD: NodeSchema = NodeSchema::new(
     "build",
     "Builds the image on the machine, in place of `image`, from a folder of the module with a \
-     Dockerfile. All files of the folder travel in the bundle. When one of them changes, the image \
-     is built anew, and the one before stays for a way back.",
+     Dockerfile. All files of the folder travel in the bundle, but for those whose names begin \
+     with a dot, `.dockerignore` among them. When one of them changes, the image is built anew, \
+     and the one before stays for a way back.",
     "build site target=prod { arg VERSION \"1.2\"; }",
 )
 .arguments(&[required("folder", Type::Line, "The folder, next to `module.kdl`.")])

@@ -49,8 +49,8 @@ pub(super) static FILE: NodeSchema = NodeSchema::new(
 .dynamic();
 pub(super) static FOLDER: NodeSchema = NodeSchema::new(
     "folder",
-    "A folder below the module's own, with all files in it. They travel in the bundle, and the \
-     container sees them read-only.",
+    "A folder below the module's own, with all files in it, but for those whose names begin with \
+     a dot. They travel in the bundle, and the container sees them read-only.",
     "folder conf from=\"conf.d\" at=\"/etc/nginx/conf.d\"",
 )
 .arguments(&[NAME])
