@@ -1,9 +1,10 @@
 //! Finds out where the output of a command goes: whether a person at a terminal reads it, how wide
 //! that is, and whether colour is allowed.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
-use crate::diag::{one_line, plain_lines, styled};
+use crate::diag::{one_line, plain_lines};
 
 /// The number of columns of text where the width of the terminal is unknown.
 const WIDTH: usize = 80;
@@ -81,9 +82,17 @@ impl Console {
     pub fn usage(&self, error: &clap::Error) -> io::Result<()> {
         let text = error.render();
         if error.use_stderr() {
-            let styles = self.color_messages;
-            let text = if styles { text.ansi().to_string() } else { text.to_string() };
-            Self::message(&styled(&text));
+            // Among styles, one that was typed could not be told from ours.
+            let is_harmless = |typed: OsString| {
+                let typed = typed.to_string_lossy();
+                plain_lines(&typed) == typed
+            };
+            let styles = self.color_messages && std::env::args_os().all(is_harmless);
+            if styles {
+                Self::message(&text.ansi().to_string());
+            } else {
+                Self::message(&plain_lines(&text.to_string()));
+            }
             return Ok(());
         }
         Self::result(&if self.color_results { text.ansi().to_string() } else { text.to_string() })

@@ -18,7 +18,7 @@ mod text;
 
 pub use accepted::Accepted;
 pub use printable::wrap;
-pub(crate) use printable::{lines as plain_lines, one_line, styled};
+pub(crate) use printable::{lines as plain_lines, one_line};
 pub use render::{render, summary};
 pub use style::{Format, Style};
 

@@ -23,12 +23,6 @@ pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |character| (character == '\n').then_some('\n'))
 }
 
-/// Writes every hostile character except the newline and the one that begins a style as its escape,
-/// in text whose styles are labwright's own.
-pub(crate) fn styled(text: &str) -> Cow<'_, str> {
-    escape(text, |character| matches!(character, '\n' | '\u{1b}').then_some(character))
-}
-
 /// Replaces every hostile character by one that is as wide as it looks, for text in which a place
 /// is marked.
 pub(super) fn pointed_at(text: &str) -> String {

@@ -27,10 +27,10 @@ pub fn settings<'m>(model: &'m Model, services: &[ServiceId]) -> KernelSettings<
         let service = &model[*id];
         let own = service.sysctls.iter().map(|one| (one.name.as_str(), one.value.as_str()));
         settings.values.extend(own);
-        let forwarding: Vec<_> = forwarding(model, service).collect();
-        settings.values.extend(forwarding.iter().copied());
-        settings.forwards_v6 |= families(model, service).1;
-        if !forwarding.is_empty() || !service.sysctls.is_empty() {
+        settings.values.extend(forwarding(model, service));
+        let (v4, v6) = families(model, service);
+        settings.forwards_v6 |= v6;
+        if v4 || v6 || !service.sysctls.is_empty() {
             settings.services.push(*id);
         }
     }

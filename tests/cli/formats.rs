@@ -185,6 +185,23 @@ fn at_a_terminal(environment: &[(&str, &str)], arguments: &str) -> Option<String
 }
 
 #[test]
+fn what_was_typed_controls_no_terminal_among_colours() {
+    // Octal escapes of `printf`: a title for the window, and an erased screen.
+    for typed in [r"\033]0;other\007", r"\033[2J"] {
+        for place in ["", "explain ", "check --format "] {
+            let arguments = format!("{place}\"$(printf 'x{typed}')\"");
+            let Some(shown) = at_a_terminal(&[], &arguments) else { return };
+            assert!(shown.contains("error"), "{shown:?}");
+            for hostile in ["\u{1b}]", "\u{7}", "\u{1b}[2J"] {
+                assert!(!shown.contains(hostile), "{arguments}: {shown:?}");
+            }
+        }
+    }
+    let harmless = at_a_terminal(&[], "biuld").expect("it ran before");
+    assert!(harmless.contains("\u{1b}["), "{harmless:?}");
+}
+
+#[test]
 fn colours_are_for_terminals_that_want_them() {
     for arguments in ["check wrong", "build wrong", "show tiny"] {
         let Some(plain) = at_a_terminal(&[("NO_COLOR", "1")], arguments) else { return };
