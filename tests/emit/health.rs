@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::lab::compile;
+use super::lab::{Compiled, compile};
 
 const LAB: &str = r#"
 edition 1
@@ -28,9 +28,7 @@ const DOCKER: &str =
 
 /// Asks how the containers are that Docker has in some states, and returns the exit status with
 /// what the check says.
-fn asked(states: &str) -> (Option<i32>, String) {
-    let compiled = compile(&[("lab.kdl", LAB), ("modules/app/module.kdl", APP)]);
-    assert_eq!(compiled.findings, [""; 0]);
+fn asked(compiled: &Compiled, states: &str) -> (Option<i32>, String) {
     let files = &compiled.machines["box"].files;
     let script = files.keys().find(|path| path.ends_with("-containers.sh"));
     let script = script.expect("the check of containers").clone();
@@ -53,6 +51,9 @@ fn asked(states: &str) -> (Option<i32>, String) {
 
 #[test]
 fn docker_is_asked_once_and_each_container_has_its_own_state() {
+    let compiled = compile(&[("lab.kdl", LAB), ("modules/app/module.kdl", APP)]);
+    assert_eq!(compiled.findings, [""; 0]);
+    let asked = |states: &str| asked(&compiled, states);
     let well = "\
         app-work Exited (0) 3 minutes ago\n\
         app-db Up 3 minutes (healthy)\n\
