@@ -112,7 +112,7 @@ fn lines(text: &str) -> Vec<usize> {
     let all: Vec<usize> =
         text.lines().enumerate().filter(|(_, line)| says(line)).map(|(at, _)| at).collect();
     // Of a long file, the first, some between and the last.
-    let step = all.len().div_ceil(6).max(1);
+    let step = all.len().div_ceil(3).max(1);
     all.iter().step_by(step).chain(all.last()).copied().collect()
 }
 

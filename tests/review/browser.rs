@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use labwright::change::{compare, html};
+use labwright::source::{SourceFile, Sources};
 
 use super::{lab, reviewed};
 use crate::left_out::left_out;
@@ -74,86 +75,120 @@ document.title = 'measured ' + shown.length + ' boxes: ' + faults.slice(0, 5).jo
 /// The width of a sheet of A4 between its margins, in pixels of 96 an inch.
 const SHEET: u32 = 703;
 
-/// Returns what [`PRINTED`] writes about a page. What holds for printers holds for the screen then,
-/// and the other way round.
-fn printed(page: &str) -> String {
+/// What holds for printers holds for the screen in this page, and the other way round.
+fn as_printed(page: &str) -> String {
     let page = page.replace("@media print", "@media all");
     let page = page.replace("(min-width: 56.01rem), print", "(min-width: 56.01rem), all");
-    let page = page.replace("@media screen and (max-width", "@media print and (max-width");
-    measured_by(PRINTED, &page, SHEET)
+    page.replace("@media screen and (max-width", "@media print and (max-width")
 }
 
-/// Returns what [`MEASURE`] writes about a page, in a window of this width.
-fn measured(page: &str, width: u32) -> String {
-    measured_by(MEASURE, page, width)
+/// A page, the width of its window in pixels, and the script that measures it.
+struct View {
+    page: String,
+    width: u32,
+    script: &'static str,
 }
 
-fn measured_by(script: &str, page: &str, width: u32) -> String {
+/// Returns what the scripts write about the pages. One browser shows all of them, each in a frame of
+/// its width, since it takes seconds to start.
+fn measured(views: &[View]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("report.html");
-    // The page itself allows no script.
-    let open = page.replace("http-equiv=\"Content-Security-Policy\"", "name=\"left-out\"");
-    assert_ne!(open, page, "the page has a policy");
-    let page = open.replace("</body>", &format!("<script>{script}</script></body>"));
-    std::fs::write(&file, page).expect("the page");
+    let mut frames = String::new();
+    for (index, View { page, width, script }) in views.iter().enumerate() {
+        // The page itself allows no script.
+        let open = page.replace("http-equiv=\"Content-Security-Policy\"", "name=\"left-out\"");
+        assert_ne!(open, *page, "the page has a policy");
+        let page = open.replace("</body>", &format!("<script>{script}</script></body>"));
+        std::fs::write(folder.path().join(format!("{index}.html")), page).expect("the page");
+        frames.push_str(&format!(
+            "<iframe src='{index}.html' width={width} height=900 frameborder=0></iframe>\n"
+        ));
+    }
+    let file = folder.path().join("all.html");
+    let all = "onload = () => document.title = [...document.querySelectorAll('iframe')].map(f => f.contentDocument.title).join('\\n')";
+    std::fs::write(&file, format!("<body>{frames}<script>{all}</script></body>")).expect("a page");
     let out = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .arg("--allow-file-access-from-files")
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-        .arg(format!("--window-size={width},900"))
         .arg("--dump-dom")
         .arg(format!("file://{}", file.display()))
         .output()
         .expect("chromium runs");
     let text = String::from_utf8_lossy(&out.stdout);
     let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
-    title.map(|(title, _)| title.to_owned()).unwrap_or_default()
+    let titles: Vec<String> =
+        title.map(|(title, _)| title.lines().map(str::to_owned).collect()).unwrap_or_default();
+    assert_eq!(titles.len(), views.len(), "{text}");
+    titles
+}
+
+/// Returns the lab with changes that fill each table of a comparison.
+fn changed(was: &Sources) -> Sources {
+    let mut files: Vec<SourceFile> = was.files().map(|(_, file)| file.clone()).collect();
+    let mut edit = |path: &str, from: &str, to: &str| {
+        let file = files.iter_mut().find(|file| file.path == path).expect("the file");
+        assert!(file.text.contains(from), "{path} holds no `{from}`");
+        file.text = file.text.replacen(from, to, 1);
+    };
+    edit("services.kdl", "service immich on=intranet {", "/-service immich on=intranet {");
+    edit("services.kdl", "web to=lan,tunnel ", "web to=lan,tunnel,internet ");
+    edit("services.kdl", "keep daily=7 weekly=4", "keep daily=3 weekly=4");
+    edit("machines.kdl", "cores 3", "cores 4");
+    let more = "vm third id=130 on=pve { os debian-13; memory \"1GiB\"; disk root size=\"9GiB\"\n\
+                address lan \"192.168.1.130\"; ssh from=lan; }\n\
+                service it-tools on=third { expose web to=lan; }\nvm intranet";
+    edit("machines.kdl", "vm intranet", more);
+    Sources::new(files)
 }
 
 #[test]
-fn a_browser_draws_the_picture_without_overlaps() {
+fn a_browser_shows_and_prints_each_page_whole() {
     if !Path::new("/usr/bin/chromium").exists() {
         return left_out("chromium is not installed");
     }
-    let home = &reviewed(&lab("modules/labs/media-server-home"))["report.html"];
+    let was = lab("modules/labs/media-server-home");
+    let home = &reviewed(&was)["report.html"];
     let blackbox = &reviewed(&lab("modules/labs/blackbox"))["report.html"];
-    let (was, is) =
-        (lab("modules/labs/media-server-home"), lab("modules/labs/media-server-single"));
-    let diff = compare::sources(&was, &is).expect("two labs");
-    let diff = &html::write(&diff).expect("a page");
-    let pages = [(home, 360), (home, 800), (blackbox, 360), (blackbox, 1280), (diff, 360)];
-    for (page, width) in pages.into_iter().chain([(diff, 1280)]) {
-        let title = measured(page, width);
+    let diff =
+        &html::write(&compare::sources(&was, &changed(&was)).expect("two labs")).expect("a page");
+
+    let shown = |page: &str, width| View { page: page.to_owned(), width, script: MEASURE };
+    let printed = |page: &str| View { page: as_printed(page), width: SHEET, script: PRINTED };
+    let whole = [
+        shown(home, 360),
+        shown(home, 800),
+        shown(blackbox, 360),
+        shown(blackbox, 1280),
+        shown(diff, 360),
+        shown(diff, 1280),
+        printed(home),
+        printed(blackbox),
+        printed(diff),
+    ];
+    // The measuring itself finds what is cut off, a text that is too long, what is folded, and what
+    // is too wide.
+    let long = |page: &str| page.replace(">grafana<", &format!(">{}<", "grafana".repeat(30)));
+    let cut = diff.replace(".changes .place", ".no .place");
+    let folded = home.replace("> details::details-content", "> details::no-content");
+    let folded = long(&folded.replace("overflow-wrap: anywhere", "overflow-wrap: normal"));
+    let broken = [
+        (shown(&cut, 1280), vec!["cut off"]),
+        (shown(&long(home), 1280), vec!["leaves"]),
+        (printed(&folded), vec!["folded: ", "beyond the sheet"]),
+    ];
+
+    let count = whole.len();
+    let (broken, faults): (Vec<_>, Vec<_>) = broken.into_iter().unzip();
+    let titles = measured(&whole.into_iter().chain(broken).collect::<Vec<_>>());
+    for (index, title) in titles[..count].iter().enumerate() {
         assert!(
-            title.starts_with("measured ") && title.ends_with(" boxes: "),
-            "{width} pixels: {title}"
+            title.starts_with("measured ") && title.ends_with(" boxes:"),
+            "page {index}: {title}"
         );
     }
-    // The measuring itself finds causes that are cut off, and a text that is too long.
-    let cut = diff.replace(".changes .place", ".no .place");
-    assert!(measured(&cut, 1280).contains("cut off"));
-    let broken = home.replace(">grafana<", &format!(">{}<", "grafana".repeat(30)));
-    assert!(measured(&broken, 1280).contains("leaves"));
-}
-
-#[test]
-fn a_printed_page_shows_all_and_cuts_nothing_off() {
-    if !Path::new("/usr/bin/chromium").exists() {
-        return left_out("chromium is not installed");
+    for (title, faults) in titles[count..].iter().zip(faults) {
+        assert!(faults.iter().all(|fault| title.contains(fault)), "{faults:?}: {title}");
     }
-    let (was, is) =
-        (lab("modules/labs/media-server-home"), lab("modules/labs/media-server-single"));
-    let diff = html::write(&compare::sources(&was, &is).expect("two labs")).expect("a page");
-    let home = reviewed(&was).remove("report.html").expect("a report");
-    let blackbox = reviewed(&lab("modules/labs/blackbox")).remove("report.html").expect("a report");
-    for page in [&home, &blackbox, &diff] {
-        let title = printed(page);
-        assert!(title.starts_with("measured ") && title.ends_with(" boxes: "), "{title}");
-    }
-    // The measuring itself finds what is folded, and what is too wide.
-    let broken = home.replace("> details::details-content", "> details::no-content");
-    let broken = broken.replace("overflow-wrap: anywhere", "overflow-wrap: normal");
-    let broken = broken.replace(">grafana<", &format!(">{}<", "grafana".repeat(30)));
-    let title = printed(&broken);
-    assert!(title.contains("folded: ") && title.contains("beyond the sheet"), "{title}");
 }
