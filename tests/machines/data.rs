@@ -164,18 +164,17 @@ impl Programs<'_> {
         self.machine.sh(&format!("setsid labctl {arguments} >/root/told 2>&1 </dev/null &"));
     }
 
-    /// Waits until the shell's test holds.
+    /// Waits until the shell's test holds, for a minute.
     fn wait(&self, test: &str) {
-        let mut left = 3000;
-        while !self.machine.exec(&["sh", "-c", test]).status.success() {
-            left -= 1;
-            assert!(
-                left > 0,
-                "{test}: {}",
-                self.machine.sh("cat /root/told; cat /var/lib/labwright/home/log")
-            );
-            super::pause();
-        }
+        let wait = format!(
+            "left=300; until {test}; do left=$((left - 1)); [ \"$left\" -gt 0 ] || exit 1
+            sleep 0.2; done"
+        );
+        assert!(
+            self.machine.exec(&["sh", "-c", &wait]).status.success(),
+            "{test}: {}",
+            self.machine.sh("cat /root/told; cat /var/lib/labwright/home/log")
+        );
     }
 
     fn cut_power(&mut self) {

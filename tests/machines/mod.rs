@@ -27,7 +27,7 @@ use std::process::Output;
 
 /// Waits briefly before looking again at something that is about to happen.
 fn pause() {
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::thread::sleep(std::time::Duration::from_millis(100));
 }
 
 /// Returns the output of a script.
