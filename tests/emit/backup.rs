@@ -45,6 +45,7 @@ pub(super) const MODULE: &str = r#"
         container app { image "docker.io/library/postgres:17.5"; health none="a test"; }
         database app engine=postgres container=app user=app
         database "/srv/app/li te.db" engine=sqlite
+        database "/srv/app/plex.db" engine=sqlite
     }
 "#;
 
@@ -180,7 +181,9 @@ fn a_database_comes_back_as_it_was_without_what_a_newer_version_added() {
         chown 1000 /srv/app; rm '/srv/app/li te.db'
         ! restic ls latest | grep -aF 'li te.db' | grep -v dumps || exit 1
         LABWRIGHT_CONFIRM=app-li-te.db "$B/restore.sh" database app-li-te.db
-        [ "$(stat -c '%u %a' '/srv/app/li te.db')" = '1000 644' ]"#,
+        [ "$(stat -c '%u %a' '/srv/app/li te.db')" = '1000 644' ]
+
+        plex_comes_back"#,
     );
 }
 

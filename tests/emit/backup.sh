@@ -29,6 +29,13 @@ head -c 200000 /dev/urandom >"$files/random"
 echo other >/srv/app/other/plain
 sqlite3 '/srv/app/li te.db' 'PRAGMA journal_mode=wal; CREATE TABLE t(a); INSERT INTO t VALUES (1), (2), (3)' >/dev/null
 chown 1000:1000 '/srv/app/li te.db'
+# As Plex has it: an index and a tokenizer of its own, which sqlite3 lacks.
+sqlite3 /srv/app/plex.db 'CREATE TABLE titles(a TEXT); CREATE INDEX by_title ON titles(a)' \
+    'WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) INSERT INTO titles SELECT hex(randomblob(50)) FROM c' \
+    'CREATE VIRTUAL TABLE words USING fts4(a, tokenize=simple)' "INSERT INTO words VALUES ('one two')" \
+    '.dbconfig defensive off' 'PRAGMA writable_schema=ON' \
+    "UPDATE sqlite_master SET sql = 'CREATE INDEX by_title ON titles(a COLLATE icu_root)' WHERE name = 'by_title'" \
+    "UPDATE sqlite_master SET sql = replace(sql, 'simple', 'collating') WHERE name = 'words'" >/dev/null
 
 # The container's programs are this machine's.
 programs=$(echo /usr/lib/postgresql/*/bin)
@@ -54,6 +61,21 @@ fails() {
         cat /tmp/said >&2
         exit 1
     fi
+}
+
+# After a backup: sqlite3 can't judge the indexes of a program with an order of its own, and knows a torn file all the same.
+plex_comes_back() {
+    dump=/var/backups/labwright/restic/app-plex.db.sqlite
+    fails sqlite3 "$dump" 'PRAGMA integrity_check'
+    sqlite3 /srv/app/plex.db 'DROP TABLE titles'
+    LABWRIGHT_CONFIRM=app-plex.db "$B/restore.sh" database app-plex.db
+    [ "$(sqlite3 /srv/app/plex.db 'SELECT count(*) FROM titles')" = 1000 ]
+    head -c $(($(stat -c %s "$dump") - 4000)) "$dump" >/tmp/short
+    { head -c 12000 "$dump"; head -c 9000 /dev/zero; tail -c +21001 "$dump"; } >/tmp/holed
+    for torn in short holed; do
+        fails sh /usr/local/lib/labwright-databases/load.sh app-plex.db /tmp/$torn
+    done
+    [ "$(sqlite3 /srv/app/plex.db 'SELECT count(*) FROM titles')" = 1000 ]
 }
 
 # metric NAME CLASS VALUE: every sample of it has the value somewhere, and there is one.
