@@ -46,7 +46,9 @@ pub fn around(model: &Model) -> Vec<Around> {
                 guard.service.of_mut(&mut proxies).extend(arrivals);
             }
         }
-        id.of_mut(&mut found).doors = surroundings.doors(id);
+        let around = id.of_mut(&mut found);
+        around.doors = surroundings.doors(id);
+        around.direct = !service.routes.is_empty() && !service.exposes.is_empty();
     }
     for (around, proxies) in found.iter_mut().zip(proxies) {
         around.proxies = proxies.into_iter().collect();

@@ -147,6 +147,8 @@ pub struct Around {
     pub doors: Vec<Door>,
     /// The addresses from which proxies connect to it, which speak for visitors.
     pub proxies: Vec<IpNet>,
+    /// Whether people also reach an endpoint of it without a proxy, next to its routes.
+    pub direct: bool,
 }
 
 /// A way in for people: a host name of a proxy.

@@ -168,11 +168,12 @@ impl<'s> Maker<'_, 's> {
 }
 
 /// The names by which a module's values ask what surrounds its service.
-const ASKS: [&str; 9] = [
+const ASKS: [&str; 10] = [
     "service.url",
     "service.host",
     "service.scheme",
     "service.proxies",
+    "service.direct",
     "service['",
     "service[\"",
     "page.",

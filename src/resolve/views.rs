@@ -46,6 +46,7 @@ pub fn service_view(name: &str, around: &Around) -> Data {
         ("hosts", list(around.doors.iter().map(|door| door.host.clone()).collect())),
         ("urls", list(around.doors.iter().map(Door::url).collect())),
         ("proxies", list(around.proxies.iter().map(ToString::to_string).collect())),
+        ("direct", Data::Bool(around.direct)),
     ])
 }
 

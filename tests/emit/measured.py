@@ -212,7 +212,7 @@ FAULTS = {
     "ContainerGone": {r"container_last_seen\{.*name=\"web\".*": "0+60x50 stale"},
     "ContainerUnhealthy": {r"container_health_state\{.*name=\"web\".*": "0"},
     "ContainerMemoryNearLimit":
-        {r"container_memory_working_set_bytes\{.*name=\"web\".*": "1.3e8"},
+        {r"container_memory_total_active_file_bytes\{.*name=\"web\".*": "1e6"},
     "ContainerOomKill": {r"container_oom_events_total\{.*name=\"web\".*": "0x85 1x40"},
     "ContainerThrottled": {r"container_cpu_cfs_throttled_periods_total\{.*": "0+500"},
     "PrometheusConfigurationRefused": {r"prometheus_config_last_reload_successful\{.*": "0"},

@@ -190,6 +190,42 @@ fn a_host_says_what_its_guests_need_of_it_before_anything_is_changed() {
     assert!(fine, "{said}");
 }
 
+/// A GPU that the host uses itself is taken from it when its guest starts, which a driver of AMD
+/// does not survive, nor the host.
+#[test]
+fn a_gpu_must_not_be_held_by_the_host() {
+    let pve = payload(&vm("ubuntu-24.04", "radeon"), "pve");
+    let asked = |class: &str, driver: &str| {
+        let script = format!(
+            "device=/sys/bus/pci/devices/0000:c5:00.0
+            mkdir -p $device /drivers/{driver} /usr/share/kvm /etc/modprobe.d
+            : >/usr/share/kvm/vbios.bin
+            echo {class} >$device/class; echo 0x1002 >$device/vendor; echo 0x15bf >$device/device
+            [ {driver} = none ] || ln -s /drivers/{driver} $device/driver
+            printf '#!/bin/sh\n' >/usr/local/bin/update-initramfs
+            chmod +x /usr/local/bin/update-initramfs
+            {REFUSES} >/tmp/said 2>&1 || echo stopped
+            cat /tmp/said
+            eval \"$(sed -n 's/.* takes it: \\(.*\\); then restart.*/\\1/p' /tmp/said)\"
+            cat /etc/modprobe.d/vfio-radeon.conf 2>/dev/null || :"
+        );
+        on_proxmox(&pve, &script).map(|(_, said)| said)
+    };
+    let Some(said) = asked("0x030000", "amdgpu") else { return };
+    assert!(
+        said.contains("stopped\nrefused: this host's own driver amdgpu holds radeon"),
+        "{said}"
+    );
+    let written = "options vfio-pci ids=1002:15bf\nsoftdep amdgpu pre: vfio-pci\n";
+    assert!(said.ends_with(written), "{said}");
+    let said = asked("0x030000", "i915").expect("a room");
+    assert!(said.starts_with("note: this host's own driver i915 holds radeon"), "{said}");
+    for (class, driver) in [("0x030000", "vfio-pci"), ("0x030000", "none"), ("0x020000", "igc")] {
+        let said = asked(class, driver).expect("a room");
+        assert!(said.trim().is_empty(), "{driver}: {said}");
+    }
+}
+
 /// The command line that the kernel starts with is written by a person, with the line for the boot
 /// loader that this host has. Run by that person, it changes one word.
 #[test]

@@ -296,6 +296,27 @@ const ASKED: &[(&str, &str)] = &[
          secret one",
         "CONFIG_FILE: '/etc/gitea-runner/config.yaml'",
     ),
+    // Each other version refuses an index otherwise (`check_version` in v1.41.0 and v1.50.0 of
+    // Meilisearch, where the variable has another name).
+    (
+        "karakeep on=box { session-key (secret)one; search-key (secret)one; expose web to=lan; }\n\
+         secret one",
+        "MEILI_EXPERIMENTAL_DUMPLESS_UPGRADE: 'true'",
+    ),
+    (
+        "karakeep on=box { session-key (secret)one; search-key (secret)one; expose web to=lan; }\n\
+         secret one",
+        "MEILI_UPGRADE_DB: 'true'",
+    ),
+    // A journal is in memory alone on a Raspberry Pi, and a path must be named in a container
+    // (grafana/alloy#5161 and #6800).
+    ("loki on=box\nservice alloy on=box", "target: '/run/log'"),
+    // It answers to its own name alone, which `fetch` of Node 20.20 replaces.
+    (
+        "joplin on=box { url \"https://notes.example.org\"; database-password (secret)one; }\n\
+         secret one",
+        "require('http').get({ host: '127.0.0.1', port: 22300, path: '/api/ping', headers: ",
+    ),
     // Its dashboard learns of devices by mDNS (`esphome/dashboard/core.py` of 2026.6.5).
     ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "network_mode: 'host'"),
     ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "- '--port=6053'"),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use labwright::model::{Container, Environment, Service};
 use labwright::reference::modules::describe;
 
-use super::{bundle_of, each_example, each_module, of_module};
+use super::{PRELUDE, bundle_of, each_example, each_module, of_module};
 use crate::consumers::shellcheck;
 use crate::trixie::{Room, text};
 
@@ -136,6 +136,26 @@ fn what_only_a_person_can_do_is_a_step() {
         steps += module.by_hand.len();
     });
     assert!(steps > 60, "only {steps} steps");
+}
+
+#[test]
+fn a_vaultwarden_says_how_people_get_an_account() {
+    for (options, told) in [
+        ("", "nobody can make an account"),
+        ("admin-token (secret)key", "invite each person"),
+        ("signups #true", "then turn it off in the lab"),
+        ("signups #true; admin-token (secret)key", "then turn it off in the lab"),
+    ] {
+        let service =
+            format!("vaultwarden on=box {{ url \"https://vault.example.org\"; {options}\n}}");
+        let bundle = bundle_of(&format!("{PRELUDE}secret key\nservice {service}\n"));
+        let runbook = std::fs::read_to_string(bundle.path().join("payload/RUNBOOK.md"));
+        let runbook = runbook.expect("a runbook");
+        let told_of = |text: &&str| runbook.contains(text);
+        let all =
+            ["nobody can make an account", "invite each person", "then turn it off in the lab"];
+        assert_eq!(all.iter().copied().filter(told_of).collect::<Vec<_>>(), [told], "{options}");
+    }
 }
 
 const TAILNET: &str = r#"

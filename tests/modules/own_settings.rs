@@ -274,3 +274,46 @@ fn seerr_takes_the_word_of_its_proxy_from_its_first_start_on() {
     );
     assert_eq!(text(&answer.stdout), "ps stop start ", "{}", text(&answer.stderr));
 }
+
+/// gluetun's command, as in the lab media-automation. The image's start passes a port on only where
+/// it is told one.
+#[test]
+fn qbittorrent_keeps_the_port_that_gluetun_tells_it() {
+    super::programs::with(
+        "service gluetun on=box { provider protonvpn; private-key (secret)one; }\nsecret one\n\
+         service qbittorrent on=box { data \"/srv/data\"; vpn gluetun; forwarded-port #true; }",
+        r#"
+        environment qbittorrent >/tmp/environment
+        . /tmp/environment
+        folder=/srv/appdata/qbittorrent/config
+        settings=$folder/qBittorrent/qBittorrent.conf
+        mkdir -p "${settings%/*}"
+        # One that has run before, and whose settings a person changed.
+        printf '[Preferences]\nWebUI\\LocalHostAuth=true\nWebUI\\Port=8080\n' >"$settings"
+        sh /payload/activate.d/*downloads*
+        cp "$settings" /tmp/first
+        sh /payload/activate.d/*downloads*
+        cmp "$settings" /tmp/first
+        grep -qx 'WebUI\\Port=8080' "$settings"
+        ln -s $folder /config
+        begin() {
+            HOME=/config XDG_CONFIG_HOME=/config XDG_DATA_HOME=/config qbittorrent-nox \
+                --confirm-legal-notice --webui-port="$WEBUI_PORT" \
+                ${TORRENTING_PORT+--torrenting-port=${TORRENTING_PORT}} >/tmp/log 2>&1 &
+            program=$!
+            soon curl -fsS -o /dev/null http://127.0.0.1:8080/
+        }
+        port() { curl -fsS http://127.0.0.1:8080/api/v2/app/preferences | jq .listen_port; }
+        begin
+        curl -fsS --data 'json={"listen_port":41234}' \
+            http://127.0.0.1:8080/api/v2/app/setPreferences
+        [ "$(port)" = 41234 ]
+        # Others are not of its network.
+        ip address add 192.0.2.9/32 dev lo
+        [ "$(status http://192.0.2.9:8080/api/v2/app/preferences)" = 403 ]
+        kill "$program"; wait "$program" || :
+        begin
+        [ "$(port)" = 41234 ]
+        "#,
+    );
+}

@@ -103,6 +103,19 @@ fn every_program_knows_the_address_that_people_open_and_its_proxy() {
     }
 }
 
+/// It answers with an error whom fewer proxies report than it is told.
+#[test]
+fn tandoor_counts_no_proxy_that_some_visitors_pass_by() {
+    let options = "secret-key (secret)one; database-password (secret)one";
+    let alone = format!("service app-tandoor module=tandoor on=box {{ {options}\n}}");
+    let both = app("tandoor", &format!("{options}; expose web to=lan"), "web", "edge");
+    for lab in [alone, both] {
+        let (_unpacked, compose) = bundle(&lab);
+        let part = part(&compose, "app-tandoor");
+        assert!(part.contains("ALLAUTH_TRUSTED_PROXY_COUNT: '1'"), "{part}");
+    }
+}
+
 /// The programs that can't do without a name that people use.
 const REQUIRE_A_NAME: &[&str] =
     &["vaultwarden", "nextcloud", "forgejo", "gitea", "n8n", "pocket-id", "tinyauth"];
@@ -204,6 +217,21 @@ fn the_port_of_qbittorrent_its_variable_and_its_check_are_one() {
         assert!(own.contains("127.0.0.1:8090/"), "the check asks the same port\n{own}");
         let publisher = if before.is_empty() { own } else { part(&compose, "gluetun") };
         assert!(publisher.contains("8090:8090/tcp"), "{publisher}");
+    }
+}
+
+/// Proton's servers are for members to see: without an account, gluetun's update only fails.
+#[test]
+fn gluetun_updates_the_servers_of_proton_with_an_account_alone() {
+    for (options, updates) in [
+        ("provider protonvpn", false),
+        ("provider protonvpn; proton-email \"a@example.org\"; proton-password (secret)one", true),
+        ("provider mullvad; addresses \"10.64.0.2/32\"", true),
+    ] {
+        let (_unpacked, compose) =
+            bundle(&format!("service gluetun on=box {{ private-key (secret)one; {options}\n}}"));
+        let own = part(&compose, "gluetun");
+        assert_eq!(own.contains("UPDATER_PERIOD"), updates, "{own}");
     }
 }
 

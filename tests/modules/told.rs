@@ -95,6 +95,12 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
             "GITEA__security__REVERSE_PROXY_TRUSTED_PROXIES: '@@'",
         ],
     ),
+    (
+        "tandoor",
+        "secret-key (secret)one; database-password (secret)one",
+        "web",
+        &["ALLAUTH_TRUSTED_PROXY_COUNT: '2'"],
+    ),
     ("guacamole", "database-password (secret)one", "web", &["REMOTE_IP_VALVE_ENABLED: 'true'"]),
     (
         "healthchecks",

@@ -204,7 +204,9 @@ impl Setting<'_> {
         .code("sed -i '1s/$/ intel_iommu=on/' /etc/kernel/cmdline && proxmox-boot-tool refresh")
         .says(". An AMD processor needs only the firmware. ")
         .code("ls /sys/kernel/iommu_groups")
-        .says(" then shows groups.");
+        .says(" then shows groups. A driver of the host must not hold a GPU that a guest gets: ")
+        .code("labctl plan")
+        .says(" says what to type, after which it starts anew once more.");
         Some(step)
     }
 
