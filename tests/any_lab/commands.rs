@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
     ),
     (
         "containers with images of their own",
-        150,
+        100,
         |at, count| {
             module(
                 at,
@@ -118,11 +118,11 @@ const CASES: &[Case] = &[
         },
         &["check"],
     ),
-    ("files of a lab that is built", 800, files, &["build", "--out", "out"]),
-    ("files of a tree for reviewers", 800, files, &["snapshot", "--out", "tree"]),
+    ("files of a lab that is built", 400, files, &["build", "--out", "out"]),
+    ("files of a tree for reviewers", 400, files, &["snapshot", "--out", "tree"]),
     (
         "files of a release",
-        800,
+        400,
         |at, count| {
             files(at, count);
             run(at, &["build", "--out", "out"]);
