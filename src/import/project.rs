@@ -14,6 +14,9 @@ use super::yaml::{self, Fault, Node, Place, Value};
 /// How many files may include or extend each other in a row.
 const DEEPEST: usize = 16;
 
+/// The most services of a project: each is held against each other, to find what belongs together.
+const MOST_SERVICES: usize = 1_000;
+
 /// The files of a project, and what the caller says about it.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -118,8 +121,16 @@ impl<'a> Loader<'a> {
         let given = given.filter(|name| !name.is_empty()).or(name);
         let name = normal(given.as_deref().unwrap_or(&request.name));
         let services = root.take("services").unwrap_or_default();
-        let services =
+        let mut services =
             if let Value::Map(services) = services.value { services } else { Vec::new() };
+        if let Some((_, first)) = services.get(MOST_SERVICES) {
+            let problem = format!(
+                "the project has {} services, and at most {MOST_SERVICES} are read at once: divide it",
+                services.len()
+            );
+            self.fault(first.place, problem);
+            services.clear();
+        }
         let chosen = self.variables.values.get("COMPOSE_PROFILES").map(String::as_str);
         let chosen = chosen.into_iter().flat_map(|names| names.split(',').map(str::trim));
         let selected: Vec<&str> =

@@ -54,6 +54,14 @@ fn hostile_files_are_refused_quickly() {
     assert_eq!(code(b"services: {a: {image: \"\xff\"}}").0, 1);
 }
 
+#[test]
+fn a_project_with_more_services_than_anybody_has_is_refused() {
+    let services: String = (0..=1_000).map(|it| format!("  s{it}: {{image: x}}\n")).collect();
+    let (exit, said) = code(format!("services:\n{services}").as_bytes());
+    assert_eq!(exit, 1);
+    assert!(said.contains("has 1001 services, and at most 1000 are read"), "{said}");
+}
+
 /// Every line of every sample, to cut and mix.
 fn lines() -> Vec<String> {
     let mut lines = Vec::new();

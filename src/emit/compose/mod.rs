@@ -84,10 +84,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .iter()
         .map(|(_, one)| (one.name.as_str(), definition::dependencies(one).into_keys().collect()))
         .collect();
+    let combined = with_dependencies(&awaited, &hashes);
     for ((_, container), mut definition) in members.iter().zip(definitions) {
         definition.depends_on = definition::dependencies(container);
-        let hash = with_dependencies(&container.name, &awaited, &hashes);
-        table.extend([&container.name, "\t", &container.image.value, "\t", &hash]);
+        let hash = combined.get(container.name.as_str()).map(String::as_str).unwrap_or_default();
+        table.extend([container.name.as_str(), "\t", &container.image.value, "\t", hash]);
         if let Some(word) = container.runs.word() {
             table.extend(["\t", word]);
         }
@@ -112,23 +113,33 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     rejoin::add(context, &members, artifacts, diagnostics);
 }
 
-/// Combines the hash of a container with those of all containers that it depends on, because
-/// compose recreates it together with any of them.
-fn with_dependencies(
-    container: &str,
-    awaited: &BTreeMap<&str, Vec<&str>>,
-    hashes: &BTreeMap<&str, String>,
-) -> String {
-    let mut known = BTreeSet::from([container]);
-    let mut open = vec![container];
-    while let Some(name) = open.pop() {
-        let dependencies = awaited.get(name).into_iter().flatten().copied();
-        open.extend(dependencies.filter(|dependency| known.insert(dependency)));
+/// Combines the hash of each container with those of the containers that it depends on, and so with
+/// those of all that these depend on, because compose recreates it together with any of them.
+fn with_dependencies<'p>(
+    awaited: &BTreeMap<&'p str, Vec<&'p str>>,
+    hashes: &BTreeMap<&'p str, String>,
+) -> BTreeMap<&'p str, String> {
+    let mut combined: BTreeMap<&str, String> = BTreeMap::new();
+    let mut met: BTreeSet<&str> = BTreeSet::new();
+    // Without recursion, since a chain may be as long as the lab.
+    let mut open: Vec<&str> = hashes.keys().rev().copied().collect();
+    while let Some(name) = open.last().copied() {
+        let dependencies = awaited.get(name).map(Vec::as_slice).unwrap_or_default();
+        if met.insert(name) {
+            open.extend(dependencies.iter().filter(|other| !met.contains(*other)));
+            continue;
+        }
+        open.pop();
+        if combined.contains_key(name) {
+            continue;
+        }
+        let Some(own) = hashes.get(name) else { continue };
+        let others = dependencies.iter().filter_map(|other| Some((*other, combined.get(other)?)));
+        let all: BTreeMap<&str, &String> = others.chain([(name, own)]).collect();
+        let all: Vec<&String> = all.into_values().collect();
+        combined.insert(name, if let [own] = all[..] { own.clone() } else { hash(&all) });
     }
-    if known.len() == 1 {
-        return hashes.get(container).cloned().unwrap_or_default();
-    }
-    hash(&known.iter().filter_map(|name| hashes.get(name)).collect::<Vec<_>>())
+    combined
 }
 
 /// Labels a container with the hash of the one whose network it uses, so that both are recreated
@@ -191,4 +202,38 @@ fn origin(context: &Context<'_>, members: &[Member<'_>]) -> Vec<String> {
     let services: BTreeSet<String> =
         members.iter().map(|(service, _)| format!("service {}", service.name)).collect();
     services.into_iter().chain(context.origin()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::with_dependencies;
+
+    #[test]
+    fn a_hash_changes_with_all_that_a_container_depends_on_however_far_away() {
+        let names: Vec<String> = (0..20_000).map(|number| format!("c{number:05}")).collect();
+        let awaited: BTreeMap<&str, Vec<&str>> =
+            names.windows(2).map(|pair| (pair[0].as_str(), vec![pair[1].as_str()])).collect();
+        let mut hashes: BTreeMap<&str, String> =
+            names.iter().map(|name| (name.as_str(), name.clone())).collect();
+        let was = with_dependencies(&awaited, &hashes);
+        assert_eq!(was[names[19_999].as_str()], names[19_999], "it depends on none");
+        hashes.insert(names[10_000].as_str(), "other".to_owned());
+        let is = with_dependencies(&awaited, &hashes);
+        for (number, name) in names.iter().map(String::as_str).enumerate() {
+            assert_eq!(was[name] != is[name], number <= 10_000, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_way_to_what_two_containers_depend_on_does_not_matter() {
+        let hashes = ["a", "b", "c"].map(|name| (name, name.to_owned())).into();
+        let twice = [("a", vec!["b", "c"]), ("b", vec!["c"]), ("c", vec![])].into();
+        let once = [("a", vec!["c", "b"]), ("b", vec!["c"])].into();
+        let combined = with_dependencies(&twice, &hashes);
+        assert_eq!(combined, with_dependencies(&once, &hashes));
+        assert_eq!(combined.len(), 3);
+        assert!(combined["a"] != combined["b"] && combined["b"] != "b" && combined["c"] == "c");
+    }
 }
