@@ -224,9 +224,16 @@ fn a_valkey_inside_a_service_runs_with_what_its_container_may_write() {
         "secret one
         service searxng on=box { secret-key (secret)one; }",
         r#"
+        python3 - >/tmp/start <<'END'
+import shlex, yaml
+cache = yaml.safe_load(open("/payload/compose/compose.yaml"))["services"]["searxng-valkey"]
+print("cd /data && exec", shlex.join(cache["command"]))
+END
         sealed searxng-valkey setpriv --reuid 999 --regid 999 --clear-groups \
-            sh -c 'cd /data && exec valkey-server' >/tmp/log 2>&1 &
+            sh -c "$(cat /tmp/start)" >/tmp/log 2>&1 &
         soon healthy searxng-valkey || { cat /tmp/log; exit 1; }
+        # What is in memory alone is saved nowhere: a save that fails stops every write.
+        [ -z "$(valkey-cli config get save | sed -n 2p)" ]
         # It writes its file, which only its own folder takes.
         [ "$(valkey-cli save)" = OK ]
         "#,
@@ -311,6 +318,11 @@ const ASKED: &[(&str, &str)] = &[
     // A journal is in memory alone on a Raspberry Pi, and a path must be named in a container
     // (grafana/alloy#5161 and #6800).
     ("loki on=box\nservice alloy on=box", "target: '/run/log'"),
+    // It ends without one (`run` in `backend/app/api/main.go` of v0.26.2).
+    (
+        "homebox on=box { api-key-pepper (secret)one; expose web to=lan; }\nsecret one",
+        "/etc/labwright/env/homebox.env",
+    ),
     // It answers to its own name alone, which `fetch` of Node 20.20 replaces.
     (
         "joplin on=box { url \"https://notes.example.org\"; database-password (secret)one; }\n\

@@ -42,7 +42,8 @@ fn home_assistant_keeps_which_proxies_the_lab_trusts() {
         (unpacked, path)
     };
     let routed = app("home-assistant", "", "web", "edge");
-    let older = app("home-assistant", "image \"example.org:5000/ha:2026.7.4\"", "web", "edge");
+    let older = "image \"example.org:5000/ha:2026.7.4\"; metrics-token (secret)one";
+    let older = app("home-assistant", older, "web", "edge");
     let alone = "service app-home-assistant module=home-assistant on=box";
     let scripts = [&*routed, &*older, alone].map(script);
     let Some(room) = Room::new() else { return };
@@ -107,6 +108,9 @@ assert eval(sys.argv[2]), data' "$store" "$1"; }
 
         # Settings of a person, which are taken over first.
         fresh; printf 'http:\n  server_port: 8124\n' >"$settings"
+        sh /before.sh 2>&1 | grep -q 'lacks the line prometheus:'
+        echo prometheus: >>"$settings"
+        sh /before.sh 2>/said; no grep 'line prometheus:' /said
         sh /now.sh 2>/said
         grep -q 'takes http: of' /said
         [ ! -e "$store" ]

@@ -305,8 +305,9 @@ fn a_container_in_a_network_that_is_left_over_starts_anew() {
         cat >/stubs/docker <<'END'
 #!/bin/sh
 case $1 in
-inspect) cat "/tmp/$4" ;;
+inspect) case $3 in *Error*) cat /tmp/error ;; *) cat "/tmp/$4" ;; esac ;;
 restart) echo "restarted $2" >>/tmp/calls ;;
+start) echo "started $2" >>/tmp/calls ;;
 esac
 END
         chmod +x /stubs/docker
@@ -321,16 +322,21 @@ END
         until [ "$(readlink /proc/$(cat /tmp/gluetun)/ns/net)" != "$(readlink /proc/self/ns/net)" ]
         do sleep 0.05; done
         sh /rejoin.sh
-        # One that does not run is compose's to start.
+        # One that somebody stopped stays so.
         echo 0 >/tmp/qbittorrent
+        : >/tmp/error
+        sh /rejoin.sh
+        # After a power cut, Docker tried it before gluetun ran (`daemon/container_operations.go`).
+        echo 'cannot join network of a non running container: 4f3a' >/tmp/error
         sh /rejoin.sh
         cat /tmp/calls"#,
         &[],
     );
     assert_eq!(
         text(&answer.stdout),
-        "together\nqbittorrent is in a network that gluetun left: restarted\nrestarted \
-         qbittorrent\n",
+        "together\nqbittorrent is in a network that gluetun left: restarted\n\
+         qbittorrent could not start before gluetun: started\n\
+         restarted qbittorrent\nstarted qbittorrent\n",
         "{}",
         text(&answer.stderr)
     );

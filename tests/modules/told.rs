@@ -113,7 +113,7 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "homebox",
-        "",
+        "api-key-pepper (secret)one",
         "web",
         &["HBOX_OPTIONS_HOSTNAME: 'app.example.org'", "HBOX_OPTIONS_TRUST_PROXY: 'true'"],
     ),

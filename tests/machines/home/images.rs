@@ -71,8 +71,9 @@ pub fn replace(machine: &Machine, references: &[String]) {
                 ),
             ),
             "valkey" => {
-                let entry = "[\"/usr/bin/valkey-server\", \"--save\", \"\", \"--dir\", \"/data\", \
-                             \"--protected-mode\", \"no\"]";
+                // The real image begins in this folder, and lets everybody in.
+                let entry =
+                    r#"["/bin/sh", "-c", "cd /data && exec \"$@\" --protected-mode no", "sh"]"#;
                 image(machine, reference, entry, "/usr/bin/valkey-server /usr/bin/valkey-cli");
             }
             _ => listeners(machine, reference),
