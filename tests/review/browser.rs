@@ -89,8 +89,8 @@ struct View {
     script: &'static str,
 }
 
-/// Returns what the scripts write about the pages. One browser shows all of them, each in a frame of
-/// its width, since it takes seconds to start.
+/// Returns what the scripts write about the pages. One browser shows all of them, each in a frame
+/// of its width, since it takes seconds to start.
 fn measured(views: &[View]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut frames = String::new();
@@ -105,7 +105,8 @@ fn measured(views: &[View]) -> Vec<String> {
         ));
     }
     let file = folder.path().join("all.html");
-    let all = "onload = () => document.title = [...document.querySelectorAll('iframe')].map(f => f.contentDocument.title).join('\\n')";
+    let all = "onload = () => document.title = [...document.querySelectorAll('iframe')]\
+               .map(f => f.contentDocument.title).join('\\n')";
     std::fs::write(&file, format!("<body>{frames}<script>{all}</script></body>")).expect("a page");
     let out = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
