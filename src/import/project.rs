@@ -125,7 +125,8 @@ impl<'a> Loader<'a> {
             if let Value::Map(services) = services.value { services } else { Vec::new() };
         if let Some((_, first)) = services.get(MOST_SERVICES) {
             let problem = format!(
-                "the project has {} services, and at most {MOST_SERVICES} are read at once: divide it",
+                "the project has {} services, and at most {MOST_SERVICES} are read at once: \
+                 divide it",
                 services.len()
             );
             self.fault(first.place, problem);
