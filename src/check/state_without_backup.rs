@@ -77,9 +77,14 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 machine.appdata, machine.name
             ),
             None => format!(
-                "keep it below the `appdata` folder `{}`, or in a dataset that has a `backup=` \
-                 class: the option for that folder or `state {} path=` in the service says where",
-                machine.appdata, state.name
+                "say `state {} backup=daily` in the service{}, or keep it in a dataset that has a \
+                 `backup=` class",
+                state.name,
+                if backed_up {
+                    String::new()
+                } else {
+                    format!(", and add a backup service to `{}`", machine.name)
+                }
             ),
         };
         diagnostics.push(

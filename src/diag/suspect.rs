@@ -31,7 +31,7 @@ const ABOUT: &[&str] = &[
     "USER", "USERNAME", "ENDPOINT", "HOST", "PORT", "PROVIDER", "MODE", "FORMAT", "FIELD",
     "ATTRIBUTE", "AUDIENCE", "SCOPE", "SCOPES", "ROTATION", "ALLOWED", "REQUIRED", "EXPIRE",
     "DURATION", "TIME", "MINUTES", "SECONDS", "HOURS", "DAYS", "URL", "URI", "DOMAIN", "EMAIL",
-    "STRATEGY",
+    "STRATEGY", "REALM",
 ];
 
 /// Returns whether a variable with this name and value is a secret.
@@ -405,6 +405,7 @@ mod tests {
         for (name, value) in [
             ("POSTGRES_USER", "postgres"),
             ("PASSWORD_LOGIN", "true"),
+            ("REGISTRY_AUTH_HTPASSWD_REALM", "Registry"),
             ("TOKEN_EXPIRY", "3600"),
             ("TOKEN_TIME", "48"),
             ("UN_WEBHOOK_0_TIMEOUT", "10s"),

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::additions::Additions;
 use super::container::{self, Neighbours};
 use super::files::Files;
-use super::fronts;
+use super::fronts::{self, Fronts};
 use super::group::{Group, groups};
 use super::hosts::{names_host, told};
 use super::kdl::{document, line};
@@ -42,6 +43,9 @@ pub struct Conversion<'i> {
     network: NewNetwork,
     /// The addresses that services have for themselves.
     addresses: Vec<IpAddr>,
+    fronts: Fronts,
+    /// The projects so far: the name of the file, and what is written into it.
+    written: Vec<(String, Project, Vec<Stack>)>,
     imported: Imported,
 }
 
@@ -82,6 +86,7 @@ impl<'i> Conversion<'i> {
             program: target.program,
             moved: target.moved.clone(),
             newest: target.images.clone(),
+            additions: Additions::new(&target.declared),
             ..LabNames::default()
         };
         let services = projects.iter().flat_map(|(project, _)| &project.services);
@@ -121,6 +126,8 @@ impl<'i> Conversion<'i> {
             file_names,
             network,
             addresses: Vec::new(),
+            fronts: Fronts::default(),
+            written: Vec::new(),
             imported,
         }
     }
@@ -152,6 +159,7 @@ impl<'i> Conversion<'i> {
                 group.members.iter().map(|(compose, _)| (compose.clone(), group.service.clone()))
             })
             .collect();
+        self.fronts.learn((self.written.len(), &project), &groups, &renames);
         let listeners = guests::listeners(&project, &self.library);
         let (mut adopted, mut adopted_services) = (Vec::new(), Vec::new());
         for (number, (group, stack)) in groups.iter().zip(&mut stacks).enumerate() {
@@ -163,6 +171,7 @@ impl<'i> Conversion<'i> {
                 project: &project,
                 renames: &renames,
                 listeners: &listeners,
+                library: &self.library,
                 number,
                 lab: &mut self.lab,
             };
@@ -229,18 +238,28 @@ impl<'i> Conversion<'i> {
         });
         let containers = containers.chain(adopted).collect();
         let file = self.file_names.take(&project.name);
-        for (path, text) in write::project(&file, &project, stacks, self.target) {
-            self.imported.files.insert(path, text);
-        }
         let (entries, remarks) = ledger.finish();
-        let (name, library) = (project.name, adopted_services);
+        let (name, library) = (project.name.clone(), adopted_services);
         self.imported.projects.push(Account { name, entries, remarks, containers, library });
+        self.written.push((file, project, stacks));
     }
 
     /// Writes what belongs to no project.
     pub fn finish(self) -> Imported {
         let Self { target, secrets, mut lab, mut file_names, mut imported, .. } = self;
-        let Self { network, mut addresses, .. } = self;
+        let Self { network, mut addresses, fronts, mut written, .. } = self;
+        let across = fronts.across();
+        lab.findings.extend(across.findings);
+        for link in across.links {
+            let stacks = written.get_mut(link.project).map(|(_, _, stacks)| stacks);
+            if let Some(stack) = stacks.and_then(|stacks| stacks.get_mut(link.number)) {
+                stack.settings.push(line("link").arg(link.to.as_str()));
+            }
+        }
+        for (file, project, stacks) in written {
+            imported.files.extend(write::project(&file, &project, stacks, target));
+        }
+        imported.files.extend(lab.additions.files());
         if let Some(name) = &target.new_lab {
             addresses.extend(lab.shares.addresses());
             let new = (&network, network.machine(&addresses));
@@ -451,7 +470,11 @@ fn renames(project: &Project, groups: &[Group], stacks: &[Stack]) -> Vec<Rename>
             for from in names.filter(|from| !from.is_empty()) {
                 if !renames.iter().any(|rename: &Rename| rename.from == from) {
                     let container = container.clone();
-                    renames.push(Rename { from, stack: number, container, to: to.clone() });
+                    // It keeps its host name, which may be in a certificate.
+                    let kept =
+                        text("hostname").is_some_and(|name| name == from && name.contains('.'));
+                    let to = if kept { from.clone() } else { to.clone() };
+                    renames.push(Rename { from, stack: number, container, to });
                 }
             }
         }

@@ -119,7 +119,7 @@ pub fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Opt
                     Value::Reference(path) => path.strip_prefix("opt."),
                     _ => None,
                 };
-                option.filter(|_| own).map(Variable::Secret)
+                own.then(|| option.map_or(Variable::Derived, Variable::Secret))
             }
             "when" => match holds(child, choice) {
                 Some(false) => None,
@@ -196,6 +196,10 @@ pub fn mount<'s>(
     choice: Choice<'_>,
 ) -> Option<&'s Block<'s>> {
     let is_there = |mount: &Block<'_>| match mount.property("at").map(|at| &at.value) {
+        // A file or folder of the system, where it is on the machine.
+        Some(Value::Text(own)) if *own == "same" => {
+            mount.argument(0).is_some_and(|source| source.text() == Some(at))
+        }
         Some(Value::Text(own)) => own == at,
         // PostgreSQL keeps its data where its image says.
         Some(Value::Expression(own)) if own.ends_with("| postgres_data") => {
@@ -205,7 +209,13 @@ pub fn mount<'s>(
     };
     block.children.iter().find_map(|child| match child.schema.name {
         "mount" if is_there(child) => Some(child),
-        "when" if holds(child, choice) != Some(false) => mount(child, (at, image), choice),
+        "when" => match holds(child, choice) {
+            Some(false) => None,
+            Some(true) => mount(child, (at, image), choice),
+            // What an option may mount of the system is perhaps not there.
+            None => mount(child, (at, image), choice)
+                .filter(|mount| mount.argument(0).is_some_and(|source| source.text().is_none())),
+        },
         _ => None,
     })
 }

@@ -6,6 +6,7 @@ use super::kdl::line;
 use super::ledger::At;
 use super::project::Project;
 use super::stack::{Around, Stack};
+use super::usual;
 use super::variables::owner_name;
 
 /// What becomes of an address that the service has for itself.
@@ -73,9 +74,9 @@ pub fn convert(service: &At<'_>, stack: &mut Stack, around: &mut Around<'_>) {
         around.ledger.changed(&at, KEPT);
         if service.get("ports").is_none() {
             let finding = format!(
-                "`{}` was reached at every port of {address}: say with `provides` which ports it \
-                 has, and `expose` them",
-                owner_name(service)
+                "`{}` was reached at every port of {address}: {}",
+                owner_name(service),
+                usual::told(service, around)
             );
             around.lab.findings.push((at.node.place, finding));
         }

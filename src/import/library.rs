@@ -22,6 +22,8 @@ pub struct Module<'s> {
     pub places: BTreeMap<&'s str, &'s str>,
     /// Its endpoints.
     pub endpoints: Vec<Endpoint<'s>>,
+    /// Where its containers see files of the module.
+    pub files: Vec<&'s str>,
     /// Whether it configures itself from other services of the lab.
     pub derived: bool,
     /// The form of a module that has several, such as one for each database: the option that
@@ -85,6 +87,12 @@ pub struct Endpoint<'s> {
     pub udp: bool,
     /// Whether it is a database's.
     pub database: bool,
+    /// Whether it is for administration.
+    pub admin: bool,
+    /// Its protocol, if the module says one.
+    pub protocol: Option<&'s str>,
+    /// Whether Prometheus asks it.
+    pub scraped: bool,
     /// The option with which it is there, or is not.
     pub only: Option<(&'s str, bool)>,
 }
@@ -134,14 +142,19 @@ fn module<'s>(block: &'s Block<'s>, choice: Choice<'s>) -> Module<'s> {
         containers: Vec::new(),
         places: BTreeMap::new(),
         endpoints: Vec::new(),
+        files: Vec::new(),
         derived: block.child("proxy").is_some() || block.child("role").is_some(),
         form: choice.filter(|choice| !is_default(choice)),
         options,
     };
     let mut databases = Vec::new();
     walk(block, (Presence::Always, choice), &mut found, &mut databases);
+    // A program that keeps its own data in a folder is no database.
     for container in &mut found.containers {
-        container.database = databases.contains(&container.name);
+        container.database = databases.iter().any(|(name, engine)| {
+            *name == container.name
+                && (*engine != Some("folder") || words::is_backing(&container.image.0))
+        });
     }
     found
 }
@@ -150,7 +163,7 @@ fn walk<'s>(
     block: &'s Block<'s>,
     (presence, choice): (Presence<'s>, Choice<'s>),
     found: &mut Module<'s>,
-    databases: &mut Vec<&'s str>,
+    databases: &mut Vec<(&'s str, Option<&'s str>)>,
 ) {
     for child in &block.children {
         match child.schema.name {
@@ -170,7 +183,10 @@ fn walk<'s>(
                     });
                 }
             }
-            "database" => databases.extend(child.property("container").and_then(Spanned::text)),
+            "database" => {
+                let text = |name: &str| child.property(name).and_then(Spanned::text);
+                databases.extend(text("container").map(|name| (name, text("engine"))));
+            }
             "provides" => {
                 if let Some(mut endpoint) = endpoint(child, &found.options) {
                     endpoint.only = match presence {
@@ -181,6 +197,9 @@ fn walk<'s>(
                     found.endpoints.retain(|other| other.name != endpoint.name);
                     found.endpoints.push(endpoint);
                 }
+            }
+            "file" | "folder" => {
+                found.files.extend(child.property("at").and_then(Spanned::text));
             }
             "state" => {
                 let option = match child.property("path").map(|it| &it.value) {
@@ -228,6 +247,7 @@ pub fn option<'o, 's>(path: &str, options: &'o [OptionSpec<'s>]) -> Option<&'o O
 
 fn endpoint<'s>(block: &'s Block<'s>, options: &[OptionSpec<'s>]) -> Option<Endpoint<'s>> {
     let text = |name: &str| block.property(name).and_then(Spanned::text);
+    let is = |name: &str| block.property(name).and_then(Spanned::bool) == Some(true);
     let (port, option) = match &block.property("port")?.value {
         Value::Integer(port) => (*port, None),
         Value::Reference(path) => {
@@ -243,7 +263,10 @@ fn endpoint<'s>(block: &'s Block<'s>, options: &[OptionSpec<'s>]) -> Option<Endp
         port: u16::try_from(port).ok()?,
         option,
         udp: text("protocol") == Some("udp"),
-        database: block.property("database").and_then(Spanned::bool) == Some(true),
+        database: is("database"),
+        admin: is("admin"),
+        protocol: text("protocol"),
+        scraped: is("scrape"),
         only: None,
     })
 }
@@ -255,9 +278,21 @@ pub fn running<'m, 's>(
 ) -> Option<(&'m Module<'s>, &'m Container<'s>)> {
     let wanted = words::image(image).repository;
     modules.iter().find_map(|module| {
-        let container = module.containers.iter().find(|it| same_image(&it.image.0, &wanted))?;
+        let container =
+            module.containers.iter().find(|it| words::same_image(&it.image.0, &wanted))?;
         Some((module, container))
     })
+}
+
+/// Returns the endpoints that the container of an image has in the library, of which no option
+/// decides whether they are there.
+pub fn endpoints<'m, 's>(
+    image: &str,
+    modules: &'m [Module<'s>],
+) -> Vec<(&'m Container<'s>, &'m Endpoint<'s>)> {
+    let Some((module, container)) = running(image, modules) else { return Vec::new() };
+    let own = module.endpoints.iter().filter(|endpoint| endpoint.container == container.name);
+    own.filter(|endpoint| endpoint.only.is_none()).map(|endpoint| (container, endpoint)).collect()
 }
 
 impl Module<'_> {
@@ -301,9 +336,16 @@ impl<'s> Container<'s> {
         keeps_secret(self.block, option, self.choice)
     }
 
+    /// Returns whether it ends by itself, and has the image of one of these.
+    fn is_job_of(&self, others: &[&Self]) -> bool {
+        let ends = self.block.child("once").is_some();
+        ends && others.iter().any(|other| other.image.0 == self.image.0)
+    }
+
     /// Returns whether it keeps nothing: a cache whose folder is in memory.
     pub fn is_cache(&self) -> bool {
-        is_redis(&self.image.0) && self.block.all("tmpfs").any(|tmpfs| tmpfs.key() == "/data")
+        words::is_redis(&self.image.0)
+            && self.block.all("tmpfs").any(|tmpfs| tmpfs.key() == "/data")
     }
 
     /// Returns whether the module lets its program listen at a port, by a variable.
@@ -338,48 +380,6 @@ impl<'s> Container<'s> {
     }
 }
 
-/// Where registries keep copies of each other's images.
-const HOSTS: &[&str] = &[
-    "docker.io/library/",
-    "public.ecr.aws/docker/library/",
-    "mirror.gcr.io/library/",
-    "docker.io/",
-    "mirror.gcr.io/",
-    "lscr.io/",
-    "ghcr.io/",
-    "quay.io/",
-    "codeberg.org/",
-    "code.forgejo.org/",
-    "data.forgejo.org/",
-    "docker.n8n.io/",
-];
-
-/// Images that a project also publishes under another name, as its own documents say.
-const COPIES: &[(&str, &str)] = &[
-    ("dani-garcia/vaultwarden", "vaultwarden/server"),
-    ("docker.gitea.com/gitea", "gitea/gitea"),
-    ("grafana/grafana-oss", "grafana/grafana"),
-    ("homeassistant/home-assistant", "home-assistant/home-assistant"),
-    ("paperlessngx/paperless-ngx", "paperless-ngx/paperless-ngx"),
-    ("steveiliop56/tinyauth", "tinyauthapp/tinyauth"),
-];
-
-/// Returns whether two names mean the same image.
-fn same_image(one: &str, two: &str) -> bool {
-    let plain = |name: &str| {
-        let host = HOSTS.iter().find_map(|host| name.strip_prefix(host));
-        let name = host.unwrap_or(name).to_ascii_lowercase();
-        let copied = COPIES.iter().find(|(copy, _)| *copy == name);
-        copied.map_or(name, |(_, first)| (*first).to_owned())
-    };
-    plain(one) == plain(two)
-}
-
-/// Returns whether an image is Redis, or Valkey, which speaks to the same programs.
-fn is_redis(repository: &str) -> bool {
-    matches!(repository.rsplit('/').next(), Some("redis" | "valkey"))
-}
-
 /// Returns the module that runs these images, with the container for each.
 pub fn find<'m, 's>(images: &[&str], modules: &'m [Module<'s>]) -> Option<Fit<'m, 's>> {
     modules.iter().filter(|module| !module.derived).find_map(|module| fit(images, module))
@@ -398,14 +398,14 @@ fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {
     for image in images {
         let read = words::image(image);
         let at = left.iter().position(|container| {
-            if container.is_cache() && is_redis(&read.repository) {
+            if container.is_cache() && words::is_redis(&read.repository) {
                 return true;
             }
             // A database can't read data of another major version.
             let (own, wanted) = (major(container.image.1.as_deref()), major(read.tag.as_deref()));
             // PostgreSQL's place for its data follows the image that the option names.
             let follows = read.short() == "postgres" && container.image_option.is_some();
-            same_image(&container.image.0, &read.repository)
+            words::same_image(&container.image.0, &read.repository)
                 && (!words::is_backing(image) || own == wanted || follows && wanted.is_some())
         })?;
         containers.push(left.remove(at));
@@ -416,6 +416,8 @@ fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {
     for (container, wanted) in all.chain(left.into_iter().map(|container| (container, false))) {
         match container.presence {
             Presence::Always if wanted => {}
+            // What the module runs before, with the image of one that is there, is new.
+            Presence::Always if container.is_job_of(&containers) => {}
             Presence::Always => return None,
             Presence::Without(_) | Presence::Other => {}
             Presence::Option(name) => {
@@ -431,6 +433,11 @@ fn fit<'m, 's>(images: &[&str], module: &'m Module<'s>) -> Option<Fit<'m, 's>> {
         }
     }
     Some(Fit { module, containers, options })
+}
+
+/// Returns whether two tags are of one major version, as far as they say.
+pub fn same_major(one: Option<&str>, two: Option<&str>) -> bool {
+    major(one).zip(major(two)).is_none_or(|(one, two)| one == two)
 }
 
 /// Returns the number that a tag begins with.

@@ -4,6 +4,7 @@
 //! module of the lab and a service (`group`, `stack`). What becomes of every key is accounted
 //! for (`ledger`), and no value of a secret gets into anything that is written (`secrets`).
 
+mod additions;
 mod adopt;
 mod build;
 mod command;
@@ -49,6 +50,7 @@ mod streams;
 mod top;
 mod traefik;
 mod travel;
+mod usual;
 mod variables;
 mod way;
 mod words;
@@ -85,6 +87,8 @@ pub struct Target {
     pub timezone: Option<String>,
     /// The names of modules, services, secrets and files that are taken, in this order.
     pub taken: [Vec<String>; 4],
+    /// The modules that the lab declares itself, also those that add to one of the library.
+    pub declared: Vec<String>,
     /// The proxy of the lab that routes go through. Without one, labels for proxies stay labels.
     pub via: Option<String>,
     /// The program of that proxy.

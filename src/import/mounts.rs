@@ -24,6 +24,9 @@ struct Mount {
     lost: Vec<&'static str>,
 }
 
+/// The folder of scripts that the images of databases run when they make a new one.
+const FIRST_SCRIPTS: &str = "/docker-entrypoint-initdb.d";
+
 /// The folders and files of the system that containers look at.
 const SYSTEM: &[&str] = &[
     "/etc",
@@ -44,38 +47,11 @@ const SYSTEM: &[&str] = &[
 ];
 
 /// The ends of names that files have, and folders do not.
+#[rustfmt::skip] // A table is read line by line.
 const FILE_ENDS: &[&str] = &[
-    "yml",
-    "yaml",
-    "json",
-    "conf",
-    "cfg",
-    "ini",
-    "toml",
-    "env",
-    "sh",
-    "py",
-    "sql",
-    "xml",
-    "crt",
-    "pem",
-    "key",
-    "txt",
-    "sock",
-    "js",
-    "php",
-    "properties",
-    "cnf",
-    "html",
-    "htpasswd",
-    "lua",
-    "db",
-    "sqlite",
-    "sqlite3",
-    "log",
-    "template",
-    "j2",
-    "md",
+    "yml", "yaml", "json", "conf", "cfg", "ini", "toml", "env", "sh", "py", "sql", "xml", "crt",
+    "pem", "key", "txt", "sock", "js", "php", "properties", "cnf", "html", "htpasswd", "lua",
+    "db", "sqlite", "sqlite3", "log", "template", "j2", "md",
 ];
 
 /// The names without an end that files have.
@@ -354,7 +330,7 @@ fn volume(
         return (Some(node), Fate::Changed, what);
     }
     if let Some(path) = servers::mounted(&mount.source, around) {
-        let (node, what) = state(&path, &mount.source, service, stack, around);
+        let (node, what) = state(&path, (&mount.source, target), service, stack, around);
         let what = format!("{what}, where the machine mounts the server's folder");
         return (Some(finish(node, mount, target)), Fate::Changed, what);
     }
@@ -381,7 +357,7 @@ fn volume(
         let what = format!("`{path}`, a part of the volume where docker keeps it today");
         return (Some(finish(line("mount").arg(path), mount, target)), Fate::Changed, what);
     }
-    let (node, what) = state(&folder, &mount.source, service, stack, around);
+    let (node, what) = state(&folder, (&mount.source, target), service, stack, around);
     let node = finish(node, mount, target);
     (Some(node), Fate::Changed, format!("{what}, where docker keeps the volume today"))
 }
@@ -419,18 +395,24 @@ fn bind(
     let looks = ["/appdata/", "/docker/", "/config", "/containers/", "/opt/", "/stacks/"];
     let image = service.get("image").and_then(|image| image.text()).unwrap_or_default();
     // Wherever they are on the machine, these hold what a program keeps for itself.
-    let inside = words::is_backing(image) || target == "/config" || is_below(target, "/var/lib");
+    let program = |folder: &str| target != folder && is_below(target, folder);
+    let inside = words::is_backing(image)
+        || target == "/config"
+        || program("/app")
+        || is_below(target, "/var/lib");
     let keeps = own || home || inside || looks.iter().any(|part| path.contains(part));
-    if keeps && !mount.read_only {
+    // What a database runs when it is first made is written by people.
+    if keeps && !mount.read_only && target != FIRST_SCRIPTS {
         let last = path.rsplit('/').next().unwrap_or_default();
         let wanted = if named(last) == named(&stack.service) { file_name(target) } else { last };
-        let (node, what) = state(&path, wanted, service, stack, around);
+        let (node, what) = state(&path, (wanted, target), service, stack, around);
         return (Some(finish(node, mount, target)), fate, what);
     }
     let (option, what) = if let Some(known) = stack.folders.get(&path) {
         (known.clone(), format!("the option `{known}`"))
     } else {
-        let option = stack.option_names.take(&named(file_name(target)));
+        let wanted = if target == FIRST_SCRIPTS { "first-scripts" } else { file_name(target) };
+        let option = stack.option_names.take(&named(wanted));
         stack.options.push(path_option(&option, target));
         stack.settings.push(line(&option).arg(path.as_str()));
         let name = format!("opt.{option}");
@@ -467,7 +449,7 @@ pub fn is_file(source: &str, around: &Around<'_>) -> bool {
 /// Returns a mount of a state, made where the data is today.
 fn state(
     path: &str,
-    wanted: &str,
+    (wanted, target): (&str, &str),
     service: &At<'_>,
     stack: &mut Stack,
     around: &mut Around<'_>,
@@ -487,7 +469,9 @@ fn state(
     let mut state = line("state")
         .arg(name.as_str())
         .prop("path", Given::Filled(format!("{{machine.appdata}}/{{service.name}}/{name}")));
-    if words::is_backing(image) {
+    // Copies and settings of a database may be anywhere.
+    let aside = |word: &&str| ["backup", "backups", "dump", "dumps", "conf"].contains(word);
+    if words::is_backing(image) && !target.split(['/', '.']).any(|word| aside(&word)) {
         state = state.prop_flag("local-disk", true);
     }
     stack.states.push(state);

@@ -4,8 +4,11 @@ use std::net::IpAddr;
 
 use super::guests;
 use super::kdl::{Line, line};
+use super::lan;
 use super::ledger::{At, Fate};
+use super::library;
 use super::stack::{Around, Stack};
+use super::usual;
 use super::variables::owner_name;
 use super::words::{self, Port};
 use crate::model::Ports;
@@ -47,6 +50,20 @@ pub fn ports(service: &At<'_>, container: &str, stack: &mut Stack, around: &mut 
         let own = (image.as_str(), owner_name(service));
         let (fate, what) = endpoint(own, &read, (container, at.node.place), stack, around);
         guests::say(service, &at, fate, what, around);
+    }
+    // It was reached at every port.
+    let on_lan = || service.get("ports").is_none() && !lan::addresses(service, around).is_empty();
+    if mode == "host" || on_lan() {
+        for (_, port, udp) in usual::endpoints(service, around) {
+            let read = Port { address: None, host: Some(port), inside: port, count: 1, udp };
+            let own = (image.as_str(), owner_name(service));
+            let own = endpoint(own, &read, (container, service.node.place), stack, around);
+            // In the machine's own network, nothing is published.
+            if mode != "host" {
+                let (path, what) = (format!("{}.ports", service.path), own.1);
+                around.ledger.note(service.node.place, &path, Fate::Changed, &what);
+            }
+        }
     }
 }
 
@@ -90,21 +107,39 @@ fn endpoint(
     let inside = read.inside;
     let single = read.count == 1;
     let row = read.inside_ports();
-    let database = words::is_backing(image);
+    let known = library::endpoints(image, around.library);
+    let known = known.into_iter().map(|(_, endpoint)| endpoint);
+    let known = known
+        .filter(|endpoint| single && (endpoint.port, endpoint.udp) == (inside, read.udp))
+        .min_by_key(|endpoint| endpoint.scraped);
+    let database = known.map_or_else(|| words::is_backing(image), |endpoint| endpoint.database);
     let admin = words::is_admin(image, inside);
-    let http = single
-        && !read.udp
-        && !database
-        && (HTTP.contains(&inside) || (8000..9000).contains(&inside));
+    let is_http = known.is_some_and(|endpoint| endpoint.protocol == Some("http"));
+    let http = is_http
+        || single
+            && !read.udp
+            && !database
+            && (HTTP.contains(&inside) || (8000..9000).contains(&inside));
     let https = single && !read.udp && matches!(inside, 443 | 8443 | 9443);
     let named = || match (row.more(), read.udp) {
         (0, udp) => name_of(inside, udp),
         (_, true) => format!("ports-{row}-udp"),
         (_, false) => format!("ports-{row}"),
     };
-    let wanted = if http { "web".to_owned() } else { named() };
+    let wanted = match known {
+        Some(endpoint) => endpoint.name.to_owned(),
+        None if http => "web".to_owned(),
+        None => named(),
+    };
     let taken = stack.endpoint_names.has(&wanted);
-    let wanted = if taken && http { name_of(inside, read.udp) } else { wanted };
+    // A second page is called after what serves it.
+    let wanted = match taken && http {
+        true if container != stack.module && !stack.endpoint_names.has(container) => {
+            container.to_owned()
+        }
+        true => name_of(inside, read.udp),
+        false => wanted,
+    };
     let name = stack.endpoint_names.take(&wanted);
     let mut node = line("provides").arg(name.as_str()).prop("container", container);
     node = match row.more() {
@@ -122,7 +157,7 @@ fn endpoint(
     }
     if database {
         node = node.prop_flag("database", true);
-    } else if admin {
+    } else if admin || known.is_some_and(|endpoint| endpoint.admin) {
         node = node.prop_flag("admin", true);
     }
     stack.provides.push(node);
@@ -160,7 +195,8 @@ fn endpoint(
     stack.settings.push(line("expose").arg(name.as_str()).prop("to", zone.as_str()));
     if admin {
         let what = format!(
-            "endpoint `{name}`, opened to `{zone}`: whoever reaches it administers the machine"
+            "endpoint `{name}`, opened to `{zone}`: whoever reaches it administers {}",
+            words::administered(image)
         );
         around.lab.findings.push((place, format!("`{owner}` published port {host}: {what}")));
         return (Fate::Changed, what);

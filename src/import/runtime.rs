@@ -9,6 +9,7 @@ use super::names::named;
 use super::process::flags;
 use super::running::is_job;
 use super::stack::{Around, Stack};
+use super::usual;
 use super::variables::owner_name;
 use super::words;
 use crate::decl::grammar;
@@ -183,9 +184,9 @@ pub fn network(
             around.ledger.kept(&at, format!("network {mode}"));
             if mode == "host" {
                 let finding = format!(
-                    "`{}` uses the machine's network: say with `provides` which ports it listens \
-                     on, and `expose` those that others need",
-                    owner_name(service)
+                    "`{}` uses the machine's network: {}",
+                    owner_name(service),
+                    usual::told(service, around)
                 );
                 around.lab.findings.push((at.node.place, finding));
             }

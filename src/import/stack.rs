@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::additions::Additions;
 use super::files::Files;
 use super::kdl::{Line, line};
 use super::ledger::{Entry, Ledger};
+use super::library::Module;
 use super::middlewares::Middlewares;
 use super::names::Names;
 use super::project::Project;
@@ -17,7 +19,7 @@ use super::yaml::Place;
 use crate::model::ProxyProgram;
 
 /// The names that a service's own nodes have, so that no option may have them.
-const OWN: &[&str] = &[
+pub const OWN: &[&str] = &[
     "expose",
     "route",
     "port",
@@ -188,6 +190,8 @@ pub struct Around<'a> {
     pub renames: &'a [Rename],
     /// Which containers listen at ports that others publish.
     pub listeners: &'a Listeners,
+    /// The modules of the library.
+    pub library: &'a [Module<'a>],
     /// The number of the stack.
     pub number: usize,
     /// What the import as a whole knows.
@@ -225,6 +229,8 @@ pub struct LabNames {
     pub kept: BTreeMap<String, String>,
     /// The newest tags that the library knows, by image.
     pub newest: BTreeMap<String, String>,
+    /// What modules of the library lack.
+    pub additions: Additions,
     /// What a person should look at, with its place.
     pub findings: Vec<(Place, String)>,
 }

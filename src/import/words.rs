@@ -240,6 +240,18 @@ pub fn is_admin(image: &str, port: u16) -> bool {
     ADMIN.contains(&read.short()) && !serves || port == 2375 || port == 2376
 }
 
+/// The images of `ADMIN` that reach databases alone.
+#[rustfmt::skip] // A table is read line by line.
+const DATABASE_ADMIN: &[&str] = &[
+    "adminer", "phpmyadmin", "pgadmin4", "mongo-express", "redis-commander", "redisinsight",
+    "cloudbeaver",
+];
+
+/// Says what somebody administers who reaches the pages of an image.
+pub fn administered(image: &str) -> &'static str {
+    if DATABASE_ADMIN.contains(&self::image(image).short()) { "databases" } else { "the machine" }
+}
+
 /// The images that serve the pages of others, or act on all containers, and wait for none.
 #[rustfmt::skip] // A table is read line by line.
 const FRONT: &[&str] = &[
@@ -264,6 +276,48 @@ pub fn has_pages(image: &str) -> bool {
 /// Returns whether an image is a proxy that leads where settings of its own say.
 pub fn is_leading(image: &str) -> bool {
     LEADING.contains(&self::image(image).short())
+}
+
+/// Where registries keep copies of each other's images.
+const HOSTS: &[&str] = &[
+    "docker.io/library/",
+    "public.ecr.aws/docker/library/",
+    "mirror.gcr.io/library/",
+    "docker.io/",
+    "mirror.gcr.io/",
+    "lscr.io/",
+    "ghcr.io/",
+    "quay.io/",
+    "codeberg.org/",
+    "code.forgejo.org/",
+    "data.forgejo.org/",
+    "docker.n8n.io/",
+];
+
+/// Images that a project also publishes under another name, as its own documents say.
+const COPIES: &[(&str, &str)] = &[
+    ("dani-garcia/vaultwarden", "vaultwarden/server"),
+    ("docker.gitea.com/gitea", "gitea/gitea"),
+    ("grafana/grafana-oss", "grafana/grafana"),
+    ("homeassistant/home-assistant", "home-assistant/home-assistant"),
+    ("paperlessngx/paperless-ngx", "paperless-ngx/paperless-ngx"),
+    ("steveiliop56/tinyauth", "tinyauthapp/tinyauth"),
+];
+
+/// Returns whether two names mean the same image.
+pub fn same_image(one: &str, two: &str) -> bool {
+    let plain = |name: &str| {
+        let host = HOSTS.iter().find_map(|host| name.strip_prefix(host));
+        let name = host.unwrap_or(name).to_ascii_lowercase();
+        let copied = COPIES.iter().find(|(copy, _)| *copy == name);
+        copied.map_or(name, |(_, first)| (*first).to_owned())
+    };
+    plain(one) == plain(two)
+}
+
+/// Returns whether an image is Redis, or Valkey, which speaks to the same programs.
+pub fn is_redis(repository: &str) -> bool {
+    matches!(repository.rsplit('/').next(), Some("redis" | "valkey"))
 }
 
 #[cfg(test)]

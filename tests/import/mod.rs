@@ -3,6 +3,7 @@
 mod awkward;
 mod equal;
 mod hostile;
+mod known;
 mod library;
 mod schema;
 mod secrets;
@@ -124,8 +125,8 @@ fn a_lab_that_exists_is_added_to() {
 #[test]
 fn nothing_is_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::create_dir_all(folder.path().join("home/modules/registry")).expect("a folder");
-    let there = folder.path().join("home/modules/registry/module.kdl");
+    fs::create_dir_all(folder.path().join("home/modules/own-registry")).expect("a folder");
+    let there = folder.path().join("home/modules/own-registry/module.kdl");
     fs::write(&there, "// mine\n").expect("a file");
     let source = case("import/registry");
     let source = source.to_str().expect("text");

@@ -73,6 +73,7 @@ const FILES: &[(&str, &str)] = &[
     ("uptime-kuma", "kuma.db"),
     ("vaultwarden", "db.sqlite3"),
     ("vikunja", "vikunja.db"),
+    ("wallabag", "db/wallabag.sqlite"),
     ("wg-easy", "wg-easy.db"),
 ];
 

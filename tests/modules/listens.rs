@@ -23,29 +23,31 @@ enum Listens {
 const BOTH: &[(&str, &str)] = &[
     (
         "a listener of Go takes both families, also at 0.0.0.0",
-        "adguard-home alertmanager alloy authelia authentik beszel beszel-agent blackbox-exporter \
-         caddy cadvisor cloudflared crowdsec ddns-updater dozzle exportarr filebrowser forgejo \
-         gitea gluetun gotify grafana headscale homebox influxdb loki memos navidrome netbird \
-         node-exporter ntfy nut-exporter oauth2-proxy ollama photoprism pocket-id portainer \
-         postgres-exporter prometheus scrutiny smartctl-exporter snmp-exporter syncthing \
-         tailscale tinyauth traefik unpackerr vikunja",
+        "adguard-home adguardhome-sync alertmanager alloy authelia authentik beszel \
+         beszel-agent blackbox-exporter caddy cadvisor cloudflared crowdsec ddns-updater \
+         dozzle exportarr filebrowser forgejo gitea gluetun gotify grafana headscale homebox \
+         influxdb loki memos navidrome netbird node-exporter ntfy nut-exporter oauth2-proxy \
+         ollama photoprism pocket-id portainer postgres-exporter prometheus registry scrutiny \
+         smartctl-exporter snmp-exporter syncthing tailscale tinyauth traefik unpackerr \
+         vikunja",
     ),
     (
         "a server of Node.js takes both families, where no host is set or it is `::`",
-        "actual audiobookshelf dockge homepage immich joplin linkwarden n8n seerr uptime-kuma \
-         zigbee2mqtt",
+        "actual audiobookshelf dockge ghost homepage immich joplin linkwarden n8n seerr \
+         uptime-kuma zigbee2mqtt",
     ),
     (
         "the image's nginx or Apache has a line for each family, or one for both",
         "bookstack cyberchef firefly-iii freshrss grocy heimdall homarr nextcloud \
-         nginx-proxy-manager romm speedtest-tracker tandoor twofauth",
+         nginx-proxy-manager romm speedtest-tracker tandoor twofauth wallabag wordpress",
     ),
-    ("Java listens on both", "guacamole komga stirling-pdf unifi-network"),
+    ("Java listens on both", "guacamole komga minecraft stirling-pdf unifi-network"),
     ("Kestrel's `*` is both", "duplicati jackett kavita lidarr prowlarr radarr sonarr"),
     (
         "its own default, or that of its image, is both",
-        "bazarr calibre-web docker-socket-proxy garage home-assistant mariadb mosquitto openvpn \
-         paperless-ngx pihole postgres pve-exporter qbittorrent sabnzbd searxng valkey wireguard",
+        "adminer bazarr calibre-web docker-socket-proxy garage home-assistant mariadb \
+         mosquitto netdata openvpn paperless-ngx pihole postgres pve-exporter qbittorrent \
+         sabnzbd searxng valkey wireguard",
     ),
     ("its source is closed, and people report that it listens on both", "emby"),
 ];
@@ -90,6 +92,7 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
     ("metube", "downloads \"/srv/videos\"", COMPOSE, "HOST: ''"),
     ("mongodb", "password (secret)one", COMPOSE, "- '--ipv6'"),
     ("node-red", "credential-key (secret)one", COMPOSE, "- 'uiHost=::'"),
+    ("tdarr", "library \"/srv/films\"", COMPOSE, "serverDualStack: 'true'"),
     (
         "transmission",
         "data \"/srv/data\"; password (secret)one",
@@ -109,7 +112,8 @@ const COMPOSE: &str = "compose/compose.yaml";
 /// (<https://support.plex.tv/hc/en-us/articles/200430283-Network>). Trilium listens at `0.0.0.0`
 /// (<https://github.com/TriliumNext/Trilium/issues/3349>) or where it is told to; its image's
 /// health check asks `http://HOST:PORT` with that address, so at `::` it would never be well.
-const FOUR: &str = "flaresolverr frigate it-tools nzbget open-webui plex tautulli trilium wiki-js";
+const FOUR: &str =
+    "flaresolverr frigate glances it-tools nzbget open-webui plex tautulli trilium wiki-js";
 
 /// An address of the second family for the machine.
 const WITH_IPV6: &str = "extend host box { address lan \"fd00:1::2\" nic=eth0; }\n";

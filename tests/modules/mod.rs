@@ -175,12 +175,16 @@ fn every_example_compiles() {
     });
 }
 
-/// A tag that names a version contains a digit. `latest`, `stable` and `release` contain none.
 #[test]
 fn every_module_says_what_it_is_for() {
-    each_module(|name, module| assert!(module.child("category").is_some(), "{name}"));
+    each_module(|name, module| {
+        assert!(module.child("category").is_some(), "{name} has no category");
+        let called = module.child("keywords").is_some() || is_discontinued(module);
+        assert!(called, "{name} has no keywords: what do people call it?");
+    });
 }
 
+/// A tag that names a version contains a digit. `latest`, `stable` and `release` contain none.
 #[test]
 fn every_image_is_pinned() {
     each_example(|name, model| {

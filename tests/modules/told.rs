@@ -220,6 +220,18 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
             "VIKUNJA_SERVICE_TRUSTEDPROXIES: '@@'",
         ],
     ),
+    (
+        "wallabag",
+        "secret-key (secret)one",
+        "web",
+        &["SYMFONY__ENV__DOMAIN_NAME: 'https://app.example.org'"],
+    ),
+    (
+        "ghost",
+        "database-password (secret)one; database-root-password (secret)one",
+        "web",
+        &["url: 'https://app.example.org'"],
+    ),
     ("wg-easy", "", "web", &["INSECURE: 'false'"]),
     ("beszel", "", "web", &["APP_URL: 'https://app.example.org'"]),
     ("esphome", "password (secret)one", "web", &["ESPHOME_TRUSTED_DOMAINS: 'app.example.org'"]),

@@ -43,6 +43,8 @@ pub struct Adopted {
 struct Draft {
     options: Settings,
     secrets: Vec<(String, String, Place, String)>,
+    /// The options that the lab adds to the module, by container and variable.
+    added: Vec<((String, String), String)>,
     lines: Vec<Line>,
     said: Vec<(String, Place, Fate, String)>,
     findings: Vec<(Place, String)>,
@@ -53,6 +55,8 @@ struct Draft {
     /// The ports at which programs listen, by endpoint, where variables say so.
     ports: BTreeMap<String, u16>,
     addresses: Vec<IpAddr>,
+    /// The containers in the network of the machine, of which every port was reached.
+    on_host: Vec<String>,
 }
 
 /// A container of compose on its way to become one of a module.
@@ -122,6 +126,7 @@ pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Resul
     places::listen(module, &mut draft);
     let zone = around.lab.zone.clone();
     open_addresses(module, &mut draft, &zone);
+    places::open_host(module, &mut draft, around);
     required::fill(group, fit, &mut draft, around)?;
     let mut settings = Vec::new();
     for (name, value, place, doc) in draft.secrets {
@@ -153,6 +158,9 @@ pub fn adopt(group: &Group, fit: &Fit<'_, '_>, around: &mut Around<'_>) -> Resul
         around.ledger.note(place, &path, fate, &what);
     }
     around.lab.findings.extend(draft.findings);
+    for (set, option) in draft.added {
+        around.lab.additions.add(module.name, set, option);
+    }
     for key in draft.opened {
         around.lab.ports.insert(key, group.service.clone());
     }

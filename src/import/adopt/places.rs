@@ -29,7 +29,7 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
         [source, target, modes] => (*source, *target, *modes),
         _ => return Err("it has no option for a volume without a name".to_owned()),
     };
-    if around.secrets.hides(text) {
+    if around.secrets.hides(source) || around.secrets.hides(target) {
         return Err("a secret is part of a path".to_owned());
     }
     let target = join("/", target);
@@ -97,6 +97,10 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
             draft.say(at, fate, format!("the option `{wanted}`{note}"));
             Ok(())
         }
+        Some(Value::Text(own)) if *own == folder => {
+            draft.say(at, fate, format!("the module's{note}"));
+            Ok(())
+        }
         Some(_) => Err(format!("it mounts something of its own at `{target}`")),
         None if container.is_cache() => {
             draft.say(
@@ -110,6 +114,10 @@ pub(super) fn volume(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result
             // Two folders with the data of a database would be one too many.
             if container.database && folder_of_data(&target) {
                 return Err(format!("the data of its database is elsewhere than at `{target}`"));
+            }
+            let hides = |file: &&&str| crate::plan::store::is_below(file, &target);
+            if let Some(file) = module.files.iter().find(hides) {
+                return Err(format!("it has a file of its own at `{file}`"));
             }
             let same = container.same_path_options();
             if let Some(wanted) = same.first()
@@ -311,6 +319,25 @@ pub(super) fn port(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(
     Ok(())
 }
 
+/// Opens the ports of containers in the network of the machine: they were reached, and its firewall
+/// would let nobody to them. What only Prometheus asks, labwright opens to it.
+pub(super) fn open_host(module: &Module<'_>, draft: &mut Draft, around: &Around<'_>) {
+    let own = module.endpoints.iter().filter(|endpoint| {
+        let is_on = endpoint.only.is_none_or(|(option, with)| module.is_on(option) == with);
+        let is_there = draft.on_host.iter().any(|name| *name == endpoint.container);
+        is_there && is_on && !endpoint.database && !endpoint.scraped
+    });
+    let own: Vec<_> =
+        own.map(|endpoint| (endpoint.name, port_of(endpoint, draft), endpoint.udp)).collect();
+    for (name, port, udp) in own {
+        let key = (port, udp);
+        if !around.lab.ports.contains_key(&key) && !draft.opened.contains(&key) {
+            draft.opened.push(key);
+            draft.lines.push(line("expose").arg(name).prop("to", around.lab.zone.as_str()));
+        }
+    }
+}
+
 /// Converts a command line: of a server, whose options these are, of a program to which the module
 /// says more, and of a container for which the module has none.
 pub(super) fn command(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
@@ -378,6 +405,7 @@ pub(super) fn network(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Resul
     let mode = at.text().unwrap_or_default();
     let own = container.block.value("network").and_then(|mode| mode.text());
     if mode == "host" && own == Some("host") {
+        draft.on_host.push(container.name.to_owned());
         draft.say(at, Fate::Kept, "network host");
         return Ok(());
     }

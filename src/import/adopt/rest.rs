@@ -39,6 +39,11 @@ pub(super) fn convert(
 ) -> Result<(), Misfit> {
     let container = becoming.container;
     let misfit = || format!("it has no option for `{key}`");
+    let sees_all = container.block.value("host-pid").and_then(Spanned::bool) == Some(true);
+    if key == "pid" && at.text() == Some("host") && sees_all {
+        becoming.say(at, Fate::Kept, "the module's");
+        return Ok(());
+    }
     let (_, own) = KEYS.iter().find(|(known, _)| *known == key).ok_or_else(misfit)?;
     let given: Vec<&str> = at.node.items().iter().filter_map(Node::scalar).collect();
     let nodes = container.block.all(own);
@@ -121,10 +126,18 @@ pub(super) fn user(at: &At<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(
         return Ok(());
     }
     let text = at.text().ok_or_else(misfit)?;
-    let by_options = matches!(own.map(|own| &own.value),
-        Some(Value::Format(format)) if *format == "{opt.uid}:{opt.gid}");
-    let ids = text.split_once(':').filter(|_| by_options).ok_or_else(misfit)?;
-    for (option, id) in [("uid", ids.0), ("gid", ids.1)] {
+    let Some(Value::Format(format)) = own.map(|own| &own.value) else { return Err(misfit()) };
+    let option = |part: &'_ str| {
+        let inner = part.strip_prefix("{opt.")?.strip_suffix('}')?;
+        ["uid", "gid"].into_iter().find(|known| *known == inner)
+    };
+    let by_options = format.split_once(':').and_then(|(user, group)| {
+        let (user, group) = (option(user)?, option(group)?);
+        let (uid, gid) = text.split_once(':')?;
+        // One option may be both.
+        (user != group || uid == gid).then_some([(user, uid), (group, gid)])
+    });
+    for (option, id) in by_options.ok_or_else(misfit)? {
         let number = id.parse::<u32>().map_err(|_| misfit())?;
         let known = becoming.module.options.iter().find(|known| known.name == option);
         let default = known.and_then(|known| known.default?.argument(0)?.number::<u32>());

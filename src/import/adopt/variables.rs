@@ -3,9 +3,11 @@
 use super::{Becoming, Draft, Misfit};
 use crate::import::hosts::names_host;
 use crate::import::ledger::{At, Fate};
-use crate::import::library::{Module, Variable, fits, option, unfilled};
+use crate::import::library::{Module, Variable, fits, option, same_major, unfilled};
+use crate::import::names::named;
 use crate::import::secrets::is_secret;
-use crate::import::stack::Around;
+use crate::import::stack::{Around, OWN};
+use crate::import::words;
 
 impl Draft {
     /// Sets an option to the value of a variable.
@@ -119,6 +121,9 @@ pub(super) fn variable(
         Variable::Unset if secret && !container.database && module.sets(name) => {
             draft.say(at, Fate::Lost, "another container of the service reads it");
         }
+        Variable::Unset if secret && !container.database && addable(name, value) => {
+            add(setting, becoming)?;
+        }
         _ if secret => return Err(format!("it has no option for `{name}`, which is a secret")),
         _ if value.contains('\0') => return Err(format!("`{name}` is not text")),
         _ => {
@@ -127,6 +132,37 @@ pub(super) fn variable(
         }
     }
     Ok(None)
+}
+
+/// Returns whether an option of its own can set a variable to a value.
+fn addable(name: &str, value: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(is_plain) && !value.contains(['\0', '\n'])
+}
+
+/// Adds an option to the module, for a secret that it has none for.
+fn add(setting: &Setting<'_>, becoming: &mut Becoming<'_, '_, '_>) -> Result<(), Misfit> {
+    let Setting { name, value, at } = *setting;
+    let Becoming { module, container, draft, around, image } = becoming;
+    let misfit = || format!("it has no option for `{name}`, which is a secret");
+    // Another version may want other secrets because it is another program.
+    let tag = words::image(image).tag;
+    if !same_major(container.image.1.as_deref(), tag.as_deref()) {
+        return Err(misfit());
+    }
+    let option = named(name);
+    let known = module.options.iter().any(|other| other.name == option);
+    let other = draft.secrets.iter().find(|(known, ..)| *known == option);
+    let differs = other.is_some_and(|(_, other, ..)| other != value);
+    if known || differs || OWN.contains(&&*option) || !around.lab.additions.may(module.name) {
+        return Err(misfit());
+    }
+    let doc = format!("`{name}` of `{}`", container.name);
+    draft.added.push(((container.name.to_owned(), name.to_owned()), option.clone()));
+    draft.secrets.push((option.clone(), value.to_owned(), at.node.place, doc));
+    let what = format!("the option `{option}`, which the lab adds to the module, a secret");
+    draft.say(at, Fate::Changed, what);
+    Ok(())
 }
 
 /// Sets the options that an address with a password is made of.

@@ -100,8 +100,8 @@ const HELPS: &[(&str, &str)] = &[
     ),
     (
         "service sonarr on=box { data \"/mnt/data\"; }",
-        "keep it below the `appdata` folder `/srv/appdata`, or in a dataset that has a `backup=` \
-         class: the option for that folder or `state data path=` in the service says where",
+        "say `state data backup=daily` in the service, or keep it in a dataset that has a \
+         `backup=` class",
     ),
     (
         "service sonarr on=intranet { data \"/srv/appdata/x\"; }",

@@ -224,6 +224,13 @@ impl Compose {
                 return Err(Refusal(Exit::Use, problem, help));
             }
         }
+        let of_lab = sources.into_iter().flat_map(Sources::files).map(|(_, file)| file);
+        let of_lab = of_lab.filter(|file| file.layer != Layer::Builtin && file.is_kdl());
+        let declared = |line: &str| {
+            let name = line.trim_start().strip_prefix("module ")?.split_whitespace().next()?;
+            Some(name.trim_matches('"').to_owned())
+        };
+        target.declared = of_lab.flat_map(|file| file.text.lines()).filter_map(declared).collect();
         let stems = sources.into_iter().flat_map(Sources::files).filter_map(|(_, file)| {
             file.path.strip_suffix(".kdl").filter(|_| file.layer == Layer::Lab).map(str::to_owned)
         });
