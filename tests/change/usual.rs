@@ -10,10 +10,10 @@ const AUTOMATION: &str = "media-automation";
 
 planted! {
     a_container_without_its_vpn: AUTOMATION,
-        [("services.kdl", "    vpn gluetun\n", "")],
+        [("services.kdl", "    vpn gluetun\n    forwarded-port #true ", "    //")],
         "access-opened",
         [("the network of qbittorrent on homelab: that of gluetun -> its own", "was vpn gluetun"),
-         ("container qbittorrent on homelab is created anew", "was vpn gluetun")];
+         ("container qbittorrent on homelab is created anew", "was forwarded-port")];
     users_who_are_authenticated: BLACKBOX,
         [("services.kdl", "route \"radarr.blackbox.homes\" to=web via=npm from=lan\n",
           "route \"radarr.blackbox.homes\" to=web via=npm from=lan auth=authentik\n")],
