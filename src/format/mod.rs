@@ -111,6 +111,7 @@ static SYNTAX: LazyLock<SyntaxConfig> = LazyLock::new(|| {
 /// escapes by file name.
 pub fn environment<'t>() -> Environment<'t> {
     let mut environment = Environment::empty();
+    environment.set_debug(true); // Only then an error names what is undefined.
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SYNTAX.clone());
     environment.set_auto_escape_callback(|name| AutoEscape::Custom(Escape::of(name).name().into()));
@@ -135,6 +136,7 @@ pub fn template_environment<'t>() -> Environment<'t> {
 /// long.
 pub fn expression_environment<'t>() -> Environment<'t> {
     let mut environment = Environment::empty();
+    environment.set_debug(true);
     // A misspelt name would otherwise be an empty value.
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(50_000));
