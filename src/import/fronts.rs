@@ -80,7 +80,7 @@ impl Fronts {
     /// Links proxies with services of other projects that they may lead to.
     pub fn across(&self) -> Across {
         let mut across = Across::default();
-        for front in &self.0 {
+        for front in self.0.iter().filter(|front| !front.leads.is_empty()) {
             let behind: Vec<&Joined> = self
                 .0
                 .iter()
