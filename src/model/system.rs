@@ -10,6 +10,8 @@ pub struct ServiceFile {
     pub name: String,
     /// The program that reads it, by kind.
     pub kind: Kind,
+    /// Whether the kind follows from the name, and the module does not say it.
+    pub known_by_name: bool,
     /// The template: its text.
     pub template: TemplateId,
     /// The words of the text that name what to connect to: a URL, or a host with its port.

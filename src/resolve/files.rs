@@ -141,6 +141,7 @@ pub fn folder(
             name: format!("{name}/{}", rest.strip_suffix(".j2").unwrap_or(&rest)),
             // labwright does not know the format that the program reads.
             kind: Kind::Text,
+            known_by_name: false,
             template: TemplateId { file: id, name: sources.file(id).path.clone() },
             addresses: addresses_in(&sources.file(id).text),
             runs: names_interpreter(&sources.file(id).text),
@@ -214,8 +215,10 @@ pub fn file(
         _ => OnChange::Container,
     };
     let template = template(block, sources, report, diagnostics)?;
+    let kind = text(block, "kind").as_deref().and_then(kind_of);
     Some(ServiceFile {
-        kind: text(block, "kind").as_deref().and_then(kind_of).unwrap_or(ending),
+        kind: kind.unwrap_or(ending),
+        known_by_name: kind.is_none(),
         addresses: addresses_in(&sources.file(template.file).text),
         runs: names_interpreter(&sources.file(template.file).text),
         template,

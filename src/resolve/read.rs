@@ -39,7 +39,8 @@ pub fn secret(
     report: Report<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<SecretUse> {
-    let name = block.argument(0)?;
+    // One that is missing or at fault is already reported.
+    let name = block.argument(0).filter(|name| !name.is_faulty())?;
     let Some(id) = secrets.id(name.secret().unwrap_or_default()) else {
         let near = names::near_secret(name.secret().unwrap_or_default(), secrets);
         let message = near.map_or_else(

@@ -121,6 +121,10 @@ fn login(
                 .help("`id NAME` prints them; an example is `owner=\"1000:1000\"`"),
         );
     }
+    // One that is at fault is already reported.
+    if password.is_faulty() {
+        return None;
+    }
     let secret = password.secret().unwrap_or_default();
     let secrets = Secrets::of(model);
     let Some(found) = secrets.id(secret) else {

@@ -149,3 +149,65 @@ fn a_password_that_somebody_thought_of_is_not_repeated_where_a_secret_belongs() 
     let shown = shown(&tries, "Hunter2");
     assert!(shown.is_empty(), "{} are shown:\n{}", shown.len(), shown.join("\n"));
 }
+
+/// Writes a node that takes a secret in forms that are wrong, of words that are no secrets.
+fn misshapen(node: &NodeSchema) -> Vec<String> {
+    let (head, name) = (head(node), node.name);
+    let mut all = vec![
+        name.to_owned(),
+        format!("{name} user=me password=(secret)pw"),
+        format!("{name} me (secret)pw"),
+        format!("{name} {{ user me; }}"),
+        format!("{name} {{ {name}; }}"),
+        format!("{head} user=me"),
+        format!("{head} (secret)pw"),
+        format!("{head} {head}"),
+        format!("({name}){head}"),
+    ];
+    let properties = || node.properties.iter().map(|field| field.name);
+    all.extend(properties().map(|field| format!("{name} {field}=#true")));
+    all.extend(properties().map(|field| format!("{name} {field}=(x)pw {field}=pw")));
+    all
+}
+
+#[test]
+fn the_words_of_the_language_are_shown_where_a_secret_belongs() {
+    let takes_secret = |place: &Place| {
+        let node = place.node;
+        let mut fields = node.arguments.iter().chain(&node.rest).chain(node.properties);
+        fields.any(|field| field.ty == Type::Secret || field.secrets)
+    };
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for place in nodes().into_iter().filter(takes_secret) {
+        for line in misshapen(place.node) {
+            let mut files = lab(&place, &line);
+            // What a route says is only looked at if there is its proxy.
+            for file in files.iter_mut().filter(|file| file.text.contains("via=npm")) {
+                file.text = file.text.replace("via=npm", "via=caddy") + "service caddy on=box\n";
+            }
+            let sources = Sources::with_standard_library(files);
+            let found = compile::check(&sources).0;
+            let told = render(&found, &sources, Format::Text, Style::default());
+            let name = place.node.name;
+            tried += 1;
+            // What is hidden keeps its length, so the name of the node is where it was written.
+            let hidden = "*".repeat(name.chars().count());
+            let at = line.find(name).unwrap_or_default();
+            let starts = |shown: &str| {
+                let shown = shown.split_once("| ").map_or("", |(_, shown)| shown);
+                shown.get(at..).is_some_and(|rest| rest.starts_with(&hidden))
+            };
+            let quoted = told.contains("`***` ") || told.contains("`***`\n");
+            let undeclared = found.iter().any(|found| {
+                let words = found.span.map(|span| sources.text(span)).unwrap_or_default();
+                found.code.name == "undeclared-secret" && words == name
+            });
+            if quoted || undeclared || told.lines().any(starts) {
+                wrong.push(format!("{}: {line}\n{told}", place.name()));
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -50,7 +50,9 @@ fn a_secret_without_an_option_is_added_to_the_library_s_module() {
     assert_eq!(run.code, 0, "{}", run.all());
     let lab = made.path().join("home");
     std::fs::create_dir_all(lab.join("modules/mealie")).expect("a folder");
-    std::fs::write(lab.join("modules/mealie/module.kdl"), added).expect("a file");
+    // However the declaration is written.
+    let quoted = added.replacen("module mealie", "module #\"mealie\"#", 1);
+    std::fs::write(lab.join("modules/mealie/module.kdl"), quoted).expect("a file");
     let source = made.path().join("more");
     std::fs::create_dir(&source).expect("a folder");
     let more = HOUSE.replace("OIDC_CLIENT_SECRET", "LDAP_QUERY_PASSWORD");

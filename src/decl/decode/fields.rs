@@ -12,7 +12,7 @@ use crate::decl::{Priority, Property, Rank, Value, codes};
 use crate::diag::hidden::is_plain_word;
 use crate::diag::{Diagnostic, nearest, suggest};
 use crate::source::{Span, Spanned};
-use crate::syntax::{Node, Scalar};
+use crate::syntax::{Entry, Node, Scalar};
 
 /// The field for properties of option values. Only the module knows their types.
 static ANY: Field =
@@ -235,7 +235,7 @@ pub(super) fn may_hold_secret(schema: &NodeSchema) -> bool {
 }
 
 /// Lists what is written in a node and may be a secret, typed in by mistake: text of any kind, and
-/// what does not fit its place.
+/// what does not fit its place. The words of the node itself are none.
 pub(super) fn typed(
     node: &Node<'_>,
     schema: &NodeSchema,
@@ -243,26 +243,34 @@ pub(super) fn typed(
     properties: &[Property<'_>],
 ) -> Vec<Span> {
     let is_free = |field: &Field| matches!(field.ty, Type::Text | Type::Any | Type::Given);
+    let is_own = |word: &str| {
+        word == schema.name || schema.properties.iter().any(|field| field.name == word)
+    };
+    let is_own_value =
+        |entry: &Entry<'_>| matches!(&entry.value.value, Scalar::Text(text) if is_own(text));
     let mut spans = Vec::new();
     let entries = node.arguments.iter().chain(node.properties.iter().map(|own| &own.entry));
     let marks = entries.filter_map(|entry| entry.annotation.as_ref());
     spans.extend(marks.filter(|mark| !is_plain_word(&mark.value)).map(|mark| mark.span));
     if schema.children.is_empty() && !schema.options {
-        spans.extend(
-            node.children.iter().map(|child| Span { end: end_of(child), ..child.name.span }),
-        );
+        spans.extend(node.children.iter().map(|child| {
+            let name = child.name.span;
+            let start = if is_own(&child.name.value) { name.end } else { name.start };
+            Span { start, end: end_of(child), ..name }
+        }));
     }
     for (index, entry) in node.arguments.iter().enumerate() {
         let field = schema.arguments.get(index).or(schema.rest.as_ref());
         let read = arguments.get(index).is_some_and(|value| !value.is_faulty());
-        if !read || field.is_none_or(is_free) {
+        if (!read || field.is_none_or(is_free)) && !is_own_value(entry) {
             spans.push(entry.value.span);
         }
     }
     for entry in &node.properties {
         let known = properties.iter().find(|known| known.name_span == entry.name.span);
         let field = schema.properties.iter().find(|field| field.name == entry.name.value);
-        if known.is_none_or(|known| known.value.is_faulty()) || field.is_none_or(is_free) {
+        let is_wrong = known.is_none_or(|known| known.value.is_faulty());
+        if (is_wrong || field.is_none_or(is_free)) && !is_own_value(&entry.entry) {
             spans.push(entry.entry.value.span);
         }
         if field.is_none() && !is_plain_word(&entry.name.value) {

@@ -79,7 +79,9 @@ fn add_file(
     else {
         return;
     };
-    let about = (file.kind, &*file.name, &file.template);
+    // A program may read more than what the name says.
+    let plain = file.kind == Kind::Text && !file.known_by_name;
+    let about = (file.kind, if plain { "" } else { &*file.name }, &file.template);
     if let Some(found) = codes::malformed(context, id, about, &text, file.span) {
         diagnostics.push(found);
     }

@@ -22,6 +22,7 @@ use crate::load::read_lab;
 use crate::model::{Machine, MachineKind, Model, ProxyProgram};
 use crate::reference::modules::describe;
 use crate::source::{Layer, SourceFile, Sources};
+use crate::syntax::{self, Node, Scalar};
 
 use sources::Disk;
 
@@ -224,13 +225,7 @@ impl Compose {
                 return Err(Refusal(Exit::Use, problem, help));
             }
         }
-        let of_lab = sources.into_iter().flat_map(Sources::files).map(|(_, file)| file);
-        let of_lab = of_lab.filter(|file| file.layer != Layer::Builtin && file.is_kdl());
-        let declared = |line: &str| {
-            let name = line.trim_start().strip_prefix("module ")?.split_whitespace().next()?;
-            Some(name.trim_matches('"').to_owned())
-        };
-        target.declared = of_lab.flat_map(|file| file.text.lines()).filter_map(declared).collect();
+        target.declared = sources.map(declared).unwrap_or_default();
         let stems = sources.into_iter().flat_map(Sources::files).filter_map(|(_, file)| {
             file.path.strip_suffix(".kdl").filter(|_| file.layer == Layer::Lab).map(str::to_owned)
         });
@@ -290,6 +285,20 @@ impl Compose {
         }
         Ok((machine.name.clone(), zone))
     }
+}
+
+/// Lists the modules that the files of a lab declare.
+fn declared(sources: &Sources) -> Vec<String> {
+    let own = sources.files().filter(|(_, file)| file.layer != Layer::Builtin && file.is_kdl());
+    // What is wrong with a file, the check of the lab says.
+    let mut ignored = Diagnostics::default();
+    let documents = own.filter_map(|(id, file)| syntax::parse(&file.text, id, &mut ignored));
+    let nodes = documents.flat_map(|document| document.nodes);
+    let name = |node: Node<'_>| match &node.arguments.first()?.value.value {
+        Scalar::Text(name) if node.name.value == "module" => Some(name.clone().into_owned()),
+        _ => None,
+    };
+    nodes.filter_map(name).collect()
 }
 
 /// Describes what is around a machine of a lab.
